@@ -1,0 +1,116 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Our own targets are strict: every warning is an error, every existential is spelt out.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+
+let package = Package(
+    name: "martlet",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .library(name: "MartletClient", targets: ["MartletClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.0"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+    ],
+    targets: [
+        // The C library hiredis as the system has it; the module map links it.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        // hiredis's reply reader with object functions of our own: lays a reply out flat.
+        .target(name: "CRespReader", dependencies: ["CHiredis"]),
+        // A Redis driver that knows nothing of rooms: links, subscriptions, scripts, reconnects.
+        .target(
+            name: "RedisClient",
+            dependencies: ["CRespReader", nioCore, nioPosix, nioTLS, logging, collections],
+            swiftSettings: strict),
+        // RFC 6455 frames over ByteBuffer, both sides, without I/O.
+        .target(name: "WebSocketFrames", dependencies: [nioCore], swiftSettings: strict),
+        // The vocabulary, the rules and the narrow protocols at which the rooms meet, without I/O.
+        .target(name: "GatewayCore", swiftSettings: strict),
+        // Bytes to vocabulary and back, one folder for each wire protocol, without I/O.
+        .target(name: "Dialects", dependencies: ["GatewayCore"], swiftSettings: strict),
+        // The backend protocols on Redis: keys, scripts, log, router, beat.
+        .target(
+            name: "RedisBackend",
+            dependencies: ["GatewayCore", "RedisClient", nioCore, logging, metrics, lifecycle, collections],
+            resources: [.embedInCode("Lua")],
+            swiftSettings: strict),
+        // The client port: listener, handshake, one handler a socket, one hub an event loop.
+        .target(
+            name: "SocketServer",
+            dependencies: [
+                "GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, logging, metrics,
+                lifecycle, collections,
+            ],
+            swiftSettings: strict),
+        // The api port: REST routes that only translate, health, the console page.
+        .target(
+            name: "ControlAPI",
+            dependencies: [
+                "GatewayCore", .product(name: "Hummingbird", package: "hummingbird"), logging, metrics, lifecycle,
+            ],
+            resources: [.embedInCode("Pages")],
+            swiftSettings: strict),
+        // Settings, and the wiring of all rooms into a running node.
+        .target(
+            name: "GatewayNode",
+            dependencies: [
+                "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", nioCore, nioPosix,
+                logging, metrics, lifecycle, .product(name: "Yams", package: "Yams"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            swiftSettings: strict),
+        // The Swift client library: connects, reconnects, hands out events as async sequences.
+        .target(
+            name: "MartletClient",
+            dependencies: ["GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS],
+            swiftSettings: strict),
+        // The command line: parses arguments, bootstraps logging, starts a node.
+        .executableTarget(
+            name: "martlet",
+            dependencies: [
+                "GatewayNode", .product(name: "ArgumentParser", package: "swift-argument-parser"), lifecycle, logging,
+            ],
+            swiftSettings: strict),
+        // For tests: real redis-servers, nodes as processes, a fault proxy, the stream checker.
+        .target(
+            name: "TestKit",
+            dependencies: ["GatewayNode", "MartletClient", nioCore, nioPosix, nioEmbedded, logging],
+            swiftSettings: strict),
+
+        .testTarget(name: "RedisClientTests", dependencies: ["RedisClient", "TestKit"], swiftSettings: strict),
+        .testTarget(name: "WebSocketFramesTests", dependencies: ["WebSocketFrames"], swiftSettings: strict),
+        .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"], swiftSettings: strict),
+        .testTarget(name: "DialectsTests", dependencies: ["Dialects"], swiftSettings: strict),
+        .testTarget(name: "RedisBackendTests", dependencies: ["RedisBackend", "TestKit"], swiftSettings: strict),
+        .testTarget(name: "SocketServerTests", dependencies: ["SocketServer", "TestKit"], swiftSettings: strict),
+        .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI", "TestKit"], swiftSettings: strict),
+        .testTarget(name: "GatewayNodeTests", dependencies: ["GatewayNode", "TestKit"], swiftSettings: strict),
+        // Two real node processes on one real Redis.
+        .testTarget(name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestKit"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

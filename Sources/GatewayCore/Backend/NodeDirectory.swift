@@ -1,0 +1,38 @@
+/// One live node, as its last beat described it.
+package struct NodeEntry: Hashable, Sendable {
+    package var nodeId: String
+    package var incarnation: Int64
+    /// Milliseconds since 1970 by Redis's clock.
+    package var startedAt: Int64
+    package var load: NodeLoad
+    package var version: String
+
+    package init(nodeId: String, incarnation: Int64, startedAt: Int64, load: NodeLoad, version: String) {
+        self.nodeId = nodeId
+        self.incarnation = incarnation
+        self.startedAt = startedAt
+        self.load = load
+        self.version = version
+    }
+}
+
+/// How much a node has to do.
+package struct NodeLoad: Hashable, Sendable {
+    package var connections: Int
+    /// Rooms with at least one local member.
+    package var rooms: Int
+    /// Processor seconds used a second, in all threads: 1.0 is one core.
+    package var processor: Double
+
+    package init(connections: Int, rooms: Int, processor: Double) {
+        self.connections = connections
+        self.rooms = rooms
+        self.processor = processor
+    }
+}
+
+/// Who is there.
+package protocol NodeDirectory: Sendable {
+    /// The live nodes, by name.
+    func nodes() async throws(BackendError) -> [NodeEntry]
+}

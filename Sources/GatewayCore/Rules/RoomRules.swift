@@ -1,0 +1,87 @@
+/// What can be allowed in a room.
+package enum RoomAction: String, Sendable, CaseIterable {
+    case join, publish, presence, history
+}
+
+/// What one token allows: the union of all patterns that match; what none of them names is forbidden.
+package struct RoomGrants: Hashable, Sendable {
+    package var entries: [(pattern: RoomPattern, actions: Set<RoomAction>)]
+
+    package init(_ entries: [(pattern: RoomPattern, actions: Set<RoomAction>)]) {
+        self.entries = entries
+    }
+
+    package func allows(_ action: RoomAction, in room: RoomName) -> Bool {
+        entries.contains { $0.pattern.matches(room) && $0.actions.contains(action) }
+    }
+
+    package static func == (left: RoomGrants, right: RoomGrants) -> Bool {
+        left.entries.elementsEqual(right.entries) { $0.pattern == $1.pattern && $0.actions == $1.actions }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for entry in entries {
+            hasher.combine(entry.pattern)
+            hasher.combine(entry.actions)
+        }
+    }
+}
+
+/// How much of a room Redis keeps.
+package struct LogLimits: Hashable, Sendable {
+    /// Messages; 0 keeps none (they are still counted).
+    package var size: Int
+    package var age: Duration
+
+    package init(size: Int, age: Duration) {
+        self.size = size
+        self.age = age
+    }
+}
+
+/// One entry of the configuration's `rooms`: what holds for the rooms a pattern matches.
+package struct RoomRule: Hashable, Sendable {
+    package var pattern: RoomPattern
+    /// What clients whose token says nothing about rooms may do.
+    package var allow: Set<RoomAction>
+    package var log: LogLimits
+
+    package init(pattern: RoomPattern, allow: Set<RoomAction> = Set(RoomAction.allCases), log: LogLimits) {
+        self.pattern = pattern
+        self.allow = allow
+        self.log = log
+    }
+}
+
+/// What is configured for rooms by pattern: the first match wins, the defaults hold where none matches.
+package struct RoomRules: Hashable, Sendable {
+    package var rules: [RoomRule]
+    package var defaultLog: LogLimits
+    package var everyoneLog: LogLimits
+
+    package init(
+        rules: [RoomRule] = [],
+        defaultLog: LogLimits = LogLimits(size: 1000, age: .seconds(24 * 3600)),
+        everyoneLog: LogLimits = LogLimits(size: 100, age: .seconds(24 * 3600))
+    ) {
+        self.rules = rules
+        self.defaultLog = defaultLog
+        self.everyoneLog = everyoneLog
+    }
+
+    /// How much of this room is kept.
+    package func log(of room: RoomName) -> LogLimits {
+        if room.isEveryone { return everyoneLog }
+        return rules.first { $0.pattern.matches(room) }?.log ?? defaultLog
+    }
+
+    /// Whether this client may do this here. A client reads its own inbox and `*`, and writes to neither.
+    package func allows(_ action: RoomAction, in room: RoomName, for identity: Identity) -> Bool {
+        if room.isEveryone || room.isInbox {
+            let isReading = action == .join || action == .history
+            return isReading && (room.isEveryone || room == RoomName(inboxOf: identity.userId))
+        }
+        if let grants = identity.grants { return grants.allows(action, in: room) }
+        return rules.first { $0.pattern.matches(room) }?.allow.contains(action) ?? true
+    }
+}

@@ -1,0 +1,42 @@
+/// A client's own mark for a request: a JSON string or integer, given back on the reply byte for byte.
+package struct RequestID: Hashable, Sendable {
+    /// As it stood in the request: `7` or `"a\u0062"`, at most 128 bytes.
+    package let json: [UInt8]
+
+    package init(json: [UInt8]) {
+        self.json = json
+    }
+}
+
+/// One frame from a client.
+package struct ClientRequest: Sendable {
+    package var id: RequestID?
+    package var command: ClientCommand
+
+    package init(id: RequestID? = nil, command: ClientCommand) {
+        self.id = id
+        self.command = command
+    }
+}
+
+/// A frame that could not be read; `id` is what could be made out of it, so that the error finds its request.
+package struct MalformedRequest: Error, Sendable {
+    package var id: RequestID?
+    package var error: RequestError
+
+    package init(id: RequestID? = nil, error: RequestError) {
+        self.id = id
+        self.error = error
+    }
+}
+
+/// What a client can ask.
+package enum ClientCommand: Sendable {
+    case auth(token: String)
+    case join(room: RoomName)
+    case leave(room: RoomName)
+    /// `dedupe` is the client's own key.
+    case message(room: RoomName, msgType: Int, payload: [UInt8], dedupe: String?)
+    case history(room: RoomName, range: HistoryRange)
+    case ping
+}

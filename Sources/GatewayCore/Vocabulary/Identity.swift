@@ -1,0 +1,29 @@
+/// Who a connection speaks for, as its token or, without authentication, its address line said.
+package struct Identity: Sendable {
+    package var userId: UserID
+    /// Seconds since 1970; nil where nothing expires.
+    package var expires: Int64?
+    /// What the token allows; nil where it says nothing and the configured rules hold.
+    package var grants: RoomGrants?
+
+    package init(userId: UserID, expires: Int64? = nil, grants: RoomGrants? = nil) {
+        self.userId = userId
+        self.expires = expires
+        self.grants = grants
+    }
+}
+
+/// Why a token is refused; the text is safe to log and to send.
+package struct TokenError: Error, Hashable, Sendable {
+    package var message: String
+
+    package init(_ message: String) {
+        self.message = message
+    }
+}
+
+/// Checks what a client shows for itself.
+package protocol TokenVerifier: Sendable {
+    /// The identity behind a token that is signed, in time and meant for this gateway.
+    func verify(_ token: String) async throws(TokenError) -> Identity
+}

@@ -1,0 +1,129 @@
+/// Up to where a room's stream has been seen: all messages with a `seq` up to this one, under this epoch.
+package struct Position: Hashable, Sendable {
+    /// The run of one Redis under which the numbers were given.
+    package var epoch: String
+    /// 0 before the first message.
+    package var seq: Int
+
+    package init(epoch: String, seq: Int) {
+        self.epoch = epoch
+        self.seq = seq
+    }
+}
+
+/// One message as the log holds it; immutable, so one instance serves every event loop.
+package final class RoomMessage: Sendable {
+    package let room: RoomName
+    package let userId: UserID
+    /// 1 text, 2 control, others the application's.
+    package let msgType: Int
+    /// One JSON value, byte for byte as its sender wrote it.
+    package let payload: [UInt8]
+    /// Milliseconds since 1970 by Redis's clock.
+    package let timestamp: Int64
+    package let position: Position
+
+    package var seq: Int { position.seq }
+
+    package init(
+        room: RoomName, userId: UserID, msgType: Int, payload: [UInt8], timestamp: Int64, position: Position
+    ) {
+        self.room = room
+        self.userId = userId
+        self.msgType = msgType
+        self.payload = payload
+        self.timestamp = timestamp
+        self.position = position
+    }
+}
+
+/// What somebody wants stored in a room and sent to its members.
+package struct Publication: Sendable {
+    package var room: RoomName
+    package var userId: UserID
+    package var msgType: Int
+    /// One JSON value, byte for byte.
+    package var payload: [UInt8]
+    /// Under the same mark a second publication is not stored again but answered as the first was.
+    package var dedupe: DedupeMark?
+
+    package init(
+        room: RoomName, userId: UserID, msgType: Int = 1, payload: [UInt8], dedupe: DedupeMark? = nil
+    ) {
+        self.room = room
+        self.userId = userId
+        self.msgType = msgType
+        self.payload = payload
+        self.dedupe = dedupe
+    }
+}
+
+/// A sender's name for one publication within a room, remembered for a while.
+package struct DedupeMark: Hashable, Sendable {
+    /// Whose key it is: marks of different owners never meet.
+    package enum Owner: Hashable, Sendable {
+        /// A client's `dedupe`: kept for 2 minutes.
+        case user(UserID)
+        /// A backend's `idempotencyKey`: kept for 10 minutes.
+        case api
+    }
+
+    package var owner: Owner
+    /// 1 to 128 bytes.
+    package var key: String
+
+    package init(owner: Owner, key: String) {
+        self.owner = owner
+        self.key = key
+    }
+}
+
+/// Where a publication was stored.
+package struct Published: Hashable, Sendable {
+    package var position: Position
+    /// Milliseconds since 1970 by Redis's clock.
+    package var timestamp: Int64
+
+    package init(position: Position, timestamp: Int64) {
+        self.position = position
+        self.timestamp = timestamp
+    }
+}
+
+/// Which part of a room's log is asked for.
+package struct HistoryRange: Hashable, Sendable {
+    package enum Edge: Hashable, Sendable {
+        /// The newest messages.
+        case newest
+        /// The newest ones with a `seq` below this one.
+        case before(Int)
+        /// The oldest ones with a `seq` above this one.
+        case after(Int)
+    }
+
+    package var edge: Edge
+    /// 1 to 1,000 messages.
+    package var limit: Int
+
+    package init(edge: Edge, limit: Int) {
+        self.edge = edge
+        self.limit = limit
+    }
+}
+
+/// Part of a room's log, oldest first.
+package struct HistoryPage: Sendable {
+    package var room: RoomName
+    /// The room's head at the moment of reading; `seq` 0 with an empty epoch for a room never written to.
+    package var head: Position
+    package var messages: [RoomMessage]
+    /// Whether the log holds more beyond this page, in the direction of reading.
+    package var more: Bool
+
+    package init(room: RoomName, head: Position, messages: [RoomMessage], more: Bool) {
+        self.room = room
+        self.head = head
+        self.messages = messages
+        self.more = more
+    }
+}

@@ -1,0 +1,76 @@
+/// Whoever a token names: 1 to 128 bytes of UTF-8 without control characters, compared byte for byte.
+package struct UserID: Hashable, Sendable, CustomStringConvertible {
+    private let exact: ExactString
+
+    package var string: String { exact.value }
+    package var description: String { exact.value }
+
+    /// Who a backend's broadcast comes from when it names nobody.
+    package static let system = UserID(unchecked: "system")
+
+    /// Nil where the string is empty, longer than 128 bytes or holds a control character (U+0000 to U+001F, U+007F to U+009F).
+    package init?(_ string: String) {
+        guard (1...128).contains(string.utf8.count),
+            string.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+        else { return nil }
+        exact = ExactString(string)
+    }
+
+    /// For names that were checked when they were stored.
+    package init(unchecked string: String) {
+        exact = ExactString(string)
+    }
+}
+
+/// A named, ordered stream of messages: a room proper, a user's inbox (`@<userId>`) or everyone (`*`).
+package struct RoomName: Hashable, Sendable, CustomStringConvertible {
+    private let exact: ExactString
+
+    package var string: String { exact.value }
+    package var description: String { exact.value }
+
+    /// The room every connection is in by itself; only backends write to it.
+    package static let everyone = RoomName(unchecked: "*")
+
+    /// A room proper: 1 to 128 characters of `A-Z a-z 0-9 _ - . : = ,`; nil for anything else.
+    package init?(room string: String) {
+        guard (1...128).contains(string.utf8.count), string.utf8.allSatisfy(RoomName.isAllowed) else { return nil }
+        exact = ExactString(string)
+    }
+
+    /// The inbox of a user.
+    package init(inboxOf user: UserID) {
+        exact = ExactString("@" + user.string)
+    }
+
+    /// Any of the three kinds, as clients and paths write them; nil where none fits.
+    package init?(_ string: String) {
+        if string == "*" {
+            self = .everyone
+        } else if string.utf8.first == UInt8(ascii: "@") {
+            guard let user = UserID(String(string.dropFirst())) else { return nil }
+            self.init(inboxOf: user)
+        } else {
+            self.init(room: string)
+        }
+    }
+
+    /// For names that were checked when they were stored.
+    package init(unchecked string: String) {
+        exact = ExactString(string)
+    }
+
+    package var isEveryone: Bool { self == .everyone }
+    package var isInbox: Bool { string.utf8.first == UInt8(ascii: "@") }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: ":"), UInt8(ascii: "="), UInt8(ascii: ","):
+            true
+        default:
+            false
+        }
+    }
+}

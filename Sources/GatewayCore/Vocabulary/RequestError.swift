@@ -1,0 +1,24 @@
+/// The codes that `error` frames and REST errors share.
+package enum ErrorCode: String, Sendable, CaseIterable {
+    case badRequest = "bad_request"
+    case unauthorized
+    case forbidden
+    case notFound = "not_found"
+    /// Publishing to a room that was not joined.
+    case notMember = "not_member"
+    case rateLimited = "rate_limited"
+    case conflict
+    case tooLarge = "too_large"
+    case unavailable
+}
+
+/// A request that failed, told to whoever made it; the text holds no tokens, keys, payloads or Redis replies.
+package struct RequestError: Error, Hashable, Sendable {
+    package var code: ErrorCode
+    package var message: String
+
+    package init(_ code: ErrorCode, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}
