@@ -1,0 +1,222 @@
+import NIOCore
+
+/// Turns the bytes of a peer into whole messages and control frames (RFC 6455, section 5).
+///
+/// A machine without I/O: feed it whatever has arrived, call `next(from:)` until it answers nil, act on each event. It
+/// takes all bytes of the buffer before it answers nil, so its owner keeps none. Between messages it holds no memory but
+/// itself. Not thread-safe: it belongs to its connection's event loop.
+package struct FrameDecoder: Sendable {
+    /// Which end of the connection this decoder is.
+    package enum Role: Sendable {
+        /// Reads what clients send: every frame must be masked.
+        case server
+        /// Reads what a server sends: no frame may be masked.
+        case client
+    }
+
+    /// What the peer said.
+    ///
+    /// A payload unmasked from a frame is a buffer of its own. One of an unmasked frame (`Role.client`) can be a slice of
+    /// the buffer it came in and keeps that alive.
+    package enum Event: Equatable, Sendable {
+        /// A whole text message, valid UTF-8.
+        case text(ByteBuffer)
+        case binary(ByteBuffer)
+        /// To be answered by a pong with the same bytes, 125 at most.
+        case ping(ByteBuffer)
+        case pong(ByteBuffer)
+        /// The peer's close frame; the code is nil where it gave none. The last event.
+        case close(code: UInt16?, reason: String)
+        /// The peer broke the protocol or a limit: close with the error's code. The last event.
+        case failed(FrameError)
+    }
+
+    private enum Phase {
+        case header
+        case payload(DataFrame)
+        case finished
+    }
+
+    /// The data frame whose payload is being taken in.
+    private struct DataFrame {
+        var missingBytes: UInt32
+        /// Turned so that it fits the next byte; nil on an unmasked frame.
+        var key: MaskingKey?
+        let isFinal: Bool
+    }
+
+    /// What has come of a message, unmasked.
+    private struct Message {
+        var bytes: ByteBuffer
+        var utf8 = UTF8Validator()
+        let isText: Bool
+
+        /// Moves `count` bytes over and unmasks them; false where the text can no longer be UTF-8.
+        mutating func take(_ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?) -> Bool {
+            guard count > 0 else { return true }
+            let start = bytes.writerIndex
+            bytes.writeUnmasked(count, from: &buffer, key: key)
+            guard isText else { return true }
+            var utf8 = utf8
+            let isValid = bytes.withUnsafeReadableBytes { utf8.accept(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+            self.utf8 = utf8
+            return isValid
+        }
+    }
+
+    private enum Step {
+        case event(Event)
+        case again
+        case starved
+    }
+
+    private let maxMessageBytes: UInt32
+    private let role: Role
+    private var phase = Phase.header
+    private var message: Message?
+    /// The front of a frame whose header, or, for a control frame, whose payload is not all there: 139 bytes at most.
+    private var front: ByteBuffer?
+
+    /// - Parameter maxMessageBytes: the largest message, over all its fragments; up to 1 GiB, where a buffer's reach ends.
+    package init(role: Role, maxMessageBytes: Int) {
+        self.role = role
+        self.maxMessageBytes = UInt32(min(max(maxMessageBytes, 0), 1 << 30))
+    }
+
+    /// The memory that a message or frame under way holds: the power of two from `maxMessageBytes` up, and 256 for a
+    /// control frame, at most; 0 between messages.
+    package var heldBytes: Int {
+        (message?.bytes.storageCapacity ?? 0) + (front?.storageCapacity ?? 0)
+    }
+
+    /// Takes bytes out of `buffer` and returns the next event, or nil when more bytes are needed.
+    ///
+    /// On nil the buffer is empty. After `close` and `failed` all that comes is thrown away.
+    package mutating func next(from buffer: inout ByteBuffer) -> Event? {
+        while true {
+            let step: Step
+            switch phase {
+            case .header:
+                step = front == nil ? takeFrame(from: &buffer) : completeFront(from: &buffer)
+            case .payload(let frame):
+                step = takePayload(of: frame, from: &buffer)
+            case .finished:
+                buffer.moveReaderIndex(to: buffer.writerIndex)
+                return nil
+            }
+            switch step {
+            case .event(let event): return event
+            case .again: continue
+            case .starved: return nil
+            }
+        }
+    }
+
+    private mutating func takeFrame(from buffer: inout ByteBuffer) -> Step {
+        guard buffer.readableBytes > 0 else { return .starved }
+        switch readHeader(of: buffer) {
+        case .incomplete:
+            // A copy, since a slice would keep the whole receive buffer alive for a few bytes.
+            front = ByteBuffer(bytes: buffer.readableBytesView)
+            buffer.moveReaderIndex(to: buffer.writerIndex)
+            return .starved
+        case .malformed(let error):
+            return finish(.failed(error))
+        case .complete(let header):
+            buffer.moveReaderIndex(forwardBy: header.headerBytes)
+            return header.opcode.isControl ? takeControl(header, from: &buffer) : takeData(header, from: &buffer)
+        }
+    }
+
+    private mutating func completeFront(from buffer: inout ByteBuffer) -> Step {
+        guard var frame = front else { return .again }
+        front = nil
+        while true {
+            switch readHeader(of: frame) {
+            case .incomplete(let neededBytes):
+                let count = min(neededBytes - frame.readableBytes, buffer.readableBytes)
+                frame.writeBytes(buffer.readableBytesView.prefix(count))
+                buffer.moveReaderIndex(forwardBy: count)
+                if frame.readableBytes < neededBytes {
+                    front = frame
+                    return .starved
+                }
+            case .malformed(let error):
+                return finish(.failed(error))
+            case .complete(let header):
+                frame.moveReaderIndex(forwardBy: header.headerBytes)
+                return header.opcode.isControl ? takeControl(header, from: &frame) : takeData(header, from: &buffer)
+            }
+        }
+    }
+
+    private func readHeader(of buffer: ByteBuffer) -> FrameHeader.Reading {
+        let expectation = FrameHeader.Expectation(
+            isMasked: role == .server,
+            isInsideMessage: message != nil,
+            payloadLimit: Int(maxMessageBytes) - (message?.bytes.readableBytes ?? 0))
+        return buffer.withUnsafeReadableBytes { FrameHeader.read($0, expecting: expectation) }
+    }
+
+    private mutating func takeControl(_ header: FrameHeader, from buffer: inout ByteBuffer) -> Step {
+        let payload = buffer.readPayload(count: header.payloadBytes, key: header.key)
+        switch header.opcode {
+        case .ping: return .event(.ping(payload))
+        case .pong: return .event(.pong(payload))
+        case .close: return finish(Self.closing(payload))
+        case .continuation, .text, .binary: preconditionFailure("a data frame taken for a control frame")
+        }
+    }
+
+    /// The usual message, one frame wholly there, goes out without passing through `message`.
+    private mutating func takeData(_ header: FrameHeader, from buffer: inout ByteBuffer) -> Step {
+        if message == nil, header.isFinal, header.payloadBytes <= buffer.readableBytes {
+            let payload = buffer.readPayload(count: header.payloadBytes, key: header.key)
+            guard header.opcode == .text else { return .event(.binary(payload)) }
+            return payload.isUTF8 ? .event(.text(payload)) : finish(.failed(.notUTF8))
+        }
+        if message == nil {
+            message = Message(bytes: ByteBuffer(), isText: header.opcode == .text)
+        }
+        phase = .payload(
+            DataFrame(missingBytes: UInt32(header.payloadBytes), key: header.key, isFinal: header.isFinal))
+        return .again
+    }
+
+    /// Grows the message by what is there, never by what the header claimed.
+    private mutating func takePayload(of frame: DataFrame, from buffer: inout ByteBuffer) -> Step {
+        let count = min(Int(frame.missingBytes), buffer.readableBytes)
+        guard message?.take(count, from: &buffer, key: frame.key) ?? false else {
+            return finish(.failed(.notUTF8))
+        }
+        var frame = frame
+        frame.missingBytes -= UInt32(count)
+        guard frame.missingBytes == 0 else {
+            frame.key = frame.key?.advanced(by: count)
+            phase = .payload(frame)
+            return .starved
+        }
+        phase = .header
+        guard frame.isFinal, let whole = message else { return .again }
+        message = nil
+        guard whole.isText else { return .event(.binary(whole.bytes)) }
+        return whole.utf8.isAtScalarBoundary ? .event(.text(whole.bytes)) : finish(.failed(.notUTF8))
+    }
+
+    private mutating func finish(_ event: Event) -> Step {
+        phase = .finished
+        message = nil
+        front = nil
+        return .event(event)
+    }
+
+    /// What a close frame's payload says: nothing, or a code of two bytes and a reason (section 5.5.1).
+    private static func closing(_ payload: ByteBuffer) -> Event {
+        var payload = payload
+        guard payload.readableBytes > 0 else { return .close(code: nil, reason: "") }
+        guard let code = payload.readInteger(as: UInt16.self) else { return .failed(.truncatedCloseCode) }
+        guard CloseCode.mayBeSent(code) else { return .failed(.invalidCloseCode) }
+        guard payload.isUTF8 else { return .failed(.notUTF8) }
+        return .close(code: code, reason: String(buffer: payload))
+    }
+}
