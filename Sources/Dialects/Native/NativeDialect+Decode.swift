@@ -1,0 +1,104 @@
+import GatewayCore
+
+extension NativeDialect {
+    /// Reads one text frame from a client, whole and known to be UTF-8.
+    ///
+    /// Everything in the answer is a copy; the frame's memory may go away.
+    package func decode(_ frame: UnsafeRawBufferPointer) -> Result<ClientRequest, MalformedRequest> {
+        var fields = RequestFields()
+        do throws(RequestError) {
+            try fields.read(frame)
+            let id = try fields.requestID()
+            return .success(ClientRequest(id: id, command: try fields.command()))
+        } catch {
+            // The second reading is for errors alone, and an id that cannot be given back is left out.
+            return .failure(MalformedRequest(id: try? fields.requestID(), error: error))
+        }
+    }
+}
+
+extension RequestFields {
+    private static let maxMsgType = 2_147_483_647
+    private static let maxDedupeBytes = 128
+    private static let historyLimits = 1...1000
+    private static let defaultHistoryLimit = 50
+
+    /// What is asked for, by `type`.
+    fileprivate func command() throws(RequestError) -> ClientCommand {
+        guard let type else { throw RequestError(.badRequest, "type: missing") }
+        guard let name = type.string else { throw RequestError(.badRequest, "type: must be a string") }
+        if name.equals("message") {
+            return .message(
+                room: try room(), msgType: try messageType(), payload: try payloadBytes(), dedupe: try dedupeKey())
+        }
+        if name.equals("ping") { return .ping }
+        if name.equals("join") {
+            guard since == nil else { throw RequestError(.badRequest, "since: not yet supported") }
+            return .join(room: try room())
+        }
+        if name.equals("leave") { return .leave(room: try room()) }
+        if name.equals("history") { return .history(room: try room(), range: try historyRange()) }
+        if name.equals("auth") { return .auth(token: try tokenText()) }
+        for later: StaticString in ["resume", "watch", "unwatch", "signal", "members"] where name.equals(later) {
+            throw RequestError(.badRequest, "type: \(later) is not yet supported")
+        }
+        throw RequestError(.badRequest, "type: unknown")
+    }
+
+    private func room() throws(RequestError) -> RoomName {
+        guard let name = RoomName(try text(of: roomId, "roomId")) else {
+            throw RequestError(.badRequest, "roomId: not the name of a room")
+        }
+        return name
+    }
+
+    private func messageType() throws(RequestError) -> Int {
+        guard let msgType else { return 1 }
+        return try integer(msgType, within: 0...RequestFields.maxMsgType, "msgType")
+    }
+
+    private func payloadBytes() throws(RequestError) -> [UInt8] {
+        guard let payload else { throw RequestError(.badRequest, "payload: missing") }
+        return Array(payload.bytes)
+    }
+
+    private func dedupeKey() throws(RequestError) -> String? {
+        guard dedupe != nil else { return nil }
+        let key = try text(of: dedupe, "dedupe")
+        guard (1...RequestFields.maxDedupeBytes).contains(key.utf8.count) else {
+            throw RequestError(.badRequest, "dedupe: must have 1 to \(RequestFields.maxDedupeBytes) bytes")
+        }
+        return key
+    }
+
+    private func tokenText() throws(RequestError) -> String { try text(of: token, "token") }
+
+    private func historyRange() throws(RequestError) -> HistoryRange {
+        let edge: HistoryRange.Edge
+        switch (before, after) {
+        case (nil, nil): edge = .newest
+        case (let before?, nil): edge = .before(try integer(before, within: 0...Int.max, "before"))
+        case (nil, let after?): edge = .after(try integer(after, within: 0...Int.max, "after"))
+        case (_?, _?): throw RequestError(.badRequest, "before: cannot be given together with after")
+        }
+        guard let limit else { return HistoryRange(edge: edge, limit: RequestFields.defaultHistoryLimit) }
+        return HistoryRange(edge: edge, limit: try integer(limit, within: RequestFields.historyLimits, "limit"))
+    }
+
+    private func text(of field: JSONValue?, _ name: StaticString) throws(RequestError) -> String {
+        guard let field else { throw RequestError(.badRequest, "\(name): missing") }
+        guard let string = field.string else { throw RequestError(.badRequest, "\(name): must be a string") }
+        guard let text = string.text else { throw RequestError(.badRequest, "\(name): half a surrogate pair") }
+        return text
+    }
+
+    private func integer(
+        _ field: JSONValue, within range: ClosedRange<Int>, _ name: StaticString
+    ) throws(RequestError) -> Int {
+        guard let value = field.integer, range.contains(value) else {
+            throw RequestError(
+                .badRequest, "\(name): must be an integer from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+}

@@ -1,0 +1,91 @@
+import GatewayCore
+
+/// The fields of a request that mean something, as they stand in its frame; all others are passed over unseen.
+struct RequestFields {
+    private(set) var type: JSONValue?
+    private(set) var id: JSONValue?
+    private(set) var roomId: JSONValue?
+    private(set) var msgType: JSONValue?
+    private(set) var payload: JSONValue?
+    private(set) var dedupe: JSONValue?
+    private(set) var before: JSONValue?
+    private(set) var after: JSONValue?
+    private(set) var limit: JSONValue?
+    private(set) var token: JSONValue?
+    private(set) var since: JSONValue?
+
+    private static let maxIDBytes = 128
+
+    /// Reads the whole frame, which must be one JSON object.
+    ///
+    /// A field given twice is refused: whoever checks the first and whoever obeys the last must not be deceived
+    /// about each other. What was read before an error stays, so that the error can bear the request's `id`.
+    mutating func read(_ frame: UnsafeRawBufferPointer) throws(RequestError) {
+        var scanner = JSONScanner(frame)
+        guard scanner.isAtObject() else { throw RequestError(.badRequest, "a frame must be one JSON object") }
+        let repeated: StaticString?
+        do throws(JSONError) {
+            repeated = try keepAll(of: &scanner)
+        } catch {
+            throw RequestError(.badRequest, "not JSON: \(error.message)")
+        }
+        if let repeated { throw RequestError(.badRequest, "\(repeated): given twice") }
+    }
+
+    /// The request's mark, nil where it has none.
+    func requestID() throws(RequestError) -> RequestID? {
+        guard let id else { return nil }
+        switch id.kind {
+        case .string, .number(isInteger: true): break
+        case .number, .object, .array, .boolean, .null:
+            throw RequestError(.badRequest, "id: must be a string or an integer")
+        }
+        guard id.bytes.count <= RequestFields.maxIDBytes else {
+            throw RequestError(.badRequest, "id: longer than \(RequestFields.maxIDBytes) bytes")
+        }
+        return RequestID(json: Array(id.bytes))
+    }
+
+    /// Answers the name of a field that came twice, where it stopped.
+    @inline(__always)
+    private mutating func keepAll(of scanner: inout JSONScanner) throws(JSONError) -> StaticString? {
+        var key = try scanner.firstKey()
+        while let name = key {
+            let value = try scanner.value()
+            if let repeated = keep(value, as: name) { return repeated }
+            key = try scanner.nextKey()
+        }
+        try scanner.end()
+        return nil
+    }
+
+    /// Answers the field's name where it is there already.
+    @inline(__always)
+    private mutating func keep(_ value: JSONValue, as key: JSONString) -> StaticString? {
+        if key.equals("type") { return RequestFields.fill(&type, with: value) ? nil : "type" }
+        if key.equals("id") {
+            if RequestFields.fill(&id, with: value) { return nil }
+            // Of two marks neither is sure to be the one the client waits for.
+            id = nil
+            return "id"
+        }
+        if key.equals("roomId") { return RequestFields.fill(&roomId, with: value) ? nil : "roomId" }
+        if key.equals("msgType") { return RequestFields.fill(&msgType, with: value) ? nil : "msgType" }
+        if key.equals("payload") { return RequestFields.fill(&payload, with: value) ? nil : "payload" }
+        if key.equals("dedupe") { return RequestFields.fill(&dedupe, with: value) ? nil : "dedupe" }
+        if key.equals("before") { return RequestFields.fill(&before, with: value) ? nil : "before" }
+        if key.equals("after") { return RequestFields.fill(&after, with: value) ? nil : "after" }
+        if key.equals("limit") { return RequestFields.fill(&limit, with: value) ? nil : "limit" }
+        if key.equals("token") { return RequestFields.fill(&token, with: value) ? nil : "token" }
+        if key.equals("since") { return RequestFields.fill(&since, with: value) ? nil : "since" }
+        return nil
+    }
+
+    /// Answers false where the field is filled already.
+    @inline(__always)
+    private static func fill(_ field: inout JSONValue?, with value: JSONValue) -> Bool {
+        guard field == nil else { return false }
+        field = value
+        return true
+    }
+}
