@@ -121,14 +121,14 @@ extension NativeDialect {
     }
 
     /// The beginning of a reply, with the request's mark where it had one.
-    private func begin(_ opening: StaticString, id: RequestID?, into bytes: inout [UInt8]) {
+    func begin(_ opening: StaticString, id: RequestID?, into bytes: inout [UInt8]) {
         JSONWriter.append(opening, to: &bytes)
         guard let id else { return }
         JSONWriter.append(#","id":"#, to: &bytes)
         bytes.append(contentsOf: id.json)
     }
 
-    private func append(room: RoomName, into bytes: inout [UInt8]) {
+    func append(room: RoomName, into bytes: inout [UInt8]) {
         JSONWriter.append(#","roomId":"#, to: &bytes)
         JSONWriter.append(string: room.string, to: &bytes)
     }

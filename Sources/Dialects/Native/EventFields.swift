@@ -1,0 +1,135 @@
+import GatewayCore
+
+/// The fields of one object that the gateway sent, as they stand in its frame.
+///
+/// Of a field that comes twice the first counts: the gateway is trusted not to do so.
+struct EventFields {
+    private var fields: [(key: JSONString, value: JSONValue)] = []
+
+    init(frame: UnsafeRawBufferPointer) throws(UnreadableEvent) {
+        var scanner = JSONScanner(frame)
+        fields.reserveCapacity(10)
+        do throws(JSONError) {
+            var key = try scanner.firstKey()
+            while let name = key {
+                fields.append((name, try scanner.value()))
+                key = try scanner.nextKey()
+            }
+            try scanner.end()
+        } catch {
+            throw .malformed("not JSON: \(error.message)")
+        }
+    }
+
+    func event() throws(UnreadableEvent) -> ServerEvent {
+        guard let type = try value("type").string else { throw .malformed("type: must be a string") }
+        if type.equals("message") { return .message(try message(epoch: "")) }
+        if type.equals("ack") {
+            let position = Position(epoch: "", seq: try integer("seq"))
+            let published = Published(position: position, timestamp: Int64(try integer("timestamp")))
+            return .ack(id: requestID, room: try room(), published: published)
+        }
+        if type.equals("pong") { return .pong(id: requestID) }
+        if type.equals("error") { return .error(id: requestID, error: try requestError()) }
+        if type.equals("joined") { return .joined(id: requestID, room: try room(), position: try position()) }
+        if type.equals("left") { return .left(id: requestID, room: try room()) }
+        if type.equals("history") { return .history(id: requestID, page: try page()) }
+        if type.equals("gap") { return .gap(room: try room(), position: try position()) }
+        if type.equals("epoch") { return .epoch(room: try room(), position: try position()) }
+        if type.equals("reconnect") { return .reconnect(afterMilliseconds: try integer("afterMs")) }
+        if type.equals("welcome") { return .welcome(try welcome()) }
+        if type.equals("authenticated") {
+            let expires = field("expires") == nil ? nil : Int64(try integer("expires"))
+            return .authenticated(id: requestID, expires: expires)
+        }
+        throw .unknownType
+    }
+
+    // MARK: Kinds of frames
+
+    private func message(epoch: String) throws(UnreadableEvent) -> RoomMessage {
+        RoomMessage(
+            room: try room(), userId: try userID(), msgType: try integer("msgType"),
+            payload: Array(try value("payload").bytes), timestamp: Int64(try integer("timestamp")),
+            position: Position(epoch: epoch, seq: try integer("seq")))
+    }
+
+    private func page() throws(UnreadableEvent) -> HistoryPage {
+        let epoch = try text("epoch")
+        guard let more = try value("more").boolean else { throw .malformed("more: must be true or false") }
+        var messages: [RoomMessage] = []
+        for element in try elements("messages") {
+            messages.append(try EventFields(frame: element).message(epoch: epoch))
+        }
+        let head = Position(epoch: epoch, seq: messages.last?.seq ?? 0)
+        return HistoryPage(room: try room(), head: head, messages: messages, more: more)
+    }
+
+    private func welcome() throws(UnreadableEvent) -> Welcome {
+        var positions: [(room: RoomName, position: Position)] = []
+        for entry in try EventFields(frame: try value("positions").bytes).fields {
+            guard let room = entry.key.text.flatMap({ RoomName($0) }) else {
+                throw .malformed("positions: not the name of a room")
+            }
+            positions.append((room, try EventFields(frame: entry.value.bytes).position()))
+        }
+        return Welcome(
+            connectionId: try text("connectionId"), nodeId: try text("nodeId"), userId: try userID(),
+            heartbeat: try integer("heartbeat"), timestamp: Int64(try integer("timestamp")), positions: positions)
+    }
+
+    /// A code that came with a later version counts as `bad_request`: the same request had better not be sent again.
+    private func requestError() throws(UnreadableEvent) -> RequestError {
+        RequestError(ErrorCode(rawValue: try text("code")) ?? .badRequest, try text("message"))
+    }
+
+    // MARK: Fields
+
+    private var requestID: RequestID? { field("id").map { RequestID(json: Array($0.bytes)) } }
+
+    private func room() throws(UnreadableEvent) -> RoomName {
+        guard let room = RoomName(try text("roomId")) else { throw .malformed("roomId: not the name of a room") }
+        return room
+    }
+
+    private func userID() throws(UnreadableEvent) -> UserID {
+        guard let user = UserID(try text("userId")) else { throw .malformed("userId: not the name of a user") }
+        return user
+    }
+
+    private func position() throws(UnreadableEvent) -> Position {
+        Position(epoch: try text("epoch"), seq: try integer("seq"))
+    }
+
+    private func text(_ name: StaticString) throws(UnreadableEvent) -> String {
+        guard let text = try value(name).string?.text else { throw .malformed("\(name): must be a string") }
+        return text
+    }
+
+    private func integer(_ name: StaticString) throws(UnreadableEvent) -> Int {
+        guard let integer = try value(name).integer else { throw .malformed("\(name): must be an integer") }
+        return integer
+    }
+
+    private func elements(_ name: StaticString) throws(UnreadableEvent) -> [UnsafeRawBufferPointer] {
+        var scanner = JSONScanner(try value(name).bytes)
+        var elements: [UnsafeRawBufferPointer] = []
+        do throws(JSONError) {
+            var isThere = try scanner.firstElement()
+            while isThere {
+                elements.append(try scanner.value().bytes)
+                isThere = try scanner.nextElement()
+            }
+        } catch {
+            throw .malformed("\(name): must be an array")
+        }
+        return elements
+    }
+
+    private func value(_ name: StaticString) throws(UnreadableEvent) -> JSONValue {
+        guard let value = field(name) else { throw .malformed("\(name): missing") }
+        return value
+    }
+
+    private func field(_ name: StaticString) -> JSONValue? { fields.first { $0.key.equals(name) }?.value }
+}

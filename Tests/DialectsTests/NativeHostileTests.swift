@@ -1,0 +1,104 @@
+import Dialects
+import GatewayCore
+import Testing
+
+/// Frames that nobody should send, in memory that ends where they end.
+@Suite struct NativeHostileTests {
+    let dialect = NativeDialect()
+
+    static let requests = [
+        #"{"type":"message","id":3,"roomId":"r","msgType":1,"payload":{"a":[1,-2.5e3,true,null,"\u0041\\"]},"dedupe":"k"}"#,
+        #" { "type" : "join" , "id" : "\"x\u00e9" , "roomId" : "lesson-1" , "more" : [ { } , [ ] ] } "#,
+        #"{"type":"history","id":-5,"roomId":"@u|7","before":40,"limit":50}"#,
+        #"{"type":"auth","id":8,"token":"eyJh.eyJz.c2ln"}"#,
+        #"{"type":"leave","roomId":"*"}"#,
+        #"{"type":"ping"}"#,
+    ]
+
+    static let events = [
+        #"{"type":"welcome","connectionId":"c","nodeId":"n","userId":"u","heartbeat":30000,"timestamp":1,"positions":{"@u":{"epoch":"e","seq":3}}}"#,
+        #"{"type":"message","roomId":"r","userId":"u","msgType":1,"payload":{"a":[1]},"timestamp":1700000000000,"seq":44}"#,
+        #"{"type":"history","id":5,"roomId":"r","epoch":"e","messages":[{"roomId":"r","userId":"u","msgType":1,"payload":1,"timestamp":1,"seq":4}],"more":true}"#,
+        #"{"type":"error","id":3,"code":"forbidden","message":"no"}"#,
+    ]
+
+    @discardableResult
+    private func isRead(_ frame: some Sequence<UInt8>) -> Bool {
+        Edge.with(Array(frame)) { bytes in
+            if case .success = dialect.decode(bytes) { return true }
+            return false
+        }
+    }
+
+    @discardableResult
+    private func isReadByClient(_ frame: some Sequence<UInt8>) -> Bool {
+        Edge.with(Array(frame)) { bytes in
+            if case .success = dialect.decodeEvent(bytes) { return true }
+            return false
+        }
+    }
+
+    @Test(arguments: requests) func `a request cut short anywhere is refused`(frame: String) {
+        #expect(isRead(frame.utf8))
+        let end = frame.utf8.count - (frame.hasSuffix(" ") ? 1 : 0)
+        for length in 0..<end { #expect(!isRead(frame.utf8.prefix(length))) }
+    }
+
+    @Test(arguments: events) func `an event cut short anywhere is refused`(frame: String) {
+        #expect(isReadByClient(frame.utf8))
+        for length in 0..<frame.utf8.count { #expect(!isReadByClient(frame.utf8.prefix(length))) }
+    }
+
+    @Test func `frames changed at random are read or refused, whatever they say`() {
+        var random = SplitMix(state: 20_240_607)
+        let interesting = Array(#"{}[]",:\u0e+-.tfn "#.utf8) + [0, 0x1F, 0x7F, 0x80, 0xC0, 0xED, 0xFF]
+        for original in NativeHostileTests.requests + NativeHostileTests.events {
+            for _ in 0..<1500 {
+                var frame = Array(original.utf8)
+                for _ in 0..<Int.random(in: 1...6, using: &random) where !frame.isEmpty {
+                    let place = Int.random(in: 0..<frame.count, using: &random)
+                    let byte = interesting.randomElement(using: &random) ?? 0
+                    switch Int.random(in: 0..<5, using: &random) {
+                    case 0: frame[place] = byte
+                    case 1: frame[place] = UInt8.random(in: .min ... .max, using: &random)
+                    case 2: frame.insert(byte, at: place)
+                    case 3: frame.remove(at: place)
+                    default:
+                        let other = Int.random(in: 0..<frame.count, using: &random)
+                        frame.insert(contentsOf: frame[min(place, other)..<max(place, other)], at: place)
+                    }
+                }
+                isRead(frame)
+                isReadByClient(frame)
+            }
+        }
+    }
+
+    @Test func `a payload nested 10,000 deep is refused with the request's mark`() {
+        let frame = #"{"id":1,"type":"message","roomId":"r","payload":"# + String(repeating: "[", count: 10_000)
+        guard case .failure(let refused) = dialect.decode(frame + String(repeating: "]", count: 10_000) + "}") else {
+            Issue.record("it was read")
+            return
+        }
+        #expect(refused.error == RequestError(.badRequest, "not JSON: nested too deep at byte 111"))
+        #expect(refused.id?.json == Array("1".utf8))
+    }
+
+    @Test func `thousands of unknown fields are passed over`() {
+        let fields = (0..<5000).map { #""f\#($0)":[{}]"# }.joined(separator: ",")
+        #expect(isRead(#"{\#(fields),"type":"ping"}"#.utf8))
+    }
+}
+
+/// A small generator with a seed, so that a failure comes again (Steele, Lea, Flood: SplitMix64).
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
