@@ -16,7 +16,10 @@ package struct JSONString {
     /// The text, nil where an escape names half a surrogate pair or the bytes are not UTF-8.
     package var text: String? {
         if hasEscapes { return unescaped().flatMap { String(validating: $0, as: UTF8.self) } }
-        return String(validating: contents, as: UTF8.self)
+        let text = contents.assumingMemoryBound(to: UInt8.self)
+        // The validating way looks up its generic types anew at each call, several times the cost of a short text itself.
+        if text.allSatisfy({ $0 < 0x80 }) { return String(decoding: text, as: UTF8.self) }
+        return String(validating: text, as: UTF8.self)
     }
 
     private func equalsUnescaped(_ name: StaticString) -> Bool {
