@@ -40,7 +40,7 @@ let package = Package(
         // The C library hiredis as the system has it; the module map links it.
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         // hiredis's reply reader with object functions of our own: lays a reply out flat.
-        .target(name: "CRespReader", dependencies: ["CHiredis"]),
+        .target(name: "CRespReader", dependencies: ["CHiredis"], linkerSettings: [.linkedLibrary("hiredis")]),
         // A Redis driver that knows nothing of rooms: links, subscriptions, scripts, reconnects.
         .target(
             name: "RedisClient",

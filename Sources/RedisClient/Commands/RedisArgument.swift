@@ -1,0 +1,33 @@
+/// One argument of a command.
+package enum RedisArgument: Sendable, Hashable {
+    case bytes([UInt8])
+    case string(String)
+    case integer(Int64)
+    /// Filled in when the command is written: the `run_id` of the server at the other end of that connection.
+    case runID
+    /// Filled in when the command is written: `0` at first, `1` when it is sent again after a break.
+    case attempt
+}
+
+extension RedisArgument: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+    package init(stringLiteral value: String) {
+        self = .string(value)
+    }
+
+    package init(integerLiteral value: Int64) {
+        self = .integer(value)
+    }
+}
+
+extension RedisArgument {
+    /// About how many bytes it takes on the wire, for the bound of the queue.
+    var estimatedBytes: Int {
+        switch self {
+        case .bytes(let bytes): bytes.count + 16
+        case .string(let string): string.utf8.count + 16
+        case .integer: 24
+        case .runID: 80
+        case .attempt: 8
+        }
+    }
+}

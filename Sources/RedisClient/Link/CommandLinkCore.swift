@@ -1,0 +1,165 @@
+import Logging
+import NIOCore
+import Synchronization
+
+/// The half of a command link that lives on its loop.
+///
+/// `@unchecked Sendable`: everything mutable in it is touched on its event loop alone; each door asserts that.
+final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
+    /// A command as it was handed in, from any thread.
+    struct Submission {
+        let arguments: [RedisArgument]
+        let timeout: TimeAmount?
+        let reply: CommandPipeline.Callback
+    }
+
+    let isConnected = Atomic<Bool>(false)
+    let eventLoop: any EventLoop
+    private let configuration: RedisConfiguration
+    private let logger: Logger
+    private let scripts: [RedisScript]
+    private let connector: Connector<CommandLinkCore>
+    private let onState: @Sendable (RedisLinkState) -> Void
+    private let commandTimeout: TimeAmount
+    private let pingInterval: TimeAmount
+    private let pingTimeout: TimeAmount
+    private var pipeline: CommandPipeline
+    private var identity: LinkIdentity?
+    private var lastState: RedisLinkState?
+
+    init(
+        configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger, scripts: [RedisScript],
+        onState: @escaping @Sendable (RedisLinkState) -> Void
+    ) {
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.logger = logger
+        self.scripts = scripts
+        self.onState = onState
+        self.connector = Connector(configuration: configuration, eventLoop: eventLoop)
+        self.commandTimeout = TimeAmount(configuration.commandTimeout)
+        self.pingInterval = TimeAmount(configuration.pingInterval)
+        self.pingTimeout = TimeAmount(configuration.pingTimeout)
+        self.pipeline = CommandPipeline(configuration: configuration)
+    }
+
+    func start() {
+        eventLoop.assertInEventLoop()
+        pipeline.started(now: eventLoop.now)
+        connector.start(owner: self)
+    }
+
+    func shutdown() -> EventLoopFuture<Void> {
+        eventLoop.assertInEventLoop()
+        isConnected.store(false, ordering: .relaxed)
+        let closed = connector.stop()
+        fail(pipeline.closed())
+        return closed
+    }
+
+    /// Takes in what was handed in since the last time: one write and one flush for all of it.
+    func submit(_ submissions: [Submission]) {
+        eventLoop.assertInEventLoop()
+        let now = eventLoop.now
+        let encoder = CommandEncoder(runID: identity?.runID ?? "")
+        var buffer = ByteBuffer()
+        for submission in submissions {
+            let command = command(submission, now: now)
+            switch pipeline.submitted(command, now: now) {
+            case .write: encoder.write(command.arguments, isRetry: false, into: &buffer)
+            case .wait: break
+            case .reject(let error): submission.reply(.failure(error))
+            }
+        }
+        if buffer.readableBytes > 0 { connector.write(buffer) }
+    }
+
+    private func command(_ submission: Submission, now: NIODeadline) -> CommandPipeline.Command {
+        let timeout = submission.timeout ?? commandTimeout
+        var bytes = 16
+        for argument in submission.arguments { bytes += argument.estimatedBytes }
+        return CommandPipeline.Command(
+            arguments: submission.arguments, reply: submission.reply, deadline: now + timeout,
+            patience: max(timeout, commandTimeout), bytes: bytes)
+    }
+
+    private func fail(_ failures: [CommandPipeline.Failure]) {
+        for failure in failures { failure.reply(.failure(failure.error)) }
+    }
+
+    private func report(_ state: RedisLinkState) {
+        guard state != lastState else { return }
+        lastState = state
+        onState(state)
+    }
+
+    // MARK: ConnectionOwner
+
+    func greeting() -> Greeting {
+        Greeting(commandLink: configuration, previous: identity, scripts: scripts)
+    }
+
+    func connected(_ identity: LinkIdentity) {
+        let previous = self.identity
+        self.identity = identity
+        logger.info(
+            "Connected to Redis",
+            metadata: ["redis": "\(configuration)", "version": "\(identity.version)", "runID": "\(identity.runID)"])
+        let now = eventLoop.now
+        fail(pipeline.expired(now: now))
+        let encoder = CommandEncoder(runID: identity.runID)
+        var buffer = ByteBuffer()
+        pipeline.linked(now: now) { encoder.write($0.arguments, isRetry: $0.isRetry, into: &buffer) }
+        if buffer.readableBytes > 0 { connector.write(buffer) }
+        isConnected.store(true, ordering: .relaxed)
+        report(.connected(runID: identity.runID, clientID: identity.clientID, previousRunID: previous?.runID))
+    }
+
+    func received(_ reply: BorrowedReply) -> String? {
+        if reply.isError {
+            return receivedError(ErrorReply(reply.string(of: reply.root)))
+        }
+        guard let command = pipeline.answered() else { return "a reply to nothing" }
+        command.reply?(.success(reply.copied()))
+        return nil
+    }
+
+    private func receivedError(_ error: ErrorReply) -> String? {
+        switch error.kind {
+        case .breaksLink:
+            return error.code
+        case .refusesUs:
+            report(.refused(message: "\(error.code) \(error.message)"))
+        case .failsCommand:
+            break
+        }
+        guard let command = pipeline.answered() else { return "an error reply to nothing" }
+        command.reply?(.failure(.reply(code: error.code, message: error.message)))
+        return nil
+    }
+
+    func readCompleted() {}
+
+    func disconnected(reason: String, refused: Bool) {
+        if isConnected.exchange(false, ordering: .relaxed) {
+            logger.warning("Lost the link to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
+            pipeline.unlinked(now: eventLoop.now)
+        } else {
+            logger.debug("Could not reach Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
+        }
+        report(refused ? .refused(message: reason) : .disconnected(reason: reason))
+    }
+
+    func ticked(now: NIODeadline) {
+        fail(pipeline.expired(now: now))
+        guard isConnected.load(ordering: .relaxed) else { return }
+        if pipeline.isOverdue(now: now) {
+            connector.giveUp(reason: "no answer in time")
+        } else if pipeline.isIdle, now - connector.lastRead >= pingInterval {
+            var buffer = ByteBuffer()
+            CommandEncoder(runID: "").write(["PING"], isRetry: false, into: &buffer)
+            pipeline.pinged(patience: pingTimeout, now: now)
+            connector.write(buffer)
+        }
+    }
+}

@@ -1,0 +1,176 @@
+import DequeModule
+import NIOCore
+
+/// Which commands wait, which are on the wire and in what order, and whose time is up, as a machine without I/O.
+struct CommandPipeline {
+    typealias Callback = @Sendable (Result<RedisReply, RedisError>) -> Void
+
+    struct Command {
+        var arguments: [RedisArgument]
+        /// Nil once the caller has its answer: the slot stays on the wire's list, and a late reply is dropped.
+        var reply: Callback?
+        let deadline: NIODeadline
+        /// How long it may be the oldest unanswered command before the link counts as broken.
+        let patience: TimeAmount
+        let bytes: Int
+        var isRetry = false
+        var brokenAfter = NIODeadline.distantFuture
+    }
+
+    /// A caller who gets an answer without a reply.
+    struct Failure {
+        let reply: Callback
+        let error: RedisError
+    }
+
+    enum Admission {
+        /// To be written now; it is on the wire's list.
+        case write
+        case wait
+        case reject(RedisError)
+    }
+
+    private enum Mode {
+        case linked
+        /// Nil until the link has been started.
+        case away(since: NIODeadline?)
+        case closed
+    }
+
+    private let maxCommands: Int
+    private let maxBytes: Int
+    private let failFastAfter: TimeAmount
+    private var mode = Mode.away(since: nil)
+    private var onWire = Deque<Command>()
+    private var waiting = Deque<Command>()
+    private var bytes = 0
+    /// No deadline lies before this: most scans end here.
+    private var earliestDeadline = NIODeadline.distantFuture
+
+    init(configuration: RedisConfiguration) {
+        maxCommands = configuration.maxQueuedCommands
+        maxBytes = configuration.maxQueuedBytes
+        failFastAfter = TimeAmount(configuration.failFastAfter)
+    }
+
+    var isIdle: Bool { onWire.isEmpty }
+
+    mutating func submitted(_ command: Command, now: NIODeadline) -> Admission {
+        switch mode {
+        case .closed:
+            return .reject(.closed)
+        case .away(let since) where since.map { now - $0 > failFastAfter } ?? false:
+            return .reject(.unavailable("the link is down"))
+        case .linked, .away:
+            break
+        }
+        guard onWire.count + waiting.count < maxCommands, bytes + command.bytes <= maxBytes else {
+            return .reject(.unavailable("the queue is full"))
+        }
+        bytes += command.bytes
+        earliestDeadline = min(earliestDeadline, command.deadline)
+        guard case .linked = mode else {
+            waiting.append(command)
+            return .wait
+        }
+        putOnWire(command, now: now)
+        return .write
+    }
+
+    /// A command of the link itself, whose reply interests nobody.
+    mutating func pinged(patience: TimeAmount, now: NIODeadline) {
+        putOnWire(
+            Command(arguments: [], reply: nil, deadline: .distantFuture, patience: patience, bytes: 0), now: now)
+    }
+
+    mutating func started(now: NIODeadline) {
+        if case .away(nil) = mode { mode = .away(since: now) }
+    }
+
+    /// The link stands: everything that waits goes on the wire, in order. Hands each command to the body.
+    mutating func linked(now: NIODeadline, write: (Command) -> Void) {
+        guard case .away = mode else { return }
+        mode = .linked
+        while let command = waiting.popFirst() {
+            write(command)
+            putOnWire(command, now: now)
+        }
+    }
+
+    /// The link broke: what has no answer will go again, in its old order, before what waits. Nothing that was
+    /// answered or given up does.
+    mutating func unlinked(now: NIODeadline) {
+        guard case .linked = mode else { return }
+        mode = .away(since: now)
+        while var command = onWire.popLast() {
+            guard command.reply != nil else {
+                bytes -= command.bytes
+                continue
+            }
+            command.isRetry = true
+            waiting.prepend(command)
+        }
+    }
+
+    /// A reply came: takes out the command that it belongs to. Nil where none was asked.
+    mutating func answered() -> Command? {
+        guard let command = onWire.popFirst() else { return nil }
+        bytes -= command.bytes
+        return command
+    }
+
+    /// Whether the oldest unanswered command has held the link for too long.
+    func isOverdue(now: NIODeadline) -> Bool {
+        guard let oldest = onWire.first else { return false }
+        return oldest.brokenAfter <= now
+    }
+
+    /// Takes the callers whose deadline has passed; what they have on the wire keeps its slot.
+    mutating func expired(now: NIODeadline) -> [Failure] {
+        guard earliestDeadline <= now else { return [] }
+        var failures: [Failure] = []
+        var earliest = NIODeadline.distantFuture
+        for index in onWire.indices {
+            guard let reply = onWire[index].reply else { continue }
+            if onWire[index].deadline <= now {
+                failures.append(Failure(reply: reply, error: .timeout))
+                onWire[index].reply = nil
+                onWire[index].arguments = []
+            } else {
+                earliest = min(earliest, onWire[index].deadline)
+            }
+        }
+        var freedBytes = 0
+        waiting.removeAll { command in
+            guard command.deadline <= now, let reply = command.reply else {
+                earliest = min(earliest, command.deadline)
+                return false
+            }
+            let error = command.isRetry ? RedisError.timeout : .unavailable("the link is down")
+            failures.append(Failure(reply: reply, error: error))
+            freedBytes += command.bytes
+            return true
+        }
+        bytes -= freedBytes
+        earliestDeadline = earliest
+        return failures
+    }
+
+    /// Takes everybody; nothing is admitted any more.
+    mutating func closed() -> [Failure] {
+        mode = .closed
+        let failures = (onWire + waiting).compactMap { command in
+            command.reply.map { Failure(reply: $0, error: .closed) }
+        }
+        onWire = []
+        waiting = []
+        bytes = 0
+        return failures
+    }
+
+    private mutating func putOnWire(_ command: Command, now: NIODeadline) {
+        var command = command
+        command.brokenAfter = now + command.patience
+        onWire.append(command)
+    }
+}

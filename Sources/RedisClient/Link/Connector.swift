@@ -1,0 +1,269 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Whom a connector serves. All calls come on its loop.
+protocol ConnectionOwner: AnyObject, Sendable {
+    /// What to say first on the next connection.
+    func greeting() -> Greeting
+    /// The greeting is over: the connection is the owner's.
+    func connected(_ identity: LinkIdentity)
+    /// Returns why the connection must be given up, or nil.
+    func received(_ reply: BorrowedReply) -> String?
+    func readCompleted()
+    /// The connection, or an attempt at one, failed. `refused` where only an operator can mend it.
+    func disconnected(reason: String, refused: Bool)
+    func ticked(now: NIODeadline)
+}
+
+/// Keeps one connection up: dials, greets, hands it to its owner, and after a break does so again, for ever.
+///
+/// `@unchecked Sendable`: everything in it is touched on its event loop alone; each door asserts that.
+final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
+    private enum State {
+        case idle
+        case pausing(Scheduled<Void>)
+        case dialling(attempt: Int)
+        case greeting(any Channel, ReplyHandler<Owner>, Greeting)
+        case connected(any Channel, ReplyHandler<Owner>)
+        case stopped
+    }
+
+    let eventLoop: any EventLoop
+    private let configuration: RedisConfiguration
+    private var owner: Owner?
+    private var state = State.idle
+    private var backoff: Backoff
+    private var isProven = false
+    private var attempts = 0
+    private var connectDeadline = NIODeadline.distantFuture
+    private var ticks: RepeatedTask?
+    private var tlsContext: NIOSSLContext?
+    private(set) var lastRead = NIODeadline.distantPast
+
+    /// How often deadlines are looked at.
+    private static var tickInterval: TimeAmount { .milliseconds(50) }
+
+    init(configuration: RedisConfiguration, eventLoop: any EventLoop) {
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.backoff = Backoff(limit: TimeAmount(configuration.reconnectCeiling))
+    }
+
+    func start(owner: Owner) {
+        eventLoop.assertInEventLoop()
+        guard case .idle = state else { return }
+        self.owner = owner
+        ticks = eventLoop.scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { _ in
+            self.tick()
+        }
+        dial()
+    }
+
+    /// Closes for good; the future is done when the connection is.
+    func stop() -> EventLoopFuture<Void> {
+        eventLoop.assertInEventLoop()
+        let old = state
+        state = .stopped
+        owner = nil
+        ticks?.cancel()
+        ticks = nil
+        switch old {
+        case .greeting(let channel, _, _), .connected(let channel, _):
+            channel.close(promise: nil)
+            return channel.closeFuture
+        case .pausing(let pause):
+            pause.cancel()
+        case .idle, .dialling, .stopped:
+            break
+        }
+        return eventLoop.makeSucceededVoidFuture()
+    }
+
+    /// Writes and flushes, if connected.
+    func write(_ buffer: ByteBuffer) {
+        guard case .connected(let channel, _) = state else { return }
+        channel.writeAndFlush(buffer, promise: nil)
+    }
+
+    /// Gives the present connection up, tells the owner, and dials again.
+    func giveUp(reason: String, refused: Bool = false) {
+        eventLoop.assertInEventLoop()
+        switch state {
+        case .greeting(let channel, _, _), .connected(let channel, _):
+            pause()
+            channel.close(promise: nil)
+        case .dialling:
+            pause()
+        case .idle, .pausing, .stopped:
+            return
+        }
+        owner?.disconnected(reason: reason, refused: refused)
+    }
+
+    // MARK: What the handler tells
+
+    /// Returns whether the handler should go on reading.
+    func received(_ reply: BorrowedReply, by handler: ReplyHandler<Owner>) -> Bool {
+        switch state {
+        case .connected(_, let current) where current === handler:
+            if let reason = owner?.received(reply) {
+                giveUp(reason: reason)
+                return false
+            }
+            if !isProven, !reply.isError {
+                isProven = true
+                backoff.reset()
+            }
+            return true
+        case .greeting(let channel, let current, var greeting) where current === handler:
+            let action = greeting.received(reply.copied())
+            state = .greeting(channel, current, greeting)
+            return perform(action, channel: channel, handler: handler)
+        case .idle, .pausing, .dialling, .greeting, .connected, .stopped:
+            return false
+        }
+    }
+
+    func readCompleted(_ handler: ReplyHandler<Owner>) {
+        guard isCurrent(handler) else { return }
+        lastRead = eventLoop.now
+        if case .connected = state { owner?.readCompleted() }
+    }
+
+    func broken(_ handler: ReplyHandler<Owner>, reason: String) {
+        guard isCurrent(handler) else { return }
+        giveUp(reason: reason)
+    }
+
+    private func isCurrent(_ handler: ReplyHandler<Owner>) -> Bool {
+        switch state {
+        case .greeting(_, let current, _), .connected(_, let current): current === handler
+        case .idle, .pausing, .dialling, .stopped: false
+        }
+    }
+
+    // MARK: Dialling
+
+    private func tick() {
+        let now = eventLoop.now
+        switch state {
+        case .dialling, .greeting:
+            if connectDeadline <= now { giveUp(reason: "no answer within the connect timeout") }
+        case .idle, .pausing, .connected, .stopped:
+            break
+        }
+        owner?.ticked(now: now)
+    }
+
+    private func pause() {
+        let amount = backoff.next(fraction: .random(in: 0...1))
+        state = .pausing(eventLoop.scheduleTask(in: amount) { self.dial() })
+    }
+
+    private func dial() {
+        switch state {
+        case .idle, .pausing: break
+        case .dialling, .greeting, .connected, .stopped: return
+        }
+        attempts += 1
+        let attempt = attempts
+        isProven = false
+        state = .dialling(attempt: attempt)
+        connectDeadline = eventLoop.now + TimeAmount(configuration.connectTimeout)
+        do {
+            if configuration.tls, tlsContext == nil { tlsContext = try makeTLSContext() }
+        } catch {
+            giveUp(reason: "TLS cannot be set up: \(error)", refused: true)
+            return
+        }
+        connect().assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let channel): self.opened(channel, attempt: attempt)
+            case .failure(let error): self.failed(error, attempt: attempt)
+            }
+        }
+    }
+
+    private func makeTLSContext() throws -> NIOSSLContext {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let file = configuration.certificateAuthorityFile { tls.trustRoots = .file(file) }
+        return try NIOSSLContext(configuration: tls)
+    }
+
+    private func connect() -> EventLoopFuture<any Channel> {
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(TimeAmount(configuration.connectTimeout))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.maxMessagesPerRead, value: 16)
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 16_384, initial: 65_536, maximum: 262_144)
+            )
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try self.prepare(channel) }
+            }
+        switch configuration.endpoint {
+        case .tcp(let host, let port): return bootstrap.connect(host: host, port: port)
+        case .unix(let path): return bootstrap.connect(unixDomainSocketPath: path)
+        }
+    }
+
+    private func prepare(_ channel: any Channel) throws {
+        guard let tlsContext, case .tcp(let host, _) = configuration.endpoint else { return }
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        let handler = try NIOSSLClientHandler(context: tlsContext, serverHostname: isAddress ? nil : host)
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    private func opened(_ channel: any Channel, attempt: Int) {
+        guard case .dialling(attempt) = state, let owner else {
+            channel.close(promise: nil)
+            return
+        }
+        guard let reader = ReplyReader(maxReplyBytes: configuration.maxReplyBytes) else {
+            channel.close(promise: nil)
+            giveUp(reason: "out of memory")
+            return
+        }
+        let handler = ReplyHandler(connector: self, reader: reader)
+        do {
+            try channel.pipeline.syncOperations.addHandler(handler)
+        } catch {
+            channel.close(promise: nil)
+            giveUp(reason: "\(error)")
+            return
+        }
+        var greeting = owner.greeting()
+        let action = greeting.start()
+        state = .greeting(channel, handler, greeting)
+        _ = perform(action, channel: channel, handler: handler)
+    }
+
+    private func failed(_ error: any Error, attempt: Int) {
+        guard case .dialling(attempt) = state else { return }
+        giveUp(reason: "\(error)")
+    }
+
+    private func perform(_ action: Greeting.Action, channel: any Channel, handler: ReplyHandler<Owner>) -> Bool {
+        switch action {
+        case .send(let commands):
+            var buffer = channel.allocator.buffer(capacity: 1024)
+            for command in commands {
+                CommandEncoder(runID: "").write(command, isRetry: false, into: &buffer)
+            }
+            channel.writeAndFlush(buffer, promise: nil)
+            return true
+        case .wait:
+            return true
+        case .ready(let identity):
+            state = .connected(channel, handler)
+            lastRead = eventLoop.now
+            owner?.connected(identity)
+            return isCurrent(handler)
+        case .fail(let reason, let refused):
+            giveUp(reason: reason, refused: refused)
+            return false
+        }
+    }
+}

@@ -1,0 +1,133 @@
+/// Why a Redis URL cannot be used. The text holds nothing of user, password or query values.
+package struct RedisURLError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+extension RedisConfiguration {
+    /// Reads `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
+    /// `unix:///path[?db=n&user=…&password=…]`.
+    ///
+    /// User and password are percent-decoded; `redis://:secret@host` gives a password alone. TCP forms take `?db=`
+    /// and, with TLS, `?ca=` (a PEM file) as well.
+    package init(url: String) throws(RedisURLError) {
+        guard let scheme = url.range(of: "://") else {
+            throw RedisURLError("it must begin with redis://, rediss:// or unix://")
+        }
+        let name = url[..<scheme.lowerBound].lowercased()
+        let rest = url[scheme.upperBound...]
+        let (location, query) = rest.split(atFirst: "?")
+        switch name {
+        case "redis", "rediss":
+            let (authority, path) = location.split(atFirst: "/")
+            self.init(endpoint: try Self.tcpEndpoint(authority.split(atLast: "@").after))
+            tls = name == "rediss"
+            if let credentials = authority.split(atLast: "@").before {
+                try take(credentials: credentials)
+            }
+            if let path, !path.isEmpty { database = try Self.database(path) }
+        case "unix":
+            guard location.hasPrefix("/") else {
+                throw RedisURLError("unix:// must be followed by an absolute path")
+            }
+            let path = try Self.decoded(location, as: "path")
+            guard path.utf8.count <= 103 else { throw RedisURLError("the socket's path is longer than 103 bytes") }
+            self.init(endpoint: .unix(path: path))
+        default:
+            throw RedisURLError("it must begin with redis://, rediss:// or unix://")
+        }
+        for item in (query ?? "").split(separator: "&") {
+            try take(query: item)
+        }
+    }
+
+    private mutating func take(credentials: Substring) throws(RedisURLError) {
+        let (user, secret) = credentials.split(atFirst: ":")
+        if !user.isEmpty { username = try Self.decoded(user, as: "user") }
+        if let secret { password = try Self.decoded(secret, as: "password") }
+        if username != nil, password == nil {
+            throw RedisURLError("it names a user and no password (for a password alone write redis://:password@host)")
+        }
+    }
+
+    private mutating func take(query item: Substring) throws(RedisURLError) {
+        let (name, value) = item.split(atFirst: "=")
+        switch name {
+        case "db": database = try Self.database(value ?? "")
+        case "user": username = try Self.decoded(value ?? "", as: "user")
+        case "password": password = try Self.decoded(value ?? "", as: "password")
+        case "ca" where tls: certificateAuthorityFile = try Self.decoded(value ?? "", as: "ca")
+        default: throw RedisURLError("it may have db, user and password after the question mark (rediss:// also ca)")
+        }
+    }
+
+    private static func tcpEndpoint(_ location: Substring) throws(RedisURLError) -> Endpoint {
+        var host = location
+        var port: Substring?
+        if location.hasPrefix("[") {
+            guard let end = location.firstIndex(of: "]") else { throw RedisURLError("its host lacks a ]") }
+            host = location[location.index(after: location.startIndex)..<end]
+            let behind = location[location.index(after: end)...]
+            guard behind.isEmpty || behind.hasPrefix(":") else { throw RedisURLError("its host and port are unclear") }
+            if !behind.isEmpty { port = behind.dropFirst() }
+        } else {
+            (host, port) = location.split(atFirst: ":")
+        }
+        guard !host.isEmpty else { throw RedisURLError("it names no host") }
+        guard let port else { return .tcp(host: String(host), port: 6379) }
+        guard let number = UInt16(port), number > 0 else {
+            throw RedisURLError("its port is not a number from 1 to 65535")
+        }
+        return .tcp(host: String(host), port: Int(number))
+    }
+
+    private static func database(_ text: Substring) throws(RedisURLError) -> Int {
+        guard let number = UInt16(text) else { throw RedisURLError("its database is not a number") }
+        return Int(number)
+    }
+
+    private static func decoded(_ text: Substring, as part: String) throws(RedisURLError) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%") {
+                guard let pair = String(rest.prefix(2)), pair.utf8.count == 2,
+                    pair.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
+                    let value = UInt8(pair, radix: 16)
+                else { throw RedisURLError("its \(part) has a % without two hexadecimal digits") }
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        guard let string = String(validating: bytes, as: UTF8.self), !string.contains("\0") else {
+            throw RedisURLError("its \(part) is not UTF-8")
+        }
+        return string
+    }
+}
+
+extension StringProtocol where SubSequence == Substring {
+    fileprivate func range(of needle: String) -> Range<Index>? {
+        var start = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(needle) { return start..<index(start, offsetBy: needle.count) }
+            start = index(after: start)
+        }
+        return nil
+    }
+
+    fileprivate func split(atFirst separator: Character) -> (before: Substring, after: Substring?) {
+        guard let place = firstIndex(of: separator) else { return (self[...], nil) }
+        return (self[..<place], self[index(after: place)...])
+    }
+
+    fileprivate func split(atLast separator: Character) -> (before: Substring?, after: Substring) {
+        guard let place = lastIndex(of: separator) else { return (nil, self[...]) }
+        return (self[..<place], self[index(after: place)...])
+    }
+}

@@ -1,0 +1,52 @@
+/// How to reach one Redis, and how long to wait for it.
+package struct RedisConfiguration: Sendable {
+    package enum Endpoint: Sendable, Hashable {
+        case tcp(host: String, port: Int)
+        case unix(path: String)
+    }
+
+    package var endpoint: Endpoint
+    /// TLS with the certificate verified against the system's authorities, or `certificateAuthorityFile`.
+    package var tls = false
+    /// A PEM file with the authorities to trust in place of the system's.
+    package var certificateAuthorityFile: String?
+    package var username: String?
+    package var password: String?
+    package var database = 0
+    /// Shown by `CLIENT LIST`; without blanks.
+    package var clientName: String?
+    /// From dialling to the end of the greeting.
+    package var connectTimeout: Duration = .seconds(3)
+    /// A command's deadline where it gives none; also how long the oldest unanswered command may keep the link.
+    package var commandTimeout: Duration = .seconds(5)
+    /// How long the link may be down until new commands fail at once instead of waiting for it.
+    package var failFastAfter: Duration = .seconds(1)
+    /// The longest pause between two attempts to connect; the actual one is drawn from zero to the present ceiling.
+    package var reconnectCeiling: Duration = .seconds(2)
+    /// A link without traffic is pinged after this long.
+    package var pingInterval: Duration = .seconds(1)
+    /// A ping without an answer for this long breaks the link.
+    package var pingTimeout: Duration = .seconds(3)
+    /// Commands without an answer, on the wire or waiting; the next one fails as unavailable.
+    package var maxQueuedCommands = 100_000
+    /// Their arguments' bytes, about; the next command fails as unavailable.
+    package var maxQueuedBytes = 256 * 1024 * 1024
+    /// The memory that one reply may take; a larger one breaks the link.
+    package var maxReplyBytes = 128 * 1024 * 1024
+
+    package init(endpoint: Endpoint) {
+        self.endpoint = endpoint
+    }
+}
+
+extension RedisConfiguration: CustomStringConvertible {
+    /// Where it leads, without user, password or query.
+    package var description: String {
+        switch endpoint {
+        case .tcp(let host, let port):
+            "\(tls ? "rediss" : "redis")://\(host.contains(":") ? "[\(host)]" : host):\(port)/\(database)"
+        case .unix(let path):
+            "unix://\(path)" + (database == 0 ? "" : "?db=\(database)")
+        }
+    }
+}

@@ -1,0 +1,27 @@
+/// What went wrong for the caller of a command.
+///
+/// The texts may be logged: they hold no passwords. The message of a reply may name keys.
+package enum RedisError: Error, Sendable, Equatable {
+    /// The command was not sent: the link is down, or its queue is full.
+    case unavailable(String)
+    /// The command was sent and no reply came in time: whether it took effect is unknown.
+    case timeout
+    /// Redis answered with an error that is not retried, such as `WRONGTYPE`, `OOM` or `NOREPLICAS`.
+    case reply(code: String, message: String)
+    /// The peer sent what is not a reply.
+    case protocolViolation(String)
+    /// The link was shut down.
+    case closed
+}
+
+extension RedisError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unavailable(let reason): "Redis is unavailable: \(reason)"
+        case .timeout: "Redis did not answer in time"
+        case .reply(let code, let message): "Redis answered \(code) \(message)"
+        case .protocolViolation(let reason): "Redis broke its protocol: \(reason)"
+        case .closed: "the link to Redis is shut down"
+        }
+    }
+}

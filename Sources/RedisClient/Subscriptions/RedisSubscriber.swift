@@ -1,0 +1,68 @@
+import Logging
+import NIOCore
+import Synchronization
+
+/// A connection of its own for subscriptions, kept up for ever: after a break all wanted channels are subscribed again.
+/// Must be shut down before it is let go.
+package final class RedisSubscriber: Sendable {
+    private struct Inbox {
+        var changes: [SubscriberCore.Change] = []
+        var isDrainScheduled = false
+    }
+
+    package let eventLoop: any EventLoop
+    private let core: SubscriberCore
+    private let inbox = Mutex(Inbox())
+
+    /// The handler is held until the shutdown.
+    package init(
+        configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger,
+        handler: any RedisSubscriptionHandler
+    ) {
+        self.eventLoop = eventLoop
+        self.core = SubscriberCore(
+            configuration: configuration, eventLoop: eventLoop, logger: logger, handler: handler)
+    }
+
+    /// Begins to connect. Channels may be named before.
+    package func start() {
+        eventLoop.execute { self.core.start() }
+    }
+
+    /// Closes the connection for good; the handler is not called any more. The future is done when it is closed.
+    package func shutdown() -> EventLoopFuture<Void> {
+        eventLoop.flatSubmit { self.core.shutdown() }
+    }
+
+    /// Wants these channels, from now on and after every break, from any thread; changes of one thread take effect in
+    /// its order. Each is told to the handler when Redis confirms it, at once if it has already.
+    package func subscribe(_ channels: [String]) {
+        hand(.subscribe(channels))
+    }
+
+    /// Wants these channels no longer. Messages under way may still come.
+    package func unsubscribe(_ channels: [String]) {
+        hand(.unsubscribe(channels))
+    }
+
+    private func hand(_ change: SubscriberCore.Change) {
+        let mustSchedule = inbox.withLock { inbox in
+            inbox.changes.append(change)
+            defer { inbox.isDrainScheduled = true }
+            return !inbox.isDrainScheduled
+        }
+        if mustSchedule {
+            eventLoop.execute { self.drain() }
+        }
+    }
+
+    private func drain() {
+        let changes = inbox.withLock { inbox in
+            inbox.isDrainScheduled = false
+            let taken = inbox.changes
+            inbox.changes = []
+            return taken
+        }
+        core.apply(changes)
+    }
+}

@@ -1,0 +1,259 @@
+import NIOCore
+import NIOPosix
+
+/// Stands between a client and a server, over TCP or unix sockets, and does to their bytes what a bad network does.
+package final class FaultProxy: Sendable {
+    package enum Endpoint: Sendable {
+        case tcp(host: String, port: Int)
+        case unix(path: String)
+    }
+
+    /// What happens to the bytes of one direction.
+    package enum Treatment: Sendable, Equatable {
+        case pass
+        /// Passed on that much later, in order.
+        case delay(TimeAmount)
+        /// Not read any more: what is sent piles up in the sender's buffers.
+        case stall
+        /// Read, counted and dropped for ever.
+        case drop
+        /// Read and kept; passed on, in order, when the treatment changes.
+        case hold
+    }
+
+    package enum Direction: Sendable {
+        case toServer
+        case toClient
+    }
+
+    /// Where clients connect.
+    package let port: Int
+    private let listener: any Channel
+    private let core: FaultProxyCore
+
+    private init(listener: any Channel, core: FaultProxyCore, port: Int) {
+        self.listener = listener
+        self.core = core
+        self.port = port
+    }
+
+    /// Listens on a free port of 127.0.0.1.
+    package static func start(
+        target: Endpoint, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    ) async throws -> FaultProxy {
+        let eventLoop = group.next()
+        let core = FaultProxyCore(target: target, eventLoop: eventLoop)
+        let listener = try await ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.backlog, value: 128)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { core.accept($0) }
+            .bind(host: "127.0.0.1", port: 0).get()
+        guard let port = listener.localAddress?.port else { throw ChannelError.unknownLocalAddress }
+        return FaultProxy(listener: listener, core: core, port: port)
+    }
+
+    /// Closes every connection on both sides at once. New ones are taken.
+    package func cutAll() async throws {
+        try await core.eventLoop.submit { self.core.cutAll() }.get()
+    }
+
+    /// Applies to the connections there are and to those that come.
+    package func treat(_ direction: Direction, _ treatment: Treatment) async throws {
+        try await core.eventLoop.submit { self.core.treat(direction, treatment) }.get()
+    }
+
+    /// Whether new connections are closed at once.
+    package func refuse(_ isRefusing: Bool) async throws {
+        try await core.eventLoop.submit { self.core.isRefusing = isRefusing }.get()
+    }
+
+    /// What has come in so far.
+    package func counts() async throws -> Counts {
+        try await core.eventLoop.submit { self.core.counts }.get()
+    }
+
+    /// Done as soon as a condition on the counts holds.
+    package func waitUntil(_ condition: @escaping @Sendable (Counts) -> Bool) async throws {
+        try await core.eventLoop.flatSubmit { self.core.wait(condition) }.get()
+    }
+
+    /// Closes the listener and every connection.
+    package func stop() async throws {
+        try await cutAll()
+        try await listener.close()
+    }
+
+    package struct Counts: Sendable {
+        package var connectionsAccepted = 0
+        package var connectionsRefused = 0
+        package var bytesFromClients = 0
+        package var bytesFromServer = 0
+    }
+}
+
+/// The proxy's half on its loop.
+///
+/// `@unchecked Sendable`: everything mutable in it is touched on its event loop alone.
+private final class FaultProxyCore: @unchecked Sendable {
+    private struct Pair {
+        let toServer: Pump
+        let toClient: Pump
+    }
+
+    let eventLoop: any EventLoop
+    var isRefusing = false
+    private(set) var counts = FaultProxy.Counts()
+    private let target: FaultProxy.Endpoint
+    private var pairs: [ObjectIdentifier: Pair] = [:]
+    private var toServer = FaultProxy.Treatment.pass
+    private var toClient = FaultProxy.Treatment.pass
+    private var waiters: [(condition: (FaultProxy.Counts) -> Bool, promise: EventLoopPromise<Void>)] = []
+
+    init(target: FaultProxy.Endpoint, eventLoop: any EventLoop) {
+        self.target = target
+        self.eventLoop = eventLoop
+    }
+
+    func accept(_ client: any Channel) -> EventLoopFuture<Void> {
+        guard !isRefusing else {
+            count { $0.connectionsRefused += 1 }
+            return client.close()
+        }
+        count { $0.connectionsAccepted += 1 }
+        let bootstrap = ClientBootstrap(group: eventLoop).channelOption(.autoRead, value: false)
+        let dialled =
+            switch target {
+            case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
+            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+            }
+        dialled.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let server): self.join(client, server)
+            case .failure: client.close(promise: nil)
+            }
+        }
+        return eventLoop.makeSucceededVoidFuture()
+    }
+
+    private func join(_ client: any Channel, _ server: any Channel) {
+        guard client.isActive else {
+            server.close(promise: nil)
+            return
+        }
+        let pair = Pair(
+            toServer: Pump(to: server, treatment: toServer) { bytes in self.count { $0.bytesFromClients += bytes } },
+            toClient: Pump(to: client, treatment: toClient) { bytes in self.count { $0.bytesFromServer += bytes } })
+        do {
+            try client.pipeline.syncOperations.addHandler(pair.toServer)
+            try server.pipeline.syncOperations.addHandler(pair.toClient)
+        } catch {
+            client.close(promise: nil)
+            server.close(promise: nil)
+            return
+        }
+        pairs[ObjectIdentifier(client)] = pair
+        client.closeFuture.assumeIsolated().whenComplete { _ in self.pairs[ObjectIdentifier(client)] = nil }
+        pair.toServer.resume()
+        pair.toClient.resume()
+    }
+
+    func cutAll() {
+        for pair in pairs.values {
+            pair.toServer.cut()
+            pair.toClient.cut()
+        }
+        pairs = [:]
+    }
+
+    func treat(_ direction: FaultProxy.Direction, _ treatment: FaultProxy.Treatment) {
+        switch direction {
+        case .toServer:
+            toServer = treatment
+            for pair in pairs.values { pair.toServer.treatment = treatment }
+        case .toClient:
+            toClient = treatment
+            for pair in pairs.values { pair.toClient.treatment = treatment }
+        }
+    }
+
+    func wait(_ condition: @escaping @Sendable (FaultProxy.Counts) -> Bool) -> EventLoopFuture<Void> {
+        let promise = eventLoop.makePromise(of: Void.self)
+        waiters.append((condition, promise))
+        count { _ in }
+        return promise.futureResult
+    }
+
+    private func count(_ change: (inout FaultProxy.Counts) -> Void) {
+        change(&counts)
+        waiters.removeAll { waiter in
+            guard waiter.condition(counts) else { return false }
+            waiter.promise.succeed()
+            return true
+        }
+    }
+}
+
+/// One direction of one connection: reads from its channel, writes to the other. On the loop only.
+private final class Pump: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    var treatment: FaultProxy.Treatment {
+        didSet { resume() }
+    }
+    private let other: any Channel
+    private let onBytes: (Int) -> Void
+    private var context: ChannelHandlerContext?
+    private var held: [ByteBuffer] = []
+
+    init(to other: any Channel, treatment: FaultProxy.Treatment, onBytes: @escaping (Int) -> Void) {
+        self.other = other
+        self.treatment = treatment
+        self.onBytes = onBytes
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func resume() {
+        if treatment == .pass {
+            for buffer in held { other.write(buffer, promise: nil) }
+            if !held.isEmpty { other.flush() }
+            held = []
+        }
+        if treatment != .stall { context?.read() }
+    }
+
+    func cut() {
+        context?.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        onBytes(buffer.readableBytes)
+        switch treatment {
+        case .pass:
+            other.writeAndFlush(buffer, promise: nil)
+        case .delay(let amount):
+            let other = other
+            context.eventLoop.scheduleTask(in: amount) { other.writeAndFlush(buffer, promise: nil) }
+        case .hold, .stall:
+            held.append(buffer)
+        case .drop:
+            break
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if treatment != .stall { context.read() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        other.close(promise: nil)
+    }
+}
