@@ -1,0 +1,33 @@
+# Building. Runs and tests share one set of release products: docker/swift.flags goes with every call of swift.
+
+read -r -a swift_flags <docker/swift.flags
+martlet=.build/release/martlet
+
+# build OPTIONS OF SWIFT BUILD...
+build() {
+    if [[ -x $martlet ]]; then
+        say "Building what has changed (release)"
+    else
+        say "Building for the first time (release): 5 to 15 minutes on two cores; the next time takes seconds"
+    fi
+    local began=$SECONDS
+    # On a terminal SwiftPM keeps to one line; elsewhere it would write a line for each file.
+    if [[ -t 1 ]]; then
+        swift build "${swift_flags[@]}" "$@" || die "the build failed"
+    else
+        swift build "${swift_flags[@]}" "$@" </dev/null 2>&1 | thin_progress || die "the build failed"
+    fi
+    say "Built in $((SECONDS - began)) s"
+}
+
+# Passes everything through but "[12/345] Compiling ..." lines, of which it lets one through in ten seconds.
+thin_progress() {
+    local line shown=-10
+    while IFS= read -r line || [[ -n $line ]]; do
+        if [[ $line =~ ^\[[0-9]+/[0-9]+\]\  ]]; then
+            ((SECONDS - shown >= 10)) || continue
+            shown=$SECONDS
+        fi
+        printf '%s\n' "$line"
+    done
+}

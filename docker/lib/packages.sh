@@ -1,0 +1,48 @@
+# Debian packages: which are missing, and installing just those.
+
+build_packages=(git ca-certificates libhiredis-dev zlib1g-dev)
+
+# Whether what we need of a package is here, wherever it came from.
+have_package() {
+    case $1 in
+        git) command -v git >/dev/null ;;
+        ca-certificates) [[ -e /etc/ssl/certs/ca-certificates.crt ]] ;;
+        libhiredis-dev) have_header hiredis/hiredis.h ;;
+        zlib1g-dev) have_header zlib.h ;;
+        redis-server) command -v redis-server >/dev/null && command -v redis-cli >/dev/null ;;
+        nginx) command -v nginx >/dev/null ;;
+        *) die "no way is known to tell whether \"$1\" is here" ;;
+    esac
+}
+
+have_header() {
+    [[ -e /usr/include/$1 || -e /usr/local/include/$1 ]]
+}
+
+# need_packages NAME...: installs those that are missing, having said which.
+need_packages() {
+    local missing=() package
+    for package in "$@"; do
+        have_package "$package" || missing+=("$package")
+    done
+    if [[ ${#missing[@]} -gt 0 ]]; then
+        install_packages "${missing[@]}"
+    fi
+    command -v swift >/dev/null || die "no swift here: install Swift 6.3 or later, see https://www.swift.org/install/linux/"
+}
+
+install_packages() {
+    command -v apt-get >/dev/null \
+        || die "these are missing, and there is no apt-get here to install them: $*"
+    local as_root=()
+    if [[ $(id -u) -ne 0 ]]; then
+        command -v sudo >/dev/null \
+            || die "these are missing: $*. Neither root nor sudo here; have root run: apt-get install $*"
+        as_root=(sudo)
+        # Asking for a password needs somebody to type it.
+        [[ -t 0 ]] || sudo -n true 2>/dev/null \
+            || die "these are missing: $*. sudo asks for a password and nobody is here to type it; run: sudo apt-get install $*"
+    fi
+    say "Installing what is missing here, by apt: $* (no system service is started)"
+    "${as_root[@]}" bash docker/lib/install-as-root.sh "$@" || die "apt could not install: $*"
+}

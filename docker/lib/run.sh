@@ -1,0 +1,36 @@
+# `docker/local run`: one node with the embedded Redis.
+
+run() {
+    local client_port=${MARTLET_CLIENT_PORT:-8080} api_port=${MARTLET_API_PORT:-8081}
+    need_port "$client_port" MARTLET_CLIENT_PORT "clients"
+    need_port "$api_port" MARTLET_API_PORT "REST and console"
+    need_packages "${build_packages[@]}" redis-server
+    build --product martlet
+
+    # The well-known key is for loopback alone; elsewhere the node asks for one, or makes one.
+    local key=local
+    if [[ -n ${MARTLET_API_KEY:-} || -n ${MARTLET_API_KEY_FILE:-} ]]; then
+        key='YOUR API KEY'
+    elif is_loopback "${MARTLET_API_HOST:-127.0.0.1}"; then
+        export MARTLET_API_KEY=local
+    fi
+    if is_loopback "${MARTLET_CLIENT_HOST:-127.0.0.1}"; then
+        export MARTLET_AUTH_MODE=${MARTLET_AUTH_MODE:-none}
+    fi
+
+    say "Starting a node; Ctrl-C ends it"
+    # The node takes this script's place, so that Ctrl-C and SIGTERM reach it and its status is ours. A grandchild stays
+    # behind just long enough to say what to do next.
+    (announce_when_ready "$$" "$client_port" "$api_port" "$key" &)
+    exec "$martlet" serve "$@"
+}
+
+is_loopback() {
+    [[ $1 == 127.* || $1 == localhost || $1 == ::1 ]]
+}
+
+announce_when_ready() {
+    wait_ready "$3" "$1" 60 || return 0
+    say "Martlet is ready"
+    first_steps "$2" "$3" "$4"
+}

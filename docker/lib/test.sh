@@ -1,0 +1,49 @@
+# `docker/local test`: the suites named ...Faults kill, pause and cut things and want the machine to themselves, so they run
+# after the others and one test at a time.
+
+fault_suites='Faults'
+
+test_suites() {
+    local only='' times=1
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+            --times)
+                [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "--times wants a number"
+                times=$2
+                shift 2
+                ;;
+            -*) die "there is no option \"$1\"; see docker/local help" ;;
+            *)
+                [[ -z $only ]] || die "one suite at a time: \"$only\" or \"$1\""
+                only=$1
+                shift
+                ;;
+        esac
+    done
+
+    need_packages "${build_packages[@]}" redis-server
+    build --build-tests
+
+    local round failed=0
+    for ((round = 1; round <= times; round++)); do
+        [[ $times -eq 1 ]] || say "Round $round of $times"
+        case $only in
+            '')
+                step "Tests" swift_test --parallel --skip "$fault_suites" || failed=$((failed + 1))
+                step "Fault tests" swift_test --no-parallel --filter "$fault_suites" || failed=$((failed + 1))
+                ;;
+            faults) step "Fault tests" swift_test --no-parallel --filter "$fault_suites" || failed=$((failed + 1)) ;;
+            *) step "Tests of $only" swift_test --filter "$only" || failed=$((failed + 1)) ;;
+        esac
+    done
+    [[ $failed -eq 0 ]] || die "$failed of the test runs above failed"
+    say "All tests passed"
+}
+
+# --skip-build keeps swift test from compiling everything once more for testable imports, which no test here uses.
+swift_test() {
+    local in_time=(timeout --kill-after=10)
+    # On a terminal it stays in our process group, where Ctrl-C reaches it.
+    [[ ! -t 0 ]] || in_time+=(--foreground)
+    "${in_time[@]}" 1500 swift test "${swift_flags[@]}" --skip-build --disable-xctest "$@"
+}
