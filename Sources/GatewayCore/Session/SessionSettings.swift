@@ -1,0 +1,49 @@
+/// What all sessions of a node share: one instance serves them all.
+package final class SessionSettings: Sendable {
+    package let rules: RoomRules
+    package let limits: SessionLimits
+    /// Whether clients prove who they are by tokens; without, `auth` frames mean nothing.
+    package let takesTokens: Bool
+
+    package init(rules: RoomRules = RoomRules(), limits: SessionLimits = SessionLimits(), takesTokens: Bool) {
+        self.rules = rules
+        self.limits = limits
+        self.takesTokens = takesTokens
+    }
+}
+
+/// How much one connection may ask for.
+package struct SessionLimits: Hashable, Sendable {
+    package var maxRooms: Int
+    package var rate: RateLimit
+    /// From the opening to `welcome`.
+    package var authTimeout: Duration
+    /// How long a token is still good after it has expired.
+    package var leeway: Duration
+    /// Frames that wait for `welcome` or for the answer to a `join`.
+    package var maxWaitingFrames: Int
+    /// Bytes of payload in them.
+    package var maxWaitingBytes: Int
+    /// Pages of history being read at once.
+    package var maxHistories: Int
+    /// Bytes of payload in one page of history; a longer one is cut and says that there is more.
+    package var maxPageBytes: Int
+    /// Unreadable frames in a row that close the connection.
+    package var maxMalformed: Int
+
+    package init(
+        maxRooms: Int = 1000, rate: RateLimit = RateLimit(), authTimeout: Duration = .seconds(10),
+        leeway: Duration = .seconds(1), maxWaitingFrames: Int = 64, maxWaitingBytes: Int = 1 << 20,
+        maxHistories: Int = 4, maxPageBytes: Int = 1 << 19, maxMalformed: Int = 10
+    ) {
+        self.maxRooms = maxRooms
+        self.rate = rate
+        self.authTimeout = authTimeout
+        self.leeway = leeway
+        self.maxWaitingFrames = maxWaitingFrames
+        self.maxWaitingBytes = maxWaitingBytes
+        self.maxHistories = maxHistories
+        self.maxPageBytes = maxPageBytes
+        self.maxMalformed = maxMalformed
+    }
+}

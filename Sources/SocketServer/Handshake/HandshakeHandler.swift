@@ -1,0 +1,155 @@
+import GatewayCore
+import NIOCore
+import NIOHTTP1
+
+/// Takes the one request of a fresh connection and either leaves the pipeline to a WebSocket or answers and ends it.
+///
+/// It belongs to its channel's event loop.
+final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Supervised {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        case waiting
+        /// The head was good; its end is all that lacks.
+        case upgrading(HandshakeVerdict.Upgrade, IPAddress?)
+        /// The answer is on its way: what comes is thrown away until the client ends, or is cut.
+        case answered
+        /// The socket is another handler's.
+        case upgraded
+        case closed
+    }
+
+    private let hub: Hub
+    private let rules: HandshakeRules
+    private var phase = Phase.waiting
+    private var deadline: MonotonicTime
+    private var context: ChannelHandlerContext?
+    var supervisedIndex: Int?
+
+    init(hub: Hub, rules: HandshakeRules) {
+        self.hub = hub
+        self.rules = rules
+        deadline = hub.now + hub.configuration.handshakeTimeout
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        hub.supervise(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        end()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch (unwrapInboundIn(data), phase) {
+        case (.head(let head), .waiting): judge(head, context)
+        case (.end, .upgrading(let upgrade, let address)): perform(upgrade, address, context)
+        case (.head, _), (.body, _), (.end, _): break
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard case .waiting = phase, let error = error as? HTTPParserError else {
+            return context.close(promise: nil)
+        }
+        let status: HTTPResponseStatus = error == .headerOverflow ? .requestHeaderFieldsTooLarge : .badRequest
+        answer(HandshakeVerdict.Reply(status: status, body: "the request cannot be read", refusal: .malformed), context)
+    }
+
+    /// Cuts a client that has not sent its request, or not taken the answer, in time.
+    func check(now: MonotonicTime, wallMilliseconds: Int64) {
+        guard deadline <= now, let context else { return }
+        if case .waiting = phase { hub.metrics.refuse(.timeout) }
+        context.close(promise: nil)
+    }
+
+    private func judge(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        switch rules.judge(head) {
+        case .reply(let reply):
+            answer(reply, context)
+        case .upgrade(let upgrade):
+            let address = clientAddress(head, context)
+            if let refusal = hub.census.enter(address) {
+                return answer(.unavailable(SocketMetrics.Refusal(refusal)), context)
+            }
+            phase = .upgrading(upgrade, address)
+        }
+    }
+
+    private func clientAddress(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> IPAddress? {
+        guard let peer = context.channel.remoteAddress.flatMap({ IPAddress($0) }) else { return nil }
+        return ForwardedFor.client(
+            peer: peer, headers: head.headers["x-forwarded-for"], trusted: hub.configuration.trustedProxies)
+    }
+
+    private func answer(_ reply: HandshakeVerdict.Reply, _ context: ChannelHandlerContext) {
+        reply.refusal.map(hub.metrics.refuse)
+        phase = .answered
+        deadline = hub.now + hub.configuration.closeTimeout
+        var buffer = context.channel.allocator.buffer(capacity: 256)
+        buffer.writeString("HTTP/1.1 \(reply.status.code) \(reply.status.reasonPhrase)\r\n")
+        for header in reply.headers { buffer.writeString("\(header.name): \(header.value)\r\n") }
+        buffer.writeString("Content-Type: text/plain; charset=utf-8\r\n")
+        buffer.writeString("Content-Length: \(reply.body.utf8.count + 1)\r\nConnection: close\r\n\r\n\(reply.body)\n")
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        // Closing at once would reset the connection where bytes lie unread, and the answer could be lost with it.
+        context.close(mode: .output, promise: nil)
+    }
+
+    /// Answers 101, puts the WebSocket's handler in this one's place and takes the HTTP parser out.
+    private func perform(
+        _ upgrade: HandshakeVerdict.Upgrade, _ address: IPAddress?, _ context: ChannelHandlerContext
+    ) {
+        var buffer = context.channel.allocator.buffer(capacity: 192)
+        buffer.writeString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+        buffer.writeString("Sec-WebSocket-Accept: \(upgrade.acceptKey)\r\n")
+        if let subprotocol = upgrade.subprotocol { buffer.writeString("Sec-WebSocket-Protocol: \(subprotocol)\r\n") }
+        buffer.writeString("\r\n")
+        context.write(wrapOutboundOut(buffer), promise: nil)
+        phase = .upgraded
+        let handler: any ChannelHandler =
+            switch upgrade.target {
+            case .session(let credentials): SocketHandler(hub: hub, address: address, credentials: credentials)
+            case .echo: EchoHandler(hub: hub, address: address)
+            }
+        let pipeline = context.pipeline.syncOperations
+        do {
+            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(handler, position: .after(self))
+            pipeline.removeHandler(context: context, promise: nil)
+            pipeline.removeHandler(context: decoder, promise: nil)
+        } catch {
+            // Only a channel that is being torn down has lost its handlers.
+            context.close(promise: nil)
+        }
+    }
+
+    private func end() {
+        hub.unsupervise(self)
+        switch phase {
+        case .upgraded, .closed: return
+        case .upgrading(_, let address): hub.census.leave(address)
+        case .waiting, .answered: break
+        }
+        phase = .closed
+        hub.census.socketClosed()
+    }
+}
+
+extension SocketMetrics.Refusal {
+    fileprivate init(_ refusal: Census.Refusal) {
+        switch refusal {
+        case .draining: self = .draining
+        case .full: self = .full
+        case .address: self = .address
+        }
+    }
+}

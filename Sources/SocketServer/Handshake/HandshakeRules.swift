@@ -1,0 +1,158 @@
+import Dialects
+import GatewayCore
+import NIOHTTP1
+import WebSocketFrames
+
+/// What becomes of the one request that a client connection begins with (RFC 6455, section 4.2).
+enum HandshakeVerdict {
+    case upgrade(Upgrade)
+    case reply(Reply)
+
+    struct Upgrade {
+        enum Target {
+            case session(SessionMachine.Credentials)
+            case echo
+        }
+
+        let target: Target
+        let acceptKey: String
+        /// Nil where the client offered none.
+        let subprotocol: String?
+    }
+
+    /// An answer after which the connection ends.
+    struct Reply {
+        var status: HTTPResponseStatus
+        var headers: [(name: String, value: String)] = []
+        var body: String
+        /// Nil where nothing was refused.
+        var refusal: SocketMetrics.Refusal?
+
+        static func unavailable(_ refusal: SocketMetrics.Refusal) -> Reply {
+            Reply(
+                status: .serviceUnavailable, headers: [("Retry-After", "2")],
+                body: "this node takes no more connections just now", refusal: refusal)
+        }
+    }
+}
+
+/// Judges requests by the configuration alone; how full the node is, is asked afterwards.
+struct HandshakeRules: Sendable {
+    let origins: Set<String>
+    let isEchoing: Bool
+    let takesTokens: Bool
+
+    init(_ configuration: SocketServerConfiguration) {
+        origins = configuration.origins
+        isEchoing = configuration.isEchoing
+        switch configuration.authentication {
+        case .none: takesTokens = false
+        case .jwt: takesTokens = true
+        }
+    }
+
+    func judge(_ head: HTTPRequestHead) -> HandshakeVerdict {
+        guard head.uri.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return .refuse("bad characters in the path") }
+        let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let path = parts.first ?? ""
+        let query = parts.count > 1 ? parts[1] : ""
+        let isEcho = path == "/echo" && isEchoing
+        guard path == "/ws" || path == "/healthz" || isEcho else {
+            return .reply(HandshakeVerdict.Reply(status: .notFound, body: "not found", refusal: .path))
+        }
+        guard head.method == .GET else {
+            let allow = [(name: "Allow", value: "GET")]
+            return .reply(
+                HandshakeVerdict.Reply(
+                    status: .methodNotAllowed, headers: allow, body: "only GET", refusal: .malformed))
+        }
+        guard !head.announcesBody else { return .refuse("a body is not taken here") }
+        if path == "/healthz" { return .reply(HandshakeVerdict.Reply(status: .ok, body: "ok")) }
+        return judgeUpgrade(head, isEcho: isEcho, query: query)
+    }
+
+    private func judgeUpgrade(_ head: HTTPRequestHead, isEcho: Bool, query: Substring) -> HandshakeVerdict {
+        guard head.version == .http1_1 else { return .refuse("HTTP/1.1 is needed") }
+        guard head.headers["host"].count == 1 else { return .refuse("one Host header is needed") }
+        guard head.lists("websocket", in: "upgrade"), head.lists("upgrade", in: "connection") else {
+            return .upgradeRequired("this is a WebSocket")
+        }
+        guard head.headers["sec-websocket-version"] == ["13"] else {
+            return .upgradeRequired("WebSocket version 13 is needed")
+        }
+        let keys = head.headers["sec-websocket-key"]
+        guard let key = keys.first, keys.count == 1, Handshake.isValidKey(key) else {
+            return .refuse("Sec-WebSocket-Key: not 16 bytes in base64")
+        }
+        if !origins.contains("*"), !head.headers["origin"].allSatisfy(origins.contains) {
+            return .reply(
+                HandshakeVerdict.Reply(status: .forbidden, body: "this origin is not let in", refusal: .origin))
+        }
+        let acceptKey = Handshake.acceptKey(for: key)
+        if isEcho {
+            return .upgrade(HandshakeVerdict.Upgrade(target: .echo, acceptKey: acceptKey, subprotocol: nil))
+        }
+        let offers = head.headers[canonicalForm: "sec-websocket-protocol"]
+        guard offers.isEmpty || offers.contains(where: { $0 == NativeDialect.subprotocol }) else {
+            return .reply(
+                HandshakeVerdict.Reply(
+                    status: .badRequest, body: "the subprotocol spoken here is \(NativeDialect.subprotocol)",
+                    refusal: .subprotocol))
+        }
+        return .upgrade(
+            HandshakeVerdict.Upgrade(
+                target: .session(credentials(head, QueryString(query))), acceptKey: acceptKey,
+                subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol))
+    }
+
+    private func credentials(_ head: HTTPRequestHead, _ query: QueryString) -> SessionMachine.Credentials {
+        let name = takesTokens ? "token" : "userId"
+        let value: String?
+        do throws(QueryString.Failure) {
+            value = try query.value(of: name)
+        } catch {
+            switch error {
+            case .badEscape: return .refused("\(name): bad percent escape")
+            case .notUTF8: return .refused("\(name): not UTF-8")
+            }
+        }
+        guard takesTokens else {
+            guard let value else { return .none }
+            guard let userId = UserID(value) else {
+                return .refused("userId: must have 1 to 128 bytes and no control characters")
+            }
+            return .identity(Identity(userId: userId))
+        }
+        if let value { return .token(value) }
+        let scheme = "bearer "
+        guard let header = head.headers["authorization"].first, header.lowercased().hasPrefix(scheme) else {
+            return .none
+        }
+        return .token(String(header.dropFirst(scheme.count).drop { $0 == " " }))
+    }
+}
+
+extension HandshakeVerdict {
+    fileprivate static func refuse(_ text: String) -> HandshakeVerdict {
+        .reply(Reply(status: .badRequest, body: text, refusal: .malformed))
+    }
+
+    /// RFC 6455, section 4.4, and RFC 9110, section 15.5.22.
+    fileprivate static func upgradeRequired(_ text: String) -> HandshakeVerdict {
+        .reply(
+            Reply(
+                status: .upgradeRequired, headers: [("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
+                body: text, refusal: .version))
+    }
+}
+
+extension HTTPRequestHead {
+    fileprivate var announcesBody: Bool {
+        headers.contains(name: "transfer-encoding") || headers["content-length"].contains { $0 != "0" }
+    }
+
+    /// Whether a header that is a list of words has this one, in whatever case.
+    fileprivate func lists(_ word: String, in name: String) -> Bool {
+        headers[canonicalForm: name].contains { $0.lowercased() == word }
+    }
+}

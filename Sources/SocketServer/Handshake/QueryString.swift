@@ -1,0 +1,51 @@
+/// The part of a request's target behind `?`.
+package struct QueryString: Sendable {
+    /// Why a value cannot be had.
+    package enum Failure: Error, Hashable, Sendable {
+        /// A `%` without two hexadecimal digits.
+        case badEscape
+        case notUTF8
+    }
+
+    private let pairs: [(name: Substring, value: Substring)]
+
+    package init(_ text: Substring) {
+        pairs = text.split(separator: "&").map { pair in
+            guard let equals = pair.firstIndex(of: "=") else { return (pair, "") }
+            return (pair[..<equals], pair[pair.index(after: equals)...])
+        }
+    }
+
+    /// The first value of this name with its escapes undone; nil where it is not there. `+` stands for itself (RFC 3986).
+    package func value(of name: String) throws(Failure) -> String? {
+        guard let pair = pairs.first(where: { $0.name == name }) else { return nil }
+        return try QueryString.decode(pair.value)
+    }
+
+    private static func decode(_ text: Substring) throws(Failure) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(hexDigit), let low = rest.popFirst().flatMap(hexDigit) else {
+                throw .badEscape
+            }
+            bytes.append(high << 4 | low)
+        }
+        guard let decoded = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
+        return decoded
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

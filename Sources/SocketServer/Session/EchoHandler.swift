@@ -1,0 +1,117 @@
+import GatewayCore
+import NIOCore
+import WebSocketFrames
+
+/// Sends every message back: a bare WebSocket for conformance suites, without pings and protocol.
+///
+/// A client that does not read is not read from: at most one message and its echo are held for it.
+final class EchoHandler: ChannelInboundHandler, Supervised {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    static let maxMessageBytes = 16 << 20
+
+    private let hub: Hub
+    private let address: IPAddress?
+    private var decoder = FrameDecoder(role: .server, maxMessageBytes: EchoHandler.maxMessageBytes)
+    /// Nil while the connection is open.
+    private var cutAt: MonotonicTime?
+    private var hasEnded = false
+    private var context: ChannelHandlerContext?
+    var supervisedIndex: Int?
+
+    init(hub: Hub, address: IPAddress?) {
+        self.hub = hub
+        self.address = address
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        hub.metrics.accepted.increment()
+        hub.supervise(self)
+        context.flush()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        end()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        while cutAt == nil, let event = decoder.next(from: &bytes) { answer(event, context) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.flush()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        do {
+            try context.channel.syncOptions?.setOption(.autoRead, value: context.channel.isWritable)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    func check(now: MonotonicTime, wallMilliseconds: Int64) {
+        guard let context else { return }
+        if let cutAt {
+            if cutAt <= now { context.close(promise: nil) }
+        } else if hub.census.isDraining {
+            close(code: CloseReason.goingAway.code, reason: CloseReason.goingAway.text, context)
+        }
+    }
+
+    private func answer(_ event: FrameDecoder.Event, _ context: ChannelHandlerContext) {
+        var frame = context.channel.allocator.buffer(capacity: FrameEncoder.maxHeaderBytes)
+        switch event {
+        case .text(let bytes):
+            FrameEncoder.writeHeader(opcode: .text, payloadBytes: bytes.readableBytes, into: &frame)
+            send(frame, bytes, context)
+        case .binary(let bytes):
+            FrameEncoder.writeHeader(opcode: .binary, payloadBytes: bytes.readableBytes, into: &frame)
+            send(frame, bytes, context)
+        case .ping(let bytes):
+            FrameEncoder.pong(bytes, into: &frame)
+            context.write(wrapOutboundOut(frame), promise: nil)
+        case .pong:
+            break
+        case .close(let code, let reason):
+            close(code: code, reason: reason, context)
+        case .failed(let error):
+            close(code: error.closeCode, reason: error.reason, context)
+        }
+    }
+
+    private func send(_ header: ByteBuffer, _ payload: ByteBuffer, _ context: ChannelHandlerContext) {
+        context.write(wrapOutboundOut(header), promise: nil)
+        context.write(wrapOutboundOut(payload), promise: nil)
+    }
+
+    private func close(code: UInt16?, reason: String, _ context: ChannelHandlerContext) {
+        var frame = context.channel.allocator.buffer(capacity: 128)
+        FrameEncoder.close(code: code, reason: reason, into: &frame)
+        context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+        context.close(mode: .output, promise: nil)
+        cutAt = hub.now + hub.configuration.closeTimeout
+    }
+
+    private func end() {
+        guard !hasEnded else { return }
+        hasEnded = true
+        hub.unsupervise(self)
+        hub.metrics.close(nil)
+        hub.census.leave(address)
+        hub.census.socketClosed()
+    }
+}

@@ -1,0 +1,344 @@
+import GatewayCore
+import NIOCore
+import WebSocketFrames
+
+/// One client's WebSocket: frames in, the session's actions out.
+///
+/// It has no task, lock, timer or promise of its own: its hub looks after its deadlines and flushes. It is closed when
+/// more than `maxQueuedBytes` wait for the client to read them, which NIO's own high-water mark tells.
+///
+/// `@unchecked Sendable`, so that answers from other threads can name it: everything in it but `number` is touched on the
+/// hub's event loop alone.
+final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        /// The credentials the handshake brought; given to the session once the pipeline is there.
+        case fresh(SessionMachine.Credentials)
+        case open
+        /// A close frame is on its way; the connection is cut at this moment.
+        case closing(cutAt: MonotonicTime)
+        case ended
+    }
+
+    let hub: Hub
+    private(set) var number: ConnectionNumber = 0
+    private let address: IPAddress?
+    private var phase: Phase
+    private var decoder: FrameDecoder
+    private var machine: SessionMachine
+    private var context: ChannelHandlerContext?
+    private var isDirty = false
+    /// Whether anything came since the last visit.
+    private var isHeard = true
+    private var unansweredPings: UInt8 = 0
+    private var isCounted = false
+    /// Its place in the heartbeat's slice.
+    var sliceIndex = 0
+    var supervisedIndex: Int?
+
+    init(hub: Hub, address: IPAddress?, credentials: SessionMachine.Credentials) {
+        self.hub = hub
+        self.address = address
+        phase = .fresh(credentials)
+        decoder = FrameDecoder(role: .server, maxMessageBytes: hub.configuration.maxMessageBytes)
+        machine = SessionMachine(settings: hub.settings, now: hub.now)
+        number = hub.add(self)
+    }
+
+    private var isOpen: Bool {
+        if case .open = phase { return true }
+        return false
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        guard case .fresh(let credentials) = phase else { return }
+        self.context = context
+        phase = .open
+        hub.insert(self)
+        hub.supervise(self)
+        hub.metrics.accepted.increment()
+        // The answer to the handshake was written and not flushed.
+        isDirty = true
+        hub.markDirty(self)
+        perform(machine.opened(with: credentials))
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        isHeard = true
+        while let event = decoder.next(from: &bytes) { take(event) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        hub.flush()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        guard isOpen, !context.channel.isWritable else { return }
+        // A whole turn's frames may be more than the limit: what counts is what the system does not take.
+        context.flush()
+        if !context.channel.isWritable { close(.tooSlow, text: CloseReason.tooSlow.text) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    // MARK: Frames
+
+    private func take(_ event: FrameDecoder.Event) {
+        hub.countFrame()
+        guard isOpen else {
+            if case .close = event { finishClosing() }
+            return
+        }
+        switch event {
+        case .text(let frame):
+            switch hub.decode(frame) {
+            case .success(let request): perform(machine.received(request, now: hub.now))
+            case .failure(let malformed): perform(machine.receivedMalformed(malformed, now: hub.now))
+            }
+        case .binary:
+            close(.unsupportedData, text: CloseReason.unsupportedData.text)
+        case .ping(let payload):
+            switch machine.receivedControlFrame(now: hub.now) {
+            case .accepted:
+                var pong = ByteBuffer()
+                FrameEncoder.pong(payload, into: &pong)
+                write(pong)
+            case .refused: break
+            case .exhausted: close(.tooManyRequests, text: CloseReason.tooManyRequests.text)
+            }
+        case .pong:
+            switch machine.receivedControlFrame(now: hub.now) {
+            case .accepted, .refused: break
+            case .exhausted: close(.tooManyRequests, text: CloseReason.tooManyRequests.text)
+            }
+        case .close(let code, _):
+            answerClose(code)
+        case .failed(let error):
+            close(CloseReason(rawValue: error.closeCode) ?? .protocolError, text: error.reason)
+        }
+    }
+
+    // MARK: Answers from elsewhere
+
+    func streamReady(_ room: RoomName, at position: Position, timestamp: Int64, missed: [RoomMessage]) {
+        perform(machine.streamReady(room, at: position, timestamp: timestamp), missed: missed)
+    }
+
+    func streamFailed(_ room: RoomName, _ error: BackendError) {
+        perform(machine.streamFailed(room, error))
+    }
+
+    func publishAnswered(id: RequestID?, room: RoomName, _ result: Result<Published, BackendError>) {
+        perform(machine.publishAnswered(id: id, room: room, result))
+    }
+
+    func historyAnswered(id: RequestID?, range: HistoryRange, _ result: Result<HistoryPage, BackendError>) {
+        perform(machine.historyAnswered(id: id, range: range, result))
+    }
+
+    func verified(_ result: Result<Identity, TokenError>) {
+        switch result {
+        case .success(let identity): perform(machine.verified(identity))
+        case .failure(let error): perform(machine.refused(error))
+        }
+        superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
+    }
+
+    func drain(afterMilliseconds: Int) {
+        perform(machine.drain(afterMilliseconds: afterMilliseconds))
+    }
+
+    // MARK: Actions
+
+    private func perform(_ actions: [SessionMachine.Action], missed: [RoomMessage] = []) {
+        for action in actions {
+            guard isOpen else { return }
+            switch action {
+            case .send(let event): write(hub.frame(event))
+            case .welcome(let userId, let everyone, let timestamp): welcome(userId, everyone, timestamp)
+            case .verify(let token): verify(token)
+            case .follow(let room): hub.follow(room, for: self)
+            case .followLater(let room): hub.followLater(room, for: self)
+            case .enter(let room): hub.enter(room, self, missed: missed)
+            case .leave(let room): hub.leave(room, self)
+            case .tellPosition(let id, let room): tellPosition(id, room)
+            case .publish(let publication, let id): publish(publication, id)
+            case .readHistory(let room, let range, let id): readHistory(room, range, id)
+            case .close(let reason, let text): close(reason, text: text)
+            }
+        }
+    }
+
+    /// Asks again for a stream that could not be had, where it is still wanted.
+    func follow(_ room: RoomName) {
+        guard isOpen, !machine.isClosed else { return }
+        hub.follow(room, for: self)
+    }
+
+    private func welcome(_ userId: UserID, _ everyone: Position, _ timestamp: Int64) {
+        let welcome = Welcome(
+            connectionId: ConnectionID.make(), nodeId: hub.configuration.nodeId, userId: userId,
+            heartbeat: Int(hub.configuration.heartbeatInterval.milliseconds), timestamp: timestamp,
+            positions: [(.everyone, everyone)])
+        write(hub.frame(.welcome(welcome)))
+    }
+
+    /// The one task there is: short, ended by the verifier's answer, at most one for each connection at a time.
+    private func verify(_ token: String) {
+        guard case .jwt(let verifier) = hub.configuration.authentication else { return }
+        Task { [hub] in
+            do throws(TokenError) {
+                hub.post(.verified(self, .success(try await verifier.verify(token))))
+            } catch {
+                hub.post(.verified(self, .failure(error)))
+            }
+        }
+    }
+
+    private func tellPosition(_ id: RequestID?, _ room: RoomName) {
+        guard let position = hub.position(of: room) else { return }
+        write(hub.frame(.joined(id: id, room: room, position: position)))
+    }
+
+    private func publish(_ publication: Publication, _ id: RequestID?) {
+        hub.log.publish(publication) { [hub] result in
+            hub.post(.published(self, id: id, room: publication.room, result))
+        }
+    }
+
+    private func readHistory(_ room: RoomName, _ range: HistoryRange, _ id: RequestID?) {
+        hub.log.history(of: room, range: range) { [hub] result in
+            hub.post(.history(self, id: id, range: range, result))
+        }
+    }
+
+    // MARK: Writing
+
+    /// Finished frames for this client; dropped once the connection is closing.
+    func write(_ frames: ByteBuffer) {
+        guard isOpen, let context else { return }
+        if !isDirty {
+            isDirty = true
+            hub.markDirty(self)
+        }
+        hub.countBytesOut(frames.readableBytes)
+        context.write(wrapOutboundOut(frames), promise: nil)
+    }
+
+    func flushIfDirty() {
+        guard isDirty else { return }
+        isDirty = false
+        context?.flush()
+    }
+}
+
+// MARK: - Time and closing
+
+extension SocketHandler {
+    /// Once a heartbeat interval: counts an unanswered ping, or closes after too many, and pings.
+    ///
+    /// Pings are counted, never time alone: a node that slept has not pinged.
+    func visit(now: MonotonicTime, wallMilliseconds: Int64) {
+        guard isOpen else { return }
+        if isHeard { unansweredPings = 0 }
+        guard unansweredPings < hub.configuration.missedHeartbeats else {
+            return close(.heartbeatMissed, text: CloseReason.heartbeatMissed.text)
+        }
+        isHeard = false
+        unansweredPings += 1
+        write(SocketHandler.ping)
+        superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds)
+    }
+
+    private static let ping: ByteBuffer = {
+        var buffer = ByteBuffer()
+        FrameEncoder.ping(into: &buffer)
+        return buffer
+    }()
+
+    func check(now: MonotonicTime, wallMilliseconds: Int64) {
+        switch phase {
+        case .fresh, .ended:
+            break
+        case .open:
+            perform(machine.hitDeadline(now: now, wallMilliseconds: wallMilliseconds))
+            if isOpen { superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds) }
+        case .closing(let cutAt):
+            if cutAt <= now { cut() }
+        }
+    }
+
+    /// Looked at in each tick only while its deadline lies before the next visit.
+    private func superviseIfNeeded(now: MonotonicTime, wallMilliseconds: Int64) {
+        guard isOpen else { return }
+        guard let deadline = machine.nextDeadline(now: now, wallMilliseconds: wallMilliseconds),
+            deadline <= now + hub.configuration.heartbeatInterval
+        else { return hub.unsupervise(self) }
+        hub.supervise(self)
+    }
+
+    /// Closes for a cause of the gateway's: the frame is sent, then the client has a little while to answer it.
+    func close(_ reason: CloseReason, text: String) {
+        guard isOpen else { return }
+        hub.metrics.close(reason)
+        isCounted = true
+        beginClosing(code: reason.code, text: text)
+    }
+
+    /// The client wants to end: it gets its own code back, and the end once that is sent.
+    private func answerClose(_ code: UInt16?) {
+        beginClosing(code: code, text: "")
+        finishClosing()
+    }
+
+    private func beginClosing(code: UInt16?, text: String) {
+        leaveRooms()
+        var frame = ByteBuffer()
+        FrameEncoder.close(code: code, reason: text, into: &frame)
+        write(frame)
+        phase = .closing(cutAt: hub.now + hub.configuration.closeTimeout)
+        hub.supervise(self)
+    }
+
+    /// Both close frames are sent or on their way: the socket is closed for writing when the last byte has left.
+    private func finishClosing() {
+        flushIfDirty()
+        context?.close(mode: .output, promise: nil)
+    }
+
+    /// Ends the socket; what waits in it is dropped.
+    func cut() {
+        context?.close(promise: nil)
+    }
+
+    private func leaveRooms() {
+        for room in machine.closed() { hub.leave(room, self) }
+    }
+
+    private func end() {
+        if case .ended = phase { return }
+        leaveRooms()
+        phase = .ended
+        context = nil
+        if !isCounted { hub.metrics.close(nil) }
+        hub.remove(self)
+        hub.census.leave(address)
+        hub.census.socketClosed()
+    }
+}

@@ -1,0 +1,51 @@
+import GatewayCore
+import Metrics
+
+/// What the client port counts; the counters are made once, since making one takes a lock and a search.
+final class SocketMetrics: Sendable {
+    /// Why a request for a WebSocket was refused.
+    enum Refusal: String, CaseIterable, Sendable {
+        case malformed, timeout, origin, version, subprotocol, draining, full
+        case address = "address_limit"
+        case path = "not_found"
+    }
+
+    let accepted: Counter
+    let framesIn: Counter
+    let bytesOut: Counter
+    let messagesDelivered: Counter
+    let connections: Gauge
+    private let refused: [Refusal: Counter]
+    private let closed: [CloseReason: Counter]
+    private let closedByClient: Counter
+
+    init(factory: any MetricsFactory) {
+        accepted = Counter(label: "martlet_sockets_accepted_total", factory: factory)
+        framesIn = Counter(label: "martlet_socket_frames_received_total", factory: factory)
+        bytesOut = Counter(label: "martlet_socket_bytes_sent_total", factory: factory)
+        messagesDelivered = Counter(label: "martlet_messages_delivered_total", factory: factory)
+        connections = Gauge(label: "martlet_connections", factory: factory)
+        refused = Dictionary(
+            uniqueKeysWithValues: Refusal.allCases.map {
+                let labels = [("reason", $0.rawValue)]
+                return ($0, Counter(label: "martlet_handshakes_refused_total", dimensions: labels, factory: factory))
+            })
+        closed = Dictionary(
+            uniqueKeysWithValues: CloseReason.allCases.map {
+                let labels = [("code", String($0.code))]
+                return ($0, Counter(label: "martlet_connections_closed_total", dimensions: labels, factory: factory))
+            })
+        closedByClient = Counter(
+            label: "martlet_connections_closed_total", dimensions: [("code", "client")], factory: factory)
+    }
+
+    func refuse(_ reason: Refusal) {
+        refused[reason]?.increment()
+    }
+
+    /// Nil where the client ended the connection, with a close frame or without.
+    func close(_ reason: CloseReason?) {
+        guard let reason else { return closedByClient.increment() }
+        closed[reason]?.increment()
+    }
+}

@@ -1,0 +1,185 @@
+import GatewayCore
+import Logging
+import Metrics
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+
+/// The client port: accepts WebSockets and serves their sessions, one hub for each event loop.
+package final class SocketServer: Service {
+    private let configuration: SocketServerConfiguration
+    private let hubs: [Hub]
+    private let group: any EventLoopGroup
+    private let logger: Logger
+    private let binding = Mutex(Binding.waiting([]))
+    private let hasStarted = Atomic<Bool>(false)
+
+    /// What is open at this moment.
+    package let census: Census
+
+    private enum Binding {
+        case waiting([CheckedContinuation<Int, any Error>])
+        case bound(Int)
+        case failed(any Error)
+    }
+
+    /// - Parameters:
+    ///   - group: whose loops serve the connections; each gets a hub. It outlives the server.
+    ///   - streams, log: where rooms come from and messages go to.
+    package init(
+        configuration: SocketServerConfiguration, group: any EventLoopGroup, streams: any RoomStreams,
+        log: any MessageLog, metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system
+    ) {
+        self.configuration = configuration
+        self.group = group
+        self.logger = logger
+        let maxConnections =
+            configuration.maxConnections > 0
+            ? configuration.maxConnections : Census.connectionLimit(descriptors: FileDescriptorLimit.current)
+        let census = Census(maxConnections: maxConnections, maxPerAddress: configuration.maxConnectionsPerAddress)
+        let socketMetrics = SocketMetrics(factory: metrics)
+        let settings = configuration.sessionSettings
+        self.census = census
+        hubs = group.makeIterator().map {
+            Hub(
+                eventLoop: $0, configuration: configuration, settings: settings, census: census,
+                metrics: socketMetrics, streams: streams, log: log, logger: logger, clocks: clocks)
+        }
+    }
+
+    /// What the port holds at this moment; any thread.
+    package var status: SocketServerStatus { census.status }
+
+    /// The port listened on, once it is; throws where it could not be had.
+    package var boundPort: Int {
+        get async throws {
+            try await withCheckedThrowingContinuation { continuation in
+                let known: Result<Int, any Error>? = binding.withLock { binding in
+                    switch binding {
+                    case .waiting(let continuations):
+                        binding = .waiting(continuations + [continuation])
+                        return nil
+                    case .bound(let port): return .success(port)
+                    case .failed(let error): return .failure(error)
+                    }
+                }
+                if let known { continuation.resume(with: known) }
+            }
+        }
+    }
+
+    /// Serves until the shutdown, then sends the clients elsewhere; once only.
+    package func run() async throws {
+        precondition(!hasStarted.exchange(true, ordering: .relaxed), "a socket server runs once")
+        for hub in hubs { try await hub.eventLoop.submit { hub.start() }.get() }
+        let listener: any Channel
+        do {
+            listener = try await listen()
+        } catch {
+            settle(.failure(error))
+            try await stopHubs()
+            throw error
+        }
+        let port = listener.localAddress?.port ?? 0
+        logger.info("client port open", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
+        settle(.success(port))
+        // Cancellation is a shutdown as well, without the waiting.
+        try? await gracefulShutdown()
+        await drain()
+        // A listener that is closed already is as good.
+        try? await listener.close()
+        try await stopHubs()
+        logger.info("client port closed")
+    }
+
+    private func settle(_ result: Result<Int, any Error>) {
+        let waiting: [CheckedContinuation<Int, any Error>] = binding.withLock { binding in
+            guard case .waiting(let continuations) = binding else { return [] }
+            switch result {
+            case .success(let port): binding = .bound(port)
+            case .failure(let error): binding = .failed(error)
+            }
+            return continuations
+        }
+        for continuation in waiting { continuation.resume(with: result) }
+    }
+
+    private func listen() async throws -> any Channel {
+        let hubs = Dictionary(uniqueKeysWithValues: hubs.map { (ObjectIdentifier($0.eventLoop), $0) })
+        let rules = HandshakeRules(configuration)
+        let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
+            low: configuration.maxQueuedBytes / 2, high: configuration.maxQueuedBytes)
+        let receiving = AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536)
+        return try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: receiving)
+            .childChannelOption(.writeBufferWaterMark, value: waterMark)
+            .childChannelInitializer { channel in
+                guard let hub = hubs[ObjectIdentifier(channel.eventLoop)] else {
+                    preconditionFailure("a connection on a loop without a hub")
+                }
+                return channel.eventLoop.makeCompletedFuture {
+                    try SocketServer.prepare(channel, hub: hub, rules: rules)
+                }
+            }
+            .bind(host: configuration.host, port: configuration.port)
+            .get()
+    }
+
+    /// What every fresh connection begins with; refuses it where not even a 503 can be afforded.
+    static func prepare(_ channel: any Channel, hub: Hub, rules: HandshakeRules) throws {
+        guard hub.census.socketOpened() else {
+            hub.metrics.refuse(.full)
+            throw TooManySockets()
+        }
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = hub.configuration.maxHeaderBytes
+        limits.maxHeaderListSize = hub.configuration.maxHeaderBytes
+        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(ByteToMessageHandler(decoder))
+        try pipeline.addHandler(HandshakeHandler(hub: hub, rules: rules))
+    }
+
+    private struct TooManySockets: Error {}
+}
+
+// MARK: - Shutdown
+
+extension SocketServer {
+    /// Tells clients to reconnect elsewhere, waits for them up to the limit, closes the rest.
+    private func drain() async {
+        census.beginDraining()
+        let connections = census.status.connections
+        logger.info("draining", metadata: ["connections": "\(connections)"])
+        for (index, hub) in hubs.enumerated() {
+            hub.eventLoop.execute { [hubs, configuration] in
+                hub.drain(first: index, step: hubs.count, perSecond: configuration.drainRate)
+            }
+        }
+        await waitUntilEmpty(configuration.drainTimeout)
+        for hub in hubs { hub.eventLoop.execute { hub.closeAll(.goingAway) } }
+        await waitUntilEmpty(configuration.closeTimeout)
+        for hub in hubs { hub.eventLoop.execute { hub.cutAll() } }
+        logger.info("drained", metadata: ["left": "\(census.status.connections)"])
+    }
+
+    /// Returns at once in a cancelled task.
+    private func waitUntilEmpty(_ limit: Duration) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [census] in await census.emptied() }
+            // The sleep ends early where the other is first, or by cancellation.
+            group.addTask { try? await Task.sleep(for: limit) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func stopHubs() async throws {
+        for hub in hubs { try await hub.eventLoop.submit { hub.stop() }.get() }
+    }
+}

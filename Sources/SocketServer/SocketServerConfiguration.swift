@@ -1,0 +1,71 @@
+import GatewayCore
+
+/// How the client port behaves; the defaults are the contract's.
+package struct SocketServerConfiguration: Sendable {
+    /// How clients say who they are.
+    package enum Authentication: Sendable {
+        /// By `?userId=`, believed as it stands.
+        case none
+        /// By a token that is checked.
+        case jwt(any TokenVerifier)
+    }
+
+    package var host = "127.0.0.1"
+    /// 0 lets the system choose; `SocketServer.boundPort` tells which.
+    package var port = 8080
+    package var nodeId = "node"
+    package var authentication = Authentication.none
+    package var rules = RoomRules()
+
+    /// The largest message, over all its fragments.
+    package var maxMessageBytes = 65_536
+    /// Rooms one connection may be in.
+    package var maxRooms = 1000
+    package var rate = RateLimit()
+    /// Bytes that may wait for one client to read them; above, it is closed with 4413.
+    package var maxQueuedBytes = 1 << 20
+    /// From the end of the handshake to `welcome`.
+    package var authTimeout = Duration.seconds(10)
+    /// How long a token is still good after it has expired.
+    package var leeway = Duration.seconds(1)
+    /// Exact origins that browsers may come from; `*` lets all in.
+    package var origins: Set<String> = ["*"]
+    /// Whose `X-Forwarded-For` is believed.
+    package var trustedProxies: [AddressRange] = []
+    /// 0: the descriptor limit less 500.
+    package var maxConnections = 0
+    /// 0: no limit.
+    package var maxConnectionsPerAddress = 0
+    package var heartbeatInterval = Duration.seconds(30)
+    /// Pings in a row that may stay unanswered.
+    package var missedHeartbeats = 3
+    /// Whether `/echo` answers.
+    package var isEchoing = false
+    /// From the accept to the end of the request's headers.
+    package var handshakeTimeout = Duration.seconds(10)
+    /// Names and values of all headers of a request together.
+    package var maxHeaderBytes = 8192
+    /// How long a closing connection may take before it is cut.
+    package var closeTimeout = Duration.seconds(3)
+    /// How long a shutdown waits for clients to leave by themselves.
+    package var drainTimeout = Duration.seconds(30)
+    /// Clients told to reconnect, in each second of a shutdown.
+    package var drainRate = 500
+
+    package init() {}
+
+    /// What the sessions of a server share.
+    package var sessionSettings: SessionSettings {
+        let takesTokens =
+            switch authentication {
+            case .none: false
+            case .jwt: true
+            }
+        return SessionSettings(
+            rules: rules,
+            limits: SessionLimits(
+                maxRooms: maxRooms, rate: rate, authTimeout: authTimeout, leeway: leeway,
+                maxWaitingBytes: maxQueuedBytes, maxPageBytes: maxQueuedBytes / 2),
+            takesTokens: takesTokens)
+    }
+}
