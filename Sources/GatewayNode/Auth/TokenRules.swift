@@ -1,0 +1,77 @@
+import GatewayCore
+
+/// What the claims of a token with a good signature must be.
+struct TokenRules: Sendable {
+    var issuer: String?
+    var audience: String?
+    var leeway: Duration
+
+    /// The identity these claims give at a time in milliseconds since 1970.
+    func identity(of claims: TokenClaims, now: Int64) throws(TokenError) -> Identity {
+        guard case .value(let subject) = claims.sub else { throw TokenError("the token's sub is missing or no text") }
+        guard let user = UserID(subject) else {
+            throw TokenError("the token's sub is not 1 to 128 bytes without control characters")
+        }
+        guard let expires = try seconds(claims.exp, "exp") else { throw TokenError("the token has no exp") }
+        let margin = leeway / .seconds(1)
+        let seconds = Double(now) / 1000
+        guard seconds < expires + margin else { throw TokenError("the token has expired") }
+        if let start = try self.seconds(claims.nbf, "nbf"), seconds + margin < start {
+            throw TokenError("the token is not valid yet")
+        }
+        if let issuer {
+            guard case .value(let name) = claims.iss, name.utf8.elementsEqual(issuer.utf8) else {
+                throw TokenError("the token's iss is not the expected one")
+            }
+        }
+        if let audience {
+            guard case .value(let list) = claims.aud,
+                list.names.contains(where: { $0.utf8.elementsEqual(audience.utf8) })
+            else { throw TokenError("the token's aud is not this gateway") }
+        }
+        return Identity(userId: user, expires: Int64(expires), grants: try grants(claims.rooms))
+    }
+
+    private func seconds(_ claim: TokenClaims.Claim<Double>, _ name: String) throws(TokenError) -> Double? {
+        switch claim {
+        case .absent: return nil
+        // Beyond 2^53 a Double no longer counts seconds, and far beyond it no integer holds it.
+        case .value(let value) where value.magnitude < 0x1p53: return value
+        case .value, .malformed: throw TokenError("the token's \(name) is not a time in seconds")
+        }
+    }
+
+    private func grants(_ claim: TokenClaims.Claim<[String: [String]]>) throws(TokenError) -> RoomGrants? {
+        switch claim {
+        case .absent: return nil
+        case .malformed: throw TokenError("the token's rooms is not an object of lists of actions")
+        case .value(let rooms): return try RoomGrants(claim: rooms)
+        }
+    }
+}
+
+extension RoomGrants {
+    /// The grants that a `rooms` claim lists: pattern to actions.
+    package init(claim: [String: [String]]) throws(TokenError) {
+        var entries: [(pattern: RoomPattern, actions: Set<RoomAction>)] = []
+        for (text, names) in claim.sorted(by: { $0.key < $1.key }) {
+            guard let pattern = RoomPattern(text) else {
+                throw TokenError("the token's rooms has a key that is no pattern of room names")
+            }
+            var actions: Set<RoomAction> = []
+            for name in names {
+                guard let action = RoomAction(rawValue: name) else {
+                    throw TokenError("the token's rooms allows an action other than join, publish, presence, history")
+                }
+                actions.insert(action)
+            }
+            entries.append((pattern, actions))
+        }
+        self.init(entries)
+    }
+
+    /// The claim that says the same.
+    var claim: [String: [String]] {
+        Dictionary(entries.map { ($0.pattern.description, $0.actions.map(\.rawValue).sorted()) }) { $0 + $1 }
+    }
+}

@@ -1,0 +1,84 @@
+import GatewayCore
+import Yams
+
+/// Reads the list `rooms`: entries of `pattern`, `allow` and `log: {size, age}`.
+struct RoomRulesReader {
+    let file: SettingsFile
+    /// What an entry keeps where it does not say.
+    let defaultLog: LogLimits
+
+    func rules() throws(SettingsError) -> [RoomRule] {
+        var rules: [RoomRule] = []
+        for (index, node) in file.rooms.enumerated() {
+            rules.append(try rule(node, at: "rooms[\(index)]"))
+        }
+        return rules
+    }
+
+    private func rule(_ node: Yams.Node, at place: String) throws(SettingsError) -> RoomRule {
+        let fields = try fields(of: node, at: place, known: ["pattern", "allow", "log"])
+        guard let written = fields["pattern"] else {
+            throw file.refusal(of: place, at: node, "has no pattern")
+        }
+        guard let text = written.scalar?.string, let pattern = RoomPattern(text) else {
+            throw file.refusal(
+                of: "\(place).pattern", at: written, "is not a room name in which * stands for any characters")
+        }
+        var rule = RoomRule(pattern: pattern, log: defaultLog)
+        if let allow = fields["allow"] { rule.allow = try actions(allow, at: "\(place).allow") }
+        if let log = fields["log"] {
+            let limits = try self.fields(of: log, at: "\(place).log", known: ["size", "age"])
+            if let size = limits["size"] {
+                rule.log.size = try value(size, at: "\(place).log.size", SettingKey.logSize)
+            }
+            if let age = limits["age"] { rule.log.age = try value(age, at: "\(place).log.age", SettingKey.logAge) }
+        }
+        return rule
+    }
+
+    private func actions(_ node: Yams.Node, at place: String) throws(SettingsError) -> Set<RoomAction> {
+        let known = RoomAction.allCases.map(\.rawValue)
+        guard let items = node.sequence else {
+            throw file.refusal(of: place, at: node, "is not a list of \(known.joined(separator: ", "))")
+        }
+        var actions: Set<RoomAction> = []
+        for item in items {
+            let text = item.scalar?.string ?? ""
+            guard let action = RoomAction(rawValue: text) else {
+                let problem = "holds \(RawSetting.text(text).quoted), which is none of \(known.joined(separator: ", "))"
+                throw file.refusal(of: place, at: item, problem + Spelling.hint(for: text, among: known))
+            }
+            actions.insert(action)
+        }
+        return actions
+    }
+
+    private func fields(
+        of node: Yams.Node, at place: String, known: [String]
+    ) throws(SettingsError) -> [String: Yams.Node] {
+        guard let mapping = node.mapping else {
+            throw file.refusal(of: place, at: node, "is not a group of \(known.joined(separator: ", "))")
+        }
+        var fields: [String: Yams.Node] = [:]
+        for (name, value) in mapping {
+            let name = name.scalar?.string ?? ""
+            guard known.contains(name) else {
+                let hint = Spelling.hint(for: name, among: known)
+                throw file.refusal(of: "\(place).\(name)", at: value, "is not a key\(hint)")
+            }
+            fields[name] = value
+        }
+        return fields
+    }
+
+    private func value<Value>(
+        _ node: Yams.Node, at place: String, _ kind: SettingKind<Value>
+    ) throws(SettingsError) -> Value {
+        guard let text = node.scalar?.string else { throw file.refusal(of: place, at: node, "is not a single value") }
+        do {
+            return try kind.parse(.text(text))
+        } catch {
+            throw file.refusal(of: place, at: node, "= \(RawSetting.text(text).quoted) \(error.problem)")
+        }
+    }
+}

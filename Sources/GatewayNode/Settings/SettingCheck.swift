@@ -1,0 +1,85 @@
+import Glibc
+import RedisClient
+import SocketServer
+
+/// What single values must be; each check answers what is wrong, worded to follow the value, or nil.
+enum SettingCheck {
+    static func nodeId(_ text: String) -> String? {
+        text.isEmpty ? nil : word(text, upTo: 64)
+    }
+
+    static func prefix(_ text: String) -> String? {
+        word(text, upTo: 32)
+    }
+
+    static func host(_ text: String) -> String? {
+        let isHost = text.utf8.allSatisfy { isWordByte($0) || $0 == UInt8(ascii: ":") }
+        return (1...253).contains(text.utf8.count) && isHost ? nil : "is not an address or a host name"
+    }
+
+    static func origin(_ text: String) -> String? {
+        if text == "*" { return nil }
+        let parts = text.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty,
+            !parts[1].contains(where: { "/?#* ".contains($0) })
+        else { return "is not an origin such as https://app.example, or *" }
+        return nil
+    }
+
+    static func apiKey(_ text: String) -> String? {
+        let isVisible = text.utf8.allSatisfy { (0x21...0x7e).contains($0) }
+        return isVisible && text.utf8.count <= 512 ? nil : "must be visible ASCII without spaces, 512 bytes at most"
+    }
+
+    static func secret(_ text: String) -> String? {
+        text.utf8.count < 16 ? "is shorter than 16 bytes" : nil
+    }
+
+    static func algorithm(_ text: String) -> String? {
+        text == "HS256" ? nil : "names an algorithm other than HS256"
+    }
+
+    static func addressBlock(_ text: String) -> String? {
+        AddressRange(text) == nil ? "is not an address or a CIDR block such as 10.0.0.0/8" : nil
+    }
+
+    /// The answer holds no part of the URL, which may contain a password.
+    static func redisURL(_ text: String) -> String? {
+        for scheme in ["redis+sentinel", "redis+cluster"] where text.lowercased().hasPrefix("\(scheme)://") {
+            return "begins with \(scheme)://, which comes with a later version"
+        }
+        do {
+            _ = try RedisConfiguration(url: text)
+            return nil
+        } catch {
+            return "cannot be used: \(error)"
+        }
+    }
+
+    /// Whether only this machine can reach what is bound there.
+    static func isLoopback(_ host: String) -> Bool {
+        if host.lowercased() == "localhost" { return true }
+        var v4 = in_addr()
+        if inet_pton(AF_INET, host, &v4) == 1 { return UInt32(bigEndian: v4.s_addr) >> 24 == 127 }
+        var v6 = in6_addr()
+        guard inet_pton(AF_INET6, host, &v6) == 1 else { return false }
+        return withUnsafeBytes(of: v6) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
+    }
+
+    private static func word(_ text: String, upTo limit: Int) -> String? {
+        guard (1...limit).contains(text.utf8.count), text.utf8.allSatisfy(isWordByte) else {
+            return "is not 1 to \(limit) characters of A-Z a-z 0-9 . _ -"
+        }
+        return nil
+    }
+
+    static func isWordByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default:
+            false
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import GatewayCore
+
+extension SettingKey {
+    /// Every scalar key, in the order of the explained file.
+    package static let all: [SettingKey] = node + client + api + auth + redis + log + running
+
+    private static let node = [
+        SettingKey(
+            "nodeId", \.nodeId, .text("1 to 64 of A-Z a-z 0-9 . _ -", check: SettingCheck.nodeId),
+            "The name of this node, unique among the live ones; left out, the host's name and four random characters.")
+    ]
+
+    private static let client = [
+        SettingKey(
+            "client.host", \.client.host, .text("address or host name", check: SettingCheck.host),
+            "The address that the port for clients is bound to; 0.0.0.0 is all of IPv4, :: is all."),
+        SettingKey(
+            "client.port", \.client.port, .integer(0...65_535),
+            "The port for clients (/ws, /healthz); 0 takes any free one."),
+        SettingKey(
+            "client.maxMessageBytes", \.client.maxMessageBytes, .bytes(1024...(16 << 20)),
+            "The longest message a client may send; above it the connection is closed with 1009."),
+        SettingKey(
+            "client.maxRooms", \.client.maxRooms, .integer(1...100_000),
+            "How many rooms one connection may be in."),
+        SettingKey(
+            "client.messagesPerSecond", \.client.messagesPerSecond, .integer(1...1_000_000),
+            "How many frames a second one connection may send in the long run; more are answered rate_limited."),
+        SettingKey(
+            "client.messageBurst", \.client.messageBurst, .integer(1...1_000_000),
+            "How many frames one connection may send at once."),
+        SettingKey(
+            "client.maxQueuedBytes", \.client.maxQueuedBytes, .bytes((16 << 10)...(1 << 30)),
+            "How much may wait for one slow connection before it is closed with 4413."),
+        SettingKey(
+            "client.authTimeout", \.client.authTimeout, .duration(.milliseconds(100)...(.seconds(300))),
+            "How long a connection may take to show its token, or wait for Redis, after the handshake."),
+        SettingKey(
+            "client.handshakeTimeout", \.client.handshakeTimeout, .duration(.milliseconds(100)...(.seconds(300))),
+            "How long a handshake may take from the first byte."),
+        SettingKey(
+            "client.origins", \.client.origins, .list("origins, or *", atLeast: 1, check: SettingCheck.origin),
+            "The pages that may connect, such as https://app.example; * is any (tokens are what protects)."),
+        SettingKey(
+            "client.trustedProxies", \.client.trustedProxies,
+            .list("addresses or CIDR blocks", check: SettingCheck.addressBlock),
+            "The proxies, such as 10.0.0.0/8, whose X-Forwarded-For is believed."),
+        SettingKey(
+            "client.maxConnections", \.client.maxConnections, .integer(0...10_000_000),
+            "How many connections this node takes; 0 is the descriptor limit less 500."),
+        SettingKey(
+            "client.maxConnectionsPerAddress", \.client.maxConnectionsPerAddress, .integer(0...10_000_000),
+            "How many connections one address may hold on this node; 0 sets no limit."),
+        SettingKey(
+            "client.echo", \.client.echo, .boolean,
+            "Whether /echo answers: a bare WebSocket echo for conformance suites."),
+    ]
+
+    private static let api = [
+        SettingKey(
+            "api.host", \.api.host, .text("address or host name", check: SettingCheck.host),
+            "The address that the port for backends is bound to; it belongs into no public network."),
+        SettingKey(
+            "api.port", \.api.port, .integer(0...65_535),
+            "The port for backends (/v1, /metrics, /readyz, /console); 0 takes any free one."),
+        SettingKey(
+            "api.key", \.api.keys, .list("keys", check: SettingCheck.apiKey), shownAs: "\"\"", isSecret: true,
+            """
+            What backends show as bearer token; each of several is valid, so that they can be changed one by one. \
+            Left out, one is made at the start, but only without redis.url.
+            """),
+        SettingKey(
+            "api.maxBodyBytes", \.api.maxBodyBytes, .bytes(1024...(64 << 20)),
+            "The longest body of a request; above it the answer is 413."),
+    ]
+
+    private static let auth = [
+        SettingKey(
+            "auth.mode", \.auth.mode, .choice,
+            """
+            Whether clients must show a token. Left out it is none, but only where client.host is this machine \
+            alone; otherwise it must be said.
+            """),
+        SettingKey(
+            "auth.secret", \.auth.secret, .optional("text, 32 bytes or more", check: SettingCheck.secret),
+            isSecret: true, "What tokens are signed with (HS256)."),
+        SettingKey(
+            "auth.algorithms", \.auth.algorithms, .list("HS256", atLeast: 1, check: SettingCheck.algorithm),
+            "The signatures that are believed; whatever else a token says of itself is refused."),
+        SettingKey(
+            "auth.issuer", \.auth.issuer, .optional("text"),
+            "What a token's iss must be; left out, it is not looked at."),
+        SettingKey(
+            "auth.audience", \.auth.audience, .optional("text"),
+            "What a token's aud must be or contain; left out, it is not looked at."),
+        SettingKey(
+            "auth.leeway", \.auth.leeway, .duration(.zero...(.seconds(600))),
+            "How far the clocks of issuer and node may differ."),
+    ]
+
+    private static let redis = [
+        SettingKey(
+            "redis.url", \.redis.url, .optional("redis://, rediss:// or unix://", check: SettingCheck.redisURL),
+            isSecret: true,
+            """
+            The Redis (7.0 or later) that all nodes share: redis://user:password@host:6379/0. Left out, the node \
+            starts a private one that keeps nothing and serves this node alone.
+            """),
+        SettingKey(
+            "redis.prefix", \.redis.prefix, .text("1 to 32 of A-Z a-z 0-9 . _ -", check: SettingCheck.prefix),
+            "What every key in Redis begins with."),
+        SettingKey(
+            "redis.commandTimeout", \.redis.commandTimeout, .duration(.milliseconds(100)...(.seconds(300))),
+            "How long Redis may take to answer before a request fails as unavailable."),
+        SettingKey(
+            "redis.connectTimeout", \.redis.connectTimeout, .duration(.milliseconds(100)...(.seconds(300))),
+            "How long one attempt to connect to Redis may take."),
+    ]
+
+    private static let log = [
+        SettingKey(
+            "log.level", \.log.level, .choice,
+            "From which level on the node writes log lines."),
+        SettingKey(
+            "log.format", \.log.format, .choice,
+            "How log lines look."),
+        SettingKey(
+            "log.size", \.rooms.defaultLog.size, logSize,
+            "How many messages Redis keeps of a room for those who come back; 0 keeps none."),
+        SettingKey(
+            "log.age", \.rooms.defaultLog.age, logAge,
+            "How long Redis keeps a room's messages."),
+        SettingKey(
+            "log.everyoneSize", \.rooms.everyoneLog.size, logSize,
+            "How many messages to everyone (*) Redis keeps."),
+        SettingKey(
+            "log.everyoneAge", \.rooms.everyoneLog.age, logAge,
+            "How long Redis keeps messages to everyone."),
+    ]
+
+    private static let running = [
+        SettingKey(
+            "heartbeat.interval", \.heartbeat.interval, .duration(.seconds(1)...(.seconds(600))),
+            "How often each connection is pinged."),
+        SettingKey(
+            "heartbeat.missed", \.heartbeat.missed, .integer(1...100),
+            "After how many pings in a row without a sign of life a connection is closed with 4408."),
+        SettingKey(
+            "drain.timeout", \.drain.timeout, .duration(.zero...(.seconds(3600))),
+            "How long a node that was told to end waits for its clients to move."),
+        SettingKey(
+            "threads", \.threads, .integer(0...1024),
+            "How many threads serve connections; 0 is one for each core."),
+    ]
+
+    /// The kinds that entries of `rooms` share with `log.size` and `log.age`.
+    static let logSize = SettingKind<Int>.integer(0...1_000_000)
+    static let logAge = SettingKind<Duration>.duration(.seconds(1)...(.seconds(8760 * 3600)))
+}

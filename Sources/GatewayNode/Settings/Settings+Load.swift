@@ -1,0 +1,159 @@
+import GatewayCore
+
+extension Settings {
+    /// What this machine contributes: its name, and characters nobody can guess.
+    package struct Host: Sendable {
+        package var name: @Sendable () -> String
+        /// So many characters of `a-z 0-9`.
+        package var randomCharacters: @Sendable (_ count: Int) -> String
+
+        package init(
+            name: @escaping @Sendable () -> String, randomCharacters: @escaping @Sendable (_ count: Int) -> String
+        ) {
+            self.name = name
+            self.randomCharacters = randomCharacters
+        }
+    }
+
+    /// Settings that a node can start with, and what the operator should hear of them.
+    ///
+    /// - Parameters:
+    ///   - file: The path of a YAML file; nil for none.
+    ///   - environment: Its `MARTLET_…` variables override the file; an empty one counts as not set.
+    package static func load(
+        file: String?, environment: [String: String], host: Host = .current
+    ) throws(SettingsError) -> (settings: Settings, warnings: [String]) {
+        var reader = SettingsReader()
+        try reader.read(file: file, environment: environment)
+        return try reader.decide(host)
+    }
+
+    /// Settings as they are written, for commands that use a few of them; nothing is required and nothing made up.
+    package static func read(
+        file: String?, environment: [String: String]
+    ) throws(SettingsError) -> Settings {
+        var reader = SettingsReader()
+        try reader.read(file: file, environment: environment)
+        return reader.settings
+    }
+}
+
+/// Collects settings from file and environment, then decides what was left open.
+struct SettingsReader {
+    private(set) var settings = Settings()
+    private var warnings: [String] = []
+    private var origins: [String: SettingOrigin] = [:]
+
+    mutating func read(file path: String?, environment: [String: String]) throws(SettingsError) {
+        var rooms: SettingsFile?
+        if let path {
+            let file = try SettingsFile(
+                yaml: SmallFile.text(of: path, limit: 1 << 20, called: "the configuration"), path: path)
+            for key in SettingKey.all {
+                guard let value = file.values[key.path] else { continue }
+                try set(key, value.raw, from: .file(path: path, line: value.line))
+            }
+            rooms = file
+        }
+        try read(environment)
+        // Last, since entries that do not say take what log.size and log.age came to.
+        if let rooms {
+            settings.rooms.rules = try RoomRulesReader(file: rooms, defaultLog: settings.rooms.defaultLog).rules()
+        }
+    }
+
+    private mutating func read(_ environment: [String: String]) throws(SettingsError) {
+        var unknown = Set(environment.keys.filter { $0.hasPrefix("MARTLET_") })
+        for key in SettingKey.all {
+            unknown.remove(key.variable)
+            let value = environment[key.variable].flatMap { $0.isEmpty ? nil : $0 }
+            if let value { try set(key, .text(value), from: .variable(key.variable)) }
+            guard let variable = key.fileVariable else { continue }
+            unknown.remove(variable)
+            guard let path = environment[variable], !path.isEmpty else { continue }
+            guard value == nil else {
+                throw SettingsError("\(key.path) is given twice (from \(key.variable) and \(variable))")
+            }
+            let text = try SmallFile.text(of: path, limit: 1 << 16, called: variable)
+            let end = text.lastIndex { !$0.isNewline }.map { text.index(after: $0) } ?? text.startIndex
+            guard end > text.startIndex else { throw SettingsError("\(variable): the file is empty") }
+            try set(key, .text(String(text[..<end])), from: .variable(variable))
+        }
+        let known = SettingKey.all.flatMap { [$0.variable] + ($0.fileVariable.map { [$0] } ?? []) }
+        for name in unknown.sorted() {
+            warnings.append("\(name) is not a setting\(Spelling.hint(for: name, among: known))")
+        }
+    }
+
+    private mutating func set(_ key: SettingKey, _ raw: RawSetting, from origin: SettingOrigin) throws(SettingsError) {
+        do {
+            try key.read(raw, &settings)
+        } catch {
+            let value = key.isSecret ? "" : " = \(raw.quoted)"
+            throw SettingsError("\(key.path)\(value) \(error.problem) (\(origin))")
+        }
+        origins[key.path] = origin
+    }
+
+    /// Applies the rules that span keys, and makes what may be left out.
+    mutating func decide(_ host: Settings.Host) throws(SettingsError) -> (settings: Settings, warnings: [String]) {
+        try decideAuth()
+        try decideKeys(host)
+        try checkPorts()
+        if settings.client.maxQueuedBytes < 2 * settings.client.maxMessageBytes {
+            throw SettingsError(
+                "client.maxQueuedBytes must be at least twice client.maxMessageBytes: a single message would close its readers"
+            )
+        }
+        if settings.nodeId.isEmpty {
+            let name = host.name().utf8.prefix(59).filter(SettingCheck.isWordByte)
+            let start = name.isEmpty ? "node" : String(decoding: name, as: UTF8.self)
+            settings.nodeId = "\(start)-\(host.randomCharacters(4))"
+        }
+        return (settings, warnings)
+    }
+
+    private mutating func decideAuth() throws(SettingsError) {
+        let auth = settings.auth
+        if origins["auth.mode"] == nil, !SettingCheck.isLoopback(settings.client.host) {
+            throw SettingsError(
+                "auth.mode must be said, jwt or none, since client.host \(settings.client.host) can be reached from elsewhere"
+            )
+        }
+        switch auth.mode {
+        case .jwt:
+            guard let secret = auth.secret else {
+                throw SettingsError("auth.secret is missing: auth.mode jwt needs it (MARTLET_AUTH_SECRET)")
+            }
+            if secret.utf8.count < 32 {
+                warnings.append(
+                    "auth.secret is shorter than 32 bytes: what signs with HS256 should be as long as its hash")
+            }
+        case .none:
+            if auth.secret != nil { warnings.append("auth.secret has no effect: auth.mode is none") }
+        }
+    }
+
+    private mutating func decideKeys(_ host: Settings.Host) throws(SettingsError) {
+        guard settings.api.keys.isEmpty else {
+            let isOpen = !SettingCheck.isLoopback(settings.api.host)
+            if isOpen, settings.api.keys.contains(where: { $0.utf8.count < 16 }) {
+                warnings.append("api.key is shorter than 16 bytes and api.host can be reached from elsewhere")
+            }
+            return
+        }
+        guard settings.redis.url == nil else {
+            throw SettingsError(
+                "api.key is missing: with redis.url set, all nodes need the same one (MARTLET_API_KEY)")
+        }
+        settings.api.keys = [host.randomCharacters(32)]
+        settings.api.isKeyMade = true
+    }
+
+    private func checkPorts() throws(SettingsError) {
+        let (client, api) = (settings.client, settings.api)
+        if client.port != 0, client.port == api.port, client.host == api.host {
+            throw SettingsError("api.port is \(api.port), which client.port has taken already")
+        }
+    }
+}

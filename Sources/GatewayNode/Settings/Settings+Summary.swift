@@ -1,0 +1,60 @@
+import GatewayCore
+import RedisClient
+
+extension Settings {
+    /// What was decided, in readable lines without any secret; the first names the node.
+    ///
+    /// - Parameters:
+    ///   - clientPort: The port that is really bound, where the settings leave it open.
+    ///   - apiPort: The same for the api port.
+    package func summary(partitions: Int, clientPort: Int? = nil, apiPort: Int? = nil) -> [String] {
+        let limits = [
+            "messages up to \(ByteCount.show(client.maxMessageBytes))",
+            "\(client.messagesPerSecond) a second (burst \(client.messageBurst))",
+            "\(client.maxRooms) rooms a connection",
+            "\(ByteCount.show(client.maxQueuedBytes)) queued",
+            client.maxConnections == 0 ? nil : "\(client.maxConnections) connections",
+            client.maxConnectionsPerAddress == 0 ? nil : "\(client.maxConnectionsPerAddress) from one address",
+        ]
+        return [
+            "martlet \(MartletVersion.current), node \(nodeId)",
+            "clients  ws://\(Self.place(client.host, clientPort ?? client.port))/ws, \(authSummary)",
+            "api      http://\(Self.place(api.host, apiPort ?? api.port))/v1, \(keySummary)",
+            "redis    \(redisSummary)",
+            "rooms    \(partitions) partitions; \(Self.show(rooms.defaultLog)) of each room, "
+                + "\(Self.show(rooms.everyoneLog)) to everyone are kept"
+                + (rooms.rules.isEmpty
+                    ? "" : "; \(rooms.rules.count) rule\(rooms.rules.count == 1 ? "" : "s") by pattern"),
+            "limits   " + limits.compactMap { $0 }.joined(separator: ", "),
+            "beats    a ping every \(DurationText.show(heartbeat.interval)), \(heartbeat.missed) missed end a connection; "
+                + "draining takes up to \(DurationText.show(drain.timeout))",
+        ]
+    }
+
+    private var authSummary: String {
+        switch auth.mode {
+        case .none: "auth.mode none: every client is who it says it is"
+        case .jwt: "auth.mode jwt (\(auth.algorithms.joined(separator: ", ")))"
+        }
+    }
+
+    private var keySummary: String {
+        if api.isKeyMade { return "with a key made for this run" }
+        return api.keys.count == 1 ? "with the configured key" : "with any of \(api.keys.count) configured keys"
+    }
+
+    private var redisSummary: String {
+        guard let url = redis.url else { return "a private one, which keeps nothing and ends with this node" }
+        // The description leaves user and password out; a URL that was loaded can be read.
+        let place = (try? RedisConfiguration(url: url)).map(\.description) ?? "unreadable"
+        return "\(place), keys begin with \(redis.prefix)"
+    }
+
+    private static func show(_ limits: LogLimits) -> String {
+        limits.size == 0 ? "no messages" : "\(limits.size) messages for \(DurationText.show(limits.age))"
+    }
+
+    private static func place(_ host: String, _ port: Int) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}

@@ -1,0 +1,110 @@
+import GatewayCore
+
+/// What an operator can decide about a node, with defaults that work on a laptop.
+///
+/// A plain value: where each field is read from, its unit and its range stand in ``SettingKey/all``.
+package struct Settings: Sendable, Equatable {
+    /// Unique among the live nodes; empty until ``load(file:environment:host:)`` has filled it.
+    package var nodeId = ""
+    package var client = Client()
+    package var api = API()
+    package var auth = Auth()
+    package var redis = Redis()
+    package var log = Log()
+    package var heartbeat = Heartbeat()
+    package var drain = Drain()
+    /// Event loop threads; 0 is one for each core.
+    package var threads = 0
+    /// Who may do what where, and how much of each room is kept (`rooms`, `log.size`, `log.age` and their like).
+    package var rooms = RoomRules()
+
+    package init() {}
+
+    /// The port that clients connect to.
+    package struct Client: Sendable, Equatable {
+        package var host = "127.0.0.1"
+        /// 0 takes any free port.
+        package var port = 8080
+        package var maxMessageBytes = 65_536
+        package var maxRooms = 1000
+        package var messagesPerSecond = 100
+        package var messageBurst = 200
+        package var maxQueuedBytes = 1_048_576
+        package var authTimeout = Duration.seconds(10)
+        package var handshakeTimeout = Duration.seconds(10)
+        /// Exact origins (`https://app.example`), or `*` alone for all.
+        package var origins = ["*"]
+        /// Addresses or CIDR blocks, checked when they were read.
+        package var trustedProxies: [String] = []
+        /// 0: the descriptor limit less 500.
+        package var maxConnections = 0
+        /// 0: no limit.
+        package var maxConnectionsPerAddress = 0
+        package var echo = false
+    }
+
+    /// The port for backends.
+    package struct API: Sendable, Equatable {
+        package var host = "127.0.0.1"
+        /// 0 takes any free port.
+        package var port = 8081
+        /// All of them are valid; never empty in loaded settings.
+        package var keys: [String] = []
+        /// Whether the one key was made at this start, since none was given.
+        package var isKeyMade = false
+        package var maxBodyBytes = 1_048_576
+    }
+
+    /// Who clients are.
+    package struct Auth: Sendable, Equatable {
+        package var mode = AuthMode.none
+        package var secret: String?
+        package var algorithms = ["HS256"]
+        package var issuer: String?
+        package var audience: String?
+        package var leeway = Duration.seconds(1)
+    }
+
+    /// Whether clients must show a token.
+    package enum AuthMode: String, Sendable, CaseIterable {
+        /// Anyone is who they say they are.
+        case none
+        /// A signed JSON web token says who a client is.
+        case jwt
+    }
+
+    /// Where the shared state lies.
+    package struct Redis: Sendable, Equatable {
+        /// Nil: a private one is started with the node.
+        package var url: String?
+        package var prefix = "m"
+        package var commandTimeout = Duration.seconds(5)
+        package var connectTimeout = Duration.seconds(5)
+    }
+
+    /// The node's own log lines; how much of rooms is kept stands in ``rooms``.
+    package struct Log: Sendable, Equatable {
+        package var level = LogLevel.info
+        package var format = LogFormat.text
+    }
+
+    package enum LogLevel: String, Sendable, CaseIterable {
+        case trace, debug, info, notice, warning, error, critical
+    }
+
+    package enum LogFormat: String, Sendable, CaseIterable {
+        case text, json
+    }
+
+    /// How silent clients are found.
+    package struct Heartbeat: Sendable, Equatable {
+        package var interval = Duration.seconds(30)
+        /// Pings in a row left unanswered before the connection is closed.
+        package var missed = 3
+    }
+
+    /// How a node that was told to end lets its clients go.
+    package struct Drain: Sendable, Equatable {
+        package var timeout = Duration.seconds(30)
+    }
+}

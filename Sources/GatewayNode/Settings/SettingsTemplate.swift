@@ -1,0 +1,50 @@
+/// The explained configuration file, written from the key table: every key with its default, taken out by a `#`.
+package enum SettingsTemplate {
+    /// The whole file, ending with a line feed; as it stands it changes no default.
+    package static var yaml: String {
+        var lines = [
+            "# Martlet's settings. Every key is shown with its default: take the # away from a line to change it.",
+            "# Each can be given by the environment variable named beside it too, which then wins; those of secrets",
+            "# with _FILE at the end name a file that holds the value. `martlet config` prints this file.",
+        ]
+        var group: Substring = ""
+        for key in SettingKey.all {
+            let parts = key.path.split(separator: ".", maxSplits: 1)
+            let indent = parts.count == 1 ? "" : "  "
+            let here = parts.count == 1 ? "" : parts[0]
+            lines.append("")
+            if here != group, !here.isEmpty { lines.append("\(here):") }
+            group = here
+            lines += wrap(key.doc, to: 110).map { "\(indent)# \($0)" }
+            lines.append("\(indent)# \(key.words); \(key.variable)\(key.isSecret ? " or \(key.variable)_FILE" : "")")
+            lines.append("\(indent)#\(parts.last ?? ""): \(key.defaultText)")
+        }
+        return (lines + rooms).joined(separator: "\n") + "\n"
+    }
+
+    private static let rooms = [
+        "",
+        "# What holds for rooms by their name; the first pattern that matches wins, * stands for any characters.",
+        "# allow: what clients may do whose token says nothing of rooms; left out, all four.",
+        "# log: how much is kept; left out, what log.size and log.age say. This list has no variable.",
+        "#rooms:",
+        "#  - pattern: \"lesson-*\"",
+        "#    allow: [join, publish, presence, history]",
+        "#    log: {size: 1000, age: 24h}",
+        "#  - pattern: \"news.*\"",
+        "#    allow: [join, history]",
+    ]
+
+    private static func wrap(_ text: String, to width: Int) -> [String] {
+        var lines: [String] = []
+        var line = ""
+        for word in text.split(separator: " ") {
+            if !line.isEmpty, line.count + word.count + 1 > width {
+                lines.append(line)
+                line = ""
+            }
+            line += line.isEmpty ? String(word) : " \(word)"
+        }
+        return lines + [line]
+    }
+}

@@ -1,0 +1,48 @@
+import Glibc
+
+/// Reads files that people write: configurations and secrets.
+enum SmallFile {
+    /// The whole text; refuses what is longer than `limit` bytes, is no UTF-8, or cannot be read.
+    ///
+    /// - Parameter name: What errors call it, beside the path; its content is in no error.
+    static func text(of path: String, limit: Int, called name: String) throws(SettingsError) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(name, path) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 16_384, alignment: 1)
+        defer { chunk.deallocate() }
+        while true {
+            let count = Glibc.read(descriptor, chunk.baseAddress, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure(name, path) }
+            if count == 0 { break }
+            bytes += chunk.prefix(count)
+            guard bytes.count <= limit else {
+                throw SettingsError("\(name): \(path) is longer than \(ByteCount.show(limit))")
+            }
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw SettingsError("\(name): \(path) is not UTF-8 text")
+        }
+        return text
+    }
+
+    private static func failure(_ name: String, _ path: String) -> SettingsError {
+        SettingsError("\(name): \(path) cannot be read: \(String(cString: strerror(errno)))")
+    }
+}
+
+extension Settings.Host {
+    /// The machine this process runs on.
+    package static let current = Settings.Host(
+        name: {
+            var buffer = [CChar](repeating: 0, count: 256)
+            guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
+            return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        },
+        randomCharacters: { count in
+            let alphabet = Array("abcdefghijklmnopqrstuvwxyz0123456789")
+            return String((0..<count).compactMap { _ in alphabet.randomElement() })
+        })
+}
