@@ -2,10 +2,13 @@
 
 read -r -a swift_flags <docker/swift.flags
 martlet=.build/release/martlet
+tests=.build/release/martletPackageTests.xctest
 
-# build OPTIONS OF SWIFT BUILD...
+# build FILE OPTIONS OF SWIFT BUILD...: FILE is what comes of it; while it is missing, patience is asked for.
 build() {
-    if [[ -x $martlet ]]; then
+    local product=$1
+    shift
+    if [[ -x $product ]]; then
         say "Building what has changed (release)"
     else
         say "Building for the first time (release): 5 to 15 minutes on two cores; the next time takes seconds"

@@ -9,7 +9,7 @@ cluster() {
     need_port "$client_port" MARTLET_CLIENT_PORT "clients"
     need_port "$api_port" MARTLET_API_PORT "REST and console"
     need_packages "${build_packages[@]}" redis-server nginx
-    build --product martlet
+    build "$martlet" --product martlet
 
     # Nginx's workers are another user when root starts it: they pass through the folder and see their own part only.
     folder=$(mktemp -d "${TMPDIR:-/tmp}/martlet-cluster.XXXXXX")

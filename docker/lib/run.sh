@@ -5,7 +5,7 @@ run() {
     need_port "$client_port" MARTLET_CLIENT_PORT "clients"
     need_port "$api_port" MARTLET_API_PORT "REST and console"
     need_packages "${build_packages[@]}" redis-server
-    build --product martlet
+    build "$martlet" --product martlet
 
     # The well-known key is for loopback alone; elsewhere the node asks for one, or makes one.
     local key=local

@@ -22,7 +22,7 @@ test_suites() {
     done
 
     need_packages "${build_packages[@]}" redis-server
-    build --build-tests
+    build "$tests" --build-tests
 
     local round failed=0
     for ((round = 1; round <= times; round++)); do
