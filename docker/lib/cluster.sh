@@ -1,7 +1,7 @@
 # `docker/local cluster`: Redis, two nodes and Nginx as plain processes, with compose.yml's redis.conf and nginx.conf.
 #
-# Each process has a script of its own in the run folder, which writes its process id and then becomes it. The cluster starts
-# them by these scripts, and so does whoever killed one and wants it back.
+# Each process has a script of its own in the run folder, which writes its process id and then becomes it. The
+# cluster starts them by these scripts, and so does whoever killed one and wants it back.
 
 cluster() {
     [[ $# -eq 0 ]] || die "cluster takes no options; settings are MARTLET_... variables"
@@ -85,7 +85,7 @@ choose_ports() {
     b_api=$(free_port $((b_client + 1)))
 }
 
-# start_node LETTER CLIENT-PORT API-PORT. A key of yours stays in the environment; only the well-known one is written down.
+# start_node LETTER CLIENT-PORT API-PORT. A key of yours stays in the environment; the well-known one is written down.
 start_node() {
     local settings=(
         "MARTLET_NODE_ID=gateway-$1"

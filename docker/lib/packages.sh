@@ -19,8 +19,10 @@ have_header() {
     [[ -e /usr/include/$1 || -e /usr/local/include/$1 ]]
 }
 
-# need_packages NAME...: installs those that are missing, having said which.
+# need_packages NAME...: installs those that are missing, having said which. Swift itself is the one thing that must be here.
 need_packages() {
+    command -v swift >/dev/null \
+        || die "no swift here: install Swift 6.3 or later, see https://www.swift.org/install/linux/"
     local missing=() package
     for package in "$@"; do
         have_package "$package" || missing+=("$package")
@@ -28,7 +30,6 @@ need_packages() {
     if [[ ${#missing[@]} -gt 0 ]]; then
         install_packages "${missing[@]}"
     fi
-    command -v swift >/dev/null || die "no swift here: install Swift 6.3 or later, see https://www.swift.org/install/linux/"
 }
 
 install_packages() {
@@ -41,7 +42,7 @@ install_packages() {
         as_root=(sudo)
         # Asking for a password needs somebody to type it.
         [[ -t 0 ]] || sudo -n true 2>/dev/null \
-            || die "these are missing: $*. sudo asks for a password and nobody is here to type it; run: sudo apt-get install $*"
+            || die "these are missing: $*. sudo wants a password and nobody is here to type it: sudo apt-get install $*"
     fi
     say "Installing what is missing here, by apt: $* (no system service is started)"
     "${as_root[@]}" bash docker/lib/install-as-root.sh "$@" || die "apt could not install: $*"

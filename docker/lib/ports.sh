@@ -6,7 +6,8 @@ port_taken() {
 
 # need_port PORT VARIABLE WHAT: ends with a sentence that names the variable by which the port moves.
 need_port() {
-    ! port_taken "$1" || die "port $1 ($3) is taken on this machine; free it or move it: $2=$(($1 + 1000)) docker/local $asked"
+    ! port_taken "$1" \
+        || die "port $1 ($3) is taken on this machine; free it or move it: $2=$(($1 + 1000)) docker/local $asked"
 }
 
 # The first free port from the given one on.

@@ -1,5 +1,5 @@
-# `docker/local test`: the suites named ...Faults kill, pause and cut things and want the machine to themselves, so they run
-# after the others and one test at a time.
+# `docker/local test`: the suites named ...Faults kill, pause and cut things and want the machine to themselves, so they
+# run after the others and one test at a time.
 
 fault_suites='Faults'
 
