@@ -18,18 +18,31 @@ struct UTF8Validator: Equatable {
         let count = bytes.count
         var offset = 0
         while offset < count {
-            if missing == 0 {
-                while offset &+ 8 <= count,
-                    base.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
-                {
-                    offset &+= 8
-                }
-                guard offset < count else { return true }
+            let byte = base.load(fromByteOffset: offset, as: UInt8.self)
+            if byte < 0x80, missing == 0 {
+                offset = Self.endOfASCII(from: offset &+ 1, to: count, at: base)
+            } else {
+                guard accept(byte) else { return false }
+                offset &+= 1
             }
-            guard accept(base.load(fromByteOffset: offset, as: UInt8.self)) else { return false }
-            offset &+= 1
         }
         return true
+    }
+
+    /// Passes over ASCII in steps of 32 and of 8 bytes; up to 7 bytes of it can be left.
+    private static func endOfASCII(from start: Int, to end: Int, at base: UnsafeRawPointer) -> Int {
+        let highBits: UInt64 = 0x8080_8080_8080_8080
+        func word(_ offset: Int) -> UInt64 { base.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+        var offset = start
+        while offset &+ 32 <= end,
+            (word(offset) | word(offset &+ 8) | word(offset &+ 16) | word(offset &+ 24)) & highBits == 0
+        {
+            offset &+= 32
+        }
+        while offset &+ 8 <= end, word(offset) & highBits == 0 {
+            offset &+= 8
+        }
+        return offset
     }
 
     private mutating func accept(_ byte: UInt8) -> Bool {
