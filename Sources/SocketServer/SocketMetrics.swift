@@ -14,6 +14,8 @@ final class SocketMetrics: Sendable {
     let framesIn: Counter
     let bytesOut: Counter
     let messagesDelivered: Counter
+    /// Messages that a loop too far behind has replaced by a gap.
+    let messagesGivenUp: Counter
     let connections: Gauge
     private let refused: [Refusal: Counter]
     private let closed: [CloseReason: Counter]
@@ -24,6 +26,7 @@ final class SocketMetrics: Sendable {
         framesIn = Counter(label: "martlet_socket_frames_received_total", factory: factory)
         bytesOut = Counter(label: "martlet_socket_bytes_sent_total", factory: factory)
         messagesDelivered = Counter(label: "martlet_messages_delivered_total", factory: factory)
+        messagesGivenUp = Counter(label: "martlet_messages_given_up_total", factory: factory)
         connections = Gauge(label: "martlet_connections", factory: factory)
         refused = Dictionary(
             uniqueKeysWithValues: Refusal.allCases.map {

@@ -90,6 +90,7 @@ package final class SocketServer: Service {
         await drain()
         // A listener that is closed already is as good.
         try? await listener.close()
+        for hub in hubs { try await hub.eventLoop.submit { hub.cutAll() }.get() }
         try await stopHubs()
         logger.info("client port closed")
     }
@@ -109,12 +110,14 @@ package final class SocketServer: Service {
     private func listen() async throws -> any Channel {
         let hubs = Dictionary(uniqueKeysWithValues: hubs.map { (ObjectIdentifier($0.eventLoop), $0) })
         let rules = HandshakeRules(configuration)
+        // One mark for both, so that a channel is writable again as soon as it is within the limit.
         let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
-            low: configuration.maxQueuedBytes / 2, high: configuration.maxQueuedBytes)
+            low: configuration.maxQueuedBytes, high: configuration.maxQueuedBytes)
         let receiving = AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536)
         return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.maxMessagesPerRead, value: 64)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: receiving)
             .childChannelOption(.writeBufferWaterMark, value: waterMark)
@@ -164,7 +167,6 @@ extension SocketServer {
         await waitUntilEmpty(configuration.drainTimeout)
         for hub in hubs { hub.eventLoop.execute { hub.closeAll(.goingAway) } }
         await waitUntilEmpty(configuration.closeTimeout)
-        for hub in hubs { hub.eventLoop.execute { hub.cutAll() } }
         logger.info("drained", metadata: ["left": "\(census.status.connections)"])
     }
 

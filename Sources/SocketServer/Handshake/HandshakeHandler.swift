@@ -71,6 +71,10 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         context.close(promise: nil)
     }
 
+    func cut() {
+        context?.close(promise: nil)
+    }
+
     private func judge(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         switch rules.judge(head) {
         case .reply(let reply):

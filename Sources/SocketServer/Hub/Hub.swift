@@ -98,17 +98,20 @@ package final class Hub: StreamSink, @unchecked Sendable {
     func cutAll() {
         eventLoop.preconditionInEventLoop()
         for connection in Array(heartbeat.connections) { connection.cut() }
+        for item in supervised.items { item.cut() }
     }
 
     // MARK: Connections
 
-    func add(_ connection: SocketHandler) -> ConnectionNumber {
+    func nextNumber() -> ConnectionNumber {
         eventLoop.assertInEventLoop()
         nextConnection += 1
         return nextConnection
     }
 
-    func insert(_ connection: SocketHandler) {
+    /// Begins to ping a connection.
+    func add(_ connection: SocketHandler) {
+        eventLoop.assertInEventLoop()
         heartbeat.insert(connection)
     }
 
@@ -159,8 +162,13 @@ package final class Hub: StreamSink, @unchecked Sendable {
 
     /// Any thread.
     func post(_ letter: Letter) {
-        guard mailbox.withLock({ $0.put(letter) }) else { return }
-        eventLoop.execute { self.openMail() }
+        let (mustWake, givenUp) = mailbox.withLock { $0.put(letter) }
+        if givenUp > 0 {
+            metrics.messagesGivenUp.increment(by: givenUp)
+            logger.warning(
+                "event loop too far behind, messages replaced by a gap", metadata: ["messages": "\(givenUp)"])
+        }
+        if mustWake { eventLoop.execute { self.openMail() } }
     }
 
     private func openMail() {

@@ -6,6 +6,9 @@ protocol Supervised: AnyObject {
     var supervisedIndex: Int? { get set }
 
     func check(now: MonotonicTime, wallMilliseconds: Int64)
+
+    /// Ends its socket; what waits in it is dropped.
+    func cut()
 }
 
 /// A list of objects from which each can be taken without a search, since it knows its place.

@@ -72,6 +72,10 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
         }
     }
 
+    func cut() {
+        context?.close(promise: nil)
+    }
+
     private func answer(_ event: FrameDecoder.Event, _ context: ChannelHandlerContext) {
         var frame = context.channel.allocator.buffer(capacity: FrameEncoder.maxHeaderBytes)
         switch event {

@@ -23,7 +23,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     }
 
     let hub: Hub
-    private(set) var number: ConnectionNumber = 0
+    let number: ConnectionNumber
     private let address: IPAddress?
     private var phase: Phase
     private var decoder: FrameDecoder
@@ -44,7 +44,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         phase = .fresh(credentials)
         decoder = FrameDecoder(role: .server, maxMessageBytes: hub.configuration.maxMessageBytes)
         machine = SessionMachine(settings: hub.settings, now: hub.now)
-        number = hub.add(self)
+        number = hub.nextNumber()
     }
 
     private var isOpen: Bool {
@@ -58,7 +58,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         guard case .fresh(let credentials) = phase else { return }
         self.context = context
         phase = .open
-        hub.insert(self)
+        hub.add(self)
         hub.supervise(self)
         hub.metrics.accepted.increment()
         // The answer to the handshake was written and not flushed.
@@ -131,6 +131,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             answerClose(code)
         case .failed(let error):
             close(CloseReason(rawValue: error.closeCode) ?? .protocolError, text: error.reason)
+            // Nothing more can be read from such a peer, its close frame neither.
+            finishClosing()
         }
     }
 
@@ -322,7 +324,6 @@ extension SocketHandler {
         context?.close(mode: .output, promise: nil)
     }
 
-    /// Ends the socket; what waits in it is dropped.
     func cut() {
         context?.close(promise: nil)
     }

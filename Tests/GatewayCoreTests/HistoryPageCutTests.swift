@@ -1,0 +1,45 @@
+import GatewayCore
+import Testing
+
+@Suite
+struct HistoryPageCutTests {
+    private let room = RoomName(unchecked: "r")
+
+    private func page(_ sizes: [Int], more: Bool = false) -> HistoryPage {
+        let messages = sizes.enumerated().map { index, size in
+            RoomMessage(
+                room: room, userId: .system, msgType: 1, payload: Array(repeating: 0x31, count: size), timestamp: 0,
+                position: Position(epoch: "e", seq: index + 1))
+        }
+        return HistoryPage(room: room, head: Position(epoch: "e", seq: sizes.count), messages: messages, more: more)
+    }
+
+    @Test("a page that fits stays as it is")
+    func fits() {
+        let cut = page([10, 10]).cut(toPayloadBytes: 20, readFrom: .newest)
+        #expect(cut.messages.map(\.seq) == [1, 2])
+        #expect(!cut.more)
+    }
+
+    @Test("read backwards, the newest messages stay")
+    func backwards() {
+        for edge in [HistoryRange.Edge.newest, .before(9)] {
+            let cut = page([10, 10, 10]).cut(toPayloadBytes: 25, readFrom: edge)
+            #expect(cut.messages.map(\.seq) == [2, 3])
+            #expect(cut.more)
+        }
+    }
+
+    @Test("read forwards, the oldest stay")
+    func forwards() {
+        let cut = page([10, 10, 10]).cut(toPayloadBytes: 25, readFrom: .after(0))
+        #expect(cut.messages.map(\.seq) == [1, 2])
+        #expect(cut.more)
+    }
+
+    @Test("one message comes however large it is, so that a reader gets on")
+    func oneAtLeast() {
+        #expect(page([100, 10]).cut(toPayloadBytes: 5, readFrom: .after(0)).messages.map(\.seq) == [1])
+        #expect(page([]).cut(toPayloadBytes: 5, readFrom: .newest).messages.isEmpty)
+    }
+}

@@ -1,0 +1,66 @@
+import GatewayCore
+import Testing
+
+@Suite
+struct UserIDTests {
+    @Test("a user is 1 to 128 bytes of text", arguments: ["a", "auth0|7", "a@b.c", "ü", "日本", " ", "*", "@x", "👩‍👩‍👧"])
+    func good(name: String) {
+        #expect(UserID(name)?.string == name)
+    }
+
+    @Test(
+        "control characters, nothing and too much are no user",
+        arguments: ["", "a\u{0}", "\n", "a\u{7F}", "\u{85}", "\u{9F}", String(repeating: "a", count: 129)])
+    func bad(name: String) {
+        #expect(UserID(name) == nil)
+    }
+
+    @Test("bytes are counted, not characters")
+    func bytes() {
+        #expect(UserID(String(repeating: "é", count: 64)) != nil)
+        #expect(UserID(String(repeating: "é", count: 65)) == nil)
+    }
+
+    @Test("names that look alike are different users")
+    func exact() throws {
+        let composed = try #require(UserID("caf\u{E9}"))
+        let decomposed = try #require(UserID("cafe\u{301}"))
+        #expect(composed != decomposed)
+        #expect(Set([composed, decomposed]).count == 2)
+        #expect(RoomName(inboxOf: composed) != RoomName(inboxOf: decomposed))
+    }
+}
+
+@Suite
+struct RoomNameTests {
+    @Test("a room is made of a few characters", arguments: ["r", "lesson-7", "a_b.c:d=e,f", "A9", "-", "=", ","])
+    func good(name: String) {
+        #expect(RoomName(room: name)?.string == name)
+        #expect(RoomName(name)?.string == name)
+    }
+
+    @Test(
+        "everything else is no room proper",
+        arguments: ["", " ", "a b", "ü", "a/b", "*", "@u", "a*", "a\u{0}", "{p}", String(repeating: "a", count: 129)])
+    func bad(name: String) {
+        #expect(RoomName(room: name) == nil)
+    }
+
+    @Test("inboxes and everyone are names of their own kind")
+    func kinds() throws {
+        let inbox = try #require(RoomName("@a b|ü"))
+        #expect(inbox.isInbox)
+        #expect(inbox == RoomName(inboxOf: UserID(unchecked: "a b|ü")))
+        #expect(RoomName("*") == .everyone)
+        #expect(RoomName.everyone.isEveryone)
+        #expect(!RoomName.everyone.isInbox)
+        #expect(RoomName("@") == nil)
+        #expect(RoomName("**") == nil)
+    }
+
+    @Test("an inbox is named by the rule for users, whose 128 bytes do not count the sign")
+    func longInbox() {
+        #expect(RoomName("@" + String(repeating: "u", count: 128)) != nil)
+        #expect(RoomName("@" + String(repeating: "u", count: 129)) == nil)
+    }
+}

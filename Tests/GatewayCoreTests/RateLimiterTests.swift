@@ -1,0 +1,52 @@
+import GatewayCore
+import Testing
+
+@Suite
+struct RateLimiterTests {
+    private let limit = RateLimit(perSecond: 10, burst: 3)
+    private let start = MonotonicTime(nanoseconds: 5_000_000_000)
+
+    private func verdicts(_ count: Int, _ limiter: inout RateLimiter, at time: MonotonicTime)
+        -> [RateLimiter.Verdict]
+    {
+        (0..<count).map { _ in limiter.take(now: time, limit: limit) }
+    }
+
+    @Test("a burst is let through and no frame more")
+    func burst() {
+        var limiter = RateLimiter(now: start)
+        #expect(verdicts(4, &limiter, at: start) == [.accepted, .accepted, .accepted, .refused])
+    }
+
+    @Test("a frame comes back for each tenth of a second")
+    func refill() {
+        var limiter = RateLimiter(now: start)
+        _ = verdicts(3, &limiter, at: start)
+        #expect(verdicts(1, &limiter, at: start + .milliseconds(99)) == [.refused])
+        #expect(verdicts(2, &limiter, at: start + .milliseconds(100)) == [.accepted, .refused])
+        #expect(verdicts(3, &limiter, at: start + .milliseconds(300)) == [.accepted, .accepted, .refused])
+    }
+
+    @Test("a rest does not save up more than a burst")
+    func rest() {
+        var limiter = RateLimiter(now: start)
+        #expect(verdicts(4, &limiter, at: start + .seconds(3600)) == [.accepted, .accepted, .accepted, .refused])
+    }
+
+    @Test("ten bursts of refused frames are the end of patience")
+    func exhausted() {
+        var limiter = RateLimiter(now: start)
+        _ = verdicts(3, &limiter, at: start)
+        #expect(verdicts(30, &limiter, at: start).allSatisfy { $0 == .refused })
+        #expect(limiter.take(now: start, limit: limit) == .exhausted)
+    }
+
+    @Test("a client that rests until its bucket is full is forgiven")
+    func forgiven() {
+        var limiter = RateLimiter(now: start)
+        _ = verdicts(33, &limiter, at: start)
+        let later = start + .milliseconds(300)
+        #expect(verdicts(33, &limiter, at: later).last == .refused)
+        #expect(limiter.take(now: later, limit: limit) == .exhausted)
+    }
+}

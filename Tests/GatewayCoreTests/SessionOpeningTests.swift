@@ -1,0 +1,197 @@
+import GatewayCore
+import Testing
+
+@Suite
+struct SessionOpeningTests {
+    @Test("a token with the handshake is checked, then everyone's stream followed, then the client welcomed")
+    func tokenAtHandshake() {
+        var talk = SessionConversation(tokens: true)
+        #expect(talk.open(.token("t")) == ["verify t"])
+        #expect(talk.verified(SessionConversation.identity()) == ["follow *"])
+        #expect(talk.ready("*", seq: 3) == ["welcome alice at 3 time 5", "enter *"])
+        #expect(talk.machine.isLive)
+    }
+
+    @Test("frames wait for welcome where a token came with the handshake, and are served in their order")
+    func framesWait() {
+        var talk = SessionConversation(tokens: true)
+        _ = talk.open(.token("t"))
+        #expect(talk.join(1, "r") == [])
+        #expect(talk.ping(2) == [])
+        _ = talk.verified(SessionConversation.identity())
+        #expect(talk.say(3, "r") == [])
+        #expect(talk.ready("*") == ["welcome alice at 7 time 5", "enter *", "follow r", "pong 2"])
+        #expect(talk.ready("r", seq: 9) == ["joined 1 r at 9", "enter r", "publish 3 r by alice"])
+    }
+
+    @Test("more frames than may wait for welcome close the connection")
+    func tooManyWait() {
+        var talk = SessionConversation(tokens: true)
+        _ = talk.open(.token("t"))
+        for id in 1...64 { #expect(talk.ping(id) == []) }
+        #expect(talk.ping(65) == ["close 4429 too many requests"])
+    }
+
+    @Test("more bytes than may wait for welcome close the connection")
+    func tooMuchWaits() {
+        var talk = SessionConversation(tokens: true, limits: SessionLimits(maxWaitingBytes: 100))
+        _ = talk.open(.token("t"))
+        #expect(talk.say(1, "r", bytes: 100) == [])
+        #expect(talk.say(2, "r", bytes: 1) == ["close 4429 too many requests"])
+    }
+
+    @Test("without a token only auth and ping are taken")
+    func stranger() {
+        var talk = SessionConversation(tokens: true)
+        #expect(talk.open(.none) == [])
+        #expect(talk.join(1, "r") == ["error 1 unauthorized"])
+        #expect(talk.ping(2) == ["pong 2"])
+        #expect(talk.auth(3, "t") == ["verify t"])
+        #expect(talk.join(4, "r") == ["error 4 unauthorized"])
+        #expect(talk.ping(5) == ["pong 5"])
+        #expect(talk.verified(SessionConversation.identity()) == ["follow *"])
+        #expect(talk.ready("*") == ["welcome alice at 7 time 5", "enter *"])
+    }
+
+    @Test("a second auth waits until the first has been answered, and is then a refresh")
+    func secondAuth() {
+        var talk = SessionConversation(tokens: true)
+        _ = talk.open(.none)
+        _ = talk.auth(1, "t")
+        #expect(talk.auth(2, "u") == [])
+        _ = talk.verified(SessionConversation.identity())
+        #expect(talk.ready("*") == ["welcome alice at 7 time 5", "enter *", "verify u"])
+        #expect(talk.verified(SessionConversation.identity(expires: 9)) == ["authenticated 2 9"])
+    }
+
+    @Test("a bad token closes with 4401 and says why")
+    func badToken() {
+        var talk = SessionConversation(tokens: true)
+        _ = talk.open(.token("t"))
+        #expect(talk.refused("the token has expired") == ["close 4401 the token has expired"])
+        #expect(talk.ping(1) == [])
+        #expect(talk.verified(SessionConversation.identity()) == [])
+    }
+
+    @Test("a name that cannot be right closes with 4401 and names the problem")
+    func badUser() {
+        var talk = SessionConversation()
+        #expect(talk.open(.refused("userId: not UTF-8")) == ["close 4401 userId: not UTF-8"])
+        var nameless = SessionConversation()
+        #expect(nameless.open(.none) == ["close 4401 userId is missing"])
+    }
+
+    @Test("no token in time is 4401")
+    func noToken() {
+        var talk = SessionConversation(tokens: true)
+        _ = talk.open(.none)
+        #expect(talk.wait(.milliseconds(9_999)) == [])
+        #expect(talk.wait(.milliseconds(1)) == ["close 4401 no token came"])
+    }
+
+    @Test("a backend that does not answer in time is 4503")
+    func noBackend() {
+        var talk = SessionConversation()
+        #expect(talk.open(.identity(SessionConversation.identity())) == ["follow *"])
+        #expect(talk.failed("*") == ["follow * later"])
+        #expect(talk.wait(.seconds(9)) == [])
+        #expect(talk.wait(.seconds(1)) == ["close 4503 unavailable"])
+    }
+
+    @Test("a verifier that does not answer in time is 4503")
+    func noVerifier() {
+        var talk = SessionConversation(tokens: true)
+        _ = talk.open(.token("t"))
+        #expect(talk.wait(.seconds(10)) == ["close 4503 unavailable"])
+    }
+
+    @Test("deadlines are told: the timeout first, then the token's end")
+    func deadlines() {
+        var talk = SessionConversation(tokens: true)
+        let opened = talk.now
+        _ = talk.open(.token("t"))
+        #expect(talk.machine.nextDeadline(now: talk.now, wallMilliseconds: 0) == opened + .seconds(10))
+        _ = talk.verified(SessionConversation.identity(expires: 60))
+        _ = talk.ready("*")
+        let expiry = talk.machine.nextDeadline(now: talk.now, wallMilliseconds: 50_000)
+        #expect(expiry == talk.now + .seconds(11))
+        var forever = SessionConversation.live()
+        #expect(forever.machine.nextDeadline(now: forever.now, wallMilliseconds: 0) == nil)
+        #expect(forever.wait(.seconds(1_000_000)) == [])
+    }
+}
+
+@Suite
+struct SessionTokenTests {
+    private let lessons = RoomPattern("lesson-*").map { RoomGrants([($0, Set(RoomAction.allCases))]) }
+
+    @Test("a token that expires closes the living connection, after the leeway")
+    func expiry() {
+        var talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
+        #expect(talk.wait(.milliseconds(10_999)) == [])
+        #expect(talk.wait(.milliseconds(1)) == ["close 4401 the token has expired"])
+    }
+
+    @Test("an expiry beyond all time is none")
+    func farExpiry() {
+        var talk = SessionConversation.live(tokens: true, expires: .max)
+        #expect(talk.wait(.seconds(1_000_000)) == [])
+    }
+
+    @Test("a fresh token moves the end")
+    func refresh() {
+        var talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
+        #expect(talk.auth(1, "u") == ["verify u"])
+        #expect(talk.verified(SessionConversation.identity(expires: 1_700_000_100)) == ["authenticated 1 1700000100"])
+        #expect(talk.wait(.seconds(50)) == [])
+        #expect(talk.wait(.seconds(51)) == ["close 4401 the token has expired"])
+    }
+
+    @Test("another user's token is forbidden and changes nothing")
+    func anotherUser() {
+        var talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
+        _ = talk.auth(1, "u")
+        #expect(talk.verified(SessionConversation.identity("bob")) == ["error 1 forbidden"])
+        #expect(talk.machine.identity?.userId.string == "alice")
+        #expect(talk.wait(.seconds(11)) == ["close 4401 the token has expired"])
+    }
+
+    @Test("a bad fresh token is an error, and the old one holds on")
+    func badRefresh() {
+        var talk = SessionConversation.live(tokens: true)
+        _ = talk.auth(1, "u")
+        #expect(talk.refused("bad") == ["error 1 unauthorized"])
+        #expect(talk.join(2, "r") == ["follow r"])
+    }
+
+    @Test("one token is checked at a time")
+    func twoRefreshes() {
+        var talk = SessionConversation.live(tokens: true)
+        _ = talk.auth(1, "u")
+        #expect(talk.auth(2, "v") == ["error 2 conflict"])
+        _ = talk.verified(SessionConversation.identity())
+        #expect(talk.auth(3, "w") == ["verify w"])
+    }
+
+    @Test("rooms that the fresh token does not allow are left")
+    func narrower() {
+        var talk = SessionConversation.live(tokens: true)
+        for room in ["lesson-1", "b", "a"] {
+            _ = talk.join(1, room)
+            _ = talk.ready(room)
+        }
+        _ = talk.join(2, "c")
+        _ = talk.auth(3, "u")
+        let answer = talk.verified(SessionConversation.identity(grants: lessons))
+        #expect(answer == ["authenticated 3 0", "leave a", "left - a", "leave b", "left - b"])
+        #expect(talk.ready("c") == ["leave c", "error 2 forbidden"])
+        #expect(talk.say(4, "a") == ["error 4 not_member"])
+        #expect(talk.say(5, "lesson-1") == ["publish 5 lesson-1 by alice"])
+    }
+
+    @Test("where nobody proves who they are, tokens mean nothing")
+    func noTokens() {
+        var talk = SessionConversation.live()
+        #expect(talk.auth(1, "u") == ["error 1 bad_request"])
+    }
+}
