@@ -34,6 +34,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
         .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
     ],
     targets: [
@@ -70,7 +71,9 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "GatewayCore", .product(name: "Hummingbird", package: "hummingbird"), logging, metrics, lifecycle,
+                "GatewayCore", "Dialects", .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Crypto", package: "swift-crypto"), nioCore, nioPosix, logging, metrics, lifecycle,
             ],
             resources: [.embedInCode("Pages")],
             swiftSettings: strict),
@@ -107,7 +110,10 @@ let package = Package(
         .testTarget(name: "DialectsTests", dependencies: ["Dialects"], swiftSettings: strict),
         .testTarget(name: "RedisBackendTests", dependencies: ["RedisBackend", "TestKit"], swiftSettings: strict),
         .testTarget(name: "SocketServerTests", dependencies: ["SocketServer", "TestKit"], swiftSettings: strict),
-        .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI", "TestKit"], swiftSettings: strict),
+        .testTarget(
+            name: "ControlAPITests",
+            dependencies: ["ControlAPI", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle],
+            swiftSettings: strict),
         .testTarget(name: "GatewayNodeTests", dependencies: ["GatewayNode", "TestKit"], swiftSettings: strict),
         // Two real node processes on one real Redis.
         .testTarget(name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestKit"], swiftSettings: strict),

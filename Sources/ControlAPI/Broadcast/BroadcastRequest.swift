@@ -1,0 +1,102 @@
+import Crypto
+import Dialects
+import GatewayCore
+
+/// What a backend wants told to many: one body of `POST /v1/broadcast`, or one element of a batch.
+struct BroadcastRequest: Sendable {
+    /// Each once, in the order they were named first.
+    let rooms: [RoomName]
+    let userId: UserID
+    let msgType: Int
+    /// One JSON value, byte for byte.
+    let payload: [UInt8]
+    let idempotency: Idempotency?
+
+    /// The key of a request that may come twice, and what tells whether it is the same one.
+    struct Idempotency: Sendable {
+        let key: String
+        /// SHA-256 of the request's JSON object as it stands, in hexadecimal.
+        let digest: String
+    }
+
+    /// - Throws: `bad_request` naming the field.
+    init(_ object: JSONValue) throws(RequestError) {
+        let fields = try ObjectFields(
+            of: object, named: ["to", "msgType", "payload", "userId", "idempotencyKey"], path: "broadcast")
+        guard let to = fields["to"] else { throw RequestError(.badRequest, "to: missing") }
+        rooms = try BroadcastRequest.rooms(in: to)
+        guard let payload = fields["payload"] else { throw RequestError(.badRequest, "payload: missing") }
+        self.payload = Array(payload.bytes)
+        msgType = try BroadcastRequest.msgType(fields["msgType"])
+        if let text = try fields.string("userId") {
+            guard let userId = UserID(text) else {
+                throw RequestError(.badRequest, "userId: must be 1 to 128 bytes without control characters")
+            }
+            self.userId = userId
+        } else {
+            userId = .system
+        }
+        if let key = try fields.string("idempotencyKey") {
+            guard (1...128).contains(key.utf8.count) else {
+                throw RequestError(.badRequest, "idempotencyKey: must be 1 to 128 bytes")
+            }
+            idempotency = Idempotency(key: key, digest: BroadcastRequest.digest(of: object.bytes))
+        } else {
+            idempotency = nil
+        }
+    }
+
+    /// As many rooms as one broadcast may name.
+    static let maxRooms = 1000
+
+    private static func rooms(in to: JSONValue) throws(RequestError) -> [RoomName] {
+        let fields = try ObjectFields(of: to, named: ["everyone", "rooms", "users"], path: "to")
+        guard fields["users"] == nil else { throw RequestError(.badRequest, "to.users: not yet") }
+        switch (fields["everyone"], fields["rooms"]) {
+        case (let everyone?, nil):
+            guard everyone.boolean == true else { throw RequestError(.badRequest, "to.everyone: must be true") }
+            return [.everyone]
+        case (nil, let rooms?):
+            return try roomNames(in: rooms)
+        case (nil, nil), (_?, _?):
+            throw RequestError(.badRequest, "to: must hold either everyone or rooms")
+        }
+    }
+
+    private static func roomNames(in list: JSONValue) throws(RequestError) -> [RoomName] {
+        guard let elements = try ObjectFields.elements(of: list), (1...maxRooms).contains(elements.count) else {
+            throw RequestError(.badRequest, "to.rooms: must be an array of 1 to \(maxRooms) room names")
+        }
+        var rooms: [RoomName] = []
+        var seen: Set<RoomName> = []
+        for (index, element) in elements.enumerated() {
+            guard let room = element.string?.text.flatMap(RoomName.init(room:)) else {
+                throw RequestError(.badRequest, "to.rooms[\(index)]: not a room name")
+            }
+            if seen.insert(room).inserted { rooms.append(room) }
+        }
+        return rooms
+    }
+
+    private static func msgType(_ value: JSONValue?) throws(RequestError) -> Int {
+        guard let value else { return 1 }
+        guard let number = value.integer, msgTypes.contains(number) else {
+            throw RequestError(
+                .badRequest, "msgType: must be an integer from \(msgTypes.lowerBound) to \(msgTypes.upperBound)")
+        }
+        return number
+    }
+
+    /// The same as clients may send.
+    private static let msgTypes = 0...2_147_483_647
+
+    private static func digest(of bytes: UnsafeRawBufferPointer) -> String {
+        var text: [UInt8] = []
+        for byte in SHA256.hash(data: bytes) {
+            for digit in [byte >> 4, byte & 0xF] {
+                text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

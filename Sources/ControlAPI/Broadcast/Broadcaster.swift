@@ -1,0 +1,126 @@
+import Dialects
+import GatewayCore
+import Hummingbird
+import Logging
+
+/// Publishes what backends post, one broadcast or many at once.
+struct Broadcaster: Sendable {
+    let log: any MessageLog
+    let logger: Logger
+    /// Names a broadcast; never twice the same.
+    var makeID: @Sendable () -> String = { randomID() }
+
+    /// As many broadcasts as one batch may hold.
+    static let maxBatch = 1000
+
+    /// The answer to `POST /v1/broadcast`.
+    func answerOne(_ body: [UInt8]) async throws -> Response {
+        let request = try body.withUnsafeBytes { bytes throws(RequestError) in
+            try BroadcastRequest(ObjectFields.value(of: bytes))
+        }
+        let outcome = await send([.success(request)])[0]
+        if case .failed(let error) = outcome { throw error }
+        var answer: [UInt8] = []
+        JSONWriter.append(outcome: outcome, to: &answer)
+        return .json(answer)
+    }
+
+    /// The answer to `POST /v1/broadcast/batch`: 200 as soon as the batch itself can be read, errors inside.
+    func answerBatch(_ body: [UInt8]) async throws -> Response {
+        let requests = try body.withUnsafeBytes { bytes throws(RequestError) in
+            try Broadcaster.requests(in: ObjectFields.value(of: bytes))
+        }
+        var answer: [UInt8] = []
+        JSONWriter.append(#"{"results":["#, to: &answer)
+        for (index, outcome) in await send(requests).enumerated() {
+            if index > 0 { JSONWriter.append(",", to: &answer) }
+            JSONWriter.append(outcome: outcome, to: &answer)
+        }
+        JSONWriter.append("]}", to: &answer)
+        return .json(answer)
+    }
+
+    /// Sends each in turn; what they have for one room is stored in their order. One outcome for each.
+    func send(_ requests: [Result<BroadcastRequest, RequestError>]) async -> [BroadcastOutcome] {
+        let ids = await claim(requests)
+        var publications: [Publication] = []
+        for (request, id) in zip(requests, ids) {
+            guard case .success(let request) = request, case .success(let id) = id else { continue }
+            // The id stands for the claim, not the key: a key that is taken again after its 10 minutes must not meet
+            // the marks of its former life.
+            let mark = request.idempotency.map { _ in DedupeMark(owner: .api, key: id) }
+            publications += request.rooms.map {
+                Publication(
+                    room: $0, userId: request.userId, msgType: request.msgType, payload: request.payload, dedupe: mark)
+            }
+        }
+        let answers = await Gathering.answers(to: publications) { log.publish($0, reply: $1) }
+        logFailures(in: answers)
+        var rest = answers[...]
+        return zip(requests, ids).map { request, id in
+            switch (request, id) {
+            case (.failure(let error), _), (.success, .failure(let error)): return .failed(error)
+            case (.success(let request), .success(let id)):
+                let own = Array(rest.prefix(request.rooms.count))
+                rest = rest.dropFirst(request.rooms.count)
+                return BroadcastOutcome(id: id, rooms: request.rooms, answers: own)
+            }
+        }
+    }
+
+    /// The id each request goes under: a new one, or the first one's where its key was used before.
+    private func claim(
+        _ requests: [Result<BroadcastRequest, RequestError>]
+    ) async -> [Result<String, RequestError>] {
+        var ids: [Result<String, RequestError>] = requests.map { _ in .success(makeID()) }
+        var claims: [(index: Int, id: String, idempotency: BroadcastRequest.Idempotency)] = []
+        for (index, request) in requests.enumerated() {
+            guard case .success(let request) = request, let idempotency = request.idempotency,
+                case .success(let id) = ids[index]
+            else { continue }
+            claims.append((index, id, idempotency))
+        }
+        let answers = await Gathering.answers(to: claims) { claim, reply in
+            log.claim(key: claim.idempotency.key, digest: claim.idempotency.digest, id: claim.id, reply: reply)
+        }
+        logFailures(in: answers)
+        for (claim, answer) in zip(claims, answers) {
+            ids[claim.index] = answer.mapError { error in
+                error == .conflict
+                    ? RequestError(.conflict, "idempotencyKey: used for another request") : error.request
+            }
+        }
+        return ids
+    }
+
+    private func logFailures<Value>(in answers: [Result<Value, BackendError>]) {
+        var count = 0
+        var last = ""
+        for case .failure(.unavailable(let reason)) in answers {
+            count += 1
+            last = reason
+        }
+        guard count > 0 else { return }
+        logger.warning("Broadcasts could not be stored", metadata: ["targets": "\(count)", "reason": "\(last)"])
+    }
+
+    private static func requests(
+        in batch: JSONValue
+    ) throws(RequestError) -> [Result<BroadcastRequest, RequestError>] {
+        let fields = try ObjectFields(of: batch, named: ["broadcasts"], path: "the body")
+        guard let list = fields["broadcasts"], let elements = try ObjectFields.elements(of: list),
+            elements.count <= maxBatch
+        else { throw RequestError(.badRequest, "broadcasts: must be an array of at most \(maxBatch) broadcasts") }
+        return elements.map { element in
+            Result { () throws(RequestError) in try BroadcastRequest(element) }
+        }
+    }
+
+    private static func randomID() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return [generator.next(), generator.next()].map { (half: UInt64) in
+            let digits = String(half, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}

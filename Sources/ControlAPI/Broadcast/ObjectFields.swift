@@ -1,0 +1,74 @@
+import Dialects
+import GatewayCore
+
+/// Those fields of a JSON object that somebody asked for, where they stand in its text; all others are passed over.
+///
+/// Like the values in it, it must not outlive the text's memory.
+struct ObjectFields {
+    private var values: [String: JSONValue] = [:]
+
+    /// - Parameter path: how errors name the object, such as `to`.
+    ///
+    /// A field given twice is refused: whoever checks the first and whoever obeys the last must not be deceived
+    /// about each other.
+    init(of object: JSONValue, named names: Set<String>, path: String) throws(RequestError) {
+        guard case .object = object.kind else { throw RequestError(.badRequest, "\(path): must be an object") }
+        var repeated: String?
+        do throws(JSONError) {
+            var scanner = JSONScanner(object.bytes)
+            var key = try scanner.firstKey()
+            while let name = key {
+                let value = try scanner.value()
+                if let name = name.text, names.contains(name), values.updateValue(value, forKey: name) != nil {
+                    repeated = name
+                }
+                key = try scanner.nextKey()
+            }
+        } catch {
+            throw ObjectFields.notJSON(error)
+        }
+        if let repeated { throw RequestError(.badRequest, "\(repeated): given twice") }
+    }
+
+    subscript(name: String) -> JSONValue? { values[name] }
+
+    /// The text of a field, nil where it is not given.
+    func string(_ name: String) throws(RequestError) -> String? {
+        guard let value = values[name] else { return nil }
+        guard let text = value.string?.text else { throw RequestError(.badRequest, "\(name): must be a string") }
+        return text
+    }
+
+    /// Checks a whole text to its end; what it answers can be read without meeting anything that is not JSON.
+    static func value(of text: UnsafeRawBufferPointer) throws(RequestError) -> JSONValue {
+        do throws(JSONError) {
+            var scanner = JSONScanner(text)
+            let value = try scanner.value()
+            try scanner.end()
+            return value
+        } catch {
+            throw notJSON(error)
+        }
+    }
+
+    /// The elements of an array, each where it stands; nil where the value is none.
+    static func elements(of value: JSONValue) throws(RequestError) -> [JSONValue]? {
+        guard case .array = value.kind else { return nil }
+        var elements: [JSONValue] = []
+        do throws(JSONError) {
+            var scanner = JSONScanner(value.bytes)
+            var hasMore = try scanner.firstElement()
+            while hasMore {
+                elements.append(try scanner.value())
+                hasMore = try scanner.nextElement()
+            }
+        } catch {
+            throw notJSON(error)
+        }
+        return elements
+    }
+
+    private static func notJSON(_ error: JSONError) -> RequestError {
+        RequestError(.badRequest, "not JSON: \(error.message)")
+    }
+}

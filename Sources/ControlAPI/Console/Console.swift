@@ -1,0 +1,37 @@
+import Dialects
+import GatewayCore
+import Hummingbird
+
+/// The console: a page, its script and its style, and what the page has to know of this deployment.
+///
+/// None of it needs a key: they hold nothing secret, and every call that the page makes carries the key typed into it.
+struct Console: Sendable {
+    let clientPort: Int
+
+    func answer(_ page: ConsolePage) -> Response {
+        var response: Response
+        switch page {
+        case .document:
+            response = Response(contentType: "text/html; charset=utf-8", bytes: PackageResources.console_html)
+        case .script:
+            response = Response(contentType: "text/javascript; charset=utf-8", bytes: PackageResources.console_js)
+        case .style:
+            response = Response(contentType: "text/css; charset=utf-8", bytes: PackageResources.console_css)
+        }
+        response.headers[.contentSecurityPolicy] = Console.policy
+        return response
+    }
+
+    func configuration() -> Response {
+        var answer: [UInt8] = []
+        JSONWriter.append(#"{"clientPort":"#, to: &answer)
+        JSONWriter.append(integer: clientPort, to: &answer)
+        JSONWriter.append("}", to: &answer)
+        return .json(answer)
+    }
+
+    /// Only what this port serves runs; WebSockets may go to any host, since the client port is another origin.
+    private static let policy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        + "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}

@@ -1,0 +1,35 @@
+/// What the api port needs to know before it opens.
+package struct ControlConfiguration: Sendable {
+    /// The address to listen on.
+    package var host: String
+    /// 0 lets the system choose; `ControlServer` tells which one it became.
+    package var port: Int
+    /// Each of them opens `/v1`; several make it possible to change a key without an interruption. Without any, nothing does.
+    package var keys: [String]
+    /// What a request's body may hold; more is answered 413.
+    package var maxBodyBytes: Int
+    /// Where the console looks for WebSockets by itself: on the host it was loaded from, at this port.
+    package var clientPort: Int
+    /// Connections beyond these wait in the listen queue until others close.
+    package var maxConnections: Int
+    /// A connection without a request, or with one whose head does not come, is closed after this time. It is longer than
+    /// the 60 s for which Nginx keeps connections: a request sent into one that closes just then would be lost.
+    package var idleTimeout: Duration
+    /// A body that has not come in this time ends its connection.
+    package var bodyTimeout: Duration
+
+    package init(
+        host: String = "127.0.0.1", port: Int = 8081, keys: [String], maxBodyBytes: Int = 1 << 20,
+        clientPort: Int = 8080, maxConnections: Int = 1000, idleTimeout: Duration = .seconds(90),
+        bodyTimeout: Duration = .seconds(30)
+    ) {
+        self.host = host
+        self.port = port
+        self.keys = keys
+        self.maxBodyBytes = maxBodyBytes
+        self.clientPort = clientPort
+        self.maxConnections = maxConnections
+        self.idleTimeout = idleTimeout
+        self.bodyTimeout = bodyTimeout
+    }
+}

@@ -1,0 +1,47 @@
+import Crypto
+
+/// The keys that open `/v1`, known by their SHA-256 only.
+///
+/// What is presented is hashed too and compared with every key to the last byte, so the time a refusal takes tells
+/// neither how long a key is nor how much of it was right, nor which of several it resembled.
+package struct APIKeys: Sendable {
+    private let digests: [[UInt8]]
+
+    /// Empty keys are passed over: they would open to everybody.
+    package init(_ keys: [String]) {
+        digests = keys.filter { !$0.isEmpty }.map(APIKeys.digest)
+    }
+
+    /// Whether what was presented is one of the keys.
+    package func accepts(_ presented: String) -> Bool {
+        let digest = APIKeys.digest(presented)
+        var isKnown: UInt8 = 0
+        for known in digests {
+            isKnown |= APIKeys.areEqual(digest, known)
+        }
+        return isKnown == 1
+    }
+
+    /// The key in `Authorization: Bearer <key>` (RFC 6750, section 2.1); the scheme in any case.
+    package static func bearer(in authorization: String) -> String? {
+        let scheme = "bearer "
+        guard authorization.utf8.count > scheme.utf8.count,
+            authorization.prefix(scheme.count).lowercased() == scheme
+        else { return nil }
+        let key = authorization.dropFirst(scheme.count).drop { $0 == " " }
+        return key.isEmpty ? nil : String(key)
+    }
+
+    /// 1 where both are the same, else 0, after looking at every byte.
+    private static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> UInt8 {
+        var difference: UInt8 = left.count == right.count ? 0 : 1
+        for (one, other) in zip(left, right) {
+            difference |= one ^ other
+        }
+        return difference == 0 ? 1 : 0
+    }
+
+    private static func digest(_ key: String) -> [UInt8] {
+        Array(SHA256.hash(data: Array(key.utf8)))
+    }
+}

@@ -1,0 +1,127 @@
+import GatewayCore
+import Hummingbird
+import Logging
+import Metrics
+import NIOCore
+
+/// Answers every request of the api port: finds the route, asks for the key, translates, and puts errors into shape.
+struct ControlResponder: HTTPResponder {
+    let keys: APIKeys
+    let body: RequestBodyReader
+    let broadcaster: Broadcaster
+    let log: any MessageLog
+    let nodes: any NodeDirectory
+    let console: Console
+    let readiness: @Sendable () -> Readiness
+    let liveness: @Sendable () async -> Bool
+    let metrics: MetricsRegistry
+    let logger: Logger
+
+    func respond(to request: Request, context: ControlContext) async -> Response {
+        let began = ContinuousClock.now
+        var route: Route?
+        var response: Response
+        do {
+            let target = try RequestTarget(path: request.uri.path, query: request.uri.query)
+            if target.segments.first == "v1", !isAuthorized(request) { throw Refusal.missingKey }
+            guard let found = Route(segments: target.segments) else { throw Refusal.notFound("there is nothing here") }
+            route = found
+            guard found.methods.contains(request.method) else { throw Refusal.methodNotAllowed(found.methods) }
+            response = try await answer(found, target: target, request: request, context: context)
+        } catch {
+            response = Response(refusal(for: error))
+        }
+        if request.method == .head { response = response.createHeadResponse() }
+        endConnectionIfBodyIsUnread(request, response: &response, channel: context.channel)
+        count(route, request.method, response.status, since: began)
+        return response
+    }
+
+    private func answer(
+        _ route: Route, target: RequestTarget, request: Request, context: ControlContext
+    ) async throws -> Response {
+        switch route {
+        case .broadcast:
+            return try await broadcaster.answerOne(body.read(request, on: context.channel))
+        case .broadcastBatch:
+            return try await broadcaster.answerBatch(body.read(request, on: context.channel))
+        case .messages(let room):
+            return try await MessagesQuery(room: room, target: target).answer(from: log)
+        case .nodes:
+            return try await NodesQuery(target: target).answer(from: nodes)
+        case .health:
+            guard await liveness() else {
+                throw Refusal(RequestError(.unavailable, "the node does not turn"))
+            }
+            return .json(Array(#"{"status":"ok"}"#.utf8))
+        case .readiness:
+            switch readiness() {
+            case .ready: return .json(Array(#"{"status":"ready"}"#.utf8))
+            case .notReady(let reason): throw Refusal(RequestError(.unavailable, reason))
+            }
+        case .metrics:
+            return Response(contentType: PrometheusText.contentType, bytes: Array(metrics.text().utf8))
+        case .openAPI:
+            return Response(contentType: "application/yaml", bytes: PackageResources.openapi_yaml)
+        case .page(let page):
+            return console.answer(page)
+        case .consoleConfiguration:
+            return console.configuration()
+        }
+    }
+
+    private func isAuthorized(_ request: Request) -> Bool {
+        let fields = request.headers[values: .authorization]
+        guard fields.count == 1, let key = APIKeys.bearer(in: fields[0]) else { return false }
+        return keys.accepts(key)
+    }
+
+    private func refusal(for error: any Error) -> Refusal {
+        switch error {
+        case let refusal as Refusal: return refusal
+        case let error as RequestError: return Refusal(error)
+        case let error as BackendError:
+            if case .unavailable(let reason) = error {
+                logger.warning("A request failed because the store is unavailable", metadata: ["reason": "\(reason)"])
+            }
+            return Refusal(error.request)
+        default:
+            logger.debug("A request ended in the middle", metadata: ["error": "\(type(of: error))"])
+            return Refusal(RequestError(.badRequest, "the request ended in the middle"))
+        }
+    }
+
+    /// What was refused before its body was read has a body still coming: the answer says that the connection ends,
+    /// and a peer that goes on sending is cut off a little later, so that it has the time to read why.
+    private func endConnectionIfBodyIsUnread(_ request: Request, response: inout Response, channel: any Channel) {
+        guard response.status.kind != .successful, RequestBodyReader.announcesBody(request) else { return }
+        response.headers[.connection] = "close"
+        channel.eventLoop.scheduleTask(in: ControlResponder.linger) { channel.close(promise: nil) }
+    }
+
+    private static let linger = TimeAmount.seconds(2)
+
+    private func count(
+        _ route: Route?, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status, since: ContinuousClock.Instant
+    ) {
+        let name = route?.name ?? "other"
+        let isKnown = route?.methods.contains(method) ?? false
+        Counter(
+            label: "martlet_api_requests_total",
+            dimensions: [
+                ("route", name), ("method", isKnown ? method.rawValue : "other"), ("status", "\(status.code)"),
+            ], factory: metrics
+        ).increment()
+        Timer(label: "martlet_api_request_duration", dimensions: [("route", name)], factory: metrics)
+            .recordNanoseconds(since.duration(to: .now).nanoseconds)
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds, at most what `Int64` holds.
+    fileprivate var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? .max : product + attoseconds / 1_000_000_000
+    }
+}

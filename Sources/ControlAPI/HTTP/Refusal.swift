@@ -1,0 +1,54 @@
+import GatewayCore
+import Hummingbird
+
+/// A request that is answered with an error: its status, the body in the contract's shape, and what else the head says.
+struct Refusal: Error {
+    var status: HTTPResponse.Status
+    var error: RequestError
+    var headers = HTTPFields()
+
+    init(_ status: HTTPResponse.Status, _ error: RequestError, headers: HTTPFields = HTTPFields()) {
+        self.status = status
+        self.error = error
+        self.headers = headers
+    }
+
+    /// The status that fits the code.
+    init(_ error: RequestError) {
+        self.init(Refusal.status(of: error.code), error)
+    }
+
+    static func notFound(_ message: String) -> Refusal {
+        Refusal(RequestError(.notFound, message))
+    }
+
+    static var missingKey: Refusal {
+        Refusal(
+            .unauthorized, RequestError(.unauthorized, "Authorization: Bearer with a valid API key is needed"),
+            headers: [.wwwAuthenticate: #"Bearer realm="martlet""#])
+    }
+
+    static func methodNotAllowed(_ allowed: [HTTPRequest.Method]) -> Refusal {
+        let methods = allowed.map(\.rawValue).joined(separator: ", ")
+        return Refusal(
+            .methodNotAllowed, RequestError(.badRequest, "only \(methods) is answered here"), headers: [.allow: methods]
+        )
+    }
+
+    static func unsupportedMediaType(_ message: String) -> Refusal {
+        Refusal(.unsupportedMediaType, RequestError(.badRequest, message))
+    }
+
+    static func status(of code: ErrorCode) -> HTTPResponse.Status {
+        switch code {
+        case .badRequest: .badRequest
+        case .unauthorized: .unauthorized
+        case .forbidden, .notMember: .forbidden
+        case .notFound: .notFound
+        case .rateLimited: .tooManyRequests
+        case .conflict: .conflict
+        case .tooLarge: .contentTooLarge
+        case .unavailable: .serviceUnavailable
+        }
+    }
+}

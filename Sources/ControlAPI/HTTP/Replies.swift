@@ -1,0 +1,40 @@
+import Dialects
+import GatewayCore
+import Hummingbird
+
+extension Response {
+    /// An answer in JSON.
+    static func json(_ body: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
+        Response(status: status, contentType: "application/json", bytes: body)
+    }
+
+    /// An answer of any kind; nothing that this port says is to be kept by caches on the way.
+    init(status: HTTPResponse.Status = .ok, contentType: String, bytes: [UInt8]) {
+        self.init(
+            status: status,
+            headers: [
+                .contentType: contentType, .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+            ],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    init(_ refusal: Refusal) {
+        var body: [UInt8] = []
+        JSONWriter.append(#"{"error":"#, to: &body)
+        JSONWriter.append(error: refusal.error, to: &body)
+        JSONWriter.append("}", to: &body)
+        self = .json(body, status: refusal.status)
+        for field in refusal.headers { headers[field.name] = field.value }
+    }
+}
+
+extension JSONWriter {
+    /// `{"code":"…","message":"…"}`, as REST errors hold it.
+    static func append(error: RequestError, to bytes: inout [UInt8]) {
+        append(#"{"code":"#, to: &bytes)
+        append(string: error.code.rawValue, to: &bytes)
+        append(#","message":"#, to: &bytes)
+        append(string: error.message, to: &bytes)
+        append("}", to: &bytes)
+    }
+}

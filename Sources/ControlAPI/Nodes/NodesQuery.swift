@@ -1,0 +1,69 @@
+import Dialects
+import GatewayCore
+import Hummingbird
+
+/// `GET /v1/nodes?limit=&cursor=`: the live nodes by name.
+struct NodesQuery: Sendable {
+    let limit: Int
+    /// The name of the last node already seen.
+    let cursor: String?
+
+    init(target: RequestTarget) throws(RequestError) {
+        limit = try target.integer("limit", in: 1...1000) ?? 100
+        cursor = try target.value("cursor")
+    }
+
+    func answer(from directory: any NodeDirectory) async throws -> Response {
+        let all = try await directory.nodes().sorted { precedes($0.nodeId, $1.nodeId) }
+        let rest = all.drop { node in cursor.map { !precedes($0, node.nodeId) } ?? false }
+        let page = rest.prefix(limit)
+        var answer: [UInt8] = []
+        JSONWriter.append(#"{"nodes":["#, to: &answer)
+        for (index, node) in page.enumerated() {
+            if index > 0 { JSONWriter.append(",", to: &answer) }
+            JSONWriter.append(node: node, to: &answer)
+        }
+        JSONWriter.append("]", to: &answer)
+        if page.count < rest.count, let last = page.last {
+            JSONWriter.append(#","next":"#, to: &answer)
+            JSONWriter.append(string: last.nodeId, to: &answer)
+        }
+        JSONWriter.append(#","total":"#, to: &answer)
+        JSONWriter.append(integer: all.count, to: &answer)
+        JSONWriter.append("}", to: &answer)
+        return .json(answer)
+    }
+
+    /// By bytes, so that the order is the same on every node.
+    private func precedes(_ left: String, _ right: String) -> Bool {
+        left.utf8.lexicographicallyPrecedes(right.utf8)
+    }
+}
+
+extension JSONWriter {
+    static func append(node: NodeEntry, to bytes: inout [UInt8]) {
+        append(#"{"nodeId":"#, to: &bytes)
+        append(string: node.nodeId, to: &bytes)
+        append(#","startedAt":"#, to: &bytes)
+        append(integer: node.startedAt, to: &bytes)
+        append(#","connections":"#, to: &bytes)
+        append(integer: node.load.connections, to: &bytes)
+        append(#","rooms":"#, to: &bytes)
+        append(integer: node.load.rooms, to: &bytes)
+        append(#","load":"#, to: &bytes)
+        append(thousandths: node.load.processor, to: &bytes)
+        append(#","version":"#, to: &bytes)
+        append(string: node.version, to: &bytes)
+        append("}", to: &bytes)
+    }
+
+    /// A number from zero up with three decimals; what is none, or beyond a billion, is 0.
+    private static func append(thousandths value: Double, to bytes: inout [UInt8]) {
+        let thousandths = value >= 0 && value < 1e9 ? Int((value * 1000).rounded()) : 0
+        append(integer: thousandths / 1000, to: &bytes)
+        append(".", to: &bytes)
+        let decimals = String(thousandths % 1000)
+        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 3 - decimals.utf8.count))
+        bytes.append(contentsOf: decimals.utf8)
+    }
+}

@@ -1,0 +1,59 @@
+import Dialects
+import GatewayCore
+import Hummingbird
+
+/// `GET /v1/rooms/{roomId}/messages?after=&before=&limit=`.
+struct MessagesQuery: Sendable {
+    let room: RoomName
+    let range: HistoryRange
+
+    init(room: String, target: RequestTarget) throws(RequestError) {
+        guard let name = RoomName(room) else { throw RequestError(.badRequest, "roomId: not a room name") }
+        self.room = name
+        let limit = try target.integer("limit", in: 1...1000) ?? 100
+        switch (try target.integer("after", in: 0...Int.max), try target.integer("before", in: 1...Int.max)) {
+        case (nil, nil): range = HistoryRange(edge: .newest, limit: limit)
+        case (let after?, nil): range = HistoryRange(edge: .after(after), limit: limit)
+        case (nil, let before?): range = HistoryRange(edge: .before(before), limit: limit)
+        case (_?, _?): throw RequestError(.badRequest, "before: cannot be given together with after")
+        }
+    }
+
+    func answer(from log: any MessageLog) async throws -> Response {
+        let page = try await log.history(of: room, range: range)
+        guard !page.head.epoch.isEmpty else { throw Refusal.notFound("nothing was ever written to this room") }
+        var answer: [UInt8] = []
+        JSONWriter.append(#"{"roomId":"#, to: &answer)
+        JSONWriter.append(string: room.string, to: &answer)
+        JSONWriter.append(#","epoch":"#, to: &answer)
+        JSONWriter.append(string: page.head.epoch, to: &answer)
+        JSONWriter.append(#","messages":["#, to: &answer)
+        for (index, message) in page.messages.enumerated() {
+            if index > 0 { JSONWriter.append(",", to: &answer) }
+            JSONWriter.append(stored: message, to: &answer)
+        }
+        JSONWriter.append(#"],"more":"#, to: &answer)
+        JSONWriter.append(page.more ? "true" : "false", to: &answer)
+        JSONWriter.append("}", to: &answer)
+        return .json(answer)
+    }
+}
+
+extension JSONWriter {
+    /// One message of a log, as `history` frames hold it too.
+    static func append(stored message: RoomMessage, to bytes: inout [UInt8]) {
+        append(#"{"roomId":"#, to: &bytes)
+        append(string: message.room.string, to: &bytes)
+        append(#","userId":"#, to: &bytes)
+        append(string: message.userId.string, to: &bytes)
+        append(#","msgType":"#, to: &bytes)
+        append(integer: message.msgType, to: &bytes)
+        append(#","payload":"#, to: &bytes)
+        bytes.append(contentsOf: message.payload)
+        append(#","timestamp":"#, to: &bytes)
+        append(integer: message.timestamp, to: &bytes)
+        append(#","seq":"#, to: &bytes)
+        append(integer: message.seq, to: &bytes)
+        append("}", to: &bytes)
+    }
+}
