@@ -1,0 +1,21 @@
+import ControlAPI
+import Testing
+
+@Suite struct APIKeysTests {
+    @Test func `every key is accepted wherever it stands and nothing near it`() {
+        let keys = APIKeys(["first", "", "second", "third-and-longer", "é"])
+        for key in ["first", "second", "third-and-longer", "é"] { #expect(keys.accepts(key)) }
+        for key in ["", "firs", "firstt", "First", "irst", " first", "firstsecond", "e\u{301}", "third-and-longes"] {
+            #expect(!keys.accepts(key))
+        }
+    }
+
+    @Test(arguments: [
+        ("Bearer k", "k"), ("bearer  k", "k"), ("BEARER a b", "a b"), ("Bearer", nil), ("Bearer ", nil),
+        ("Bearerk", nil),
+        ("Basic k", nil), ("", nil), ("k", nil),
+    ])
+    func `the key is what follows the bearer scheme`(_ field: String, _ key: String?) {
+        #expect(APIKeys.bearer(in: field) == key)
+    }
+}

@@ -1,0 +1,82 @@
+import ControlAPI
+import GatewayCore
+import Testing
+
+@Suite struct PageRouteTests {
+    @Test func `health follows the loops and readiness the node`() async throws {
+        try await Api.serve { api async throws in
+            #expect(try await api.send(.GET, "/healthz", key: nil).text == #"{"status":"ok"}"#)
+            #expect(try await api.send(.GET, "/readyz", key: nil).text == #"{"status":"ready"}"#)
+            api.switches.readiness.withLock { $0 = .notReady(reason: "draining") }
+            let unready = try await api.send(.GET, "/readyz", key: nil)
+            #expect(unready.status == 503)
+            #expect(unready.text == #"{"error":{"code":"unavailable","message":"draining"}}"#)
+            #expect(try await api.send(.GET, "/healthz", key: nil).status == 200)
+            api.switches.isAlive.withLock { $0 = false }
+            #expect(try await api.send(.GET, "/healthz", key: nil).status == 503)
+        }
+    }
+
+    @Test func `HEAD is GET without the body`() async throws {
+        try await Api.serve { api async throws in
+            let answer = try await api.send(.HEAD, "/healthz", key: nil)
+            #expect(answer.status == 200 && answer.bytes.isEmpty)
+            #expect(answer.headers["Content-Length"] == ["15"])
+        }
+    }
+
+    @Test(arguments: [
+        ("/console", "text/html; charset=utf-8", "<title>Martlet console</title>"),
+        ("/console/", "text/html; charset=utf-8", "/console/console.js"),
+        ("/console/console.js", "text/javascript; charset=utf-8", "new WebSocket("),
+        ("/console/console.css", "text/css; charset=utf-8", "prefers-color-scheme: dark"),
+    ])
+    func `the console is served without a key and under a strict policy`(
+        _ path: String, _ type: String, _ content: String
+    ) async throws {
+        try await Api.serve { api async throws in
+            let answer = try await api.send(.GET, path, key: nil)
+            #expect(answer.status == 200)
+            #expect(answer.headers["Content-Type"] == [type])
+            #expect(answer.headers["X-Content-Type-Options"] == ["nosniff"])
+            let policy = try #require(answer.headers["Content-Security-Policy"].first)
+            #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; ") && !policy.contains("unsafe"))
+            #expect(answer.text.contains(content))
+            for danger in ["innerHTML", "insertAdjacentHTML", "eval(", "https://", "localStorage"] {
+                #expect(!answer.text.contains(danger))
+            }
+        }
+    }
+
+    @Test func `the console is told the client port and nothing else`() async throws {
+        try await Api.serve { api async throws in
+            #expect(try await api.send(.GET, "/console/config.json", key: nil).text == #"{"clientPort":4711}"#)
+        }
+    }
+
+    @Test func `the description names every path of the api port`() async throws {
+        try await Api.serve { api async throws in
+            let answer = try await api.send(.GET, "/openapi.yaml", key: nil)
+            #expect(answer.status == 200 && answer.text.hasPrefix("openapi: 3.1.0\n"))
+            for path in [
+                "/v1/broadcast", "/v1/broadcast/batch", "/v1/rooms/{roomId}/messages", "/v1/nodes", "/healthz",
+                "/readyz",
+                "/metrics",
+            ] { #expect(answer.text.contains("\n  \(path):\n")) }
+        }
+    }
+
+    @Test func `metrics count the requests by route and status`() async throws {
+        try await Api.serve { api async throws in
+            for room in ["a", "b"] { _ = try await api.send(.GET, "/v1/rooms/\(room)/messages") }
+            _ = try await api.send(.GET, "/secret-path")
+            let answer = try await api.send(.GET, "/metrics", key: nil)
+            #expect(answer.headers["Content-Type"] == ["text/plain; version=0.0.4; charset=utf-8"])
+            let route = "/v1/rooms/{roomId}/messages"
+            #expect(answer.text.contains(#"martlet_api_requests_total{method="GET",route="\#(route)",status="404"} 2"#))
+            #expect(answer.text.contains(#"martlet_api_requests_total{method="other",route="other",status="404"} 1"#))
+            #expect(answer.text.contains(#"martlet_api_request_duration_seconds_count{route="\#(route)"} 2"#))
+            #expect(!answer.text.contains("secret-path"))
+        }
+    }
+}

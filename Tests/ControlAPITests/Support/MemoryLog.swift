@@ -1,0 +1,112 @@
+import GatewayCore
+import Synchronization
+
+/// A message log in memory that can be told to fail.
+final class MemoryLog: MessageLog, Sendable {
+    struct State {
+        var messages: [RoomName: [RoomMessage]] = [:]
+        var marks: [RoomName: [DedupeMark: Published]] = [:]
+        var claims: [String: (digest: String, id: String)] = [:]
+        /// What publishing to these rooms is answered with.
+        var failures: [RoomName: BackendError] = [:]
+        /// What everything else is answered with.
+        var outage: BackendError?
+        var published: [Publication] = []
+        var ranges: [HistoryRange] = []
+        var now: Int64 = 1_700_000_000_000
+    }
+
+    let state = Mutex(State())
+
+    /// The rooms of all publications, in the order they were submitted.
+    var submitted: [String] { state.withLock { $0.published.map(\.room.string) } }
+
+    func payloads(of room: String) -> [String] {
+        state.withLock {
+            ($0.messages[RoomName(unchecked: room)] ?? []).map { String(decoding: $0.payload, as: UTF8.self) }
+        }
+    }
+
+    func fail(_ room: String, with error: BackendError?) {
+        state.withLock { $0.failures[RoomName(unchecked: room)] = error }
+    }
+
+    func fail(all error: BackendError?) {
+        state.withLock { $0.outage = error }
+    }
+
+    func publish(_ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void) {
+        reply(
+            state.withLock { state in
+                state.published.append(publication)
+                if let error = state.outage ?? state.failures[publication.room] { return .failure(error) }
+                if let mark = publication.dedupe, let known = state.marks[publication.room]?[mark] {
+                    return .success(known)
+                }
+                state.now += 1
+                let seq = (state.messages[publication.room]?.count ?? 0) + 1
+                let position = Position(epoch: "e1", seq: seq)
+                state.messages[publication.room, default: []].append(
+                    RoomMessage(
+                        room: publication.room, userId: publication.userId, msgType: publication.msgType,
+                        payload: publication.payload, timestamp: state.now, position: position))
+                let published = Published(position: position, timestamp: state.now)
+                if let mark = publication.dedupe { state.marks[publication.room, default: [:]][mark] = published }
+                return .success(published)
+            })
+    }
+
+    func history(
+        of room: RoomName, range: HistoryRange, reply: @escaping @Sendable (Result<HistoryPage, BackendError>) -> Void
+    ) {
+        reply(
+            state.withLock { state in
+                state.ranges.append(range)
+                if let error = state.outage { return .failure(error) }
+                let all = state.messages[room] ?? []
+                let head = Position(epoch: all.isEmpty ? "" : "e1", seq: all.count)
+                let candidates: [RoomMessage]
+                let page: [RoomMessage]
+                switch range.edge {
+                case .newest:
+                    candidates = all
+                    page = candidates.suffix(range.limit)
+                case .before(let seq):
+                    candidates = all.filter { $0.seq < seq }
+                    page = candidates.suffix(range.limit)
+                case .after(let seq):
+                    candidates = all.filter { $0.seq > seq }
+                    page = Array(candidates.prefix(range.limit))
+                }
+                return .success(
+                    HistoryPage(room: room, head: head, messages: page, more: page.count < candidates.count))
+            })
+    }
+
+    func claim(
+        key: String, digest: String, id: String, reply: @escaping @Sendable (Result<String, BackendError>) -> Void
+    ) {
+        reply(
+            state.withLock { state in
+                if let error = state.outage { return .failure(error) }
+                guard let known = state.claims[key] else {
+                    state.claims[key] = (digest, id)
+                    return .success(id)
+                }
+                return known.digest == digest ? .success(known.id) : .failure(.conflict)
+            })
+    }
+}
+
+/// A directory of nodes that are whatever a test says.
+final class FixedDirectory: NodeDirectory, Sendable {
+    let answer: Mutex<Result<[NodeEntry], BackendError>>
+
+    init(_ nodes: [NodeEntry]) {
+        answer = Mutex(.success(nodes))
+    }
+
+    func nodes() async throws(BackendError) -> [NodeEntry] {
+        try answer.withLock { $0 }.get()
+    }
+}
