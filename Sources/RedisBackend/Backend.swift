@@ -1,0 +1,124 @@
+import GatewayCore
+import Logging
+import Metrics
+import NIOCore
+import RedisClient
+import ServiceLifecycle
+
+/// All that a node does in Redis: three links, the log, the streams and the registry.
+package final class Backend: Service {
+    package struct Configuration: Sendable {
+        package var redis: RedisConfiguration
+        /// `redis.prefix`.
+        package var prefix = "m"
+        package var nodeId: String
+        package var version: String
+        package var rules: RoomRules
+
+        package init(redis: RedisConfiguration, nodeId: String, version: String, rules: RoomRules) {
+            self.redis = redis
+            self.nodeId = nodeId
+            self.version = version
+            self.rules = rules
+        }
+    }
+
+    /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
+    private static let renewalInterval: TimeAmount = .minutes(10)
+
+    package let messageLog: any MessageLog
+    package let streams: any RoomStreams
+    package let directory: any NodeDirectory
+
+    private let commands: RedisCommandLink
+    private let beats: RedisCommandLink
+    private let subscriber: RedisSubscriber
+    private let router: Router
+    private let registrar: Registrar
+    private let health: Health
+    private let store: Store
+    private let failures: AsyncStream<BackendStartError>
+
+    /// `load` is asked once a second, on `eventLoop`, for what the node says of itself.
+    package init(
+        configuration: Configuration, eventLoop: any EventLoop, logger: Logger, metrics: any MetricsFactory,
+        load: @escaping @Sendable () -> NodeLoad
+    ) {
+        let keys = Keys(prefix: configuration.prefix)
+        let names = NameSource()
+        let counters = BackendCounters(factory: metrics)
+        let (failures, failure) = AsyncStream.makeStream(
+            of: BackendStartError.self, bufferingPolicy: .bufferingOldest(1))
+        let health = Health(metrics: metrics)
+        let conductor = Conductor(health: health, logger: logger) { failure.yield($0) }
+
+        var redis = configuration.redis
+        redis.clientName = "martlet:\(configuration.nodeId)"
+        commands = RedisCommandLink(
+            configuration: redis, eventLoop: eventLoop, logger: logger, scripts: Scripts().all,
+            onState: conductor.commandLinkChanged)
+        beats = RedisCommandLink(
+            configuration: redis, eventLoop: eventLoop, logger: logger, scripts: [Scripts().beat])
+        store = Store(link: commands, keys: keys)
+        router = Router(
+            loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
+            logger: logger, onConnection: conductor.subscriptionChanged)
+        subscriber = RedisSubscriber(configuration: redis, eventLoop: eventLoop, logger: logger, handler: router)
+        registrar = Registrar(
+            store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
+            version: configuration.version, logger: logger, load: load, onEvent: conductor.registrarChanged)
+        conductor.prepare(store: store, router: router, nodeId: configuration.nodeId)
+
+        self.health = health
+        self.failures = failures
+        messageLog = RedisMessageLog(store: store, rules: configuration.rules, names: names, counters: counters)
+        streams = router
+        directory = RedisNodeDirectory(store: store)
+    }
+
+    /// Nil where the node can serve, else what is missing.
+    package var problem: String? { health.problem }
+
+    /// Runs until the shutdown; while Redis is away it goes on trying.
+    ///
+    /// Throws `BackendStartError` where an operator must act.
+    package func run() async throws {
+        router.start(subscriber)
+        commands.start()
+        beats.start()
+        subscriber.start()
+        registrar.start()
+        let renewal = commands.eventLoop.scheduleRepeatedTask(
+            initialDelay: Backend.renewalInterval, delay: Backend.renewalInterval
+        ) { [self] _ in renewHeads() }
+
+        var failure: BackendStartError?
+        for await first in failures.cancelOnGracefulShutdown() {
+            failure = first
+            break
+        }
+
+        renewal.cancel()
+        router.stop()
+        try? await registrar.stop().get()  // Redis may be away: the lease then ends by itself.
+        for link in [subscriber.shutdown(), commands.shutdown(), beats.shutdown()] {
+            try await link.get()
+        }
+        if let failure { throw failure }
+    }
+
+    /// Rooms that are followed keep their head, however quiet they are.
+    private func renewHeads() {
+        router.followedHeads { [store] heads in
+            for (_, rooms) in Dictionary(grouping: heads, by: { Partition(of: $0.room) }) {
+                for start in stride(from: 0, to: rooms.count, by: 500) {
+                    let batch = rooms[start..<min(start + 500, rooms.count)]
+                    store.call(
+                        store.scripts.touch, keys: batch.map { store.keys.head($0.room) },
+                        arguments: batch.map { .integer($0.life.milliseconds) }
+                    ) { _ in }
+                }
+            }
+        }
+    }
+}

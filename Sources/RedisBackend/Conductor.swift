@@ -1,0 +1,126 @@
+import GatewayCore
+import Logging
+import NIOCore
+import RedisClient
+
+/// Hears what happens to the links and the registration, and does what follows from it.
+///
+/// `@unchecked Sendable`: all mutable state is touched on the links' one loop; `prepare` comes before they start.
+final class Conductor: @unchecked Sendable {
+    private let health: Health
+    private let logger: Logger
+    private let fail: @Sendable (BackendStartError) -> Void
+    private var store: Store?
+    private var router: Router?
+    private var nodeId = ""
+    private var hasChecked = false
+
+    init(health: Health, logger: Logger, fail: @escaping @Sendable (BackendStartError) -> Void) {
+        self.health = health
+        self.logger = logger
+        self.fail = fail
+    }
+
+    /// Completes the circle: the links need somebody to tell, and what is told needs the links.
+    func prepare(store: Store, router: Router, nodeId: String) {
+        self.store = store
+        self.router = router
+        self.nodeId = nodeId
+    }
+
+    func commandLinkChanged(_ state: RedisLinkState) {
+        switch state {
+        case .connected(let runID, _, let previous):
+            health.set(.commands, true)
+            logger.info("Redis is reached")
+            check()
+            if runID != previous { meetAnotherRun(isFirst: previous == nil) }
+        case .disconnected(let reason):
+            health.set(.commands, false)
+            logger.warning("Redis is not reached", metadata: ["reason": "\(reason)"])
+        case .refused(let message):
+            health.set(.commands, false)
+            if hasChecked {
+                logger.error("Redis refuses the connection", metadata: ["reason": "\(message)"])
+            } else {
+                fail(.refused(message))
+            }
+        }
+    }
+
+    func registrarChanged(_ event: Registrar.Event) {
+        switch event {
+        case .registered:
+            health.set(.registration, true)
+        case .lost:
+            // Redis is there and has forgotten the node: it may have forgotten the rooms as well.
+            health.set(.registration, false)
+            router?.compareAll()
+        case .refused:
+            health.set(.registration, false)
+            fail(.nameTaken(nodeId: nodeId))
+        }
+    }
+
+    func subscriptionChanged(isConnected: Bool) {
+        health.set(.subscriptions, isConnected)
+    }
+
+    /// Closes the epochs of all partitions at once, so that no quiet one is passed over by a second change.
+    private func meetAnotherRun(isFirst: Bool) {
+        guard let store else { return }
+        for partition in Partition.all {
+            store.call(store.scripts.meet, keys: [store.keys.state(partition)], arguments: [.runID]) { _ in }
+        }
+        if !isFirst {
+            logger.warning("This is another run of Redis: all rooms are compared with it")
+            router?.compareAll()
+        }
+    }
+
+    private func check() {
+        guard let store, !hasChecked else { return }
+        store.link.send(["INFO", "server"], timeout: nil) { [self] result in
+            guard case .success(let reply) = result, let info = reply.string else { return }
+            let version = Conductor.field("redis_version", of: info) ?? "unknown"
+            guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {
+                return fail(.tooOld(version: version))
+            }
+            checkMemoryPolicy(store)
+            checkPartitions(store)
+        }
+    }
+
+    /// Under any other policy Redis may drop what was promised to be kept.
+    private func checkMemoryPolicy(_ store: Store) {
+        store.link.send(["INFO", "memory"], timeout: nil) { [self] result in
+            guard case .success(let reply) = result, let info = reply.string,
+                let policy = Conductor.field("maxmemory_policy", of: info), policy != "noeviction"
+            else { return }
+            logger.warning(
+                "Redis evicts keys when it is full, which breaks promises; set maxmemory-policy noeviction",
+                metadata: ["policy": "\(policy)"])
+        }
+    }
+
+    private func checkPartitions(_ store: Store) {
+        let deployment = RedisArgument.string(store.keys.deployment.name)
+        store.link.send(["HSETNX", deployment, "partitions", .integer(Int64(Partition.count))], timeout: nil) { _ in }
+        store.link.send(["HGET", deployment, "partitions"], timeout: nil) { [self] result in
+            guard case .success(let reply) = result else { return }
+            guard let stored = reply.integer, stored == Int64(Partition.count) else {
+                return fail(.partitions(stored: reply.string ?? "unreadable"))
+            }
+            hasChecked = true
+            health.set(.checks, true)
+        }
+    }
+
+    /// A field of INFO's answer.
+    private static func field(_ name: String, of info: String) -> String? {
+        for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix(name + ":") {
+            return String(line.dropFirst(name.count + 1))
+        }
+        return nil
+    }
+}

@@ -1,0 +1,42 @@
+import GatewayCore
+import Metrics
+
+/// What the backend counts.
+struct BackendCounters: Sendable {
+    private let stored: Counter
+    private let refused: Counter
+    private let catchUps: Counter
+    private let gaps: Counter
+    private let repeats: Counter
+    private let unreadables: Counter
+
+    init(factory: any MetricsFactory) {
+        func counter(_ name: String, _ labels: [(String, String)] = []) -> Counter {
+            Counter(label: name, dimensions: labels, factory: factory)
+        }
+        stored = counter("martlet_messages_published_total", [("result", "stored")])
+        refused = counter("martlet_messages_published_total", [("result", "failed")])
+        catchUps = counter("martlet_room_catch_ups_total")
+        gaps = counter("martlet_room_gaps_total")
+        repeats = counter("martlet_channel_repeats_total")
+        unreadables = counter("martlet_channel_unreadable_total")
+    }
+
+    func published(_ result: Result<Published, BackendError>) {
+        switch result {
+        case .success: stored.increment()
+        case .failure: refused.increment()
+        }
+    }
+
+    /// The log was asked for what a channel did not bring.
+    func caughtUp() { catchUps.increment() }
+
+    /// Messages of a room were lost for its followers.
+    func lost() { gaps.increment() }
+
+    /// A message came twice and was dropped.
+    func repeated() { repeats.increment() }
+
+    func unreadable() { unreadables.increment() }
+}

@@ -1,0 +1,70 @@
+-- Shared opening of the scripts that touch a room's head; put behind their first line when they are loaded.
+--
+-- An epoch belongs to one run of one Redis. `state` holds the run_id last met and the term it began; a head that
+-- was written in an older term has its epoch closed at the present seq and goes on under a new one.
+
+-- Redis's clock in milliseconds.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The present term, and whether it still has to be written.
+local function meet(state, run)
+  local seen = redis.call('HMGET', state, 'run', 'term')
+  if seen[1] == run then return seen[2], false end
+  return tostring((tonumber(seen[2]) or 0) + 1), true
+end
+
+-- The room's head as it is under this term: epoch, seq, ends (old epoch=last seq, newest first), and whether
+-- that differs from what is stored. A head that is missing begins anew under the candidate.
+local function head_of(head, term, candidate)
+  local stored = redis.call('HMGET', head, 'epoch', 'term', 'seq', 'ends')
+  if not stored[1] then return candidate, 0, '', 'missing' end
+  local epoch, seq, ends = stored[1], tonumber(stored[3]), stored[4] or ''
+  if stored[2] == term then return epoch, seq, ends, nil end
+  local kept, count = epoch .. '=' .. stored[3], 1
+  for old in string.gmatch(ends, '[^,]+') do
+    if count >= 16 then break end
+    kept, count = kept .. ',' .. old, count + 1
+  end
+  return candidate, seq, kept, 'closed'
+end
+
+-- Writes what `meet` and `head_of` found to be new. A log without its head is of no use: its numbers would collide.
+local function settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
+  if is_new_term then redis.call('HSET', state, 'run', run, 'term', term) end
+  if change == 'missing' then redis.call('DEL', log) end
+  if change then redis.call('HSET', head, 'epoch', epoch, 'term', term, 'seq', seq, 'ends', ends) end
+end
+
+-- Whether nothing was lost for one who has seen all up to (epoch, seq).
+local function is_good(seen_epoch, seen_seq, epoch, seq, ends)
+  if seen_epoch == '' or seen_epoch == epoch then return seen_seq <= seq end
+  for name, last in string.gmatch(ends, '([^,=]+)=(%d+)') do
+    if name == seen_epoch then return seen_seq <= tonumber(last) end
+  end
+  return false
+end
+
+-- Appends entries of the log to `out` as seq, timestamp, body, leaving out those older than `oldest`; stops at
+-- `limit` entries or a mebibyte. Answers how many were appended and whether more may follow.
+local function read_log(log, out, command, from, to, limit, oldest)
+  local taken, bytes = 0, 0
+  while taken < limit and bytes < 1048576 do
+    local wanted = math.min(50, limit - taken)
+    local entries = redis.call(command, log, from, to, 'COUNT', wanted)
+    for _, entry in ipairs(entries) do
+      local fields = entry[2]
+      if tonumber(fields[2]) >= oldest then
+        out[#out + 1] = tonumber(string.match(entry[1], '^%d+'))
+        out[#out + 1] = tonumber(fields[2])
+        out[#out + 1] = fields[6]
+        taken, bytes = taken + 1, bytes + #fields[6]
+      end
+    end
+    if #entries < wanted then return taken, false end
+    from = '(' .. entries[#entries][1]
+  end
+  return taken, true
+end

@@ -1,0 +1,10 @@
+#!lua flags=allow-oom
+-- meet: tells a partition which run of Redis this is, so that its rooms' epochs are closed where it is another.
+--
+-- KEYS    1 state
+-- ARGV    1 run_id
+-- result  the term
+-- cost    O(1)
+local term, is_new_term = meet(KEYS[1], ARGV[1])
+if is_new_term then redis.call('HSET', KEYS[1], 'run', ARGV[1], 'term', term) end
+return tonumber(term)

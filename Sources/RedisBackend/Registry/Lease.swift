@@ -1,0 +1,69 @@
+/// A node's hold on its name: what the next beat says, and what the answer means.
+///
+/// Pure: times are milliseconds of the node's own monotonic clock.
+package struct Lease: Sendable {
+    /// What the next beat asks for.
+    package enum Beat: Hashable, Sendable {
+        /// With the highest incarnation this node has had.
+        case register(after: Int64)
+        case renew(incarnation: Int64)
+    }
+
+    /// What Redis answered.
+    package enum Answer: Hashable, Sendable {
+        case registered(incarnation: Int64)
+        case renewed
+        /// The entry is gone: swept, or the whole index forgotten.
+        case lost
+        /// Another instance holds the name.
+        case taken
+    }
+
+    package enum Outcome: Hashable, Sendable {
+        /// The node is in the index.
+        case held
+        /// It was in the index and is no longer: register at once, and compare all that is followed.
+        case lost
+        /// Another instance has the name, for now: ask again with the next beat.
+        case waiting
+        /// The name belongs to another: this node must end.
+        case refused
+    }
+
+    /// How long a name that is held by another is waited for at the start, in milliseconds: two leases.
+    private let patience: Int64
+    private var waitingSince: Int64?
+    private var hasHeld = false
+    package private(set) var incarnation: Int64?
+    private var highest: Int64 = 0
+
+    package init(leaseMilliseconds: Int64) {
+        patience = 2 * leaseMilliseconds
+    }
+
+    package var next: Beat {
+        incarnation.map { .renew(incarnation: $0) } ?? .register(after: highest)
+    }
+
+    package mutating func received(_ answer: Answer, now: Int64) -> Outcome {
+        switch answer {
+        case .registered(let given):
+            incarnation = given
+            highest = given
+            hasHeld = true
+            waitingSince = nil
+            return .held
+        case .renewed:
+            return .held
+        case .lost:
+            incarnation = nil
+            return .lost
+        case .taken:
+            incarnation = nil
+            guard !hasHeld else { return .refused }
+            let since = waitingSince ?? now
+            waitingSince = since
+            return now - since > patience ? .refused : .waiting
+        }
+    }
+}

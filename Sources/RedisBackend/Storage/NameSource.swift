@@ -1,0 +1,22 @@
+/// Makes names that no other node and no other run will make: Lua's own random numbers repeat after each restart.
+struct NameSource: Sendable {
+    /// A room's next epoch: 48 random bits.
+    func epoch() -> String {
+        NameSource.hex(UInt64.random(in: 0..<(1 << 48)), digits: 12)
+    }
+
+    /// One publish, so that its retry is known for what it is: 64 random bits.
+    func operation() -> String {
+        NameSource.hex(UInt64.random(in: .min ... .max), digits: 16)
+    }
+
+    /// One process: 64 random bits.
+    func instance() -> String {
+        operation()
+    }
+
+    private static func hex(_ value: UInt64, digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: digits - text.count) + text
+    }
+}

@@ -1,0 +1,136 @@
+import GatewayCore
+import RedisClient
+
+/// Messages of rooms in Redis: one script to store and send, one to read.
+struct RedisMessageLog: MessageLog {
+    let store: Store
+    let rules: RoomRules
+    let names: NameSource
+    let counters: BackendCounters
+
+    func publish(
+        _ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void
+    ) {
+        let room = publication.room
+        let limits = rules.log(of: room)
+        var keys = [store.keys.state(Partition(of: room)), store.keys.head(room), store.keys.log(room)]
+        var dedupeLife: Duration = .zero
+        if let mark = publication.dedupe {
+            keys.append(store.keys.dedupe(room, mark))
+            dedupeLife = mark.life
+        }
+        let channel = store.keys.channel(room)
+        let arguments: [RedisArgument] = [
+            .runID, .string(names.epoch()), .attempt, .string(names.operation()), .integer(Int64(limits.size)),
+            .integer(limits.age.milliseconds), .integer(limits.headLife.milliseconds), "PUBLISH",
+            .string(channel.name), .bytes(MessageBody.encode(publication)), .integer(dedupeLife.milliseconds),
+        ]
+        let counters = counters
+        store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments) { result in
+            let answer = result.backend { reply -> Published? in
+                guard let epoch = reply[0].string, let seq = reply[1].integer, let timestamp = reply[2].integer
+                else { return nil }
+                return Published(position: Position(epoch: epoch, seq: Int(seq)), timestamp: timestamp)
+            }
+            counters.published(answer)
+            reply(answer)
+        }
+    }
+
+    func history(
+        of room: RoomName, range: HistoryRange,
+        reply: @escaping @Sendable (Result<HistoryPage, BackendError>) -> Void
+    ) {
+        var arguments: [RedisArgument] = [
+            .runID, .string(names.epoch()), .integer(rules.log(of: room).age.milliseconds),
+            .integer(Int64(range.limit)),
+        ]
+        let isNewestFirst: Bool
+        switch range.edge {
+        case .newest:
+            arguments += ["before"]
+            isNewestFirst = true
+        case .before(let seq):
+            arguments += ["before", .integer(Int64(seq))]
+            isNewestFirst = true
+        case .after(let seq):
+            arguments += ["after", .integer(Int64(seq))]
+            isNewestFirst = false
+        }
+        let keys = [store.keys.state(Partition(of: room)), store.keys.head(room), store.keys.log(room)]
+        store.call(store.scripts.history, keys: keys, arguments: arguments) { result in
+            reply(
+                result.backend { reply -> HistoryPage? in
+                    guard let epoch = reply[0].string, let seq = reply[1].integer, let more = reply[2].integer
+                    else { return nil }
+                    let messages = reply.messages(of: room, epoch: epoch, from: 3)
+                    return HistoryPage(
+                        room: room, head: Position(epoch: epoch, seq: Int(seq)),
+                        messages: isNewestFirst ? messages.reversed() : messages, more: more == 1)
+                })
+        }
+    }
+
+    func claim(
+        key: String, digest: String, id: String, reply: @escaping @Sendable (Result<String, BackendError>) -> Void
+    ) {
+        let command: [RedisArgument] = [
+            "SET", .string(store.keys.idempotency(key).name), .string("\(digest) \(id)"), "NX", "GET", "PX",
+            .integer(DedupeMark(owner: .api, key: key).life.milliseconds),
+        ]
+        store.link.send(command, timeout: nil) { result in
+            switch result {
+            case .failure(let error):
+                reply(.failure(BackendError(error)))
+            case .success(let first) where first.isNull:
+                reply(.success(id))
+            case .success(let first):
+                let fields = first.string?.split(separator: " ") ?? []
+                reply(fields.count == 2 && fields[0] == digest ? .success(String(fields[1])) : .failure(.conflict))
+            }
+        }
+    }
+}
+
+extension DedupeMark {
+    /// How long it is remembered.
+    var life: Duration {
+        switch owner {
+        case .user: .seconds(120)
+        case .api: .seconds(600)
+        }
+    }
+}
+
+extension LogLimits {
+    /// How long a room's head outlives its last message.
+    var headLife: Duration { age + .seconds(3600) }
+}
+
+extension Duration {
+    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}
+
+extension Result where Success == RedisReply, Failure == RedisError {
+    /// The answer as the backend's caller sees it; a reply of another shape than the script's contract is `unavailable`.
+    func backend<Value>(_ read: (RedisReply) -> Value?) -> Result<Value, BackendError> {
+        switch self {
+        case .failure(let error): .failure(BackendError(error))
+        case .success(let reply):
+            read(reply).map { .success($0) } ?? .failure(.unavailable(reason: "a script's reply had another shape"))
+        }
+    }
+}
+
+extension RedisReply {
+    /// The messages that `position` and `history` append to their answers: seq, timestamp, body.
+    func messages(of room: RoomName, epoch: String, from start: Int) -> [RoomMessage] {
+        stride(from: start, to: count - 2, by: 3).compactMap { index in
+            guard let seq = self[index].integer, let timestamp = self[index + 1].integer else { return nil }
+            return self[index + 2].withBytes {
+                MessageBody.decode(
+                    $0, room: room, position: Position(epoch: epoch, seq: Int(seq)), timestamp: timestamp)
+            }
+        }
+    }
+}

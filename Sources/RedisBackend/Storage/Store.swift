@@ -1,0 +1,33 @@
+import GatewayCore
+import NIOCore
+import RedisClient
+
+/// The command link with the house's rule on top: a script touches one partition only.
+struct Store: Sendable {
+    let link: RedisCommandLink
+    let keys: Keys
+    let scripts = Scripts()
+
+    /// Calls a script on keys (and a channel, where it publishes) of one partition; `reply` comes on the link's loop.
+    ///
+    /// In a Redis Cluster a publish to another slot reaches nobody, or fails after the writes: a call across
+    /// partitions is our own mistake and stops the program.
+    func call(
+        _ script: RedisScript, keys: [Key], channel: Key? = nil, arguments: [RedisArgument],
+        timeout: TimeAmount? = nil,
+        reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
+    ) {
+        let partition = keys.first?.partition
+        for key in keys + (channel.map { [$0] } ?? []) where key.partition != partition {
+            preconditionFailure("\(script.name) would touch \(keys[0].name) and \(key.name), of two partitions")
+        }
+        link.call(script, keys: keys.map(\.name), arguments: arguments, timeout: timeout, reply: reply)
+    }
+}
+
+extension BackendError {
+    /// What a failed command means for whoever asked.
+    init(_ error: RedisError) {
+        self = .unavailable(reason: "\(error)")
+    }
+}

@@ -1,0 +1,55 @@
+import GatewayCore
+import Testing
+
+@Suite("Following a room")
+struct StreamCursorTests {
+    private var cursor = StreamCursor()
+
+    private func at(_ seq: Int, _ epoch: String = "e1") -> Position {
+        Position(epoch: epoch, seq: seq)
+    }
+
+    @Test("messages are kept until the stream's place is known, then delivered in order and once")
+    mutating func delivers() {
+        #expect(cursor.receive(at(6)) == .hold)
+        cursor.begin(at: at(5))
+        #expect(cursor.receive(at(5)) == .drop)
+        #expect(cursor.receive(at(6)) == .deliver)
+        #expect(cursor.receive(at(6)) == .drop)
+        #expect(cursor.receive(at(7)) == .deliver)
+        #expect(cursor.position == at(7))
+    }
+
+    @Test("a hole is asked of the log, and nothing behind it is delivered before")
+    mutating func findsHoles() {
+        cursor.begin(at: at(5))
+        #expect(cursor.receive(at(7)) == .catchUp(after: at(5)))
+        #expect(cursor.recover(isGood: true, head: at(8)) == .whole(newEpoch: nil))
+        #expect(cursor.receive(at(6)) == .deliver)
+        #expect(cursor.receive(at(7)) == .deliver)
+        #expect(cursor.receive(at(8)) == .deliver)
+    }
+
+    @Test("another epoch is never guessed about: the log says whether anything was lost")
+    mutating func meetsAnotherEpoch() {
+        cursor.begin(at: at(5))
+        #expect(cursor.receive(at(6, "e2")) == .catchUp(after: at(5)))
+        #expect(cursor.recover(isGood: true, head: at(6, "e2")) == .whole(newEpoch: at(5, "e2")))
+        #expect(cursor.receive(at(6, "e2")) == .deliver)
+    }
+
+    @Test("what was lost is told once, and the stream goes on behind it")
+    mutating func tellsLosses() {
+        cursor.begin(at: at(5))
+        #expect(cursor.receive(at(2, "e2")) == .catchUp(after: at(5)))
+        #expect(cursor.recover(isGood: false, head: at(2, "e2")) == .lost(at(2, "e2")))
+        #expect(cursor.receive(at(2, "e2")) == .drop)
+        #expect(cursor.receive(at(3, "e2")) == .deliver)
+    }
+
+    @Test("a head behind what was seen is a loss, whatever the log says")
+    mutating func distrustsAHeadThatRanBack() {
+        cursor.begin(at: at(5))
+        #expect(cursor.recover(isGood: true, head: at(4, "e2")) == .lost(at(4, "e2")))
+    }
+}

@@ -1,0 +1,38 @@
+import RedisBackend
+import Testing
+
+@Suite("A node's hold on its name")
+struct LeaseTests {
+    private var lease = Lease(leaseMilliseconds: 3000)
+
+    @Test("it registers, renews, and registers anew under a higher incarnation when its entry is gone")
+    mutating func renews() {
+        #expect(lease.next == .register(after: 0))
+        #expect(lease.received(.registered(incarnation: 7), now: 0) == .held)
+        #expect(lease.next == .renew(incarnation: 7))
+        #expect(lease.received(.renewed, now: 1000) == .held)
+        #expect(lease.received(.lost, now: 2000) == .lost)
+        #expect(lease.next == .register(after: 7))
+        #expect(lease.received(.registered(incarnation: 8), now: 2010) == .held)
+    }
+
+    @Test("a name that is held is waited for, two leases long, then refused")
+    mutating func waits() {
+        #expect(lease.received(.taken, now: 100) == .waiting)
+        #expect(lease.received(.taken, now: 6100) == .waiting)
+        #expect(lease.received(.taken, now: 6101) == .refused)
+    }
+
+    @Test("one that wakes to find its name taken is refused at once")
+    mutating func isReplaced() {
+        _ = lease.received(.registered(incarnation: 7), now: 0)
+        #expect(lease.received(.taken, now: 9000) == .refused)
+    }
+
+    @Test("one whose entry was lost and whose name is then taken is refused as well")
+    mutating func isReplacedAfterALoss() {
+        _ = lease.received(.registered(incarnation: 7), now: 0)
+        _ = lease.received(.lost, now: 9000)
+        #expect(lease.received(.taken, now: 9001) == .refused)
+    }
+}

@@ -1,0 +1,46 @@
+import GatewayCore
+import RedisBackend
+import TestKit
+import Testing
+
+@Suite("Partitions and keys")
+struct PartitionTests {
+    private let keys = Keys(prefix: "m")
+
+    @Test("the checksum is the one Redis Cluster uses")
+    func checksum() {
+        #expect(CRC16.checksum(of: "123456789".utf8) == 0x31C3)
+    }
+
+    @Test(
+        "all keys of a room, and its channel, lie in one slot of a cluster",
+        arguments: ["lesson-1", "a", "@a|{b}", "*"])
+    func oneSlot(name: String) async throws {
+        let redis = try RedisServerProcess()
+        let room = RoomName(unchecked: name)
+        let mark = DedupeMark(owner: .user(UserID(unchecked: "{x}")), key: "{y}")
+        let all = [
+            keys.state(Partition(of: room)), keys.head(room), keys.log(room), keys.dedupe(room, mark),
+            keys.dedupe(room, DedupeMark(owner: .api, key: "k")), keys.channel(room),
+        ]
+        #expect(Set(all.map(\.partition)) == [Partition(of: room)])
+        var slots: Set<String> = []
+        for key in all { slots.insert(try await redis.cli("CLUSTER", "KEYSLOT", key.name)) }
+        // KEYSLOT answers only in a cluster; elsewhere the tag itself is what decides.
+        let tags = Set(all.map { $0.name.split(separator: ":")[1] })
+        #expect(tags.count == 1 && slots.count == 1)
+    }
+
+    @Test("an inbox lies in its user's partition")
+    func inboxes() {
+        let user = UserID(unchecked: "auth0|7")
+        #expect(Partition(of: RoomName(inboxOf: user)) == Partition(of: user.string))
+        #expect(keys.log(RoomName(inboxOf: user)).name.hasSuffix(":inbox:auth0|7:log"))
+    }
+
+    @Test("names spread over all partitions")
+    func spread() {
+        let numbers = Set((0..<2000).map { Partition(of: "room-\($0)").number })
+        #expect(numbers == Set(0..<64))
+    }
+}

@@ -1,0 +1,112 @@
+import GatewayCore
+import Logging
+import Metrics
+import NIOCore
+import NIOPosix
+import RedisBackend
+import RedisClient
+import ServiceLifecycle
+import Synchronization
+import TestKit
+
+/// Backends of several nodes on one real Redis, ended with the test.
+struct RedisFixture: Sendable {
+    let redis: RedisServerProcess
+    var rules = RoomRules()
+
+    init(_ options: RedisServerProcess.Options = .init(), rules: RoomRules = RoomRules()) throws {
+        redis = try RedisServerProcess(options)
+        self.rules = rules
+    }
+
+    /// Runs `body` with as many backends as there are URLs, each ready; nil stands for Redis itself.
+    func withBackends(
+        _ urls: [String?], prefix: String = "m",
+        _ body: @Sendable ([Backend]) async throws -> Void
+    ) async throws {
+        var backends: [Backend] = []
+        for (index, url) in urls.enumerated() {
+            var configuration = Backend.Configuration(
+                redis: try RedisConfiguration(url: url ?? redis.url), nodeId: "node-\(index)", version: "0.0.0",
+                rules: rules)
+            configuration.prefix = prefix
+            backends.append(
+                Backend(
+                    configuration: configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+                    metrics: NOOPMetricsHandler.instance, load: { NodeLoad(connections: 1, rooms: 2, processor: 0.5) }))
+        }
+        let started = backends
+        let group = ServiceGroup(
+            configuration: .init(services: started.map { .init(service: $0) }, logger: Logger(label: "group")))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            for backend in started { try await eventually { backend.problem == nil } }
+            try await body(started)
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+    }
+}
+
+/// A condition did not come about in time.
+struct NeverHappened: Error {}
+
+/// Waits for a condition that nothing announces, looking again each time the executor comes round; at most `limit`.
+func eventually(within limit: Duration = .seconds(15), _ condition: @Sendable () async throws -> Bool) async throws {
+    let clock = ContinuousClock()
+    let end = clock.now + limit
+    while try await !condition() {
+        guard clock.now < end else { throw NeverHappened() }
+        try await clock.sleep(for: .milliseconds(5))
+    }
+}
+
+/// A hub that writes down what it is told.
+final class RecordingSink: StreamSink {
+    private let record = Mutex<[StreamDelivery]>([])
+
+    var deliveries: [StreamDelivery] { record.withLock { $0 } }
+
+    func receive(_ deliveries: [StreamDelivery]) {
+        record.withLock { $0 += deliveries }
+    }
+
+    /// The `seq` of every message, in the order in which they came.
+    var sequence: [Int] {
+        deliveries.flatMap { delivery -> [Int] in
+            switch delivery {
+            case .messages(_, let messages): messages.map(\.seq)
+            case .following(_, _, _, _, let missed): missed.map(\.seq)
+            case .failed, .gap, .epoch: []
+            }
+        }
+    }
+
+    var messages: [RoomMessage] {
+        deliveries.flatMap { delivery -> [RoomMessage] in
+            if case .messages(_, let messages) = delivery { messages } else { [] }
+        }
+    }
+
+    func position(of ticket: FollowTicket) -> Position? {
+        for case .following(ticket, _, let position, _, _) in deliveries { return position }
+        return nil
+    }
+
+    var gaps: [Position] {
+        deliveries.compactMap { if case .gap(_, let position) = $0 { position } else { nil } }
+    }
+
+    var epochs: [Position] {
+        deliveries.compactMap { if case .epoch(_, let position) = $0 { position } else { nil } }
+    }
+}
+
+extension Publication {
+    init(_ room: RoomName, _ payload: String, dedupe: DedupeMark? = nil) {
+        self.init(room: room, userId: UserID(unchecked: "alice"), payload: Array(payload.utf8), dedupe: dedupe)
+    }
+}
+
+let room = RoomName(unchecked: "lesson-1")
