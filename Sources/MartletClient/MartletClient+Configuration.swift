@@ -1,0 +1,42 @@
+public import NIOSSL
+
+extension MartletClient {
+    /// Who the client is.
+    public enum Credentials: Sendable {
+        /// For `auth.mode: none`.
+        case user(String)
+        /// Asked before each connection. Nil, or the token that was refused just now, ends the client for good;
+        /// an error is tried again later.
+        case token(@Sendable () async throws -> String?)
+    }
+
+    /// Where a client goes, as whom, and how patiently.
+    public struct Configuration: Sendable {
+        /// `ws://host:port/ws` or `wss://…`.
+        public var url: String
+        /// Who it is.
+        public var credentials: Credentials
+        /// Sent with the handshake, such as `Origin`.
+        public var headers: [(name: String, value: String)] = []
+        /// How long a request waits for its reply.
+        public var requestTimeout: Duration = .seconds(10)
+        /// For TCP, TLS and the handshake together; and again for the gateway's welcome.
+        public var connectTimeout: Duration = .seconds(10)
+        /// The bound of the first delay before a reconnect; it doubles with each failure. All delays are random below it.
+        public var firstDelay: Duration = .seconds(1)
+        /// The bound of any such delay.
+        public var maxDelay: Duration = .seconds(10)
+        /// How many events wait for a slow consumer before the client stops reading from its socket.
+        public var eventLimit = 1024
+        /// How many requests may wait for their replies at once; one more fails.
+        public var maxPendingRequests = 1024
+        /// For `wss`.
+        public var tls: TLSConfiguration = .makeClientConfiguration()
+
+        /// Everything but address and user has a default that works.
+        public init(url: String, credentials: Credentials) {
+            self.url = url
+            self.credentials = credentials
+        }
+    }
+}

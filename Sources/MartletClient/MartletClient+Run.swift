@@ -1,0 +1,129 @@
+import Dialects
+import NIOCore
+
+extension MartletClient {
+    /// Runs the client until `close()`, or until its task is cancelled; `connect()` does this by itself.
+    ///
+    /// - Throws: `stopped` where the gateway or the token's provider wants no more of it.
+    public func run() async throws(Failure) {
+        let isMine = state.withLock { state in
+            guard case .idle = state.phase else { return false }
+            state.phase = .running
+            return true
+        }
+        guard isMine else { throw .invalid("the client runs already, or has ended") }
+        let failure = await withTaskCancellationHandler {
+            await keepConnected()
+        } onCancel: {
+            stop()
+        }
+        let end = failure ?? .closed
+        state.withLock { $0.phase = .stopped(end) }
+        buffer.finish()
+        welcomed.resumeAll(.failure(end))
+        stopped.resumeAll(())
+        if let failure { throw failure }
+    }
+
+    /// Answers nil where it was told to end.
+    private func keepConnected() async -> Failure? {
+        var random = SystemRandomNumberGenerator()
+        var reconnection = Reconnection(
+            backoff: Backoff(first: configuration.firstDelay, cap: configuration.maxDelay),
+            hasTokens: configuration.credentials.areTokens)
+        while await hasRoom() {
+            let ending: Reconnection.Ending
+            do {
+                guard let configuration = try await socketConfiguration(&reconnection) else {
+                    return .stopped(code: 4401, reason: "no other token is to be had")
+                }
+                if isStopping { return nil }
+                ending = await connectOnce(configuration)
+            } catch {
+                ending = .failed(code: nil, reason: "no token: \(error)")
+            }
+            let asked = state.withLock { state in
+                defer { state.returnsAt = nil }
+                return state.returnsAt.map { ContinuousClock.now.duration(to: $0) }
+            }
+            switch reconnection.step(after: ending, asked: asked, using: &random) {
+            case .retry(let delay): await pause(for: delay)
+            case .stop(let code, let reason): return isStopping ? nil : .stopped(code: code, reason: reason)
+            }
+        }
+        return nil
+    }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } || Task.isCancelled }
+
+    /// Waits until a slow consumer has caught up; false where the client has to end.
+    private func hasRoom() async -> Bool {
+        buffer.onceThereIsRoom { [wake] in wake.resumeAll(()) }
+        while !isStopping, !buffer.hasRoom {
+            await wake.wait { isStopping || buffer.hasRoom ? () : nil }
+        }
+        return !isStopping
+    }
+
+    private func pause(for delay: Duration) async {
+        let end = ContinuousClock.now + delay
+        let alarm = group.next().scheduleTask(in: TimeAmount(delay)) { [wake] in wake.resumeAll(()) }
+        while !isStopping, ContinuousClock.now < end {
+            await wake.wait { isStopping || ContinuousClock.now >= end ? () : nil }
+        }
+        alarm.cancel()
+    }
+
+    /// Nil where there is no token to come with.
+    private func socketConfiguration(_ reconnection: inout Reconnection) async throws -> WebSocketConfiguration? {
+        var socket = WebSocketConfiguration(host: endpoint.host, port: endpoint.port, path: endpoint.path)
+        socket.headers = configuration.headers
+        switch configuration.credentials {
+        case .user(let user): socket.path = endpoint.path(with: "userId", user)
+        case .token(let provide):
+            guard let token = try await provide(), reconnection.accepts(token) else { return nil }
+            // In a header, not in the query, since servers on the way write queries down.
+            socket.headers.append((name: "Authorization", value: "Bearer " + token))
+        }
+        socket.subprotocols = [NativeDialect.subprotocol]
+        socket.tls = endpoint.isSecure ? configuration.tls : nil
+        socket.connectTimeout = TimeAmount(configuration.connectTimeout)
+        return socket
+    }
+
+    /// One connection from its handshake to its end.
+    private func connectOnce(_ configuration: WebSocketConfiguration) async -> Reconnection.Ending {
+        let socket: WebSocketConnection
+        do throws(WebSocketConnectError) {
+            socket = try await WebSocketConnection.connect(configuration, on: group) { self.receive($1, from: $0) }
+        } catch {
+            switch error {
+            case .refused(let status, let retryAfter):
+                return .refused(status: status, retryAfter: retryAfter.map { .seconds($0) })
+            case .unreachable(let reason), .badHandshake(let reason): return .failed(code: nil, reason: reason)
+            case .timedOut: return .failed(code: nil, reason: "timed out")
+            }
+        }
+        state.withLock { $0.socket = socket }
+        if isStopping { socket.close() }
+        let deadline = socket.eventLoop.scheduleTask(in: configuration.connectTimeout) { [self] in
+            if state.withLock({ $0.link == nil }) { socket.drop() }
+        }
+        let end = await socket.ended()
+        deadline.cancel()
+        return state.withLock { state in
+            defer { state.ending = nil }
+            state.socket = nil
+            return state.ending ?? .failed(code: end.code, reason: end.reason)
+        }
+    }
+}
+
+extension MartletClient.Credentials {
+    fileprivate var areTokens: Bool {
+        switch self {
+        case .user: false
+        case .token: true
+        }
+    }
+}

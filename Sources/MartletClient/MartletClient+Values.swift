@@ -1,0 +1,163 @@
+import GatewayCore
+
+extension MartletClient {
+    /// Up to where a room's stream has been seen.
+    public struct Position: Hashable, Sendable {
+        /// Names the run of the gateway's Redis under which the numbers were given.
+        public var epoch: String
+        /// 0 before the first message.
+        public var seq: Int
+
+        /// A place in a room, as a test or a store of positions names it.
+        public init(epoch: String, seq: Int) {
+            self.epoch = epoch
+            self.seq = seq
+        }
+
+        init(_ position: GatewayCore.Position) {
+            epoch = position.epoch
+            seq = position.seq
+        }
+    }
+
+    /// What the gateway said first on a connection.
+    public struct Welcome: Hashable, Sendable {
+        /// Unique for ever.
+        public var connectionId: String
+        /// The gateway process that holds the connection.
+        public var nodeId: String
+        /// Who the gateway takes the client for.
+        public var userId: String
+        /// Between the gateway's pings.
+        public var heartbeat: Duration
+        /// Milliseconds since 1970.
+        public var timestamp: Int64
+        /// Of the user's inbox (`@user`) and of everyone (`*`).
+        public var positions: [String: Position]
+
+        init(_ welcome: GatewayCore.Welcome) {
+            connectionId = welcome.connectionId
+            nodeId = welcome.nodeId
+            userId = welcome.userId.string
+            heartbeat = .milliseconds(welcome.heartbeat)
+            timestamp = welcome.timestamp
+            positions = Dictionary(
+                welcome.positions.map { ($0.room.string, Position($0.position)) }, uniquingKeysWith: { $1 })
+        }
+    }
+
+    /// One message of a room.
+    public struct Message: Hashable, Sendable {
+        /// A room, the user's inbox (`@user`) or everyone (`*`).
+        public var room: String
+        /// Who sent it.
+        public var userId: String
+        /// 1 text, 2 control, others the application's.
+        public var msgType: Int
+        /// One JSON value, byte for byte as it was sent.
+        public var payload: [UInt8]
+        /// Milliseconds since 1970, by the gateway's Redis.
+        public var timestamp: Int64
+        /// Where it stands in its room; the epoch is empty where the client was never told it.
+        public var position: Position
+
+        /// Its number in its room.
+        public var seq: Int { position.seq }
+
+        init(_ message: RoomMessage, position: Position) {
+            room = message.room.string
+            userId = message.userId.string
+            msgType = message.msgType
+            payload = message.payload
+            timestamp = message.timestamp
+            self.position = position
+        }
+    }
+
+    /// Where a message was stored.
+    public struct Ack: Hashable, Sendable {
+        /// Where it was published.
+        public var room: String
+        /// Its number there.
+        public var seq: Int
+        /// Milliseconds since 1970, by the gateway's Redis.
+        public var timestamp: Int64
+
+        /// As the gateway tells it.
+        public init(room: String, seq: Int, timestamp: Int64) {
+            self.room = room
+            self.seq = seq
+            self.timestamp = timestamp
+        }
+    }
+
+    /// Part of a room's log, oldest first.
+    public struct Page: Hashable, Sendable {
+        /// Whose log it is.
+        public var room: String
+        /// The room's present one.
+        public var epoch: String
+        /// Oldest first.
+        public var messages: [Message]
+        /// Whether the log holds more in the direction of reading.
+        public var more: Bool
+
+        /// As the gateway tells it.
+        public init(room: String, epoch: String, messages: [Message], more: Bool) {
+            self.room = room
+            self.epoch = epoch
+            self.messages = messages
+            self.more = more
+        }
+    }
+
+    /// Which part of a room's log is asked for.
+    public enum Edge: Hashable, Sendable {
+        case newest
+        /// The newest ones with a `seq` below this one.
+        case before(Int)
+        /// The oldest ones with a `seq` above this one.
+        case after(Int)
+    }
+
+    /// What comes by itself, in order.
+    public enum Event: Hashable, Sendable {
+        case connected(Welcome)
+        /// The code is nil where the connection was lost without one. The client goes on by itself, unless this is the last event.
+        case disconnected(code: UInt16?, reason: String)
+        /// A room is joined again; what was sent since the disconnect is in its history, and live messages follow.
+        case rejoined(room: String, position: Position)
+        /// A room could not be joined again and is given up.
+        case rejoinFailed(room: String, failure: Failure)
+        case message(Message)
+        /// Something of the room was lost; it goes on after this position.
+        case gap(room: String, position: Position)
+        /// The room goes on without a loss under a new epoch.
+        case epoch(room: String, position: Position)
+        /// The gateway will go; the client reconnects by itself after this time.
+        case reconnect(after: Duration)
+        /// An error that belongs to no request.
+        case error(code: String, message: String)
+    }
+
+    /// Why something failed.
+    public enum Failure: Error, Hashable, Sendable {
+        /// The gateway answered with an error; the codes are the protocol's, such as `forbidden`.
+        case refused(code: String, message: String)
+        /// No connection just now.
+        case notConnected
+        /// The connection broke before the reply: whether the request was carried out is not known.
+        case disconnected
+        /// No reply came in time: whether the request was carried out is not known.
+        case timedOut
+        /// `maxPendingRequests` wait already.
+        case tooManyPending
+        /// What was asked cannot be sent; the text says why.
+        case invalid(String)
+        /// The gateway closed the connection with a code after which there is no coming back, or no token is to be had.
+        case stopped(code: UInt16?, reason: String)
+        /// The client was closed.
+        case closed
+        case cancelled
+    }
+}

@@ -1,0 +1,67 @@
+/// Decides what follows on the end of a connection, or of the attempt at one.
+package struct Reconnection: Sendable {
+    package enum Ending: Equatable, Sendable {
+        /// The connection was welcomed and has ended after this long.
+        case closed(code: UInt16?, reason: String, after: Duration)
+        /// It came to no welcome.
+        case failed(code: UInt16?, reason: String)
+        /// The handshake was answered by another status; the header's time.
+        case refused(status: Int, retryAfter: Duration?)
+    }
+
+    package enum Step: Equatable, Sendable {
+        case retry(after: Duration)
+        case stop(code: UInt16?, reason: String)
+    }
+
+    /// What a gateway's `Retry-After` can ask for at most.
+    private static let maxRetryAfter = Duration.seconds(60)
+
+    private var backoff: Backoff
+    /// With a `user` there is nothing to try anew.
+    private let hasTokens: Bool
+    private var token: String?
+    private var isRefused = false
+
+    package init(backoff: Backoff, hasTokens: Bool) {
+        self.backoff = backoff
+        self.hasTokens = hasTokens
+    }
+
+    /// Whether this token is worth a connection: one that was refused just now is not.
+    package mutating func accepts(_ token: String) -> Bool {
+        if isRefused, token == self.token { return false }
+        self.token = token
+        isRefused = false
+        return true
+    }
+
+    /// - Parameter asked: how much is left of the time that a `reconnect` frame has asked for; nil without one.
+    package mutating func step(
+        after ending: Ending, asked: Duration?, using random: inout some RandomNumberGenerator
+    ) -> Step {
+        switch ending {
+        case .closed(let code, let reason, let lived):
+            if let stop = stop(code, reason) { return stop }
+            // One that ends at once is a failure too, or a gateway that welcomes and drops would be stormed.
+            if lived >= backoff.cap { backoff.reset() }
+            return .retry(after: asked.map { max($0, .zero) } ?? backoff.next(using: &random))
+        case .failed(let code, let reason):
+            return stop(code, reason) ?? .retry(after: backoff.next(using: &random))
+        case .refused(_, let retryAfter):
+            let asked = min(max(retryAfter ?? .zero, .zero), Reconnection.maxRetryAfter)
+            return .retry(after: asked + backoff.next(using: &random))
+        }
+    }
+
+    private mutating func stop(_ code: UInt16?, _ reason: String) -> Step? {
+        switch code {
+        case 4403, 4409: return .stop(code: code, reason: reason)
+        case 4401 where hasTokens:
+            isRefused = true
+            return nil
+        case 4401: return .stop(code: code, reason: reason)
+        default: return nil
+        }
+    }
+}
