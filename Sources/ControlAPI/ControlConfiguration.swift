@@ -8,7 +8,8 @@ package struct ControlConfiguration: Sendable {
     package var keys: [String]
     /// What a request's body may hold; more is answered 413.
     package var maxBodyBytes: Int
-    /// Where the console looks for WebSockets by itself: on the host it was loaded from, at this port.
+    /// Where the console looks for WebSockets by itself: on the host it was loaded from, at this port, or behind a proxy
+    /// at one that lies as far from the proxy's as this one from `port`.
     package var clientPort: Int
     /// Connections beyond these wait in the listen queue until others close.
     package var maxConnections: Int

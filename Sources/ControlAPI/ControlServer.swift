@@ -41,7 +41,7 @@ package struct ControlServer: Service {
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes, timeout: configuration.bodyTimeout),
             broadcaster: Broadcaster(log: log, logger: logger),
             log: log, nodes: nodes,
-            console: Console(clientPort: configuration.clientPort),
+            console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, logger: logger)
     }
 

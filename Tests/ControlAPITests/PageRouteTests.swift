@@ -48,9 +48,10 @@ import Testing
         }
     }
 
-    @Test func `the console is told the client port and nothing else`() async throws {
+    @Test func `the console is told the ports and nothing else`() async throws {
         try await Api.serve { api async throws in
-            #expect(try await api.send(.GET, "/console/config.json", key: nil).text == #"{"clientPort":4711}"#)
+            #expect(
+                try await api.send(.GET, "/console/config.json", key: nil).text == #"{"clientPort":4711,"apiPort":0}"#)
         }
     }
 
@@ -77,6 +78,8 @@ import Testing
             #expect(answer.text.contains(#"martlet_api_requests_total{method="other",route="other",status="404"} 1"#))
             #expect(answer.text.contains(#"martlet_api_request_duration_seconds_count{route="\#(route)"} 2"#))
             #expect(!answer.text.contains("secret-path"))
+            #expect(answer.text.contains(#/\nprocess_resident_memory_bytes [1-9]\d{6,}\n/#))
+            #expect(answer.text.contains(#/\nprocess_open_fds [1-9]\d*\n/#))
         }
     }
 }

@@ -7,6 +7,7 @@ import Hummingbird
 /// None of it needs a key: they hold nothing secret, and every call that the page makes carries the key typed into it.
 struct Console: Sendable {
     let clientPort: Int
+    let apiPort: Int
 
     func answer(_ page: ConsolePage) -> Response {
         var response: Response
@@ -22,10 +23,13 @@ struct Console: Sendable {
         return response
     }
 
+    /// Both ports as this node was told them: where the page came by another port, a proxy stands between.
     func configuration() -> Response {
         var answer: [UInt8] = []
         JSONWriter.append(#"{"clientPort":"#, to: &answer)
         JSONWriter.append(integer: clientPort, to: &answer)
+        JSONWriter.append(#","apiPort":"#, to: &answer)
+        JSONWriter.append(integer: apiPort, to: &answer)
         JSONWriter.append("}", to: &answer)
         return .json(answer)
     }

@@ -60,7 +60,8 @@ struct ControlResponder: HTTPResponder {
             case .notReady(let reason): throw Refusal(RequestError(.unavailable, reason))
             }
         case .metrics:
-            return Response(contentType: PrometheusText.contentType, bytes: Array(metrics.text().utf8))
+            return Response(
+                contentType: PrometheusText.contentType, bytes: Array((metrics.text() + ProcessMetrics.text()).utf8))
         case .openAPI:
             return Response(contentType: "application/yaml", bytes: PackageResources.openapi_yaml)
         case .page(let page):

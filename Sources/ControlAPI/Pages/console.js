@@ -74,11 +74,18 @@ function message(frame, raw) {
   head.append(element("span", frame.roomId, "where"), element("strong", frame.userId), element("span", "#" + frame.seq));
   if (frame.msgType !== 1) head.append(element("span", "msgType " + frame.msgType));
   head.append(clock(frame.timestamp));
-  const shown = typeof frame.payload === "string" ? frame.payload : JSON.stringify(frame.payload, null, 1);
   const details = element("details");
   details.append(element("summary", "frame"), element("pre", raw));
-  item.append(head, element("pre", shown), details);
+  item.append(head, element("pre", typeof frame.payload === "string" ? frame.payload : rawPayload(frame, raw)), details);
   line(item);
+}
+
+// The payload as it came: what JavaScript makes of a number beyond 2^53 is not what was sent. Neither mark can stand inside
+// a string of the frame before it, since a quote there would be escaped.
+function rawPayload(frame, raw) {
+  const start = raw.indexOf(',"payload":');
+  const end = raw.lastIndexOf(',"timestamp":');
+  return start >= 0 && end > start ? raw.slice(start + 11, end) : JSON.stringify(frame.payload);
 }
 
 // What was typed, as JSON: as it stands where it is JSON, else as a string.
@@ -280,7 +287,7 @@ async function broadcast(event) {
 function age(since) {
   const seconds = Math.max(0, Math.round((Date.now() - since) / 1000));
   if (seconds < 120) return seconds + " s";
-  if (seconds < 7200) return Math.round(seconds / 60) + " min";
+  if (seconds < 6000) return Math.round(seconds / 60) + " min";
   return seconds < 172800 ? Math.round(seconds / 3600) + " h" : Math.round(seconds / 86400) + " d";
 }
 
@@ -373,8 +380,11 @@ async function start() {
   }, 5000);
   $("ws-url").value = webSocketURL(8080);
   try {
-    const { clientPort } = await (await fetch("/console/config.json")).json();
-    if ($("ws-url").value === webSocketURL(8080)) $("ws-url").value = webSocketURL(clientPort);
+    const { clientPort, apiPort } = await (await fetch("/console/config.json")).json();
+    // Behind a proxy the ports are the proxy's: most keep the two as far apart as the node's own are.
+    const isDirect = location.port === "" || apiPort === 0 || Number(location.port) === apiPort;
+    const port = isDirect ? clientPort : Number(location.port) + clientPort - apiPort;
+    if ($("ws-url").value === webSocketURL(8080)) $("ws-url").value = webSocketURL(port);
   } catch {
     note("This node did not say where its client port is; check the WebSocket address.", true);
   }
