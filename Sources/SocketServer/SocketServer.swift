@@ -2,7 +2,6 @@ import GatewayCore
 import Logging
 import Metrics
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import ServiceLifecycle
 import Synchronization
@@ -35,18 +34,10 @@ package final class SocketServer: Service {
         self.configuration = configuration
         self.group = group
         self.logger = logger
-        let maxConnections =
-            configuration.maxConnections > 0
-            ? configuration.maxConnections : Census.connectionLimit(descriptors: FileDescriptorLimit.current)
-        let census = Census(maxConnections: maxConnections, maxPerAddress: configuration.maxConnectionsPerAddress)
-        let socketMetrics = SocketMetrics(factory: metrics)
-        let settings = configuration.sessionSettings
-        self.census = census
-        hubs = group.makeIterator().map {
-            Hub(
-                eventLoop: $0, configuration: configuration, settings: settings, census: census,
-                metrics: socketMetrics, streams: streams, log: log, logger: logger, clocks: clocks)
-        }
+        let surroundings = HubSurroundings(
+            configuration: configuration, streams: streams, log: log, metrics: metrics, logger: logger, clocks: clocks)
+        census = surroundings.census
+        hubs = group.makeIterator().map { Hub(eventLoop: $0, surroundings: surroundings) }
     }
 
     /// What the port holds at this moment; any thread.
@@ -109,7 +100,6 @@ package final class SocketServer: Service {
 
     private func listen() async throws -> any Channel {
         let hubs = Dictionary(uniqueKeysWithValues: hubs.map { (ObjectIdentifier($0.eventLoop), $0) })
-        let rules = HandshakeRules(configuration)
         // One mark for both, so that a channel is writable again as soon as it is within the limit.
         let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
             low: configuration.maxQueuedBytes, high: configuration.maxQueuedBytes)
@@ -126,29 +116,12 @@ package final class SocketServer: Service {
                     preconditionFailure("a connection on a loop without a hub")
                 }
                 return channel.eventLoop.makeCompletedFuture {
-                    try SocketServer.prepare(channel, hub: hub, rules: rules)
+                    try hub.accept(channel)
                 }
             }
             .bind(host: configuration.host, port: configuration.port)
             .get()
     }
-
-    /// What every fresh connection begins with; refuses it where not even a 503 can be afforded.
-    static func prepare(_ channel: any Channel, hub: Hub, rules: HandshakeRules) throws {
-        guard hub.census.socketOpened() else {
-            hub.metrics.refuse(.full)
-            throw TooManySockets()
-        }
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = hub.configuration.maxHeaderBytes
-        limits.maxHeaderListSize = hub.configuration.maxHeaderBytes
-        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(ByteToMessageHandler(decoder))
-        try pipeline.addHandler(HandshakeHandler(hub: hub, rules: rules))
-    }
-
-    private struct TooManySockets: Error {}
 }
 
 // MARK: - Shutdown

@@ -57,7 +57,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard case .waiting = phase, let error = error as? HTTPParserError else {
+        // Half a request at the end of the connection is an error too, with nobody left to tell.
+        guard case .waiting = phase, context.channel.isActive, let error = error as? HTTPParserError else {
             return context.close(promise: nil)
         }
         let status: HTTPResponseStatus = error == .headerOverflow ? .requestHeaderFieldsTooLarge : .badRequest

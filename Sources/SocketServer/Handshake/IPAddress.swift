@@ -81,7 +81,7 @@ package struct AddressRange: Hashable, Sendable {
     package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let address = parts.first.flatMap({ IPAddress($0) }), parts.count <= 2 else { return nil }
-        let width = address.isV4 ? 32 : 128
+        let width = text.utf8.contains(UInt8(ascii: ":")) ? 128 : 32
         var bits = width
         if parts.count == 2 {
             guard parts[1].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),

@@ -2,6 +2,7 @@ import Dialects
 import GatewayCore
 import Logging
 import NIOCore
+import NIOHTTP1
 import Synchronization
 import WebSocketFrames
 
@@ -11,14 +12,7 @@ import WebSocketFrames
 /// which each door checks.
 package final class Hub: StreamSink, @unchecked Sendable {
     let eventLoop: any EventLoop
-    let configuration: SocketServerConfiguration
-    let settings: SessionSettings
-    let census: Census
-    let metrics: SocketMetrics
-    let streams: any RoomStreams
-    let log: any MessageLog
-    let logger: Logger
-    private let clocks: Clocks
+    private let surroundings: HubSurroundings
     private let mailbox = Mutex(Mailbox())
 
     // Loop-local from here on.
@@ -41,30 +35,26 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var bytesOut = 0
     var messagesDelivered = 0
 
-    init(
-        eventLoop: any EventLoop, configuration: SocketServerConfiguration, settings: SessionSettings, census: Census,
-        metrics: SocketMetrics, streams: any RoomStreams, log: any MessageLog, logger: Logger,
-        clocks: Clocks = .system
-    ) {
+    package init(eventLoop: any EventLoop, surroundings: HubSurroundings) {
         self.eventLoop = eventLoop
-        self.configuration = configuration
-        self.settings = settings
-        self.census = census
-        self.metrics = metrics
-        self.streams = streams
-        self.log = log
-        self.logger = logger
-        self.clocks = clocks
-        heartbeat = Heartbeat(interval: configuration.heartbeatInterval)
+        self.surroundings = surroundings
+        heartbeat = Heartbeat(interval: surroundings.configuration.heartbeatInterval)
     }
 
-    var now: MonotonicTime { clocks.monotonic() }
-    var wallMilliseconds: Int64 { clocks.wall() }
+    var configuration: SocketServerConfiguration { surroundings.configuration }
+    var settings: SessionSettings { surroundings.settings }
+    var census: Census { surroundings.census }
+    var metrics: SocketMetrics { surroundings.metrics }
+    var log: any MessageLog { surroundings.log }
+    var logger: Logger { surroundings.logger }
+    private var streams: any RoomStreams { surroundings.streams }
+    var now: MonotonicTime { surroundings.clocks.monotonic() }
+    var wallMilliseconds: Int64 { surroundings.clocks.wall() }
 
     // MARK: Life
 
     /// Makes the hub known to the streams and begins to tick; before the first connection.
-    func start() {
+    package func start() {
         eventLoop.preconditionInEventLoop()
         number = streams.open(self)
         let tick = TimeAmount.nanoseconds(heartbeat.tick.nanoseconds)
@@ -72,14 +62,14 @@ package final class Hub: StreamSink, @unchecked Sendable {
     }
 
     /// After the last connection.
-    func stop() {
+    package func stop() {
         eventLoop.preconditionInEventLoop()
         ticking?.cancel()
         ticking = nil
     }
 
     /// Sends home, from this loop, all who know what `reconnect` means, each `step` later than the one before.
-    func drain(first: Int, step: Int, perSecond: Int) {
+    package func drain(first: Int, step: Int, perSecond: Int) {
         eventLoop.preconditionInEventLoop()
         for (index, connection) in Array(heartbeat.connections).enumerated() {
             connection.drain(afterMilliseconds: (first + index * step) * 1000 / max(1, perSecond))
@@ -88,20 +78,45 @@ package final class Hub: StreamSink, @unchecked Sendable {
     }
 
     /// Closes whoever is left.
-    func closeAll(_ reason: CloseReason) {
+    package func closeAll(_ reason: CloseReason) {
         eventLoop.preconditionInEventLoop()
         for connection in Array(heartbeat.connections) { connection.close(reason, text: reason.text) }
         flush()
     }
 
     /// Ends all sockets of this loop without another word.
-    func cutAll() {
+    package func cutAll() {
         eventLoop.preconditionInEventLoop()
         for connection in Array(heartbeat.connections) { connection.cut() }
         for item in supervised.items { item.cut() }
     }
 
     // MARK: Connections
+
+    /// Takes a fresh connection of this loop, which begins with a handshake.
+    package func accept(_ channel: any Channel) throws {
+        eventLoop.preconditionInEventLoop()
+        guard census.socketOpened() else {
+            metrics.refuse(.full)
+            throw TooManySockets()
+        }
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = configuration.maxHeaderBytes
+        limits.maxHeaderListSize = configuration.maxHeaderBytes
+        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
+        let pipeline = channel.pipeline.syncOperations
+        do {
+            try pipeline.addHandler(ByteToMessageHandler(decoder))
+            try pipeline.addHandler(HandshakeHandler(hub: self, rules: surroundings.rules))
+        } catch {
+            // The channel has gone already, and with it the handler that would have counted it out.
+            census.socketClosed()
+            throw error
+        }
+    }
+
+    /// There is not even room to tell a client so.
+    private struct TooManySockets: Error {}
 
     func nextNumber() -> ConnectionNumber {
         eventLoop.assertInEventLoop()

@@ -90,7 +90,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         guard isOpen, !context.channel.isWritable else { return }
         // A whole turn's frames may be more than the limit: what counts is what the system does not take.
         context.flush()
-        if !context.channel.isWritable { close(.tooSlow, text: CloseReason.tooSlow.text) }
+        guard !context.channel.isWritable else { return }
+        close(.tooSlow, text: CloseReason.tooSlow.text)
+        flushIfDirty()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -152,20 +152,15 @@ final class TestClient {
         return try await self.text()
     }
 
-    /// The close frame's code, past all that comes before; nil where the connection ended without one.
-    func closeCode() async -> UInt16? {
+    /// The close frame, past all that comes before; nil where the connection ended without one.
+    func closing() async -> (code: UInt16?, reason: String)? {
         while let event = await event() {
-            if case .close(let code, _) = event { return code }
+            if case .close(let code, let reason) = event { return (code, reason) }
         }
         return nil
     }
 
-    func closeReason() async -> String? {
-        while let event = await event() {
-            if case .close(_, let reason) = event { return reason }
-        }
-        return nil
-    }
+    func closeCode() async -> UInt16? { await closing()?.code }
 
     /// Whether the connection ends, whatever comes before.
     func ends() async {

@@ -22,6 +22,8 @@ struct TestServer {
         configuration.port = 0
         configuration.nodeId = "n1"
         configuration.drainTimeout = .zero
+        // Clients of a test that is over answer nothing.
+        configuration.closeTimeout = .milliseconds(200)
         configure(&configuration)
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let server = SocketServer(

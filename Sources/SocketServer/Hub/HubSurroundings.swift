@@ -1,0 +1,34 @@
+import GatewayCore
+import Logging
+import Metrics
+
+/// What all hubs of a server share.
+package struct HubSurroundings: Sendable {
+    package let configuration: SocketServerConfiguration
+    package let census: Census
+    let settings: SessionSettings
+    let rules: HandshakeRules
+    let metrics: SocketMetrics
+    let streams: any RoomStreams
+    let log: any MessageLog
+    let logger: Logger
+    let clocks: Clocks
+
+    package init(
+        configuration: SocketServerConfiguration, streams: any RoomStreams, log: any MessageLog,
+        metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system
+    ) {
+        let maxConnections =
+            configuration.maxConnections > 0
+            ? configuration.maxConnections : Census.connectionLimit(descriptors: FileDescriptorLimit.current)
+        self.configuration = configuration
+        census = Census(maxConnections: maxConnections, maxPerAddress: configuration.maxConnectionsPerAddress)
+        settings = configuration.sessionSettings
+        rules = HandshakeRules(configuration)
+        self.metrics = SocketMetrics(factory: metrics)
+        self.streams = streams
+        self.log = log
+        self.logger = logger
+        self.clocks = clocks
+    }
+}

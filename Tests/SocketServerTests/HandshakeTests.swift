@@ -1,0 +1,224 @@
+import NIOCore
+import SocketServer
+import Testing
+import WebSocketFrames
+
+@Suite(.timeLimit(.minutes(1)))
+struct HandshakeTests {
+    private static let good = TestClient.request("/ws?userId=alice")
+
+    /// A request and the status it gets, listed by its name alone.
+    struct Request: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let text: String
+        let status: Int
+
+        init(_ name: String, _ status: Int, _ text: String) {
+            testDescription = name
+            self.text = text
+            self.status = status
+        }
+
+        init(_ name: String, _ status: Int, lines: String...) {
+            self.init(name, status, lines.joined(separator: "\r\n") + "\r\n\r\n")
+        }
+
+        /// The good handshake with something else in one place.
+        init(_ status: Int, with change: String, for part: String) {
+            self.init("\(change) for \(part)", status, HandshakeTests.good.replacing(part, with: change))
+        }
+    }
+
+    private static let long = String(repeating: "x", count: 9000)
+
+    @Test(
+        "requests that are no handshake get the fitting status",
+        arguments: [
+            Request("health", 200, lines: "GET /healthz HTTP/1.1", "Host: x"),
+            Request("posted health", 405, lines: "POST /healthz HTTP/1.1", "Host: x"),
+            Request("script", 404, lines: "GET /martlet.js HTTP/1.1", "Host: x"),
+            Request("echo that is off", 404, lines: "GET /echo HTTP/1.1", "Host: x"),
+            Request("root", 404, lines: "GET / HTTP/1.1", "Host: x"),
+            Request("no upgrade", 426, lines: "GET /ws HTTP/1.1", "Host: x"),
+            Request("body", 400, lines: "GET /ws HTTP/1.1", "Host: x", "Content-Length: 1"),
+            Request("chunks", 400, lines: "GET /ws HTTP/1.1", "Host: x", "Transfer-Encoding: chunked"),
+            Request(405, with: "POST", for: "GET"), Request(400, with: "HTTP/1.0", for: "HTTP/1.1"),
+            Request(400, with: "", for: "Host: localhost\r\n"), Request(426, with: "Version: 8", for: "Version: 13"),
+            Request(426, with: "Version: 13, 8", for: "Version: 13"),
+            Request(400, with: "short", for: "dGhlIHNhbXBsZSBub25jZQ=="),
+            Request(426, with: "Upgrade: h2c", for: "Upgrade: websocket"),
+            Request(426, with: "Connection: close", for: "Connection: Upgrade"),
+            Request(
+                "other subprotocols", 400,
+                TestClient.request("/ws", headers: [("Sec-WebSocket-Protocol", "mqtt, graphql-ws")])),
+            Request("long header", 431, TestClient.request("/ws", headers: [("X", long)])),
+            Request(
+                "many headers", 431,
+                TestClient.request("/ws", headers: (0..<90).map { ("X-\($0)", String(repeating: "y", count: 100)) })),
+            Request("long target", 431, TestClient.request("/ws?" + long)),
+            Request("nonsense", 400, "nonsense\r\n\r\n"), Request("HTTP/2", 400, "GET /ws HTTP/2.0\r\n\r\n"),
+            Request("TLS", 400, "\u{16}\u{3}\u{1}\r\n\r\n"),
+        ])
+    func statuses(request: Request) async throws {
+        try await TestServer.run { server in
+            let client = try await TestClient.connect(port: server.port)
+            try await client.send(raw: request.text)
+            let answer = await client.rest()
+            #expect(answer.hasPrefix("HTTP/1.1 \(request.status) "))
+            #expect(answer.contains("\r\nContent-Length: "))
+            #expect(answer.contains("\r\nConnection: close\r\n"))
+        }
+    }
+
+    @Test("a wrong version is told the right one")
+    func version() async throws {
+        try await TestServer.run { server in
+            let client = try await TestClient.connect(port: server.port)
+            try await client.send(raw: Self.good.replacing("Version: 13", with: "Version: 12"))
+            #expect(await client.rest().contains("\r\nSec-WebSocket-Version: 13\r\n"))
+        }
+    }
+
+    @Test("the handshake is answered as RFC 6455 has it, whatever the case and order of its words")
+    func accepted() async throws {
+        try await TestServer.run { server in
+            let client = try await TestClient.connect(port: server.port)
+            let request =
+                Self.good
+                .replacing("Connection: Upgrade", with: "connection: keep-alive, upgrade")
+                .replacing("websocket", with: "WebSocket")
+            try await client.send(raw: request)
+            let answer = try await client.head()
+            #expect(answer.hasPrefix("HTTP/1.1 101 "))
+            #expect(answer.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"))
+            #expect(!answer.lowercased().contains("sec-websocket-protocol"))
+            #expect(try await client.text().contains(#""type":"welcome""#))
+        }
+    }
+
+    @Test("the subprotocol is confirmed where it was offered among others")
+    func subprotocol() async throws {
+        try await TestServer.run { server in
+            let client = try await TestClient.connect(port: server.port)
+            let offers = [("Sec-WebSocket-Protocol", "mqtt, martlet.v1")]
+            let answer = try await client.upgrade("/ws?userId=a", headers: offers)
+            #expect(answer.contains("\r\nSec-WebSocket-Protocol: martlet.v1\r\n"))
+            let other = try await TestClient.connect(port: server.port)
+            try await other.send(raw: TestClient.request("/ws", headers: [("Sec-WebSocket-Protocol", "mqtt")]))
+            #expect(await other.rest().contains("martlet.v1"))
+        }
+    }
+
+    @Test("frames that come together with the handshake are not lost")
+    func together() async throws {
+        try await TestServer.run { server in
+            let client = try await TestClient.connect(port: server.port)
+            var bytes = ByteBuffer(string: Self.good)
+            FrameEncoder.text(#"{"type":"join","id":1,"roomId":"r"}"#, mask: 9, into: &bytes)
+            FrameEncoder.text(#"{"type":"ping","id":2}"#, mask: 9, into: &bytes)
+            try await client.send(bytes)
+            #expect(try await client.head().hasPrefix("HTTP/1.1 101 "))
+            #expect(try await client.text().contains(#""type":"welcome""#))
+            let replies = try await [client.text(), client.text()]
+            #expect(replies.contains(#"{"type":"pong","id":2}"#))
+            #expect(replies.contains(#"{"type":"joined","id":1,"roomId":"r","epoch":"e1","seq":0}"#))
+        }
+    }
+
+    @Test("a handshake in single bytes is a handshake")
+    func singleBytes() async throws {
+        try await TestServer.run { server in
+            let client = try await TestClient.connect(port: server.port)
+            for byte in Self.good.utf8 { try await client.send(ByteBuffer(bytes: [byte])) }
+            #expect(try await client.head().hasPrefix("HTTP/1.1 101 "))
+        }
+    }
+
+    @Test("only the origins of the list are let in; who names none is no browser")
+    func origins() async throws {
+        try await TestServer.run {
+            $0.origins = ["https://app.example"]
+        } _: { server in
+            for (origin, status) in [
+                ("https://app.example", "101"), ("https://app.example.evil", "403"), ("http://app.example", "403"),
+                ("null", "403"), (nil, "101"),
+            ] {
+                let client = try await TestClient.connect(port: server.port)
+                let answer = try await client.upgrade("/ws?userId=a", headers: origin.map { [("Origin", $0)] } ?? [])
+                #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+            }
+        }
+    }
+
+    @Test("a full node answers 503 with Retry-After, and takes the next when one has left")
+    func full() async throws {
+        try await TestServer.run {
+            $0.maxConnections = 1
+        } _: { server in
+            let first = try await server.enter()
+            let second = try await TestClient.connect(port: server.port)
+            let refusal = try await second.upgrade("/ws?userId=b")
+            #expect(refusal.hasPrefix("HTTP/1.1 503 "))
+            #expect(refusal.contains("\r\nRetry-After: "))
+            try await first.channel.close()
+            while server.server.status.connections > 0 { await Task.yield() }
+            _ = try await server.enter()
+        }
+    }
+
+    @Test("connections are limited for each address, the one behind a trusted proxy")
+    func perAddress() async throws {
+        let loopback = try #require(AddressRange("127.0.0.0/8"))
+        try await TestServer.run {
+            $0.maxConnectionsPerAddress = 1
+            $0.trustedProxies = [loopback]
+        } _: { server in
+            let first = try await TestClient.connect(port: server.port)
+            let accepted = try await first.upgrade("/ws?userId=a", headers: [("X-Forwarded-For", "1.2.3.4")])
+            #expect(accepted.hasPrefix("HTTP/1.1 101 "))
+            let same = try await TestClient.connect(port: server.port)
+            let refused = try await same.upgrade("/ws?userId=a", headers: [("X-Forwarded-For", "6.6.6.6, 1.2.3.4")])
+            #expect(refused.hasPrefix("HTTP/1.1 503 "))
+            let other = try await TestClient.connect(port: server.port)
+            let also = try await other.upgrade("/ws?userId=a", headers: [("X-Forwarded-For", "1.2.3.5")])
+            #expect(also.hasPrefix("HTTP/1.1 101 "))
+            try await first.channel.close()
+            while server.server.status.connections > 1 { await Task.yield() }
+            let again = try await TestClient.connect(port: server.port)
+            let accepted2 = try await again.upgrade("/ws?userId=a", headers: [("X-Forwarded-For", "1.2.3.4")])
+            #expect(accepted2.hasPrefix("HTTP/1.1 101 "))
+        }
+    }
+
+    @Test("half a handshake and a slow header are cut in time, and nobody else notices")
+    func slow() async throws {
+        try await TestServer.run {
+            $0.handshakeTimeout = .milliseconds(700)
+        } _: { server in
+            let half = try await TestClient.connect(port: server.port)
+            try await half.send(raw: "GET /ws?userId=a HTTP/1.1\r\nHost: x\r\nX-Sl")
+            let silent = try await TestClient.connect(port: server.port)
+            let good = try await server.enter()
+            #expect(await half.rest() == "")
+            #expect(await silent.rest() == "")
+            #expect(try await good.ask(#"{"type":"ping"}"#) == #"{"type":"pong"}"#)
+        }
+    }
+
+    @Test(
+        "a user's name that cannot be right is told by 4401 after the handshake",
+        arguments: [
+            ("/ws", "userId is missing"), ("/ws?userId=%ff", "userId: not UTF-8"),
+            ("/ws?userId=%zz", "userId: bad percent escape"),
+            ("/ws?userId=", "userId: must have 1 to 128 bytes and no control characters"),
+            ("/ws?userId=a%00", "userId: must have 1 to 128 bytes and no control characters"),
+        ])
+    func badUser(target: String, reason: String) async throws {
+        try await TestServer.run { server in
+            let client = try await server.connect(target)
+            let closing = try #require(await client.closing())
+            #expect(closing.code == 4401)
+            #expect(closing.reason == reason)
+        }
+    }
+}

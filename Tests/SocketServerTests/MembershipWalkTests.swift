@@ -1,0 +1,95 @@
+import GatewayCore
+import NIOCore
+import NIOEmbedded
+import Testing
+
+/// A long random life of connections and rooms against a model that says what everyone must have got.
+@Suite
+struct MembershipWalkTests {
+    private struct Member {
+        let socket: EmbeddedSocket
+        var rooms: Set<String> = []
+        var expected: [String] = []
+        var received: [String] = []
+
+        mutating func take() throws {
+            received += try socket.takeMessages()
+        }
+    }
+
+    @Test(
+        "whoever joins, leaves and goes, each member gets each message of its rooms once, and no stream is kept in vain"
+    )
+    func walk() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var generator = Seeded(state: seed)
+        let embedded = EmbeddedHub { $0.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000) }
+        let rooms = ["a", "b", "c", "d"]
+        var members: [Member] = []
+        for step in 0..<3000 {
+            let room = rooms[Int.random(in: 0..<rooms.count, using: &generator)]
+            let index = members.isEmpty ? nil : Int.random(in: 0..<members.count, using: &generator)
+            switch (Int.random(in: 0..<100, using: &generator), index) {
+            case (0..<12, _) where members.count < 20, (_, nil):
+                members.append(Member(socket: try embedded.enter("u\(step)")))
+            case (12..<40, let index?):
+                try members[index].socket.send(#"{"type":"join","roomId":"\#(room)"}"#)
+                members[index].rooms.insert(room)
+            case (40..<55, let index?):
+                try members[index].socket.send(#"{"type":"leave","roomId":"\#(room)"}"#)
+                members[index].rooms.remove(room)
+            case (55..<62, let index?):
+                try members[index].take()
+                #expect(members[index].received == members[index].expected, "seed \(seed), step \(step)")
+                // Closed with a join under way, every other time.
+                embedded.backend.hold(step % 2 == 0)
+                try members[index].socket.send(#"{"type":"join","roomId":"\#(room)"}"#)
+                try members[index].socket.channel.close().wait()
+                embedded.backend.hold(false)
+                embedded.backend.release()
+                embedded.loop.run()
+                members.remove(at: index)
+            case (_, _):
+                embedded.publish(room)
+                let seq = embedded.backend.head(of: RoomName(unchecked: room))
+                for index in members.indices where members[index].rooms.contains(room) {
+                    members[index].expected.append("\(room) \(seq)")
+                }
+            }
+            let open = Set(members.flatMap(\.rooms))
+            #expect(embedded.surroundings.census.status.rooms == open.count, "seed \(seed), step \(step)")
+        }
+        for index in members.indices {
+            try members[index].take()
+            #expect(members[index].received == members[index].expected, "seed \(seed)")
+        }
+        try checkBalance(embedded.backend.calls, seed)
+        for member in members { try member.socket.channel.close().wait() }
+        #expect(embedded.surroundings.census.status.connections == 0)
+        #expect(embedded.backend.calls.last == .unfollow(.everyone, hub: 0))
+    }
+
+    /// Never an unfollow without a follow since the last one.
+    private func checkBalance(_ calls: [InMemoryBackend.Call], _ seed: UInt64) throws {
+        var followed: Set<RoomName> = []
+        for call in calls {
+            switch call {
+            case .follow(let room, _): followed.insert(room)
+            case .unfollow(let room, _): #expect(followed.remove(room) != nil, "seed \(seed)")
+            }
+        }
+    }
+
+    /// SplitMix64: the same walk for the same seed.
+    private struct Seeded: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ (mixed >> 31)
+        }
+    }
+}
