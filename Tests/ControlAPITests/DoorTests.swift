@@ -130,6 +130,13 @@ import Testing
         }
     }
 
+    @Test func `a request under way is answered although the server is told to end`() async throws {
+        try await Api.serve { api async throws in
+            api.directory.meanwhile.withLock { $0 = { await api.shutDown() } }
+            #expect(try await api.send(.GET, "/v1/nodes").text == #"{"nodes":[],"total":0}"#)
+        }
+    }
+
     @Test func `keys and payloads never reach the log`() async throws {
         try await Api.serve { api async throws in
             api.log.fail("r", with: .unavailable(reason: "away"))

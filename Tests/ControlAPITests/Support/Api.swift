@@ -15,6 +15,8 @@ struct Api: Sendable {
     let metrics: MetricsRegistry
     let switches: Switches
     let lines: LogLines
+    /// Begins a graceful shutdown; it does not wait for its end.
+    let shutDown: @Sendable () async -> Void
 
     static let key = "k-local"
 
@@ -53,7 +55,8 @@ struct Api: Sendable {
             }
             for await port in ports {
                 let api = Api(
-                    port: port, log: log, directory: directory, metrics: metrics, switches: switches, lines: lines)
+                    port: port, log: log, directory: directory, metrics: metrics, switches: switches, lines: lines,
+                    shutDown: { await group.triggerGracefulShutdown() })
                 do {
                     try await body(api)
                 } catch {

@@ -98,15 +98,18 @@ final class MemoryLog: MessageLog, Sendable {
     }
 }
 
-/// A directory of nodes that are whatever a test says.
+/// A directory of nodes that are whatever a test says, after whatever it wants done first.
 final class FixedDirectory: NodeDirectory, Sendable {
     let answer: Mutex<Result<[NodeEntry], BackendError>>
+    /// Runs in the middle of each request.
+    let meanwhile = Mutex<@Sendable () async -> Void>({})
 
     init(_ nodes: [NodeEntry]) {
         answer = Mutex(.success(nodes))
     }
 
     func nodes() async throws(BackendError) -> [NodeEntry] {
-        try answer.withLock { $0 }.get()
+        await meanwhile.withLock { $0 }()
+        return try answer.withLock { $0 }.get()
     }
 }
