@@ -12,6 +12,10 @@ final class OpeningHandshake: ChannelInboundHandler, RemovableChannelHandler {
     private let next: WebSocketHandler
     private let opened: EventLoopPromise<Void>
     private var timeout: Scheduled<Void>?
+    private var isAccepted = false
+    private var isHandingOver = false
+    /// Bytes that came behind the answer, while the codec was leaving.
+    private var held: [NIOAny] = []
 
     /// - Parameters:
     ///   - next: what takes this handler's place.
@@ -46,16 +50,18 @@ final class OpeningHandshake: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isHandingOver { return held.append(data) }
         switch unwrapInboundIn(data) {
         case .head(let head):
             do throws(WebSocketConnectError) {
                 try check(head)
+                isAccepted = true
             } catch {
                 opened.fail(error)
                 context.close(promise: nil)
             }
         case .body: break
-        case .end: if context.channel.isActive { handOver(context) }
+        case .end: if isAccepted { handOver(context) }
         }
     }
 
@@ -104,20 +110,28 @@ final class OpeningHandshake: ChannelInboundHandler, RemovableChannelHandler {
         else { throw .badHandshake("the answer names what was not asked for") }
     }
 
-    /// The codec goes last: bytes that came behind the answer then find the frame handler in place.
+    /// Takes the codec away first: until it is gone it refuses whatever the frame handler writes.
     private func handOver(_ context: ChannelHandlerContext) {
+        isHandingOver = true
         do {
             let pipeline = context.pipeline.syncOperations
             let encoder = try pipeline.context(handlerType: HTTPRequestEncoder.self)
             let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPResponseDecoder>.self)
             try pipeline.addHandler(next, position: .after(self))
-            opened.succeed()
-            pipeline.removeHandler(self, promise: nil)
             pipeline.removeHandler(context: encoder, promise: nil)
-            pipeline.removeHandler(context: decoder, promise: nil)
+            pipeline.removeHandler(context: decoder).assumeIsolated().whenComplete { _ in self.leave(context) }
         } catch {
             opened.fail(WebSocketConnectError.badHandshake("\(error)"))
             context.close(promise: nil)
         }
+    }
+
+    /// Hands on the bytes that came behind the answer, and is gone.
+    private func leave(_ context: ChannelHandlerContext) {
+        opened.succeed()
+        for bytes in held { context.fireChannelRead(bytes) }
+        held.removeAll()
+        context.fireChannelReadComplete()
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }
 }

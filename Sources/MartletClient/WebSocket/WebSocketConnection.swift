@@ -139,6 +139,7 @@ package final class WebSocketConnection: Sendable {
                 }
             }
         bootstrap.connect(host: configuration.host, port: configuration.port).whenFailure { error in
+            if case .connectTimeout? = error as? ChannelError { return opened.fail(WebSocketConnectError.timedOut) }
             opened.fail(WebSocketConnectError.unreachable("\(error)"))
         }
         do {
