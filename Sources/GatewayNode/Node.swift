@@ -1,39 +1,102 @@
+import ControlAPI
+import Foundation
+import GatewayCore
 import Logging
-import Metrics
+import NIOCore
+import NIOPosix
+import RedisBackend
+import RedisClient
 import ServiceLifecycle
+import SocketServer
 
 /// A gateway node: everything the settings name, running until it is told to end.
 package struct Node: Sendable {
     /// Into how many parts the rooms and users of a deployment are divided; all its nodes must agree.
-    package static let partitions = 64
+    package static let partitions = Partition.count
 
     private let settings: Settings
     private let logger: Logger
-    private let metrics: any MetricsFactory
 
-    package init(settings: Settings, logger: Logger, metrics: any MetricsFactory) {
+    package init(settings: Settings, logger: Logger) {
         self.settings = settings
         self.logger = logger
-        self.metrics = metrics
     }
 
     /// Returns after a drain; throws ``NodeFailure`` where it cannot start or go on.
     package func run() async throws {
-        var services: [any Service] = []
-        if settings.redis.url == nil {
+        let descriptors = FileDescriptorLimit.raise()
+        logger.info(
+            "Descriptor limit", metadata: ["before": "\(descriptors.before)", "now": "\(descriptors.now)"])
+        do {
+            let embedded = settings.redis.url == nil ? try await EmbeddedRedis.start() : nil
             do {
-                services.append(try await EmbeddedRedis.start())
-            } catch let error as EmbeddedRedisError {
-                throw NodeFailure(error.description, status: NodeFailure.unavailable)
+                try await serve(on: embedded)
+            } catch {
+                await embedded?.stop()
+                throw error
+            }
+        } catch {
+            throw NodeFailure(error, settings: settings)
+        }
+    }
+
+    /// The order is that of the start; the shutdown is its reverse, so that clients go first and Redis last.
+    private func serve(on embedded: EmbeddedRedis?) async throws {
+        let threads = settings.threads > 0 ? settings.threads : System.coreCount
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        let metrics = MetricsRegistry()
+        let load = LoadMeter()
+        let backend = Backend(
+            configuration: try settings.backendConfiguration(redisURL: embedded?.url ?? settings.redis.url ?? ""),
+            eventLoop: group.next(), logger: logger, metrics: metrics, load: load.read)
+        let sockets = SocketServer(
+            configuration: settings.socketConfiguration(authentication: await authentication()), group: group,
+            streams: backend.streams, log: backend.messageLog, metrics: metrics, logger: logger)
+        load.attach(sockets.census)
+        let control = ControlServer(
+            configuration: settings.controlConfiguration, log: backend.messageLog, nodes: backend.directory,
+            readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.turns(group) }, metrics: metrics,
+            eventLoopGroup: group, logger: logger)
+
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
+        if let embedded { services.append(.init(service: embedded)) }
+        // Where the node has lost its name or may not use Redis, its clients are still sent away in order.
+        services.append(.init(service: backend, failureTerminationBehavior: .gracefullyShutdownGroup))
+        services.append(.init(service: control))
+        services.append(.init(service: sockets))
+        let serviceGroup = ServiceGroup(
+            configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        do {
+            try await serviceGroup.run()
+        } catch {
+            try await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+    }
+
+    private func authentication() async -> SocketServerConfiguration.Authentication {
+        guard settings.auth.mode == .jwt, let secret = settings.auth.secret else { return .none }
+        return .jwt(
+            await JWTVerifier(
+                secret: secret, issuer: settings.auth.issuer, audience: settings.auth.audience,
+                leeway: settings.auth.leeway, now: { Int64(Date().timeIntervalSince1970 * 1000) }))
+    }
+
+    private static func readiness(_ backend: Backend, _ sockets: SocketServer) -> Readiness {
+        if sockets.status.isDraining { return .notReady(reason: "draining") }
+        return backend.problem.map { .notReady(reason: $0) } ?? .ready
+    }
+
+    /// Whether every event loop still comes round.
+    private static func turns(_ group: MultiThreadedEventLoopGroup) async -> Bool {
+        for loop in group.makeIterator() {
+            do {
+                try await loop.submit {}.get()
+            } catch {
+                return false
             }
         }
-        let group = ServiceGroup(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        logger.info("Node started", metadata: ["node": "\(settings.nodeId)"])
-        do {
-            try await group.run()
-        } catch let error as EmbeddedRedisError {
-            throw NodeFailure(error.description, status: NodeFailure.unavailable)
-        }
+        return true
     }
 }

@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import GatewayNode
 import Logging
-import Metrics
 
 /// `martlet serve`: runs a node until it is told to end.
 struct ServeCommand: AsyncParsableCommand {
@@ -42,7 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         tell(settings, logger)
         do {
-            try await Node(settings: settings, logger: logger, metrics: MetricsSystem.factory).run()
+            try await Node(settings: settings, logger: logger).run()
         } catch let failure as NodeFailure {
             Console.complain(failure.description)
             throw ExitCode(failure.status)

@@ -1,0 +1,57 @@
+import ControlAPI
+import GatewayCore
+import NIOCore
+import RedisBackend
+import RedisClient
+import SocketServer
+
+/// What each room of the house is told, out of the operator's settings.
+extension Settings {
+    /// `url` is that of the settings, or of the private Redis.
+    func backendConfiguration(redisURL url: String) throws(RedisURLError) -> Backend.Configuration {
+        var redis = try RedisConfiguration(url: url)
+        redis.connectTimeout = self.redis.connectTimeout
+        redis.commandTimeout = self.redis.commandTimeout
+        var configuration = Backend.Configuration(
+            redis: redis, nodeId: nodeId, version: MartletVersion.current, rules: rooms)
+        configuration.prefix = self.redis.prefix
+        return configuration
+    }
+
+    func socketConfiguration(
+        authentication: SocketServerConfiguration.Authentication
+    ) -> SocketServerConfiguration {
+        var configuration = SocketServerConfiguration()
+        configuration.host = client.host
+        configuration.port = client.port
+        configuration.nodeId = nodeId
+        configuration.authentication = authentication
+        configuration.rules = rooms
+        configuration.maxMessageBytes = client.maxMessageBytes
+        configuration.maxRooms = client.maxRooms
+        configuration.rate = RateLimit(perSecond: client.messagesPerSecond, burst: client.messageBurst)
+        configuration.maxQueuedBytes = client.maxQueuedBytes
+        configuration.authTimeout = client.authTimeout
+        configuration.leeway = auth.leeway
+        configuration.origins = Set(client.origins).union(consoleOrigins)
+        configuration.trustedProxies = client.trustedProxies.compactMap { AddressRange($0) }
+        configuration.maxConnections = client.maxConnections
+        configuration.maxConnectionsPerAddress = client.maxConnectionsPerAddress
+        configuration.heartbeatInterval = heartbeat.interval
+        configuration.missedHeartbeats = heartbeat.missed
+        configuration.isEchoing = client.echo
+        configuration.handshakeTimeout = client.handshakeTimeout
+        configuration.drainTimeout = drain.timeout
+        return configuration
+    }
+
+    var controlConfiguration: ControlConfiguration {
+        ControlConfiguration(
+            host: api.host, port: api.port, keys: api.keys, maxBodyBytes: api.maxBodyBytes, clientPort: client.port)
+    }
+
+    /// Where the console is loaded from: always allowed, however narrow `client.origins` is.
+    private var consoleOrigins: Set<String> {
+        Set([api.host, "127.0.0.1", "localhost"].map { "http://\($0):\(api.port)" })
+    }
+}
