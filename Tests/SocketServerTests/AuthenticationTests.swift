@@ -68,6 +68,25 @@ struct AuthenticationTests {
         }
     }
 
+    @Test("no token and no payload reaches the log, whatever is done with them")
+    func secrets() async throws {
+        let log = LogCollector()
+        let verifier = TableVerifier(["s3cret": Self.alice])
+        try await TestServer.run(logger: log.logger) {
+            $0.authentication = .jwt(verifier)
+        } _: { server in
+            let client = try await server.connect("/ws?token=s3cret")
+            _ = try await client.text()
+            _ = try await client.ask(#"{"type":"auth","token":"s3cret"}"#)
+            _ = try await client.ask(#"{"type":"auth","token":"s3cret2"}"#)
+            _ = try await client.ask(#"{"type":"message","roomId":"r","payload":"s3cret"}"#)
+            _ = try await server.connect("/ws?token=s3cret-wrong").closing()
+            _ = try await server.connect("/ws", headers: [("Authorization", "Bearer s3cret-too")]).closing()
+        }
+        #expect(log.lines.contains { $0.contains("session live") && $0.contains("alice") })
+        #expect(!log.lines.contains { $0.contains("s3cret") })
+    }
+
     @Test("a narrower token takes the rooms along that it does not allow")
     func narrower() async throws {
         try await run { server in

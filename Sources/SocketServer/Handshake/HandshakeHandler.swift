@@ -130,7 +130,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
             let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(handler, position: .after(self))
             pipeline.removeHandler(context: context, promise: nil)
-            pipeline.removeHandler(context: decoder, promise: nil)
+            // What the parser had left over reaches the new handler as it goes, with no end of a read behind it.
+            pipeline.removeHandler(context: decoder).whenComplete { [hub] _ in hub.flush() }
         } catch {
             // Only a channel that is being torn down has lost its handlers.
             context.close(promise: nil)

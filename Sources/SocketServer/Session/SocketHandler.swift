@@ -13,7 +13,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase {
+    enum Phase {
         /// The credentials the handshake brought; given to the session once the pipeline is there.
         case fresh(SessionMachine.Credentials)
         case open
@@ -24,16 +24,17 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
 
     let hub: Hub
     let number: ConnectionNumber
-    private let address: IPAddress?
-    private var phase: Phase
+    let id = ConnectionID.random()
+    let address: IPAddress?
+    var phase: Phase
     private var decoder: FrameDecoder
-    private var machine: SessionMachine
-    private var context: ChannelHandlerContext?
+    var machine: SessionMachine
+    var context: ChannelHandlerContext?
     private var isDirty = false
     /// Whether anything came since the last visit.
-    private var isHeard = true
-    private var unansweredPings: UInt8 = 0
-    private var isCounted = false
+    var isHeard = true
+    var unansweredPings: UInt8 = 0
+    var isCounted = false
     /// Its place in the heartbeat's slice.
     var sliceIndex = 0
     var supervisedIndex: Int?
@@ -47,7 +48,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         number = hub.nextNumber()
     }
 
-    private var isOpen: Bool {
+    var isOpen: Bool {
         if case .open = phase { return true }
         return false
     }
@@ -170,7 +171,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
 
     // MARK: Actions
 
-    private func perform(_ actions: [SessionMachine.Action], missed: [RoomMessage] = []) {
+    func perform(_ actions: [SessionMachine.Action], missed: [RoomMessage] = []) {
         for action in actions {
             guard isOpen else { return }
             switch action {
@@ -197,10 +198,15 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
 
     private func welcome(_ userId: UserID, _ everyone: Position, _ timestamp: Int64) {
         let welcome = Welcome(
-            connectionId: ConnectionID.make(), nodeId: hub.configuration.nodeId, userId: userId,
+            connectionId: id.description, nodeId: hub.configuration.nodeId, userId: userId,
             heartbeat: Int(hub.configuration.heartbeatInterval.milliseconds), timestamp: timestamp,
             positions: [(.everyone, everyone)])
         write(hub.frame(.welcome(welcome)))
+        hub.logger.debug(
+            "session live",
+            metadata: [
+                "connectionId": "\(id)", "userId": "\(userId)", "address": "\(address?.description ?? "none")",
+            ])
     }
 
     /// The one task there is: short, ended by the verifier's answer, at most one for each connection at a time.
@@ -249,99 +255,5 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         guard isDirty else { return }
         isDirty = false
         context?.flush()
-    }
-}
-
-// MARK: - Time and closing
-
-extension SocketHandler {
-    /// Once a heartbeat interval: counts an unanswered ping, or closes after too many, and pings.
-    ///
-    /// Pings are counted, never time alone: a node that slept has not pinged.
-    func visit(now: MonotonicTime, wallMilliseconds: Int64) {
-        guard isOpen else { return }
-        if isHeard { unansweredPings = 0 }
-        guard unansweredPings < hub.configuration.missedHeartbeats else {
-            return close(.heartbeatMissed, text: CloseReason.heartbeatMissed.text)
-        }
-        isHeard = false
-        unansweredPings += 1
-        write(SocketHandler.ping)
-        superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds)
-    }
-
-    private static let ping: ByteBuffer = {
-        var buffer = ByteBuffer()
-        FrameEncoder.ping(into: &buffer)
-        return buffer
-    }()
-
-    func check(now: MonotonicTime, wallMilliseconds: Int64) {
-        switch phase {
-        case .fresh, .ended:
-            break
-        case .open:
-            perform(machine.hitDeadline(now: now, wallMilliseconds: wallMilliseconds))
-            if isOpen { superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds) }
-        case .closing(let cutAt):
-            if cutAt <= now { cut() }
-        }
-    }
-
-    /// Looked at in each tick only while its deadline lies before the next visit.
-    private func superviseIfNeeded(now: MonotonicTime, wallMilliseconds: Int64) {
-        guard isOpen else { return }
-        guard let deadline = machine.nextDeadline(now: now, wallMilliseconds: wallMilliseconds),
-            deadline <= now + hub.configuration.heartbeatInterval
-        else { return hub.unsupervise(self) }
-        hub.supervise(self)
-    }
-
-    /// Closes for a cause of the gateway's: the frame is sent, then the client has a little while to answer it.
-    func close(_ reason: CloseReason, text: String) {
-        guard isOpen else { return }
-        hub.metrics.close(reason)
-        isCounted = true
-        beginClosing(code: reason.code, text: text)
-    }
-
-    /// The client wants to end: it gets its own code back, and the end once that is sent.
-    private func answerClose(_ code: UInt16?) {
-        beginClosing(code: code, text: "")
-        finishClosing()
-    }
-
-    private func beginClosing(code: UInt16?, text: String) {
-        leaveRooms()
-        var frame = ByteBuffer()
-        FrameEncoder.close(code: code, reason: text, into: &frame)
-        write(frame)
-        phase = .closing(cutAt: hub.now + hub.configuration.closeTimeout)
-        hub.supervise(self)
-    }
-
-    /// Both close frames are sent or on their way: the socket is closed for writing when the last byte has left.
-    private func finishClosing() {
-        flushIfDirty()
-        context?.close(mode: .output, promise: nil)
-    }
-
-    func cut() {
-        context?.close(promise: nil)
-    }
-
-    private func leaveRooms() {
-        for room in machine.closed() { hub.leave(room, self) }
-    }
-
-    private func end() {
-        if case .ended = phase { return }
-        leaveRooms()
-        phase = .ended
-        context = nil
-        if !isCounted { hub.metrics.close(nil) }
-        hub.remove(self)
-        hub.census.leave(address)
-        hub.census.socketClosed()
     }
 }

@@ -15,6 +15,7 @@ struct TestServer {
     /// Runs one while `body` runs, then shuts it down and waits for its end.
     static func run<Value: Sendable>(
         backend: InMemoryBackend = InMemoryBackend(),
+        logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         _ configure: (inout SocketServerConfiguration) -> Void = { _ in },
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
@@ -25,7 +26,6 @@ struct TestServer {
         // Clients of a test that is over answer nothing.
         configuration.closeTimeout = .milliseconds(200)
         configure(&configuration)
-        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let server = SocketServer(
             configuration: configuration, group: MultiThreadedEventLoopGroup.singleton, streams: backend, log: backend,
             metrics: NOOPMetricsHandler.instance, logger: logger)

@@ -1,0 +1,100 @@
+import GatewayCore
+import NIOCore
+import WebSocketFrames
+
+/// Time, and the ways in which a connection ends.
+extension SocketHandler {
+    /// Once a heartbeat interval: counts an unanswered ping, or closes after too many, and pings.
+    ///
+    /// Pings are counted, never time alone: a node that slept has not pinged.
+    func visit(now: MonotonicTime, wallMilliseconds: Int64) {
+        guard isOpen else { return }
+        if isHeard { unansweredPings = 0 }
+        guard unansweredPings < hub.configuration.missedHeartbeats else {
+            return close(.heartbeatMissed, text: CloseReason.heartbeatMissed.text)
+        }
+        isHeard = false
+        unansweredPings += 1
+        write(SocketHandler.ping)
+        superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds)
+    }
+
+    private static let ping: ByteBuffer = {
+        var buffer = ByteBuffer()
+        FrameEncoder.ping(into: &buffer)
+        return buffer
+    }()
+
+    func check(now: MonotonicTime, wallMilliseconds: Int64) {
+        switch phase {
+        case .fresh, .ended:
+            break
+        case .open:
+            perform(machine.hitDeadline(now: now, wallMilliseconds: wallMilliseconds))
+            if isOpen { superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds) }
+        case .closing(let cutAt):
+            if cutAt <= now { cut() }
+        }
+    }
+
+    /// Looked at in each tick only while its deadline lies before the next visit.
+    func superviseIfNeeded(now: MonotonicTime, wallMilliseconds: Int64) {
+        guard isOpen else { return }
+        guard let deadline = machine.nextDeadline(now: now, wallMilliseconds: wallMilliseconds),
+            deadline <= now + hub.configuration.heartbeatInterval
+        else { return hub.unsupervise(self) }
+        hub.supervise(self)
+    }
+
+    /// Closes for a cause of the gateway's: the frame is sent, then the client has a little while to answer it.
+    func close(_ reason: CloseReason, text: String) {
+        guard isOpen else { return }
+        hub.metrics.close(reason)
+        hub.logger.debug(
+            "closing a connection",
+            metadata: ["connectionId": "\(id)", "code": "\(reason.code)", "reason": "\(text)"])
+        isCounted = true
+        beginClosing(code: reason.code, text: text)
+    }
+
+    /// The client wants to end: it gets its own code back, and the end once that is sent.
+    func answerClose(_ code: UInt16?) {
+        beginClosing(code: code, text: "")
+        finishClosing()
+    }
+
+    private func beginClosing(code: UInt16?, text: String) {
+        leaveRooms()
+        var frame = ByteBuffer()
+        FrameEncoder.close(code: code, reason: text, into: &frame)
+        write(frame)
+        phase = .closing(cutAt: hub.now + hub.configuration.closeTimeout)
+        hub.supervise(self)
+    }
+
+    /// Both close frames are sent or on their way: the socket is closed for writing when the last byte has left.
+    func finishClosing() {
+        flushIfDirty()
+        context?.close(mode: .output, promise: nil)
+    }
+
+    func cut() {
+        context?.close(promise: nil)
+    }
+
+    private func leaveRooms() {
+        for room in machine.closed() { hub.leave(room, self) }
+    }
+
+    func end() {
+        if case .ended = phase { return }
+        leaveRooms()
+        phase = .ended
+        context = nil
+        if !isCounted { hub.metrics.close(nil) }
+        hub.logger.debug("connection ended", metadata: ["connectionId": "\(id)"])
+        hub.remove(self)
+        hub.census.leave(address)
+        hub.census.socketClosed()
+    }
+}
