@@ -20,13 +20,16 @@ final class EmbeddedHub {
         let nanoseconds = Mutex<Int64>(1)
     }
 
-    init(_ configure: (inout SocketServerConfiguration) -> Void = { _ in }) {
+    init(
+        metrics: any MetricsFactory = NOOPMetricsHandler.instance,
+        _ configure: (inout SocketServerConfiguration) -> Void = { _ in }
+    ) {
         var configuration = SocketServerConfiguration()
         configuration.nodeId = "n1"
         configure(&configuration)
         let clock = clock
         surroundings = HubSurroundings(
-            configuration: configuration, streams: backend, log: backend, metrics: NOOPMetricsHandler.instance,
+            configuration: configuration, streams: backend, log: backend, metrics: metrics,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             clocks: Clocks(
                 monotonic: { MonotonicTime(nanoseconds: clock.nanoseconds.withLock { $0 }) },
