@@ -46,9 +46,9 @@ package enum Guardian {
 
     /// Starts the shell in a session of its own, so that a terminal's Ctrl-C reaches the node alone.
     ///
-    /// The child has `input` as standard input, `output` for all it says, signals as a fresh process has them, and
+    /// The child has `input` as standard input, `output` for all it says and no other descriptor, signals as a fresh process has them, and
     /// none of the node's environment but the search path.
-    static func start(
+    package static func start(
         folder: String, command: [String], input: Int32, output: Int32
     ) throws(EmbeddedRedisError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
@@ -61,6 +61,7 @@ package enum Guardian {
         posix_spawn_file_actions_adddup2(&actions, input, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        closeFrom?(&actions, 3)
         // An ignored signal stays ignored across exec and sh cannot undo it; a blocked one stays blocked.
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -83,8 +84,18 @@ package enum Guardian {
         return pid
     }
 
+    /// `posix_spawn_file_actions_addclosefrom_np` of glibc 2.34 and later; older ones leave it to close-on-exec.
+    ///
+    /// Looked up by name since glibc's header shows it to GNU sources only.
+    private static var closeFrom: ((UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Void)? {
+        guard let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else { return nil }
+        typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+        let function = unsafeBitCast(symbol, to: CloseFrom.self)
+        return { _ = function($0, $1) }
+    }
+
     /// The first program of that name in the search path that may be run.
-    static func find(_ program: String, in path: String) -> String? {
+    package static func find(_ program: String, in path: String) -> String? {
         path.split(separator: ":").map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 }
     }
 

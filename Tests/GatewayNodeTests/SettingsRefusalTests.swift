@@ -1,0 +1,221 @@
+import Foundation
+import GatewayNode
+import Testing
+
+@Suite("Settings that are refused")
+struct SettingsRefusalTests {
+    @Test(
+        "a wrong file is refused in one line that names key and place",
+        arguments: [
+            ("client:\n  prot: 1\n", "client.prot is not a key, did you mean client.port? (martlet.yaml, line 2)"),
+            ("port: 1\n", "port is not a key, did you mean client.port or api.port? (martlet.yaml, line 1)"),
+            ("clinet:\n  port: 1\n", "clinet is not a key, did you mean client? (martlet.yaml, line 2)"),
+            ("frobnicate: 1\n", "frobnicate is not a key (martlet.yaml, line 1)"),
+            ("client:\n  port: 99999\n", "client.port = \"99999\" is outside 0 to 65535 (martlet.yaml, line 2)"),
+            ("client:\n  port: http\n", "client.port = \"http\" is not a whole number (martlet.yaml, line 2)"),
+            (
+                "client:\n  port: [1]\n",
+                "client.port = \"1\" is a list where one value is expected (martlet.yaml, line 2)"
+            ),
+            ("client:\n  port: {a: 1}\n", "client.port is a single value, not a group of keys (martlet.yaml, line 2)"),
+            ("client:\n  port:\n", "client.port has no value (martlet.yaml, line 2)"),
+            ("client: 8080\n", "client is a group of keys, not a value (martlet.yaml, line 1)"),
+            ("client:\n  port: 1\n  port: 2\n", "port is given twice (martlet.yaml, line 2)"),
+            (
+                "client:\n  port: 1\nclient.port: 2\n",
+                "client.port is given twice, first on line 2 (martlet.yaml, line 3)"
+            ),
+            ("client:\n\tport: 1\n", "martlet.yaml, line 2: a tab indents it, YAML takes spaces only"),
+            ("client:\n  origins: *\n", "martlet.yaml, line 2: text that begins with * needs quotes"),
+            ("- a\n- b\n", "martlet.yaml: the file is not a list of keys and values"),
+            (
+                "heartbeat: {interval: 30}\n",
+                "heartbeat.interval = \"30\" needs a unit, as in 500ms, 5s, 2m or 24h (martlet.yaml, line 1)"
+            ),
+            (
+                "heartbeat: {interval: 11m}\n",
+                "heartbeat.interval = \"11m\" is outside 1s to 10m (martlet.yaml, line 1)"
+            ),
+            (
+                "api: {maxBodyBytes: 1MB}\n",
+                "api.maxBodyBytes = \"1MB\" is not a number of bytes, such as 65536, 64KiB or 1MiB (martlet.yaml, line 1)"
+            ),
+            ("client: {echo: yes}\n", "client.echo = \"yes\" is neither true nor false (martlet.yaml, line 1)"),
+            (
+                "log: {level: debgu}\n",
+                "log.level = \"debgu\" is none of trace, debug, info, notice, warning, error, critical, did you mean debug? "
+                    + "(martlet.yaml, line 1)"
+            ),
+            ("client: {origins: []}\n", "client.origins = \"\" is empty (martlet.yaml, line 1)"),
+            (
+                "client: {origins: [app.example]}\n",
+                "client.origins = \"app.example\" is not an origin such as https://app.example, or * (martlet.yaml, line 1)"
+            ),
+            (
+                "client: {trustedProxies: [10.0.0.0/33]}\n",
+                "client.trustedProxies = \"10.0.0.0/33\" is not an address or a CIDR block such as 10.0.0.0/8 "
+                    + "(martlet.yaml, line 1)"
+            ),
+            ("nodeId: a b\n", "nodeId = \"a b\" is not 1 to 64 characters of A-Z a-z 0-9 . _ - (martlet.yaml, line 1)"),
+            (
+                "auth: {algorithms: [none]}\n",
+                "auth.algorithms = \"none\" names an algorithm other than HS256 (martlet.yaml, line 1)"
+            ),
+            ("rooms: {}\n", "rooms is not a list (martlet.yaml, line 1)"),
+            ("rooms:\n  - allow: [join]\n", "rooms[0] has no pattern (martlet.yaml, line 2)"),
+            (
+                "rooms:\n  - pattern: a\n  - pattern: 'b c'\n",
+                "rooms[1].pattern is not a room name in which * stands for any characters (martlet.yaml, line 3)"
+            ),
+            (
+                "rooms:\n  - pattern: a\n  - pattern: b\n  - pattern: c\n    allow: [jion]\n",
+                "rooms[2].allow holds \"jion\", which is none of join, publish, presence, history, did you mean join? "
+                    + "(martlet.yaml, line 5)"
+            ),
+            (
+                "rooms:\n  - pattern: a\n    alow: [join]\n",
+                "rooms[0].alow is not a key, did you mean allow? (martlet.yaml, line 3)"
+            ),
+            (
+                "rooms:\n  - pattern: a\n    log: {age: 5}\n",
+                "rooms[0].log.age = \"5\" needs a unit, as in 500ms, 5s, 2m or 24h (martlet.yaml, line 3)"
+            ),
+        ])
+    func file(yaml: String, line: String) throws {
+        #expect(try refusal(yaml) == line)
+    }
+
+    @Test("a wrong variable is refused by name")
+    func variable() throws {
+        #expect(
+            try refusal(nil, ["MARTLET_CLIENT_PORT": "x\ny"])
+                == "client.port = \"x y\" is not a whole number (from MARTLET_CLIENT_PORT)")
+    }
+
+    @Test("an unknown variable is only warned of, with the one that was meant")
+    func unknownVariable() throws {
+        let (_, warnings) = try load(nil, ["MARTLET_CLIENT_PROT": "1", "MARTLET_FROBNICATE": "1", "HOME": "/"])
+        #expect(
+            warnings == [
+                "MARTLET_CLIENT_PROT is not a setting, did you mean MARTLET_CLIENT_PORT?",
+                "MARTLET_FROBNICATE is not a setting",
+            ])
+    }
+
+    @Test(
+        "what cannot go together is refused",
+        arguments: [
+            (
+                ["MARTLET_CLIENT_HOST": "0.0.0.0"],
+                "auth.mode must be said, jwt or none, since client.host 0.0.0.0 can be reached from elsewhere"
+            ),
+            (["MARTLET_AUTH_MODE": "jwt"], "auth.secret is missing: auth.mode jwt needs it (MARTLET_AUTH_SECRET)"),
+            (
+                ["MARTLET_REDIS_URL": "redis://h"],
+                "api.key is missing: with redis.url set, all nodes need the same one (MARTLET_API_KEY)"
+            ),
+            (["MARTLET_API_PORT": "8080"], "api.port is 8080, which client.port has taken already"),
+            (
+                ["MARTLET_CLIENT_MAX_QUEUED_BYTES": "64KiB"],
+                "client.maxQueuedBytes must be at least twice client.maxMessageBytes: a single message would close its readers"
+            ),
+            (["MARTLET_AUTH_SECRET": "short"], "auth.secret is shorter than 16 bytes (from MARTLET_AUTH_SECRET)"),
+            (
+                ["MARTLET_API_KEY": "two words"],
+                "api.key must be visible ASCII without spaces, 512 bytes at most (from MARTLET_API_KEY)"
+            ),
+            (["MARTLET_API_KEY": "a,,b"], "api.key has an empty item (from MARTLET_API_KEY)"),
+            (
+                ["MARTLET_REDIS_URL": "redis+sentinel://a:1,b:2/main"],
+                "redis.url begins with redis+sentinel://, which comes with a later version (from MARTLET_REDIS_URL)"
+            ),
+            (
+                ["MARTLET_REDIS_URL": "redis+cluster://a:1"],
+                "redis.url begins with redis+cluster://, which comes with a later version (from MARTLET_REDIS_URL)"
+            ),
+        ])
+    func together(environment: [String: String], line: String) throws {
+        #expect(try refusal(nil, environment) == line)
+    }
+
+    @Test(
+        "no refusal shows a secret",
+        arguments: [
+            ["MARTLET_REDIS_URL": "redis://:hunter2@"], ["MARTLET_REDIS_URL": "hunter2"],
+            ["MARTLET_AUTH_SECRET": "hunter2"], ["MARTLET_API_KEY": "hunter2 hunter2"],
+        ])
+    func secrets(environment: [String: String]) throws {
+        let line = try #require(try refusal(nil, environment))
+        #expect(!line.contains("hunter2"))
+        let (name, value) = try #require(environment.first)
+        let scratch = try Scratch()
+        let fromFile = try #require(try refusal(nil, [name + "_FILE": try scratch.file("secret", value)]))
+        #expect(!fromFile.contains("hunter2") && fromFile.contains("\(name)_FILE"))
+    }
+
+    @Test("a secret's file is read without its last line's end")
+    func secretFile() throws {
+        let scratch = try Scratch()
+        let secret = try scratch.file("jwt", "0123456789abcdef0123456789abcdef\r\n")
+        let settings = try load(nil, ["MARTLET_AUTH_MODE": "jwt", "MARTLET_AUTH_SECRET_FILE": secret]).settings
+        #expect(settings.auth.secret == "0123456789abcdef0123456789abcdef")
+    }
+
+    @Test("a secret's file that cannot be used is refused by the variable's name")
+    func badSecretFile() throws {
+        let scratch = try Scratch()
+        let missing = "\(scratch.path)/none"
+        #expect(
+            try refusal(nil, ["MARTLET_API_KEY_FILE": missing])
+                == "MARTLET_API_KEY_FILE: \(missing) cannot be read: No such file or directory")
+        let empty = try scratch.file("empty", "\n")
+        #expect(try refusal(nil, ["MARTLET_API_KEY_FILE": empty]) == "MARTLET_API_KEY_FILE: the file is empty")
+        let key = try scratch.file("key", "k")
+        #expect(
+            try refusal(nil, ["MARTLET_API_KEY_FILE": key, "MARTLET_API_KEY": "k"])
+                == "api.key is given twice (from MARTLET_API_KEY and MARTLET_API_KEY_FILE)")
+    }
+
+    @Test("a file that is not there, not text, or a folder is refused")
+    func unreadable() throws {
+        let scratch = try Scratch()
+        let binary = "\(scratch.path)/binary"
+        try Data([0xff, 0xfe, 0x00]).write(to: URL(fileURLWithPath: binary))
+        for (path, problem) in [
+            ("\(scratch.path)/none", "cannot be read: No such file or directory"),
+            (scratch.path, "cannot be read: Is a directory"), (binary, "is not UTF-8 text"),
+        ] {
+            let error = #expect(throws: SettingsError.self) { try Settings.load(file: path, environment: [:]) }
+            #expect(error?.description == "the configuration: \(path) \(problem)")
+        }
+    }
+
+    @Test(
+        "what is allowed but unwise is warned of",
+        arguments: [
+            (["MARTLET_AUTH_SECRET": "0123456789abcdef"], "auth.secret has no effect: auth.mode is none"),
+            (
+                ["MARTLET_AUTH_SECRET": "0123456789abcdef", "MARTLET_AUTH_MODE": "jwt"],
+                "auth.secret is shorter than 32 bytes: what signs with HS256 should be as long as its hash"
+            ),
+            (
+                ["MARTLET_API_KEY": "local", "MARTLET_API_HOST": "0.0.0.0"],
+                "api.key is shorter than 16 bytes and api.host can be reached from elsewhere"
+            ),
+        ])
+    func warnings(environment: [String: String], warning: String) throws {
+        #expect(try load(nil, environment).warnings == [warning])
+    }
+
+    @Test("hosts of this machine alone need no auth.mode", arguments: ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+    func loopback(host: String) throws {
+        #expect(try refusal(nil, ["MARTLET_CLIENT_HOST": host]) == nil)
+    }
+
+    @Test(
+        "hosts that others reach need it",
+        arguments: ["0.0.0.0", "::", "10.0.0.1", "gateway.example", "::ffff:10.0.0.1"])
+    func reachable(host: String) throws {
+        #expect(try refusal(nil, ["MARTLET_CLIENT_HOST": host])?.hasPrefix("auth.mode must be said") == true)
+    }
+}

@@ -1,0 +1,42 @@
+import Foundation
+import GatewayNode
+import Testing
+
+@Suite("The explained configuration file")
+struct SettingsTemplateTests {
+    @Test("config/martlet.yaml is what the key table says")
+    func committed() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let file = try String(contentsOf: root.appendingPathComponent("config/martlet.yaml"), encoding: .utf8)
+        #expect(file == SettingsTemplate.yaml, "write it anew: martlet config > config/martlet.yaml")
+    }
+
+    @Test("as it stands it changes nothing")
+    func harmless() throws {
+        #expect(try load(SettingsTemplate.yaml).settings == load().settings)
+    }
+
+    @Test("with every # taken away it gives the defaults, and the rules that are shown")
+    func uncommented() throws {
+        let lines = SettingsTemplate.yaml.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let text = line.drop { $0 == " " }
+            // A sentence follows its # after one space, a key after none, an entry of a list after two.
+            let isSentence = text.hasPrefix("# ") && !text.hasPrefix("#  ")
+            guard text.hasPrefix("#"), !isSentence else { return String(line) }
+            return String(line.prefix(line.count - text.count) + text.dropFirst())
+        }
+        var settings = try load(lines.joined(separator: "\n")).settings
+        #expect(settings.rooms.rules.map(\.pattern.description) == ["lesson-*", "news.*"])
+        settings.rooms.rules = []
+        #expect(try settings == load().settings)
+    }
+
+    @Test("every key is shown with its variable")
+    func complete() {
+        for key in SettingKey.all {
+            #expect(SettingsTemplate.yaml.contains("; \(key.variable)"))
+        }
+        #expect(SettingsTemplate.yaml.split(separator: "\n").allSatisfy { $0.count <= 120 })
+    }
+}
