@@ -235,18 +235,28 @@ static void forget_reply(resp_reader *self) {
     }
 }
 
-// What hiredis holds and cannot read yet is either the body of a bulk string that fits, or a short line.
+// The type of the value that hiredis is in the middle of, its first byte being used up; -1 between replies.
+static int current_type(const redisReader *hiredis) {
+    if (hiredis->ridx < 0) return -1;
+#if HIREDIS_MAJOR >= 1
+    return hiredis->task[hiredis->ridx]->type;
+#else
+    return hiredis->rstack[hiredis->ridx].type;
+#endif
+}
+
+// What hiredis holds and cannot read yet is either a bulk string that fits, or a short line.
 static void check_unread(resp_reader *self) {
     const redisReader *hiredis = self->hiredis;
     size_t unread = hiredis->len - hiredis->pos;
-    if (unread <= 32) return;
-    const char *item = hiredis->buf + hiredis->pos;
-    const char *end = memchr(item, '\r', unread < 32 ? unread : 32);
-    if (item[0] == '$' && end != NULL) {
+    if (unread == 0) return;
+    const char *length = hiredis->buf + hiredis->pos;
+    const char *end = memchr(length, '\r', unread < 32 ? unread : 32);
+    if (current_type(hiredis) == REDIS_REPLY_STRING && end != NULL) {
         // Both lie in memory until the string is complete.
         if (!fits(self, 0, unread)) fail(self, "the reply is larger than allowed");
         unsigned long long count = 0;
-        for (const char *digit = item + 1; digit < end && *digit >= '0' && *digit <= '9'; digit++) {
+        for (const char *digit = length; digit < end && *digit >= '0' && *digit <= '9'; digit++) {
             count = count * 10 + (unsigned long long)(*digit - '0');
             if (count > self->max_bytes) break;
         }

@@ -58,9 +58,17 @@ package final class FaultProxy: Sendable {
         try await core.eventLoop.submit { self.core.cutAll() }.get()
     }
 
-    /// Applies to the connections there are and to those that come.
-    package func treat(_ direction: Direction, _ treatment: Treatment) async throws {
-        try await core.eventLoop.submit { self.core.treat(direction, treatment) }.get()
+    /// Closes the clients' side at once and keeps the server's open, with the bytes that are held for it: what a broken
+    /// network does when the server has not noticed yet. Held bytes still reach it once `toServer` passes again.
+    package func abandonClients() async throws {
+        try await core.eventLoop.submit { self.core.abandonClients() }.get()
+    }
+
+    /// Applies to the connections there are, unless it is for new ones only, and to those that come.
+    package func treat(_ direction: Direction, _ treatment: Treatment, isForNewOnly: Bool = false) async throws {
+        try await core.eventLoop.submit {
+            self.core.treat(direction, treatment, isForNewOnly: isForNewOnly)
+        }.get()
     }
 
     /// Whether new connections are closed at once.
@@ -106,6 +114,7 @@ private final class FaultProxyCore: @unchecked Sendable {
     private(set) var counts = FaultProxy.Counts()
     private let target: FaultProxy.Endpoint
     private var pairs: [ObjectIdentifier: Pair] = [:]
+    private var abandoned: [Pair] = []
     private var toServer = FaultProxy.Treatment.pass
     private var toClient = FaultProxy.Treatment.pass
     private var waiters: [(condition: (FaultProxy.Counts) -> Bool, promise: EventLoopPromise<Void>)] = []
@@ -121,6 +130,12 @@ private final class FaultProxyCore: @unchecked Sendable {
             return client.close()
         }
         count { $0.connectionsAccepted += 1 }
+        return eventLoop.makeCompletedFuture {
+            try client.pipeline.syncOperations.addHandler(Doorbell { self.dial(for: client) })
+        }
+    }
+
+    private func dial(for client: any Channel) {
         let bootstrap = ClientBootstrap(group: eventLoop).channelOption(.autoRead, value: false)
         let dialled =
             switch target {
@@ -133,7 +148,6 @@ private final class FaultProxyCore: @unchecked Sendable {
             case .failure: client.close(promise: nil)
             }
         }
-        return eventLoop.makeSucceededVoidFuture()
     }
 
     private func join(_ client: any Channel, _ server: any Channel) {
@@ -159,21 +173,31 @@ private final class FaultProxyCore: @unchecked Sendable {
     }
 
     func cutAll() {
-        for pair in pairs.values {
+        for pair in Array(pairs.values) + abandoned {
             pair.toServer.cut()
             pair.toClient.cut()
         }
         pairs = [:]
+        abandoned = []
     }
 
-    func treat(_ direction: FaultProxy.Direction, _ treatment: FaultProxy.Treatment) {
+    func abandonClients() {
+        for pair in pairs.values {
+            pair.toServer.abandon()
+            abandoned.append(pair)
+        }
+        pairs = [:]
+    }
+
+    func treat(_ direction: FaultProxy.Direction, _ treatment: FaultProxy.Treatment, isForNewOnly: Bool) {
+        let present = isForNewOnly ? [] : Array(pairs.values) + abandoned
         switch direction {
         case .toServer:
             toServer = treatment
-            for pair in pairs.values { pair.toServer.treatment = treatment }
+            for pair in present { pair.toServer.treatment = treatment }
         case .toClient:
             toClient = treatment
-            for pair in pairs.values { pair.toClient.treatment = treatment }
+            for pair in present { pair.toClient.treatment = treatment }
         }
     }
 
@@ -194,6 +218,21 @@ private final class FaultProxyCore: @unchecked Sendable {
     }
 }
 
+/// Says when an accepted client is active: before, nothing can be read from it.
+private final class Doorbell: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private let onActive: () -> Void
+
+    init(onActive: @escaping () -> Void) {
+        self.onActive = onActive
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        onActive()
+        context.fireChannelActive()
+    }
+}
+
 /// One direction of one connection: reads from its channel, writes to the other. On the loop only.
 private final class Pump: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
@@ -205,6 +244,7 @@ private final class Pump: ChannelInboundHandler {
     private let onBytes: (Int) -> Void
     private var context: ChannelHandlerContext?
     private var held: [ByteBuffer] = []
+    private var isAbandoned = false
 
     init(to other: any Channel, treatment: FaultProxy.Treatment, onBytes: @escaping (Int) -> Void) {
         self.other = other
@@ -233,6 +273,12 @@ private final class Pump: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
+    /// Closes this side and leaves the other one open.
+    func abandon() {
+        isAbandoned = true
+        cut()
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
         onBytes(buffer.readableBytes)
@@ -254,6 +300,6 @@ private final class Pump: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        other.close(promise: nil)
+        if !isAbandoned { other.close(promise: nil) }
     }
 }

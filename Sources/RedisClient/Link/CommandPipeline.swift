@@ -2,28 +2,38 @@ import DequeModule
 import NIOCore
 
 /// Which commands wait, which are on the wire and in what order, and whose time is up, as a machine without I/O.
-struct CommandPipeline {
-    typealias Callback = @Sendable (Result<RedisReply, RedisError>) -> Void
+package struct CommandPipeline {
+    package typealias Callback = @Sendable (Result<RedisReply, RedisError>) -> Void
 
-    struct Command {
-        var arguments: [RedisArgument]
+    package struct Command {
+        package fileprivate(set) var arguments: [RedisArgument]
         /// Nil once the caller has its answer: the slot stays on the wire's list, and a late reply is dropped.
-        var reply: Callback?
-        let deadline: NIODeadline
+        package fileprivate(set) var reply: Callback?
+        package let deadline: NIODeadline
         /// How long it may be the oldest unanswered command before the link counts as broken.
-        let patience: TimeAmount
-        let bytes: Int
-        var isRetry = false
-        var brokenAfter = NIODeadline.distantFuture
+        package let patience: TimeAmount
+        package let bytes: Int
+        package fileprivate(set) var isRetry = false
+        fileprivate var brokenAfter = NIODeadline.distantFuture
+
+        package init(
+            arguments: [RedisArgument], reply: Callback?, deadline: NIODeadline, patience: TimeAmount, bytes: Int
+        ) {
+            self.arguments = arguments
+            self.reply = reply
+            self.deadline = deadline
+            self.patience = patience
+            self.bytes = bytes
+        }
     }
 
     /// A caller who gets an answer without a reply.
-    struct Failure {
-        let reply: Callback
-        let error: RedisError
+    package struct Failure {
+        package let reply: Callback
+        package let error: RedisError
     }
 
-    enum Admission {
+    package enum Admission {
         /// To be written now; it is on the wire's list.
         case write
         case wait
@@ -47,15 +57,15 @@ struct CommandPipeline {
     /// No deadline lies before this: most scans end here.
     private var earliestDeadline = NIODeadline.distantFuture
 
-    init(configuration: RedisConfiguration) {
+    package init(configuration: RedisConfiguration) {
         maxCommands = configuration.maxQueuedCommands
         maxBytes = configuration.maxQueuedBytes
         failFastAfter = TimeAmount(configuration.failFastAfter)
     }
 
-    var isIdle: Bool { onWire.isEmpty }
+    package var isIdle: Bool { onWire.isEmpty }
 
-    mutating func submitted(_ command: Command, now: NIODeadline) -> Admission {
+    package mutating func submitted(_ command: Command, now: NIODeadline) -> Admission {
         switch mode {
         case .closed:
             return .reject(.closed)
@@ -78,17 +88,17 @@ struct CommandPipeline {
     }
 
     /// A command of the link itself, whose reply interests nobody.
-    mutating func pinged(patience: TimeAmount, now: NIODeadline) {
+    package mutating func pinged(patience: TimeAmount, now: NIODeadline) {
         putOnWire(
             Command(arguments: [], reply: nil, deadline: .distantFuture, patience: patience, bytes: 0), now: now)
     }
 
-    mutating func started(now: NIODeadline) {
+    package mutating func started(now: NIODeadline) {
         if case .away(nil) = mode { mode = .away(since: now) }
     }
 
     /// The link stands: everything that waits goes on the wire, in order. Hands each command to the body.
-    mutating func linked(now: NIODeadline, write: (Command) -> Void) {
+    package mutating func linked(now: NIODeadline, write: (Command) -> Void) {
         guard case .away = mode else { return }
         mode = .linked
         while let command = waiting.popFirst() {
@@ -99,7 +109,7 @@ struct CommandPipeline {
 
     /// The link broke: what has no answer will go again, in its old order, before what waits. Nothing that was
     /// answered or given up does.
-    mutating func unlinked(now: NIODeadline) {
+    package mutating func unlinked(now: NIODeadline) {
         guard case .linked = mode else { return }
         mode = .away(since: now)
         while var command = onWire.popLast() {
@@ -113,20 +123,20 @@ struct CommandPipeline {
     }
 
     /// A reply came: takes out the command that it belongs to. Nil where none was asked.
-    mutating func answered() -> Command? {
+    package mutating func answered() -> Command? {
         guard let command = onWire.popFirst() else { return nil }
         bytes -= command.bytes
         return command
     }
 
     /// Whether the oldest unanswered command has held the link for too long.
-    func isOverdue(now: NIODeadline) -> Bool {
+    package func isOverdue(now: NIODeadline) -> Bool {
         guard let oldest = onWire.first else { return false }
         return oldest.brokenAfter <= now
     }
 
     /// Takes the callers whose deadline has passed; what they have on the wire keeps its slot.
-    mutating func expired(now: NIODeadline) -> [Failure] {
+    package mutating func expired(now: NIODeadline) -> [Failure] {
         guard earliestDeadline <= now else { return [] }
         var failures: [Failure] = []
         var earliest = NIODeadline.distantFuture
@@ -157,7 +167,7 @@ struct CommandPipeline {
     }
 
     /// Takes everybody; nothing is admitted any more.
-    mutating func closed() -> [Failure] {
+    package mutating func closed() -> [Failure] {
         mode = .closed
         let failures = (onWire + waiting).compactMap { command in
             command.reply.map { Failure(reply: $0, error: .closed) }

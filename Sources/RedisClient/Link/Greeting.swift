@@ -1,10 +1,12 @@
 import NIOCore
 
 /// Which server a link leads to, and which of its clients the link is.
-struct LinkIdentity: Sendable, Equatable {
-    var runID = ""
-    var version = ""
-    var clientID: Int64 = 0
+package struct LinkIdentity: Sendable, Equatable {
+    package var runID = ""
+    package var version = ""
+    package var clientID: Int64 = 0
+
+    package init() {}
 }
 
 /// What is said on a new connection before anything else, as a machine without I/O.
@@ -12,8 +14,8 @@ struct LinkIdentity: Sendable, Equatable {
 /// Phases, each sent at once and answered in full before the next: who are you; end my old self; the rest. The old
 /// link is killed before any other command, since the server may still hold bytes of it that would run after newer
 /// ones; and only if the server is the same run, since another one's clients bear the same numbers.
-struct Greeting {
-    enum Action {
+package struct Greeting {
+    package enum Action {
         case send([[RedisArgument]])
         case wait
         case ready(LinkIdentity)
@@ -38,21 +40,21 @@ struct Greeting {
     private var unanswered: [Step] = []
 
     /// For a command link; `previous` is the last link that was ready.
-    init(commandLink configuration: RedisConfiguration, previous: LinkIdentity?, scripts: [RedisScript]) {
+    package init(commandLink configuration: RedisConfiguration, previous: LinkIdentity?, scripts: [RedisScript]) {
         self.configuration = configuration
         self.isForSubscriptions = false
         self.previous = previous
         self.scripts = scripts
     }
 
-    init(subscriptions configuration: RedisConfiguration) {
+    package init(subscriptions configuration: RedisConfiguration) {
         self.configuration = configuration
         self.isForSubscriptions = true
         self.previous = nil
         self.scripts = []
     }
 
-    mutating func start() -> Action {
+    package mutating func start() -> Action {
         var steps: [Step] = configuration.password == nil ? [] : [.auth]
         if isForSubscriptions {
             if configuration.clientName != nil { steps.append(.setName) }
@@ -63,7 +65,7 @@ struct Greeting {
         return send(steps)
     }
 
-    mutating func received(_ reply: RedisReply) -> Action {
+    package mutating func received(_ reply: RedisReply) -> Action {
         guard !unanswered.isEmpty else { return .fail(reason: "a reply to nothing", refused: false) }
         let step = unanswered.removeFirst()
         if reply.isError, let failure = failure(of: step, ErrorReply(reply.string ?? "")) { return failure }

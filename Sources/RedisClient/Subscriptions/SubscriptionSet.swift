@@ -1,5 +1,5 @@
 /// Which channels are wanted and how many answers of Redis about each are still to come, as a machine without I/O.
-struct SubscriptionSet {
+package struct SubscriptionSet {
     private struct Interest {
         var isWanted: Bool
         var unanswered: Int
@@ -8,7 +8,9 @@ struct SubscriptionSet {
     private var interests: [String: Interest] = [:]
     private var isConnected = false
 
-    enum Answer {
+    package init() {}
+
+    package enum Answer {
         case wait
         /// To be sent to Redis.
         case send
@@ -16,7 +18,7 @@ struct SubscriptionSet {
         case confirmed
     }
 
-    mutating func subscribe(_ channel: String) -> Answer {
+    package mutating func subscribe(_ channel: String) -> Answer {
         guard var interest = interests[channel] else {
             interests[channel] = Interest(isWanted: true, unanswered: isConnected ? 1 : 0)
             return isConnected ? .send : .wait
@@ -31,7 +33,7 @@ struct SubscriptionSet {
     }
 
     /// Whether it must be told to Redis.
-    mutating func unsubscribe(_ channel: String) -> Bool {
+    package mutating func unsubscribe(_ channel: String) -> Bool {
         guard var interest = interests[channel], interest.isWanted else { return false }
         guard isConnected else {
             interests[channel] = nil
@@ -45,7 +47,7 @@ struct SubscriptionSet {
 
     /// Redis confirmed a SUBSCRIBE or UNSUBSCRIBE of this channel. Returns whether it is now subscribed as was asked
     /// last; nil where nothing was asked.
-    mutating func answered(_ channel: String) -> Bool? {
+    package mutating func answered(_ channel: String) -> Bool? {
         guard var interest = interests[channel], interest.unanswered > 0 else { return nil }
         interest.unanswered -= 1
         guard interest.isWanted || interest.unanswered > 0 else {
@@ -57,13 +59,13 @@ struct SubscriptionSet {
     }
 
     /// A new connection, on which nothing is subscribed: returns what must be.
-    mutating func connected() -> [String] {
+    package mutating func connected() -> [String] {
         isConnected = true
         for channel in interests.keys { interests[channel]?.unanswered = 1 }
         return Array(interests.keys)
     }
 
-    mutating func disconnected() {
+    package mutating func disconnected() {
         isConnected = false
         interests = interests.filter(\.value.isWanted)
     }

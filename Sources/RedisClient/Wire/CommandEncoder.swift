@@ -1,11 +1,15 @@
 import NIOCore
 
 /// Writes commands as RESP arrays of bulk strings.
-struct CommandEncoder {
+package struct CommandEncoder {
     /// The `run_id` of the server at the other end.
-    let runID: String
+    private let runID: String
 
-    func write(_ arguments: [RedisArgument], isRetry: Bool, into buffer: inout ByteBuffer) {
+    package init(runID: String) {
+        self.runID = runID
+    }
+
+    package func write(_ arguments: [RedisArgument], isRetry: Bool, into buffer: inout ByteBuffer) {
         var bound = 32
         for argument in arguments { bound += argument.estimatedBytes + 16 }
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in

@@ -1,11 +1,11 @@
 import CRespReader
 
 /// Turns the bytes of one connection into replies. It owns hiredis's reader and frees it; not thread-safe.
-final class ReplyReader {
+package final class ReplyReader {
     private let reader: OpaquePointer
 
     /// Returns nil when memory is out.
-    init?(maxReplyBytes: Int) {
+    package init?(maxReplyBytes: Int) {
         guard let reader = resp_reader_create(max(maxReplyBytes, 1024)) else { return nil }
         self.reader = reader
     }
@@ -16,7 +16,7 @@ final class ReplyReader {
 
     /// Hands each reply that these bytes complete to the body, which may keep no part of it and returns whether
     /// to go on.
-    func read(_ bytes: UnsafeRawBufferPointer, _ body: (BorrowedReply) -> Bool) throws(RedisError) {
+    package func read(_ bytes: UnsafeRawBufferPointer, _ body: (BorrowedReply) -> Bool) throws(RedisError) {
         guard bytes.count > 0 else { return }
         resp_reader_feed(reader, bytes.baseAddress, bytes.count)
         var reply = resp_reply()
@@ -34,7 +34,7 @@ final class ReplyReader {
 }
 
 /// A reply in the reader's memory, valid until the reader goes on.
-struct BorrowedReply {
+package struct BorrowedReply {
     private let reply: resp_reply
 
     init(_ reply: resp_reply) {
@@ -67,7 +67,7 @@ struct BorrowedReply {
     }
 
     /// A copy that may be kept.
-    func copied() -> RedisReply {
+    package func copied() -> RedisReply {
         let root = self.root
         switch root.type {
         case RESP_INTEGER.rawValue, RESP_NULL.rawValue:
