@@ -34,7 +34,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     private var owner: Owner?
     private var state = State.idle
     private var backoff: Backoff
-    private var isProven = false
+    private var connectedAt = NIODeadline.distantPast
     private var attempts = 0
     private var connectDeadline = NIODeadline.distantFuture
     private var ticks: RepeatedTask?
@@ -43,6 +43,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
 
     /// How often deadlines are looked at.
     private static var tickInterval: TimeAmount { .milliseconds(50) }
+    /// A connection that stood this long has proven itself; one that breaks sooner may break for the same reason again.
+    private static var provenAfter: TimeAmount { .seconds(1) }
 
     init(configuration: RedisConfiguration, eventLoop: any EventLoop) {
         self.configuration = configuration
@@ -90,7 +92,11 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     func giveUp(reason: String, refused: Bool = false) {
         eventLoop.assertInEventLoop()
         switch state {
-        case .greeting(let channel, _, _), .connected(let channel, _):
+        case .connected(let channel, _):
+            if eventLoop.now - connectedAt >= Self.provenAfter { backoff.reset() }
+            pause()
+            channel.close(promise: nil)
+        case .greeting(let channel, _, _):
             pause()
             channel.close(promise: nil)
         case .dialling:
@@ -110,10 +116,6 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
             if let reason = owner?.received(reply) {
                 giveUp(reason: reason)
                 return false
-            }
-            if !isProven, !reply.isError {
-                isProven = true
-                backoff.reset()
             }
             return true
         case .greeting(let channel, let current, var greeting) where current === handler:
@@ -168,7 +170,6 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         }
         attempts += 1
         let attempt = attempts
-        isProven = false
         state = .dialling(attempt: attempt)
         connectDeadline = eventLoop.now + TimeAmount(configuration.connectTimeout)
         do {
@@ -258,7 +259,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
             return true
         case .ready(let identity):
             state = .connected(channel, handler)
-            lastRead = eventLoop.now
+            connectedAt = eventLoop.now
+            lastRead = connectedAt
             owner?.connected(identity)
             return isCurrent(handler)
         case .fail(let reason, let refused):
