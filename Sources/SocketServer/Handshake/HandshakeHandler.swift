@@ -120,11 +120,17 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         buffer.writeString("\r\n")
         context.write(wrapOutboundOut(buffer), promise: nil)
         phase = .upgraded
-        let handler: any ChannelHandler =
-            switch upgrade.target {
-            case .session(let credentials): SocketHandler(hub: hub, address: address, credentials: credentials)
-            case .echo: EchoHandler(hub: hub, address: address)
-            }
+        switch upgrade.target {
+        case .session(let credentials):
+            let handler = SocketHandler(hub: hub, address: address)
+            giveWay(to: handler, context)
+            handler.begin(with: credentials)
+        case .echo:
+            giveWay(to: EchoHandler(hub: hub, address: address), context)
+        }
+    }
+
+    private func giveWay(to handler: some ChannelHandler, _ context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
         do {
             let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)

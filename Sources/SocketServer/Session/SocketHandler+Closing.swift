@@ -27,7 +27,7 @@ extension SocketHandler {
 
     func check(now: MonotonicTime, wallMilliseconds: Int64) {
         switch phase {
-        case .fresh, .ended:
+        case .ended:
             break
         case .open:
             perform(machine.hitDeadline(now: now, wallMilliseconds: wallMilliseconds))

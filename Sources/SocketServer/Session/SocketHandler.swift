@@ -14,8 +14,6 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     typealias OutboundOut = ByteBuffer
 
     enum Phase {
-        /// The credentials the handshake brought; given to the session once the pipeline is there.
-        case fresh(SessionMachine.Credentials)
         case open
         /// A close frame is on its way; the connection is cut at this moment.
         case closing(cutAt: MonotonicTime)
@@ -26,7 +24,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     let number: ConnectionNumber
     let id = ConnectionID.random()
     let address: IPAddress?
-    var phase: Phase
+    var phase = Phase.open
     private var decoder: FrameDecoder
     var machine: SessionMachine
     var context: ChannelHandlerContext?
@@ -39,10 +37,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     var sliceIndex = 0
     var supervisedIndex: Int?
 
-    init(hub: Hub, address: IPAddress?, credentials: SessionMachine.Credentials) {
+    init(hub: Hub, address: IPAddress?) {
         self.hub = hub
         self.address = address
-        phase = .fresh(credentials)
         decoder = FrameDecoder(role: .server, maxMessageBytes: hub.configuration.maxMessageBytes)
         machine = SessionMachine(settings: hub.settings, now: hub.now)
         number = hub.nextNumber()
@@ -56,15 +53,17 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     // MARK: Channel
 
     func handlerAdded(context: ChannelHandlerContext) {
-        guard case .fresh(let credentials) = phase else { return }
         self.context = context
-        phase = .open
         hub.add(self)
         hub.supervise(self)
         hub.metrics.accepted.increment()
         // The answer to the handshake was written and not flushed.
         isDirty = true
         hub.markDirty(self)
+    }
+
+    /// The session's first input, once, right after the handler has taken its place.
+    func begin(with credentials: SessionMachine.Credentials) {
         perform(machine.opened(with: credentials))
     }
 
@@ -249,6 +248,13 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         }
         hub.countBytesOut(frames.readableBytes)
         context.write(wrapOutboundOut(frames), promise: nil)
+    }
+
+    /// The same for the last thing of a turn, flushed with all that was written before; the hub has counted it.
+    func writeLast(_ frames: ByteBuffer) {
+        guard isOpen, let context else { return }
+        isDirty = false
+        context.writeAndFlush(wrapOutboundOut(frames), promise: nil)
     }
 
     func flushIfDirty() {
