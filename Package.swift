@@ -95,7 +95,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "GatewayNode", .product(name: "ArgumentParser", package: "swift-argument-parser"), lifecycle, logging,
+                "GatewayNode", "GatewayCore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                lifecycle, logging,
             ],
             swiftSettings: strict),
         // For tests: real redis-servers, nodes as processes, a fault proxy, the stream checker.
@@ -114,9 +115,20 @@ let package = Package(
             name: "ControlAPITests",
             dependencies: ["ControlAPI", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle],
             swiftSettings: strict),
-        .testTarget(name: "GatewayNodeTests", dependencies: ["GatewayNode", "TestKit"], swiftSettings: strict),
+        .testTarget(
+            name: "GatewayNodeTests",
+            dependencies: [
+                "GatewayNode", "GatewayCore", "TestKit", lifecycle, logging,
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MartletClientTests",
+            dependencies: ["MartletClient", "WebSocketFrames", "Dialects", "GatewayCore", nioCore, nioPosix, nioTLS],
+            swiftSettings: strict),
         // Two real node processes on one real Redis.
-        .testTarget(name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestKit"], swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestKit"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -34,7 +34,7 @@ final class LoadMeter: Sendable {
     private static var processorSeconds: Double {
         var usage = rusage()
         // It fails only for a bad pointer or an unknown kind.
-        _ = getrusage(__rusage_who_t(bitPattern: RUSAGE_SELF.rawValue), &usage)
+        _ = getrusage(RUSAGE_SELF.rawValue, &usage)
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1_000_000 }
         return seconds(usage.ru_utime) + seconds(usage.ru_stime)
     }

@@ -56,7 +56,10 @@ package struct Node: Sendable {
         let control = ControlServer(
             configuration: settings.controlConfiguration, log: backend.messageLog, nodes: backend.directory,
             readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.turns(group) }, metrics: metrics,
-            eventLoopGroup: group, logger: logger)
+            eventLoopGroup: group, logger: logger,
+            onListening: { [logger, settings] port in
+                logger.info("api port open", metadata: ["host": "\(settings.api.host)", "port": "\(port)"])
+            })
 
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
         if let embedded { services.append(.init(service: embedded)) }

@@ -71,7 +71,9 @@ package final class Backend: Service {
 
         self.health = health
         self.failures = failures
-        messageLog = RedisMessageLog(store: store, rules: configuration.rules, names: names, counters: counters)
+        messageLog = RedisMessageLog(
+            store: store, rules: configuration.rules, names: names, counters: counters,
+            failures: FailureLog(logger: logger))
         streams = router
         directory = RedisNodeDirectory(store: store)
     }

@@ -49,19 +49,6 @@ struct RedisFixture: Sendable {
     }
 }
 
-/// A condition did not come about in time.
-struct NeverHappened: Error {}
-
-/// Waits for a condition that nothing announces, looking again each time the executor comes round; at most `limit`.
-func eventually(within limit: Duration = .seconds(15), _ condition: @Sendable () async throws -> Bool) async throws {
-    let clock = ContinuousClock()
-    let end = clock.now + limit
-    while try await !condition() {
-        guard clock.now < end else { throw NeverHappened() }
-        try await clock.sleep(for: .milliseconds(5))
-    }
-}
-
 /// A hub that writes down what it is told.
 final class RecordingSink: StreamSink {
     private let record = Mutex<[StreamDelivery]>([])

@@ -48,7 +48,7 @@ package struct RoomName: Hashable, Sendable, CustomStringConvertible {
         if string == "*" {
             self = .everyone
         } else if string.utf8.first == UInt8(ascii: "@") {
-            guard let user = UserID(String(string.dropFirst())) else { return nil }
+            guard let user = UserID(String(Substring(string.utf8.dropFirst()))) else { return nil }
             self.init(inboxOf: user)
         } else {
             self.init(room: string)

@@ -44,5 +44,5 @@ package enum CRC16 {
 
 extension RoomName {
     /// The name that says where the room lies: the user's for an inbox, else the room's own.
-    var owner: String { isInbox ? String(string.dropFirst()) : string }
+    var owner: String { isInbox ? String(Substring(string.utf8.dropFirst())) : string }
 }

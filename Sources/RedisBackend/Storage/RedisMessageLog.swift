@@ -7,6 +7,7 @@ struct RedisMessageLog: MessageLog {
     let rules: RoomRules
     let names: NameSource
     let counters: BackendCounters
+    let failures: FailureLog
 
     func publish(
         _ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void
@@ -25,14 +26,15 @@ struct RedisMessageLog: MessageLog {
             .integer(limits.age.milliseconds), .integer(limits.headLife.milliseconds), "PUBLISH",
             .string(channel.name), .bytes(MessageBody.encode(publication)), .integer(dedupeLife.milliseconds),
         ]
-        let counters = counters
-        store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments) { result in
+        store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments) {
+            [counters, failures] result in
             let answer = result.backend { reply -> Published? in
                 guard let epoch = reply[0].string, let seq = reply[1].integer, let timestamp = reply[2].integer
                 else { return nil }
                 return Published(position: Position(epoch: epoch, seq: Int(seq)), timestamp: timestamp)
             }
             counters.published(answer)
+            if case .failure(let error) = answer { failures.note(error) }
             reply(answer)
         }
     }

@@ -1,0 +1,31 @@
+import GatewayCore
+import Logging
+import Synchronization
+
+/// Says why Redis would not store messages: once a second at most, with how many failed since the last line.
+final class FailureLog: Sendable {
+    private struct State {
+        var last: ContinuousClock.Instant?
+        var unsaid = 0
+    }
+
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(logger: Logger) {
+        self.logger = logger
+    }
+
+    func note(_ error: BackendError) {
+        guard case .unavailable(let reason) = error else { return }
+        let now = ContinuousClock.now
+        let count: Int? = state.withLock { state in
+            state.unsaid += 1
+            if let last = state.last, last.duration(to: now) < .seconds(1) { return nil }
+            defer { state = State(last: now, unsaid: 0) }
+            return state.unsaid
+        }
+        guard let count else { return }
+        logger.warning("Messages could not be stored", metadata: ["count": "\(count)", "reason": "\(reason)"])
+    }
+}

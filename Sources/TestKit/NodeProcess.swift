@@ -1,0 +1,155 @@
+import Foundation
+import Synchronization
+
+/// A real `martlet serve` process on ports of its own choosing; dies with the test process.
+package final class NodeProcess: Sendable {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    private typealias Child = RedisServerProcess.ChildProcess
+
+    package let clientPort: Int
+    package let apiPort: Int
+    package let pid: pid_t
+    private let output: ProcessOutput
+    private let warden: (pid: pid_t, lifeline: Int32)
+    private let hasEnded = Mutex(false)
+
+    /// What REST calls carry.
+    package static let apiKey = "test-key"
+
+    /// The executable that was built beside the tests.
+    package static var executable: String {
+        get throws {
+            // The test bundle lies in the same folder; the process's own name is the runner's.
+            let folders = CommandLine.arguments.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }
+            let bundle = Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent().path }
+            for folder in bundle + folders where FileManager.default.isExecutableFile(atPath: "\(folder)/martlet") {
+                return "\(folder)/martlet"
+            }
+            throw Failure(description: "no martlet executable beside the tests; build with --build-tests")
+        }
+    }
+
+    /// Starts a node and returns once both ports are open.
+    ///
+    /// - Parameters:
+    ///   - redisURL: nil starts the node's own, embedded Redis.
+    ///   - environment: further `MARTLET_…` variables, which win over the ones set here.
+    package static func start(
+        nodeId: String, redisURL: String?, environment: [String: String] = [:]
+    ) async throws -> NodeProcess {
+        var variables = [
+            "MARTLET_NODE_ID": nodeId, "MARTLET_CLIENT_PORT": "0", "MARTLET_API_PORT": "0",
+            "MARTLET_API_KEY": apiKey, "MARTLET_AUTH_MODE": "none", "MARTLET_LOG_LEVEL": "debug",
+        ]
+        variables["MARTLET_REDIS_URL"] = redisURL
+        variables.merge(environment) { $1 }
+        let (pid, output) = try spawn(["serve"], environment: variables)
+        let warden = try Child.warden(over: pid)
+        guard let clientPort = await output.port(after: "client port open"),
+            let apiPort = await output.port(after: "api port open")
+        else {
+            Child.end(warden.pid)
+            close(warden.lifeline)
+            Child.end(pid)
+            throw Failure(description: "the node ended at its start:\n\(output.text)")
+        }
+        return NodeProcess(pid: pid, output: output, warden: warden, clientPort: clientPort, apiPort: apiPort)
+    }
+
+    /// Runs a command of the executable to its end; answers its exit status and all it printed.
+    package static func run(
+        _ arguments: [String], environment: [String: String] = [:]
+    ) async throws -> (status: Int32, output: String) {
+        let (pid, output) = try spawn(arguments, environment: environment)
+        await output.ended()
+        return (exitStatus(of: pid), output.text)
+    }
+
+    private init(
+        pid: pid_t, output: ProcessOutput, warden: (pid: pid_t, lifeline: Int32), clientPort: Int, apiPort: Int
+    ) {
+        self.pid = pid
+        self.output = output
+        self.warden = warden
+        self.clientPort = clientPort
+        self.apiPort = apiPort
+    }
+
+    deinit {
+        kill9()
+    }
+
+    /// What clients connect to.
+    package var clientURL: String { "ws://127.0.0.1:\(clientPort)/ws" }
+
+    /// All that it has logged so far.
+    package var log: String { output.text }
+
+    /// Returns when the node has logged a line that holds this text; throws where it ends before.
+    package func logged(_ text: String) async throws {
+        guard await output.line(with: text) != nil else {
+            throw Failure(description: "the node ended without saying \(text):\n\(output.text)")
+        }
+    }
+
+    package func terminate() { kill(pid, SIGTERM) }
+    package func pause() { kill(pid, SIGSTOP) }
+    package func resume() { kill(pid, SIGCONT) }
+
+    package func kill9() {
+        let isFirst = hasEnded.withLock { ended in
+            defer { ended = true }
+            return !ended
+        }
+        guard isFirst else { return }
+        Child.end(pid)
+        Child.end(warden.pid)
+        close(warden.lifeline)
+    }
+
+    /// Waits until it has ended by itself; answers its exit status as a shell counts it.
+    package func exitStatus() async -> Int32 {
+        await output.ended()
+        let isFirst = hasEnded.withLock { ended in
+            defer { ended = true }
+            return !ended
+        }
+        guard isFirst else { return -1 }
+        let status = NodeProcess.exitStatus(of: pid)
+        Child.end(warden.pid)
+        close(warden.lifeline)
+        return status
+    }
+
+    /// One call of the REST interface, with the key.
+    package func request(
+        _ method: String, _ path: String, body: String? = nil, headers: [(String, String)] = []
+    ) async throws -> HTTPAnswer {
+        var headers = headers + [("Authorization", "Bearer \(NodeProcess.apiKey)")]
+        if body != nil { headers.append(("Content-Type", "application/json")) }
+        return try await HTTPAnswer.fetch(port: apiPort, method: method, path: path, body: body, headers: headers)
+    }
+
+    private static func spawn(
+        _ arguments: [String], environment: [String: String]
+    ) throws -> (pid: pid_t, output: ProcessOutput) {
+        let output = try ProcessOutput()
+        let variables = environment.map { "\($0.key)=\($0.value)" }
+        // `env` sets the variables and the shell joins the outputs; both become the node by exec.
+        let pid = try Child.spawn(
+            ["env"] + variables + ["sh", "-c", "exec \"$0\" \"$@\" 2>&1", try executable] + arguments,
+            output: output.writeEnd)
+        output.begin()
+        return (pid, output)
+    }
+
+    private static func exitStatus(of pid: pid_t) -> Int32 {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) == -1, errno == EINTR {}
+        let signal = status & 0x7f
+        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+    }
+}

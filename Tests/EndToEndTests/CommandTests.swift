@@ -1,0 +1,123 @@
+import Foundation
+import MartletClient
+import TestKit
+import Testing
+
+@Suite("The command line")
+struct CommandTests {
+    @Test(
+        "wrong configuration is one line that names the key, and exit status 78",
+        arguments: [
+            (["MARTLET_CLIENT_PORT": "http"], "client.port"),
+            (["MARTLET_CLIENT_HOST": "0.0.0.0"], "auth.mode"),
+            (["MARTLET_AUTH_MODE": "jwt"], "auth.secret"),
+            (["MARTLET_REDIS_URL": "redis://127.0.0.1:1"], "api.key"),
+            (["MARTLET_REDIS_URL": "redis+cluster://127.0.0.1:1", "MARTLET_API_KEY": "k"], "redis.url"),
+        ])
+    func refusesConfiguration(environment: [String: String], key: String) async throws {
+        let (status, output) = try await NodeProcess.run(["serve"], environment: environment)
+        #expect(status == 78)
+        #expect(output.contains(key))
+        #expect(output.split(separator: "\n").count == 1, "\(output)")
+    }
+
+    @Test("a token that the command makes opens a session, and an expired or foreign one does not")
+    func makesTokens() async throws {
+        let secret = "0123456789abcdef0123456789abcdef"
+        let redis = try RedisServerProcess()
+        let node = try await NodeProcess.start(
+            nodeId: "a", redisURL: redis.url,
+            environment: ["MARTLET_AUTH_MODE": "jwt", "MARTLET_AUTH_SECRET": secret])
+        func token(_ arguments: String...) async throws -> String {
+            let made = try await NodeProcess.run(
+                ["token", "--user", "alice"] + arguments, environment: ["MARTLET_AUTH_SECRET": secret])
+            #expect(made.status == 0, "\(made.output)")
+            return made.output.split(separator: "\n").last.map(String.init) ?? ""
+        }
+        let good = try await token("--rooms", #"{"lesson-*":["join"]}"#)
+        let alice = try await Participant.connect(to: node.clientURL, as: "") { $0.credentials = .token { good } }
+        try await alice.join("lesson-1")
+        await #expect(throws: (any Error).self) { try await alice.client.join("office") }
+        await #expect(throws: (any Error).self) { try await alice.client.publish(Array("1".utf8), to: "lesson-1") }
+        await #expect(throws: (any Error).self) {
+            try await Participant.connect(to: node.clientURL, as: "") { $0.credentials = .token { good + "x" } }
+        }
+        // Nothing of a token reaches a log.
+        #expect(!node.log.contains(good.suffix(20)))
+    }
+
+    @Test("without a Redis of its own choosing a node brings one, which is gone when the node is killed")
+    func bringsRedis() async throws {
+        let node = try await NodeProcess.start(nodeId: "a", redisURL: nil)
+        try await eventually("readiness") { try await node.request("GET", "/readyz").status == 200 }
+        let answer = try await node.request("POST", "/v1/broadcast", body: #"{"to":{"everyone":true},"payload":1}"#)
+        #expect(answer.status == 200)
+        let servers = try processes(ofSession: node.pid)
+        node.kill9()
+        try await eventually("the end of its Redis") { servers.allSatisfy { kill($0, 0) != 0 } }
+        #expect(!servers.isEmpty)
+    }
+
+    @Test("SIGTERM sends clients elsewhere and ends the node with status 0; the health check follows")
+    func drains() async throws {
+        let redis = try RedisServerProcess()
+        let node = try await NodeProcess.start(
+            nodeId: "a", redisURL: redis.url, environment: ["MARTLET_DRAIN_TIMEOUT": "2s"])
+        try await eventually("readiness") { try await node.request("GET", "/readyz").status == 200 }
+        let health = try await NodeProcess.run(["health", "--url", "http://127.0.0.1:\(node.apiPort)/readyz"])
+        #expect(health.status == 0, "\(health.output)")
+        let socket = try await WebSocketConnection.connect(
+            WebSocketConfiguration(host: "127.0.0.1", port: node.clientPort, path: "/ws?userId=u"),
+            on: .singletonMultiThreadedEventLoopGroup)
+        var events: [String] = []
+        node.terminate()
+        while let event = await socket.next() { events.append("\(event)") }
+        #expect(events.contains { $0.contains("reconnect") })
+        #expect(await socket.ended().code == 1001)
+        #expect(await node.exitStatus() == 0)
+        #expect(try await redis.cli("HLEN", "m:{nodes}:index") == "0")
+        let gone = try await NodeProcess.run(["health", "--url", "http://127.0.0.1:\(node.apiPort)/readyz"])
+        #expect(gone.status != 0)
+    }
+
+    @Test("a second node with a living one's name waits for two leases and refuses, status 75")
+    func refusesTakenNames() async throws {
+        let redis = try RedisServerProcess()
+        let first = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)
+        try await eventually("readiness") { try await first.request("GET", "/readyz").status == 200 }
+        let second = try await NodeProcess.start(
+            nodeId: "a", redisURL: redis.url, environment: ["MARTLET_DRAIN_TIMEOUT": "1s"])
+        #expect(await second.exitStatus() == 75)
+        #expect(second.log.contains("another living node is called a"))
+        #expect(try await first.request("GET", "/readyz").status == 200)
+    }
+
+    @Test("a Redis that refuses the password ends the node with status 78")
+    func refusesPasswords() async throws {
+        var options = RedisServerProcess.Options()
+        options.password = "right"
+        let redis = try RedisServerProcess(options)
+        let wrong = redis.url.replacingOccurrences(of: "right", with: "wrong")
+        let (status, output) = try await NodeProcess.run(
+            ["serve"],
+            environment: [
+                "MARTLET_REDIS_URL": wrong, "MARTLET_API_KEY": "k", "MARTLET_CLIENT_PORT": "0",
+                "MARTLET_API_PORT": "0", "MARTLET_DRAIN_TIMEOUT": "1s",
+            ])
+        #expect(status == 78)
+        #expect(output.contains("WRONGPASS") && !output.contains("wrong"))
+    }
+
+    /// The private Redis and its guardian: children of the node, found by their parents.
+    private func processes(ofSession node: pid_t) throws -> [pid_t] {
+        var parents: [pid_t: pid_t] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
+            guard let pid = pid_t(name), let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+            else { continue }  // It ended meanwhile.
+            let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+            if fields.count > 2, let parent = pid_t(fields[2]) { parents[pid] = parent }
+        }
+        let children = parents.filter { $0.value == node }.map(\.key)
+        return children + parents.filter { children.contains($0.value) }.map(\.key)
+    }
+}
