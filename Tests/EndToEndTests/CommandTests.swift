@@ -69,10 +69,12 @@ struct CommandTests {
         let socket = try await WebSocketConnection.connect(
             WebSocketConfiguration(host: "127.0.0.1", port: node.clientPort, path: "/ws?userId=u"),
             on: .singletonMultiThreadedEventLoopGroup)
-        var events: [String] = []
+        var frames: [String] = []
         node.terminate()
-        while let event = await socket.next() { events.append("\(event)") }
-        #expect(events.contains { $0.contains("reconnect") })
+        while let event = await socket.next() {
+            if case .text(let frame) = event { frames.append(String(buffer: frame)) }
+        }
+        #expect(frames.contains { $0.hasPrefix(#"{"type":"reconnect","afterMs":"#) }, "\(frames)")
         #expect(await socket.ended().code == 1001)
         #expect(await node.exitStatus() == 0)
         #expect(try await redis.cli("HLEN", "m:{nodes}:index") == "0")

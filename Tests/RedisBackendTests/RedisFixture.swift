@@ -76,6 +76,16 @@ final class RecordingSink: StreamSink {
         }
     }
 
+    /// Whether a follow was answered, well or badly.
+    func hasAnswer(to ticket: FollowTicket) -> Bool {
+        deliveries.contains { delivery in
+            switch delivery {
+            case .following(ticket, _, _, _, _), .failed(ticket, _, _): true
+            case .messages, .following, .failed, .gap, .epoch: false
+            }
+        }
+    }
+
     func position(of ticket: FollowTicket) -> Position? {
         for case .following(ticket, _, let position, _, _) in deliveries { return position }
         return nil

@@ -3,7 +3,7 @@ import RedisClient
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct RedisCommandLinkFaultTests {
+@Suite(.timeLimit(.minutes(2))) struct RedisCommandLinkFaults {
     @Test func `what lost its replies goes again once, in order, before anything new`() async throws {
         let server = try RedisServerProcess()
         let proxy = try await FaultProxy.start(target: .unix(path: server.socketPath))
