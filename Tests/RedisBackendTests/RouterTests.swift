@@ -151,13 +151,9 @@ struct RouterTests {
             try await eventually { sink.hasAnswer(to: 1) }
             #expect(sink.position(of: 1) == nil)
             try fixture.redis.restart(keepingData: false)
-            let tickets = 2...30
-            for ticket in tickets.map(FollowTicket.init) {
-                backends[0].streams.follow(room, ticket: ticket, hub: hub)
-                try await eventually { sink.hasAnswer(to: ticket) }
-                if sink.position(of: ticket) != nil { return }
-            }
-            Issue.record("a listener was never let in again")
+            try await eventually { backends[0].problem == nil }
+            backends[0].streams.follow(room, ticket: 2, hub: hub)
+            try await eventually { sink.position(of: 2) != nil }
         }
     }
 
