@@ -14,6 +14,7 @@ package final class Backend: Service {
         package var nodeId: String
         package var version: String
         package var rules: RoomRules
+        package var presence = PresenceSettings()
 
         package init(redis: RedisConfiguration, nodeId: String, version: String, rules: RoomRules) {
             self.redis = redis
@@ -29,20 +30,25 @@ package final class Backend: Service {
     package let messageLog: any MessageLog
     package let streams: any RoomStreams
     package let directory: any NodeDirectory
+    package let presence: any Presence
+    package let presenceDirectory: any PresenceDirectory
 
     private let commands: RedisCommandLink
     private let beats: RedisCommandLink
     private let subscriber: RedisSubscriber
     private let router: Router
     private let registrar: Registrar
+    private let registry: PresenceRegistry
+    private let coordinator: Coordinator
     private let health: Health
     private let store: Store
     private let failures: AsyncStream<BackendStartError>
 
-    /// `load` is asked once a second, on `eventLoop`, for what the node says of itself.
+    /// `load` is asked at each beat, on `eventLoop`, for what the node says of itself; `onReplaced` is told there of a
+    /// connection whose session names another one by now, so that its socket is closed.
     package init(
         configuration: Configuration, eventLoop: any EventLoop, logger: Logger, metrics: any MetricsFactory,
-        load: @escaping @Sendable () -> NodeLoad
+        load: @escaping @Sendable () -> NodeLoad, onReplaced: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         let keys = Keys(prefix: configuration.prefix)
         let names = NameSource()
@@ -66,8 +72,16 @@ package final class Backend: Service {
         subscriber = RedisSubscriber(configuration: redis, eventLoop: eventLoop, logger: logger, handler: router)
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
-            version: configuration.version, logger: logger, load: load, onEvent: conductor.registrarChanged)
-        conductor.prepare(store: store, router: router, nodeId: configuration.nodeId)
+            version: configuration.version, settings: configuration.presence, logger: logger, load: load,
+            onEvent: conductor.registrarChanged)
+        let calls = PresenceCalls(store: store, settings: configuration.presence, rules: configuration.rules)
+        registry = PresenceRegistry(
+            calls: calls, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
+            onReplaced: onReplaced)
+        coordinator = Coordinator(calls: calls, nodeId: configuration.nodeId, logger: logger)
+        conductor.prepare(
+            store: store, router: router, presence: registry, coordinator: coordinator, registrar: registrar,
+            nodeId: configuration.nodeId)
 
         self.health = health
         self.failures = failures
@@ -76,6 +90,8 @@ package final class Backend: Service {
             failures: FailureLog(logger: logger))
         streams = router
         directory = RedisNodeDirectory(store: store)
+        presence = registry
+        presenceDirectory = RedisPresenceDirectory(store: store)
     }
 
     /// Nil where the node can serve, else what is missing.
@@ -90,6 +106,8 @@ package final class Backend: Service {
         beats.start()
         subscriber.start()
         registrar.start()
+        registry.start()
+        coordinator.start()
         let renewal = commands.eventLoop.scheduleRepeatedTask(
             initialDelay: Backend.renewalInterval, delay: Backend.renewalInterval
         ) { [self] _ in renewHeads() }
@@ -102,6 +120,9 @@ package final class Backend: Service {
 
         renewal.cancel()
         router.stop()
+        // Departures under way are told, the partitions handed on, then the node leaves the index.
+        try? await registry.stop(within: .seconds(1)).get()  // It only waits, and cannot fail.
+        try? await coordinator.stop(within: .seconds(1)).get()  // Marks that stay are void with the node's entry.
         try? await registrar.stop().get()  // Redis may be away: the lease then ends by itself.
         for link in [subscriber.shutdown(), commands.shutdown(), beats.shutdown()] {
             try await link.get()

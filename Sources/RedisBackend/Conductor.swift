@@ -12,6 +12,10 @@ final class Conductor: @unchecked Sendable {
     private let fail: @Sendable (BackendStartError) -> Void
     private var store: Store?
     private var router: Router?
+    private var presence: PresenceRegistry?
+    private var coordinator: Coordinator?
+    private var registrar: Registrar?
+    private var incarnation: Int64?
     private var nodeId = ""
     private var hasChecked = false
 
@@ -22,9 +26,15 @@ final class Conductor: @unchecked Sendable {
     }
 
     /// Completes the circle: the links need somebody to tell, and what is told needs the links.
-    func prepare(store: Store, router: Router, nodeId: String) {
+    func prepare(
+        store: Store, router: Router, presence: PresenceRegistry, coordinator: Coordinator, registrar: Registrar,
+        nodeId: String
+    ) {
         self.store = store
         self.router = router
+        self.presence = presence
+        self.coordinator = coordinator
+        self.registrar = registrar
         self.nodeId = nodeId
     }
 
@@ -50,16 +60,30 @@ final class Conductor: @unchecked Sendable {
 
     func registrarChanged(_ event: Registrar.Event) {
         switch event {
-        case .registered:
+        case .registered(let given, let sent):
+            incarnation = given
             health.set(.registration, true)
+            presence?.registered(given, sent: sent)
+        case .beat(let index, let sent):
+            presence?.beaten(sent: sent)
+            coordinator?.beaten(index)
         case .lost:
             // Redis is there and has forgotten the node: it may have forgotten the rooms as well.
             health.set(.registration, false)
             router?.compareAll()
+            presence?.lost()
+            coordinator?.lost()
         case .refused:
             health.set(.registration, false)
+            presence?.lost()
+            coordinator?.lost()
             fail(.nameTaken(nodeId: nodeId))
         }
+    }
+
+    /// A partition has declared this incarnation dead.
+    func fenced(_ incarnation: Int64, at fence: Int64) {
+        registrar?.renounce(incarnation, fence: fence)
     }
 
     func subscriptionChanged(isConnected: Bool) {
@@ -75,6 +99,9 @@ final class Conductor: @unchecked Sendable {
         if !isFirst {
             logger.warning("This is another run of Redis: all rooms are compared with it")
             router?.compareAll()
+            // What this run remembers of the node may be older than what the node knows, or newer than the truth.
+            presence?.lost()
+            if let incarnation { registrar?.renounce(incarnation) }
         }
     }
 

@@ -25,7 +25,8 @@ package struct Keys: Sendable {
     /// hash, no expiry, by every script that meets another run of Redis: `run` (the run_id last met), `term`.
     package func state(_ partition: Partition) -> Key { key(partition, "state") }
 
-    /// hash, EXPIRE log age + 1 h, by `publish` and `position`, renewed by `touch`: epoch, term, seq, ends.
+    /// hash, EXPIRE log age + 1 h, by `publish` and `position`, renewed by `touch`: epoch, term, seq, ends;
+    /// by the presence scripts: roster.
     package func head(_ room: RoomName) -> Key { roomKey(room, "head") }
 
     /// stream with ids `seq-0`, MAXLEN ~ log size, EXPIRE log age, by `publish`: t timestamp, o operation, b body.
@@ -44,9 +45,56 @@ package struct Keys: Sendable {
         key(Partition(of: idempotencyKey), "idempotency:\(idempotencyKey)")
     }
 
-    /// channel, by `publish`: the room's messages.
+    /// channel, by `publish`: the room's messages; by the presence scripts: its members' comings and goings.
     package func channel(_ room: RoomName) -> Key {
         room.isEveryone ? key(Partition(of: room), "all") : roomKey(room, nil)
+    }
+
+    /// hash, EXPIRE 120 s, by `connect`, renewed by the nodes: connection → holder, since, address, session, mark.
+    package func connections(of user: UserID) -> Key { userKey(user, "conns") }
+
+    /// zset, EXPIRE 120 s, by the presence scripts, renewed by the coordinator: users told online → since.
+    package func online(_ partition: Partition) -> Key { key(partition, "online") }
+
+    /// zset, bounded by age, by the presence scripts: user → last seen.
+    package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
+
+    /// hash, EXPIRE session life, by `connect` and `remember`: user, connection, a field `room:<r>` for each room.
+    package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }
+
+    /// hash, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: user → packed list of its connections here.
+    package func members(_ room: RoomName) -> Key { roomKey(room, "members") }
+
+    /// set, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: the room's connections.
+    package func connections(in room: RoomName) -> Key { roomKey(room, "conns") }
+
+    /// zset, EXPIRE 120 s, by `join` and `leave`, renewed by the coordinator: rooms with members → since.
+    package func rooms(_ partition: Partition) -> Key { key(partition, "rooms") }
+
+    /// set, EXPIRE 120 s, by `connect` and `join`, renewed by the coordinator: every `node:incarnation` that holds
+    /// something here.
+    package func holders(_ partition: Partition) -> Key { key(partition, "holders") }
+
+    /// set, EXPIRE 120 s, by `connect` and `join`, renewed by the node: `u|conn|user` and `r|room|user|conn`.
+    package func held(by holder: Holder, in partition: Partition) -> Key { key(partition, "node:\(holder)") }
+
+    /// zset, EXPIRE 120 s, by `disconnect` and `leave`, renewed by the coordinator: entries lost → end of their grace.
+    package func linger(_ partition: Partition) -> Key { key(partition, "linger") }
+
+    /// hash, EXPIRE a day, by `sweep` and `renounce`: node → the incarnation below which it is dead here.
+    package func fence(_ partition: Partition) -> Key { key(partition, "fence") }
+
+    /// stream, bounded, by the presence scripts: the ledger of all transitions: t type, u user, r room, c cause.
+    package func events(_ partition: Partition) -> Key { key(partition, "events") }
+
+    /// string, no expiry, by `claim` and `yield`: holder and fencing token.
+    package func coordinator(_ partition: Partition) -> Key { key(partition, "coordinator") }
+
+    /// channel, by the presence scripts: `s <1 or 0> <timestamp>` as the user goes online and offline.
+    package func status(of user: UserID) -> Key { key(Partition(of: user.string), "status:\(user.string)") }
+
+    private func userKey(_ user: UserID, _ part: String) -> Key {
+        key(Partition(of: user.string), "user:\(user.string):\(part)")
     }
 
     private func roomKey(_ room: RoomName, _ part: String?) -> Key {

@@ -3,12 +3,14 @@
 --
 -- KEYS    1 index
 -- ARGV    1 `register`, `renew` or `release`, 2 node, 3 instance, 4 incarnation, 5 lease in ms, 6 life of the index in ms,
---         7 what the node says of itself
+--         7 what the node says of itself, 8 until when, by Redis's clock in ms, it may declare others dead (0: not)
 -- result  register: `ok` and the incarnation given, or `taken` and the ms that the other instance's lease still runs
---         renew:    `ok` and now, `lost` where the entry is gone, `taken` where another instance has it
+--         renew:    `ok`, now, and each node, its incarnation and the end of its lease; `lost` where the entry is gone,
+--                   `taken` where another instance has it
 --         release:  `ok`
---         An entry is `instance incarnation lease-end description`; those lapsed ten leases ago are removed.
--- cost    O(1); register O(nodes)
+--         An entry is `instance incarnation lease-end description`. A lapsed one still renews: a node is dead once its
+--         lapsed entry was removed by a caller that may declare it.
+-- cost    O(1); renew O(nodes)
 local index, node, instance = KEYS[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -38,15 +40,20 @@ if ARGV[1] == 'renew' then
   if owner ~= instance then return { 'taken' } end
   if incarnation ~= tonumber(ARGV[4]) then return { 'lost' } end
   write(incarnation)
-  return { 'ok', now }
+  local answer, all = { 'ok', now }, redis.call('HGETALL', index)
+  for i = 1, #all, 2 do
+    local _, held, lapses = parse(all[i + 1])
+    if lapses < now and now <= tonumber(ARGV[8]) then
+      redis.call('HDEL', index, all[i])
+    else
+      local n = #answer
+      answer[n + 1], answer[n + 2], answer[n + 3] = all[i], held, lapses
+    end
+  end
+  return answer
 end
 
 if entry and owner ~= instance and ends > now then return { 'taken', ends - now } end
-local all = redis.call('HGETALL', index)
-for i = 1, #all, 2 do
-  local _, _, lapsed = parse(all[i + 1])
-  if lapsed + 10 * lease < now then redis.call('HDEL', index, all[i]) end
-end
 incarnation = math.max(incarnation or 0, tonumber(ARGV[4])) + 1
 if incarnation < now then incarnation = now end
 write(incarnation)

@@ -45,6 +45,13 @@ package struct Lease: Sendable {
         incarnation.map { .renew(incarnation: $0) } ?? .register(after: highest)
     }
 
+    /// The present incarnation is of no use any more, fenced or unknown to another run of Redis: the next beat takes one
+    /// above it and above `fence`.
+    package mutating func renounce(above fence: Int64) {
+        highest = max(highest, fence)
+        incarnation = nil
+    }
+
     package mutating func received(_ answer: Answer, now: Int64) -> Outcome {
         switch answer {
         case .registered(let given):

@@ -1,22 +1,52 @@
 import RedisClient
 
 /// The scripts of `Lua/`, as they are loaded into Redis.
-struct Scripts: Sendable {
-    let publish = Scripts.script("publish", PackageResources.publish_lua, isEpochal: true)
-    let position = Scripts.script("position", PackageResources.position_lua, isEpochal: true)
-    let history = Scripts.script("history", PackageResources.history_lua, isEpochal: true)
-    let meet = Scripts.script("meet", PackageResources.meet_lua, isEpochal: true)
-    let touch = Scripts.script("touch", PackageResources.touch_lua, isEpochal: false)
-    let beat = Scripts.script("beat", PackageResources.beat_lua, isEpochal: false)
+package struct Scripts: Sendable {
+    package init() {}
 
-    var all: [RedisScript] { [publish, position, history, meet, touch, beat] }
+    let publish = Scripts.script("publish", PackageResources.publish_lua, opening: .epoch)
+    let position = Scripts.script("position", PackageResources.position_lua, opening: .epoch)
+    let history = Scripts.script("history", PackageResources.history_lua, opening: .epoch)
+    let meet = Scripts.script("meet", PackageResources.meet_lua, opening: .epoch)
+    let touch = Scripts.script("touch", PackageResources.touch_lua)
+    let beat = Scripts.script("beat", PackageResources.beat_lua)
+    let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .presence)
+    let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
+    let join = Scripts.script("join", PackageResources.join_lua, opening: .presence)
+    let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .presence)
+    let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .presence)
+    let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
+    let claim = Scripts.script("claim", PackageResources.claim_lua)
+    let yield = Scripts.script("yield", PackageResources.yield_lua)
+    let renounce = Scripts.script("renounce", PackageResources.renounce_lua)
+    let remember = Scripts.script("remember", PackageResources.remember_lua)
+    let page = Scripts.script("page", PackageResources.page_lua)
+
+    package var all: [RedisScript] {
+        [
+            publish, position, history, meet, touch, beat, connect, disconnect, join, leave, sweep, look, claim, yield,
+            renounce, remember, page,
+        ]
+    }
+
+    /// What several scripts share.
+    private enum Opening {
+        case none, epoch, presence
+
+        var source: [UInt8] {
+            switch self {
+            case .none: []
+            case .epoch: PackageResources.epoch_lua
+            case .presence: PackageResources.presence_lua
+            }
+        }
+    }
 
     /// The shared opening goes behind the first line, which must stay the first: it holds the script's flags.
-    private static func script(_ name: String, _ source: [UInt8], isEpochal: Bool) -> RedisScript {
+    private static func script(_ name: String, _ source: [UInt8], opening: Opening = .none) -> RedisScript {
         let text = String(decoding: source, as: UTF8.self)
-        guard isEpochal else { return RedisScript(name: name, source: text) }
         let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-        let opening = String(decoding: PackageResources.epoch_lua, as: UTF8.self)
+        let opening = String(decoding: opening.source, as: UTF8.self)
         return RedisScript(name: name, source: "\(lines[0])\n\(opening)\(lines[1])")
     }
 }

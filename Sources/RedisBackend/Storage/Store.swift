@@ -3,10 +3,15 @@ import NIOCore
 import RedisClient
 
 /// The command link with the house's rule on top: a script touches one partition only.
-struct Store: Sendable {
-    let link: RedisCommandLink
-    let keys: Keys
+package struct Store: Sendable {
+    package let link: RedisCommandLink
+    package let keys: Keys
     let scripts = Scripts()
+
+    package init(link: RedisCommandLink, keys: Keys) {
+        self.link = link
+        self.keys = keys
+    }
 
     /// Calls a script on keys (and a channel, where it publishes) of one partition; `reply` comes on the link's loop.
     ///

@@ -166,6 +166,8 @@ extension Router: RedisSubscriptionHandler {
     func received(channel: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
         loop.assertInEventLoop()
         guard let track = tracks[channel] else { return }
+        // Members' comings and goings share the channel; whoever follows the roster reads them.
+        guard !PresenceMessage.isOne(payload) else { return }
         guard let message = ChannelMessage(payload), let decoded = decode(message, track) else {
             counters.unreadable()
             logger.error("A message on a channel could not be read", metadata: ["room": "\(track.room)"])

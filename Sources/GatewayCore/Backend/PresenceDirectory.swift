@@ -1,0 +1,152 @@
+/// Who is online and who is where, read from the registry: the same answer on every node, from a bounded number of
+/// questions to Redis.
+package protocol PresenceDirectory: Sendable {
+    /// Online users, in an order that stays while others come and go; `cursor` is an earlier page's `next`.
+    func users(limit: Int, cursor: String?) async throws(DirectoryError) -> UserPage
+
+    /// Nil for a user who was never seen, or not for a long time.
+    func user(_ user: UserID) async throws(DirectoryError) -> UserRecord?
+
+    /// Up to 1,000 users, answered in the same order.
+    func statuses(of users: [UserID]) async throws(DirectoryError) -> [UserStatus]
+
+    /// Rooms with members, in an order that stays while others come and go.
+    func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage
+
+    /// Nil for a room that has neither members nor a log.
+    func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord?
+
+    /// A page holds up to `limit` members; one who is there all the while is on one page at least.
+    func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage
+}
+
+/// Why the directory did not answer.
+package enum DirectoryError: Error, Hashable, Sendable {
+    /// A cursor that no page has given out.
+    case badCursor
+    case backend(BackendError)
+
+    /// What a client or a backend is told.
+    package var request: RequestError {
+        switch self {
+        case .badCursor: RequestError(.badRequest, "cursor: not one that a page has given")
+        case .backend(let error): error.request
+        }
+    }
+}
+
+package struct UserPage: Hashable, Sendable {
+    package var users: [UserID]
+    package var total: Int
+    /// Nil at the end.
+    package var next: String?
+
+    package init(users: [UserID], total: Int, next: String?) {
+        self.users = users
+        self.total = total
+        self.next = next
+    }
+}
+
+package struct UserStatus: Hashable, Sendable {
+    package var userId: UserID
+    package var isOnline: Bool
+    /// When the user last went offline, in milliseconds since 1970 by Redis's clock.
+    package var lastSeen: Int64?
+
+    package init(userId: UserID, isOnline: Bool, lastSeen: Int64?) {
+        self.userId = userId
+        self.isOnline = isOnline
+        self.lastSeen = lastSeen
+    }
+}
+
+package struct UserRecord: Hashable, Sendable {
+    package var status: UserStatus
+    /// Without those in their grace.
+    package var connections: [ConnectionRecord]
+
+    package init(status: UserStatus, connections: [ConnectionRecord]) {
+        self.status = status
+        self.connections = connections
+    }
+}
+
+package struct ConnectionRecord: Hashable, Sendable {
+    package var connectionId: String
+    package var nodeId: String
+    /// Milliseconds since 1970 by Redis's clock.
+    package var connectedAt: Int64
+    /// Sorted.
+    package var rooms: [RoomName]
+    /// Nil where it is not known.
+    package var remoteAddress: String?
+
+    package init(
+        connectionId: String, nodeId: String, connectedAt: Int64, rooms: [RoomName], remoteAddress: String?
+    ) {
+        self.connectionId = connectionId
+        self.nodeId = nodeId
+        self.connectedAt = connectedAt
+        self.rooms = rooms
+        self.remoteAddress = remoteAddress
+    }
+}
+
+package struct RoomPage: Hashable, Sendable {
+    package var rooms: [RoomName]
+    package var total: Int
+    /// Nil at the end.
+    package var next: String?
+
+    package init(rooms: [RoomName], total: Int, next: String?) {
+        self.rooms = rooms
+        self.total = total
+        self.next = next
+    }
+}
+
+package struct RoomRecord: Hashable, Sendable {
+    package var room: RoomName
+    package var members: Int
+    package var connections: Int
+    /// Where its stream stands; nil for a room never written to.
+    package var head: Position?
+
+    package init(room: RoomName, members: Int, connections: Int, head: Position?) {
+        self.room = room
+        self.members = members
+        self.connections = connections
+        self.head = head
+    }
+}
+
+package struct Member: Hashable, Sendable {
+    package var userId: UserID
+    /// What is shown of the user: the latest joined connection's, a JSON object.
+    package var info: [UInt8]
+    /// In this room, without those in their grace.
+    package var connections: Int
+
+    package init(userId: UserID, info: [UInt8], connections: Int) {
+        self.userId = userId
+        self.info = info
+        self.connections = connections
+    }
+}
+
+package struct MemberPage: Hashable, Sendable {
+    package var members: [Member]
+    /// All members of the room.
+    package var count: Int
+    package var rosterVersion: Int64
+    /// Nil at the end.
+    package var next: String?
+
+    package init(members: [Member], count: Int, rosterVersion: Int64, next: String?) {
+        self.members = members
+        self.count = count
+        self.rosterVersion = rosterVersion
+        self.next = next
+    }
+}

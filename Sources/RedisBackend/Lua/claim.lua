@@ -1,0 +1,16 @@
+#!lua flags=allow-oom
+-- claim: makes the caller the coordinator of a partition that has none, or whose coordinator is not live any more.
+--
+-- KEYS    1 coordinator: `holder token`, the holder `-` where it was handed on
+-- ARGV    1 the caller as `node:incarnation`, then every live node in that way
+-- result  1 and the caller's mark, or 0 and that of another
+-- cost    O(live nodes)
+local mark = redis.call('GET', KEYS[1])
+local holder, token = string.match(mark or '- 0', '^(%S+) (%d+)$')
+if holder == ARGV[1] then return { 1, mark } end
+for i = 2, #ARGV do
+  if ARGV[i] == holder then return { 0, mark } end
+end
+mark = ARGV[1] .. ' ' .. (tonumber(token) + 1)
+redis.call('SET', KEYS[1], mark)
+return { 1, mark }

@@ -1,0 +1,29 @@
+#!lua flags=allow-oom
+-- disconnect: takes a connection away at once, or begins its grace; tells that the user is offline with the last one.
+--
+-- KEYS    1 the user's connections, 2 online, 3 seen, 4 session, 5 the node's set, 6 linger, 7 events
+-- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 `farewell` or `lost`, 6 cause, 7 grace in ms,
+--         8 life of the keys in ms, 9 ledger size, 10 PUBLISH or SPUBLISH, 11 the user's status channel
+-- result  1, or 0 where the node does not hold the connection (any more)
+-- cost    O(1)
+local connection, name = ARGV[3], ARGV[4]
+local entry = 'u|' .. connection .. '|' .. name
+redis.call('SREM', KEYS[5], entry)
+local record = redis.call('HGET', KEYS[1], connection)
+if not record then return 0 end
+local holder, rest = string.match(record, '^(%S+)( .*)$')
+if not is_held_by(holder, ARGV[1], ARGV[2]) then return 0 end
+
+local moment = now()
+if ARGV[5] == 'lost' then
+  redis.call('HSET', KEYS[1], connection, '~' .. ARGV[6] .. rest)
+  redis.call('ZADD', KEYS[6], moment + ARGV[7], entry)
+  redis.call('PEXPIRE', KEYS[6], ARGV[8])
+  return 1
+end
+if redis.call('HGET', KEYS[4], 'connection') == connection then redis.call('DEL', KEYS[4]) end
+local user = {
+  conns = KEYS[1], online = KEYS[2], seen = KEYS[3], name = name, command = ARGV[10], channel = ARGV[11],
+}
+remove_connection(user, connection, ARGV[6], { key = KEYS[7], size = ARGV[9] }, moment)
+return 1

@@ -1,0 +1,51 @@
+#!lua
+-- join: makes a connection's user a member of a room, and tells it if that is new.
+--
+-- KEYS    1 members, 2 the room's connections, 3 rooms, 4 head, 5 holders, 6 the node's set, 7 linger, 8 fence, 9 events
+-- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 room, 6 info, 7 cause, 8 life of the keys in ms,
+--         9 life of the head in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel
+-- result  `ok`, members, roster version, now; `fenced`, the incarnation below which the node is dead here
+-- cost    O(the user's connections in the room)
+local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local life = ARGV[8]
+local fence = redis.call('HGET', KEYS[8], node)
+if fence and tonumber(fence) > tonumber(incarnation) then return { 'fenced', tonumber(fence) } end
+
+local moment = now()
+local room = {
+  members = KEYS[1], head = KEYS[4], head_life = ARGV[9], command = ARGV[11], channel = ARGV[12],
+}
+local list = unpack_member(redis.call('HGET', KEYS[1], user) or '')
+local own
+for _, one in ipairs(list) do
+  if one[1] == connection then own = one end
+end
+local entry, holder = 'r|' .. name .. '|' .. user .. '|' .. connection, node .. ':' .. incarnation
+if own then
+  own[2], own[3] = holder, info
+else
+  list[#list + 1] = { connection, holder, info }
+end
+local is_new = redis.call('HSET', KEYS[1], user, pack_member(list)) == 1
+redis.call('PEXPIRE', KEYS[1], life)
+redis.call('SADD', KEYS[2], connection)
+redis.call('PEXPIRE', KEYS[2], life)
+redis.call('SADD', KEYS[5], holder)
+redis.call('PEXPIRE', KEYS[5], life)
+redis.call('SADD', KEYS[6], entry)
+redis.call('PEXPIRE', KEYS[6], life)
+redis.call('ZREM', KEYS[7], entry)
+local ledger = { key = KEYS[9], size = ARGV[10] }
+if redis.call('ZADD', KEYS[3], 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, ARGV[7]) end
+redis.call('PEXPIRE', KEYS[3], life)
+local version
+if is_new then
+  note(ledger, 'member.joined', user, name, ARGV[7])
+  version = step(room, moment)
+  publish(room, version, moment, { spell('j', connection, user, info) })
+else
+  redis.call('HSETNX', KEYS[4], 'roster', moment)
+  redis.call('PEXPIRE', KEYS[4], ARGV[9])
+  version = tonumber(redis.call('HGET', KEYS[4], 'roster'))
+end
+return { 'ok', redis.call('HLEN', KEYS[1]), version, moment }

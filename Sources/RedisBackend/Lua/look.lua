@@ -1,0 +1,17 @@
+#!lua flags=allow-oom
+-- look: tells a coordinator what its partition holds that may have to be swept.
+--
+-- KEYS    1 coordinator, 2 holders, 3 linger, 4 fence
+-- ARGV    1 the caller's mark, 2 how many entries of linger at most
+-- result  `ok`, now, when the next grace ends (-1: none runs), the holders each followed by its node's fence (0: none),
+--         the entries of linger whose grace is over; `refused` where the mark is no longer the caller's
+-- cost    O(holders)
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'refused' } end
+local moment, holders = now(), {}
+for _, holder in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+  holders[#holders + 1] = holder
+  holders[#holders + 1] = tonumber(redis.call('HGET', KEYS[4], string.match(holder, '^[^:]+'))) or 0
+end
+local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', moment, 'LIMIT', 0, ARGV[2])
+local later = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. moment, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+return { 'ok', moment, tonumber(later[2]) or -1, holders, due }

@@ -1,0 +1,81 @@
+#!lua flags=allow-oom
+-- sweep: takes away what a dead incarnation held, or what has outlived its grace, a batch at a time.
+--
+-- KEYS    1 coordinator, 2 fence, 3 holders, 4 the dead node's set or linger, 5 online, 6 seen, 7 rooms, 8 events,
+--         then for each user entry its connections; for each room its members, connections, head
+-- ARGV    1 the caller's mark, 2 `node` or `linger`, 3 node, 4 incarnation, 5 ledger size, 6 PUBLISH or SPUBLISH,
+--         7 life of the fence in ms, then `u`, connection, user, status channel for a user entry; and
+--         `r`, room, channel, life of the head in ms, count, then connection, user for each entry of the room
+-- result  `ok` and how many entries are left (of a node: when none is, its holder is gone too); `refused` where the
+--         mark is no longer the caller's
+-- cost    O(entries); an entry is taken away only if its record still bears that incarnation, or its grace is over
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'refused' } end
+local is_node, node, incarnation, command = ARGV[2] == 'node', ARGV[3], tonumber(ARGV[4]), ARGV[6]
+local dead, moment, ledger = node .. ':' .. ARGV[4], now(), { key = KEYS[8], size = ARGV[5] }
+if is_node and (tonumber(redis.call('HGET', KEYS[2], node)) or 0) <= incarnation then
+  redis.call('HSET', KEYS[2], node, incarnation + 1)
+  redis.call('PEXPIRE', KEYS[2], ARGV[7])
+end
+
+-- Takes the entry off the list of what is to be done; false where it is not due.
+local function take(entry)
+  if is_node then return redis.call('SREM', KEYS[4], entry) == 1 end
+  local due = redis.call('ZSCORE', KEYS[4], entry)
+  if not due or tonumber(due) > moment then return false end
+  return redis.call('ZREM', KEYS[4], entry) == 1
+end
+
+-- Why a connection with this holder goes; nil where it is held anew.
+local function cause_of(holder)
+  if is_node then return holder == dead and 'node_lost' or nil end
+  return string.match(holder, '^~(%S+)$')
+end
+
+local key, i = 9, 8
+while ARGV[i] do
+  if ARGV[i] == 'u' then
+    local connection, name = ARGV[i + 1], ARGV[i + 2]
+    if take('u|' .. connection .. '|' .. name) then
+      local record = redis.call('HGET', KEYS[key], connection)
+      local cause = record and cause_of(string.match(record, '^%S+'))
+      if cause then
+        local user = {
+          conns = KEYS[key], online = KEYS[5], seen = KEYS[6], name = name, command = command, channel = ARGV[i + 3],
+        }
+        remove_connection(user, connection, cause, ledger, moment)
+      end
+    end
+    key, i = key + 1, i + 4
+  else
+    local room = {
+      name = ARGV[i + 1], channel = ARGV[i + 2], head_life = ARGV[i + 3], command = command,
+      members = KEYS[key], conns = KEYS[key + 1], head = KEYS[key + 2], rooms = KEYS[7],
+    }
+    local count, events, version = tonumber(ARGV[i + 4]), {}, nil
+    i = i + 5
+    for _ = 1, count do
+      local connection, user = ARGV[i], ARGV[i + 1]
+      if take('r|' .. room.name .. '|' .. user .. '|' .. connection) then
+        local list = unpack_member(redis.call('HGET', room.members, user) or '')
+        for at, one in ipairs(list) do
+          local cause = one[1] == connection and cause_of(one[2])
+          if cause then
+            local event = remove_membership(room, user, list, at, cause, ledger, moment)
+            if event then
+              events[#events + 1] = event
+              version = step(room, moment)
+            end
+            break
+          end
+        end
+      end
+      i = i + 2
+    end
+    if version then publish(room, version, moment, events) end
+    key = key + 3
+  end
+end
+if not is_node then return { 'ok', redis.call('ZCARD', KEYS[4]) } end
+local left = redis.call('SCARD', KEYS[4])
+if left == 0 then redis.call('SREM', KEYS[3], dead) end
+return { 'ok', left }

@@ -1,0 +1,192 @@
+import GatewayCore
+import Logging
+import NIOCore
+import RedisClient
+
+/// Looks after the partitions that fall to this node: sweeps the dead, ends graces, renews what all share.
+///
+/// Its mark in a partition carries a token; a sweep under an older mark is refused, so one that stalls and wakes after
+/// another has taken over does no harm.
+///
+/// `@unchecked Sendable`: all mutable state is touched on the link's loop only.
+final class Coordinator: @unchecked Sendable {
+    /// A partition, as far as this node looks after it.
+    private struct Post {
+        /// Nil while the partition is another's or is being claimed.
+        var mark: String?
+        var isClaiming = false
+        /// A look or a sweep is under way: there is never more than one.
+        var isBusy = false
+        var mustLookAgain = false
+        var alarm: Scheduled<Void>?
+    }
+
+    private let store: Store
+    private let settings: PresenceSettings
+    private let sweeper: Sweeper
+    private let nodeId: String
+    private let logger: Logger
+    private var posts = [Post](repeating: Post(), count: Partition.count)
+    private var index: IndexSnapshot?
+    private var isStopped = false
+    private var renewing: RepeatedTask?
+
+    private var loop: any EventLoop { store.link.eventLoop }
+
+    init(calls: PresenceCalls, nodeId: String, logger: Logger) {
+        store = calls.store
+        settings = calls.settings
+        sweeper = Sweeper(calls: calls)
+        self.nodeId = nodeId
+        self.logger = logger
+    }
+
+    func start() {
+        loop.execute { [self] in
+            let delay = TimeAmount(settings.renewal)
+            renewing = loop.scheduleRepeatedTask(initialDelay: delay, delay: delay) { _ in self.renewShared() }
+        }
+    }
+
+    /// Hands on all partitions; done when that is told, or after `limit`.
+    func stop(within limit: TimeAmount) -> EventLoopFuture<Void> {
+        loop.flatSubmit { [self] in
+            isStopped = true
+            renewing?.cancel()
+            let told = Partition.all.compactMap { post in
+                posts[post.number].mark.map { yield(post, mark: $0, timeout: limit) }
+            }
+            for number in posts.indices { posts[number].alarm?.cancel() }
+            return EventLoopFuture.andAllComplete(told, on: loop)
+        }
+    }
+
+    /// A beat showed the index: what falls to this node is claimed, what does not is handed on, and all that is this
+    /// node's is looked at, so that what the beat declared dead is swept at once.
+    func beaten(_ snapshot: IndexSnapshot) {
+        loop.assertInEventLoop()
+        guard !isStopped, let incarnation = snapshot.incarnations[nodeId] else { return }
+        index = snapshot
+        let own = Holder(node: nodeId, incarnation: incarnation)
+        for partition in Partition.all {
+            let isOurs = Rendezvous.coordinator(of: partition, among: snapshot.incarnations.keys) == nodeId
+            if let mark = posts[partition.number].mark {
+                if isOurs, mark.hasPrefix("\(own) ") {
+                    look(partition)
+                } else {
+                    _ = yield(partition, mark: mark, timeout: nil)
+                    if isOurs { claim(partition, own, snapshot) }
+                }
+            } else if isOurs {
+                claim(partition, own, snapshot)
+            }
+        }
+    }
+
+    /// The node is not in the index: its marks are void.
+    func lost() {
+        loop.assertInEventLoop()
+        index = nil
+        for partition in Partition.all { drop(partition) }
+    }
+
+    private func claim(_ partition: Partition, _ own: Holder, _ snapshot: IndexSnapshot) {
+        guard !posts[partition.number].isClaiming else { return }
+        posts[partition.number].isClaiming = true
+        store.call(
+            store.scripts.claim, keys: [store.keys.coordinator(partition)],
+            arguments: [.string(own.description)] + snapshot.holders.map { .string($0.description) }
+        ) { [self] result in
+            posts[partition.number].isClaiming = false
+            guard case .success(let reply) = result, reply[0].integer == 1, let mark = reply[1].string, !isStopped
+            else { return }
+            posts[partition.number].mark = mark
+            look(partition)
+        }
+    }
+
+    private func yield(_ partition: Partition, mark: String, timeout: TimeAmount?) -> EventLoopFuture<Void> {
+        drop(partition)
+        let told = loop.makePromise(of: Void.self)
+        store.call(
+            store.scripts.yield, keys: [store.keys.coordinator(partition)], arguments: [.string(mark)],
+            timeout: timeout
+        ) { _ in told.succeed() }
+        return told.futureResult
+    }
+
+    private func drop(_ partition: Partition) {
+        posts[partition.number].mark = nil
+        posts[partition.number].alarm?.cancel()
+        posts[partition.number].alarm = nil
+    }
+
+    /// Asks what the partition holds, and sweeps what must be.
+    private func look(_ partition: Partition) {
+        guard let mark = posts[partition.number].mark else { return }
+        guard !posts[partition.number].isBusy else {
+            posts[partition.number].mustLookAgain = true
+            return
+        }
+        posts[partition.number].isBusy = true
+        posts[partition.number].mustLookAgain = false
+        sweeper.look(partition, mark: mark) { [self] finding in
+            switch finding {
+            case .refused:
+                rest(partition, isRefused: true, mark)
+            case .failed:
+                rest(partition, isRefused: false, mark)
+            case .found(let found):
+                sweep(partition, found, mark)
+            }
+        }
+    }
+
+    private func sweep(_ partition: Partition, _ found: Sweeper.Found, _ mark: String) {
+        let dead = found.holders.filter { index?.mustSweep($0.holder, fence: $0.fence) ?? false }.map(\.holder)
+        if let next = found.nextGraceEnd { wake(partition, in: .milliseconds(max(1, next - found.now + 1))) }
+        if found.due.count == Sweeper.batch { posts[partition.number].mustLookAgain = true }
+        for holder in dead {
+            logger.info(
+                "A dead node is swept out of a partition",
+                metadata: ["holder": "\(holder)", "partition": "\(partition.number)"])
+        }
+        sweeper.sweep(partition, dead: dead, due: found.due, mark: mark) { [self] isRefused in
+            rest(partition, isRefused: isRefused, mark)
+        }
+    }
+
+    private func rest(_ partition: Partition, isRefused: Bool, _ mark: String) {
+        posts[partition.number].isBusy = false
+        if isRefused, posts[partition.number].mark == mark { drop(partition) }
+        if posts[partition.number].mustLookAgain { look(partition) }
+    }
+
+    /// Looks again when the next grace ends, if no beat comes before.
+    private func wake(_ partition: Partition, in delay: TimeAmount) {
+        guard delay < TimeAmount(settings.interval) else { return }
+        posts[partition.number].alarm?.cancel()
+        posts[partition.number].alarm = loop.scheduleTask(in: delay) { [self] in
+            guard !isStopped else { return }
+            look(partition)
+        }
+    }
+
+    /// Keys that no single node holds live as long as their partition is looked after.
+    private func renewShared() {
+        let life = settings.life.milliseconds
+        for partition in Partition.all where posts[partition.number].mark != nil {
+            let keys = [
+                store.keys.online(partition), store.keys.rooms(partition), store.keys.holders(partition),
+                store.keys.linger(partition),
+            ]
+            store.call(store.scripts.touch, keys: keys, arguments: keys.map { _ in .integer(life) }) { _ in }
+            // By the clock of the last beat; that it is a beat old does not matter for an age of days.
+            guard let now = index?.now else { continue }
+            let oldest = now - settings.seenAge.milliseconds
+            store.link.send([
+                "ZREMRANGEBYSCORE", .string(store.keys.seen(partition).name), "-inf", .integer(oldest),
+            ]) { _ in }
+        }
+    }
+}

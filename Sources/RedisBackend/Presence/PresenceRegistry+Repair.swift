@@ -1,0 +1,130 @@
+import GatewayCore
+import NIOCore
+import RedisClient
+
+/// Registering again what Redis lost or fenced, and comparing its sets with the table.
+extension PresenceRegistry {
+    /// Goes on with the partitions in which not all is registered under the present incarnation, as far as the bound
+    /// for commands under way allows; each answer calls it again.
+    func registerAgain() {
+        guard let writer else { return }
+        while hasRoom, let partition = unregistered.popFirst() {
+            registerAgain(partition, writer)
+        }
+    }
+
+    private func registerAgain(_ partition: Partition, _ writer: Holder) {
+        let entries = held.entries(in: partition)
+        let batch = Batch(count: entries.count)
+        for entry in entries {
+            register(entry, writer) { [self] isRegistered in
+                batch.remaining -= 1
+                if !isRegistered { batch.hasFailed = true }
+                if batch.remaining == 0 { finish(partition, writer, batch) }
+            }
+        }
+        if entries.isEmpty { finish(partition, writer, batch) }
+    }
+
+    /// With everything in place the older incarnations may be swept; what failed is tried again with the next beat.
+    private func finish(_ partition: Partition, _ writer: Holder, _ batch: Batch) {
+        guard holder == writer else { return }
+        guard !batch.hasFailed else {
+            unregistered.insert(partition)
+            return
+        }
+        entered()
+        calls.renounce(partition, holder: writer) { [self] result in
+            left()
+            if case .failure = result, holder == writer { unregistered.insert(partition) } else { registerAgain() }
+        }
+    }
+
+    /// Registers one entry as one that was registered before; one that went meanwhile counts as done.
+    private func register(_ entry: HeldEntry, _ writer: Holder, done: @escaping @Sendable (Bool) -> Void) {
+        guard let connection = held[entry.connection] else { return done(true) }
+        switch entry {
+        case .user:
+            entered()
+            calls.connect(connection.connection, holder: writer, since: connection.since, isAgain: true) {
+                [self] result in
+                left()
+                done(take(result, writer, of: entry))
+            }
+        case .member(_, _, let room):
+            guard let info = connection.rooms[room] else { return done(true) }
+            entered()
+            calls.join(room, connection.connection, info: info, holder: writer, isAgain: true) { [self] result in
+                left()
+                done(take(result, writer, of: entry))
+            }
+        }
+    }
+
+    private func take(_ result: Result<RedisReply, RedisError>, _ writer: Holder, of entry: HeldEntry) -> Bool {
+        guard case .success(let answer) = result else { return false }
+        switch answer[0].string {
+        case "ok":
+            if case .user = entry, let since = answer[1].integer { held.registered(entry.connection, since: since) }
+            return true
+        case "replaced":
+            onReplaced(entry.connection)
+            return true
+        case "fenced":
+            fenced(writer, at: answer[1].integer ?? 0)
+            return false
+        default:
+            return false
+        }
+    }
+
+    /// Reads the node's set in a partition and mends what differs.
+    func compare(_ partition: Partition) {
+        guard let writer else { return }
+        doubtful.remove(partition)
+        entered()
+        store.link.send(["SMEMBERS", .string(store.keys.held(by: writer, in: partition).name)]) { [self] result in
+            defer { left() }
+            guard holder == writer else { return }
+            guard case .success(let reply) = result else {
+                doubtful.insert(partition)
+                return
+            }
+            mend(partition, Set((reply.array ?? []).compactMap { $0.string.flatMap(HeldEntry.init) }), writer)
+        }
+    }
+
+    private func mend(_ partition: Partition, _ found: Set<HeldEntry>, _ writer: Holder) {
+        let (missing, stale) = held.compare(found, in: partition)
+        for entry in missing {
+            register(entry, writer) { [self] isRegistered in
+                if !isRegistered { doubtful.insert(partition) }
+            }
+        }
+        for entry in stale {
+            // How it ended was not told: it is given the grace.
+            let departure = Departure.abrupt(.lost)
+            let reply: PresenceCalls.Reply = { [self] result in
+                if case .failure = result { doubtful.insert(partition) }
+            }
+            switch entry {
+            case .user(let user, let id):
+                let connection = PresenceConnection(id: id, userId: user, address: "", session: "")
+                calls.disconnect(connection, holder: writer, departure: departure, reply: reply)
+            case .member(let user, let id, let room):
+                let connection = PresenceConnection(id: id, userId: user, address: "", session: "")
+                calls.leave(room, connection, holder: writer, departure: departure, reply: reply)
+            }
+        }
+    }
+
+    /// How many answers of one partition are still to come.
+    ///
+    /// `@unchecked Sendable`: touched on the registry's loop only.
+    private final class Batch: @unchecked Sendable {
+        var remaining: Int
+        var hasFailed = false
+
+        init(count: Int) { remaining = count }
+    }
+}

@@ -1,0 +1,27 @@
+/// The times by which presence is kept.
+package struct PresenceSettings: Sendable {
+    /// How long a node that has not beaten still counts as live; it beats three times in it.
+    package var lease: Duration = .seconds(3)
+    /// `presence.grace`: how long a user stays online after an abrupt loss.
+    package var grace: Duration = .seconds(5)
+    /// By how much a member's grace in a room outlasts the user's.
+    package var roomGrace: Duration = .seconds(1)
+    /// After which Redis forgets by itself what nobody renews.
+    package var life: Duration = .seconds(120)
+    /// How often each key is renewed.
+    package var renewal: Duration = .seconds(30)
+    /// How often the node's set in one partition is compared with what the node holds.
+    package var comparison: Duration = .seconds(60)
+    /// How long a session outlives its connection: `session.ttl` and one renewal.
+    package var sessionLife: Duration = .seconds(150)
+    /// How long a fence is remembered.
+    package var fenceLife: Duration = .seconds(86_400)
+    /// How long it is remembered when a user was last seen.
+    package var seenAge: Duration = .seconds(30 * 86_400)
+    /// Transitions kept of each partition, about.
+    package var ledgerSize = 10_000
+
+    package init() {}
+
+    var interval: Duration { lease / 3 }
+}

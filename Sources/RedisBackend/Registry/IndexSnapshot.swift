@@ -1,0 +1,49 @@
+import RedisClient
+
+/// The index as a beat's answer showed it.
+package struct IndexSnapshot: Sendable {
+    /// Redis's clock at the beat, in milliseconds.
+    package let now: Int64
+    /// Every node that is not dead, lapsed ones included.
+    package let incarnations: [String: Int64]
+    /// When the next lease of another node that has not lapsed yet ends, by Redis's clock.
+    package let earliestEnd: Int64?
+    /// Whether this node may declare others dead: then what is missing here is dead, not merely late to come back.
+    package let isSure: Bool
+
+    package init(now: Int64, incarnations: [String: Int64], earliestEnd: Int64?, isSure: Bool) {
+        self.now = now
+        self.incarnations = incarnations
+        self.earliestEnd = earliestEnd
+        self.isSure = isSure
+    }
+
+    /// The answer to `renew`: `ok`, now, then node, incarnation and end of lease of each.
+    init?(_ reply: RedisReply, ownNode: String, isSure: Bool) {
+        guard let now = reply[1].integer else { return nil }
+        var incarnations: [String: Int64] = [:]
+        var earliest: Int64?
+        for index in stride(from: 2, to: reply.count - 2, by: 3) {
+            guard let node = reply[index].string, let incarnation = reply[index + 1].integer,
+                let end = reply[index + 2].integer
+            else { return nil }
+            incarnations[node] = incarnation
+            if node != ownNode, end >= now { earliest = min(earliest ?? end, end) }
+        }
+        self.init(now: now, incarnations: incarnations, earliestEnd: earliest, isSure: isSure)
+    }
+
+    /// Every node as a holder under its present incarnation.
+    package var holders: [Holder] { incarnations.map { Holder(node: $0.key, incarnation: $0.value) } }
+
+    /// Whether all that this holder left in a partition is to be swept.
+    ///
+    /// A node that is missing is dead unless it has registered after this was read, which its incarnation tells: that
+    /// is never below the time of the registration. An older incarnation of a living node goes once the node has said,
+    /// by its fence, that it has registered all again.
+    package func mustSweep(_ holder: Holder, fence: Int64) -> Bool {
+        guard isSure, holder.incarnation < now else { return false }
+        guard let living = incarnations[holder.node] else { return true }
+        return holder.incarnation < living && holder.incarnation < fence
+    }
+}

@@ -1,0 +1,181 @@
+import GatewayCore
+import Logging
+import Metrics
+import NIOCore
+import NIOPosix
+import RedisBackend
+import RedisClient
+import ServiceLifecycle
+import Synchronization
+import TestKit
+
+/// One node of a test: a whole backend, whose way to Redis can be cut.
+final class PresenceNode: Sendable {
+    let backend: Backend
+    let proxy: FaultProxy
+    let replaced = Mutex<[String]>([])
+    private let group: ServiceGroup
+    private let running: Task<Void, any Error>
+
+    var presence: any Presence { backend.presence }
+    var directory: any PresenceDirectory { backend.presenceDirectory }
+
+    private init(backend: Backend, proxy: FaultProxy) {
+        self.backend = backend
+        self.proxy = proxy
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: backend)], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() }))
+        self.group = group
+        running = Task { try await group.run() }
+    }
+
+    /// Nodes that share one event loop stall together, so that a busy machine declares none of them dead.
+    static func start(
+        _ name: String, on redis: RedisServerProcess, settings: PresenceSettings,
+        loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    ) async throws -> PresenceNode {
+        let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: loop)
+        var configuration = Backend.Configuration(
+            redis: try RedisConfiguration(url: "redis://127.0.0.1:\(proxy.port)"), nodeId: name, version: "0.0.0",
+            rules: RoomRules())
+        configuration.presence = settings
+        configuration.redis.reconnectCeiling = .milliseconds(50)
+        let node = PresenceNode(
+            backend: Backend(
+                configuration: configuration, eventLoop: loop,
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+                metrics: NOOPMetricsHandler.instance, load: { NodeLoad(connections: 0, rooms: 0, processor: 0) }),
+            proxy: proxy)
+        try await eventually("a node") { node.backend.problem == nil }
+        return node
+    }
+
+    /// Nothing of it reaches Redis from now on, as after kill -9.
+    func kill() async throws {
+        try await cut()
+        await group.triggerGracefulShutdown()
+    }
+
+    func cut() async throws {
+        try await proxy.refuse(true)
+        try await proxy.cutAll()
+    }
+
+    func heal() async throws {
+        try await proxy.refuse(false)
+    }
+
+    func stop() async throws {
+        await group.triggerGracefulShutdown()
+        try await running.value
+        try await proxy.stop()
+    }
+
+    @discardableResult
+    func connect(_ id: String, _ user: String, address: String = "") async throws -> ConnectedSince {
+        try await withCheckedThrowingContinuation { continuation in
+            let userId = UserID(unchecked: user)
+            presence.connect(
+                PresenceConnection(
+                    id: id, userId: userId, address: address, session: SessionID(of: userId).string)
+            ) { continuation.resume(with: $0) }
+        }
+    }
+
+    @discardableResult
+    func join(_ room: String, _ id: String, info: String = "{}") async throws -> RosterState {
+        try await withCheckedThrowingContinuation { continuation in
+            presence.join(RoomName(unchecked: room), connection: id, info: Array(info.utf8)) {
+                continuation.resume(with: $0)
+            }
+        }
+    }
+}
+
+extension PresenceSettings {
+    /// Short enough for a test that waits for a lease to end.
+    static func brisk(lease: Duration = .milliseconds(600), grace: Duration = .milliseconds(400)) -> PresenceSettings {
+        var settings = PresenceSettings()
+        settings.lease = lease
+        settings.grace = grace
+        settings.roomGrace = .milliseconds(100)
+        return settings
+    }
+}
+
+/// A link of the test's own, to see what Redis holds.
+final class Observer: Sendable {
+    /// One transition as the ledger holds it.
+    struct Entry: Hashable, Sendable {
+        let type: String
+        let user: String
+        let room: String
+        let cause: String
+        /// Milliseconds by Redis's clock.
+        let timestamp: Int64
+
+        /// Without its time.
+        var text: String { "\(type) \(user)\(room.isEmpty ? "" : " \(room)")\(cause.isEmpty ? "" : " \(cause)")" }
+    }
+
+    let link: RedisCommandLink
+    let keys = Keys(prefix: "m")
+
+    init(_ redis: RedisServerProcess) throws {
+        link = RedisCommandLink(
+            configuration: try RedisConfiguration(url: redis.url),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), scripts: Scripts().all)
+        link.start()
+    }
+
+    deinit {
+        _ = link.shutdown()
+    }
+
+    /// The ledgers of all partitions, each in its order.
+    func ledger() async throws -> [Entry] {
+        var entries: [Entry] = []
+        for partition in Partition.all {
+            let reply = try await link.send(["XRANGE", .string(keys.events(partition).name), "-", "+"])
+            for entry in reply.array ?? [] {
+                let fields = entry[1]
+                let time = entry[0].string?.split(separator: "-").first.flatMap { Int64($0) }
+                entries.append(
+                    Entry(
+                        type: fields[1].string ?? "", user: fields[3].string ?? "", room: fields[5].string ?? "",
+                        cause: fields[7].string ?? "", timestamp: time ?? 0))
+            }
+        }
+        return entries
+    }
+
+    func texts() async throws -> [String] { try await ledger().map(\.text) }
+
+    /// What nodes hold, by the registry's own sets.
+    func holders() async throws -> Set<String> {
+        var holders: Set<String> = []
+        for partition in Partition.all {
+            let reply = try await link.send(["SMEMBERS", .string(keys.holders(partition).name)])
+            holders.formUnion((reply.array ?? []).compactMap(\.string))
+        }
+        return holders
+    }
+}
+
+/// Hands every payload to a closure.
+final class ChannelListener: RedisSubscriptionHandler {
+    let isSubscribed = Mutex(false)
+    private let onPayload: @Sendable (UnsafeRawBufferPointer) -> Void
+
+    init(onPayload: @escaping @Sendable (UnsafeRawBufferPointer) -> Void) {
+        self.onPayload = onPayload
+    }
+
+    func subscriptionConnected(afterBreak: Bool) {}
+    func subscriptionLost() {}
+    func subscribed(channel: String) { isSubscribed.withLock { $0 = true } }
+    func received(channel: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) { onPayload(payload) }
+    func readComplete() {}
+}

@@ -1,0 +1,163 @@
+import GatewayCore
+import NIOCore
+import NIOPosix
+import RedisBackend
+import TestKit
+import Testing
+
+@Suite("Presence of whole nodes", .serialized)
+struct PresenceRegistryTests {
+    private let redis: RedisServerProcess
+    private let observer: Observer
+    private let loop = MultiThreadedEventLoopGroup.singleton.next()
+
+    init() throws {
+        redis = try RedisServerProcess()
+        observer = try Observer(redis)
+    }
+
+    private func start(_ name: String, _ settings: PresenceSettings = .brisk()) async throws -> PresenceNode {
+        try await PresenceNode.start(name, on: redis, settings: settings, loop: loop)
+    }
+
+    private func offline() async throws -> [Observer.Entry] {
+        try await observer.ledger().filter { $0.type == "user.offline" }
+    }
+
+    @Test("after a loss a user is told offline once the grace is over, and a member a little later")
+    func graces() async throws {
+        let node = try await start("n1")
+        try await node.connect("c1", "alice")
+        try await node.join("r", "c1")
+        let start = try await observer.ledger().count
+        node.presence.disconnect("c1", .abrupt(.lost))
+        try await eventually { try await observer.ledger().count == start + 3 }
+        let ledger = try await observer.ledger()
+        let left = try #require(ledger.first { $0.type == "user.offline" })
+        let member = try #require(ledger.first { $0.type == "member.left" })
+        #expect(left.cause == "lost" && member.cause == "lost")
+        #expect(member.timestamp >= left.timestamp)
+        #expect(try await redis.cli("KEYS", "*linger") == "")
+        try await node.stop()
+    }
+
+    @Test("a reconnect within the grace on another node is no event at all")
+    func reconnects() async throws {
+        let first = try await start("n1", .brisk(grace: .seconds(1)))
+        let second = try await start("n2", .brisk(grace: .seconds(1)))
+        try await first.connect("c1", "alice")
+        try await first.join("r", "c1")
+        let before = try await observer.texts()
+        first.presence.disconnect("c1", .abrupt(.lost))
+        try await second.connect("c2", "alice")
+        try await second.join("r", "c2")
+        // All graces are over once nothing lingers.
+        try await eventually { try await redis.cli("KEYS", "*linger") == "" }
+        #expect(try await observer.texts() == before)
+        try await first.stop()
+        try await second.stop()
+    }
+
+    @Test("a node cut off from Redis is taken for dead, and its users return when it does")
+    func cutOff() async throws {
+        let survivor = try await start("n1")
+        let cut = try await start("n2")
+        for number in 0..<40 {
+            try await cut.connect("c\(number)", "u\(number)")
+            try await cut.join("r\(number % 3)", "c\(number)")
+        }
+        try await survivor.connect("d", "u7")
+        try await cut.cut()
+        try await eventually { try await offline().count == 39 }
+        #expect(try await survivor.directory.users(limit: 10, cursor: nil).total == 1)
+        cut.presence.disconnect("c0", .farewell(.closed))
+        try await cut.heal()
+        try await eventually { try await survivor.directory.users(limit: 10, cursor: nil).total == 39 }
+        try await eventually {
+            let rooms = try await survivor.directory.rooms(limit: 10, cursor: nil)
+            return rooms.total == 3
+        }
+        try await eventually { try await observer.holders().count == 2 }
+        // The closed one did not come back, and everybody was told once each way.
+        let ledger = try await observer.ledger()
+        for number in 0..<40 where number != 7 {
+            let own = ledger.filter { $0.user == "u\(number)" && $0.room.isEmpty }.map(\.type)
+            let back = number == 0 ? [] : ["user.online"]
+            #expect(own == ["user.online", "user.offline"] + back)
+        }
+        #expect(ledger.filter { $0.user == "u7" && $0.room.isEmpty }.map(\.type) == ["user.online"])
+        try await survivor.stop()
+        try await cut.stop()
+    }
+
+    @Test("an outage of Redis tells nobody offline")
+    func outage() async throws {
+        let nodes = [try await start("n1"), try await start("n2")]
+        for number in 0..<20 { try await nodes[number % 2].connect("c\(number)", "u\(number)") }
+        let before = try await observer.texts()
+        redis.pause()
+        // By another clock than Redis's, which stands for its clients: three leases.
+        try await loop.scheduleTask(in: .milliseconds(1800)) {}.futureResult.get()
+        redis.resume()
+        let later = ContinuousClock.now + .seconds(2)
+        try await eventually { ContinuousClock.now > later && nodes.allSatisfy { $0.backend.problem == nil } }
+        #expect(try await observer.texts() == before)
+        for node in nodes { try await node.stop() }
+    }
+
+    @Test("an emptied Redis is filled again, and says so")
+    func emptied() async throws {
+        let nodes = [try await start("n1"), try await start("n2")]
+        for number in 0..<20 {
+            try await nodes[number % 2].connect("c\(number)", "u\(number)")
+            try await nodes[number % 2].join("r", "c\(number)")
+        }
+        try redis.restart(keepingData: false)
+        try await eventually {
+            let page = try await nodes[0].directory.users(limit: 100, cursor: nil)
+            let room = try await nodes[1].directory.room(RoomName(unchecked: "r"))
+            return page.total == 20 && room?.members == 20
+        }
+        let ledger = try await observer.ledger()
+        #expect(
+            ledger.allSatisfy {
+                $0.cause == "restored" && ["user.online", "member.joined", "room.occupied"].contains($0.type)
+            })
+        #expect(ledger.filter { $0.type == "user.online" }.count == 20)
+        for node in nodes { try await node.stop() }
+    }
+
+    @Test("another run of Redis with its data is no event, and what was held before is held under a new incarnation")
+    func anotherRun() async throws {
+        var options = RedisServerProcess.Options()
+        options.appendOnly = true
+        let redis = try RedisServerProcess(options)
+        let observer = try Observer(redis)
+        let node = try await PresenceNode.start("n1", on: redis, settings: .brisk(), loop: loop)
+        for number in 0..<20 { try await node.connect("c\(number)", "u\(number)") }
+        let before = try await observer.texts()
+        let old = try await observer.holders()
+        try redis.restart(keepingData: true)
+        try await eventually {
+            let holders = try await observer.holders()
+            return holders.count == 1 && holders.isDisjoint(with: old)
+        }
+        #expect(try await observer.texts() == before)
+        #expect(try await node.directory.users(limit: 100, cursor: nil).total == 20)
+        try await node.stop()
+    }
+
+    @Test("a node that leaves hands its partitions to those that stay")
+    func handsOver() async throws {
+        let first = try await start("n1")
+        let second = try await start("n2")
+        let keys = Partition.all.map { observer.keys.coordinator($0).name }
+        @Sendable func marks() async throws -> [String] {
+            try await (observer.link.send(["MGET"] + keys.map { .string($0) }).array ?? []).map { $0.string ?? "" }
+        }
+        try await eventually { try await marks().contains { $0.hasPrefix("n2:") } }
+        try await second.stop()
+        try await eventually { try await marks().allSatisfy { $0.hasPrefix("n1:") } }
+        try await first.stop()
+    }
+}

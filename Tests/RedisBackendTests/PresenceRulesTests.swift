@@ -1,0 +1,145 @@
+import GatewayCore
+import RedisBackend
+import Testing
+
+@Suite("Presence rules")
+struct PresenceRulesTests {
+    @Test("all nodes agree on a partition's coordinator, shares are even, and one that goes moves only its own")
+    func rendezvous() throws {
+        let nodes = ["node-0", "node-1", "node-2", "node-3"]
+        func owners(_ nodes: [String]) -> [String] {
+            Partition.all.compactMap { Rendezvous.coordinator(of: $0, among: nodes) }
+        }
+        let before = owners(nodes)
+        #expect(owners(nodes.reversed()) == before)
+        for node in nodes { #expect((6...28).contains(before.filter { $0 == node }.count)) }
+        let after = owners(Array(nodes.dropLast()))
+        for (old, new) in zip(before, after) where old != "node-3" { #expect(old == new) }
+        #expect(!after.contains("node-3"))
+        #expect(owners([]) == [])
+    }
+
+    @Test("a node may declare others dead after one lease of beats answered soon, and no longer than that")
+    func right() {
+        var right = DeclarationRight(lease: 3000, interval: 1000)
+        #expect(right.limit(now: 0) == 0)
+        for beat in 0...3 {
+            let sent = Int64(beat) * 1000
+            #expect(!right.holds(now: sent))
+            right.answered(sent: sent, now: sent + 2, redis: 50_000 + sent)
+        }
+        #expect(right.holds(now: 3002))
+        #expect(right.limit(now: 3002) == 50_000 - 2 + 3002 + 1000)
+        #expect(!right.holds(now: 5003))
+    }
+
+    @Test(
+        "a late answer, a missing one, a node that slept and a clock that jumped each take the right away for a lease",
+        arguments: ["late", "missing", "slept", "jumped"])
+    func rightIsLost(how: String) {
+        var right = DeclarationRight(lease: 3000, interval: 1000)
+        for beat in 0...4 {
+            let sent = Int64(beat) * 1000
+            right.answered(sent: sent, now: sent + 2, redis: 50_000 + sent)
+        }
+        #expect(right.holds(now: 4002))
+        switch how {
+        case "late": right.answered(sent: 5000, now: 6001, redis: 56_001)
+        case "missing": right.failed()
+        case "slept": right.answered(sent: 12_000, now: 12_002, redis: 62_000)
+        default: right.answered(sent: 5000, now: 5002, redis: 65_000)
+        }
+        #expect(!right.holds(now: how == "slept" ? 12_002 : 6001))
+        let start: Int64 = how == "slept" ? 13_000 : 7000
+        let ahead: Int64 = how == "jumped" ? 60_000 : 50_000
+        for beat in 0...2 {
+            let sent = start + Int64(beat) * 1000
+            right.answered(sent: sent, now: sent + 2, redis: sent + ahead)
+        }
+        let end = start + 3000
+        right.answered(sent: end, now: end + 2, redis: end + ahead)
+        #expect(right.holds(now: end + 2))
+    }
+
+    @Test("what is missing from the index is swept, unless it came after the index was read or nothing is sure")
+    func sweeping() {
+        let index = IndexSnapshot(now: 1000, incarnations: ["a": 500, "b": 900], earliestEnd: nil, isSure: true)
+        #expect(index.mustSweep(Holder(node: "c", incarnation: 999), fence: 0))
+        #expect(!index.mustSweep(Holder(node: "c", incarnation: 1000), fence: 0))
+        #expect(!index.mustSweep(Holder(node: "a", incarnation: 500), fence: 500))
+        #expect(!index.mustSweep(Holder(node: "b", incarnation: 800), fence: 800))
+        #expect(index.mustSweep(Holder(node: "b", incarnation: 800), fence: 900))
+        let unsure = IndexSnapshot(now: 1000, incarnations: [:], earliestEnd: nil, isSure: false)
+        #expect(!unsure.mustSweep(Holder(node: "c", incarnation: 1), fence: 0))
+    }
+
+    @Test("an incarnation that was fenced is followed by one above the fence")
+    func renouncing() {
+        var lease = Lease(leaseMilliseconds: 3000)
+        _ = lease.received(.registered(incarnation: 7), now: 0)
+        lease.renounce(above: 12)
+        #expect(lease.next == .register(after: 12))
+        let outcome = lease.received(.registered(incarnation: 13), now: 1)
+        #expect(outcome == .held)
+    }
+
+    @Test(
+        "an entry reads back as it was written, whatever the user is called",
+        arguments: ["alice", "auth0|7", "|", "a b", "é"])
+    func entries(user: String) {
+        let userId = UserID(unchecked: user)
+        let room = RoomName(unchecked: "lesson-1:a=b")
+        for entry in [HeldEntry.user(userId, connection: "c1"), .member(userId, connection: "c1", room: room)] {
+            #expect(HeldEntry(entry.text) == entry)
+        }
+        for text in ["", "u", "u|c1", "r|a|b", "x|a|b|c"] { #expect(HeldEntry(text) == nil) }
+    }
+
+    @Test("a closing connection takes away the rooms it is in and those it only asked for")
+    func table() {
+        var held = HeldConnections()
+        let user = UserID(unchecked: "alice")
+        let connection = PresenceConnection(id: "c1", userId: user, address: "", session: "")
+        let first = RoomName(unchecked: "a")
+        let second = RoomName(unchecked: "b")
+        let isNew = [held.connect(connection), held.connect(connection)]
+        #expect(isNew == [true, false])
+        let isIn = [("c1", first), ("c1", second), ("c2", second)].map { held.join($0.1, connection: $0.0, info: []) }
+        #expect(isIn == [true, true, false])
+        let left = [held.leave(first, connection: "c1"), held.leave(first, connection: "c1")]
+        #expect(left == [connection, nil])
+        let partition = Partition(of: second)
+        let stale = HeldEntry.member(user, connection: "c9", room: second)
+        let difference = held.compare([stale], in: partition)
+        #expect(difference.stale == [stale])
+        #expect(difference.missing.contains(.member(user, connection: "c1", room: second)))
+        let gone = held.disconnect("c1")
+        #expect(gone?.rooms.keys.map(\.string) == ["b"])
+        #expect(Partition.all.allSatisfy { held.entries(in: $0).isEmpty })
+    }
+
+    @Test("a session's name leads to its user's partition, and nothing else is taken for one")
+    func sessions() {
+        let user = UserID(unchecked: "alice")
+        let session = SessionID(of: user)
+        #expect(SessionID(session.string) == session)
+        #expect(session.partition == Partition(of: "alice"))
+        for text in [
+            "", "-", "64-" + String(repeating: "a", count: 32), "01-" + String(repeating: "a", count: 32), "1-A",
+        ] {
+            #expect(SessionID(text) == nil)
+        }
+    }
+
+    @Test("a page's cursor reads back as it was written")
+    func cursors() {
+        let place = PageCursor.Place(score: 1_700_000_000_000, member: "a.b|c")
+        for cursor in [
+            PageCursor(partition: Partition(number: 17), after: place),
+            PageCursor(partition: Partition(number: 0), after: nil),
+        ] {
+            #expect(PageCursor(cursor.text) == cursor)
+        }
+        for text in ["", "64", "x", "1.", "1.a.b", "1.5"] { #expect(PageCursor(text) == nil) }
+    }
+}

@@ -1,0 +1,226 @@
+import GatewayCore
+import Logging
+import NIOCore
+import NIOPosix
+import RedisBackend
+import RedisClient
+import Synchronization
+import TestKit
+import Testing
+
+/// The scripts by themselves, each called twice.
+@Suite("Presence scripts")
+struct PresenceTransitionTests {
+    private let redis: RedisServerProcess
+    private let observer: Observer
+    private let calls: PresenceCalls
+    private let holder = Holder(node: "n1", incarnation: 100)
+    private let alice = UserID(unchecked: "alice")
+    private let room = RoomName(unchecked: "lesson-1")
+
+    init() throws {
+        redis = try RedisServerProcess()
+        observer = try Observer(redis)
+        calls = PresenceCalls(
+            store: Store(link: observer.link, keys: observer.keys),
+            settings: .brisk(grace: .seconds(60)), rules: RoomRules())
+    }
+
+    private func connection(_ id: String) -> PresenceConnection {
+        PresenceConnection(
+            id: id, userId: alice, address: "::1",
+            session: "\(Partition(of: "alice").number)-" + String(repeating: "a", count: 31) + id.suffix(1))
+    }
+
+    /// Calls a script twice, as a retry after a lost reply does; answers what the second one said.
+    private func twice(
+        _ call: (@escaping @Sendable (Result<RedisReply, RedisError>) -> Void) -> Void
+    ) async throws -> RedisReply {
+        _ = try await withCheckedThrowingContinuation { continuation in
+            call { continuation.resume(with: $0) }
+        }
+        return try await withCheckedThrowingContinuation { continuation in
+            call { continuation.resume(with: $0) }
+        }
+    }
+
+    private func connect(_ id: String, _ holder: Holder) async throws -> RedisReply {
+        try await twice { calls.connect(connection(id), holder: holder, since: nil, isAgain: false, reply: $0) }
+    }
+
+    private func disconnect(_ id: String, _ departure: Departure) async throws -> RedisReply {
+        try await twice { calls.disconnect(connection(id), holder: holder, departure: departure, reply: $0) }
+    }
+
+    private func join(_ id: String, _ holder: Holder, info: String = "{}") async throws -> RedisReply {
+        try await twice {
+            calls.join(room, connection(id), info: Array(info.utf8), holder: holder, isAgain: false, reply: $0)
+        }
+    }
+
+    private func leave(_ id: String, _ departure: Departure) async throws -> RedisReply {
+        try await twice { calls.leave(room, connection(id), holder: holder, departure: departure, reply: $0) }
+    }
+
+    @Test("a second connection of the same user announces nothing, nor does the first of two to go")
+    func users() async throws {
+        let first = try await connect("c1", holder)
+        #expect(first[0].string == "ok")
+        _ = try await connect("c2", holder)
+        #expect(try await observer.texts() == ["user.online alice"])
+        #expect(try await disconnect("c1", .farewell(.closed)).integer == 0)
+        #expect(try await observer.texts() == ["user.online alice"])
+        _ = try await disconnect("c2", .farewell(.kicked))
+        #expect(try await observer.texts() == ["user.online alice", "user.offline alice kicked"])
+        #expect(try await redis.cli("KEYS", "*user:alice*") == "")
+        #expect(try await redis.cli("KEYS", "*session*") == "")
+        #expect(try await redis.cli("KEYS", "*:node:*") == "")
+    }
+
+    @Test("a member is told with the first connection in a room and with the last, and each event is one version")
+    func members() async throws {
+        let joined = try await join("c1", holder, info: #"{"a":"1 2"}"#)
+        let version = try #require(joined[2].integer)
+        #expect(joined[1].integer == 1)
+        let second = try await join("c2", holder, info: "{}")
+        #expect(second[1].integer == 1 && second[2].integer == version)
+        _ = try await leave("c1", .farewell(.explicit))
+        _ = try await leave("c2", .farewell(.explicit))
+        #expect(
+            try await observer.texts() == [
+                "room.occupied  lesson-1", "member.joined alice lesson-1", "member.left alice lesson-1 explicit",
+                "room.vacated  lesson-1 explicit",
+            ])
+        let again = try await join("c3", holder)
+        #expect(again[2].integer == version + 2)
+        #expect(try await redis.cli("SCARD", observer.keys.connections(in: room).name) == "1")
+    }
+
+    @Test("a loss keeps user and member for the grace, under nobody's name")
+    func losses() async throws {
+        _ = try await connect("c1", holder)
+        _ = try await join("c1", holder)
+        _ = try await leave("c1", .abrupt(.lost))
+        _ = try await disconnect("c1", .abrupt(.lost))
+        #expect(try await observer.texts().filter { $0.contains("off") || $0.contains("left") } == [])
+        #expect(try await redis.cli("KEYS", "*:node:*") == "")
+        #expect(try await redis.cli("EXISTS", observer.keys.connections(in: room).name) == "0")
+        #expect(try await redis.cli("ZCARD", observer.keys.linger(Partition(of: "alice")).name) == "1")
+        // A farewell that comes late finds nothing that the node holds.
+        #expect(try await disconnect("c1", .farewell(.closed)).integer == 0)
+        #expect(try await observer.texts().filter { $0.contains("off") } == [])
+    }
+
+    @Test("a fenced node registers nothing, and may still take away what it held")
+    func fences() async throws {
+        _ = try await connect("c1", holder)
+        let partition = Partition(of: "alice")
+        _ = try await twice { calls.renounce(partition, holder: Holder(node: "n1", incarnation: 101), reply: $0) }
+        let refused = try await connect("c2", holder)
+        #expect(refused[0].string == "fenced" && refused[1].integer == 101)
+        #expect(try await disconnect("c1", .farewell(.closed)).integer == 0)
+        #expect(try await observer.texts() == ["user.online alice", "user.offline alice closed"])
+    }
+
+    @Test("a node registers again under a new incarnation without a word, and sweeping the old one takes nothing away")
+    func incarnations() async throws {
+        _ = try await connect("c1", holder)
+        _ = try await join("c1", holder)
+        let newer = Holder(node: "n1", incarnation: 101)
+        _ = try await twice { calls.connect(connection("c1"), holder: newer, since: 5, isAgain: true, reply: $0) }
+        _ = try await twice { calls.join(room, connection("c1"), info: [], holder: newer, isAgain: true, reply: $0) }
+        let before = try await observer.texts()
+        try await appoint()
+        for partition in Set([Partition(of: "alice"), Partition(of: room)]) {
+            try await sweep(partition, [holder])
+        }
+        #expect(try await observer.texts() == before)
+        #expect(try await observer.holders() == ["n1:101"])
+    }
+
+    @Test("a sweep takes away all of a dead node, in several batches, and each user once")
+    func sweeps() async throws {
+        try await appoint()
+        for number in 0..<450 {
+            let user = UserID(unchecked: "u\(number)")
+            let connection = PresenceConnection(id: "c\(number)", userId: user, address: "", session: "")
+            calls.connect(connection, holder: holder, since: nil, isAgain: false) { _ in }
+            calls.join(room, connection, info: Array("{}".utf8), holder: holder, isAgain: false) { _ in }
+        }
+        for partition in Partition.all { try await sweep(partition, [holder]) }
+        let ledger = try await observer.ledger()
+        #expect(ledger.filter { $0.type == "user.offline" && $0.cause == "node_lost" }.count == 450)
+        #expect(ledger.filter { $0.type == "member.left" && $0.cause == "node_lost" }.count == 450)
+        #expect(ledger.filter { $0.type == "room.vacated" }.count == 1)
+        #expect(try await observer.holders() == [])
+        #expect(try await redis.cli("KEYS", "*:members") == "")
+        #expect(try await redis.cli("KEYS", "*:node:*") == "")
+    }
+
+    @Test("a sweep under a mark that another has taken over does nothing")
+    func oldMarks() async throws {
+        _ = try await connect("c1", holder)
+        let partition = Partition(of: "alice")
+        let refused = await withCheckedContinuation { continuation in
+            Sweeper(calls: calls).sweep(partition, dead: [holder], due: [], mark: "n9:1 1") {
+                continuation.resume(returning: $0)
+            }
+        }
+        #expect(refused)
+        #expect(try await observer.texts() == ["user.online alice"])
+    }
+
+    @Test("a full Redis still takes leaves, losses and sweeps")
+    func fullRedis() async throws {
+        _ = try await connect("c1", holder)
+        _ = try await join("c1", holder)
+        _ = try await connect("c2", holder)
+        try await appoint()
+        _ = try await redis.cli("CONFIG", "SET", "maxmemory", "1")
+        await #expect(throws: RedisError.self) { try await connect("c3", holder) }
+        #expect(try await disconnect("c1", .farewell(.closed)).integer == 0)
+        for partition in Partition.all { try await sweep(partition, [holder]) }
+        #expect(try await observer.texts().contains("user.offline alice node_lost"))
+        #expect(try await observer.texts().contains("member.left alice lesson-1 node_lost"))
+    }
+
+    @Test("what goes over a room's channel says who came and went, and by which connection")
+    func channel() async throws {
+        let heard = Mutex<[PresenceMessage?]>([])
+        let listener = ChannelListener { bytes in heard.withLock { $0.append(PresenceMessage(bytes)) } }
+        let subscriber = RedisSubscriber(
+            configuration: try RedisConfiguration(url: redis.url), eventLoop: observer.link.eventLoop,
+            logger: Logger(label: "test"), handler: listener)
+        subscriber.subscribe([observer.keys.channel(room).name])
+        subscriber.start()
+        try await eventually { listener.isSubscribed.withLock { $0 } }
+        _ = try await join("c1", holder, info: #"{"name":"A b"}"#)
+        _ = try await leave("c1", .farewell(.explicit))
+        try await eventually { heard.withLock { $0.count } == 2 }
+        let messages = heard.withLock { $0.compactMap { $0 } }
+        #expect(
+            messages.flatMap(\.events) == [
+                .init(change: .join(info: Array(#"{"name":"A b"}"#.utf8)), userId: alice, connection: "c1"),
+                .init(change: .leave, userId: alice, connection: "c1"),
+            ])
+        #expect(messages.map(\.members) == [1, 0])
+        #expect(messages.count == 2 && messages[1].version == messages[0].version + 1)
+        try await subscriber.shutdown().get()
+    }
+
+    /// Makes `n9` the coordinator of all partitions.
+    private func appoint() async throws {
+        for partition in Partition.all {
+            _ = try await observer.link.send(["SET", .string(observer.keys.coordinator(partition).name), "n9:1 1"])
+        }
+    }
+
+    private func sweep(_ partition: Partition, _ dead: [Holder]) async throws {
+        let refused = await withCheckedContinuation { continuation in
+            Sweeper(calls: calls).sweep(partition, dead: dead, due: [], mark: "n9:1 1") {
+                continuation.resume(returning: $0)
+            }
+        }
+        #expect(!refused)
+    }
+}
