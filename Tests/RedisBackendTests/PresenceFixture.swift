@@ -136,9 +136,16 @@ final class Observer: Sendable {
 
     /// The ledgers of all partitions, each in its order.
     func ledger() async throws -> [Entry] {
+        var marks: [Int: String] = [:]
+        return try await ledger(after: &marks)
+    }
+
+    /// What each partition's ledger holds beyond the id noted for it, and notes the last one.
+    func ledger(after marks: inout [Int: String]) async throws -> [Entry] {
         var entries: [Entry] = []
         for partition in Partition.all {
-            let reply = try await link.send(["XRANGE", .string(keys.events(partition).name), "-", "+"])
+            let from = marks[partition.number].map { "(\($0)" } ?? "-"
+            let reply = try await link.send(["XRANGE", .string(keys.events(partition).name), .string(from), "+"])
             for entry in reply.array ?? [] {
                 let fields = entry[1]
                 let time = entry[0].string?.split(separator: "-").first.flatMap { Int64($0) }
@@ -146,6 +153,7 @@ final class Observer: Sendable {
                     Entry(
                         type: fields[1].string ?? "", user: fields[3].string ?? "", room: fields[5].string ?? "",
                         cause: fields[7].string ?? "", timestamp: time ?? 0))
+                marks[partition.number] = entry[0].string
             }
         }
         return entries

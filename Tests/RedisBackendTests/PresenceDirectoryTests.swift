@@ -1,0 +1,140 @@
+import GatewayCore
+import NIOPosix
+import RedisBackend
+import TestKit
+import Testing
+
+@Suite("Who is online, read from any node")
+struct PresenceDirectoryTests {
+    /// Two nodes; what the first registers is read through the second.
+    private func withNodes(
+        _ body: (_ writer: PresenceNode, _ reader: any PresenceDirectory) async throws -> Void
+    ) async throws {
+        let redis = try RedisServerProcess()
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        var settings = PresenceSettings()
+        settings.grace = .seconds(60)
+        let writer = try await PresenceNode.start("n1", on: redis, settings: settings, loop: loop)
+        let reader = try await PresenceNode.start("n2", on: redis, settings: settings, loop: loop)
+        try await body(writer, reader.directory)
+        try await writer.stop()
+        try await reader.stop()
+    }
+
+    @Test("a user's connections are listed with node, time, address and rooms, those in their grace left out")
+    func user() async throws {
+        try await withNodes { writer, reader in
+            #expect(try await reader.user(UserID(unchecked: "a|ice")) == nil)
+            let since = try await writer.connect("c1", "a|ice", address: "2001:db8::1")
+            try await writer.connect("c2", "a|ice")
+            try await writer.join("r2", "c1")
+            try await writer.join("r1", "c1")
+            writer.presence.disconnect("c2", .abrupt(.lost))
+            try await eventually { try await reader.user(UserID(unchecked: "a|ice"))?.connections.count == 1 }
+            let record = try #require(try await reader.user(UserID(unchecked: "a|ice")))
+            #expect(record.status.isOnline && record.status.lastSeen == nil)
+            #expect(
+                record.connections == [
+                    ConnectionRecord(
+                        connectionId: "c1", nodeId: "n1", connectedAt: since.since,
+                        rooms: [RoomName(unchecked: "r1"), RoomName(unchecked: "r2")], remoteAddress: "2001:db8::1")
+                ])
+            writer.presence.leave(RoomName(unchecked: "r2"), connection: "c1")
+            try await eventually {
+                try await reader.user(UserID(unchecked: "a|ice"))?.connections.first?.rooms.map(\.string) == ["r1"]
+            }
+        }
+    }
+
+    @Test("a thousand users are asked for at once and answered in their order, with when they were last seen")
+    func statuses() async throws {
+        try await withNodes { writer, reader in
+            for number in stride(from: 0, to: 100, by: 2) { try await writer.connect("c\(number)", "u\(number)") }
+            writer.presence.disconnect("c0", .farewell(.closed))
+            let users = (0..<1000).map { UserID(unchecked: "u\($0)") }
+            try await eventually { try await reader.statuses(of: users).first?.isOnline == false }
+            let statuses = try await reader.statuses(of: users)
+            #expect(statuses.map(\.userId) == users)
+            #expect(
+                statuses.indices.filter { statuses[$0].isOnline } == Array(stride(from: 2, to: 100, by: 2)))
+            #expect(statuses.indices.filter { statuses[$0].lastSeen != nil } == [0])
+        }
+    }
+
+    @Test("pages over users and rooms hold each one once while others come and go", arguments: [1, 7, 100])
+    func pages(limit: Int) async throws {
+        try await withNodes { writer, reader in
+            for number in 0..<60 {
+                try await writer.connect("c\(number)", "u\(number)")
+                try await writer.join("r\(number % 30)", "c\(number)")
+            }
+            var users: [String] = []
+            var cursor: String?
+            var coming = 100
+            repeat {
+                let page = try await reader.users(limit: limit, cursor: cursor)
+                #expect(page.users.count <= limit)
+                users += page.users.map(\.string)
+                cursor = page.next
+                // Between two pages others come, and the one read last goes.
+                try await writer.connect("c\(coming)", "x\(coming)")
+                if limit == 7, let last = page.users.last?.string.dropFirst() {
+                    writer.presence.disconnect("c\(last)", .farewell(.closed))
+                }
+                coming += 1
+            } while cursor != nil
+            #expect(Set(users).count == users.count)
+            #expect(Set(users).isSuperset(of: (0..<60).map { "u\($0)" }))
+
+            var rooms: [String] = []
+            if limit != 7 {
+                repeat {
+                    let page = try await reader.rooms(limit: limit, cursor: cursor)
+                    #expect(page.total == 30)
+                    rooms += page.rooms.map(\.string)
+                    cursor = page.next
+                } while cursor != nil
+                #expect(rooms.count == 30 && Set(rooms) == Set((0..<30).map { "r\($0)" }))
+            }
+        }
+    }
+
+    @Test("a cursor that no page has given is refused")
+    func badCursors() async throws {
+        try await withNodes { _, reader in
+            await #expect(throws: DirectoryError.badCursor) { try await reader.users(limit: 5, cursor: "x") }
+            await #expect(throws: DirectoryError.badCursor) {
+                try await reader.members(of: RoomName(unchecked: "r"), limit: 5, cursor: "x")
+            }
+        }
+    }
+
+    @Test("members come in pages, each with what the latest joined connection shows", arguments: [3, 50, 1000])
+    func members(limit: Int) async throws {
+        try await withNodes { writer, reader in
+            let room = RoomName(unchecked: "r")
+            #expect(try await reader.room(room) == nil)
+            var state = RosterState(members: 0, version: 0, timestamp: 0)
+            for number in 0..<300 {
+                try await writer.connect("c\(number)", "u\(number)")
+                state = try await writer.join("r", "c\(number)", info: #"{"n":\#(number)}"#)
+            }
+            try await writer.connect("d", "u7")
+            try await writer.join("r", "d", info: #"{"n":"two"}"#)
+            var members: [Member] = []
+            var cursor: String?
+            repeat {
+                let page = try await reader.members(of: room, limit: limit, cursor: cursor)
+                #expect(page.members.count <= limit)
+                #expect(page.count == 300 && page.rosterVersion == state.version)
+                members += page.members
+                cursor = page.next
+            } while cursor != nil
+            #expect(members.count == 300)
+            let seventh = try #require(members.first { $0.userId.string == "u7" })
+            #expect(seventh.connections == 2 && String(decoding: seventh.info, as: UTF8.self) == #"{"n":"two"}"#)
+            let record = try #require(try await reader.room(room))
+            #expect(record.members == 300 && record.connections == 301 && record.head == nil)
+        }
+    }
+}

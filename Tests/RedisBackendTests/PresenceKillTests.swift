@@ -1,0 +1,57 @@
+import GatewayCore
+import NIOCore
+import NIOPosix
+import RedisBackend
+import TestKit
+import Testing
+
+@Suite("A node that is killed", .serialized)
+struct PresenceKillTests {
+    @Test("its 300 users are told offline within a lease and two seconds, each once, and nobody else is")
+    func killed() async throws {
+        let redis = try RedisServerProcess()
+        let observer = try Observer(redis)
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let settings = PresenceSettings()
+        let survivors = [
+            try await PresenceNode.start("n1", on: redis, settings: settings, loop: loop),
+            try await PresenceNode.start("n2", on: redis, settings: settings, loop: loop),
+        ]
+        let victim = try await PresenceNode.start("n3", on: redis, settings: settings, loop: loop)
+        for number in 0..<300 {
+            try await victim.connect("c\(number)", "u\(number)")
+            try await victim.join("lesson-\(number % 10)", "c\(number)")
+            // Every tenth is connected elsewhere as well.
+            if number % 10 == 0 { try await survivors[number / 10 % 2].connect("d\(number)", "u\(number)") }
+        }
+        // A node may declare others dead once it has beaten for a lease.
+        let ripe = ContinuousClock.now + settings.lease + .seconds(1)
+        try await eventually { ContinuousClock.now > ripe }
+
+        let before = try await redis.cli("TIME").split(separator: "\n").compactMap { Int64($0) }
+        let killed = before[0] * 1000 + before[1] / 1000
+        try await victim.kill()
+        try await eventually { try await observer.ledger().filter { $0.type == "user.offline" }.count >= 270 }
+        // What comes behind the last one comes with the next beats.
+        let quiet = ContinuousClock.now + .seconds(1)
+        try await eventually { ContinuousClock.now > quiet }
+
+        let gone = try await observer.ledger().filter { $0.type == "user.offline" }
+        let expected = Set((0..<300).filter { $0 % 10 != 0 }.map { "u\($0)" })
+        let times = gone.map { $0.timestamp - killed }.sorted()
+        let missed = expected.subtracting(gone.map(\.user)).count
+        let wrong = gone.filter { !expected.contains($0.user) || $0.cause != "node_lost" }.count
+        print(
+            "ghosts in ms: longest \(times.last ?? -1), median \(times[times.count / 2]), doubled",
+            "\(gone.count - Set(gone.map(\.user)).count), missed \(missed), wrong \(wrong)")
+        #expect(gone.count == 270 && Set(gone.map(\.user)) == expected && wrong == 0)
+        #expect(try #require(times.last) <= 5000)
+        let left = try await observer.ledger().filter { $0.type == "member.left" }
+        #expect(left.count == 300 && Set(left.map(\.user)).count == 300)
+        for survivor in survivors {
+            #expect(try await survivor.directory.users(limit: 1, cursor: nil).total == 30)
+            #expect(try await survivor.directory.rooms(limit: 1, cursor: nil).total == 0)
+            try await survivor.stop()
+        }
+    }
+}
