@@ -95,7 +95,7 @@ struct PresenceModelTests {
 
     private static let slots = 4
     private static let rooms = (0..<6).map { "room-\($0)" }
-    private static let users = (0..<16).map { "user-\($0)" }
+    private static let users = (0..<24).map { "user-\($0)" }
 
     @Test("after thousands of random steps and faults, rosters, counts and ledger are the model's")
     func randomSteps() async throws {
@@ -216,7 +216,8 @@ final class ModelRun {
     func step(users: [String], rooms: [String]) async throws {
         steps += 1
         let ids = model.connections.keys.sorted()
-        let choice = ids.count < 8 ? 0 : random(100)
+        // Few enough connections that users come and go all the time.
+        let choice = ids.count < 8 ? 0 : ids.count > 28 ? 75 + random(25) : random(100)
         if choice < 30 || ids.isEmpty {
             let slot = random(nodes.count)
             guard !dead.contains(slot) else { return }

@@ -95,6 +95,7 @@ struct PresenceRegistryTests {
         let nodes = [try await start("n1"), try await start("n2")]
         for number in 0..<20 { try await nodes[number % 2].connect("c\(number)", "u\(number)") }
         let before = try await observer.texts()
+        let holders = try await observer.holders()
         redis.pause()
         // By another clock than Redis's, which stands for its clients: three leases.
         try await loop.scheduleTask(in: .milliseconds(1800)) {}.futureResult.get()
@@ -102,6 +103,8 @@ struct PresenceRegistryTests {
         let later = ContinuousClock.now + .seconds(2)
         try await eventually { ContinuousClock.now > later && nodes.allSatisfy { $0.backend.problem == nil } }
         #expect(try await observer.texts() == before)
+        // Nobody was even declared dead: all have their old incarnation.
+        #expect(try await observer.holders() == holders)
         for node in nodes { try await node.stop() }
     }
 
@@ -117,6 +120,10 @@ struct PresenceRegistryTests {
             let page = try await nodes[0].directory.users(limit: 100, cursor: nil)
             let room = try await nodes[1].directory.room(RoomName(unchecked: "r"))
             return page.total == 20 && room?.members == 20
+        }
+        // What a session remembers is back as well.
+        try await eventually {
+            try await nodes[1].directory.user(UserID(unchecked: "u0"))?.connections.first?.rooms.map(\.string) == ["r"]
         }
         let ledger = try await observer.ledger()
         #expect(

@@ -5,7 +5,7 @@
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 address, 6 session, 7 since in ms (0: now), 8 cause,
 --         9 life of the keys in ms, 10 life of the session in ms, 11 ledger size, 12 PUBLISH or SPUBLISH,
 --         13 the user's status channel, 14 `new`, or `again` for one that was registered before
--- result  `ok`, since, now; `fenced`, the incarnation below which the node is dead here; `replaced` where it is
+-- result  `ok`, since, now, whether the session is new (0, 1); `fenced`, the incarnation below which the node is dead here; `replaced` where it is
 --         registered again and its session names another connection by now
 -- cost    O(1)
 local node, incarnation, connection, user, life = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[9]
@@ -34,4 +34,4 @@ if redis.call('ZADD', KEYS[2], 'NX', moment, user) == 1 then
   redis.call(ARGV[12], ARGV[13], 's 1 ' .. moment)
 end
 redis.call('PEXPIRE', KEYS[2], life)
-return { 'ok', since, moment }
+return { 'ok', since, moment, named and 0 or 1 }

@@ -65,7 +65,7 @@ extension PresenceRegistry {
         guard case .success(let answer) = result else { return false }
         switch answer[0].string {
         case "ok":
-            if case .user = entry, let since = answer[1].integer { held.registered(entry.connection, since: since) }
+            if case .user = entry { remember(entry.connection, answer) }
             return true
         case "replaced":
             onReplaced(entry.connection)
@@ -76,6 +76,13 @@ extension PresenceRegistry {
         default:
             return false
         }
+    }
+
+    /// A session that Redis had forgotten is told its rooms again.
+    private func remember(_ id: String, _ answer: RedisReply) {
+        if let since = answer[1].integer { held.registered(id, since: since) }
+        guard answer[3].integer == 1, let connection = held[id] else { return }
+        for room in connection.rooms.keys { calls.remember(room, connection.connection, isIn: true) }
     }
 
     /// Reads the node's set in a partition and mends what differs.

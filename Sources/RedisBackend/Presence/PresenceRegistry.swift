@@ -241,6 +241,7 @@ extension PresenceRegistry {
                 wait(operation)
                 fenced(writer, at: answer[1].integer ?? 0)
             default:
+                if let gone = held.disconnect(id) { doubtful.insert(Partition(of: gone.connection.userId.string)) }
                 reply(.failure(.unavailable(reason: "connect answered in another shape")))
             }
         }
