@@ -54,4 +54,52 @@ struct PresenceKillTests {
             try await survivor.stop()
         }
     }
+
+    @Test("when all nodes die at once, one that starts soon sweeps what they left, and tells each user once")
+    func allKilled() async throws {
+        let redis = try RedisServerProcess()
+        let observer = try Observer(redis)
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        var dead: [PresenceNode] = []
+        for name in ["n1", "n2"] {
+            dead.append(try await PresenceNode.start(name, on: redis, settings: .brisk(), loop: loop))
+        }
+        for number in 0..<40 {
+            try await dead[number % 2].connect("c\(number)", "u\(number)")
+            try await dead[number % 2].join("r", "c\(number)")
+        }
+        for node in dead { try await node.kill() }
+        let late = try await PresenceNode.start("n3", on: redis, settings: .brisk(), loop: loop)
+        try await eventually { try await late.directory.users(limit: 1, cursor: nil).total == 0 }
+        try await eventually { try await late.directory.room(RoomName(unchecked: "r")) == nil }
+        try await eventually { try await observer.holders().isEmpty }
+        let ledger = try await observer.ledger()
+        #expect(ledger.filter { $0.type == "user.offline" && $0.cause == "node_lost" }.count == 40)
+        #expect(ledger.filter { $0.type == "member.left" && $0.cause == "node_lost" }.count == 40)
+        try await late.stop()
+    }
+
+    @Test("what live nodes hold outlives the life of its keys, and Redis forgets it when all nodes are dead")
+    func expiry() async throws {
+        let redis = try RedisServerProcess()
+        var settings = PresenceSettings.brisk()
+        settings.life = .milliseconds(900)
+        settings.sessionLife = .milliseconds(900)
+        settings.renewal = .milliseconds(200)
+        let node = try await PresenceNode.start("n1", on: redis, settings: settings)
+        for number in 0..<30 {
+            try await node.connect("c\(number)", "u\(number)")
+            try await node.join("r\(number % 3)", "c\(number)")
+        }
+        let later = ContinuousClock.now + .seconds(3)
+        try await eventually { ContinuousClock.now > later }
+        #expect(try await node.directory.users(limit: 1, cursor: nil).total == 30)
+        #expect(try await node.directory.rooms(limit: 10, cursor: nil).rooms.count == 3)
+        let record = try await node.directory.user(UserID(unchecked: "u7"))
+        #expect(record?.connections.first?.rooms.map(\.string) == ["r1"])
+        try await node.kill()
+        for pattern in ["*:conns", "*:online", "*:members", "*:rooms", "*:node:*", "*:holders", "*:session:*"] {
+            try await eventually(pattern) { try await redis.cli("KEYS", pattern) == "" }
+        }
+    }
 }

@@ -167,4 +167,34 @@ struct PresenceRegistryTests {
         try await eventually { try await marks().allSatisfy { $0.hasPrefix("n1:") } }
         try await first.stop()
     }
+
+    @Test("what Redis lost of a living node, and what it has too much, is mended by the comparison")
+    func comparison() async throws {
+        var settings = PresenceSettings.brisk()
+        settings.renewal = .milliseconds(200)
+        settings.comparison = .milliseconds(100)
+        let node = try await start("n1", settings)
+        try await node.connect("c1", "alice")
+        try await node.join("r", "c1")
+        let holder = try #require(try await observer.holders().first.flatMap { Holder($0) })
+        let calls = PresenceCalls(
+            store: Store(link: observer.link, keys: observer.keys), settings: settings, rules: RoomRules())
+        let ghost = PresenceConnection(id: "c9", userId: UserID(unchecked: "ghost"), address: "", session: "")
+        calls.connect(ghost, holder: holder, since: nil, isAgain: false) { _ in }
+        calls.join(RoomName(unchecked: "r"), ghost, info: [], holder: holder, isAgain: false) { _ in }
+        let alice = UserID(unchecked: "alice")
+        let partition = Partition(of: "alice")
+        let lost = [
+            observer.keys.connections(of: alice), observer.keys.online(partition),
+            observer.keys.held(by: holder, in: partition),
+        ]
+        _ = try await observer.link.send(["DEL"] + lost.map { .string($0.name) })
+        try await eventually {
+            let ghosts = try await observer.ledger().filter { $0.user == "ghost" && $0.cause == "lost" }
+            let record = try await node.directory.user(alice)
+            return ghosts.count == 2 && record?.connections.count == 1
+        }
+        #expect(try await node.directory.room(RoomName(unchecked: "r"))?.members == 1)
+        try await node.stop()
+    }
 }
