@@ -45,6 +45,7 @@ final class Conductor: @unchecked Sendable {
             logger.info("Redis is reached")
             check()
             if runID != previous { meetAnotherRun(isFirst: previous == nil) }
+            presence?.resume()
         case .disconnected(let reason):
             health.set(.commands, false)
             logger.warning("Redis is not reached", metadata: ["reason": "\(reason)"])

@@ -3,6 +3,7 @@ import GatewayCore
 import NIOCore
 import NIOPosix
 import RedisBackend
+import Synchronization
 import TestKit
 import Testing
 
@@ -180,6 +181,7 @@ final class ModelRun {
     var dead: Set<Int> = []
     /// Slots whose calls wait just now.
     var unreachable: Set<Int> = []
+    private let joins = Joins()
     private(set) var steps = 0
     private(set) var told = 0
     private var generator: SplitMix
@@ -235,8 +237,15 @@ final class ModelRun {
         let presence = nodes[connection.slot].presence
         let room = rooms[random(rooms.count)]
         if choice < 65 {
+            let isNew = !connection.rooms.contains(room)
             model.join(id, room)
-            presence.join(RoomName(unchecked: room), connection: id, info: Array("{}".utf8)) { _ in }
+            joins.begin()
+            presence.join(RoomName(unchecked: room), connection: id, info: Array("{}".utf8)) { [joins] result in
+                // A client that is told of a failure is not in the room.
+                var isFailed = false
+                if isNew, case .failure = result { isFailed = true }
+                joins.end(id, room, isFailed: isFailed)
+            }
         } else if choice < 75 {
             model.leave(id, room)
             presence.leave(RoomName(unchecked: room), connection: id)
@@ -258,6 +267,11 @@ final class ModelRun {
     /// Waits until all graces and leases are over, then compares everything.
     func settle(_ what: String, users: [String], rooms: [String]) async throws {
         unreachable = []
+        try await eventually("answers in \(what)") { [joins] in joins.areAnswered }
+        for (id, room) in joins.takeFailed() {
+            if let user = model.connections[id]?.user { model.doubt(user) }
+            model.leave(id, room)
+        }
         let model = model
         let reader = nodes[random(nodes.count)].directory
         do {
@@ -351,6 +365,34 @@ final class ModelRun {
 
     func stop() async throws {
         for node in nodes { try await node.stop() }
+    }
+}
+
+/// What the nodes' loop notes of joins and the test reads.
+private final class Joins: Sendable {
+    private struct State {
+        var underWay = 0
+        var failed: [(id: String, room: String)] = []
+    }
+
+    private let state = Mutex(State())
+
+    var areAnswered: Bool { state.withLock { $0.underWay == 0 } }
+
+    func begin() { state.withLock { $0.underWay += 1 } }
+
+    func end(_ id: String, _ room: String, isFailed: Bool) {
+        state.withLock { state in
+            state.underWay -= 1
+            if isFailed { state.failed.append((id, room)) }
+        }
+    }
+
+    func takeFailed() -> [(id: String, room: String)] {
+        state.withLock { state in
+            defer { state.failed = [] }
+            return state.failed
+        }
     }
 }
 

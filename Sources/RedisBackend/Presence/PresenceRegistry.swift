@@ -14,7 +14,9 @@ final class PresenceRegistry: @unchecked Sendable {
     enum Operation {
         case connect(String, reply: @Sendable (Result<ConnectedSince, BackendError>) -> Void)
         case disconnect(PresenceConnection, Departure)
-        case join(RoomName, String, reply: @Sendable (Result<RosterState, BackendError>) -> Void)
+        /// `isNew` where the connection was not in the room, nor had asked for it, before.
+        case join(
+            RoomName, String, isNew: Bool, reply: @Sendable (Result<RosterState, BackendError>) -> Void)
         case leave(RoomName, PresenceConnection, Departure)
     }
 
@@ -37,6 +39,9 @@ final class PresenceRegistry: @unchecked Sendable {
     /// When the last answered beat went out.
     private var lastBeat = NIODeadline.uptimeNanoseconds(0)
     private var waiting: [Operation] = []
+    /// False from the first call that had to wait until all that wait are carried out, so that none is overtaken.
+    private var isOpen = false
+    private var isStopped = false
     private var underWay = 0
     private var idle: EventLoopPromise<Void>?
     /// Partitions in which not all has been registered under the present incarnation.
@@ -70,11 +75,15 @@ final class PresenceRegistry: @unchecked Sendable {
         }
     }
 
-    /// Done when nothing is under way any more, or after `limit`.
+    /// Fails the calls that wait. Done when nothing is under way any more, or after `limit`.
     func stop(within limit: TimeAmount) -> EventLoopFuture<Void> {
         loop.flatSubmit { [self] in
             ticking?.cancel()
             ticking = nil
+            isStopped = true
+            let abandoned = waiting
+            waiting = []
+            for operation in abandoned { drop(operation, .unavailable(reason: "the node is shutting down")) }
             guard underWay > 0 else { return loop.makeSucceededVoidFuture() }
             let promise = loop.makePromise(of: Void.self)
             idle = promise
@@ -108,7 +117,10 @@ final class PresenceRegistry: @unchecked Sendable {
         holder = nil
     }
 
-    private func resume() {
+    /// Carries out what waits, as soon as the node may write and the link can carry it; else the next beat tries again.
+    func resume() {
+        guard writer != nil, store.link.isConnected else { return }
+        isOpen = true
         let operations = waiting
         waiting = []
         for operation in operations { perform(operation) }
@@ -141,22 +153,25 @@ final class PresenceRegistry: @unchecked Sendable {
     }
 
     private func wait(_ operation: Operation) {
-        guard waiting.count < PresenceRegistry.maxWaiting else {
-            let full = BackendError.unavailable(reason: "too many presence calls wait for Redis")
-            switch operation {
-            case .connect(let id, let reply):
-                if let gone = held.disconnect(id) { doubtful.insert(Partition(of: gone.connection.userId.string)) }
-                reply(.failure(full))
-            case .join(let room, let id, let reply):
-                _ = held.leave(room, connection: id)
-                doubtful.insert(Partition(of: room))
-                reply(.failure(full))
-            case .disconnect(let connection, _): doubtful.insert(Partition(of: connection.userId.string))
-            case .leave(let room, _, _): doubtful.insert(Partition(of: room))
-            }
-            return
+        guard !isStopped, waiting.count < PresenceRegistry.maxWaiting else {
+            return drop(operation, .unavailable(reason: "too many presence calls wait for Redis"))
         }
         waiting.append(operation)
+    }
+
+    /// Gives a call up; what Redis has of it meanwhile, the comparison takes away.
+    private func drop(_ operation: Operation, _ error: BackendError) {
+        switch operation {
+        case .connect(let id, let reply):
+            if let gone = held.disconnect(id) { doubtful.insert(Partition(of: gone.connection.userId.string)) }
+            reply(.failure(error))
+        case .join(let room, let id, let isNew, let reply):
+            if isNew { _ = held.leave(room, connection: id) }
+            doubtful.insert(Partition(of: room))
+            reply(.failure(error))
+        case .disconnect(let connection, _): doubtful.insert(Partition(of: connection.userId.string))
+        case .leave(let room, _, _): doubtful.insert(Partition(of: room))
+        }
     }
 }
 
@@ -183,10 +198,11 @@ extension PresenceRegistry: Presence {
         reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void
     ) {
         loop.execute { [self] in
+            let isNew = held[id]?.rooms[room] == nil
             guard held.join(room, connection: id, info: info) else {
                 return reply(.failure(PresenceRegistry.gone))
             }
-            perform(.join(room, id, reply: reply))
+            perform(.join(room, id, isNew: isNew, reply: reply))
         }
     }
 
@@ -202,16 +218,19 @@ extension PresenceRegistry {
     private static let gone = BackendError.unavailable(reason: "the connection has closed")
 
     private func perform(_ operation: Operation) {
-        guard let writer else { return wait(operation) }
+        guard isOpen, let writer else {
+            isOpen = false
+            return wait(operation)
+        }
         switch operation {
         case .connect(let id, let reply):
             guard let connection = held[id] else { return reply(.failure(PresenceRegistry.gone)) }
             connect(connection, operation, writer, reply)
-        case .join(let room, let id, let reply):
+        case .join(let room, let id, let isNew, let reply):
             guard let connection = held[id], let info = connection.rooms[room] else {
                 return reply(.failure(PresenceRegistry.gone))
             }
-            join(room, connection.connection, info, operation, writer, reply)
+            join(room, connection.connection, info, operation, isNew, writer, reply)
         case .leave(let room, let connection, let departure):
             leave(room, connection, departure, operation, writer)
         case .disconnect(let connection, let departure):
@@ -248,8 +267,8 @@ extension PresenceRegistry {
     }
 
     private func join(
-        _ room: RoomName, _ connection: PresenceConnection, _ info: [UInt8], _ operation: Operation, _ writer: Holder,
-        _ reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void
+        _ room: RoomName, _ connection: PresenceConnection, _ info: [UInt8], _ operation: Operation, _ isNew: Bool,
+        _ writer: Holder, _ reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void
     ) {
         entered()
         calls.join(room, connection, info: info, holder: writer, isAgain: false) { [self] result in
@@ -267,19 +286,20 @@ extension PresenceRegistry {
                 wait(operation)
                 fenced(writer, at: answer[1].integer ?? 0)
             case .success:
-                fail(room, connection, reply, .unavailable(reason: "join answered in another shape"))
+                fail(room, connection, isNew, reply, .unavailable(reason: "join answered in another shape"))
             case .failure(let error):
-                fail(room, connection, reply, BackendError(error))
+                fail(room, connection, isNew, reply, BackendError(error))
             }
         }
     }
 
-    /// Whether Redis took the join is not known: the comparison takes it away again.
+    /// Whether Redis took the join is not known: the comparison takes it away again, unless the connection was in the
+    /// room before, which a failure does not change.
     private func fail(
-        _ room: RoomName, _ connection: PresenceConnection,
+        _ room: RoomName, _ connection: PresenceConnection, _ isNew: Bool,
         _ reply: @Sendable (Result<RosterState, BackendError>) -> Void, _ error: BackendError
     ) {
-        _ = held.leave(room, connection: connection.id)
+        if isNew { _ = held.leave(room, connection: connection.id) }
         doubtful.insert(Partition(of: room))
         reply(.failure(error))
     }
