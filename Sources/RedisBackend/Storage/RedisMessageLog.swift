@@ -109,10 +109,6 @@ extension LogLimits {
     var headLife: Duration { age + .seconds(3600) }
 }
 
-extension Duration {
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
-}
-
 extension Result where Success == RedisReply, Failure == RedisError {
     /// The answer as the backend's caller sees it; a reply of another shape than the script's contract is `unavailable`.
     func backend<Value>(_ read: (RedisReply) -> Value?) -> Result<Value, BackendError> {
