@@ -108,6 +108,11 @@ final class Conductor: @unchecked Sendable {
         store.link.send(["HSETNX", deployment, "partitions", .integer(Int64(Partition.count))], timeout: nil) { _ in }
         store.link.send(["HGET", deployment, "partitions"], timeout: nil) { [self] result in
             guard case .success(let reply) = result else { return }
+            guard !reply.isNull else {
+                // A full Redis has not taken the number yet.
+                store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.checkPartitions(store) }
+                return
+            }
             guard let stored = reply.integer, stored == Int64(Partition.count) else {
                 return fail(.partitions(stored: reply.string ?? "unreadable"))
             }

@@ -45,7 +45,7 @@ if entry and owner ~= instance and ends > now then return { 'taken', ends - now 
 local all = redis.call('HGETALL', index)
 for i = 1, #all, 2 do
   local _, _, lapsed = parse(all[i + 1])
-  if lapsed + 10 * lease < now then redis.call('HDEL', index, all[i]) end
+  if not lapsed or lapsed + 10 * lease < now then redis.call('HDEL', index, all[i]) end
 end
 incarnation = math.max(incarnation or 0, tonumber(ARGV[4])) + 1
 if incarnation < now then incarnation = now end

@@ -5,7 +5,22 @@
 -- ARGV    1 run_id, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation, 5 log size,
 --         6 log age in ms, 7 life of the head in ms, 8 PUBLISH or SPUBLISH, 9 channel, 10 body, 11 life of the dedupe key in ms
 -- result  epoch, seq, timestamp; error `MARTLET unknown`: a retry to a room without a log, whose first try may have been stored
--- cost    O(1); a retry reads up to 200 entries
+-- cost    O(1); a retry reads the log back to five minutes ago, the longest that a command is retried, 5,000 entries at most
+
+-- The log's entry of this operation, newest first, as far back as `oldest`.
+local function find(log, operation, oldest)
+  local from = '+'
+  for _ = 1, 100 do
+    local entries = redis.call('XREVRANGE', log, from, '-', 'COUNT', 50)
+    for _, entry in ipairs(entries) do
+      if entry[2][4] == operation then return entry end
+      if tonumber(entry[2][2]) < oldest then return nil end
+    end
+    if #entries < 50 then return nil end
+    from = '(' .. entries[50][1]
+  end
+end
+
 if KEYS[4] then
   local first = redis.call('GET', KEYS[4])
   if first then
@@ -18,12 +33,10 @@ local term, is_new_term = meet(KEYS[1], ARGV[1])
 local epoch, seq, ends, change = head_of(KEYS[2], term, ARGV[2])
 if ARGV[3] == '1' then
   if size == 0 and not KEYS[4] then return redis.error_reply('MARTLET unknown') end
-  if change ~= 'missing' then
-    for _, entry in ipairs(redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 200)) do
-      if entry[2][4] == ARGV[4] then
-        return { epoch, tonumber(string.match(entry[1], '^%d+')), tonumber(entry[2][2]) }
-      end
-    end
+  local entry = change ~= 'missing' and find(KEYS[3], ARGV[4], now() - 300000)
+  if entry then
+    settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
+    return { epoch, tonumber(string.match(entry[1], '^%d+')), tonumber(entry[2][2]) }
   end
 end
 
