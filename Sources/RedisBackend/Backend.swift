@@ -14,6 +14,8 @@ package final class Backend: Service {
         package var nodeId: String
         package var version: String
         package var rules: RoomRules
+        /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
+        package var renewalInterval: Duration = .seconds(600)
 
         package init(redis: RedisConfiguration, nodeId: String, version: String, rules: RoomRules) {
             self.redis = redis
@@ -22,9 +24,6 @@ package final class Backend: Service {
             self.rules = rules
         }
     }
-
-    /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
-    private static let renewalInterval: TimeAmount = .minutes(10)
 
     package let messageLog: any MessageLog
     package let streams: any RoomStreams
@@ -37,6 +36,7 @@ package final class Backend: Service {
     private let registrar: Registrar
     private let health: Health
     private let store: Store
+    private let renewalInterval: TimeAmount
     private let failures: AsyncStream<BackendStartError>
 
     /// `load` is asked once a second, on `eventLoop`, for what the node says of itself.
@@ -69,6 +69,7 @@ package final class Backend: Service {
             version: configuration.version, logger: logger, load: load, onEvent: conductor.registrarChanged)
         conductor.prepare(store: store, router: router, nodeId: configuration.nodeId)
 
+        renewalInterval = TimeAmount(configuration.renewalInterval)
         self.health = health
         self.failures = failures
         messageLog = RedisMessageLog(
@@ -91,7 +92,7 @@ package final class Backend: Service {
         subscriber.start()
         registrar.start()
         let renewal = commands.eventLoop.scheduleRepeatedTask(
-            initialDelay: Backend.renewalInterval, delay: Backend.renewalInterval
+            initialDelay: renewalInterval, delay: renewalInterval
         ) { [self] _ in renewHeads() }
 
         var failure: BackendStartError?
