@@ -11,7 +11,7 @@ build() {
     if [[ -x $product ]]; then
         say "Building what has changed (release)"
     else
-        say "Building for the first time (release): 5 to 15 minutes on two cores; the next time takes seconds"
+        say "Building for the first time (release): 10 to 20 minutes on two cores; the next time takes seconds"
     fi
     local began=$SECONDS
     # On a terminal SwiftPM keeps to one line; elsewhere it would write a line for each file.
