@@ -73,7 +73,7 @@ package final class Backend: Service {
         self.health = health
         self.failures = failures
         messageLog = RedisMessageLog(
-            store: store, rules: configuration.rules, names: names, counters: counters,
+            store: store, rules: configuration.rules, names: names, link: names.link(), counters: counters,
             failures: FailureLog(logger: logger))
         streams = router
         directory = RedisNodeDirectory(store: store)
