@@ -23,8 +23,8 @@ build() {
     say "Built in $((SECONDS - began)) s"
 }
 
-# SwiftPM gives the traits of a package to the compiler in the order of a hash table, and builds anew whatever is compiled
-# with other arguments than before: one order for all times, or every other build would do Hummingbird again.
+# SwiftPM gives the traits of a package to the compiler in the order of a hash table, and builds anew whatever is
+# compiled with other arguments than before: one order for all times, or every other build would do Hummingbird again.
 swift_build() {
     SWIFT_DETERMINISTIC_HASHING=1 swift build "${swift_flags[@]}" "$@"
 }
