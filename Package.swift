@@ -38,7 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
     ],
     targets: [
-        // The C library hiredis as the system has it; the module map links it.
+        // The C library hiredis as the system has it.
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         // hiredis's reply reader with object functions of our own: lays a reply out flat.
         .target(name: "CRespReader", dependencies: ["CHiredis"], linkerSettings: [.linkedLibrary("hiredis")]),
@@ -63,8 +63,7 @@ let package = Package(
         .target(
             name: "SocketServer",
             dependencies: [
-                "GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, logging, metrics,
-                lifecycle, collections,
+                "GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle,
             ],
             swiftSettings: strict),
         // The api port: REST routes that only translate, health, the console page.
@@ -82,7 +81,7 @@ let package = Package(
             name: "GatewayNode",
             dependencies: [
                 "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", nioCore, nioPosix,
-                logging, metrics, lifecycle, .product(name: "Yams", package: "Yams"),
+                logging, lifecycle, .product(name: "Yams", package: "Yams"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],
             swiftSettings: strict),
@@ -96,21 +95,32 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "GatewayNode", "GatewayCore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                lifecycle, logging,
+                logging,
             ],
             swiftSettings: strict),
         // For tests: real redis-servers, nodes as processes, a fault proxy, the stream checker.
-        .target(
-            name: "TestKit",
-            dependencies: ["GatewayNode", "MartletClient", nioCore, nioPosix, nioEmbedded, logging],
-            swiftSettings: strict),
+        .target(name: "TestKit", dependencies: ["MartletClient", nioCore, nioPosix], swiftSettings: strict),
 
-        .testTarget(name: "RedisClientTests", dependencies: ["RedisClient", "TestKit"], swiftSettings: strict),
-        .testTarget(name: "WebSocketFramesTests", dependencies: ["WebSocketFrames"], swiftSettings: strict),
+        .testTarget(
+            name: "RedisClientTests",
+            dependencies: ["RedisClient", "TestKit", nioCore, nioPosix, logging],
+            swiftSettings: strict),
+        .testTarget(name: "WebSocketFramesTests", dependencies: ["WebSocketFrames", nioCore], swiftSettings: strict),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"], swiftSettings: strict),
-        .testTarget(name: "DialectsTests", dependencies: ["Dialects"], swiftSettings: strict),
-        .testTarget(name: "RedisBackendTests", dependencies: ["RedisBackend", "TestKit"], swiftSettings: strict),
-        .testTarget(name: "SocketServerTests", dependencies: ["SocketServer", "TestKit"], swiftSettings: strict),
+        .testTarget(name: "DialectsTests", dependencies: ["Dialects", "GatewayCore"], swiftSettings: strict),
+        .testTarget(
+            name: "RedisBackendTests",
+            dependencies: [
+                "RedisBackend", "RedisClient", "GatewayCore", "TestKit", nioCore, nioPosix, logging, metrics, lifecycle,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SocketServerTests",
+            dependencies: [
+                "SocketServer", "GatewayCore", "WebSocketFrames", nioCore, nioPosix, nioEmbedded, logging, metrics,
+                lifecycle,
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "ControlAPITests",
             dependencies: ["ControlAPI", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle],
@@ -128,7 +138,8 @@ let package = Package(
             swiftSettings: strict),
         // Two real node processes on one real Redis.
         .testTarget(
-            name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestKit"], swiftSettings: strict),
+            name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestKit", nioCore], swiftSettings: strict
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -65,7 +65,8 @@ extension MartletClient {
         return Page(room: room, epoch: page.head.epoch, messages: messages, more: page.more)
     }
 
-    /// Shows a fresh token on the living connection; answers when it expires, where it does.
+    /// Shows a fresh token on the living connection; answers when it expires, in milliseconds since 1970, where it
+    /// does.
     @discardableResult
     public func authenticate(_ token: String) async throws(Failure) -> Int64? {
         guard case .authenticated(_, let expires) = try await ask(.auth(token: token)) else { throw .disconnected }

@@ -14,7 +14,10 @@ package final class Backend: Service {
         package var nodeId: String
         package var version: String
         package var rules: RoomRules
-        package var presence = PresenceSettings()
+        /// Nil where the node keeps no presence: then `presence` leaves all calls waiting.
+        package var presence: PresenceSettings?
+        /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
+        package var renewalInterval: Duration = .seconds(600)
 
         package init(redis: RedisConfiguration, nodeId: String, version: String, rules: RoomRules) {
             self.redis = redis
@@ -23,9 +26,6 @@ package final class Backend: Service {
             self.rules = rules
         }
     }
-
-    /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
-    private static let renewalInterval: TimeAmount = .minutes(10)
 
     package let messageLog: any MessageLog
     package let streams: any RoomStreams
@@ -40,8 +40,10 @@ package final class Backend: Service {
     private let registrar: Registrar
     private let registry: PresenceRegistry
     private let coordinator: Coordinator
+    private let keepsPresence: Bool
     private let health: Health
     private let store: Store
+    private let renewalInterval: TimeAmount
     private let failures: AsyncStream<BackendStartError>
 
     /// `load` is asked at each beat, on `eventLoop`, for what the node says of itself; `onReplaced` is told there of a
@@ -70,23 +72,27 @@ package final class Backend: Service {
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
             logger: logger, onConnection: conductor.subscriptionChanged)
         subscriber = RedisSubscriber(configuration: redis, eventLoop: eventLoop, logger: logger, handler: router)
+        let settings = configuration.presence ?? PresenceSettings()
+        keepsPresence = configuration.presence != nil
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
-            version: configuration.version, settings: configuration.presence, logger: logger, load: load,
+            version: configuration.version, settings: settings, logger: logger, load: load,
             onEvent: conductor.registrarChanged)
-        let calls = PresenceCalls(store: store, settings: configuration.presence, rules: configuration.rules)
+        let calls = PresenceCalls(store: store, settings: settings, rules: configuration.rules)
         registry = PresenceRegistry(
             calls: calls, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
             onReplaced: onReplaced)
         coordinator = Coordinator(calls: calls, nodeId: configuration.nodeId, logger: logger)
         conductor.prepare(
-            store: store, router: router, presence: registry, coordinator: coordinator, registrar: registrar,
+            store: store, router: router, presence: keepsPresence ? registry : nil,
+            coordinator: keepsPresence ? coordinator : nil, registrar: registrar,
             nodeId: configuration.nodeId)
 
+        renewalInterval = TimeAmount(configuration.renewalInterval)
         self.health = health
         self.failures = failures
         messageLog = RedisMessageLog(
-            store: store, rules: configuration.rules, names: names, counters: counters,
+            store: store, rules: configuration.rules, names: names, link: names.link(), counters: counters,
             failures: FailureLog(logger: logger))
         streams = router
         directory = RedisNodeDirectory(store: store)
@@ -106,10 +112,12 @@ package final class Backend: Service {
         beats.start()
         subscriber.start()
         registrar.start()
-        registry.start()
-        coordinator.start()
+        if keepsPresence {
+            registry.start()
+            coordinator.start()
+        }
         let renewal = commands.eventLoop.scheduleRepeatedTask(
-            initialDelay: Backend.renewalInterval, delay: Backend.renewalInterval
+            initialDelay: renewalInterval, delay: renewalInterval
         ) { [self] _ in renewHeads() }
 
         var failure: BackendStartError?

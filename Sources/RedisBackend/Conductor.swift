@@ -27,7 +27,7 @@ final class Conductor: @unchecked Sendable {
 
     /// Completes the circle: the links need somebody to tell, and what is told needs the links.
     func prepare(
-        store: Store, router: Router, presence: PresenceRegistry, coordinator: Coordinator, registrar: Registrar,
+        store: Store, router: Router, presence: PresenceRegistry?, coordinator: Coordinator?, registrar: Registrar,
         nodeId: String
     ) {
         self.store = store
@@ -102,7 +102,7 @@ final class Conductor: @unchecked Sendable {
             router?.compareAll()
             // What this run remembers of the node may be older than what the node knows, or newer than the truth.
             presence?.lost()
-            if let incarnation { registrar?.renounce(incarnation) }
+            if presence != nil, let incarnation { registrar?.renounce(incarnation) }
         }
     }
 
@@ -136,6 +136,11 @@ final class Conductor: @unchecked Sendable {
         store.link.send(["HSETNX", deployment, "partitions", .integer(Int64(Partition.count))], timeout: nil) { _ in }
         store.link.send(["HGET", deployment, "partitions"], timeout: nil) { [self] result in
             guard case .success(let reply) = result else { return }
+            guard !reply.isNull else {
+                // A full Redis has not taken the number yet.
+                store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.checkPartitions(store) }
+                return
+            }
             guard let stored = reply.integer, stored == Int64(Partition.count) else {
                 return fail(.partitions(stored: reply.string ?? "unreadable"))
             }

@@ -25,8 +25,9 @@ package struct Keys: Sendable {
     /// hash, no expiry, by every script that meets another run of Redis: `run` (the run_id last met), `term`.
     package func state(_ partition: Partition) -> Key { key(partition, "state") }
 
-    /// hash, EXPIRE log age + 1 h, by `publish` and `position`, renewed by `touch`: epoch, term, seq, ends;
-    /// by the presence scripts: roster.
+    /// hash, EXPIRE log age + 1 h, by `publish` and `position`, renewed by `touch`: epoch, term, seq, ends,
+    /// `retried:<link>` (term, connection and seq behind which the link's next retry is looked for); by the presence
+    /// scripts: roster.
     package func head(_ room: RoomName) -> Key { roomKey(room, "head") }
 
     /// stream with ids `seq-0`, MAXLEN ~ log size, EXPIRE log age, by `publish`: t timestamp, o operation, b body.

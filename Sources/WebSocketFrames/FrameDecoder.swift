@@ -74,6 +74,8 @@ package struct FrameDecoder: Sendable {
     private let role: Role
     private var phase = Phase.header
     private var message: Message?
+    /// Frames of the message under way.
+    private var fragments: UInt32 = 0
     /// The front of a frame whose header, or, for a control frame, whose payload is not all there: 139 bytes at most.
     private var front: ByteBuffer?
 
@@ -82,6 +84,10 @@ package struct FrameDecoder: Sendable {
         self.role = role
         self.maxMessageBytes = UInt32(min(max(maxMessageBytes, 0), 1 << 30))
     }
+
+    /// Empty and tiny fragments cost work and bring no event that could be counted: a message may have one for each 64
+    /// bytes that it may be long, and a few more.
+    private var maxFragments: UInt32 { maxMessageBytes / 64 + 16 }
 
     /// The memory that a message or frame under way holds: the power of two from `maxMessageBytes` up, and 256 for a
     /// control frame, at most; 0 between messages.
@@ -177,7 +183,10 @@ package struct FrameDecoder: Sendable {
         }
         if message == nil {
             message = Message(bytes: ByteBuffer(), isText: header.opcode == .text)
+            fragments = 0
         }
+        fragments += 1
+        guard fragments <= maxFragments else { return finish(.failed(.tooManyFragments)) }
         phase = .payload(
             DataFrame(missingBytes: UInt32(header.payloadBytes), key: header.key, isFinal: header.isFinal))
         return .again

@@ -18,6 +18,8 @@ package enum FrameError: Error, Hashable, Sendable, CaseIterable {
     case lengthOverflow
     /// A message, over all its fragments, beyond the limit.
     case messageTooLarge
+    /// A message in more pieces than its size can call for.
+    case tooManyFragments
     /// A continuation with no message to continue.
     case unexpectedContinuation
     /// A new message before the last fragment of the one under way.
@@ -33,7 +35,7 @@ package enum FrameError: Error, Hashable, Sendable, CaseIterable {
     package var closeCode: UInt16 {
         switch self {
         case .notUTF8: CloseCode.invalidPayload
-        case .messageTooLarge: CloseCode.messageTooBig
+        case .messageTooLarge, .tooManyFragments: CloseCode.messageTooBig
         case .reservedBit, .reservedOpcode, .fragmentedControl, .oversizedControl, .unmasked, .masked,
             .nonMinimalLength, .lengthOverflow, .unexpectedContinuation, .interruptedMessage, .truncatedCloseCode,
             .invalidCloseCode:
@@ -53,6 +55,7 @@ package enum FrameError: Error, Hashable, Sendable, CaseIterable {
         case .nonMinimalLength: "length not in its shortest form"
         case .lengthOverflow: "length of 2^63 or more"
         case .messageTooLarge: "message too large"
+        case .tooManyFragments: "message in too many fragments"
         case .unexpectedContinuation: "continuation without a message"
         case .interruptedMessage: "new message inside a fragmented one"
         case .notUTF8: "not UTF-8"

@@ -17,6 +17,7 @@ struct MartletCommand: AsyncParsableCommand {
             http://127.0.0.1:8081/console, or send something to everyone:
 
               curl -H 'Authorization: Bearer KEY' \\
+                -H 'Content-Type: application/json' \\
                 -d '{"to":{"everyone":true},"payload":"hello"}' \\
                 http://127.0.0.1:8081/v1/broadcast
 

@@ -61,7 +61,7 @@ struct SessionOpeningTests {
         #expect(talk.auth(2, "u") == [])
         _ = talk.verified(SessionConversation.identity())
         #expect(talk.ready("*") == ["welcome alice at 7 time 5", "enter *", "verify u"])
-        #expect(talk.verified(SessionConversation.identity(expires: 9)) == ["authenticated 2 9"])
+        #expect(talk.verified(SessionConversation.identity(expires: 9)) == ["authenticated 2 9000"])
     }
 
     @Test("a bad token closes with 4401 and says why")
@@ -142,9 +142,18 @@ struct SessionTokenTests {
     func refresh() {
         var talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
         #expect(talk.auth(1, "u") == ["verify u"])
-        #expect(talk.verified(SessionConversation.identity(expires: 1_700_000_100)) == ["authenticated 1 1700000100"])
+        let fresh = SessionConversation.identity(expires: 1_700_000_100)
+        #expect(talk.verified(fresh) == ["authenticated 1 1700000100000"])
         #expect(talk.wait(.seconds(50)) == [])
         #expect(talk.wait(.seconds(51)) == ["close 4401 the token has expired"])
+    }
+
+    @Test("a token may end in any year", arguments: [99_999_999_999, 1_700_000_000_000, 1 << 53, .max])
+    func endsInAnyYear(expires: Int64) {
+        var talk = SessionConversation.live(tokens: true, expires: expires)
+        let deadline = talk.machine.nextDeadline(now: talk.now, wallMilliseconds: talk.wallMilliseconds)
+        #expect(deadline.map { $0 > talk.now + .seconds(100 * 365 * 86400) } ?? true)
+        #expect(talk.wait(.seconds(86400)) == [])
     }
 
     @Test("another user's token is forbidden and changes nothing")

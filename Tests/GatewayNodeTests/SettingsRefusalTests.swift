@@ -94,11 +94,11 @@ struct SettingsRefusalTests {
 
     @Test("an unknown variable is only warned of, with the one that was meant")
     func unknownVariable() throws {
-        let (_, warnings) = try load(nil, ["MARTLET_CLIENT_PROT": "1", "MARTLET_FROBNICATE": "1", "HOME": "/"])
+        let (_, warnings) = try load(nil, ["MARTLET_CLIENT_PROT": "1", "MARTLET_XYZZY": "1", "HOME": "/"])
         #expect(
             warnings == [
                 "MARTLET_CLIENT_PROT is not a setting, did you mean MARTLET_CLIENT_PORT?",
-                "MARTLET_FROBNICATE is not a setting",
+                "MARTLET_XYZZY is not a setting",
             ])
     }
 

@@ -58,6 +58,7 @@ struct SettingsTests {
             ("heartbeat.interval", "10s", { $0.heartbeat.interval == .seconds(10) }),
             ("heartbeat.missed", "2", { $0.heartbeat.missed == 2 }),
             ("drain.timeout", "5s", { $0.drain.timeout == .seconds(5) }),
+            ("drain.rate", "50", { $0.drain.rate == 50 }),
             ("threads", "3", { $0.threads == 3 }),
         ]
         #expect(samples.map(\.path).sorted() == SettingKey.all.map(\.path).sorted())

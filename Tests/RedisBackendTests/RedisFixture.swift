@@ -21,7 +21,7 @@ struct RedisFixture: Sendable {
 
     /// Runs `body` with as many backends as there are URLs, each ready; nil stands for Redis itself.
     func withBackends(
-        _ urls: [String?], prefix: String = "m",
+        _ urls: [String?], prefix: String = "m", renewalInterval: Duration = .seconds(600),
         _ body: @Sendable ([Backend]) async throws -> Void
     ) async throws {
         var backends: [Backend] = []
@@ -30,6 +30,7 @@ struct RedisFixture: Sendable {
                 redis: try RedisConfiguration(url: url ?? redis.url), nodeId: "node-\(index)", version: "0.0.0",
                 rules: rules)
             configuration.prefix = prefix
+            configuration.renewalInterval = renewalInterval
             backends.append(
                 Backend(
                     configuration: configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
@@ -46,6 +47,15 @@ struct RedisFixture: Sendable {
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
         }
+    }
+}
+
+extension RedisFixture {
+    /// How many scripts Redis has run so far.
+    func scriptCalls() async throws -> Int {
+        let stats = try await redis.cli("INFO", "commandstats")
+        let line = stats.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_evalsha:calls=") }
+        return line.flatMap { Int($0.drop { $0 != "=" }.dropFirst().prefix { $0 != "," }) } ?? 0
     }
 }
 
@@ -79,6 +89,16 @@ final class RecordingSink: StreamSink {
     /// Whether a follow was answered, well or badly.
     func hasAnswer(to ticket: FollowTicket) -> Bool {
         deliveries.contains { delivery in
+            switch delivery {
+            case .following(ticket, _, _, _, _), .failed(ticket, _, _): true
+            case .messages, .following, .failed, .gap, .epoch: false
+            }
+        }
+    }
+
+    /// How often a follow was answered.
+    func answers(to ticket: FollowTicket) -> Int {
+        deliveries.count { delivery in
             switch delivery {
             case .following(ticket, _, _, _, _), .failed(ticket, _, _): true
             case .messages, .following, .failed, .gap, .epoch: false

@@ -57,73 +57,6 @@ struct RouterTests {
         }
     }
 
-    @Test("a quiet room whose last message was lost on the link is caught up without another one")
-    func catchesUpAfterACut() async throws {
-        let fixture = try RedisFixture()
-        let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
-        try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)", nil]) { backends in
-            let sink = RecordingSink()
-            backends[0].streams.follow(room, ticket: 1, hub: backends[0].streams.open(sink))
-            try await eventually { sink.position(of: 1) != nil }
-            _ = try await backends[1].messageLog.publish(Publication(room, "before"))
-            try await eventually { sink.sequence == [1] }
-
-            try await proxy.refuse(true)
-            try await proxy.cutAll()
-            try await eventually { backends[0].problem != nil }
-            for index in 0..<300 { _ = try await backends[1].messageLog.publish(Publication(room, "\(index)")) }
-            try await proxy.refuse(false)
-
-            try await eventually { sink.sequence.count == 301 }
-            #expect(sink.sequence == Array(1...301))
-            #expect(sink.gaps.isEmpty && sink.epochs.isEmpty)
-        }
-        try await proxy.stop()
-    }
-
-    @Test("a Redis that is killed and comes back with its data costs an epoch and no gap")
-    func survivesARestart() async throws {
-        var options = RedisServerProcess.Options()
-        options.appendOnly = true
-        options.appendFsync = "always"
-        let fixture = try RedisFixture(options)
-        try await fixture.withBackends([nil, nil]) { backends in
-            let sink = RecordingSink()
-            backends[0].streams.follow(room, ticket: 1, hub: backends[0].streams.open(sink))
-            try await eventually { sink.position(of: 1) != nil }
-            for _ in 0..<3 { _ = try await backends[1].messageLog.publish(Publication(room, "0")) }
-            try await eventually { sink.sequence == [1, 2, 3] }
-
-            fixture.redis.kill9()
-            try fixture.redis.restart(keepingData: true)
-            try await eventually { backends.allSatisfy { $0.problem == nil } }
-            let after = try await backends[1].messageLog.publish(Publication(room, "1"))
-            #expect(after.position.seq == 4)
-            try await eventually { sink.sequence.last == 4 }
-            #expect(sink.sequence == [1, 2, 3, 4])
-            #expect(sink.gaps.isEmpty)
-            #expect(sink.epochs == [Position(epoch: after.position.epoch, seq: 3)])
-        }
-    }
-
-    @Test("a Redis that comes back empty is told as a gap, and the room goes on")
-    func tellsAnEmptiedRedis() async throws {
-        let fixture = try RedisFixture()
-        try await fixture.withBackends([nil]) { backends in
-            let sink = RecordingSink()
-            backends[0].streams.follow(room, ticket: 1, hub: backends[0].streams.open(sink))
-            try await eventually { sink.position(of: 1) != nil }
-            _ = try await backends[0].messageLog.publish(Publication(room, "0"))
-            try await eventually { sink.sequence == [1] }
-            fixture.redis.kill9()
-            try fixture.redis.restart(keepingData: false)
-            try await eventually { sink.gaps.count == 1 }
-            let after = try await backends[0].messageLog.publish(Publication(room, "1"))
-            #expect(after.position == Position(epoch: sink.gaps[0].epoch, seq: 1))
-            try await eventually { sink.sequence == [1, 1] }
-        }
-    }
-
     @Test("FLUSHALL in a quiet room is noticed by the beat and told")
     func noticesAFlush() async throws {
         let fixture = try RedisFixture()
@@ -136,24 +69,6 @@ struct RouterTests {
             _ = try await fixture.redis.cli("FLUSHALL")
             try await eventually { sink.gaps.count == 1 }
             try await eventually { backends[0].problem == nil }
-        }
-    }
-
-    @Test("listeners that Redis does not answer are told so, and may ask again")
-    func failsFollowers() async throws {
-        let fixture = try RedisFixture()
-        try await fixture.withBackends([nil]) { backends in
-            let sink = RecordingSink()
-            let hub = backends[0].streams.open(sink)
-            fixture.redis.kill9()
-            try await eventually { backends[0].problem != nil }
-            backends[0].streams.follow(room, ticket: 1, hub: hub)
-            try await eventually { sink.hasAnswer(to: 1) }
-            #expect(sink.position(of: 1) == nil)
-            try fixture.redis.restart(keepingData: false)
-            try await eventually { backends[0].problem == nil }
-            backends[0].streams.follow(room, ticket: 2, hub: hub)
-            try await eventually { sink.position(of: 2) != nil }
         }
     }
 
@@ -173,6 +88,44 @@ struct RouterTests {
                 let channels = try await fixture.redis.cli("PUBSUB", "CHANNELS")
                 return !channels.contains("lesson-1") && channels.contains(":all")
             }
+        }
+    }
+
+    @Test("a message that no log holds is asked about once, and the room goes on", arguments: ["", "elsewhere"])
+    func forgetsStrays(epoch: String) async throws {
+        let fixture = try RedisFixture()
+        try await fixture.withBackends([nil]) { backends in
+            let sink = RecordingSink()
+            backends[0].streams.follow(room, ticket: 1, hub: backends[0].streams.open(sink))
+            try await eventually { sink.position(of: 1) != nil }
+            let first = try await backends[0].messageLog.publish(Publication(room, "1"))
+            let stray = "m \(epoch.isEmpty ? first.position.epoch : epoch) 99 1700000000000 1 5 alice\"stray\""
+            let channel = Keys(prefix: "m").channel(room).name
+            #expect(try await fixture.redis.cli("PUBLISH", channel, stray) == "1")
+            let before = try await fixture.scriptCalls()
+            for index in 2...200 { _ = try await backends[0].messageLog.publish(Publication(room, "\(index)")) }
+            try await eventually { sink.sequence.last == 200 }
+            #expect(sink.sequence == Array(1...200))
+            #expect(sink.gaps.isEmpty && sink.epochs.isEmpty)
+            // A beat a second comes on top, and the question about the stray one.
+            #expect(try await fixture.scriptCalls() - before < 199 + 30)
+        }
+    }
+
+    @Test("listeners that leave and come back again and again are answered each time")
+    func comesBack() async throws {
+        try await RedisFixture().withBackends([nil]) { backends in
+            let sink = RecordingSink()
+            let hub = backends[0].streams.open(sink)
+            for ticket in FollowTicket(1)...200 {
+                backends[0].streams.follow(room, ticket: ticket, hub: hub)
+                if ticket % 50 == 0 { try await eventually { sink.hasAnswer(to: ticket) } }
+                backends[0].streams.unfollow(room, hub: hub)
+            }
+            backends[0].streams.follow(room, ticket: 201, hub: hub)
+            try await eventually { sink.position(of: 201) != nil }
+            _ = try await backends[0].messageLog.publish(Publication(room, "1"))
+            try await eventually { sink.sequence == [1] }
         }
     }
 }

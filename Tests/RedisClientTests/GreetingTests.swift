@@ -14,7 +14,7 @@ import Testing
                 switch argument {
                 case .string(let text): text
                 case .integer(let number): "\(number)"
-                case .bytes, .runID, .attempt: "?"
+                case .bytes, .runID, .attempt, .connection: "?"
                 }
             }.joined(separator: " ")
         }

@@ -196,6 +196,8 @@ import Testing
         let server = try RedisServerProcess()
         var configuration = RedisConfiguration(socket: server.socketPath)
         configuration.maxQueuedCommands = 5
+        // The link's own ping would take a place in the queue.
+        configuration.pingInterval = .seconds(600)
         try await withLink(configuration) { link, _ in
             _ = try await link.send(["PING"])
             server.pause()

@@ -54,7 +54,7 @@ import Testing
 @Suite struct CommandEncoderTests {
     private func encoded(_ arguments: [RedisArgument], isRetry: Bool = false) -> String {
         var buffer = ByteBuffer()
-        CommandEncoder(runID: "r1").write(arguments, isRetry: isRetry, into: &buffer)
+        CommandEncoder(runID: "r1", clientID: 17).write(arguments, isRetry: isRetry, into: &buffer)
         return String(buffer: buffer).replacing("\r\n", with: "|")
     }
 
@@ -64,9 +64,10 @@ import Testing
         #expect(encoded([.string("é"), .integer(.max)]) == "*2|$2|é|$19|9223372036854775807|")
     }
 
-    @Test func `placeholders take the connection's run and whether it is a retry`() {
+    @Test func `placeholders take the connection, its server's run and whether it is a retry`() {
         #expect(encoded([.runID, .attempt]) == "*2|$2|r1|$1|0|")
         #expect(encoded([.runID, .attempt], isRetry: true) == "*2|$2|r1|$1|1|")
+        #expect(encoded([.connection]) == "*1|$2|17|")
     }
 }
 

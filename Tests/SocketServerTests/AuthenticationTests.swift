@@ -62,7 +62,7 @@ struct AuthenticationTests {
             let client = try await server.connect("/ws?token=alice")
             _ = try await client.text()
             let fresh = try await client.ask(#"{"type":"auth","id":1,"token":"alice again"}"#)
-            #expect(fresh == #"{"type":"authenticated","id":1,"expires":4000000000}"#)
+            #expect(fresh == #"{"type":"authenticated","id":1,"expires":4000000000000}"#)
             let foreign = try await client.ask(#"{"type":"auth","id":2,"token":"bob"}"#)
             #expect(foreign.contains(#""id":2,"code":"forbidden""#))
         }

@@ -94,6 +94,16 @@ import WebSocketFrames
         #expect(decoder.heldBytes <= 256)
     }
 
+    @Test func `a message of endless empty or tiny fragments is refused`() {
+        for payload in [[], [UInt8(0x41)]] {
+            let start = Wire().frame(0x1, payload, isFinal: false)
+            let wire = (1...32).reduce(start) { wire, _ in wire.frame(0x0, payload, isFinal: false) }
+            #expect(events(of: wire, limit: 1024) == [.failed(.tooManyFragments)])
+            let shorter = (1...30).reduce(start) { wire, _ in wire.frame(0x0, payload, isFinal: false) }
+            #expect(events(of: shorter.frame(0x0), limit: 1024).count == 1)
+        }
+    }
+
     @Test func `an idle decoder holds no buffer and is small`() {
         var decoder = FrameDecoder(role: .server, maxMessageBytes: 100)
         #expect(decoder.heldBytes == 0)

@@ -11,16 +11,22 @@ build() {
     if [[ -x $product ]]; then
         say "Building what has changed (release)"
     else
-        say "Building for the first time (release): 5 to 15 minutes on two cores; the next time takes seconds"
+        say "Building for the first time (release): 10 to 20 minutes on two cores; the next time takes seconds"
     fi
     local began=$SECONDS
     # On a terminal SwiftPM keeps to one line; elsewhere it would write a line for each file.
     if [[ -t 1 ]]; then
-        swift build "${swift_flags[@]}" "$@" || die "the build failed"
+        swift_build "$@" || die "the build failed"
     else
-        swift build "${swift_flags[@]}" "$@" </dev/null 2>&1 | thin_progress || die "the build failed"
+        swift_build "$@" </dev/null 2>&1 | thin_progress || die "the build failed"
     fi
     say "Built in $((SECONDS - began)) s"
+}
+
+# SwiftPM gives the traits of a package to the compiler in the order of a hash table, and builds anew whatever is
+# compiled with other arguments than before: one order for all times, or every other build would do Hummingbird again.
+swift_build() {
+    SWIFT_DETERMINISTIC_HASHING=1 swift build "${swift_flags[@]}" "$@"
 }
 
 # Passes everything through but "[12/345] Compiling ..." lines, of which it lets one through in ten seconds.

@@ -117,12 +117,3 @@ struct ControlResponder: HTTPResponder {
             .recordNanoseconds(since.duration(to: .now).nanoseconds)
     }
 }
-
-extension Duration {
-    /// Whole nanoseconds, at most what `Int64` holds.
-    fileprivate var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        return overflow ? .max : product + attoseconds / 1_000_000_000
-    }
-}

@@ -29,31 +29,12 @@ struct MessagesQuery: Sendable {
         JSONWriter.append(string: page.head.epoch, to: &answer)
         JSONWriter.append(#","messages":["#, to: &answer)
         for (index, message) in page.messages.enumerated() {
-            if index > 0 { JSONWriter.append(",", to: &answer) }
-            JSONWriter.append(stored: message, to: &answer)
+            JSONWriter.append(index > 0 ? ",{" : "{", to: &answer)
+            NativeDialect().appendFields(of: message, into: &answer)
         }
         JSONWriter.append(#"],"more":"#, to: &answer)
         JSONWriter.append(page.more ? "true" : "false", to: &answer)
         JSONWriter.append("}", to: &answer)
         return .json(answer)
-    }
-}
-
-extension JSONWriter {
-    /// One message of a log, as `history` frames hold it too.
-    static func append(stored message: RoomMessage, to bytes: inout [UInt8]) {
-        append(#"{"roomId":"#, to: &bytes)
-        append(string: message.room.string, to: &bytes)
-        append(#","userId":"#, to: &bytes)
-        append(string: message.userId.string, to: &bytes)
-        append(#","msgType":"#, to: &bytes)
-        append(integer: message.msgType, to: &bytes)
-        append(#","payload":"#, to: &bytes)
-        bytes.append(contentsOf: message.payload)
-        append(#","timestamp":"#, to: &bytes)
-        append(integer: message.timestamp, to: &bytes)
-        append(#","seq":"#, to: &bytes)
-        append(integer: message.seq, to: &bytes)
-        append("}", to: &bytes)
     }
 }

@@ -33,14 +33,14 @@ extension RequestFields {
         }
         if name.equals("ping") { return .ping }
         if name.equals("join") {
-            guard since == nil else { throw RequestError(.badRequest, "since: not yet supported") }
+            guard since == nil else { throw RequestError(.badRequest, "since: not yet") }
             return .join(room: try room())
         }
         if name.equals("leave") { return .leave(room: try room()) }
         if name.equals("history") { return .history(room: try room(), range: try historyRange()) }
         if name.equals("auth") { return .auth(token: try tokenText()) }
         for later: StaticString in ["resume", "watch", "unwatch", "signal", "members"] where name.equals(later) {
-            throw RequestError(.badRequest, "type: \(later) is not yet supported")
+            throw RequestError(.badRequest, "type: \(later): not yet")
         }
         throw RequestError(.badRequest, "type: unknown")
     }
@@ -77,7 +77,7 @@ extension RequestFields {
         let edge: HistoryRange.Edge
         switch (before, after) {
         case (nil, nil): edge = .newest
-        case (let before?, nil): edge = .before(try integer(before, within: 0...Int.max, "before"))
+        case (let before?, nil): edge = .before(try integer(before, within: 1...Int.max, "before"))
         case (nil, let after?): edge = .after(try integer(after, within: 0...Int.max, "after"))
         case (_?, _?): throw RequestError(.badRequest, "before: cannot be given together with after")
         }

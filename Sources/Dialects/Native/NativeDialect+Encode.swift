@@ -66,8 +66,8 @@ extension NativeDialect {
         160 + 2 * (message.room.string.utf8.count + message.userId.string.utf8.count)
     }
 
-    /// From `roomId` to the closing brace, as frames and pages of history have it.
-    private func appendFields(of message: RoomMessage, into bytes: inout [UInt8]) {
+    /// From `roomId` to the closing brace, as frames and pages of history, REST's too, have it.
+    package func appendFields(of message: RoomMessage, into bytes: inout [UInt8]) {
         JSONWriter.append(#""roomId":"#, to: &bytes)
         JSONWriter.append(string: message.room.string, to: &bytes)
         JSONWriter.append(#","userId":"#, to: &bytes)

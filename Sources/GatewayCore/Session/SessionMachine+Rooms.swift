@@ -130,7 +130,7 @@ extension SessionMachine {
             return refuse(id, .forbidden, "the token is another user's")
         }
         identity = fresh
-        var actions: [Action] = [.send(.authenticated(id: id, expires: fresh.expires))]
+        var actions: [Action] = [.send(.authenticated(id: id, expires: fresh.expiresMilliseconds))]
         for room in rooms.keys.sorted(by: { $0.string < $1.string })
         where isMember(of: room) && !isAllowed(.join, in: room) {
             rooms[room] = nil
@@ -148,7 +148,7 @@ extension SessionMachine {
 
     private func inboxError(_ room: RoomName) -> RequestError {
         if let identity, room == RoomName(inboxOf: identity.userId) {
-            return RequestError(.badRequest, "roomId: inboxes are not yet supported")
+            return RequestError(.badRequest, "roomId: inboxes: not yet")
         }
         return RequestError(.forbidden, "another user's inbox")
     }

@@ -248,10 +248,9 @@ package struct SessionMachine: Sendable {
 
     /// Milliseconds since 1970 from which the token is good no longer.
     private var expiry: Int64? {
-        guard let expires = identity?.expires else { return nil }
-        let (milliseconds, overflows) = expires.multipliedReportingOverflow(by: 1000)
-        let (end, overflowsToo) = milliseconds.addingReportingOverflow(settings.limits.leeway.milliseconds)
-        return overflows || overflowsToo ? nil : end
+        guard let expires = identity?.expiresMilliseconds else { return nil }
+        let (end, overflow) = expires.addingReportingOverflow(settings.limits.leeway.milliseconds)
+        return overflow ? nil : end
     }
 
     // MARK: Closing

@@ -11,6 +11,14 @@ package struct Identity: Sendable {
         self.expires = expires
         self.grants = grants
     }
+
+    /// `expires` in milliseconds, as everything a client is told; what lies beyond the reach of that never comes.
+    package var expiresMilliseconds: Int64? {
+        guard let (milliseconds, overflow) = expires?.multipliedReportingOverflow(by: 1000), !overflow else {
+            return nil
+        }
+        return milliseconds
+    }
 }
 
 /// Why a token is refused; the text is safe to log and to send.

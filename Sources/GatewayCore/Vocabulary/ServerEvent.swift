@@ -1,6 +1,7 @@
 /// Any frame the gateway sends.
 package enum ServerEvent: Sendable {
     case welcome(Welcome)
+    /// `expires` in milliseconds since 1970; nil where the token never ends.
     case authenticated(id: RequestID?, expires: Int64?)
     case joined(id: RequestID?, room: RoomName, position: Position)
     case left(id: RequestID?, room: RoomName)

@@ -149,6 +149,9 @@ extension SettingKey {
             "drain.timeout", \.drain.timeout, .duration(.zero...(.seconds(3600))),
             "How long a node that was told to end waits for its clients to move."),
         SettingKey(
+            "drain.rate", \.drain.rate, .integer(1...1_000_000),
+            "How many clients a second such a node sends elsewhere."),
+        SettingKey(
             "threads", \.threads, .integer(0...1024),
             "How many threads serve connections; 0 is one for each core."),
     ]

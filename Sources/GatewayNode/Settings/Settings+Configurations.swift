@@ -42,6 +42,7 @@ extension Settings {
         configuration.isEchoing = client.echo
         configuration.handshakeTimeout = client.handshakeTimeout
         configuration.drainTimeout = drain.timeout
+        configuration.drainRate = drain.rate
         return configuration
     }
 

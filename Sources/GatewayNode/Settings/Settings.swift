@@ -106,5 +106,7 @@ package struct Settings: Sendable, Equatable {
     /// How a node that was told to end lets its clients go.
     package struct Drain: Sendable, Equatable {
         package var timeout = Duration.seconds(30)
+        /// Clients told to reconnect in each second.
+        package var rate = 500
     }
 }

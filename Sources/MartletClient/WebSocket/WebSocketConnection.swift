@@ -176,6 +176,7 @@ package final class WebSocketConnection: Sendable {
         let pipeline = channel.pipeline.syncOperations
         if let tls = configuration.tls {
             let context = try NIOSSLContext(configuration: tls)
+            // An error says that it is a name.
             let isAddress = (try? SocketAddress(ipAddress: configuration.host, port: 0)) != nil
             try pipeline.addHandler(
                 NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : configuration.host))

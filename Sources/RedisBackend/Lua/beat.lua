@@ -43,7 +43,7 @@ if ARGV[1] == 'renew' then
   local answer, all = { 'ok', now }, redis.call('HGETALL', index)
   for i = 1, #all, 2 do
     local _, held, lapses = parse(all[i + 1])
-    if lapses < now and now <= tonumber(ARGV[8]) then
+    if not lapses or lapses < now and now <= tonumber(ARGV[8]) then
       redis.call('HDEL', index, all[i])
     else
       local n = #answer

@@ -51,16 +51,17 @@ end
 -- `limit` entries or a mebibyte. Answers how many were appended and whether more may follow.
 local function read_log(log, out, command, from, to, limit, oldest)
   local taken, bytes = 0, 0
-  while taken < limit and bytes < 1048576 do
+  while taken < limit do
     local wanted = math.min(50, limit - taken)
     local entries = redis.call(command, log, from, to, 'COUNT', wanted)
-    for _, entry in ipairs(entries) do
+    for i, entry in ipairs(entries) do
       local fields = entry[2]
       if tonumber(fields[2]) >= oldest then
         out[#out + 1] = tonumber(string.match(entry[1], '^%d+'))
         out[#out + 1] = tonumber(fields[2])
         out[#out + 1] = fields[6]
         taken, bytes = taken + 1, bytes + #fields[6]
+        if bytes >= 1048576 then return taken, i < #entries or #entries == wanted end
       end
     end
     if #entries < wanted then return taken, false end

@@ -2,10 +2,40 @@
 -- publish: gives a message the room's next seq, appends it to the log and sends it to the members, in one step.
 --
 -- KEYS    1 state, 2 head, 3 log, 4 dedupe (left out where the message has no such key)
--- ARGV    1 run_id, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation, 5 log size,
---         6 log age in ms, 7 life of the head in ms, 8 PUBLISH or SPUBLISH, 9 channel, 10 body, 11 life of the dedupe key in ms
--- result  epoch, seq, timestamp; error `MARTLET unknown`: a retry to a room without a log, whose first try may have been stored
--- cost    O(1); a retry reads up to 200 entries
+-- ARGV    1 run_id, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (its first eight
+--         characters name its link), 5 log size, 6 log age in ms, 7 life of the head in ms, 8 PUBLISH or SPUBLISH,
+--         9 channel, 10 body, 11 life of the dedupe key in ms, 12 connection
+-- result  epoch, seq, timestamp; error `MARTLET unknown`: a retry to a room without a log, whose first try may have
+--         been stored
+-- cost    O(1); a connection's first retry reads the log back to five minutes ago, the longest that a command is
+--         retried, 5,000 entries at most, and its later ones go on from there
+
+-- The log's entry of this operation. A link retries in its old order, and on one connection each operation once: what
+-- it asks for lies behind what it found last on this connection, and behind one that was never stored none was. `mark`,
+-- a seq, says where that is. Without a mark the log is read from its end, back to `oldest`.
+local function find(log, operation, mark, oldest)
+  local command, from, to, read, count = 'XREVRANGE', '+', '-', 0, 4
+  if mark then command, from, to = 'XRANGE', '(' .. mark .. '-0', '+' end
+  while read < 5000 do
+    local entries = redis.call(command, log, from, to, 'COUNT', count)
+    for _, entry in ipairs(entries) do
+      if entry[2][4] == operation then return entry end
+      if not mark and tonumber(entry[2][2]) < oldest then return nil end
+    end
+    if #entries < count then return nil end
+    read, from, count = read + #entries, '(' .. entries[#entries][1], math.min(2 * count, 50)
+  end
+end
+
+-- Notes in the head where the link's next retry has to look; where such notes have become many, other links' go.
+local function note(head, field, mark)
+  redis.call('HSET', head, field, mark)
+  if redis.call('HLEN', head) < 64 then return end
+  for _, name in ipairs(redis.call('HKEYS', head)) do
+    if name ~= field and string.sub(name, 1, 8) == 'retried:' then redis.call('HDEL', head, name) end
+  end
+end
+
 if KEYS[4] then
   local first = redis.call('GET', KEYS[4])
   if first then
@@ -16,14 +46,21 @@ end
 local size, age = tonumber(ARGV[5]), tonumber(ARGV[6])
 local term, is_new_term = meet(KEYS[1], ARGV[1])
 local epoch, seq, ends, change = head_of(KEYS[2], term, ARGV[2])
+local noted = 'retried:' .. string.sub(ARGV[4], 1, 8)
 if ARGV[3] == '1' then
   if size == 0 and not KEYS[4] then return redis.error_reply('MARTLET unknown') end
-  if change ~= 'missing' then
-    for _, entry in ipairs(redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 200)) do
-      if entry[2][4] == ARGV[4] then
-        return { epoch, tonumber(string.match(entry[1], '^%d+')), tonumber(entry[2][2]) }
-      end
-    end
+  local mark
+  if not change then
+    local connection, last = string.match(redis.call('HGET', KEYS[2], noted) or '', '^(%d+ %d+) (%d+)$')
+    if connection == term .. ' ' .. ARGV[12] then mark = tonumber(last) end
+  end
+  if mark and seq - mark > 5000 then mark = nil end
+  local entry = change ~= 'missing' and find(KEYS[3], ARGV[4], mark, now() - 300000)
+  if entry then
+    settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
+    local found = tonumber(string.match(entry[1], '^%d+'))
+    note(KEYS[2], noted, term .. ' ' .. ARGV[12] .. ' ' .. found)
+    return { epoch, found, tonumber(entry[2][2]) }
   end
 end
 
@@ -31,6 +68,7 @@ local timestamp = now()
 settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
 seq = redis.call('HINCRBY', KEYS[2], 'seq', 1)
 redis.call('PEXPIRE', KEYS[2], ARGV[7])
+if ARGV[3] == '1' then note(KEYS[2], noted, term .. ' ' .. ARGV[12] .. ' ' .. seq) end
 if size > 0 then
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', size, seq .. '-0', 't', timestamp, 'o', ARGV[4], 'b', ARGV[10])
   redis.call('PEXPIRE', KEYS[3], age)

@@ -6,6 +6,8 @@ struct RedisMessageLog: MessageLog {
     let store: Store
     let rules: RoomRules
     let names: NameSource
+    /// The name of the store's link.
+    let link: String
     let counters: BackendCounters
     let failures: FailureLog
 
@@ -22,9 +24,10 @@ struct RedisMessageLog: MessageLog {
         }
         let channel = store.keys.channel(room)
         let arguments: [RedisArgument] = [
-            .runID, .string(names.epoch()), .attempt, .string(names.operation()), .integer(Int64(limits.size)),
+            .runID, .string(names.epoch()), .attempt, .string(names.operation(on: link)), .integer(Int64(limits.size)),
             .integer(limits.age.milliseconds), .integer(limits.headLife.milliseconds), "PUBLISH",
             .string(channel.name), .bytes(MessageBody.encode(publication)), .integer(dedupeLife.milliseconds),
+            .connection,
         ]
         store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments) {
             [counters, failures] result in
@@ -107,10 +110,6 @@ extension DedupeMark {
 extension LogLimits {
     /// How long a room's head outlives its last message.
     var headLife: Duration { age + .seconds(3600) }
-}
-
-extension Duration {
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }
 
 extension Result where Success == RedisReply, Failure == RedisError {

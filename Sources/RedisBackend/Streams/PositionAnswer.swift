@@ -12,7 +12,8 @@ struct PositionAnswer {
     let more: Bool
     let messages: [RoomMessage]
 
-    init?(_ reply: RedisReply, room: RoomName) {
+    /// `seen` is the last number seen, nil where only the head was asked for.
+    init?(_ reply: RedisReply, room: RoomName, after seen: Int?) {
         guard let epoch = reply[0].string, let seq = reply[1].integer, let timestamp = reply[2].integer,
             let good = reply[3].integer, let more = reply[4].integer
         else { return nil }
@@ -20,6 +21,7 @@ struct PositionAnswer {
         self.timestamp = timestamp
         self.more = more == 1
         messages = reply.messages(of: room, epoch: epoch, from: 5)
-        isGood = good == 1 && zip(messages, messages.dropFirst()).allSatisfy { $0.seq + 1 == $1.seq }
+        let isNext = messages.first.map { $0.seq - 1 == seen } ?? true
+        isGood = good == 1 && isNext && zip(messages, messages.dropFirst()).allSatisfy { $0.seq + 1 == $1.seq }
     }
 }

@@ -9,9 +9,6 @@ struct RecentBudget {
         let bytes: Int
     }
 
-    /// What a message costs beside its payload, about.
-    private static let overheadBytes = 200
-
     private let maxBytes: Int
     private(set) var bytes = 0
     private var notes: Deque<Note> = []
@@ -22,7 +19,7 @@ struct RecentBudget {
 
     /// Puts a message into its room's ring and takes out what no longer fits.
     mutating func append(_ message: RoomMessage, to track: Track) {
-        let cost = message.payload.count + RecentBudget.overheadBytes
+        let cost = message.payload.count + RoomMessage.overheadBytes
         track.recent.append(message)
         notes.append(Note(track: track, generation: track.recentGeneration, bytes: cost))
         bytes += cost
@@ -37,4 +34,9 @@ struct RecentBudget {
         track.recent.removeAll()
         track.recentGeneration += 1
     }
+}
+
+extension RoomMessage {
+    /// What a message costs in memory beside its payload, about.
+    static let overheadBytes = 200
 }

@@ -21,8 +21,8 @@ final class Track: @unchecked Sendable {
         let since: NIODeadline
     }
 
-    /// Messages kept while the log is asked; beyond this they are left to the log.
-    static let maxHeld = 1000
+    /// Bytes kept while the log is asked; what is beyond them is left to the log.
+    static let maxHeldBytes = 4 << 20
 
     let room: RoomName
     let channel: Key
@@ -35,7 +35,8 @@ final class Track: @unchecked Sendable {
     var asked: [Waiter] = []
     var parked: [Parked] = []
     /// Messages that came while the stream's place was unknown or the log was asked.
-    var held: [RoomMessage] = []
+    private(set) var held: [RoomMessage] = []
+    private var heldBytes = 0
     var recent = RecentMessages()
     /// Raised when `recent` begins anew: what the budget noted of the old one is void.
     var recentGeneration = 0
@@ -58,11 +59,29 @@ final class Track: @unchecked Sendable {
 
     /// Keeps a message for when the stream's place is known; what does not fit is fetched from the log again.
     func hold(_ message: RoomMessage) {
-        guard held.count < Track.maxHeld else {
+        let bytes = message.payload.count + RoomMessage.overheadBytes
+        guard heldBytes + bytes <= Track.maxHeldBytes else {
             needsCatchUp = true
             return
         }
+        heldBytes += bytes
         held.append(message)
+    }
+
+    /// Empties what is held.
+    func takeHeld() -> [RoomMessage] {
+        defer {
+            held = []
+            heldBytes = 0
+        }
+        return held
+    }
+
+    /// Drops those of the first so many held messages whose position is of no use.
+    func dropHeld(among count: Int, where isUseless: (Position) -> Bool) {
+        let kept = held.enumerated().filter { $0.offset >= count || !isUseless($0.element.position) }.map(\.element)
+        held = kept
+        heldBytes = kept.reduce(0) { $0 + $1.payload.count + RoomMessage.overheadBytes }
     }
 
     func forget(_ hub: HubNumber) {
@@ -93,7 +112,7 @@ struct TrackTable {
     }
 
     mutating func remove(_ track: Track) {
-        byRoom[track.room] = nil
+        if byRoom[track.room] === track { byRoom[track.room] = nil }
         let hash = TrackTable.hash(of: track)
         buckets[hash]?.removeAll { $0 === track }
         if buckets[hash]?.isEmpty == true { buckets[hash] = nil }

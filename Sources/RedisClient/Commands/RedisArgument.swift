@@ -7,6 +7,8 @@ package enum RedisArgument: Sendable, Hashable {
     case runID
     /// Filled in when the command is written: `0` at first, `1` when it is sent again after a break.
     case attempt
+    /// Filled in when the command is written: the `CLIENT ID` of that connection, another one after each break.
+    case connection
 }
 
 extension RedisArgument: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
@@ -28,6 +30,7 @@ extension RedisArgument {
         case .integer: 24
         case .runID: 80
         case .attempt: 8
+        case .connection: 24
         }
     }
 }

@@ -61,7 +61,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     func submit(_ submissions: [Submission]) {
         eventLoop.assertInEventLoop()
         let now = eventLoop.now
-        let encoder = CommandEncoder(runID: identity?.runID ?? "")
+        let encoder = CommandEncoder(runID: identity?.runID ?? "", clientID: identity?.clientID ?? 0)
         var buffer = ByteBuffer()
         for submission in submissions {
             let command = command(submission, now: now)
@@ -107,7 +107,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
             metadata: ["redis": "\(configuration)", "version": "\(identity.version)", "runID": "\(identity.runID)"])
         let now = eventLoop.now
         fail(pipeline.expired(now: now))
-        let encoder = CommandEncoder(runID: identity.runID)
+        let encoder = CommandEncoder(runID: identity.runID, clientID: identity.clientID)
         var buffer = ByteBuffer()
         pipeline.linked(now: now) { encoder.write($0.arguments, isRetry: $0.isRetry, into: &buffer) }
         if buffer.readableBytes > 0 { connector.write(buffer) }

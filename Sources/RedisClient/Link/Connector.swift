@@ -212,6 +212,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
 
     private func prepare(_ channel: any Channel) throws {
         guard let tlsContext, case .tcp(let host, _) = configuration.endpoint else { return }
+        // An error says that it is a name.
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         let handler = try NIOSSLClientHandler(context: tlsContext, serverHostname: isAddress ? nil : host)
         try channel.pipeline.syncOperations.addHandler(handler)

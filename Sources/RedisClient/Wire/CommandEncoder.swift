@@ -4,9 +4,12 @@ import NIOCore
 package struct CommandEncoder {
     /// The `run_id` of the server at the other end.
     private let runID: String
+    /// What that server calls the connection.
+    private let clientID: Int64
 
-    package init(runID: String) {
+    package init(runID: String, clientID: Int64 = 0) {
         self.runID = runID
+        self.clientID = clientID
     }
 
     package func write(_ arguments: [RedisArgument], isRetry: Bool, into buffer: inout ByteBuffer) {
@@ -27,6 +30,8 @@ package struct CommandEncoder {
                     cursor.putBulk(runID)
                 case .attempt:
                     cursor.putBulk(isRetry ? 1 : 0)
+                case .connection:
+                    cursor.putBulk(clientID)
                 }
             }
             return cursor.offset

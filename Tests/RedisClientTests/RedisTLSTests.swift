@@ -1,0 +1,85 @@
+import Foundation
+import NIOPosix
+import RedisClient
+import TestKit
+import Testing
+
+/// `rediss` against a real server with a certificate that nobody else trusts.
+@Suite(.timeLimit(.minutes(1))) struct RedisTLSTests {
+    @Test func `a server whose certificate is trusted is spoken to under TLS`() async throws {
+        try await withServer { port, folder in
+            for host in ["localhost", "127.0.0.1"] {
+                let url = "rediss://\(host):\(port)/0?ca=\(folder)/certificate.pem"
+                try await withLink(try RedisConfiguration(url: url)) { link, states in
+                    let echo = try await link.send(["ECHO", "hi"], timeout: .seconds(20))
+                    #expect(echo.string == "hi")
+                    #expect(states.all.filter(\.isConnected).count == 1)
+                }
+            }
+        }
+    }
+
+    @Test func `a server whose certificate is not trusted is not spoken to`() async throws {
+        try await withServer { port, _ in
+            try await withLink(try RedisConfiguration(url: "rediss://localhost:\(port)")) { link, states in
+                try await states.until { $0.contains(where: \.isDisconnected) }
+                #expect(states.all.filter(\.isConnected).isEmpty)
+                #expect(!link.isConnected)
+            }
+        }
+    }
+
+    private func withServer(_ body: (_ port: Int, _ folder: String) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/redis-tls-\(UUID().uuidString.prefix(13))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }  // Nothing depends on its going.
+        try await makeCertificate(in: folder)
+        let (server, port) = try await start(in: folder)
+        try await body(port, folder)
+        server.stop()
+    }
+
+    /// Another test may be quicker at a port that was free: then another one is tried.
+    private func start(in folder: String) async throws -> (RedisServerProcess, port: Int) {
+        var attempts = 0
+        while true {
+            let port = try await freePort()
+            var options = RedisServerProcess.Options()
+            options.arguments = [
+                "--tls-port", "\(port)", "--tls-cert-file", folder + "/certificate.pem",
+                "--tls-key-file", folder + "/key.pem", "--tls-ca-cert-file", folder + "/certificate.pem",
+                "--tls-auth-clients", "no",
+            ]
+            do {
+                return (try RedisServerProcess(options), port)
+            } catch  where attempts < 5 {
+                attempts += 1
+            }
+        }
+    }
+
+    private func makeCertificate(in folder: String) async throws {
+        let openssl = Process()
+        openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        openssl.arguments = [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-keyout", folder + "/key.pem", "-out", folder + "/certificate.pem", "-days", "2",
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        ]
+        openssl.standardError = FileHandle.nullDevice
+        try await withCheckedThrowingContinuation { (ended: CheckedContinuation<Void, any Error>) in
+            openssl.terminationHandler = { _ in ended.resume() }
+            do { try openssl.run() } catch { ended.resume(throwing: error) }
+        }
+        try #require(openssl.terminationStatus == 0, "openssl makes the certificate")
+    }
+
+    /// A port that was free a moment ago.
+    private func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(channel.localAddress?.port)
+        try await channel.close()
+        return port
+    }
+}
