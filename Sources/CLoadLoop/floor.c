@@ -43,6 +43,8 @@ typedef struct server {
     uint32_t room_count;
     peer *peers;
     int peer_count;
+    // The one being written to a room.
+    uint8_t *frame;
 } server;
 
 int load_floor_listen(uint16_t *port) {
@@ -126,7 +128,7 @@ static void tell_room(server *self, const uint8_t *text, size_t count) {
     uint32_t number = 0;
     for (int index = 0; index < ROOM_DIGITS; index++) number = number * 10 + (uint32_t)(text[index] - '0');
     if (number >= self->room_count) return;
-    static uint8_t frame[4 + INPUT];
+    uint8_t *frame = self->frame;
     size_t length = count - ROOM_DIGITS;
     size_t header = length < 126 ? 2 : 4;
     frame[0] = 0x81;
@@ -201,8 +203,8 @@ static int take_input(server *self, int descriptor) {
 }
 
 int load_floor_serve(int listener, int lifeline) {
-    server self = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
-    int result = self.epoll < 0 ? -errno : 0;
+    server self = {.epoll = epoll_create1(EPOLL_CLOEXEC), .frame = malloc(4 + INPUT)};
+    int result = self.epoll < 0 ? -errno : self.frame == NULL ? -ENOMEM : 0;
     struct epoll_event interest = {.events = EPOLLIN, .data.fd = listener};
     if (result == 0 && epoll_ctl(self.epoll, EPOLL_CTL_ADD, listener, &interest) != 0) result = -errno;
     interest.data.fd = lifeline;
@@ -225,6 +227,7 @@ int load_floor_serve(int listener, int lifeline) {
     for (uint32_t number = 0; number < self.room_count; number++) free(self.rooms[number].members);
     free(self.rooms);
     free(self.peers);
+    free(self.frame);
     close(listener);
     if (self.epoll >= 0) close(self.epoll);
     return result;

@@ -3,8 +3,7 @@ import LoadBench
 import Testing
 
 @Suite struct HistogramTests {
-    @Test("small values are kept exactly")
-    func exact() {
+    @Test func `small values are kept exactly`() {
         var histogram = Histogram()
         for value in 1...100 { histogram.record(UInt64(value)) }
         #expect(histogram.count == 100)
@@ -15,8 +14,7 @@ import Testing
         #expect(histogram.max == 100)
     }
 
-    @Test("any value lies in its bucket, and a bucket is at most 1.6 % wide")
-    func width() throws {
+    @Test func `any value lies in its bucket, and a bucket is at most 1.6 % wide`() throws {
         var value: UInt64 = 1
         while value < 1 << 40 {
             for near in [value - 1, value, value + value / 3] {
@@ -30,8 +28,7 @@ import Testing
         }
     }
 
-    @Test("the buckets of neighbouring values leave no hole")
-    func neighbours() {
+    @Test func `the buckets of neighbouring values leave no hole`() {
         var histogram = Histogram()
         for value in stride(from: UInt64(0), through: 5000, by: 1) { histogram.record(value) }
         let buckets = histogram.buckets
@@ -39,8 +36,7 @@ import Testing
         #expect(buckets.reduce(0) { $0 + $1.count } == 5001)
     }
 
-    @Test("no quantile is above the largest value, and none without values")
-    func edges() {
+    @Test func `no quantile is above the largest value, and none is without values`() {
         var histogram = Histogram()
         #expect(histogram.quantile(0.99) == 0)
         histogram.record(1_000_003)
@@ -50,8 +46,7 @@ import Testing
         #expect(histogram.count == 2)
     }
 
-    @Test("two histograms added count as one that saw both, also after travelling as JSON")
-    func adding() throws {
+    @Test func `two histograms added count as one that saw both, also after travelling as JSON`() throws {
         var one = Histogram()
         var other = Histogram()
         var both = Histogram()

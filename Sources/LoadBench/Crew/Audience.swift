@@ -1,10 +1,10 @@
 /// The receivers of one process: checks what each gets and says which messages all of them have.
 ///
 /// A stream is one receiver's view of one room; its number comes from whoever holds the connection.
-struct Audience {
-    private(set) var tally = Tally()
+package struct Audience {
+    package private(set) var tally = Tally()
     /// Numbers of messages that every stream of their room has got since this was last emptied.
-    var completed: [UInt32] = []
+    package var completed: [UInt32] = []
 
     private let layout: RoomLayout
     private var reader: FrameReader
@@ -20,7 +20,7 @@ struct Audience {
     /// Fewer messages than this may be under way.
     static let ring = 1 << 16
 
-    init(layout: RoomLayout, payloadBytes: Int) {
+    package init(layout: RoomLayout, payloadBytes: Int) {
         self.layout = layout
         reader = FrameReader(roomPrefix: layout.prefix, payloadBytes: payloadBytes)
         tracks = []
@@ -30,14 +30,14 @@ struct Audience {
     }
 
     /// Makes room for streams up to this number.
-    mutating func reserve(streams: Int) {
+    package mutating func reserve(streams: Int) {
         guard streams > positions.count else { return }
         positions += repeatElement(0, count: streams - positions.count)
         tracks += repeatElement(StreamTrack(), count: streams * layout.ranks - tracks.count)
     }
 
     /// A stream begins to get its room's messages, after this `seq`.
-    mutating func enter(stream: Int, room: Int, position: UInt64) {
+    package mutating func enter(stream: Int, room: Int, position: UInt64) {
         positions[stream] = position
         sizes[room] += 1
     }
@@ -50,7 +50,7 @@ struct Audience {
     /// Begins a new run: publishers count from 1 again, and what was counted is forgotten.
     ///
     /// Nothing may be under way.
-    mutating func restart() {
+    package mutating func restart() {
         for index in tracks.indices { tracks[index] = StreamTrack() }
         for index in progress.indices { progress[index] = 0 }
         completed = []
@@ -77,7 +77,7 @@ struct Audience {
     ///
     /// - Returns: what is not a message, for the owner of the connection; nil for messages.
     @inline(__always)
-    mutating func receive(
+    package mutating func receive(
         _ text: UnsafeRawBufferPointer, at now: UInt64, streamOf: (Int) -> Int?
     ) -> FrameReader.Reading? {
         let reading = reader.read(text)

@@ -99,7 +99,7 @@ final class Publishers {
             rooms.append(room)
             bodies.append(envelope.payload(bytes: plan.payloadBytes))
         }
-        sockets.send(request(rooms: rooms, payloads: bodies), to: publishers[index].slot)
+        sockets.send(request(rooms: rooms, payloads: bodies), to: publishers[carrier(of: index)].slot)
         switch way {
         case .rest, .batch: publishers[index].underWay = numbers
         // Taken in turn: the last to publish is the last to be asked again.
@@ -107,6 +107,9 @@ final class Publishers {
         }
         return rooms
     }
+
+    /// Whose socket a publisher's messages take: on the floor, where nobody else numbers them, one for each room.
+    private func carrier(of index: Int) -> Int { way == .floor ? index % plan.layout.rooms : index }
 
     private func nextRank(of index: Int) -> Int {
         let count = publishers[index].rooms.count

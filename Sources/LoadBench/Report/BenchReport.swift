@@ -27,6 +27,21 @@ package struct BenchReport: Codable, Sendable {
         package var serverMiB: Double
         /// Which limit it broke; nil where it held all.
         package var broken: String?
+
+        package init(
+            connections: Int, deliveriesPerSecond: Double, p50Milliseconds: Double, p99Milliseconds: Double,
+            errorPercent: Double, serverPercent: Double, redisPercent: Double, serverMiB: Double, broken: String? = nil
+        ) {
+            self.connections = connections
+            self.deliveriesPerSecond = deliveriesPerSecond
+            self.p50Milliseconds = p50Milliseconds
+            self.p99Milliseconds = p99Milliseconds
+            self.errorPercent = errorPercent
+            self.serverPercent = serverPercent
+            self.redisPercent = redisPercent
+            self.serverMiB = serverMiB
+            self.broken = broken
+        }
     }
 
     /// `martlet bench …`, as it was asked.

@@ -30,10 +30,18 @@ package struct FanoutScenario {
         let server = try ChildProcess(options.floorCommand)
         defer { server.end() }
         guard let port = UInt16(server.firstLine()) else { throw BenchFailure("the floor server did not start") }
+        return try run(
+            onFloorAt: .localhost(port: port), serverPid: server.pid, title: title, progress: progress)
+    }
+
+    /// The same load on a floor server that runs already.
+    package func run(
+        onFloorAt target: LoopbackTarget, serverPid: Int32, title: String, progress: RunProgress
+    ) throws -> BenchReport {
         var floor = self
-        floor.options.target = .localhost(port: port)
+        floor.options.target = target
         floor.publish.way = .floor
-        return try floor.measure(title: title, style: .floor, Meters(serverPid: server.pid), progress)
+        return try floor.measure(title: title, style: .floor, Meters(serverPid: serverPid), progress)
     }
 
     package func run(title: String, progress: RunProgress) throws -> BenchReport {

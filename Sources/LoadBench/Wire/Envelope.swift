@@ -1,8 +1,8 @@
 import Glibc
 
-/// What a payload of this tool says: a JSON string of fixed-width fields and padding.
+/// What a payload of this tool says: a JSON string of fixed-width fields, a check character and padding.
 ///
-/// The padding is cut from a fixed text at a place that follows from the sequence number, so that bytes of another
+/// The check character tells any change of one digit. The padding is cut from a fixed text at a place that follows from the sequence number, so that bytes of another
 /// message in its stead are noticed.
 package struct Envelope: Equatable, Sendable {
     package var room: Int
@@ -37,8 +37,9 @@ package struct Envelope: Equatable, Sendable {
             (UInt64(room), 7), (UInt64(publisher), 4), (UInt64(sequence), 10), (UInt64(number), 10), (due, 20),
         ] {
             Decimal.append(value, digits: digits, to: &bytes)
-            bytes.append(UInt8(ascii: "."))
+            bytes.append(Envelope.separator)
         }
+        bytes[bytes.count - 1] = check
         Envelope.padding.withUnsafeBytes {
             let start = Envelope.paddingStart(sequence)
             bytes.append(contentsOf: $0[start..<start + max(0, count - Envelope.minBytes)])
@@ -57,7 +58,9 @@ package struct Envelope: Equatable, Sendable {
             let sequence = Decimal.read(text, at: start + 14, digits: 10),
             let number = Decimal.read(text, at: start + 25, digits: 10),
             let due = Decimal.read(text, at: start + 36, digits: 20),
-            sequence <= UInt32.max, number <= UInt32.max
+            sequence <= UInt32.max, number <= UInt32.max,
+            text[start + 8] == Envelope.separator, text[start + 13] == Envelope.separator,
+            text[start + 24] == Envelope.separator, text[start + 35] == Envelope.separator
         else { return nil }
         let rest = count - Envelope.minBytes
         let from = Envelope.paddingStart(UInt32(sequence))
@@ -65,17 +68,25 @@ package struct Envelope: Equatable, Sendable {
             guard let wanted = padding.baseAddress else { return false }
             return memcmp(base + (start + 1 + Envelope.headBytes), wanted + from, rest) == 0
         }
-        guard isWhole else { return nil }
         self.init(
             room: Int(room), publisher: Int(publisher), sequence: UInt32(sequence), number: UInt32(number), due: due)
+        guard isWhole, text[start + Envelope.headBytes] == check else { return nil }
     }
+
+    /// 61 is prime, so no change of one digit, times its weight, goes unseen.
+    private var check: UInt8 {
+        let near = UInt64(room) + 3 * UInt64(publisher) + 5 * UInt64(sequence) + 7 * UInt64(number)
+        return Envelope.alphabet[Int((near + 11 * (due % 61)) % 61)]
+    }
+
+    private static let separator = UInt8(ascii: ".")
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     @inline(__always)
     private static func paddingStart(_ sequence: UInt32) -> Int { Int(sequence % 61) }
 
     /// Letters and digits in an order without a short period.
     private static let padding: [UInt8] = {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
         var state: UInt32 = 1
         return (0..<maxBytes + 64).map { _ in
             state = state &* 1_664_525 &+ 1_013_904_223

@@ -1,9 +1,9 @@
 import Glibc
 
 /// Reads the frames that this tool's own messages arrive in, and tells the others apart.
-struct FrameReader {
+package struct FrameReader {
     /// What a frame is to the tool.
-    enum Reading: Equatable {
+    package enum Reading: Equatable {
         /// One of this run's messages; `seq` is the gateway's number of it.
         case message(Envelope, seq: UInt64)
         /// A message frame whose room, payload or end is not as it was sent.

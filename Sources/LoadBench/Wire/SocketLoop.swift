@@ -3,10 +3,10 @@ import Glibc
 import NIOCore
 
 /// Many sockets on one epoll descriptor; owned and used by one thread.
-final class SocketLoop {
+package final class SocketLoop {
     /// What happened to one socket. `bytes` are valid until the loop is polled again.
-    struct Event {
-        enum Kind {
+    package struct Event {
+        package enum Kind {
             case opened
             /// An HTTP response: its status, and head and body as bytes.
             case response(status: Int)
@@ -17,21 +17,21 @@ final class SocketLoop {
             case closed(Ending)
         }
 
-        let tag: Tag
-        let slot: UInt32
-        let kind: Kind
-        let bytes: UnsafeRawBufferPointer
+        package let tag: Tag
+        package let slot: UInt32
+        package let kind: Kind
+        package let bytes: UnsafeRawBufferPointer
         /// `Clock.now` as it was read.
-        let received: UInt64
+        package let received: UInt64
     }
 
     /// How a connection ended.
-    enum Ending: Hashable, CustomStringConvertible {
+    package enum Ending: Hashable, CustomStringConvertible {
         case code(Int)
         case bare
         case failure(Int32)
 
-        var description: String {
+        package var description: String {
             switch self {
             case .code(let code): "closed by the server with \(code)"
             case .bare: "ended by the server without a close frame"
@@ -42,11 +42,11 @@ final class SocketLoop {
     }
 
     /// Whose socket it is: a role and a number within it.
-    struct Tag: Hashable {
-        let role: UInt32
-        let index: Int
+    package struct Tag: Hashable {
+        package let role: UInt32
+        package let index: Int
 
-        init(role: UInt32, index: Int) {
+        package init(role: UInt32, index: Int) {
             self.role = role
             self.index = index
         }
@@ -60,7 +60,7 @@ final class SocketLoop {
 
     private let loop: OpaquePointer
 
-    init() throws(BenchFailure) {
+    package init() throws(BenchFailure) {
         guard let loop = load_loop_create() else { throw BenchFailure("no memory or descriptors for a socket loop") }
         self.loop = loop
     }
@@ -70,26 +70,26 @@ final class SocketLoop {
     }
 
     /// Begins a connection and returns its slot; `source` is an address of 127.0.0.0/8, 0 leaves it to the system.
-    func connect(_ tag: Tag, to target: LoopbackTarget, from source: UInt32 = 0) -> Result<UInt32, Errno> {
+    package func connect(_ tag: Tag, to target: LoopbackTarget, from source: UInt32 = 0) -> Result<UInt32, Errno> {
         result(load_loop_connect(loop, tag.bits, target.address, target.port, source))
     }
 
     /// Watches a readable descriptor, which the loop closes in the end.
-    func adopt(_ tag: Tag, descriptor: Int32) -> Result<UInt32, Errno> {
+    package func adopt(_ tag: Tag, descriptor: Int32) -> Result<UInt32, Errno> {
         result(load_loop_adopt(loop, tag.bits, descriptor))
     }
 
     /// Sends what can be read of `bytes`; a failure shows as `closed` later, a full queue as a lost message.
-    func send(_ bytes: ByteBuffer, to slot: UInt32) {
+    package func send(_ bytes: ByteBuffer, to slot: UInt32) {
         bytes.withUnsafeReadableBytes { _ = load_loop_send(loop, slot, $0.baseAddress, $0.count) }
     }
 
-    func close(_ slot: UInt32) {
+    package func close(_ slot: UInt32) {
         load_loop_close(loop, slot, 1)
     }
 
     /// Waits until something happens, but not beyond `deadline`, and hands each event on.
-    func poll(until deadline: UInt64, _ body: (Event) -> Void) throws(BenchFailure) {
+    package func poll(until deadline: UInt64, _ body: (Event) -> Void) throws(BenchFailure) {
         var events: UnsafePointer<load_event>?
         let now = Clock.now
         let count = load_loop_poll(loop, deadline > now ? deadline - now : 0, &events)
@@ -122,16 +122,16 @@ final class SocketLoop {
 }
 
 /// A number of errno.
-struct Errno: Error, CustomStringConvertible {
+package struct Errno: Error, CustomStringConvertible {
     let number: Int32
 
-    var description: String { String(cString: strerror(number)) }
+    package var description: String { String(cString: strerror(number)) }
 }
 
 /// The machine's monotonic clock: the same for all its processes.
-enum Clock {
+package enum Clock {
     /// Nanoseconds since some moment in the past.
-    static var now: UInt64 { load_now() }
+    package static var now: UInt64 { load_now() }
 
-    static func after(seconds: Double) -> UInt64 { now + UInt64(max(0, seconds) * 1e9) }
+    package static func after(seconds: Double) -> UInt64 { now + UInt64(max(0, seconds) * 1e9) }
 }

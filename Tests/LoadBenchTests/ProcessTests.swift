@@ -1,0 +1,31 @@
+import Foundation
+import LoadBench
+import Testing
+
+@Suite struct ProcessTests {
+    @Test func `a process's use is read, and an ended one's refused`() throws {
+        let use = try ProcessMeter(pid: getpid()).read()
+        #expect(use.residentBytes > 1_000_000)
+        #expect(use.cpuSeconds >= 0)
+        let ended = Process()
+        ended.executableURL = URL(fileURLWithPath: "/bin/true")
+        try ended.run()
+        ended.waitUntilExit()
+        #expect(throws: BenchFailure.self) { try ProcessMeter(pid: ended.processIdentifier).read() }
+    }
+
+    @Test func `the process behind a port is found, and none behind a closed one`() throws {
+        let (listener, port) = try FloorServer.open()
+        #expect(ProcessFinder.listener(at: .localhost(port: port)) == getpid())
+        close(listener)
+        #expect(ProcessFinder.listener(at: .localhost(port: port)) == nil)
+    }
+
+    @Test func `meters without a server read only what is there`() throws {
+        let (listener, port) = try FloorServer.open()
+        let meters = try Meters(target: .localhost(port: port), serverPid: nil, redisPid: nil)
+        #expect(meters.server?.pid == getpid())
+        #expect(meters.redis == nil)
+        close(listener)
+    }
+}
