@@ -31,11 +31,15 @@ struct BenchCommand: ParsableCommand {
 
 /// What every scenario takes.
 struct BenchOptions: ParsableArguments {
-    @Option(name: .long, help: "The node's client port: host:port on loopback, or a port.")
-    var target = "127.0.0.1:8080"
+    @Option(
+        name: .long,
+        help: "A node's client port: host:port on loopback, or a port; repeated for several nodes. (default: 8080)")
+    var target: [String] = []
 
-    @Option(name: .long, help: "The server's process, whose CPU and memory are read (else: the target's listener).")
-    var serverPid: Int32?
+    @Option(
+        name: .long,
+        help: "A server's process, whose CPU and memory are read (else: the targets' listeners); may be repeated.")
+    var serverPid: [Int32] = []
 
     @Option(name: .long, help: "Redis's process (else: the private one of the server).")
     var redisPid: Int32?
@@ -66,9 +70,10 @@ struct BenchOptions: ParsableArguments {
 
     func load() throws -> LoadOptions {
         var options = LoadOptions(
-            target: try LoopbackTarget(target), workerCommand: Self.own + ["bench", "worker"],
+            targets: try (target.isEmpty ? ["8080"] : target).map(LoopbackTarget.init),
+            workerCommand: Self.own + ["bench", "worker"],
             floorCommand: Self.own + ["bench", "floor-server"])
-        options.serverPid = serverPid
+        options.serverPids = serverPid
         options.redisPid = redisPid
         options.workers = workers
         options.sources = sources

@@ -13,7 +13,7 @@ import Testing
         let report = try await onThread {
             let target = LoopbackTarget.localhost(port: port)
             var scenario = FanoutScenario(
-                options: LoadOptions(target: target, workerCommand: [], floorCommand: []), rooms: 3, members: 20,
+                options: LoadOptions(targets: [target], workerCommand: [], floorCommand: []), rooms: 3, members: 20,
                 publishers: 2, payloadBytes: 200, picksRandomly: true,
                 publish: PublishPlan(
                     way: .floor, pace: .window(4), messages: 60, seconds: 60, warmupSeconds: 0, drainSeconds: 60))

@@ -23,8 +23,9 @@ import Testing
 
     @Test func `meters without a server read only what is there`() throws {
         let (listener, port) = try FloorServer.open()
-        let meters = try Meters(target: .localhost(port: port), serverPid: nil, redisPid: nil)
-        #expect(meters.server?.pid == getpid())
+        let target = LoopbackTarget.localhost(port: port)
+        let meters = try Meters(of: LoadOptions(targets: [target, target], workerCommand: [], floorCommand: []))
+        #expect(meters.servers.map(\.pid) == [getpid()])
         #expect(meters.redis == nil)
         close(listener)
     }

@@ -86,7 +86,7 @@ final class Crew {
         case .opened:
             members[index].state = .opening
             let request = Opening.request(
-                style: plan.style, user: user(index), room: room(index), target: plan.target)
+                style: plan.style, user: user(index), room: room(index), target: plan.target(of: number(index)))
             sockets.send(request, to: event.slot)
         case .response(let status): opened(index, status: status, event)
         case .message: heard(index, event)
@@ -98,7 +98,7 @@ final class Crew {
     private func begin(now: UInt64) {
         let index = members.count
         let tag = SocketLoop.Tag(role: Crew.role, index: index)
-        switch sockets.connect(tag, to: plan.target, from: plan.source(of: number(index))) {
+        switch sockets.connect(tag, to: plan.target(of: number(index)), from: plan.source(of: number(index))) {
         case .success(let slot): members.append(Member(slot: slot, state: .connecting, began: now))
         case .failure(let reason):
             members.append(Member(slot: .max, state: .connecting, began: now))

@@ -6,7 +6,7 @@ package struct CrewPlan: Codable, Sendable {
         case floor
     }
 
-    package var target: LoopbackTarget
+    package var targets: [LoopbackTarget]
     package var style: Style
     package var layout: RoomLayout
     /// Of all members this process has those with `number mod processes = process`.
@@ -21,6 +21,9 @@ package struct CrewPlan: Codable, Sendable {
     package var joins: Bool
     /// After so many seconds a connection that is not ready is given up.
     package var patience: Double
+
+    /// Rooms are taken first, so that each room has members on all targets.
+    func target(of member: Int) -> LoopbackTarget { targets[member / layout.rooms % targets.count] }
 
     func source(of member: Int) -> UInt32 {
         sources == 0 ? 0 : 0x7F00_0002 + UInt32(member % sources)

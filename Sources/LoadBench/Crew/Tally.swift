@@ -39,6 +39,15 @@ package struct Tally: Codable, Sendable {
         latency.add(other.latency)
     }
 
+    /// The same without what came as it should.
+    var faultsOnly: Tally {
+        var rest = self
+        rest.deliveries = 0
+        rest.bytes = 0
+        rest.latency = Histogram()
+        return rest
+    }
+
     /// All that was not as it should be, one line each.
     package var faults: [String] { integrityFaults + connectionFaults }
 

@@ -6,6 +6,11 @@ package struct ProcessUse: Sendable, Equatable {
     package var cpuSeconds: Double
     /// Resident memory.
     package var residentBytes: Int
+
+    static func + (one: ProcessUse, other: ProcessUse) -> ProcessUse {
+        ProcessUse(
+            cpuSeconds: one.cpuSeconds + other.cpuSeconds, residentBytes: one.residentBytes + other.residentBytes)
+    }
 }
 
 /// Reads one process's use of CPU and memory.

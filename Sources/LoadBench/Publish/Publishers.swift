@@ -53,16 +53,16 @@ final class Publishers {
     var isSettled: Bool { ready == publishers.count }
     var canPublish: Bool { !free.isEmpty }
 
-    private var target: LoopbackTarget {
+    private func target(of index: Int) -> LoopbackTarget {
         switch way {
         case .rest(let api, _), .batch(let api, _, _): api
-        case .webSocket, .floor: plan.target
+        case .webSocket, .floor: plan.targets[index % plan.targets.count]
         }
     }
 
     func open() {
         for index in publishers.indices {
-            switch sockets.connect(.init(role: Publishers.role, index: index), to: target) {
+            switch sockets.connect(.init(role: Publishers.role, index: index), to: target(of: index)) {
             case .success(let slot): publishers[index].slot = slot
             case .failure(let reason): failure = BenchFailure("a publisher cannot connect: \(reason)")
             }
@@ -161,10 +161,10 @@ final class Publishers {
         case .rest, .batch: becomeReady(index)
         case .webSocket:
             let user = "bench-publisher-\(index)"
-            let request = Opening.request(style: .gateway, user: user, room: 0, target: target)
+            let request = Opening.request(style: .gateway, user: user, room: 0, target: target(of: index))
             sockets.send(request, to: event.slot)
         case .floor:
-            sockets.send(Opening.request(path: "/publish", target: target, subprotocol: nil), to: event.slot)
+            sockets.send(Opening.request(path: "/publish", target: target(of: index), subprotocol: nil), to: event.slot)
         }
     }
 

@@ -27,8 +27,7 @@ package struct ConnectScenario {
         let plan = options.plan(connections: connections, layout: layout, joins: joins)
         let processes = options.processes(for: connections)
         let stage = try Stage(plan: plan, processes: processes, worker: options.workerCommand, progress: progress)
-        let meters = try Meters(
-            target: options.target, serverPid: options.serverPid, redisPid: options.redisPid)
+        let meters = try Meters(of: options)
         var report = BenchReport(
             title: title,
             settings: ["\(connections) connections over \(rooms) rooms, \(joins ? "welcome and one join" : "welcome")"])

@@ -20,10 +20,9 @@ package struct EchoScenario {
     }
 
     package func run(title: String, progress: RunProgress) throws -> BenchReport {
-        let meters = try Meters(
-            target: options.target, serverPid: options.serverPid, redisPid: options.redisPid)
+        let meters = try Meters(of: options)
         Descriptors.raiseLimit()
-        let callers = try EchoCallers(target: options.target, count: connections, payloadBytes: payloadBytes)
+        let callers = try EchoCallers(targets: options.targets, count: connections, payloadBytes: payloadBytes)
         try callers.open(patience: options.patience)
         callers.begin()
         try callers.run(seconds: warmupSeconds, progress)
@@ -58,7 +57,7 @@ private final class EchoCallers {
     private(set) var roundTrips = Histogram()
 
     private let sockets: SocketLoop
-    private let target: LoopbackTarget
+    private let targets: [LoopbackTarget]
     private let payloadBytes: Int
     private var callers: [Caller]
     private var ready = 0
@@ -68,9 +67,9 @@ private final class EchoCallers {
 
     private static let role: UInt32 = 4
 
-    init(target: LoopbackTarget, count: Int, payloadBytes: Int) throws {
+    init(targets: [LoopbackTarget], count: Int, payloadBytes: Int) throws {
         sockets = try SocketLoop()
-        self.target = target
+        self.targets = targets
         self.payloadBytes = payloadBytes
         callers = Array(repeating: Caller(), count: count)
     }
@@ -82,7 +81,7 @@ private final class EchoCallers {
 
     func open(patience: Double) throws {
         for index in callers.indices {
-            switch sockets.connect(.init(role: EchoCallers.role, index: index), to: target) {
+            switch sockets.connect(.init(role: EchoCallers.role, index: index), to: target(of: index)) {
             case .success(let slot): callers[index].slot = slot
             case .failure(let reason): throw BenchFailure("connection \(index): \(reason)")
             }
@@ -113,11 +112,13 @@ private final class EchoCallers {
         roundTrips = Histogram()
     }
 
+    private func target(of index: Int) -> LoopbackTarget { targets[index % targets.count] }
+
     private func handle(_ event: SocketLoop.Event) {
         let index = event.tag.index
         switch event.kind {
         case .opened:
-            sockets.send(Opening.request(path: "/echo", target: target, subprotocol: nil), to: event.slot)
+            sockets.send(Opening.request(path: "/echo", target: target(of: index), subprotocol: nil), to: event.slot)
         case .response(let status):
             if let why = Opening.refusal(status: status, response: event.bytes) {
                 refusal = why

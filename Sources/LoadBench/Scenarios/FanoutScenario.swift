@@ -39,14 +39,13 @@ package struct FanoutScenario {
         onFloorAt target: LoopbackTarget, serverPid: Int32, title: String, progress: RunProgress
     ) throws -> BenchReport {
         var floor = self
-        floor.options.target = target
+        floor.options.targets = [target]
         floor.publish.way = .floor
         return try floor.measure(title: title, style: .floor, Meters(serverPid: serverPid), progress)
     }
 
     package func run(title: String, progress: RunProgress) throws -> BenchReport {
-        let meters = try Meters(
-            target: options.target, serverPid: options.serverPid, redisPid: options.redisPid)
+        let meters = try Meters(of: options)
         return try measure(title: title, style: .gateway, meters, progress)
     }
 
@@ -66,10 +65,11 @@ package struct FanoutScenario {
         if publish.warmupSeconds > 0 {
             let warmup = try PublishRun(stage: stage, publishers: sender, plan: publish, progress: progress)
                 .go(messages: .max, seconds: publish.warmupSeconds)
-            let tally = try stage.wholeReport(with: sender).tally
-            report.faults += FanoutScenario.faults(of: tally, warmup)
+            report.faults = FanoutScenario.faults(of: try stage.wholeReport(with: sender).tally, warmup)
+        } else {
+            report.faults = try stage.wholeReport(with: sender).tally.faults
         }
-        if report.faults.isEmpty { try stage.restart() }
+        try stage.restart()
 
         let toolBefore = try stage.toolCPUSeconds()
         let run = try PublishRun(stage: stage, publishers: sender, plan: publish, progress: progress)
@@ -87,7 +87,7 @@ package struct FanoutScenario {
         report.addUse(
             from: before, to: after, toolSeconds: tool, count: tally.deliveries, of: FanoutScenario.costName)
         report.add(latency: tally.latency, name: "latency")
-        if report.faults.isEmpty { report.faults = FanoutScenario.faults(of: tally, outcome) }
+        report.faults += FanoutScenario.faults(of: tally, outcome)
         return report
     }
 

@@ -31,8 +31,7 @@ package struct LadderScenario {
     package func run(title: String, progress: RunProgress) throws -> BenchReport {
         let options = fanout.options
         let top = steps.last ?? 0
-        let meters = try Meters(
-            target: options.target, serverPid: options.serverPid, redisPid: options.redisPid)
+        let meters = try Meters(of: options)
         let layout = RoomLayout(rooms: fanout.rooms, publishers: fanout.publishers, prefix: options.roomPrefix)
         let plan = options.plan(connections: top, layout: layout, payloadBytes: fanout.payloadBytes)
         let stage = try Stage(
@@ -63,12 +62,18 @@ package struct LadderScenario {
         to connections: Int, _ stage: Stage, _ sender: Publishers, _ meters: Meters, _ progress: RunProgress
     ) throws -> (BenchReport.Step, Tally) {
         try stage.grow(to: connections)
+        if fanout.publish.warmupSeconds > 0 {
+            _ = try PublishRun(stage: stage, publishers: sender, plan: fanout.publish, progress: progress)
+                .go(messages: .max, seconds: fanout.publish.warmupSeconds)
+        }
+        let early = try stage.wholeReport(with: sender).tally.faultsOnly
+        try stage.restart()
         let run = try PublishRun(stage: stage, publishers: sender, plan: fanout.publish, progress: progress)
         let before = try meters.read()
         let outcome = try run.go(messages: fanout.publish.messages, seconds: fanout.publish.seconds)
         let after = try meters.read()
         let report = try stage.wholeReport(with: sender)
-        let tally = report.tally
+        var tally = report.tally
         try stage.restart()
 
         let seconds = Double(after.at - before.at) / 1e9
@@ -82,6 +87,7 @@ package struct LadderScenario {
             serverPercent: LadderScenario.percent(before.server, after.server, seconds),
             redisPercent: LadderScenario.percent(before.redis, after.redis, seconds),
             serverMiB: Double(after.server?.residentBytes ?? 0) / 1_048_576)
+        tally.add(early)
         step.broken = broken(step, tally: tally, outcome)
         return (step, tally)
     }

@@ -1,9 +1,9 @@
 /// What every scenario wants to know.
 package struct LoadOptions: Sendable {
-    /// The client port.
-    package var target: LoopbackTarget
-    /// Left out, the process that listens at the target.
-    package var serverPid: Int32?
+    /// The client ports of one node or several: each room's members are spread over them in turn.
+    package var targets: [LoopbackTarget]
+    /// Empty: the processes that listen at the targets.
+    package var serverPids: [Int32] = []
     /// Left out, the Redis that the server started, where it did.
     package var redisPid: Int32?
     /// Processes that hold the connections; 0 is this one alone, nil as many as the limit of descriptors asks for.
@@ -21,9 +21,9 @@ package struct LoadOptions: Sendable {
     package var roomPrefix: String
 
     package init(
-        target: LoopbackTarget, workerCommand: [String], floorCommand: [String], roomPrefix: String? = nil
+        targets: [LoopbackTarget], workerCommand: [String], floorCommand: [String], roomPrefix: String? = nil
     ) {
-        self.target = target
+        self.targets = targets
         self.workerCommand = workerCommand
         self.floorCommand = floorCommand
         // No run meets the messages of another.
@@ -35,7 +35,7 @@ package struct LoadOptions: Sendable {
         payloadBytes: Int = 128, joins: Bool = true
     ) -> CrewPlan {
         CrewPlan(
-            target: target, style: style,
+            targets: targets, style: style,
             layout: layout ?? RoomLayout(rooms: 1, publishers: 0, prefix: roomPrefix), payloadBytes: payloadBytes,
             sources: sources ?? (connections > Self.portsOfSource ? connections / Self.portsOfSource + 1 : 0),
             handshakes: handshakes, joins: joins, patience: patience)
