@@ -93,8 +93,8 @@ struct BenchOptions: ParsableArguments {
         let found: BenchReport
         do {
             found = try run(Self.withoutKey(title), RunProgress { Console.say("  \($0)") })
-        } catch let failure as BenchFailure {
-            Console.complain(failure.description)
+        } catch {
+            Console.complain("\(error)")
             throw ExitCode(2)
         }
         print(json ? try found.json : found.table)

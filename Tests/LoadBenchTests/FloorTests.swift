@@ -56,4 +56,21 @@ import Testing
         #expect(report.faults == [])
         #expect(report.figure("deliveries") == 1200)
     }
+
+    @Test func `a server that cannot be reached leaves nothing to publish to`() async throws {
+        let failure = await #expect(throws: BenchFailure.self) {
+            try await onThread {
+                // Nobody listens on port 1.
+                let target = LoopbackTarget.localhost(port: 1)
+                var options = LoadOptions(targets: [target], workerCommand: [], floorCommand: [])
+                options.workers = 0
+                _ = try FanoutScenario(
+                    options: options, rooms: 1, members: 2, publishers: 0, payloadBytes: 100, picksRandomly: false,
+                    publish: PublishPlan(
+                        way: .floor, pace: .window(1), messages: 1, seconds: 60, warmupSeconds: 0, drainSeconds: 60)
+                ).run(onFloorAt: target, serverPid: getpid(), title: "", progress: RunProgress { _ in })
+            }
+        }
+        #expect(failure?.description.contains("2 connections not made: Connection refused") == true)
+    }
 }

@@ -61,6 +61,12 @@ final class Stage {
         }
     }
 
+    /// - Throws: when no member is ready: there is nobody to publish to.
+    func requireMembers() throws {
+        guard ready == 0 else { return }
+        throw BenchFailure((["no member got ready"] + (try report()).tally.faults).joined(separator: "; "))
+    }
+
     /// Opens the connections that publish, and waits until they are ready.
     func open(_ publishers: Publishers) throws {
         self.publishers = publishers

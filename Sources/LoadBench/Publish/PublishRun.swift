@@ -54,13 +54,14 @@ final class PublishRun {
         let group = plan.way.group
         while publishers.canPublish, outcome.published < messages {
             let now = Clock.now
+            guard now < end else { return }
             let size = min(group, messages - outcome.published)
             switch plan.pace {
             case .window(let window):
                 guard waiting.isEmpty || waiting.count + size <= window else { return }
                 publish(size, due: now)
             case .rate(let rate):
-                guard due <= now, now < end else { return }
+                guard due <= now else { return }
                 guard waiting.count + size < Audience.ring else {
                     outcome.isOverrun = true
                     return

@@ -61,6 +61,7 @@ package struct FanoutScenario {
             plan: plan, way: publish.way, picksRandomly: picksRandomly, sockets: stage.sockets)
         var report = BenchReport(title: title, settings: settings)
         try stage.grow(to: total)
+        try stage.requireMembers()
         try stage.open(sender)
         if publish.warmupSeconds > 0 {
             let warmup = try PublishRun(stage: stage, publishers: sender, plan: publish, progress: progress)

@@ -62,6 +62,7 @@ package struct LadderScenario {
         to connections: Int, _ stage: Stage, _ sender: Publishers, _ meters: Meters, _ progress: RunProgress
     ) throws -> (BenchReport.Step, Tally) {
         try stage.grow(to: connections)
+        try stage.requireMembers()
         if fanout.publish.warmupSeconds > 0 {
             _ = try PublishRun(stage: stage, publishers: sender, plan: fanout.publish, progress: progress)
                 .go(messages: .max, seconds: fanout.publish.warmupSeconds)

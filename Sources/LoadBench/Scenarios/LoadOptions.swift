@@ -43,8 +43,8 @@ package struct LoadOptions: Sendable {
 
     /// How many worker processes hold this many connections.
     func processes(for connections: Int) -> Int {
-        if let workers { return workers }
         let each = Descriptors.raiseLimit() - Self.spareDescriptors
+        if let workers { return workers }
         return connections <= each ? 0 : (connections + each - 1) / max(1, each)
     }
 
