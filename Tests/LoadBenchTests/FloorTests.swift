@@ -22,7 +22,8 @@ import Testing
             return try scenario.run(
                 onFloorAt: target, serverPid: getpid(), title: "floor", progress: RunProgress { _ in })
         }
-        try lifeline.fileHandleForWriting.close()
+        // A byte, not the end: a child of another test may hold the pipe open.
+        try lifeline.fileHandleForWriting.write(contentsOf: Data([0]))
         try await served
         return report
     }
