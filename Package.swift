@@ -90,12 +90,16 @@ let package = Package(
             name: "MartletClient",
             dependencies: ["GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS],
             swiftSettings: strict),
-        // The command line: parses arguments, bootstraps logging, starts a node.
+        // In C, since a target has one language: the load tool's socket loop, and the bare server it is measured by.
+        .target(name: "CLoadLoop"),
+        // The load tool: scenarios, checks of all that arrives, meters of processes, reports.
+        .target(name: "LoadBench", dependencies: ["CLoadLoop", "WebSocketFrames", nioCore], swiftSettings: strict),
+        // The command line: parses arguments, bootstraps logging, starts a node, loads one.
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "GatewayNode", "GatewayCore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                logging,
+                "GatewayNode", "GatewayCore", "LoadBench",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
             ],
             swiftSettings: strict),
         // For tests: real redis-servers, nodes as processes, a fault proxy, the stream checker.
@@ -136,6 +140,7 @@ let package = Package(
             name: "MartletClientTests",
             dependencies: ["MartletClient", "WebSocketFrames", "Dialects", "GatewayCore", nioCore, nioPosix, nioTLS],
             swiftSettings: strict),
+        .testTarget(name: "LoadBenchTests", dependencies: ["LoadBench"], swiftSettings: strict),
         // Two real node processes on one real Redis.
         .testTarget(
             name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestKit", nioCore], swiftSettings: strict

@@ -32,5 +32,7 @@ struct MartletCommand: AsyncParsableCommand {
               martlet serve --config martlet.yaml
             """,
         version: MartletVersion.current,
-        subcommands: [ServeCommand.self, TokenCommand.self, HealthCommand.self, ConfigCommand.self])
+        subcommands: [
+            ServeCommand.self, TokenCommand.self, HealthCommand.self, ConfigCommand.self, BenchCommand.self,
+        ])
 }

@@ -1,0 +1,31 @@
+/// What one process's members are to do; sent to worker processes as JSON.
+package struct CrewPlan: Codable, Sendable {
+    /// What the server speaks.
+    package enum Style: String, Codable, Sendable {
+        case gateway
+        case floor
+    }
+
+    package var targets: [LoopbackTarget]
+    package var style: Style
+    package var layout: RoomLayout
+    /// Of all members this process has those with `number mod processes = process`.
+    package var process = 0
+    package var processes = 1
+    package var payloadBytes: Int
+    /// So many of 127.0.0.2, 127.0.0.3, … are taken as source addresses in turn; 0 leaves it to the system.
+    package var sources: Int
+    /// As many connections may be on their way to being ready at once.
+    package var handshakes: Int
+    /// Whether members join their room, or only connect.
+    package var joins: Bool
+    /// After so many seconds a connection that is not ready is given up.
+    package var patience: Double
+
+    /// Rooms are taken first, so that each room has members on all targets.
+    func target(of member: Int) -> LoopbackTarget { targets[member / layout.rooms % targets.count] }
+
+    func source(of member: Int) -> UInt32 {
+        sources == 0 ? 0 : 0x7F00_0002 + UInt32(member % sources)
+    }
+}

@@ -1,0 +1,52 @@
+import NIOCore
+import WebSocketFrames
+
+/// The texts that a connection begins with.
+enum Opening {
+    /// The key of RFC 6455's own example (section 1.3): what it proves is not this tool's matter, and the floor
+    /// server answers no other.
+    static let key = "dGhlIHNhbXBsZSBub25jZQ=="
+    private static let accept = Handshake.acceptKey(for: key)
+
+    static func request(path: String, target: LoopbackTarget, subprotocol: String?) -> ByteBuffer {
+        let named = subprotocol.map { "Sec-WebSocket-Protocol: \($0)\r\n" } ?? ""
+        return ByteBuffer(
+            string: """
+                GET \(path) HTTP/1.1\r\nHost: \(target)\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Key: \(key)\r\nSec-WebSocket-Version: 13\r\n\(named)\r\n
+                """)
+    }
+
+    /// What a member of a room asks for.
+    static func request(style: CrewPlan.Style, user: String, room: Int, target: LoopbackTarget) -> ByteBuffer {
+        switch style {
+        case .gateway: request(path: "/ws?userId=\(user)", target: target, subprotocol: "martlet.v1")
+        case .floor:
+            request(
+                path: "/ws?room=\(Decimal.text(room, digits: RoomLayout.digits))", target: target, subprotocol: nil)
+        }
+    }
+
+    /// Why this is not the answer that opens a WebSocket; nil when it is.
+    static func refusal(status: Int, response: UnsafeRawBufferPointer) -> String? {
+        guard status == 101 else { return "HTTP \(status)" }
+        return String(decoding: response, as: UTF8.self).contains(accept) ? nil : "a wrong Sec-WebSocket-Accept"
+    }
+
+    static func join(room: String) -> String { #"{"type":"join","id":1,"roomId":"\#(room)"}"# }
+}
+
+/// Masked text frames, as a client sends them.
+enum ClientFrame {
+    static func text(_ text: String) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        FrameEncoder.text(text, mask: .random(in: 0 ... .max), into: &buffer)
+        return buffer
+    }
+
+    static func text(_ bytes: [UInt8]) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        FrameEncoder.text(bytes, mask: .random(in: 0 ... .max), into: &buffer)
+        return buffer
+    }
+}

@@ -1,0 +1,71 @@
+import Foundation
+import Glibc
+
+/// A process of this same program, with pipes to its standard input and output; ends when its input is closed.
+final class ChildProcess {
+    let pid: Int32
+    /// Reading end of its standard output; whoever adopts it closes it.
+    let output: Int32
+    private var input: Int32
+
+    /// - Parameter command: the program and its arguments.
+    init(_ command: [String]) throws(BenchFailure) {
+        let (childInput, input) = try ChildProcess.pipe()
+        let (output, childOutput) = try ChildProcess.pipe()
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, childInput, 0)
+        posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
+        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
+        arguments.append(nil)
+        defer { for argument in arguments { free(argument) } }
+        var pid: pid_t = 0
+        let failure = posix_spawn(&pid, command[0], &actions, nil, arguments, environ)
+        close(childInput)
+        close(childOutput)
+        guard failure == 0 else {
+            close(input)
+            close(output)
+            throw BenchFailure("\(command[0]) cannot be started: \(String(cString: strerror(failure)))")
+        }
+        self.pid = pid
+        self.input = input
+        self.output = output
+    }
+
+    deinit {
+        end()
+    }
+
+    func send(_ order: Order) throws {
+        var line = try JSONEncoder().encode(order)
+        line.append(UInt8(ascii: "\n"))
+        try FileHandle(fileDescriptor: input, closeOnDealloc: false).write(contentsOf: line)
+    }
+
+    /// Reads its first line, for what it says before anything else.
+    func firstLine() -> String {
+        var bytes: [UInt8] = []
+        var byte: UInt8 = 0
+        while bytes.count < 1000, read(output, &byte, 1) == 1, byte != UInt8(ascii: "\n") { bytes.append(byte) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Closes its input and waits until it has ended.
+    func end() {
+        guard input >= 0 else { return }
+        close(input)
+        input = -1
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    }
+
+    private static func pipe() throws(BenchFailure) -> (reading: Int32, writing: Int32) {
+        var ends: [Int32] = [-1, -1]
+        guard Glibc.pipe(&ends) == 0 else { throw BenchFailure("pipe: \(String(cString: strerror(errno)))") }
+        // A later child that kept an end open would hide that this side has closed it.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        return (ends[0], ends[1])
+    }
+}

@@ -1,0 +1,102 @@
+import Glibc
+
+/// Reads the frames that this tool's own messages arrive in, and tells the others apart.
+package struct FrameReader {
+    /// What a frame is to the tool.
+    package enum Reading: Equatable {
+        /// One of this run's messages; `seq` is the gateway's number of it.
+        case message(Envelope, seq: UInt64)
+        /// A message frame whose room, payload or end is not as it was sent.
+        case damaged
+        case welcome
+        /// The room's number, nil for another room than this run's, and the position the stream begins after.
+        case joined(room: Int?, seq: UInt64)
+        case error(code: String)
+        /// A hole that the gateway owned up to.
+        case gap
+        /// Whatever else a gateway tells.
+        case other
+    }
+
+    private let roomPrefix: [UInt8]
+    private let payloadBytes: Int
+    /// Where the payload was in the last message: with fields of a fixed width, where it is in the next.
+    private var payloadStart = 0
+
+    private static let opening = Array(#"{"type":"message","roomId":""#.utf8)
+    private static let payloadKey = Array(#","payload":"#.utf8)
+    private static let seqKey = Array(#""seq":"#.utf8)
+
+    init(roomPrefix: String, payloadBytes: Int) {
+        self.roomPrefix = Array(roomPrefix.utf8)
+        self.payloadBytes = payloadBytes
+    }
+
+    mutating func read(_ text: UnsafeRawBufferPointer) -> Reading {
+        guard FrameReader.stands(FrameReader.opening, in: text, at: 0) else { return FrameReader.other(text, self) }
+        let key = FrameReader.payloadKey
+        if !FrameReader.stands(key, in: text, at: payloadStart - key.count) {
+            guard let found = FrameReader.find(key, in: text) else { return .damaged }
+            payloadStart = found + key.count
+        }
+        guard let envelope = Envelope(text, at: payloadStart, bytes: payloadBytes),
+            room(in: text, at: FrameReader.opening.count) == envelope.room,
+            let seq = FrameReader.lastNumber(in: text, after: payloadStart + payloadBytes)
+        else { return .damaged }
+        return .message(envelope, seq: seq)
+    }
+
+    /// The number of this run's room whose name begins at `start`.
+    private func room(in text: UnsafeRawBufferPointer, at start: Int) -> Int? {
+        let digits = start + roomPrefix.count
+        let end = digits + RoomLayout.digits
+        guard end < text.count, text[end] == UInt8(ascii: "\""), FrameReader.stands(roomPrefix, in: text, at: start)
+        else { return nil }
+        return Decimal.read(text, at: digits, digits: RoomLayout.digits).map { Int($0) }
+    }
+
+    /// The digits behind `"seq":` that the text ends with.
+    private static func lastNumber(in text: UnsafeRawBufferPointer, after start: Int) -> UInt64? {
+        guard let last = text.last, last == UInt8(ascii: "}") else { return nil }
+        var first = text.count - 1
+        while first > start, text[first - 1] &- UInt8(ascii: "0") < 10 { first -= 1 }
+        guard stands(seqKey, in: text, at: first - seqKey.count) else { return nil }
+        return Decimal.read(text, at: first, digits: text.count - 1 - first)
+    }
+
+    private static func other(_ text: UnsafeRawBufferPointer, _ reader: FrameReader) -> Reading {
+        let string = String(decoding: text, as: UTF8.self)
+        if string.hasPrefix(#"{"type":"welcome""#) { return .welcome }
+        if string.hasPrefix(#"{"type":"joined""#) {
+            let name = field(#""roomId":""#, of: text)
+            let seq = field(#""seq":"#, of: text).flatMap { number(in: text, at: $0) }
+            return .joined(room: name.flatMap { reader.room(in: text, at: $0) }, seq: seq ?? 0)
+        }
+        if string.hasPrefix(#"{"type":"error""#) {
+            let start = field(#""code":""#, of: text) ?? text.count
+            return .error(code: String(decoding: text[start...].prefix { $0 != UInt8(ascii: "\"") }, as: UTF8.self))
+        }
+        return string.hasPrefix(#"{"type":"gap""#) ? .gap : .other
+    }
+
+    /// Where the value of a field begins.
+    private static func field(_ key: String, of text: UnsafeRawBufferPointer) -> Int? {
+        find(Array(key.utf8), in: text).map { $0 + key.utf8.count }
+    }
+
+    private static func number(in text: UnsafeRawBufferPointer, at start: Int) -> UInt64? {
+        let digits = text[start...].prefix { $0 &- UInt8(ascii: "0") < 10 }.count
+        return Decimal.read(text, at: start, digits: digits)
+    }
+
+    @inline(__always)
+    private static func stands(_ bytes: [UInt8], in text: UnsafeRawBufferPointer, at start: Int) -> Bool {
+        guard start >= 0, start + bytes.count <= text.count, let base = text.baseAddress else { return false }
+        return memcmp(base + start, bytes, bytes.count) == 0
+    }
+
+    private static func find(_ bytes: [UInt8], in text: UnsafeRawBufferPointer) -> Int? {
+        guard text.count >= bytes.count else { return nil }
+        return (0...text.count - bytes.count).first { stands(bytes, in: text, at: $0) }
+    }
+}

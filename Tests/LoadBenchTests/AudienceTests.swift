@@ -1,0 +1,116 @@
+import Foundation
+import LoadBench
+import Testing
+
+/// What a receiver makes of good and bad deliveries, frame by frame.
+@Suite struct AudienceTests {
+    private static let layout = RoomLayout(rooms: 2, publishers: 2, prefix: "bench-t-")
+    private var audience = Audience(layout: layout, payloadBytes: 100)
+
+    /// Streams 0 and 2 are in room 0, stream 1 in room 1; all begin after `seq` 10.
+    init() {
+        audience.reserve(streams: 3)
+        for stream in 0..<3 { audience.enter(stream: stream, room: stream % 2, position: 10) }
+    }
+
+    private static func frame(
+        room: Int = 0, named: Int? = nil, publisher: Int = 0, sequence: UInt32, number: UInt32 = 1, seq: Int
+    ) -> [UInt8] {
+        let envelope = Envelope(room: room, publisher: publisher, sequence: sequence, number: number, due: 1000)
+        let name = "bench-t-000000\(named ?? room)"
+        return Array(#"{"type":"message","roomId":"\#(name)","userId":"u","msgType":1,"payload":"#.utf8)
+            + envelope.payload(bytes: 100) + Array(#","timestamp":1700000000000,"seq":\#(seq)}"#.utf8)
+    }
+
+    private mutating func receive(_ frame: [UInt8], stream: Int = 0) -> FrameReader.Reading? {
+        frame.withUnsafeBytes { text in
+            audience.receive(text, at: 3000) { $0 == stream % 2 ? stream : nil }
+        }
+    }
+
+    @Test mutating func `what comes in order is counted and timed`() {
+        for (sequence, seq) in [(UInt32(1), 11), (2, 12), (3, 13)] {
+            #expect(receive(Self.frame(sequence: sequence, seq: seq)) == nil)
+        }
+        #expect(audience.tally.deliveries == 3)
+        #expect(audience.tally.faults.isEmpty)
+        #expect(audience.tally.latency.max == 2000)
+    }
+
+    @Test mutating func `a message is complete once every stream of its room has it`() {
+        _ = receive(Self.frame(sequence: 1, number: 7, seq: 11), stream: 0)
+        #expect(audience.completed.isEmpty)
+        _ = receive(Self.frame(room: 1, publisher: 1, sequence: 1, number: 8, seq: 11), stream: 1)
+        #expect(audience.completed == [8])
+        _ = receive(Self.frame(sequence: 1, number: 7, seq: 11), stream: 2)
+        #expect(audience.completed == [8, 7])
+    }
+
+    @Test mutating func `a repeat is told and not counted twice`() {
+        _ = receive(Self.frame(sequence: 1, seq: 11))
+        _ = receive(Self.frame(sequence: 1, seq: 11))
+        #expect(audience.tally.deliveries == 1)
+        #expect(audience.tally.faults == ["1 messages repeated"])
+    }
+
+    @Test mutating func `a message out of order is told`() {
+        _ = receive(Self.frame(sequence: 2, seq: 12))
+        _ = receive(Self.frame(sequence: 1, seq: 11))
+        #expect(audience.tally.deliveries == 2)
+        #expect(audience.tally.late == 1)
+        #expect(audience.tally.misnumbered == 2)
+    }
+
+    @Test mutating func `a hole in the gateway's numbers is told`() {
+        _ = receive(Self.frame(sequence: 1, seq: 12))
+        #expect(audience.tally.faults == ["1 messages with another seq than the next"])
+    }
+
+    @Test mutating func `messages of another room, or of a publisher that does not serve it, are told`() {
+        _ = receive(Self.frame(room: 1, publisher: 1, sequence: 1, seq: 11), stream: 0)
+        _ = receive(Self.frame(room: 0, publisher: 1, sequence: 1, seq: 11), stream: 0)
+        #expect(audience.tally.misplaced == 2)
+        #expect(audience.tally.deliveries == 0)
+    }
+
+    @Test mutating func `a payload that came in another room's frame is damaged`() {
+        _ = receive(Self.frame(room: 0, named: 1, sequence: 1, seq: 11))
+        #expect(audience.tally.damaged == 1)
+    }
+
+    @Test func `no byte of a payload or of the room's name can change unnoticed`() throws {
+        let frame = Self.frame(sequence: 1, seq: 11)
+        let payload = try #require(String(decoding: frame, as: UTF8.self).range(of: "\"payload\":")).upperBound
+        let start = String(decoding: frame, as: UTF8.self)[..<payload].utf8.count
+        for place in Array(28..<43) + Array(start..<start + 100) {
+            var broken = frame
+            broken[place] ^= 1
+            var fresh = AudienceTests()
+            _ = fresh.receive(broken)
+            let tally = fresh.audience.tally
+            #expect(!tally.faults.isEmpty, "byte \(place)")
+        }
+    }
+
+    @Test mutating func `frames that are no messages are handed back`() {
+        func reading(_ text: String) -> FrameReader.Reading? { receive(Array(text.utf8)) }
+        #expect(reading(#"{"type":"welcome","connectionId":"c"}"#) == .welcome)
+        let joined = #"{"type":"joined","id":1,"roomId":"bench-t-0000001","epoch":"e","seq":43}"#
+        #expect(reading(joined) == .joined(room: 1, seq: 43))
+        #expect(
+            reading(#"{"type":"joined","id":1,"roomId":"other","epoch":"e","seq":4}"#) == .joined(room: nil, seq: 4))
+        let error = #"{"type":"error","id":1,"code":"rate_limited","message":"m"}"#
+        #expect(reading(error) == .error(code: "rate_limited"))
+        #expect(reading(#"{"type":"gap","roomId":"r","epoch":"e","seq":1}"#) == .gap)
+        #expect(reading(#"{"type":"presence","roomId":"r"}"#) == .other)
+        #expect(reading("") == .other)
+    }
+
+    @Test mutating func `a new run forgets what was counted but not where the gateway's numbers are`() {
+        _ = receive(Self.frame(sequence: 1, seq: 11))
+        audience.restart()
+        #expect(audience.tally.deliveries == 0)
+        _ = receive(Self.frame(sequence: 1, seq: 12))
+        #expect(audience.tally.faults.isEmpty)
+    }
+}

@@ -1,0 +1,33 @@
+import Foundation
+import LoadBench
+import Testing
+
+@Suite struct ProcessTests {
+    @Test func `a process's use is read, and an ended one's refused`() throws {
+        let use = try ProcessMeter(pid: getpid()).read()
+        #expect(use.residentBytes > 1_000_000)
+        #expect(use.cpuSeconds >= 0)
+        let ended = Process()
+        ended.executableURL = URL(fileURLWithPath: "/bin/true")
+        try ended.run()
+        ended.waitUntilExit()
+        #expect(throws: BenchFailure.self) { try ProcessMeter(pid: ended.processIdentifier).read() }
+    }
+
+    @Test func `the process behind a port is found, and none behind one that nobody has`() throws {
+        let (listener, port) = try FloorServer.open()
+        #expect(ProcessFinder.listener(at: .localhost(port: port)) == getpid())
+        close(listener)
+        // Nobody listens on port 1.
+        #expect(ProcessFinder.listener(at: .localhost(port: 1)) == nil)
+    }
+
+    @Test func `meters without a server read only what is there`() throws {
+        let (listener, port) = try FloorServer.open()
+        let target = LoopbackTarget.localhost(port: port)
+        let meters = try Meters(of: LoadOptions(targets: [target, target], workerCommand: [], floorCommand: []))
+        #expect(meters.servers.map(\.pid) == [getpid()])
+        #expect(meters.redis == nil)
+        close(listener)
+    }
+}
