@@ -97,6 +97,8 @@ static void drop(server *self, int descriptor) {
     }
     free(it->input);
     *it = (peer){.room = -1};
+    // A child that is being started holds a copy for a moment, for which epoll would go on telling of this number.
+    epoll_ctl(self->epoll, EPOLL_CTL_DEL, descriptor, NULL);
     close(descriptor);
 }
 

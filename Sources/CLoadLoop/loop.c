@@ -107,7 +107,11 @@ static int64_t take_slot(load_loop *self) {
 
 static void release_slot(load_loop *self, uint32_t slot) {
     connection *it = &self->connections[slot];
-    if (it->descriptor >= 0) close(it->descriptor);
+    if (it->descriptor >= 0) {
+        // A child that is being started holds a copy for a moment, for which epoll would go on telling of this slot.
+        epoll_ctl(self->epoll, EPOLL_CTL_DEL, it->descriptor, NULL);
+        close(it->descriptor);
+    }
     free(it->kept);
     free(it->queued);
     *it = (connection){.descriptor = -1, .mode = FREE, .next_free = self->first_free};

@@ -207,8 +207,7 @@ struct EmbeddedRedisTests {
         let scratch = try Scratch()
         let folder = "\(scratch.path)/bin"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let fake = try scratch.file("bin/redis-server", "#!/bin/sh\necho first; echo out of luck; exit 1\n")
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: fake)
+        try scratch.program("bin/redis-server", "#!/bin/sh\necho first; echo out of luck; exit 1\n")
         let error = await #expect(throws: EmbeddedRedisError.self) {
             try await EmbeddedRedis.start(temporary: scratch.path, path: folder)
         }
@@ -220,8 +219,7 @@ struct EmbeddedRedisTests {
     func silent() async throws {
         let scratch = try Scratch()
         try FileManager.default.createDirectory(atPath: "\(scratch.path)/bin", withIntermediateDirectories: true)
-        let fake = try scratch.file("bin/redis-server", "#!/bin/sh\nexec sleep 1000\n")
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: fake)
+        try scratch.program("bin/redis-server", "#!/bin/sh\nexec sleep 1000\n")
         let error = await #expect(throws: EmbeddedRedisError.self) {
             try await EmbeddedRedis.start(
                 temporary: scratch.path, path: "\(scratch.path)/bin", timeout: .milliseconds(50))
@@ -284,6 +282,20 @@ private func process(_ name: String, _ arguments: [String]) -> Process {
     process.arguments = [name] + arguments
     process.standardOutput = FileHandle.nullDevice
     return process
+}
+
+extension Scratch {
+    /// A script that can be run.
+    ///
+    /// Another process writes it: a child of another test that starts meanwhile would hold a file open that this one
+    /// writes, and the kernel runs none that is open for writing.
+    fileprivate func program(_ name: String, _ text: String) throws {
+        let writer = process(
+            "sh", ["-c", "printf %s \"$1\" >\"$2\" && chmod 755 \"$2\"", "sh", text, "\(path)/\(name)"])
+        try writer.run()
+        writer.waitUntilExit()
+        try #require(writer.terminationStatus == 0)
+    }
 }
 
 /// The process behind a private Redis.

@@ -25,6 +25,8 @@ import Testing
         // A byte, not the end: a child of another test may hold the pipe open.
         try lifeline.fileHandleForWriting.write(contentsOf: Data([0]))
         try await served
+        // Its descriptors live as long as it does, and the server reads one to the end.
+        withExtendedLifetime(lifeline) {}
         return report
     }
 
