@@ -3,9 +3,12 @@
 /// Every call may come from any thread; what is told of one connection is carried out in the order of the calls. While
 /// Redis is away, calls wait and are caught up.
 package protocol Presence: Sendable {
-    /// Registers a connection. `reply` is called exactly once, on any thread; after a failure it is not registered.
+    /// Registers a connection, under a new session or as the next one of an earlier session.
+    ///
+    /// `reply` is called exactly once, on any thread; after a failure the connection is not registered.
     func connect(
-        _ connection: PresenceConnection, reply: @escaping @Sendable (Result<ConnectedSince, BackendError>) -> Void)
+        _ connection: PresenceConnection, resuming: SessionResumption?,
+        reply: @escaping @Sendable (Result<Registration, RegistrationError>) -> Void)
 
     /// Takes a connection out of the registry, and out of all rooms it joined or asked for.
     func disconnect(_ id: String, _ departure: Departure)
@@ -19,6 +22,13 @@ package protocol Presence: Sendable {
 
     /// Takes a connection out of a room.
     func leave(_ room: RoomName, connection id: String)
+
+    /// Hands a signal to the other user's connections in the room, on whatever nodes; `id` is the sender's connection.
+    ///
+    /// `reply` is called exactly once, on any thread: `notMember` where the sender, `notFound` where the other is not in the room.
+    func signal(
+        _ signal: Signal, connection id: String,
+        reply: @escaping @Sendable (Result<Void, SignalError>) -> Void)
 }
 
 /// One connection, as the registry keeps it.
@@ -28,25 +38,78 @@ package struct PresenceConnection: Hashable, Sendable {
     package var userId: UserID
     /// The client's address; empty where it is not known.
     package var address: String
-    /// The session's id, as the backend made it.
-    package var session: String
 
-    package init(id: String, userId: UserID, address: String, session: String) {
+    package init(id: String, userId: UserID, address: String) {
         self.id = id
         self.userId = userId
         self.address = address
-        self.session = session
     }
 }
 
-/// When a connection was registered, by Redis's clock in milliseconds.
-package struct ConnectedSince: Hashable, Sendable {
-    package var since: Int64
-    package var now: Int64
+/// What a connection says of an earlier session that it wants to go on with.
+package struct SessionResumption: Sendable {
+    /// As an earlier `welcome` gave it; anything else begins a new session.
+    package var session: String
+    /// What the members of its rooms are shown, a JSON object.
+    package var info: [UInt8]
+    /// Whether the user may still be in a room.
+    package var isAllowed: @Sendable (RoomName) -> Bool
 
-    package init(since: Int64, now: Int64) {
-        self.since = since
-        self.now = now
+    package init(session: String, info: [UInt8], isAllowed: @escaping @Sendable (RoomName) -> Bool) {
+        self.session = session
+        self.info = info
+        self.isAllowed = isAllowed
+    }
+}
+
+/// A connection that has been registered.
+package struct Registration: Sendable {
+    package var session: String
+    /// Milliseconds since 1970 by Redis's clock.
+    package var timestamp: Int64
+    /// Nil for a new session.
+    package var resumed: ResumedSession?
+
+    package init(session: String, timestamp: Int64, resumed: ResumedSession? = nil) {
+        self.session = session
+        self.timestamp = timestamp
+        self.resumed = resumed
+    }
+}
+
+/// What a session brought back: the connection is in these rooms again, with no event told.
+package struct ResumedSession: Sendable {
+    package var rooms: [RoomName]
+    /// Rooms of the session that the user may not be in any more, left by now.
+    package var forbidden: [RoomName]
+
+    package init(rooms: [RoomName], forbidden: [RoomName]) {
+        self.rooms = rooms
+        self.forbidden = forbidden
+    }
+}
+
+/// Why a connection was not registered.
+package enum RegistrationError: Error, Hashable, Sendable {
+    /// The user has as many connections as one may have, and the configuration refuses the newest.
+    case tooManyConnections
+    case backend(BackendError)
+}
+
+/// Why a signal was not handed on.
+package enum SignalError: Error, Hashable, Sendable {
+    /// The sender is not in the room.
+    case notMember
+    /// The other is not in the room.
+    case notFound
+    case backend(BackendError)
+
+    package var request: RequestError {
+        switch self {
+        case .notMember: RequestError(.notMember, "join the room first")
+        case .notFound: RequestError(.notFound, "to: not a member of the room")
+        case .backend(let error): error.request
+        }
     }
 }
 

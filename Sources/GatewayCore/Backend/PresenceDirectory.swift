@@ -16,6 +16,10 @@ package protocol PresenceDirectory: Sendable {
     /// Nil for a room that has neither members nor a log.
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord?
 
+    /// Marks every connection of a user to be closed, on whatever node it is, and answers how many those are; a mark is
+    /// obeyed within a second, also where the word about it is lost.
+    func disconnect(_ user: UserID, code: UInt16, reason: String) async throws(DirectoryError) -> Int
+
     /// A page holds up to `limit` members; one who is there all the while is on one page at least.
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage
 }

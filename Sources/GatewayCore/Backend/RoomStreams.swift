@@ -1,4 +1,4 @@
-/// The live streams of rooms, as the hubs of a node follow them.
+/// The live streams of rooms and of users' states, as the hubs of a node follow them.
 ///
 /// Every call may come from any thread; what one hub asks is carried out in the order it asked, and everything
 /// about one room reaches a hub in order, through one `receive`.
@@ -8,30 +8,80 @@ package protocol RoomStreams: Sendable {
 
     /// Follows a room for one more listener: answered by `following` or `failed` under the same ticket.
     ///
-    /// From `following` on, the hub is sent every message of the room after the answer's position.
-    func follow(_ room: RoomName, ticket: FollowTicket, hub: HubNumber)
+    /// From `following` on, the hub is sent every message of the room after the answer's position, and every change of
+    /// its roster after the answer's version. An inbox is followed while its user has a connection of this node.
+    ///
+    /// - Parameter since: what the listener has seen; nil asks for nothing that lies before now.
+    func follow(_ room: RoomName, since: ClientPosition?, ticket: FollowTicket, hub: HubNumber)
 
     /// Tells that the hub has no listener in this room any more, answered or waiting.
     func unfollow(_ room: RoomName, hub: HubNumber)
+
+    /// Follows the state of users for a hub: answered by `watching` or `watchFailed` under the same ticket, with the state
+    /// of each in the order asked; from then on the hub is sent every `status` of theirs.
+    ///
+    /// - Parameter users: up to 1,000, among them those that the hub follows already.
+    func watch(_ users: [UserID], ticket: FollowTicket, hub: HubNumber)
+
+    /// Tells that nobody of the hub watches this user any more.
+    func unwatch(_ user: UserID, hub: HubNumber)
 }
 
 /// A hub's number within its node, from 0.
 package typealias HubNumber = Int
 
-/// A hub's own mark for one `follow`; unique within the hub.
+/// A hub's own mark for one `follow` or `watch`; unique within the hub.
 package typealias FollowTicket = UInt64
+
+/// Where a listener begins.
+package struct StreamStart: Sendable {
+    /// Where the room stands: what comes after it is live.
+    package var position: Position
+    /// Whether nothing is missing between the position that the listener gave and the first of `missed`, or now; true where it gave none.
+    package var recovered: Bool
+    /// What the listener has missed, in order, up to `position`; the first part of it where `hasMore`.
+    package var missed: [RoomMessage]
+    /// There is more between the last of `missed` and `position`: the listener is not live yet, and asks again from there.
+    package var hasMore: Bool
+    /// The room's roster at the same moment; nil for inboxes and `*`.
+    package var roster: RosterState?
+    /// Milliseconds since 1970 by Redis's clock.
+    package var timestamp: Int64
+
+    package init(
+        position: Position, recovered: Bool = true, missed: [RoomMessage] = [], hasMore: Bool = false,
+        roster: RosterState? = nil, timestamp: Int64
+    ) {
+        self.position = position
+        self.recovered = recovered
+        self.missed = missed
+        self.hasMore = hasMore
+        self.roster = roster
+        self.timestamp = timestamp
+    }
+}
 
 /// What a hub is told, in order.
 package enum StreamDelivery: Sendable {
     /// New messages of one room, in `seq` order without a hole since what came before.
     case messages(room: RoomName, messages: [RoomMessage])
-    /// The listener is live from this position on: `missed` first (it lies after `position`), then what comes.
-    case following(ticket: FollowTicket, room: RoomName, position: Position, timestamp: Int64, missed: [RoomMessage])
+    /// The listener is live from the start's position on, unless that has more.
+    case following(ticket: FollowTicket, room: RoomName, start: StreamStart)
     case failed(ticket: FollowTicket, room: RoomName, error: BackendError)
     /// Something was lost: the room goes on after this position.
     case gap(room: RoomName, position: Position)
     /// Nothing was lost: the room goes on under a new epoch.
     case epoch(room: RoomName, position: Position)
+    /// The roster of a followed room has changed; versions never go back.
+    case presence(RosterChange)
+    case watching(ticket: FollowTicket, users: [UserStatus])
+    case watchFailed(ticket: FollowTicket, error: BackendError)
+    /// A watched user has come or gone.
+    case status(StatusChange)
+    /// For those connections of the user that are in the room.
+    case signal(Signal)
+    /// A connection of the node, perhaps another hub's, is to be closed.
+    case close(connection: String, reason: CloseReason, text: String)
 }
 
 /// A hub, as the streams see it.

@@ -39,16 +39,29 @@ package struct LogLimits: Hashable, Sendable {
     }
 }
 
+/// Whether a room keeps a roster.
+package enum RoomPresence: String, Hashable, Sendable, CaseIterable {
+    /// Members are counted and listed, and told of each other.
+    case full
+    /// Nobody is counted or told; for rooms that many pass through.
+    case off
+}
+
 /// One entry of the configuration's `rooms`: what holds for the rooms a pattern matches.
 package struct RoomRule: Hashable, Sendable {
     package var pattern: RoomPattern
     /// What clients whose token says nothing about rooms may do.
     package var allow: Set<RoomAction>
+    package var presence: RoomPresence
     package var log: LogLimits
 
-    package init(pattern: RoomPattern, allow: Set<RoomAction> = Set(RoomAction.allCases), log: LogLimits) {
+    package init(
+        pattern: RoomPattern, allow: Set<RoomAction> = Set(RoomAction.allCases), presence: RoomPresence = .full,
+        log: LogLimits
+    ) {
         self.pattern = pattern
         self.allow = allow
+        self.presence = presence
         self.log = log
     }
 }
@@ -57,22 +70,32 @@ package struct RoomRule: Hashable, Sendable {
 package struct RoomRules: Hashable, Sendable {
     package var rules: [RoomRule]
     package var defaultLog: LogLimits
+    package var inboxLog: LogLimits
     package var everyoneLog: LogLimits
 
     package init(
         rules: [RoomRule] = [],
         defaultLog: LogLimits = LogLimits(size: 1000, age: .seconds(24 * 3600)),
+        inboxLog: LogLimits = LogLimits(size: 100, age: .seconds(168 * 3600)),
         everyoneLog: LogLimits = LogLimits(size: 100, age: .seconds(24 * 3600))
     ) {
         self.rules = rules
         self.defaultLog = defaultLog
+        self.inboxLog = inboxLog
         self.everyoneLog = everyoneLog
     }
 
     /// How much of this room is kept.
     package func log(of room: RoomName) -> LogLimits {
         if room.isEveryone { return everyoneLog }
+        if room.isInbox { return inboxLog }
         return rules.first { $0.pattern.matches(room) }?.log ?? defaultLog
+    }
+
+    /// Whether the room keeps a roster; inboxes and `*` keep none.
+    package func presence(of room: RoomName) -> RoomPresence {
+        if room.isEveryone || room.isInbox { return .off }
+        return rules.first { $0.pattern.matches(room) }?.presence ?? .full
     }
 
     /// Whether this client may do this here. A client reads its own inbox and `*`, and writes to neither.

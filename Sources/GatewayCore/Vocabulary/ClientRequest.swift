@@ -33,10 +33,19 @@ package struct MalformedRequest: Error, Sendable {
 /// What a client can ask.
 package enum ClientCommand: Sendable {
     case auth(token: String)
-    case join(room: RoomName)
+    /// `since` is what the client has seen of the room; without it, only what comes from now on is sent.
+    case join(room: RoomName, since: ClientPosition?)
+    /// What the client has seen of the rooms that its session brought back; each room at most once.
+    case resume(since: [RoomName: ClientPosition])
     case leave(room: RoomName)
     /// `dedupe` is the client's own key.
     case message(room: RoomName, msgType: Int, payload: [UInt8], dedupe: String?)
     case history(room: RoomName, range: HistoryRange)
+    /// `limit` is 1 to 1,000; `cursor` an earlier page's `next`.
+    case members(room: RoomName, limit: Int, cursor: String?)
+    case watch(users: [UserID])
+    case unwatch(users: [UserID])
+    /// To one user's connections in a room; never stored.
+    case signal(to: UserID, room: RoomName, payload: [UInt8])
     case ping
 }

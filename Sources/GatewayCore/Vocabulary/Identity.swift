@@ -3,12 +3,17 @@ package struct Identity: Sendable {
     package var userId: UserID
     /// Seconds since 1970; nil where nothing expires.
     package var expires: Int64?
+    /// What others are shown of the user: a JSON object, `{}` where the token says nothing.
+    package var info: [UInt8]
     /// What the token allows; nil where it says nothing and the configured rules hold.
     package var grants: RoomGrants?
 
-    package init(userId: UserID, expires: Int64? = nil, grants: RoomGrants? = nil) {
+    package init(
+        userId: UserID, expires: Int64? = nil, info: [UInt8] = Array("{}".utf8), grants: RoomGrants? = nil
+    ) {
         self.userId = userId
         self.expires = expires
+        self.info = info
         self.grants = grants
     }
 

@@ -11,6 +11,23 @@ package struct Position: Hashable, Sendable {
     }
 }
 
+/// Up to where a client says that it has seen a room's stream.
+package struct ClientPosition: Hashable, Sendable {
+    /// Nil: whatever the present epoch is.
+    package var epoch: String?
+    /// 0: nothing; all that the log holds is asked for.
+    package var seq: Int
+
+    package init(epoch: String?, seq: Int) {
+        self.epoch = epoch
+        self.seq = seq
+    }
+
+    package init(_ position: Position) {
+        self.init(epoch: position.epoch, seq: position.seq)
+    }
+}
+
 /// One message as the log holds it; immutable, so one instance serves every event loop.
 package final class RoomMessage: Sendable {
     package let room: RoomName
@@ -83,10 +100,25 @@ package struct Published: Hashable, Sendable {
     package var position: Position
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64
+    /// For an inbox: who was reached. Nil for every other room.
+    package var reach: Reach?
 
-    package init(position: Position, timestamp: Int64) {
+    package init(position: Position, timestamp: Int64, reach: Reach? = nil) {
         self.position = position
         self.timestamp = timestamp
+        self.reach = reach
+    }
+}
+
+/// Whether a user was there when a message was put into the inbox.
+package struct Reach: Hashable, Sendable {
+    package var isOnline: Bool
+    /// Without those in their grace.
+    package var connections: Int
+
+    package init(isOnline: Bool, connections: Int) {
+        self.isOnline = isOnline
+        self.connections = connections
     }
 }
 

@@ -3,12 +3,20 @@ package enum ServerEvent: Sendable {
     case welcome(Welcome)
     /// `expires` in milliseconds since 1970; nil where the token never ends.
     case authenticated(id: RequestID?, expires: Int64?)
-    case joined(id: RequestID?, room: RoomName, position: Position)
+    case joined(id: RequestID?, Joined)
+    case resumed(id: RequestID?, rooms: [ResumedRoom])
     case left(id: RequestID?, room: RoomName)
     case ack(id: RequestID?, room: RoomName, published: Published)
     case history(id: RequestID?, page: HistoryPage)
+    case members(id: RequestID?, room: RoomName, page: MemberPage)
+    case watching(id: RequestID?, users: [UserStatus])
+    /// A `signal` was handed on.
+    case acknowledged(id: RequestID?)
     case pong(id: RequestID?)
     case message(RoomMessage)
+    case presence(RosterChange)
+    case status(StatusChange)
+    case signal(Signal)
     /// Something of the room was lost; it goes on after this position.
     case gap(room: RoomName, position: Position)
     /// The room goes on without a loss under a new epoch.
@@ -18,11 +26,50 @@ package enum ServerEvent: Sendable {
     case error(id: RequestID?, error: RequestError)
 }
 
+/// The answer to a `join`.
+package struct Joined: Sendable {
+    package var room: RoomName
+    /// Where the room stands; what was missed up to it follows.
+    package var position: Position
+    /// Whether nothing was lost since the position that the client gave; true where it gave none.
+    package var recovered: Bool
+    /// Nil where the room keeps no presence, and for inboxes and `*`.
+    package var roster: RosterState?
+
+    package init(room: RoomName, position: Position, recovered: Bool, roster: RosterState?) {
+        self.room = room
+        self.position = position
+        self.recovered = recovered
+        self.roster = roster
+    }
+}
+
+/// One room of the answer to `resume`.
+package struct ResumedRoom: Sendable {
+    package enum Outcome: Sendable {
+        case joined(position: Position, recovered: Bool)
+        /// Not joined again, such as `forbidden`.
+        case refused(ErrorCode)
+    }
+
+    package var room: RoomName
+    package var outcome: Outcome
+
+    package init(room: RoomName, outcome: Outcome) {
+        self.room = room
+        self.outcome = outcome
+    }
+}
+
 /// The first frame of an authenticated connection.
 package struct Welcome: Sendable {
     package var connectionId: String
     package var nodeId: String
     package var userId: UserID
+    /// What brings the user and the rooms back after a break.
+    package var session: String
+    /// Whether this connection goes on from an earlier session's.
+    package var resumed: Bool
     /// Milliseconds between the gateway's pings.
     package var heartbeat: Int
     /// Milliseconds since 1970 by Redis's clock.
@@ -31,12 +78,14 @@ package struct Welcome: Sendable {
     package var positions: [(room: RoomName, position: Position)]
 
     package init(
-        connectionId: String, nodeId: String, userId: UserID, heartbeat: Int, timestamp: Int64,
-        positions: [(room: RoomName, position: Position)]
+        connectionId: String, nodeId: String, userId: UserID, session: String, resumed: Bool, heartbeat: Int,
+        timestamp: Int64, positions: [(room: RoomName, position: Position)]
     ) {
         self.connectionId = connectionId
         self.nodeId = nodeId
         self.userId = userId
+        self.session = session
+        self.resumed = resumed
         self.heartbeat = heartbeat
         self.timestamp = timestamp
         self.positions = positions

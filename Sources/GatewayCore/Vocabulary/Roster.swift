@@ -1,0 +1,74 @@
+/// One step of a room's roster.
+package struct RosterEvent: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable {
+        /// The user's first connection in the room.
+        case join
+        /// The user's last one is gone.
+        case leave
+    }
+
+    package var kind: Kind
+    package var userId: UserID
+    /// A JSON object; nil for a `leave`.
+    package var info: [UInt8]?
+    /// The connection that made the step, which is not told of it; nil where it is not known.
+    package var connection: String?
+
+    package init(kind: Kind, userId: UserID, info: [UInt8]?, connection: String?) {
+        self.kind = kind
+        self.userId = userId
+        self.info = info
+        self.connection = connection
+    }
+}
+
+/// What changed in a room's roster, as its members are told.
+package struct RosterChange: Hashable, Sendable {
+    package var room: RoomName
+    /// Each is one step of the version; none where the roster has changed unseen.
+    package var events: [RosterEvent]
+    /// Users in the room after the last event.
+    package var members: Int
+    /// The version after the last event.
+    package var version: Int64
+    /// Milliseconds since 1970 by Redis's clock.
+    package var timestamp: Int64
+
+    package init(room: RoomName, events: [RosterEvent], members: Int, version: Int64, timestamp: Int64) {
+        self.room = room
+        self.events = events
+        self.members = members
+        self.version = version
+        self.timestamp = timestamp
+    }
+}
+
+/// A watched user has come or gone.
+package struct StatusChange: Hashable, Sendable {
+    package var userId: UserID
+    package var isOnline: Bool
+    /// Milliseconds since 1970 by Redis's clock; with a user who went offline this is `lastSeen`.
+    package var timestamp: Int64
+
+    package init(userId: UserID, isOnline: Bool, timestamp: Int64) {
+        self.userId = userId
+        self.isOnline = isOnline
+        self.timestamp = timestamp
+    }
+}
+
+/// What one member of a room tells another, such as an offer of WebRTC; never stored.
+package struct Signal: Hashable, Sendable {
+    package var room: RoomName
+    package var from: UserID
+    package var to: UserID
+    /// One JSON value, byte for byte.
+    package var payload: [UInt8]
+
+    package init(room: RoomName, from: UserID, to: UserID, payload: [UInt8]) {
+        self.room = room
+        self.from = from
+        self.to = to
+        self.payload = payload
+    }
+}
