@@ -74,8 +74,8 @@ final class RecordingSink: StreamSink {
         deliveries.flatMap { delivery -> [Int] in
             switch delivery {
             case .messages(_, let messages): messages.map(\.seq)
-            case .following(_, _, _, _, let missed): missed.map(\.seq)
-            case .failed, .gap, .epoch: []
+            case .following(_, _, let start): start.missed.map(\.seq)
+            default: []
             }
         }
     }
@@ -86,29 +86,28 @@ final class RecordingSink: StreamSink {
         }
     }
 
-    /// Whether a follow was answered, well or badly.
+    /// Whether a follow or watch was answered, well or badly.
     func hasAnswer(to ticket: FollowTicket) -> Bool {
-        deliveries.contains { delivery in
-            switch delivery {
-            case .following(ticket, _, _, _, _), .failed(ticket, _, _): true
-            case .messages, .following, .failed, .gap, .epoch: false
-            }
-        }
+        answers(to: ticket) > 0
     }
 
-    /// How often a follow was answered.
+    /// How often a follow or watch was answered.
     func answers(to ticket: FollowTicket) -> Int {
         deliveries.count { delivery in
             switch delivery {
-            case .following(ticket, _, _, _, _), .failed(ticket, _, _): true
-            case .messages, .following, .failed, .gap, .epoch: false
+            case .following(ticket, _, _), .failed(ticket, _, _), .watching(ticket, _), .watchFailed(ticket, _): true
+            default: false
             }
         }
     }
 
-    func position(of ticket: FollowTicket) -> Position? {
-        for case .following(ticket, _, let position, _, _) in deliveries { return position }
+    func start(of ticket: FollowTicket) -> StreamStart? {
+        for case .following(ticket, _, let start) in deliveries { return start }
         return nil
+    }
+
+    func position(of ticket: FollowTicket) -> Position? {
+        start(of: ticket)?.position
     }
 
     var gaps: [Position] {
@@ -127,3 +126,9 @@ extension Publication {
 }
 
 let room = RoomName(unchecked: "lesson-1")
+
+extension RoomStreams {
+    func follow(_ room: RoomName, ticket: FollowTicket, hub: HubNumber) {
+        follow(room, since: nil, ticket: ticket, hub: hub)
+    }
+}

@@ -31,6 +31,11 @@ struct HubOutboxes {
         boxes[hub].append(delivery)
     }
 
+    /// Something of no room for one hub.
+    mutating func add(_ delivery: StreamDelivery, to hub: HubNumber) {
+        boxes[hub].append(delivery)
+    }
+
     /// Hands everything over.
     mutating func flush() {
         for track in touched { settle(track) }

@@ -68,7 +68,8 @@ extension Router {
             return wait(waiter, track)
         }
         let answer = StreamDelivery.following(
-            ticket: waiter.ticket, room: track.room, position: position, timestamp: timestamp, missed: missed)
+            ticket: waiter.ticket, room: track.room,
+            start: StreamStart(position: seen, missed: missed, timestamp: timestamp))
         outboxes.add(answer, of: track, to: waiter.hub)
         if !track.hubs.contains(waiter.hub) { track.hubs.append(waiter.hub) }
         scheduleFlush()

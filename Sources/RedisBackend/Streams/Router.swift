@@ -113,7 +113,7 @@ extension Router: RoomStreams {
         }
     }
 
-    func follow(_ room: RoomName, ticket: FollowTicket, hub: HubNumber) {
+    func follow(_ room: RoomName, since: ClientPosition?, ticket: FollowTicket, hub: HubNumber) {
         loop.execute { [self] in
             let track = tracks[room] ?? begin(room)
             track.idleSince = nil
@@ -132,6 +132,15 @@ extension Router: RoomStreams {
             unsettled[ObjectIdentifier(track)] = track
         }
     }
+
+    func watch(_ users: [UserID], ticket: FollowTicket, hub: HubNumber) {
+        loop.execute { [self] in
+            outboxes.add(.watchFailed(ticket: ticket, error: .unavailable(reason: "not followed")), to: hub)
+            scheduleFlush()
+        }
+    }
+
+    func unwatch(_ user: UserID, hub: HubNumber) {}
 
     private func begin(_ room: RoomName) -> Track {
         let track = Track(room: room, channel: store.keys.channel(room))
