@@ -94,6 +94,9 @@ package struct Keys: Sendable {
     /// channel, by the presence scripts: `s <1 or 0> <timestamp>` as the user goes online and offline.
     package func status(of user: UserID) -> Key { key(Partition(of: user.string), "status:\(user.string)") }
 
+    /// channel, by `publish` and the presence scripts: what is for the users of one node, see `NodeMessage`.
+    package func node(_ node: String, in partition: Partition) -> Key { key(partition, "node:\(node)") }
+
     private func userKey(_ user: UserID, _ part: String) -> Key {
         key(Partition(of: user.string), "user:\(user.string):\(part)")
     }

@@ -1,0 +1,75 @@
+import GatewayCore
+
+/// What comes over a node's own channels, `m:{p}:node:<node>`; the first byte tells the kind, names carry their length
+/// in bytes and may hold any byte, what comes last goes to the end.
+///
+/// - `i <epoch> <seq> <timestamp> <user length> <user><body>`: a message for a user's inbox, by `publish`; the body as
+///   for rooms
+/// - `x <code> <connection length> <text length> <connection><text>`: close this connection
+/// - `g <room length> <from length> <to length> <room><from><to><payload>`: a signal for those connections of `to` that
+///   are in the room
+///
+/// In a script: `'x ' .. code .. ' ' .. #connection .. ' ' .. #text .. ' ' .. connection .. text`, and
+/// `'g ' .. #room .. ' ' .. #from .. ' ' .. #to .. ' ' .. room .. from .. to .. payload`.
+package enum NodeMessage {
+    /// The memory lies in what was decoded, and dies with it.
+    case inbox(InboxMessage)
+    case close(connection: String, reason: CloseReason, text: String)
+    case signal(Signal)
+
+    package struct InboxMessage {
+        let user: UnsafeRawBufferPointer
+        let epoch: UnsafeRawBufferPointer
+        let seq: Int
+        let timestamp: Int64
+        let body: UnsafeRawBufferPointer
+    }
+
+    /// Nil where the bytes are none of these kinds.
+    package init?(_ bytes: UnsafeRawBufferPointer) {
+        var fields = SpacedFields(bytes)
+        guard let kind = fields.word(), kind.count == 1 else { return nil }
+        switch kind[0] {
+        case UInt8(ascii: "i"):
+            guard let epoch = fields.word(), let seq = fields.integer(), let timestamp = fields.integer(),
+                let length = fields.integer(), let user = fields.take(Int(length))
+            else { return nil }
+            self = .inbox(
+                InboxMessage(user: user, epoch: epoch, seq: Int(seq), timestamp: timestamp, body: fields.rest))
+        case UInt8(ascii: "x"):
+            guard let code = fields.integer(), let length = fields.integer(), let textLength = fields.integer(),
+                let connection = fields.text(length), let text = fields.text(textLength), fields.rest.isEmpty,
+                let reason = UInt16(exactly: code).flatMap(CloseReason.init(rawValue:))
+            else { return nil }
+            self = .close(connection: connection, reason: reason, text: text)
+        case UInt8(ascii: "g"):
+            guard let roomLength = fields.integer(), let fromLength = fields.integer(), let toLength = fields.integer(),
+                let room = fields.text(roomLength), let from = fields.text(fromLength), let to = fields.text(toLength)
+            else { return nil }
+            self = .signal(
+                Signal(
+                    room: RoomName(unchecked: room), from: UserID(unchecked: from), to: UserID(unchecked: to),
+                    payload: [UInt8](fields.rest)))
+        default:
+            return nil
+        }
+    }
+
+    /// As a script publishes it; an inbox's messages come from the script `publish` alone.
+    package static func close(_ connection: String, _ reason: CloseReason, text: String) -> [UInt8] {
+        Array("x \(reason.code) \(connection.utf8.count) \(text.utf8.count) \(connection)\(text)".utf8)
+    }
+
+    package static func encode(_ signal: Signal) -> [UInt8] {
+        let (room, from, to) = (signal.room.string, signal.from.string, signal.to.string)
+        let lengths = "g \(room.utf8.count) \(from.utf8.count) \(to.utf8.count) "
+        return Array("\(lengths)\(room)\(from)\(to)".utf8) + signal.payload
+    }
+}
+
+extension SpacedFields {
+    /// The next `length` bytes as text; nil where fewer are left.
+    mutating func text(_ length: Int64) -> String? {
+        take(Int(length)).map { String(decoding: $0, as: UTF8.self) }
+    }
+}

@@ -1,0 +1,60 @@
+import GatewayCore
+import RedisBackend
+import Testing
+
+@Suite("What comes over a node's own channel")
+struct RouterNodeMessageTests {
+    private func decode(_ bytes: [UInt8]) -> NodeMessage? {
+        bytes.withUnsafeBytes { NodeMessage($0) }
+    }
+
+    @Test("a signal comes back as it was, whatever its names and payload hold")
+    func signals() throws {
+        let names = ["a b", "ü 7 1", "x"]
+        for payload in [[], Array("{\"a b\": 1}".utf8), [0, 32, 255, 10, 13]] {
+            let signal = Signal(
+                room: RoomName(unchecked: "r,1"), from: UserID(unchecked: names[0]), to: UserID(unchecked: names[1]),
+                payload: payload)
+            guard case .signal(let back) = decode(NodeMessage.encode(signal)) else {
+                Issue.record("not a signal")
+                return
+            }
+            #expect(back == signal)
+        }
+    }
+
+    @Test("a close names its connection, its code and its text")
+    func closes() {
+        guard
+            case .close(let connection, let reason, let text) = decode(
+                NodeMessage.close("c 1", .forbidden, text: "bye 2 é"))
+        else {
+            Issue.record("not a close")
+            return
+        }
+        #expect(connection == "c 1" && reason == .forbidden && text == "bye 2 é")
+    }
+
+    @Test("what is cut short, of another kind or of an unknown code is refused, and nothing is read beyond it")
+    func refuses() {
+        let whole = [
+            NodeMessage.close("conn", .replaced, text: "gone"), Array("i epoch 7 1700000000000 5 alice1 3 bobx".utf8),
+            NodeMessage.encode(
+                Signal(
+                    room: RoomName(unchecked: "r"), from: UserID(unchecked: "a"), to: UserID(unchecked: "b"),
+                    payload: []
+                )),
+        ]
+        for bytes in whole {
+            #expect(decode(bytes) != nil)
+            for end in bytes.indices {
+                // An inbox message's body goes to the end, whatever it is: the log's reader judges it.
+                if bytes[0] == UInt8(ascii: "i"), end >= bytes.count - 8 { continue }
+                #expect(decode(Array(bytes[..<end])) == nil)
+            }
+        }
+        for text in ["", " ", "m e 1 1 1 5 alice", "x 9 1 0 c", "x 4403 9 0 c", "x -1 1 0 c", "i e 1 1 99 a", "ii e"] {
+            #expect(decode(Array(text.utf8)) == nil)
+        }
+    }
+}
