@@ -47,8 +47,10 @@ let package = Package(
             name: "RedisClient",
             dependencies: ["CRespReader", nioCore, nioPosix, nioTLS, logging, collections],
             swiftSettings: strict),
-        // RFC 6455 frames over ByteBuffer, both sides, without I/O.
-        .target(name: "WebSocketFrames", dependencies: [nioCore], swiftSettings: strict),
+        // The C library zlib as the system has it.
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        // RFC 6455 frames over ByteBuffer, compressed by RFC 7692 where agreed on, both sides, without I/O.
+        .target(name: "WebSocketFrames", dependencies: ["CZlib", nioCore], swiftSettings: strict),
         // The vocabulary, the rules and the narrow protocols at which the rooms meet, without I/O.
         .target(name: "GatewayCore", swiftSettings: strict),
         // Bytes to vocabulary and back, one folder for each wire protocol, without I/O.
@@ -81,7 +83,8 @@ let package = Package(
             name: "GatewayNode",
             dependencies: [
                 "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", nioCore, nioPosix,
-                logging, lifecycle, .product(name: "Yams", package: "Yams"),
+                logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],
             swiftSettings: strict),

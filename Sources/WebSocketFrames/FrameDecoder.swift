@@ -45,25 +45,6 @@ package struct FrameDecoder: Sendable {
         let isFinal: Bool
     }
 
-    /// What has come of a message, unmasked.
-    private struct Message {
-        var bytes: ByteBuffer
-        var utf8 = UTF8Validator()
-        let isText: Bool
-
-        /// Moves `count` bytes over and unmasks them; false where the text can no longer be UTF-8.
-        mutating func take(_ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?) -> Bool {
-            guard count > 0 else { return true }
-            let start = bytes.writerIndex
-            bytes.writeUnmasked(count, from: &buffer, key: key)
-            guard isText else { return true }
-            var utf8 = utf8
-            let isValid = bytes.withUnsafeReadableBytes { utf8.accept(UnsafeRawBufferPointer(rebasing: $0[start...])) }
-            self.utf8 = utf8
-            return isValid
-        }
-    }
-
     private enum Step {
         case event(Event)
         case again
@@ -72,16 +53,21 @@ package struct FrameDecoder: Sendable {
 
     private let maxMessageBytes: UInt32
     private let role: Role
+    private let takesCompressed: Bool
     private var phase = Phase.header
-    private var message: Message?
+    private var message: PartialMessage?
     /// Frames of the message under way.
     private var fragments: UInt32 = 0
     /// The front of a frame whose header, or, for a control frame, whose payload is not all there: 139 bytes at most.
     private var front: ByteBuffer?
 
-    /// - Parameter maxMessageBytes: the largest message, over all its fragments; up to 1 GiB, where a buffer's reach ends.
-    package init(role: Role, maxMessageBytes: Int) {
+    /// - Parameters:
+    ///   - maxMessageBytes: the largest message, over all its fragments; up to 1 GiB, where a buffer's reach ends.
+    ///   - takesCompressed: whether permessage-deflate was agreed on, so that messages may be compressed: each by itself
+    ///     (RFC 7692). What a message holds when it is no longer compressed is bounded by `maxMessageBytes` as well.
+    package init(role: Role, maxMessageBytes: Int, takesCompressed: Bool = false) {
         self.role = role
+        self.takesCompressed = takesCompressed
         self.maxMessageBytes = UInt32(min(max(maxMessageBytes, 0), 1 << 30))
     }
 
@@ -89,10 +75,13 @@ package struct FrameDecoder: Sendable {
     /// bytes that it may be long, and a few more.
     private var maxFragments: UInt32 { maxMessageBytes / 64 + 16 }
 
-    /// The memory that a message or frame under way holds: the power of two from `maxMessageBytes` up, and 256 for a
-    /// control frame, at most; 0 between messages.
+    /// What cannot be compressed grows a little, by an eighth in the worst of zlib's settings.
+    private var maxCompressedBytes: Int { Int(maxMessageBytes) + Int(maxMessageBytes) / 8 + 64 }
+
+    /// The memory that a message or frame under way holds: the power of two from `maxMessageBytes` up, 48 KiB more for
+    /// a compressed message, and 256 bytes for a control frame, at most; 0 between messages.
     package var heldBytes: Int {
-        (message?.bytes.storageCapacity ?? 0) + (front?.storageCapacity ?? 0)
+        (message?.heldBytes ?? 0) + (front?.storageCapacity ?? 0)
     }
 
     /// Takes bytes out of `buffer` and returns the next event, or nil when more bytes are needed.
@@ -160,8 +149,15 @@ package struct FrameDecoder: Sendable {
         let expectation = FrameHeader.Expectation(
             isMasked: role == .server,
             isInsideMessage: message != nil,
-            payloadLimit: Int(maxMessageBytes) - (message?.bytes.readableBytes ?? 0))
+            takesCompressed: takesCompressed,
+            payloadLimit: payloadLimit,
+            compressedLimit: maxCompressedBytes)
         return buffer.withUnsafeReadableBytes { FrameHeader.read($0, expecting: expectation) }
+    }
+
+    private var payloadLimit: Int {
+        guard let message else { return Int(maxMessageBytes) }
+        return (message.isCompressed ? maxCompressedBytes : Int(maxMessageBytes)) - message.takenBytes
     }
 
     private mutating func takeControl(_ header: FrameHeader, from buffer: inout ByteBuffer) -> Step {
@@ -176,13 +172,16 @@ package struct FrameDecoder: Sendable {
 
     /// The usual message, one frame wholly there, goes out without passing through `message`.
     private mutating func takeData(_ header: FrameHeader, from buffer: inout ByteBuffer) -> Step {
-        if message == nil, header.isFinal, header.payloadBytes <= buffer.readableBytes {
+        if message == nil, header.isFinal, !header.isCompressed, header.payloadBytes <= buffer.readableBytes {
             let payload = buffer.readPayload(count: header.payloadBytes, key: header.key)
             guard header.opcode == .text else { return .event(.binary(payload)) }
             return payload.isUTF8 ? .event(.text(payload)) : finish(.failed(.notUTF8))
         }
         if message == nil {
-            message = Message(bytes: ByteBuffer(), isText: header.opcode == .text)
+            let inflater = header.isCompressed ? Inflater() : nil
+            // Without the memory for it no compressed message can be taken, however small.
+            guard inflater != nil || !header.isCompressed else { return finish(.failed(.messageTooLarge)) }
+            message = PartialMessage(isText: header.opcode == .text, inflater: inflater)
             fragments = 0
         }
         fragments += 1
@@ -195,8 +194,8 @@ package struct FrameDecoder: Sendable {
     /// Grows the message by what is there, never by what the header claimed.
     private mutating func takePayload(of frame: DataFrame, from buffer: inout ByteBuffer) -> Step {
         let count = min(Int(frame.missingBytes), buffer.readableBytes)
-        guard message?.take(count, from: &buffer, key: frame.key) ?? false else {
-            return finish(.failed(.notUTF8))
+        if let error = message?.take(count, from: &buffer, key: frame.key, limit: Int(maxMessageBytes)) {
+            return finish(.failed(error))
         }
         var frame = frame
         frame.missingBytes -= UInt32(count)
@@ -206,10 +205,10 @@ package struct FrameDecoder: Sendable {
             return .starved
         }
         phase = .header
-        guard frame.isFinal, let whole = message else { return .again }
+        guard frame.isFinal, var whole = message else { return .again }
         message = nil
-        guard whole.isText else { return .event(.binary(whole.bytes)) }
-        return whole.utf8.isAtScalarBoundary ? .event(.text(whole.bytes)) : finish(.failed(.notUTF8))
+        if let error = whole.finish(limit: Int(maxMessageBytes)) { return finish(.failed(error)) }
+        return .event(whole.isText ? .text(whole.bytes) : .binary(whole.bytes))
     }
 
     private mutating func finish(_ event: Event) -> Step {

@@ -120,7 +120,7 @@ package enum FrameEncoder {
         buffer.moveWriterIndex(to: start + size + payloadBytes)
     }
 
-    private static func frame(
+    static func frame(
         _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, mask: UInt32?, into buffer: inout ByteBuffer
     ) {
         let header = Header(opcode: opcode, payloadBytes: payload.count, isFinal: true, mask: mask)
@@ -140,17 +140,18 @@ package enum FrameEncoder {
 
 extension FrameEncoder {
     /// A header about to be stored.
-    private struct Header {
+    struct Header {
         private let first: UInt8
         private let payloadBytes: Int
         private let mask: UInt32?
 
-        init(opcode: Opcode, payloadBytes: Int, isFinal: Bool, mask: UInt32?) {
+        /// - Parameter isCompressed: sets RSV1, which is for the first frame of a message (RFC 7692, section 6).
+        init(opcode: Opcode, payloadBytes: Int, isFinal: Bool, isCompressed: Bool = false, mask: UInt32?) {
             precondition(payloadBytes >= 0, "a payload of \(payloadBytes) bytes")
             precondition(
                 !opcode.isControl || (payloadBytes <= 125 && isFinal),
                 "a control frame in fragments or of \(payloadBytes) bytes")
-            first = opcode.rawValue | (isFinal ? 0x80 : 0)
+            first = opcode.rawValue | (isFinal ? 0x80 : 0) | (isCompressed ? 0x40 : 0)
             self.payloadBytes = payloadBytes
             self.mask = mask
         }

@@ -1,6 +1,6 @@
 /// Why a peer's bytes are refused, with the close code that tells it so (RFC 6455, sections 5, 7.4.1 and 8.1).
 package enum FrameError: Error, Hashable, Sendable, CaseIterable {
-    /// RSV1, RSV2 or RSV3 is set and no extension was agreed on.
+    /// RSV1, RSV2 or RSV3 is set where nothing that was agreed on allows it.
     case reservedBit
     /// Opcodes 3 to 7 and 11 to 15.
     case reservedOpcode
@@ -26,6 +26,8 @@ package enum FrameError: Error, Hashable, Sendable, CaseIterable {
     case interruptedMessage
     /// Text, or the reason of a close, that is not UTF-8.
     case notUTF8
+    /// A compressed message that is not deflate, or ends in the middle of a block.
+    case damagedCompression
     /// A close whose payload is one byte.
     case truncatedCloseCode
     /// A close code that no frame may carry.
@@ -34,7 +36,7 @@ package enum FrameError: Error, Hashable, Sendable, CaseIterable {
     /// The code to close the connection with.
     package var closeCode: UInt16 {
         switch self {
-        case .notUTF8: CloseCode.invalidPayload
+        case .notUTF8, .damagedCompression: CloseCode.invalidPayload
         case .messageTooLarge, .tooManyFragments: CloseCode.messageTooBig
         case .reservedBit, .reservedOpcode, .fragmentedControl, .oversizedControl, .unmasked, .masked,
             .nonMinimalLength, .lengthOverflow, .unexpectedContinuation, .interruptedMessage, .truncatedCloseCode,
@@ -59,6 +61,7 @@ package enum FrameError: Error, Hashable, Sendable, CaseIterable {
         case .unexpectedContinuation: "continuation without a message"
         case .interruptedMessage: "new message inside a fragmented one"
         case .notUTF8: "not UTF-8"
+        case .damagedCompression: "compressed message cannot be read"
         case .truncatedCloseCode: "close code of one byte"
         case .invalidCloseCode: "invalid close code"
         }

@@ -2,6 +2,8 @@
 struct FrameHeader {
     let opcode: Opcode
     let isFinal: Bool
+    /// Whether the message that begins here is compressed (RFC 7692, section 6).
+    let isCompressed: Bool
     let payloadBytes: Int
     /// Nil on an unmasked frame.
     let key: MaskingKey?
@@ -22,8 +24,12 @@ struct FrameHeader {
         let isMasked: Bool
         /// Whether fragments of a message have come and its last has not.
         let isInsideMessage: Bool
+        /// Whether a message may be compressed.
+        let takesCompressed: Bool
         /// What the message may still grow by.
         let payloadLimit: Int
+        /// The same for a message that is compressed, as it comes.
+        let compressedLimit: Int
     }
 
     /// Reads as far as `bytes` go and refuses at the earliest byte that allows it, so that neither a length out of
@@ -31,8 +37,10 @@ struct FrameHeader {
     static func read(_ bytes: UnsafeRawBufferPointer, expecting expectation: Expectation) -> Reading {
         guard bytes.count >= 1 else { return .incomplete(neededBytes: 2) }
         let first = bytes[0]
-        guard first & 0x70 == 0 else { return .malformed(.reservedBit) }
+        let isCompressed = first & 0x70 == 0x40 && expectation.takesCompressed
+        guard first & 0x70 == 0 || isCompressed else { return .malformed(.reservedBit) }
         guard let opcode = Opcode(rawValue: first & 0x0F) else { return .malformed(.reservedOpcode) }
+        guard !isCompressed || opcode.beginsMessage else { return .malformed(.reservedBit) }
         let isFinal = first & 0x80 != 0
         switch opcode {
         case .close, .ping, .pong:
@@ -67,7 +75,8 @@ struct FrameHeader {
             guard length > UInt64(UInt16.max) else { return .malformed(.nonMinimalLength) }
             payloadBytes = Int(clamping: length)
         }
-        guard opcode.isControl || payloadBytes <= expectation.payloadLimit else {
+        let limit = isCompressed ? expectation.compressedLimit : expectation.payloadLimit
+        guard opcode.isControl || payloadBytes <= limit else {
             return .malformed(.messageTooLarge)
         }
 
@@ -84,6 +93,7 @@ struct FrameHeader {
         }
         return .complete(
             FrameHeader(
-                opcode: opcode, isFinal: isFinal, payloadBytes: payloadBytes, key: key, headerBytes: headerBytes))
+                opcode: opcode, isFinal: isFinal, isCompressed: isCompressed, payloadBytes: payloadBytes, key: key,
+                headerBytes: headerBytes))
     }
 }

@@ -9,4 +9,7 @@ package enum Opcode: UInt8, Sendable {
 
     /// Whether frames of this kind may stand between the fragments of a message (section 5.5).
     package var isControl: Bool { rawValue >= 0x8 }
+
+    /// Whether a frame of this kind is the first of a message.
+    var beginsMessage: Bool { self == .text || self == .binary }
 }

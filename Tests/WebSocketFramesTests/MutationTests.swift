@@ -3,8 +3,10 @@ import Testing
 import WebSocketFrames
 
 @Suite struct MutationTests {
-    @Test(arguments: [FrameDecoder.Role.server, .client])
-    func `damaged streams neither crash the decoder nor make it hold more than its bound`(role: FrameDecoder.Role) {
+    @Test(arguments: [FrameDecoder.Role.server, .client], [false, true])
+    func `damaged streams neither crash the decoder nor make it hold more than its bound`(
+        role: FrameDecoder.Role, takesCompressed: Bool
+    ) throws {
         let seed = UInt64.random(in: 0...(.max))
         var generator = SeededGenerator(seed: seed)
         let limit = 1024
@@ -14,8 +16,9 @@ import WebSocketFrames
                 Issue.record("line \(line), seed \(seed)")
             }
         }
+        let compressor = try #require(FrameCompressor(minimumBytes: 1))
         for _ in 0..<5_000 {
-            var bytes = stream(role: role, using: &generator)
+            var bytes = stream(role: role, compressor: takesCompressed ? compressor : nil, using: &generator)
             for _ in 0..<Int.random(in: 0...4, using: &generator) {
                 guard let index = bytes.indices.randomElement(using: &generator) else { break }
                 switch Int.random(in: 0..<4, using: &generator) {
@@ -25,7 +28,7 @@ import WebSocketFrames
                 default: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: index)
                 }
             }
-            var decoder = FrameDecoder(role: role, maxMessageBytes: limit)
+            var decoder = FrameDecoder(role: role, maxMessageBytes: limit, takesCompressed: takesCompressed)
             var hasEnded = false
             var rest = bytes[...]
             while !rest.isEmpty {
@@ -42,12 +45,14 @@ import WebSocketFrames
                     }
                 }
                 rest = rest.dropFirst(size)
-                check(decoder.heldBytes <= limit + 256)
+                check(decoder.heldBytes <= limit + 256 + (takesCompressed ? 48 << 10 : 0))
             }
         }
     }
 
-    private func stream(role: FrameDecoder.Role, using generator: inout SeededGenerator) -> [UInt8] {
+    private func stream(
+        role: FrameDecoder.Role, compressor: FrameCompressor?, using generator: inout SeededGenerator
+    ) -> [UInt8] {
         var wire = Wire()
         for _ in 0..<Int.random(in: 1...8, using: &generator) {
             let opcode: UInt8 = [0x0, 0x1, 0x2, 0x8, 0x9, 0xA].randomElement(using: &generator) ?? 0
@@ -57,6 +62,10 @@ import WebSocketFrames
                 opcode, opcode == 0x1 ? [UInt8](repeating: 0x61, count: size) : generator.bytes(size),
                 isFinal: Int.random(in: 0..<3, using: &generator) > 0,
                 mask: role == .server ? generator.bytes(4) : nil)
+            guard let compressor, Bool.random(using: &generator) else { continue }
+            var frame = ByteBuffer()
+            compressor.text([UInt8](repeating: 0x61, count: size), mask: role == .server ? 7 : nil, into: &frame)
+            wire.bytes += frame.readableBytesView
         }
         return wire.bytes
     }

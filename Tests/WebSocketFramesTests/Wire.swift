@@ -41,9 +41,10 @@ struct Wire {
 
 /// What a decoder made of bytes that came in pieces of at most `chunk` bytes.
 func events(
-    of bytes: some Collection<UInt8>, chunk: Int = .max, role: FrameDecoder.Role = .server, limit: Int = 1 << 20
+    of bytes: some Collection<UInt8>, chunk: Int = .max, role: FrameDecoder.Role = .server, limit: Int = 1 << 20,
+    takesCompressed: Bool = false
 ) -> [FrameDecoder.Event] {
-    var decoder = FrameDecoder(role: role, maxMessageBytes: limit)
+    var decoder = FrameDecoder(role: role, maxMessageBytes: limit, takesCompressed: takesCompressed)
     var events: [FrameDecoder.Event] = []
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -53,8 +54,10 @@ func events(
     return events
 }
 
-func events(of wire: Wire, chunk: Int = .max, limit: Int = 1 << 20) -> [FrameDecoder.Event] {
-    events(of: wire.bytes, chunk: chunk, limit: limit)
+func events(
+    of wire: Wire, chunk: Int = .max, limit: Int = 1 << 20, takesCompressed: Bool = false
+) -> [FrameDecoder.Event] {
+    events(of: wire.bytes, chunk: chunk, limit: limit, takesCompressed: takesCompressed)
 }
 
 extension FrameDecoder {

@@ -1,0 +1,101 @@
+/// One extension that a `Sec-WebSocket-Extensions` header names, with its parameters (RFC 6455, section 9.1).
+struct ExtensionOffer: Equatable {
+    struct Parameter: Equatable {
+        var name: String
+        /// Nil where there is no `=`; free of quotes.
+        var value: String?
+    }
+
+    var name: String
+    var parameters: [Parameter] = []
+
+    /// All extensions of all the header's lines, the most wanted first; nil where one breaks the grammar.
+    static func list(_ lines: some Sequence<String>) -> [ExtensionOffer]? {
+        var offers: [ExtensionOffer] = []
+        for line in lines {
+            var reader = HeaderReader(line)
+            repeat {
+                // A list may have empty elements (RFC 9110, section 5.6.1.2).
+                if reader.isAtEndOfElement { continue }
+                guard let offer = reader.offer() else { return nil }
+                offers.append(offer)
+            } while reader.take(UInt8(ascii: ","))
+            guard reader.isAtEnd else { return nil }
+        }
+        return offers
+    }
+}
+
+/// Reads a header's value byte by byte; white space may stand around each separator.
+private struct HeaderReader {
+    private var rest: Substring.UTF8View
+
+    init(_ value: String) {
+        rest = Substring(value).utf8
+        skipSpace()
+    }
+
+    var isAtEnd: Bool { rest.isEmpty }
+    var isAtEndOfElement: Bool { rest.isEmpty || rest.first == UInt8(ascii: ",") }
+
+    mutating func take(_ separator: UInt8) -> Bool {
+        guard rest.first == separator else { return false }
+        rest.removeFirst()
+        skipSpace()
+        return true
+    }
+
+    mutating func offer() -> ExtensionOffer? {
+        guard let name = token() else { return nil }
+        var offer = ExtensionOffer(name: name)
+        while take(UInt8(ascii: ";")) {
+            guard let name = token() else { return nil }
+            var value: String?
+            if take(UInt8(ascii: "=")) {
+                value = rest.first == UInt8(ascii: "\"") ? quoted() : token()
+                guard value != nil else { return nil }
+            }
+            offer.parameters.append(ExtensionOffer.Parameter(name: name, value: value))
+        }
+        return offer
+    }
+
+    private mutating func token() -> String? {
+        let token = rest.prefix(while: HeaderReader.isTokenByte)
+        guard !token.isEmpty else { return nil }
+        rest = rest[token.endIndex...]
+        skipSpace()
+        return String(Substring(token))
+    }
+
+    /// What a quoted string says, which must be a token too.
+    private mutating func quoted() -> String? {
+        rest.removeFirst()
+        var bytes: [UInt8] = []
+        while let byte = rest.popFirst(), byte != UInt8(ascii: "\"") {
+            guard byte == UInt8(ascii: "\\") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let escaped = rest.popFirst() else { return nil }
+            bytes.append(escaped)
+        }
+        skipSpace()
+        guard !bytes.isEmpty, bytes.allSatisfy(HeaderReader.isTokenByte) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private mutating func skipSpace() {
+        rest = rest.drop { $0 == 0x20 || $0 == 0x09 }
+    }
+
+    /// RFC 9110, section 5.6.2.
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+    }
+}
