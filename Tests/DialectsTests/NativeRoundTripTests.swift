@@ -55,7 +55,7 @@ import Testing
         let room = RoomName(unchecked: "a:b=c,d.e")
         let requests: [ClientRequest] = [
             ClientRequest(id: RequestID(json: Array("1".utf8)), command: .auth(token: "a\"b\\c\nd\u{1}é")),
-            ClientRequest(command: .join(room: RoomName(unchecked: "@auth0|7"))),
+            ClientRequest(command: .join(room: RoomName(unchecked: "@auth0|7"), since: nil)),
             ClientRequest(command: .leave(room: .everyone)),
             ClientRequest(
                 command: .message(room: room, msgType: 2_147_483_647, payload: Array("[ 1]".utf8), dedupe: "k\u{7}")),
@@ -78,7 +78,7 @@ import Testing
         let id = RequestID(json: Array("-3".utf8))
         let events: [ServerEvent] = [
             .authenticated(id: id, expires: 9), .authenticated(id: nil, expires: nil),
-            .joined(id: id, room: .everyone, position: position), .left(id: nil, room: room), .pong(id: id),
+            .left(id: nil, room: room), .pong(id: id),
             .ack(id: id, room: room, published: Published(position: Position(epoch: "", seq: 4), timestamp: .max)),
             .gap(room: room, position: position), .epoch(room: room, position: position),
             .reconnect(afterMilliseconds: 0),
@@ -96,7 +96,8 @@ import Testing
 
     @Test func `a welcome and a page of history are read as they were meant`() throws {
         let welcome = Welcome(
-            connectionId: "c", nodeId: "n", userId: UserID(unchecked: "é|\""), heartbeat: 5, timestamp: 6,
+            connectionId: "c", nodeId: "n", userId: UserID(unchecked: "é|\""), session: "p1-\"", resumed: true,
+            heartbeat: 5, timestamp: 6,
             positions: [
                 (RoomName(unchecked: "@é|\""), Position(epoch: "", seq: 0)), (.everyone, .init(epoch: "e", seq: 7)),
             ])
@@ -126,7 +127,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"type":"presence","roomId":"r"}"#, UnreadableEvent.unknownType),
+        (#"{"type":"room","roomId":"r"}"#, UnreadableEvent.unknownType),
         (#"{"roomId":"r"}"#, .malformed("type: missing")),
         (#"{"type":"gap","roomId":"r","epoch":"e","seq":"1"}"#, .malformed("seq: must be an integer")),
         (#"{"type":"gap","roomId":"a b","epoch":"e","seq":1}"#, .malformed("roomId: not the name of a room")),

@@ -25,15 +25,22 @@ struct EventFields {
         guard let type = try value("type").string else { throw .malformed("type: must be a string") }
         if type.equals("message") { return .message(try message(epoch: "")) }
         if type.equals("ack") {
+            guard field("roomId") != nil else { return .acknowledged(id: requestID) }
             let position = Position(epoch: "", seq: try integer("seq"))
             let published = Published(position: position, timestamp: Int64(try integer("timestamp")))
             return .ack(id: requestID, room: try room(), published: published)
         }
         if type.equals("pong") { return .pong(id: requestID) }
         if type.equals("error") { return .error(id: requestID, error: try requestError()) }
-        if type.equals("joined") { return .joined(id: requestID, room: try room(), position: try position()) }
+        if type.equals("presence") { return .presence(try rosterChange()) }
+        if type.equals("status") { return .status(try statusChange()) }
+        if type.equals("signal") { return .signal(try signal()) }
+        if type.equals("joined") { return .joined(id: requestID, try joined()) }
+        if type.equals("resumed") { return .resumed(id: requestID, rooms: try resumedRooms()) }
         if type.equals("left") { return .left(id: requestID, room: try room()) }
         if type.equals("history") { return .history(id: requestID, page: try page()) }
+        if type.equals("members") { return .members(id: requestID, room: try room(), page: try memberPage()) }
+        if type.equals("watching") { return .watching(id: requestID, users: try watched()) }
         if type.equals("gap") { return .gap(room: try room(), position: try position()) }
         if type.equals("epoch") { return .epoch(room: try room(), position: try position()) }
         if type.equals("reconnect") { return .reconnect(afterMilliseconds: try integer("afterMs")) }
@@ -50,17 +57,15 @@ struct EventFields {
     private func message(epoch: String) throws(UnreadableEvent) -> RoomMessage {
         RoomMessage(
             room: try room(), userId: try userID(), msgType: try integer("msgType"),
-            payload: Array(try value("payload").bytes), timestamp: Int64(try integer("timestamp")),
+            payload: try bytes("payload"), timestamp: Int64(try integer("timestamp")),
             position: Position(epoch: epoch, seq: try integer("seq")))
     }
 
     private func page() throws(UnreadableEvent) -> HistoryPage {
         let epoch = try text("epoch")
-        guard let more = try value("more").boolean else { throw .malformed("more: must be true or false") }
+        let more = try boolean("more")
         var messages: [RoomMessage] = []
-        for element in try elements("messages") {
-            messages.append(try EventFields(frame: element).message(epoch: epoch))
-        }
+        for fields in try objects("messages") { messages.append(try fields.message(epoch: epoch)) }
         let head = Position(epoch: epoch, seq: messages.last?.seq ?? 0)
         return HistoryPage(room: try room(), head: head, messages: messages, more: more)
     }
@@ -75,7 +80,8 @@ struct EventFields {
         }
         return Welcome(
             connectionId: try text("connectionId"), nodeId: try text("nodeId"), userId: try userID(),
-            heartbeat: try integer("heartbeat"), timestamp: Int64(try integer("timestamp")), positions: positions)
+            session: try text("session"), resumed: try boolean("resumed"), heartbeat: try integer("heartbeat"),
+            timestamp: Int64(try integer("timestamp")), positions: positions)
     }
 
     /// A code that came with a later version counts as `bad_request`: the same request had better not be sent again.
@@ -87,49 +93,51 @@ struct EventFields {
 
     private var requestID: RequestID? { field("id").map { RequestID(json: Array($0.bytes)) } }
 
-    private func room() throws(UnreadableEvent) -> RoomName {
+    func room() throws(UnreadableEvent) -> RoomName {
         guard let room = RoomName(try text("roomId")) else { throw .malformed("roomId: not the name of a room") }
         return room
     }
 
-    private func userID() throws(UnreadableEvent) -> UserID {
-        guard let user = UserID(try text("userId")) else { throw .malformed("userId: not the name of a user") }
+    func userID(_ name: StaticString = "userId") throws(UnreadableEvent) -> UserID {
+        guard let user = UserID(try text(name)) else { throw .malformed("\(name): not the name of a user") }
         return user
     }
 
-    private func position() throws(UnreadableEvent) -> Position {
+    func position() throws(UnreadableEvent) -> Position {
         Position(epoch: try text("epoch"), seq: try integer("seq"))
     }
 
-    private func text(_ name: StaticString) throws(UnreadableEvent) -> String {
+    func text(_ name: StaticString) throws(UnreadableEvent) -> String {
         guard let text = try value(name).string?.text else { throw .malformed("\(name): must be a string") }
         return text
     }
 
-    private func integer(_ name: StaticString) throws(UnreadableEvent) -> Int {
+    func integer(_ name: StaticString) throws(UnreadableEvent) -> Int {
         guard let integer = try value(name).integer else { throw .malformed("\(name): must be an integer") }
         return integer
     }
 
-    private func elements(_ name: StaticString) throws(UnreadableEvent) -> [UnsafeRawBufferPointer] {
-        var scanner = JSONScanner(try value(name).bytes)
-        var elements: [UnsafeRawBufferPointer] = []
-        do throws(JSONError) {
-            var isThere = try scanner.firstElement()
-            while isThere {
-                elements.append(try scanner.value().bytes)
-                isThere = try scanner.nextElement()
-            }
-        } catch {
-            throw .malformed("\(name): must be an array")
-        }
-        return elements
+    func boolean(_ name: StaticString) throws(UnreadableEvent) -> Bool {
+        guard let boolean = try value(name).boolean else { throw .malformed("\(name): must be true or false") }
+        return boolean
     }
 
-    private func value(_ name: StaticString) throws(UnreadableEvent) -> JSONValue {
+    /// A value as it stands, such as a payload.
+    func bytes(_ name: StaticString) throws(UnreadableEvent) -> [UInt8] { Array(try value(name).bytes) }
+
+    /// The elements of an array, which must be objects.
+    func objects(_ name: StaticString) throws(UnreadableEvent) -> [EventFields] {
+        guard let elements = try value(name).elements() else { throw .malformed("\(name): must be an array") }
+        var objects: [EventFields] = []
+        objects.reserveCapacity(elements.count)
+        for element in elements { objects.append(try EventFields(frame: element.bytes)) }
+        return objects
+    }
+
+    func value(_ name: StaticString) throws(UnreadableEvent) -> JSONValue {
         guard let value = field(name) else { throw .malformed("\(name): missing") }
         return value
     }
 
-    private func field(_ name: StaticString) -> JSONValue? { fields.first { $0.key.equals(name) }?.value }
+    func field(_ name: StaticString) -> JSONValue? { fields.first { $0.key.equals(name) }?.value }
 }

@@ -28,9 +28,16 @@ extension NativeDialect {
             begin(#"{"type":"auth""#, id: request.id, into: &bytes)
             JSONWriter.append(#","token":"#, to: &bytes)
             JSONWriter.append(string: token, to: &bytes)
-        case .join(let room):
+        case .join(let room, let since):
             begin(#"{"type":"join""#, id: request.id, into: &bytes)
             append(room: room, into: &bytes)
+            if let since {
+                JSONWriter.append(#","since":"#, to: &bytes)
+                append(since, into: &bytes)
+            }
+        case .resume(let positions):
+            begin(#"{"type":"resume""#, id: request.id, into: &bytes)
+            append(positions, into: &bytes)
         case .leave(let room):
             begin(#"{"type":"leave""#, id: request.id, into: &bytes)
             append(room: room, into: &bytes)
@@ -38,6 +45,29 @@ extension NativeDialect {
             begin(#"{"type":"history""#, id: request.id, into: &bytes)
             append(room: room, into: &bytes)
             append(range, into: &bytes)
+        case .members(let room, let limit, let cursor):
+            begin(#"{"type":"members""#, id: request.id, into: &bytes)
+            append(room: room, into: &bytes)
+            JSONWriter.append(#","limit":"#, to: &bytes)
+            JSONWriter.append(integer: limit, to: &bytes)
+            if let cursor {
+                JSONWriter.append(#","cursor":"#, to: &bytes)
+                JSONWriter.append(string: cursor, to: &bytes)
+            }
+        case .watch(let users):
+            begin(#"{"type":"watch""#, id: request.id, into: &bytes)
+            append(users, into: &bytes)
+        case .unwatch(let users):
+            begin(#"{"type":"unwatch""#, id: request.id, into: &bytes)
+            append(users, into: &bytes)
+        case .signal(let user, let room, let payload):
+            bytes.reserveCapacity(bytes.count + payload.count + 512)
+            begin(#"{"type":"signal""#, id: request.id, into: &bytes)
+            JSONWriter.append(#","to":"#, to: &bytes)
+            JSONWriter.append(string: user.string, to: &bytes)
+            append(room: room, into: &bytes)
+            JSONWriter.append(#","payload":"#, to: &bytes)
+            bytes.append(contentsOf: payload)
         case .ping: begin(#"{"type":"ping""#, id: request.id, into: &bytes)
         }
         JSONWriter.append("}", to: &bytes)
@@ -57,10 +87,44 @@ extension NativeDialect {
         JSONWriter.append(integer: range.limit, to: &bytes)
     }
 
+    private func append(_ positions: [RoomName: ClientPosition], into bytes: inout [UInt8]) {
+        JSONWriter.append(#","since":{"#, to: &bytes)
+        var isFirst = true
+        for (room, position) in positions {
+            if !isFirst { JSONWriter.append(",", to: &bytes) }
+            isFirst = false
+            JSONWriter.append(string: room.string, to: &bytes)
+            JSONWriter.append(":", to: &bytes)
+            append(position, into: &bytes)
+        }
+        JSONWriter.append("}", to: &bytes)
+    }
+
+    private func append(_ position: ClientPosition, into bytes: inout [UInt8]) {
+        if let epoch = position.epoch {
+            JSONWriter.append(#"{"epoch":"#, to: &bytes)
+            append(Position(epoch: epoch, seq: position.seq), into: &bytes)
+        } else {
+            JSONWriter.append(#"{"seq":"#, to: &bytes)
+            JSONWriter.append(integer: position.seq, to: &bytes)
+        }
+        JSONWriter.append("}", to: &bytes)
+    }
+
+    private func append(_ users: [UserID], into bytes: inout [UInt8]) {
+        JSONWriter.append(#","users":["#, to: &bytes)
+        for (index, user) in users.enumerated() {
+            if index > 0 { JSONWriter.append(",", to: &bytes) }
+            JSONWriter.append(string: user.string, to: &bytes)
+        }
+        JSONWriter.append("]", to: &bytes)
+    }
+
     /// Reads one text frame from the gateway, whole and known to be UTF-8.
     ///
     /// Frames say less than the vocabulary: a message bears no epoch (its position's is empty, the room's present
-    /// one is meant), and a page of history no head (its `seq` is the newest message's, 0 without one).
+    /// one is meant), a page of history no head (its `seq` is the newest message's, 0 without one), a `joined` no
+    /// time of its roster (0), a roster's event no connection, and a signal not whom it is for (an empty name).
     package func decodeEvent(_ frame: UnsafeRawBufferPointer) -> Result<ServerEvent, UnreadableEvent> {
         do throws(UnreadableEvent) {
             return .success(try EventFields(frame: frame).event())

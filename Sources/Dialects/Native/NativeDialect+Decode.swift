@@ -20,8 +20,9 @@ extension NativeDialect {
 extension RequestFields {
     private static let maxMsgType = 2_147_483_647
     private static let maxDedupeBytes = 128
-    private static let historyLimits = 1...1000
+    private static let pageLimits = 1...1000
     private static let defaultHistoryLimit = 50
+    private static let defaultMemberLimit = 100
 
     /// What is asked for, by `type`.
     fileprivate func command() throws(RequestError) -> ClientCommand {
@@ -32,21 +33,24 @@ extension RequestFields {
                 room: try room(), msgType: try messageType(), payload: try payloadBytes(), dedupe: try dedupeKey())
         }
         if name.equals("ping") { return .ping }
-        if name.equals("join") {
-            guard since == nil else { throw RequestError(.badRequest, "since: not yet") }
-            return .join(room: try room())
-        }
+        if name.equals("join") { return .join(room: try room(), since: try position()) }
         if name.equals("leave") { return .leave(room: try room()) }
         if name.equals("history") { return .history(room: try room(), range: try historyRange()) }
         if name.equals("auth") { return .auth(token: try tokenText()) }
-        for later: StaticString in ["resume", "watch", "unwatch", "signal", "members"] where name.equals(later) {
-            throw RequestError(.badRequest, "type: \(later): not yet")
+        if name.equals("resume") { return .resume(since: try positions()) }
+        if name.equals("signal") {
+            return .signal(to: try addressee(), room: try room(), payload: try payloadBytes())
         }
+        if name.equals("members") {
+            return .members(room: try room(), limit: try memberLimit(), cursor: try cursorText())
+        }
+        if name.equals("watch") { return .watch(users: try userList()) }
+        if name.equals("unwatch") { return .unwatch(users: try userList()) }
         throw RequestError(.badRequest, "type: unknown")
     }
 
     private func room() throws(RequestError) -> RoomName {
-        guard let name = RoomName(try text(of: roomId, "roomId")) else {
+        guard let name = RoomName(try RequestFields.text(of: roomId, "roomId")) else {
             throw RequestError(.badRequest, "roomId: not the name of a room")
         }
         return name
@@ -54,7 +58,7 @@ extension RequestFields {
 
     private func messageType() throws(RequestError) -> Int {
         guard let msgType else { return 1 }
-        return try integer(msgType, within: 0...RequestFields.maxMsgType, "msgType")
+        return try RequestFields.integer(msgType, within: 0...RequestFields.maxMsgType, "msgType")
     }
 
     private func payloadBytes() throws(RequestError) -> [UInt8] {
@@ -64,35 +68,46 @@ extension RequestFields {
 
     private func dedupeKey() throws(RequestError) -> String? {
         guard dedupe != nil else { return nil }
-        let key = try text(of: dedupe, "dedupe")
+        let key = try RequestFields.text(of: dedupe, "dedupe")
         guard (1...RequestFields.maxDedupeBytes).contains(key.utf8.count) else {
             throw RequestError(.badRequest, "dedupe: must have 1 to \(RequestFields.maxDedupeBytes) bytes")
         }
         return key
     }
 
-    private func tokenText() throws(RequestError) -> String { try text(of: token, "token") }
+    private func tokenText() throws(RequestError) -> String { try RequestFields.text(of: token, "token") }
 
     private func historyRange() throws(RequestError) -> HistoryRange {
         let edge: HistoryRange.Edge
         switch (before, after) {
         case (nil, nil): edge = .newest
-        case (let before?, nil): edge = .before(try integer(before, within: 1...Int.max, "before"))
-        case (nil, let after?): edge = .after(try integer(after, within: 0...Int.max, "after"))
+        case (let before?, nil): edge = .before(try RequestFields.integer(before, within: 1...Int.max, "before"))
+        case (nil, let after?): edge = .after(try RequestFields.integer(after, within: 0...Int.max, "after"))
         case (_?, _?): throw RequestError(.badRequest, "before: cannot be given together with after")
         }
         guard let limit else { return HistoryRange(edge: edge, limit: RequestFields.defaultHistoryLimit) }
-        return HistoryRange(edge: edge, limit: try integer(limit, within: RequestFields.historyLimits, "limit"))
+        return HistoryRange(
+            edge: edge, limit: try RequestFields.integer(limit, within: RequestFields.pageLimits, "limit"))
     }
 
-    private func text(of field: JSONValue?, _ name: StaticString) throws(RequestError) -> String {
+    private func memberLimit() throws(RequestError) -> Int {
+        guard let limit else { return RequestFields.defaultMemberLimit }
+        return try RequestFields.integer(limit, within: RequestFields.pageLimits, "limit")
+    }
+
+    private func cursorText() throws(RequestError) -> String? {
+        guard cursor != nil else { return nil }
+        return try RequestFields.text(of: cursor, "cursor")
+    }
+
+    static func text(of field: JSONValue?, _ name: StaticString) throws(RequestError) -> String {
         guard let field else { throw RequestError(.badRequest, "\(name): missing") }
         guard let string = field.string else { throw RequestError(.badRequest, "\(name): must be a string") }
         guard let text = string.text else { throw RequestError(.badRequest, "\(name): half a surrogate pair") }
         return text
     }
 
-    private func integer(
+    static func integer(
         _ field: JSONValue, within range: ClosedRange<Int>, _ name: StaticString
     ) throws(RequestError) -> Int {
         guard let value = field.integer, range.contains(value) else {

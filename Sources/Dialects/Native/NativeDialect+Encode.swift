@@ -13,9 +13,12 @@ extension NativeDialect {
                 JSONWriter.append(integer: expires, to: &bytes)
             }
             JSONWriter.append("}", to: &bytes)
-        case .joined(let id, let room, let position):
+        case .joined(let id, let joined):
             begin(#"{"type":"joined""#, id: id, into: &bytes)
-            append(room: room, position: position, into: &bytes)
+            append(joined, into: &bytes)
+        case .resumed(let id, let rooms):
+            begin(#"{"type":"resumed""#, id: id, into: &bytes)
+            append(rooms, into: &bytes)
         case .left(let id, let room):
             begin(#"{"type":"left""#, id: id, into: &bytes)
             append(room: room, into: &bytes)
@@ -31,9 +34,22 @@ extension NativeDialect {
         case .history(let id, let page):
             begin(#"{"type":"history""#, id: id, into: &bytes)
             append(page, into: &bytes)
+        case .members(let id, let room, let page):
+            begin(#"{"type":"members""#, id: id, into: &bytes)
+            append(room: room, into: &bytes)
+            append(page, into: &bytes)
+        case .watching(let id, let users):
+            begin(#"{"type":"watching""#, id: id, into: &bytes)
+            append(users, into: &bytes)
+        case .acknowledged(let id):
+            begin(#"{"type":"ack""#, id: id, into: &bytes)
+            JSONWriter.append("}", to: &bytes)
         case .pong(let id):
             begin(#"{"type":"pong""#, id: id, into: &bytes)
             JSONWriter.append("}", to: &bytes)
+        case .presence(let change): encode(change, into: &bytes)
+        case .status(let change): encode(change, into: &bytes)
+        case .signal(let signal): encode(signal, into: &bytes)
         case .gap(let room, let position):
             JSONWriter.append(#"{"type":"gap""#, to: &bytes)
             append(room: room, position: position, into: &bytes)
@@ -90,6 +106,9 @@ extension NativeDialect {
         JSONWriter.append(string: welcome.nodeId, to: &bytes)
         JSONWriter.append(#","userId":"#, to: &bytes)
         JSONWriter.append(string: welcome.userId.string, to: &bytes)
+        JSONWriter.append(#","session":"#, to: &bytes)
+        JSONWriter.append(string: welcome.session, to: &bytes)
+        JSONWriter.append(welcome.resumed ? #","resumed":true"# : #","resumed":false"#, to: &bytes)
         JSONWriter.append(#","heartbeat":"#, to: &bytes)
         JSONWriter.append(integer: welcome.heartbeat, to: &bytes)
         JSONWriter.append(#","timestamp":"#, to: &bytes)
@@ -100,6 +119,7 @@ extension NativeDialect {
             JSONWriter.append(string: entry.room.string, to: &bytes)
             JSONWriter.append(#":{"epoch":"#, to: &bytes)
             append(entry.position, into: &bytes)
+            JSONWriter.append("}", to: &bytes)
         }
         JSONWriter.append("}}", to: &bytes)
     }
@@ -138,13 +158,13 @@ extension NativeDialect {
         append(room: room, into: &bytes)
         JSONWriter.append(#","epoch":"#, to: &bytes)
         append(position, into: &bytes)
+        JSONWriter.append("}", to: &bytes)
     }
 
-    /// The epoch's text, the number and the closing brace.
-    private func append(_ position: Position, into bytes: inout [UInt8]) {
+    /// The epoch's text and the number, behind `"epoch":`.
+    func append(_ position: Position, into bytes: inout [UInt8]) {
         JSONWriter.append(string: position.epoch, to: &bytes)
         JSONWriter.append(#","seq":"#, to: &bytes)
         JSONWriter.append(integer: position.seq, to: &bytes)
-        JSONWriter.append("}", to: &bytes)
     }
 }

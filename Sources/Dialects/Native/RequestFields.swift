@@ -13,6 +13,9 @@ struct RequestFields {
     private(set) var limit: JSONValue?
     private(set) var token: JSONValue?
     private(set) var since: JSONValue?
+    private(set) var users: JSONValue?
+    private(set) var to: JSONValue?
+    private(set) var cursor: JSONValue?
 
     private static let maxIDBytes = 128
 
@@ -78,12 +81,15 @@ struct RequestFields {
         if key.equals("limit") { return RequestFields.fill(&limit, with: value) ? nil : "limit" }
         if key.equals("token") { return RequestFields.fill(&token, with: value) ? nil : "token" }
         if key.equals("since") { return RequestFields.fill(&since, with: value) ? nil : "since" }
+        if key.equals("users") { return RequestFields.fill(&users, with: value) ? nil : "users" }
+        if key.equals("to") { return RequestFields.fill(&to, with: value) ? nil : "to" }
+        if key.equals("cursor") { return RequestFields.fill(&cursor, with: value) ? nil : "cursor" }
         return nil
     }
 
     /// Answers false where the field is filled already.
     @inline(__always)
-    private static func fill(_ field: inout JSONValue?, with value: JSONValue) -> Bool {
+    static func fill(_ field: inout JSONValue?, with value: JSONValue) -> Bool {
         guard field == nil else { return false }
         field = value
         return true

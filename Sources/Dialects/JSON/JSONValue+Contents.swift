@@ -1,0 +1,36 @@
+/// What is in a container, each value where it stands; as long valid as the text's memory is.
+extension JSONValue {
+    /// An object's fields in their order, also those that come twice; nil where the value is no object.
+    package func fields() -> [(key: JSONString, value: JSONValue)]? {
+        do throws(JSONError) {
+            var scanner = JSONScanner(bytes)
+            var fields: [(key: JSONString, value: JSONValue)] = []
+            var key = try scanner.firstKey()
+            while let name = key {
+                fields.append((name, try scanner.value()))
+                key = try scanner.nextKey()
+            }
+            return fields
+        } catch {
+            // A value was scanned to its end before it was handed out, so only its kind can be wrong.
+            return nil
+        }
+    }
+
+    /// An array's elements; nil where the value is no array.
+    package func elements() -> [JSONValue]? {
+        do throws(JSONError) {
+            var scanner = JSONScanner(bytes)
+            var elements: [JSONValue] = []
+            var isThere = try scanner.firstElement()
+            while isThere {
+                elements.append(try scanner.value())
+                isThere = try scanner.nextElement()
+            }
+            return elements
+        } catch {
+            // As above.
+            return nil
+        }
+    }
+}
