@@ -8,7 +8,7 @@ import ServiceLifecycle
 
 /// The api port of a node, from its start to the end of its last request.
 ///
-/// It owns nothing that others need: every answer comes from the log, the directory and the closures it was given.
+/// It owns nothing that others need: every answer comes from the log, the directories and the closures it was given.
 package struct ControlServer: Service {
     private let configuration: ControlConfiguration
     private let responder: ControlResponder
@@ -17,6 +17,7 @@ package struct ControlServer: Service {
     private let onListening: @Sendable (Int) async -> Void
 
     /// - Parameters:
+    ///   - presence: who is online and who is where.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
     ///   - metrics: what `/metrics` shows; the server counts its own requests there too.
@@ -25,6 +26,7 @@ package struct ControlServer: Service {
         configuration: ControlConfiguration,
         log: any MessageLog,
         nodes: any NodeDirectory,
+        presence: any PresenceDirectory,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
         metrics: MetricsRegistry,
@@ -40,7 +42,7 @@ package struct ControlServer: Service {
             keys: APIKeys(configuration.keys),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes, timeout: configuration.bodyTimeout),
             broadcaster: Broadcaster(log: log, logger: logger),
-            log: log, nodes: nodes,
+            log: log, nodes: nodes, presence: presence,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, logger: logger)
     }

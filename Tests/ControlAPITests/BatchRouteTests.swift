@@ -24,7 +24,7 @@ import Testing
             #expect(
                 ids == #"{"results":["#
                     + #"{"rooms":[{"roomId":"r","epoch":"e1","seq":1}]},"#
-                    + #"{"error":{"code":"bad_request","message":"to.users: not yet"}},"#
+                    + #"{"users":[{"userId":"u","online":false,"connections":0,"epoch":"e1","seq":1}]},"#
                     + #"{"error":{"code":"unavailable","message":"the gateway cannot reach its store just now; try again"}},"#
                     + #"{"error":{"code":"bad_request","message":"broadcast: must be an object"}},"#
                     + #"{"rooms":[{"roomId":"r","epoch":"e1","seq":2}]},"#

@@ -6,7 +6,10 @@ import Testing
 
 /// What every request passes on its way in: key, path, method, type, size and time.
 @Suite struct DoorTests {
-    @Test(arguments: ["/v1/nodes", "/v1/broadcast", "/v1/rooms/r/messages", "/v1/nothing", "/v1"])
+    @Test(arguments: [
+        "/v1/nodes", "/v1/broadcast", "/v1/rooms/r/messages", "/v1/users", "/v1/users/u", "/v1/users/u/disconnect",
+        "/v1/rooms", "/v1/rooms/r", "/v1/rooms/r/members", "/v1/stats", "/v1/nothing", "/v1",
+    ])
     func `nothing under v1 is told without a key`(_ path: String) async throws {
         try await Api.serve { api async throws in
             for key in [nil, "wrong", "k-loca", "k-local2", "K-LOCAL"] {
@@ -43,7 +46,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/", "/v1/nope", "/v1/rooms/r", "/v1/broadcast/x", "/console/x", "/v1/rooms//messages"])
+    @Test(arguments: [
+        "/", "/v1/nope", "/v1/rooms/r/x", "/v1/users/u/x", "/v1/broadcast/x", "/console/x", "/v1/rooms//messages",
+        "/v1/rooms//", "/v1//users", "//v1/users",
+    ])
     func `an unknown path is 404 in shape`(_ path: String) async throws {
         try await Api.serve { api async throws in
             let answer = try await api.send(.GET, path)
@@ -56,7 +62,10 @@ import Testing
     @Test(arguments: [
         (HTTPMethod.GET, "/v1/broadcast", "POST"), (.PUT, "/v1/broadcast/batch", "POST"),
         (.POST, "/v1/nodes", "GET, HEAD"), (.DELETE, "/v1/rooms/r/messages", "GET, HEAD"),
-        (.POST, "/healthz", "GET, HEAD"),
+        (.POST, "/healthz", "GET, HEAD"), (.DELETE, "/v1/users", "GET, HEAD"), (.POST, "/v1/users/u", "GET, HEAD"),
+        (.GET, "/v1/users/u/disconnect", "POST"), (.PUT, "/v1/rooms/r", "GET, HEAD"),
+        (.DELETE, "/v1/rooms/r", "GET, HEAD"), (.POST, "/v1/rooms/r/members", "GET, HEAD"),
+        (.PUT, "/v1/stats", "GET, HEAD"),
     ])
     func `another method is 405 and told which ones there are`(
         _ method: HTTPMethod, _ path: String, _ allowed: String

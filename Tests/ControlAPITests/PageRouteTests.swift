@@ -60,9 +60,9 @@ import Testing
             let answer = try await api.send(.GET, "/openapi.yaml", key: nil)
             #expect(answer.status == 200 && answer.text.hasPrefix("openapi: 3.1.0\n"))
             for path in [
-                "/v1/broadcast", "/v1/broadcast/batch", "/v1/rooms/{roomId}/messages", "/v1/nodes", "/healthz",
-                "/readyz",
-                "/metrics",
+                "/v1/broadcast", "/v1/broadcast/batch", "/v1/users", "/v1/users/{userId}", "/v1/users/query",
+                "/v1/users/{userId}/disconnect", "/v1/rooms", "/v1/rooms/{roomId}", "/v1/rooms/{roomId}/members",
+                "/v1/rooms/{roomId}/messages", "/v1/nodes", "/v1/stats", "/healthz", "/readyz", "/metrics",
             ] { #expect(answer.text.contains("\n  \(path):\n")) }
         }
     }

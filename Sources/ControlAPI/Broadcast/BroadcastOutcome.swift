@@ -13,11 +13,13 @@ enum BroadcastOutcome: Sendable {
         let id: String
         /// Milliseconds since 1970 by Redis's clock, of what was stored first.
         let timestamp: Int64
-        let rooms: [(room: RoomName, result: Result<Position, RequestError>)]
+        let target: BroadcastRequest.Target
+        /// One for each of the target's rooms or users, in their order.
+        let results: [Result<Published, RequestError>]
     }
 
-    /// Sums up what the targets of one broadcast answered.
-    init(id: String, rooms: [RoomName], answers: [Result<Published, BackendError>]) {
+    /// Sums up what the rooms of one broadcast answered.
+    init(id: String, target: BroadcastRequest.Target, answers: [Result<Published, BackendError>]) {
         var earliest: Int64?
         var failure = BackendError.conflict
         for answer in answers {
@@ -31,8 +33,8 @@ enum BroadcastOutcome: Sendable {
             self = .failed(failure.request)
             return
         }
-        let results = answers.map { answer in answer.map(\.position).mapError(\.request) }
-        self = .sent(Sent(id: id, timestamp: earliest, rooms: Array(zip(rooms, results))))
+        self = .sent(
+            Sent(id: id, timestamp: earliest, target: target, results: answers.map { $0.mapError(\.request) }))
     }
 }
 
@@ -49,24 +51,43 @@ extension JSONWriter {
             append(string: sent.id, to: &bytes)
             append(#","timestamp":"#, to: &bytes)
             append(integer: sent.timestamp, to: &bytes)
-            append(#","rooms":["#, to: &bytes)
-            for (index, target) in sent.rooms.enumerated() {
-                if index > 0 { append(",", to: &bytes) }
-                append(target: target.room, result: target.result, to: &bytes)
-            }
+            appendTargets(of: sent, to: &bytes)
             append("]}", to: &bytes)
         }
     }
 
-    private static func append(target room: RoomName, result: Result<Position, RequestError>, to bytes: inout [UInt8]) {
-        append(#"{"roomId":"#, to: &bytes)
-        append(string: room.string, to: &bytes)
+    private static func appendTargets(of sent: BroadcastOutcome.Sent, to bytes: inout [UInt8]) {
+        switch sent.target {
+        case .everyone, .rooms:
+            append(#","rooms":["#, to: &bytes)
+            append(zip(sent.target.rooms, sent.results), to: &bytes) { entry, bytes in
+                append(#"{"roomId":"#, to: &bytes)
+                append(string: entry.0.string, to: &bytes)
+                append(result: entry.1, to: &bytes)
+            }
+        case .users(let users):
+            append(#","users":["#, to: &bytes)
+            append(zip(users, sent.results), to: &bytes) { entry, bytes in
+                append(#"{"userId":"#, to: &bytes)
+                append(string: entry.0.string, to: &bytes)
+                append(result: entry.1, to: &bytes)
+            }
+        }
+    }
+
+    /// Where a target has it and, for a user, who was reached, or why it has not; up to the closing brace.
+    private static func append(result: Result<Published, RequestError>, to bytes: inout [UInt8]) {
         switch result {
-        case .success(let position):
+        case .success(let published):
+            if let reach = published.reach {
+                append(reach.isOnline ? #","online":true"# : #","online":false"#, to: &bytes)
+                append(#","connections":"#, to: &bytes)
+                append(integer: reach.connections, to: &bytes)
+            }
             append(#","epoch":"#, to: &bytes)
-            append(string: position.epoch, to: &bytes)
+            append(string: published.position.epoch, to: &bytes)
             append(#","seq":"#, to: &bytes)
-            append(integer: position.seq, to: &bytes)
+            append(integer: published.position.seq, to: &bytes)
         case .failure(let error):
             append(#","error":"#, to: &bytes)
             append(error: error, to: &bytes)

@@ -4,13 +4,38 @@ import GatewayCore
 
 /// What a backend wants told to many: one body of `POST /v1/broadcast`, or one element of a batch.
 struct BroadcastRequest: Sendable {
-    /// Each once, in the order they were named first.
-    let rooms: [RoomName]
+    let target: Target
     let userId: UserID
     let msgType: Int
     /// One JSON value, byte for byte.
     let payload: [UInt8]
     let idempotency: Idempotency?
+
+    /// To whom a broadcast goes.
+    enum Target: Sendable {
+        case everyone
+        /// Each once, in the order they were named first.
+        case rooms([RoomName])
+        /// The same of users: each is reached by the inbox.
+        case users([UserID])
+
+        var count: Int {
+            switch self {
+            case .everyone: 1
+            case .rooms(let rooms): rooms.count
+            case .users(let users): users.count
+            }
+        }
+
+        /// Where the message is stored, in the order of the answer.
+        var rooms: [RoomName] {
+            switch self {
+            case .everyone: [.everyone]
+            case .rooms(let rooms): rooms
+            case .users(let users): users.map(RoomName.init(inboxOf:))
+            }
+        }
+    }
 
     /// The key of a request that may come twice, and what tells whether it is the same one.
     struct Idempotency: Sendable {
@@ -24,7 +49,7 @@ struct BroadcastRequest: Sendable {
         let fields = try ObjectFields(
             of: object, named: ["to", "msgType", "payload", "userId", "idempotencyKey"], path: "broadcast")
         guard let to = fields["to"] else { throw RequestError(.badRequest, "to: missing") }
-        rooms = try BroadcastRequest.rooms(in: to)
+        target = try BroadcastRequest.target(in: to)
         guard let payload = fields["payload"] else { throw RequestError(.badRequest, "payload: missing") }
         self.payload = Array(payload.bytes)
         msgType = try BroadcastRequest.msgType(fields["msgType"])
@@ -49,17 +74,19 @@ struct BroadcastRequest: Sendable {
     /// As many rooms as one broadcast may name.
     static let maxRooms = 1000
 
-    private static func rooms(in to: JSONValue) throws(RequestError) -> [RoomName] {
+    private static func target(in to: JSONValue) throws(RequestError) -> Target {
         let fields = try ObjectFields(of: to, named: ["everyone", "rooms", "users"], path: "to")
-        guard fields["users"] == nil else { throw RequestError(.badRequest, "to.users: not yet") }
-        switch (fields["everyone"], fields["rooms"]) {
-        case (let everyone?, nil):
+        switch (fields["everyone"], fields["rooms"], fields["users"]) {
+        case (let everyone?, nil, nil):
             guard everyone.boolean == true else { throw RequestError(.badRequest, "to.everyone: must be true") }
-            return [.everyone]
-        case (nil, let rooms?):
-            return try roomNames(in: rooms)
-        case (nil, nil), (_?, _?):
-            throw RequestError(.badRequest, "to: must hold either everyone or rooms")
+            return .everyone
+        case (nil, let rooms?, nil):
+            return .rooms(try roomNames(in: rooms))
+        case (nil, nil, let users?):
+            var seen: Set<UserID> = []
+            return .users(try UserID.list(in: users, path: "to.users").filter { seen.insert($0).inserted })
+        case _:
+            throw RequestError(.badRequest, "to: must hold one of everyone, rooms and users")
         }
     }
 

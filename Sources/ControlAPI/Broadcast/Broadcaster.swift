@@ -49,7 +49,7 @@ struct Broadcaster: Sendable {
             // The id stands for the claim, not the key: a key that is taken again after its 10 minutes must not meet
             // the marks of its former life.
             let mark = request.idempotency.map { _ in DedupeMark(owner: .api, key: id) }
-            publications += request.rooms.map {
+            publications += request.target.rooms.map {
                 Publication(
                     room: $0, userId: request.userId, msgType: request.msgType, payload: request.payload, dedupe: mark)
             }
@@ -61,9 +61,9 @@ struct Broadcaster: Sendable {
             switch (request, id) {
             case (.failure(let error), _), (.success, .failure(let error)): return .failed(error)
             case (.success(let request), .success(let id)):
-                let own = Array(rest.prefix(request.rooms.count))
-                rest = rest.dropFirst(request.rooms.count)
-                return BroadcastOutcome(id: id, rooms: request.rooms, answers: own)
+                let own = Array(rest.prefix(request.target.count))
+                rest = rest.dropFirst(own.count)
+                return BroadcastOutcome(id: id, target: request.target, answers: own)
             }
         }
     }

@@ -11,6 +11,7 @@ struct ControlResponder: HTTPResponder {
     let broadcaster: Broadcaster
     let log: any MessageLog
     let nodes: any NodeDirectory
+    let presence: any PresenceDirectory
     let console: Console
     let readiness: @Sendable () -> Readiness
     let liveness: @Sendable () async -> Bool
@@ -24,7 +25,9 @@ struct ControlResponder: HTTPResponder {
         do {
             let target = try RequestTarget(path: request.uri.path, query: request.uri.query)
             if target.segments.first == "v1", !isAuthorized(request) { throw Refusal.missingKey }
-            guard let found = Route(segments: target.segments) else { throw Refusal.notFound("there is nothing here") }
+            guard let found = Route(segments: target.segments, method: request.method) else {
+                throw Refusal.notFound("there is nothing here")
+            }
             route = found
             guard found.methods.contains(request.method) else { throw Refusal.methodNotAllowed(found.methods) }
             response = try await answer(found, target: target, request: request, context: context)
@@ -45,10 +48,27 @@ struct ControlResponder: HTTPResponder {
             return try await broadcaster.answerOne(body.read(request, on: context.channel))
         case .broadcastBatch:
             return try await broadcaster.answerBatch(body.read(request, on: context.channel))
+        case .users:
+            return try await UsersQuery(target: target).answer(from: presence)
+        case .user(let user):
+            return try await UserQuery(user: user).answer(from: presence)
+        case .usersQuery:
+            return try await UserStatusesQuery(body.read(request, on: context.channel)).answer(from: presence)
+        case .userDisconnect(let user):
+            return try await Disconnection(user: user, body: body.read(request, on: context.channel))
+                .answer(from: presence)
+        case .rooms:
+            return try await RoomsQuery(target: target).answer(from: presence)
+        case .room(let room):
+            return try await RoomQuery(room: room).answer(from: presence)
+        case .members(let room):
+            return try await MembersQuery(room: room, target: target).answer(from: presence)
         case .messages(let room):
             return try await MessagesQuery(room: room, target: target).answer(from: log)
         case .nodes:
             return try await NodesQuery(target: target).answer(from: nodes)
+        case .stats:
+            return try await StatsQuery().answer(from: nodes, presence)
         case .health:
             guard await liveness() else {
                 throw Refusal(RequestError(.unavailable, "the node does not turn"))
@@ -81,15 +101,20 @@ struct ControlResponder: HTTPResponder {
         switch error {
         case let refusal as Refusal: return refusal
         case let error as RequestError: return Refusal(error)
-        case let error as BackendError:
-            if case .unavailable(let reason) = error {
-                logger.warning("A request failed because the store is unavailable", metadata: ["reason": "\(reason)"])
-            }
-            return Refusal(error.request)
+        case let error as BackendError: return refusal(for: error)
+        case DirectoryError.backend(let error): return refusal(for: error)
+        case let error as DirectoryError: return Refusal(error.request)
         default:
             logger.debug("A request ended in the middle", metadata: ["error": "\(type(of: error))"])
             return Refusal(RequestError(.badRequest, "the request ended in the middle"))
         }
+    }
+
+    private func refusal(for error: BackendError) -> Refusal {
+        if case .unavailable(let reason) = error {
+            logger.warning("A request failed because the store is unavailable", metadata: ["reason": "\(reason)"])
+        }
+        return Refusal(error.request)
     }
 
     /// What was refused before its body was read has a body still coming: the answer says that the connection ends,

@@ -3,14 +3,17 @@ import GatewayCore
 
 /// The path and query of a request, taken apart and percent-decoded strictly (RFC 3986, section 2.1).
 struct RequestTarget: Sendable {
-    /// Decoded one by one, so that `%2F` stays within its segment.
+    /// Decoded one by one, so that `%2F` stays within its segment; a slash at the end adds none.
     let segments: [String]
     private let query: [(name: String, value: String)]
 
     /// Both as they stand in the request, undecoded; `query` without its `?`.
     init(path: String, query: String?) throws(RequestError) {
         var segments: [String] = []
-        for segment in path.utf8.split(separator: UInt8(ascii: "/")) {
+        var parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)[...]
+        if parts.first?.isEmpty == true { parts.removeFirst() }
+        if parts.last?.isEmpty == true { parts.removeLast() }
+        for segment in parts {
             guard let decoded = RequestTarget.decode(segment, plusIsSpace: false) else {
                 throw RequestError(.badRequest, "path: bad percent-encoding")
             }

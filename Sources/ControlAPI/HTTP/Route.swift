@@ -4,8 +4,16 @@ import Hummingbird
 enum Route: Hashable, Sendable {
     case broadcast
     case broadcastBatch
+    case users
+    case user(String)
+    case usersQuery
+    case userDisconnect(String)
+    case rooms
+    case room(String)
+    case members(room: String)
     case messages(room: String)
     case nodes
+    case stats
     case health
     case readiness
     case metrics
@@ -13,12 +21,17 @@ enum Route: Hashable, Sendable {
     case page(ConsolePage)
     case consoleConfiguration
 
-    /// Nil where there is nothing under this path.
-    init?(segments: [String]) {
+    /// Nil where there is nothing under this path. The method counts only where a user's name and a word of ours could both
+    /// be meant.
+    init?(segments: [String], method: HTTPRequest.Method) {
         switch segments {
         case ["v1", "broadcast"]: self = .broadcast
         case ["v1", "broadcast", "batch"]: self = .broadcastBatch
+        case ["v1", "users"]: self = .users
+        case ["v1", "users", "query"] where method == .post: self = .usersQuery
+        case ["v1", "rooms"]: self = .rooms
         case ["v1", "nodes"]: self = .nodes
+        case ["v1", "stats"]: self = .stats
         case ["healthz"]: self = .health
         case ["readyz"]: self = .readiness
         case ["metrics"]: self = .metrics
@@ -28,17 +41,30 @@ enum Route: Hashable, Sendable {
         case ["console", "console.css"]: self = .page(.style)
         case ["console", "config.json"]: self = .consoleConfiguration
         default:
-            guard segments.count == 4, segments[0] == "v1", segments[1] == "rooms", segments[3] == "messages" else {
-                return nil
-            }
-            self = .messages(room: segments[2])
+            guard segments.first == "v1", let route = Route(named: segments.dropFirst()) else { return nil }
+            self = route
+        }
+    }
+
+    /// A route with a name in it: `users/{userId}`, `rooms/{roomId}/members`.
+    private init?(named segments: ArraySlice<String>) {
+        guard let list = segments.first, let name = segments.dropFirst().first, !name.isEmpty else { return nil }
+        switch (list, segments.dropFirst(2)) {
+        case ("users", []): self = .user(name)
+        case ("users", ["disconnect"]): self = .userDisconnect(name)
+        case ("rooms", []): self = .room(name)
+        case ("rooms", ["members"]): self = .members(room: name)
+        case ("rooms", ["messages"]): self = .messages(room: name)
+        default: return nil
         }
     }
 
     var methods: [HTTPRequest.Method] {
         switch self {
-        case .broadcast, .broadcastBatch: [.post]
-        case .messages, .nodes, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration: [.get, .head]
+        case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect: [.post]
+        case .users, .user, .rooms, .room, .members, .messages, .nodes, .stats, .health, .readiness, .metrics, .openAPI,
+            .page, .consoleConfiguration:
+            [.get, .head]
         }
     }
 
@@ -47,8 +73,16 @@ enum Route: Hashable, Sendable {
         switch self {
         case .broadcast: "/v1/broadcast"
         case .broadcastBatch: "/v1/broadcast/batch"
+        case .users: "/v1/users"
+        case .user: "/v1/users/{userId}"
+        case .usersQuery: "/v1/users/query"
+        case .userDisconnect: "/v1/users/{userId}/disconnect"
+        case .rooms: "/v1/rooms"
+        case .room: "/v1/rooms/{roomId}"
+        case .members: "/v1/rooms/{roomId}/members"
         case .messages: "/v1/rooms/{roomId}/messages"
         case .nodes: "/v1/nodes"
+        case .stats: "/v1/stats"
         case .health: "/healthz"
         case .readiness: "/readyz"
         case .metrics: "/metrics"

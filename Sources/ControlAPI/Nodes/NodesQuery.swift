@@ -4,30 +4,22 @@ import Hummingbird
 
 /// `GET /v1/nodes?limit=&cursor=`: the live nodes by name.
 struct NodesQuery: Sendable {
-    let limit: Int
-    /// The name of the last node already seen.
-    let cursor: String?
+    /// The cursor is the name of the last node already seen.
+    let page: PageQuery
 
     init(target: RequestTarget) throws(RequestError) {
-        limit = try target.integer("limit", in: 1...1000) ?? 100
-        cursor = try target.value("cursor")
+        page = try PageQuery(target: target)
     }
 
     func answer(from directory: any NodeDirectory) async throws -> Response {
         let all = try await directory.nodes().sorted { precedes($0.nodeId, $1.nodeId) }
-        let rest = all.drop { node in cursor.map { !precedes($0, node.nodeId) } ?? false }
-        let page = rest.prefix(limit)
+        let rest = all.drop { node in page.cursor.map { !precedes($0, node.nodeId) } ?? false }
+        let shown = rest.prefix(page.limit)
         var answer: [UInt8] = []
         JSONWriter.append(#"{"nodes":["#, to: &answer)
-        for (index, node) in page.enumerated() {
-            if index > 0 { JSONWriter.append(",", to: &answer) }
-            JSONWriter.append(node: node, to: &answer)
-        }
+        JSONWriter.append(shown, to: &answer) { JSONWriter.append(node: $0, to: &$1) }
         JSONWriter.append("]", to: &answer)
-        if page.count < rest.count, let last = page.last {
-            JSONWriter.append(#","next":"#, to: &answer)
-            JSONWriter.append(string: last.nodeId, to: &answer)
-        }
+        JSONWriter.append(next: shown.count < rest.count ? shown.last?.nodeId : nil, to: &answer)
         JSONWriter.append(#","total":"#, to: &answer)
         JSONWriter.append(integer: all.count, to: &answer)
         JSONWriter.append("}", to: &answer)
@@ -58,7 +50,7 @@ extension JSONWriter {
     }
 
     /// A number from zero up with three decimals; what is none, or beyond a billion, is 0.
-    private static func append(thousandths value: Double, to bytes: inout [UInt8]) {
+    static func append(thousandths value: Double, to bytes: inout [UInt8]) {
         let thousandths = value >= 0 && value < 1e9 ? Int((value * 1000).rounded()) : 0
         append(integer: thousandths / 1000, to: &bytes)
         append(".", to: &bytes)

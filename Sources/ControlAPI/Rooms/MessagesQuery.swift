@@ -8,8 +8,7 @@ struct MessagesQuery: Sendable {
     let range: HistoryRange
 
     init(room: String, target: RequestTarget) throws(RequestError) {
-        guard let name = RoomName(room) else { throw RequestError(.badRequest, "roomId: not a room name") }
-        self.room = name
+        self.room = try RoomName(path: room)
         let limit = try target.integer("limit", in: 1...1000) ?? 100
         switch (try target.integer("after", in: 0...Int.max), try target.integer("before", in: 1...Int.max)) {
         case (nil, nil): range = HistoryRange(edge: .newest, limit: limit)
@@ -28,9 +27,9 @@ struct MessagesQuery: Sendable {
         JSONWriter.append(#","epoch":"#, to: &answer)
         JSONWriter.append(string: page.head.epoch, to: &answer)
         JSONWriter.append(#","messages":["#, to: &answer)
-        for (index, message) in page.messages.enumerated() {
-            JSONWriter.append(index > 0 ? ",{" : "{", to: &answer)
-            NativeDialect().appendFields(of: message, into: &answer)
+        JSONWriter.append(page.messages, to: &answer) { message, bytes in
+            JSONWriter.append("{", to: &bytes)
+            NativeDialect().appendFields(of: message, into: &bytes)
         }
         JSONWriter.append(#"],"more":"#, to: &answer)
         JSONWriter.append(page.more ? "true" : "false", to: &answer)

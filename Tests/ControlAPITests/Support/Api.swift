@@ -12,6 +12,7 @@ struct Api: Sendable {
     let port: Int
     let log: MemoryLog
     let directory: FixedDirectory
+    let presence: FixedPresence
     let metrics: MetricsRegistry
     let switches: Switches
     let lines: LogLines
@@ -34,6 +35,7 @@ struct Api: Sendable {
     ) async throws {
         let log = MemoryLog()
         let directory = FixedDirectory(nodes)
+        let presence = FixedPresence()
         let metrics = MetricsRegistry()
         let switches = Switches()
         let lines = LogLines()
@@ -42,7 +44,7 @@ struct Api: Sendable {
             configuration: ControlConfiguration(
                 port: 0, keys: keys, maxBodyBytes: maxBodyBytes, clientPort: 4711, idleTimeout: idleTimeout,
                 bodyTimeout: bodyTimeout),
-            log: log, nodes: directory,
+            log: log, nodes: directory, presence: presence,
             readiness: { switches.readiness.withLock { $0 } },
             liveness: { switches.isAlive.withLock { $0 } },
             metrics: metrics, logger: Logger(label: "api") { _ in lines.handler() },
@@ -55,7 +57,8 @@ struct Api: Sendable {
             }
             for await port in ports {
                 let api = Api(
-                    port: port, log: log, directory: directory, metrics: metrics, switches: switches, lines: lines,
+                    port: port, log: log, directory: directory, presence: presence, metrics: metrics,
+                    switches: switches, lines: lines,
                     shutDown: { await group.triggerGracefulShutdown() })
                 do {
                     try await body(api)

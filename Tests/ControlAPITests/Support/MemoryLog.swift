@@ -9,6 +9,8 @@ final class MemoryLog: MessageLog, Sendable {
         var claims: [String: (digest: String, id: String)] = [:]
         /// What publishing to these rooms is answered with.
         var failures: [RoomName: BackendError] = [:]
+        /// Who is reached by their inbox; nobody else is.
+        var reaches: [RoomName: Reach] = [:]
         /// What everything else is answered with.
         var outage: BackendError?
         var published: [Publication] = []
@@ -31,6 +33,10 @@ final class MemoryLog: MessageLog, Sendable {
         state.withLock { $0.failures[RoomName(unchecked: room)] = error }
     }
 
+    func reach(_ user: String, _ reach: Reach) {
+        state.withLock { $0.reaches[RoomName(inboxOf: UserID(unchecked: user))] = reach }
+    }
+
     func fail(all error: BackendError?) {
         state.withLock { $0.outage = error }
     }
@@ -50,7 +56,9 @@ final class MemoryLog: MessageLog, Sendable {
                     RoomMessage(
                         room: publication.room, userId: publication.userId, msgType: publication.msgType,
                         payload: publication.payload, timestamp: state.now, position: position))
-                let published = Published(position: position, timestamp: state.now)
+                let reach = state.reaches[publication.room] ?? Reach(isOnline: false, connections: 0)
+                let published = Published(
+                    position: position, timestamp: state.now, reach: publication.room.isInbox ? reach : nil)
                 if let mark = publication.dedupe { state.marks[publication.room, default: [:]][mark] = published }
                 return .success(published)
             })

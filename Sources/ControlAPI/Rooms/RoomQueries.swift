@@ -1,0 +1,107 @@
+import Dialects
+import GatewayCore
+import Hummingbird
+
+/// `GET /v1/rooms?limit=&cursor=`: the rooms that have members.
+struct RoomsQuery: Sendable {
+    let page: PageQuery
+
+    init(target: RequestTarget) throws(RequestError) {
+        page = try PageQuery(target: target)
+    }
+
+    func answer(from directory: any PresenceDirectory) async throws -> Response {
+        let rooms = try await directory.rooms(limit: page.limit, cursor: page.cursor)
+        var answer: [UInt8] = []
+        JSONWriter.append(#"{"rooms":["#, to: &answer)
+        JSONWriter.append(rooms.rooms, to: &answer) { room, bytes in
+            JSONWriter.append(#"{"roomId":"#, to: &bytes)
+            JSONWriter.append(string: room.string, to: &bytes)
+            JSONWriter.append("}", to: &bytes)
+        }
+        JSONWriter.append("]", to: &answer)
+        JSONWriter.append(next: rooms.next, to: &answer)
+        JSONWriter.append(#","total":"#, to: &answer)
+        JSONWriter.append(integer: rooms.total, to: &answer)
+        JSONWriter.append("}", to: &answer)
+        return .json(answer)
+    }
+}
+
+/// `GET /v1/rooms/{roomId}`: one room, an inbox or everyone.
+struct RoomQuery: Sendable {
+    let room: RoomName
+
+    init(room: String) throws(RequestError) {
+        self.room = try RoomName(path: room)
+    }
+
+    func answer(from directory: any PresenceDirectory) async throws -> Response {
+        guard let record = try await directory.room(room) else {
+            throw Refusal.notFound("this room has neither members nor a log")
+        }
+        var answer: [UInt8] = []
+        JSONWriter.append(#"{"roomId":"#, to: &answer)
+        JSONWriter.append(string: record.room.string, to: &answer)
+        JSONWriter.append(#","members":"#, to: &answer)
+        JSONWriter.append(integer: record.members, to: &answer)
+        JSONWriter.append(#","connections":"#, to: &answer)
+        JSONWriter.append(integer: record.connections, to: &answer)
+        if let head = record.head {
+            JSONWriter.append(#","epoch":"#, to: &answer)
+            JSONWriter.append(string: head.epoch, to: &answer)
+        }
+        JSONWriter.append(#","seq":"#, to: &answer)
+        JSONWriter.append(integer: record.head?.seq ?? 0, to: &answer)
+        // No room has settings of its own yet: each stands where it began.
+        JSONWriter.append(#","version":0,"settings":{}}"#, to: &answer)
+        return .json(answer)
+    }
+}
+
+/// `GET /v1/rooms/{roomId}/members?limit=&cursor=`.
+struct MembersQuery: Sendable {
+    let room: RoomName
+    let page: PageQuery
+
+    init(room: String, target: RequestTarget) throws(RequestError) {
+        self.room = try RoomName(path: room)
+        page = try PageQuery(target: target)
+    }
+
+    func answer(from directory: any PresenceDirectory) async throws -> Response {
+        let members = try await directory.members(of: room, limit: page.limit, cursor: page.cursor)
+        var answer: [UInt8] = []
+        JSONWriter.append(#"{"roomId":"#, to: &answer)
+        JSONWriter.append(string: room.string, to: &answer)
+        JSONWriter.append(#","members":["#, to: &answer)
+        JSONWriter.append(members.members, to: &answer) { JSONWriter.append(member: $0, to: &$1) }
+        JSONWriter.append(#"],"count":"#, to: &answer)
+        JSONWriter.append(integer: members.count, to: &answer)
+        JSONWriter.append(#","rosterVersion":"#, to: &answer)
+        JSONWriter.append(integer: members.rosterVersion, to: &answer)
+        JSONWriter.append(next: members.next, to: &answer)
+        JSONWriter.append("}", to: &answer)
+        return .json(answer)
+    }
+}
+
+extension RoomName {
+    /// A room of any kind as a path names it, decoded.
+    init(path text: String) throws(RequestError) {
+        guard let room = RoomName(text) else { throw RequestError(.badRequest, "roomId: not a room name") }
+        self = room
+    }
+}
+
+extension JSONWriter {
+    fileprivate static func append(member: Member, to bytes: inout [UInt8]) {
+        append(#"{"userId":"#, to: &bytes)
+        append(string: member.userId.string, to: &bytes)
+        append(#","info":"#, to: &bytes)
+        bytes.append(contentsOf: member.info)
+        append(#","connections":"#, to: &bytes)
+        append(integer: member.connections, to: &bytes)
+        append("}", to: &bytes)
+    }
+}

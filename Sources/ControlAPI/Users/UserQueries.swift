@@ -1,0 +1,136 @@
+import Dialects
+import GatewayCore
+import Hummingbird
+
+/// `GET /v1/users?limit=&cursor=`: who is online.
+struct UsersQuery: Sendable {
+    let page: PageQuery
+
+    init(target: RequestTarget) throws(RequestError) {
+        page = try PageQuery(target: target)
+    }
+
+    func answer(from directory: any PresenceDirectory) async throws -> Response {
+        let users = try await directory.users(limit: page.limit, cursor: page.cursor)
+        var answer: [UInt8] = []
+        JSONWriter.append(#"{"users":["#, to: &answer)
+        JSONWriter.append(users.users, to: &answer) { user, bytes in
+            JSONWriter.append(status: UserStatus(userId: user, isOnline: true, lastSeen: nil), to: &bytes)
+        }
+        JSONWriter.append("]", to: &answer)
+        JSONWriter.append(next: users.next, to: &answer)
+        JSONWriter.append(#","total":"#, to: &answer)
+        JSONWriter.append(integer: users.total, to: &answer)
+        JSONWriter.append("}", to: &answer)
+        return .json(answer)
+    }
+}
+
+/// `GET /v1/users/{userId}`: one user and the connections.
+struct UserQuery: Sendable {
+    let user: UserID
+
+    init(user: String) throws(RequestError) {
+        self.user = try UserID(path: user)
+    }
+
+    func answer(from directory: any PresenceDirectory) async throws -> Response {
+        guard let record = try await directory.user(user) else { throw Refusal.notFound("this user was never seen") }
+        var answer: [UInt8] = []
+        JSONWriter.append("{", to: &answer)
+        JSONWriter.appendFields(of: record.status, to: &answer)
+        JSONWriter.append(#","connections":["#, to: &answer)
+        JSONWriter.append(record.connections, to: &answer) { JSONWriter.append(connection: $0, to: &$1) }
+        JSONWriter.append("]}", to: &answer)
+        return .json(answer)
+    }
+}
+
+/// `POST /v1/users/query`: which of these users are online, in the order they were asked for.
+struct UserStatusesQuery: Sendable {
+    let users: [UserID]
+
+    /// As many users as one request may name.
+    static let maxUsers = 1000
+
+    /// - Throws: `bad_request` naming the field.
+    init(_ body: [UInt8]) throws {
+        users = try body.withUnsafeBytes { bytes in
+            let fields = try ObjectFields(of: ObjectFields.value(of: bytes), named: ["users"], path: "the body")
+            guard let list = fields["users"] else { throw RequestError(.badRequest, "users: missing") }
+            return try UserID.list(in: list, path: "users")
+        }
+    }
+
+    func answer(from directory: any PresenceDirectory) async throws -> Response {
+        let statuses = try await directory.statuses(of: users)
+        var answer: [UInt8] = []
+        JSONWriter.append(#"{"users":["#, to: &answer)
+        JSONWriter.append(statuses, to: &answer) { JSONWriter.append(status: $0, to: &$1) }
+        JSONWriter.append("]}", to: &answer)
+        return .json(answer)
+    }
+}
+
+extension UserID {
+    /// A user as a path names one, decoded.
+    init(path text: String) throws(RequestError) {
+        guard let user = UserID(text) else {
+            throw RequestError(.badRequest, "userId: must be 1 to 128 bytes without control characters")
+        }
+        self = user
+    }
+
+    /// The users that an array names: 1 to 1,000, in their order.
+    static func list(in value: JSONValue, path: String) throws(RequestError) -> [UserID] {
+        let limit = UserStatusesQuery.maxUsers
+        guard let elements = try ObjectFields.elements(of: value), (1...limit).contains(elements.count) else {
+            throw RequestError(.badRequest, "\(path): must be an array of 1 to \(limit) user ids")
+        }
+        var users: [UserID] = []
+        users.reserveCapacity(elements.count)
+        for (index, element) in elements.enumerated() {
+            guard let user = element.string?.text.flatMap(UserID.init) else {
+                throw RequestError(.badRequest, "\(path)[\(index)]: not a user id")
+            }
+            users.append(user)
+        }
+        return users
+    }
+}
+
+extension JSONWriter {
+    static func append(status: UserStatus, to bytes: inout [UInt8]) {
+        append("{", to: &bytes)
+        appendFields(of: status, to: &bytes)
+        append("}", to: &bytes)
+    }
+
+    fileprivate static func appendFields(of status: UserStatus, to bytes: inout [UInt8]) {
+        append(#""userId":"#, to: &bytes)
+        append(string: status.userId.string, to: &bytes)
+        append(#","online":"#, to: &bytes)
+        append(status.isOnline ? "true" : "false", to: &bytes)
+        if let lastSeen = status.lastSeen {
+            append(#","lastSeen":"#, to: &bytes)
+            append(integer: lastSeen, to: &bytes)
+        }
+    }
+
+    fileprivate static func append(connection: ConnectionRecord, to bytes: inout [UInt8]) {
+        append(#"{"connectionId":"#, to: &bytes)
+        append(string: connection.connectionId, to: &bytes)
+        append(#","nodeId":"#, to: &bytes)
+        append(string: connection.nodeId, to: &bytes)
+        append(#","connectedAt":"#, to: &bytes)
+        append(integer: connection.connectedAt, to: &bytes)
+        append(#","rooms":["#, to: &bytes)
+        append(connection.rooms, to: &bytes) { append(string: $0.string, to: &$1) }
+        append("]", to: &bytes)
+        if let address = connection.remoteAddress {
+            append(#","remoteAddress":"#, to: &bytes)
+            append(string: address, to: &bytes)
+        }
+        append("}", to: &bytes)
+    }
+}

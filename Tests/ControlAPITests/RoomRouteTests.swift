@@ -1,0 +1,128 @@
+import ControlAPI
+import GatewayCore
+import Testing
+
+@Suite struct RoomRouteTests {
+    @Test func `rooms with members are paged with their total`() async throws {
+        try await Api.serve { api async throws in
+            api.presence.state.withLock {
+                $0.rooms = ["b", "a"].map {
+                    RoomRecord(room: RoomName(unchecked: $0), members: 1, connections: 1, head: nil)
+                }
+            }
+            #expect(
+                try await api.send(.GET, "/v1/rooms?limit=1").text
+                    == #"{"rooms":[{"roomId":"b"}],"next":"1","total":2}"#)
+            #expect(
+                try await api.send(.GET, "/v1/rooms/?limit=1&cursor=1").text == #"{"rooms":[{"roomId":"a"}],"total":2}"#
+            )
+        }
+    }
+
+    @Test func `a room is told with its position and without one where nothing was written`() async throws {
+        try await Api.serve { api async throws in
+            api.presence.state.withLock {
+                $0.rooms = [
+                    RoomRecord(
+                        room: RoomName(unchecked: "r"), members: 3, connections: 4, head: Position(epoch: "e", seq: 45)),
+                    RoomRecord(room: RoomName(unchecked: "quiet"), members: 1, connections: 1, head: nil),
+                    RoomRecord(
+                        room: RoomName(unchecked: "@a|7"), members: 0, connections: 0,
+                        head: Position(epoch: "e", seq: 2)),
+                ]
+            }
+            #expect(
+                try await api.send(.GET, "/v1/rooms/r").text
+                    == #"{"roomId":"r","members":3,"connections":4,"epoch":"e","seq":45,"version":0,"settings":{}}"#)
+            #expect(
+                try await api.send(.GET, "/v1/rooms/quiet").text
+                    == #"{"roomId":"quiet","members":1,"connections":1,"seq":0,"version":0,"settings":{}}"#)
+            let inbox = try await api.send(.GET, "/v1/rooms/%40a%7C7")
+            #expect(inbox.text.hasPrefix(#"{"roomId":"@a|7","members":0,"#))
+            let unknown = try await api.send(.GET, "/v1/rooms/nothing")
+            #expect(unknown.status == 404)
+            #expect(
+                unknown.text
+                    == #"{"error":{"code":"not_found","message":"this room has neither members nor a log"}}"#)
+        }
+    }
+
+    @Test func `members are told as frames tell them, with what is shown of each byte for byte`() async throws {
+        try await Api.serve { api async throws in
+            api.presence.state.withLock {
+                $0.members = [
+                    Member(userId: UserID(unchecked: "b"), info: Array(#"{ "n":1e400 }"#.utf8), connections: 2),
+                    Member(userId: UserID(unchecked: "a"), info: Array("{}".utf8), connections: 0),
+                ]
+            }
+            #expect(
+                try await api.send(.GET, "/v1/rooms/r/members?limit=1").text == """
+                    {"roomId":"r","members":[{"userId":"b","info":{ "n":1e400 },"connections":2}],"count":2,\
+                    "rosterVersion":9,"next":"1"}
+                    """)
+            #expect(
+                try await api.send(.GET, "/v1/rooms/r/members?cursor=1").text == """
+                    {"roomId":"r","members":[{"userId":"a","info":{},"connections":0}],"count":2,"rosterVersion":9}
+                    """)
+            #expect(api.presence.asked == ["members r 1 -", "members r 100 1"])
+        }
+    }
+
+    @Test(arguments: [
+        ("/v1/rooms?limit=0", "limit: must be an integer, 1 to 1000"),
+        ("/v1/users?limit=1001", "limit: must be an integer, 1 to 1000"),
+        ("/v1/rooms/r/members?limit=1.5", "limit: must be an integer, 1 to 1000"),
+        ("/v1/rooms/r/members?cursor=a&cursor=b", "cursor: given twice"),
+        ("/v1/rooms?cursor=x", "cursor: not one that a page has given"),
+        ("/v1/users?cursor=", "cursor: not one that a page has given"),
+        ("/v1/rooms/r/members?cursor=x", "cursor: not one that a page has given"),
+        ("/v1/rooms/a%20b", "roomId: not a room name"), ("/v1/rooms/a%20b/members", "roomId: not a room name"),
+        ("/v1/rooms/%2Fmessages", "roomId: not a room name"),
+    ])
+    func `a list that cannot be paged so is refused`(_ path: String, _ message: String) async throws {
+        try await Api.serve { api async throws in
+            let answer = try await api.send(.GET, path)
+            #expect(answer.status == 400)
+            #expect(answer.text == #"{"error":{"code":"bad_request","message":"\#(message)"}}"#)
+        }
+    }
+
+    @Test func `totals are summed over the nodes`() async throws {
+        let nodes = ["a", "b"].map {
+            NodeEntry(
+                nodeId: $0, incarnation: 1, startedAt: 1, load: NodeLoad(connections: 2, rooms: 3, processor: 0.25),
+                version: "0.1")
+        }
+        try await Api.serve(nodes: nodes) { api async throws in
+            api.presence.state.withLock {
+                $0.online = ["u", "v", "w"]
+                $0.rooms = [RoomRecord(room: RoomName(unchecked: "r"), members: 3, connections: 4, head: nil)]
+            }
+            #expect(
+                try await api.send(.GET, "/v1/stats").text
+                    == #"{"nodes":2,"connections":4,"users":3,"rooms":1,"load":0.500}"#)
+            #expect(api.presence.asked.sorted() == ["rooms 1 -", "users 1 -"])
+        }
+    }
+
+    @Test(arguments: [
+        "/v1/users", "/v1/users/u", "/v1/rooms", "/v1/rooms/r", "/v1/rooms/r/members", "/v1/stats",
+    ])
+    func `a registry that is away is 503 and its reason stays in the log`(_ path: String) async throws {
+        try await Api.serve { api async throws in
+            api.presence.state.withLock { $0.failure = .backend(.unavailable(reason: "connection to redis-7 refused")) }
+            let answer = try await api.send(.GET, path)
+            #expect(answer.status == 503)
+            #expect(answer.text.hasPrefix(#"{"error":{"code":"unavailable""#) && !answer.text.contains("redis-7"))
+            #expect(api.lines.text.contains("redis-7"))
+        }
+    }
+
+    @Test(arguments: [("/v1/users/query", #"{"users":["u"]}"#), ("/v1/users/u/disconnect", "{}")])
+    func `what is posted to a registry that is away is 503`(_ path: String, _ body: String) async throws {
+        try await Api.serve { api async throws in
+            api.presence.state.withLock { $0.failure = .backend(.unavailable(reason: "away")) }
+            #expect(try await api.send(.POST, path, body).status == 503)
+        }
+    }
+}

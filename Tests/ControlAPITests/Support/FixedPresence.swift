@@ -1,0 +1,82 @@
+import GatewayCore
+import Synchronization
+
+/// A presence directory that answers what a test says and remembers what it was asked.
+final class FixedPresence: PresenceDirectory, Sendable {
+    struct State {
+        var online: [String] = []
+        var lastSeen: [UserID: Int64] = [:]
+        var connections: [UserID: [ConnectionRecord]] = [:]
+        var rooms: [RoomRecord] = []
+        var members: [Member] = []
+        /// What everything is answered with.
+        var failure: DirectoryError?
+        /// Each call in words.
+        var asked: [String] = []
+    }
+
+    let state = Mutex(State())
+
+    var asked: [String] { state.withLock { $0.asked } }
+
+    func users(limit: Int, cursor: String?) async throws(DirectoryError) -> UserPage {
+        let state = try ask("users \(limit) \(cursor ?? "-")")
+        let (names, next) = try FixedPresence.page(state.online, limit: limit, cursor: cursor)
+        return UserPage(users: names.map { UserID(unchecked: $0) }, total: state.online.count, next: next)
+    }
+
+    func user(_ user: UserID) async throws(DirectoryError) -> UserRecord? {
+        let state = try ask("user \(user)")
+        let isOnline = state.online.contains(user.string)
+        guard isOnline || state.lastSeen[user] != nil else { return nil }
+        return UserRecord(
+            status: UserStatus(userId: user, isOnline: isOnline, lastSeen: state.lastSeen[user]),
+            connections: state.connections[user] ?? [])
+    }
+
+    func statuses(of users: [UserID]) async throws(DirectoryError) -> [UserStatus] {
+        let state = try ask("statuses \(users.count)")
+        return users.map {
+            UserStatus(userId: $0, isOnline: state.online.contains($0.string), lastSeen: state.lastSeen[$0])
+        }
+    }
+
+    func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage {
+        let state = try ask("rooms \(limit) \(cursor ?? "-")")
+        let (names, next) = try FixedPresence.page(state.rooms.map(\.room.string), limit: limit, cursor: cursor)
+        return RoomPage(rooms: names.map { RoomName(unchecked: $0) }, total: state.rooms.count, next: next)
+    }
+
+    func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord? {
+        try ask("room \(room)").rooms.first { $0.room == room }
+    }
+
+    func disconnect(_ user: UserID, code: UInt16, reason: String) async throws(DirectoryError) -> Int {
+        try ask("disconnect \(user) \(code) \(reason)").connections[user]?.count ?? 0
+    }
+
+    func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage {
+        let state = try ask("members \(room) \(limit) \(cursor ?? "-")")
+        let (names, next) = try FixedPresence.page(state.members.map(\.userId.string), limit: limit, cursor: cursor)
+        let members = state.members.filter { names.contains($0.userId.string) }
+        return MemberPage(members: members, count: state.members.count, rosterVersion: 9, next: next)
+    }
+
+    private func ask(_ question: String) throws(DirectoryError) -> State {
+        let state = state.withLock { state in
+            state.asked.append(question)
+            return state
+        }
+        if let failure = state.failure { throw failure }
+        return state
+    }
+
+    /// Cursors are the number of what was seen.
+    private static func page(
+        _ all: [String], limit: Int, cursor: String?
+    ) throws(DirectoryError) -> (names: [String], next: String?) {
+        guard let start = cursor.map({ Int($0) }) ?? 0 else { throw .badCursor }
+        let page = Array(all.dropFirst(start).prefix(limit))
+        return (page, start + page.count < all.count ? "\(start + page.count)" : nil)
+    }
+}
