@@ -18,7 +18,21 @@ struct SessionConversation {
     ) -> SessionConversation {
         var talk = SessionConversation(tokens: tokens, rules: rules, limits: limits)
         _ = talk.machine.opened(with: .identity(identity(expires: expires, grants: grants)))
+        _ = talk.registered()
         _ = talk.ready("*")
+        _ = talk.ready("@alice")
+        return talk
+    }
+
+    /// One that has been let in as alice with the rooms of an earlier session.
+    static func resumed(
+        _ rooms: String..., forbidden: [String] = [], tokens: Bool = false, limits: SessionLimits = SessionLimits()
+    ) -> SessionConversation {
+        var talk = SessionConversation(tokens: tokens, limits: limits)
+        _ = talk.machine.opened(with: .identity(identity()), session: "s0")
+        _ = talk.registered(rooms, forbidden: forbidden)
+        _ = talk.ready("*")
+        _ = talk.ready("@alice")
         return talk
     }
 
@@ -30,8 +44,19 @@ struct SessionConversation {
 
     // MARK: Inputs
 
-    mutating func open(_ credentials: SessionMachine.Credentials) -> [String] {
-        lines(machine.opened(with: credentials))
+    mutating func open(_ credentials: SessionMachine.Credentials, session: String? = nil) -> [String] {
+        lines(machine.opened(with: credentials, session: session))
+    }
+
+    /// - Parameter rooms: what the session brought back; nil for a new one.
+    mutating func registered(_ rooms: [String]? = nil, forbidden: [String] = []) -> [String] {
+        let resumed = rooms.map {
+            ResumedSession(rooms: $0.map(Self.room), forbidden: forbidden.map(Self.room))
+        }
+        return lines(machine.registered(Registration(session: "s1", timestamp: 5, resumed: resumed)))
+    }
+    mutating func registrationFailed(_ error: RegistrationError) -> [String] {
+        lines(machine.registrationFailed(error))
     }
     mutating func verified(_ identity: Identity) -> [String] { lines(machine.verified(identity)) }
     mutating func refused(_ text: String) -> [String] { lines(machine.refused(TokenError(text))) }
@@ -41,7 +66,35 @@ struct SessionConversation {
         return lines(machine.received(ClientRequest(id: id, command: command), now: now))
     }
 
-    mutating func join(_ id: Int, _ room: String) -> [String] { ask(id, .join(room: Self.room(room))) }
+    /// - Parameter since: the last seq seen; nil for a join from now on.
+    mutating func join(_ id: Int, _ room: String, since: Int? = nil) -> [String] {
+        ask(id, .join(room: Self.room(room), since: since.map { ClientPosition(epoch: "e", seq: $0) }))
+    }
+
+    /// The same with a registry and streams that answer at once.
+    mutating func enter(_ room: String) {
+        _ = join(0, room)
+        _ = enrolled(room)
+        _ = ready(room)
+    }
+
+    mutating func resume(_ id: Int, _ since: [String: Int] = [:]) -> [String] {
+        let positions = since.map { (Self.room($0.key), ClientPosition(epoch: "e", seq: $0.value)) }
+        return ask(id, .resume(since: Dictionary(uniqueKeysWithValues: positions)))
+    }
+
+    mutating func watch(_ id: Int, _ users: String...) -> [String] {
+        ask(id, .watch(users: users.map { UserID(unchecked: $0) }))
+    }
+    mutating func unwatch(_ id: Int, _ users: String...) -> [String] {
+        ask(id, .unwatch(users: users.map { UserID(unchecked: $0) }))
+    }
+    mutating func members(_ id: Int, _ room: String) -> [String] {
+        ask(id, .members(room: Self.room(room), limit: 100, cursor: nil))
+    }
+    mutating func signal(_ id: Int, _ user: String, _ room: String) -> [String] {
+        ask(id, .signal(to: UserID(unchecked: user), room: Self.room(room), payload: [0x31]))
+    }
     mutating func leave(_ id: Int, _ room: String) -> [String] { ask(id, .leave(room: Self.room(room))) }
     mutating func ping(_ id: Int) -> [String] { ask(id, .ping) }
     mutating func auth(_ id: Int, _ token: String) -> [String] { ask(id, .auth(token: token)) }
@@ -61,8 +114,26 @@ struct SessionConversation {
         return lines(machine.receivedMalformed(MalformedRequest(id: id, error: error), now: now))
     }
 
-    mutating func ready(_ room: String, seq: Int = 7) -> [String] {
-        lines(machine.streamReady(Self.room(room), at: Position(epoch: "e", seq: seq), timestamp: 5))
+    mutating func enrolled(_ room: String) -> [String] { lines(machine.enrolled(Self.room(room))) }
+
+    mutating func enrollmentFailed(_ room: String) -> [String] {
+        lines(machine.enrollmentFailed(Self.room(room), .unavailable(reason: "secret")))
+    }
+
+    mutating func ready(
+        _ room: String, seq: Int = 7, recovered: Bool = true, missed: [RoomMessage] = [], members: Int? = nil
+    ) -> [String] {
+        let roster = members.map { RosterState(members: $0, version: 9, timestamp: 5) }
+        let start = StreamStart(
+            position: Position(epoch: "e", seq: seq), recovered: recovered, missed: missed, roster: roster,
+            timestamp: 5)
+        return lines(machine.streamReady(Self.room(room), start, now: now))
+    }
+
+    static func message(_ room: String, _ seq: Int, bytes: Int = 1) -> RoomMessage {
+        RoomMessage(
+            room: Self.room(room), userId: .system, msgType: 1, payload: Array(repeating: 0x31, count: bytes),
+            timestamp: 5, position: Position(epoch: "e", seq: seq))
     }
 
     mutating func failed(_ room: String) -> [String] {
@@ -75,6 +146,18 @@ struct SessionConversation {
         return lines(machine.hitDeadline(now: now, wallMilliseconds: wallMilliseconds))
     }
 
+    /// What is left behind: the rooms, sorted, the watched users, and what the registry is told.
+    mutating func end(_ end: SessionMachine.End) -> [String] {
+        let remains = machine.closed(end)
+        let departure: [String] =
+            switch remains.departure {
+            case .farewell(let cause): ["farewell \(cause.rawValue)"]
+            case .abrupt(let cause): ["abrupt \(cause.rawValue)"]
+            case nil: []
+            }
+        return remains.rooms.map(\.string).sorted() + remains.watched.map { "watched \($0)" }.sorted() + departure
+    }
+
     // MARK: Answers
 
     func lines(_ actions: [SessionMachine.Action]) -> [String] { actions.map(line) }
@@ -82,16 +165,28 @@ struct SessionConversation {
     private func line(_ action: SessionMachine.Action) -> String {
         switch action {
         case .send(let event): line(event)
-        case .welcome(let user, let everyone, let timestamp): "welcome \(user) at \(everyone.seq) time \(timestamp)"
+        case .register(let session): "register\(session.map { " resuming \($0)" } ?? "")"
+        case .registerLater: "register later"
+        case .welcome(let user, let session, let resumed, let timestamp):
+            "welcome \(user) session \(session)\(resumed ? " resumed" : "") time \(timestamp)"
         case .verify(let token): "verify \(token)"
-        case .follow(let room): "follow \(room)"
+        case .enroll(let room, let info): "enroll \(room) \(String(decoding: info, as: UTF8.self))"
+        case .withdraw(let room): "withdraw \(room)"
+        case .follow(let room, let since): "follow \(room)\(since.map { " since \($0.seq)" } ?? "")"
         case .followLater(let room): "follow \(room) later"
-        case .enter(let room): "enter \(room)"
+        case .enter(let room, .now): "enter \(room)"
+        case .enter(let room, .start(let start)):
+            "enter \(room) at \(start.position.seq) missed \(start.missed.count)\(start.hasMore ? " and more" : "")"
+        case .enter(let room, .after(let position, _)): "enter \(room) after \(position.seq)"
         case .leave(let room): "leave \(room)"
         case .tellPosition(let id, let room): "position \(text(id)) \(room)"
         case .publish(let publication, let id):
             "publish \(text(id)) \(publication.room) by \(publication.userId)\(publication.dedupe.map { " as \($0.key)" } ?? "")"
         case .readHistory(let room, _, let id): "history \(text(id)) \(room)"
+        case .readMembers(let room, let limit, _, let id): "members \(text(id)) \(room) \(limit)"
+        case .watch(let users, let id): "watch \(text(id)) \(users.map(\.string).joined(separator: " "))"
+        case .unwatch(let users): "unwatch \(users.map(\.string).joined(separator: " "))"
+        case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
         case .close(let reason, let text): "close \(reason.code) \(text)"
         }
     }
@@ -99,14 +194,27 @@ struct SessionConversation {
     private func line(_ event: ServerEvent) -> String {
         switch event {
         case .authenticated(let id, let expires): "authenticated \(text(id)) \(expires ?? 0)"
-        case .joined(let id, let room, let position): "joined \(text(id)) \(room) at \(position.seq)"
+        case .joined(let id, let joined):
+            "joined \(text(id)) \(joined.room) at \(joined.position.seq)"
+                + (joined.recovered ? "" : " lost") + (joined.roster.map { " of \($0.members)" } ?? "")
+        case .resumed(let id, let rooms): "resumed \(text(id)) \(rooms.map(line).joined(separator: ", "))"
         case .left(let id, let room): "left \(text(id)) \(room)"
         case .ack(let id, let room, let published): "ack \(text(id)) \(room) \(published.position.seq)"
         case .history(let id, let page): "page \(text(id)) \(page.messages.count)"
         case .pong(let id): "pong \(text(id))"
         case .reconnect(let milliseconds): "reconnect \(milliseconds)"
         case .error(let id, let error): "error \(text(id)) \(error.code.rawValue)"
-        case .welcome, .message, .gap, .epoch: "not the machine's"
+        case .members(let id, _, let page): "members \(text(id)) \(page.count)"
+        case .watching(let id, let users): "watching \(text(id)) \(users.count)"
+        case .acknowledged(let id): "ack \(text(id))"
+        case .welcome, .message, .presence, .status, .signal, .gap, .epoch: "not the machine's"
+        }
+    }
+
+    private func line(_ room: ResumedRoom) -> String {
+        switch room.outcome {
+        case .joined(let position, let recovered): "\(room.room) at \(position.seq)\(recovered ? "" : " lost")"
+        case .refused(let code): "\(room.room) \(code.rawValue)"
         }
     }
 

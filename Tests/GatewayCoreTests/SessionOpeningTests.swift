@@ -3,13 +3,49 @@ import Testing
 
 @Suite
 struct SessionOpeningTests {
-    @Test("a token with the handshake is checked, then everyone's stream followed, then the client welcomed")
+    private static let welcome = ["welcome alice session s1 time 5", "enter *", "enter @alice"]
+
+    @Test("a token is checked, the connection registered, its own streams followed, then the client welcomed")
     func tokenAtHandshake() {
         var talk = SessionConversation(tokens: true)
         #expect(talk.open(.token("t")) == ["verify t"])
-        #expect(talk.verified(SessionConversation.identity()) == ["follow *"])
-        #expect(talk.ready("*", seq: 3) == ["welcome alice at 3 time 5", "enter *"])
+        #expect(talk.verified(SessionConversation.identity()) == ["register"])
+        #expect(talk.registered() == ["follow *", "follow @alice"])
+        #expect(talk.ready("@alice") == [])
+        #expect(talk.ready("*", seq: 3) == Self.welcome)
         #expect(talk.machine.isLive)
+    }
+
+    @Test("the session that a client names is asked for when it is known who the client is, however that is told")
+    func sessionNamed() {
+        var early = SessionConversation(tokens: true)
+        _ = early.open(.token("t"), session: "s0")
+        #expect(early.verified(SessionConversation.identity()) == ["register resuming s0"])
+        var late = SessionConversation(tokens: true)
+        _ = late.open(.none, session: "s0")
+        _ = late.auth(1, "t")
+        #expect(late.verified(SessionConversation.identity()) == ["register resuming s0"])
+        var unproven = SessionConversation()
+        #expect(unproven.open(.identity(SessionConversation.identity()), session: "s0") == ["register resuming s0"])
+    }
+
+    @Test("a registry that cannot be reached is asked again until the time is over, with the same session")
+    func registryAway() {
+        var talk = SessionConversation()
+        _ = talk.open(.identity(SessionConversation.identity()), session: "s0")
+        #expect(talk.registrationFailed(.backend(.unavailable(reason: "secret"))) == ["register later"])
+        #expect(talk.lines(talk.machine.retryRegistration()) == ["register resuming s0"])
+        #expect(talk.lines(talk.machine.retryRegistration()) == [])
+        #expect(talk.wait(.seconds(10)) == ["close 4503 unavailable"])
+        #expect(talk.registered() == [])
+    }
+
+    @Test("one connection too many is closed with 4409, and the registry has nothing to forget")
+    func tooManyConnections() {
+        var talk = SessionConversation()
+        _ = talk.open(.identity(SessionConversation.identity()))
+        #expect(talk.registrationFailed(.tooManyConnections) == ["close 4409 too many connections"])
+        #expect(talk.end(.byGateway(.replaced)) == [])
     }
 
     @Test("frames wait for welcome where a token came with the handshake, and are served in their order")
@@ -20,8 +56,13 @@ struct SessionOpeningTests {
         #expect(talk.ping(2) == [])
         _ = talk.verified(SessionConversation.identity())
         #expect(talk.say(3, "r") == [])
-        #expect(talk.ready("*") == ["welcome alice at 7 time 5", "enter *", "follow r", "pong 2"])
-        #expect(talk.ready("r", seq: 9) == ["joined 1 r at 9", "enter r", "publish 3 r by alice"])
+        _ = talk.registered()
+        #expect(talk.ping(4) == [])
+        _ = talk.ready("*")
+        #expect(talk.ready("@alice") == Self.welcome + ["enroll r {}", "pong 2", "pong 4"])
+        #expect(talk.enrolled("r") == ["follow r"])
+        #expect(
+            talk.ready("r", seq: 9) == ["joined 1 r at 9", "enter r at 9 missed 0", "publish 3 r by alice"])
     }
 
     @Test("more frames than may wait for welcome close the connection")
@@ -49,8 +90,12 @@ struct SessionOpeningTests {
         #expect(talk.auth(3, "t") == ["verify t"])
         #expect(talk.join(4, "r") == ["error 4 unauthorized"])
         #expect(talk.ping(5) == ["pong 5"])
-        #expect(talk.verified(SessionConversation.identity()) == ["follow *"])
-        #expect(talk.ready("*") == ["welcome alice at 7 time 5", "enter *"])
+        #expect(talk.verified(SessionConversation.identity()) == ["register"])
+        #expect(talk.ping(6) == ["pong 6"])
+        _ = talk.registered()
+        #expect(talk.join(7, "r") == ["error 7 unauthorized"])
+        _ = talk.ready("*")
+        #expect(talk.ready("@alice") == Self.welcome)
     }
 
     @Test("a second auth waits until the first has been answered, and is then a refresh")
@@ -60,7 +105,9 @@ struct SessionOpeningTests {
         _ = talk.auth(1, "t")
         #expect(talk.auth(2, "u") == [])
         _ = talk.verified(SessionConversation.identity())
-        #expect(talk.ready("*") == ["welcome alice at 7 time 5", "enter *", "verify u"])
+        _ = talk.registered()
+        _ = talk.ready("*")
+        #expect(talk.ready("@alice") == Self.welcome + ["verify u"])
         #expect(talk.verified(SessionConversation.identity(expires: 9)) == ["authenticated 2 9000"])
     }
 
@@ -92,8 +139,12 @@ struct SessionOpeningTests {
     @Test("a backend that does not answer in time is 4503")
     func noBackend() {
         var talk = SessionConversation()
-        #expect(talk.open(.identity(SessionConversation.identity())) == ["follow *"])
+        _ = talk.open(.identity(SessionConversation.identity()))
+        _ = talk.registered()
         #expect(talk.failed("*") == ["follow * later"])
+        #expect(talk.lines(talk.machine.retry(SessionConversation.room("*"))) == ["follow *"])
+        _ = talk.ready("@alice")
+        #expect(talk.lines(talk.machine.retry(SessionConversation.room("@alice"))) == [])
         #expect(talk.wait(.seconds(9)) == [])
         #expect(talk.wait(.seconds(1)) == ["close 4503 unavailable"])
     }
@@ -112,7 +163,9 @@ struct SessionOpeningTests {
         _ = talk.open(.token("t"))
         #expect(talk.machine.nextDeadline(now: talk.now, wallMilliseconds: 0) == opened + .seconds(10))
         _ = talk.verified(SessionConversation.identity(expires: 60))
+        _ = talk.registered()
         _ = talk.ready("*")
+        _ = talk.ready("@alice")
         let expiry = talk.machine.nextDeadline(now: talk.now, wallMilliseconds: 50_000)
         #expect(expiry == talk.now + .seconds(11))
         var forever = SessionConversation.live()
@@ -170,7 +223,7 @@ struct SessionTokenTests {
         var talk = SessionConversation.live(tokens: true)
         _ = talk.auth(1, "u")
         #expect(talk.refused("bad") == ["error 1 unauthorized"])
-        #expect(talk.join(2, "r") == ["follow r"])
+        #expect(talk.join(2, "r") == ["enroll r {}"])
     }
 
     @Test("one token is checked at a time")
@@ -185,15 +238,16 @@ struct SessionTokenTests {
     @Test("rooms that the fresh token does not allow are left")
     func narrower() {
         var talk = SessionConversation.live(tokens: true)
-        for room in ["lesson-1", "b", "a"] {
-            _ = talk.join(1, room)
-            _ = talk.ready(room)
-        }
+        for room in ["lesson-1", "b", "a"] { talk.enter(room) }
         _ = talk.join(2, "c")
         _ = talk.auth(3, "u")
         let answer = talk.verified(SessionConversation.identity(grants: lessons))
-        #expect(answer == ["authenticated 3 0", "leave a", "left - a", "leave b", "left - b"])
-        #expect(talk.ready("c") == ["leave c", "error 2 forbidden"])
+        #expect(
+            answer == [
+                "authenticated 3 0", "withdraw a", "leave a", "left - a", "withdraw b", "leave b", "left - b",
+            ])
+        _ = talk.enrolled("c")
+        #expect(talk.ready("c") == ["withdraw c", "leave c", "error 2 forbidden"])
         #expect(talk.say(4, "a") == ["error 4 not_member"])
         #expect(talk.say(5, "lesson-1") == ["publish 5 lesson-1 by alice"])
     }

@@ -5,20 +5,67 @@ import Testing
 struct SessionRoomsTests {
     private func joined(_ rooms: String..., limits: SessionLimits = SessionLimits()) -> SessionConversation {
         var talk = SessionConversation.live(limits: limits)
-        for room in rooms {
-            _ = talk.join(0, room)
-            _ = talk.ready(room)
-        }
+        for room in rooms { talk.enter(room) }
         return talk
     }
 
-    @Test("a join is answered when the stream is there, then the room is entered")
+    @Test("a join is put on the roster, answered when the stream is there too, then the room is entered")
     func join() {
         var talk = SessionConversation.live()
-        #expect(talk.join(1, "r") == ["follow r"])
+        #expect(talk.join(1, "r") == ["enroll r {}"])
+        #expect(talk.enrolled("r") == ["follow r"])
         #expect(!talk.machine.isMember(of: SessionConversation.room("r")))
-        #expect(talk.ready("r", seq: 4) == ["joined 1 r at 4", "enter r"])
+        #expect(talk.ready("r", seq: 4, members: 2) == ["joined 1 r at 4 of 2", "enter r at 4 missed 0"])
         #expect(talk.machine.isMember(of: SessionConversation.room("r")))
+        #expect(talk.leave(2, "r") == ["withdraw r", "leave r", "left 2 r"])
+    }
+
+    @Test("where a room keeps no presence nothing is put on a roster, and none is told")
+    func presenceOff() throws {
+        let log = LogLimits(size: 1, age: .seconds(1))
+        let rule = RoomRule(pattern: try #require(RoomPattern("feed")), presence: .off, log: log)
+        var talk = SessionConversation.live(rules: RoomRules(rules: [rule]))
+        #expect(talk.join(1, "feed", since: 3) == ["follow feed since 3"])
+        #expect(talk.ready("feed", members: 2) == ["joined 1 feed at 7", "enter feed at 7 missed 0"])
+        #expect(talk.members(2, "feed") == ["error 2 forbidden"])
+        #expect(talk.leave(3, "feed") == ["leave feed", "left 3 feed"])
+        #expect(talk.join(4, "feed") == ["follow feed"])
+        #expect(talk.failed("feed") == ["error 4 unavailable"])
+    }
+
+    @Test("a join with a position is told whether nothing was lost, and gets what it missed")
+    func joinSince() {
+        var talk = SessionConversation.live()
+        _ = talk.join(1, "r", since: 5)
+        #expect(talk.enrolled("r") == ["follow r since 5"])
+        let missed = [SessionConversation.message("r", 6), SessionConversation.message("r", 7)]
+        #expect(
+            talk.ready("r", recovered: false, missed: missed) == [
+                "joined 1 r at 7 lost", "enter r at 7 missed 2",
+            ])
+    }
+
+    @Test("a member that joins again with a position stays a member, also where it cannot be answered")
+    func replay() {
+        var talk = joined("r")
+        #expect(talk.join(1, "r", since: 5) == ["follow r since 5"])
+        #expect(talk.machine.isMember(of: SessionConversation.room("r")))
+        #expect(talk.ready("r") == ["joined 1 r at 7", "enter r at 7 missed 0"])
+        #expect(talk.join(2, "r", since: 5) == ["follow r since 5"])
+        #expect(talk.say(3, "r") == [])
+        #expect(talk.failed("r") == ["error 2 unavailable", "publish 3 r by alice"])
+    }
+
+    @Test("the own inbox and everyone's room are caught up with by join, others' inboxes are not")
+    func ownStreams() {
+        var talk = SessionConversation.live()
+        #expect(talk.join(1, "@alice", since: 0) == ["follow @alice since 0"])
+        #expect(talk.ready("@alice") == ["joined 1 @alice at 7", "enter @alice at 7 missed 0"])
+        #expect(talk.join(2, "*", since: 3) == ["follow * since 3"])
+        #expect(talk.ready("*") == ["joined 2 * at 7", "enter * at 7 missed 0"])
+        #expect(talk.join(3, "@bob", since: 0) == ["error 3 forbidden"])
+        #expect(talk.leave(4, "@alice") == ["error 4 bad_request"])
+        #expect(talk.leave(5, "*") == ["error 5 bad_request"])
     }
 
     @Test("joining again tells where the room stands and changes nothing")
@@ -32,9 +79,12 @@ struct SessionRoomsTests {
     func joinFails() {
         var talk = SessionConversation.live()
         _ = talk.join(1, "r")
-        #expect(talk.failed("r") == ["error 1 unavailable"])
+        _ = talk.enrolled("r")
+        #expect(talk.failed("r") == ["withdraw r", "error 1 unavailable"])
         #expect(talk.say(2, "r") == ["error 2 not_member"])
-        #expect(talk.join(3, "r") == ["follow r"])
+        #expect(talk.join(3, "r") == ["enroll r {}"])
+        #expect(talk.enrollmentFailed("r") == ["error 3 unavailable"])
+        #expect(talk.join(4, "r") == ["enroll r {}"])
     }
 
     @Test("what is asked of a room before its join is answered waits for it, other rooms do not")
@@ -46,11 +96,15 @@ struct SessionRoomsTests {
         #expect(talk.join(4, "r") == [])
         #expect(talk.say(5, "r") == [])
         #expect(talk.say(6, "other") == ["publish 6 other by alice"])
+        _ = talk.enrolled("r")
         #expect(
             talk.ready("r") == [
-                "joined 1 r at 7", "enter r", "publish 2 r by alice", "leave r", "left 3 r", "follow r",
+                "joined 1 r at 7", "enter r at 7 missed 0", "publish 2 r by alice", "withdraw r", "leave r",
+                "left 3 r", "enroll r {}",
             ])
-        #expect(talk.ready("r", seq: 8) == ["joined 4 r at 8", "enter r", "publish 5 r by alice"])
+        _ = talk.enrolled("r")
+        #expect(
+            talk.ready("r", seq: 8) == ["joined 4 r at 8", "enter r at 8 missed 0", "publish 5 r by alice"])
     }
 
     @Test("what waits for a join that fails is answered as for a room not joined")
@@ -59,7 +113,7 @@ struct SessionRoomsTests {
         _ = talk.join(1, "r")
         _ = talk.say(2, "r")
         _ = talk.leave(3, "r")
-        #expect(talk.failed("r") == ["error 1 unavailable", "error 2 not_member", "left 3 r"])
+        #expect(talk.enrollmentFailed("r") == ["error 1 unavailable", "error 2 not_member", "left 3 r"])
     }
 
     @Test("too many requests for a room that is not there yet are refused, not kept")
@@ -68,13 +122,14 @@ struct SessionRoomsTests {
         _ = talk.join(1, "r")
         #expect(talk.say(2, "r") + talk.say(3, "r") == [])
         #expect(talk.say(4, "r") == ["error 4 rate_limited"])
-        #expect(talk.ready("r") == ["joined 1 r at 7", "enter r", "publish 2 r by alice", "publish 3 r by alice"])
+        _ = talk.enrolled("r")
+        #expect(talk.ready("r").suffix(2) == ["publish 2 r by alice", "publish 3 r by alice"])
     }
 
     @Test("leaving ends the membership, and leaving what was not joined is answered as well")
     func leave() {
         var talk = joined("r")
-        #expect(talk.leave(1, "r") == ["leave r", "left 1 r"])
+        #expect(talk.leave(1, "r") == ["withdraw r", "leave r", "left 1 r"])
         #expect(talk.leave(2, "r") == ["left 2 r"])
         #expect(talk.say(3, "r") == ["error 3 not_member"])
         #expect(talk.leave(4, "*") == ["error 4 bad_request"])
@@ -86,7 +141,7 @@ struct SessionRoomsTests {
         _ = talk.join(1, "b")
         #expect(talk.join(2, "c") == ["error 2 forbidden"])
         _ = talk.leave(3, "a")
-        #expect(talk.join(4, "c") == ["follow c"])
+        #expect(talk.join(4, "c") == ["enroll c {}"])
     }
 
     @Test("rules forbid joining, sending and reading, each for itself")
@@ -100,21 +155,22 @@ struct SessionRoomsTests {
         #expect(talk.join(1, "closed") == ["error 1 forbidden"])
         #expect(talk.read(2, "closed") == ["history 2 closed"])
         _ = talk.join(3, "silent")
-        _ = talk.ready("silent")
+        _ = talk.enrolled("silent")
+        #expect(talk.ready("silent", members: 2).first == "joined 3 silent at 7")
+        #expect(talk.members(6, "silent") == ["error 6 forbidden"])
         #expect(talk.say(4, "silent") == ["error 4 forbidden"])
         #expect(talk.read(5, "silent") == ["error 5 forbidden"])
     }
 
-    @Test("inboxes are for later, and everyone's room is for backends to write")
+    @Test("clients read their own inbox and everyone's room, and write to neither")
     func special() {
         var talk = SessionConversation.live()
-        #expect(talk.join(1, "@alice") == ["error 1 bad_request"])
-        #expect(talk.join(2, "@bob") == ["error 2 forbidden"])
-        #expect(talk.read(3, "@alice") == ["error 3 bad_request"])
+        #expect(talk.read(3, "@alice") == ["history 3 @alice"])
         #expect(talk.read(4, "@bob") == ["error 4 forbidden"])
         #expect(talk.say(5, "*") == ["error 5 forbidden"])
         #expect(talk.say(6, "@alice") == ["error 6 forbidden"])
         #expect(talk.read(7, "*") == ["history 7 *"])
+        #expect(talk.members(8, "*") == ["error 8 forbidden"])
     }
 
     @Test("a publish is answered by ack or by the error, and after the end by nothing")
@@ -127,15 +183,16 @@ struct SessionRoomsTests {
         #expect(talk.lines(talk.machine.publishAnswered(id: id, room: room, .success(published))) == ["ack 1 r 8"])
         let away = Result<Published, BackendError>.failure(.unavailable(reason: "secret"))
         #expect(talk.lines(talk.machine.publishAnswered(id: id, room: room, away)) == ["error 1 unavailable"])
-        _ = talk.machine.closed()
+        _ = talk.end(.lost)
         #expect(talk.lines(talk.machine.publishAnswered(id: id, room: room, .success(published))) == [])
     }
 
     @Test("a few histories at once are read, one more is refused until one is answered")
     func histories() {
-        var talk = SessionConversation.live(limits: SessionLimits(maxHistories: 1))
+        var talk = SessionConversation.live(limits: SessionLimits(maxReads: 1))
         #expect(talk.read(1, "r") == ["history 1 r"])
         #expect(talk.read(2, "r") == ["error 2 rate_limited"])
+        #expect(talk.members(4, "r") == ["error 4 rate_limited"])
         let page = HistoryPage(
             room: SessionConversation.room("r"), head: Position(epoch: "e", seq: 0), messages: [], more: false)
         let range = HistoryRange(edge: .newest, limit: 50)
@@ -184,19 +241,50 @@ struct SessionLimitsTests {
         #expect(entering.lines(entering.machine.drain(afterMilliseconds: 5)) == ["close 1001 going away"])
     }
 
-    @Test("the end names every room in which the hub has a listener, waiting ones too")
+    @Test("the end names every room in which the hub has a listener, waiting ones too, and every watched user")
     func closed() {
         var talk = SessionConversation.live()
-        _ = talk.join(1, "a")
-        _ = talk.ready("a")
+        talk.enter("a")
         _ = talk.join(2, "b")
         _ = talk.join(3, "c")
-        _ = talk.failed("c")
-        #expect(Set(talk.machine.closed().map(\.string)) == ["a", "b", "*"])
-        #expect(talk.machine.closed() == [])
+        _ = talk.enrollmentFailed("c")
+        _ = talk.watch(4, "bob", "carol")
+        #expect(talk.end(.lost) == ["*", "@alice", "a", "b", "watched bob", "watched carol", "abrupt lost"])
+        #expect(talk.end(.lost) == [])
         #expect(talk.ready("b") == [])
         var stranger = SessionConversation(tokens: true)
         _ = stranger.open(.none)
-        #expect(stranger.machine.closed() == [])
+        #expect(stranger.end(.lost) == [])
+    }
+
+    @Test(
+        "a farewell takes effect at once, everything else has the grace",
+        arguments: [
+            (SessionMachine.End.byClient(code: 1000), "farewell closed"), (.byClient(code: 1001), "abrupt lost"),
+            (.byClient(code: nil), "abrupt lost"), (.lost, "abrupt lost"),
+            (.byGateway(.unauthorized), "farewell closed"), (.byGateway(.forbidden), "farewell kicked"),
+            (.byGateway(.replaced), "farewell replaced"), (.byGateway(.goingAway), "abrupt drained"),
+            (.byGateway(.tooSlow), "abrupt lost"), (.byGateway(.heartbeatMissed), "abrupt lost"),
+        ])
+    func departure(end: SessionMachine.End, told: String) {
+        var talk = SessionConversation.live()
+        #expect(talk.end(end).last == told)
+    }
+
+    @Test("whoever was sent away comes back, whatever its close says; whoever is kicked does not")
+    func sentAway() {
+        var talk = SessionConversation.live()
+        _ = talk.machine.drain(afterMilliseconds: 1)
+        var kicked = talk
+        #expect(talk.end(.byClient(code: 1000)).last == "abrupt drained")
+        #expect(kicked.end(.byGateway(.forbidden)).last == "farewell kicked")
+    }
+
+    @Test("a connection that ends while it is being registered is told of, and an answer that comes late means nothing")
+    func endsInRegistration() {
+        var talk = SessionConversation()
+        _ = talk.open(.identity(SessionConversation.identity()))
+        #expect(talk.end(.lost) == ["abrupt lost"])
+        #expect(talk.registered() == [])
     }
 }

@@ -1,49 +1,67 @@
-/// What a session that has been let in may ask for.
+/// Joining, leaving, sending and reading.
 extension SessionMachine {
-    mutating func serve(_ request: ClientRequest) -> [Action] {
-        switch request.command {
-        case .auth(let token): startRefresh(token, id: request.id)
-        case .ping: [.send(.pong(id: request.id))]
-        case .join(let room): join(room, request)
-        case .leave(let room): leave(room, request)
-        case .message(let room, let msgType, let payload, let dedupe):
-            publish(to: room, msgType: msgType, payload: payload, dedupe: dedupe, request)
-        case .history(let room, let range): readHistory(of: room, range, id: request.id)
+    mutating func join(_ room: RoomName, _ since: ClientPosition?, _ request: ClientRequest) -> [Action] {
+        if room.isInbox, !isOwnInbox(room) { return refuse(request.id, .forbidden, "another user's inbox") }
+        switch membership(of: room) {
+        case .joined:
+            guard let since else { return [.tellPosition(id: request.id, room: room)] }
+            return follow(room, Joining(id: request.id, since: since, origin: .again(wasLive: true)))
+        case .awaiting:
+            return follow(room, Joining(id: request.id, since: since, origin: .again(wasLive: false)))
+        case .joining:
+            return hold(request)
+        case nil:
+            return joinFresh(room, since, id: request.id)
         }
     }
 
-    private mutating func join(_ room: RoomName, _ request: ClientRequest) -> [Action] {
-        if room.isEveryone { return [.tellPosition(id: request.id, room: room)] }
-        if room.isInbox { return refuse(request.id, inboxError(room)) }
-        switch rooms[room] {
-        case .joined: return [.tellPosition(id: request.id, room: room)]
-        case .joining: return hold(request)
-        case nil: break
+    private mutating func joinFresh(_ room: RoomName, _ since: ClientPosition?, id: RequestID?) -> [Action] {
+        guard let identity, isAllowed(.join, in: room) else {
+            return refuse(id, .forbidden, "the room may not be joined")
         }
-        guard isAllowed(.join, in: room) else { return refuse(request.id, .forbidden, "the room may not be joined") }
         guard rooms.count < settings.limits.maxRooms else {
-            return refuse(request.id, .forbidden, "no more than \(settings.limits.maxRooms) rooms")
+            return refuse(id, .forbidden, "no more than \(settings.limits.maxRooms) rooms")
         }
-        rooms[room] = .joining(id: request.id)
-        return [.follow(room)]
+        switch settings.rules.presence(of: room) {
+        case .full:
+            rooms[room] = .joining(Joining(id: id, since: since, origin: .fresh(isOnRoster: true)))
+            return [.enroll(room, info: identity.info)]
+        case .off:
+            return follow(room, Joining(id: id, since: since, origin: .fresh(isOnRoster: false)))
+        }
     }
 
-    private mutating func leave(_ room: RoomName, _ request: ClientRequest) -> [Action] {
+    mutating func follow(_ room: RoomName, _ joining: Joining) -> [Action] {
+        setMembership(of: room, .joining(joining))
+        return [.follow(room, since: joining.since)]
+    }
+
+    mutating func leave(_ room: RoomName, _ request: ClientRequest) -> [Action] {
         if room.isEveryone || room.isInbox {
             return refuse(request.id, .badRequest, "roomId: a room that cannot be left")
         }
-        switch rooms[room] {
-        case .joining:
-            return hold(request)
-        case .joined:
-            rooms[room] = nil
-            return [.leave(room), .send(.left(id: request.id, room: room))]
-        case nil:
-            return [.send(.left(id: request.id, room: room))]
+        let left = Action.send(.left(id: request.id, room: room))
+        return switch rooms[room] {
+        case .joining: hold(request)
+        case .joined, .awaiting: drop(room) + [left]
+        case nil: [left]
         }
     }
 
-    private mutating func publish(
+    /// Ends a membership, here and on the roster.
+    mutating func drop(_ room: RoomName) -> [Action] {
+        rooms[room] = nil
+        return withdrawal(from: room) + [.leave(room)]
+    }
+
+    private func withdrawal(from room: RoomName) -> [Action] {
+        switch settings.rules.presence(of: room) {
+        case .full: [.withdraw(room)]
+        case .off: []
+        }
+    }
+
+    mutating func publish(
         to room: RoomName, msgType: Int, payload: [UInt8], dedupe: String?, _ request: ClientRequest
     ) -> [Action] {
         if room.isEveryone || room.isInbox {
@@ -51,7 +69,7 @@ extension SessionMachine {
         }
         switch rooms[room] {
         case .joining: return hold(request)
-        case .joined: break
+        case .joined, .awaiting: break
         case nil: return refuse(request.id, .notMember, "join the room first")
         }
         guard let identity, isAllowed(.publish, in: room) else {
@@ -63,39 +81,91 @@ extension SessionMachine {
         return [.publish(publication, id: request.id)]
     }
 
-    private mutating func readHistory(of room: RoomName, _ range: HistoryRange, id: RequestID?) -> [Action] {
-        if room.isInbox { return refuse(id, inboxError(room)) }
+    mutating func readHistory(of room: RoomName, _ range: HistoryRange, id: RequestID?) -> [Action] {
         guard isAllowed(.history, in: room) else {
             return refuse(id, .forbidden, "the room's history may not be read")
         }
-        guard histories < settings.limits.maxHistories else {
-            return refuse(id, .rateLimited, "no more than \(settings.limits.maxHistories) histories at once")
-        }
-        histories += 1
+        guard reads < settings.limits.maxReads else { return refuse(id, tooManyReads) }
+        reads += 1
         return [.readHistory(room: room, range: range, id: id)]
+    }
+
+    var tooManyReads: RequestError {
+        RequestError(.rateLimited, "no more than \(settings.limits.maxReads) pages at once")
     }
 
     // MARK: Answers
 
+    /// The connection is on the room's roster.
+    package mutating func enrolled(_ room: RoomName) -> [Action] {
+        guard isLive, case .joining(let joining) = rooms[room] else { return [] }
+        return [.follow(room, since: joining.since)]
+    }
+
+    /// It is not.
+    package mutating func enrollmentFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
+        guard isLive, case .joining(let joining) = rooms[room] else { return [] }
+        rooms[room] = nil
+        return refuse(joining.id, error.request) + serveWaiting(for: room)
+    }
+
     /// The stream of a room that was asked for is there.
-    mutating func joined(_ room: RoomName, at position: Position) -> [Action] {
-        guard case .joining(let id) = rooms[room] else { return [] }
+    mutating func joined(_ room: RoomName, _ start: StreamStart) -> [Action] {
+        guard case .joining(let joining) = membership(of: room) else { return [] }
+        if case .resumed = joining.origin { return gathered(room, .success(start)) }
         // The token may have been replaced by a narrower one in the meantime.
         guard isAllowed(.join, in: room) else {
-            let error = RequestError(.forbidden, "the room may not be joined")
-            return [.leave(room)] + notJoined(room, error)
+            let answer: [Action] =
+                switch joining.origin {
+                case .fresh, .again, .resumed: refuse(joining.id, .forbidden, "the room may not be joined")
+                case .silent: [.send(.left(id: nil, room: room))]
+                }
+            return drop(room) + answer + serveWaiting(for: room)
         }
-        rooms[room] = .joined
-        let waited = waiting.take(for: room)
-        return [.send(.joined(id: id, room: room, position: position)), .enter(room)] + waited.flatMap { serve($0) }
+        setMembership(of: room, .joined)
+        switch joining.origin {
+        case .fresh, .again, .resumed:
+            let answer = Joined(
+                room: room, position: start.position, recovered: start.recovered, roster: roster(of: room, start))
+            return [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))] + serveWaiting(for: room)
+        case .silent:
+            return [.enter(room, .start(start))] + serveWaiting(for: room)
+        }
+    }
+
+    /// What this client may know of the roster.
+    private func roster(of room: RoomName, _ start: StreamStart) -> RosterState? {
+        seesPresence(in: room) ? start.roster : nil
     }
 
     /// The stream of a room that was asked for is not to be had.
     mutating func notJoined(_ room: RoomName, _ error: RequestError) -> [Action] {
-        guard case .joining(let id) = rooms[room] else { return [] }
-        rooms[room] = nil
-        let waited = waiting.take(for: room)
-        return refuse(id, error) + waited.flatMap { serve($0) }
+        guard case .joining(let joining) = membership(of: room) else { return [] }
+        switch joining.origin {
+        case .fresh(let isOnRoster):
+            rooms[room] = nil
+            let withdrawal: [Action] = isOnRoster ? [.withdraw(room)] : []
+            return withdrawal + refuse(joining.id, error) + serveWaiting(for: room)
+        case .again(wasLive: true):
+            setMembership(of: room, .joined)
+            return refuse(joining.id, error) + serveWaiting(for: room)
+        case .again(wasLive: false):
+            return refuse(joining.id, error) + goOnSilently(room)
+        case .resumed:
+            return gathered(room, .failure(error))
+        case .silent:
+            return [.followLater(room)]
+        }
+    }
+
+    /// A member whose position could not be used is to get at least what comes from now on.
+    mutating func goOnSilently(_ room: RoomName) -> [Action] {
+        setMembership(of: room, .joining(Joining(id: nil, since: nil, origin: .silent)))
+        return [.followLater(room)]
+    }
+
+    mutating func serveWaiting(for room: RoomName) -> [Action] {
+        waiting.take(for: room).flatMap { serve($0) }
     }
 
     /// What became of a `publish`.
@@ -113,7 +183,7 @@ extension SessionMachine {
     package mutating func historyAnswered(
         id: RequestID?, range: HistoryRange, _ result: Result<HistoryPage, BackendError>
     ) -> [Action] {
-        histories -= 1
+        reads -= 1
         guard isLive else { return [] }
         switch result {
         case .success(let page):
@@ -122,49 +192,5 @@ extension SessionMachine {
         case .failure(let error):
             return refuse(id, error.request)
         }
-    }
-
-    /// A fresh token is good: it takes the old one's place if it names the same user.
-    mutating func renew(_ fresh: Identity, id: RequestID?) -> [Action] {
-        guard fresh.userId == identity?.userId else {
-            return refuse(id, .forbidden, "the token is another user's")
-        }
-        identity = fresh
-        var actions: [Action] = [.send(.authenticated(id: id, expires: fresh.expiresMilliseconds))]
-        for room in rooms.keys.sorted(by: { $0.string < $1.string })
-        where isMember(of: room) && !isAllowed(.join, in: room) {
-            rooms[room] = nil
-            actions += [.leave(room), .send(.left(id: nil, room: room))]
-        }
-        return actions
-    }
-
-    // MARK: Rules
-
-    private func isAllowed(_ action: RoomAction, in room: RoomName) -> Bool {
-        guard let identity else { return false }
-        return settings.rules.allows(action, in: room, for: identity)
-    }
-
-    private func inboxError(_ room: RoomName) -> RequestError {
-        if let identity, room == RoomName(inboxOf: identity.userId) {
-            return RequestError(.badRequest, "roomId: inboxes: not yet")
-        }
-        return RequestError(.forbidden, "another user's inbox")
-    }
-
-    private mutating func hold(_ request: ClientRequest) -> [Action] {
-        guard waiting.hold(request, limits: settings.limits) else {
-            return refuse(request.id, .rateLimited, "too many requests wait for the room")
-        }
-        return []
-    }
-
-    private func refuse(_ id: RequestID?, _ code: ErrorCode, _ message: String) -> [Action] {
-        refuse(id, RequestError(code, message))
-    }
-
-    private func refuse(_ id: RequestID?, _ error: RequestError) -> [Action] {
-        [.send(.error(id: id, error: error))]
     }
 }

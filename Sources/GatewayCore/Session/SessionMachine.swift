@@ -15,16 +15,24 @@ package struct SessionMachine: Sendable {
 
     package enum Action: Sendable {
         case send(ServerEvent)
-        /// Send `welcome`: the session is live.
-        case welcome(UserID, everyone: Position, timestamp: Int64)
+        /// Register the connection; answered by `registered` or `registrationFailed`.
+        case register(resuming: String?)
+        /// The same, but after a little while.
+        case registerLater
+        /// Send `welcome`: the session is live. The positions to tell are where the inbox and `*` stand now.
+        case welcome(UserID, session: String, resumed: Bool, timestamp: Int64)
         /// Check a token; answered by `verified` or `refused`.
         case verify(token: String)
+        /// Put the connection on a room's roster; answered by `enrolled` or `enrollmentFailed`.
+        case enroll(RoomName, info: [UInt8])
+        /// Take it off again.
+        case withdraw(RoomName)
         /// Follow a room's stream for this connection; answered by `streamReady` or `streamFailed`.
-        case follow(RoomName)
-        /// The same, but after a little while.
+        case follow(RoomName, since: ClientPosition?)
+        /// The same, but after a little while, and only if `retry` still wants it.
         case followLater(RoomName)
-        /// From here on the connection gets what comes in this room, what it missed in it first.
-        case enter(RoomName)
+        /// From here on the connection gets what comes in this room, what it missed first.
+        case enter(RoomName, Entry)
         /// The connection is no listener of this room any more.
         case leave(RoomName)
         /// Answer `joined` with where the room stands now.
@@ -33,46 +41,78 @@ package struct SessionMachine: Sendable {
         case publish(Publication, id: RequestID?)
         /// Answered by `historyAnswered`.
         case readHistory(room: RoomName, range: HistoryRange, id: RequestID?)
+        /// Answered by `membersAnswered`.
+        case readMembers(room: RoomName, limit: Int, cursor: String?, id: RequestID?)
+        /// Answered by `watching` or `watchFailed`.
+        case watch([UserID], id: RequestID?)
+        case unwatch([UserID])
+        /// Answered by `signalAnswered`.
+        case signal(Signal, id: RequestID?)
         /// The last action there is.
         case close(CloseReason, text: String)
     }
 
-    private enum Phase: Sendable {
-        case waitingForToken
-        /// The token is being checked; `holdsFrames` where it came with the handshake.
-        case verifying(holdsFrames: Bool)
-        /// The stream of `*` is asked for.
-        case entering(holdsFrames: Bool)
+    /// Where a connection begins to get what comes in a room.
+    package enum Entry: Sendable {
+        /// Where the room stands now.
+        case now
+        case start(StreamStart)
+        /// What was missed after this position is to be asked for again; the start is the one that the client was told.
+        case after(Position, StreamStart)
+    }
+
+    enum Phase: Sendable {
+        indirect case waitingForToken(Opening)
+        /// The token is being checked.
+        indirect case verifying(Opening)
+        /// The registry has been asked to take the connection in.
+        indirect case registering(Opening)
+        /// The streams of the inbox and of `*` have been asked for.
+        indirect case entering(Opening, Registration)
         case live
         case closed
     }
 
-    enum Membership: Sendable {
-        case joining(id: RequestID?)
-        case joined
+    /// What matters only until `welcome`.
+    struct Opening: Sendable {
+        /// Whether a token came with the handshake, so that all frames may wait for `welcome`.
+        var holdsFrames: Bool
+        /// The earlier session that the client named.
+        var session: String?
     }
 
     /// A fresh token that is being checked.
-    private struct Refresh: Sendable {
+    struct Refresh: Sendable {
         let id: RequestID?
     }
 
     let settings: SessionSettings
-    private let openedAt: MonotonicTime
-    private var phase = Phase.waitingForToken
-    private var limiter: RateLimiter
-    private var refresh: Refresh?
+    let openedAt: MonotonicTime
+    var phase: Phase
+    var limiter: RateLimiter
+    var refresh: Refresh?
     private var malformedInARow = 0
-    var histories = 0
+    /// Pages of history and of members that are being read.
+    var reads = 0
+    /// Whether the client has been asked to go elsewhere.
+    var isSentAway = false
+    /// Whether the registry has been told of this connection.
+    var isRegistered = false
     /// Nil until somebody has been let in.
     package internal(set) var identity: Identity?
     /// The rooms proper that were asked for, joined or not yet.
     var rooms: [RoomName: Membership] = [:]
+    var inbox: Membership?
+    var everyone: Membership?
+    /// Nil for a new session, and once all that it brought back has been settled.
+    var resumption: Resumption?
+    var watched: Set<UserID> = []
     var waiting = WaitingRequests()
 
     package init(settings: SessionSettings, now: MonotonicTime) {
         self.settings = settings
         openedAt = now
+        phase = .waitingForToken(Opening(holdsFrames: false, session: nil))
         limiter = RateLimiter(now: now)
     }
 
@@ -84,60 +124,6 @@ package struct SessionMachine: Sendable {
     package var isClosed: Bool {
         if case .closed = phase { return true }
         return false
-    }
-
-    package func isMember(of room: RoomName) -> Bool {
-        if case .joined = rooms[room] { return true }
-        return false
-    }
-
-    // MARK: Opening
-
-    /// The first input: the handshake is done.
-    package mutating func opened(with credentials: Credentials) -> [Action] {
-        switch credentials {
-        case .none:
-            return settings.takesTokens ? [] : close(.unauthorized, "userId is missing")
-        case .token(let token):
-            phase = .verifying(holdsFrames: true)
-            return [.verify(token: token)]
-        case .identity(let identity):
-            self.identity = identity
-            phase = .entering(holdsFrames: true)
-            return [.follow(.everyone)]
-        case .refused(let text):
-            return close(.unauthorized, text)
-        }
-    }
-
-    /// The token is good.
-    package mutating func verified(_ identity: Identity) -> [Action] {
-        switch phase {
-        case .verifying(let holdsFrames):
-            self.identity = identity
-            phase = .entering(holdsFrames: holdsFrames)
-            return [.follow(.everyone)]
-        case .live:
-            guard let refresh else { return [] }
-            self.refresh = nil
-            return renew(identity, id: refresh.id)
-        case .waitingForToken, .entering, .closed:
-            return []
-        }
-    }
-
-    /// The token is not good.
-    package mutating func refused(_ error: TokenError) -> [Action] {
-        switch phase {
-        case .verifying:
-            return close(.unauthorized, error.message)
-        case .live:
-            guard let refresh else { return [] }
-            self.refresh = nil
-            return [.send(.error(id: refresh.id, error: RequestError(.unauthorized, error.message)))]
-        case .waitingForToken, .entering, .closed:
-            return []
-        }
     }
 
     // MARK: Frames
@@ -169,14 +155,14 @@ package struct SessionMachine: Sendable {
         }
     }
 
-    private mutating func handle(_ request: ClientRequest) -> [Action] {
+    mutating func handle(_ request: ClientRequest) -> [Action] {
         switch phase {
-        case .waitingForToken:
+        case .waitingForToken(let opening):
             guard case .auth(let token) = request.command else { return answerStranger(request) }
-            phase = .verifying(holdsFrames: false)
+            phase = .verifying(opening)
             return [.verify(token: token)]
-        case .verifying(let holdsFrames), .entering(let holdsFrames):
-            var mustWait = holdsFrames
+        case .verifying(let opening), .registering(let opening), .entering(let opening, _):
+            var mustWait = opening.holdsFrames
             if case .auth = request.command { mustWait = true }
             guard mustWait else { return answerStranger(request) }
             return waiting.hold(request, limits: settings.limits) ? [] : close(.tooManyRequests)
@@ -189,107 +175,48 @@ package struct SessionMachine: Sendable {
 
     private func answerStranger(_ request: ClientRequest) -> [Action] {
         if case .ping = request.command { return [.send(.pong(id: request.id))] }
-        return [.send(.error(id: request.id, error: RequestError(.unauthorized, "authenticate first")))]
+        return refuse(request.id, .unauthorized, "authenticate first")
     }
 
-    // MARK: Streams
-
-    /// The stream of a room is there: `position` is where the connection stands in it.
-    package mutating func streamReady(_ room: RoomName, at position: Position, timestamp: Int64) -> [Action] {
-        switch phase {
-        case .entering:
-            guard room.isEveryone, let identity else { return [] }
-            phase = .live
-            let welcome = Action.welcome(identity.userId, everyone: position, timestamp: timestamp)
-            return [welcome, .enter(room)] + waiting.takeAll().flatMap { handle($0) }
-        case .live:
-            return joined(room, at: position)
-        case .waitingForToken, .verifying, .closed:
-            return []
+    /// A request of a session that has been let in.
+    mutating func serve(_ request: ClientRequest) -> [Action] {
+        switch request.command {
+        case .auth(let token): startRefresh(token, id: request.id)
+        case .ping: [.send(.pong(id: request.id))]
+        case .join(let room, let since): join(room, since, request)
+        case .resume(let since): resume(since, request)
+        case .leave(let room): leave(room, request)
+        case .message(let room, let msgType, let payload, let dedupe):
+            publish(to: room, msgType: msgType, payload: payload, dedupe: dedupe, request)
+        case .history(let room, let range): readHistory(of: room, range, id: request.id)
+        case .members(let room, let limit, let cursor):
+            readMembers(of: room, limit: limit, cursor: cursor, id: request.id)
+        case .watch(let users): watch(users, id: request.id)
+        case .unwatch(let users): unwatch(users, id: request.id)
+        case .signal(let user, let room, let payload): signal(to: user, in: room, payload, request)
         }
     }
 
-    /// The stream of a room could not be had; the asking for it is forgotten by then.
-    package mutating func streamFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
-        switch phase {
-        case .entering:
-            return room.isEveryone ? [.followLater(room)] : []
-        case .live:
-            return notJoined(room, error.request)
-        case .waitingForToken, .verifying, .closed:
-            return []
+    // MARK: Rules
+
+    /// Whether this client may do this here.
+    func isAllowed(_ action: RoomAction, in room: RoomName) -> Bool {
+        guard let identity else { return false }
+        return settings.rules.allows(action, in: room, for: identity)
+    }
+
+    mutating func hold(_ request: ClientRequest) -> [Action] {
+        guard waiting.hold(request, limits: settings.limits) else {
+            return refuse(request.id, .rateLimited, "too many requests wait for the room")
         }
+        return []
     }
 
-    // MARK: Time
-
-    /// When `hitDeadline` is to be called at the latest; nil where nothing ends by itself.
-    package func nextDeadline(now: MonotonicTime, wallMilliseconds: Int64) -> MonotonicTime? {
-        switch phase {
-        case .waitingForToken, .verifying, .entering: openedAt + settings.limits.authTimeout
-        case .live: expiry.map { now + .milliseconds(max(0, $0 - wallMilliseconds)) }
-        case .closed: nil
-        }
+    func refuse(_ id: RequestID?, _ code: ErrorCode, _ message: String) -> [Action] {
+        refuse(id, RequestError(code, message))
     }
 
-    /// Time has passed; `wallMilliseconds` counts from 1970, since that is how tokens tell when they end.
-    package mutating func hitDeadline(now: MonotonicTime, wallMilliseconds: Int64) -> [Action] {
-        switch phase {
-        case .waitingForToken:
-            now - openedAt >= settings.limits.authTimeout ? close(.unauthorized, "no token came") : []
-        case .verifying, .entering:
-            now - openedAt >= settings.limits.authTimeout ? close(.unavailable) : []
-        case .live:
-            if let expiry, expiry <= wallMilliseconds { close(.unauthorized, "the token has expired") } else { [] }
-        case .closed:
-            []
-        }
-    }
-
-    /// Milliseconds since 1970 from which the token is good no longer.
-    private var expiry: Int64? {
-        guard let expires = identity?.expiresMilliseconds else { return nil }
-        let (end, overflow) = expires.addingReportingOverflow(settings.limits.leeway.milliseconds)
-        return overflow ? nil : end
-    }
-
-    // MARK: Closing
-
-    /// The node wants its clients to go elsewhere; only those that have been let in know what that means.
-    package mutating func drain(afterMilliseconds: Int) -> [Action] {
-        switch phase {
-        case .live: [.send(.reconnect(afterMilliseconds: afterMilliseconds))]
-        case .waitingForToken, .verifying, .entering: close(.goingAway)
-        case .closed: []
-        }
-    }
-
-    /// The connection has ended or is about to: the rooms in which it was, or asked to be, a listener.
-    package mutating func closed() -> [RoomName] {
-        phase = .closed
-        refresh = nil
-        _ = waiting.takeAll()
-        let left = Array(rooms.keys) + (identity == nil ? [] : [.everyone])
-        rooms = [:]
-        identity = nil
-        return left
-    }
-
-    private mutating func close(_ reason: CloseReason, _ text: String? = nil) -> [Action] {
-        phase = .closed
-        return [.close(reason, text: text ?? reason.text)]
-    }
-
-    // MARK: Tokens of a living session
-
-    mutating func startRefresh(_ token: String, id: RequestID?) -> [Action] {
-        guard settings.takesTokens else {
-            return [.send(.error(id: id, error: RequestError(.badRequest, "this gateway takes no tokens")))]
-        }
-        guard refresh == nil else {
-            return [.send(.error(id: id, error: RequestError(.conflict, "another token is being checked")))]
-        }
-        refresh = Refresh(id: id)
-        return [.verify(token: token)]
+    func refuse(_ id: RequestID?, _ error: RequestError) -> [Action] {
+        [.send(.error(id: id, error: error))]
     }
 }

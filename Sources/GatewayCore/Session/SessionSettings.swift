@@ -15,34 +15,44 @@ package final class SessionSettings: Sendable {
 /// How much one connection may ask for.
 package struct SessionLimits: Hashable, Sendable {
     package var maxRooms: Int
+    /// Users watched by one connection.
+    package var maxWatched: Int
+    /// Users in one `watch`.
+    package var maxWatchedAtOnce: Int
     package var rate: RateLimit
     /// From the opening to `welcome`.
     package var authTimeout: Duration
+    /// How long the rooms of a resumed session wait for their positions.
+    package var resumeTimeout: Duration
     /// How long a token is still good after it has expired.
     package var leeway: Duration
     /// Frames that wait for `welcome` or for the answer to a `join`.
     package var maxWaitingFrames: Int
-    /// Bytes of payload in them.
+    /// Bytes of payload in them; and in what was missed while `resume` waits for the last room's answer.
     package var maxWaitingBytes: Int
-    /// Pages of history being read at once.
-    package var maxHistories: Int
+    /// Pages of history and of members being read at once.
+    package var maxReads: Int
     /// Bytes of payload in one page of history; a longer one is cut and says that there is more.
     package var maxPageBytes: Int
     /// Unreadable frames in a row that close the connection.
     package var maxMalformed: Int
 
     package init(
-        maxRooms: Int = 1000, rate: RateLimit = RateLimit(), authTimeout: Duration = .seconds(10),
-        leeway: Duration = .seconds(1), maxWaitingFrames: Int = 64, maxWaitingBytes: Int = 1 << 20,
-        maxHistories: Int = 4, maxPageBytes: Int = 1 << 19, maxMalformed: Int = 10
+        maxRooms: Int = 1000, maxWatched: Int = 1000, maxWatchedAtOnce: Int = 1000, rate: RateLimit = RateLimit(),
+        authTimeout: Duration = .seconds(10), resumeTimeout: Duration = .seconds(10), leeway: Duration = .seconds(1),
+        maxWaitingFrames: Int = 64, maxWaitingBytes: Int = 1 << 20, maxReads: Int = 4, maxPageBytes: Int = 1 << 19,
+        maxMalformed: Int = 10
     ) {
         self.maxRooms = maxRooms
+        self.maxWatched = maxWatched
+        self.maxWatchedAtOnce = maxWatchedAtOnce
         self.rate = rate
         self.authTimeout = authTimeout
+        self.resumeTimeout = resumeTimeout
         self.leeway = leeway
         self.maxWaitingFrames = maxWaitingFrames
         self.maxWaitingBytes = maxWaitingBytes
-        self.maxHistories = maxHistories
+        self.maxReads = maxReads
         self.maxPageBytes = maxPageBytes
         self.maxMalformed = maxMalformed
     }

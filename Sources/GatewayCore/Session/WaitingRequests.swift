@@ -33,17 +33,24 @@ extension ClientCommand {
     /// The room a command is about.
     package var room: RoomName? {
         switch self {
-        case .join(let room), .leave(let room), .message(let room, _, _, _), .history(let room, _): room
-        case .auth, .ping: nil
+        case .join(let room, _), .leave(let room), .message(let room, _, _, _), .history(let room, _),
+            .members(let room, _, _), .signal(_, let room, _):
+            room
+        case .auth, .resume, .watch, .unwatch, .ping: nil
         }
     }
 }
 
 extension ClientRequest {
+    private static let nameBytes = 64
+
     fileprivate var heldBytes: Int {
         switch command {
-        case .message(_, _, let payload, _): payload.count
+        case .message(_, _, let payload, _), .signal(_, _, let payload): payload.count
         case .auth(let token): token.utf8.count
+        case .members(_, _, let cursor): cursor?.utf8.count ?? 0
+        case .resume(let since): since.count * ClientRequest.nameBytes
+        case .watch(let users), .unwatch(let users): users.count * ClientRequest.nameBytes
         case .join, .leave, .history, .ping: 0
         }
     }

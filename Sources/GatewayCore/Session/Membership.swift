@@ -1,0 +1,75 @@
+extension SessionMachine {
+    /// Where a connection stands in one room, in its inbox or in `*`.
+    enum Membership: Sendable {
+        /// Not a member yet, or a member that is being told what it missed; requests about the room wait.
+        indirect case joining(Joining)
+        case joined
+        /// The session brought the room back, and nothing of it is sent before its position is known.
+        case awaiting
+    }
+
+    /// A stream that has been asked for.
+    struct Joining: Sendable {
+        enum Origin: Sendable {
+            /// A `join` from outside; `isOnRoster` once the registry has been asked.
+            case fresh(isOnRoster: Bool)
+            /// A member's `join` with a position; `wasLive` unless its room was still waiting for one.
+            case again(wasLive: Bool)
+            /// A part of `resume`; `wasLive` as above.
+            case resumed(wasLive: Bool)
+            /// The room goes on from now, without a word to the client.
+            case silent
+        }
+
+        var id: RequestID?
+        var since: ClientPosition?
+        var origin: Origin
+    }
+
+    /// What is known of this room; nil where the connection has nothing to do with it.
+    func membership(of room: RoomName) -> Membership? {
+        if room.isEveryone { return everyone }
+        if room.isInbox { return isOwnInbox(room) ? inbox : nil }
+        return rooms[room]
+    }
+
+    mutating func setMembership(of room: RoomName, _ membership: Membership?) {
+        if room.isEveryone {
+            everyone = membership
+        } else if room.isInbox {
+            inbox = membership
+        } else {
+            rooms[room] = membership
+        }
+    }
+
+    func isOwnInbox(_ room: RoomName) -> Bool {
+        guard let identity else { return false }
+        return room == RoomName(inboxOf: identity.userId)
+    }
+
+    /// Whether what members may do, this connection may do here.
+    package func isMember(of room: RoomName) -> Bool {
+        switch membership(of: room) {
+        case .joined, .awaiting: true
+        case .joining(let joining): joining.isMember
+        case nil: false
+        }
+    }
+
+    /// Whether what comes in this room is for this connection already.
+    package func isListening(in room: RoomName) -> Bool {
+        if case .joined = membership(of: room) { return true }
+        return false
+    }
+}
+
+extension SessionMachine.Joining {
+    /// Whether the connection is a member whatever the answer is.
+    var isMember: Bool {
+        switch origin {
+        case .fresh: false
+        case .again, .resumed, .silent: true
+        }
+    }
+}

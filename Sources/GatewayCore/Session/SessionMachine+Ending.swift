@@ -1,0 +1,104 @@
+/// Deadlines, and the ways in which a session ends.
+extension SessionMachine {
+    /// How a connection ends.
+    package enum End: Hashable, Sendable {
+        /// By the client's close frame.
+        case byClient(code: UInt16?)
+        case byGateway(CloseReason)
+        /// Without a word.
+        case lost
+    }
+
+    /// What a connection leaves behind for others to take away.
+    package struct Remains: Sendable {
+        /// Where it was, or asked to be, a listener.
+        package var rooms: [RoomName]
+        package var watched: [UserID]
+        /// What the registry is to be told; nil where it knows nothing of the connection.
+        package var departure: Departure?
+    }
+
+    // MARK: Time
+
+    /// When `hitDeadline` is to be called at the latest; nil where nothing ends by itself.
+    package func nextDeadline(now: MonotonicTime, wallMilliseconds: Int64) -> MonotonicTime? {
+        switch phase {
+        case .waitingForToken, .verifying, .registering, .entering: openedAt + settings.limits.authTimeout
+        case .live:
+            switch (expiry.map { now + .milliseconds(max(0, $0 - wallMilliseconds)) }, resumption?.deadline) {
+            case (let end?, let release?): min(end, release)
+            case (let end, let release): end ?? release
+            }
+        case .closed: nil
+        }
+    }
+
+    /// Time has passed; `wallMilliseconds` counts from 1970, since that is how tokens tell when they end.
+    package mutating func hitDeadline(now: MonotonicTime, wallMilliseconds: Int64) -> [Action] {
+        switch phase {
+        case .waitingForToken:
+            return now - openedAt >= settings.limits.authTimeout ? close(.unauthorized, "no token came") : []
+        case .verifying, .registering, .entering:
+            return now - openedAt >= settings.limits.authTimeout ? close(.unavailable) : []
+        case .live:
+            if let expiry, expiry <= wallMilliseconds { return close(.unauthorized, "the token has expired") }
+            if let release = resumption?.deadline, release <= now { return releaseAwaiting() }
+            return []
+        case .closed:
+            return []
+        }
+    }
+
+    /// Milliseconds since 1970 from which the token is good no longer.
+    private var expiry: Int64? {
+        guard let expires = identity?.expiresMilliseconds else { return nil }
+        let (end, overflow) = expires.addingReportingOverflow(settings.limits.leeway.milliseconds)
+        return overflow ? nil : end
+    }
+
+    // MARK: Closing
+
+    /// The node wants its clients to go elsewhere; only those that have been let in know what that means.
+    package mutating func drain(afterMilliseconds: Int) -> [Action] {
+        isSentAway = true
+        return switch phase {
+        case .live: [.send(.reconnect(afterMilliseconds: afterMilliseconds))]
+        case .waitingForToken, .verifying, .registering, .entering: close(.goingAway)
+        case .closed: []
+        }
+    }
+
+    /// The connection has ended or is about to; all but the first call answer with nothing.
+    package mutating func closed(_ end: End) -> Remains {
+        phase = .closed
+        refresh = nil
+        resumption = nil
+        _ = waiting.takeAll()
+        var left = Array(rooms.keys)
+        if everyone != nil { left.append(.everyone) }
+        if let identity, inbox != nil { left.append(RoomName(inboxOf: identity.userId)) }
+        let remains = Remains(
+            rooms: left, watched: Array(watched), departure: isRegistered ? departure(end) : nil)
+        (everyone, inbox, rooms, watched) = (nil, nil, [:], [])
+        isRegistered = false
+        identity = nil
+        return remains
+    }
+
+    /// Farewells take effect at once; whoever is sent away comes back soon, whatever its close says.
+    private func departure(_ end: End) -> Departure {
+        switch end {
+        case .byGateway(.unauthorized): .farewell(.closed)
+        case .byGateway(.forbidden): .farewell(.kicked)
+        case .byGateway(.replaced): .farewell(.replaced)
+        case .byGateway(.goingAway): .abrupt(.drained)
+        case .byClient(CloseReason.normal.code) where !isSentAway: .farewell(.closed)
+        case .byGateway, .byClient, .lost: .abrupt(isSentAway ? .drained : .lost)
+        }
+    }
+
+    mutating func close(_ reason: CloseReason, _ text: String? = nil) -> [Action] {
+        phase = .closed
+        return [.close(reason, text: text ?? reason.text)]
+    }
+}

@@ -1,0 +1,160 @@
+/// From the handshake to `welcome`, and fresh tokens afterwards.
+extension SessionMachine {
+    /// The first input: the handshake is done.
+    ///
+    /// - Parameter session: the earlier session that the client wants to go on with, as it named it.
+    package mutating func opened(with credentials: Credentials, session: String? = nil) -> [Action] {
+        switch credentials {
+        case .none:
+            phase = .waitingForToken(Opening(holdsFrames: false, session: session))
+            return settings.takesTokens ? [] : close(.unauthorized, "userId is missing")
+        case .token(let token):
+            phase = .verifying(Opening(holdsFrames: true, session: session))
+            return [.verify(token: token)]
+        case .identity(let identity):
+            return register(identity, Opening(holdsFrames: true, session: session))
+        case .refused(let text):
+            return close(.unauthorized, text)
+        }
+    }
+
+    /// The token is good.
+    package mutating func verified(_ identity: Identity) -> [Action] {
+        switch phase {
+        case .verifying(let opening):
+            return register(identity, opening)
+        case .live:
+            guard let refresh else { return [] }
+            self.refresh = nil
+            return renew(identity, id: refresh.id)
+        case .waitingForToken, .registering, .entering, .closed:
+            return []
+        }
+    }
+
+    /// The token is not good.
+    package mutating func refused(_ error: TokenError) -> [Action] {
+        switch phase {
+        case .verifying:
+            return close(.unauthorized, error.message)
+        case .live:
+            guard let refresh else { return [] }
+            self.refresh = nil
+            return refuse(refresh.id, .unauthorized, error.message)
+        case .waitingForToken, .registering, .entering, .closed:
+            return []
+        }
+    }
+
+    // MARK: Registry
+
+    private mutating func register(_ identity: Identity, _ opening: Opening) -> [Action] {
+        self.identity = identity
+        phase = .registering(opening)
+        isRegistered = true
+        return [.register(resuming: opening.session)]
+    }
+
+    /// Asks again, where the connection still waits to be registered.
+    package mutating func retryRegistration() -> [Action] {
+        guard case .registering(let opening) = phase, !isRegistered else { return [] }
+        isRegistered = true
+        return [.register(resuming: opening.session)]
+    }
+
+    /// The registry knows the connection.
+    package mutating func registered(_ registration: Registration) -> [Action] {
+        guard case .registering(let opening) = phase, let identity else { return [] }
+        phase = .entering(opening, registration)
+        let asked = Membership.joining(Joining(id: nil, since: nil, origin: .silent))
+        (everyone, inbox) = (asked, asked)
+        return [.follow(.everyone, since: nil), .follow(RoomName(inboxOf: identity.userId), since: nil)]
+    }
+
+    /// The registry has not taken the connection in, and knows nothing of it.
+    package mutating func registrationFailed(_ error: RegistrationError) -> [Action] {
+        guard case .registering = phase else { return [] }
+        isRegistered = false
+        return switch error {
+        case .tooManyConnections: close(.replaced, "too many connections")
+        case .backend: [.registerLater]
+        }
+    }
+
+    // MARK: Streams
+
+    /// The stream of a room is there.
+    package mutating func streamReady(_ room: RoomName, _ start: StreamStart, now: MonotonicTime) -> [Action] {
+        switch phase {
+        case .entering(_, let registration):
+            guard membership(of: room) != nil else { return [] }
+            setMembership(of: room, .awaiting)
+            guard case .awaiting = everyone, case .awaiting = inbox else { return [] }
+            return goLive(registration, now: now)
+        case .live:
+            return joined(room, start)
+        case .waitingForToken, .verifying, .registering, .closed:
+            return []
+        }
+    }
+
+    /// The stream of a room could not be had; the asking for it is forgotten by then.
+    package mutating func streamFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
+        switch phase {
+        case .entering: [.followLater(room)]
+        case .live: notJoined(room, error.request)
+        case .waitingForToken, .verifying, .registering, .closed: []
+        }
+    }
+
+    /// Asks again for a stream that could not be had, where it is still wanted.
+    package func retry(_ room: RoomName) -> [Action] {
+        guard case .joining(let joining) = membership(of: room) else { return [] }
+        return [.follow(room, since: joining.since)]
+    }
+
+    private mutating func goLive(_ registration: Registration, now: MonotonicTime) -> [Action] {
+        guard let identity else { return [] }
+        phase = .live
+        let welcome = Action.welcome(
+            identity.userId, session: registration.session, resumed: registration.resumed != nil,
+            timestamp: registration.timestamp)
+        var actions = [welcome]
+        if let resumed = registration.resumed {
+            for room in resumed.rooms { rooms[room] = .awaiting }
+            resumption = Resumption(
+                forbidden: resumed.forbidden, stage: .awaiting(until: now + settings.limits.resumeTimeout))
+        } else {
+            (everyone, inbox) = (.joined, .joined)
+            actions += [.enter(.everyone, .now), .enter(RoomName(inboxOf: identity.userId), .now)]
+        }
+        return actions + waiting.takeAll().flatMap { handle($0) }
+    }
+
+    // MARK: Tokens of a living session
+
+    mutating func startRefresh(_ token: String, id: RequestID?) -> [Action] {
+        guard settings.takesTokens else { return refuse(id, .badRequest, "this gateway takes no tokens") }
+        guard refresh == nil else { return refuse(id, .conflict, "another token is being checked") }
+        refresh = Refresh(id: id)
+        return [.verify(token: token)]
+    }
+
+    /// A fresh token is good: it takes the old one's place if it names the same user.
+    private mutating func renew(_ fresh: Identity, id: RequestID?) -> [Action] {
+        guard fresh.userId == identity?.userId else {
+            return refuse(id, .forbidden, "the token is another user's")
+        }
+        identity = fresh
+        var actions: [Action] = [.send(.authenticated(id: id, expires: fresh.expiresMilliseconds))]
+        for (room, membership) in rooms.sorted(by: { $0.key.string < $1.key.string }) {
+            switch membership {
+            case .joining: continue
+            case .joined, .awaiting:
+                guard !isAllowed(.join, in: room) else { continue }
+                actions += drop(room) + [.send(.left(id: nil, room: room))]
+            }
+        }
+        return actions
+    }
+}

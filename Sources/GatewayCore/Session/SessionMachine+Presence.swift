@@ -1,0 +1,92 @@
+/// Who is there: rosters, watched users, and signals from one member to another.
+extension SessionMachine {
+    /// Whether the client may be told who is in a room, comes and goes.
+    package func seesPresence(in room: RoomName) -> Bool {
+        switch settings.rules.presence(of: room) {
+        case .full: isAllowed(.presence, in: room)
+        case .off: false
+        }
+    }
+
+    mutating func readMembers(of room: RoomName, limit: Int, cursor: String?, id: RequestID?) -> [Action] {
+        guard seesPresence(in: room) else { return refuse(id, .forbidden, "the room's members may not be listed") }
+        guard reads < settings.limits.maxReads else { return refuse(id, tooManyReads) }
+        reads += 1
+        return [.readMembers(room: room, limit: limit, cursor: cursor, id: id)]
+    }
+
+    /// What became of a `readMembers`.
+    package mutating func membersAnswered(
+        id: RequestID?, room: RoomName, _ result: Result<MemberPage, DirectoryError>
+    ) -> [Action] {
+        reads -= 1
+        guard isLive else { return [] }
+        return switch result {
+        case .success(let page): [.send(.members(id: id, room: room, page: page))]
+        case .failure(let error): refuse(id, error.request)
+        }
+    }
+
+    // MARK: Watching
+
+    /// Watches users besides those watched already; the answer is about those asked for, each named once.
+    mutating func watch(_ users: [UserID], id: RequestID?) -> [Action] {
+        var named: Set<UserID> = []
+        let users = users.filter { named.insert($0).inserted }
+        guard users.count <= settings.limits.maxWatchedAtOnce else {
+            return refuse(id, .badRequest, "users: no more than \(settings.limits.maxWatchedAtOnce) at once")
+        }
+        guard watched.union(named).count <= settings.limits.maxWatched else {
+            return refuse(id, .forbidden, "no more than \(settings.limits.maxWatched) watched users")
+        }
+        watched.formUnion(named)
+        return [.watch(users, id: id)]
+    }
+
+    /// The contract names no answer of its own for `unwatch`: it is `watching` with nobody in it.
+    mutating func unwatch(_ users: [UserID], id: RequestID?) -> [Action] {
+        let ended = users.filter { watched.remove($0) != nil }
+        let answer = Action.send(.watching(id: id, users: []))
+        return ended.isEmpty ? [answer] : [.unwatch(ended), answer]
+    }
+
+    package func isWatching(_ user: UserID) -> Bool { watched.contains(user) }
+
+    /// The users asked for are watched from here on, those aside that were unwatched in the meantime.
+    package func watching(id: RequestID?, _ users: [UserStatus]) -> [Action] {
+        isLive ? [.send(.watching(id: id, users: users))] : []
+    }
+
+    /// The users asked for could not be watched; `unwatched` are those of them that were not watched before either.
+    package mutating func watchFailed(
+        id: RequestID?, unwatched: [UserID], _ error: BackendError
+    ) -> [Action] {
+        guard isLive else { return [] }
+        watched.subtract(unwatched)
+        return refuse(id, error.request)
+    }
+
+    // MARK: Signals
+
+    mutating func signal(
+        to user: UserID, in room: RoomName, _ payload: [UInt8], _ request: ClientRequest
+    ) -> [Action] {
+        switch rooms[room] {
+        case .joining: return hold(request)
+        case .joined, .awaiting: break
+        case nil: return refuse(request.id, SignalError.notMember.request)
+        }
+        guard let identity else { return [] }
+        let signal = Signal(room: room, from: identity.userId, to: user, payload: payload)
+        return [.signal(signal, id: request.id)]
+    }
+
+    /// What became of a `signal`.
+    package func signalAnswered(id: RequestID?, _ result: Result<Void, SignalError>) -> [Action] {
+        guard isLive else { return [] }
+        return switch result {
+        case .success: [.send(.acknowledged(id: id))]
+        case .failure(let error): refuse(id, error.request)
+        }
+    }
+}

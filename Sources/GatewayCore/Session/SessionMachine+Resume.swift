@@ -1,0 +1,177 @@
+/// What a session brings back after a break.
+extension SessionMachine {
+    /// Rooms that wait for a position, then the answers of their streams until `resumed` can be told.
+    final class Resumption: Sendable {
+        enum Stage: Sendable {
+            /// Nothing of the rooms is sent before this moment, unless `resume` or `join` comes.
+            case awaiting(until: MonotonicTime)
+            /// The moment has passed: the rooms go on, and a `resume` that still comes repeats what was missed.
+            case late
+            case gathering(Gathering)
+        }
+
+        /// Rooms that the session held and the user may not be in any more.
+        let forbidden: [RoomName]
+        let stage: Stage
+
+        init(forbidden: [RoomName], stage: Stage) {
+            self.forbidden = forbidden
+            self.stage = stage
+        }
+    }
+
+    /// Where a stream of `resume` goes on.
+    struct Answer: Sendable {
+        var start: StreamStart
+        /// Nil where `start` still has what was missed first.
+        var after: Position?
+    }
+
+    /// A `resume` whose streams have been asked for.
+    struct Gathering: Sendable {
+        let id: RequestID?
+        /// Whether a room is one that the client named.
+        let named: Set<RoomName>
+        /// Streams that have not answered.
+        var missing: Set<RoomName>
+        var answers: [RoomName: Result<Answer, RequestError>] = [:]
+        /// Rooms that were not asked for.
+        var refused: [RoomName: ErrorCode]
+        /// Bytes of payload that may still be kept until all have answered.
+        var budget: Int
+    }
+
+    /// - Parameter since: what the client has seen of the rooms; rooms that wait and are not named go on from now.
+    mutating func resume(_ since: [RoomName: ClientPosition], _ request: ClientRequest) -> [Action] {
+        guard let resumption else {
+            return refuse(request.id, .conflict, "no session was resumed, or it has gone on already: join with since")
+        }
+        switch resumption.stage {
+        case .awaiting, .late: break
+        case .gathering: return refuse(request.id, .conflict, "resume has come before")
+        }
+        let named = Set(since.keys)
+        var refused: [RoomName: ErrorCode] = [:]
+        for room in resumption.forbidden { refused[room] = .forbidden }
+        var asked: [(room: RoomName, wasLive: Bool)] = []
+        for room in named.union(awaitingRooms) {
+            switch membership(of: room) {
+            case .awaiting: asked.append((room, false))
+            case .joined: asked.append((room, true))
+            case .joining: refused[room] = .conflict
+            case nil: refused[room] = refused[room] ?? (isAllowed(.join, in: room) ? .notMember : .forbidden)
+            }
+        }
+        let gathering = Gathering(
+            id: request.id, named: named, missing: Set(asked.map(\.room)), refused: refused,
+            budget: settings.limits.maxWaitingBytes)
+        guard !asked.isEmpty else { return finish(gathering) }
+        self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
+        return asked.sorted { $0.room.string < $1.room.string }.flatMap { room, wasLive in
+            follow(room, Joining(id: nil, since: since[room], origin: .resumed(wasLive: wasLive)))
+        }
+    }
+
+    private var awaitingRooms: [RoomName] {
+        var waiting: [RoomName] = []
+        for (room, membership) in rooms {
+            if case .awaiting = membership { waiting.append(room) }
+        }
+        if case .awaiting = everyone { waiting.append(.everyone) }
+        if case .awaiting = inbox, let identity { waiting.append(RoomName(inboxOf: identity.userId)) }
+        return waiting
+    }
+
+    /// Nobody said where the rooms are to go on: they go on from now.
+    mutating func releaseAwaiting() -> [Action] {
+        guard let resumption else { return [] }
+        self.resumption = Resumption(forbidden: resumption.forbidden, stage: .late)
+        return awaitingRooms.sorted { $0.string < $1.string }.flatMap { room in
+            follow(room, Joining(id: nil, since: nil, origin: .silent))
+        }
+    }
+
+    // MARK: Answers
+
+    /// One stream of `resume` has answered.
+    mutating func gathered(_ room: RoomName, _ answer: Result<StreamStart, RequestError>) -> [Action] {
+        guard let resumption, case .gathering(var gathering) = resumption.stage else { return [] }
+        gathering.missing.remove(room)
+        gathering.answers[room] = answer.map { Answer($0, within: &gathering.budget) }
+        guard gathering.missing.isEmpty else {
+            self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
+            return []
+        }
+        return finish(gathering)
+    }
+
+    /// All have answered: one frame tells of all rooms, then each goes on.
+    private mutating func finish(_ gathering: Gathering) -> [Action] {
+        resumption = nil
+        var told: [ResumedRoom] = gathering.refused.map { ResumedRoom(room: $0.key, outcome: .refused($0.value)) }
+        var entering: [Action] = []
+        let rooms = gathering.answers.keys.sorted { $0.string < $1.string }
+        for room in rooms {
+            guard case .joining(let joining) = membership(of: room), case .resumed(let wasLive) = joining.origin,
+                let answer = gathering.answers[room]
+            else { continue }
+            let (outcome, actions) = settle(room, answer, wasLive: wasLive)
+            entering += actions
+            // The streams that every connection is in by itself are answered where they were asked for.
+            if gathering.named.contains(room) || !(room.isEveryone || room.isInbox) {
+                told.append(ResumedRoom(room: room, outcome: outcome))
+            }
+        }
+        told.sort { $0.room.string < $1.room.string }
+        return [.send(.resumed(id: gathering.id, rooms: told))] + entering + rooms.flatMap { serveWaiting(for: $0) }
+    }
+
+    private mutating func settle(
+        _ room: RoomName, _ answer: Result<Answer, RequestError>, wasLive: Bool
+    ) -> (ResumedRoom.Outcome, [Action]) {
+        // The token may have been replaced by a narrower one in the meantime.
+        guard isAllowed(.join, in: room) else { return (.refused(.forbidden), drop(room)) }
+        switch answer {
+        case .success(let answer):
+            setMembership(of: room, .joined)
+            let start = answer.start
+            let entry = answer.after.map { Entry.after($0, start) } ?? .start(start)
+            return (.joined(position: start.position, recovered: start.recovered), [.enter(room, entry)])
+        case .failure(let error):
+            guard wasLive else { return (.refused(error.code), goOnSilently(room)) }
+            setMembership(of: room, .joined)
+            return (.refused(error.code), [])
+        }
+    }
+}
+
+extension SessionMachine.Resumption {
+    /// When the rooms stop waiting.
+    var deadline: MonotonicTime? {
+        switch stage {
+        case .awaiting(let until): until
+        case .late, .gathering: nil
+        }
+    }
+}
+
+extension SessionMachine.Answer {
+    /// The start with as much of what was missed as the budget allows; the rest is asked for again later.
+    fileprivate init(_ start: StreamStart, within budget: inout Int) {
+        self.init(start: start, after: nil)
+        guard let first = start.missed.first else { return }
+        guard budget > 0 else {
+            self.start.missed = []
+            after = Position(epoch: first.position.epoch, seq: first.seq - 1)
+            return
+        }
+        var count = 0
+        while count < start.missed.count, budget > 0 {
+            budget -= start.missed[count].payload.count
+            count += 1
+        }
+        guard count < start.missed.count else { return }
+        self.start.missed = Array(start.missed.prefix(count))
+        self.start.hasMore = true
+    }
+}

@@ -1,0 +1,66 @@
+import GatewayCore
+import Testing
+
+@Suite
+struct SessionPresenceTests {
+    private func id(_ number: Int) -> RequestID { RequestID(json: Array(String(number).utf8)) }
+
+    @Test("members are listed by whoever may know of presence, a few pages at once")
+    func members() {
+        var talk = SessionConversation.live(limits: SessionLimits(maxReads: 1))
+        #expect(talk.members(1, "r") == ["members 1 r 100"])
+        #expect(talk.members(2, "r") == ["error 2 rate_limited"])
+        let room = SessionConversation.room("r")
+        let page = MemberPage(members: [], count: 3, rosterVersion: 9, next: nil)
+        #expect(talk.lines(talk.machine.membersAnswered(id: id(1), room: room, .success(page))) == ["members 1 3"])
+        #expect(talk.members(3, "r") == ["members 3 r 100"])
+        let bad = talk.machine.membersAnswered(id: id(3), room: room, .failure(.badCursor))
+        #expect(talk.lines(bad) == ["error 3 bad_request"])
+    }
+
+    @Test("a token without presence hides the roster, whoever comes and goes, and the list")
+    func hidden() throws {
+        let grants = RoomGrants([(try #require(RoomPattern("*")), [.join, .publish])])
+        var talk = SessionConversation.live(grants: grants)
+        _ = talk.join(1, "r")
+        _ = talk.enrolled("r")
+        #expect(talk.ready("r", members: 2).first == "joined 1 r at 7")
+        #expect(!talk.machine.seesPresence(in: SessionConversation.room("r")))
+        #expect(talk.members(2, "r") == ["error 2 forbidden"])
+    }
+
+    @Test("users are watched up to the limit, each counted once; unwatching is answered and makes room")
+    func watch() {
+        var talk = SessionConversation.live(limits: SessionLimits(maxWatched: 2))
+        #expect(talk.watch(1, "bob", "bob") == ["watch 1 bob"])
+        #expect(talk.watch(2, "bob", "carol") == ["watch 2 bob carol"])
+        #expect(talk.watch(3, "dave") == ["error 3 forbidden"])
+        #expect(talk.unwatch(4, "bob", "dave") == ["unwatch bob", "watching 4 0"])
+        #expect(talk.unwatch(5, "bob") == ["watching 5 0"])
+        #expect(talk.watch(6, "dave") == ["watch 6 dave"])
+    }
+
+    @Test("users that could not be watched leave their places free")
+    func watchFails() {
+        var talk = SessionConversation.live(limits: SessionLimits(maxWatched: 1))
+        _ = talk.watch(1, "bob")
+        let bob = UserID(unchecked: "bob")
+        let failed = talk.machine.watchFailed(id: id(1), unwatched: [bob], .unavailable(reason: "secret"))
+        #expect(talk.lines(failed) == ["error 1 unavailable"])
+        #expect(!talk.machine.isWatching(bob))
+        #expect(talk.watch(2, "carol") == ["watch 2 carol"])
+    }
+
+    @Test("a signal goes from a member, by its own name, and is answered by an acknowledgement or the error")
+    func signal() {
+        var talk = SessionConversation.live()
+        #expect(talk.signal(1, "bob", "r") == ["error 1 not_member"])
+        #expect(talk.signal(2, "bob", "*") == ["error 2 not_member"])
+        _ = talk.join(3, "r")
+        #expect(talk.signal(4, "bob", "r") == [])
+        _ = talk.enrolled("r")
+        #expect(talk.ready("r").last == "signal 4 alice to bob in r")
+        #expect(talk.lines(talk.machine.signalAnswered(id: id(4), .success(()))) == ["ack 4"])
+        #expect(talk.lines(talk.machine.signalAnswered(id: id(4), .failure(.notFound))) == ["error 4 not_found"])
+    }
+}
