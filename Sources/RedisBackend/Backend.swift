@@ -16,6 +16,9 @@ package final class Backend: Service {
         package var rules: RoomRules
         /// Nil where the node keeps no presence: then `presence` leaves all calls waiting.
         package var presence: PresenceSettings?
+        /// Who is told of the ledger's events; without any, the ledger is only bounded.
+        package var receivers: [WebhookReceiver] = []
+        package var webhookLedger = WebhookLedgerSettings()
         /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
         package var renewalInterval: Duration = .seconds(600)
 
@@ -32,6 +35,8 @@ package final class Backend: Service {
     package let directory: any NodeDirectory
     package let presence: any Presence
     package let presenceDirectory: any PresenceDirectory
+    package let eventLedger: any EventLedger
+    package let webhookDirectory: any WebhookDirectory
 
     private let commands: RedisCommandLink
     private let beats: RedisCommandLink
@@ -72,7 +77,8 @@ package final class Backend: Service {
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
             logger: logger, onConnection: conductor.subscriptionChanged)
         subscriber = RedisSubscriber(configuration: redis, eventLoop: eventLoop, logger: logger, handler: router)
-        let settings = configuration.presence ?? PresenceSettings()
+        var settings = configuration.presence ?? PresenceSettings()
+        if !configuration.receivers.isEmpty { settings.ledgerSize = configuration.webhookLedger.backlog }
         keepsPresence = configuration.presence != nil
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
@@ -83,6 +89,8 @@ package final class Backend: Service {
             calls: calls, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
             onReplaced: onReplaced)
         coordinator = Coordinator(calls: calls, nodeId: configuration.nodeId, logger: logger)
+        let posts = LedgerPosts()
+        if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }
         conductor.prepare(
             store: store, router: router, presence: keepsPresence ? registry : nil,
             coordinator: keepsPresence ? coordinator : nil, registrar: registrar,
@@ -98,6 +106,9 @@ package final class Backend: Service {
         directory = RedisNodeDirectory(store: store)
         presence = registry
         presenceDirectory = RedisPresenceDirectory(store: store)
+        eventLedger = RedisEventLedger(
+            store: store, posted: posts, names: names, settings: configuration.webhookLedger)
+        webhookDirectory = RedisWebhookDirectory(store: store, receivers: configuration.receivers)
     }
 
     /// Nil where the node can serve, else what is missing.

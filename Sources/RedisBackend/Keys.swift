@@ -88,6 +88,15 @@ package struct Keys: Sendable {
     /// stream, bounded, by the presence scripts: the ledger of all transitions: t type, u user, r room, c cause.
     package func events(_ partition: Partition) -> Key { key(partition, "events") }
 
+    /// hash, no expiry, by `gather`, `settle`, `trim` and `replay`: how far each receiver of events has come.
+    package func webhooks(_ partition: Partition) -> Key { key(partition, "webhooks") }
+
+    /// stream with the ledger's ids, bounded, by `settle`: events that a receiver could not be given.
+    package func deadLetters(of receiver: String, _ partition: Partition) -> Key { key(partition, "dead:\(receiver)") }
+
+    /// stream, bounded, by `publish`: messages of rooms whose rule says `stream: true`, for a backend's own consumers.
+    package func messages(_ partition: Partition) -> Key { key(partition, "messages") }
+
     /// string, no expiry, by `claim` and `yield`: holder and fencing token.
     package func coordinator(_ partition: Partition) -> Key { key(partition, "coordinator") }
 

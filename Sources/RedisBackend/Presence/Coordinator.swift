@@ -29,6 +29,8 @@ final class Coordinator: @unchecked Sendable {
     private var posts = [Post](repeating: Post(), count: Partition.count)
     private var index: IndexSnapshot?
     private var isStopped = false
+    /// Told of each mark that this node gets in a partition, and of nil where it loses one; set before the start.
+    var onMark: @Sendable (Partition, String?) -> Void = { _, _ in }
     private var renewing: RepeatedTask?
 
     private var loop: any EventLoop { store.link.eventLoop }
@@ -101,6 +103,7 @@ final class Coordinator: @unchecked Sendable {
             guard case .success(let reply) = result, reply[0].integer == 1, let mark = reply[1].string, !isStopped
             else { return }
             posts[partition.number].mark = mark
+            onMark(partition, mark)
             look(partition)
         }
     }
@@ -117,6 +120,7 @@ final class Coordinator: @unchecked Sendable {
 
     private func drop(_ partition: Partition) {
         posts[partition.number].mark = nil
+        onMark(partition, nil)
         posts[partition.number].alarm?.cancel()
         posts[partition.number].alarm = nil
     }

@@ -21,23 +21,29 @@ package struct Scripts: Sendable {
     let renounce = Scripts.script("renounce", PackageResources.renounce_lua)
     let remember = Scripts.script("remember", PackageResources.remember_lua)
     let page = Scripts.script("page", PackageResources.page_lua)
+    let gather = Scripts.script("gather", PackageResources.gather_lua, opening: .ledger)
+    let settle = Scripts.script("settle", PackageResources.settle_lua, opening: .ledger)
+    let trim = Scripts.script("trim", PackageResources.trim_lua, opening: .ledger)
+    let backlog = Scripts.script("backlog", PackageResources.backlog_lua, opening: .ledger)
+    let replay = Scripts.script("replay", PackageResources.replay_lua, opening: .ledger)
 
     package var all: [RedisScript] {
         [
             publish, position, history, meet, touch, beat, connect, disconnect, join, leave, sweep, look, claim, yield,
-            renounce, remember, page,
+            renounce, remember, page, gather, settle, trim, backlog, replay,
         ]
     }
 
     /// What several scripts share.
     private enum Opening {
-        case none, epoch, presence
+        case none, epoch, presence, ledger
 
         var source: [UInt8] {
             switch self {
             case .none: []
             case .epoch: PackageResources.epoch_lua
             case .presence: PackageResources.presence_lua
+            case .ledger: PackageResources.ledger_lua
             }
         }
     }

@@ -30,6 +30,18 @@ package struct Store: Sendable {
     }
 }
 
+extension Store {
+    /// As above; cancelling the task does not take the call back.
+    func call(
+        _ script: RedisScript, keys: [Key], arguments: [RedisArgument]
+    ) async throws(RedisError) -> RedisReply {
+        let result = await withCheckedContinuation { continuation in
+            call(script, keys: keys, arguments: arguments) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+}
+
 extension BackendError {
     /// What a failed command means for whoever asked.
     init(_ error: RedisError) {

@@ -1,0 +1,44 @@
+-- Shared opening of the scripts that carry the ledger to a backend's receivers; put behind their first line when
+-- they are loaded.
+--
+-- A receiver's place in a partition is a consumer group of its name over the ledger, with one consumer, and fields
+-- of the hash `webhooks`: `read:<name>` how many entries it was given, counted from the first that was ever added;
+-- `lost:<name>` a loss it must be told of; `replay:<name>` what is to be sent again; and what `GET /v1/webhooks` shows.
+-- `run` and `births` tell entries apart: an id of the ledger may come twice where Redis lost what it had written, so
+-- every run of Redis gives its entries a name of birth as well. `births` is `<name>><id>`, newest first: entries
+-- after that id bear that name.
+
+-- Redis's clock in milliseconds.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Entries ever added to a stream, entries in it, and the last id it gave.
+local function measure(stream)
+  if redis.call('EXISTS', stream) == 0 then return 0, 0, '0-0' end
+  local info, all = redis.call('XINFO', 'STREAM', stream), {}
+  for i = 1, #info, 2 do all[info[i]] = info[i + 1] end
+  return all['entries-added'], all['length'], all['last-generated-id']
+end
+
+-- What XINFO GROUPS tells of each group: name → last id given, and how many entries are given and not settled.
+local function groups_of(stream)
+  local groups = {}
+  if redis.call('EXISTS', stream) == 0 then return groups end
+  for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local all = {}
+    for i = 1, #info, 2 do all[info[i]] = info[i + 1] end
+    groups[all['name']] = { last = all['last-delivered-id'], pending = all['pending'] }
+  end
+  return groups
+end
+
+-- Counts entries as lost to a receiver, which is told of them before anything else: how many, how many by now, at
+-- which entry, when.
+local function lose(webhooks, name, count, entry, moment)
+  local total = redis.call('HINCRBY', webhooks, 'losses:' .. name, count)
+  local loss = count .. ' ' .. total .. ' ' .. entry .. ' ' .. moment
+  redis.call('HSET', webhooks, 'lost:' .. name, loss)
+  return loss
+end

@@ -1,0 +1,55 @@
+#!lua flags=allow-oom
+-- settle: moves a receiver's place beyond what it has taken, or beyond what was given up; keeps why an attempt failed.
+--
+-- KEYS    1 coordinator, 2 webhooks, 3 events, 4 the receiver's dead letters
+-- ARGV    1 the caller's mark, 2 receiver, 3 what: `sent`, `dead`, `loss`, `replay`, `quit` (a replay), `note`, 4 the
+--         reason; or the loss or replay as `gather` gave it, 5 dead letters kept, about, 6 how many entries the
+--         receiver wants, 7 the last entry's id, then the ids of those it wants, then of the others
+-- result  1, or `refused` where the mark is no longer the caller's
+-- cost    O(entries)
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'refused' end
+local webhooks, events, dead, name, what = KEYS[2], KEYS[3], KEYS[4], ARGV[2], ARGV[3]
+local wanted, all = { unpack(ARGV, 8, 7 + ARGV[6]) }, { unpack(ARGV, 8) }
+
+-- Whether the first id is the later one.
+local function is_after(left, right)
+  local ms, seq = string.match(left, '^(%d+)-(%d+)$')
+  local other, number = string.match(right, '^(%d+)-(%d+)$')
+  ms, other = tonumber(ms), tonumber(other)
+  return ms > other or ms == other and tonumber(seq) > tonumber(number)
+end
+
+local function forget(field)
+  if redis.call('HGET', webhooks, field .. name) == ARGV[4] then redis.call('HDEL', webhooks, field .. name) end
+end
+
+if what == 'note' then
+  redis.call('HSET', webhooks, 'error:' .. name, now() .. ' ' .. ARGV[4])
+elseif what == 'loss' then
+  forget('lost:')
+elseif what == 'quit' then
+  forget('replay:')
+elseif what == 'replay' then
+  if redis.call('HGET', webhooks, 'replay:' .. name) == ARGV[4] then
+    local rest = string.match(ARGV[4], '^%S+( .*)$')
+    redis.call('HSET', webhooks, 'replay:' .. name, '(' .. ARGV[7] .. rest)
+    if #wanted > 0 then redis.call('XDEL', dead, unpack(wanted)) end
+  end
+elseif what == 'dead' then
+  local top = redis.call('XREVRANGE', dead, '+', '-', 'COUNT', 1)[1]
+  for _, id in ipairs(wanted) do
+    local entry = redis.call('XRANGE', events, id, id)[1]
+    -- One that is not later than the last dead letter was put there before.
+    if entry and (not top or is_after(id, top[1])) then
+      redis.call('XADD', dead, 'MAXLEN', '~', ARGV[5], id, unpack(entry[2]))
+    end
+  end
+  if redis.call('XACK', events, name, unpack(all)) > 0 then
+    redis.call('HINCRBY', webhooks, 'dead:' .. name, #wanted)
+  end
+  redis.call('HSET', webhooks, 'error:' .. name, now() .. ' ' .. ARGV[4])
+else
+  redis.call('XACK', events, name, unpack(all))
+end
+if #wanted > 0 and (what == 'sent' or what == 'replay') then redis.call('HSET', webhooks, 'sent:' .. name, now()) end
+return 1

@@ -1,0 +1,35 @@
+#!lua flags=allow-oom
+-- trim: lets go of entries of the ledger that every receiver has settled, beyond those kept for being sent again.
+--
+-- KEYS    1 coordinator, 2 webhooks, 3 events
+-- ARGV    1 the caller's mark, 2 entries kept, about, 3 after how many ms the place of a receiver that no
+--         coordinator knows any more is given up, then the receivers
+-- result  how many went, or `refused` where the mark is no longer the caller's
+-- cost    O(receivers + entries let go)
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'refused' end
+local webhooks, events, moment, known = KEYS[2], KEYS[3], now(), {}
+for i = 4, #ARGV do known[ARGV[i]] = true end
+local added, length = measure(events)
+local settled = added
+for name, group in pairs(groups_of(events)) do
+  local read = tonumber(redis.call('HGET', webhooks, 'read:' .. name))
+  -- Groups without this field are not ours.
+  if read then
+    local seen = tonumber(redis.call('HGET', webhooks, 'seen:' .. name))
+    if known[name] or not seen then
+      redis.call('HSET', webhooks, 'seen:' .. name, moment)
+      seen = moment
+    end
+    if moment - seen > tonumber(ARGV[3]) then
+      redis.call('XGROUP', 'DESTROY', events, name)
+      for _, field in ipairs({ 'read', 'seen', 'lost', 'losses', 'replay', 'dead', 'error', 'sent' }) do
+        redis.call('HDEL', webhooks, field .. ':' .. name)
+      end
+    else
+      settled = math.min(settled, read - group.pending)
+    end
+  end
+end
+local excess = math.min(length - tonumber(ARGV[2]), settled - (added - length))
+if excess <= 0 then return 0 end
+return redis.call('XTRIM', events, 'MAXLEN', '~', length - excess)

@@ -1,0 +1,100 @@
+import GatewayCore
+import Logging
+import NIOCore
+import NIOPosix
+import RedisBackend
+import RedisClient
+import TestKit
+
+/// One partition's ledger on a real Redis, written by the test's own hand.
+final class LedgerBench: Sendable {
+    let redis: RedisServerProcess
+    let link: RedisCommandLink
+    let ledger: any EventLedger
+    let directory: any WebhookDirectory
+    let receiver = WebhookReceiver(name: "hook-a", url: "http://a", types: nil)
+    let post = LedgerPost(partition: 17, mark: "node:1 1")
+    private let keys = Keys(prefix: "m")
+
+    var events: String { keys.events(Partition(number: 17)).name }
+
+    init(
+        _ settings: WebhookLedgerSettings = .init(), options: RedisServerProcess.Options = .init()
+    ) async throws {
+        redis = try RedisServerProcess(options)
+        link = RedisCommandLink(
+            configuration: try RedisConfiguration(url: redis.url),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), scripts: Scripts().all)
+        link.start()
+        let store = Store(link: link, keys: keys)
+        ledger = store.eventLedger(settings)
+        directory = store.webhookDirectory([receiver])
+        try await mark(post)
+    }
+
+    deinit {
+        _ = link.shutdown()
+    }
+
+    private func mark(_ post: LedgerPost) async throws {
+        let key = keys.coordinator(Partition(number: post.partition)).name
+        _ = try await link.send(["SET", .string(key), .string(post.mark)])
+    }
+
+    /// Another node coordinates the partition from now on.
+    func takeOver() async throws -> LedgerPost {
+        let next = LedgerPost(partition: post.partition, mark: "other:2 2")
+        try await mark(next)
+        return next
+    }
+
+    /// `type user cause` each.
+    func write(_ transitions: [String]) async throws {
+        for transition in transitions {
+            let fields = transition.split(separator: " ").map(String.init) + ["", ""]
+            _ = try await link.send([
+                "XADD", .string(events), "*", "t", .string(fields[0]), "u", .string(fields[1]), "r", "", "c",
+                .string(fields[2]),
+            ])
+        }
+    }
+
+    /// As `publish` writes a message: from `bo b`, in lesson-1, at 1234.
+    func writeMessage(_ payload: String) async throws {
+        _ = try await link.send([
+            "XADD", .string(events), "*", "t", "message.published", "u", "", "r", "lesson-1", "c", "", "e", "e1", "q",
+            7, "m", 1234, "b", .string("1 4 bo b\(payload)"),
+        ])
+    }
+
+    func gather(
+        for receiver: WebhookReceiver? = nil, under post: LedgerPost? = nil
+    ) async throws(LedgerError) -> LedgerBatch? {
+        try await ledger.gather(post ?? self.post, for: receiver ?? self.receiver)
+    }
+
+    func settle(
+        _ batch: LedgerBatch, for receiver: WebhookReceiver? = nil, under post: LedgerPost? = nil,
+        as outcome: LedgerOutcome = .sent
+    ) async throws(LedgerError) {
+        try await ledger.settle(batch, of: post ?? self.post, for: receiver ?? self.receiver, as: outcome)
+    }
+
+    func length() async throws -> Int {
+        Int(try await link.send(["XLEN", .string(events)]).integer ?? -1)
+    }
+
+    func status() async throws -> WebhookStatus {
+        try await directory.webhooks()[0]
+    }
+}
+
+extension LedgerBatch {
+    /// `type user cause` of each event.
+    var texts: [String] {
+        events.map { event in
+            [event.type, event.userId, event.cause].compactMap(\.self).joined(separator: " ")
+        }
+    }
+}

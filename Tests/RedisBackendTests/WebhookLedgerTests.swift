@@ -1,0 +1,216 @@
+import GatewayCore
+import Logging
+import NIOCore
+import NIOPosix
+import RedisBackend
+import RedisClient
+import TestKit
+import Testing
+
+@Suite("The ledger as receivers are given it")
+struct WebhookLedgerTests {
+    @Test("events come in order, the same ones until they are settled, and then not again")
+    func givesUntilSettled() async throws {
+        let bench = try await LedgerBench()
+        try await bench.write(["user.online alice", "user.offline alice closed"])
+        let first = try #require(try await bench.gather())
+        #expect(first.texts == ["user.online alice", "user.offline alice closed"])
+        #expect(first.kind == .news && !first.hasMore && first.lag == 2)
+        let again = try #require(try await bench.gather())
+        #expect(again.events == first.events)
+        try await bench.settle(first)
+        #expect(try await bench.gather() == nil)
+        try await bench.write(["user.online alice"])
+        let second = try #require(try await bench.gather())
+        #expect(second.texts == ["user.online alice"])
+        #expect(Set(first.events.map(\.id)).isDisjoint(with: second.events.map(\.id)))
+    }
+
+    @Test("each receiver has a place of its own, and what it does not want is settled without being sent")
+    func receiversAreApart() async throws {
+        let bench = try await LedgerBench()
+        let picky = WebhookReceiver(name: "hook-b", url: "http://b", types: ["user.offline"])
+        try await bench.write(["user.online alice", "user.offline alice closed"])
+        let all = try #require(try await bench.gather())
+        try await bench.settle(all)
+        let some = try #require(try await bench.gather(for: picky))
+        #expect(some.texts == ["user.offline alice closed"])
+        #expect(some.entries.count == 2)
+        #expect(some.events[0].id == all.events[1].id)
+        try await bench.settle(some, for: picky)
+        #expect(try await bench.gather(for: picky) == nil)
+    }
+
+    @Test("a coordinator that was replaced can neither read nor settle, and its batch comes to the next one")
+    func fencing() async throws {
+        let bench = try await LedgerBench()
+        try await bench.write(["user.online alice"])
+        let old = bench.post
+        let batch = try #require(try await bench.gather())
+        let new = try await bench.takeOver()
+        await #expect(throws: LedgerError.refused) { try await bench.gather(under: old) }
+        await #expect(throws: LedgerError.refused) { try await bench.settle(batch, under: old) }
+        await #expect(throws: LedgerError.refused) { try await bench.ledger.trim(old, receivers: []) }
+        let again = try #require(try await bench.gather(under: new))
+        #expect(again.events == batch.events)
+    }
+
+    @Test("a batch ends at a hundred events or 256 KiB, and the rest follows")
+    func batchBounds() async throws {
+        let bench = try await LedgerBench()
+        try await bench.write((0..<150).map { "user.online u\($0)" })
+        let first = try #require(try await bench.gather())
+        #expect(first.events.count == 100 && first.hasMore)
+        try await bench.settle(first)
+        let second = try #require(try await bench.gather())
+        #expect(second.events.count == 50 && !second.hasMore)
+        try await bench.settle(second)
+
+        for _ in 0..<6 { try await bench.writeMessage(String(repeating: "x", count: 100_000)) }
+        var sizes: [Int] = []
+        while let batch = try await bench.gather() {
+            sizes.append(batch.events.count)
+            try await bench.settle(batch)
+        }
+        #expect(sizes == [3, 3])
+    }
+
+    @Test("what the ledger could not keep is counted and told before what follows, once")
+    func losses() async throws {
+        let bench = try await LedgerBench()
+        try await bench.write(["user.online a"])
+        try await bench.settle(try #require(try await bench.gather()))
+        try await bench.write((0..<50).map { "user.online u\($0)" })
+        _ = try await bench.link.send(["XTRIM", .string(bench.events), "MAXLEN", 30])
+        let loss = try #require(try await bench.gather())
+        #expect(loss.kind == .loss)
+        #expect(loss.events.map(\.type) == [EventType.lost] && loss.events[0].count == 20)
+        #expect(try await bench.gather()?.events == loss.events)
+        try await bench.settle(loss)
+        let rest = try #require(try await bench.gather())
+        #expect(rest.texts.first == "user.online u20" && rest.events.count == 30)
+        // Given and not settled, they are lost too when they go.
+        _ = try await bench.link.send(["XTRIM", .string(bench.events), "MAXLEN", 25])
+        let second = try #require(try await bench.gather())
+        #expect(second.events.map(\.count) == [5])
+        #expect(second.events[0].id != loss.events[0].id)
+        try await bench.settle(second)
+        #expect(try await bench.gather()?.events.count == 25)
+        #expect(try await bench.status().lost == 25)
+    }
+
+    @Test("the ledger is trimmed up to the slowest receiver's place and no further")
+    func trimming() async throws {
+        var settings = WebhookLedgerSettings()
+        settings.kept = 0
+        let bench = try await LedgerBench(settings)
+        let slow = WebhookReceiver(name: "hook-slow", url: "http://slow", types: nil)
+        let both = [bench.receiver, slow]
+        try await bench.write((0..<300).map { "user.online u\($0)" })
+        for _ in 0..<3 { try await bench.settle(try #require(try await bench.gather())) }
+        let held = try #require(try await bench.gather(for: slow))
+        try await bench.ledger.trim(bench.post, receivers: both)
+        #expect(try await bench.length() == 300)
+        try await bench.settle(held, for: slow)
+        _ = try await bench.gather(for: slow)
+        try await bench.ledger.trim(bench.post, receivers: both)
+        #expect(try await bench.length() == 200)
+        #expect(try await bench.gather(for: slow)?.texts.first == "user.online u100")
+    }
+
+    @Test("a receiver that nobody configures any more holds the ledger for a while, not for ever")
+    func forgottenReceivers() async throws {
+        var settings = WebhookLedgerSettings()
+        settings.kept = 0
+        settings.forgottenAfter = .zero
+        let bench = try await LedgerBench(settings)
+        let gone = WebhookReceiver(name: "hook-gone", url: "http://gone", types: nil)
+        try await bench.write((0..<200).map { "user.online u\($0)" })
+        _ = try await bench.gather(for: gone)
+        for _ in 0..<2 { try await bench.settle(try #require(try await bench.gather())) }
+        try await bench.ledger.trim(bench.post, receivers: [bench.receiver])
+        #expect(try await bench.length() == 200)
+        try await eventually("the ledger to be let go") {
+            try await bench.ledger.trim(bench.post, receivers: [bench.receiver])
+            return try await bench.length() == 0
+        }
+    }
+
+    @Test("given up, events lie as dead letters until a replay has sent them")
+    func deadLetters() async throws {
+        let bench = try await LedgerBench()
+        try await bench.write(["user.online alice", "user.offline alice lost"])
+        let batch = try #require(try await bench.gather())
+        try await bench.ledger.note("the receiver answered 500", of: bench.post, for: bench.receiver)
+        try await bench.settle(batch, as: .givenUp(reason: "the receiver answered 503"))
+        #expect(try await bench.gather() == nil)
+        var status = try await bench.status()
+        #expect(status.deadLetters == 2 && status.givenUp == 2 && status.lag == 0)
+        #expect(status.lastError?.message == "the receiver answered 503")
+        // The ledger itself has long let go of them.
+        _ = try await bench.link.send(["XTRIM", .string(bench.events), "MAXLEN", 0])
+        let order = ReplayOrder(start: .time(0), types: ["user.offline"])
+        #expect(try await bench.directory.replay(order) == 1)
+        let replay = try #require(try await bench.gather())
+        #expect(replay.kind == .replay)
+        #expect(replay.events == [batch.events[1]])
+        try await bench.settle(replay)
+        #expect(try await bench.gather() == nil)
+        status = try await bench.status()
+        #expect(status.deadLetters == 1 && status.givenUp == 2 && status.replaying == 0)
+    }
+
+    @Test("a replay sends what was sent, under the same ids, before what is new; it can begin at an event")
+    func replay() async throws {
+        let bench = try await LedgerBench()
+        try await bench.write(["user.online a", "user.online b", "user.online c"])
+        let batch = try #require(try await bench.gather())
+        try await bench.settle(batch)
+        try await bench.write(["user.online d"])
+        #expect(try await bench.directory.replay(ReplayOrder(start: .event(batch.events[1].id))) == 1)
+        let replay = try #require(try await bench.gather())
+        #expect(replay.kind == .replay && replay.events == Array(batch.events.dropFirst()))
+        try await bench.settle(replay)
+        let news = try #require(try await bench.gather())
+        #expect(news.kind == .news && news.texts == ["user.online d"])
+        #expect(try await bench.directory.replay(ReplayOrder(start: .time(0), url: "http://nobody")) == 0)
+    }
+
+    @Test("a replay that is given up ends, and no dead letter goes with it")
+    func replayGivenUp() async throws {
+        let bench = try await LedgerBench()
+        try await bench.write(["user.online a"])
+        try await bench.settle(try #require(try await bench.gather()))
+        _ = try await bench.directory.replay(ReplayOrder(start: .time(0)))
+        try await bench.settle(try #require(try await bench.gather()), as: .givenUp(reason: "down"))
+        #expect(try await bench.gather() == nil)
+        #expect(try await bench.status().givenUp == 0)
+    }
+
+    @Test("a message that a room's rule tells of brings its payload as it was sent")
+    func messages() async throws {
+        let bench = try await LedgerBench()
+        try await bench.writeMessage(#"{ "a" : 1.0 }"#)
+        let event = try #require(try await bench.gather()?.events.first)
+        #expect(event.type == "message.published" && event.roomId == "lesson-1" && event.userId == "bo b")
+        #expect(event.message?.payload == Array(#"{ "a" : 1.0 }"#.utf8))
+        #expect(event.message?.position == Position(epoch: "e1", seq: 7) && event.timestamp == 1234)
+    }
+
+    @Test("a new receiver begins two minutes back")
+    func beginning() async throws {
+        let bench = try await LedgerBench()
+        let time = try await bench.link.send(["TIME"])
+        let now = try #require(time[0].integer) * 1000
+        for (age, user) in [(600_000, "old"), (60_000, "young")] {
+            _ = try await bench.link.send([
+                "XADD", .string(bench.events), .string("\(now - Int64(age))-0"), "t", "user.online", "u", .string(user),
+                "r", "", "c", "",
+            ])
+        }
+        let batch = try #require(try await bench.gather())
+        #expect(batch.texts == ["user.online young"])
+        try await bench.settle(batch)
+        #expect(try await bench.status().lag == 0)
+    }
+}
