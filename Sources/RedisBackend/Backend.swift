@@ -14,8 +14,7 @@ package final class Backend: Service {
         package var nodeId: String
         package var version: String
         package var rules: RoomRules
-        /// Nil where the node keeps no presence: then `presence` leaves all calls waiting.
-        package var presence: PresenceSettings?
+        package var presence = PresenceSettings()
         /// Who is told of the ledger's events; without any, the ledger is only bounded.
         package var receivers: [WebhookReceiver] = []
         package var webhookLedger = WebhookLedgerSettings()
@@ -45,7 +44,6 @@ package final class Backend: Service {
     private let registrar: Registrar
     private let registry: PresenceRegistry
     private let coordinator: Coordinator
-    private let keepsPresence: Bool
     private let health: Health
     private let store: Store
     private let renewalInterval: TimeAmount
@@ -77,9 +75,8 @@ package final class Backend: Service {
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
             logger: logger, onConnection: conductor.subscriptionChanged)
         subscriber = RedisSubscriber(configuration: redis, eventLoop: eventLoop, logger: logger, handler: router)
-        var settings = configuration.presence ?? PresenceSettings()
+        var settings = configuration.presence
         if !configuration.receivers.isEmpty { settings.ledgerSize = configuration.webhookLedger.backlog }
-        keepsPresence = configuration.presence != nil
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
             version: configuration.version, settings: settings, logger: logger, load: load,
@@ -92,8 +89,7 @@ package final class Backend: Service {
         let posts = LedgerPosts()
         if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }
         conductor.prepare(
-            store: store, router: router, presence: keepsPresence ? registry : nil,
-            coordinator: keepsPresence ? coordinator : nil, registrar: registrar,
+            store: store, router: router, presence: registry, coordinator: coordinator, registrar: registrar,
             nodeId: configuration.nodeId)
 
         renewalInterval = TimeAmount(configuration.renewalInterval)
@@ -123,10 +119,8 @@ package final class Backend: Service {
         beats.start()
         subscriber.start()
         registrar.start()
-        if keepsPresence {
-            registry.start()
-            coordinator.start()
-        }
+        registry.start()
+        coordinator.start()
         let renewal = commands.eventLoop.scheduleRepeatedTask(
             initialDelay: renewalInterval, delay: renewalInterval
         ) { [self] _ in renewHeads() }

@@ -27,7 +27,7 @@ final class Conductor: @unchecked Sendable {
 
     /// Completes the circle: the links need somebody to tell, and what is told needs the links.
     func prepare(
-        store: Store, router: Router, presence: PresenceRegistry?, coordinator: Coordinator?, registrar: Registrar,
+        store: Store, router: Router, presence: PresenceRegistry, coordinator: Coordinator, registrar: Registrar,
         nodeId: String
     ) {
         self.store = store
@@ -102,7 +102,7 @@ final class Conductor: @unchecked Sendable {
             router?.compareAll()
             // What this run remembers of the node may be older than what the node knows, or newer than the truth.
             presence?.lost()
-            if presence != nil, let incarnation { registrar?.renounce(incarnation) }
+            if let incarnation { registrar?.renounce(incarnation) }
         }
     }
 

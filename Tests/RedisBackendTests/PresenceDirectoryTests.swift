@@ -36,7 +36,7 @@ struct PresenceDirectoryTests {
             #expect(
                 record.connections == [
                     ConnectionRecord(
-                        connectionId: "c1", nodeId: "n1", connectedAt: since.since,
+                        connectionId: "c1", nodeId: "n1", connectedAt: since.timestamp,
                         rooms: [RoomName(unchecked: "r1"), RoomName(unchecked: "r2")], remoteAddress: "2001:db8::1")
                 ])
             writer.presence.leave(RoomName(unchecked: "r2"), connection: "c1")

@@ -73,12 +73,11 @@ final class PresenceNode: Sendable {
     }
 
     @discardableResult
-    func connect(_ id: String, _ user: String, address: String = "") async throws -> ConnectedSince {
+    func connect(_ id: String, _ user: String, address: String = "") async throws -> Registration {
         try await withCheckedThrowingContinuation { continuation in
             let userId = UserID(unchecked: user)
             presence.connect(
-                PresenceConnection(
-                    id: id, userId: userId, address: address, session: SessionID(of: userId).string)
+                PresenceConnection(id: id, userId: userId, address: address), resuming: nil
             ) { continuation.resume(with: $0) }
         }
     }

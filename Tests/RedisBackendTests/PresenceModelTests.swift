@@ -228,7 +228,7 @@ final class ModelRun {
             model.connect(id, user, slot: slot)
             let userId = UserID(unchecked: user)
             nodes[slot].presence.connect(
-                PresenceConnection(id: id, userId: userId, address: "", session: SessionID(of: userId).string)
+                PresenceConnection(id: id, userId: userId, address: ""), resuming: nil
             ) { _ in }
             return try await carriedOut(slot, user)
         }

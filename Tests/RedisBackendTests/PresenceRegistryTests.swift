@@ -180,8 +180,8 @@ struct PresenceRegistryTests {
         let holder = try #require(try await observer.holders().first.flatMap { Holder($0) })
         let calls = PresenceCalls(
             store: Store(link: observer.link, keys: observer.keys), settings: settings, rules: RoomRules())
-        let ghost = PresenceConnection(id: "c9", userId: UserID(unchecked: "ghost"), address: "", session: "")
-        calls.connect(ghost, holder: holder, since: nil, isAgain: false) { _ in }
+        let ghost = PresenceConnection(id: "c9", userId: UserID(unchecked: "ghost"), address: "")
+        calls.connect(ghost, session: SessionID(of: ghost.userId), holder: holder, since: nil, isAgain: false) { _ in }
         calls.join(RoomName(unchecked: "r"), ghost, info: [], holder: holder, isAgain: false) { _ in }
         let alice = UserID(unchecked: "alice")
         let partition = Partition(of: "alice")

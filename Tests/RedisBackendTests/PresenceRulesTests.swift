@@ -99,10 +99,11 @@ struct PresenceRulesTests {
     func table() {
         var held = HeldConnections()
         let user = UserID(unchecked: "alice")
-        let connection = PresenceConnection(id: "c1", userId: user, address: "", session: "")
+        let connection = PresenceConnection(id: "c1", userId: user, address: "")
         let first = RoomName(unchecked: "a")
         let second = RoomName(unchecked: "b")
-        let isNew = [held.connect(connection), held.connect(connection)]
+        let session = SessionID(of: user)
+        let isNew = [held.connect(connection, session: session), held.connect(connection, session: session)]
         #expect(isNew == [true, false])
         let isIn = [("c1", first), ("c1", second), ("c2", second)].map { held.join($0.1, connection: $0.0, info: []) }
         #expect(isIn == [true, true, false])
@@ -125,7 +126,7 @@ struct PresenceRulesTests {
         #expect(SessionID(session.string) == session)
         #expect(session.partition == Partition(of: "alice"))
         for text in [
-            "", "-", "64-" + String(repeating: "a", count: 32), "01-" + String(repeating: "a", count: 32), "1-A",
+            "", "-", "64-" + String(repeating: "a", count: 22), "01-" + String(repeating: "a", count: 22), "1-A",
         ] {
             #expect(SessionID(text) == nil)
         }

@@ -27,9 +27,12 @@ struct PresenceTransitionTests {
     }
 
     private func connection(_ id: String) -> PresenceConnection {
-        PresenceConnection(
-            id: id, userId: alice, address: "::1",
-            session: "\(Partition(of: "alice").number)-" + String(repeating: "a", count: 31) + id.suffix(1))
+        PresenceConnection(id: id, userId: alice, address: "::1")
+    }
+
+    private func session(_ id: String) throws -> SessionID {
+        try #require(
+            SessionID("\(Partition(of: "alice").number)-" + String(repeating: "a", count: 21) + id.suffix(1)))
     }
 
     /// Calls a script twice, as a retry after a lost reply does; answers what the second one said.
@@ -45,11 +48,17 @@ struct PresenceTransitionTests {
     }
 
     private func connect(_ id: String, _ holder: Holder) async throws -> RedisReply {
-        try await twice { calls.connect(connection(id), holder: holder, since: nil, isAgain: false, reply: $0) }
+        let session = try session(id)
+        return try await twice {
+            calls.connect(connection(id), session: session, holder: holder, since: nil, isAgain: false, reply: $0)
+        }
     }
 
     private func disconnect(_ id: String, _ departure: Departure) async throws -> RedisReply {
-        try await twice { calls.disconnect(connection(id), holder: holder, departure: departure, reply: $0) }
+        let session = try session(id)
+        return try await twice {
+            calls.disconnect(connection(id), session: session, holder: holder, departure: departure, reply: $0)
+        }
     }
 
     private func join(_ id: String, _ holder: Holder, info: String = "{}") async throws -> RedisReply {
@@ -127,7 +136,10 @@ struct PresenceTransitionTests {
         _ = try await connect("c1", holder)
         _ = try await join("c1", holder)
         let newer = Holder(node: "n1", incarnation: 101)
-        _ = try await twice { calls.connect(connection("c1"), holder: newer, since: 5, isAgain: true, reply: $0) }
+        let session = try session("c1")
+        _ = try await twice {
+            calls.connect(connection("c1"), session: session, holder: newer, since: 5, isAgain: true, reply: $0)
+        }
         _ = try await twice { calls.join(room, connection("c1"), info: [], holder: newer, isAgain: true, reply: $0) }
         let before = try await observer.texts()
         try await appoint()
@@ -143,8 +155,8 @@ struct PresenceTransitionTests {
         try await appoint()
         for number in 0..<450 {
             let user = UserID(unchecked: "u\(number)")
-            let connection = PresenceConnection(id: "c\(number)", userId: user, address: "", session: "")
-            calls.connect(connection, holder: holder, since: nil, isAgain: false) { _ in }
+            let connection = PresenceConnection(id: "c\(number)", userId: user, address: "")
+            calls.connect(connection, session: SessionID(of: user), holder: holder, since: nil, isAgain: false) { _ in }
             calls.join(room, connection, info: Array("{}".utf8), holder: holder, isAgain: false) { _ in }
         }
         for partition in Partition.all { try await sweep(partition, [holder]) }

@@ -4,6 +4,7 @@ import GatewayCore
 package struct HeldConnections: Sendable {
     package struct Held: Sendable {
         package let connection: PresenceConnection
+        package var session: SessionID
         /// Milliseconds by Redis's clock; nil until Redis has told it.
         package var since: Int64?
         /// Each with what is shown of the user there, a JSON object.
@@ -24,9 +25,9 @@ package struct HeldConnections: Sendable {
     package func holds(_ entry: HeldEntry) -> Bool { entries[entry.partition.number].contains(entry) }
 
     /// Takes a connection in; false where one of that name is held already.
-    package mutating func connect(_ connection: PresenceConnection) -> Bool {
+    package mutating func connect(_ connection: PresenceConnection, session: SessionID) -> Bool {
         guard connections[connection.id] == nil else { return false }
-        connections[connection.id] = Held(connection: connection)
+        connections[connection.id] = Held(connection: connection, session: session)
         insert(.user(connection.userId, connection: connection.id))
         return true
     }

@@ -21,7 +21,8 @@ package struct PresenceCalls: Sendable {
     private var ledgerSize: RedisArgument { .integer(Int64(settings.ledgerSize)) }
 
     package func connect(
-        _ connection: PresenceConnection, holder: Holder, since: Int64?, isAgain: Bool, reply: @escaping Reply
+        _ connection: PresenceConnection, session: SessionID, holder: Holder, since: Int64?, isAgain: Bool,
+        reply: @escaping Reply
     ) {
         let user = connection.userId
         let partition = Partition(of: user.string)
@@ -30,13 +31,13 @@ package struct PresenceCalls: Sendable {
         store.call(
             store.scripts.connect,
             keys: [
-                keys.connections(of: user), keys.online(partition), session(of: connection), keys.holders(partition),
+                keys.connections(of: user), keys.online(partition), keys.session(session), keys.holders(partition),
                 keys.held(by: holder, in: partition), keys.linger(partition), keys.fence(partition),
                 keys.events(partition),
             ], channel: channel,
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
-                .string(address), .string(connection.session.isEmpty ? "-" : connection.session),
+                .string(address), .string(session.string),
                 .integer(since ?? 0), .string(isAgain ? PresenceCause.restored.rawValue : ""), life,
                 .integer(settings.sessionLife.milliseconds), ledgerSize, "PUBLISH", .string(channel.name),
                 .string(isAgain ? "again" : "new"),
@@ -44,7 +45,8 @@ package struct PresenceCalls: Sendable {
     }
 
     package func disconnect(
-        _ connection: PresenceConnection, holder: Holder, departure: Departure, reply: @escaping Reply
+        _ connection: PresenceConnection, session: SessionID, holder: Holder, departure: Departure,
+        reply: @escaping Reply
     ) {
         let user = connection.userId
         let partition = Partition(of: user.string)
@@ -52,7 +54,7 @@ package struct PresenceCalls: Sendable {
         store.call(
             store.scripts.disconnect,
             keys: [
-                keys.connections(of: user), keys.online(partition), keys.seen(partition), session(of: connection),
+                keys.connections(of: user), keys.online(partition), keys.seen(partition), keys.session(session),
                 keys.held(by: holder, in: partition), keys.linger(partition), keys.events(partition),
             ], channel: channel,
             arguments: [
@@ -105,11 +107,11 @@ package struct PresenceCalls: Sendable {
     }
 
     /// Writes a room into the connection's session, or takes it out.
-    package func remember(_ room: RoomName, _ connection: PresenceConnection, isIn: Bool) {
+    package func remember(_ room: RoomName, _ id: String, session: SessionID, isIn: Bool) {
         store.call(
-            store.scripts.remember, keys: [session(of: connection)],
+            store.scripts.remember, keys: [keys.session(session)],
             arguments: [
-                .string(connection.id), isIn ? "add" : "remove", .string(room.string),
+                .string(id), isIn ? "add" : "remove", .string(room.string),
                 .integer(settings.sessionLife.milliseconds),
             ]
         ) { _ in }
@@ -128,14 +130,6 @@ package struct PresenceCalls: Sendable {
             let batch = lives[start..<min(start + 500, lives.count)]
             store.call(store.scripts.touch, keys: batch.map(\.key), arguments: batch.map { .integer($0.life) }) { _ in }
         }
-    }
-
-    /// A session that is not one of the backend's own names lies where the user does, and is never found again.
-    func session(of connection: PresenceConnection) -> Key {
-        guard let session = SessionID(connection.session),
-            session.partition == Partition(of: connection.userId.string)
-        else { return keys.session(SessionID(of: connection.userId)) }
-        return keys.session(session)
     }
 
     private func headLife(of room: RoomName) -> RedisArgument {

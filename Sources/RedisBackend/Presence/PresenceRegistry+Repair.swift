@@ -46,8 +46,10 @@ extension PresenceRegistry {
         switch entry {
         case .user:
             entered()
-            calls.connect(connection.connection, holder: writer, since: connection.since, isAgain: true) {
-                [self] result in
+            calls.connect(
+                connection.connection, session: connection.session, holder: writer, since: connection.since,
+                isAgain: true
+            ) { [self] result in
                 left()
                 done(take(result, writer, of: entry))
             }
@@ -82,7 +84,7 @@ extension PresenceRegistry {
     private func remember(_ id: String, _ answer: RedisReply) {
         if let since = answer[1].integer { held.registered(id, since: since) }
         guard answer[3].integer == 1, let connection = held[id] else { return }
-        for room in connection.rooms.keys { calls.remember(room, connection.connection, isIn: true) }
+        for room in connection.rooms.keys { calls.remember(room, id, session: connection.session, isIn: true) }
     }
 
     /// Reads the node's set in a partition and mends what differs.
@@ -116,10 +118,11 @@ extension PresenceRegistry {
             }
             switch entry {
             case .user(let user, let id):
-                let connection = PresenceConnection(id: id, userId: user, address: "", session: "")
-                calls.disconnect(connection, holder: writer, departure: departure, reply: reply)
+                let connection = PresenceConnection(id: id, userId: user, address: "")
+                calls.disconnect(
+                    connection, session: SessionID(of: user), holder: writer, departure: departure, reply: reply)
             case .member(let user, let id, let room):
-                let connection = PresenceConnection(id: id, userId: user, address: "", session: "")
+                let connection = PresenceConnection(id: id, userId: user, address: "")
                 calls.leave(room, connection, holder: writer, departure: departure, reply: reply)
             }
         }

@@ -12,8 +12,8 @@ import RedisClient
 /// `@unchecked Sendable`: all mutable state is touched on the link's loop only; the doors of `Presence` hop there.
 final class PresenceRegistry: @unchecked Sendable {
     enum Operation {
-        case connect(String, reply: @Sendable (Result<ConnectedSince, BackendError>) -> Void)
-        case disconnect(PresenceConnection, Departure)
+        case connect(String, reply: @Sendable (Result<Registration, RegistrationError>) -> Void)
+        case disconnect(HeldConnections.Held, Departure)
         /// `isNew` where the connection was not in the room, nor had asked for it, before.
         case join(
             RoomName, String, isNew: Bool, reply: @Sendable (Result<RosterState, BackendError>) -> Void)
@@ -164,12 +164,12 @@ final class PresenceRegistry: @unchecked Sendable {
         switch operation {
         case .connect(let id, let reply):
             if let gone = held.disconnect(id) { doubtful.insert(Partition(of: gone.connection.userId.string)) }
-            reply(.failure(error))
+            reply(.failure(.backend(error)))
         case .join(let room, let id, let isNew, let reply):
             if isNew { _ = held.leave(room, connection: id) }
             doubtful.insert(Partition(of: room))
             reply(.failure(error))
-        case .disconnect(let connection, _): doubtful.insert(Partition(of: connection.userId.string))
+        case .disconnect(let gone, _): doubtful.insert(Partition(of: gone.connection.userId.string))
         case .leave(let room, _, _): doubtful.insert(Partition(of: room))
         }
     }
@@ -177,10 +177,13 @@ final class PresenceRegistry: @unchecked Sendable {
 
 extension PresenceRegistry: Presence {
     func connect(
-        _ connection: PresenceConnection, reply: @escaping @Sendable (Result<ConnectedSince, BackendError>) -> Void
+        _ connection: PresenceConnection, resuming: SessionResumption?,
+        reply: @escaping @Sendable (Result<Registration, RegistrationError>) -> Void
     ) {
         loop.execute { [self] in
-            guard held.connect(connection) else { return reply(.failure(.conflict)) }
+            guard held.connect(connection, session: SessionID(of: connection.userId)) else {
+                return reply(.failure(.backend(.conflict)))
+            }
             perform(.connect(connection.id, reply: reply))
         }
     }
@@ -189,7 +192,7 @@ extension PresenceRegistry: Presence {
         loop.execute { [self] in
             guard let gone = held.disconnect(id) else { return }
             for room in gone.rooms.keys { perform(.leave(room, gone.connection, departure)) }
-            perform(.disconnect(gone.connection, departure))
+            perform(.disconnect(gone, departure))
         }
     }
 
@@ -212,6 +215,12 @@ extension PresenceRegistry: Presence {
             perform(.leave(room, connection, .farewell(.explicit)))
         }
     }
+
+    func signal(
+        _ signal: Signal, connection id: String, reply: @escaping @Sendable (Result<Void, SignalError>) -> Void
+    ) {
+        reply(.failure(.backend(.unavailable(reason: "signals are not carried yet"))))
+    }
 }
 
 extension PresenceRegistry {
@@ -224,7 +233,7 @@ extension PresenceRegistry {
         }
         switch operation {
         case .connect(let id, let reply):
-            guard let connection = held[id] else { return reply(.failure(PresenceRegistry.gone)) }
+            guard let connection = held[id] else { return reply(.failure(.backend(PresenceRegistry.gone))) }
             connect(connection, operation, writer, reply)
         case .join(let room, let id, let isNew, let reply):
             guard let connection = held[id], let info = connection.rooms[room] else {
@@ -233,9 +242,10 @@ extension PresenceRegistry {
             join(room, connection.connection, info, operation, isNew, writer, reply)
         case .leave(let room, let connection, let departure):
             leave(room, connection, departure, operation, writer)
-        case .disconnect(let connection, let departure):
+        case .disconnect(let gone, let departure):
             entered()
-            calls.disconnect(connection, holder: writer, departure: departure) { [self] result in
+            calls.disconnect(gone.connection, session: gone.session, holder: writer, departure: departure) {
+                [self] result in
                 if case .failure = result { wait(operation) }
                 left()
             }
@@ -244,24 +254,27 @@ extension PresenceRegistry {
 
     private func connect(
         _ connection: HeldConnections.Held, _ operation: Operation, _ writer: Holder,
-        _ reply: @escaping @Sendable (Result<ConnectedSince, BackendError>) -> Void
+        _ reply: @escaping @Sendable (Result<Registration, RegistrationError>) -> Void
     ) {
         let id = connection.connection.id
         entered()
-        calls.connect(connection.connection, holder: writer, since: connection.since, isAgain: false) { [self] result in
+        calls.connect(
+            connection.connection, session: connection.session, holder: writer, since: connection.since, isAgain: false
+        ) { [self] result in
             defer { left() }
             guard case .success(let answer) = result else { return wait(operation) }
             switch answer[0].string {
             case "ok":
-                let since = ConnectedSince(since: answer[1].integer ?? 0, now: answer[2].integer ?? 0)
-                held.registered(id, since: since.since)
-                reply(.success(since))
+                held.registered(id, since: answer[1].integer ?? 0)
+                reply(
+                    .success(
+                        Registration(session: connection.session.string, timestamp: answer[2].integer ?? 0)))
             case "fenced":
                 wait(operation)
                 fenced(writer, at: answer[1].integer ?? 0)
             default:
                 if let gone = held.disconnect(id) { doubtful.insert(Partition(of: gone.connection.userId.string)) }
-                reply(.failure(.unavailable(reason: "connect answered in another shape")))
+                reply(.failure(.backend(.unavailable(reason: "connect answered in another shape"))))
             }
         }
     }
@@ -276,7 +289,9 @@ extension PresenceRegistry {
             switch result {
             case .success(let answer) where answer[0].string == "ok":
                 // The room's members are the truth and come first; the session only remembers them.
-                if held[connection.id]?.rooms[room] != nil { calls.remember(room, connection, isIn: true) }
+                if let held = held[connection.id], held.rooms[room] != nil {
+                    calls.remember(room, connection.id, session: held.session, isIn: true)
+                }
                 reply(
                     .success(
                         RosterState(
@@ -310,7 +325,9 @@ extension PresenceRegistry {
     ) {
         // One that waited, and was overtaken by another join of the same connection, is void.
         guard held[connection.id]?.rooms[room] == nil else { return }
-        if held[connection.id] != nil { calls.remember(room, connection, isIn: false) }
+        if let held = held[connection.id] {
+            calls.remember(room, connection.id, session: held.session, isIn: false)
+        }
         entered()
         calls.leave(room, connection, holder: writer, departure: departure) { [self] result in
             if case .failure = result { wait(operation) }
@@ -343,7 +360,7 @@ extension PresenceRegistry {
             case .user(let user, let id):
                 lives[keys.connections(of: user)] = life
                 if let held = held[id] {
-                    lives[calls.session(of: held.connection)] = settings.sessionLife.milliseconds
+                    lives[keys.session(held.session)] = settings.sessionLife.milliseconds
                 }
             case .member(_, _, let room):
                 lives[keys.members(room)] = life

@@ -76,6 +76,10 @@ struct RedisPresenceDirectory: PresenceDirectory {
         return RoomRecord(room: room, members: members, connections: Int(replies[1].integer ?? 0), head: head)
     }
 
+    func disconnect(_ user: UserID, code: UInt16, reason: String) async throws(DirectoryError) -> Int {
+        throw .backend(.unavailable(reason: "connections are not marked yet"))
+    }
+
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage {
         let hash = RedisArgument.string(keys.members(room).name)
         var place = try MemberCursor(read: cursor)
