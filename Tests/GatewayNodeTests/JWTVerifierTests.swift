@@ -63,6 +63,26 @@ struct JWTVerifierTests {
     }
 
     @Test(
+        "its info is kept byte for byte, and is empty where the token has none",
+        arguments: [
+            (#"{"sub":"a","exp":1700000060}"#, "{}"),
+            (#"{"sub":"a","exp":1700000060,"x":{"info":{"no":1}}}"#, "{}"),
+            (
+                #"{"info":{ "name":"\u00c9lodie / é","n":12345678901234567890,"b":1e400,"a":[] } ,"sub":"a","exp":1700000060}"#,
+                #"{ "name":"\u00c9lodie / é","n":12345678901234567890,"b":1e400,"a":[] }"#
+            ),
+            (#"{"sub":"a","exp":1700000060,"inf\u006f":{}}"#, "{}"),
+            (
+                #"{"sub":"a","exp":1700000060,"info":{"x":"\#(String(repeating: "x", count: 2040))"}}"#,
+                #"{"x":"\#(String(repeating: "x", count: 2040))"}"#
+            ),
+        ])
+    func info(claims: String, info: String) async throws {
+        let identity = try await verify(try await token(claims)).get()
+        #expect(String(decoding: identity.info, as: UTF8.self) == info)
+    }
+
+    @Test(
         "claims that are not as they must be are refused by name",
         arguments: [
             (#"{"exp":1700000060}"#, "the token's sub is missing or no text"),
@@ -93,6 +113,12 @@ struct JWTVerifierTests {
             (
                 #"{"sub":"a","exp":1700000060,"rooms":{"x":["fly"]}}"#,
                 "the token's rooms allows an action other than join, publish, presence, history"
+            ),
+            (#"{"sub":"a","exp":1700000060,"info":"x"}"#, "the token's info is not an object"),
+            (#"{"sub":"a","exp":1700000060,"info":null}"#, "the token's info is not an object"),
+            (
+                #"{"sub":"a","exp":1700000060,"info":{"x":"\#(String(repeating: "x", count: 2041))"}}"#,
+                "the token's info is longer than 2048 bytes"
             ),
             ("[]", "the token cannot be read"), ("", "the token is not three base64url parts"),
             ("{", "the token cannot be read"),

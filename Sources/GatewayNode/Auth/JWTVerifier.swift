@@ -1,3 +1,4 @@
+import Dialects
 import FoundationEssentials
 import GatewayCore
 import JWTKit
@@ -29,7 +30,7 @@ package struct JWTVerifier: TokenVerifier {
         guard token.utf8.count <= JWTVerifier.maxTokenBytes else {
             throw TokenError("the token is longer than \(JWTVerifier.maxTokenBytes) bytes")
         }
-        try JWTVerifier.checkHeader(of: token)
+        let payload = try JWTVerifier.payload(of: token)
         let claims: TokenClaims
         do {
             claims = try await keys.verify(token)
@@ -38,13 +39,14 @@ package struct JWTVerifier: TokenVerifier {
         } catch {
             throw TokenError("the token cannot be read")
         }
-        return try rules.identity(of: claims, now: now())
+        return try rules.identity(of: claims, info: try JWTVerifier.info(in: payload), now: now())
     }
 
-    /// The key's algorithm is what counts; a header that names another, or demands extensions, is refused before it.
+    /// The payload of a token whose header is good, with its signature not yet looked at.
     ///
+    /// The key's algorithm is what counts; a header that names another, or demands extensions, is refused before it.
     /// RFC 8725 section 3.1 (algorithms), RFC 7515 section 4.1.11 (`crit`).
-    private static func checkHeader(of token: String) throws(TokenError) {
+    private static func payload(of token: String) throws(TokenError) -> Data {
         struct Header: Decodable {
             var alg: String
             var crit: [String]?
@@ -53,13 +55,40 @@ package struct JWTVerifier: TokenVerifier {
         guard parts.count == 3, parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy(isBase64URL) }) else {
             throw TokenError("the token is not three base64url parts")
         }
-        var base64 = String(decoding: parts[0], as: UTF8.self).replacing("-", with: "+").replacing("_", with: "/")
-        base64 += String(repeating: "=", count: (4 - base64.utf8.count % 4) % 4)
         // Whatever keeps the header from being read, the token is refused in the same words.
-        guard let bytes = Data(base64Encoded: base64), let header = try? JSONDecoder().decode(Header.self, from: bytes)
+        guard let bytes = data(base64URL: parts[0]), let header = try? JSONDecoder().decode(Header.self, from: bytes)
         else { throw TokenError("the token's header cannot be read") }
         guard header.alg == "HS256" else { throw TokenError("the token is not signed with HS256") }
         guard header.crit == nil else { throw TokenError("the token demands extensions that are not known") }
+        guard let payload = data(base64URL: parts[1]) else { throw TokenError("the token cannot be read") }
+        return payload
+    }
+
+    /// The claim `info` byte for byte, since decoding and encoding would change its numbers and its order; nil where the
+    /// payload has none.
+    private static func info(in payload: Data) throws(TokenError) -> [UInt8]? {
+        do {
+            return try payload.withUnsafeBytes { bytes in
+                var info: [UInt8]?
+                var scanner = JSONScanner(bytes)
+                var key = try scanner.firstKey()
+                while let name = key {
+                    let value = try scanner.value()
+                    if name.equals("info") { info = Array(value.bytes) }
+                    key = try scanner.nextKey()
+                }
+                try scanner.end()
+                return info
+            }
+        } catch {
+            throw TokenError("the token cannot be read")
+        }
+    }
+
+    private static func data(base64URL text: Substring.UTF8View) -> Data? {
+        var base64 = String(decoding: text, as: UTF8.self).replacing("-", with: "+").replacing("_", with: "/")
+        base64 += String(repeating: "=", count: (4 - base64.utf8.count % 4) % 4)
+        return Data(base64Encoded: base64)
     }
 
     private static func isBase64URL(_ byte: UInt8) -> Bool {

@@ -7,7 +7,9 @@ struct TokenRules: Sendable {
     var leeway: Duration
 
     /// The identity these claims give at a time in milliseconds since 1970.
-    func identity(of claims: TokenClaims, now: Int64) throws(TokenError) -> Identity {
+    ///
+    /// - Parameter info: the claim of that name as the token has it; nil where there is none.
+    func identity(of claims: TokenClaims, info: [UInt8]?, now: Int64) throws(TokenError) -> Identity {
         guard case .value(let subject) = claims.sub else { throw TokenError("the token's sub is missing or no text") }
         guard let user = UserID(subject) else {
             throw TokenError("the token's sub is not 1 to 128 bytes without control characters")
@@ -29,7 +31,20 @@ struct TokenRules: Sendable {
                 list.names.contains(where: { $0.utf8.elementsEqual(audience.utf8) })
             else { throw TokenError("the token's aud is not this gateway") }
         }
-        return Identity(userId: user, expires: Int64(expires), grants: try grants(claims.rooms))
+        var identity = Identity(userId: user, expires: Int64(expires), grants: try grants(claims.rooms))
+        if let info { identity.info = try checked(info) }
+        return identity
+    }
+
+    /// What every member of a room is sent of every other: an object, and not a large one.
+    static let maxInfoBytes = 2048
+
+    private func checked(_ info: [UInt8]) throws(TokenError) -> [UInt8] {
+        guard info.first == UInt8(ascii: "{") else { throw TokenError("the token's info is not an object") }
+        guard info.count <= TokenRules.maxInfoBytes else {
+            throw TokenError("the token's info is longer than \(TokenRules.maxInfoBytes) bytes")
+        }
+        return info
     }
 
     private func seconds(_ claim: TokenClaims.Claim<Double>, _ name: String) throws(TokenError) -> Double? {
