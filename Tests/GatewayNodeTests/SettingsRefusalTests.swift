@@ -77,6 +77,18 @@ struct SettingsRefusalTests {
                 "rooms[0].alow is not a key, did you mean allow? (martlet.yaml, line 3)"
             ),
             (
+                "rooms:\n  - pattern: a\n    presence: on\n",
+                "rooms[0].presence = \"on\" is none of full, off (martlet.yaml, line 3)"
+            ),
+            (
+                "client: {onTooManyConnections: closeNewest}\n",
+                "client.onTooManyConnections = \"closeNewest\" is none of closeOldest, refuseNewest, did you mean closeOldest? "
+                    + "(martlet.yaml, line 1)"
+            ),
+            (
+                "presence: {grace: 1h}\n", "presence.grace = \"1h\" is outside 0s to 5m (martlet.yaml, line 1)"
+            ),
+            (
                 "rooms:\n  - pattern: a\n    log: {age: 5}\n",
                 "rooms[0].log.age = \"5\" needs a unit, as in 500ms, 5s, 2m or 24h (martlet.yaml, line 3)"
             ),

@@ -11,8 +11,10 @@ struct SettingsSummaryTests {
                 "clients  ws://127.0.0.1:8080/ws, auth.mode none: every client is who it says it is",
                 "api      http://127.0.0.1:8081/v1, with a key made for this run",
                 "redis    a private one, which keeps nothing and ends with this node",
-                "rooms    64 partitions; 1000 messages for 24h of each room, 100 messages for 24h to everyone are kept",
+                "rooms    64 partitions; 1000 messages for 24h of each room, 100 messages for 168h to a user, "
+                    + "100 messages for 24h to everyone are kept",
                 "limits   messages up to 64KiB, 100 a second (burst 200), 1000 rooms a connection, 1MiB queued",
+                "losses   a user stays online for 5s, a session can be resumed for 120s",
                 "beats    a ping every 30s, 3 missed end a connection; draining takes up to 30s",
             ])
     }
@@ -26,6 +28,7 @@ struct SettingsSummaryTests {
                 "MARTLET_AUTH_MODE": "jwt", "MARTLET_AUTH_SECRET": "hunter2hunter2hunter2hunter2hunt",
                 "MARTLET_CLIENT_HOST": "::", "MARTLET_CLIENT_PORT": "0", "MARTLET_LOG_SIZE": "0",
                 "MARTLET_CLIENT_MAX_CONNECTIONS": "9",
+                "MARTLET_CLIENT_MAX_CONNECTIONS_PER_USER": "1", "MARTLET_CLIENT_ACCEPT_RATE": "300",
             ]
         ).settings
         let lines = settings.summary(partitions: 64, clientPort: 4711)
@@ -33,7 +36,7 @@ struct SettingsSummaryTests {
         #expect(lines[2] == "api      http://127.0.0.1:8081/v1, with any of 2 configured keys")
         #expect(lines[3] == "redis    rediss://redis.example:6379/3, keys begin with m")
         #expect(lines[4].contains("no messages of each room") && lines[4].hasSuffix("; 1 rule by pattern"))
-        #expect(lines[5].hasSuffix(", 9 connections"))
+        #expect(lines[5].hasSuffix(", 9 connections, 1 of one user, 300 handshakes a second"))
         #expect(!lines.joined().contains("hunter2"))
     }
 }

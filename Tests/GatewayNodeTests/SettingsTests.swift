@@ -25,6 +25,7 @@ struct SettingsTests {
             ("client.port", "9000", { $0.client.port == 9000 }),
             ("client.maxMessageBytes", "32KiB", { $0.client.maxMessageBytes == 32_768 }),
             ("client.maxRooms", "5", { $0.client.maxRooms == 5 }),
+            ("client.maxWatched", "6", { $0.client.maxWatched == 6 }),
             ("client.messagesPerSecond", "7", { $0.client.messagesPerSecond == 7 }),
             ("client.messageBurst", "8", { $0.client.messageBurst == 8 }),
             ("client.maxQueuedBytes", "2MiB", { $0.client.maxQueuedBytes == 2_097_152 }),
@@ -34,6 +35,9 @@ struct SettingsTests {
             ("client.trustedProxies", "10.0.0.0/8", { $0.client.trustedProxies == ["10.0.0.0/8"] }),
             ("client.maxConnections", "11", { $0.client.maxConnections == 11 }),
             ("client.maxConnectionsPerAddress", "12", { $0.client.maxConnectionsPerAddress == 12 }),
+            ("client.maxConnectionsPerUser", "1", { $0.client.maxConnectionsPerUser == 1 }),
+            ("client.onTooManyConnections", "refuseNewest", { $0.client.onTooManyConnections == .refuseNewest }),
+            ("client.acceptRate", "300", { $0.client.acceptRate == 300 }),
             ("client.echo", "true", { $0.client.echo }),
             ("api.host", "localhost", { $0.api.host == "localhost" }),
             ("api.port", "9001", { $0.api.port == 9001 }),
@@ -53,8 +57,14 @@ struct SettingsTests {
             ("log.format", "json", { $0.log.format == .json }),
             ("log.size", "0", { $0.rooms.defaultLog.size == 0 }),
             ("log.age", "1h", { $0.rooms.defaultLog.age == .seconds(3600) }),
+            ("log.recoverLimit", "20", { $0.log.recoverLimit == 20 }),
+            ("log.inboxSize", "4", { $0.rooms.inboxLog.size == 4 }),
+            ("log.inboxAge", "3h", { $0.rooms.inboxLog.age == .seconds(10_800) }),
             ("log.everyoneSize", "3", { $0.rooms.everyoneLog.size == 3 }),
             ("log.everyoneAge", "2h", { $0.rooms.everyoneLog.age == .seconds(7200) }),
+            ("presence.grace", "0s", { $0.presence.grace == .zero }),
+            ("presence.bundleAbove", "0", { $0.presence.bundleAbove == 0 }),
+            ("session.ttl", "10m", { $0.session.ttl == .seconds(600) }),
             ("heartbeat.interval", "10s", { $0.heartbeat.interval == .seconds(10) }),
             ("heartbeat.missed", "2", { $0.heartbeat.missed == 2 }),
             ("drain.timeout", "5s", { $0.drain.timeout == .seconds(5) }),
@@ -121,6 +131,7 @@ struct SettingsTests {
                 allow: [join, publish]
                 log: {size: 7}
               - pattern: news.*
+                presence: off
                 log: {age: 1h}
               - pattern: silent
                 allow: []
@@ -132,7 +143,7 @@ struct SettingsTests {
         #expect(
             rules.rules == [
                 RoomRule(pattern: lesson, allow: [.join, .publish], log: LogLimits(size: 7, age: .seconds(86_400))),
-                RoomRule(pattern: news, log: LogLimits(size: 60, age: .seconds(3600))),
+                RoomRule(pattern: news, presence: .off, log: LogLimits(size: 60, age: .seconds(3600))),
                 RoomRule(pattern: silent, allow: [], log: LogLimits(size: 60, age: .seconds(86_400))),
             ])
     }

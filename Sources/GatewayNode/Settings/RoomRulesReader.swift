@@ -1,7 +1,7 @@
 import GatewayCore
 import Yams
 
-/// Reads the list `rooms`: entries of `pattern`, `allow` and `log: {size, age}`.
+/// Reads the list `rooms`: entries of `pattern`, `allow`, `presence` and `log: {size, age}`.
 struct RoomRulesReader {
     let file: SettingsFile
     /// What an entry keeps where it does not say.
@@ -16,7 +16,7 @@ struct RoomRulesReader {
     }
 
     private func rule(_ node: Yams.Node, at place: String) throws(SettingsError) -> RoomRule {
-        let fields = try fields(of: node, at: place, known: ["pattern", "allow", "log"])
+        let fields = try fields(of: node, at: place, known: ["pattern", "allow", "presence", "log"])
         guard let written = fields["pattern"] else {
             throw file.refusal(of: place, at: node, "has no pattern")
         }
@@ -26,6 +26,9 @@ struct RoomRulesReader {
         }
         var rule = RoomRule(pattern: pattern, log: defaultLog)
         if let allow = fields["allow"] { rule.allow = try actions(allow, at: "\(place).allow") }
+        if let presence = fields["presence"] {
+            rule.presence = try value(presence, at: "\(place).presence", SettingKind<RoomPresence>.choice)
+        }
         if let log = fields["log"] {
             let limits = try self.fields(of: log, at: "\(place).log", known: ["size", "age"])
             if let size = limits["size"] {

@@ -2,7 +2,7 @@ import GatewayCore
 
 extension SettingKey {
     /// Every scalar key, in the order of the explained file.
-    package static let all: [SettingKey] = node + client + api + auth + redis + log + running
+    package static let all: [SettingKey] = node + client + api + auth + redis + log + presence + running
 
     private static let node = [
         SettingKey(
@@ -23,6 +23,9 @@ extension SettingKey {
         SettingKey(
             "client.maxRooms", \.client.maxRooms, .integer(1...100_000),
             "How many rooms one connection may be in."),
+        SettingKey(
+            "client.maxWatched", \.client.maxWatched, .integer(1...100_000),
+            "How many users one connection may watch."),
         SettingKey(
             "client.messagesPerSecond", \.client.messagesPerSecond, .integer(1...1_000_000),
             "How many frames a second one connection may send in the long run; more are answered rate_limited."),
@@ -51,6 +54,15 @@ extension SettingKey {
         SettingKey(
             "client.maxConnectionsPerAddress", \.client.maxConnectionsPerAddress, .integer(0...10_000_000),
             "How many connections one address may hold on this node; 0 sets no limit."),
+        SettingKey(
+            "client.maxConnectionsPerUser", \.client.maxConnectionsPerUser, .integer(0...10_000),
+            "How many connections one user may hold on all nodes together; 0 sets no limit."),
+        SettingKey(
+            "client.onTooManyConnections", \.client.onTooManyConnections, .choice,
+            "Which one is closed with 4409 when a user has one too many: the user's oldest, or the new one."),
+        SettingKey(
+            "client.acceptRate", \.client.acceptRate, .integer(0...1_000_000),
+            "How many handshakes a second this node takes; above it, 503 with Retry-After. 0 sets no limit."),
         SettingKey(
             "client.echo", \.client.echo, .boolean,
             "Whether /echo answers: a bare WebSocket echo for conformance suites."),
@@ -131,11 +143,35 @@ extension SettingKey {
             "log.age", \.rooms.defaultLog.age, logAge,
             "How long Redis keeps a room's messages."),
         SettingKey(
+            "log.recoverLimit", \.log.recoverLimit, .integer(1...100_000),
+            """
+            How many missed messages of one room a client is sent when it comes back; one that missed more is told \
+            so (recovered: false) and begins anew.
+            """),
+        SettingKey(
+            "log.inboxSize", \.rooms.inboxLog.size, logSize,
+            "How many messages to one user (the inbox) Redis keeps."),
+        SettingKey(
+            "log.inboxAge", \.rooms.inboxLog.age, logAge,
+            "How long Redis keeps messages to one user."),
+        SettingKey(
             "log.everyoneSize", \.rooms.everyoneLog.size, logSize,
             "How many messages to everyone (*) Redis keeps."),
         SettingKey(
             "log.everyoneAge", \.rooms.everyoneLog.age, logAge,
             "How long Redis keeps messages to everyone."),
+    ]
+
+    private static let presence = [
+        SettingKey(
+            "presence.grace", \.presence.grace, .duration(.zero...(.seconds(300))),
+            "How long a user stays online after a connection was lost without a farewell."),
+        SettingKey(
+            "presence.bundleAbove", \.presence.bundleAbove, .integer(0...1_000_000),
+            "In rooms with more members, those who come and go in the same quarter of a second are told in one frame."),
+        SettingKey(
+            "session.ttl", \.session.ttl, .duration(.seconds(1)...(.seconds(86_400))),
+            "How long a client may take to come back and find itself in its rooms again."),
     ]
 
     private static let running = [

@@ -15,6 +15,8 @@ extension Settings {
             "\(ByteCount.show(client.maxQueuedBytes)) queued",
             client.maxConnections == 0 ? nil : "\(client.maxConnections) connections",
             client.maxConnectionsPerAddress == 0 ? nil : "\(client.maxConnectionsPerAddress) from one address",
+            client.maxConnectionsPerUser == 0 ? nil : "\(client.maxConnectionsPerUser) of one user",
+            client.acceptRate == 0 ? nil : "\(client.acceptRate) handshakes a second",
         ]
         return [
             "martlet \(MartletVersion.current), node \(nodeId)",
@@ -22,10 +24,12 @@ extension Settings {
             "api      http://\(Self.place(api.host, apiPort ?? api.port))/v1, \(keySummary)",
             "redis    \(redisSummary)",
             "rooms    \(partitions) partitions; \(Self.show(rooms.defaultLog)) of each room, "
-                + "\(Self.show(rooms.everyoneLog)) to everyone are kept"
+                + "\(Self.show(rooms.inboxLog)) to a user, \(Self.show(rooms.everyoneLog)) to everyone are kept"
                 + (rooms.rules.isEmpty
                     ? "" : "; \(rooms.rules.count) rule\(rooms.rules.count == 1 ? "" : "s") by pattern"),
             "limits   " + limits.compactMap { $0 }.joined(separator: ", "),
+            "losses   a user stays online for \(DurationText.show(presence.grace)), "
+                + "a session can be resumed for \(DurationText.show(session.ttl))",
             "beats    a ping every \(DurationText.show(heartbeat.interval)), \(heartbeat.missed) missed end a connection; "
                 + "draining takes up to \(DurationText.show(drain.timeout))",
         ]

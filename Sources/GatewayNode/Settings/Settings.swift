@@ -11,6 +11,8 @@ package struct Settings: Sendable, Equatable {
     package var auth = Auth()
     package var redis = Redis()
     package var log = Log()
+    package var presence = Presence()
+    package var session = Session()
     package var heartbeat = Heartbeat()
     package var drain = Drain()
     /// Event loop threads; 0 is one for each core.
@@ -27,6 +29,8 @@ package struct Settings: Sendable, Equatable {
         package var port = 8080
         package var maxMessageBytes = 65_536
         package var maxRooms = 1000
+        /// Users one connection may watch.
+        package var maxWatched = 1000
         package var messagesPerSecond = 100
         package var messageBurst = 200
         package var maxQueuedBytes = 1_048_576
@@ -40,7 +44,20 @@ package struct Settings: Sendable, Equatable {
         package var maxConnections = 0
         /// 0: no limit.
         package var maxConnectionsPerAddress = 0
+        /// On all nodes together; 0: no limit.
+        package var maxConnectionsPerUser = 0
+        package var onTooManyConnections = TooManyConnections.closeOldest
+        /// Handshakes a second; 0: no limit.
+        package var acceptRate = 0
         package var echo = false
+    }
+
+    /// What happens when a user has one connection more than allowed.
+    package enum TooManyConnections: String, Sendable, CaseIterable {
+        /// The oldest is closed with 4409.
+        case closeOldest
+        /// The new one is closed with 4409.
+        case refuseNewest
     }
 
     /// The port for backends.
@@ -82,10 +99,12 @@ package struct Settings: Sendable, Equatable {
         package var connectTimeout = Duration.seconds(5)
     }
 
-    /// The node's own log lines; how much of rooms is kept stands in ``rooms``.
+    /// The node's own log lines, and how much of what rooms keep is sent again; how much they keep stands in ``rooms``.
     package struct Log: Sendable, Equatable {
         package var level = LogLevel.info
         package var format = LogFormat.text
+        /// Messages of one room that a client is sent which comes back.
+        package var recoverLimit = 1000
     }
 
     package enum LogLevel: String, Sendable, CaseIterable {
@@ -94,6 +113,19 @@ package struct Settings: Sendable, Equatable {
 
     package enum LogFormat: String, Sendable, CaseIterable {
         case text, json
+    }
+
+    /// How others hear of users who come and go.
+    package struct Presence: Sendable, Equatable {
+        /// How long a user stays online after an abrupt loss.
+        package var grace = Duration.seconds(5)
+        /// Members of a room above which changes are told in bundles.
+        package var bundleAbove = 100
+    }
+
+    /// What outlives a connection.
+    package struct Session: Sendable, Equatable {
+        package var ttl = Duration.seconds(120)
     }
 
     /// How silent clients are found.

@@ -26,6 +26,7 @@ package enum SettingsTemplate {
         "",
         "# What holds for rooms by their name; the first pattern that matches wins, * stands for any characters.",
         "# allow: what clients may do whose token says nothing of rooms; left out, all four.",
+        "# presence: full counts, lists and tells of members; off, for rooms that many pass through; left out, full.",
         "# log: how much is kept; left out, what log.size and log.age say. This list has no variable.",
         "#rooms:",
         "#  - pattern: \"lesson-*\"",
@@ -33,6 +34,7 @@ package enum SettingsTemplate {
         "#    log: {size: 1000, age: 24h}",
         "#  - pattern: \"news.*\"",
         "#    allow: [join, history]",
+        "#    presence: off",
     ]
 
     private static func wrap(_ text: String, to width: Int) -> [String] {
