@@ -36,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.30.0"),
     ],
     targets: [
         // The C library hiredis as the system has it.
@@ -78,12 +79,21 @@ let package = Package(
             ],
             resources: [.embedInCode("Pages")],
             swiftSettings: strict),
+        // The ledger's events to a backend: lanes, retries, signatures, requests.
+        .target(
+            name: "Webhooks",
+            dependencies: [
+                "GatewayCore", "Dialects", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"), nioCore, nioPosix, nioHTTP1, nioTLS, logging,
+                metrics, lifecycle, collections,
+            ],
+            swiftSettings: strict),
         // Settings, and the wiring of all rooms into a running node.
         .target(
             name: "GatewayNode",
             dependencies: [
-                "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", nioCore, nioPosix,
-                logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", "Webhooks", nioCore,
+                nioPosix, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],
@@ -105,8 +115,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
             ],
             swiftSettings: strict),
-        // For tests: real redis-servers, nodes as processes, a fault proxy, the stream checker.
-        .target(name: "TestKit", dependencies: ["MartletClient", nioCore, nioPosix], swiftSettings: strict),
+        // For tests: real redis-servers, nodes as processes, a fault proxy, a webhook receiver, the stream checker.
+        .target(
+            name: "TestKit", dependencies: ["MartletClient", nioCore, nioPosix, nioHTTP1, nioTLS], swiftSettings: strict
+        ),
 
         .testTarget(
             name: "RedisClientTests",
@@ -131,6 +143,13 @@ let package = Package(
         .testTarget(
             name: "ControlAPITests",
             dependencies: ["ControlAPI", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle],
+            swiftSettings: strict),
+        .testTarget(
+            name: "WebhooksTests",
+            dependencies: [
+                "Webhooks", "RedisBackend", "RedisClient", "GatewayCore", "TestKit", nioCore, nioPosix, nioTLS, logging,
+                metrics, lifecycle,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayNodeTests",

@@ -1,0 +1,187 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// A backend that takes webhooks, as well or badly as a test wants.
+package final class HookServer: Sendable {
+    package struct Request: Sendable {
+        package let body: [UInt8]
+        /// The value of `Martlet-Signature`.
+        package let signature: String?
+        /// What the server answered.
+        package let reply: Reply
+
+        /// The events in the body; none where it is not what it should be.
+        package var events: [Event] {
+            (try? JSONDecoder().decode(Body.self, from: Data(body)))?.events ?? []
+        }
+    }
+
+    package struct Event: Hashable, Sendable, Decodable {
+        package let id: String
+        package let type: String
+        package let userId: String?
+        package let roomId: String?
+        package let cause: String?
+        package let count: Int?
+        package let timestamp: Int64
+    }
+
+    private struct Body: Decodable {
+        let events: [Event]
+    }
+
+    package enum Reply: Hashable, Sendable {
+        case status(Int)
+        /// 200 after a while.
+        case late(Duration)
+        case redirect(String)
+        /// Closes with a reset, without an answer.
+        case reset
+        case never
+    }
+
+    private struct State {
+        var requests: [Request] = []
+        var underWay = 0
+        var mostUnderWay = 0
+    }
+
+    private let channel: any Channel
+    private let state = Mutex(State())
+    private let plan: @Sendable (_ number: Int, _ body: [UInt8]) -> Reply
+
+    package let port: Int
+
+    /// Listens on 127.0.0.1, on any free port or the one given; `plan` is asked for each request, counted from 0.
+    package static func start(
+        port: Int = 0, tls: NIOSSLContext? = nil,
+        plan: @escaping @Sendable (_ number: Int, _ body: [UInt8]) -> Reply = { _, _ in .status(200) }
+    ) async throws -> HookServer {
+        let box = Mutex<HookServer?>(nil)
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+                    try channel.pipeline.syncOperations.addHandler(Handler(server: { box.withLock { $0 } }))
+                }
+            }
+            .bind(host: "127.0.0.1", port: port).get()
+        let server = HookServer(channel: channel, plan: plan)
+        box.withLock { $0 = server }
+        return server
+    }
+
+    private init(channel: any Channel, plan: @escaping @Sendable (Int, [UInt8]) -> Reply) {
+        self.channel = channel
+        self.plan = plan
+        port = channel.localAddress?.port ?? 0
+    }
+
+    deinit {
+        channel.close(promise: nil)
+    }
+
+    package var url: String { "http://127.0.0.1:\(port)/hooks" }
+
+    package var requests: [Request] { state.withLock { $0.requests } }
+
+    /// All events that came in requests answered with 200, in the order of the answers, repeats included.
+    package var events: [Event] {
+        requests.flatMap { request -> [Event] in
+            switch request.reply {
+            case .status(200), .late: return request.events
+            case .status, .redirect, .reset, .never: return []
+            }
+        }
+    }
+
+    /// The greatest number of requests that waited for their answer at once.
+    package var mostUnderWay: Int { state.withLock { $0.mostUnderWay } }
+
+    package func stop() async throws {
+        try await channel.close()
+    }
+
+    fileprivate func began(_ body: [UInt8], signature: String?) -> Reply {
+        let number = state.withLock { state in
+            state.underWay += 1
+            state.mostUnderWay = max(state.mostUnderWay, state.underWay)
+            return state.requests.count
+        }
+        let reply = plan(number, body)
+        state.withLock { $0.requests.append(Request(body: body, signature: signature, reply: reply)) }
+        return reply
+    }
+
+    fileprivate func ended() {
+        state.withLock { $0.underWay -= 1 }
+    }
+}
+
+private final class Handler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let server: () -> HookServer?
+    private var body: [UInt8] = []
+    private var signature: String?
+
+    init(server: @escaping () -> HookServer?) {
+        self.server = server
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            body = []
+            signature = head.headers.first(name: "Martlet-Signature")
+        case .body(let part):
+            body += part.readableBytesView
+        case .end:
+            guard let reply = server()?.began(body, signature: signature) else { return context.close(promise: nil) }
+            answer(reply, context)
+        }
+    }
+
+    private func answer(_ reply: HookServer.Reply, _ context: ChannelHandlerContext) {
+        switch reply {
+        case .status(let status):
+            respond(HTTPResponseStatus(statusCode: status), [:], context)
+        case .late(let delay):
+            context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) {
+                self.respond(.ok, [:], context)
+            }
+        case .redirect(let location):
+            respond(.found, ["Location": location], context)
+        case .reset:
+            server()?.ended()
+            if let options = context.channel as? any SocketOptionProvider {
+                options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
+                    context.close(promise: nil)
+                }
+            }
+        case .never:
+            break
+        }
+    }
+
+    private func respond(
+        _ status: HTTPResponseStatus, _ headers: HTTPHeaders, _ context: ChannelHandlerContext
+    ) {
+        var headers = headers
+        headers.add(name: "Content-Length", value: "0")
+        context.write(wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        server()?.ended()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+}

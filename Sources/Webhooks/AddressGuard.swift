@@ -1,0 +1,64 @@
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// Keeps requests away from what lies behind the gateway's own doors.
+package enum AddressGuard {
+    /// An address that webhooks are not sent to.
+    package struct Refusal: Error, Hashable, CustomStringConvertible {
+        package let address: String
+
+        package var description: String {
+            """
+            \(address) is a private address; where the receiver lies in your own network, as with docker compose, set \
+            webhooks.allowPrivate (MARTLET_WEBHOOKS_ALLOW_PRIVATE=true)
+            """
+        }
+    }
+
+    /// Throws `Refusal` where the host's name, or the address it is, leads to a private address.
+    static func check(host: String, port: Int) async throws {
+        let addresses = try await NIOThreadPool.singleton.runIfActive {
+            try SocketAddress.makeAddressResolvingHost(host, port: port)
+        }
+        try check(addresses)
+    }
+
+    /// What a connection has really reached: a name may lead elsewhere when it is asked again.
+    static func check(_ address: SocketAddress?) throws {
+        guard let ip = address?.ipAddress else { throw Refusal(address: "the receiver's") }
+        if isPrivate(ip) { throw Refusal(address: ip) }
+    }
+
+    /// Whether an IPv4 or IPv6 address is not one of the public internet: private, loopback, link-local, shared,
+    /// multicast, reserved (RFC 6890), or one of these inside an IPv6 address. What is no address is private.
+    package static func isPrivate(_ ip: String) -> Bool {
+        let ip = String(ip.prefix { $0 != "%" })
+        var v4 = in_addr()
+        if inet_pton(AF_INET, ip, &v4) == 1 { return isPrivate(v4: withUnsafeBytes(of: v4) { Array($0) }) }
+        var v6 = in6_addr()
+        guard inet_pton(AF_INET6, ip, &v6) == 1 else { return true }
+        let bytes = withUnsafeBytes(of: v6) { Array($0) }
+        // ::, ::1 and addresses that carry an IPv4 one: mapped, compatible, NAT64, 6to4.
+        if bytes[0..<10].allSatisfy({ $0 == 0 }), bytes[10] == bytes[11], bytes[10] == 0 || bytes[10] == 0xff {
+            return isPrivate(v4: Array(bytes[12...]))
+        }
+        if bytes[0..<12].elementsEqual([0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]) {
+            return isPrivate(v4: Array(bytes[12...]))
+        }
+        if bytes[0] == 0x20, bytes[1] == 0x02 { return isPrivate(v4: Array(bytes[2..<6])) }
+        // Public are 2000::/3 alone, without documentation's 2001:db8::/32.
+        return bytes[0] & 0xe0 != 0x20 || bytes[0..<4].elementsEqual([0x20, 0x01, 0x0d, 0xb8])
+    }
+
+    private static func isPrivate(v4 bytes: [UInt8]) -> Bool {
+        switch (bytes[0], bytes[1]) {
+        case (0, _), (10, _), (127, _), (169, 254), (172, 16...31), (192, 168), (100, 64...127), (198, 18...19): true
+        case (192, 0): bytes[2] == 0 || bytes[2] == 2
+        case (198, 51): bytes[2] == 100
+        case (203, 0): bytes[2] == 113
+        case (224..., _): true
+        default: false
+        }
+    }
+}

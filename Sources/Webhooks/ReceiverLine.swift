@@ -1,0 +1,146 @@
+import GatewayCore
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// Carries events to one receiver: does what its `LaneBoard` says and tells it how that went.
+struct ReceiverLine: Sendable {
+    private enum Input: Sendable {
+        case tick
+        case drain
+        case gathered(LedgerPost, Result<LedgerBatch?, LedgerError>)
+        case sent(LedgerPost, LaneBoard.Answer)
+        case settled(LedgerPost, LedgerBatch, LedgerOutcome, Result<Void, LedgerError>)
+    }
+
+    private static let tick = Duration.milliseconds(50)
+
+    let receiver: WebhookReceiver
+    let configuration: WebhookConfiguration
+    let ledger: any EventLedger
+    let sender: WebhookSender
+    let metrics: WebhookMetrics
+    let logger: Logger
+
+    /// Runs until the task is cancelled; after a graceful shutdown, until all lanes are empty or the time for it is over.
+    func run() async {
+        // Bounded by itself: a tick is put in only when the last one was taken, and a lane has one thing under way.
+        let (inputs, inbox) = AsyncStream.makeStream(of: Input.self)
+        await withGracefulShutdownHandler {
+            await withDiscardingTaskGroup { group in
+                await serve(inputs, inbox, in: &group)
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+            inbox.yield(.drain)
+        }
+    }
+
+    private func serve(
+        _ inputs: AsyncStream<Input>, _ inbox: AsyncStream<Input>.Continuation, in group: inout DiscardingTaskGroup
+    ) async {
+        var board = LaneBoard(
+            pace: configuration.pace, giveUpAfter: configuration.giveUpAfter, concurrency: configuration.concurrency)
+        var failures = FailureTold(logger: logger)
+        var drainedFrom: MonotonicTime?
+        let start = ContinuousClock.now
+        inbox.yield(.tick)
+        for await input in inputs {
+            let now = MonotonicTime(nanoseconds: start.duration(to: .now).nanoseconds)
+            var actions: [LaneBoard.Action] = []
+            switch input {
+            case .tick:
+                actions = board.tick(ledger.posts(), now: now)
+                metrics.record(lag: board.lag)
+                if let from = drainedFrom, board.isEmpty(since: from) || now >= from + configuration.drainTimeout {
+                    return
+                }
+                group.addTask {
+                    // A cancelled task asks no more.
+                    guard (try? await Task.sleep(for: ReceiverLine.tick)) != nil else { return }
+                    inbox.yield(.tick)
+                }
+            case .drain:
+                drainedFrom = drainedFrom ?? now
+            case .gathered(let post, let result):
+                actions = board.gathered(post, result, now: now)
+            case .sent(let post, let answer):
+                metrics.answered(answer)
+                failures.tell(answer)
+                actions = board.sent(post, answer, now: now, chance: .random(in: 0..<1))
+            case .settled(let post, let batch, let outcome, let result):
+                if case .success = result { tell(batch, outcome, post) }
+                actions = board.settled(post, result, now: now)
+            }
+            for action in actions { group.addTask { await perform(action, inbox) } }
+        }
+    }
+
+    private func perform(_ action: LaneBoard.Action, _ inbox: AsyncStream<Input>.Continuation) async {
+        switch action {
+        case .gather(let post):
+            let result: Result<LedgerBatch?, LedgerError>
+            do throws(LedgerError) {
+                result = .success(try await ledger.gather(post, for: receiver))
+            } catch {
+                result = .failure(error)
+            }
+            inbox.yield(.gathered(post, result))
+        case .send(let post, let batch):
+            inbox.yield(.sent(post, await sender.send(EventBody.encode(batch.events), to: receiver)))
+        case .settle(let post, let batch, let outcome):
+            let result: Result<Void, LedgerError>
+            do throws(LedgerError) {
+                result = .success(try await ledger.settle(batch, of: post, for: receiver, as: outcome))
+            } catch {
+                result = .failure(error)
+            }
+            inbox.yield(.settled(post, batch, outcome, result))
+        case .note(let post, let reason):
+            // Only shown to people; the next failure is noted again.
+            try? await ledger.note(reason, of: post, for: receiver)
+        }
+    }
+
+    private func tell(_ batch: LedgerBatch, _ outcome: LedgerOutcome, _ post: LedgerPost) {
+        metrics.settled(batch, outcome)
+        var metadata: Logger.Metadata = [
+            "partition": "\(post.partition)", "count": "\(batch.events.first?.count ?? batch.events.count)",
+        ]
+        switch (batch.kind, outcome) {
+        case (.loss, _):
+            logger.error("Events were lost to a webhook: the ledger could keep no more", metadata: metadata)
+        case (.news, .givenUp(let reason)):
+            metadata["reason"] = "\(reason)"
+            logger.error("Events were given up and are dead letters now", metadata: metadata)
+        case (.replay, .givenUp(let reason)):
+            metadata["reason"] = "\(reason)"
+            logger.error("A replay of events was given up", metadata: metadata)
+        case (.news, .sent), (.replay, .sent):
+            break
+        }
+    }
+}
+
+/// Says that a receiver fails, and that it answers again: not for every attempt, but when that changes.
+struct FailureTold {
+    let logger: Logger
+    private var lastReason: String?
+
+    init(logger: Logger) {
+        self.logger = logger
+    }
+
+    mutating func tell(_ answer: LaneBoard.Answer) {
+        switch answer {
+        case .taken:
+            if lastReason != nil { logger.info("A webhook takes events again") }
+            lastReason = nil
+        case .failed(let reason):
+            if reason != lastReason {
+                logger.warning("A webhook does not take events", metadata: ["reason": "\(reason)"])
+            }
+            lastReason = reason
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import Crypto
+import GatewayCore
+
+/// To whom events are sent, and how patiently.
+package struct WebhookConfiguration: Sendable {
+    package var receivers: [WebhookReceiver]
+    /// Each request is signed with every one of them, so that a secret can be changed without an interruption.
+    package var secrets: [String]
+    /// How long one request may take, from dialling to the end of the answer.
+    package var timeout = Duration.seconds(30)
+    /// Requests under way at once to one receiver, so that none takes another's.
+    package var concurrency = 8
+    /// After how long an event that no attempt has delivered becomes a dead letter.
+    package var giveUpAfter = Duration.seconds(24 * 3600)
+    /// Whether receivers may lie at private, loopback and link-local addresses.
+    package var allowsPrivate = false
+    /// A PEM file with the authorities to trust in place of the system's.
+    package var certificateAuthorityFile: String?
+    package var pace = LaneBoard.Pace()
+    /// How often the ledger is let go of what everybody has taken.
+    package var trimInterval = Duration.seconds(10)
+    /// How long a node that ends goes on sending what is there.
+    package var drainTimeout = Duration.seconds(3)
+
+    package init(receivers: [WebhookReceiver], secrets: [String]) {
+        self.receivers = receivers
+        self.secrets = secrets
+    }
+}
+
+extension WebhookReceiver {
+    /// A receiver under the name that its URL gives it.
+    package init(url: String, types: Set<String>?) {
+        let digest = SHA256.hash(data: Array(url.utf8)).prefix(6)
+        self.init(name: "hook-" + WebhookSignature.hex(digest), url: url, types: types)
+    }
+}

@@ -1,0 +1,55 @@
+import GatewayCore
+import Logging
+import Metrics
+import NIOCore
+import ServiceLifecycle
+
+/// Sends the ledger's events to every receiver, each at its own pace.
+package struct WebhookService: Service {
+    private let configuration: WebhookConfiguration
+    private let ledger: any EventLedger
+    private let group: any EventLoopGroup
+    private let metrics: any MetricsFactory
+    private let logger: Logger
+    private let now: @Sendable () -> Int64
+
+    /// `now` are the seconds since 1970 that requests are signed with.
+    package init(
+        configuration: WebhookConfiguration, ledger: any EventLedger, group: any EventLoopGroup,
+        metrics: any MetricsFactory, logger: Logger, now: @escaping @Sendable () -> Int64
+    ) {
+        self.configuration = configuration
+        self.ledger = ledger
+        self.group = group
+        self.metrics = metrics
+        self.logger = logger
+        self.now = now
+    }
+
+    /// Throws where the file of certificate authorities cannot be read.
+    package func run() async throws {
+        let sender = try WebhookSender(configuration: configuration, group: group, now: now)
+        await withDiscardingTaskGroup { tasks in
+            for receiver in configuration.receivers {
+                var logger = logger
+                logger[metadataKey: "webhook"] = "\(WebhookURL(receiver.url)?.display ?? receiver.name)"
+                let line = ReceiverLine(
+                    receiver: receiver, configuration: configuration, ledger: ledger, sender: sender,
+                    metrics: WebhookMetrics(receiver: receiver, factory: metrics), logger: logger)
+                tasks.addTask { await line.run() }
+            }
+            tasks.addTask { await cancelWhenGracefulShutdown { await trim() } }
+        }
+        try await sender.shutdown()
+    }
+
+    private func trim() async {
+        // A cancelled task trims no more.
+        while (try? await Task.sleep(for: configuration.trimInterval)) != nil {
+            for post in ledger.posts() {
+                // What is not let go of now is at the next round, by whoever coordinates the partition then.
+                try? await ledger.trim(post, receivers: configuration.receivers)
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+/// The parts of a receiver's URL that decide where a request goes.
+package struct WebhookURL: Hashable, Sendable {
+    package let isSecure: Bool
+    /// Without the brackets of an IPv6 address.
+    package let host: String
+    package let port: Int
+    /// Without user information and query, which may hold secrets.
+    package let display: String
+
+    /// Nil for anything but `http://` and `https://` URLs with a host, in visible ASCII and without a fragment.
+    package init?(_ url: String) {
+        let schemes = [("https://", true, 443), ("http://", false, 80)]
+        guard let (scheme, isSecure, standardPort) = schemes.first(where: { url.lowercased().hasPrefix($0.0) }),
+            url.utf8.allSatisfy({ (0x21...0x7e).contains($0) }), !url.contains("#")
+        else { return nil }
+        let rest = url.dropFirst(scheme.count)
+        let end = rest.firstIndex { "/?".contains($0) } ?? rest.endIndex
+        let place = rest[..<end].split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        var host = place
+        var port = standardPort
+        if place.hasPrefix("[") {
+            guard let close = place.firstIndex(of: "]") else { return nil }
+            host = place[place.index(after: place.startIndex)..<close]
+            let after = place[place.index(after: close)...]
+            guard after.isEmpty || after.hasPrefix(":") else { return nil }
+            if !after.isEmpty {
+                guard let number = WebhookURL.port(after.dropFirst()) else { return nil }
+                port = number
+            }
+        } else if let colon = place.firstIndex(of: ":") {
+            host = place[..<colon]
+            guard let number = WebhookURL.port(place[place.index(after: colon)...]) else { return nil }
+            port = number
+        }
+        guard !host.isEmpty else { return nil }
+        self.isSecure = isSecure
+        self.host = String(host)
+        self.port = port
+        display = "\(scheme)\(place)\(rest[end...].prefix { $0 != "?" })"
+    }
+
+    private static func port(_ text: Substring) -> Int? {
+        guard let number = Int(text), (1...65_535).contains(number) else { return nil }
+        return number
+    }
+}
