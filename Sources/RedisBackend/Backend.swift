@@ -18,6 +18,8 @@ package final class Backend: Service {
         /// Who is told of the ledger's events; without any, the ledger is only bounded.
         package var receivers: [WebhookReceiver] = []
         package var webhookLedger = WebhookLedgerSettings()
+        /// `log.recoverLimit`: missed messages given to a listener at once.
+        package var recoverLimit = 1000
         /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
         package var renewalInterval: Duration = .seconds(600)
 
@@ -73,7 +75,10 @@ package final class Backend: Service {
         store = Store(link: commands, keys: keys)
         router = Router(
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
-            logger: logger, onConnection: conductor.subscriptionChanged)
+            logger: logger,
+            configuration: Router.Configuration(
+                nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit),
+            onConnection: conductor.subscriptionChanged)
         subscriber = RedisSubscriber(configuration: redis, eventLoop: eventLoop, logger: logger, handler: router)
         var settings = configuration.presence
         if !configuration.receivers.isEmpty { settings.ledgerSize = configuration.webhookLedger.backlog }

@@ -51,10 +51,10 @@ struct RedisFixture: Sendable {
 }
 
 extension RedisFixture {
-    /// How many scripts Redis has run so far.
-    func scriptCalls() async throws -> Int {
+    /// How often Redis has run a command so far, within scripts too.
+    func calls(of command: String) async throws -> Int {
         let stats = try await redis.cli("INFO", "commandstats")
-        let line = stats.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_evalsha:calls=") }
+        let line = stats.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_\(command):calls=") }
         return line.flatMap { Int($0.drop { $0 != "=" }.dropFirst().prefix { $0 != "," }) } ?? 0
     }
 }

@@ -31,20 +31,15 @@ local function head_of(head, term, candidate)
   return candidate, seq, kept, 'closed'
 end
 
--- Writes what `meet` and `head_of` found to be new. A log without its head is of no use: its numbers would collide.
+-- Writes what `meet` and `head_of` found to be new. A log without its head is of no use: its numbers would collide. What
+-- another run holds of the roster may be older than what was told: its version goes on from the clock.
 local function settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
   if is_new_term then redis.call('HSET', state, 'run', run, 'term', term) end
   if change == 'missing' then redis.call('DEL', log) end
-  if change then redis.call('HSET', head, 'epoch', epoch, 'term', term, 'seq', seq, 'ends', ends) end
-end
-
--- Whether nothing was lost for one who has seen all up to (epoch, seq).
-local function is_good(seen_epoch, seen_seq, epoch, seq, ends)
-  if seen_epoch == '' or seen_epoch == epoch then return seen_seq <= seq end
-  for name, last in string.gmatch(ends, '([^,=]+)=(%d+)') do
-    if name == seen_epoch then return seen_seq <= tonumber(last) end
+  if change == 'closed' and redis.call('HEXISTS', head, 'roster') == 1 then
+    redis.call('HSET', head, 'roster', math.max(now(), tonumber(redis.call('HGET', head, 'roster'))))
   end
-  return false
+  if change then redis.call('HSET', head, 'epoch', epoch, 'term', term, 'seq', seq, 'ends', ends) end
 end
 
 -- Appends entries of the log to `out` as seq, timestamp, body, leaving out those older than `oldest`; stops at

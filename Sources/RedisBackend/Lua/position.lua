@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- position: says where a room's stream stands, and what came after a position that was seen before.
+-- position: says where a room's stream and its roster stand, and what the log holds behind a number.
 --
--- KEYS    1 state, 2 head, 3 log
+-- KEYS    1 state, 2 head, 3 log, 4 members (left out where the room keeps no roster)
 -- ARGV    1 run_id, 2 candidate for a new epoch, 3 life of the head in ms, 4 log age in ms, 5 limit,
---         6 epoch seen, 7 seq seen (left out, both: only the head is asked for)
--- result  epoch, seq, now, good (1: nothing was lost since the position; 0: something was), more (0, 1),
---         then seq, timestamp, body for each message after it
+--         6 seq behind which the log is read (left out: it is not)
+-- result  epoch, seq, now, ends (old epoch=last seq, newest first), roster version (0: nobody was ever in the room),
+--         members, more (0, 1), then seq, timestamp, body for each message
 -- cost    O(messages returned)
 local term, is_new_term = meet(KEYS[1], ARGV[1])
 local epoch, seq, ends, change = head_of(KEYS[2], term, ARGV[2])
@@ -13,17 +13,14 @@ settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, 
 if change == 'missing' then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
 
 local moment = now()
-local answer = { epoch, seq, moment, 1, 0 }
-if not ARGV[7] then return answer end
-local seen = tonumber(ARGV[7])
-if not is_good(ARGV[6], seen, epoch, seq, ends) then
-  answer[4] = 0
-  return answer
+local answer = { epoch, seq, moment, ends, 0, 0, 0 }
+if KEYS[4] then
+  answer[5] = tonumber(redis.call('HGET', KEYS[2], 'roster') or 0)
+  answer[6] = redis.call('HLEN', KEYS[4])
 end
-if seen < seq then
-  local oldest = moment - tonumber(ARGV[4])
-  local _, more = read_log(KEYS[3], answer, 'XRANGE', (seen + 1) .. '-0', '+', tonumber(ARGV[5]), oldest)
-  if more then answer[5] = 1 end
-  if answer[6] ~= seen + 1 then answer[4] = 0 end
+if ARGV[6] and tonumber(ARGV[6]) < seq then
+  local _, more = read_log(
+    KEYS[3], answer, 'XRANGE', (ARGV[6] + 1) .. '-0', '+', tonumber(ARGV[5]), moment - tonumber(ARGV[4]))
+  if more then answer[7] = 1 end
 end
 return answer

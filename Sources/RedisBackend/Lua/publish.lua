@@ -1,13 +1,14 @@
 #!lua
 -- publish: gives a message the room's next seq, appends it to the log and sends it to the members, in one step.
 --
--- KEYS    1 state, 2 head, 3 log, 4 dedupe (left out where the message has no such key)
+-- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: d dedupe; i the user's connections, online
 -- ARGV    1 run_id, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (its first eight
 --         characters name its link), 5 log size, 6 log age in ms, 7 life of the head in ms, 8 PUBLISH or SPUBLISH,
---         9 channel, 10 body, 11 life of the dedupe key in ms, 12 connection
--- result  epoch, seq, timestamp; error `MARTLET unknown`: a retry to a room without a log, whose first try may have
---         been stored
--- cost    O(1); a connection's first retry reads the log back to five minutes ago, the longest that a command is
+--         9 channel; of an inbox what the channels of nodes begin with, 10 body, 11 life of the dedupe key in ms,
+--         12 connection, 13 flags (d: with a dedupe key, i: to an inbox), 14 user (of an inbox)
+-- result  epoch, seq, timestamp, and of an inbox whether the user is online (0, 1) and on how many connections;
+--         error `MARTLET unknown`: a retry to a room without a log, whose first try may have been stored
+-- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to five minutes ago, the longest that a command is
 --         retried, 5,000 entries at most, and its later ones go on from there
 
 -- The log's entry of this operation. A link retries in its old order, and on one connection each operation once: what
@@ -36,11 +37,36 @@ local function note(head, field, mark)
   end
 end
 
-if KEYS[4] then
-  local first = redis.call('GET', KEYS[4])
+-- Which nodes hold a user's connections, and how many there are without those in their grace.
+local function nodes_of(conns)
+  local nodes, count = {}, 0
+  for _, record in ipairs(redis.call('HVALS', conns)) do
+    local node = string.match(record, '^([^~:][^:]*):')
+    if node then nodes[node], count = true, count + 1 end
+  end
+  return nodes, count
+end
+
+local taken, user = 3, ARGV[14]
+local function keys_of(flag, count)
+  if not string.find(ARGV[13], flag, 1, true) then return nil end
+  taken = taken + count
+  return KEYS[taken - count + 1], KEYS[taken - count + 2]
+end
+local dedupe = keys_of('d', 1)
+local conns, online = keys_of('i', 2)
+
+local nodes, connections, is_online
+if conns then
+  nodes, connections = nodes_of(conns)
+  is_online = redis.call('ZSCORE', online, user) and 1 or 0
+end
+
+if dedupe then
+  local first = redis.call('GET', dedupe)
   if first then
     local epoch, seq, timestamp = string.match(first, '^(%S+) (%d+) (%d+)$')
-    return { epoch, tonumber(seq), tonumber(timestamp) }
+    return { epoch, tonumber(seq), tonumber(timestamp), is_online, connections }
   end
 end
 local size, age = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -48,7 +74,7 @@ local term, is_new_term = meet(KEYS[1], ARGV[1])
 local epoch, seq, ends, change = head_of(KEYS[2], term, ARGV[2])
 local noted = 'retried:' .. string.sub(ARGV[4], 1, 8)
 if ARGV[3] == '1' then
-  if size == 0 and not KEYS[4] then return redis.error_reply('MARTLET unknown') end
+  if size == 0 and not dedupe then return redis.error_reply('MARTLET unknown') end
   local mark
   if not change then
     local connection, last = string.match(redis.call('HGET', KEYS[2], noted) or '', '^(%d+ %d+) (%d+)$')
@@ -60,7 +86,7 @@ if ARGV[3] == '1' then
     settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
     local found = tonumber(string.match(entry[1], '^%d+'))
     note(KEYS[2], noted, term .. ' ' .. ARGV[12] .. ' ' .. found)
-    return { epoch, found, tonumber(entry[2][2]) }
+    return { epoch, found, tonumber(entry[2][2]), is_online, connections }
   end
 end
 
@@ -79,6 +105,13 @@ if size > 0 then
     end
   end
 end
-if KEYS[4] then redis.call('SET', KEYS[4], epoch .. ' ' .. seq .. ' ' .. timestamp, 'PX', ARGV[11]) end
-redis.call(ARGV[8], ARGV[9], 'm ' .. epoch .. ' ' .. seq .. ' ' .. timestamp .. ' ' .. ARGV[10])
-return { epoch, seq, timestamp }
+if dedupe then redis.call('SET', dedupe, epoch .. ' ' .. seq .. ' ' .. timestamp, 'PX', ARGV[11]) end
+local place = epoch .. ' ' .. seq .. ' ' .. timestamp .. ' '
+if conns then
+  for node in pairs(nodes) do
+    redis.call(ARGV[8], ARGV[9] .. node, 'i ' .. place .. #user .. ' ' .. user .. ARGV[10])
+  end
+else
+  redis.call(ARGV[8], ARGV[9], 'm ' .. place .. ARGV[10])
+end
+return { epoch, seq, timestamp, is_online, connections }

@@ -16,25 +16,39 @@ struct RedisMessageLog: MessageLog {
     ) {
         let room = publication.room
         let limits = rules.log(of: room)
-        var keys = [store.keys.state(Partition(of: room)), store.keys.head(room), store.keys.log(room)]
-        var dedupeLife: Duration = .zero
+        let partition = Partition(of: room)
+        var keys = [store.keys.state(partition), store.keys.head(room), store.keys.log(room)]
+        var flags = ""
         if let mark = publication.dedupe {
+            flags += "d"
             keys.append(store.keys.dedupe(room, mark))
-            dedupeLife = mark.life
         }
-        let channel = store.keys.channel(room)
+        var channel = store.keys.channel(room)
+        if let user = room.inboxOwner {
+            flags += "i"
+            keys += [store.keys.connections(of: user), store.keys.online(partition)]
+            channel = store.keys.node("", in: partition)
+        }
+        let dedupeLife = publication.dedupe?.life ?? .zero
         let arguments: [RedisArgument] = [
-            .runID, .string(names.epoch()), .attempt, .string(names.operation(on: link)), .integer(Int64(limits.size)),
+            .runID, .string(names.epoch()), .attempt, .string(names.operation(on: link)),
+            .integer(Int64(limits.size)),
             .integer(limits.age.milliseconds), .integer(limits.headLife.milliseconds), "PUBLISH",
-            .string(channel.name), .bytes(MessageBody.encode(publication)), .integer(dedupeLife.milliseconds),
-            .connection,
+            .string(channel.name), .bytes(MessageBody.encode(publication)),
+            .integer(dedupeLife.milliseconds),
+            .connection, .string(flags), .string(room.owner),
         ]
         store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments) {
             [counters, failures] result in
             let answer = result.backend { reply -> Published? in
-                guard let epoch = reply[0].string, let seq = reply[1].integer, let timestamp = reply[2].integer
+                guard let epoch = reply[0].string, let seq = reply[1].integer,
+                    let timestamp = reply[2].integer
                 else { return nil }
-                return Published(position: Position(epoch: epoch, seq: Int(seq)), timestamp: timestamp)
+                let reach = reply[4].integer.map {
+                    Reach(isOnline: reply[3].integer == 1, connections: Int($0))
+                }
+                return Published(
+                    position: Position(epoch: epoch, seq: Int(seq)), timestamp: timestamp, reach: reach)
             }
             counters.published(answer)
             if case .failure(let error) = answer { failures.note(error) }
@@ -77,10 +91,12 @@ struct RedisMessageLog: MessageLog {
     }
 
     func claim(
-        key: String, digest: String, id: String, reply: @escaping @Sendable (Result<String, BackendError>) -> Void
+        key: String, digest: String, id: String,
+        reply: @escaping @Sendable (Result<String, BackendError>) -> Void
     ) {
         let command: [RedisArgument] = [
-            "SET", .string(store.keys.idempotency(key).name), .string("\(digest) \(id)"), "NX", "GET", "PX",
+            "SET", .string(store.keys.idempotency(key).name), .string("\(digest) \(id)"), "NX", "GET",
+            "PX",
             .integer(DedupeMark(owner: .api, key: key).life.milliseconds),
         ]
         store.link.send(command, timeout: nil) { result in
@@ -91,7 +107,9 @@ struct RedisMessageLog: MessageLog {
                 reply(.success(id))
             case .success(let first):
                 let fields = first.string?.split(separator: " ") ?? []
-                reply(fields.count == 2 && fields[0] == digest ? .success(String(fields[1])) : .failure(.conflict))
+                reply(
+                    fields.count == 2 && fields[0] == digest
+                        ? .success(String(fields[1])) : .failure(.conflict))
             }
         }
     }
@@ -118,7 +136,8 @@ extension Result where Success == RedisReply, Failure == RedisError {
         switch self {
         case .failure(let error): .failure(BackendError(error))
         case .success(let reply):
-            read(reply).map { .success($0) } ?? .failure(.unavailable(reason: "a script's reply had another shape"))
+            read(reply).map { .success($0) }
+                ?? .failure(.unavailable(reason: "a script's reply had another shape"))
         }
     }
 }
@@ -127,11 +146,18 @@ extension RedisReply {
     /// The messages that `position` and `history` append to their answers: seq, timestamp, body.
     func messages(of room: RoomName, epoch: String, from start: Int) -> [RoomMessage] {
         stride(from: start, to: count - 2, by: 3).compactMap { index in
-            guard let seq = self[index].integer, let timestamp = self[index + 1].integer else { return nil }
+            guard let seq = self[index].integer, let timestamp = self[index + 1].integer else {
+                return nil
+            }
             return self[index + 2].withBytes {
                 MessageBody.decode(
                     $0, room: room, position: Position(epoch: epoch, seq: Int(seq)), timestamp: timestamp)
             }
         }
     }
+}
+
+extension RoomName {
+    /// Whose inbox it is; nil for any other room.
+    var inboxOwner: UserID? { isInbox ? UserID(unchecked: owner) : nil }
 }

@@ -7,6 +7,8 @@ package struct Scripts: Sendable {
     let publish = Scripts.script("publish", PackageResources.publish_lua, opening: .epoch)
     let position = Scripts.script("position", PackageResources.position_lua, opening: .epoch)
     let history = Scripts.script("history", PackageResources.history_lua, opening: .epoch)
+    let heads = Scripts.script("heads", PackageResources.heads_lua)
+    let states = Scripts.script("states", PackageResources.states_lua)
     let meet = Scripts.script("meet", PackageResources.meet_lua, opening: .epoch)
     let touch = Scripts.script("touch", PackageResources.touch_lua)
     let beat = Scripts.script("beat", PackageResources.beat_lua)
@@ -29,7 +31,7 @@ package struct Scripts: Sendable {
 
     package var all: [RedisScript] {
         [
-            publish, position, history, meet, touch, beat, connect, disconnect, join, leave, sweep, look, claim, yield,
+            publish, position, history, heads, states, meet, touch, beat, connect, disconnect, join, leave, sweep, look, claim, yield,
             renounce, remember, page, gather, settle, trim, backlog, replay,
         ]
     }

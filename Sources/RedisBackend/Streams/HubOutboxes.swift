@@ -22,7 +22,7 @@ struct HubOutboxes {
     /// Anything else for all hubs that follow the room.
     mutating func add(_ delivery: StreamDelivery, of track: Track) {
         settle(track)
-        for hub in track.hubs { boxes[hub].append(delivery) }
+        add(delivery, to: track.hubs)
     }
 
     /// Something for one hub alone, behind what the room's followers were told so far.
@@ -31,9 +31,19 @@ struct HubOutboxes {
         boxes[hub].append(delivery)
     }
 
-    /// Something of no room for one hub.
+    /// Something of no room, for these hubs.
+    mutating func add(_ delivery: StreamDelivery, to hubs: HubSet) {
+        for hub in hubs { boxes[hub].append(delivery) }
+    }
+
+    /// Something of no room, for one hub.
     mutating func add(_ delivery: StreamDelivery, to hub: HubNumber) {
         boxes[hub].append(delivery)
+    }
+
+    /// Something that any hub may hold the connection for.
+    mutating func addToAll(_ delivery: StreamDelivery) {
+        for hub in boxes.indices { boxes[hub].append(delivery) }
     }
 
     /// Hands everything over.
@@ -51,6 +61,6 @@ struct HubOutboxes {
         guard !track.turn.isEmpty else { return }
         let delivery = StreamDelivery.messages(room: track.room, messages: track.turn)
         track.turn = []
-        for hub in track.hubs { boxes[hub].append(delivery) }
+        add(delivery, to: track.hubs)
     }
 }

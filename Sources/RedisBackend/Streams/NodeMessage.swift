@@ -35,16 +35,21 @@ package enum NodeMessage {
                 let length = fields.integer(), let user = fields.take(Int(length))
             else { return nil }
             self = .inbox(
-                InboxMessage(user: user, epoch: epoch, seq: Int(seq), timestamp: timestamp, body: fields.rest))
+                InboxMessage(
+                    user: user, epoch: epoch, seq: Int(seq), timestamp: timestamp, body: fields.rest))
         case UInt8(ascii: "x"):
-            guard let code = fields.integer(), let length = fields.integer(), let textLength = fields.integer(),
-                let connection = fields.text(length), let text = fields.text(textLength), fields.rest.isEmpty,
+            guard let code = fields.integer(), let length = fields.integer(),
+                let textLength = fields.integer(),
+                let connection = fields.text(length), let text = fields.text(textLength),
+                fields.rest.isEmpty,
                 let reason = UInt16(exactly: code).flatMap(CloseReason.init(rawValue:))
             else { return nil }
             self = .close(connection: connection, reason: reason, text: text)
         case UInt8(ascii: "g"):
-            guard let roomLength = fields.integer(), let fromLength = fields.integer(), let toLength = fields.integer(),
-                let room = fields.text(roomLength), let from = fields.text(fromLength), let to = fields.text(toLength)
+            guard let roomLength = fields.integer(), let fromLength = fields.integer(),
+                let toLength = fields.integer(),
+                let room = fields.text(roomLength), let from = fields.text(fromLength),
+                let to = fields.text(toLength)
             else { return nil }
             self = .signal(
                 Signal(

@@ -2,26 +2,52 @@ import GatewayCore
 import RedisClient
 
 /// What the script `position` answers.
-struct PositionAnswer {
+struct PositionAnswer: Sendable {
     let head: Position
+    /// Nil where the room keeps none.
+    let roster: RosterState?
     /// Redis's clock, in milliseconds since 1970.
     let timestamp: Int64
-    /// Whether nothing was lost since the position that was given, and what came after it is there without a hole.
-    let isGood: Bool
+    /// The number behind which the log was read; nil where it was not.
+    let after: Int?
+    /// What was read of the log.
+    let messages: [RoomMessage]
     /// Whether the log holds more beyond `messages`.
     let more: Bool
-    let messages: [RoomMessage]
+    /// The latest epochs before the head's, each with its last seq: `epoch=seq,…`, newest first.
+    private let ends: String
 
-    /// `seen` is the last number seen, nil where only the head was asked for.
-    init?(_ reply: RedisReply, room: RoomName, after seen: Int?) {
+    /// Nil where the reply has another shape.
+    init?(_ reply: RedisReply, room: RoomName, after: Int?, hasRoster: Bool) {
         guard let epoch = reply[0].string, let seq = reply[1].integer, let timestamp = reply[2].integer,
-            let good = reply[3].integer, let more = reply[4].integer
+            let ends = reply[3].string, let version = reply[4].integer, let members = reply[5].integer,
+            let more = reply[6].integer
         else { return nil }
         head = Position(epoch: epoch, seq: Int(seq))
+        roster =
+            hasRoster ? RosterState(members: Int(members), version: version, timestamp: timestamp) : nil
         self.timestamp = timestamp
+        self.after = after
+        self.ends = ends
+        messages = reply.messages(of: room, epoch: epoch, from: 7)
         self.more = more == 1
-        messages = reply.messages(of: room, epoch: epoch, from: 5)
-        let isNext = messages.first.map { $0.seq - 1 == seen } ?? true
-        isGood = good == 1 && isNext && zip(messages, messages.dropFirst()).allSatisfy { $0.seq + 1 == $1.seq }
+    }
+
+    /// Whether nothing was lost of what follows a position, as far as epochs tell.
+    func isGood(epoch: String?, seq: Int) -> Bool {
+        guard let epoch, !epoch.isEmpty, epoch != head.epoch else { return seq <= head.seq }
+        for end in ends.split(separator: ",") {
+            let parts = end.split(separator: "=")
+            guard parts.count == 2, let last = Int(parts[1]), parts[0] == epoch else { continue }
+            return seq <= last
+        }
+        return false
+    }
+
+    /// Whether all that follows a number is in `messages`, or is announced as more.
+    func isWhole(after seq: Int) -> Bool {
+        guard let first = messages.first, let last = messages.last else { return seq == head.seq }
+        let isContiguous = zip(messages, messages.dropFirst()).allSatisfy { $0.seq + 1 == $1.seq }
+        return isContiguous && first.seq <= seq + 1 && (more || last.seq == head.seq)
     }
 }

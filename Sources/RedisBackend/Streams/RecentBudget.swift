@@ -5,7 +5,7 @@ import GatewayCore
 struct RecentBudget {
     private struct Note {
         let track: Track
-        let generation: Int
+        let generation: Int32
         let bytes: Int
     }
 
@@ -32,7 +32,7 @@ struct RecentBudget {
     /// Empties a room's ring: what follows does not continue it.
     mutating func clear(_ track: Track) {
         track.recent.removeAll()
-        track.recentGeneration += 1
+        track.recentGeneration &+= 1
     }
 }
 

@@ -1,16 +1,15 @@
 import GatewayCore
 import RedisClient
 
-/// What the subscriptions bring: the channels of the rooms followed, and breaks of the link.
+/// What the subscriptions bring: the channels of rooms, users and the node, and breaks of the link.
 extension Router: RedisSubscriptionHandler {
     func subscriptionConnected(afterBreak: Bool) {
         loop.assertInEventLoop()
         isConnected = true
         onConnection(true)
-        for track in tracks.all {
-            if afterBreak, track.cursor.position != nil { track.needsCatchUp = true }
-            advance(track)
-        }
+        if afterBreak { compare() }
+        for track in unsettled.values { advance(track) }
+        advanceWatching()
     }
 
     func subscriptionLost() {
@@ -19,56 +18,102 @@ extension Router: RedisSubscriptionHandler {
         breaks += 1
         onConnection(false)
         for track in tracks.all { track.isSubscribed = false }
+        for one in watched.all { one.isSubscribed = false }
     }
 
     func subscribed(channel: String) {
         var channel = channel
-        guard let track = channel.withUTF8({ tracks[UnsafeRawBufferPointer($0)] }) else { return }
+        channel.withUTF8 { bytes in
+            switch ChannelName(UnsafeRawBufferPointer(bytes), prefixLength: prefixLength) {
+            case .room(let name): subscribed(tracks[name: name])
+            case .everyone: subscribed(tracks[.everyone])
+            case .status(let name): subscribed(watched[name: name])
+            case .node, nil: break
+            }
+        }
+    }
+
+    private func subscribed(_ track: Track?) {
+        guard let track else { return }
         track.isSubscribed = true
         advance(track)
     }
 
     func received(channel: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
         loop.assertInEventLoop()
-        guard let track = tracks[channel] else { return }
-        // Members' comings and goings share the channel; whoever follows the roster reads them.
-        guard !PresenceMessage.isOne(payload) else { return }
-        guard let message = ChannelMessage(payload), let decoded = decode(message, track) else {
-            counters.unreadable()
-            logger.error("A message on a channel could not be read", metadata: ["room": "\(track.room)"])
-            return
+        switch ChannelName(channel, prefixLength: prefixLength) {
+        case .room(let name): received(payload, tracks[name: name])
+        case .everyone: received(payload, tracks[.everyone])
+        case .status(let name): received(payload, watched[name: name])
+        case .node: receivedOnNode(payload)
+        case nil: unreadable()
         }
-        take(decoded, track)
     }
 
     func readComplete() {
         outboxes.flush()
     }
 
-    private func decode(_ message: ChannelMessage, _ track: Track) -> RoomMessage? {
+    private func received(_ payload: UnsafeRawBufferPointer, _ track: Track?) {
+        guard let track else { return }
+        if PresenceMessage.isOne(payload) {
+            guard let message = PresenceMessage(payload) else { return unreadable() }
+            return take(RosterChange(message, of: track.room), track)
+        }
+        guard let message = ChannelMessage(payload) else { return unreadable() }
+        take(message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
+    }
+
+    private func receivedOnNode(_ payload: UnsafeRawBufferPointer) {
+        switch NodeMessage(payload) {
+        case .inbox(let message):
+            guard let track = tracks[inboxOf: message.user] else { return }
+            take(
+                message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
+        case .close(let connection, let reason, let text):
+            outboxes.addToAll(.close(connection: connection, reason: reason, text: text))
+            scheduleFlush()
+        case .signal(let signal):
+            outboxes.addToAll(.signal(signal))
+            scheduleFlush()
+        case nil:
+            unreadable()
+        }
+    }
+
+    func unreadable() {
+        counters.unreadable()
+        logger.error("A message on a channel could not be read")
+    }
+
+    private func take(
+        _ body: UnsafeRawBufferPointer, epoch: UnsafeRawBufferPointer, seq: Int, timestamp: Int64,
+        _ track: Track
+    ) {
         // The epoch is nearly always the one known: its string is shared rather than made anew.
         let known = track.cursor.position?.epoch
         let epoch =
-            known.flatMap { $0.utf8.elementsEqual(message.epoch) ? $0 : nil }
-            ?? String(decoding: message.epoch, as: UTF8.self)
-        return MessageBody.decode(
-            message.body, room: track.room, position: Position(epoch: epoch, seq: message.seq),
-            timestamp: message.timestamp)
+            known.flatMap { $0.utf8.elementsEqual(epoch) ? $0 : nil }
+            ?? String(decoding: epoch, as: UTF8.self)
+        let message = MessageBody.decode(
+            body, room: track.room, position: Position(epoch: epoch, seq: seq), timestamp: timestamp)
+        guard let message else { return unreadable() }
+        take(message, track)
     }
 
     /// A message is there: from the channel, from what was held, or from the log.
     func take(_ message: RoomMessage, _ track: Track) {
-        guard !track.isCatchingUp else { return track.hold(message) }
+        if let errand = track.errand, errand.isCatchingUp { return errand.hold(.message(message)) }
         switch track.cursor.receive(message.position) {
         case .deliver:
             deliver(message, track)
         case .drop:
             counters.repeated()
         case .hold:
-            track.hold(message)
+            track.busy.hold(.message(message))
         case .catchUp:
-            track.hold(message)
-            track.needsCatchUp = true
+            track.busy.hold(.message(message))
+            track.busy.needsCatchUp = true
             advance(track)
         }
     }
@@ -79,23 +124,17 @@ extension Router: RedisSubscriptionHandler {
             outboxes.add(message, of: track)
             scheduleFlush()
         }
-        guard !track.parked.isEmpty else { return }
         settleParked(track)
     }
 
     /// Takes what was kept while the stream's place was unknown or the log was asked.
     func releaseHeld(_ track: Track) {
-        guard !track.isCatchingUp else { return }
-        for message in track.takeHeld() { take(message, track) }
-    }
-
-    /// Hands what was gathered to the hubs at the end of this turn.
-    func scheduleFlush() {
-        guard !isFlushScheduled else { return }
-        isFlushScheduled = true
-        loop.execute { [self] in
-            isFlushScheduled = false
-            outboxes.flush()
+        guard let errand = track.errand, !errand.isCatchingUp else { return }
+        for one in errand.takeHeld() {
+            switch one {
+            case .message(let message): take(message, track)
+            case .roster(let change): take(change, track)
+            }
         }
     }
 }

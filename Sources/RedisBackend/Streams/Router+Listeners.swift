@@ -6,105 +6,154 @@ import RedisClient
 extension Router {
     /// Sends what the track's state calls for; at most one question of each kind is under way.
     func advance(_ track: Track) {
-        guard isConnected, track.isSubscribed, !track.isCatchingUp else { return }
-        if track.needsCatchUp, let position = track.cursor.position {
+        guard let errand = track.errand, isConnected, track.isSubscribed || track.room.isInbox,
+            !errand.isCatchingUp
+        else { return }
+        if errand.needsCatchUp, let position = track.cursor.position {
             catchUp(track, after: position)
-        } else if !track.waiters.isEmpty, !track.isAsking {
+        } else if !errand.waiters.isEmpty, !errand.isAsking {
             ask(track)
         }
     }
 
     /// Puts a listener among those to be asked for, where the tick watches its deadline.
-    func wait(_ waiter: Track.Waiter, _ track: Track) {
-        track.waiters.append(waiter)
+    func wait(_ waiter: Errand.Waiter, _ track: Track) {
+        track.busy.waiters.append(waiter)
+        look(at: track)
+    }
+
+    /// Has the next tick look at the track.
+    func look(at track: Track) {
         unsettled[ObjectIdentifier(track)] = track
     }
 
+    /// Notes since when nobody listens, if so.
+    func rest(_ track: Track) {
+        guard track.isUnused else { return }
+        track.busy.idleSince = .now()
+        look(at: track)
+    }
+
     private func ask(_ track: Track) {
-        track.isAsking = true
-        track.asked = track.waiters
-        track.waiters = []
+        let errand = track.busy
+        errand.isAsking = true
+        let after = lowestToRead(errand.waiters, track)
+        errand.asked = errand.waiters
+        errand.waiters = []
         let breaks = breaks
-        position(of: track, seen: nil) { [self] result in
-            track.isAsking = false
-            let asked = track.asked
-            track.asked = []
+        position(of: track, after: after, limit: configuration.recoverLimit) { [self] result in
+            errand.isAsking = false
+            let asked = errand.asked
+            errand.asked = []
             switch result {
             case .failure(let error):
-                for waiter in asked { fail(waiter, BackendError(error), track) }
-            case .success(let reply):
-                guard let answer = PositionAnswer(reply, room: track.room, after: nil) else {
-                    return asked.forEach { fail($0, .unavailable(reason: "position had another shape"), track) }
-                }
+                for waiter in asked { fail(waiter, error, track) }
+            case .success(let answer):
                 if track.cursor.position == nil {
                     track.cursor.begin(at: answer.head)
+                    track.roster = [answer.roster, track.roster].compactMap(\.self).max {
+                        $0.version < $1.version
+                    }
                     // What came between the answer and a subscription that was renewed since went to nobody.
-                    if breaks != self.breaks { track.needsCatchUp = true }
+                    if breaks != self.breaks { compareLater(track) }
                 }
-                for waiter in asked {
-                    goLive(waiter, at: answer.head, timestamp: answer.timestamp, since: .now(), track)
-                }
+                remember(answer, track)
+                let now = NIODeadline.now()
+                for waiter in asked { goLive(waiter, answer, since: now, track) }
                 releaseHeld(track)
             }
             advance(track)
         }
     }
 
+    /// Behind which number the log has to be read for those who wait; nil where memory holds what they have missed.
+    ///
+    /// One read serves all who are within its reach of the newest; one further behind is served in its turn, alone.
+    private func lowestToRead(_ waiters: [Errand.Waiter], _ track: Track) -> Int? {
+        guard rules.log(of: track.room).size > 0 else { return nil }
+        let seen = track.cursor.position?.seq
+        let lacking = waiters.compactMap { waiter -> Int? in
+            guard let since = waiter.since?.seq else { return nil }
+            if !waiter.readsLog, let seen, since >= seen || track.recent.after(since) != nil {
+                return nil
+            }
+            return since
+        }
+        guard let first = lacking.first, let last = lacking.max() else { return nil }
+        let near = max(seen ?? last, last) - configuration.recoverLimit
+        return first < near ? first : lacking.reduce(first) { $1 >= near ? min($0, $1) : $0 }
+    }
+
+    /// What was read of the log up to where the stream begins serves those who come next.
+    private func remember(_ answer: PositionAnswer, _ track: Track) {
+        guard track.recent.count == 0, let first = answer.messages.first, !answer.more,
+            track.cursor.position == answer.head, answer.isWhole(after: first.seq - 1)
+        else { return }
+        for message in answer.messages { budget.append(message, to: track) }
+    }
+
     /// Takes a listener live at the position that Redis gave for it, if the stream has come that far.
     private func goLive(
-        _ waiter: Track.Waiter, at position: Position, timestamp: Int64, since: NIODeadline, _ track: Track
+        _ waiter: Errand.Waiter, _ answer: PositionAnswer, since: NIODeadline, _ track: Track
     ) {
-        guard let seen = track.cursor.position, seen.epoch == position.epoch else {
+        guard let seen = track.cursor.position, seen.epoch == answer.head.epoch else {
             // The room has gone over to another epoch: catch up, then ask again.
-            track.needsCatchUp = true
+            track.busy.needsCatchUp = true
             return wait(waiter, track)
         }
-        guard seen.seq >= position.seq else {
-            track.parked.append(Track.Parked(waiter: waiter, position: position, timestamp: timestamp, since: since))
-            unsettled[ObjectIdentifier(track)] = track
-            return
+        guard seen.seq >= answer.head.seq, track.hasReached(answer.roster) else {
+            track.busy.parked.append(Errand.Parked(waiter: waiter, answer: answer, since: since))
+            return look(at: track)
         }
-        guard let missed = seen.seq == position.seq ? [] : track.recent.after(position.seq) else {
-            return wait(waiter, track)
+        let found = ListenerStart(
+            since: waiter.since, answer: answer, seen: seen, recent: track.recent, roster: track.roster,
+            limit: configuration.recoverLimit, limits: rules.log(of: track.room))
+        switch found {
+        case .readLog:
+            var waiter = waiter
+            waiter.readsLog = true
+            wait(waiter, track)
+        case .start(let start):
+            let answer = StreamDelivery.following(ticket: waiter.ticket, room: track.room, start: start)
+            outboxes.add(answer, of: track, to: waiter.hub)
+            scheduleFlush()
+            if start.hasMore { rest(track) } else { track.hubs.insert(waiter.hub) }
         }
-        let answer = StreamDelivery.following(
-            ticket: waiter.ticket, room: track.room,
-            start: StreamStart(position: seen, missed: missed, timestamp: timestamp))
-        outboxes.add(answer, of: track, to: waiter.hub)
-        if !track.hubs.contains(waiter.hub) { track.hubs.append(waiter.hub) }
-        scheduleFlush()
     }
 
     /// Those whose position has been reached go live.
     func settleParked(_ track: Track) {
-        let parked = track.parked
-        track.parked = []
-        for one in parked {
-            goLive(one.waiter, at: one.position, timestamp: one.timestamp, since: one.since, track)
-        }
+        guard let errand = track.errand, !errand.parked.isEmpty else { return }
+        let parked = errand.parked
+        errand.parked = []
+        for one in parked { goLive(one.waiter, one.answer, since: one.since, track) }
     }
 
-    func fail(_ waiter: Track.Waiter, _ error: BackendError, _ track: Track) {
-        outboxes.add(.failed(ticket: waiter.ticket, room: track.room, error: error), of: track, to: waiter.hub)
+    func fail(_ waiter: Errand.Waiter, _ error: BackendError, _ track: Track) {
+        outboxes.add(
+            .failed(ticket: waiter.ticket, room: track.room, error: error), of: track, to: waiter.hub)
         scheduleFlush()
-        guard track.isUnused else { return }
-        track.idleSince = .now()
-        unsettled[ObjectIdentifier(track)] = track
+        rest(track)
     }
 
-    /// Asks where a room stands, and what came after a position that was seen.
+    /// Asks where a room stands, and what its log holds behind a number.
     func position(
-        of track: Track, seen: Position?, reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
+        of track: Track, after: Int?, limit: Int,
+        reply: @escaping @Sendable (Result<PositionAnswer, BackendError>) -> Void
     ) {
-        let limits = rules.log(of: track.room)
+        let room = track.room
+        let limits = rules.log(of: room)
+        let hasRoster = rules.presence(of: room) == .full
         var arguments: [RedisArgument] = [
-            .runID, .string(names.epoch()), .integer(limits.headLife.milliseconds), .integer(limits.age.milliseconds),
-            .integer(Int64(configuration.catchUpLimit)),
+            .runID, .string(names.epoch()), .integer(limits.headLife.milliseconds),
+            .integer(limits.age.milliseconds),
+            .integer(Int64(limit)),
         ]
-        if let seen { arguments += [.string(seen.epoch), .integer(Int64(seen.seq))] }
-        let keys = [
-            store.keys.state(Partition(of: track.room)), store.keys.head(track.room), store.keys.log(track.room),
-        ]
-        store.call(store.scripts.position, keys: keys, arguments: arguments, reply: reply)
+        if let after { arguments.append(.integer(Int64(after))) }
+        var keys = [store.keys.state(Partition(of: room)), store.keys.head(room), store.keys.log(room)]
+        if hasRoster { keys.append(store.keys.members(room)) }
+        store.call(store.scripts.position, keys: keys, arguments: arguments) { result in
+            reply(result.backend { PositionAnswer($0, room: room, after: after, hasRoster: hasRoster) })
+        }
     }
 }

@@ -5,40 +5,46 @@ import NIOCore
 extension Router {
     /// Asks the log for what came after a position; one question at a time for each room.
     func catchUp(_ track: Track, after position: Position) {
-        track.needsCatchUp = false
-        track.isCatchingUp = true
+        let errand = track.busy
+        errand.needsCatchUp = false
+        errand.isCatchingUp = true
         counters.caughtUp()
-        let heldBefore = track.held.count
-        self.position(of: track, seen: position) { [self] result in
-            track.isCatchingUp = false
-            guard case .success(let reply) = result,
-                let answer = PositionAnswer(reply, room: track.room, after: position.seq)
-            else {
+        let heldBefore = errand.held.count
+        self.position(of: track, after: position.seq, limit: configuration.catchUpLimit) {
+            [self] result in
+            errand.isCatchingUp = false
+            guard case .success(let answer) = result else {
                 // Redis is away: the tick asks again.
-                track.needsCatchUp = true
-                unsettled[ObjectIdentifier(track)] = track
-                return
+                errand.needsCatchUp = true
+                return look(at: track)
             }
             // What was heard before the question was asked is in the answer or in no log: it belongs to a run of Redis
             // that has been rolled back, and would be asked about for ever.
-            track.dropHeld(among: heldBefore) { $0.epoch != answer.head.epoch || $0.seq > answer.head.seq }
-            recover(track, answer)
+            errand.dropHeld(among: heldBefore) {
+                $0.epoch != answer.head.epoch || $0.seq > answer.head.seq
+            }
+            recover(track, answer, from: position)
             settleParked(track)
             releaseHeld(track)
-            if track.needsCatchUp, track.cursor.position == position {
+            if !answer.more { compareRoster(track, answer) }
+            if errand.needsCatchUp, track.cursor.position == position {
                 // Nothing has come of it: the tick asks again, not every round trip.
-                unsettled[ObjectIdentifier(track)] = track
+                look(at: track)
             } else {
                 advance(track)
+                look(at: track)
             }
         }
     }
 
-    private func recover(_ track: Track, _ answer: PositionAnswer) {
-        switch track.cursor.recover(isGood: answer.isGood, head: answer.head) {
+    private func recover(_ track: Track, _ answer: PositionAnswer, from seen: Position) {
+        let isWhole = answer.isGood(epoch: seen.epoch, seq: seen.seq) && answer.isWhole(after: seen.seq)
+        switch track.cursor.recover(isGood: isWhole, head: answer.head) {
         case .lost(let position):
             counters.lost()
-            logger.error("Messages of a room were lost", metadata: ["room": "\(track.room)", "seq": "\(position.seq)"])
+            logger.error(
+                "Messages of a room were lost",
+                metadata: ["room": "\(track.room)", "seq": "\(position.seq)"])
             budget.clear(track)
             outboxes.add(.gap(room: track.room, position: position), of: track)
             scheduleFlush()
@@ -48,7 +54,7 @@ extension Router {
                 scheduleFlush()
             }
             for message in answer.messages { take(message, track) }
-            if answer.more { track.needsCatchUp = true }
+            if answer.more { track.busy.needsCatchUp = true }
         }
     }
 }

@@ -9,25 +9,35 @@ extension Router {
         for (identifier, track) in waiting where !isSettled(track, now: now) {
             unsettled[identifier] = track
         }
+        sendComparisons()
+        tickWatching(now: now)
     }
 
     /// Whether the track needs no further look; does what is due.
     private func isSettled(_ track: Track, now: NIODeadline) -> Bool {
-        let late = track.waiters.filter { $0.deadline <= now }
-        track.waiters.removeAll { $0.deadline <= now }
+        guard let errand = track.errand else { return true }
+        let late = errand.waiters.filter { $0.deadline <= now }
+        errand.waiters.removeAll { $0.deadline <= now }
         for waiter in late { fail(waiter, .unavailable(reason: "Redis did not answer in time"), track) }
         let lag = maxLag(of: track.room)
-        if track.parked.contains(where: { $0.since + lag <= now }) { track.needsCatchUp = true }
-        if track.isUnused, let idleSince = track.idleSince, idleSince + configuration.lingering <= now {
+        if errand.parked.contains(where: { $0.since + lag <= now }) {
+            errand.needsCatchUp = true
+            errand.comparesRoster = true
+        }
+        if track.isUnused, let idleSince = errand.idleSince, idleSince + configuration.lingering <= now {
             // An answer under way would find the track gone, and perhaps another in its place.
-            guard !track.isAsking, !track.isCatchingUp else { return false }
-            subscriptions?.unsubscribe([track.channel.name])
+            guard !errand.isAsking, !errand.isCatchingUp else { return false }
+            if let channel = channel(of: track) { subscriptions?.unsubscribe([channel]) }
             tracks.remove(track)
             budget.clear(track)
             return true
         }
-        advance(track)
-        return track.waiters.isEmpty && track.parked.isEmpty && !track.needsCatchUp && !track.isUnused
+        if !track.isUnused { errand.idleSince = nil }
+        // Asked again by the tick, at its pace, for as long as Redis is away.
+        if store.link.isConnected { advance(track) }
+        guard errand.isOver else { return false }
+        track.errand = nil
+        return true
     }
 
     /// How long the channel may lag behind a listener's position; of a room that keeps nothing the log can only say that

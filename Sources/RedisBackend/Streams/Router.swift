@@ -4,7 +4,7 @@ import NIOCore
 import RedisClient
 import Synchronization
 
-/// Follows rooms for the node's hubs: every message once, in order, holes filled from the log.
+/// Follows rooms, inboxes and users' states for the node's hubs: every message once, in order, holes filled from the log.
 ///
 /// Everything happens on one event loop, that of the links to Redis; the doors for hubs hop there. A listener goes
 /// live with the answer of a script that is sent once the room's channel is subscribed, so nothing lies between its
@@ -13,18 +13,26 @@ import Synchronization
 /// `@unchecked Sendable`: all mutable state is touched on `loop` only, which each entry asserts.
 final class Router: @unchecked Sendable {
     struct Configuration {
+        /// Whose channels bring the messages for inboxes.
+        var nodeId: String
+        /// `log.recoverLimit`: missed messages given to a listener at once.
+        var recoverLimit: Int
         /// How long a listener waits for Redis.
         var followTimeout: TimeAmount = .seconds(5)
         /// How long the channel may lag behind a position before the log is asked instead.
         var maxLag: TimeAmount = .milliseconds(100)
         /// The same where the log keeps nothing.
         var maxLagWithoutLog: TimeAmount = .seconds(2)
-        /// How long a room is followed after its last listener has gone.
+        /// How long a room or a user is followed after the last listener or watcher has gone.
         var lingering: TimeAmount = .seconds(2)
         /// For the rings of recent messages of all rooms together.
         var recentBytes = 16 << 20
-        /// Messages asked of the log at once.
+        /// Messages asked of the log at once where the channel left a hole.
         var catchUpLimit = 200
+        /// Users watched by all hubs together; beyond them `watch` fails.
+        var maxWatched = 200_000
+        /// How long a user whom Redis has forgotten counts as online still: the nodes register again meanwhile.
+        var forgottenGrace: TimeAmount = .seconds(10)
     }
 
     let loop: any EventLoop
@@ -34,24 +42,30 @@ final class Router: @unchecked Sendable {
     let counters: BackendCounters
     let logger: Logger
     let configuration: Configuration
-    /// Told when the subscriptions stand, and when they no longer do.
+    /// Told when the subscriptions stand, the node's own channels among them, and when they no longer do: a node that
+    /// registers a user before would not hear what is sent to it for them.
     let onConnection: @Sendable (Bool) -> Void
+    let prefixLength: Int
     var subscriptions: (any ChannelSubscriptions)?
     var isConnected = false
     /// How often the subscriptions have been lost.
     var breaks = 0
     var tracks = TrackTable()
+    var watched = WatchTable()
     var outboxes = HubOutboxes()
     var budget: RecentBudget
     var isFlushScheduled = false
     /// Tracks that the next tick has to look at.
     var unsettled: [ObjectIdentifier: Track] = [:]
+    /// Tracks to be compared with their heads.
+    var uncompared: [Track] = []
     private var ticking: RepeatedTask?
     private let hubCount = Mutex(0)
 
     init(
-        loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource, counters: BackendCounters,
-        logger: Logger, configuration: Configuration = Configuration(),
+        loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource,
+        counters: BackendCounters,
+        logger: Logger, configuration: Configuration,
         onConnection: @escaping @Sendable (Bool) -> Void = { _ in }
     ) {
         self.loop = loop
@@ -62,14 +76,17 @@ final class Router: @unchecked Sendable {
         self.logger = logger
         self.configuration = configuration
         self.onConnection = onConnection
+        prefixLength = store.keys.prefix.utf8.count
         budget = RecentBudget(maxBytes: configuration.recentBytes)
     }
 
-    /// Begins to follow, through these subscriptions.
+    /// Begins to follow, through these subscriptions, which are not started before.
     func start(_ subscriptions: any ChannelSubscriptions) {
+        subscriptions.subscribe(
+            Partition.all.map { store.keys.node(configuration.nodeId, in: $0).name })
         loop.execute { [self] in
             self.subscriptions = subscriptions
-            for track in tracks.all { subscriptions.subscribe([track.channel.name]) }
+            subscriptions.subscribe(tracks.all.compactMap(channel) + watched.users.map(channel))
             ticking = loop.scheduleRepeatedTask(initialDelay: .milliseconds(50), delay: .milliseconds(50)) { _ in
                 self.tick(now: .now())
             }
@@ -84,20 +101,35 @@ final class Router: @unchecked Sendable {
         }
     }
 
-    /// Everything followed is compared with the log: after a break, an emptied Redis, another run of it.
+    /// Everything followed is compared with Redis: after a break, an emptied Redis, another run of it, and once a node
+    /// that had been taken for dead has registered its connections again.
     func compareAll() {
-        loop.execute { [self] in
-            for track in tracks.all where track.cursor.position != nil {
-                track.needsCatchUp = true
-                advance(track)
-            }
-        }
+        loop.execute { [self] in compare() }
     }
 
     /// The heads of the rooms followed, each with the life it is to have; `reply` comes on the router's loop.
     func followedHeads(reply: @escaping @Sendable ([(room: RoomName, life: Duration)]) -> Void) {
         loop.execute { [self] in
             reply(tracks.all.map { ($0.room, rules.log(of: $0.room).headLife) })
+        }
+    }
+
+    /// An inbox has no channel of its own.
+    func channel(of track: Track) -> String? {
+        track.room.isInbox ? nil : store.keys.channel(track.room).name
+    }
+
+    func channel(of user: UserID) -> String {
+        store.keys.status(of: user).name
+    }
+
+    /// Hands what was gathered to the hubs at the end of this turn.
+    func scheduleFlush() {
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        loop.execute { [self] in
+            isFlushScheduled = false
+            outboxes.flush()
         }
     }
 }
@@ -116,9 +148,9 @@ extension Router: RoomStreams {
     func follow(_ room: RoomName, since: ClientPosition?, ticket: FollowTicket, hub: HubNumber) {
         loop.execute { [self] in
             let track = tracks[room] ?? begin(room)
-            track.idleSince = nil
+            track.errand?.idleSince = nil
             let deadline = NIODeadline.now() + configuration.followTimeout
-            wait(Track.Waiter(ticket: ticket, hub: hub, deadline: deadline), track)
+            wait(Errand.Waiter(ticket: ticket, hub: hub, since: since, deadline: deadline), track)
             advance(track)
         }
     }
@@ -127,25 +159,22 @@ extension Router: RoomStreams {
         loop.execute { [self] in
             guard let track = tracks[room] else { return }
             track.forget(hub)
-            guard track.isUnused else { return }
-            track.idleSince = .now()
-            unsettled[ObjectIdentifier(track)] = track
+            rest(track)
         }
     }
 
     func watch(_ users: [UserID], ticket: FollowTicket, hub: HubNumber) {
-        loop.execute { [self] in
-            outboxes.add(.watchFailed(ticket: ticket, error: .unavailable(reason: "not followed")), to: hub)
-            scheduleFlush()
-        }
+        loop.execute { [self] in beginWatching(users, ticket: ticket, hub: hub) }
     }
 
-    func unwatch(_ user: UserID, hub: HubNumber) {}
+    func unwatch(_ user: UserID, hub: HubNumber) {
+        loop.execute { [self] in endWatching(user, hub: hub) }
+    }
 
     private func begin(_ room: RoomName) -> Track {
-        let track = Track(room: room, channel: store.keys.channel(room))
+        let track = Track(room: room)
         tracks.insert(track)
-        subscriptions?.subscribe([track.channel.name])
+        if let channel = channel(of: track) { subscriptions?.subscribe([channel]) }
         return track
     }
 }

@@ -1,75 +1,131 @@
 import GatewayCore
 import NIOCore
 
-/// One room that this node follows.
+/// One room, inbox or `*` that this node follows; small, since every user's inbox has one.
 ///
 /// `@unchecked Sendable`: it belongs to the router, which touches it on its loop only.
 final class Track: @unchecked Sendable {
+    let room: RoomName
+    var cursor = StreamCursor()
+    /// Hubs with at least one live listener.
+    var hubs = HubSet()
+    /// The roster as the hubs were told it; nil until the first answer, and where the room keeps none.
+    var roster: RosterState?
+    var recent = RecentMessages()
+    /// Raised when `recent` begins anew: what the budget noted of the old one is void.
+    var recentGeneration: Int32 = 0
+    /// The channel of an inbox is its node's, which stands whenever the link does.
+    var isSubscribed = false
+    /// Delivered in this turn, not yet handed to the hubs.
+    var turn: [RoomMessage] = []
+    /// What is under way; nil while nothing is.
+    var errand: Errand?
+    /// The next one with the same hash.
+    var next: Track?
+
+    init(room: RoomName) {
+        self.room = room
+    }
+
+    /// What is under way, made where there is nothing yet.
+    var busy: Errand {
+        if let errand { return errand }
+        let errand = Errand()
+        self.errand = errand
+        return errand
+    }
+
+    var isCatchingUp: Bool { errand?.isCatchingUp ?? false }
+
+    /// Whether no listener is here or on the way.
+    var isUnused: Bool { hubs.isEmpty && !(errand?.hasListeners ?? false) }
+
+    /// Whether the roster that a listener is told has been reached by what the channel brought.
+    func hasReached(_ state: RosterState?) -> Bool {
+        guard let state, let roster else { return true }
+        return roster.version >= state.version
+    }
+
+    func forget(_ hub: HubNumber) {
+        hubs.remove(hub)
+        errand?.forget(hub)
+    }
+}
+
+/// What is under way for a track: listeners that want to go live, questions to Redis, what came in the meantime.
+///
+/// `@unchecked Sendable`: it belongs to the router's loop like its track.
+final class Errand: @unchecked Sendable {
     /// A hub's listener that wants to go live.
     struct Waiter {
         let ticket: FollowTicket
         let hub: HubNumber
+        let since: ClientPosition?
         /// When it is told that Redis did not answer.
         let deadline: NIODeadline
+        /// Whether memory was found not to hold what it has missed.
+        var readsLog = false
     }
 
     /// A waiter whose position the channel has not reached yet.
     struct Parked {
         let waiter: Waiter
-        let position: Position
-        let timestamp: Int64
+        let answer: PositionAnswer
         let since: NIODeadline
     }
 
-    /// Bytes kept while the log is asked; what is beyond them is left to the log.
-    static let maxHeldBytes = 4 << 20
+    /// Something that came over the channel and has to wait.
+    enum Held {
+        case message(RoomMessage)
+        case roster(RosterChange)
 
-    let room: RoomName
-    let channel: Key
-    var cursor = StreamCursor()
-    /// Hubs with at least one live listener.
-    var hubs: [HubNumber] = []
+        var bytes: Int {
+            switch self {
+            case .message(let message): message.payload.count + RoomMessage.overheadBytes
+            case .roster(let change): change.events.reduce(200) { $0 + ($1.info?.count ?? 0) + 200 }
+            }
+        }
+    }
+
+    /// Bytes kept while the log is asked; what is beyond them is left to the log.
+    private static let maxHeldBytes = 4 << 20
+
     /// Not asked for yet.
     var waiters: [Waiter] = []
     /// Asked for by the request under way.
     var asked: [Waiter] = []
     var parked: [Parked] = []
-    /// Messages that came while the stream's place was unknown or the log was asked.
-    private(set) var held: [RoomMessage] = []
+    /// What came while the stream's place was unknown or the log was asked.
+    private(set) var held: [Held] = []
     private var heldBytes = 0
-    var recent = RecentMessages()
-    /// Raised when `recent` begins anew: what the budget noted of the old one is void.
-    var recentGeneration = 0
-    /// Delivered in this turn, not yet handed to the hubs.
-    var turn: [RoomMessage] = []
-    var isSubscribed = false
     var isAsking = false
     var isCatchingUp = false
     var needsCatchUp = false
+    /// Whether a roster that the log's answer knows better than the channel is to be told.
+    var comparesRoster = false
     /// Since when nobody listens.
     var idleSince: NIODeadline?
 
-    init(room: RoomName, channel: Key) {
-        self.room = room
-        self.channel = channel
+    var hasListeners: Bool { !waiters.isEmpty || !asked.isEmpty || !parked.isEmpty }
+
+    /// Whether nothing is under way.
+    var isOver: Bool {
+        !hasListeners && held.isEmpty && !isAsking && !isCatchingUp && !needsCatchUp && idleSince == nil
     }
 
-    /// Whether no listener is here or on the way.
-    var isUnused: Bool { hubs.isEmpty && waiters.isEmpty && asked.isEmpty && parked.isEmpty }
-
-    /// Keeps a message for when the stream's place is known; what does not fit is fetched from the log again.
-    func hold(_ message: RoomMessage) {
-        let bytes = message.payload.count + RoomMessage.overheadBytes
-        guard heldBytes + bytes <= Track.maxHeldBytes else {
+    /// Keeps something for when the stream's place is known; what does not fit is fetched from the log again.
+    func hold(_ one: Held) {
+        guard heldBytes + one.bytes <= Errand.maxHeldBytes else {
             needsCatchUp = true
+            comparesRoster = true
             return
         }
-        heldBytes += bytes
-        held.append(message)
+        heldBytes += one.bytes
+        held.append(one)
     }
 
     /// Empties what is held.
-    func takeHeld() -> [RoomMessage] {
+    func takeHeld() -> [Held] {
         defer {
             held = []
             heldBytes = 0
@@ -77,55 +133,18 @@ final class Track: @unchecked Sendable {
         return held
     }
 
-    /// Drops those of the first so many held messages whose position is of no use.
+    /// Drops those messages among the first so many held whose position is of no use.
     func dropHeld(among count: Int, where isUseless: (Position) -> Bool) {
-        let kept = held.enumerated().filter { $0.offset >= count || !isUseless($0.element.position) }.map(\.element)
-        held = kept
-        heldBytes = kept.reduce(0) { $0 + $1.payload.count + RoomMessage.overheadBytes }
+        held = held.enumerated().filter { offset, one in
+            guard offset < count, case .message(let message) = one else { return true }
+            return !isUseless(message.position)
+        }.map(\.element)
+        heldBytes = held.reduce(0) { $0 + $1.bytes }
     }
 
     func forget(_ hub: HubNumber) {
-        hubs.removeAll { $0 == hub }
         waiters.removeAll { $0.hub == hub }
         asked.removeAll { $0.hub == hub }
         parked.removeAll { $0.waiter.hub == hub }
-    }
-}
-
-/// The tracks by channel, found from the bytes of a channel's name without making a string of them.
-struct TrackTable {
-    private var buckets: [Int: [Track]] = [:]
-    private var byRoom: [RoomName: Track] = [:]
-
-    var count: Int { byRoom.count }
-    var all: Dictionary<RoomName, Track>.Values { byRoom.values }
-
-    subscript(room: RoomName) -> Track? { byRoom[room] }
-
-    subscript(channel: UnsafeRawBufferPointer) -> Track? {
-        buckets[TrackTable.hash(channel)]?.first { $0.channel.name.utf8.elementsEqual(channel) }
-    }
-
-    mutating func insert(_ track: Track) {
-        byRoom[track.room] = track
-        buckets[TrackTable.hash(of: track), default: []].append(track)
-    }
-
-    mutating func remove(_ track: Track) {
-        if byRoom[track.room] === track { byRoom[track.room] = nil }
-        let hash = TrackTable.hash(of: track)
-        buckets[hash]?.removeAll { $0 === track }
-        if buckets[hash]?.isEmpty == true { buckets[hash] = nil }
-    }
-
-    private static func hash(of track: Track) -> Int {
-        var name = track.channel.name
-        return name.withUTF8 { hash(UnsafeRawBufferPointer($0)) }
-    }
-
-    private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
-        var hasher = Hasher()
-        hasher.combine(bytes: bytes)
-        return hasher.finalize()
     }
 }
