@@ -28,7 +28,13 @@ import Testing
     @Test(arguments: [
         ("/console", "text/html; charset=utf-8", "<title>Martlet console</title>"),
         ("/console/", "text/html; charset=utf-8", "/console/console.js"),
-        ("/console/console.js", "text/javascript; charset=utf-8", "new WebSocket("),
+        ("/console/console.js", "text/javascript; charset=utf-8", #"from "./connection.js""#),
+        ("/console/connection.js", "text/javascript; charset=utf-8", "new WebSocket("),
+        ("/console/members.js", "text/javascript; charset=utf-8", "export function changed(frame)"),
+        ("/console/parts.js", "text/javascript; charset=utf-8", "export function element("),
+        ("/console/rest.js", "text/javascript; charset=utf-8", "Authorization"),
+        ("/console/roster.js", "text/javascript; charset=utf-8", "export class Roster"),
+        ("/console/users.js", "text/javascript; charset=utf-8", "/v1/users?limit="),
         ("/console/console.css", "text/css; charset=utf-8", "prefers-color-scheme: dark"),
     ])
     func `the console is served without a key and under a strict policy`(

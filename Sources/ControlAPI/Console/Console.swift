@@ -2,7 +2,7 @@ import Dialects
 import GatewayCore
 import Hummingbird
 
-/// The console: a page, its script and its style, and what the page has to know of this deployment.
+/// The console: a page, its scripts and its style, and what the page has to know of this deployment.
 ///
 /// None of it needs a key: they hold nothing secret, and every call that the page makes carries the key typed into it.
 struct Console: Sendable {
@@ -10,15 +10,7 @@ struct Console: Sendable {
     let apiPort: Int
 
     func answer(_ page: ConsolePage) -> Response {
-        var response: Response
-        switch page {
-        case .document:
-            response = Response(contentType: "text/html; charset=utf-8", bytes: PackageResources.console_html)
-        case .script:
-            response = Response(contentType: "text/javascript; charset=utf-8", bytes: PackageResources.console_js)
-        case .style:
-            response = Response(contentType: "text/css; charset=utf-8", bytes: PackageResources.console_css)
-        }
+        var response = Response(contentType: page.contentType, bytes: page.bytes)
         response.headers[.contentSecurityPolicy] = Console.policy
         return response
     }

@@ -1,4 +1,34 @@
-/// The files that make up the console.
-enum ConsolePage: Hashable, Sendable {
-    case document, script, style
+/// The files that make up the console; each but the document goes by its name in the address.
+enum ConsolePage: String, Hashable, Sendable, CaseIterable {
+    case document = "console.html"
+    case style = "console.css"
+    case console = "console.js"
+    case connection = "connection.js"
+    case members = "members.js"
+    case parts = "parts.js"
+    case rest = "rest.js"
+    case roster = "roster.js"
+    case users = "users.js"
+
+    var bytes: [UInt8] {
+        switch self {
+        case .document: PackageResources.console_html
+        case .style: PackageResources.console_css
+        case .console: PackageResources.console_js
+        case .connection: PackageResources.connection_js
+        case .members: PackageResources.members_js
+        case .parts: PackageResources.parts_js
+        case .rest: PackageResources.rest_js
+        case .roster: PackageResources.roster_js
+        case .users: PackageResources.users_js
+        }
+    }
+
+    var contentType: String {
+        switch self {
+        case .document: "text/html; charset=utf-8"
+        case .style: "text/css; charset=utf-8"
+        case .console, .connection, .members, .parts, .rest, .roster, .users: "text/javascript; charset=utf-8"
+        }
+    }
 }

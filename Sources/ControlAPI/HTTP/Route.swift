@@ -37,10 +37,14 @@ enum Route: Hashable, Sendable {
         case ["metrics"]: self = .metrics
         case ["openapi.yaml"]: self = .openAPI
         case ["console"]: self = .page(.document)
-        case ["console", "console.js"]: self = .page(.script)
-        case ["console", "console.css"]: self = .page(.style)
         case ["console", "config.json"]: self = .consoleConfiguration
         default:
+            if segments.count == 2, segments[0] == "console", let page = ConsolePage(rawValue: segments[1]),
+                page != .document
+            {
+                self = .page(page)
+                return
+            }
             guard segments.first == "v1", let route = Route(named: segments.dropFirst()) else { return nil }
             self = route
         }

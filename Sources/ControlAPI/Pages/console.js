@@ -1,44 +1,18 @@
-"use strict";
-
 // The console of a Martlet node: one WebSocket to the client port, and REST calls to the node this page came from.
-// Whatever comes from outside reaches the page as text only.
+
+import { Connection } from "./connection.js";
+import * as members from "./members.js";
+import { $, age, asJSON, chosen, clock, count, element, told } from "./parts.js";
+import { call, key, post } from "./rest.js";
+import { refreshUsers, startUsers } from "./users.js";
 
 const MAX_LINES = 500;
-const $ = (id) => document.getElementById(id);
 
-// What close codes mean, in words; the numbers are the protocol's.
-const CLOSES = {
-  1000: "The connection was closed.",
-  1001: "The node is going away; connect again.",
-  1003: "The gateway takes text frames only.",
-  1006: "The connection was lost, or never came about: is the address right and the gateway running?",
-  1007: "Something sent was not UTF-8.",
-  1009: "A message was too large.",
-  1011: "The gateway met an error of its own.",
-  4400: "Too many malformed frames in a row.",
-  4401: "The gateway does not accept this token or user id (none, bad or expired).",
-  4403: "The gateway does not allow this.",
-  4408: "The gateway heard nothing from this page for too long.",
-  4409: "A newer connection took this one's place.",
-  4413: "This page reads too slowly.",
-  4429: "Too many requests.",
-  4503: "The gateway cannot reach its store just now.",
-};
-
-let socket = null;
-let welcomed = false;
-let nextId = 1;
-const pending = new Map();
+let connection = null;
+let isWelcome = false;
 const rooms = new Set();
 
-// ---- small things
-
-function element(tag, text, className) {
-  const node = document.createElement(tag);
-  if (text !== undefined) node.textContent = text;
-  if (className) node.className = className;
-  return node;
-}
+// ---- what arrives
 
 function status(text, state) {
   $("status").textContent = text;
@@ -52,12 +26,6 @@ function line(item) {
   while (log.childElementCount > MAX_LINES) log.firstElementChild.remove();
   $("empty").hidden = true;
   if (follows) log.scrollTop = log.scrollHeight;
-}
-
-function clock(milliseconds) {
-  const time = element("time", new Date(milliseconds).toLocaleTimeString());
-  time.dateTime = new Date(milliseconds).toISOString();
-  return time;
 }
 
 function note(text, isBad) {
@@ -88,109 +56,69 @@ function rawPayload(frame, raw) {
   return start >= 0 && end > start ? raw.slice(start + 11, end) : JSON.stringify(frame.payload);
 }
 
-// What was typed, as JSON: as it stands where it is JSON, else as a string.
-function asJSON(text) {
-  try {
-    JSON.parse(text);
-    return text;
-  } catch {
-    return JSON.stringify(text);
-  }
-}
-
-// ---- the WebSocket
-
-function request(fields, payload) {
-  if (!socket || socket.readyState !== WebSocket.OPEN) return;
-  const id = nextId++;
-  pending.set(id, fields);
-  let frame = JSON.stringify({ ...fields, id });
-  // The payload goes in as it was typed: numbers that JavaScript cannot hold stay what they are.
-  if (payload !== undefined) frame = frame.slice(0, -1) + ',"payload":' + payload + "}";
-  socket.send(frame);
-}
+// ---- the connection
 
 function connect(event) {
   event.preventDefault();
-  let url;
+  if (connection) connection.close();
+  const identity = chosen("identity") === "token"
+    ? { token: $("token").value.trim() } : { userId: $("user-id").value };
   try {
-    url = new URL($("ws-url").value);
-    if (url.protocol !== "ws:" && url.protocol !== "wss:") throw new Error("scheme");
-  } catch {
-    note("The WebSocket address must look like ws://host:8080/ws.", true);
-    return;
-  }
-  if (socket) socket.close(1000);
-  const byToken = chosen("identity") === "token";
-  if (!byToken) url.searchParams.set("userId", $("user-id").value);
-  welcomed = false;
-  let opened;
-  try {
-    opened = new WebSocket(url, "martlet.v1");
+    connection = new Connection($("ws-url").value, identity, {
+      frame: receive, closed, unreadable: () => note("A frame came that is not JSON.", true),
+    });
   } catch (error) {
-    note("The browser refuses this address: " + error.message, true);
+    note("This address cannot be used: " + error.message, true);
     return;
   }
-  socket = opened;
+  members.membersOf(connection);
   status("Connecting…", "wait");
   $("connect").disabled = true;
   $("disconnect").disabled = false;
-  opened.onopen = () => {
-    if (byToken) opened.send(JSON.stringify({ type: "auth", token: $("token").value.trim() }));
-  };
-  opened.onmessage = ({ data }) => {
-    if (socket === opened) receive(data);
-  };
-  opened.onclose = ({ code, reason }) => {
-    if (socket === opened) closed(code, reason);
-  };
 }
 
-function closed(code, reason) {
-  socket = null;
-  pending.clear();
+function closed({ code, reason, words, isBad }) {
+  connection = null;
+  isWelcome = false;
   rooms.clear();
+  members.membersOf(null);
   showRooms();
   $("connect").disabled = false;
   $("disconnect").disabled = true;
-  const words = CLOSES[code] || "The connection was closed.";
-  const isBad = code !== 1000 && code !== 1005;
   status(isBad ? "Closed: " + code : "Not connected", isBad ? "bad" : "off");
   note(words + (isBad ? " (" + code + (reason ? ", " + reason : "") + ")" : ""), isBad);
 }
 
-function receive(data) {
-  let frame;
-  try {
-    frame = JSON.parse(data);
-  } catch {
-    note("A frame came that is not JSON.", true);
-    return;
-  }
-  const asked = pending.get(frame.id);
-  pending.delete(frame.id);
+function receive(frame, raw, asked) {
   switch (frame.type) {
     case "welcome":
-      welcomed = true;
+      isWelcome = true;
       status(frame.userId + " on " + frame.nodeId, "on");
       note("Connected as " + frame.userId + " to node " + frame.nodeId + ".");
       showRooms();
-      break;
-    case "authenticated":
       break;
     case "joined":
       rooms.add(frame.roomId);
       showRooms(frame.roomId);
       note("Joined " + frame.roomId + ", which is at message " + frame.seq + ".");
+      members.joined(frame);
       break;
     case "left":
       rooms.delete(frame.roomId);
       showRooms();
+      members.left(frame.roomId);
       note("Left " + frame.roomId + ".");
       break;
     case "message":
-      message(frame, data);
+      message(frame, raw);
       break;
+    case "members":
+      members.listed(frame);
+      break;
+    case "presence":
+      note(members.changed(frame));
+      break;
+    case "authenticated":
     case "ack":
     case "pong":
       break;
@@ -204,7 +132,8 @@ function receive(data) {
       note("The node is shutting down and asks to connect again in " + frame.afterMs + " ms.");
       break;
     case "error":
-      note(failure(asked) + ": " + frame.message + " (" + frame.code + ")", true);
+      if (asked && asked.type === "members") members.unlisted(asked.roomId, frame);
+      else note(failure(asked) + ": " + frame.message + " (" + frame.code + ")", true);
       break;
     default:
       note("A frame of type " + frame.type + " came.");
@@ -221,13 +150,13 @@ function failure(asked) {
 }
 
 function showRooms(selected) {
-  const isUsable = Boolean(socket && welcomed);
+  const isUsable = Boolean(connection && isWelcome);
   const chips = [...rooms].sort().map((room) => {
     const item = element("li", room);
     const leave = element("button", "×");
     leave.type = "button";
     leave.setAttribute("aria-label", "Leave " + room);
-    leave.addEventListener("click", () => request({ type: "leave", roomId: room }));
+    leave.addEventListener("click", () => connection.leave(room));
     item.append(leave);
     return item;
   });
@@ -243,23 +172,7 @@ function showRooms(selected) {
   for (const id of ["send-room", "payload", "send"]) $(id).disabled = !isUsable || rooms.size === 0;
 }
 
-// ---- REST
-
-async function call(path, options = {}) {
-  const headers = { Authorization: "Bearer " + $("api-key").value };
-  if (options.body !== undefined) headers["Content-Type"] = "application/json";
-  let response;
-  try {
-    response = await fetch(path, { ...options, headers, cache: "no-store" });
-  } catch {
-    throw new Error("This node cannot be reached any more.");
-  }
-  const body = await response.json().catch(() => null);
-  if (response.ok && body) return body;
-  if (response.status === 401) throw new Error("The API key is not accepted.");
-  const told = body && body.error;
-  throw new Error(told ? told.message + " (" + told.code + ")" : "The node answered " + response.status + ".");
-}
+// ---- by REST: broadcasts, nodes and totals
 
 async function broadcast(event) {
   event.preventDefault();
@@ -269,38 +182,28 @@ async function broadcast(event) {
   const body = '{"to":' + JSON.stringify(to) + ',"payload":' + asJSON($("broadcast-payload").value) + "}";
   $("broadcast").disabled = true;
   try {
-    const result = await call("/v1/broadcast", { method: "POST", body });
-    keepKey();
+    const result = await post("/v1/broadcast", body);
     const targets = result.rooms.map((room) =>
       room.error ? room.roomId + " failed: " + room.error.message : (room.roomId === "*" ? "everyone" : room.roomId) + " at #" + room.seq);
-    answer.textContent = "Stored: " + targets.join(", ") + ".";
-    answer.dataset.state = result.rooms.some((room) => room.error) ? "bad" : "on";
-    if ($("nodes").hidden) listNodes();
+    told(answer, "Stored: " + targets.join(", ") + ".", result.rooms.some((room) => room.error));
   } catch (error) {
-    answer.textContent = error.message;
-    answer.dataset.state = "bad";
+    told(answer, error.message, true);
   } finally {
     $("broadcast").disabled = false;
   }
 }
 
-function age(since) {
-  const seconds = Math.max(0, Math.round((Date.now() - since) / 1000));
-  if (seconds < 120) return seconds + " s";
-  if (seconds < 6000) return Math.round(seconds / 60) + " min";
-  return seconds < 172800 ? Math.round(seconds / 3600) + " h" : Math.round(seconds / 86400) + " d";
-}
-
 async function listNodes() {
   const remark = $("nodes-note");
-  if (!$("api-key").value) {
+  if (!key.field.value) {
     remark.textContent = "Type the API key above to see the live nodes.";
     remark.hidden = false;
+    $("nodes").hidden = true;
+    $("totals").textContent = "";
     return;
   }
   try {
-    const { nodes, total } = await call("/v1/nodes?limit=100");
-    keepKey();
+    const [{ nodes, total }, stats] = await Promise.all([call("/v1/nodes?limit=100"), call("/v1/stats")]);
     const rows = nodes.map((node) => {
       const row = element("tr");
       const name = element("td", node.nodeId);
@@ -310,29 +213,21 @@ async function listNodes() {
     });
     $("nodes").tBodies[0].replaceChildren(...rows);
     $("nodes").hidden = false;
+    $("totals").textContent = [
+      count(stats.nodes, "node", "nodes"), count(stats.connections, "connection", "connections"),
+      count(stats.users, "user", "users"), count(stats.rooms, "room", "rooms"),
+    ].join(" · ");
     remark.textContent = total > nodes.length ? "The first " + nodes.length + " of " + total + "." : "";
     remark.hidden = total <= nodes.length;
   } catch (error) {
     $("nodes").hidden = true;
+    $("totals").textContent = "";
     remark.textContent = error.message;
     remark.hidden = false;
   }
 }
 
-// The key is worth keeping once a node has accepted it, and for no longer than this tab lives.
-function keepKey() {
-  try {
-    sessionStorage.setItem("martlet-api-key", $("api-key").value);
-  } catch {
-    // A browser that stores nothing asks again after a reload.
-  }
-}
-
 // ---- the page
-
-function chosen(name) {
-  return document.querySelector(`input[name="${name}"]:checked`).value;
-}
 
 function showChosen() {
   for (const name of ["identity", "target"]) {
@@ -347,26 +242,32 @@ function webSocketURL(port) {
   return scheme + "//" + location.hostname + ":" + port + "/ws";
 }
 
+function refresh() {
+  listNodes();
+  refreshUsers();
+}
+
 async function start() {
-  try {
-    $("api-key").value = sessionStorage.getItem("martlet-api-key") || "";
-  } catch {
-    // As above.
-  }
+  key.restore();
   $("connect-form").addEventListener("submit", connect);
-  $("disconnect").addEventListener("click", () => socket && socket.close(1000));
+  $("disconnect").addEventListener("click", () => connection && connection.close());
   $("join-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    request({ type: "join", roomId: $("room").value.trim() });
+    if (connection) connection.join($("room").value.trim());
   });
   $("send-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    request({ type: "message", roomId: $("send-room").value, msgType: 1 }, asJSON($("payload").value));
+    if (connection) connection.send($("send-room").value, asJSON($("payload").value));
     $("payload").value = "";
   });
   $("broadcast-form").addEventListener("submit", broadcast);
   $("nodes-refresh").addEventListener("click", listNodes);
-  $("api-key").addEventListener("change", listNodes);
+  $("key-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    refresh();
+  });
+  key.field.addEventListener("input", () => key.changed());
+  key.field.addEventListener("change", refresh);
   $("clear").addEventListener("click", () => {
     $("log").replaceChildren();
     $("empty").hidden = false;
@@ -374,9 +275,11 @@ async function start() {
   for (const radio of document.querySelectorAll("input[type=radio]")) radio.addEventListener("change", showChosen);
   showChosen();
   showRooms();
-  if ($("api-key").value) listNodes();
+  members.startMembers();
+  startUsers();
+  if (key.field.value) refresh();
   setInterval(() => {
-    if (!document.hidden && !$("nodes").hidden) listNodes();
+    if (!document.hidden && key.isAccepted) listNodes();
   }, 5000);
   $("ws-url").value = webSocketURL(8080);
   try {
