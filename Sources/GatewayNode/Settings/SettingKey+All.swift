@@ -143,11 +143,8 @@ extension SettingKey {
             "log.age", \.rooms.defaultLog.age, logAge,
             "How long Redis keeps a room's messages."),
         SettingKey(
-            "log.recoverLimit", \.log.recoverLimit, .integer(1...100_000),
-            """
-            How many missed messages of one room a client is sent when it comes back; one that missed more is told \
-            so (recovered: false) and begins anew.
-            """),
+            "log.recoverLimit", \.log.recoverLimit, .integer(1...10_000),
+            "How many missed messages of one room a client that comes back is sent at once; more follow in parts."),
         SettingKey(
             "log.inboxSize", \.rooms.inboxLog.size, logSize,
             "How many messages to one user (the inbox) Redis keeps."),

@@ -103,7 +103,7 @@ package struct Settings: Sendable, Equatable {
     package struct Log: Sendable, Equatable {
         package var level = LogLevel.info
         package var format = LogFormat.text
-        /// Messages of one room that a client is sent which comes back.
+        /// Missed messages of one room that a client which comes back is sent at once.
         package var recoverLimit = 1000
     }
 
