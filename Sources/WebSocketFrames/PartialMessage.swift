@@ -26,19 +26,21 @@ struct PartialMessage {
     mutating func take(_ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?, limit: Int) -> FrameError? {
         guard count > 0 else { return nil }
         let start = bytes.writerIndex
-        if let inflater {
-            if let error = inflate(count, from: &buffer, key: key, with: inflater, limit: limit) { return error }
-        } else {
+        guard let inflater else {
             bytes.writeUnmasked(count, from: &buffer, key: key)
+            return checkText(from: start)
         }
-        return checkText(from: start)
+        let error = inflate(count, from: &buffer, key: key, with: inflater, limit: limit)
+        // What came out before the damage is judged first, as it is where it comes in smaller pieces.
+        return checkText(from: start) ?? error
     }
 
     /// Nothing more belongs to the message.
     mutating func finish(limit: Int) -> FrameError? {
         if let inflater {
             let start = bytes.writerIndex
-            if let error = inflater.finish(into: &bytes, limit: limit) ?? checkText(from: start) { return error }
+            let error = inflater.finish(into: &bytes, limit: limit)
+            if let error = checkText(from: start) ?? error { return error }
         }
         return isText && !utf8.isAtScalarBoundary ? .notUTF8 : nil
     }

@@ -164,6 +164,13 @@ import WebSocketFrames
         #expect(events(of: try compressed(bad + bad, opcode: .binary), takesCompressed: true) == [.binary(bad + bad)])
     }
 
+    @Test func `of two faults the first is told, in whatever pieces they come`() {
+        let bytes: [UInt8] = [0x41, 0x09, 0xFB, 0x3A, 0x00, 0x01, 0x00, 0xFB]
+        for chunk in [Int.max, 2, 1] {
+            #expect(events(of: bytes, chunk: chunk, role: .client, takesCompressed: true) == [.failed(.notUTF8)])
+        }
+    }
+
     // MARK: Compressing
 
     @Test func `a message is compressed from 512 bytes on, and only where that makes it smaller`() throws {
