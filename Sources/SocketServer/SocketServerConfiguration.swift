@@ -39,6 +39,8 @@ package struct SocketServerConfiguration: Sendable {
     package var heartbeatInterval = Duration.seconds(30)
     /// Pings in a row that may stay unanswered.
     package var missedHeartbeats = 3
+    /// Whether clients that offer permessage-deflate get it (RFC 7692).
+    package var isCompressing = true
     /// Whether `/echo` answers.
     package var isEchoing = false
     /// From the accept to the end of the request's headers.

@@ -117,6 +117,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         buffer.writeString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
         buffer.writeString("Sec-WebSocket-Accept: \(upgrade.acceptKey)\r\n")
         if let subprotocol = upgrade.subprotocol { buffer.writeString("Sec-WebSocket-Protocol: \(subprotocol)\r\n") }
+        if let deflate = upgrade.deflate { buffer.writeString("Sec-WebSocket-Extensions: \(deflate.response)\r\n") }
         buffer.writeString("\r\n")
         context.write(wrapOutboundOut(buffer), promise: nil)
         phase = .upgraded
@@ -126,7 +127,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
             giveWay(to: handler, context)
             handler.begin(with: credentials)
         case .echo:
-            giveWay(to: EchoHandler(hub: hub, address: address), context)
+            giveWay(to: EchoHandler(hub: hub, address: address, deflate: upgrade.deflate), context)
         }
     }
 

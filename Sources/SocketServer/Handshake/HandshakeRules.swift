@@ -18,6 +18,8 @@ enum HandshakeVerdict {
         let acceptKey: String
         /// Nil where the client offered none.
         let subprotocol: String?
+        /// Nil where messages go uncompressed.
+        let deflate: DeflateAgreement?
     }
 
     /// An answer after which the connection ends.
@@ -41,10 +43,12 @@ struct HandshakeRules: Sendable {
     let origins: Set<String>
     let isEchoing: Bool
     let takesTokens: Bool
+    let isCompressing: Bool
 
     init(_ configuration: SocketServerConfiguration) {
         origins = configuration.origins
         isEchoing = configuration.isEchoing
+        isCompressing = configuration.isCompressing
         switch configuration.authentication {
         case .none: takesTokens = false
         case .jwt: takesTokens = true
@@ -88,9 +92,16 @@ struct HandshakeRules: Sendable {
             return .reply(
                 HandshakeVerdict.Reply(status: .forbidden, body: "this origin is not let in", refusal: .origin))
         }
+        let deflate: DeflateAgreement?
+        do throws(DeflateAgreement.MalformedOffers) {
+            deflate = try compression(head)
+        } catch {
+            return .refuse("Sec-WebSocket-Extensions cannot be read")
+        }
         let acceptKey = Handshake.acceptKey(for: key)
         if isEcho {
-            return .upgrade(HandshakeVerdict.Upgrade(target: .echo, acceptKey: acceptKey, subprotocol: nil))
+            return .upgrade(
+                HandshakeVerdict.Upgrade(target: .echo, acceptKey: acceptKey, subprotocol: nil, deflate: deflate))
         }
         let offers = head.headers[canonicalForm: "sec-websocket-protocol"]
         guard offers.isEmpty || offers.contains(where: { $0 == NativeDialect.subprotocol }) else {
@@ -102,7 +113,7 @@ struct HandshakeRules: Sendable {
         return .upgrade(
             HandshakeVerdict.Upgrade(
                 target: .session(credentials(head, QueryString(query))), acceptKey: acceptKey,
-                subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol))
+                subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: nil))
     }
 
     private func credentials(_ head: HTTPRequestHead, _ query: QueryString) -> SessionMachine.Credentials {

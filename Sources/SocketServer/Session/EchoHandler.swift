@@ -13,16 +13,22 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
 
     private let hub: Hub
     private let address: IPAddress?
-    private var decoder = FrameDecoder(role: .server, maxMessageBytes: EchoHandler.maxMessageBytes)
+    private var decoder: FrameDecoder
+    /// Nil where compression was not agreed on.
+    private let compressor: FrameCompressor?
     /// Nil while the connection is open.
     private var cutAt: MonotonicTime?
     private var hasEnded = false
     private var context: ChannelHandlerContext?
     var supervisedIndex: Int?
 
-    init(hub: Hub, address: IPAddress?) {
+    init(hub: Hub, address: IPAddress?, deflate: DeflateAgreement?) {
         self.hub = hub
         self.address = address
+        decoder = FrameDecoder(
+            role: .server, maxMessageBytes: EchoHandler.maxMessageBytes, takesCompressed: deflate != nil)
+        // Also what is not worth it, since suites try messages of every size.
+        compressor = deflate.flatMap { FrameCompressor(windowBits: $0.windowBits, minimumBytes: 1) }
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -77,15 +83,13 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
     }
 
     private func answer(_ event: FrameDecoder.Event, _ context: ChannelHandlerContext) {
-        var frame = context.channel.allocator.buffer(capacity: FrameEncoder.maxHeaderBytes)
         switch event {
         case .text(let bytes):
-            FrameEncoder.writeHeader(opcode: .text, payloadBytes: bytes.readableBytes, into: &frame)
-            send(frame, bytes, context)
+            send(.text, bytes, context)
         case .binary(let bytes):
-            FrameEncoder.writeHeader(opcode: .binary, payloadBytes: bytes.readableBytes, into: &frame)
-            send(frame, bytes, context)
+            send(.binary, bytes, context)
         case .ping(let bytes):
+            var frame = context.channel.allocator.buffer(capacity: 128)
             FrameEncoder.pong(bytes, into: &frame)
             context.write(wrapOutboundOut(frame), promise: nil)
         case .pong:
@@ -97,8 +101,14 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
         }
     }
 
-    private func send(_ header: ByteBuffer, _ payload: ByteBuffer, _ context: ChannelHandlerContext) {
-        context.write(wrapOutboundOut(header), promise: nil)
+    private func send(_ opcode: Opcode, _ payload: ByteBuffer, _ context: ChannelHandlerContext) {
+        var frame = context.channel.allocator.buffer(capacity: FrameEncoder.maxHeaderBytes)
+        if let compressor {
+            payload.withUnsafeReadableBytes { compressor.write(opcode, $0, into: &frame) }
+            return context.write(wrapOutboundOut(frame), promise: nil)
+        }
+        FrameEncoder.writeHeader(opcode: opcode, payloadBytes: payload.readableBytes, into: &frame)
+        context.write(wrapOutboundOut(frame), promise: nil)
         context.write(wrapOutboundOut(payload), promise: nil)
     }
 

@@ -9,7 +9,7 @@ final class TestClient {
 
     let channel: any Channel
     private var incoming: AsyncStream<ByteBuffer>.Iterator
-    private var buffer = ByteBuffer()
+    private(set) var buffer = ByteBuffer()
     private var decoder = FrameDecoder(role: .client, maxMessageBytes: 64 << 20)
 
     private init(channel: any Channel, incoming: AsyncStream<ByteBuffer>) {
@@ -65,8 +65,8 @@ final class TestClient {
         try await send(ByteBuffer(string: text))
     }
 
-    /// The next bytes; nil at the end.
-    private func fill() async -> Bool {
+    /// Waits for more bytes; false at the end.
+    func fill() async -> Bool {
         guard let more = await incoming.next() else { return false }
         buffer.writeImmutableBuffer(more)
         return true
@@ -106,6 +106,11 @@ final class TestClient {
     func upgrade(_ target: String, headers: [(String, String)] = []) async throws -> String {
         try await send(raw: TestClient.request(target, headers: headers))
         return try await head()
+    }
+
+    /// From here on messages may come compressed.
+    func takeCompressed() {
+        decoder = FrameDecoder(role: .client, maxMessageBytes: 64 << 20, takesCompressed: true)
     }
 
     func send(_ text: String) async throws {
