@@ -14,9 +14,12 @@ package struct Backoff: Sendable {
         self.cap = cap
     }
 
+    /// Of the next delay.
+    package var bound: Duration { min(cap, first * (1 << min(failures, 30))) }
+
     /// The delay after one more failure.
     package mutating func next(using random: inout some RandomNumberGenerator) -> Duration {
-        let bound = min(cap, first * (1 << min(failures, 30)))
+        let bound = bound
         failures += 1
         return bound * Double.random(in: 0..<1, using: &random)
     }

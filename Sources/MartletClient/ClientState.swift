@@ -7,12 +7,32 @@ struct ClientState: Sendable {
     struct Pending: Sendable {
         enum Owner: Sendable {
             case caller(CheckedContinuation<Result<ServerEvent, MartletClient.Failure>, Never>)
+            /// A message that outlives its connection: it goes again, under its dedupe key.
+            case publisher(CheckedContinuation<Result<ServerEvent, MartletClient.Failure>, Never>, Draft)
             /// The client itself, which joins this room again.
             case rejoin(RoomName)
+            /// The client itself, which has told these positions.
+            case resume([RoomName: ClientPosition])
+            /// The client itself, which watches these users again.
+            case rewatch([UserID])
+            /// The client itself, which does not mind the answer.
+            case nobody
         }
 
         var owner: Owner
+        /// What a `join` has asked with.
+        var since: ClientPosition?
+        /// Whether the answer to come is about users who are watched from then on.
+        var watches = false
         var timeout: Scheduled<Void>?
+    }
+
+    /// A message on its way.
+    struct Draft: Sendable {
+        var room: RoomName
+        var frame: [UInt8]
+        /// On the present connection.
+        var isSent = false
     }
 
     enum Phase: Sendable {
@@ -33,23 +53,70 @@ struct ClientState: Sendable {
     var ending: Reconnection.Ending?
     /// When a `reconnect` frame wants the client to come back.
     var returnsAt: ContinuousClock.Instant?
+    /// Brings the rooms back on the next connection.
+    var session: String?
+    /// The one shown last.
+    var token: String?
 
     var nextID = 0
     var pending: [Int: Pending] = [:]
+    /// Of all messages on their way.
+    var draftBytes = 0
 
-    /// Joined by the user, and joined again after each reconnect.
-    var rooms: Set<RoomName> = []
-    var positions: [RoomName: Position] = [:]
+    var streams = Streams()
     var roomsToRejoin: [RoomName] = []
     var rejoinsUnderWay = 0
+    /// Watched users, and what was told of each last.
+    var watched: [UserID: Bool] = [:]
 
     var isPaused = false
     var awaitsRoom = false
 
-    /// Keeps track of where a room is; answers the position that a message has.
-    mutating func advance(to message: RoomMessage) -> Position {
-        let position = Position(epoch: positions[message.room]?.epoch ?? "", seq: message.seq)
-        positions[message.room] = position
-        return position
+    /// Takes a request out, with what it counted for.
+    mutating func remove(_ id: Int) -> Pending? {
+        guard let request = pending.removeValue(forKey: id) else { return nil }
+        if case .publisher(_, let draft) = request.owner { draftBytes -= draft.frame.count }
+        return request
+    }
+
+    /// The connection is gone: takes out what is lost with it and keeps the messages that will go again.
+    mutating func disconnect() -> [Pending] {
+        link = nil
+        welcome = nil
+        welcomedAt = nil
+        isPaused = false
+        streams.disconnected()
+        roomsToRejoin.removeAll()
+        rejoinsUnderWay = 0
+        return Array(pending.keys).compactMap { id in
+            if case .publisher(let continuation, var draft) = pending[id]?.owner, streams.wants(draft.room) {
+                draft.isSent = false
+                pending[id]?.owner = .publisher(continuation, draft)
+                return nil
+            }
+            return remove(id)
+        }
+    }
+
+    /// Sends a room's messages that wait for it, in the order they were published in.
+    ///
+    /// Under the lock, so that nothing published later overtakes them.
+    mutating func sendDrafts(of room: RoomName) {
+        guard let link, streams.isLive(room) else { return }
+        for id in pending.keys.sorted() {
+            guard case .publisher(let continuation, var draft) = pending[id]?.owner, draft.room == room, !draft.isSent
+            else { continue }
+            draft.isSent = true
+            pending[id]?.owner = .publisher(continuation, draft)
+            link.enqueue(text: draft.frame)
+        }
+    }
+
+    /// Takes out a room's messages, since it will not be joined again.
+    mutating func removeDrafts(of room: RoomName) -> [Pending] {
+        pending.keys.sorted().compactMap { id in
+            guard case .publisher(_, let draft) = pending[id]?.owner, draft.room == room else { return nil }
+            return remove(id)
+        }
     }
 }

@@ -20,9 +20,9 @@ package struct Endpoint: Hashable, Sendable {
         if let query = parts.percentEncodedQuery { path += "?" + query }
     }
 
-    /// The path with one more field in its query; the value is percent-encoded.
-    package func path(with name: String, _ value: String) -> String {
-        path + (path.contains("?") ? "&" : "?") + name + "=" + Endpoint.encoded(value)
+    /// Adds a field to the query; the value is percent-encoded.
+    package mutating func add(_ name: String, _ value: String) {
+        path += (path.contains("?") ? "&" : "?") + name + "=" + Endpoint.encoded(value)
     }
 
     private static func encoded(_ value: String) -> String {

@@ -5,8 +5,9 @@ extension MartletClient {
     public enum Credentials: Sendable {
         /// For `auth.mode: none`.
         case user(String)
-        /// Asked before each connection. Nil, or the token that was refused just now, ends the client for good;
-        /// an error is tried again later.
+        /// Asked before each connection, after a refusal, and a minute before the token's `exp`, when the living
+        /// connection is shown the new one. Nil, or a second token refused, ends the client for good; an error is tried
+        /// again later.
         case token(@Sendable () async throws -> String?)
     }
 
@@ -14,12 +15,16 @@ extension MartletClient {
     public struct Configuration: Sendable {
         /// `ws://host:port/ws` or `wss://…`.
         public var url: String
+        /// Other gateways of the same deployment, tried in turn after `url` as connections end or fail.
+        public var otherURLs: [String] = []
         /// Who it is.
         public var credentials: Credentials
         /// Sent with the handshake, such as `Origin`.
         public var headers: [(name: String, value: String)] = []
         /// How long a request waits for its reply.
         public var requestTimeout: Duration = .seconds(10)
+        /// How long a message may take to be stored, over as many connections as it needs; 100 s at most.
+        public var publishTimeout: Duration = .seconds(60)
         /// For TCP, TLS and the handshake together; and again for the gateway's welcome.
         public var connectTimeout: Duration = .seconds(10)
         /// The bound of the first delay before a reconnect; it doubles with each failure. All delays are random below it.
@@ -30,6 +35,8 @@ extension MartletClient {
         public var eventLimit = 1024
         /// How many requests may wait for their replies at once; one more fails.
         public var maxPendingRequests = 1024
+        /// How much of messages may wait to be stored; what does not fit fails.
+        public var maxPendingBytes = 4 << 20
         /// For `wss`.
         public var tls: TLSConfiguration = .makeClientConfiguration()
 

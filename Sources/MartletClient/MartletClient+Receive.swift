@@ -4,10 +4,10 @@ import NIOCore
 
 /// What comes from the gateway; all on the socket's event loop, in order.
 extension MartletClient {
-    private static let rejoinsAtOnce = 32
-    private static let rejoinPause = TimeAmount.seconds(1)
     /// How far reading goes on beyond the limit of events while requests wait.
     private static let patience = 4
+    /// A day in milliseconds: what a gateway says beyond that is taken for that.
+    private static let longestWait = 86_400_000
 
     func receive(_ event: WebSocketEvent, from socket: WebSocketConnection) {
         switch event {
@@ -24,36 +24,29 @@ extension MartletClient {
 
     private func take(_ event: ServerEvent, from socket: WebSocketConnection) {
         switch event {
-        case .message(let message):
-            let position = state.withLock { $0.advance(to: message) }
-            deliver(.message(Message(message, position: Position(position))), from: socket)
+        case .message(let message): take(message, from: socket)
         case .welcome(let welcome): begin(welcome, on: socket)
-        case .joined(let id, let room, let position):
-            let owner = state.withLock { state -> ClientState.Pending.Owner? in
-                guard let owner = MartletClient.number(of: id).flatMap({ state.pending[$0] })?.owner else { return nil }
-                state.rooms.insert(room)
-                state.positions[room] = position
-                return owner
-            }
-            if case .rejoin = owner {
-                deliver(.rejoined(room: room.string, position: Position(position)), from: socket)
-            }
-            settle(id, with: .success(event))
+        case .joined(let id, let joined): take(joined, id: id, event, from: socket)
         case .left(let id, let room):
-            state.withLock { state in
-                state.rooms.remove(room)
-                state.positions[room] = nil
-            }
+            state.withLock { $0.streams.left(room) }
             settle(id, with: .success(event))
-        case .authenticated(let id, _), .ack(let id, _, _), .history(let id, _), .pong(let id):
+        case .resumed(let id, _), .authenticated(let id, _), .ack(let id, _, _), .acknowledged(let id),
+            .history(let id, _), .members(let id, _, _), .pong(let id):
             settle(id, with: .success(event))
+        case .watching(let id, let users):
+            note(users, for: id)
+            settle(id, with: .success(event))
+        case .presence(let change): deliver(.presence(Presence(change)), from: socket)
+        case .status(let change): take(change, from: socket)
+        case .signal(let signal): deliver(.signal(Signal(signal)), from: socket)
         case .gap(let room, let position):
-            state.withLock { $0.positions[room] = position }
+            guard state.withLock({ $0.streams.gap(in: room, at: position) }) else { break }
             deliver(.gap(room: room.string, position: Position(position)), from: socket)
         case .epoch(let room, let position):
-            state.withLock { $0.positions[room] = position }
+            guard state.withLock({ $0.streams.epoch(of: room, at: position) }) else { break }
             deliver(.epoch(room: room.string, position: Position(position)), from: socket)
-        case .reconnect(let milliseconds): leave(after: .milliseconds(max(0, milliseconds)), socket)
+        case .reconnect(let milliseconds):
+            leave(after: .milliseconds(min(max(milliseconds, 0), MartletClient.longestWait)), socket)
         case .error(nil, let error):
             deliver(.error(code: error.code.rawValue, message: error.message), from: socket)
         case .error(let id, let error):
@@ -61,54 +54,101 @@ extension MartletClient {
         }
     }
 
+    private func take(_ message: RoomMessage, from socket: WebSocketConnection) {
+        switch state.withLock({ $0.streams.received(message) }) {
+        case .drop: break
+        case .pass(let position): deliver(.message(Message(message, position: Position(position))), from: socket)
+        case .passAfterGap(let position, let gap):
+            deliver(.gap(room: message.room.string, position: Position(gap)), from: socket)
+            deliver(.message(Message(message, position: Position(position))), from: socket)
+        }
+    }
+
+    private func take(
+        _ joined: GatewayCore.Joined, id: RequestID?, _ event: ServerEvent, from socket: WebSocketConnection
+    ) {
+        // Where nobody waits for it any more, it has failed for whoever asked.
+        guard let number = MartletClient.number(of: id) else { return }
+        let told = state.withLock { state -> (isRejoined: Bool, isWhole: Bool)? in
+            guard let request = state.pending[number] else { return nil }
+            let isWhole = state.streams.joined(joined, since: request.since)
+            state.sendDrafts(of: joined.room)
+            if case .rejoin = request.owner { return (true, isWhole) }
+            return (false, isWhole)
+        }
+        guard let told else { return }
+        if told.isRejoined { tellRejoined(joined.room, at: joined.position, from: socket) }
+        if !told.isWhole {
+            deliver(.gap(room: joined.room.string, position: Position(joined.position)), from: socket)
+        }
+        settle(number, with: .success(event))
+    }
+
+    private func take(_ change: StatusChange, from socket: WebSocketConnection) {
+        state.withLock { state in
+            if state.watched[change.userId] != nil { state.watched[change.userId] = change.isOnline }
+        }
+        deliver(.status(Status(change)), from: socket)
+    }
+
+    /// Keeps what a `watch` of the user's has been told, before any change of it can come.
+    private func note(_ users: [UserStatus], for id: RequestID?) {
+        state.withLock { state in
+            guard let number = MartletClient.number(of: id), case .caller? = state.pending[number]?.owner,
+                state.pending[number]?.watches == true
+            else { return }
+            for status in users { state.watched[status.userId] = status.isOnline }
+        }
+    }
+
     private func begin(_ welcome: GatewayCore.Welcome, on socket: WebSocketConnection) {
         let told = Welcome(welcome)
-        state.withLock { state in
+        let catchUp = state.withLock { state in
             state.link = socket
             state.welcome = told
             state.welcomedAt = .now
-            state.roomsToRejoin = Array(state.rooms)
+            state.session = welcome.session
+            let catchUp = state.streams.welcomed(resumed: welcome.resumed, positions: welcome.positions)
+            state.roomsToRejoin = catchUp.joins
             state.rejoinsUnderWay = 0
-            for (room, position) in welcome.positions { state.positions[room] = position }
+            return catchUp
         }
-        socket.watchSilence(heartbeat: .milliseconds(Int64(welcome.heartbeat)))
+        let heartbeat = min(max(welcome.heartbeat, 1), MartletClient.longestWait)
+        socket.watchSilence(heartbeat: .milliseconds(Int64(heartbeat)))
         deliver(.connected(told), from: socket)
         welcomed.resumeAll(.success(told))
+        if let positions = catchUp.resume { send(.resume(since: positions), for: .resume(positions)) }
         rejoin()
+        rewatch()
+        wake.resumeAll(())
     }
 
     /// After the delay, or sooner if the gateway will not wait, the client is to be elsewhere.
     private func leave(after delay: Duration, _ socket: WebSocketConnection) {
         state.withLock { $0.returnsAt = .now + delay }
         deliver(.reconnect(after: delay), from: socket)
+        // A close counts as abrupt from now on, so the session goes on on the next connection.
         socket.eventLoop.scheduleTask(in: TimeAmount(delay)) { socket.close() }
     }
 
     private func finish(_ end: WebSocketEnd) {
-        let (wasWelcomed, pending) = state.withLock { state in
+        let (wasWelcomed, lost) = state.withLock { state in
             let wasWelcomed = state.welcomedAt != nil
             state.ending =
                 state.welcomedAt.map { .closed(code: end.code, reason: end.reason, after: $0.duration(to: .now)) }
                 ?? .failed(code: end.code, reason: end.reason)
-            state.link = nil
-            state.welcome = nil
-            state.welcomedAt = nil
-            state.isPaused = false
-            defer { state.pending.removeAll() }
-            return (wasWelcomed, state.pending.values)
+            return (wasWelcomed, state.disconnect())
         }
-        for request in pending {
+        for request in lost {
             request.timeout?.cancel()
-            if case .caller(let continuation) = request.owner {
-                continuation.resume(returning: .failure(.disconnected))
-            }
+            settle(request.owner, with: .failure(.disconnected))
         }
         if wasWelcomed { _ = buffer.append(.disconnected(code: end.code, reason: end.reason)) }
     }
 
     // MARK: Events
 
-    private func deliver(_ event: Event, from socket: WebSocketConnection) {
+    func deliver(_ event: Event, from socket: WebSocketConnection) {
         let count = buffer.append(event)
         guard count >= configuration.eventLimit else { return }
         let (pauses, registers) = state.withLock { state in
@@ -129,46 +169,6 @@ extension MartletClient {
             return state.link
         }
         socket?.resumeReading()
-    }
-
-    // MARK: Rejoining
-
-    /// Joins rooms again, some at a time, since a gateway limits how much a client may ask at once.
-    func rejoin() {
-        while true {
-            let room = state.withLock { state -> RoomName? in
-                guard state.link != nil, state.rejoinsUnderWay < MartletClient.rejoinsAtOnce,
-                    let room = state.roomsToRejoin.popLast()
-                else { return nil }
-                state.rejoinsUnderWay += 1
-                return room
-            }
-            guard let room else { return }
-            send(.join(room: room), for: .rejoin(room), id: newID())
-        }
-    }
-
-    func rejoined(_ room: RoomName, with result: Result<ServerEvent, Failure>) {
-        state.withLock { $0.rejoinsUnderWay -= 1 }
-        guard case .failure(let failure) = result else { return rejoin() }
-        switch failure {
-        case .refused("rate_limited", _), .refused("unavailable", _), .timedOut:
-            let socket = state.withLock { state in
-                state.roomsToRejoin.append(room)
-                return state.link
-            }
-            socket?.eventLoop.scheduleTask(in: MartletClient.rejoinPause) { [weak self] in self?.rejoin() }
-        // The next connection begins anew.
-        case .disconnected, .notConnected, .closed, .cancelled: break
-        case .refused, .tooManyPending, .invalid, .stopped:
-            let socket = state.withLock { state in
-                state.rooms.remove(room)
-                state.positions[room] = nil
-                return state.link
-            }
-            if let socket { deliver(.rejoinFailed(room: room.string, failure: failure), from: socket) }
-            rejoin()
-        }
     }
 
     /// The number behind a mark that this client gave; nil for any other.

@@ -1,38 +1,64 @@
 import Dialects
 import FoundationEssentials
 import GatewayCore
-import NIOCore
 
 extension MartletClient {
-    /// Joins a room, now and after each reconnect; answers where its live messages go on from.
+    /// Joins a room, now and on each later connection; its messages follow among the `events`.
+    ///
+    /// - Parameter since: what was seen of the room before, perhaps by an earlier process: what was missed since then
+    ///   comes first, after a `gap` where some of it is lost.
     @discardableResult
-    public func join(_ room: String) async throws(Failure) -> Position {
-        guard case .joined(_, _, let position) = try await ask(.join(room: try name(room))) else { throw .disconnected }
-        return Position(position)
+    public func join(_ room: String, since: Position? = nil) async throws(Failure) -> Joined {
+        let position = since.map { ClientPosition(epoch: $0.epoch.isEmpty ? nil : $0.epoch, seq: $0.seq) }
+        guard case .joined(_, let joined) = try await ask(.join(room: try name(room), since: position)) else {
+            throw .disconnected
+        }
+        return Joined(joined)
     }
 
     /// Leaves a room, and does not join it again by itself.
     public func leave(_ room: String) async throws(Failure) {
         let name = try name(room)
-        state.withLock { state in
-            state.rooms.remove(name)
+        let (isAway, drafts) = state.withLock { state in
+            state.streams.unwanted(name)
             state.roomsToRejoin.removeAll { $0 == name }
+            guard case .running = state.phase, state.link == nil else { return (false, [ClientState.Pending]()) }
+            return (true, state.removeDrafts(of: name))
         }
+        for draft in drafts {
+            draft.timeout?.cancel()
+            settle(draft.owner, with: .failure(.disconnected))
+        }
+        // Without a connection it is enough not to come back.
+        if isAway { return }
         _ = try await ask(.leave(room: name))
+    }
+
+    /// Up to where the room's messages were handed out, for `join` with `since` at another time; nil where it is not
+    /// joined. Inboxes (`@user`) and everyone (`*`) have one too.
+    public func position(of room: String) -> Position? {
+        guard let name = RoomName(room) else { return nil }
+        return state.withLock { $0.streams.position(of: name) }.map { Position($0) }
     }
 
     /// Stores a message in a room that was joined and sends it to its members.
     ///
+    /// While the connection is away it waits, and where it breaks before the answer the message goes again, for
+    /// `publishTimeout` in all; it is stored once.
     /// - Parameters:
     ///   - payload: one JSON value; it reaches the members byte for byte.
-    ///   - dedupe: 1 to 128 bytes; within two minutes a message under the same key is stored once.
+    ///   - dedupe: 1 to 128 bytes; within two minutes a message under the same key is stored once. Without one the
+    ///     client makes its own.
     @discardableResult
     public func publish(
         _ payload: [UInt8], to room: String, msgType: Int = 1, dedupe: String? = nil
     ) async throws(Failure) -> Ack {
         guard payload.withUnsafeBytes(MartletClient.isJSON) else { throw .invalid("payload: must be one JSON value") }
-        let command = ClientCommand.message(room: try name(room), msgType: msgType, payload: payload, dedupe: dedupe)
-        guard case .ack(_, _, let published) = try await ask(command) else { throw .disconnected }
+        let name = try name(room)
+        let id = newID()
+        let key = dedupe ?? "\(dedupePrefix)-\(id)"
+        let command = ClientCommand.message(room: name, msgType: msgType, payload: payload, dedupe: key)
+        guard case .ack(_, _, let published) = try await post(command, to: name, id: id) else { throw .disconnected }
         return Ack(room: room, seq: published.position.seq, timestamp: published.timestamp)
     }
 
@@ -81,12 +107,14 @@ extension MartletClient {
         return start.duration(to: .now)
     }
 
-    private func name(_ room: String) throws(Failure) -> RoomName {
+    // MARK: Checks
+
+    func name(_ room: String) throws(Failure) -> RoomName {
         guard let name = RoomName(room) else { throw .invalid("room: not the name of a room") }
         return name
     }
 
-    private static func isJSON(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    static func isJSON(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var scanner = JSONScanner(bytes)
         do throws(JSONError) {
             _ = try scanner.value()
@@ -94,78 +122,6 @@ extension MartletClient {
             return true
         } catch {
             return false
-        }
-    }
-
-    // MARK: Asking
-
-    func newID() -> Int {
-        state.withLock { state in
-            state.nextID += 1
-            return state.nextID
-        }
-    }
-
-    private func ask(_ command: ClientCommand) async throws(Failure) -> ServerEvent {
-        let id = newID()
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                send(command, for: .caller(continuation), id: id)
-                // A cancellation that came before the request was known has found nothing to end.
-                if Task.isCancelled { settle(id, with: .failure(.cancelled)) }
-            }
-        } onCancel: {
-            settle(id, with: .failure(.cancelled))
-        }
-        return try result.get()
-    }
-
-    func send(_ command: ClientCommand, for owner: ClientState.Pending.Owner, id: Int) {
-        var frame: [UInt8] = []
-        NativeDialect().encode(ClientRequest(id: RequestID(json: Array("\(id)".utf8)), command: command), into: &frame)
-        let (accepted, resumes) = state.withLock { state -> (Result<WebSocketConnection, Failure>, Bool) in
-            guard let link = state.link else {
-                if case .stopped(let failure) = state.phase { return (.failure(failure), false) }
-                return (.failure(state.isStopping ? .closed : .notConnected), false)
-            }
-            if case .caller = owner, state.pending.count >= configuration.maxPendingRequests {
-                return (.failure(.tooManyPending), false)
-            }
-            state.pending[id] = ClientState.Pending(owner: owner)
-            defer { state.isPaused = false }
-            return (.success(link), state.isPaused)
-        }
-        switch accepted {
-        case .failure(let failure): settle(owner, with: .failure(failure))
-        case .success(let link):
-            // The reply lies behind events that are not taken yet.
-            if resumes { link.resumeReading() }
-            link.send(text: frame)
-            let timeout = link.eventLoop.scheduleTask(in: TimeAmount(configuration.requestTimeout)) { [weak self] in
-                if let self { settle(id, with: .failure(.timedOut)) }
-            }
-            let isSettled = state.withLock { state in
-                state.pending[id]?.timeout = timeout
-                return state.pending[id] == nil
-            }
-            if isSettled { timeout.cancel() }
-        }
-    }
-
-    func settle(_ id: RequestID?, with result: Result<ServerEvent, Failure>) {
-        if let number = MartletClient.number(of: id) { settle(number, with: result) }
-    }
-
-    private func settle(_ id: Int, with result: Result<ServerEvent, Failure>) {
-        guard let request = state.withLock({ $0.pending.removeValue(forKey: id) }) else { return }
-        request.timeout?.cancel()
-        settle(request.owner, with: result)
-    }
-
-    private func settle(_ owner: ClientState.Pending.Owner, with result: Result<ServerEvent, Failure>) {
-        switch owner {
-        case .caller(let continuation): continuation.resume(returning: result)
-        case .rejoin(let room): rejoined(room, with: result)
         }
     }
 }

@@ -18,7 +18,14 @@ extension MartletClient {
             stop()
         }
         let end = failure ?? .closed
-        state.withLock { $0.phase = .stopped(end) }
+        let lost = state.withLock { state in
+            state.phase = .stopped(end)
+            return Array(state.pending.keys).compactMap { state.remove($0) }
+        }
+        for request in lost {
+            request.timeout?.cancel()
+            settle(request.owner, with: .failure(end))
+        }
         buffer.finish()
         welcomed.resumeAll(.failure(end))
         stopped.resumeAll(())
@@ -31,10 +38,13 @@ extension MartletClient {
         var reconnection = Reconnection(
             backoff: Backoff(first: configuration.firstDelay, cap: configuration.maxDelay),
             hasTokens: configuration.credentials.areTokens)
+        var attempt = 0
         while await hasRoom() {
+            let endpoint = endpoints[attempt % endpoints.count]
+            attempt += 1
             let ending: Reconnection.Ending
             do {
-                guard let configuration = try await socketConfiguration(&reconnection) else {
+                guard let configuration = try await socketConfiguration(endpoint, &reconnection) else {
                     return .stopped(code: 4401, reason: "no other token is to be had")
                 }
                 if isStopping { return nil }
@@ -59,32 +69,34 @@ extension MartletClient {
     /// Waits until a slow consumer has caught up; false where the client has to end.
     private func hasRoom() async -> Bool {
         buffer.onceThereIsRoom { [wake] in wake.resumeAll(()) }
-        while !isStopping, !buffer.hasRoom {
-            await wake.wait { isStopping || buffer.hasRoom ? () : nil }
-        }
+        await wake.wait(until: { isStopping || buffer.hasRoom })
         return !isStopping
     }
 
     private func pause(for delay: Duration) async {
         let end = ContinuousClock.now + delay
         let alarm = group.next().scheduleTask(in: TimeAmount(delay)) { [wake] in wake.resumeAll(()) }
-        while !isStopping, ContinuousClock.now < end {
-            await wake.wait { isStopping || ContinuousClock.now >= end ? () : nil }
-        }
+        await wake.wait(until: { isStopping || ContinuousClock.now >= end })
         alarm.cancel()
     }
 
     /// Nil where there is no token to come with.
-    private func socketConfiguration(_ reconnection: inout Reconnection) async throws -> WebSocketConfiguration? {
-        var socket = WebSocketConfiguration(host: endpoint.host, port: endpoint.port, path: endpoint.path)
-        socket.headers = configuration.headers
+    private func socketConfiguration(
+        _ endpoint: Endpoint, _ reconnection: inout Reconnection
+    ) async throws -> WebSocketConfiguration? {
+        var endpoint = endpoint
+        var headers = configuration.headers
         switch configuration.credentials {
-        case .user(let user): socket.path = endpoint.path(with: "userId", user)
+        case .user(let user): endpoint.add("userId", user)
         case .token(let provide):
             guard let token = try await provide(), reconnection.accepts(token) else { return nil }
+            state.withLock { $0.token = token }
             // In a header, not in the query, since servers on the way write queries down.
-            socket.headers.append((name: "Authorization", value: "Bearer " + token))
+            headers.append((name: "Authorization", value: "Bearer " + token))
         }
+        if let session = state.withLock({ $0.session }) { endpoint.add("session", session) }
+        var socket = WebSocketConfiguration(host: endpoint.host, port: endpoint.port, path: endpoint.path)
+        socket.headers = headers
         socket.subprotocols = [NativeDialect.subprotocol]
         socket.tls = endpoint.isSecure ? configuration.tls : nil
         socket.connectTimeout = TimeAmount(configuration.connectTimeout)
@@ -109,7 +121,12 @@ extension MartletClient {
         let deadline = socket.eventLoop.scheduleTask(in: configuration.connectTimeout) { [self] in
             if state.withLock({ $0.link == nil }) { socket.drop() }
         }
-        let end = await socket.ended()
+        let end = await withTaskGroup { group in
+            group.addTask { await self.keepTokenFresh() }
+            let end = await socket.ended()
+            group.cancelAll()
+            return end
+        }
         deadline.cancel()
         return state.withLock { state in
             defer { state.ending = nil }

@@ -28,6 +28,8 @@ extension MartletClient {
         public var nodeId: String
         /// Who the gateway takes the client for.
         public var userId: String
+        /// Whether the connection goes on from the one before, rooms and all.
+        public var resumed: Bool
         /// Between the gateway's pings.
         public var heartbeat: Duration
         /// Milliseconds since 1970.
@@ -39,6 +41,7 @@ extension MartletClient {
             connectionId = welcome.connectionId
             nodeId = welcome.nodeId
             userId = welcome.userId.string
+            resumed = welcome.resumed
             heartbeat = .milliseconds(welcome.heartbeat)
             timestamp = welcome.timestamp
             positions = Dictionary(
@@ -118,46 +121,5 @@ extension MartletClient {
         case before(Int)
         /// The oldest ones with a `seq` above this one.
         case after(Int)
-    }
-
-    /// What comes by itself, in order.
-    public enum Event: Hashable, Sendable {
-        case connected(Welcome)
-        /// The code is nil where the connection was lost without one. The client goes on by itself, unless this is the last event.
-        case disconnected(code: UInt16?, reason: String)
-        /// A room is joined again; what was sent since the disconnect is in its history, and live messages follow.
-        case rejoined(room: String, position: Position)
-        /// A room could not be joined again and is given up.
-        case rejoinFailed(room: String, failure: Failure)
-        case message(Message)
-        /// Something of the room was lost; it goes on after this position.
-        case gap(room: String, position: Position)
-        /// The room goes on without a loss under a new epoch.
-        case epoch(room: String, position: Position)
-        /// The gateway will go; the client reconnects by itself after this time.
-        case reconnect(after: Duration)
-        /// An error that belongs to no request.
-        case error(code: String, message: String)
-    }
-
-    /// Why something failed.
-    public enum Failure: Error, Hashable, Sendable {
-        /// The gateway answered with an error; the codes are the protocol's, such as `forbidden`.
-        case refused(code: String, message: String)
-        /// No connection just now.
-        case notConnected
-        /// The connection broke before the reply: whether the request was carried out is not known.
-        case disconnected
-        /// No reply came in time: whether the request was carried out is not known.
-        case timedOut
-        /// `maxPendingRequests` wait already.
-        case tooManyPending
-        /// What was asked cannot be sent; the text says why.
-        case invalid(String)
-        /// The gateway closed the connection with a code after which there is no coming back, or no token is to be had.
-        case stopped(code: UInt16?, reason: String)
-        /// The client was closed.
-        case closed
-        case cancelled
     }
 }

@@ -5,7 +5,8 @@ import Synchronization
 
 /// A connection to a Martlet gateway that mends itself.
 ///
-/// It connects, waits and connects again for ever, with full jitter; it joins its rooms again, and tells what happens
+/// It connects, waits and connects again for ever, with full jitter. Each room's stream goes on where it was: what was
+/// missed comes first, every message once and in order, and where something is lost for good a `gap` says so. All comes
 /// through `events`. Those must be read: a consumer who falls behind by `eventLimit` makes the client stop reading its
 /// socket, and one that stays behind is disconnected by the gateway, but nothing is dropped silently. While a request
 /// waits for its reply, reading goes on up to four times the limit, so that a consumer may make requests.
@@ -13,7 +14,8 @@ import Synchronization
 /// All methods may be called from any task or thread.
 public final class MartletClient: Sendable {
     let configuration: Configuration
-    let endpoint: Endpoint
+    /// The first is `url`'s.
+    let endpoints: [Endpoint]
     let group: any EventLoopGroup
     let state = Mutex(ClientState())
     let buffer: EventBuffer<Event>
@@ -22,15 +24,18 @@ public final class MartletClient: Sendable {
     /// Wakes the run loop from its waits.
     let wake = Waiters<Void>()
 
-    /// - Throws: `invalid` where the URL is none.
+    /// Of the keys under which messages are stored once; with a number behind it, unique for ever.
+    let dedupePrefix: String
+
+    /// - Throws: `invalid` where a URL is none.
     public init(
         configuration: Configuration, eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) throws(Failure) {
-        guard let endpoint = Endpoint(configuration.url) else {
-            throw .invalid("url: must be ws:// or wss:// with a host")
-        }
+        let urls = [configuration.url] + configuration.otherURLs
+        endpoints = urls.compactMap { Endpoint($0) }
+        guard endpoints.count == urls.count else { throw .invalid("url: must be ws:// or wss:// with a host") }
         self.configuration = configuration
-        self.endpoint = endpoint
+        dedupePrefix = String(UInt64.random(in: .min ... .max), radix: 36)
         group = eventLoopGroup
         buffer = EventBuffer(limit: configuration.eventLimit)
     }
@@ -65,6 +70,12 @@ public final class MartletClient: Sendable {
             state.withLock { if case .stopped = $0.phase { () } else { nil } }
         }
     }
+
+    /// The present connection, for tests that ill-treat it; nil between two.
+    package var connection: WebSocketConnection? { state.withLock { $0.socket } }
+
+    /// Requests that wait for their replies, messages on their way included.
+    package var pendingRequests: Int { state.withLock { $0.pending.count } }
 
     /// Answers false where the client never ran, and so has ended with this.
     @discardableResult

@@ -22,15 +22,18 @@ package struct Reconnection: Sendable {
     private let hasTokens: Bool
     private var token: String?
     private var isRefused = false
+    /// Since the last connection that was welcomed.
+    private var refusals = 0
 
     package init(backoff: Backoff, hasTokens: Bool) {
         self.backoff = backoff
         self.hasTokens = hasTokens
     }
 
-    /// Whether this token is worth a connection: one that was refused just now is not.
+    /// Whether this token is worth a connection: one that was refused just now is not, and neither is a third one where
+    /// two were refused.
     package mutating func accepts(_ token: String) -> Bool {
-        if isRefused, token == self.token { return false }
+        if refusals > 1 || isRefused && token == self.token { return false }
         self.token = token
         isRefused = false
         return true
@@ -42,9 +45,10 @@ package struct Reconnection: Sendable {
     ) -> Step {
         switch ending {
         case .closed(let code, let reason, let lived):
+            refusals = 0
             if let stop = stop(code, reason) { return stop }
             // One that ends at once is a failure too, or a gateway that welcomes and drops would be stormed.
-            if lived >= backoff.cap { backoff.reset() }
+            if lived > backoff.bound { backoff.reset() }
             return .retry(after: asked.map { max($0, .zero) } ?? backoff.next(using: &random))
         case .failed(let code, let reason):
             return stop(code, reason) ?? .retry(after: backoff.next(using: &random))
@@ -59,6 +63,7 @@ package struct Reconnection: Sendable {
         case 4403, 4409: return .stop(code: code, reason: reason)
         case 4401 where hasTokens:
             isRefused = true
+            refusals += 1
             return nil
         case 4401: return .stop(code: code, reason: reason)
         default: return nil

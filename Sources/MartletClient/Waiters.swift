@@ -43,3 +43,13 @@ final class Waiters<Value: Sendable>: Sendable {
         waiting.withLock { $0.continuations.removeValue(forKey: id) }?.resume(returning: value)
     }
 }
+
+extension Waiters where Value == Void {
+    /// Waits, through as many `resumeAll` as it takes, for a condition that each of them may have brought about; or for
+    /// the task's cancellation.
+    func wait(until isTrue: () -> Bool) async {
+        while !Task.isCancelled, !isTrue() {
+            await wait { isTrue() ? () : nil }
+        }
+    }
+}

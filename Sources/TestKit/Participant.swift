@@ -1,15 +1,17 @@
 import MartletClient
 import Synchronization
 
-/// A client that writes down all it is told, as a user's program would see it.
+/// A client that writes down all it is told, as a user's program would see it, and whose connection can be ill-treated.
 package final class Participant: Sendable {
     private struct Record {
         var events: [MartletClient.Event] = []
         var messages: [String: [MartletClient.Message]] = [:]
         var checkers: [String: StreamChecker] = [:]
+        var rosters: [String: RosterChecker] = [:]
     }
 
     package let client: MartletClient
+    package let user: String
     private let record = Mutex(Record())
     private let consuming: Mutex<[Task<Void, Never>]> = Mutex([])
 
@@ -19,33 +21,84 @@ package final class Participant: Sendable {
     ) async throws -> Participant {
         var configuration = MartletClient.Configuration(url: url, credentials: .user(user))
         configure(&configuration)
-        let participant = Participant(try MartletClient(configuration: configuration))
+        let participant = Participant(try MartletClient(configuration: configuration), user: user)
         participant.begin()
         _ = try await participant.client.connect()
         return participant
     }
 
-    private init(_ client: MartletClient) {
+    private init(_ client: MartletClient, user: String) {
         self.client = client
+        self.user = user
     }
 
     deinit {
         consuming.withLock { tasks in for task in tasks { task.cancel() } }
     }
 
-    /// Joins a room and holds the stream to what the answer promises.
+    /// Joins a room and holds stream and roster to what the answer promises.
     @discardableResult
-    package func join(_ room: String) async throws -> MartletClient.Position {
-        let position = try await client.join(room)
-        record.withLock { $0.checkers[room, default: StreamChecker()].joined(at: position.seq) }
-        return position
+    package func join(_ room: String, since: MartletClient.Position? = nil) async throws -> MartletClient.Joined {
+        let joined = try await client.join(room, since: since)
+        record.withLock { record in
+            record.checkers[room, default: StreamChecker()].joined(at: since?.seq ?? joined.position.seq)
+            if let version = joined.rosterVersion {
+                record.rosters[room, default: RosterChecker()].joined(version: version)
+            }
+        }
+        return joined
+    }
+
+    /// Reads the whole roster of a room and holds what follows to it; answers who is there.
+    @discardableResult
+    package func readRoster(of room: String) async throws -> Set<String> {
+        var members: Set<String> = []
+        var cursor: String?
+        var version: Int64?
+        repeat {
+            let page = try await client.members(of: room, limit: 1000, cursor: cursor)
+            members.formUnion(page.members.map(\.userId))
+            version = version ?? page.rosterVersion
+            cursor = page.next
+        } while cursor != nil
+        let first = version ?? 0
+        record.withLock { $0.rosters[room, default: RosterChecker()].read(members, version: first) }
+        return members
     }
 
     package func close() async {
         await client.close()
     }
 
+    // MARK: What happens to its connection
+
+    /// The TCP connection is reset.
+    package func reset() { client.connection?.abort() }
+
+    /// The socket is closed without a word.
+    package func drop() { client.connection?.drop() }
+
+    /// The client says goodbye with this code, and comes back.
+    package func leave(code: UInt16?) { client.connection?.close(code: code) }
+
+    /// Nothing is read from the socket any more.
+    package func stopReading() { client.connection?.pauseReading() }
+
+    package func readAgain() { client.connection?.resumeReading() }
+
+    // MARK: What it was told
+
     package var events: [MartletClient.Event] { record.withLock { $0.events } }
+
+    /// Connections that were welcomed.
+    package var connections: [MartletClient.Welcome] {
+        events.compactMap { if case .connected(let welcome) = $0 { welcome } else { nil } }
+    }
+
+    /// Rooms of which something was lost, and after which position they went on.
+    package var gaps: [(room: String, position: MartletClient.Position)] {
+        events.compactMap { if case .gap(let room, let position) = $0 { (room, position) } else { nil } }
+    }
 
     package func messages(of room: String) -> [MartletClient.Message] {
         record.withLock { $0.messages[room] ?? [] }
@@ -65,6 +118,20 @@ package final class Participant: Sendable {
         record.withLock { $0.messages[room]?.last?.seq ?? 0 }
     }
 
+    package func presence(of room: String) -> [MartletClient.Presence] {
+        events.compactMap { if case .presence(let presence) = $0, presence.room == room { presence } else { nil } }
+    }
+
+    /// Changes what is held against a room's roster, such as who stays in it.
+    package func roster(of room: String, _ change: (inout RosterChecker) -> Void) {
+        record.withLock { change(&$0.rosters[room, default: RosterChecker()]) }
+    }
+
+    /// What is wrong with what was told of a room's roster, where this is who is in it.
+    package func rosterFaults(of room: String, against registry: Set<String>) -> [RosterChecker.Fault] {
+        record.withLock { $0.rosters[room]?.faults(against: registry) ?? [] }
+    }
+
     private func begin() {
         let task = Task { [weak self, events = client.events] in
             for await event in events { self?.note(event) }
@@ -81,8 +148,15 @@ package final class Participant: Sendable {
                 record.checkers[message.room, default: StreamChecker()].received(message.seq)
             case .gap(let room, let position):
                 record.checkers[room, default: StreamChecker()].gap(to: position.seq)
-            case .connected, .disconnected, .rejoined, .rejoinFailed, .epoch, .reconnect, .error:
-                break
+            case .presence(let presence):
+                record.rosters[presence.room, default: RosterChecker()].received(presence)
+            case .rejoined(let room, _): record.rosters[room]?.lapsed()
+            case .disconnected: for room in record.rosters.keys { record.rosters[room]?.lapsed() }
+            case .connected(let welcome):
+                for (room, position) in welcome.positions {
+                    record.checkers[room, default: StreamChecker()].joined(at: position.seq)
+                }
+            case .rejoinFailed, .epoch, .status, .signal, .reconnect, .error: break
             }
         }
     }

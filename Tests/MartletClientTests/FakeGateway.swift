@@ -91,21 +91,45 @@ final class Peer: Sendable {
         return try text.withUnsafeReadableBytes { try NativeDialect().decode($0).get() }
     }
 
-    /// Passes over the handshake and greets.
-    func welcome(heartbeat: Int = 30_000) async throws {
-        _ = try await handshake()
+    /// Passes over the handshake, which it answers, and greets.
+    @discardableResult
+    func welcome(
+        heartbeat: Int = 30_000, session: String = "s1", resumed: Bool = false, timestamp: Int64 = 1,
+        inbox: Position = Position(epoch: "e", seq: 0), everyone: Position = Position(epoch: "e", seq: 7)
+    ) async throws -> String {
+        let asked = try await handshake()
         send(
             .welcome(
                 Welcome(
-                    connectionId: "c1", nodeId: "n1", userId: UserID(unchecked: "u"), heartbeat: heartbeat,
-                    timestamp: 1, positions: [(.everyone, Position(epoch: "e", seq: 7))])))
+                    connectionId: "c1", nodeId: "n1", userId: UserID(unchecked: "u"), session: session,
+                    resumed: resumed, heartbeat: heartbeat, timestamp: timestamp,
+                    positions: [(RoomName(unchecked: "@u"), inbox), (.everyone, everyone)])))
+        return asked
     }
 
-    /// Answers a join that must come next.
-    func acceptJoin(of room: String, at seq: Int) async throws {
+    /// Answers a join that must come next; answers what it was asked with.
+    @discardableResult
+    func acceptJoin(of room: String, at seq: Int, recovered: Bool = true, epoch: String = "e") async throws
+        -> ClientPosition?
+    {
         let request = try await request()
-        guard case .join(let name) = request.command, name.string == room else { throw Ended() }
-        send(.joined(id: request.id, room: name, position: Position(epoch: "e", seq: seq)))
+        guard case .join(let name, let since) = request.command, name.string == room else { throw Ended() }
+        send(
+            .joined(
+                id: request.id,
+                Joined(
+                    room: name, position: Position(epoch: epoch, seq: seq), recovered: recovered,
+                    roster: RosterState(members: 2, version: 9, timestamp: 0))))
+        return since
+    }
+
+    /// Answers a `resume` that must come next with these rooms; answers what it was asked with.
+    @discardableResult
+    func acceptResume(_ rooms: [ResumedRoom]) async throws -> [String: ClientPosition] {
+        let request = try await request()
+        guard case .resume(let since) = request.command else { throw Ended() }
+        send(.resumed(id: request.id, rooms: rooms))
+        return Dictionary(uniqueKeysWithValues: since.map { ($0.key.string, $0.value) })
     }
 
     func send(_ event: ServerEvent) {

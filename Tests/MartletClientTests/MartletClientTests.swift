@@ -3,38 +3,7 @@ import MartletClient
 import Testing
 
 /// The client in conversation with a gateway that does as it is told.
-@Suite struct MartletClientTests {
-    private func client(
-        _ gateway: FakeGateway, as credentials: MartletClient.Credentials = .user("u"),
-        _ change: (inout MartletClient.Configuration) -> Void = { _ in }
-    ) throws -> MartletClient {
-        var configuration = MartletClient.Configuration(url: gateway.url, credentials: credentials)
-        configuration.firstDelay = .milliseconds(1)
-        configuration.maxDelay = .milliseconds(2)
-        change(&configuration)
-        return try MartletClient(configuration: configuration)
-    }
-
-    /// Connects, and takes the first event.
-    private func connect(_ client: MartletClient, _ gateway: FakeGateway) async throws -> Peer {
-        async let welcome = client.connect()
-        let peer = try await gateway.accept()
-        try await peer.welcome()
-        let told = try await welcome
-        #expect(try await next(client) == .connected(told))
-        return peer
-    }
-
-    private func next(_ client: MartletClient) async throws -> MartletClient.Event {
-        var events = client.events.makeAsyncIterator()
-        guard let event = await events.next() else { throw Ended() }
-        return event
-    }
-
-    private func position(_ epoch: String, _ seq: Int) -> MartletClient.Position {
-        MartletClient.Position(epoch: epoch, seq: seq)
-    }
-
+@Suite struct MartletClientTests: ClientSuite {
     @Test func `a user is named in the query, a token in a header`() async throws {
         let gateway = try await FakeGateway.start()
         let user = try client(gateway, as: .user("a|b"))
@@ -49,7 +18,8 @@ import Testing
         let welcome = try await greeted
         #expect(welcome.nodeId == "n1")
         #expect(welcome.heartbeat == .seconds(30))
-        #expect(welcome.positions == ["*": position("e", 7)])
+        #expect(welcome.positions == ["*": position("e", 7), "@u": position("e", 0)])
+        #expect(!welcome.resumed)
         await user.close()
 
         let bearer = try client(gateway, as: .token { "a.b.c" })
@@ -70,7 +40,10 @@ import Testing
 
         async let joined = client.join("r")
         try await peer.acceptJoin(of: "r", at: 43)
-        #expect(try await joined == position("e", 43))
+        let answer = try await joined
+        #expect(answer.position == position("e", 43))
+        #expect(answer.recovered)
+        #expect((answer.members, answer.rosterVersion) == (2, 9))
 
         async let ack = client.publish(Array(#"{"a": 1}"#.utf8), to: "r", msgType: 7, dedupe: "k")
         let publish = try await peer.request()
@@ -87,7 +60,7 @@ import Testing
 
         let encoded = Task { try await client.publish(encoding: ["n": 5], to: "r") }
         let second = try await peer.request()
-        guard case .message(_, 1, Array(#"{"n":5}"#.utf8), nil) = second.command else { throw Ended() }
+        guard case .message(_, 1, Array(#"{"n":5}"#.utf8), _?) = second.command else { throw Ended() }
         peer.send(.error(id: second.id, error: RequestError(.rateLimited, "slow down")))
         await #expect(throws: MartletClient.Failure.refused(code: "rate_limited", message: "slow down")) {
             try await encoded.value
@@ -160,71 +133,6 @@ import Testing
         guard case .message(let third) = try await next(client) else { throw Ended() }
         #expect((third.room, third.position) == ("*", position("e", 8)))
         #expect(try await next(client) == .error(code: "bad_request", message: "hm"))
-        await client.close()
-        await gateway.stop()
-    }
-
-    @Test func `after a break its requests fail and its rooms are joined again`() async throws {
-        let gateway = try await FakeGateway.start()
-        let client = try client(gateway)
-        var peer = try await connect(client, gateway)
-        for room in ["r", "gone"] {
-            async let joined = client.join(room)
-            try await peer.acceptJoin(of: room, at: 1)
-            _ = try await joined
-        }
-        let ping = Task { try await client.ping() }
-        _ = try await peer.request()
-        peer.drop()
-        await #expect(throws: MartletClient.Failure.disconnected) { try await ping.value }
-        guard case .disconnected(nil, _) = try await next(client) else { throw Ended() }
-
-        peer = try await gateway.accept()
-        try await peer.welcome()
-        guard case .connected = try await next(client) else { throw Ended() }
-        for _ in 0..<2 {
-            let request = try await peer.request()
-            guard case .join(let room) = request.command else { throw Ended() }
-            if room.string == "r" {
-                peer.send(.joined(id: request.id, room: room, position: Position(epoch: "e", seq: 5)))
-            } else {
-                peer.send(.error(id: request.id, error: RequestError(.forbidden, "no")))
-            }
-        }
-        peer.message("1", seq: 6)
-        var seen: Set<MartletClient.Event> = []
-        for _ in 0..<3 { seen.insert(try await next(client)) }
-        #expect(seen.contains(.rejoined(room: "r", position: position("e", 5))))
-        #expect(seen.contains(.rejoinFailed(room: "gone", failure: .refused(code: "forbidden", message: "no"))))
-        await client.close()
-        await gateway.stop()
-    }
-
-    @Test func `a hundred rooms are joined again, few at a time`() async throws {
-        let gateway = try await FakeGateway.start()
-        let client = try client(gateway)
-        var peer = try await connect(client, gateway)
-        for number in 0..<100 {
-            async let joined = client.join("room-\(number)")
-            try await peer.acceptJoin(of: "room-\(number)", at: 1)
-            _ = try await joined
-        }
-        peer.close(1001)
-        peer = try await gateway.accept()
-        try await peer.welcome()
-        guard case .disconnected(1001, _) = try await next(client), case .connected = try await next(client) else {
-            throw Ended()
-        }
-        var waiting: [ClientRequest] = []
-        var rooms: Set<String> = []
-        for _ in 0..<32 { waiting.append(try await peer.request()) }
-        while let request = waiting.popLast() {
-            guard case .join(let room) = request.command else { throw Ended() }
-            rooms.insert(room.string)
-            peer.send(.joined(id: request.id, room: room, position: Position(epoch: "e", seq: 1)))
-            if rooms.count + waiting.count < 100 { waiting.append(try await peer.request()) }
-        }
-        #expect(rooms.count == 100)
         await client.close()
         await gateway.stop()
     }
@@ -316,6 +224,9 @@ import Testing
         let gateway = try await FakeGateway.start()
         let client = try client(gateway) { $0.eventLimit = 8 }
         let peer = try await connect(client, gateway)
+        async let joined = client.join("r")
+        try await peer.acceptJoin(of: "r", at: 0)
+        _ = try await joined
         let payload = "\"" + String(repeating: "x", count: 20_000) + "\""
         for seq in 1...12 { peer.message(payload, seq: seq) }
         async let ping = client.ping()
@@ -334,9 +245,9 @@ import Testing
         let gateway = try await FakeGateway.start()
         let client = try client(gateway)
         let peer = try await connect(client, gateway)
-        let frame = Array(#"{"type":"presence","roomId":"r"}"#.utf8)
+        let frame = Array(#"{"type":"room","roomId":"r"}"#.utf8)
         peer.send(raw: [0x81, UInt8(frame.count)] + frame)
-        peer.message("1", seq: 1)
+        peer.message("1", in: "*", seq: 8)
         guard case .message = try await next(client) else { throw Ended() }
         await client.close()
         await gateway.stop()

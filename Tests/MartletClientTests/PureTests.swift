@@ -75,6 +75,11 @@ import Testing
         #expect(tokens.step(after: refusal, asked: nil, using: &random) == .retry(after: .zero))
         #expect(tokens.accepts("a") == false)
         #expect(tokens.accepts("b") == true)
+        #expect(tokens.step(after: refusal, asked: nil, using: &random) == .retry(after: .zero))
+        #expect(tokens.accepts("c") == false)
+        let welcomed = Reconnection.Ending.closed(code: 4401, reason: "", after: .seconds(60))
+        #expect(tokens.step(after: welcomed, asked: nil, using: &random) == .retry(after: .zero))
+        #expect(tokens.accepts("c") == true)
         var user = reconnection(hasTokens: false)
         #expect(user.step(after: refusal, asked: nil, using: &random) == .stop(code: 4401, reason: "unauthorized"))
     }
@@ -95,17 +100,23 @@ import Testing
         #expect(delay(afterLiving: .seconds(60)) < .seconds(1))
     }
 
-    @Test func `silence is asked about after two heartbeats and given up after three`() {
+    @Test func `silence is asked about after a heartbeat and given up 10 s later`() {
         let start = NIODeadline.uptimeNanoseconds(0)
         var watch = SilenceWatch(heartbeat: .seconds(30), now: start)
-        #expect(watch.check(at: start) == .wait(until: start + .seconds(60)))
+        #expect(watch.check(at: start) == .wait(until: start + .seconds(30)))
         watch.heard(at: start + .seconds(20))
-        #expect(watch.check(at: start + .seconds(60)) == .wait(until: start + .seconds(80)))
-        #expect(watch.check(at: start + .seconds(80)) == .ping(until: start + .seconds(110)))
-        watch.heard(at: start + .seconds(81))
-        #expect(watch.check(at: start + .seconds(110)) == .wait(until: start + .seconds(141)))
-        #expect(watch.check(at: start + .seconds(141)) == .ping(until: start + .seconds(171)))
-        #expect(watch.check(at: start + .seconds(171)) == .close)
+        #expect(watch.check(at: start + .seconds(30)) == .wait(until: start + .seconds(50)))
+        #expect(watch.check(at: start + .seconds(50)) == .ping(until: start + .seconds(60)))
+        watch.heard(at: start + .seconds(51))
+        #expect(watch.check(at: start + .seconds(60)) == .wait(until: start + .seconds(81)))
+        #expect(watch.check(at: start + .seconds(81)) == .ping(until: start + .seconds(91)))
+        #expect(watch.check(at: start + .seconds(91)) == .close)
+    }
+
+    @Test func `a short heartbeat is waited for as long again`() {
+        let start = NIODeadline.uptimeNanoseconds(0)
+        var watch = SilenceWatch(heartbeat: .seconds(5), now: start)
+        #expect(watch.check(at: start + .seconds(5)) == .ping(until: start + .seconds(10)))
     }
 
     @Test func `a URL names host, port and path`() throws {
@@ -116,8 +127,13 @@ import Testing
             (secure.isSecure, secure.host, secure.port, secure.path) == (true, "chat.example.org", 443, "/a/ws?x=1"))
         let bare = try #require(Endpoint("ws://[::1]"))
         #expect((bare.host, bare.port, bare.path) == ("::1", 80, "/"))
-        #expect(plain.path(with: "userId", "a|b é") == "/ws?userId=a%7Cb%20%C3%A9")
-        #expect(secure.path(with: "userId", "u") == "/a/ws?x=1&userId=u")
+        var named = plain
+        named.add("userId", "a|b é")
+        named.add("session", "s&1")
+        #expect(named.path == "/ws?userId=a%7Cb%20%C3%A9&session=s%261")
+        var further = secure
+        further.add("userId", "u")
+        #expect(further.path == "/a/ws?x=1&userId=u")
         for wrong in ["", "http://h/ws", "ws://", "h:80", "ws:/x"] { #expect(Endpoint(wrong) == nil) }
     }
 

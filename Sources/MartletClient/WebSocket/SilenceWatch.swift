@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Finds out that a link is dead though nobody closed it: after two heartbeats without a byte it asks, after a third it gives up.
+/// Finds out that a link is dead though nobody closed it: after a heartbeat without a byte it asks, 10 s later it gives up.
 package struct SilenceWatch {
     package enum Action: Equatable {
         /// Look again at this time.
@@ -9,6 +9,8 @@ package struct SilenceWatch {
         case ping(until: NIODeadline)
         case close
     }
+
+    private static let maxPatience = TimeAmount.seconds(10)
 
     private let heartbeat: TimeAmount
     private var lastHeard: NIODeadline
@@ -28,9 +30,9 @@ package struct SilenceWatch {
 
     package mutating func check(at now: NIODeadline) -> Action {
         if hasAsked { return .close }
-        let limit = lastHeard + heartbeat * 2
+        let limit = lastHeard + heartbeat
         guard now >= limit else { return .wait(until: limit) }
         hasAsked = true
-        return .ping(until: now + heartbeat)
+        return .ping(until: now + min(heartbeat, SilenceWatch.maxPatience))
     }
 }

@@ -75,6 +75,13 @@ package final class WebSocketConnection: Sendable {
         send { FrameEncoder.text(text, mask: $0, into: &$1) }
     }
 
+    /// The same, but never at once: on the event loop, after what was handed to it before.
+    ///
+    /// So it may be called under a lock that what the socket tells takes as well.
+    package func enqueue(text: [UInt8]) {
+        channel.eventLoop.execute { self.send(text: text) }
+    }
+
     package func send(binary: [UInt8]) {
         send { FrameEncoder.binary(ByteBuffer(bytes: binary), mask: $0, into: &$1) }
     }
@@ -114,7 +121,7 @@ package final class WebSocketConnection: Sendable {
         options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { [channel] _ in channel.close(promise: nil) }
     }
 
-    /// Closes the connection where nothing has come for two heartbeats and a ping stays unanswered for a third.
+    /// Closes the connection where nothing has come for a heartbeat and a ping stays unanswered for 10 s, or for another one.
     package func watchSilence(heartbeat: TimeAmount) { onLoop { $0.watchSilence(heartbeat: heartbeat) } }
 
     private func onLoop(_ act: @escaping @Sendable (WebSocketHandler) -> Void) {

@@ -1,0 +1,153 @@
+import Dialects
+import GatewayCore
+import NIOCore
+
+/// Requests on their way, and their replies.
+extension MartletClient {
+    func newID() -> Int {
+        state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+    }
+
+    /// Asks on the present connection; the answer is lost with it.
+    func ask(_ command: ClientCommand) async throws(Failure) -> ServerEvent {
+        let id = newID()
+        return try await waiting(for: id) { self.send(command, for: .caller($0), id: id) }
+    }
+
+    /// Sends a message as soon as its room is there, and again on the next connection where the answer is lost.
+    func post(_ command: ClientCommand, to room: RoomName, id: Int) async throws(Failure) -> ServerEvent {
+        let frame = MartletClient.frame(of: command, id: id)
+        return try await waiting(for: id) { continuation in
+            let draft = ClientState.Draft(room: room, frame: frame)
+            let refusal = state.withLock { state -> Failure? in
+                if case .stopped(let failure) = state.phase { return failure }
+                if state.isStopping { return .closed }
+                guard case .running = state.phase, state.link != nil || state.streams.wants(room) else {
+                    return .notConnected
+                }
+                guard state.pending.count < configuration.maxPendingRequests,
+                    state.draftBytes + frame.count <= configuration.maxPendingBytes
+                else { return .tooManyPending }
+                state.draftBytes += frame.count
+                state.pending[id] = ClientState.Pending(owner: .publisher(continuation, draft))
+                sendAtOnce(id, draft, continuation, &state)
+                return nil
+            }
+            if let refusal { return continuation.resume(returning: .failure(refusal)) }
+            setTimeout(min(configuration.publishTimeout, MartletClient.maxPublishTime), of: id, on: group.next())
+        }
+    }
+
+    /// A gateway remembers a dedupe key for two minutes: a message that goes again later might be stored twice.
+    private static let maxPublishTime = Duration.seconds(100)
+
+    /// A room that is on its way back is waited for; one that was never joined the gateway refuses.
+    private func sendAtOnce(
+        _ id: Int, _ draft: ClientState.Draft,
+        _ continuation: CheckedContinuation<Result<ServerEvent, Failure>, Never>, _ state: inout ClientState
+    ) {
+        guard let link = state.link, state.streams.isLive(draft.room) || !state.streams.wants(draft.room) else {
+            return
+        }
+        var draft = draft
+        draft.isSent = true
+        state.pending[id]?.owner = .publisher(continuation, draft)
+        link.enqueue(text: draft.frame)
+        goOnReading(link, &state)
+    }
+
+    private func waiting(
+        for id: Int, _ begin: (CheckedContinuation<Result<ServerEvent, Failure>, Never>) -> Void
+    ) async throws(Failure) -> ServerEvent {
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                begin(continuation)
+                // A cancellation that came before the request was known has found nothing to end.
+                if Task.isCancelled { settle(id, with: .failure(.cancelled)) }
+            }
+        } onCancel: {
+            settle(id, with: .failure(.cancelled))
+        }
+        return try result.get()
+    }
+
+    func send(_ command: ClientCommand, for owner: ClientState.Pending.Owner) {
+        send(command, for: owner, id: newID())
+    }
+
+    private func send(_ command: ClientCommand, for owner: ClientState.Pending.Owner, id: Int) {
+        let frame = MartletClient.frame(of: command, id: id)
+        let accepted = state.withLock { state -> Result<WebSocketConnection, Failure> in
+            guard let link = state.link else {
+                if case .stopped(let failure) = state.phase { return .failure(failure) }
+                return .failure(state.isStopping ? .closed : .notConnected)
+            }
+            if case .caller = owner, state.pending.count >= configuration.maxPendingRequests {
+                return .failure(.tooManyPending)
+            }
+            var request = ClientState.Pending(owner: owner)
+            switch command {
+            case .join(_, let since): request.since = since
+            case .watch: request.watches = true
+            default: break
+            }
+            state.pending[id] = request
+            link.enqueue(text: frame)
+            goOnReading(link, &state)
+            return .success(link)
+        }
+        switch accepted {
+        case .failure(let failure): settle(owner, with: .failure(failure))
+        case .success(let link): setTimeout(configuration.requestTimeout, of: id, on: link.eventLoop)
+        }
+    }
+
+    /// The reply lies behind events that are not taken yet.
+    private func goOnReading(_ link: WebSocketConnection, _ state: inout ClientState) {
+        guard state.isPaused else { return }
+        state.isPaused = false
+        link.eventLoop.execute { link.resumeReading() }
+    }
+
+    private func setTimeout(_ time: Duration, of id: Int, on loop: any EventLoop) {
+        let timeout = loop.scheduleTask(in: TimeAmount(time)) { [weak self] in
+            if let self { settle(id, with: .failure(.timedOut)) }
+        }
+        let isSettled = state.withLock { state in
+            state.pending[id]?.timeout = timeout
+            return state.pending[id] == nil
+        }
+        if isSettled { timeout.cancel() }
+    }
+
+    private static func frame(of command: ClientCommand, id: Int) -> [UInt8] {
+        var frame: [UInt8] = []
+        NativeDialect().encode(ClientRequest(id: RequestID(json: Array("\(id)".utf8)), command: command), into: &frame)
+        return frame
+    }
+
+    // MARK: Replies
+
+    func settle(_ id: RequestID?, with result: Result<ServerEvent, Failure>) {
+        if let number = MartletClient.number(of: id) { settle(number, with: result) }
+    }
+
+    func settle(_ id: Int, with result: Result<ServerEvent, Failure>) {
+        guard let request = state.withLock({ $0.remove(id) }) else { return }
+        request.timeout?.cancel()
+        settle(request.owner, with: result)
+    }
+
+    func settle(_ owner: ClientState.Pending.Owner, with result: Result<ServerEvent, Failure>) {
+        switch owner {
+        case .caller(let continuation), .publisher(let continuation, _): continuation.resume(returning: result)
+        case .rejoin(let room): rejoined(room, with: result)
+        case .resume(let positions): resumed(positions, with: result)
+        case .rewatch(let users): rewatched(users, with: result)
+        case .nobody: break
+        }
+    }
+}

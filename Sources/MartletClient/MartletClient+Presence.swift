@@ -1,0 +1,52 @@
+import GatewayCore
+
+/// Who is there, and what one member tells another.
+extension MartletClient {
+    /// Members of a room, by the page; `cursor` is an earlier page's `next`.
+    ///
+    /// Joins and leaves follow as `presence` events, each a step of `rosterVersion`.
+    public func members(
+        of room: String, limit: Int = 100, cursor: String? = nil
+    ) async throws(Failure) -> MemberPage {
+        let command = ClientCommand.members(room: try name(room), limit: limit, cursor: cursor)
+        guard case .members(_, let room, let page) = try await ask(command) else { throw .disconnected }
+        return MemberPage(room, page)
+    }
+
+    /// Begins to watch users, up to 1,000 at once, and answers how they are; `status` events follow as that changes,
+    /// also on later connections.
+    @discardableResult
+    public func watch(_ users: [String]) async throws(Failure) -> [Status] {
+        guard case .watching(_, let statuses) = try await ask(.watch(users: try names(users))) else {
+            throw .disconnected
+        }
+        return statuses.map { Status($0) }
+    }
+
+    /// Watches users no longer.
+    public func unwatch(_ users: [String]) async throws(Failure) {
+        let names = try names(users)
+        let isAway = state.withLock { state in
+            for name in names { state.watched[name] = nil }
+            guard case .running = state.phase else { return false }
+            return state.link == nil
+        }
+        // Without a connection it is enough not to begin again.
+        if !isAway { _ = try await ask(.unwatch(users: names)) }
+    }
+
+    /// Tells one user something within a room that both have joined, such as an offer of WebRTC; it is not stored.
+    ///
+    /// - Parameter payload: one JSON value.
+    public func signal(_ payload: [UInt8], to user: String, in room: String) async throws(Failure) {
+        guard payload.withUnsafeBytes(MartletClient.isJSON) else { throw .invalid("payload: must be one JSON value") }
+        guard let to = UserID(user) else { throw .invalid("to: not the name of a user") }
+        _ = try await ask(.signal(to: to, room: try name(room), payload: payload))
+    }
+
+    private func names(_ users: [String]) throws(Failure) -> [UserID] {
+        let names = users.compactMap { UserID($0) }
+        guard names.count == users.count else { throw .invalid("users: not the name of a user") }
+        return names
+    }
+}

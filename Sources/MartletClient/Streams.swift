@@ -1,0 +1,182 @@
+import GatewayCore
+
+/// Where a client is in each room's stream, and what it asks a new connection for so that no stream breaks.
+///
+/// Pure. A position covers what was handed on, and nothing else: an answer that names the room's head does not move it,
+/// the messages up to there do.
+package struct Streams: Sendable {
+    /// What a message is to the user.
+    package enum Verdict: Hashable, Sendable {
+        case pass(Position)
+        /// What lies between was never sent: the user is told before getting this one.
+        case passAfterGap(Position, gap: Position)
+        /// Seen already, or to come again in its place.
+        case drop
+    }
+
+    /// What a new connection is asked for.
+    package struct CatchUp: Equatable, Sendable {
+        /// For one `resume`; nil where the session was not taken up.
+        package var resume: [RoomName: ClientPosition]?
+        /// To be joined with the position they have.
+        package var joins: [RoomName]
+    }
+
+    /// What the answer to `resume` leads to.
+    package enum Outcome: Equatable, Sendable {
+        /// The stream goes on; the room stands at this position.
+        case resumed(RoomName, Position)
+        /// It goes on after this position, and something before it is lost.
+        case lost(RoomName, Position)
+        case refused(RoomName, ErrorCode)
+        /// The session does not know the room: it is to be joined.
+        case join(RoomName)
+        /// The session has a room that the user has left.
+        case leave(RoomName)
+    }
+
+    private struct Stream {
+        var position: Position
+        /// To be joined again; of no meaning to the inbox and `*`.
+        var isWanted = true
+        /// Whether messages are handed on: not between a new connection and the answer that says where it goes on.
+        var isLive = true
+    }
+
+    /// What a gateway with default settings takes in one frame, with some air.
+    private static let maxResumeBytes = 60_000
+
+    private var streams: [RoomName: Stream] = [:]
+
+    package init() {}
+
+    /// Up to where the room's stream was handed on; nil for a room that was not joined.
+    package func position(of room: RoomName) -> Position? { streams[room]?.position }
+
+    /// Whether the room is joined, or will be again.
+    package func wants(_ room: RoomName) -> Bool { streams[room]?.isWanted ?? false }
+
+    /// Whether the room is joined on this connection.
+    package func isLive(_ room: RoomName) -> Bool { streams[room]?.isLive ?? false }
+
+    // MARK: Connections
+
+    /// The connection is gone.
+    package mutating func disconnected() {
+        for room in streams.keys { streams[room]?.isLive = false }
+        streams = streams.filter { $0.value.isWanted }
+    }
+
+    /// - Parameter positions: of the streams that every connection has by itself, as `welcome` told them.
+    package mutating func welcomed(
+        resumed: Bool, positions: [(room: RoomName, position: Position)]
+    ) -> CatchUp {
+        disconnected()
+        for (room, position) in positions {
+            if streams[room] == nil { streams[room] = Stream(position: position, isLive: !resumed) }
+            // Without the session it is live from that position on; elsewhere something was missed.
+            if !resumed, streams[room]?.position == position { streams[room]?.isLive = true }
+        }
+        let waiting = streams.filter { !$0.value.isLive }
+        guard resumed else { return CatchUp(resume: nil, joins: Array(waiting.keys)) }
+        var resume: [RoomName: ClientPosition] = [:]
+        var joins: [RoomName] = []
+        var bytes = 0
+        for (room, stream) in waiting {
+            // Names may double by their escapes; punctuation and the number are below 64 bytes.
+            bytes += 2 * room.string.utf8.count + 2 * stream.position.epoch.utf8.count + 64
+            if bytes <= Streams.maxResumeBytes {
+                resume[room] = ClientPosition(stream.position)
+            } else {
+                joins.append(room)
+            }
+        }
+        return CatchUp(resume: resume, joins: joins)
+    }
+
+    /// - Parameter asked: what the `resume` named.
+    package mutating func resumed(_ rooms: [ResumedRoom], asked: [RoomName: ClientPosition]) -> [Outcome] {
+        var missing = asked
+        var outcomes: [Outcome] = []
+        for entry in rooms {
+            let since = missing.removeValue(forKey: entry.room)
+            guard wants(entry.room) else {
+                if case .joined = entry.outcome { outcomes.append(.leave(entry.room)) }
+                continue
+            }
+            // One that did not fit into the frame is joined, and says then where it goes on.
+            guard let since else { continue }
+            switch entry.outcome {
+            case .joined(let position, let recovered):
+                let isWhole = goOn(entry.room, from: since, at: position, recovered: recovered)
+                outcomes.append(isWhole ? .resumed(entry.room, position) : .lost(entry.room, position))
+            case .refused(let code):
+                streams[entry.room] = nil
+                outcomes.append(.refused(entry.room, code))
+            }
+        }
+        for room in missing.keys where wants(room) { outcomes.append(.join(room)) }
+        return outcomes
+    }
+
+    // MARK: Rooms
+
+    /// Answers whether nothing was lost since the position that was asked with.
+    package mutating func joined(_ joined: Joined, since: ClientPosition?) -> Bool {
+        guard let since else {
+            // Joining again without a position changes nothing about what is owed.
+            if !isLive(joined.room) { streams[joined.room] = Stream(position: joined.position) }
+            streams[joined.room]?.isWanted = true
+            return true
+        }
+        return goOn(joined.room, from: since, at: joined.position, recovered: joined.recovered)
+    }
+
+    /// The room is not to be joined again; its messages still count until it is left.
+    package mutating func unwanted(_ room: RoomName) {
+        streams[room]?.isWanted = false
+        if streams[room]?.isLive == false { streams[room] = nil }
+    }
+
+    package mutating func left(_ room: RoomName) { streams[room] = nil }
+
+    private mutating func goOn(
+        _ room: RoomName, from since: ClientPosition, at head: Position, recovered: Bool
+    ) -> Bool {
+        // The gateway has found the position good, under whatever epoch, so it is good under the present one.
+        let position = recovered ? Position(epoch: head.epoch, seq: since.seq) : head
+        streams[room] = Stream(position: position)
+        return recovered
+    }
+
+    // MARK: What comes
+
+    package mutating func received(_ message: RoomMessage) -> Verdict {
+        guard let stream = streams[message.room] else {
+            // A room that was left; of what every connection has by itself nothing is dropped.
+            let isOwn = message.room.isInbox || message.room.isEveryone
+            return isOwn ? .pass(Position(epoch: "", seq: message.seq)) : .drop
+        }
+        guard stream.isLive, message.seq > stream.position.seq else { return .drop }
+        let position = Position(epoch: stream.position.epoch, seq: message.seq)
+        streams[message.room]?.position = position
+        guard message.seq == stream.position.seq + 1 else {
+            return .passAfterGap(position, gap: Position(epoch: position.epoch, seq: message.seq - 1))
+        }
+        return .pass(position)
+    }
+
+    /// Answers whether the user is to be told: not where an answer to come will say it.
+    package mutating func gap(in room: RoomName, at position: Position) -> Bool {
+        guard isLive(room) else { return false }
+        streams[room]?.position = position
+        return true
+    }
+
+    /// Answers whether the user is to be told.
+    package mutating func epoch(of room: RoomName, at position: Position) -> Bool {
+        guard isLive(room) else { return false }
+        streams[room]?.position.epoch = position.epoch
+        return true
+    }
+}

@@ -1,0 +1,62 @@
+import MartletClient
+
+/// What suites share that talk to a gateway of their own.
+protocol ClientSuite {}
+
+extension ClientSuite {
+    /// One that hardly waits between its connections.
+    func client(
+        _ gateway: FakeGateway, as credentials: MartletClient.Credentials = .user("u"),
+        _ change: (inout MartletClient.Configuration) -> Void = { _ in }
+    ) throws -> MartletClient {
+        var configuration = MartletClient.Configuration(url: gateway.url, credentials: credentials)
+        configuration.firstDelay = .milliseconds(1)
+        configuration.maxDelay = .milliseconds(2)
+        change(&configuration)
+        return try MartletClient(configuration: configuration)
+    }
+
+    /// Connects, and takes the first event.
+    func connect(_ client: MartletClient, _ gateway: FakeGateway) async throws -> Peer {
+        async let welcome = client.connect()
+        let peer = try await gateway.accept()
+        try await peer.welcome()
+        let told = try await welcome
+        guard case .connected(told) = try await next(client) else { throw Ended() }
+        return peer
+    }
+
+    /// Connects and joins a room that stands at this number.
+    func connect(
+        _ client: MartletClient, _ gateway: FakeGateway, joining room: String, at seq: Int
+    ) async throws -> Peer {
+        let peer = try await connect(client, gateway)
+        async let joined = client.join(room)
+        try await peer.acceptJoin(of: room, at: seq)
+        _ = try await joined
+        return peer
+    }
+
+    func next(_ client: MartletClient) async throws -> MartletClient.Event {
+        var events = client.events.makeAsyncIterator()
+        guard let event = await events.next() else { throw Ended() }
+        return event
+    }
+
+    /// The next message's number.
+    func nextSeq(_ client: MartletClient) async throws -> Int {
+        guard case .message(let message) = try await next(client) else { throw Ended() }
+        return message.seq
+    }
+
+    /// Passes over the end of one connection and the beginning of another.
+    func passReconnect(_ client: MartletClient) async throws {
+        guard case .disconnected = try await next(client), case .connected = try await next(client) else {
+            throw Ended()
+        }
+    }
+
+    func position(_ epoch: String, _ seq: Int) -> MartletClient.Position {
+        MartletClient.Position(epoch: epoch, seq: seq)
+    }
+}

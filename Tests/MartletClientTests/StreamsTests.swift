@@ -1,0 +1,200 @@
+import GatewayCore
+import MartletClient
+import Testing
+
+/// Where streams are and how they go on, without a socket.
+@Suite struct StreamsTests {
+    private let room = RoomName(unchecked: "r")
+    private let inbox = RoomName(unchecked: "@u")
+
+    private func message(_ seq: Int, in room: RoomName? = nil) -> RoomMessage {
+        RoomMessage(
+            room: room ?? self.room, userId: .system, msgType: 1, payload: [], timestamp: 1,
+            position: Position(epoch: "", seq: seq))
+    }
+
+    private func at(_ seq: Int, _ epoch: String = "e") -> Position { Position(epoch: epoch, seq: seq) }
+    private func since(_ seq: Int, _ epoch: String = "e") -> ClientPosition { ClientPosition(epoch: epoch, seq: seq) }
+
+    private func joined(_ room: RoomName, _ position: Position, recovered: Bool = true) -> Joined {
+        Joined(room: room, position: position, recovered: recovered, roster: nil)
+    }
+
+    /// Connected, with one room joined at 10.
+    private func streams() -> Streams {
+        var streams = Streams()
+        _ = streams.welcomed(resumed: false, positions: [(inbox, at(3)), (.everyone, at(7))])
+        _ = streams.joined(joined(room, at(10)), since: nil)
+        return streams
+    }
+
+    @Test func `a stream goes on from where it was joined, each message once`() {
+        var streams = streams()
+        #expect(streams.received(message(11)) == .pass(at(11)))
+        #expect(streams.received(message(11)) == .drop)
+        #expect(streams.received(message(9)) == .drop)
+        #expect(streams.received(message(12)) == .pass(at(12)))
+        #expect(streams.position(of: room) == at(12))
+        #expect(streams.received(message(4, in: inbox)) == .pass(at(4)))
+        #expect(streams.received(message(1, in: RoomName(unchecked: "other"))) == .drop)
+    }
+
+    @Test func `a hole is never silent`() {
+        var streams = streams()
+        #expect(streams.received(message(14)) == .passAfterGap(at(14), gap: at(13)))
+        #expect(streams.received(message(12)) == .drop)
+    }
+
+    @Test func `joining again changes nothing unless a position is given`() {
+        var streams = streams()
+        #expect(streams.received(message(11)) == .pass(at(11)))
+        #expect(streams.joined(joined(room, at(15)), since: nil) == true)
+        #expect(streams.position(of: room) == at(11))
+        #expect(streams.joined(joined(room, at(15)), since: since(8)) == true)
+        #expect(streams.received(message(9)) == .pass(at(9)))
+    }
+
+    @Test func `an epoch renames the position, a gap moves it`() {
+        var streams = streams()
+        #expect(streams.epoch(of: room, at: at(10, "f")) == true)
+        #expect(streams.position(of: room) == at(10, "f"))
+        #expect(streams.gap(in: room, at: at(2, "g")) == true)
+        #expect(streams.received(message(3)) == .pass(at(3, "g")))
+        #expect(streams.gap(in: RoomName(unchecked: "other"), at: at(1)) == false)
+    }
+
+    @Test func `a session taken up is given every position at once`() {
+        var streams = streams()
+        _ = streams.received(message(11))
+        streams.disconnected()
+        #expect(!streams.isLive(room) && streams.wants(room))
+        let catchUp = streams.welcomed(resumed: true, positions: [(inbox, at(5)), (.everyone, at(7))])
+        #expect(catchUp.resume == [room: since(11), inbox: since(3), .everyone: since(7)])
+        #expect(catchUp.joins.isEmpty)
+        // Before the answer nothing counts, since all of it comes again.
+        #expect(streams.received(message(13)) == .drop)
+        #expect(streams.gap(in: room, at: at(20)) == false)
+        let outcomes = streams.resumed(
+            [
+                ResumedRoom(room: room, outcome: .joined(position: at(13, "f"), recovered: true)),
+                ResumedRoom(room: inbox, outcome: .joined(position: at(5), recovered: false)),
+                ResumedRoom(room: .everyone, outcome: .joined(position: at(7), recovered: true)),
+            ], asked: [room: since(11), inbox: since(3), .everyone: since(7)])
+        #expect(outcomes == [.resumed(room, at(13, "f")), .lost(inbox, at(5)), .resumed(.everyone, at(7))])
+        #expect(streams.received(message(12)) == .pass(at(12, "f")))
+        #expect(streams.received(message(6, in: inbox)) == .pass(at(6)))
+    }
+
+    @Test func `what session and client remember differently is put right`() {
+        var streams = streams()
+        for name in ["lost", "forbidden", "left"] {
+            _ = streams.joined(joined(RoomName(unchecked: name), at(1)), since: nil)
+        }
+        streams.disconnected()
+        streams.unwanted(RoomName(unchecked: "left"))
+        let asked = streams.welcomed(resumed: true, positions: [(inbox, at(3)), (.everyone, at(7))]).resume ?? [:]
+        #expect(asked[RoomName(unchecked: "left")] == nil)
+        let outcomes = streams.resumed(
+            [
+                ResumedRoom(room: RoomName(unchecked: "left"), outcome: .joined(position: at(1), recovered: true)),
+                ResumedRoom(room: RoomName(unchecked: "forbidden"), outcome: .refused(.forbidden)),
+                ResumedRoom(room: room, outcome: .joined(position: at(10), recovered: true)),
+                ResumedRoom(room: inbox, outcome: .joined(position: at(3), recovered: true)),
+                ResumedRoom(room: .everyone, outcome: .joined(position: at(7), recovered: true)),
+            ], asked: asked)
+        #expect(outcomes.contains(.leave(RoomName(unchecked: "left"))))
+        #expect(outcomes.contains(.refused(RoomName(unchecked: "forbidden"), .forbidden)))
+        #expect(outcomes.contains(.join(RoomName(unchecked: "lost"))))
+        #expect(outcomes.count == 6)
+        #expect(!streams.wants(RoomName(unchecked: "forbidden")))
+    }
+
+    @Test func `without the session every room is joined where it was, and what has not moved is left alone`() {
+        var streams = streams()
+        streams.disconnected()
+        let catchUp = streams.welcomed(resumed: false, positions: [(inbox, at(9)), (.everyone, at(7))])
+        #expect(catchUp.resume == nil)
+        #expect(Set(catchUp.joins) == [room, inbox])
+        #expect(streams.isLive(.everyone))
+        #expect(streams.received(message(10, in: inbox)) == .drop)
+        #expect(streams.joined(joined(inbox, at(10)), since: since(3)) == true)
+        for seq in 4...10 { #expect(streams.received(message(seq, in: inbox)) == .pass(at(seq))) }
+        #expect(streams.joined(joined(room, at(40, "f"), recovered: false), since: since(10)) == false)
+        #expect(streams.received(message(41)) == .pass(at(41, "f")))
+    }
+
+    @Test func `positions that do not fit into one frame are for joins`() {
+        var streams = streams()
+        for number in 0..<1000 {
+            let name = RoomName(unchecked: String(repeating: "x", count: 120) + "\(number)")
+            _ = streams.joined(joined(name, at(1)), since: nil)
+        }
+        let catchUp = streams.welcomed(resumed: true, positions: [(inbox, at(3)), (.everyone, at(7))])
+        let resume = catchUp.resume ?? [:]
+        #expect(resume.count + catchUp.joins.count == 1003)
+        #expect((100...300).contains(resume.count))
+        // What did not fit says where it goes on when it is joined, not with the others.
+        let left = catchUp.joins[0]
+        let outcomes = streams.resumed(
+            [ResumedRoom(room: left, outcome: .joined(position: at(5), recovered: true))], asked: [:])
+        #expect(outcomes.isEmpty && !streams.isLive(left))
+    }
+
+    @Test func `what was left is over with its last answer`() {
+        var streams = streams()
+        streams.unwanted(room)
+        #expect(streams.received(message(11)) == .pass(at(11)))
+        streams.left(room)
+        #expect(streams.received(message(12)) == .drop)
+    }
+
+    /// A gateway that keeps its word and a link that breaks at any moment: nothing lost, nothing twice.
+    @Test func `a stream cut a thousand times at random is whole`() {
+        var random = SplitMix(state: 7)
+        var streams = Streams()
+        _ = streams.welcomed(resumed: false, positions: [(inbox, at(0)), (.everyone, at(0))])
+        _ = streams.joined(joined(room, at(0)), since: nil)
+        var head = 0
+        var sent = 0
+        var seen: [Int] = []
+        func hear(_ message: RoomMessage) {
+            if case .pass(let position) = streams.received(message) { seen.append(position.seq) }
+        }
+        for _ in 0..<1000 {
+            head += Int.random(in: 0...5, using: &random)
+            // Some of it arrives before the break.
+            let reached = Int.random(in: sent...max(sent, head), using: &random)
+            for seq in stride(from: sent + 1, through: reached, by: 1) { hear(message(seq)) }
+            let isResumed = Bool.random(using: &random)
+            let catchUp = streams.welcomed(resumed: isResumed, positions: [(inbox, at(0)), (.everyone, at(0))])
+            let asked = catchUp.resume?[room] ?? streams.position(of: room).map { ClientPosition($0) }
+            guard let asked else { continue }
+            // A gateway that was not told of the session sends live messages before the join's answer.
+            head += 1
+            hear(message(head))
+            if isResumed {
+                _ = streams.resumed(
+                    [ResumedRoom(room: room, outcome: .joined(position: at(head), recovered: true))],
+                    asked: catchUp.resume ?? [:])
+            } else {
+                _ = streams.joined(joined(room, at(head)), since: asked)
+            }
+            sent = asked.seq
+        }
+        for seq in stride(from: sent + 1, through: head, by: 1) { hear(message(seq)) }
+        #expect(seen == Array(1...head))
+    }
+}
+
+/// A small generator with a seed, so that a failure comes again (Steele, Lea, Flood: SplitMix64).
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
