@@ -53,6 +53,11 @@ package final class FaultProxy: Sendable {
         return FaultProxy(listener: listener, core: core, port: port)
     }
 
+    /// Leads new connections elsewhere; those there are stay where they are.
+    package func redirect(to target: Endpoint) async throws {
+        try await core.eventLoop.submit { self.core.target = target }.get()
+    }
+
     /// Closes every connection on both sides at once. New ones are taken.
     package func cutAll() async throws {
         try await core.eventLoop.submit { self.core.cutAll() }.get()
@@ -112,7 +117,7 @@ private final class FaultProxyCore: @unchecked Sendable {
     let eventLoop: any EventLoop
     var isRefusing = false
     private(set) var counts = FaultProxy.Counts()
-    private let target: FaultProxy.Endpoint
+    var target: FaultProxy.Endpoint
     private var pairs: [ObjectIdentifier: Pair] = [:]
     private var abandoned: [Pair] = []
     private var toServer = FaultProxy.Treatment.pass

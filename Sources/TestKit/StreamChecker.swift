@@ -21,28 +21,39 @@ package struct StreamChecker: Sendable {
     }
 
     private var latest: Int?
+    /// The first one that came, where the answer to the join was not known by then.
+    private var first: Int?
+    private var hasJoined = false
     private var missing: Set<Int> = []
     private var disorder: [Fault] = []
     package private(set) var count = 0
+    /// After which numbers the stream went on where something was lost, in order.
+    package private(set) var gaps: [Int] = []
 
     package init() {}
 
     /// The client is a member from this number on.
     package mutating func joined(at seq: Int) {
         // Joining again changes nothing about what is owed.
-        if latest == nil { latest = seq }
+        guard !hasJoined else { return }
+        hasJoined = true
+        // Messages may be handed over before the answer to the join is.
+        if let first, first > seq + 1 { missing.formUnion((seq + 1)..<first) }
+        latest = latest ?? seq
     }
 
     /// The client was told that what lies before this number may be lost.
     package mutating func gap(to seq: Int) {
         latest = seq
         missing = []
+        gaps.append(seq)
     }
 
     package mutating func received(_ seq: Int) {
         count += 1
         guard let last = latest else {
             latest = seq
+            first = seq
             return
         }
         if seq > last {

@@ -1,0 +1,63 @@
+import Foundation
+
+/// A Redis with a replica, and for each node a way to one of the two that can be turned over by hand, as a failover does.
+package final class RedisReplicaPair: Sendable {
+    package let primary: RedisServerProcess
+    package let replica: RedisServerProcess
+    private let ways: [FaultProxy]
+
+    /// How each node reaches the primary, or the replica once its way was turned.
+    package var urls: [String] { ways.map { "redis://127.0.0.1:\($0.port)" } }
+
+    /// - Parameter nodes: how many ways there are.
+    package static func start(nodes: Int) async throws -> RedisReplicaPair {
+        var options = RedisServerProcess.Options()
+        options.listensOnTCP = true
+        let primary = try RedisServerProcess(options)
+        guard let port = primary.port else { throw RedisServerProcess.Failure(description: "no TCP port") }
+        let replica = try RedisServerProcess()
+        _ = try await replica.cli("REPLICAOF", "127.0.0.1", "\(port)")
+        var ways: [FaultProxy] = []
+        for _ in 0..<nodes { ways.append(try await FaultProxy.start(target: .unix(path: primary.socketPath))) }
+        let pair = RedisReplicaPair(primary: primary, replica: replica, ways: ways)
+        try await pair.caughtUp()
+        return pair
+    }
+
+    private init(primary: RedisServerProcess, replica: RedisServerProcess, ways: [FaultProxy]) {
+        self.primary = primary
+        self.replica = replica
+        self.ways = ways
+    }
+
+    /// Returns when the replica has all that the primary has taken so far.
+    package func caughtUp() async throws {
+        let offset = try await number("master_repl_offset", of: primary)
+        try await eventually("the replica's sync") {
+            guard try await self.replica.cli("INFO", "replication").contains("master_link_status:up") else {
+                return false
+            }
+            return try await self.number("slave_repl_offset", of: self.replica) >= offset
+        }
+    }
+
+    /// Makes the replica a primary of its own: it gets nothing more of what the old one takes from now on.
+    package func promote() async throws { _ = try await replica.cli("REPLICAOF", "NO", "ONE") }
+
+    /// Takes a node, by its number, over to the replica and cuts what it has with the primary.
+    package func turn(_ node: Int) async throws {
+        try await ways[node].redirect(to: .unix(path: replica.socketPath))
+        try await ways[node].cutAll()
+    }
+
+    package func stop() async throws {
+        for way in ways { try await way.stop() }
+        primary.stop()
+        replica.stop()
+    }
+
+    private func number(_ field: String, of server: RedisServerProcess) async throws -> Int {
+        let lines = try await server.cli("INFO", "replication").split(whereSeparator: \.isNewline)
+        return lines.first { $0.hasPrefix(field + ":") }.flatMap { Int($0.dropFirst(field.count + 1)) } ?? 0
+    }
+}
