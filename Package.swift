@@ -68,6 +68,7 @@ let package = Package(
             dependencies: [
                 "GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle,
             ],
+            resources: [.embedInCode("Pages")],
             swiftSettings: strict),
         // The api port: REST routes that only translate, health, the console page.
         .target(

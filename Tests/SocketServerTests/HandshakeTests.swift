@@ -36,7 +36,7 @@ struct HandshakeTests {
         arguments: [
             Request("health", 200, lines: "GET /healthz HTTP/1.1", "Host: x"),
             Request("posted health", 405, lines: "POST /healthz HTTP/1.1", "Host: x"),
-            Request("script", 404, lines: "GET /martlet.js HTTP/1.1", "Host: x"),
+            Request("script", 200, lines: "GET /martlet.js HTTP/1.1", "Host: x"),
             Request("echo that is off", 404, lines: "GET /echo HTTP/1.1", "Host: x"),
             Request("root", 404, lines: "GET / HTTP/1.1", "Host: x"),
             Request("no upgrade", 426, lines: "GET /ws HTTP/1.1", "Host: x"),

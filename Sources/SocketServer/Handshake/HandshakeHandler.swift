@@ -102,8 +102,10 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         var buffer = context.channel.allocator.buffer(capacity: 256)
         buffer.writeString("HTTP/1.1 \(reply.status.code) \(reply.status.reasonPhrase)\r\n")
         for header in reply.headers { buffer.writeString("\(header.name): \(header.value)\r\n") }
-        buffer.writeString("Content-Type: text/plain; charset=utf-8\r\n")
-        buffer.writeString("Content-Length: \(reply.body.utf8.count + 1)\r\nConnection: close\r\n\r\n\(reply.body)\n")
+        let body = reply.file?.bytes ?? Array("\(reply.body)\n".utf8)
+        buffer.writeString("Content-Type: \(reply.file?.contentType ?? "text/plain; charset=utf-8")\r\n")
+        buffer.writeString("Content-Length: \(body.count)\r\nConnection: close\r\n\r\n")
+        if !reply.withholdsBody { buffer.writeBytes(body) }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         // Closing at once would reset the connection where bytes lie unread, and the answer could be lost with it.
         context.close(mode: .output, promise: nil)

@@ -29,6 +29,10 @@ enum HandshakeVerdict {
         var body: String
         /// Nil where nothing was refused.
         var refusal: SocketMetrics.Refusal?
+        /// In place of `body`.
+        var file: ClientFile?
+        /// Only the headers are sent: a HEAD's answer, or a 304.
+        var withholdsBody = false
 
         static func unavailable(_ refusal: SocketMetrics.Refusal) -> Reply {
             Reply(
@@ -61,16 +65,18 @@ struct HandshakeRules: Sendable {
         let path = parts.first ?? ""
         let query = parts.count > 1 ? parts[1] : ""
         let isEcho = path == "/echo" && isEchoing
-        guard path == "/ws" || path == "/healthz" || isEcho else {
+        let file = ClientFile.at(path)
+        guard path == "/ws" || path == "/healthz" || isEcho || file != nil else {
             return .reply(HandshakeVerdict.Reply(status: .notFound, body: "not found", refusal: .path))
         }
-        guard head.method == .GET else {
-            let allow = [(name: "Allow", value: "GET")]
+        guard head.method == .GET || head.method == .HEAD && file != nil else {
+            let allow = [(name: "Allow", value: file == nil ? "GET" : "GET, HEAD")]
             return .reply(
                 HandshakeVerdict.Reply(
                     status: .methodNotAllowed, headers: allow, body: "only GET", refusal: .malformed))
         }
         guard !head.announcesBody else { return .refuse("a body is not taken here") }
+        if let file { return .reply(file.reply(to: head)) }
         if path == "/healthz" { return .reply(HandshakeVerdict.Reply(status: .ok, body: "ok")) }
         return judgeUpgrade(head, isEcho: isEcho, query: query)
     }

@@ -1,0 +1,207 @@
+// Types of martlet.js, the client of a Martlet gateway.
+
+/** How far a stream has been seen. Without `epoch`: whatever the present one is. `seq` 0: all that the log holds. */
+export interface Position {
+  epoch?: string;
+  seq: number;
+}
+
+/** A message of a room; `epoch` and `seq` together name it. */
+export interface Message<Payload = unknown> {
+  roomId: string;
+  userId: string;
+  /** 1 text, 2 control, others the application's. */
+  msgType: number;
+  payload: Payload;
+  /** Milliseconds since 1970 by the gateway's clock, as all times here. */
+  timestamp: number;
+  seq: number;
+  epoch: string;
+}
+
+/** Messages between `from` and `to` were lost, or could not be followed: load your state anew. It goes on at `to`. */
+export interface Gap {
+  roomId: string;
+  from: Position;
+  to: Position;
+}
+
+export interface Member<Info = Record<string, unknown>> {
+  userId: string;
+  /** What the user's token says of them. */
+  info: Info;
+}
+
+export interface PresenceEvent<Info = Record<string, unknown>> {
+  event: "join" | "leave";
+  userId: string;
+  /** Missing with a `leave`. */
+  info?: Info;
+}
+
+/** What changed in a room's roster. No events: it has changed unseen, ask `members()`. */
+export interface Presence {
+  roomId: string;
+  events: PresenceEvent[];
+  /** Users in the room after these events. */
+  members: number;
+  /** The version after the last event; each event is one step. */
+  rosterVersion: number;
+  timestamp: number;
+}
+
+export interface Status {
+  userId: string;
+  online: boolean;
+  /** Where known, with a user who is offline. */
+  lastSeen?: number;
+}
+
+export interface History<Payload = unknown> {
+  /** The room's present epoch. */
+  epoch: string;
+  /** Oldest first. */
+  messages: Omit<Message<Payload>, "epoch">[];
+  /** Whether the log holds more in the direction of reading. */
+  more: boolean;
+}
+
+export type ClientState = "idle" | "connecting" | "connected" | "waiting" | "stopped";
+
+export interface ClientStateChange {
+  state: ClientState;
+  /** With `connected`. */
+  userId?: string;
+  connectionId?: string;
+  nodeId?: string;
+  /** With `connected`: whether the session went on where it was. */
+  resumed?: boolean;
+  /** With `waiting`: the close code (0 where this client gave the connection up) and reason of what ended. */
+  code?: number;
+  reason?: string;
+  /** With `waiting`, unless the gateway has said when to come back. */
+  retryInMs?: number;
+  /** With `waiting`: what `getToken` failed with. With `stopped`: a `MartletError`. */
+  error?: unknown;
+}
+
+export interface RoomStateChange {
+  state: "joining" | "joined" | "refused";
+  /** With `refused`. */
+  error?: MartletError;
+}
+
+/**
+ * The gateway's codes (`bad_request`, `unauthorized`, `forbidden`, `not_found`, `not_member`, `conflict`,
+ * `unavailable`) and these: `closed` (by `close()` or `leave()`), `disconnected` (the connection was lost before the
+ * reply), `invalid` (the address cannot be used), `queue_full`, `replaced` (a newer connection took this one's place),
+ * `too_large`, `unknown` (the connection was away so long that a publish may have been stored or not).
+ */
+export class MartletError extends Error {
+  constructor(code: string, message?: string, details?: object);
+  readonly code: string;
+  /** Where a close of the connection is the cause. */
+  readonly closeCode?: number;
+}
+
+export interface Options {
+  /**
+   * Asked at each connect, after a token has expired, and a minute before it does. A failure is tried again; an empty
+   * answer stops the client.
+   */
+  getToken?: () => string | null | undefined | Promise<string | null | undefined>;
+  /** In place of tokens, where the gateway's `auth.mode` is `none`. */
+  userId?: string;
+  /** Another WebSocket than the global one, such as that of the package `ws`. */
+  WebSocket?: unknown;
+  /** Requests that may wait, or be under way, at once: 1000. More are refused with `queue_full`. */
+  maxQueued?: number;
+  /** The gateway's `client.maxMessageBytes`: 65536. */
+  maxMessageBytes?: number;
+  /** The gateway's `client.messagesPerSecond`: 100. */
+  messagesPerSecond?: number;
+}
+
+/** Ends what it came from; calling it again does nothing. */
+export type Off = () => void;
+
+/**
+ * A connection to a gateway that mends itself. It opens with the first room, watch or `connect()`, and is kept until
+ * `close()`, or until the gateway refuses it for good.
+ */
+export class Martlet {
+  /** @param url `wss://host/ws`; `https:` and addresses relative to the page will do. */
+  constructor(url: string | URL, options?: Options);
+
+  readonly state: ClientState;
+  /** Why the client has stopped; null before. */
+  readonly error: MartletError | null;
+  /** Null before the first welcome. */
+  readonly userId: string | null;
+
+  on(event: "state", listener: (change: ClientStateChange) => void): Off;
+  /** What failed and nobody waits for, such as a watch of too many users. */
+  on(event: "error", listener: (error: MartletError) => void): Off;
+
+  /** Opens the connection, also after it was stopped, and waits for it however long that takes. */
+  connect(): Promise<{ userId: string; connectionId: string; nodeId: string }>;
+
+  /** Says farewell: the user is offline at once, the session over, and what was not answered fails with `closed`. */
+  close(): void;
+
+  /**
+   * Joins a room, or takes another handle on it. The handle's stream begins now, or after `since`; that counts where no
+   * other handle has the room open. Listen in the same turn: what comes before is not kept.
+   */
+  room<Payload = unknown>(id: string, options?: { since?: Position }): Room<Payload>;
+
+  /** What the backend sends to this user. Handles share one stream, and `since` rewinds it for all of them. */
+  inbox<Payload = unknown>(options?: { since?: Position }): Room<Payload>;
+
+  /** What the backend sends to everyone; `since` as with `inbox`. */
+  everyone<Payload = unknown>(options?: { since?: Position }): Room<Payload>;
+
+  /** Tells whether these users are online: at first, and as it changes. */
+  watch(users: Iterable<string>, listener: (status: Status) => void): Off;
+}
+
+/** A handle on a room. The room is left when its last handle is. */
+export interface Room<Payload = unknown> {
+  readonly id: string;
+  /** All up to here was handed out; null before the room was joined for the first time. Good for a later `since`. */
+  readonly position: Position | null;
+  readonly isJoined: boolean;
+
+  /** Each message once, in order, whatever happens to the connection. */
+  on(event: "message", listener: (message: Message<Payload>) => void): Off;
+  on(event: "gap", listener: (gap: Gap) => void): Off;
+  on(event: "presence", listener: (change: Presence) => void): Off;
+  /** The room's members, whole, at first and after each change. Not called where presence is off or not allowed. */
+  on(event: "members", listener: (members: Member[]) => void): Off;
+  on(event: "signal", listener: (signal: { from: string; payload: unknown }) => void): Off;
+  on(event: "state", listener: (change: RoomStateChange) => void): Off;
+
+  /** Waits until the room is joined; rejected where that is refused. */
+  joined(): Promise<void>;
+
+  /**
+   * Stores a message, and sends it to all members, this client included. It waits for the connection, is sent again
+   * after a loss, and is stored once: under `dedupe`, which is made up unless it is given.
+   */
+  publish(
+    payload: Payload,
+    options?: { msgType?: number; dedupe?: string },
+  ): Promise<{ seq: number; timestamp: number }>;
+
+  /** To another member's connections; neither stored nor sent again. For WebRTC. */
+  signal(to: string, payload: unknown): Promise<void>;
+
+  /** A page of the log, the newest messages unless an edge is given; 50 unless `limit` (1 to 1000) is. */
+  history(range?: { before?: number; after?: number; limit?: number }): Promise<History<Payload>>;
+
+  /** All members, with the number of their connections. */
+  members(): Promise<(Member & { connections: number })[]>;
+
+  /** Gives the handle back: it hears nothing more. What was published and waits is still sent. */
+  leave(): void;
+}

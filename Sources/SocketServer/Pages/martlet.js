@@ -1,0 +1,1092 @@
+// The client of a Martlet gateway, for browsers and Node: one module without dependencies. Its types: martlet.d.ts.
+//
+//   const client = new Martlet("wss://chat.example.org/ws", { getToken: async () => (await fetch("/token")).text() });
+//   const room = client.room("lobby");
+//   room.on("message", ({ userId, payload }) => console.log(userId, payload));
+//   await room.publish({ text: "Hello" });
+
+const FIRST_RETRY = 1_000; // Bound of the first delay; each failure doubles it.
+const LONGEST_RETRY = 30_000;
+const STABLE_AFTER = 10_000; // A connection that stood this long has proven itself.
+const TOKEN_LIMIT = 30_000;
+const WELCOME_LIMIT = 15_000; // The gateway gives up after 10 s by itself.
+const PONG_LIMIT = 10_000;
+const REFRESH_AHEAD = 60_000;
+const DEDUPE_TIME = 110_000; // The gateway knows a dedupe key for 2 minutes.
+const LONGEST_TIMER = 2 ** 31 - 1;
+const MAX_HISTORIES = 4; // What a gateway reads for one connection at once.
+const MAX_WAITING_FRAMES = 1000; // Presence frames kept while a roster is read.
+const USERS_A_FRAME = 100;
+const ABRUPT = 4000; // Any close code but 1000, which is the farewell that ends the session.
+
+/** What went wrong; `code` is the gateway's error code or one of those that martlet.d.ts lists. */
+export class MartletError extends Error {
+  constructor(code, message, details) {
+    super(message || code);
+    this.name = "MartletError";
+    this.code = code;
+    Object.assign(this, details);
+  }
+}
+
+const EMIT = Symbol("emit");
+const OFF = Symbol("off");
+
+class Emitter {
+  #listeners = new Map();
+
+  on(event, listener) {
+    // A wrapper each time: the same function may listen twice and is taken away once.
+    const entry = { listener };
+    if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
+    this.#listeners.get(event).add(entry);
+    return () => void this.#listeners.get(event)?.delete(entry);
+  }
+
+  [EMIT](event, value) {
+    for (const { listener } of [...(this.#listeners.get(event) ?? [])]) guarded(listener, value);
+  }
+
+  [OFF]() {
+    this.#listeners.clear();
+  }
+}
+
+// A listener's own failure must not break the stream for the others.
+function guarded(listener, value) {
+  try {
+    listener(value);
+  } catch (error) {
+    if (typeof reportError === "function") reportError(error);
+    else console.error(error);
+  }
+}
+
+class Timers {
+  #handles = new Map();
+
+  set(name, milliseconds, action) {
+    this.clear(name);
+    const run = () => {
+      this.#handles.delete(name);
+      action();
+    };
+    this.#handles.set(name, setTimeout(run, Math.min(Math.max(0, milliseconds), LONGEST_TIMER)));
+  }
+
+  has(name) {
+    return this.#handles.has(name);
+  }
+
+  clear(...names) {
+    for (const name of names) {
+      clearTimeout(this.#handles.get(name));
+      this.#handles.delete(name);
+    }
+  }
+}
+
+// How many frames may go out now. It stays below what the gateway allows, which counts pongs too.
+class Pace {
+  constructor(perSecond) {
+    this.perMillisecond = (perSecond * 0.9) / 1000;
+    this.burst = Math.max(1, perSecond * 1.5);
+    this.fill();
+  }
+
+  fill() {
+    this.tokens = this.burst;
+    this.at = Date.now();
+  }
+
+  refill() {
+    const now = Date.now();
+    this.tokens = Math.min(this.burst, this.tokens + Math.max(0, now - this.at) * this.perMillisecond);
+    this.at = now;
+    return this.tokens >= 1;
+  }
+
+  // The gateway found us too fast: nothing for a second.
+  penalize() {
+    this.refill();
+    this.tokens = Math.min(this.tokens, 1 - 1000 * this.perMillisecond);
+  }
+
+  get wait() {
+    return Math.ceil((1 - this.tokens) / this.perMillisecond);
+  }
+}
+
+// Who is in a room: a list read in pages, then kept by `presence` frames as long as their versions follow each other.
+class Roster {
+  isWanted = false;
+  users = new Map();
+  #version = null;
+  #waiting = null; // Frames that come while the list is read.
+  #round = 0;
+
+  constructor(stream) {
+    this.stream = stream;
+  }
+
+  want() {
+    if (this.isWanted) return;
+    this.isWanted = true;
+    this.read();
+  }
+
+  async read() {
+    if (!this.isWanted || this.stream.phase !== "in") return;
+    const round = ++this.#round;
+    this.#version = null;
+    this.#waiting = [];
+    try {
+      const { members, rosterVersion } = await this.stream.readMembers();
+      if (round !== this.#round) return;
+      this.users = new Map(members.map(({ userId, info }) => [userId, { userId, info }]));
+      // The first page's version: what changed since then is in the frames that waited, and may be applied twice.
+      this.#version = rosterVersion;
+      const frames = this.#waiting;
+      this.#waiting = null;
+      if (!frames.every((frame) => this.#apply(frame))) return this.read();
+      this.#tell();
+    } catch (error) {
+      if (round !== this.#round) return;
+      this.#waiting = null;
+      // Where presence is off or forbidden there is no list; after a loss the next `joined` reads it.
+      if (error.code === "unavailable") this.stream.core.timers.set(this, 2_000, () => this.read());
+    }
+  }
+
+  receive(frame) {
+    if (this.#waiting?.push(frame) < MAX_WAITING_FRAMES || (!this.#waiting && this.#version === null)) return;
+    if (!this.#waiting && this.#apply(frame)) this.#tell();
+    else this.read();
+  }
+
+  forget() {
+    this.#round += 1;
+    this.#version = null;
+    this.#waiting = null;
+  }
+
+  // Answers false where a step is missing.
+  #apply({ events, rosterVersion }) {
+    if (rosterVersion <= this.#version) return true;
+    if (events.length === 0 || rosterVersion - events.length > this.#version) return false;
+    for (const { event, userId, info } of events) {
+      if (event === "join") this.users.set(userId, { userId, info });
+      else this.users.delete(userId);
+    }
+    this.#version = rosterVersion;
+    return true;
+  }
+
+  #tell() {
+    this.stream.emit("members", [...this.users.values()]);
+  }
+}
+
+// One room as this client follows it, whatever connection it comes by. Phases: `out`, `asked` (joining, or resuming),
+// `in`, `leaving`, `refused`.
+class Stream {
+  handles = new Set();
+  waiters = new Set();
+  roster = new Roster(this);
+  phase = "out";
+  error = null;
+  // All up to here has been handed to the user: {epoch, seq}.
+  position = null;
+  // Whether the session knows that we are in the room.
+  isInSession = false;
+  // The user wants whatever the log still holds: the first message may have any number.
+  #takesAnyFirst = false;
+  #mendedAt = null;
+
+  // Requests of this room that are not answered; it is not left before.
+  outstanding = 0;
+
+  constructor(core, id, isImplicit) {
+    this.core = core;
+    this.id = id;
+    this.isImplicit = isImplicit;
+  }
+
+  get isWanted() {
+    return this.handles.size > 0 || this.outstanding > 0;
+  }
+
+  emit(event, value) {
+    for (const handle of [...this.handles]) handle[EMIT](event, value);
+  }
+
+  startFrom(since) {
+    this.position = { ...since };
+    this.#takesAnyFirst = since.seq === 0;
+  }
+
+  become(phase, error = null) {
+    if (phase === this.phase) return;
+    this.phase = phase;
+    this.error = error;
+    if (phase !== "in") this.roster.forget();
+    const state = { asked: "joining", in: "joined", refused: "refused" }[phase];
+    if (state) this.emit("state", error ? { state, error } : { state });
+    if (phase === "in" || phase === "refused") this.settleWaiters(error);
+  }
+
+  settleWaiters(error) {
+    for (const { resolve, reject } of this.waiters) error ? reject(error) : resolve();
+    this.waiters.clear();
+  }
+
+  // The gateway goes on from our position, or says that it cannot.
+  joined({ epoch, seq, recovered }) {
+    const from = this.position;
+    const isLost = from !== null && recovered !== true;
+    this.position = { epoch, seq: from === null || isLost ? seq : from.seq };
+    if (from === null || isLost) this.#takesAnyFirst = false;
+    this.isInSession = true;
+    this.become("in");
+    if (isLost) this.#tellGap(from);
+    this.roster.read();
+  }
+
+  message({ type, ...message }) {
+    // While we are joining, a replay from our position is on its way and brings this one too.
+    if (this.phase !== "in") return;
+    const { epoch, seq } = this.position;
+    if (message.seq <= seq) return;
+    if (message.seq > seq + 1 && !this.#takesAnyFirst) {
+      // A hole that the gateway did not tell of: ask once for what is missing. `since` 0 would not ask for just that.
+      if (seq > 0 && this.#mendedAt !== seq) {
+        this.#mendedAt = seq;
+        this.become("out");
+        return this.core.settle(this);
+      }
+      this.position = { epoch, seq: message.seq - 1 };
+      this.#tellGap({ epoch, seq });
+    }
+    this.#takesAnyFirst = false;
+    this.position = { epoch, seq: message.seq };
+    this.emit("message", { ...message, epoch });
+  }
+
+  gap({ epoch, seq }) {
+    if (this.phase !== "in") return;
+    const from = this.position;
+    this.position = { epoch, seq };
+    this.#takesAnyFirst = false;
+    this.#tellGap(from);
+  }
+
+  newEpoch({ epoch }) {
+    if (this.phase === "in") this.position = { ...this.position, epoch };
+  }
+
+  #tellGap(from) {
+    this.emit("gap", { roomId: this.id, from, to: { ...this.position } });
+  }
+
+  presence({ type, ...change }) {
+    if (this.phase !== "in") return;
+    this.emit("presence", change);
+    this.roster.receive(change);
+  }
+
+  async readMembers() {
+    const members = [];
+    let cursor, first;
+    do {
+      const frame = { type: "members", roomId: this.id, limit: 1000, cursor };
+      const page = await this.core.request(frame, { stream: this, onLoss: "reject" });
+      members.push(...page.members);
+      first ??= page;
+      cursor = page.next;
+    } while (cursor !== undefined && cursor !== null);
+    return { members, rosterVersion: first.rosterVersion };
+  }
+}
+
+// The connection, what is asked over it, and what survives its loss.
+class Core extends Emitter {
+  state = "idle";
+  error = null;
+  welcome = null;
+  timers = new Timers();
+  streams = new Map();
+  everyone = new Stream(this, "*", true);
+  inbox = new Stream(this, null, true);
+  #socket = null;
+  #attempt = 0;
+  #failures = 0;
+  #session = null;
+  #token = null;
+  #refusedToken = null;
+  #refusals = 0;
+  #isProbing = false;
+  #wasOffline = false;
+  #clockSkew = 0;
+  #nextId = 0;
+  #nextKey = 0;
+  #keyPrefix = randomKey();
+  #asked = new Map(); // id → what to do with the reply
+  #outbox = new Set(); // The user's requests in their order, until they are answered.
+  #unsettled = new Set();
+  #delayed = new Set();
+  #watched = new Map(); // user → { listeners, status }
+  #toWatch = new Set();
+  #isFlushing = false;
+  #pace;
+  #waiters = new Set();
+
+  constructor(url, options) {
+    super();
+    this.url = absolute(url);
+    this.options = { maxQueued: 1000, maxMessageBytes: 65_536, messagesPerSecond: 100, ...options };
+    this.WebSocket = this.options.WebSocket ?? globalThis.WebSocket;
+    if (!this.WebSocket) throw new TypeError("no WebSocket here: pass one in the options");
+    this.#pace = new Pace(this.options.messagesPerSecond);
+    this.streams.set("*", this.everyone);
+  }
+
+  // ---- Connecting
+
+  start() {
+    if (this.state !== "idle" && this.state !== "stopped") return;
+    this.error = null;
+    this.#failures = 0;
+    this.#refusals = 0;
+    this.#refusedToken = null;
+    globalThis.addEventListener?.("online", this.#cameOnline);
+    globalThis.addEventListener?.("offline", this.#wentOffline);
+    globalThis.document?.addEventListener("visibilitychange", this.#changedVisibility);
+    this.#connect();
+  }
+
+  connected() {
+    this.start();
+    if (this.state === "connected") return Promise.resolve(this.welcome);
+    if (this.state === "stopped") return Promise.reject(this.error);
+    return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
+  }
+
+  // For good: `error` is why, null where the user wished it.
+  stop(error) {
+    this.#session = null;
+    this.#abandon(error ? ABRUPT : 1000);
+    this.timers.clear("retry");
+    globalThis.removeEventListener?.("online", this.#cameOnline);
+    globalThis.removeEventListener?.("offline", this.#wentOffline);
+    globalThis.document?.removeEventListener("visibilitychange", this.#changedVisibility);
+    const reason = error ?? closed();
+    for (const entry of [...this.#outbox]) this.#finish(entry, reason);
+    for (const { reject } of this.#waiters) reject(reason);
+    this.#waiters.clear();
+    for (const stream of this.streams.values()) stream.settleWaiters(reason);
+    this.error = error;
+    this.#enter(error ? "stopped" : "idle", error ? { error } : {});
+  }
+
+  #enter(state, details = {}) {
+    this.state = state;
+    this[EMIT]("state", { state, ...details });
+  }
+
+  async #connect() {
+    const attempt = ++this.#attempt;
+    this.timers.clear("retry");
+    this.#wasOffline = false;
+    this.#enter("connecting");
+    if (attempt !== this.#attempt) return;
+    const { getToken, userId } = this.options;
+    if (getToken) {
+      this.timers.set("deadline", TOKEN_LIMIT, () => this.#lost(0, "getToken took too long"));
+      let token;
+      try {
+        token = await getToken();
+      } catch (error) {
+        if (attempt === this.#attempt) this.#lost(0, "getToken failed", error);
+        return;
+      }
+      if (attempt !== this.#attempt) return;
+      if (!token) return this.stop(new MartletError("unauthorized", "getToken gave no token"));
+      if (token === this.#refusedToken) return this.stop(new MartletError("unauthorized", "the token was refused"));
+      this.#token = token;
+    }
+    const url = new URL(this.url);
+    // Not by searchParams, which writes a blank as a plus sign.
+    const add = (name, value) => (url.search += `${url.search ? "&" : "?"}${name}=${encodeURIComponent(value)}`);
+    let socket;
+    try {
+      if (userId !== undefined) add("userId", userId);
+      if (this.#session) add("session", this.#session);
+      socket = new this.WebSocket(url.href, "martlet.v1");
+    } catch (error) {
+      // A bad address, or one that this page may not use: another try would end the same.
+      return this.stop(new MartletError("invalid", error.message));
+    }
+    this.#socket = socket;
+    this.timers.set("deadline", WELCOME_LIMIT, () => this.#lost(0, "no welcome came in time"));
+    // The token goes in the first frame, since addresses end up in logs.
+    socket.onopen = () => getToken && this.#send({ type: "auth", token: this.#token });
+    socket.onmessage = ({ data }) => this.#received(data);
+    socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+    socket.onerror = () => {};
+  }
+
+  // Leaves the socket behind: nothing of it is heard any more.
+  #abandon(code) {
+    const socket = this.#socket;
+    this.#attempt += 1;
+    this.#socket = null;
+    this.#isProbing = false;
+    this.timers.clear("deadline", "silence", "stable", "refresh", "pace", "delayed");
+    if (socket) {
+      socket.onopen = socket.onmessage = socket.onclose = () => {};
+      try {
+        socket.close(code);
+      } catch {
+        // It never came about.
+      }
+    }
+    this.#asked.clear();
+    this.#delayed.clear();
+    // What is allowed may change with the next token; what is no room's name stays none.
+    for (const stream of this.streams.values()) if (stream.error?.code !== "bad_request") stream.become("out");
+    for (const entry of [...this.#outbox]) {
+      if (!entry.isSent) continue;
+      entry.isSent = false;
+      if (entry.onLoss === "reject") {
+        this.#finish(entry, new MartletError("disconnected", "the connection was lost before the reply"));
+      }
+    }
+  }
+
+  #lost(code, reason, error) {
+    const hadWelcome = this.state === "connected";
+    if (code === 1009) this.#dropLargest();
+    this.#abandon(ABRUPT);
+    if (code === 4403) return this.stop(new MartletError("forbidden", reason, { closeCode: code }));
+    if (code === 4409) return this.stop(new MartletError("replaced", reason, { closeCode: code }));
+    if (code === 4401) {
+      this.#refusals = hadWelcome ? 0 : this.#refusals + 1;
+      this.#refusedToken = this.#token;
+      if (!this.options.getToken || this.#refusals > 1) {
+        return this.stop(new MartletError("unauthorized", reason, { closeCode: code }));
+      }
+    }
+    // A `reconnect` frame has already said when.
+    let retryInMs;
+    if (!this.timers.has("retry")) {
+      // Uniform from nothing to the bound, so that a thousand clients cut off at once do not come back at once.
+      retryInMs = Math.random() * Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures, 10));
+      this.#failures += 1;
+      this.timers.set("retry", retryInMs, () => this.#connect());
+    }
+    this.#enter("waiting", { code, reason, retryInMs, error });
+  }
+
+  #again() {
+    this.#abandon(ABRUPT);
+    this.#connect();
+  }
+
+  // A frame too large closes the connection, and would again: of those under way the largest is one.
+  #dropLargest() {
+    const sent = [...this.#outbox].filter((entry) => entry.isSent);
+    const largest = sent.reduce((most, entry) => (most && most.size >= entry.size ? most : entry), null);
+    if (largest) this.#finish(largest, new MartletError("too_large", "the gateway takes no message of this size"));
+  }
+
+  #cameOnline = () => {
+    if (this.state === "waiting" || this.#wasOffline) this.#again();
+    else this.#probe();
+  };
+
+  #wentOffline = () => {
+    this.#wasOffline = true;
+    this.#probe();
+  };
+
+  #changedVisibility = () => {
+    if (globalThis.document.hidden) return;
+    if (this.state === "waiting") this.#again();
+    else this.#probe();
+  };
+
+  // ---- Frames
+
+  #send(frame) {
+    this.#pace.tokens -= 1;
+    this.#socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+  }
+
+  // For what the client itself wants to know: forgotten with the connection.
+  #ask(frame, answered) {
+    const id = ++this.#nextId;
+    this.#asked.set(id, answered);
+    this.#send({ ...frame, id });
+  }
+
+  #received(data) {
+    let frame;
+    try {
+      frame = JSON.parse(data);
+    } catch {
+      return;
+    }
+    if (frame.type === "welcome") return this.#welcomed(frame);
+    if (this.state !== "connected") return;
+    this.#heard();
+    const answered = this.#asked.get(frame.id);
+    if (answered) {
+      this.#asked.delete(frame.id);
+      if (frame.type === "error" && frame.code === "rate_limited") this.#pace.penalize();
+      answered(frame, frame.type === "error" ? new MartletError(frame.code, frame.message) : null);
+      return this.flush();
+    }
+    const stream = this.streams.get(frame.roomId);
+    switch (frame.type) {
+      case "message": return stream?.message(frame);
+      case "presence": return stream?.presence(frame);
+      case "gap": return stream?.gap(frame);
+      case "epoch": return stream?.newEpoch(frame);
+      case "signal": return stream?.emit("signal", { from: frame.from, payload: frame.payload });
+      case "room": return stream?.emit("room", frame);
+      case "status": return this.#tellStatus(frame.userId, frame.online, frame.online ? undefined : frame.timestamp);
+      case "reconnect": return this.timers.set("retry", Number(frame.afterMs) || 0, () => this.#again());
+      case "left": return stream && this.#refuse(stream, new MartletError("forbidden", "no longer allowed here"));
+    }
+  }
+
+  #heard() {
+    this.#isProbing = false;
+    this.timers.set("silence", this.welcome.heartbeat || 30_000, () => this.#probe());
+  }
+
+  // A browser sees no WebSocket pings, so silence proves nothing before this is unanswered.
+  #probe() {
+    if (this.state !== "connected" || this.#isProbing) return;
+    this.#isProbing = true;
+    this.#send({ type: "ping" });
+    this.timers.set("silence", PONG_LIMIT, () => this.#lost(0, "the gateway fell silent"));
+  }
+
+  #welcomed(welcome) {
+    const { session, resumed = false, positions = {}, userId } = welcome;
+    if (this.welcome && this.welcome.userId !== userId) this.#changeUser();
+    this.welcome = welcome;
+    this.#session = session ?? null;
+    this.#refusals = 0;
+    this.#refusedToken = null;
+    this.#clockSkew = welcome.timestamp - Date.now();
+    this.#pace.fill();
+    this.timers.clear("deadline");
+    this.timers.set("stable", STABLE_AFTER, () => (this.#failures = 0));
+    this.#refreshBefore(expiry(this.#token));
+    this.inbox.id = "@" + userId;
+    this.streams.set(this.inbox.id, this.inbox);
+    this.#heardWelcome(resumed, positions);
+    this.#toWatch = new Set(this.#watched.keys());
+    const { connectionId, nodeId } = welcome;
+    this.#enter("connected", { userId, connectionId, nodeId, resumed });
+    if (this.state !== "connected") return;
+    for (const { resolve } of this.#waiters) resolve(welcome);
+    this.#waiters.clear();
+    this.flush();
+  }
+
+  #heardWelcome(resumed, positions) {
+    this.state = "connected";
+    this.#heard();
+    if (resumed) {
+      this.#resume();
+    } else {
+      for (const stream of this.streams.values()) stream.isInSession = false;
+    }
+    for (const stream of this.streams.values()) {
+      if (stream.phase !== "out") continue;
+      const head = stream.isImplicit ? positions[stream.id] : undefined;
+      const { position } = stream;
+      const isThere = position === null || (position.epoch === head?.epoch && position.seq === head?.seq);
+      if (head && isThere) stream.joined({ ...head, recovered: true });
+      else if (!stream.isImplicit || position || stream.isWanted) this.#unsettled.add(stream);
+    }
+  }
+
+  // What another user's connection left half done is not this one's.
+  #changeUser() {
+    this.streams.delete(this.inbox.id);
+    this.inbox.position = null;
+    for (const entry of [...this.#outbox]) {
+      if (entry.sentAt) this.#finish(entry, unknownFate());
+    }
+  }
+
+  // One frame brings back all rooms of the session; those that do not fit into it are joined one by one.
+  #resume() {
+    const since = {};
+    const named = [];
+    let size = 100;
+    for (const stream of new Set([this.everyone, this.inbox, ...this.streams.values()])) {
+      if (!stream.position || !stream.isInSession) continue;
+      size += 3 * stream.id.length + 2 * (stream.position.epoch?.length ?? 0) + 50;
+      if (size > this.options.maxMessageBytes) break;
+      since[stream.id] = asSince(stream.position);
+      stream.become("asked");
+      named.push({ stream, from: stream.position });
+    }
+    this.#ask({ type: "resume", since }, (reply, error) => {
+      const rooms = new Map((error ? [] : reply.rooms).map((room) => [room.roomId, room]));
+      for (const { stream, from } of named) {
+        const room = rooms.get(stream.id);
+        if (stream.position !== from) stream.become("out");
+        else if (room?.code) this.#refuse(stream, new MartletError(room.code, "the room was not joined again"));
+        else if (room) stream.joined(room);
+        else stream.become("out");
+        this.settle(stream);
+      }
+      // Left while there was no connection to say so.
+      for (const { roomId, code } of rooms.values()) {
+        if (!code && !this.streams.has(roomId)) this.#ask({ type: "leave", roomId }, () => {});
+      }
+    });
+  }
+
+  // ---- Rooms
+
+  open(id, since) {
+    let stream = this.streams.get(id);
+    if (!stream) this.streams.set(id, (stream = new Stream(this, id, false)));
+    if (since && !stream.isWanted) this.#startFrom(stream, since);
+    return stream;
+  }
+
+  openImplicit(stream, since) {
+    if (since) this.#startFrom(stream, since);
+    return stream;
+  }
+
+  #startFrom(stream, since) {
+    stream.startFrom(since);
+    if (stream.phase === "in") stream.become("out");
+  }
+
+  settle(stream) {
+    this.#unsettled.add(stream);
+    this.flush();
+  }
+
+  // Takes the room one step towards what is wanted of it.
+  #step(stream) {
+    const { phase, isWanted, isImplicit } = stream;
+    if (phase === "out" && (isWanted || isImplicit)) {
+      this.#join(stream);
+    } else if (phase === "in" && !isWanted && !isImplicit) {
+      stream.become("leaving");
+      stream.position = null;
+      stream.isInSession = false;
+      this.#ask({ type: "leave", roomId: stream.id }, () => {
+        stream.become("out");
+        this.settle(stream);
+      });
+    } else if ((phase === "out" || phase === "refused") && !isWanted && !isImplicit) {
+      this.streams.delete(stream.id);
+    }
+  }
+
+  #join(stream) {
+    const from = stream.position;
+    stream.become("asked");
+    this.#ask({ type: "join", roomId: stream.id, since: from ? asSince(from) : undefined }, (reply, error) => {
+      // A handle may have asked for another position in the meantime.
+      if (stream.position !== from) stream.become("out");
+      if (stream.position !== from) this.settle(stream);
+      else if (!error) {
+        stream.joined(reply);
+        this.settle(stream);
+      } else if (error.code === "unavailable" || error.code === "rate_limited") {
+        stream.become("out");
+        this.#delayed.add(stream);
+        this.timers.set("delayed", 500 + 1000 * Math.random(), () => this.#wakeDelayed());
+      } else {
+        this.#refuse(stream, error);
+        this.settle(stream);
+      }
+    });
+  }
+
+  #wakeDelayed() {
+    for (const stream of this.#delayed) this.#unsettled.add(stream);
+    this.#delayed.clear();
+    this.flush();
+  }
+
+  #refuse(stream, error) {
+    stream.isInSession = false;
+    stream.become("refused", error);
+    for (const entry of [...this.#outbox]) if (entry.stream === stream) this.#finish(entry, error);
+  }
+
+  // ---- Requests
+
+  publish(stream, payload, { msgType = 1, dedupe = `${this.#keyPrefix}.${(this.#nextKey++).toString(36)}` } = {}) {
+    const text = JSON.stringify(payload);
+    if (text === undefined) return Promise.reject(new TypeError("the payload is no JSON value"));
+    const frame = { type: "message", roomId: stream.id, msgType, dedupe };
+    const answer = this.request(frame, { stream, payload: text, onLoss: "repeat", dedupe });
+    return answer.then(({ seq, timestamp }) => ({ seq, timestamp }));
+  }
+
+  // `onLoss`: whether the request is made again on the next connection or fails with this one.
+  request(frame, { stream = null, payload, onLoss, dedupe }) {
+    return new Promise((resolve, reject) => {
+      const entry = { frame, payload, stream, onLoss, dedupe, resolve, reject, isSent: false, sentAt: 0, tries: 0 };
+      const { maxQueued, maxMessageBytes } = this.options;
+      entry.size = new TextEncoder().encode(this.#encode(entry, 1e9)).length;
+      if (this.state === "stopped" || this.state === "idle") reject(this.error ?? closed());
+      else if (stream?.error) reject(stream.error);
+      else if (entry.size > maxMessageBytes) reject(new MartletError("too_large", `${entry.size} bytes are too many`));
+      else if (this.#outbox.size >= maxQueued) reject(new MartletError("queue_full", "too many requests wait"));
+      else {
+        this.#outbox.add(entry);
+        if (stream) stream.outstanding += 1;
+        this.flush();
+      }
+    });
+  }
+
+  #encode({ frame, payload }, id) {
+    const text = JSON.stringify({ ...frame, id });
+    return payload === undefined ? text : `${text.slice(0, -1)},"payload":${payload}}`;
+  }
+
+  #finish(entry, error, reply) {
+    if (!this.#outbox.delete(entry)) return;
+    const { stream } = entry;
+    if (stream && --stream.outstanding === 0 && !stream.isWanted) this.settle(stream);
+    if (error) entry.reject(error);
+    else entry.resolve(reply);
+  }
+
+  // Sends, once the present turn is over, all that may be sent.
+  flush() {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => {
+      this.#isFlushing = false;
+      if (this.state === "connected") this.#flushNow();
+    });
+  }
+
+  #flushNow() {
+    for (const stream of this.#unsettled) {
+      if (!this.#mayGo()) return;
+      this.#unsettled.delete(stream);
+      this.#step(stream);
+    }
+    this.#watchNow();
+    let histories = [...this.#outbox].filter((entry) => entry.isSent && entry.frame.type === "history").length;
+    for (const entry of [...this.#outbox]) {
+      const isHistory = entry.frame.type === "history";
+      if (entry.isSent || (isHistory && histories >= MAX_HISTORIES)) continue;
+      if (entry.stream && entry.stream.phase !== "in") continue;
+      if (!this.#mayGo()) return;
+      if (isHistory) histories += 1;
+      this.#transmit(entry);
+    }
+  }
+
+  #mayGo() {
+    if (this.#pace.refill()) return true;
+    this.timers.set("pace", this.#pace.wait, () => this.flush());
+    return false;
+  }
+
+  #transmit(entry) {
+    const isForgotten = entry.dedupe && entry.sentAt && Date.now() - entry.sentAt > DEDUPE_TIME;
+    if (isForgotten) return this.#finish(entry, unknownFate());
+    const id = ++this.#nextId;
+    entry.isSent = true;
+    entry.sentAt ||= Date.now();
+    this.#asked.set(id, (reply, error) => this.#answered(entry, reply, error));
+    this.#send(this.#encode(entry, id));
+  }
+
+  #answered(entry, reply, error) {
+    if (error?.code === "rate_limited") {
+      entry.isSent = false;
+    } else if (error?.code === "not_member" && entry.stream && entry.tries++ < 3) {
+      // The gateway has lost our membership: join again, from where we are.
+      entry.isSent = false;
+      entry.stream.become("out");
+      this.settle(entry.stream);
+    } else {
+      this.#finish(entry, error, reply);
+    }
+  }
+
+  // ---- Users
+
+  watch(users, listener) {
+    const names = [...new Set(users)];
+    const entry = { listener };
+    for (const user of names) {
+      if (!this.#watched.has(user)) {
+        this.#watched.set(user, { listeners: new Set(), status: null });
+        this.#toWatch.add(user);
+      }
+      const watched = this.#watched.get(user);
+      watched.listeners.add(entry);
+      if (watched.status) queueMicrotask(() => watched.listeners.has(entry) && guarded(listener, watched.status));
+    }
+    this.flush();
+    return () => {
+      for (const user of names) this.#watched.get(user)?.listeners.delete(entry);
+      // Somebody else may take the watch over in this very turn.
+      setTimeout(() => this.#unwatch(names), 0);
+    };
+  }
+
+  #watchNow() {
+    while (this.#toWatch.size > 0 && this.#mayGo()) {
+      const users = [...this.#toWatch].slice(0, USERS_A_FRAME);
+      for (const user of users) this.#toWatch.delete(user);
+      this.#ask({ type: "watch", users }, (reply, error) => {
+        if (!error) {
+          for (const { userId, online, lastSeen } of reply.users) this.#tellStatus(userId, online, lastSeen);
+        } else if (error.code === "unavailable" || error.code === "rate_limited") {
+          for (const user of users) if (this.#watched.has(user)) this.#toWatch.add(user);
+          this.timers.set("delayed", 500 + 1000 * Math.random(), () => this.#wakeDelayed());
+        } else {
+          this[EMIT]("error", error);
+        }
+      });
+    }
+  }
+
+  #unwatch(names) {
+    const users = names.filter((user) => this.#watched.get(user)?.listeners.size === 0);
+    for (const user of users) {
+      this.#watched.delete(user);
+      this.#toWatch.delete(user);
+    }
+    if (this.state !== "connected") return;
+    while (users.length > 0) this.#ask({ type: "unwatch", users: users.splice(0, USERS_A_FRAME) }, () => {});
+  }
+
+  #tellStatus(userId, online, lastSeen) {
+    const watched = this.#watched.get(userId);
+    if (!watched || watched.status?.online === online) return;
+    watched.status = lastSeen === undefined ? { userId, online } : { userId, online, lastSeen };
+    for (const { listener } of [...watched.listeners]) guarded(listener, watched.status);
+  }
+
+  // ---- Tokens
+
+  // `expires` in milliseconds by the gateway's clock; null where it is not known.
+  #refreshBefore(expires) {
+    if (!expires || !this.options.getToken) return;
+    const left = expires - (Date.now() + this.#clockSkew);
+    if (left <= 0) return;
+    const delay = Math.max(left - REFRESH_AHEAD, Math.min(left / 2, 10_000));
+    this.timers.set("refresh", delay, () => this.#refresh(expires));
+  }
+
+  async #refresh(expires) {
+    const attempt = this.#attempt;
+    let token = null;
+    try {
+      token = await this.options.getToken();
+    } catch {
+      // Tried again below; should no token come in time, the gateway closes with 4401.
+    }
+    if (attempt !== this.#attempt) return;
+    // Nothing new, or a timer that could not be set as long as the token is good.
+    if (!token || token === this.#token) return this.#refreshBefore(expires);
+    this.#ask({ type: "auth", token }, (reply, error) => {
+      if (error) return this.#refreshBefore(expires);
+      this.#token = token;
+      this.#refreshBefore(reply.expires);
+      for (const stream of this.streams.values()) {
+        if (stream.phase !== "refused") continue;
+        stream.become("out");
+        this.settle(stream);
+      }
+    });
+  }
+}
+
+/** A connection to a gateway that mends itself; see martlet.d.ts. */
+export class Martlet {
+  #core;
+
+  constructor(url, options = {}) {
+    this.#core = new Core(url, options);
+  }
+
+  get state() {
+    return this.#core.state;
+  }
+
+  get error() {
+    return this.#core.error;
+  }
+
+  get userId() {
+    return this.#core.welcome?.userId ?? null;
+  }
+
+  on(event, listener) {
+    return this.#core.on(event, listener);
+  }
+
+  connect() {
+    const told = ({ userId, connectionId, nodeId }) => ({ userId, connectionId, nodeId });
+    const welcome = this.#core.connected().then(told);
+    // Whoever does not wait for it hears of a failure by `state`.
+    welcome.catch(() => {});
+    return welcome;
+  }
+
+  close() {
+    if (this.#core.state !== "idle") this.#core.stop(null);
+  }
+
+  room(id, { since } = {}) {
+    return this.#handle(this.#core.open(String(id), since));
+  }
+
+  inbox({ since } = {}) {
+    return this.#handle(this.#core.openImplicit(this.#core.inbox, since));
+  }
+
+  everyone({ since } = {}) {
+    return this.#handle(this.#core.openImplicit(this.#core.everyone, since));
+  }
+
+  watch(users, listener) {
+    if (this.#core.state === "idle") this.#core.start();
+    return this.#core.watch(users, listener);
+  }
+
+  #handle(stream) {
+    const room = new Room(this.#core, stream);
+    if (this.#core.state === "idle") this.#core.start();
+    this.#core.settle(stream);
+    return room;
+  }
+}
+
+// What a user holds of a room; several may hold the same one.
+class Room extends Emitter {
+  #core;
+  #stream;
+
+  constructor(core, stream) {
+    super();
+    this.#core = core;
+    this.#stream = stream;
+    stream.handles.add(this);
+  }
+
+  get id() {
+    return this.#stream.id;
+  }
+
+  get position() {
+    return this.#stream.position && { ...this.#stream.position };
+  }
+
+  get isJoined() {
+    return this.#stream.phase === "in";
+  }
+
+  on(event, listener) {
+    const off = super.on(event, listener);
+    if (event === "members") this.#stream.roster.want();
+    return off;
+  }
+
+  async joined() {
+    this.#check();
+    const stream = this.#stream;
+    if (stream.error) throw stream.error;
+    if (stream.phase !== "in") await new Promise((resolve, reject) => stream.waiters.add({ resolve, reject }));
+  }
+
+  async publish(payload, options) {
+    this.#check();
+    return this.#core.publish(this.#stream, payload, options);
+  }
+
+  async signal(to, payload) {
+    this.#check();
+    const text = JSON.stringify(payload ?? null);
+    const frame = { type: "signal", to, roomId: this.id };
+    await this.#core.request(frame, { stream: this.#stream, payload: text, onLoss: "reject" });
+  }
+
+  async history({ before, after, limit } = {}) {
+    this.#check();
+    const frame = { type: "history", roomId: this.id, before, after, limit };
+    const { epoch, messages, more } = await this.#core.request(frame, { onLoss: "repeat" });
+    return { epoch, messages, more };
+  }
+
+  async members() {
+    this.#check();
+    return (await this.#stream.readMembers()).members;
+  }
+
+  leave() {
+    if (!this.#stream.handles.delete(this)) return;
+    this[OFF]();
+    // Another handle may take the room over in this very turn, as in React's StrictMode.
+    setTimeout(() => this.#core.settle(this.#stream), 0);
+  }
+
+  #check() {
+    if (!this.#stream.handles.has(this)) throw new MartletError("closed", "this room was left");
+    if (this.#core.state === "stopped" || this.#core.state === "idle") throw this.#core.error ?? closed();
+  }
+}
+
+function closed() {
+  return new MartletError("closed", "the client was closed");
+}
+
+function unknownFate() {
+  return new MartletError("unknown", "whether the message was stored cannot be told any more");
+}
+
+function asSince({ epoch, seq }) {
+  return epoch ? { epoch, seq } : { seq };
+}
+
+// A WebSocket's address, from one that may begin with http or be relative to the page.
+function absolute(url) {
+  const address = new URL(url, globalThis.location?.href);
+  address.protocol = address.protocol.replace(/^http/, "ws");
+  address.hash = "";
+  return address.href;
+}
+
+// Not by randomUUID, which a page that came by http does not have.
+function randomKey() {
+  const bytes = new Uint8Array(12);
+  if (globalThis.crypto) crypto.getRandomValues(bytes);
+  else bytes.forEach((_, index) => (bytes[index] = Math.random() * 256));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// When a JWT ends, in milliseconds since 1970; null for a token that is none.
+function expiry(token) {
+  try {
+    const { exp } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+    return Number.isFinite(exp) ? exp * 1000 : null;
+  } catch {
+    return null;
+  }
+}

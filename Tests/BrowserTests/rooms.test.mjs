@@ -1,0 +1,421 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Gateway, at, message, record, turn } from "./gateway.mjs";
+
+const joined = (seq, recovered = true, epoch = "e") => ({ type: "joined", ...at(seq, epoch), recovered, members: 1, rosterVersion: 1 });
+
+test("a room begins where it was joined", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(41);
+  assert.deepEqual(room.position, at(41));
+  await gateway.say(message(42), message(43));
+  assert.deepEqual(room.log, [42, 43]);
+  assert.deepEqual(room.position, at(43));
+});
+
+test("a message carries what names it, and no more than the frame", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined();
+  let got;
+  room.on("message", (value) => (got = value));
+  await gateway.say(message(1));
+  assert.deepEqual(got, { roomId: "r", userId: "bob", msgType: 1, payload: "p1", timestamp: 1, seq: 1, epoch: "e" });
+});
+
+test("repeats are dropped", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(5);
+  await gateway.say(message(5), message(6), message(6), message(4), message(7));
+  assert.deepEqual(room.log, [6, 7]);
+});
+
+test("a resumed session gives all positions in one frame, and its rooms wait for the answer", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined(41);
+  const inbox = record(client.inbox());
+  await gateway.say(message(42), message(1, "@alice"));
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome({ resumed: true, positions: {} });
+  const resume = await gateway.request("resume");
+  assert.deepEqual(resume.since, { r: at(42), "@alice": at(1), "*": at(0) });
+  assert.equal(gateway.sent("join").length, 0);
+  // Something live that slips out before the answer comes again after it.
+  await gateway.say(message(44));
+  const back = (roomId, seq) => ({ roomId, ...at(seq), recovered: true });
+  await gateway.say({ type: "resumed", id: resume.id, rooms: [back("r", 44), back("@alice", 2), back("*", 0)] });
+  await gateway.say(message(43), message(44), message(45), message(2, "@alice"));
+  assert.deepEqual(room.log, [42, 43, 44, 45]);
+  assert.deepEqual(inbox.log, [1, 2]);
+});
+
+test("a session that is gone joins all rooms again from where they were", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined(41);
+  const everyone = record(client.everyone());
+  await gateway.say(message(42));
+  await gateway.end(4413);
+  await gateway.pass(1_000);
+  await gateway.welcome({ session: "s2", positions: { "@alice": at(0), "*": at(2) } });
+  // Live, from the positions of the welcome on, while what was missed is asked for.
+  await gateway.say(message(3, "*"));
+  const joins = [await gateway.request("join"), await gateway.request("join")];
+  assert.deepEqual(joins.map(({ roomId, since }) => [roomId, since]), [["*", at(0)], ["r", at(42)]]);
+  await gateway.say({ id: joins[0].id, roomId: "*", ...joined(3) }, message(1, "*"), message(2, "*"), message(3, "*"));
+  await gateway.say({ id: joins[1].id, roomId: "r", ...joined(44) }, message(43), message(44), message(4, "*"));
+  assert.deepEqual(room.log, [42, 43, 44]);
+  assert.deepEqual(everyone.log, [1, 2, 3, 4]);
+});
+
+test("what missed nothing is not asked for again", async (t) => {
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined();
+  const everyone = record(client.everyone());
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome();
+  await gateway.request("join");
+  assert.equal(gateway.sent("join").length, 0);
+  await gateway.say(message(1, "*"));
+  assert.deepEqual(everyone.log, [1]);
+});
+
+test("what the log no longer holds is told as a gap, once", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(41);
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome({ resumed: true });
+  const { id } = await gateway.request("resume");
+  await gateway.say({ type: "resumed", id, rooms: [{ roomId: "r", ...at(9, "f"), recovered: false }] });
+  await gateway.say(message(9), message(10));
+  assert.deepEqual(room.log, ["gap 41 9", 10]);
+  assert.deepEqual(room.position, at(10, "f"));
+});
+
+test("gap and epoch frames move the position", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(41);
+  await gateway.say({ type: "epoch", roomId: "r", ...at(41, "f") }, message(42));
+  assert.deepEqual(room.position, at(42, "f"));
+  await gateway.say({ type: "gap", roomId: "r", ...at(1, "g") }, message(2));
+  assert.deepEqual(room.log, [42, "gap 42 1", 2]);
+  assert.deepEqual(room.position, at(2, "g"));
+});
+
+test("positions that are good under another epoch carry that one from then on", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(41);
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome();
+  const join = await gateway.request("join");
+  await gateway.say({ id: join.id, roomId: "r", ...joined(43, true, "f") }, message(42));
+  assert.deepEqual(room.position, at(42, "f"));
+  assert.deepEqual(room.log, [42]);
+});
+
+test("a hole that nobody told of is asked for, and told as a gap where that does not help", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(41);
+  await gateway.say(message(44), message(45));
+  assert.deepEqual(room.log, []);
+  const join = await gateway.request("join");
+  assert.deepEqual(join.since, at(41));
+  await gateway.say({ id: join.id, roomId: "r", ...joined(45) }, message(42), message(43), message(44), message(45));
+  assert.deepEqual(room.log, [42, 43, 44, 45]);
+  await gateway.say(message(48));
+  const again = await gateway.request("join");
+  await gateway.say({ id: again.id, roomId: "r", ...joined(48) }, message(48));
+  assert.deepEqual(room.log.slice(4), ["gap 45 47", 48]);
+  assert.equal(gateway.sent("join").length, 0);
+});
+
+test("a stream that was at 0 notices that its first messages are gone", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(0);
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome();
+  // The log's answer to `since` 0 is all that it holds.
+  await gateway.answer("join", joined(500));
+  await gateway.say(message(301), message(302));
+  assert.deepEqual(room.log, ["gap 0 300", 301, 302]);
+});
+
+test("all that the log holds can be asked for, without a gap before it", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = record(client.room("r", { since: { seq: 0 } }));
+  await gateway.welcome();
+  const { since } = await gateway.answer("join", joined(500));
+  assert.deepEqual(since, { seq: 0 });
+  await gateway.say(message(301), message(302));
+  assert.deepEqual(room.log, [301, 302]);
+  assert.deepEqual(room.position, at(302));
+});
+
+test("a kept position begins a new page's stream where the old one ended", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = record(client.room("r", { since: at(41) }));
+  const inbox = record(client.inbox({ since: { seq: 0 } }));
+  await gateway.welcome({ positions: { "@alice": at(7), "*": at(0) } });
+  const joins = [await gateway.request("join"), await gateway.request("join")];
+  const byRoom = Object.fromEntries(joins.map((join) => [join.roomId, join]));
+  assert.deepEqual(byRoom.r.since, at(41));
+  assert.deepEqual(byRoom["@alice"].since, { seq: 0 });
+  await gateway.say({ id: byRoom["@alice"].id, roomId: "@alice", ...joined(7) }, message(6, "@alice"), message(7, "@alice"));
+  await gateway.say({ id: byRoom.r.id, roomId: "r", ...joined(42) }, message(42));
+  assert.deepEqual([room.log, inbox.log], [[42], [6, 7]]);
+});
+
+test("another user's inbox begins anew", async (t) => {
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined();
+  const inbox = record(client.inbox());
+  await gateway.say(message(1, "@alice"));
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome({ userId: "bob", positions: { "@bob": at(7), "*": at(0) } });
+  await gateway.say(message(8, "@bob"));
+  assert.deepEqual(inbox.log, [1, 8]);
+  assert.equal(inbox.id, "@bob");
+});
+
+test("React's StrictMode mounts twice, and the room is joined once", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const first = record(client.room("r"));
+  first.leave();
+  const second = record(client.room("r"));
+  await gateway.welcome();
+  await gateway.pass(1);
+  await gateway.answer("join", joined(0));
+  await gateway.say(message(1));
+  assert.deepEqual([first.log, second.log], [[], [1]]);
+  // The same again on a living connection.
+  second.leave();
+  const third = record(client.room("r"));
+  await gateway.pass(100);
+  await gateway.say(message(2));
+  assert.deepEqual([second.log, third.log], [[1], [2]]);
+  assert.deepEqual([gateway.sent("join"), gateway.sent("leave"), gateway.sockets.length], [[], [], 1]);
+});
+
+test("the last handle leaves the room, and a later one begins at the head", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined(0);
+  const other = record(client.room("r"));
+  await gateway.say(message(1));
+  room.leave();
+  await gateway.pass(1);
+  await gateway.say(message(2));
+  assert.equal(gateway.sent("leave").length, 0);
+  other.leave();
+  await gateway.pass(1);
+  const late = record(client.room("r"));
+  await gateway.answer("leave", { type: "left" });
+  const join = await gateway.request("join");
+  assert.equal(join.since, undefined);
+  await gateway.say({ id: join.id, roomId: "r", ...joined(9) }, message(10));
+  assert.deepEqual([room.log, other.log, late.log], [[1], [1, 2], [10]]);
+});
+
+test("a room left without a connection is left when the session comes back with it", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(0);
+  await gateway.end(1006);
+  room.leave();
+  await gateway.pass(1_000);
+  await gateway.welcome({ resumed: true });
+  const { id } = await gateway.request("resume");
+  await gateway.say({ type: "resumed", id, rooms: [{ roomId: "r", ...at(0), recovered: true }] });
+  assert.equal((await gateway.request("leave")).roomId, "r");
+});
+
+test("a room that is asked for another position while it is being joined is joined once more", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const first = client.room("r");
+  await gateway.welcome();
+  const join = await gateway.request("join");
+  first.leave();
+  const second = record(client.room("r", { since: at(5) }));
+  await gateway.say({ id: join.id, roomId: "r", ...joined(7) });
+  const again = await gateway.request("join");
+  assert.deepEqual(again.since, at(5));
+  await gateway.say({ id: again.id, roomId: "r", ...joined(7) }, message(6), message(7));
+  assert.deepEqual(second.log, [6, 7]);
+});
+
+test("a refused room says so to its handle and to what waits for it", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = record(client.room("secret"));
+  const waits = [assert.rejects(room.joined(), { code: "forbidden" }), assert.rejects(room.publish(1), { code: "forbidden" })];
+  await gateway.welcome();
+  await gateway.answer("join", { type: "error", code: "forbidden", message: "no" });
+  await Promise.all(waits);
+  assert.equal(room.state, "refused");
+  await assert.rejects(room.publish(2), { code: "forbidden" });
+  // Another connection may be allowed more.
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome();
+  await gateway.answer("join", joined(3));
+  await room.joined();
+  assert.equal(room.state, "joined");
+});
+
+test("rooms no longer allowed are told when a session resumes, and when a token narrows", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined(0);
+  const other = record(client.room("other"));
+  await gateway.answer("join", joined(0));
+  await gateway.say({ type: "left", roomId: "other" });
+  assert.equal(other.state, "refused");
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome({ resumed: true });
+  const { id } = await gateway.request("resume");
+  await gateway.say({ type: "resumed", id, rooms: [{ roomId: "r", code: "forbidden" }] });
+  await assert.rejects(room.joined(), { code: "forbidden" });
+});
+
+test("a join is tried again where Redis is away", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = client.room("r");
+  await gateway.welcome();
+  await gateway.answer("join", { type: "error", code: "unavailable", message: "later" });
+  assert.equal(gateway.sent("join").length, 0);
+  await gateway.pass(1_000);
+  await gateway.answer("join", joined(3));
+  await room.joined();
+});
+
+test("a resume that fails is made up for room by room", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(41);
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome({ resumed: true });
+  await gateway.answer("resume", { type: "error", code: "unavailable", message: "later" });
+  const joins = [await gateway.request("join"), await gateway.request("join"), await gateway.request("join")];
+  const join = joins.find(({ roomId }) => roomId === "r");
+  assert.deepEqual(join.since, at(41));
+  await gateway.say({ id: join.id, roomId: "r", ...joined(42) }, message(42));
+  assert.deepEqual(room.log, [42]);
+});
+
+test("more rooms than a frame can name are resumed and joined, within the gateway's limits", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client({ maxMessageBytes: 20_000 });
+  const rooms = Array.from({ length: 300 }, (_, index) => record(client.room(`room-${index}-`.padEnd(60, "x"))));
+  await gateway.welcome();
+  let seen = 0;
+  const answerJoins = async (since) => {
+    for (let round = 0; round < 100 && seen < 300; round += 1) {
+      for (const join of gateway.sent("join")) {
+        assert.deepEqual(join.since, since);
+        await gateway.request("join");
+        await gateway.say({ id: join.id, roomId: join.roomId, ...joined(5) });
+        seen += 1;
+      }
+      await gateway.pass(100);
+    }
+  };
+  assert.ok(gateway.sent("join").length <= 150, "no more than the gateway takes at once");
+  await answerJoins(undefined);
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome({ resumed: true });
+  const resume = await gateway.request("resume");
+  assert.ok(JSON.stringify(resume).length < 20_000);
+  seen = Object.keys(resume.since).length - 2;
+  assert.ok(seen > 20 && seen < 300, `${seen} rooms`);
+  const answers = Object.entries(resume.since).map(([roomId, position]) => ({ roomId, ...position, recovered: true }));
+  await gateway.say({ type: "resumed", id: resume.id, rooms: answers });
+  await answerJoins(at(5));
+  assert.equal(seen, 300);
+  assert.ok(rooms.every((room) => room.isJoined));
+});
+
+test("a listener that throws does not keep the message from the others", async (t) => {
+  const gateway = new Gateway(t);
+  const errors = t.mock.method(console, "error", () => {});
+  const { client } = await gateway.joined();
+  const bad = client.room("r");
+  bad.on("message", () => {
+    throw new Error("mine");
+  });
+  const good = record(client.room("r"));
+  await gateway.say(message(1), message(2));
+  assert.deepEqual(good.log, [1, 2]);
+  assert.equal(errors.mock.callCount(), 2);
+});
+
+test("a handle that was left hears and does nothing more", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined();
+  room.leave();
+  room.leave();
+  await gateway.say(message(1));
+  assert.deepEqual(room.log, []);
+  await assert.rejects(room.publish(1), { code: "closed" });
+  await assert.rejects(room.joined(), { code: "closed" });
+});
+
+test("a page that shows again, or is online again, is connected at once", async (t) => {
+  const page = new EventTarget();
+  const before = [globalThis.document, globalThis.addEventListener, globalThis.removeEventListener];
+  globalThis.document = Object.assign(new EventTarget(), { hidden: true });
+  globalThis.addEventListener = page.addEventListener.bind(page);
+  globalThis.removeEventListener = page.removeEventListener.bind(page);
+  t.after(() => ([globalThis.document, globalThis.addEventListener, globalThis.removeEventListener] = before));
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined();
+
+  await t.test("a hidden page does nothing, a shown one goes at once", async () => {
+    await gateway.end(1006);
+    document.dispatchEvent(new Event("visibilitychange"));
+    await turn();
+    assert.equal(gateway.sockets.length, 1);
+    document.hidden = false;
+    document.dispatchEvent(new Event("visibilitychange"));
+    await turn();
+    assert.equal(gateway.sockets.length, 2);
+    await gateway.pass(10_000);
+    assert.equal(gateway.sockets.length, 2, "the wait is over with it");
+  });
+
+  await t.test("a connection that seems whole is asked", async () => {
+    await gateway.welcome({ resumed: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+    await gateway.request("ping");
+    await gateway.say({ type: "pong" });
+    assert.equal(gateway.sockets.length, 2);
+  });
+
+  await t.test("coming online ends the wait", async () => {
+    await gateway.end(1006);
+    page.dispatchEvent(new Event("online"));
+    await turn();
+    assert.equal(gateway.sockets.length, 3);
+  });
+
+  await t.test("a connection from before the network went is not trusted", async () => {
+    await gateway.welcome({ resumed: true });
+    page.dispatchEvent(new Event("offline"));
+    page.dispatchEvent(new Event("online"));
+    await turn();
+    assert.equal(gateway.sockets.length, 4);
+    assert.equal(gateway.socket.url.searchParams.get("session"), "s1");
+  });
+
+  client.close();
+  page.dispatchEvent(new Event("online"));
+  await gateway.pass(60_000);
+  assert.equal(gateway.sockets.length, 4);
+});
