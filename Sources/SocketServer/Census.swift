@@ -79,13 +79,15 @@ package final class Census: Sendable {
 
     // MARK: Rooms
 
-    /// A hub has its first listener in a room.
+    /// A hub has its first listener in a room; only rooms proper count.
     func roomOpened(_ room: RoomName) {
+        guard !room.isInbox, !room.isEveryone else { return }
         hubsPerRoom.withLock { $0[room, default: 0] += 1 }
     }
 
     /// A hub's last listener has left a room.
     func roomClosed(_ room: RoomName) {
+        guard !room.isInbox, !room.isEveryone else { return }
         hubsPerRoom.withLock { counts in
             let count = counts[room, default: 0] - 1
             counts[room] = count > 0 ? count : nil
@@ -109,7 +111,7 @@ package final class Census: Sendable {
     package var status: SocketServerStatus {
         SocketServerStatus(
             connections: sessions.load(ordering: .relaxed),
-            rooms: hubsPerRoom.withLock { $0.count - ($0[.everyone] == nil ? 0 : 1) },
+            rooms: hubsPerRoom.withLock { $0.count },
             isDraining: isDraining)
     }
 }

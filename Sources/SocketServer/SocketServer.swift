@@ -27,15 +27,18 @@ package final class SocketServer: Service {
     /// - Parameters:
     ///   - group: whose loops serve the connections; each gets a hub. It outlives the server.
     ///   - streams, log: where rooms come from and messages go to.
+    ///   - presence: told of all connections, and of their end before the server's.
     package init(
         configuration: SocketServerConfiguration, group: any EventLoopGroup, streams: any RoomStreams,
-        log: any MessageLog, metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system
+        log: any MessageLog, presence: any Presence, presenceDirectory: any PresenceDirectory,
+        metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system
     ) {
         self.configuration = configuration
         self.group = group
         self.logger = logger
         let surroundings = HubSurroundings(
-            configuration: configuration, streams: streams, log: log, metrics: metrics, logger: logger, clocks: clocks)
+            configuration: configuration, streams: streams, log: log, presence: presence,
+            presenceDirectory: presenceDirectory, metrics: metrics, logger: logger, clocks: clocks)
         census = surroundings.census
         hubs = group.makeIterator().map { Hub(eventLoop: $0, surroundings: surroundings) }
     }

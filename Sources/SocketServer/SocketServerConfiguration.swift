@@ -21,11 +21,17 @@ package struct SocketServerConfiguration: Sendable {
     package var maxMessageBytes = 65_536
     /// Rooms one connection may be in.
     package var maxRooms = 1000
+    /// Users one connection may watch.
+    package var maxWatched = 1000
+    /// In rooms with more members, changes of the roster that come within a quarter of a second are told in one frame.
+    package var presenceBundleAbove = 100
     package var rate = RateLimit()
     /// Bytes that may wait for one client to read them; above, it is closed with 4413.
     package var maxQueuedBytes = 1 << 20
     /// From the end of the handshake to `welcome`.
     package var authTimeout = Duration.seconds(10)
+    /// How long the rooms of a resumed session wait for the client's positions.
+    package var resumeTimeout = Duration.seconds(10)
     /// How long a token is still good after it has expired.
     package var leeway = Duration.seconds(1)
     /// Exact origins that browsers may come from; `*` lets all in.
@@ -66,7 +72,8 @@ package struct SocketServerConfiguration: Sendable {
         return SessionSettings(
             rules: rules,
             limits: SessionLimits(
-                maxRooms: maxRooms, rate: rate, authTimeout: authTimeout, leeway: leeway,
+                maxRooms: maxRooms, maxWatched: maxWatched, rate: rate, authTimeout: authTimeout,
+                resumeTimeout: resumeTimeout, leeway: leeway,
                 maxWaitingBytes: maxQueuedBytes, maxPageBytes: maxQueuedBytes / 2),
             takesTokens: takesTokens)
     }

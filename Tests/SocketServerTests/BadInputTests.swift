@@ -59,8 +59,8 @@ struct BadInputTests {
         "requests that mean nothing are answered bad_request, and the connection stays",
         arguments: [
             "not JSON", "[]", "{", #"{"type":7}"#, #"{"type":"dance","id":5}"#, #"{"type":"join","id":5}"#,
-            #"{"type":"join","id":5,"roomId":"a b"}"#, #"{"type":"join","id":5,"roomId":"@alice"}"#,
-            #"{"type":"join","id":5,"roomId":"r","since":{"seq":1}}"#, #"{"type":"watch","id":5,"users":[]}"#,
+            #"{"type":"join","id":5,"roomId":"a b"}"#, #"{"type":"leave","id":5,"roomId":"@alice"}"#,
+            #"{"type":"join","id":5,"roomId":"r","since":{"seq":-1}}"#, #"{"type":"watch","id":5,"users":[]}"#,
             #"{"type":"message","id":5,"roomId":"r"}"#, #"{"type":"resume","id":5}"#,
             #"{"type":"ping","x":"# + String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000)
                 + "}",
@@ -147,7 +147,7 @@ struct BadInputTests {
             while server.server.status.connections == 2, sent < 2000 {
                 _ = try await server.backend.publish(Publication(room: room, userId: .system, payload: payload))
                 sent += 1
-                #expect(try await reader.text().hasSuffix(#""seq":\#(sent)}"#))
+                #expect(try await reader.text(containing: #""type":"message""#).hasSuffix(#""seq":\#(sent)}"#))
             }
             #expect(server.server.status.connections == 1)
         }

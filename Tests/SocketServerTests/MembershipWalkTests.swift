@@ -71,7 +71,7 @@ struct MembershipWalkTests {
         try checkBalance(embedded.backend.calls, seed)
         for member in members { try member.socket.channel.close().wait() }
         #expect(embedded.surroundings.census.status.connections == 0)
-        #expect(embedded.backend.calls.last == .unfollow(.everyone, hub: 0))
+        #expect(embedded.backend.calls.contains(.unfollow(.everyone, hub: 0)))
     }
 
     private func publish(_ room: String, _ embedded: EmbeddedHub, _ members: inout [Member]) {
@@ -89,6 +89,7 @@ struct MembershipWalkTests {
             switch call {
             case .follow(let room, _): followed.insert(room)
             case .unfollow(let room, _): #expect(followed.remove(room) != nil, "seed \(seed)")
+            case .watch, .unwatch: continue
             }
         }
     }

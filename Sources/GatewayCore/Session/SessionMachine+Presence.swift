@@ -8,6 +8,20 @@ extension SessionMachine {
         }
     }
 
+    /// The same for one of many members: `ruled` is what `SessionSettings.showsPresence` says of the room.
+    package func seesPresence(in room: RoomName, ruled: Bool) -> Bool {
+        guard let grants = identity?.grants else { return ruled }
+        return grants.allows(.presence, in: room)
+    }
+
+    /// A roster that changed, or may have, while nobody told this client.
+    func rosterNotice(of room: RoomName, _ start: StreamStart) -> [Action] {
+        guard let roster = start.roster, seesPresence(in: room) else { return [] }
+        let change = RosterChange(
+            room: room, events: [], members: roster.members, version: roster.version, timestamp: roster.timestamp)
+        return [.send(.presence(change))]
+    }
+
     mutating func readMembers(of room: RoomName, limit: Int, cursor: String?, id: RequestID?) -> [Action] {
         guard seesPresence(in: room) else { return refuse(id, .forbidden, "the room's members may not be listed") }
         guard reads < settings.limits.maxReads else { return refuse(id, tooManyReads) }

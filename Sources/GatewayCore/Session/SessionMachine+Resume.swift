@@ -136,7 +136,8 @@ extension SessionMachine {
             setMembership(of: room, .joined)
             let start = answer.start
             let entry = answer.after.map { Entry.after($0, start) } ?? .start(start)
-            return (.joined(position: start.position, recovered: start.recovered), [.enter(room, entry)])
+            let actions = rosterNotice(of: room, start) + [.enter(room, entry)]
+            return (.joined(position: start.position, recovered: start.recovered), actions)
         case .failure(let error):
             guard wasLive else { return (.refused(error.code), goOnSilently(room)) }
             setMembership(of: room, .joined)

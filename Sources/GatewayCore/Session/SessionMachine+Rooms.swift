@@ -129,7 +129,7 @@ extension SessionMachine {
                 room: room, position: start.position, recovered: start.recovered, roster: roster(of: room, start))
             return [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))] + serveWaiting(for: room)
         case .silent:
-            return [.enter(room, .start(start))] + serveWaiting(for: room)
+            return rosterNotice(of: room, start) + [.enter(room, .start(start))] + serveWaiting(for: room)
         }
     }
 

@@ -10,6 +10,14 @@ package final class SessionSettings: Sendable {
         self.limits = limits
         self.takesTokens = takesTokens
     }
+
+    /// Whether clients whose token says nothing about rooms may be told who is in this one.
+    package func showsPresence(in room: RoomName) -> Bool {
+        switch rules.presence(of: room) {
+        case .full: rules.rules.first { $0.pattern.matches(room) }?.allow.contains(.presence) ?? true
+        case .off: false
+        }
+    }
 }
 
 /// How much one connection may ask for.

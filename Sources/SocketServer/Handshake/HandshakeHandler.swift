@@ -124,10 +124,10 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         context.write(wrapOutboundOut(buffer), promise: nil)
         phase = .upgraded
         switch upgrade.target {
-        case .session(let credentials):
+        case .session(let credentials, let session):
             let handler = SocketHandler(hub: hub, address: address)
             giveWay(to: handler, context)
-            handler.begin(with: credentials)
+            handler.begin(with: credentials, session: session)
         case .echo:
             giveWay(to: EchoHandler(hub: hub, address: address, deflate: upgrade.deflate), context)
         }

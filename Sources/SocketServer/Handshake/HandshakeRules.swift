@@ -10,7 +10,8 @@ enum HandshakeVerdict {
 
     struct Upgrade {
         enum Target {
-            case session(SessionMachine.Credentials)
+            /// `resuming` is the earlier session that the client names.
+            case session(SessionMachine.Credentials, resuming: String?)
             case echo
         }
 
@@ -116,10 +117,17 @@ struct HandshakeRules: Sendable {
                     status: .badRequest, body: "the subprotocol spoken here is \(NativeDialect.subprotocol)",
                     refusal: .subprotocol))
         }
+        let fields = QueryString(query)
         return .upgrade(
             HandshakeVerdict.Upgrade(
-                target: .session(credentials(head, QueryString(query))), acceptKey: acceptKey,
+                target: .session(credentials(head, fields), resuming: session(fields)), acceptKey: acceptKey,
                 subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: nil))
+    }
+
+    /// A name that cannot be right is as good as one that nobody knows: a new session begins.
+    private func session(_ query: QueryString) -> String? {
+        guard let session = try? query.value(of: "session"), !session.isEmpty else { return nil }
+        return session
     }
 
     private func credentials(_ head: HTTPRequestHead, _ query: QueryString) -> SessionMachine.Credentials {

@@ -33,7 +33,17 @@ struct Heartbeat {
         last.sliceIndex = connection.sliceIndex
     }
 
+    /// A name for the next connection of the hub: it tells the slice, so that no table of names is needed.
+    func name(for number: ConnectionNumber) -> ConnectionID {
+        .random(slice: Int(number % UInt64(slices.count)), of: slices.count)
+    }
+
+    /// The connection of this name; a search through one slice.
+    func connection(_ id: ConnectionID) -> SocketHandler? {
+        slices[id.slice(of: slices.count)].first { $0.id == id }
+    }
+
     private func slice(of connection: SocketHandler) -> Int {
-        Int(connection.number % UInt64(slices.count))
+        connection.id.slice(of: slices.count)
     }
 }

@@ -10,19 +10,25 @@ extension Hub {
         eventLoop.assertInEventLoop()
         switch delivery {
         case .messages(let room, let messages):
-            guard let hubRoom = rooms[room], !hubRoom.members.isEmpty else { return }
+            guard let hubRoom = rooms[room] else { return }
+            guard !hubRoom.members.isEmpty else {
+                // Whoever is about to enter goes by it.
+                if let last = messages.last { hubRoom.position = last.position }
+                return
+            }
             for message in messages { append(message, to: hubRoom) }
-        case .following(let ticket, let room, let position, let timestamp, let missed):
-            welcome(ticket, to: room, at: position, timestamp: timestamp, missed: missed)
-        case .failed(let ticket, let room, let error):
-            guard let connection = tickets.removeValue(forKey: ticket), let hubRoom = rooms[room] else { return }
-            hubRoom.pending[connection.number] = nil
-            connection.streamFailed(room, error)
-            closeIfEmpty(hubRoom)
-        case .gap(let room, let position):
-            tell(.gap(room: room, position: position), of: room, at: position)
-        case .epoch(let room, let position):
-            tell(.epoch(room: room, position: position), of: room, at: position)
+        case .following(let ticket, let room, let start): following(ticket, room, start)
+        case .failed(let ticket, let room, let error): failed(ticket, room, error)
+        case .gap(let room, let position): tell(.gap(room: room, position: position), of: room, at: position)
+        case .epoch(let room, let position): tell(.epoch(room: room, position: position), of: room, at: position)
+        case .presence(let change): take(change)
+        case .watching(let ticket, let statuses): watchAnswered(ticket, statuses)
+        case .watchFailed(let ticket, let error): watchFailed(ticket, error)
+        case .status(let change): take(change)
+        case .signal(let signal): take(signal)
+        case .close(let connection, let reason, let text):
+            guard let id = ConnectionID(connection) else { return }
+            heartbeat.connection(id)?.close(reason, text: text)
         }
     }
 
@@ -38,47 +44,42 @@ extension Hub {
         if size >= Hub.outgoingLimitBytes { send(hubRoom) }
     }
 
-    /// A listener's answer: it gets what it missed, alone, and is then one of the members.
-    private func welcome(
-        _ ticket: FollowTicket, to room: RoomName, at position: Position, timestamp: Int64, missed: [RoomMessage]
-    ) {
-        guard let connection = tickets.removeValue(forKey: ticket), let hubRoom = rooms[room] else { return }
-        hubRoom.pending[connection.number] = nil
+    /// A listener's answer: its session is told, or it goes on with what it missed.
+    private func following(_ ticket: FollowTicket, _ room: RoomName, _ start: StreamStart) {
+        guard let listener = tickets.removeValue(forKey: ticket) else { return }
+        listener.ticket = nil
+        let hubRoom = listener.room
         // What was on its way to the members before is not for the one that comes now.
         send(hubRoom)
-        hubRoom.position = missed.last?.position ?? position
-        connection.streamReady(room, at: position, timestamp: timestamp, missed: missed)
-        closeIfEmpty(hubRoom)
+        hubRoom.position = start.position
+        if let roster = start.roster { hubRoom.roster = roster }
+        if let backlog = listener.backlog {
+            goOn(listener, backlog, start)
+        } else {
+            listener.connection.streamReady(room, start)
+        }
     }
 
-    /// Makes a connection a member of a room and sends it what it missed.
-    func enter(_ room: RoomName, _ connection: SocketHandler, missed: [RoomMessage]) {
-        guard let hubRoom = rooms[room] else { return }
-        hubRoom.add(connection)
-        guard !missed.isEmpty else { return }
-        var buffer = ByteBuffer()
-        for message in missed { write(.message(message), into: &buffer) }
-        messagesDelivered += missed.count
-        connection.write(buffer)
+    private func failed(_ ticket: FollowTicket, _ room: RoomName, _ error: BackendError) {
+        guard let listener = tickets.removeValue(forKey: ticket) else { return }
+        listener.ticket = nil
+        guard listener.backlog == nil else { return retryLater(.listener(listener)) }
+        listener.room.stopAwaiting(listener.connection.number)
+        listener.connection.streamFailed(room, error)
+        closeIfEmpty(listener.room)
     }
 
     private func tell(_ event: ServerEvent, of room: RoomName, at position: Position) {
-        guard let hubRoom = rooms[room], !hubRoom.members.isEmpty else { return }
+        guard let hubRoom = rooms[room] else { return }
         send(hubRoom)
         hubRoom.position = position
+        guard !hubRoom.members.isEmpty else { return }
         let buffer = frame(event)
         for member in hubRoom.members { member.write(buffer) }
     }
 
-    /// Where the members of a room stand; what was held back is sent first, so that it is true.
-    func position(of room: RoomName) -> Position? {
-        guard let hubRoom = rooms[room] else { return nil }
-        send(hubRoom)
-        return hubRoom.position
-    }
-
     /// Sends a room's members what has come for them: one buffer, shared by all.
-    private func send(_ hubRoom: HubRoom) {
+    func send(_ hubRoom: HubRoom) {
         guard let buffer = hubRoom.outgoing else { return }
         hubRoom.outgoing = nil
         let members = hubRoom.members

@@ -16,10 +16,12 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private let mailbox = Mutex(Mailbox())
 
     // Loop-local from here on.
-    private var number: HubNumber = 0
+    private(set) var number: HubNumber = 0
     var rooms: [RoomName: HubRoom] = [:]
-    var tickets: [FollowTicket: SocketHandler] = [:]
-    private var nextTicket: FollowTicket = 0
+    var tickets: [FollowTicket: Listener] = [:]
+    var watched: [UserID: Watch] = [:]
+    var watchQuestions: [FollowTicket: WatchQuestion] = [:]
+    var nextTicket: FollowTicket = 0
     private var nextConnection: ConnectionNumber = 0
     private(set) var heartbeat: Heartbeat
     private var supervised = SupervisedList()
@@ -27,13 +29,23 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var dirty: [SocketHandler] = []
     /// Rooms with something in `outgoing`.
     var sending: [HubRoom] = []
-    private var retrying: [(connection: SocketHandler, room: RoomName)] = []
+    /// Rooms with something in `bundle`, or with what was in it told already.
+    var bundling: [HubRoom] = []
+    private var retrying: [Retry] = []
     private var ticking: RepeatedTask?
     private let dialect = NativeDialect()
     private var scratch: [UInt8] = []
     private var framesIn = 0
     private var bytesOut = 0
     var messagesDelivered = 0
+
+    /// What is tried again at the next tick, where it is still wanted.
+    enum Retry {
+        case registration(SocketHandler)
+        case stream(SocketHandler, RoomName)
+        /// One that is being caught up.
+        case listener(Listener)
+    }
 
     package init(eventLoop: any EventLoop, surroundings: HubSurroundings) {
         self.eventLoop = eventLoop
@@ -47,7 +59,9 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var metrics: SocketMetrics { surroundings.metrics }
     var log: any MessageLog { surroundings.log }
     var logger: Logger { surroundings.logger }
-    private var streams: any RoomStreams { surroundings.streams }
+    var streams: any RoomStreams { surroundings.streams }
+    var presence: any Presence { surroundings.presence }
+    var presenceDirectory: any PresenceDirectory { surroundings.presenceDirectory }
     var now: MonotonicTime { surroundings.clocks.monotonic() }
     var wallMilliseconds: Int64 { surroundings.clocks.wall() }
 
@@ -87,7 +101,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     /// Ends all sockets of this loop without another word.
     package func cutAll() {
         eventLoop.preconditionInEventLoop()
-        for connection in Array(heartbeat.connections) { connection.cut() }
+        for connection in Array(heartbeat.connections) { connection.abandon() }
         for item in supervised.items { item.cut() }
     }
 
@@ -156,10 +170,20 @@ package final class Hub: StreamSink, @unchecked Sendable {
         for item in supervised.items { item.check(now: now, wallMilliseconds: wallMilliseconds) }
         let again = retrying
         retrying = []
-        for (connection, room) in again { connection.follow(room) }
+        for item in again {
+            switch item {
+            case .registration(let connection): connection.retryRegistration()
+            case .stream(let connection, let room): connection.retry(room)
+            case .listener(let listener):
+                guard !listener.isGone, let seen = listener.backlog?.seen else { continue }
+                ask(listener, since: ClientPosition(seen))
+            }
+        }
         flush()
         record()
     }
+
+    func retryLater(_ retry: Retry) { retrying.append(retry) }
 
     private func record() {
         metrics.framesIn.increment(by: framesIn)
@@ -190,55 +214,20 @@ package final class Hub: StreamSink, @unchecked Sendable {
         for letter in mailbox.withLock({ $0.takeAll() }) {
             switch letter {
             case .deliveries(let deliveries): for delivery in deliveries { take(delivery) }
+            case .registered(let connection, let result): connection.registered(result)
+            case .enrolled(let connection, let room, let result): connection.enrolled(room, result)
             case .published(let connection, let id, let room, let result):
                 connection.publishAnswered(id: id, room: room, result)
             case .history(let connection, let id, let range, let result):
                 connection.historyAnswered(id: id, range: range, result)
+            case .members(let connection, let id, let room, let result):
+                connection.membersAnswered(id: id, room: room, result)
+            case .signalled(let connection, let id, let result): connection.signalAnswered(id: id, result)
             case .verified(let connection, let result): connection.verified(result)
             }
         }
         sendAll()
         flush()
-    }
-
-    // MARK: Following
-
-    /// Asks for a room's stream for one more listener.
-    func follow(_ room: RoomName, for connection: SocketHandler) {
-        eventLoop.assertInEventLoop()
-        let hubRoom = rooms[room] ?? open(room)
-        nextTicket += 1
-        hubRoom.pending[connection.number] = nextTicket
-        tickets[nextTicket] = connection
-        streams.follow(room, ticket: nextTicket, hub: number)
-    }
-
-    /// The same at the next tick.
-    func followLater(_ room: RoomName, for connection: SocketHandler) {
-        retrying.append((connection, room))
-    }
-
-    /// Forgets a listener, live or pending; the last one takes the room along.
-    func leave(_ room: RoomName, _ connection: SocketHandler) {
-        eventLoop.assertInEventLoop()
-        guard let hubRoom = rooms[room] else { return }
-        if let ticket = hubRoom.pending.removeValue(forKey: connection.number) { tickets[ticket] = nil }
-        hubRoom.remove(connection.number)
-        closeIfEmpty(hubRoom)
-    }
-
-    private func open(_ room: RoomName) -> HubRoom {
-        let hubRoom = HubRoom(name: room)
-        rooms[room] = hubRoom
-        census.roomOpened(room)
-        return hubRoom
-    }
-
-    func closeIfEmpty(_ hubRoom: HubRoom) {
-        guard hubRoom.isEmpty, rooms[hubRoom.name] === hubRoom else { return }
-        rooms[hubRoom.name] = nil
-        streams.unfollow(hubRoom.name, hub: number)
-        census.roomClosed(hubRoom.name)
     }
 
     // MARK: Frames

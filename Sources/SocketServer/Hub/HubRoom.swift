@@ -5,19 +5,27 @@ import NIOCore
 typealias ConnectionNumber = UInt64
 
 /// One room as one hub knows it: who listens, who is about to, and where the room stands. It belongs to the hub's event loop.
+///
+/// There is one for each inbox, so an empty one must be small.
 final class HubRoom {
     let name: RoomName
     private(set) var members: [SocketHandler] = []
-    /// Where in `members` each one stands, so that leaving a large room costs no search.
+    /// Where in `members` each one stands, so that leaving a large room costs no search; empty while a search is as cheap.
     private var slots: [ConnectionNumber: Int] = [:]
-    /// Who has asked to follow and has no answer yet.
-    var pending: [ConnectionNumber: FollowTicket] = [:]
+    /// Who is no member yet: without an answer from the stream, without a word from the session, or not caught up.
+    private(set) var pending: [ConnectionNumber: Listener] = [:]
     /// What every member has been sent, or is in `outgoing`.
     var position: Position?
+    /// The last one told or answered; nil where none is kept.
+    var roster: RosterState?
+    /// Changes of the roster that wait for others; nil while there are none.
+    var bundle: RosterBundle?
     /// Finished frames for all members, sent at the end of the turn or when who is a member changes.
     var outgoing: ByteBuffer?
     /// Messages in `outgoing`.
     var outgoingMessages = 0
+
+    private static let searchedMembers = 16
 
     init(name: RoomName) {
         self.name = name
@@ -25,17 +33,42 @@ final class HubRoom {
 
     var isEmpty: Bool { members.isEmpty && pending.isEmpty }
 
+    // MARK: Members
+
     func add(_ member: SocketHandler) {
-        guard slots[member.number] == nil else { return }
-        slots[member.number] = members.count
+        guard slot(of: member.number) == nil else { return }
         members.append(member)
+        if !slots.isEmpty {
+            slots[member.number] = members.count - 1
+        } else if members.count > HubRoom.searchedMembers {
+            for (slot, member) in members.enumerated() { slots[member.number] = slot }
+        }
     }
 
     func remove(_ number: ConnectionNumber) {
-        guard let slot = slots.removeValue(forKey: number), let last = members.popLast(), last.number != number else {
-            return
-        }
+        guard let slot = slot(of: number) else { return }
+        slots[number] = nil
+        let last = members.removeLast()
+        guard last.number != number else { return }
         members[slot] = last
-        slots[last.number] = slot
+        if !slots.isEmpty { slots[last.number] = slot }
+    }
+
+    private func slot(of number: ConnectionNumber) -> Int? {
+        slots.isEmpty ? members.firstIndex { $0.number == number } : slots[number]
+    }
+
+    // MARK: Listeners
+
+    func await(_ listener: Listener) {
+        pending[listener.connection.number] = listener
+    }
+
+    @discardableResult
+    func stopAwaiting(_ number: ConnectionNumber) -> Listener? {
+        guard let listener = pending.removeValue(forKey: number) else { return nil }
+        // An emptied dictionary would keep its storage.
+        if pending.isEmpty { pending = [:] }
+        return listener
     }
 }

@@ -11,12 +11,15 @@ package struct HubSurroundings: Sendable {
     let metrics: SocketMetrics
     let streams: any RoomStreams
     let log: any MessageLog
+    let presence: any Presence
+    let presenceDirectory: any PresenceDirectory
     let logger: Logger
     let clocks: Clocks
 
     package init(
         configuration: SocketServerConfiguration, streams: any RoomStreams, log: any MessageLog,
-        metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system
+        presence: any Presence, presenceDirectory: any PresenceDirectory, metrics: any MetricsFactory,
+        logger: Logger, clocks: Clocks = .system
     ) {
         let maxConnections =
             configuration.maxConnections > 0
@@ -28,6 +31,8 @@ package struct HubSurroundings: Sendable {
         self.metrics = SocketMetrics(factory: metrics)
         self.streams = streams
         self.log = log
+        self.presence = presence
+        self.presenceDirectory = presenceDirectory
         self.logger = logger
         self.clocks = clocks
     }

@@ -3,18 +3,23 @@ import GatewayCore
 /// What reaches a hub from other threads.
 enum Letter: Sendable {
     case deliveries([StreamDelivery])
+    case registered(SocketHandler, Result<Registration, RegistrationError>)
+    case enrolled(SocketHandler, room: RoomName, Result<RosterState, BackendError>)
     case published(SocketHandler, id: RequestID?, room: RoomName, Result<Published, BackendError>)
     case history(SocketHandler, id: RequestID?, range: HistoryRange, Result<HistoryPage, BackendError>)
+    case members(SocketHandler, id: RequestID?, room: RoomName, Result<MemberPage, DirectoryError>)
+    case signalled(SocketHandler, id: RequestID?, Result<Void, SignalError>)
     case verified(SocketHandler, Result<Identity, TokenError>)
 }
 
 /// Letters for one event loop: however many come before it turns to them, it is woken once.
 ///
-/// A loop that falls too far behind gives up the messages that wait: their rooms' members get a `gap` instead. The other
-/// letters are bounded by what connections may have under way.
+/// A loop that falls too far behind gives up the messages that wait: their rooms' members get a `gap` instead, and of
+/// each roster and each watched user only the latest state is told. The other letters are bounded by what connections
+/// may have under way.
 struct Mailbox: Sendable {
     private var letters: [Letter] = []
-    /// Of the messages in them, with something for the objects around the payloads.
+    /// Of the messages and changes in them, with something for the objects around the payloads.
     private var messageBytes = 0
     private let maxMessageBytes: Int
 
@@ -46,31 +51,55 @@ struct Mailbox: Sendable {
     /// Puts one gap in the place of each run of a room's messages, and answers how many messages that were.
     private mutating func collapse() -> Int {
         var givenUp = 0
+        var told = Told()
         // Read from the end: the last position of a run is the one that its gap tells.
-        var told: Set<RoomName> = []
         for index in letters.indices.reversed() {
             guard case .deliveries(let deliveries) = letters[index] else { continue }
             var kept: [StreamDelivery] = []
             for delivery in deliveries.reversed() {
-                switch delivery {
-                case .messages(let room, let messages):
-                    givenUp += messages.count
-                    guard let last = messages.last, told.insert(room).inserted else { continue }
-                    kept.append(.gap(room: room, position: last.position))
-                case .gap(let room, let position), .epoch(let room, let position):
-                    if told.insert(room).inserted { kept.append(.gap(room: room, position: position)) }
-                case .following(_, let room, _, _, _):
-                    // What comes after a listener's answer is another run than what came before.
-                    told.remove(room)
-                    kept.append(delivery)
-                case .failed:
-                    kept.append(delivery)
-                }
+                if case .messages(_, let messages) = delivery { givenUp += messages.count }
+                if let rest = told.rest(of: delivery) { kept.append(rest) }
             }
             letters[index] = .deliveries(kept.reversed())
         }
         messageBytes = 0
         return givenUp
+    }
+
+    /// What of the rooms and users is told by something that comes later.
+    private struct Told {
+        private var positions: Set<RoomName> = []
+        private var rosters: Set<RoomName> = []
+        private var users: Set<UserID> = []
+
+        /// What is left of a delivery; nil where what comes later says it all.
+        mutating func rest(of delivery: StreamDelivery) -> StreamDelivery? {
+            switch delivery {
+            case .messages(let room, let messages):
+                guard let last = messages.last, positions.insert(room).inserted else { return nil }
+                return .gap(room: room, position: last.position)
+            case .gap(let room, let position), .epoch(let room, let position):
+                return positions.insert(room).inserted ? .gap(room: room, position: position) : nil
+            case .presence(var change):
+                guard rosters.insert(change.room).inserted else { return nil }
+                change.events = []
+                return .presence(change)
+            case .status(let change):
+                return users.insert(change.userId).inserted ? delivery : nil
+            case .signal:
+                return nil
+            case .following(_, let room, _):
+                // What comes after a listener's answer is another run than what came before.
+                positions.remove(room)
+                rosters.remove(room)
+                return delivery
+            case .watching(_, let statuses):
+                for status in statuses { users.remove(status.userId) }
+                return delivery
+            case .failed, .watchFailed, .close:
+                return delivery
+            }
+        }
     }
 }
 
@@ -80,7 +109,11 @@ extension StreamDelivery {
     fileprivate var messageBytes: Int {
         switch self {
         case .messages(_, let messages): messages.reduce(0) { $0 + $1.payload.count + StreamDelivery.objectBytes }
-        case .following, .failed, .gap, .epoch: 0
+        case .presence(let change):
+            change.events.reduce(StreamDelivery.objectBytes) { $0 + ($1.info?.count ?? 0) + StreamDelivery.objectBytes }
+        case .signal(let signal): signal.payload.count + StreamDelivery.objectBytes
+        case .status: StreamDelivery.objectBytes
+        case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close: 0
         }
     }
 }

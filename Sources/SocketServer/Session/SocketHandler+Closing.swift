@@ -54,17 +54,17 @@ extension SocketHandler {
             "closing a connection",
             metadata: ["connectionId": "\(id)", "code": "\(reason.code)", "reason": "\(text)"])
         isCounted = true
-        beginClosing(code: reason.code, text: text)
+        beginClosing(.byGateway(reason), code: reason.code, text: text)
     }
 
     /// The client wants to end: it gets its own code back, and the end once that is sent.
     func answerClose(_ code: UInt16?) {
-        beginClosing(code: code, text: "")
+        beginClosing(.byClient(code: code), code: code, text: "")
         finishClosing()
     }
 
-    private func beginClosing(code: UInt16?, text: String) {
-        leaveRooms()
+    private func beginClosing(_ end: SessionMachine.End, code: UInt16?, text: String) {
+        depart(end)
         var frame = ByteBuffer()
         FrameEncoder.close(code: code, reason: text, into: &frame)
         write(frame)
@@ -82,13 +82,24 @@ extension SocketHandler {
         context?.close(promise: nil)
     }
 
-    private func leaveRooms() {
-        for room in machine.closed() { hub.leave(room, self) }
+    /// Cuts without a word a connection that the node gives up.
+    func abandon() {
+        depart(.byGateway(.goingAway))
+        cut()
+    }
+
+    /// Leaves everything, here and in the registry; only the first call says how it ended.
+    private func depart(_ end: SessionMachine.End) {
+        let remains = machine.closed(end)
+        for room in remains.rooms { hub.leave(room, self) }
+        if !remains.watched.isEmpty { hub.unwatch(remains.watched, for: self) }
+        if let departure = remains.departure { hub.presence.disconnect(id.description, departure) }
+        catchUp = nil
     }
 
     func end() {
         if case .ended = phase { return }
-        leaveRooms()
+        depart(.lost)
         phase = .ended
         context = nil
         if !isCounted { hub.metrics.close(nil) }

@@ -22,7 +22,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
 
     let hub: Hub
     let number: ConnectionNumber
-    let id = ConnectionID.random()
+    let id: ConnectionID
     let address: IPAddress?
     var phase = Phase.open
     private var decoder: FrameDecoder
@@ -36,6 +36,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     /// Its place in the heartbeat's slice.
     var sliceIndex = 0
     var supervisedIndex: Int?
+    /// Nil while nothing that it missed has to be sent.
+    var catchUp: CatchUp?
 
     init(hub: Hub, address: IPAddress?) {
         self.hub = hub
@@ -43,6 +45,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         decoder = FrameDecoder(role: .server, maxMessageBytes: hub.configuration.maxMessageBytes)
         machine = SessionMachine(settings: hub.settings, now: hub.now)
         number = hub.nextNumber()
+        id = hub.heartbeat.name(for: number)
     }
 
     var isOpen: Bool {
@@ -63,8 +66,10 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     }
 
     /// The session's first input, once, right after the handler has taken its place.
-    func begin(with credentials: SessionMachine.Credentials) {
-        perform(machine.opened(with: credentials))
+    ///
+    /// - Parameter session: the earlier one that the client wants to go on with.
+    func begin(with credentials: SessionMachine.Credentials, session: String?) {
+        perform(machine.opened(with: credentials, session: session))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -138,73 +143,49 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         }
     }
 
-    // MARK: Answers from elsewhere
-
-    func streamReady(_ room: RoomName, at position: Position, timestamp: Int64, missed: [RoomMessage]) {
-        perform(machine.streamReady(room, at: position, timestamp: timestamp), missed: missed)
-    }
-
-    func streamFailed(_ room: RoomName, _ error: BackendError) {
-        perform(machine.streamFailed(room, error))
-    }
-
-    func publishAnswered(id: RequestID?, room: RoomName, _ result: Result<Published, BackendError>) {
-        perform(machine.publishAnswered(id: id, room: room, result))
-    }
-
-    func historyAnswered(id: RequestID?, range: HistoryRange, _ result: Result<HistoryPage, BackendError>) {
-        perform(machine.historyAnswered(id: id, range: range, result))
-    }
-
-    func verified(_ result: Result<Identity, TokenError>) {
-        switch result {
-        case .success(let identity): perform(machine.verified(identity))
-        case .failure(let error): perform(machine.refused(error))
-        }
-        superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
-    }
-
-    func drain(afterMilliseconds: Int) {
-        perform(machine.drain(afterMilliseconds: afterMilliseconds))
-    }
-
     // MARK: Actions
 
-    func perform(_ actions: [SessionMachine.Action], missed: [RoomMessage] = []) {
+    func perform(_ actions: [SessionMachine.Action]) {
         for action in actions {
             guard isOpen else { return }
             switch action {
             case .send(let event): write(hub.frame(event))
-            case .welcome(let userId, let everyone, let timestamp): welcome(userId, everyone, timestamp)
+            case .register(let session): hub.register(self, resuming: session)
+            case .registerLater: hub.retryLater(.registration(self))
+            case .welcome(let userId, let session, let resumed, let timestamp):
+                welcome(userId, session, resumed: resumed, timestamp)
             case .verify(let token): verify(token)
-            case .follow(let room): hub.follow(room, for: self)
-            case .followLater(let room): hub.followLater(room, for: self)
-            case .enter(let room): hub.enter(room, self, missed: missed)
+            case .enroll(let room, let info): hub.enroll(self, in: room, info: info)
+            case .withdraw(let room): hub.presence.leave(room, connection: id.description)
+            case .follow(let room, let since): hub.follow(room, since: since, for: self)
+            case .followLater(let room): hub.retryLater(.stream(self, room))
+            case .enter(let room, let entry): hub.enter(room, self, entry)
             case .leave(let room): hub.leave(room, self)
             case .tellPosition(let id, let room): tellPosition(id, room)
             case .publish(let publication, let id): publish(publication, id)
             case .readHistory(let room, let range, let id): readHistory(room, range, id)
+            case .readMembers(let room, let limit, let cursor, let id):
+                hub.readMembers(of: room, limit: limit, cursor: cursor, id: id, for: self)
+            case .watch(let users, let id): hub.watch(users, id: id, for: self)
+            case .unwatch(let users): hub.unwatch(users, for: self)
+            case .signal(let signal, let id): hub.signal(signal, id: id, from: self)
             case .close(let reason, let text): close(reason, text: text)
             }
         }
     }
 
-    /// Asks again for a stream that could not be had, where it is still wanted.
-    func follow(_ room: RoomName) {
-        guard isOpen, !machine.isClosed else { return }
-        hub.follow(room, for: self)
-    }
-
-    private func welcome(_ userId: UserID, _ everyone: Position, _ timestamp: Int64) {
+    private func welcome(_ userId: UserID, _ session: String, resumed: Bool, _ timestamp: Int64) {
+        let own: [RoomName] = [RoomName(inboxOf: userId), .everyone]
         let welcome = Welcome(
-            connectionId: id.description, nodeId: hub.configuration.nodeId, userId: userId,
-            heartbeat: Int(hub.configuration.heartbeatInterval.milliseconds), timestamp: timestamp,
-            positions: [(.everyone, everyone)])
+            connectionId: id.description, nodeId: hub.configuration.nodeId, userId: userId, session: session,
+            resumed: resumed, heartbeat: Int(hub.configuration.heartbeatInterval.milliseconds), timestamp: timestamp,
+            positions: own.compactMap { room in hub.standing(of: room).map { (room, $0.position) } })
         write(hub.frame(.welcome(welcome)))
         hub.logger.debug(
             "session live",
             metadata: [
                 "connectionId": "\(id)", "userId": "\(userId)", "address": "\(address?.description ?? "none")",
+                "resumed": "\(resumed)",
             ])
     }
 
@@ -221,8 +202,10 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     }
 
     private func tellPosition(_ id: RequestID?, _ room: RoomName) {
-        guard let position = hub.position(of: room) else { return }
-        write(hub.frame(.joined(id: id, room: room, position: position)))
+        guard let standing = hub.standing(of: room) else { return }
+        let roster = machine.seesPresence(in: room) ? standing.roster : nil
+        let joined = Joined(room: room, position: standing.position, recovered: true, roster: roster)
+        write(hub.frame(.joined(id: id, joined)))
     }
 
     private func publish(_ publication: Publication, _ id: RequestID?) {
@@ -248,6 +231,19 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         }
         hub.countBytesOut(frames.readableBytes)
         context.write(wrapOutboundOut(frames), promise: nil)
+    }
+
+    /// The same; `left` is called on the loop, in a turn of its own, once the system has taken all of it.
+    func write(_ frames: ByteBuffer, left: @escaping @Sendable () -> Void) {
+        guard isOpen, let context else { return }
+        if !isDirty {
+            isDirty = true
+            hub.markDirty(self)
+        }
+        hub.countBytesOut(frames.readableBytes)
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenSuccess { [hub] in hub.eventLoop.execute(left) }
+        context.write(wrapOutboundOut(frames), promise: promise)
     }
 
     /// The same for the last thing of a turn, flushed with all that was written before; the hub has counted it.

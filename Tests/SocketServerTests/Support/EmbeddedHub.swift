@@ -29,7 +29,8 @@ final class EmbeddedHub {
         configure(&configuration)
         let clock = clock
         surroundings = HubSurroundings(
-            configuration: configuration, streams: backend, log: backend, metrics: metrics,
+            configuration: configuration, streams: backend, log: backend, presence: backend,
+            presenceDirectory: backend, metrics: metrics,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             clocks: Clocks(
                 monotonic: { MonotonicTime(nanoseconds: clock.nanoseconds.withLock { $0 }) },

@@ -1,7 +1,7 @@
 import GatewayCore
 import Synchronization
 
-/// Rooms in memory: what Redis is to a node, for tests of whoever lives above it.
+/// Rooms and their members in memory: what Redis is to a node, for tests of whoever lives above it.
 ///
 /// It answers at once, on the caller's thread, unless it is told to hold its answers back.
 final class InMemoryBackend: RoomStreams, MessageLog {
@@ -9,39 +9,76 @@ final class InMemoryBackend: RoomStreams, MessageLog {
     enum Call: Hashable {
         case follow(RoomName, hub: HubNumber)
         case unfollow(RoomName, hub: HubNumber)
+        case watch([UserID], hub: HubNumber)
+        case unwatch(UserID, hub: HubNumber)
     }
 
-    private struct Room {
+    struct Room {
         var messages: [RoomMessage] = []
+        /// Messages that the log has let go of.
+        var forgotten = 0
+        var epoch = InMemoryBackend.epoch
         /// Hubs whose follow was answered.
         var hubs: Set<HubNumber> = []
+        /// Connections in the room, by the order they joined in.
+        var connections: [(id: String, user: UserID)] = []
+        var rosterVersion: Int64 = 0
+
+        var roster: RosterState {
+            RosterState(members: Set(connections.map(\.user)).count, version: rosterVersion, timestamp: 1000)
+        }
     }
 
-    private struct Follow {
+    struct Follow {
         let room: RoomName
+        let since: ClientPosition?
         let ticket: FollowTicket
         let hub: HubNumber
     }
 
-    private struct State {
+    struct Session {
+        var user: UserID
+        var rooms: Set<RoomName> = []
+    }
+
+    struct State {
         var sinks: [any StreamSink] = []
         var rooms: [RoomName: Room] = [:]
         var calls: [Call] = []
         var isHolding = false
         var held: [Follow] = []
         var isAway = false
+        var pageLimit = 1000
+        var lastTicket: FollowTicket = 0
+        var watchers: [UserID: Set<HubNumber>] = [:]
+        // The registry's.
+        var told: [String] = []
+        var users: [String: UserID] = [:]
+        var addresses: [String: String] = [:]
+        var sessions: [String: Session] = [:]
+        /// The session of each connection.
+        var sessionOf: [String: String] = [:]
+        var isRegistryHolding = false
+        var heldRegistrations: [@Sendable () -> Void] = []
+        var maxConnectionsPerUser = Int.max
     }
 
     static let epoch = "e1"
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
     var calls: [Call] { state.withLock { $0.calls } }
+
+    /// The ticket of the last question.
+    var lastTicket: FollowTicket { state.withLock { $0.lastTicket } }
 
     /// Whether follows wait for `release`.
     func hold(_ isHolding: Bool) { state.withLock { $0.isHolding = isHolding } }
 
     /// Whether everything fails.
     func goAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
+
+    /// How many missed messages an answer holds at most.
+    func limitPages(to count: Int) { state.withLock { $0.pageLimit = count } }
 
     /// Answers the follows that were held, in the order they came.
     func release() {
@@ -53,6 +90,12 @@ final class InMemoryBackend: RoomStreams, MessageLog {
     }
 
     func head(of room: RoomName) -> Int { state.withLock { $0.rooms[room]?.messages.count ?? 0 } }
+
+    /// Lets the log of a room forget its first messages.
+    func forget(_ count: Int, of room: RoomName) { state.withLock { $0.rooms[room]?.forgotten = count } }
+
+    /// Lets a room go on under another epoch without telling anybody.
+    func renew(_ room: RoomName, epoch: String) { state.withLock { $0.rooms[room, default: Room()].epoch = epoch } }
 
     /// Sends deliveries to a hub as they are.
     func deliver(_ deliveries: [StreamDelivery], to hub: HubNumber) {
@@ -68,10 +111,11 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         }
     }
 
-    func follow(_ room: RoomName, ticket: FollowTicket, hub: HubNumber) {
+    func follow(_ room: RoomName, since: ClientPosition?, ticket: FollowTicket, hub: HubNumber) {
         state.withLock { state in
             state.calls.append(.follow(room, hub: hub))
-            let follow = Follow(room: room, ticket: ticket, hub: hub)
+            state.lastTicket = ticket
+            let follow = Follow(room: room, since: since, ticket: ticket, hub: hub)
             if state.isHolding { state.held.append(follow) } else { InMemoryBackend.answer(follow, &state) }
         }
     }
@@ -89,12 +133,42 @@ final class InMemoryBackend: RoomStreams, MessageLog {
             let error = BackendError.unavailable(reason: "away")
             return sink.receive([.failed(ticket: follow.ticket, room: follow.room, error: error)])
         }
-        state.rooms[follow.room, default: Room()].hubs.insert(follow.hub)
-        let seq = state.rooms[follow.room]?.messages.count ?? 0
-        let position = Position(epoch: epoch, seq: seq)
-        sink.receive([
-            .following(ticket: follow.ticket, room: follow.room, position: position, timestamp: 1000, missed: [])
-        ])
+        var room = state.rooms[follow.room] ?? Room()
+        room.hubs.insert(follow.hub)
+        state.rooms[follow.room] = room
+        let position = Position(epoch: room.epoch, seq: room.messages.count)
+        let isProper = !follow.room.isEveryone && !follow.room.isInbox
+        var start = StreamStart(position: position, roster: isProper ? room.roster : nil, timestamp: 1000)
+        if let since = follow.since {
+            start.recovered = since.seq >= room.forgotten && since.seq <= position.seq
+            let rest = room.messages.filter { $0.seq > max(since.seq, room.forgotten) }
+            start.missed = Array(rest.prefix(state.pageLimit))
+            start.hasMore = start.missed.count < rest.count
+        }
+        sink.receive([.following(ticket: follow.ticket, room: follow.room, start: start)])
+    }
+
+    func watch(_ users: [UserID], ticket: FollowTicket, hub: HubNumber) {
+        state.withLock { state in
+            state.calls.append(.watch(users, hub: hub))
+            state.lastTicket = ticket
+            if state.isAway {
+                return state.sinks[hub].receive([.watchFailed(ticket: ticket, error: .unavailable(reason: "away"))])
+            }
+            for user in users { state.watchers[user, default: []].insert(hub) }
+            let online = Set(state.users.values)
+            let statuses = users.map {
+                UserStatus(userId: $0, isOnline: online.contains($0), lastSeen: online.contains($0) ? nil : 900)
+            }
+            state.sinks[hub].receive([.watching(ticket: ticket, users: statuses)])
+        }
+    }
+
+    func unwatch(_ user: UserID, hub: HubNumber) {
+        state.withLock { state in
+            state.calls.append(.unwatch(user, hub: hub))
+            state.watchers[user]?.remove(hub)
+        }
     }
 
     // MARK: MessageLog
@@ -108,7 +182,7 @@ final class InMemoryBackend: RoomStreams, MessageLog {
             let message = RoomMessage(
                 room: publication.room, userId: publication.userId, msgType: publication.msgType,
                 payload: publication.payload, timestamp: 1000,
-                position: Position(epoch: InMemoryBackend.epoch, seq: room.messages.count + 1))
+                position: Position(epoch: room.epoch, seq: room.messages.count + 1))
             room.messages.append(message)
             state.rooms[publication.room] = room
             for hub in room.hubs {

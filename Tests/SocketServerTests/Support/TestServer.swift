@@ -28,7 +28,7 @@ struct TestServer {
         configure(&configuration)
         let server = SocketServer(
             configuration: configuration, group: MultiThreadedEventLoopGroup.singleton, streams: backend, log: backend,
-            metrics: NOOPMetricsHandler.instance, logger: logger)
+            presence: backend, presenceDirectory: backend, metrics: NOOPMetricsHandler.instance, logger: logger)
         let services = ServiceGroup(services: [server], logger: logger)
         async let running: Void = services.run()
         let port = try await server.boundPort

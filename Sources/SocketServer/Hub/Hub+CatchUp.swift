@@ -1,0 +1,112 @@
+import GatewayCore
+import NIOCore
+
+/// How a listener becomes a member: it is sent what it missed, part by part as its client reads, and asks again for what
+/// has come meanwhile, until it stands where the members stand. Messages are not queued for it: ring and log hold them.
+extension Hub {
+    /// Of the frames that wait in one client's socket; a part is sent when the one before has left.
+    private var partBytes: Int { configuration.maxQueuedBytes / 4 }
+
+    /// The session has told its client where it begins in a room.
+    func enter(_ room: RoomName, _ connection: SocketHandler, _ entry: SessionMachine.Entry) {
+        guard let hubRoom = rooms[room], let listener = hubRoom.pending[connection.number] else { return }
+        switch entry {
+        case .now: return becomeMember(listener)
+        case .start(let start): listener.backlog = Backlog(start)
+        case .after(let position, let start): listener.backlog = Backlog(after: position, start)
+        }
+        if listener.isCaughtUp { return becomeMember(listener) }
+        // A member that asked for what it has seen already gets nothing new before that.
+        hubRoom.remove(connection.number)
+        catchUp(listener)
+    }
+
+    /// The answer to a listener that asked again, from where it had got to.
+    func goOn(_ listener: Listener, _ backlog: Backlog, _ start: StreamStart) {
+        let connection = listener.connection
+        let room = listener.room.name
+        if !start.recovered {
+            var position = start.position
+            if let first = start.missed.first { position.seq = first.seq - 1 }
+            connection.write(frame(.gap(room: room, position: position)))
+        } else if start.position.epoch != backlog.epoch {
+            let position = Position(epoch: start.position.epoch, seq: backlog.seen.seq)
+            connection.write(frame(.epoch(room: room, position: position)))
+        }
+        if let roster = start.roster, roster.version != backlog.rosterVersion,
+            connection.machine.seesPresence(in: room)
+        {
+            connection.write(frame(.presence(RosterChange(unseen: roster, in: room))))
+        }
+        listener.backlog = Backlog(start)
+        catchUp(listener)
+    }
+
+    private func catchUp(_ listener: Listener) {
+        let connection = listener.connection
+        let queue = connection.catchUp ?? CatchUp()
+        connection.catchUp = queue
+        queue.listeners.append(listener)
+        pump(connection)
+    }
+
+    /// Sends one connection the next part of what it has missed.
+    private func pump(_ connection: SocketHandler) {
+        guard let queue = connection.catchUp, !queue.isSending else { return }
+        var part = ByteBuffer()
+        while let listener = queue.listeners.first {
+            if !listener.isGone {
+                fill(&part, from: listener)
+                if listener.backlog?.rest.isEmpty == false { break }
+                if listener.isCaughtUp {
+                    becomeMember(listener)
+                } else if part.readableBytes == 0, let seen = listener.backlog?.seen {
+                    ask(listener, since: ClientPosition(seen))
+                } else {
+                    // Asked when this part has left, so that a slow client is not read ahead of.
+                    break
+                }
+            }
+            queue.listeners.removeFirst()
+        }
+        guard part.readableBytes > 0 else {
+            if queue.listeners.isEmpty { connection.catchUp = nil }
+            return
+        }
+        guard !queue.listeners.isEmpty else {
+            connection.catchUp = nil
+            return connection.write(part)
+        }
+        queue.isSending = true
+        connection.write(part) { [self] in
+            connection.catchUp?.isSending = false
+            pump(connection)
+            flush()
+        }
+    }
+
+    private func fill(_ part: inout ByteBuffer, from listener: Listener) {
+        while part.readableBytes < partBytes, let message = listener.backlog?.rest.popFirst() {
+            write(.message(message), into: &part)
+            messagesDelivered += 1
+        }
+    }
+
+    private func becomeMember(_ listener: Listener) {
+        let hubRoom = listener.room
+        let connection = listener.connection
+        // What is on its way to the members has been sent to this one, or lies before its beginning.
+        send(hubRoom)
+        hubRoom.stopAwaiting(connection.number)
+        hubRoom.bundle?.newcomers[connection.number] = hubRoom.roster?.version
+        hubRoom.add(connection)
+    }
+}
+
+extension RosterChange {
+    /// The roster has changed by steps that are not told.
+    init(unseen roster: RosterState, in room: RoomName) {
+        self.init(
+            room: room, events: [], members: roster.members, version: roster.version, timestamp: roster.timestamp)
+    }
+}

@@ -1,0 +1,58 @@
+import GatewayCore
+
+/// Who listens where.
+extension Hub {
+    /// Asks for a room's stream for one more listener, or anew for one that asked before.
+    func follow(_ room: RoomName, since: ClientPosition?, for connection: SocketHandler) {
+        eventLoop.assertInEventLoop()
+        let hubRoom = rooms[room] ?? open(room)
+        forget(connection.number, in: hubRoom)
+        let listener = Listener(connection: connection, room: hubRoom)
+        hubRoom.await(listener)
+        ask(listener, since: since)
+    }
+
+    func ask(_ listener: Listener, since: ClientPosition?) {
+        nextTicket += 1
+        listener.ticket = nextTicket
+        tickets[nextTicket] = listener
+        streams.follow(listener.room.name, since: since, ticket: nextTicket, hub: number)
+    }
+
+    /// Forgets a listener, live or pending; the last one takes the room along.
+    func leave(_ room: RoomName, _ connection: SocketHandler) {
+        eventLoop.assertInEventLoop()
+        guard let hubRoom = rooms[room] else { return }
+        forget(connection.number, in: hubRoom)
+        hubRoom.remove(connection.number)
+        closeIfEmpty(hubRoom)
+    }
+
+    private func forget(_ number: ConnectionNumber, in hubRoom: HubRoom) {
+        guard let listener = hubRoom.stopAwaiting(number) else { return }
+        listener.isGone = true
+        if let ticket = listener.ticket { tickets[ticket] = nil }
+    }
+
+    private func open(_ room: RoomName) -> HubRoom {
+        let hubRoom = HubRoom(name: room)
+        rooms[room] = hubRoom
+        census.roomOpened(room)
+        return hubRoom
+    }
+
+    func closeIfEmpty(_ hubRoom: HubRoom) {
+        guard hubRoom.isEmpty, rooms[hubRoom.name] === hubRoom else { return }
+        rooms[hubRoom.name] = nil
+        streams.unfollow(hubRoom.name, hub: number)
+        census.roomClosed(hubRoom.name)
+    }
+
+    /// Where the members of a room stand; what was held back is sent first, so that it is true.
+    func standing(of room: RoomName) -> (position: Position, roster: RosterState?)? {
+        guard let hubRoom = rooms[room], let position = hubRoom.position else { return nil }
+        send(hubRoom)
+        tellBundle(of: hubRoom)
+        return (position, hubRoom.roster)
+    }
+}

@@ -1,0 +1,83 @@
+import GatewayCore
+
+/// The users whose coming and going this loop's connections want to know of.
+extension Hub {
+    /// One user, and who is told.
+    struct Watch {
+        var watchers: [SocketHandler] = []
+        /// Questions on their way that name the user.
+        var asked = 0
+
+        var isIdle: Bool { watchers.isEmpty && asked == 0 }
+    }
+
+    /// A `watch` that has no answer yet.
+    struct WatchQuestion {
+        let connection: SocketHandler
+        let id: RequestID?
+        let users: [UserID]
+    }
+
+    /// Asks for the state of users; from the answer on the connection is told of their changes.
+    func watch(_ users: [UserID], id: RequestID?, for connection: SocketHandler) {
+        eventLoop.assertInEventLoop()
+        guard !users.isEmpty else { return connection.watching(id: id, []) }
+        nextTicket += 1
+        watchQuestions[nextTicket] = WatchQuestion(connection: connection, id: id, users: users)
+        for user in users { watched[user, default: Watch()].asked += 1 }
+        streams.watch(users, ticket: nextTicket, hub: number)
+    }
+
+    func unwatch(_ users: [UserID], for connection: SocketHandler) {
+        eventLoop.assertInEventLoop()
+        for user in users {
+            watched[user]?.watchers.removeAll { $0 === connection }
+            endIfIdle(user)
+        }
+    }
+
+    private func endIfIdle(_ user: UserID) {
+        guard watched[user]?.isIdle == true else { return }
+        watched[user] = nil
+        streams.unwatch(user, hub: number)
+    }
+
+    // MARK: Answers
+
+    func watchAnswered(_ ticket: FollowTicket, _ statuses: [UserStatus]) {
+        guard let question = watchQuestions.removeValue(forKey: ticket) else { return }
+        let connection = question.connection
+        for user in question.users {
+            watched[user]?.asked -= 1
+            // It may have been unwatched, or its watcher gone, in the meantime.
+            if connection.machine.isWatching(user), watched[user]?.isWatched(by: connection) == false {
+                watched[user]?.watchers.append(connection)
+            }
+            endIfIdle(user)
+        }
+        connection.watching(id: question.id, statuses)
+    }
+
+    func watchFailed(_ ticket: FollowTicket, _ error: BackendError) {
+        guard let question = watchQuestions.removeValue(forKey: ticket) else { return }
+        var unwatched: [UserID] = []
+        for user in question.users {
+            watched[user]?.asked -= 1
+            if watched[user]?.isWatched(by: question.connection) == false { unwatched.append(user) }
+            endIfIdle(user)
+        }
+        question.connection.watchFailed(id: question.id, unwatched: unwatched, error)
+    }
+
+    func take(_ change: StatusChange) {
+        guard let watch = watched[change.userId], !watch.watchers.isEmpty else { return }
+        let buffer = frame(.status(change))
+        for watcher in watch.watchers { watcher.write(buffer) }
+    }
+}
+
+extension Hub.Watch {
+    fileprivate func isWatched(by connection: SocketHandler) -> Bool {
+        watchers.contains { $0 === connection }
+    }
+}

@@ -1,0 +1,42 @@
+import GatewayCore
+
+/// Changes of one large room's roster that are told in one frame.
+///
+/// Without it two hundred members that join at once would be forty thousand frames.
+struct RosterBundle {
+    static let maxEvents = 1000
+
+    private(set) var events: [RosterEvent] = []
+    /// Of the last change.
+    private(set) var latest: RosterChange
+    /// Who entered since the first change, and the version it knew then: older events are not for it.
+    var newcomers: [ConnectionNumber: Int64] = [:]
+
+    init(_ first: RosterChange) {
+        latest = first
+        events = first.events
+    }
+
+    var isFull: Bool { events.count >= RosterBundle.maxEvents }
+
+    mutating func add(_ change: RosterChange) {
+        events += change.events
+        latest = change
+    }
+
+    /// All that changed, in one.
+    var change: RosterChange { change(with: events) }
+
+    /// The same for one that knows the roster up to a version; nil where there is nothing in it for that one.
+    func change(after version: Int64) -> RosterChange? {
+        let count = Int(clamping: max(0, latest.version - version))
+        guard count > 0 else { return nil }
+        return change(with: Array(events.suffix(count)))
+    }
+
+    private func change(with events: [RosterEvent]) -> RosterChange {
+        var change = latest
+        change.events = events
+        return change
+    }
+}

@@ -1,0 +1,74 @@
+import GatewayCore
+
+/// What comes back from elsewhere, told to the session.
+extension SocketHandler {
+    func registered(_ result: Result<Registration, RegistrationError>) {
+        switch result {
+        case .success(let registration): perform(machine.registered(registration))
+        case .failure(let error): perform(machine.registrationFailed(error))
+        }
+    }
+
+    /// Asks again, where the connection still waits for it.
+    func retryRegistration() {
+        guard isOpen else { return }
+        perform(machine.retryRegistration())
+    }
+
+    func enrolled(_ room: RoomName, _ result: Result<RosterState, BackendError>) {
+        switch result {
+        case .success: perform(machine.enrolled(room))
+        case .failure(let error): perform(machine.enrollmentFailed(room, error))
+        }
+    }
+
+    func streamReady(_ room: RoomName, _ start: StreamStart) {
+        perform(machine.streamReady(room, start, now: hub.now))
+    }
+
+    func streamFailed(_ room: RoomName, _ error: BackendError) {
+        perform(machine.streamFailed(room, error))
+    }
+
+    /// Asks again for a stream that could not be had, where it is still wanted.
+    func retry(_ room: RoomName) {
+        guard isOpen else { return }
+        perform(machine.retry(room))
+    }
+
+    func publishAnswered(id: RequestID?, room: RoomName, _ result: Result<Published, BackendError>) {
+        perform(machine.publishAnswered(id: id, room: room, result))
+    }
+
+    func historyAnswered(id: RequestID?, range: HistoryRange, _ result: Result<HistoryPage, BackendError>) {
+        perform(machine.historyAnswered(id: id, range: range, result))
+    }
+
+    func membersAnswered(id: RequestID?, room: RoomName, _ result: Result<MemberPage, DirectoryError>) {
+        perform(machine.membersAnswered(id: id, room: room, result))
+    }
+
+    func watching(id: RequestID?, _ users: [UserStatus]) {
+        perform(machine.watching(id: id, users))
+    }
+
+    func watchFailed(id: RequestID?, unwatched: [UserID], _ error: BackendError) {
+        perform(machine.watchFailed(id: id, unwatched: unwatched, error))
+    }
+
+    func signalAnswered(id: RequestID?, _ result: Result<Void, SignalError>) {
+        perform(machine.signalAnswered(id: id, result))
+    }
+
+    func verified(_ result: Result<Identity, TokenError>) {
+        switch result {
+        case .success(let identity): perform(machine.verified(identity))
+        case .failure(let error): perform(machine.refused(error))
+        }
+        superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
+    }
+
+    func drain(afterMilliseconds: Int) {
+        perform(machine.drain(afterMilliseconds: afterMilliseconds))
+    }
+}
