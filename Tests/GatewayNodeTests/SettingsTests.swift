@@ -38,6 +38,7 @@ struct SettingsTests {
             ("client.maxConnectionsPerUser", "1", { $0.client.maxConnectionsPerUser == 1 }),
             ("client.onTooManyConnections", "refuseNewest", { $0.client.onTooManyConnections == .refuseNewest }),
             ("client.acceptRate", "300", { $0.client.acceptRate == 300 }),
+            ("client.compression", "false", { !$0.client.compression }),
             ("client.echo", "true", { $0.client.echo }),
             ("api.host", "localhost", { $0.api.host == "localhost" }),
             ("api.port", "9001", { $0.api.port == 9001 }),

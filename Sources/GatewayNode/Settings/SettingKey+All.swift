@@ -64,6 +64,9 @@ extension SettingKey {
             "client.acceptRate", \.client.acceptRate, .integer(0...1_000_000),
             "How many handshakes a second this node takes; above it, 503 with Retry-After. 0 sets no limit."),
         SettingKey(
+            "client.compression", \.client.compression, .boolean,
+            "Whether messages are compressed for clients that offer it (permessage-deflate)."),
+        SettingKey(
             "client.echo", \.client.echo, .boolean,
             "Whether /echo answers: a bare WebSocket echo for conformance suites."),
     ]

@@ -49,6 +49,8 @@ package struct Settings: Sendable, Equatable {
         package var onTooManyConnections = TooManyConnections.closeOldest
         /// Handshakes a second; 0: no limit.
         package var acceptRate = 0
+        /// Whether permessage-deflate is taken up where it is offered.
+        package var compression = true
         package var echo = false
     }
 
