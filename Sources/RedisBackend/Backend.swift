@@ -51,11 +51,10 @@ package final class Backend: Service {
     private let renewalInterval: TimeAmount
     private let failures: AsyncStream<BackendStartError>
 
-    /// `load` is asked at each beat, on `eventLoop`, for what the node says of itself; `onReplaced` is told there of a
-    /// connection whose session names another one by now, so that its socket is closed.
+    /// `load` is asked at each beat, on `eventLoop`, for what the node says of itself.
     package init(
         configuration: Configuration, eventLoop: any EventLoop, logger: Logger, metrics: any MetricsFactory,
-        load: @escaping @Sendable () -> NodeLoad, onReplaced: @escaping @Sendable (String) -> Void = { _ in }
+        load: @escaping @Sendable () -> NodeLoad
     ) {
         let keys = Keys(prefix: configuration.prefix)
         let names = NameSource()
@@ -89,7 +88,7 @@ package final class Backend: Service {
         let calls = PresenceCalls(store: store, settings: settings, rules: configuration.rules)
         registry = PresenceRegistry(
             calls: calls, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
-            onReplaced: onReplaced)
+            onClose: router.close)
         coordinator = Coordinator(calls: calls, nodeId: configuration.nodeId, logger: logger)
         let posts = LedgerPosts()
         if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }
@@ -106,7 +105,7 @@ package final class Backend: Service {
         streams = router
         directory = RedisNodeDirectory(store: store)
         presence = registry
-        presenceDirectory = RedisPresenceDirectory(store: store)
+        presenceDirectory = RedisPresenceDirectory(calls: calls)
         eventLedger = RedisEventLedger(
             store: store, posted: posts, names: names, settings: configuration.webhookLedger)
         webhookDirectory = RedisWebhookDirectory(store: store, receivers: configuration.receivers)

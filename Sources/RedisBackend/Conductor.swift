@@ -66,7 +66,7 @@ final class Conductor: @unchecked Sendable {
             health.set(.registration, true)
             presence?.registered(given, sent: sent)
         case .beat(let index, let sent):
-            presence?.beaten(sent: sent)
+            presence?.beaten(sent: sent, marks: index.marks)
             coordinator?.beaten(index)
         case .lost:
             // Redis is there and has forgotten the node: it may have forgotten the rooms as well.
@@ -89,6 +89,8 @@ final class Conductor: @unchecked Sendable {
 
     func subscriptionChanged(isConnected: Bool) {
         health.set(.subscriptions, isConnected)
+        // What was said over the node's channels meanwhile was lost.
+        if isConnected { presence?.readMarks() }
     }
 
     /// Closes the epochs of all partitions at once, so that no quiet one is passed over by a second change.

@@ -51,7 +51,14 @@ package struct Keys: Sendable {
         room.isEveryone ? key(Partition(of: room), "all") : roomKey(room, nil)
     }
 
-    /// hash, EXPIRE 120 s, by `connect`, renewed by the nodes: connection → holder, since, address, session, mark.
+    /// hash, no expiry, by whoever marks connections to be closed: node → how often that was done; the node's beat reads it.
+    package var marked: Key { Key(name: "\(prefix):{nodes}:marked", partition: nil) }
+
+    /// hash, EXPIRE 120 s, by the scripts that mark, read by the nodes: connection to be closed → node, close code, text.
+    package func marks(_ partition: Partition) -> Key { key(partition, "marks") }
+
+    /// hash, EXPIRE 120 s, by `connect`, renewed by the nodes: connection → holder, since in base 36, the session's
+    /// secret, and `!` once it is to be closed.
     package func connections(of user: UserID) -> Key { userKey(user, "conns") }
 
     /// zset, EXPIRE 120 s, by the presence scripts, renewed by the coordinator: users told online → since.
@@ -60,7 +67,8 @@ package struct Keys: Sendable {
     /// zset, bounded by age, by the presence scripts: user → last seen.
     package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
 
-    /// hash, EXPIRE session life, by `connect` and `remember`: user, connection, a field `room:<r>` for each room.
+    /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`: user, connection, its address, the
+    /// connection before it, a field `room:<r>` for each room.
     package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }
 
     /// hash, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: user → packed list of its connections here.

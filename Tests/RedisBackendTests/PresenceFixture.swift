@@ -13,7 +13,8 @@ import TestKit
 final class PresenceNode: Sendable {
     let backend: Backend
     let proxy: FaultProxy
-    let replaced = Mutex<[String]>([])
+    /// What the node's hubs are told.
+    let sink = RecordingSink()
     private let group: ServiceGroup
     private let running: Task<Void, any Error>
 
@@ -23,6 +24,7 @@ final class PresenceNode: Sendable {
     private init(backend: Backend, proxy: FaultProxy) {
         self.backend = backend
         self.proxy = proxy
+        _ = backend.streams.open(sink)
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: backend)], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() }))
@@ -73,12 +75,33 @@ final class PresenceNode: Sendable {
     }
 
     @discardableResult
-    func connect(_ id: String, _ user: String, address: String = "") async throws -> Registration {
+    func connect(
+        _ id: String, _ user: String, address: String = "", resuming session: String? = nil, forbidden: Set<String> = []
+    ) async throws -> Registration {
         try await withCheckedThrowingContinuation { continuation in
             let userId = UserID(unchecked: user)
             presence.connect(
-                PresenceConnection(id: id, userId: userId, address: address), resuming: nil
+                PresenceConnection(id: id, userId: userId, address: address),
+                resuming: session.map {
+                    SessionResumption(session: $0, info: Array("{}".utf8)) { !forbidden.contains($0.string) }
+                }
             ) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// The connections of this node that were told to be closed.
+    var closed: [String] {
+        sink.deliveries.compactMap { if case .close(let connection, _, _) = $0 { connection } else { nil } }
+    }
+
+    /// What was signalled to users of this node.
+    var signals: [Signal] {
+        sink.deliveries.compactMap { if case .signal(let signal) = $0 { signal } else { nil } }
+    }
+
+    func signal(_ signal: Signal, _ id: String) async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            presence.signal(signal, connection: id) { continuation.resume(with: $0) }
         }
     }
 

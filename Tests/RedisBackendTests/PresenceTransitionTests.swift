@@ -68,7 +68,10 @@ struct PresenceTransitionTests {
     }
 
     private func leave(_ id: String, _ departure: Departure) async throws -> RedisReply {
-        try await twice { calls.leave(room, connection(id), holder: holder, departure: departure, reply: $0) }
+        try await twice {
+            calls.leave(
+                room, connection: id, of: alice, holder: .node(holder), departure: departure, reply: $0)
+        }
     }
 
     @Test("a second connection of the same user announces nothing, nor does the first of two to go")

@@ -20,7 +20,11 @@ package protocol Presence: Sendable {
         _ room: RoomName, connection id: String, info: [UInt8],
         reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void)
 
-    /// Takes a connection out of a room.
+    /// Notes in the connection's session that it is in a room without a roster (`presence: off`), so that a resume
+    /// brings it back; `leave` takes it out again. Nobody is told.
+    func joinQuietly(_ room: RoomName, connection id: String)
+
+    /// Takes a connection out of a room, with or without a roster.
     func leave(_ room: RoomName, connection id: String)
 
     /// Hands a signal to the other user's connections in the room, on whatever nodes; `id` is the sender's connection.

@@ -1,12 +1,14 @@
 #!lua flags=allow-oom
 -- beat: registers a node, renews its lease, or takes it out of the index.
 --
--- KEYS    1 index
--- ARGV    1 `register`, `renew` or `release`, 2 node, 3 instance, 4 incarnation, 5 lease in ms, 6 life of the index in ms,
---         7 what the node says of itself, 8 until when, by Redis's clock in ms, it may declare others dead (0: not)
+-- KEYS    1 index, 2 how many marks were set
+-- ARGV    1 `register`, `renew` or `release`, 2 node, 3 instance, 4 incarnation, 5 lease in ms,
+--         6 life of the index in ms, 7 what the node says of itself,
+--         8 until when, by Redis's clock in ms, it may declare others dead (0: not)
 -- result  register: `ok` and the incarnation given, or `taken` and the ms that the other instance's lease still runs
---         renew:    `ok`, now, and each node, its incarnation and the end of its lease; `lost` where the entry is gone,
---                   `taken` where another instance has it
+--         renew:    `ok`, now, how often connections of the node were marked to be closed, and each node, its
+--                   incarnation and the end of its lease; `lost` where the entry is gone, `taken` where another
+--                   instance has it
 --         release:  `ok`
 --         An entry is `instance incarnation lease-end description`. A lapsed one still renews: a node is dead once its
 --         lapsed entry was removed by a caller that may declare it.
@@ -40,7 +42,8 @@ if ARGV[1] == 'renew' then
   if owner ~= instance then return { 'taken' } end
   if incarnation ~= tonumber(ARGV[4]) then return { 'lost' } end
   write(incarnation)
-  local answer, all = { 'ok', now }, redis.call('HGETALL', index)
+  local marks = tonumber(redis.call('HGET', KEYS[2], node) or 0)
+  local answer, all = { 'ok', now, marks }, redis.call('HGETALL', index)
   for i = 1, #all, 2 do
     local _, held, lapses = parse(all[i + 1])
     if not lapses or lapses < now and now <= tonumber(ARGV[8]) then

@@ -4,13 +4,16 @@
 -- KEYS    1 the user's connections, 2 online, 3 seen, 4 session, 5 the node's set, 6 linger, 7 events
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 `farewell` or `lost`, 6 cause, 7 grace in ms,
 --         8 life of the keys in ms, 9 ledger size, 10 PUBLISH or SPUBLISH, 11 the user's status channel
--- result  1, or 0 where the node does not hold the connection (any more)
+-- result  1, or 0 where the node does not hold the connection (any more), 2 where its session names another by now
 -- cost    O(1)
 local connection, name = ARGV[3], ARGV[4]
 local entry = 'u|' .. connection .. '|' .. name
 redis.call('SREM', KEYS[5], entry)
 local record = redis.call('HGET', KEYS[1], connection)
-if not record then return 0 end
+if not record then
+  local named = redis.call('HGET', KEYS[4], 'connection')
+  return named and named ~= connection and 2 or 0
+end
 local holder, rest = string.match(record, '^(%S+)( .*)$')
 if not is_held_by(holder, ARGV[1], ARGV[2]) then return 0 end
 

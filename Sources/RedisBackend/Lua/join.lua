@@ -1,9 +1,11 @@
 #!lua
 -- join: makes a connection's user a member of a room, and tells it if that is new.
 --
--- KEYS    1 members, 2 the room's connections, 3 rooms, 4 head, 5 holders, 6 the node's set, 7 linger, 8 fence, 9 events
+-- KEYS    1 members, 2 the room's connections, 3 rooms, 4 head, 5 holders, 6 the node's set, 7 linger, 8 fence,
+--         9 events
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 room, 6 info, 7 cause, 8 life of the keys in ms,
---         9 life of the head in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel
+--         9 life of the head in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel,
+--         13 the connection whose place it takes, or its grace's (empty: none)
 -- result  `ok`, members, roster version, now; `fenced`, the incarnation below which the node is dead here
 -- cost    O(the user's connections in the room)
 local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -16,9 +18,15 @@ local room = {
   members = KEYS[1], head = KEYS[4], head_life = ARGV[9], command = ARGV[11], channel = ARGV[12],
 }
 local list = unpack_member(redis.call('HGET', KEYS[1], user) or '')
-local own
-for _, one in ipairs(list) do
+local own, replaced
+for i, one in ipairs(list) do
   if one[1] == connection then own = one end
+  if one[1] == ARGV[13] then replaced = i end
+end
+if replaced then
+  table.remove(list, replaced)
+  redis.call('SREM', KEYS[2], ARGV[13])
+  redis.call('ZREM', KEYS[7], 'r|' .. name .. '|' .. user .. '|' .. ARGV[13])
 end
 local entry, holder = 'r|' .. name .. '|' .. user .. '|' .. connection, node .. ':' .. incarnation
 if own then
@@ -34,7 +42,7 @@ redis.call('SADD', KEYS[5], holder)
 redis.call('PEXPIRE', KEYS[5], life)
 redis.call('SADD', KEYS[6], entry)
 redis.call('PEXPIRE', KEYS[6], life)
-redis.call('ZREM', KEYS[7], entry)
+if own then redis.call('ZREM', KEYS[7], entry) end
 local ledger = { key = KEYS[9], size = ARGV[10] }
 if redis.call('ZADD', KEYS[3], 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, ARGV[7]) end
 redis.call('PEXPIRE', KEYS[3], life)

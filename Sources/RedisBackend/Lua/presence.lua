@@ -16,6 +16,16 @@ local function is_held_by(holder, node, incarnation)
   return name == node and tonumber(held) <= tonumber(incarnation)
 end
 
+-- Marks a connection to be closed: for its node to find, and as a hint over the node's channel. Answers the node.
+local function mark(marks, connection, holder, code, text)
+  local node = string.match(holder, '^[^:]+')
+  redis.call('HSET', marks.key, connection, node .. ' ' .. code .. ' ' .. text)
+  redis.call('PEXPIRE', marks.key, marks.life)
+  local lengths = 'x ' .. code .. ' ' .. #connection .. ' ' .. #text .. ' '
+  redis.call(marks.command, marks.channel .. node, lengths .. connection .. text)
+  return node
+end
+
 -- Appends a transition to the ledger.
 local function note(ledger, kind, user, room, cause)
   redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', kind, 'u', user, 'r', room, 'c', cause)

@@ -1,36 +1,43 @@
 import GatewayCore
 import RedisClient
 
-/// One connection of a user as its record says: `holder since address session mark`.
+/// One connection of a user as its record says: `holder since secret`, and ` !` once it is to be closed; since in
+/// base 36, the secret its session's.
 struct ConnectionField {
     let id: String
     let holder: Holder
     let since: Int64
-    let address: String?
     let session: SessionID?
 
     /// Nil where it is none, or in its grace.
-    init?(id: String?, record: String?) {
+    init?(id: String?, record: String?, of user: UserID) {
         let fields = record?.split(separator: " ") ?? []
-        guard let id, fields.count == 5, let holder = Holder(String(fields[0])), let since = Int64(fields[1]) else {
-            return nil
-        }
+        guard let id, fields.count >= 3, let holder = Holder(String(fields[0])), let since = Int64(fields[1], radix: 36)
+        else { return nil }
         self.id = id
         self.holder = holder
         self.since = since
-        address = fields[2] == "-" ? nil : String(fields[2])
-        session = SessionID(String(fields[3]))
+        session = SessionID(secret: fields[2], of: user)
     }
+}
 
-    /// The rooms that a session remembers for this connection; none where it names another.
-    static func rooms(of id: String, in session: RedisReply) -> [RoomName] {
-        var rooms: [RoomName] = []
-        var connection: String?
-        for index in stride(from: 0, to: session.count - 1, by: 2) {
-            guard let field = session[index].string else { continue }
-            if field == "connection" { connection = session[index + 1].string }
-            if field.hasPrefix("room:") { rooms.append(RoomName(unchecked: String(field.dropFirst(5)))) }
+/// What a session remembers of its connection.
+struct SessionFields {
+    private(set) var connection: String?
+    private(set) var address: String?
+    private(set) var rooms: [RoomName] = []
+
+    /// The answer of HGETALL.
+    init(_ reply: RedisReply) {
+        for index in stride(from: 0, to: reply.count - 1, by: 2) {
+            guard let field = reply[index].string else { continue }
+            switch field {
+            case "connection": connection = reply[index + 1].string
+            case "address": address = reply[index + 1].string
+            case _ where field.hasPrefix("room:"): rooms.append(RoomName(unchecked: String(field.dropFirst(5))))
+            default: break
+            }
         }
-        return connection == id ? rooms.sorted { $0.string < $1.string } : []
+        rooms.sort { $0.string < $1.string }
     }
 }

@@ -9,6 +9,12 @@ package struct HeldConnections: Sendable {
         package var since: Int64?
         /// Each with what is shown of the user there, a JSON object.
         package var rooms: [RoomName: [UInt8]] = [:]
+        /// Rooms without a roster, which only the session remembers.
+        package var quietRooms: Set<RoomName> = []
+        /// Its session names another connection by now: it is being closed, and registers nothing any more.
+        package var isReplaced = false
+
+        package func isIn(_ room: RoomName) -> Bool { rooms[room] != nil || quietRooms.contains(room) }
     }
 
     private var connections: [String: Held] = [:]
@@ -36,6 +42,15 @@ package struct HeldConnections: Sendable {
         connections[id]?.since = since
     }
 
+    /// The connection goes on with this session.
+    package mutating func resumed(_ id: String, _ session: SessionID) {
+        connections[id]?.session = session
+    }
+
+    package mutating func replaced(_ id: String) {
+        connections[id]?.isReplaced = true
+    }
+
     /// Notes that a connection is in a room, or asked for it; false where the connection is not held.
     package mutating func join(_ room: RoomName, connection id: String, info: [UInt8]) -> Bool {
         guard let user = connections[id]?.connection.userId else { return false }
@@ -44,11 +59,21 @@ package struct HeldConnections: Sendable {
         return true
     }
 
+    /// Notes that a connection is in a room without a roster.
+    package mutating func joinQuietly(_ room: RoomName, connection id: String) {
+        connections[id]?.quietRooms.insert(room)
+    }
+
     /// Forgets a room of a connection; nil where the connection is not held or not in the room.
     package mutating func leave(_ room: RoomName, connection id: String) -> PresenceConnection? {
         guard let held = connections[id], connections[id]?.rooms.removeValue(forKey: room) != nil else { return nil }
         remove(.member(held.connection.userId, connection: id, room: room))
         return held.connection
+    }
+
+    /// Forgets a room without a roster; false where the connection is not in it.
+    package mutating func leaveQuietly(_ room: RoomName, connection id: String) -> Bool {
+        connections[id]?.quietRooms.remove(room) != nil
     }
 
     /// Forgets a connection; answers what it was and the rooms it was in or had asked for.

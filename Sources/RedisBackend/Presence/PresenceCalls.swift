@@ -16,31 +16,48 @@ package struct PresenceCalls: Sendable {
         self.rules = rules
     }
 
-    private var keys: Keys { store.keys }
-    private var life: RedisArgument { .integer(settings.life.milliseconds) }
-    private var ledgerSize: RedisArgument { .integer(Int64(settings.ledgerSize)) }
+    var keys: Keys { store.keys }
+    var life: RedisArgument { .integer(settings.life.milliseconds) }
+    var ledgerSize: RedisArgument { .integer(Int64(settings.ledgerSize)) }
 
     package func connect(
         _ connection: PresenceConnection, session: SessionID, holder: Holder, since: Int64?, isAgain: Bool,
         reply: @escaping Reply
     ) {
+        register(
+            store.scripts.connect, connection, session, holder, since: since,
+            cause: isAgain ? PresenceCause.restored.rawValue : "", mode: isAgain ? "again" : "new", reply: reply)
+    }
+
+    /// Makes a session name this connection in place of the one that it names.
+    package func resume(
+        _ session: SessionID, _ connection: PresenceConnection, holder: Holder, reply: @escaping Reply
+    ) {
+        register(
+            store.scripts.sessionResume, connection, session, holder, since: nil, cause: "", mode: "resume",
+            reply: reply)
+    }
+
+    private func register(
+        _ script: RedisScript, _ connection: PresenceConnection, _ session: SessionID, _ holder: Holder, since: Int64?,
+        cause: String, mode: String, reply: @escaping Reply
+    ) {
         let user = connection.userId
         let partition = Partition(of: user.string)
         let channel = keys.status(of: user)
-        let address = connection.address.isEmpty ? "-" : connection.address.replacing(" ", with: "_")
         store.call(
-            store.scripts.connect,
+            script,
             keys: [
                 keys.connections(of: user), keys.online(partition), keys.session(session), keys.holders(partition),
                 keys.held(by: holder, in: partition), keys.linger(partition), keys.fence(partition),
-                keys.events(partition),
+                keys.events(partition), keys.marks(partition),
             ], channel: channel,
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
-                .string(address), .string(session.string),
-                .integer(since ?? 0), .string(isAgain ? PresenceCause.restored.rawValue : ""), life,
+                .string(connection.address), .string(session.secret), .integer(since ?? 0), .string(cause), life,
                 .integer(settings.sessionLife.milliseconds), ledgerSize, "PUBLISH", .string(channel.name),
-                .string(isAgain ? "again" : "new"),
+                .string(mode), .integer(Int64(settings.maxConnectionsPerUser)), .string(settings.surplus.rawValue),
+                .string(keys.node("", in: partition).name),
             ], reply: reply)
     }
 
@@ -64,57 +81,14 @@ package struct PresenceCalls: Sendable {
             ], reply: reply)
     }
 
-    package func join(
-        _ room: RoomName, _ connection: PresenceConnection, info: [UInt8], holder: Holder, isAgain: Bool,
-        reply: @escaping Reply
-    ) {
-        let partition = Partition(of: room)
-        let channel = keys.channel(room)
-        store.call(
-            store.scripts.join,
-            keys: [
-                keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
-                keys.holders(partition), keys.held(by: holder, in: partition), keys.linger(partition),
-                keys.fence(partition), keys.events(partition),
-            ], channel: channel,
-            arguments: [
-                .string(holder.node), .integer(holder.incarnation), .string(connection.id),
-                .string(connection.userId.string), .string(room.string), .bytes(info),
-                .string(isAgain ? PresenceCause.restored.rawValue : ""), life, headLife(of: room), ledgerSize,
-                "PUBLISH", .string(channel.name),
-            ], reply: reply)
-    }
-
-    package func leave(
-        _ room: RoomName, _ connection: PresenceConnection, holder: Holder, departure: Departure,
-        reply: @escaping Reply
-    ) {
-        let partition = Partition(of: room)
-        let channel = keys.channel(room)
-        let grace = settings.grace + settings.roomGrace
-        store.call(
-            store.scripts.leave,
-            keys: [
-                keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
-                keys.held(by: holder, in: partition), keys.linger(partition), keys.events(partition),
-            ], channel: channel,
-            arguments: [
-                .string(holder.node), .integer(holder.incarnation), .string(connection.id),
-                .string(connection.userId.string), .string(room.string), .string(departure.mode),
-                .string(departure.cause.rawValue), .integer(grace.milliseconds), life, headLife(of: room), ledgerSize,
-                "PUBLISH", .string(channel.name),
-            ], reply: reply)
-    }
-
-    /// Writes a room into the connection's session, or takes it out.
-    package func remember(_ room: RoomName, _ id: String, session: SessionID, isIn: Bool) {
-        store.call(
-            store.scripts.remember, keys: [keys.session(session)],
-            arguments: [
-                .string(id), isIn ? "add" : "remove", .string(room.string),
-                .integer(settings.sessionLife.milliseconds),
-            ]
-        ) { _ in }
+    /// Tells nodes that connections of theirs were marked, once for each time that a node is named.
+    func tellMarked(_ nodes: RedisReply) {
+        let nodes = (nodes.array ?? []).compactMap(\.string)
+        for (node, names) in Dictionary(grouping: nodes, by: { $0 }) {
+            store.link.send([
+                "HINCRBY", .string(keys.marked.name), .string(node), .integer(Int64(names.count)),
+            ]) { _ in }
+        }
     }
 
     package func renounce(_ partition: Partition, holder: Holder, reply: @escaping Reply) {
@@ -130,10 +104,6 @@ package struct PresenceCalls: Sendable {
             let batch = lives[start..<min(start + 500, lives.count)]
             store.call(store.scripts.touch, keys: batch.map(\.key), arguments: batch.map { .integer($0.life) }) { _ in }
         }
-    }
-
-    private func headLife(of room: RoomName) -> RedisArgument {
-        .integer(rules.log(of: room).headLife.milliseconds)
     }
 }
 

@@ -6,24 +6,41 @@ import RedisClient
 extension PresenceRegistry {
     /// Goes on with the partitions in which not all is registered under the present incarnation, as far as the bound
     /// for commands under way allows; each answer calls it again.
+    ///
+    /// Rooms wait until all connections are through: one whose session has gone on elsewhere enters no room again.
     func registerAgain() {
         guard let writer else { return }
+        while hasRoom, let partition = unconfirmed.popFirst() {
+            confirming += 1
+            register(partition, writer, isAboutRooms: false) { [self] batch in
+                confirming -= 1
+                if batch.hasFailed, holder == writer { unconfirmed.insert(partition) } else { registerAgain() }
+            }
+        }
+        guard unconfirmed.isEmpty, confirming == 0 else { return }
         while hasRoom, let partition = unregistered.popFirst() {
-            registerAgain(partition, writer)
+            register(partition, writer, isAboutRooms: true) { [self] in finish(partition, writer, $0) }
         }
     }
 
-    private func registerAgain(_ partition: Partition, _ writer: Holder) {
-        let entries = held.entries(in: partition)
-        let batch = Batch(count: entries.count)
-        for entry in entries {
-            register(entry, writer) { [self] isRegistered in
-                batch.remaining -= 1
-                if !isRegistered { batch.hasFailed = true }
-                if batch.remaining == 0 { finish(partition, writer, batch) }
+    private func register(
+        _ partition: Partition, _ writer: Holder, isAboutRooms: Bool, done: @escaping @Sendable (Batch) -> Void
+    ) {
+        let entries = held.entries(in: partition).filter { entry in
+            switch entry {
+            case .user: !isAboutRooms
+            case .member: isAboutRooms
             }
         }
-        if entries.isEmpty { finish(partition, writer, batch) }
+        let batch = Batch(count: entries.count)
+        for entry in entries {
+            register(entry, writer) { isRegistered in
+                batch.remaining -= 1
+                if !isRegistered { batch.hasFailed = true }
+                if batch.remaining == 0 { done(batch) }
+            }
+        }
+        if entries.isEmpty { loop.execute { done(batch) } }
     }
 
     /// With everything in place the older incarnations may be swept; what failed is tried again with the next beat.
@@ -42,7 +59,7 @@ extension PresenceRegistry {
 
     /// Registers one entry as one that was registered before; one that went meanwhile counts as done.
     private func register(_ entry: HeldEntry, _ writer: Holder, done: @escaping @Sendable (Bool) -> Void) {
-        guard let connection = held[entry.connection] else { return done(true) }
+        guard let connection = held[entry.connection], !connection.isReplaced else { return done(true) }
         switch entry {
         case .user:
             entered()
@@ -70,7 +87,9 @@ extension PresenceRegistry {
             if case .user = entry { remember(entry.connection, answer) }
             return true
         case "replaced":
-            onReplaced(entry.connection)
+            held.replaced(entry.connection)
+            onClose(
+                .close(connection: entry.connection, reason: .replaced, text: "the session goes on elsewhere"))
             return true
         case "fenced":
             fenced(writer, at: answer[1].integer ?? 0)
@@ -84,7 +103,9 @@ extension PresenceRegistry {
     private func remember(_ id: String, _ answer: RedisReply) {
         if let since = answer[1].integer { held.registered(id, since: since) }
         guard answer[3].integer == 1, let connection = held[id] else { return }
-        for room in connection.rooms.keys { calls.remember(room, id, session: connection.session, isIn: true) }
+        for room in connection.quietRooms.union(connection.rooms.keys) {
+            calls.remember(room, id, session: connection.session, isIn: true)
+        }
     }
 
     /// Reads the node's set in a partition and mends what differs.
@@ -122,8 +143,8 @@ extension PresenceRegistry {
                 calls.disconnect(
                     connection, session: SessionID(of: user), holder: writer, departure: departure, reply: reply)
             case .member(let user, let id, let room):
-                let connection = PresenceConnection(id: id, userId: user, address: "")
-                calls.leave(room, connection, holder: writer, departure: departure, reply: reply)
+                calls.leave(
+                    room, connection: id, of: user, holder: .node(writer), departure: departure, reply: reply)
             }
         }
     }

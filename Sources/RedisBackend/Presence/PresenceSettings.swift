@@ -21,6 +21,16 @@ package struct PresenceSettings: Sendable {
     /// Transitions kept of each partition, about.
     package var ledgerSize = 10_000
 
+    /// `client.maxConnectionsPerUser`, on all nodes together; 0: no limit.
+    package var maxConnectionsPerUser = 0
+    /// What happens when a user has one connection more than allowed.
+    package var surplus = Surplus.closeOldest
+
+    /// As the scripts spell it.
+    package enum Surplus: String, Sendable {
+        case closeOldest, refuseNewest
+    }
+
     package init() {}
 
     var interval: Duration { lease / 3 }

@@ -3,8 +3,9 @@ import RedisClient
 
 /// Presence as Redis holds it; commands of one answer go in one or two pipelines.
 struct RedisPresenceDirectory: PresenceDirectory {
-    let store: Store
+    let calls: PresenceCalls
 
+    private var store: Store { calls.store }
     private var keys: Keys { store.keys }
 
     func users(limit: Int, cursor: String?) async throws(DirectoryError) -> UserPage {
@@ -49,13 +50,14 @@ struct RedisPresenceDirectory: PresenceDirectory {
         let status = UserStatus(userId: user, isOnline: !replies[0].isNull, lastSeen: replies[1].integer)
         guard status.isOnline || status.lastSeen != nil else { return nil }
         let records = stride(from: 0, to: replies[2].count - 1, by: 2).compactMap { index in
-            ConnectionField(id: replies[2][index].string, record: replies[2][index + 1].string)
+            ConnectionField(id: replies[2][index].string, record: replies[2][index + 1].string, of: user)
         }
         let sessions = try await ask(records.map { ["HGETALL", .string($0.session.map(keys.session)?.name ?? "")] })
-        let connections = zip(records, sessions).map { record, session in
-            ConnectionRecord(
+        let connections = zip(records, sessions.map(SessionFields.init)).map { record, session in
+            let isNamed = session.connection == record.id
+            return ConnectionRecord(
                 connectionId: record.id, nodeId: record.holder.node, connectedAt: record.since,
-                rooms: ConnectionField.rooms(of: record.id, in: session), remoteAddress: record.address)
+                rooms: isNamed ? session.rooms : [], remoteAddress: isNamed ? session.address.nonEmpty : nil)
         }
         return UserRecord(
             status: status,
@@ -77,7 +79,18 @@ struct RedisPresenceDirectory: PresenceDirectory {
     }
 
     func disconnect(_ user: UserID, code: UInt16, reason: String) async throws(DirectoryError) -> Int {
-        throw .backend(.unavailable(reason: "connections are not marked yet"))
+        let partition = Partition(of: user.string)
+        let nodes = keys.node("", in: partition)
+        let answers = try await ask([user]) { user, reply in
+            store.call(
+                store.scripts.close, keys: [keys.connections(of: user), keys.marks(partition)], channel: nodes,
+                arguments: [
+                    .integer(Int64(code)), .string(reason), .integer(calls.settings.life.milliseconds), "PUBLISH",
+                    .string(nodes.name),
+                ], reply: reply)
+        }
+        calls.tellMarked(answers[0][1])
+        return Int(answers[0][0].integer ?? 0)
     }
 
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage {
@@ -184,4 +197,9 @@ extension RedisPresenceDirectory {
         if let failure { throw failure }
         return answers
     }
+}
+
+extension String? {
+    /// Nil in place of an empty text.
+    fileprivate var nonEmpty: String? { self == "" ? nil : self }
 }

@@ -10,6 +10,9 @@ package struct SessionID: Hashable, Sendable {
     private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
     private static let length = 22
 
+    /// The part that is random: beside a user's name it says all.
+    package var secret: String { String(string.drop { $0 != "-" }.dropFirst()) }
+
     /// A new one.
     package init(of user: UserID) {
         var generator = SystemRandomNumberGenerator()
@@ -36,9 +39,8 @@ package struct SessionID: Hashable, Sendable {
         partition = Partition(number: number)
     }
 
-    /// Nil where it cannot be a session of this user.
-    package init?(_ string: String, of user: UserID) {
-        self.init(string)
-        guard partition == Partition(of: user.string) else { return nil }
+    /// A user's session by its secret.
+    package init?(secret: some StringProtocol, of user: UserID) {
+        self.init("\(Partition(of: user.string).number)-\(secret)")
     }
 }

@@ -10,27 +10,32 @@ package struct IndexSnapshot: Sendable {
     package let earliestEnd: Int64?
     /// Whether this node may declare others dead: then what is missing here is dead, not merely late to come back.
     package let isSure: Bool
+    /// How often connections of this node were marked to be closed.
+    package let marks: Int64
 
-    package init(now: Int64, incarnations: [String: Int64], earliestEnd: Int64?, isSure: Bool) {
+    package init(
+        now: Int64, incarnations: [String: Int64], earliestEnd: Int64?, isSure: Bool, marks: Int64 = 0
+    ) {
         self.now = now
+        self.marks = marks
         self.incarnations = incarnations
         self.earliestEnd = earliestEnd
         self.isSure = isSure
     }
 
-    /// The answer to `renew`: `ok`, now, then node, incarnation and end of lease of each.
+    /// The answer to `renew`: `ok`, now, marks, then node, incarnation and end of lease of each.
     init?(_ reply: RedisReply, ownNode: String, isSure: Bool) {
-        guard let now = reply[1].integer else { return nil }
+        guard let now = reply[1].integer, let marks = reply[2].integer else { return nil }
         var incarnations: [String: Int64] = [:]
         var earliest: Int64?
-        for index in stride(from: 2, to: reply.count - 2, by: 3) {
+        for index in stride(from: 3, to: reply.count - 2, by: 3) {
             guard let node = reply[index].string, let incarnation = reply[index + 1].integer,
                 let end = reply[index + 2].integer
             else { return nil }
             incarnations[node] = incarnation
             if node != ownNode, end >= now { earliest = min(earliest ?? end, end) }
         }
-        self.init(now: now, incarnations: incarnations, earliestEnd: earliest, isSure: isSure)
+        self.init(now: now, incarnations: incarnations, earliestEnd: earliest, isSure: isSure, marks: marks)
     }
 
     /// Every node as a holder under its present incarnation.

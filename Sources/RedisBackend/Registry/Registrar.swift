@@ -175,7 +175,8 @@ final class Registrar: @unchecked Sendable {
             .integer(right.limit(now: NIODeadline.now().milliseconds)),
         ]
         store.call(
-            store.scripts.beat, keys: [store.keys.index], arguments: arguments, timeout: timeout, reply: reply)
+            store.scripts.beat, keys: [store.keys.index, store.keys.marked], arguments: arguments, timeout: timeout,
+            reply: reply)
     }
 
     private static func answer(_ reply: RedisReply, mode: String) -> Lease.Answer? {

@@ -12,7 +12,10 @@ package struct Scripts: Sendable {
     let meet = Scripts.script("meet", PackageResources.meet_lua, opening: .epoch)
     let touch = Scripts.script("touch", PackageResources.touch_lua)
     let beat = Scripts.script("beat", PackageResources.beat_lua)
-    let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .presence)
+    let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
+    let sessionResume = Scripts.script("session_resume", PackageResources.session_resume_lua, opening: .session)
+    let close = Scripts.script("close", PackageResources.close_lua, opening: .presence)
+    let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .presence)
     let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
     let join = Scripts.script("join", PackageResources.join_lua, opening: .presence)
     let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .presence)
@@ -31,20 +34,22 @@ package struct Scripts: Sendable {
 
     package var all: [RedisScript] {
         [
-            publish, position, history, heads, states, meet, touch, beat, connect, disconnect, join, leave, sweep, look, claim, yield,
+            publish, position, history, heads, states, meet, touch, beat, connect, sessionResume, close, signal,
+            disconnect, join, leave, sweep, look, claim, yield,
             renounce, remember, page, gather, settle, trim, backlog, replay,
         ]
     }
 
     /// What several scripts share.
     private enum Opening {
-        case none, epoch, presence, ledger
+        case none, epoch, presence, session, ledger
 
         var source: [UInt8] {
             switch self {
             case .none: []
             case .epoch: PackageResources.epoch_lua
             case .presence: PackageResources.presence_lua
+            case .session: PackageResources.presence_lua + PackageResources.session_lua
             case .ledger: PackageResources.ledger_lua
             }
         }

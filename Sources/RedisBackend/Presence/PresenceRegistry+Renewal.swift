@@ -1,0 +1,39 @@
+import GatewayCore
+import RedisClient
+
+/// Keeping alive in Redis what this node holds.
+extension PresenceRegistry {
+    /// Renews what is held in one partition; the partitions take turns so that no burst reaches Redis. Once a minute
+    /// one of them is compared as well.
+    func renewNext() {
+        guard let writer else { return }
+        let partition = Partition.all[tick % Partition.count]
+        tick += 1
+        let turns = max(1, Int(settings.comparison / settings.renewal * Double(Partition.count)))
+        // One more than a whole number of rounds, so that each comparison meets the next partition.
+        if tick % (turns + 1) == 0 { doubtful.insert(partition) }
+        renew(partition, writer)
+    }
+
+    private func renew(_ partition: Partition, _ writer: Holder) {
+        let entries = held.entries(in: partition)
+        guard !entries.isEmpty else { return }
+        let keys = store.keys
+        let life = settings.life.milliseconds
+        var lives: [Key: Int64] = [keys.held(by: writer, in: partition): life]
+        for entry in entries {
+            switch entry {
+            case .user(let user, let id):
+                lives[keys.connections(of: user)] = life
+                if let held = held[id] {
+                    lives[keys.session(held.session)] = settings.sessionLife.milliseconds
+                }
+            case .member(_, _, let room):
+                lives[keys.members(room)] = life
+                lives[keys.connections(in: room)] = life
+                lives[keys.head(room)] = calls.rules.log(of: room).headLife.milliseconds
+            }
+        }
+        calls.touch(lives.map { ($0.key, $0.value) })
+    }
+}
