@@ -96,6 +96,7 @@ extension MartletClient {
     @discardableResult
     public func authenticate(_ token: String) async throws(Failure) -> Int64? {
         guard case .authenticated(_, let expires) = try await ask(.auth(token: token)) else { throw .disconnected }
+        state.withLock { $0.token = token }
         return expires
     }
 

@@ -8,7 +8,6 @@ extension MartletClient {
             do {
                 try await Task.sleep(for: delay)
                 guard let token = try await provide() else { return }
-                state.withLock { $0.token = token }
                 try await authenticate(token)
             } catch {
                 // Cancelled, or tried again after half of the time that is left.

@@ -106,9 +106,14 @@ package final class RedisServerProcess: Sendable {
 
     /// Runs redis-cli against it and returns what it printed, without the line's end.
     package func cli(_ arguments: String...) async throws -> String {
-        var all = ["redis-cli", "-s", socketPath, "--no-auth-warning"]
+        var all = ["-s", socketPath, "--no-auth-warning"]
         if let password = options.password { all += ["-a", password] }
-        let command = all + arguments
+        return try await RedisServerProcess.cli(all + arguments)
+    }
+
+    /// Runs redis-cli with arguments that say where to, such as `-p` and a port.
+    package static func cli(_ arguments: [String]) async throws -> String {
+        let command = ["redis-cli"] + arguments
         return try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
                 continuation.resume(with: Result { try ChildProcess.output(of: command) })

@@ -98,13 +98,22 @@ final class Peer: Sendable {
         inbox: Position = Position(epoch: "e", seq: 0), everyone: Position = Position(epoch: "e", seq: 7)
     ) async throws -> String {
         let asked = try await handshake()
+        greet(
+            heartbeat: heartbeat, session: session, resumed: resumed, timestamp: timestamp, inbox: inbox,
+            everyone: everyone)
+        return asked
+    }
+
+    func greet(
+        heartbeat: Int = 30_000, session: String = "s1", resumed: Bool = false, timestamp: Int64 = 1,
+        inbox: Position = Position(epoch: "e", seq: 0), everyone: Position = Position(epoch: "e", seq: 7)
+    ) {
         send(
             .welcome(
                 Welcome(
                     connectionId: "c1", nodeId: "n1", userId: UserID(unchecked: "u"), session: session,
                     resumed: resumed, heartbeat: heartbeat, timestamp: timestamp,
                     positions: [(RoomName(unchecked: "@u"), inbox), (.everyone, everyone)])))
-        return asked
     }
 
     /// Answers a join that must come next; answers what it was asked with.

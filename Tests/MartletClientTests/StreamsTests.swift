@@ -187,7 +187,7 @@ import Testing
 }
 
 /// A small generator with a seed, so that a failure comes again (Steele, Lea, Flood: SplitMix64).
-private struct SplitMix: RandomNumberGenerator {
+struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

@@ -62,6 +62,15 @@ final class WebSocketHandler: ChannelDuplexHandler {
         if isPaused { holdsRead = true } else { context.read() }
     }
 
+    /// Nothing follows a close frame (RFC 6455, section 5.5.1): what comes later is dropped.
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !hasSentClose else {
+            promise?.fail(ChannelError.outputClosed)
+            return
+        }
+        context.write(data, promise: promise)
+    }
+
     // MARK: What the connection asks, on the event loop
 
     func pauseReading() { isPaused = true }
