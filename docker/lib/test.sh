@@ -21,7 +21,9 @@ test_suites() {
         esac
     done
 
-    need_packages "${build_packages[@]}" redis-server
+    local packages=("${build_packages[@]}" redis-server)
+    [[ -n $only && $only != browser ]] || packages+=("${browser_packages[@]}")
+    need_packages "${packages[@]}"
     build "$tests" --build-tests
 
     local round failed=0
@@ -31,7 +33,9 @@ test_suites() {
             '')
                 step "Tests" swift_test --parallel --skip "$fault_suites" || failed=$((failed + 1))
                 step "Fault tests" swift_test --no-parallel --filter "$fault_suites" || failed=$((failed + 1))
+                step "Browser tests" browser_tests || failed=$((failed + 1))
                 ;;
+            browser) step "Browser tests" browser_tests || failed=$((failed + 1)) ;;
             faults) step "Fault tests" swift_test --no-parallel --filter "$fault_suites" || failed=$((failed + 1)) ;;
             *) step "Tests of $only" swift_test --filter "$only" || failed=$((failed + 1)) ;;
         esac
