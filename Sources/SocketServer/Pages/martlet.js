@@ -14,7 +14,9 @@ const PONG_LIMIT = 10_000;
 const REFRESH_AHEAD = 60_000;
 const DEDUPE_TIME = 110_000; // The gateway knows a dedupe key for 2 minutes.
 const LONGEST_TIMER = 2 ** 31 - 1;
-const MAX_HISTORIES = 4; // What a gateway reads for one connection at once.
+const MAX_READS = 4; // Pages of history or members that a gateway reads for one connection at once.
+const READS = new Set(["history", "members"]);
+const PASSING = new Set(["conflict", "not_member", "rate_limited", "unavailable"]);
 const MAX_WAITING_FRAMES = 1000; // Presence frames kept while a roster is read.
 const USERS_A_FRAME = 100;
 const ABRUPT = 4000; // Any close code but 1000, which is the farewell that ends the session.
@@ -199,6 +201,8 @@ class Stream {
   position = null;
   // Whether the session knows that we are in the room.
   isInSession = false;
+  // The gateway could not, just now.
+  isDelayed = false;
   // The user wants whatever the log still holds: the first message may have any number.
   #takesAnyFirst = false;
   #mendedAt = null;
@@ -226,6 +230,7 @@ class Stream {
   }
 
   become(phase, error = null) {
+    this.isDelayed = false;
     if (phase === this.phase) return;
     this.phase = phase;
     this.error = error;
@@ -333,7 +338,6 @@ class Core extends Emitter {
   #asked = new Map(); // id → what to do with the reply
   #outbox = new Set(); // The user's requests in their order, until they are answered.
   #unsettled = new Set();
-  #delayed = new Set();
   #watched = new Map(); // user → { listeners, status }
   #toWatch = new Set();
   #isFlushing = false;
@@ -441,7 +445,7 @@ class Core extends Emitter {
     this.#attempt += 1;
     this.#socket = null;
     this.#isProbing = false;
-    this.timers.clear("deadline", "silence", "stable", "refresh", "pace", "delayed");
+    this.timers.clear("deadline", "silence", "stable", "refresh", "pace", "later");
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = () => {};
       try {
@@ -451,7 +455,6 @@ class Core extends Emitter {
       }
     }
     this.#asked.clear();
-    this.#delayed.clear();
     // What is allowed may change with the next token; what is no room's name stays none.
     for (const stream of this.streams.values()) if (stream.error?.code !== "bad_request") stream.become("out");
     for (const entry of [...this.#outbox]) {
@@ -641,10 +644,9 @@ class Core extends Emitter {
       const rooms = new Map((error ? [] : reply.rooms).map((room) => [room.roomId, room]));
       for (const { stream, from } of named) {
         const room = rooms.get(stream.id);
-        if (stream.position !== from) stream.become("out");
-        else if (room?.code) this.#refuse(stream, new MartletError(room.code, "the room was not joined again"));
-        else if (room) stream.joined(room);
-        else stream.become("out");
+        if (stream.position !== from || !room) stream.become("out");
+        else if (room.code) this.#notJoined(stream, new MartletError(room.code, "the room was not joined again"));
+        else stream.joined(room);
         this.settle(stream);
       }
       // Left while there was no connection to say so.
@@ -681,6 +683,7 @@ class Core extends Emitter {
   // Takes the room one step towards what is wanted of it.
   #step(stream) {
     const { phase, isWanted, isImplicit } = stream;
+    if (stream.isDelayed) return;
     if (phase === "out" && (isWanted || isImplicit)) {
       this.#join(stream);
     } else if (phase === "in" && !isWanted && !isImplicit) {
@@ -702,25 +705,30 @@ class Core extends Emitter {
     this.#ask({ type: "join", roomId: stream.id, since: from ? asSince(from) : undefined }, (reply, error) => {
       // A handle may have asked for another position in the meantime.
       if (stream.position !== from) stream.become("out");
-      if (stream.position !== from) this.settle(stream);
-      else if (!error) {
-        stream.joined(reply);
-        this.settle(stream);
-      } else if (error.code === "unavailable" || error.code === "rate_limited") {
-        stream.become("out");
-        this.#delayed.add(stream);
-        this.timers.set("delayed", 500 + 1000 * Math.random(), () => this.#wakeDelayed());
-      } else {
-        this.#refuse(stream, error);
-        this.settle(stream);
-      }
+      else if (error) this.#notJoined(stream, error);
+      else stream.joined(reply);
+      this.settle(stream);
     });
   }
 
-  #wakeDelayed() {
-    for (const stream of this.#delayed) this.#unsettled.add(stream);
-    this.#delayed.clear();
-    this.flush();
+  #notJoined(stream, error) {
+    if (!PASSING.has(error.code)) return this.#refuse(stream, error);
+    stream.become("out");
+    stream.isDelayed = true;
+    this.#later();
+  }
+
+  // What failed for a passing reason is tried again after a little while.
+  #later() {
+    if (this.timers.has("later")) return;
+    this.timers.set("later", 500 + 1000 * Math.random(), () => {
+      for (const stream of this.streams.values()) {
+        if (!stream.isDelayed) continue;
+        stream.isDelayed = false;
+        this.#unsettled.add(stream);
+      }
+      this.flush();
+    });
   }
 
   #refuse(stream, error) {
@@ -786,14 +794,14 @@ class Core extends Emitter {
       this.#unsettled.delete(stream);
       this.#step(stream);
     }
-    this.#watchNow();
-    let histories = [...this.#outbox].filter((entry) => entry.isSent && entry.frame.type === "history").length;
+    if (!this.timers.has("later")) this.#watchNow();
+    const isRead = (entry) => READS.has(entry.frame.type);
+    let reads = [...this.#outbox].filter((entry) => entry.isSent && isRead(entry)).length;
     for (const entry of [...this.#outbox]) {
-      const isHistory = entry.frame.type === "history";
-      if (entry.isSent || (isHistory && histories >= MAX_HISTORIES)) continue;
-      if (entry.stream && entry.stream.phase !== "in") continue;
+      if (entry.isSent || (entry.stream && entry.stream.phase !== "in")) continue;
+      if (isRead(entry) && reads >= MAX_READS) continue;
       if (!this.#mayGo()) return;
-      if (isHistory) histories += 1;
+      if (isRead(entry)) reads += 1;
       this.#transmit(entry);
     }
   }
@@ -856,9 +864,9 @@ class Core extends Emitter {
       this.#ask({ type: "watch", users }, (reply, error) => {
         if (!error) {
           for (const { userId, online, lastSeen } of reply.users) this.#tellStatus(userId, online, lastSeen);
-        } else if (error.code === "unavailable" || error.code === "rate_limited") {
+        } else if (PASSING.has(error.code)) {
           for (const user of users) if (this.#watched.has(user)) this.#toWatch.add(user);
-          this.timers.set("delayed", 500 + 1000 * Math.random(), () => this.#wakeDelayed());
+          this.#later();
         } else {
           this[EMIT]("error", error);
         }

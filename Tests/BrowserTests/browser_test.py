@@ -1,0 +1,162 @@
+"""martlet.js in headless Chromium, against real nodes."""
+
+import os
+import subprocess
+import threading
+import unittest
+
+from playwright.sync_api import sync_playwright
+
+from site_of_nodes import MARTLET, SECRET, Site
+
+# What each page of a test has: a client, and a room with all that it is told.
+BEGIN = """async ([address, options]) => {
+  const { Martlet } = await import(`http://${address}/martlet.js`);
+  if (options.tokens) options.getToken = () => window.nextToken();
+  window.client = new Martlet(`ws://${address}/ws`, options);
+  window.told = { seqs: [], gaps: [], states: [], members: [] };
+  client.on("state", ({ state }) => told.states.push(state));
+  window.room = client.room("lobby");
+  room.on("message", ({ seq }) => told.seqs.push(seq));
+  room.on("gap", (gap) => told.gaps.push(gap));
+  await room.joined();
+}"""
+
+
+class BrowserTests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.playwright = sync_playwright().start()
+        cls.chromium = cls.playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox", "--disable-gpu"])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.chromium.close()
+        cls.playwright.stop()
+
+    def open(self, site, tokens=None, **options):
+        """A page of another origin than the gateway's, whose client is in the room."""
+        page = self.chromium.new_page()
+        self.addCleanup(page.close)
+        page.set_default_timeout(30_000)
+        if tokens:
+            page.expose_function("nextToken", tokens)
+            options["tokens"] = True
+        page.goto(site.nodes[-1].url("/healthz"))
+        page.evaluate(BEGIN, [f"127.0.0.1:{site.door.port}", options])
+        return page
+
+    def test_the_stream_stays_whole_while_nodes_are_killed(self):
+        with Site() as site:
+            first, second = site.node(), site.node()
+            page = self.open(site, userId="alice")
+            count, stored = 400, []
+
+            def publish():
+                for number in range(count):
+                    stored.append(second.broadcast({"rooms": ["lobby"]}, number)["rooms"][0]["seq"])
+                    if number == count // 4:
+                        first.kill()
+
+            publisher = threading.Thread(target=publish)
+            publisher.start()
+            # The page speaks too: what it was acknowledged is in the log once, under the number that it was given.
+            own = page.evaluate("Promise.all(Array.from({ length: 50 }, (_, n) => new Promise((resolve) => "
+                                "setTimeout(() => room.publish({ n }).then(({ seq }) => resolve(seq)), n * 20))))")
+            publisher.join()
+            total = count + 50
+            page.wait_for_function(f"told.seqs.at(-1) === {total}")
+            told = page.evaluate("told")
+            self.assertEqual(sorted(stored + own), list(range(1, total + 1)))
+            self.assertEqual(told["seqs"], list(range(1, total + 1)))
+            self.assertEqual(told["gaps"], [])
+            self.assertEqual(told["states"].count("connected"), 2)
+            log = second.call("/v1/rooms/lobby/messages?after=0&limit=1000")["messages"]
+            mine = [message["seq"] for message in log if message["userId"] == "alice"]
+            self.assertEqual(sorted(mine), sorted(own))
+            print(f"{total} messages, {len(told['seqs'])} delivered, 0 lost, 0 doubled, 0 out of order")
+
+    def test_a_draining_node_loses_nothing(self):
+        with Site() as site:
+            first, second = site.node(), site.node()
+            page = self.open(site, userId="alice")
+            for number in range(20):
+                second.broadcast({"rooms": ["lobby"]}, number)
+                if number == 5:
+                    first.drain()
+            first.process.wait(30)
+            second.broadcast({"rooms": ["lobby"]}, "last")
+            page.wait_for_function("told.seqs.at(-1) === 21")
+            self.assertEqual(page.evaluate("told.seqs"), list(range(1, 22)))
+            self.assertEqual(first.process.returncode, 0)
+
+    def test_tokens_are_asked_for_and_a_refused_one_ends_the_client(self):
+        with Site() as site:
+            site.node(MARTLET_AUTH_MODE="jwt")
+            environment = os.environ | {"MARTLET_AUTH_SECRET": SECRET}
+            good = subprocess.run([MARTLET, "token", "--user", "alice"], env=environment, capture_output=True,
+                                  text=True, check=True).stdout.strip()
+            tokens = ["bad", good]
+            page = self.open(site, tokens=lambda: tokens.pop(0))
+            self.assertEqual(page.evaluate("client.userId"), "alice")
+            self.assertEqual(tokens, [])
+            self.assertEqual(page.evaluate("told.states"), ["connecting", "waiting", "connecting", "connected"])
+
+            stopped = """async (address) => {
+              const { Martlet } = await import(`http://${address}/martlet.js`);
+              const other = new Martlet(`ws://${address}/ws`, { getToken: async () => "bad" });
+              return other.connect().catch(({ name, code }) => [name, code, other.state]);
+            }"""
+            answer = page.evaluate(stopped, f"127.0.0.1:{site.door.port}")
+            self.assertEqual(answer, ["MartletError", "unauthorized", "stopped"])
+
+    def test_members_and_watched_users_come_and_go(self):
+        with Site() as site:
+            site.node()
+            alice = self.open(site, userId="alice")
+            alice.evaluate("room.on('members', (list) => (told.members = list.map(({ userId }) => userId).sort()))")
+            alice.evaluate("told.status = [], void client.watch(['bob'], ({ online }) => told.status.push(online))")
+            alice.wait_for_function("told.members.join() === 'alice' && told.status.length === 1")
+            bob = self.open(site, userId="bob")
+            alice.wait_for_function("told.members.join() === 'alice,bob' && told.status.at(-1) === true")
+            bob.evaluate("client.close()")
+            alice.wait_for_function("told.members.join() === 'alice' && told.status.at(-1) === false")
+            self.assertEqual(alice.evaluate("told.status"), [False, True, False])
+
+    def test_what_came_while_the_page_was_away_is_in_the_inbox(self):
+        with Site() as site:
+            node = site.node()
+            for number in range(3):
+                node.broadcast({"users": ["alice"]}, number)
+            page = self.open(site, userId="alice")
+            page.evaluate("told.inbox = [], void client.inbox({ since: { seq: 0 } }).on('message', "
+                          "({ payload }) => told.inbox.push(payload))")
+            page.wait_for_function("told.inbox.length === 3")
+            node.broadcast({"users": ["alice"]}, 3)
+            page.wait_for_function("told.inbox.length === 4")
+            self.assertEqual(page.evaluate("told.inbox"), [0, 1, 2, 3])
+
+    def test_a_room_survives_a_double_mount(self):
+        with Site() as site:
+            node = site.node()
+            page = self.open(site, userId="alice")
+            page.evaluate("""() => {
+              const mount = () => {
+                const room = client.room("react");
+                told.react = [];
+                room.on("message", ({ payload }) => told.react.push(payload));
+                return () => room.leave();
+              };
+              mount()();
+              window.unmount = mount();
+            }""")
+            page.evaluate("client.room('react').joined()")
+            node.broadcast({"rooms": ["react"]}, "once")
+            page.wait_for_function("told.react.length === 1")
+            page.evaluate("unmount()")
+            self.assertEqual(page.evaluate("told.react"), ["once"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
