@@ -4,10 +4,11 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
     case style = "console.css"
     case console = "console.js"
     case connection = "connection.js"
+    /// The client library, the very file that the client port serves.
+    case library = "martlet.js"
     case members = "members.js"
     case parts = "parts.js"
     case rest = "rest.js"
-    case roster = "roster.js"
     case users = "users.js"
 
     var bytes: [UInt8] {
@@ -16,10 +17,10 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         case .style: PackageResources.console_css
         case .console: PackageResources.console_js
         case .connection: PackageResources.connection_js
+        case .library: PackageResources.martlet_js
         case .members: PackageResources.members_js
         case .parts: PackageResources.parts_js
         case .rest: PackageResources.rest_js
-        case .roster: PackageResources.roster_js
         case .users: PackageResources.users_js
         }
     }
@@ -28,7 +29,7 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .document: "text/html; charset=utf-8"
         case .style: "text/css; charset=utf-8"
-        case .console, .connection, .members, .parts, .rest, .roster, .users: "text/javascript; charset=utf-8"
+        case .console, .connection, .library, .members, .parts, .rest, .users: "text/javascript; charset=utf-8"
         }
     }
 }

@@ -1,9 +1,12 @@
-// The console's connection to the client port: all that it knows of WebSockets and of the protocol's requests.
+// The console's connection to the client port: the gateway's own client library, and what the console wants beyond it.
+
+import { Martlet } from "./martlet.js";
 
 // What close codes mean, in words; the numbers are the protocol's.
 const CLOSES = {
+  0: "The gateway did not answer in time.",
   1000: "The connection was closed.",
-  1001: "The node is going away; connect again.",
+  1001: "The node went away.",
   1003: "The gateway takes text frames only.",
   1006: "The connection was lost, or never came about: is the address right and the gateway running?",
   1007: "Something sent was not UTF-8.",
@@ -19,69 +22,94 @@ const CLOSES = {
   4503: "The gateway cannot reach its store just now.",
 };
 
+export function closeWords(code, reason) {
+  const words = CLOSES[code] || "The connection was closed.";
+  return words + (code ? " (" + code + (reason ? ", " + reason : "") + ")" : reason ? " (" + reason + ")" : "");
+}
+
+// As many frames are kept as they stood, for messages that are about to be shown.
+const MAX_FRAMES = 1000;
+
 export class Connection {
-  #socket;
-  #nextId = 1;
-  #pending = new Map();
+  #client;
   #handlers;
+  #rooms = new Map();
+  #frames = new Map();
 
-  // handlers: frame(frame, raw, asked) for each frame, asked being the request that it answers; unreadable() for what is
-  // none; closed({ code, reason, words, isBad }) once, at the end.
-  // Throws where the address or the browser does not allow it.
-  constructor(address, identity, handlers) {
-    const url = new URL(address);
-    if (url.protocol !== "ws:" && url.protocol !== "wss:") throw new Error("it must begin with ws:// or wss://");
-    if (identity.userId !== undefined) url.searchParams.set("userId", identity.userId);
+  // identity: { userId } or { token }. handlers: state(change) as the library tells it; message(message, frame), frame
+  // being its text; gap(gap); presence(change); members(roomId, members); room(roomId, change).
+  // Throws where the address is none.
+  constructor(address, { userId, token }, handlers) {
     this.#handlers = handlers;
-    this.#socket = new WebSocket(url, "martlet.v1");
-    this.#socket.onopen = () => {
-      if (identity.token !== undefined) this.#socket.send(JSON.stringify({ type: "auth", token: identity.token }));
+    const keep = (text) => this.#keep(text);
+    const options = {
+      WebSocket: class extends WebSocket {
+        constructor(...given) {
+          super(...given);
+          this.addEventListener("message", ({ data }) => keep(data));
+        }
+      },
     };
-    this.#socket.onmessage = ({ data }) => this.#receive(data);
-    this.#socket.onclose = ({ code, reason }) => {
-      const isBad = code !== 1000 && code !== 1005;
-      this.#end({ code, reason, words: CLOSES[code] || "The connection was closed.", isBad });
-    };
+    if (token === undefined) options.userId = userId;
+    else options.getToken = () => token;
+    this.#client = new Martlet(address, options);
+    this.#client.on("state", (change) => this.#handlers.state(change));
   }
 
-  join(roomId) { this.#request({ type: "join", roomId }); }
-  leave(roomId) { this.#request({ type: "leave", roomId }); }
-  members(roomId, cursor) { this.#request({ type: "members", roomId, limit: 100, cursor }); }
-  // The payload is JSON text and goes in as it was typed: numbers that JavaScript cannot hold stay what they are.
-  send(roomId, payload) { this.#request({ type: "message", roomId, msgType: 1 }, payload); }
+  // The first change of state may be told before this returns.
+  open() {
+    this.#listen(this.#client.inbox());
+    this.#listen(this.#client.everyone());
+    this.#client.connect();
+  }
 
-  // What comes after this is not handed on.
+  join(roomId) {
+    if (this.#rooms.has(roomId)) return;
+    const room = this.#client.room(roomId);
+    this.#rooms.set(roomId, room);
+    this.#listen(room);
+    room.on("presence", (change) => this.#handlers.presence(change));
+    room.on("members", (members) => this.#handlers.members(roomId, members));
+    room.on("state", (change) => {
+      if (change.state === "refused") this.leave(roomId);
+      this.#handlers.room(roomId, change);
+    });
+  }
+
+  leave(roomId) {
+    const room = this.#rooms.get(roomId);
+    this.#rooms.delete(roomId);
+    if (room) room.leave();
+  }
+
+  // Answers when the gateway has stored it.
+  send(roomId, payload) {
+    return this.#rooms.get(roomId).publish(payload);
+  }
+
   close() {
-    this.#end({ code: 1000, reason: "", words: CLOSES[1000], isBad: false });
-    this.#socket.close(1000);
+    this.#client.close();
   }
 
-  #request(fields, payload) {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    const id = this.#nextId++;
-    this.#pending.set(id, fields);
-    let frame = JSON.stringify({ ...fields, id });
-    if (payload !== undefined) frame = frame.slice(0, -1) + ',"payload":' + payload + "}";
-    this.#socket.send(frame);
+  #listen(room) {
+    room.on("message", (message) => {
+      const key = message.roomId + " " + message.seq;
+      this.#handlers.message(message, this.#frames.get(key));
+      this.#frames.delete(key);
+    });
+    room.on("gap", (gap) => this.#handlers.gap(gap));
   }
 
-  #receive(data) {
-    if (!this.#handlers) return;
+  // What JavaScript makes of a number beyond 2^53 is not what was sent: the console shows the text.
+  #keep(text) {
     let frame;
     try {
-      frame = JSON.parse(data);
+      frame = JSON.parse(text);
     } catch {
-      this.#handlers.unreadable();
       return;
     }
-    const asked = this.#pending.get(frame.id);
-    this.#pending.delete(frame.id);
-    this.#handlers.frame(frame, data, asked);
-  }
-
-  #end(why) {
-    const handlers = this.#handlers;
-    this.#handlers = null;
-    if (handlers) handlers.closed(why);
+    if (frame.type !== "message") return;
+    this.#frames.set(frame.roomId + " " + frame.seq, text);
+    if (this.#frames.size > MAX_FRAMES) this.#frames.delete(this.#frames.keys().next().value);
   }
 }

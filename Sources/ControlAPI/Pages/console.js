@@ -1,6 +1,6 @@
 // The console of a Martlet node: one WebSocket to the client port, and REST calls to the node this page came from.
 
-import { Connection } from "./connection.js";
+import { Connection, closeWords } from "./connection.js";
 import * as members from "./members.js";
 import { $, age, asJSON, chosen, clock, count, element, told } from "./parts.js";
 import { call, key, post } from "./rest.js";
@@ -9,7 +9,6 @@ import { refreshUsers, startUsers } from "./users.js";
 const MAX_LINES = 500;
 
 let connection = null;
-let isWelcome = false;
 const rooms = new Set();
 
 // ---- what arrives
@@ -36,24 +35,23 @@ function note(text, isBad) {
   line(item);
 }
 
-function message(frame, raw) {
+function message({ roomId, userId, seq, msgType, payload, timestamp }, frame = "") {
   const item = element("li");
   const head = element("div", undefined, "head");
-  head.append(element("span", frame.roomId, "where"), element("strong", frame.userId), element("span", "#" + frame.seq));
-  if (frame.msgType !== 1) head.append(element("span", "msgType " + frame.msgType));
-  head.append(clock(frame.timestamp));
+  head.append(element("span", roomId, "where"), element("strong", userId), element("span", "#" + seq));
+  if (msgType !== 1) head.append(element("span", "msgType " + msgType));
+  head.append(clock(timestamp));
   const details = element("details");
-  details.append(element("summary", "frame"), element("pre", raw));
-  item.append(head, element("pre", typeof frame.payload === "string" ? frame.payload : rawPayload(frame, raw)), details);
+  details.append(element("summary", "frame"), element("pre", frame));
+  item.append(head, element("pre", typeof payload === "string" ? payload : payloadText(payload, frame)), details);
   line(item);
 }
 
-// The payload as it came: what JavaScript makes of a number beyond 2^53 is not what was sent. Neither mark can stand inside
-// a string of the frame before it, since a quote there would be escaped.
-function rawPayload(frame, raw) {
-  const start = raw.indexOf(',"payload":');
-  const end = raw.lastIndexOf(',"timestamp":');
-  return start >= 0 && end > start ? raw.slice(start + 11, end) : JSON.stringify(frame.payload);
+// The payload as it came. Neither mark can stand inside a string of the frame before it, since a quote there would be escaped.
+function payloadText(payload, frame) {
+  const start = frame.indexOf(',"payload":');
+  const end = frame.lastIndexOf(',"timestamp":');
+  return start >= 0 && end > start ? frame.slice(start + 11, end) : JSON.stringify(payload);
 }
 
 // ---- the connection
@@ -65,111 +63,111 @@ function connect(event) {
     ? { token: $("token").value.trim() } : { userId: $("user-id").value };
   try {
     connection = new Connection($("ws-url").value, identity, {
-      frame: receive, closed, unreadable: () => note("A frame came that is not JSON.", true),
+      state: changed, room: roomChanged, message,
+      members: members.listed, presence: (change) => note(members.wordsOf(change)),
+      gap: ({ roomId, from, to }) =>
+        note("Messages of " + roomId + " after " + from.seq + " were lost; it goes on after " + to.seq + ".", true),
     });
   } catch (error) {
     note("This address cannot be used: " + error.message, true);
     return;
   }
-  members.membersOf(connection);
-  status("Connecting…", "wait");
   $("connect").disabled = true;
   $("disconnect").disabled = false;
+  connection.open();
 }
 
-function closed({ code, reason, words, isBad }) {
-  connection = null;
-  isWelcome = false;
-  rooms.clear();
-  members.membersOf(null);
+function changed({ state, userId, nodeId, resumed, code, reason, retryInMs, error }) {
+  switch (state) {
+    case "connecting":
+      status("Connecting…", "wait");
+      break;
+    case "connected":
+      status(userId + " on " + nodeId, "on");
+      note(resumed ? "Back as " + userId + " on node " + nodeId + ", where it was." : "Connected as " + userId + " to node " + nodeId + ".");
+      break;
+    case "waiting":
+      status("Lost; trying again", "bad");
+      note(closeWords(code, reason) + (retryInMs === undefined ? " Coming back when the gateway said." : ""), true);
+      break;
+    case "stopped":
+      status("Closed" + (error.closeCode ? ": " + error.closeCode : ""), "bad");
+      note(error.closeCode ? closeWords(error.closeCode, error.message) : error.message, true);
+      ended();
+      break;
+    case "idle":
+      status("Not connected", "off");
+      note("The connection was closed.");
+      ended();
+  }
   showRooms();
+}
+
+function ended() {
+  connection = null;
+  for (const room of rooms) members.left(room);
+  rooms.clear();
   $("connect").disabled = false;
   $("disconnect").disabled = true;
-  status(isBad ? "Closed: " + code : "Not connected", isBad ? "bad" : "off");
-  note(words + (isBad ? " (" + code + (reason ? ", " + reason : "") + ")" : ""), isBad);
 }
 
-function receive(frame, raw, asked) {
-  switch (frame.type) {
-    case "welcome":
-      isWelcome = true;
-      status(frame.userId + " on " + frame.nodeId, "on");
-      note("Connected as " + frame.userId + " to node " + frame.nodeId + ".");
-      showRooms();
-      break;
-    case "joined":
-      rooms.add(frame.roomId);
-      showRooms(frame.roomId);
-      note("Joined " + frame.roomId + ", which is at message " + frame.seq + ".");
-      members.joined(frame);
-      break;
-    case "left":
-      rooms.delete(frame.roomId);
-      showRooms();
-      members.left(frame.roomId);
-      note("Left " + frame.roomId + ".");
-      break;
-    case "message":
-      message(frame, raw);
-      break;
-    case "members":
-      members.listed(frame);
-      break;
-    case "presence":
-      note(members.changed(frame));
-      break;
-    case "authenticated":
-    case "ack":
-    case "pong":
-      break;
-    case "gap":
-      note("Messages of " + frame.roomId + " were lost; it goes on after " + frame.seq + ".", true);
-      break;
-    case "epoch":
-      note(frame.roomId + " goes on under a new epoch; nothing was lost.");
-      break;
-    case "reconnect":
-      note("The node is shutting down and asks to connect again in " + frame.afterMs + " ms.");
-      break;
-    case "error":
-      if (asked && asked.type === "members") members.unlisted(asked.roomId, frame);
-      else note(failure(asked) + ": " + frame.message + " (" + frame.code + ")", true);
-      break;
-    default:
-      note("A frame of type " + frame.type + " came.");
+function roomChanged(roomId, { state, error }) {
+  if (state === "refused") {
+    forget(roomId);
+    note("Could not join " + roomId + ": " + error.message + " (" + error.code + ")", true);
+  } else if (state === "joined") {
+    // A room that was joined before the connection was lost is joined again, and no news.
+    if (!rooms.has(roomId)) note("Joined " + roomId + ".");
+    rooms.add(roomId);
+    members.joined(roomId);
+    showRooms(roomId);
   }
 }
 
-function failure(asked) {
-  switch (asked && asked.type) {
-    case "join": return "Could not join " + asked.roomId;
-    case "leave": return "Could not leave " + asked.roomId;
-    case "message": return "Could not send to " + asked.roomId;
-    default: return "The gateway refused a request";
+function leave(roomId) {
+  connection.leave(roomId);
+  forget(roomId);
+  note("Left " + roomId + ".");
+}
+
+function forget(roomId) {
+  rooms.delete(roomId);
+  members.left(roomId);
+  showRooms();
+}
+
+async function send(event) {
+  event.preventDefault();
+  const room = $("send-room").value;
+  const payload = JSON.parse(asJSON($("payload").value));
+  $("payload").value = "";
+  try {
+    await connection.send(room, payload);
+  } catch (error) {
+    note("Could not send to " + room + ": " + error.message + " (" + error.code + ")", true);
   }
 }
 
 function showRooms(selected) {
-  const isUsable = Boolean(connection && isWelcome);
   const chips = [...rooms].sort().map((room) => {
     const item = element("li", room);
-    const leave = element("button", "×");
-    leave.type = "button";
-    leave.setAttribute("aria-label", "Leave " + room);
-    leave.addEventListener("click", () => connection.leave(room));
-    item.append(leave);
+    const button = element("button", "×");
+    button.type = "button";
+    button.setAttribute("aria-label", "Leave " + room);
+    button.addEventListener("click", () => leave(room));
+    item.append(button);
     return item;
   });
   $("rooms").replaceChildren(...chips);
   $("no-rooms").hidden = rooms.size > 0;
-  $("join").disabled = !isUsable;
+  $("join").disabled = connection === null;
 
   const select = $("send-room");
   const before = selected || select.value;
   const options = [...rooms].sort().map((room) => new Option(room, room));
   select.replaceChildren(...(options.length ? options : [new Option("no room", "")]));
   if (rooms.has(before)) select.value = before;
-  for (const id of ["send-room", "payload", "send"]) $(id).disabled = !isUsable || rooms.size === 0;
+  for (const id of ["send-room", "payload", "send"]) $(id).disabled = rooms.size === 0;
 }
 
 // ---- by REST: broadcasts, nodes and totals
@@ -255,11 +253,7 @@ async function start() {
     event.preventDefault();
     if (connection) connection.join($("room").value.trim());
   });
-  $("send-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (connection) connection.send($("send-room").value, asJSON($("payload").value));
-    $("payload").value = "";
-  });
+  $("send-form").addEventListener("submit", send);
   $("broadcast-form").addEventListener("submit", broadcast);
   $("nodes-refresh").addEventListener("click", listNodes);
   $("key-form").addEventListener("submit", (event) => {

@@ -1,32 +1,23 @@
 // The members of the rooms that this page has joined, live.
 
 import { $, count, element } from "./parts.js";
-import { Roster } from "./roster.js";
 
+const MAX_SHOWN = 300;
+const PATIENCE = 1500;
+// Room to its members as last told; undefined before that, null once it has taken too long.
 const rosters = new Map();
-let connection = null;
 
 export function startMembers() {
   $("members-room").addEventListener("change", show);
 }
 
-// A connection has been opened; null where it has ended.
-export function membersOf(opened) {
-  connection = opened;
-  rosters.clear();
-  showRooms();
-}
-
-// Takes the answer to a join.
-export function joined({ roomId, members }) {
-  if (!rosters.has(roomId)) rosters.set(roomId, { roster: new Roster(members), problem: "" });
+export function joined(roomId) {
+  if (!rosters.has(roomId)) rosters.set(roomId, undefined);
   showRooms(roomId);
-  if (members === undefined) {
-    rosters.get(roomId).problem = "No roster is kept of this room.";
-    show();
-  } else {
-    connection.members(roomId);
-  }
+  // Where the room keeps no roster, or the token does not open it, none is told.
+  setTimeout(() => {
+    if (rosters.has(roomId) && rosters.get(roomId) === undefined) listed(roomId, null);
+  }, PATIENCE);
 }
 
 export function left(roomId) {
@@ -34,42 +25,22 @@ export function left(roomId) {
   showRooms();
 }
 
-// Takes the answer to `members`.
-export function listed(page) {
-  const entry = rosters.get(page.roomId);
-  if (!entry) return;
-  entry.problem = "";
-  if (entry.roster.take(page)) {
-    if (entry.roster.next !== undefined) connection.members(page.roomId, entry.roster.next);
-  } else {
-    connection.members(page.roomId);
-  }
+export function listed(roomId, members) {
+  if (!rosters.has(roomId)) return;
+  rosters.set(roomId, members);
   show();
 }
 
-export function unlisted(roomId, error) {
-  const entry = rosters.get(roomId);
-  if (!entry) return;
-  entry.problem = error.code === "forbidden" ? "You may not see who is in this room." : error.message;
-  show();
-}
-
-// Takes a `presence` frame, and answers it in words.
-export function changed(frame) {
-  const entry = rosters.get(frame.roomId);
-  if (entry && !entry.roster.apply(frame)) {
-    entry.roster.restart();
-    connection.members(frame.roomId);
-  }
-  show();
-  const size = " (" + count(frame.members, "member", "members") + ")";
-  if (frame.events.length === 0) return frame.roomId + " has other members by now" + size + ".";
+// A `presence` frame in words.
+export function wordsOf({ roomId, events, members }) {
+  const size = " (" + count(members, "member", "members") + ")";
+  if (events.length === 0) return roomId + " has other members by now" + size + ".";
   const words = [];
   for (const [event, verb] of [["join", "joined"], ["leave", "left"]]) {
-    const users = frame.events.filter((step) => step.event === event).map((step) => step.userId);
+    const users = events.filter((step) => step.event === event).map((step) => step.userId);
     if (users.length) words.push((users.length > 3 ? users.length + " users" : users.join(", ")) + " " + verb);
   }
-  return words.join("; ") + " " + frame.roomId + size + ".";
+  return words.join("; ") + " " + roomId + size + ".";
 }
 
 function showRooms(selected) {
@@ -83,18 +54,15 @@ function showRooms(selected) {
 }
 
 function show() {
-  const entry = rosters.get($("members-room").value);
-  if (!entry) return;
-  const { roster, problem } = entry;
-  $("members-total").textContent = roster.count === undefined ? "" : roster.count.toLocaleString();
-  $("members").replaceChildren(...[...roster.users].map(([userId, { info, connections }]) => {
+  const members = rosters.get($("members-room").value);
+  $("members-total").textContent = members ? members.length.toLocaleString() : "";
+  $("members").replaceChildren(...(members || []).slice(0, MAX_SHOWN).map(({ userId, info }) => {
     const item = element("li", userId);
-    const shown = Object.keys(info || {}).length ? JSON.stringify(info) : "";
-    if (shown) item.append(" ", element("small", shown.length > 80 ? shown.slice(0, 80) + "…" : shown));
-    if (connections !== undefined) item.title = count(connections, "connection", "connections") + " in this room when last asked";
+    const text = Object.keys(info || {}).length ? JSON.stringify(info) : "";
+    if (text) item.append(" ", element("small", text.length > 80 ? text.slice(0, 80) + "…" : text));
     return item;
   }));
-  const hidden = roster.isLoaded ? roster.count - roster.users.size : 0;
-  $("members-note").textContent = problem || (hidden > 0 ? "and " + hidden.toLocaleString() + " more" : "");
-  $("members-note").hidden = $("members-note").textContent === "";
+  const hidden = members ? members.length - MAX_SHOWN : 0;
+  $("members-note").textContent = hidden > 0 ? "and " + hidden.toLocaleString() + " more" : "No roster of this room is told.";
+  $("members-note").hidden = members !== null && hidden <= 0;
 }

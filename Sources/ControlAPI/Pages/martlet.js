@@ -1,0 +1,1 @@
+../../SocketServer/Pages/martlet.js
