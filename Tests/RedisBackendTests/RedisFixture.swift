@@ -21,7 +21,7 @@ struct RedisFixture: Sendable {
 
     /// Runs `body` with as many backends as there are URLs, each ready; nil stands for Redis itself.
     func withBackends(
-        _ urls: [String?], prefix: String = "m", renewalInterval: Duration = .seconds(600),
+        _ urls: [String?], prefix: String = "m", renewalInterval: Duration = .seconds(600), recoverLimit: Int = 1000,
         _ body: @Sendable ([Backend]) async throws -> Void
     ) async throws {
         var backends: [Backend] = []
@@ -31,6 +31,7 @@ struct RedisFixture: Sendable {
                 rules: rules)
             configuration.prefix = prefix
             configuration.renewalInterval = renewalInterval
+            configuration.recoverLimit = recoverLimit
             backends.append(
                 Backend(
                     configuration: configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
@@ -108,6 +109,19 @@ final class RecordingSink: StreamSink {
 
     func position(of ticket: FollowTicket) -> Position? {
         start(of: ticket)?.position
+    }
+
+    var rosterChanges: [RosterChange] {
+        deliveries.compactMap { if case .presence(let change) = $0 { change } else { nil } }
+    }
+
+    var statuses: [StatusChange] {
+        deliveries.compactMap { if case .status(let change) = $0 { change } else { nil } }
+    }
+
+    func watched(_ ticket: FollowTicket) -> [UserStatus]? {
+        for case .watching(ticket, let users) in deliveries { return users }
+        return nil
     }
 
     var gaps: [Position] {

@@ -157,8 +157,10 @@ struct RouterFaults {
                 }
                 for (index, sink) in sinks.enumerated() {
                     switch index % 6 {
-                    case 1: try await proxy.treat(.toClient, .delay(.milliseconds(20)))
-                    case 3: try await proxy.treat(.toClient, .pass)
+                    case 1:
+                        try await proxy.treat(.toClient, .delay(.milliseconds(20)), isForNewOnly: true)
+                        try await proxy.cutAll()
+                    case 3: try await proxy.treat(.toClient, .pass, isForNewOnly: true)
                     case 5: try await proxy.cutAll()
                     default: break
                     }
@@ -167,7 +169,8 @@ struct RouterFaults {
                 }
                 try await group.waitForAll()
             }
-            try await proxy.treat(.toClient, .pass)
+            try await proxy.treat(.toClient, .pass, isForNewOnly: true)
+            try await proxy.cutAll()
             for sink in sinks { try await eventually { sink.hasAnswer(to: 1) } }
             for sink in sinks where sink.position(of: 1) != nil {
                 let start = try #require(sink.position(of: 1)).seq
