@@ -51,7 +51,7 @@ package struct Keys: Sendable {
         room.isEveryone ? key(Partition(of: room), "all") : roomKey(room, nil)
     }
 
-    /// hash, no expiry, by whoever marks connections to be closed: node → how often that was done; the node's beat reads it.
+    /// hash, EXPIRE a day, by whoever marks connections to be closed: node → how often that was done; its beat reads it.
     package var marked: Key { Key(name: "\(prefix):{nodes}:marked", partition: nil) }
 
     /// hash, EXPIRE 120 s, by the scripts that mark, read by the nodes: connection to be closed → node, close code, text.

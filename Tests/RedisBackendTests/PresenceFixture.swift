@@ -11,6 +11,7 @@ import TestKit
 
 /// One node of a test: a whole backend, whose way to Redis can be cut.
 final class PresenceNode: Sendable {
+    let name: String
     let backend: Backend
     let proxy: FaultProxy
     /// What the node's hubs are told.
@@ -21,7 +22,8 @@ final class PresenceNode: Sendable {
     var presence: any Presence { backend.presence }
     var directory: any PresenceDirectory { backend.presenceDirectory }
 
-    private init(backend: Backend, proxy: FaultProxy) {
+    private init(name: String, backend: Backend, proxy: FaultProxy) {
+        self.name = name
         self.backend = backend
         self.proxy = proxy
         _ = backend.streams.open(sink)
@@ -35,7 +37,17 @@ final class PresenceNode: Sendable {
     /// Nodes that share one event loop stall together, so that a busy machine declares none of them dead.
     static func start(
         _ name: String, on redis: RedisServerProcess, settings: PresenceSettings,
-        loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next(), renewalInterval: Duration = .seconds(600)
+    ) async throws -> PresenceNode {
+        let node = try await begin(name, on: redis, settings: settings, loop: loop, renewalInterval: renewalInterval)
+        try await eventually("a node") { node.backend.problem == nil }
+        return node
+    }
+
+    /// The same, without waiting until it is ready.
+    static func begin(
+        _ name: String, on redis: RedisServerProcess, settings: PresenceSettings, loop: any EventLoop,
+        renewalInterval: Duration = .seconds(600)
     ) async throws -> PresenceNode {
         let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: loop)
         var configuration = Backend.Configuration(
@@ -43,14 +55,25 @@ final class PresenceNode: Sendable {
             rules: RoomRules())
         configuration.presence = settings
         configuration.redis.reconnectCeiling = .milliseconds(50)
-        let node = PresenceNode(
+        configuration.renewalInterval = renewalInterval
+        return PresenceNode(
+            name: name,
             backend: Backend(
                 configuration: configuration, eventLoop: loop,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                 metrics: NOOPMetricsHandler.instance, load: { NodeLoad(connections: 0, rooms: 0, processor: 0) }),
             proxy: proxy)
-        try await eventually("a node") { node.backend.problem == nil }
-        return node
+    }
+
+    /// Why the node ended by itself.
+    func failure() async throws -> BackendStartError? {
+        defer { Task { try await proxy.stop() } }
+        do {
+            try await running.value
+            return nil
+        } catch let error as BackendStartError {
+            return error
+        }
     }
 
     /// Nothing of it reaches Redis from now on, as after kill -9.

@@ -6,26 +6,48 @@ import Testing
 
 @Suite("What scripts touch")
 struct ScriptTagTests {
+    /// Those that receivers of events and readers of pages call, and a sweep, have tests of their own.
+    private static let elsewhere: Set<String> = [
+        "gather", "settle", "trim", "backlog", "replay", "page", "sweep", "yield",
+    ]
+
     @Test("every script is called, and each call's keys and channel share one tag")
     func oneTagEach() async throws {
         var options = RedisServerProcess.Options()
-        options.arguments = ["--slowlog-log-slower-than", "0", "--slowlog-max-len", "10000"]
-        let fixture = try RedisFixture(options)
-        try await fixture.withBackends([nil], renewalInterval: .milliseconds(50)) { backends in
-            let sink = RecordingSink()
-            let hub = backends[0].streams.open(sink)
-            let rooms = [RoomName.everyone] + (0..<20).map { RoomName(unchecked: "room-\($0)") }
-            for (ticket, name) in rooms.enumerated() {
-                backends[0].streams.follow(name, ticket: FollowTicket(ticket), hub: hub)
-                let mark = DedupeMark(owner: .user(UserID(unchecked: "{x}")), key: "{y}")
-                _ = try await backends[0].messageLog.publish(Publication(name, "1", dedupe: mark))
-                _ = try await backends[0].messageLog.history(of: name, range: HistoryRange(edge: .newest, limit: 1))
-            }
-            try await eventually("six scripts") { Set(try await calls(fixture).map(\.digest)).count == 6 }
-            for call in try await calls(fixture) {
-                #expect(call.tags.count == 1, "\(call)")
-            }
+        options.arguments = ["--slowlog-log-slower-than", "0", "--slowlog-max-len", "20000"]
+        let redis = try RedisServerProcess(options)
+        let node = try await PresenceNode.start("n1", on: redis, settings: .brisk(), renewalInterval: .milliseconds(50))
+        let hub = node.backend.streams.open(RecordingSink())
+        let rooms = [RoomName.everyone] + (0..<20).map { RoomName(unchecked: "room-\($0)") }
+        for (ticket, name) in rooms.enumerated() {
+            node.backend.streams.follow(name, since: nil, ticket: FollowTicket(ticket), hub: hub)
+            let mark = DedupeMark(owner: .user(UserID(unchecked: "{x}")), key: "{y}")
+            _ = try await node.backend.messageLog.publish(Publication(name, "1", dedupe: mark))
+            _ = try await node.backend.messageLog.history(of: name, range: HistoryRange(edge: .newest, limit: 1))
         }
+        node.backend.streams.watch([UserID(unchecked: "{x}")], ticket: 100, hub: hub)
+        for (index, name) in rooms.dropFirst().enumerated() {
+            let user = UserID(unchecked: "{u}\(index)")
+            let session = try await node.connect("c\(index)", user.string).session
+            try await node.connect("d\(index)", user.string, resuming: session)
+            try await node.join(name.string, "d\(index)")
+            try? await node.signal(Signal(room: name, from: user, to: user, payload: []), "d\(index)")
+            _ = try await node.directory.disconnect(user, code: 4403, reason: "{p1}")
+            node.presence.leave(name, connection: "d\(index)")
+            node.presence.disconnect("d\(index)", .abrupt(.lost))
+        }
+        // What is compared after the subscriptions were away is asked for once they stand again.
+        try await node.proxy.cutAll()
+        let names = Dictionary(uniqueKeysWithValues: Scripts().all.map { ($0.digest, $0.name) })
+        let expected = Set(names.values).subtracting(ScriptTagTests.elsewhere)
+        try await eventually("all scripts") { [redis] in
+            let called = Set(try await ScriptTagTests.calls(redis).compactMap { names[$0.digest] })
+            return called.isSuperset(of: expected)
+        }
+        for call in try await ScriptTagTests.calls(redis) {
+            #expect(call.tags.count == 1, "\(names[call.digest] ?? "?"): \(call)")
+        }
+        try await node.stop()
     }
 
     private struct Call {
@@ -34,8 +56,8 @@ struct ScriptTagTests {
     }
 
     /// The calls of scripts in Redis's slow log, which holds all commands here: a command's words are the fourth of its fields.
-    private func calls(_ fixture: RedisFixture) async throws -> [Call] {
-        let text = try await fixture.redis.cli("--json", "SLOWLOG", "GET", "10000")
+    private static func calls(_ redis: RedisServerProcess) async throws -> [Call] {
+        let text = try await redis.cli("--json", "SLOWLOG", "GET", "20000")
         let entries = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[Any]])
         return entries.compactMap { entry in
             guard entry.count > 3, let words = entry[3] as? [String], words.count > 2, words[0] == "EVALSHA" else {

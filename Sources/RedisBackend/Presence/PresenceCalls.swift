@@ -89,6 +89,10 @@ package struct PresenceCalls: Sendable {
                 "HINCRBY", .string(keys.marked.name), .string(node), .integer(Int64(names.count)),
             ]) { _ in }
         }
+        guard !nodes.isEmpty else { return }
+        store.link.send([
+            "PEXPIRE", .string(keys.marked.name), .integer(settings.fenceLife.milliseconds),
+        ]) { _ in }
     }
 
     package func renounce(_ partition: Partition, holder: Holder, reply: @escaping Reply) {

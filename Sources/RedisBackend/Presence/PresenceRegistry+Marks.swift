@@ -10,17 +10,19 @@ extension PresenceRegistry {
     func readMarks(as count: Int64? = nil) {
         loop.assertInEventLoop()
         if let count { marksRead = count }
-        for partition in Partition.all {
-            let key = store.keys.marks(partition)
-            entered()
-            store.link.send(["HGETALL", .string(key.name)]) { [self] result in
-                defer { left() }
-                // The next beat asks again.
-                guard case .success(let reply) = result else { return marksRead = nil }
-                for index in stride(from: 0, to: reply.count - 1, by: 2) {
-                    guard let id = reply[index].string, let mark = reply[index + 1].string else { continue }
-                    obey(mark, id, key)
-                }
+        for partition in Partition.all { readMarks(in: partition) }
+    }
+
+    func readMarks(in partition: Partition) {
+        let key = store.keys.marks(partition)
+        entered()
+        store.link.send(["HGETALL", .string(key.name)]) { [self] result in
+            defer { left() }
+            // The next beat asks again.
+            guard case .success(let reply) = result else { return marksRead = nil }
+            for index in stride(from: 0, to: reply.count - 1, by: 2) {
+                guard let id = reply[index].string, let mark = reply[index + 1].string else { continue }
+                obey(mark, id, key)
             }
         }
     }

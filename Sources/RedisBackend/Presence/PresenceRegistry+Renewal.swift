@@ -13,6 +13,8 @@ extension PresenceRegistry {
         // One more than a whole number of rounds, so that each comparison meets the next partition.
         if tick % (turns + 1) == 0 { doubtful.insert(partition) }
         renew(partition, writer)
+        // Whoever marked a connection may have died before the count was raised.
+        readMarks(in: partition)
     }
 
     private func renew(_ partition: Partition, _ writer: Holder) {

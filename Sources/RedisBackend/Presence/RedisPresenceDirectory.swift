@@ -78,14 +78,15 @@ struct RedisPresenceDirectory: PresenceDirectory {
         return RoomRecord(room: room, members: members, connections: Int(replies[1].integer ?? 0), head: head)
     }
 
-    func disconnect(_ user: UserID, code: UInt16, reason: String) async throws(DirectoryError) -> Int {
+    func disconnect(_ user: UserID, code: UInt16, reason text: String) async throws(DirectoryError) -> Int {
         let partition = Partition(of: user.string)
         let nodes = keys.node("", in: partition)
+        let reason = CloseReason(rawValue: code) ?? .forbidden
         let answers = try await ask([user]) { user, reply in
             store.call(
                 store.scripts.close, keys: [keys.connections(of: user), keys.marks(partition)], channel: nodes,
                 arguments: [
-                    .integer(Int64(code)), .string(reason), .integer(calls.settings.life.milliseconds), "PUBLISH",
+                    .integer(Int64(reason.code)), .string(text), .integer(calls.settings.life.milliseconds), "PUBLISH",
                     .string(nodes.name),
                 ], reply: reply)
         }
