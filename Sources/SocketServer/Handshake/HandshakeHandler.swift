@@ -125,7 +125,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         phase = .upgraded
         switch upgrade.target {
         case .session(let credentials, let session):
-            let handler = SocketHandler(hub: hub, address: address)
+            let handler = SocketHandler(hub: hub, address: address, isCompressing: upgrade.deflate != nil)
             giveWay(to: handler, context)
             handler.begin(with: credentials, session: session)
         case .echo:

@@ -3,8 +3,14 @@ import WebSocketFrames
 
 extension HandshakeRules {
     /// What a client's offers to compress come to: nil where that is off here, or none of them can be met.
-    func compression(_ head: HTTPRequestHead) throws(DeflateAgreement.MalformedOffers) -> DeflateAgreement? {
+    ///
+    /// A message is compressed once for all members of a room, so in one window; the echo's are its client's alone.
+    func compression(
+        _ head: HTTPRequestHead, isEcho: Bool
+    ) throws(DeflateAgreement.MalformedOffers) -> DeflateAgreement? {
         guard isCompressing else { return nil }
-        return try DeflateAgreement.answering(head.headers["sec-websocket-extensions"])
+        return try DeflateAgreement.answering(
+            head.headers["sec-websocket-extensions"],
+            windowBits: isEcho ? DeflateAgreement.possibleWindowBits : FrameCompressor.sharedWindowBits)
     }
 }

@@ -101,7 +101,7 @@ struct HandshakeRules: Sendable {
         }
         let deflate: DeflateAgreement?
         do throws(DeflateAgreement.MalformedOffers) {
-            deflate = try compression(head)
+            deflate = try compression(head, isEcho: isEcho)
         } catch {
             return .refuse("Sec-WebSocket-Extensions cannot be read")
         }
@@ -121,7 +121,7 @@ struct HandshakeRules: Sendable {
         return .upgrade(
             HandshakeVerdict.Upgrade(
                 target: .session(credentials(head, fields), resuming: session(fields)), acceptKey: acceptKey,
-                subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: nil))
+                subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: deflate))
     }
 
     /// A name that cannot be right is as good as one that nobody knows: a new session begins.

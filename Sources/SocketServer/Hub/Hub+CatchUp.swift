@@ -87,7 +87,7 @@ extension Hub {
 
     private func fill(_ part: inout ByteBuffer, from listener: Listener) {
         while part.readableBytes < partBytes, let message = listener.backlog?.rest.popFirst() {
-            write(.message(message), into: &part)
+            write(.message(message), into: &part, isCompressed: listener.connection.isCompressing)
             messagesDelivered += 1
         }
     }

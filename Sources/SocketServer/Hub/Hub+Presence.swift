@@ -63,11 +63,12 @@ extension Hub {
         hubRoom.bundle = nil
         let isOpen = settings.showsPresence(in: hubRoom.name)
         let buffer = frame(.presence(bundle.change))
+        let compressed = hubRoom.compressingMembers > 0 ? frameAgain(buffer) : buffer
         for member in hubRoom.members where member.machine.seesPresence(in: hubRoom.name, ruled: isOpen) {
             if let known = bundle.newcomers[member.number] {
                 if let change = bundle.change(after: known) { member.write(frame(.presence(change))) }
             } else {
-                member.write(buffer)
+                member.write(member.isCompressing ? compressed : buffer)
             }
         }
     }

@@ -36,7 +36,9 @@ extension Hub {
         var buffer = hubRoom.outgoing ?? ByteBuffer()
         if hubRoom.outgoing == nil { sending.append(hubRoom) }
         hubRoom.outgoing = nil
+        let start = buffer.writerIndex
         write(.message(message), into: &buffer)
+        if hubRoom.compressingMembers > 0 { addCompressed(to: hubRoom, lastOf: buffer, from: start) }
         let size = buffer.readableBytes
         hubRoom.outgoing = buffer
         hubRoom.outgoingMessages += 1
@@ -83,7 +85,12 @@ extension Hub {
         guard let buffer = hubRoom.outgoing else { return }
         hubRoom.outgoing = nil
         let members = hubRoom.members
-        for member in members { member.write(buffer) }
+        if let compressed = hubRoom.compressed {
+            hubRoom.compressed = nil
+            for member in members { member.write(member.isCompressing ? compressed.bytes : buffer) }
+        } else {
+            for member in members { member.write(buffer) }
+        }
         messagesDelivered += hubRoom.outgoingMessages * members.count
         hubRoom.outgoingMessages = 0
     }
@@ -98,6 +105,7 @@ extension Hub {
     }
 
     private func sendLast(_ hubRoom: HubRoom) {
+        guard hubRoom.compressed == nil else { return send(hubRoom) }
         guard let buffer = hubRoom.outgoing else { return }
         hubRoom.outgoing = nil
         let members = hubRoom.members

@@ -34,7 +34,10 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var retrying: [Retry] = []
     private var ticking: RepeatedTask?
     private let dialect = NativeDialect()
-    private var scratch: [UInt8] = []
+    /// The event written last, without the frame around it.
+    private(set) var scratch: [UInt8] = []
+    /// One for all rooms and connections; made for the first message that is worth it.
+    private(set) lazy var compressor = FrameCompressor()
     private var framesIn = 0
     private var bytesOut = 0
     var messagesDelivered = 0
@@ -238,16 +241,19 @@ package final class Hub: StreamSink, @unchecked Sendable {
     }
 
     /// Appends an event as a finished frame.
-    func write(_ event: ServerEvent, into buffer: inout ByteBuffer) {
+    ///
+    /// - Parameter isCompressed: whether it may be, for those who agreed on that.
+    func write(_ event: ServerEvent, into buffer: inout ByteBuffer, isCompressed: Bool = false) {
         scratch.removeAll(keepingCapacity: scratch.capacity <= 1 << 17)
         dialect.encode(event, into: &scratch)
+        if isCompressed, isWorthCompressing, let compressor { return compressor.text(scratch, into: &buffer) }
         FrameEncoder.text(scratch, into: &buffer)
     }
 
     /// An event as a finished frame.
-    func frame(_ event: ServerEvent) -> ByteBuffer {
+    func frame(_ event: ServerEvent, isCompressed: Bool = false) -> ByteBuffer {
         var buffer = ByteBuffer()
-        write(event, into: &buffer)
+        write(event, into: &buffer, isCompressed: isCompressed)
         return buffer
     }
 

@@ -22,6 +22,10 @@ final class HubRoom {
     var bundle: RosterBundle?
     /// Finished frames for all members, sent at the end of the turn or when who is a member changes.
     var outgoing: ByteBuffer?
+    /// What members that take compressed frames get in its place; nil where that is the same.
+    var compressed: CompressedFrames?
+    /// Members that take compressed frames.
+    private(set) var compressingMembers: Int32 = 0
     /// Messages in `outgoing`.
     var outgoingMessages = 0
 
@@ -38,6 +42,7 @@ final class HubRoom {
     func add(_ member: SocketHandler) {
         guard slot(of: member.number) == nil else { return }
         members.append(member)
+        if member.isCompressing { compressingMembers += 1 }
         if !slots.isEmpty {
             slots[member.number] = members.count - 1
         } else if members.count > HubRoom.searchedMembers {
@@ -48,6 +53,7 @@ final class HubRoom {
     func remove(_ number: ConnectionNumber) {
         guard let slot = slot(of: number) else { return }
         slots[number] = nil
+        if members[slot].isCompressing { compressingMembers -= 1 }
         let last = members.removeLast()
         guard last.number != number else { return }
         members[slot] = last

@@ -26,6 +26,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     let address: IPAddress?
     var phase = Phase.open
     private var decoder: FrameDecoder
+    /// Whether messages may be compressed, in both directions.
+    let isCompressing: Bool
     var machine: SessionMachine
     var context: ChannelHandlerContext?
     private var isDirty = false
@@ -39,10 +41,12 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     /// Nil while nothing that it missed has to be sent.
     var catchUp: CatchUp?
 
-    init(hub: Hub, address: IPAddress?) {
+    init(hub: Hub, address: IPAddress?, isCompressing: Bool) {
         self.hub = hub
         self.address = address
-        decoder = FrameDecoder(role: .server, maxMessageBytes: hub.configuration.maxMessageBytes)
+        self.isCompressing = isCompressing
+        decoder = FrameDecoder(
+            role: .server, maxMessageBytes: hub.configuration.maxMessageBytes, takesCompressed: isCompressing)
         machine = SessionMachine(settings: hub.settings, now: hub.now)
         number = hub.nextNumber()
         id = hub.heartbeat.name(for: number)
@@ -149,7 +153,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         for action in actions {
             guard isOpen else { return }
             switch action {
-            case .send(let event): write(hub.frame(event))
+            case .send(let event): write(hub.frame(event, isCompressed: isCompressing))
             case .register(let session): hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
             case .welcome(let userId, let session, let resumed, let timestamp):

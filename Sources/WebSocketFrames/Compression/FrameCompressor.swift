@@ -6,6 +6,11 @@ import NIOCore
 ///
 /// It holds a good quarter of a MiB. Not thread-safe: it belongs to one event loop.
 package final class FrameCompressor {
+    /// Smaller messages are not worth the work.
+    package static let usualMinimumBytes = 512
+    /// The window for frames that many peers get: the largest, which each of them can read unless it said otherwise.
+    package static let sharedWindowBits = 15...15
+
     /// On the heap, since zlib's state points back at it.
     private let stream: UnsafeMutablePointer<z_stream>
     private let minimumBytes: Int
@@ -16,7 +21,7 @@ package final class FrameCompressor {
     ///   - minimumBytes: messages below this size are not worth the work and go out as they are.
     ///
     /// Nil where there is no memory for it.
-    package init?(windowBits: Int = 15, level: Int = 6, minimumBytes: Int = 512) {
+    package init?(windowBits: Int = 15, level: Int = 6, minimumBytes: Int = usualMinimumBytes) {
         precondition(DeflateAgreement.possibleWindowBits.contains(windowBits), "a window of \(windowBits) bits")
         precondition((1...9).contains(level), "a compression level of \(level)")
         self.minimumBytes = minimumBytes

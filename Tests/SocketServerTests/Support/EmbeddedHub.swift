@@ -94,6 +94,11 @@ final class EmbeddedSocket {
     private var sent = ByteBuffer()
     private var decoder = FrameDecoder(role: .client, maxMessageBytes: 64 << 20)
 
+    /// From here on messages may come compressed.
+    func takeCompressed() {
+        decoder = FrameDecoder(role: .client, maxMessageBytes: 64 << 20, takesCompressed: true)
+    }
+
     init(channel: EmbeddedChannel) {
         self.channel = channel
     }
@@ -125,6 +130,13 @@ final class EmbeddedSocket {
         var frame = ByteBuffer()
         FrameEncoder.pong(mask: 7, into: &frame)
         try send(frame)
+    }
+
+    /// What has come and was not read, as it came.
+    func takeBytes() -> ByteBuffer {
+        fill()
+        defer { sent = ByteBuffer() }
+        return sent
     }
 
     func events() -> [FrameDecoder.Event] {
