@@ -67,8 +67,8 @@ export class Gateway {
     await turn();
     this.socket.onopen?.({});
     await this.say({
-      type: "welcome", connectionId: "c" + this.sockets.length, nodeId: "n", userId: "alice", session: "s1", resumed: false,
-      heartbeat: 30_000, timestamp: Date.now(), positions: { "@alice": at(0), "*": at(0) }, ...fields,
+      type: "welcome", connectionId: "c" + this.sockets.length, nodeId: "n", userId: "alice", session: "s1",
+      resumed: false, heartbeat: 30_000, timestamp: Date.now(), positions: { "@alice": at(0), "*": at(0) }, ...fields,
     });
   }
 
@@ -117,7 +117,9 @@ export class Gateway {
 
 export const at = (seq, epoch = "e") => ({ epoch, seq });
 
-export const message = (seq, roomId = "r") => ({ type: "message", roomId, userId: "bob", msgType: 1, payload: "p" + seq, timestamp: 1, seq });
+export const message = (seq, roomId = "r") => ({
+  type: "message", roomId, userId: "bob", msgType: 1, payload: "p" + seq, timestamp: 1, seq,
+});
 
 /** Keeps what a handle is told: messages by their number, the rest by name. */
 export function record(room) {
@@ -132,4 +134,7 @@ export function record(room) {
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A token that ends at this time, in milliseconds; `name` tells it from others. */
-export const token = (expires, name = "") => `h.${btoa(JSON.stringify({ sub: "alice", exp: expires / 1000, name })).replace(/=+$/, "")}.s`;
+export function token(expires, name = "") {
+  const claims = JSON.stringify({ sub: "alice", exp: expires / 1000, name });
+  return `h.${btoa(claims).replace(/=+$/, "")}.s`;
+}

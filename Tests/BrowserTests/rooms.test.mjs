@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gateway, at, message, record, turn } from "./gateway.mjs";
 
-const joined = (seq, recovered = true, epoch = "e") => ({ type: "joined", ...at(seq, epoch), recovered, members: 1, rosterVersion: 1 });
+const joined = (seq, recovered = true, epoch = "e") => ({
+  type: "joined", ...at(seq, epoch), recovered, members: 1, rosterVersion: 1,
+});
 
 test("a room begins where it was joined", async (t) => {
   const gateway = new Gateway(t);
@@ -165,7 +167,8 @@ test("a kept position begins a new page's stream where the old one ended", async
   const byRoom = Object.fromEntries(joins.map((join) => [join.roomId, join]));
   assert.deepEqual(byRoom.r.since, at(41));
   assert.deepEqual(byRoom["@alice"].since, { seq: 0 });
-  await gateway.say({ id: byRoom["@alice"].id, roomId: "@alice", ...joined(7) }, message(6, "@alice"), message(7, "@alice"));
+  await gateway.say({ id: byRoom["@alice"].id, roomId: "@alice", ...joined(7) });
+  await gateway.say(message(6, "@alice"), message(7, "@alice"));
   await gateway.say({ id: byRoom.r.id, roomId: "r", ...joined(42) }, message(42));
   assert.deepEqual([room.log, inbox.log], [[42], [6, 7]]);
 });
@@ -253,7 +256,7 @@ test("a refused room says so to its handle and to what waits for it", async (t) 
   const gateway = new Gateway(t);
   const client = gateway.client();
   const room = record(client.room("secret"));
-  const waits = [assert.rejects(room.joined(), { code: "forbidden" }), assert.rejects(room.publish(1), { code: "forbidden" })];
+  const waits = [room.joined(), room.publish(1)].map((wait) => assert.rejects(wait, { code: "forbidden" }));
   await gateway.welcome();
   await gateway.answer("join", { type: "error", code: "forbidden", message: "no" });
   await Promise.all(waits);
@@ -307,6 +310,46 @@ test("a resume that fails is made up for room by room", async (t) => {
   assert.deepEqual(join.since, at(41));
   await gateway.say({ id: join.id, roomId: "r", ...joined(42) }, message(42));
   assert.deepEqual(room.log, [42]);
+});
+
+test("a resumed room that could not be had just now is joined again, others are not held up", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined(41);
+  const other = record(client.room("other"));
+  await gateway.answer("join", joined(3));
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome({ resumed: true });
+  const { id } = await gateway.request("resume");
+  const everyone = { roomId: "*", ...at(0), recovered: true };
+  const rooms = [{ roomId: "r", code: "unavailable" }, { roomId: "other", code: "not_member" }, everyone];
+  await gateway.say({ type: "resumed", id, rooms });
+  // Live ones that come before the join is answered are not taken: they come again.
+  await gateway.say(message(43), message(5, "other"));
+  assert.deepEqual(gateway.sent("join").map(({ roomId }) => roomId), ["@alice"]);
+  await gateway.request("join");
+  await gateway.pass(1_500);
+  const joins = [await gateway.request("join"), await gateway.request("join")];
+  assert.deepEqual(joins.map(({ roomId, since }) => [roomId, since]), [["r", at(41)], ["other", at(3)]]);
+  await gateway.say({ id: joins[0].id, roomId: "r", ...joined(43) }, message(42), message(43));
+  await gateway.say({ id: joins[1].id, roomId: "other", ...joined(5) }, message(4, "other"), message(5, "other"));
+  assert.deepEqual([room.log, other.log], [[42, 43], [4, 5]]);
+});
+
+test("the streams of a user whom nobody listens to are not asked for in a storm", async (t) => {
+  const gateway = new Gateway(t);
+  await gateway.joined(0);
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome({ positions: { "@alice": at(1), "*": at(0) } });
+  for (let round = 0; round < 3; round += 1) {
+    assert.equal(gateway.sent("join").filter(({ roomId }) => roomId === "@alice").length, 1);
+    const index = gateway.socket.sent.findIndex(({ roomId }) => roomId === "@alice");
+    const [{ id }] = gateway.socket.sent.splice(index, 1);
+    await gateway.say({ type: "error", id, code: "unavailable", message: "later" });
+    assert.equal(gateway.sent("join").filter(({ roomId }) => roomId === "@alice").length, 0);
+    await gateway.pass(1_500);
+  }
 });
 
 test("more rooms than a frame can name are resumed and joined, within the gateway's limits", async (t) => {
