@@ -8,6 +8,7 @@ import RedisBackend
 import RedisClient
 import ServiceLifecycle
 import SocketServer
+import UnixSignals
 
 /// A gateway node: everything the settings name, running until it is told to end.
 package struct Node: Sendable {
@@ -51,10 +52,12 @@ package struct Node: Sendable {
             eventLoop: group.next(), logger: logger, metrics: metrics, load: load.read)
         let sockets = SocketServer(
             configuration: settings.socketConfiguration(authentication: await authentication()), group: group,
-            streams: backend.streams, log: backend.messageLog, metrics: metrics, logger: logger)
+            streams: backend.streams, log: backend.messageLog, presence: backend.presence,
+            presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger)
         load.attach(sockets.census)
         let control = ControlServer(
             configuration: settings.controlConfiguration, log: backend.messageLog, nodes: backend.directory,
+            presence: backend.presenceDirectory,
             readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.turns(group) }, metrics: metrics,
             eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in
@@ -69,6 +72,8 @@ package struct Node: Sendable {
         services.append(.init(service: sockets))
         let serviceGroup = ServiceGroup(
             configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        let impatience = await Node.endAtSecondSignal(logger: logger)
+        defer { impatience.cancel() }
         do {
             try await serviceGroup.run()
         } catch {
@@ -76,6 +81,21 @@ package struct Node: Sendable {
             throw error
         }
         try await group.shutdownGracefully()
+    }
+
+    /// The first signal drains; whoever sends another does not want to wait for it.
+    private static func endAtSecondSignal(logger: Logger) async -> Task<Void, Never> {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        return Task {
+            var isDraining = false
+            for await signal in signals {
+                if isDraining {
+                    logger.warning("second signal: ends without draining")
+                    exit(128 + signal.rawValue)
+                }
+                isDraining = true
+            }
+        }
     }
 
     private func authentication() async -> SocketServerConfiguration.Authentication {

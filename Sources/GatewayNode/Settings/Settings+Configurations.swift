@@ -15,6 +15,15 @@ extension Settings {
         var configuration = Backend.Configuration(
             redis: redis, nodeId: nodeId, version: MartletVersion.current, rules: rooms)
         configuration.prefix = self.redis.prefix
+        configuration.presence.grace = presence.grace
+        configuration.presence.sessionLife = session.ttl + configuration.presence.renewal
+        configuration.presence.maxConnectionsPerUser = client.maxConnectionsPerUser
+        configuration.presence.surplus =
+            switch client.onTooManyConnections {
+            case .closeOldest: .closeOldest
+            case .refuseNewest: .refuseNewest
+            }
+        configuration.recoverLimit = log.recoverLimit
         return configuration
     }
 
@@ -29,6 +38,8 @@ extension Settings {
         configuration.rules = rooms
         configuration.maxMessageBytes = client.maxMessageBytes
         configuration.maxRooms = client.maxRooms
+        configuration.maxWatched = client.maxWatched
+        configuration.presenceBundleAbove = presence.bundleAbove
         configuration.rate = RateLimit(perSecond: client.messagesPerSecond, burst: client.messageBurst)
         configuration.maxQueuedBytes = client.maxQueuedBytes
         configuration.authTimeout = client.authTimeout
@@ -37,8 +48,10 @@ extension Settings {
         configuration.trustedProxies = client.trustedProxies.compactMap { AddressRange($0) }
         configuration.maxConnections = client.maxConnections
         configuration.maxConnectionsPerAddress = client.maxConnectionsPerAddress
+        configuration.acceptRate = client.acceptRate
         configuration.heartbeatInterval = heartbeat.interval
         configuration.missedHeartbeats = heartbeat.missed
+        configuration.isCompressing = client.compression
         configuration.isEchoing = client.echo
         configuration.handshakeTimeout = client.handshakeTimeout
         configuration.drainTimeout = drain.timeout
