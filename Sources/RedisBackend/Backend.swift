@@ -89,6 +89,7 @@ package final class Backend: Service {
         registry = PresenceRegistry(
             calls: calls, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
             onClose: router.close)
+        registry.onRegisteredAgain = router.compareInbox
         coordinator = Coordinator(calls: calls, nodeId: configuration.nodeId, logger: logger)
         let posts = LedgerPosts()
         if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }

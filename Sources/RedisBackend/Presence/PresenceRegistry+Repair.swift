@@ -84,7 +84,10 @@ extension PresenceRegistry {
         guard case .success(let answer) = result else { return false }
         switch answer[0].string {
         case "ok":
-            if case .user = entry { remember(entry.connection, answer) }
+            if case .user(let user, _) = entry {
+                remember(entry.connection, answer)
+                onRegisteredAgain(user)
+            }
             return true
         case "replaced":
             held.replaced(entry.connection)

@@ -43,6 +43,8 @@ final class PresenceRegistry: @unchecked Sendable {
     private let onFenced: @Sendable (_ incarnation: Int64, _ fence: Int64) -> Void
     /// Told of a connection whose socket must be closed.
     let onClose: @Sendable (StreamDelivery) -> Void
+    /// Told of a user whose connection is registered again: what came for the inbox before went to other nodes, or to none.
+    var onRegisteredAgain: @Sendable (UserID) -> Void = { _ in }
 
     var held = HeldConnections()
     private(set) var holder: Holder?

@@ -59,17 +59,6 @@ package enum NodeMessage {
             return nil
         }
     }
-
-    /// As a script publishes it; an inbox's messages come from the script `publish` alone.
-    package static func close(_ connection: String, _ reason: CloseReason, text: String) -> [UInt8] {
-        Array("x \(reason.code) \(connection.utf8.count) \(text.utf8.count) \(connection)\(text)".utf8)
-    }
-
-    package static func encode(_ signal: Signal) -> [UInt8] {
-        let (room, from, to) = (signal.room.string, signal.from.string, signal.to.string)
-        let lengths = "g \(room.utf8.count) \(from.utf8.count) \(to.utf8.count) "
-        return Array("\(lengths)\(room)\(from)\(to)".utf8) + signal.payload
-    }
 }
 
 extension SpacedFields {

@@ -114,6 +114,7 @@ extension Router: RedisSubscriptionHandler {
         case .catchUp:
             track.busy.hold(.message(message))
             track.busy.needsCatchUp = true
+            look(at: track)
             advance(track)
         }
     }

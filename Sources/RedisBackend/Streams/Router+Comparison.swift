@@ -13,6 +13,14 @@ extension Router {
         sendComparisons()
     }
 
+    /// A user is registered with this node again; called on the loop.
+    func compareInbox(of user: UserID) {
+        loop.assertInEventLoop()
+        guard let track = tracks[RoomName(inboxOf: user)], track.cursor.position != nil else { return }
+        compareLater(track)
+    }
+
+    /// Has the next tick compare the track, together with others.
     func compareLater(_ track: Track) {
         uncompared.append(track)
     }
@@ -40,7 +48,7 @@ extension Router {
                 let epoch = reply[3 * index].string
                 let seq = reply[3 * index + 1].integer ?? 0
                 let version = reply[3 * index + 2].integer ?? 0
-                guard let seen = track.cursor.position else { continue }
+                guard tracks[track.room] === track, let seen = track.cursor.position else { continue }
                 let hasMoved = seen.epoch != epoch || seq > seen.seq
                 guard hasMoved || version > track.roster?.version ?? .max else { continue }
                 track.busy.needsCatchUp = true

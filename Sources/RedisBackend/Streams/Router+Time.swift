@@ -15,7 +15,8 @@ extension Router {
 
     /// Whether the track needs no further look; does what is due.
     private func isSettled(_ track: Track, now: NIODeadline) -> Bool {
-        guard let errand = track.errand else { return true }
+        // Another may have taken its place, and needs the channel.
+        guard let errand = track.errand, tracks[track.room] === track else { return true }
         let late = errand.waiters.filter { $0.deadline <= now }
         errand.waiters.removeAll { $0.deadline <= now }
         for waiter in late { fail(waiter, .unavailable(reason: "Redis did not answer in time"), track) }
