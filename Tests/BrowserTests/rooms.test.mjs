@@ -225,6 +225,18 @@ test("the last handle leaves the room, and a later one begins at the head", asyn
   assert.deepEqual([room.log, other.log, late.log], [[1], [1, 2], [10]]);
 });
 
+test("a leave that came too fast is said again", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(0);
+  room.leave();
+  await gateway.pass(1);
+  await gateway.answer("leave", { type: "error", code: "rate_limited", message: "slow down" });
+  await gateway.pass(1_000);
+  await gateway.answer("leave", { type: "left" });
+  await gateway.pass(60_000);
+  assert.equal(gateway.sent("leave").length, 0);
+});
+
 test("a room left without a connection is left when the session comes back with it", async (t) => {
   const gateway = new Gateway(t);
   const { room } = await gateway.joined(0);

@@ -690,10 +690,7 @@ class Core extends Emitter {
       stream.become("leaving");
       stream.position = null;
       stream.isInSession = false;
-      this.#ask({ type: "leave", roomId: stream.id }, () => {
-        stream.become("out");
-        this.settle(stream);
-      });
+      this.#leave(stream);
     } else if ((phase === "out" || phase === "refused") && !isWanted && !isImplicit) {
       this.streams.delete(stream.id);
     }
@@ -707,6 +704,15 @@ class Core extends Emitter {
       if (stream.position !== from) stream.become("out");
       else if (error) this.#notJoined(stream, error);
       else stream.joined(reply);
+      this.settle(stream);
+    });
+  }
+
+  #leave(stream) {
+    if (stream.phase !== "leaving" || this.state !== "connected") return;
+    this.#ask({ type: "leave", roomId: stream.id }, (reply, error) => {
+      if (PASSING.has(error?.code)) return this.timers.set(stream, 1_000, () => this.#leave(stream));
+      stream.become("out");
       this.settle(stream);
     });
   }
@@ -898,7 +904,7 @@ class Core extends Emitter {
     if (!expires || !this.options.getToken) return;
     const left = expires - (Date.now() + this.#clockSkew);
     if (left <= 0) return;
-    const delay = Math.max(left - REFRESH_AHEAD, Math.min(left / 2, 10_000));
+    const delay = Math.max(left - REFRESH_AHEAD, Math.min(left / 2, 10_000), 1_000);
     this.timers.set("refresh", delay, () => this.#refresh(expires));
   }
 
