@@ -9,6 +9,7 @@ package final class Census: Sendable {
     private let sessions = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
     private let perAddress = Mutex<[IPAddress: Int]>([:])
+    private let acceptRate: Mutex<AcceptRate>
     /// Rooms by the number of hubs that have listeners in them.
     private let hubsPerRoom = Mutex<[RoomName: Int]>([:])
     /// Told whenever no connection is left.
@@ -17,9 +18,10 @@ package final class Census: Sendable {
     /// Descriptors kept back from clients: for Redis, the api port, files, and sockets that are only to be told "full".
     package static let reservedDescriptors = 500
 
-    package init(maxConnections: Int, maxPerAddress: Int) {
+    package init(maxConnections: Int, maxPerAddress: Int, acceptRate: AcceptRate = AcceptRate(limit: 0)) {
         self.maxConnections = maxConnections
         self.maxPerAddress = maxPerAddress
+        self.acceptRate = Mutex(acceptRate)
     }
 
     /// The limit that 0 in the configuration stands for.
@@ -43,13 +45,16 @@ package final class Census: Sendable {
 
     /// Why a handshake is to be answered 503.
     enum Refusal: String, CaseIterable, Sendable {
-        case draining, full
+        case draining, full, flooded
         case address = "address_limit"
     }
 
     /// Counts a connection of this address; paired with `leave` where it answers nil.
-    func enter(_ address: IPAddress?) -> Refusal? {
+    ///
+    /// - Parameter isResuming: whether the client comes back to a session.
+    func enter(_ address: IPAddress?, isResuming: Bool, now: MonotonicTime) -> Refusal? {
         if isDraining { return .draining }
+        guard acceptRate.withLock({ $0.accepts(isResuming: isResuming, now: now) }) else { return .flooded }
         let connections = sessions.wrappingAdd(1, ordering: .relaxed).newValue
         if connections > maxConnections {
             sessions.wrappingSubtract(1, ordering: .relaxed)

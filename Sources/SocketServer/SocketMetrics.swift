@@ -5,7 +5,7 @@ import Metrics
 final class SocketMetrics: Sendable {
     /// Why a request for a WebSocket was refused.
     enum Refusal: String, CaseIterable, Sendable {
-        case malformed, timeout, origin, version, subprotocol, draining, full
+        case malformed, timeout, origin, version, subprotocol, draining, full, flooded
         case address = "address_limit"
         case path = "not_found"
     }

@@ -134,11 +134,12 @@ extension SocketServer {
     private func drain() async {
         census.beginDraining()
         let connections = census.status.connections
-        logger.info("draining", metadata: ["connections": "\(connections)"])
+        let plan = DrainPlan(
+            connections: connections, rate: configuration.drainRate, limit: configuration.drainTimeout)
+        logger.info(
+            "draining", metadata: ["connections": "\(connections)", "clientsPerSecond": "\(plan.perSecond)"])
         for (index, hub) in hubs.enumerated() {
-            hub.eventLoop.execute { [hubs, configuration] in
-                hub.drain(first: index, step: hubs.count, perSecond: configuration.drainRate)
-            }
+            hub.eventLoop.execute { [hubs] in hub.drain(plan, first: index, step: hubs.count) }
         }
         await waitUntilEmpty(configuration.drainTimeout)
         for hub in hubs { hub.eventLoop.execute { hub.closeAll(.goingAway) } }

@@ -42,6 +42,8 @@ package struct SocketServerConfiguration: Sendable {
     package var maxConnections = 0
     /// 0: no limit.
     package var maxConnectionsPerAddress = 0
+    /// Handshakes accepted in a second, those of clients that come back to a session first; 0: no limit.
+    package var acceptRate = 0
     package var heartbeatInterval = Duration.seconds(30)
     /// Pings in a row that may stay unanswered.
     package var missedHeartbeats = 3
@@ -57,7 +59,7 @@ package struct SocketServerConfiguration: Sendable {
     package var closeTimeout = Duration.seconds(3)
     /// How long a shutdown waits for clients to leave by themselves.
     package var drainTimeout = Duration.seconds(30)
-    /// Clients told to reconnect, in each second of a shutdown.
+    /// Clients that are to come back elsewhere, in each second of a shutdown; more where half of `drainTimeout` would not do.
     package var drainRate = 500
 
     package init() {}

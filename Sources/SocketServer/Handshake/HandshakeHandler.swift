@@ -82,7 +82,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
             answer(reply, context)
         case .upgrade(let upgrade):
             let address = clientAddress(head, context)
-            if let refusal = hub.census.enter(address) {
+            let refusal = hub.census.enter(address, isResuming: upgrade.target.isResuming, now: hub.now)
+            if let refusal {
                 return answer(.unavailable(SocketMetrics.Refusal(refusal)), context)
             }
             phase = .upgrading(upgrade, address)
@@ -115,7 +116,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     private func perform(
         _ upgrade: HandshakeVerdict.Upgrade, _ address: IPAddress?, _ context: ChannelHandlerContext
     ) {
-        var buffer = context.channel.allocator.buffer(capacity: 192)
+        var buffer = context.channel.allocator.buffer(capacity: 256)
         buffer.writeString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
         buffer.writeString("Sec-WebSocket-Accept: \(upgrade.acceptKey)\r\n")
         if let subprotocol = upgrade.subprotocol { buffer.writeString("Sec-WebSocket-Protocol: \(subprotocol)\r\n") }
@@ -164,6 +165,7 @@ extension SocketMetrics.Refusal {
         switch refusal {
         case .draining: self = .draining
         case .full: self = .full
+        case .flooded: self = .flooded
         case .address: self = .address
         }
     }

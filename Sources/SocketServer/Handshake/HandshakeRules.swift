@@ -13,6 +13,11 @@ enum HandshakeVerdict {
             /// `resuming` is the earlier session that the client names.
             case session(SessionMachine.Credentials, resuming: String?)
             case echo
+
+            var isResuming: Bool {
+                if case .session(_, .some) = self { return true }
+                return false
+            }
         }
 
         let target: Target

@@ -85,11 +85,11 @@ package final class Hub: StreamSink, @unchecked Sendable {
         ticking = nil
     }
 
-    /// Sends home, from this loop, all who know what `reconnect` means, each `step` later than the one before.
-    package func drain(first: Int, step: Int, perSecond: Int) {
+    /// Sends home, from this loop, all who know what `reconnect` means: those numbered `first`, `first + step` and so on.
+    package func drain(_ plan: DrainPlan, first: Int, step: Int) {
         eventLoop.preconditionInEventLoop()
         for (index, connection) in Array(heartbeat.connections).enumerated() {
-            connection.drain(afterMilliseconds: (first + index * step) * 1000 / max(1, perSecond))
+            connection.drain(afterMilliseconds: plan.milliseconds(before: first + index * step))
         }
         flush()
     }

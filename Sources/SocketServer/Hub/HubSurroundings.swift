@@ -25,7 +25,9 @@ package struct HubSurroundings: Sendable {
             configuration.maxConnections > 0
             ? configuration.maxConnections : Census.connectionLimit(descriptors: FileDescriptorLimit.current)
         self.configuration = configuration
-        census = Census(maxConnections: maxConnections, maxPerAddress: configuration.maxConnectionsPerAddress)
+        census = Census(
+            maxConnections: maxConnections, maxPerAddress: configuration.maxConnectionsPerAddress,
+            acceptRate: AcceptRate(limit: configuration.acceptRate))
         settings = configuration.sessionSettings
         rules = HandshakeRules(configuration)
         self.metrics = SocketMetrics(factory: metrics)

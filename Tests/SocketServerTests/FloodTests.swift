@@ -1,0 +1,77 @@
+import GatewayCore
+import NIOCore
+import SocketServer
+import Testing
+
+@Suite
+struct AcceptRateTests {
+    @Test("a quarter of each second is for clients that come back")
+    func quarter() {
+        var rate = AcceptRate(limit: 8)
+        let now = MonotonicTime(nanoseconds: 1)
+        for _ in 1...6 { #expect(rate.accepts(isResuming: false, now: now) == true) }
+        #expect(rate.accepts(isResuming: false, now: now) == false)
+        for _ in 1...2 { #expect(rate.accepts(isResuming: true, now: now) == true) }
+        #expect(rate.accepts(isResuming: true, now: now) == false)
+        #expect(rate.accepts(isResuming: true, now: now + .milliseconds(999)) == false)
+        #expect(rate.accepts(isResuming: false, now: now + .seconds(1)) == true)
+    }
+
+    @Test("clients that come back may use the whole second, and none is kept from anybody at a rate of one")
+    func whole() {
+        var rate = AcceptRate(limit: 4)
+        let now = MonotonicTime(nanoseconds: 1)
+        for _ in 1...4 { #expect(rate.accepts(isResuming: true, now: now) == true) }
+        #expect(rate.accepts(isResuming: true, now: now) == false)
+        var slow = AcceptRate(limit: 1)
+        #expect(slow.accepts(isResuming: false, now: now) == true)
+        #expect(slow.accepts(isResuming: true, now: now) == false)
+    }
+
+    @Test("without a limit all are accepted")
+    func off() {
+        var rate = AcceptRate(limit: 0)
+        for _ in 1...10_000 { #expect(rate.accepts(isResuming: false, now: MonotonicTime(nanoseconds: 1)) == true) }
+    }
+
+    @Test("a flooded node answers 503 and when to come again, and takes whoever comes back")
+    func flooded() throws {
+        let metrics = CountingMetrics()
+        let embedded = EmbeddedHub(metrics: metrics) { $0.acceptRate = 4 }
+        for user in ["a", "b", "c"] { _ = try embedded.enter(user) }
+        let refused = try embedded.accept()
+        try refused.send(ByteBuffer(string: TestClient.request("/ws?userId=d")))
+        let answer = try #require(refused.takeHead())
+        #expect(answer.hasPrefix("HTTP/1.1 503 "))
+        #expect(answer.contains("\r\nRetry-After: "))
+        #expect(metrics["martlet_handshakes_refused_total{reason=flooded}"] == 1)
+        _ = try embedded.upgrade("/ws?userId=a&session=s1")
+        embedded.advance(.seconds(1))
+        _ = try embedded.enter("d")
+    }
+}
+
+@Suite
+struct DrainPlanTests {
+    @Test("clients are sent away at the rate, where half of the time is enough for all")
+    func rate() {
+        let plan = DrainPlan(connections: 1000, rate: 500, limit: .seconds(30))
+        #expect(plan.perSecond == 500)
+        #expect(plan.milliseconds(before: 0) == 0)
+        #expect(plan.milliseconds(before: 999) == 1998)
+    }
+
+    @Test("the rate rises so that all are back within half of the time", arguments: [10_000, 100_000, 99_999])
+    func rises(connections: Int) {
+        let plan = DrainPlan(connections: connections, rate: 500, limit: .seconds(30))
+        #expect(plan.perSecond > 500)
+        #expect(plan.milliseconds(before: connections - 1) <= 15_000)
+        #expect(plan.milliseconds(before: connections - 1) > 14_900)
+    }
+
+    @Test("without time to wait all are sent away at once")
+    func noTime() {
+        let plan = DrainPlan(connections: 10, rate: 1, limit: .zero)
+        #expect(plan.milliseconds(before: 9) == 0)
+    }
+}
