@@ -171,6 +171,7 @@ struct SessionConversation {
             "welcome \(user) session \(session)\(resumed ? " resumed" : "") time \(timestamp)"
         case .verify(let token): "verify \(token)"
         case .enroll(let room, let info): "enroll \(room) \(String(decoding: info, as: UTF8.self))"
+        case .enrollQuietly(let room): "note \(room)"
         case .withdraw(let room): "withdraw \(room)"
         case .follow(let room, let since): "follow \(room)\(since.map { " since \($0.seq)" } ?? "")"
         case .followLater(let room): "follow \(room) later"

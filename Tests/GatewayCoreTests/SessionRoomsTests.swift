@@ -20,17 +20,17 @@ struct SessionRoomsTests {
         #expect(talk.leave(2, "r") == ["withdraw r", "leave r", "left 2 r"])
     }
 
-    @Test("where a room keeps no presence nothing is put on a roster, and none is told")
+    @Test("where a room keeps no presence only the session is told of it, and nobody of a roster")
     func presenceOff() throws {
         let log = LogLimits(size: 1, age: .seconds(1))
         let rule = RoomRule(pattern: try #require(RoomPattern("feed")), presence: .off, log: log)
         var talk = SessionConversation.live(rules: RoomRules(rules: [rule]))
-        #expect(talk.join(1, "feed", since: 3) == ["follow feed since 3"])
+        #expect(talk.join(1, "feed", since: 3) == ["note feed", "follow feed since 3"])
         #expect(talk.ready("feed", members: 2) == ["joined 1 feed at 7", "enter feed at 7 missed 0"])
         #expect(talk.members(2, "feed") == ["error 2 forbidden"])
-        #expect(talk.leave(3, "feed") == ["leave feed", "left 3 feed"])
-        #expect(talk.join(4, "feed") == ["follow feed"])
-        #expect(talk.failed("feed") == ["error 4 unavailable"])
+        #expect(talk.leave(3, "feed") == ["withdraw feed", "leave feed", "left 3 feed"])
+        #expect(talk.join(4, "feed") == ["note feed", "follow feed"])
+        #expect(talk.failed("feed") == ["withdraw feed", "error 4 unavailable"])
     }
 
     @Test("a join with a position is told whether nothing was lost, and gets what it missed")

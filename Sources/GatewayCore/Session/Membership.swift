@@ -11,8 +11,8 @@ extension SessionMachine {
     /// A stream that has been asked for.
     struct Joining: Sendable {
         enum Origin: Sendable {
-            /// A `join` from outside; `isOnRoster` once the registry has been asked.
-            case fresh(isOnRoster: Bool)
+            /// A `join` from outside.
+            case fresh
             /// A member's `join` with a position; `wasLive` unless its room was still waiting for one.
             case again(wasLive: Bool)
             /// A part of `resume`; `wasLive` as above.

@@ -22,12 +22,13 @@ extension SessionMachine {
         guard rooms.count < settings.limits.maxRooms else {
             return refuse(id, .forbidden, "no more than \(settings.limits.maxRooms) rooms")
         }
+        let joining = Joining(id: id, since: since, origin: .fresh)
         switch settings.rules.presence(of: room) {
         case .full:
-            rooms[room] = .joining(Joining(id: id, since: since, origin: .fresh(isOnRoster: true)))
+            rooms[room] = .joining(joining)
             return [.enroll(room, info: identity.info)]
         case .off:
-            return follow(room, Joining(id: id, since: since, origin: .fresh(isOnRoster: false)))
+            return [.enrollQuietly(room)] + follow(room, joining)
         }
     }
 
@@ -48,17 +49,10 @@ extension SessionMachine {
         }
     }
 
-    /// Ends a membership, here and on the roster.
+    /// Ends a membership, here and in the registry.
     mutating func drop(_ room: RoomName) -> [Action] {
         rooms[room] = nil
-        return withdrawal(from: room) + [.leave(room)]
-    }
-
-    private func withdrawal(from room: RoomName) -> [Action] {
-        switch settings.rules.presence(of: room) {
-        case .full: [.withdraw(room)]
-        case .off: []
-        }
+        return [.withdraw(room), .leave(room)]
     }
 
     mutating func publish(
@@ -142,10 +136,9 @@ extension SessionMachine {
     mutating func notJoined(_ room: RoomName, _ error: RequestError) -> [Action] {
         guard case .joining(let joining) = membership(of: room) else { return [] }
         switch joining.origin {
-        case .fresh(let isOnRoster):
+        case .fresh:
             rooms[room] = nil
-            let withdrawal: [Action] = isOnRoster ? [.withdraw(room)] : []
-            return withdrawal + refuse(joining.id, error) + serveWaiting(for: room)
+            return [.withdraw(room)] + refuse(joining.id, error) + serveWaiting(for: room)
         case .again(wasLive: true):
             setMembership(of: room, .joined)
             return refuse(joining.id, error) + serveWaiting(for: room)

@@ -25,7 +25,9 @@ package struct SessionMachine: Sendable {
         case verify(token: String)
         /// Put the connection on a room's roster; answered by `enrolled` or `enrollmentFailed`.
         case enroll(RoomName, info: [UInt8])
-        /// Take it off again.
+        /// Note a room without a roster in the session alone; there is no answer.
+        case enrollQuietly(RoomName)
+        /// Take the connection off a room's roster, and the room out of the session.
         case withdraw(RoomName)
         /// Follow a room's stream for this connection; answered by `streamReady` or `streamFailed`.
         case follow(RoomName, since: ClientPosition?)

@@ -160,6 +160,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
                 welcome(userId, session, resumed: resumed, timestamp)
             case .verify(let token): verify(token)
             case .enroll(let room, let info): hub.enroll(self, in: room, info: info)
+            case .enrollQuietly(let room): hub.presence.joinQuietly(room, connection: id.description)
             case .withdraw(let room): hub.presence.leave(room, connection: id.description)
             case .follow(let room, let since): hub.follow(room, since: since, for: self)
             case .followLater(let room): hub.retryLater(.stream(self, room))

@@ -68,10 +68,12 @@ extension InMemoryBackend: Presence {
         state.sessionOf[connection.id] = resuming.session
         let rooms = session.rooms.sorted { $0.string < $1.string }
         for room in rooms {
-            state.rooms[room]?.connections.removeAll { $0.id == old }
-            if resuming.isAllowed(room) {
-                state.rooms[room, default: Room()].connections.append((connection.id, connection.userId))
-            }
+            guard var entry = state.rooms[room], entry.rosterVersion > 0 else { continue }
+            let wasThere = entry.connections.contains { $0.user == connection.userId }
+            entry.connections.removeAll { $0.id == old }
+            if resuming.isAllowed(room) { entry.connections.append((connection.id, connection.userId)) }
+            if !wasThere { entry.rosterVersion += 1 }
+            state.rooms[room] = entry
         }
         if let old {
             state.sessionOf[old] = nil
@@ -122,7 +124,10 @@ extension InMemoryBackend: Presence {
     }
 
     func joinQuietly(_ room: RoomName, connection id: String) {
-        state.withLock { $0.told.append("joinQuietly \(room) \(id)") }
+        state.withLock { state in
+            state.told.append("note \(room) \(state.users[id]?.string ?? "nobody")")
+            if let session = state.sessionOf[id] { state.sessions[session]?.rooms.insert(room) }
+        }
     }
 
     func leave(_ room: RoomName, connection id: String) {

@@ -80,11 +80,11 @@ final class InMemoryBackend: RoomStreams, MessageLog {
     /// How many missed messages an answer holds at most.
     func limitPages(to count: Int) { state.withLock { $0.pageLimit = count } }
 
-    /// Answers the follows that were held, in the order they came.
-    func release() {
+    /// Answers the follows that were held, in the order they came; all, or so many.
+    func release(_ count: Int = .max) {
         state.withLock { state in
-            let held = state.held
-            state.held = []
+            let held = state.held.prefix(count)
+            state.held.removeFirst(held.count)
             for follow in held { InMemoryBackend.answer(follow, &state) }
         }
     }
