@@ -5,6 +5,7 @@ import subprocess
 import threading
 import unittest
 
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import sync_playwright
 
 from site_of_nodes import MARTLET, SECRET, Site
@@ -156,6 +157,24 @@ class BrowserTests(unittest.TestCase):
             page.wait_for_function("told.react.length === 1")
             page.evaluate("unmount()")
             self.assertEqual(page.evaluate("told.react"), ["once"])
+
+    def test_node_speaks_it_too(self):
+        module = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Sources/SocketServer/Pages/martlet.js")
+        script = """
+          const { Martlet } = await import(process.argv[1]);
+          const client = new Martlet(process.argv[2], { userId: "server" });
+          const room = client.room("lobby");
+          const message = new Promise((resolve) => room.on("message", resolve));
+          await room.publish("from Node");
+          const { seq, payload } = await message;
+          console.log(seq, payload);
+          client.close();
+        """
+        with Site() as site:
+            url = site.node().url("/ws", port="client")
+            command = [compute_driver_executable()[0], "--input-type=module", "--eval", script, module, url]
+            result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+            self.assertEqual((result.stdout, result.stderr), ("1 from Node\n", ""))
 
 
 if __name__ == "__main__":
