@@ -16,7 +16,8 @@ struct ScriptTagTests {
         var options = RedisServerProcess.Options()
         options.arguments = ["--slowlog-log-slower-than", "0", "--slowlog-max-len", "20000"]
         let redis = try RedisServerProcess(options)
-        let node = try await PresenceNode.start("n1", on: redis, settings: .brisk(), renewalInterval: .milliseconds(50))
+        let node = try await PresenceNode.start(
+            "n1", on: redis, settings: PresenceSettings(), renewalInterval: .milliseconds(50))
         let hub = node.backend.streams.open(RecordingSink())
         let rooms = [RoomName.everyone] + (0..<20).map { RoomName(unchecked: "room-\($0)") }
         for (ticket, name) in rooms.enumerated() {

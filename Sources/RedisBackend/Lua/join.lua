@@ -35,25 +35,23 @@ else
   list[#list + 1] = { connection, holder, info }
 end
 local is_new = redis.call('HSET', KEYS[1], user, pack_member(list)) == 1
-redis.call('PEXPIRE', KEYS[1], life)
+if is_new then redis.call('PEXPIRE', KEYS[1], life) end
 redis.call('SADD', KEYS[2], connection)
 redis.call('PEXPIRE', KEYS[2], life)
-redis.call('SADD', KEYS[5], holder)
-redis.call('PEXPIRE', KEYS[5], life)
+if redis.call('SADD', KEYS[5], holder) == 1 then redis.call('PEXPIRE', KEYS[5], life) end
 redis.call('SADD', KEYS[6], entry)
 redis.call('PEXPIRE', KEYS[6], life)
 if own then redis.call('ZREM', KEYS[7], entry) end
 local ledger = { key = KEYS[9], size = ARGV[10] }
-if redis.call('ZADD', KEYS[3], 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, ARGV[7]) end
-redis.call('PEXPIRE', KEYS[3], life)
-local version
+if redis.call('ZADD', KEYS[3], 'NX', moment, name) == 1 then
+  redis.call('PEXPIRE', KEYS[3], life)
+  note(ledger, 'room.occupied', '', name, ARGV[7])
+end
 if is_new then
   note(ledger, 'member.joined', user, name, ARGV[7])
-  version = step(room, moment)
-  publish(room, version, moment, { spell('j', connection, user, info) })
-else
-  redis.call('HSETNX', KEYS[4], 'roster', moment)
-  redis.call('PEXPIRE', KEYS[4], ARGV[9])
-  version = tonumber(redis.call('HGET', KEYS[4], 'roster'))
+  local version = step(room, moment)
+  return { 'ok', publish(room, version, moment, { spell('j', connection, user, info) }), version, moment }
 end
-return { 'ok', redis.call('HLEN', KEYS[1]), version, moment }
+redis.call('HSETNX', KEYS[4], 'roster', moment)
+redis.call('PEXPIRE', KEYS[4], ARGV[9])
+return { 'ok', redis.call('HLEN', KEYS[1]), tonumber(redis.call('HGET', KEYS[4], 'roster')), moment }

@@ -34,10 +34,11 @@ end
 -- Counts one event in a room's roster version and answers the version; it begins at the clock, so that it never
 -- runs backwards when the head was forgotten.
 local function step(room, moment)
-  redis.call('HSETNX', room.head, 'roster', moment)
   local version = redis.call('HINCRBY', room.head, 'roster', 1)
+  if version > 1 then return version end
+  redis.call('HSET', room.head, 'roster', moment + 1)
   redis.call('PEXPIRE', room.head, room.head_life)
-  return version
+  return moment + 1
 end
 
 -- A member's connections: `connection holder length info` each, the latest joined last.
@@ -62,11 +63,12 @@ local function spell(kind, connection, user, info)
   return kind .. ' ' .. connection .. ' ' .. #user .. ' ' .. #info .. ' ' .. user .. info
 end
 
--- Sends the events of one step of a room, `p version members timestamp count` and the events.
+-- Sends the events of one step of a room, `p version members timestamp count` and the events. Answers the members.
 local function publish(room, version, moment, events)
   local members = redis.call('HLEN', room.members)
   local head = 'p ' .. version .. ' ' .. members .. ' ' .. moment .. ' ' .. #events .. ' '
   redis.call(room.command, room.channel, head .. table.concat(events))
+  return members
 end
 
 -- Takes a user's connection away for good; tells that the user went offline if it was the last one.
