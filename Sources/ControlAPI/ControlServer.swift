@@ -18,6 +18,7 @@ package struct ControlServer: Service {
 
     /// - Parameters:
     ///   - presence: who is online and who is where.
+    ///   - webhooks: how the receivers of events fare; nil where there are none.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
     ///   - metrics: what `/metrics` shows; the server counts its own requests there too.
@@ -27,6 +28,7 @@ package struct ControlServer: Service {
         log: any MessageLog,
         nodes: any NodeDirectory,
         presence: any PresenceDirectory,
+        webhooks: (any WebhookDirectory)? = nil,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
         metrics: MetricsRegistry,
@@ -42,7 +44,7 @@ package struct ControlServer: Service {
             keys: APIKeys(configuration.keys),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes, timeout: configuration.bodyTimeout),
             broadcaster: Broadcaster(log: log, logger: logger),
-            log: log, nodes: nodes, presence: presence,
+            log: log, nodes: nodes, presence: presence, webhooks: webhooks,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, logger: logger)
     }

@@ -15,8 +15,8 @@ package struct Node: Sendable {
     /// Into how many parts the rooms and users of a deployment are divided; all its nodes must agree.
     package static let partitions = Partition.count
 
-    private let settings: Settings
-    private let logger: Logger
+    let settings: Settings
+    let logger: Logger
 
     package init(settings: Settings, logger: Logger) {
         self.settings = settings
@@ -57,7 +57,7 @@ package struct Node: Sendable {
         load.attach(sockets.census)
         let control = ControlServer(
             configuration: settings.controlConfiguration, log: backend.messageLog, nodes: backend.directory,
-            presence: backend.presenceDirectory,
+            presence: backend.presenceDirectory, webhooks: backend.webhookDirectory,
             readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.turns(group) }, metrics: metrics,
             eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in
@@ -68,6 +68,9 @@ package struct Node: Sendable {
         if let embedded { services.append(.init(service: embedded)) }
         // Where the node has lost its name or may not use Redis, its clients are still sent away in order.
         services.append(.init(service: backend, failureTerminationBehavior: .gracefullyShutdownGroup))
+        if let webhooks = webhookService(backend, on: group, metrics: metrics) {
+            services.append(.init(service: webhooks))
+        }
         services.append(.init(service: control))
         services.append(.init(service: sockets))
         let serviceGroup = ServiceGroup(

@@ -102,7 +102,8 @@ package final class Backend: Service {
         self.failures = failures
         messageLog = RedisMessageLog(
             store: store, rules: configuration.rules, names: names, link: names.link(), counters: counters,
-            failures: FailureLog(logger: logger))
+            failures: FailureLog(logger: logger),
+            ledgerSize: configuration.receivers.isEmpty ? 0 : configuration.webhookLedger.backlog)
         streams = router
         directory = RedisNodeDirectory(store: store)
         presence = registry

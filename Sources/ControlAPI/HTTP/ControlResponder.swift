@@ -12,6 +12,7 @@ struct ControlResponder: HTTPResponder {
     let log: any MessageLog
     let nodes: any NodeDirectory
     let presence: any PresenceDirectory
+    let webhooks: (any WebhookDirectory)?
     let console: Console
     let readiness: @Sendable () -> Readiness
     let liveness: @Sendable () async -> Bool
@@ -69,6 +70,10 @@ struct ControlResponder: HTTPResponder {
             return try await NodesQuery(target: target).answer(from: nodes)
         case .stats:
             return try await StatsQuery().answer(from: nodes, presence)
+        case .webhooks:
+            return try await WebhooksQuery().answer(from: webhooks)
+        case .webhooksReplay:
+            return try await Replay(body.read(request, on: context.channel)).answer(from: webhooks)
         case .health:
             guard await liveness() else {
                 throw Refusal(RequestError(.unavailable, "the node does not turn"))

@@ -14,6 +14,8 @@ enum Route: Hashable, Sendable {
     case messages(room: String)
     case nodes
     case stats
+    case webhooks
+    case webhooksReplay
     case health
     case readiness
     case metrics
@@ -32,6 +34,8 @@ enum Route: Hashable, Sendable {
         case ["v1", "rooms"]: self = .rooms
         case ["v1", "nodes"]: self = .nodes
         case ["v1", "stats"]: self = .stats
+        case ["v1", "webhooks"]: self = .webhooks
+        case ["v1", "webhooks", "replay"]: self = .webhooksReplay
         case ["healthz"]: self = .health
         case ["readyz"]: self = .readiness
         case ["metrics"]: self = .metrics
@@ -65,9 +69,9 @@ enum Route: Hashable, Sendable {
 
     var methods: [HTTPRequest.Method] {
         switch self {
-        case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect: [.post]
-        case .users, .user, .rooms, .room, .members, .messages, .nodes, .stats, .health, .readiness, .metrics, .openAPI,
-            .page, .consoleConfiguration:
+        case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .webhooksReplay: [.post]
+        case .users, .user, .rooms, .room, .members, .messages, .nodes, .stats, .webhooks, .health, .readiness, .metrics,
+            .openAPI, .page, .consoleConfiguration:
             [.get, .head]
         }
     }
@@ -87,6 +91,8 @@ enum Route: Hashable, Sendable {
         case .messages: "/v1/rooms/{roomId}/messages"
         case .nodes: "/v1/nodes"
         case .stats: "/v1/stats"
+        case .webhooks: "/v1/webhooks"
+        case .webhooksReplay: "/v1/webhooks/replay"
         case .health: "/healthz"
         case .readiness: "/readyz"
         case .metrics: "/metrics"

@@ -54,6 +54,10 @@ package struct RoomRule: Hashable, Sendable {
     package var allow: Set<RoomAction>
     package var presence: RoomPresence
     package var log: LogLimits
+    /// Whether receivers of webhooks are told of its messages.
+    package var tellsMessages = false
+    /// Whether its messages also go into the partition's stream for a backend's own consumers.
+    package var isStreamed = false
 
     package init(
         pattern: RoomPattern, allow: Set<RoomAction> = Set(RoomAction.allCases), presence: RoomPresence = .full,
@@ -72,6 +76,8 @@ package struct RoomRules: Hashable, Sendable {
     package var defaultLog: LogLimits
     package var inboxLog: LogLimits
     package var everyoneLog: LogLimits
+    /// Messages of each partition, about, kept for a backend's own consumers.
+    package var streamSize = 10_000
 
     package init(
         rules: [RoomRule] = [],
@@ -96,6 +102,16 @@ package struct RoomRules: Hashable, Sendable {
     package func presence(of room: RoomName) -> RoomPresence {
         if room.isEveryone || room.isInbox { return .off }
         return rules.first { $0.pattern.matches(room) }?.presence ?? .full
+    }
+
+    /// Whether receivers of webhooks are told of the room's messages; of inboxes and `*` they never are.
+    package func tellsMessages(of room: RoomName) -> Bool {
+        rules.first { $0.pattern.matches(room) }?.tellsMessages ?? false
+    }
+
+    /// Whether the room's messages go into the partition's stream as well; those of inboxes and `*` never do.
+    package func isStreamed(_ room: RoomName) -> Bool {
+        rules.first { $0.pattern.matches(room) }?.isStreamed ?? false
     }
 
     /// Whether this client may do this here. A client reads its own inbox and `*`, and writes to neither.

@@ -1,7 +1,7 @@
 import GatewayCore
 import Yams
 
-/// Reads the list `rooms`: entries of `pattern`, `allow`, `presence` and `log: {size, age}`.
+/// Reads the list `rooms`: entries of `pattern`, `allow`, `presence`, `webhook`, `stream` and `log: {size, age}`.
 struct RoomRulesReader {
     let file: SettingsFile
     /// What an entry keeps where it does not say.
@@ -16,7 +16,8 @@ struct RoomRulesReader {
     }
 
     private func rule(_ node: Yams.Node, at place: String) throws(SettingsError) -> RoomRule {
-        let fields = try fields(of: node, at: place, known: ["pattern", "allow", "presence", "log"])
+        let fields = try fields(
+            of: node, at: place, known: ["pattern", "allow", "presence", "webhook", "stream", "log"])
         guard let written = fields["pattern"] else {
             throw file.refusal(of: place, at: node, "has no pattern")
         }
@@ -28,6 +29,12 @@ struct RoomRulesReader {
         if let allow = fields["allow"] { rule.allow = try actions(allow, at: "\(place).allow") }
         if let presence = fields["presence"] {
             rule.presence = try value(presence, at: "\(place).presence", SettingKind<RoomPresence>.choice)
+        }
+        if let webhook = fields["webhook"] {
+            rule.tellsMessages = try value(webhook, at: "\(place).webhook", SettingKind<Bool>.boolean)
+        }
+        if let stream = fields["stream"] {
+            rule.isStreamed = try value(stream, at: "\(place).stream", SettingKind<Bool>.boolean)
         }
         if let log = fields["log"] {
             let limits = try self.fields(of: log, at: "\(place).log", known: ["size", "age"])

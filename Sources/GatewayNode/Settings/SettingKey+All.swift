@@ -2,7 +2,7 @@ import GatewayCore
 
 extension SettingKey {
     /// Every scalar key, in the order of the explained file.
-    package static let all: [SettingKey] = node + client + api + auth + redis + log + presence + running
+    package static let all: [SettingKey] = node + client + api + auth + redis + log + presence + webhooks + running
 
     private static let node = [
         SettingKey(
@@ -160,6 +160,12 @@ extension SettingKey {
         SettingKey(
             "log.everyoneAge", \.rooms.everyoneLog.age, logAge,
             "How long Redis keeps messages to everyone."),
+        SettingKey(
+            "log.streamSize", \.rooms.streamSize, .integer(1...1_000_000),
+            """
+            How many messages Redis keeps in each of the 64 streams for a backend's own consumers, of rooms with \
+            stream: true.
+            """),
     ]
 
     private static let presence = [

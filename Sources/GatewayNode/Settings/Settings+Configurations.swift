@@ -24,6 +24,8 @@ extension Settings {
             case .refuseNewest: .refuseNewest
             }
         configuration.recoverLimit = log.recoverLimit
+        configuration.receivers = webhooks.receivers
+        configuration.webhookLedger.backlog = webhooks.backlog
         return configuration
     }
 

@@ -41,7 +41,7 @@ extension Settings {
 /// Collects settings from file and environment, then decides what was left open.
 struct SettingsReader {
     private(set) var settings = Settings()
-    private var warnings: [String] = []
+    var warnings: [String] = []
     private var origins: [String: SettingOrigin] = [:]
 
     mutating func read(file path: String?, environment: [String: String]) throws(SettingsError) {
@@ -99,6 +99,7 @@ struct SettingsReader {
     mutating func decide(_ host: Settings.Host) throws(SettingsError) -> (settings: Settings, warnings: [String]) {
         try decideAuth()
         try decideKeys(host)
+        try decideWebhooks()
         try checkPorts()
         if settings.client.maxQueuedBytes < 2 * settings.client.maxMessageBytes {
             throw SettingsError(

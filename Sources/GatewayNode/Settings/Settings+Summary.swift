@@ -32,7 +32,7 @@ extension Settings {
                 + "a session can be resumed for \(DurationText.show(session.ttl))",
             "beats    a ping every \(DurationText.show(heartbeat.interval)), \(heartbeat.missed) missed end a connection; "
                 + "draining takes up to \(DurationText.show(drain.timeout))",
-        ]
+        ] + webhookSummary
     }
 
     private var authSummary: String {

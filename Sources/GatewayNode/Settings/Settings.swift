@@ -14,6 +14,7 @@ package struct Settings: Sendable, Equatable {
     package var presence = Presence()
     package var session = Session()
     package var heartbeat = Heartbeat()
+    package var webhooks = Webhooks()
     package var drain = Drain()
     /// Event loop threads; 0 is one for each core.
     package var threads = 0

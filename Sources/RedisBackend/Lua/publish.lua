@@ -1,11 +1,13 @@
 #!lua
 -- publish: gives a message the room's next seq, appends it to the log and sends it to the members, in one step.
 --
--- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: d dedupe; i the user's connections, online
+-- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: d dedupe; i the user's connections, online;
+--         e events; m messages
 -- ARGV    1 run_id, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (its first eight
 --         characters name its link), 5 log size, 6 log age in ms, 7 life of the head in ms, 8 PUBLISH or SPUBLISH,
 --         9 channel; of an inbox what the channels of nodes begin with, 10 body, 11 life of the dedupe key in ms,
---         12 connection, 13 flags (d: with a dedupe key, i: to an inbox), 14 user (of an inbox)
+--         12 connection, 13 flags (d: with a dedupe key, i: to an inbox, e: the ledger is told, m: it goes into the
+--         partition's stream of messages), 14 user (of an inbox) or room, 15 ledger size, 16 size of the stream
 -- result  epoch, seq, timestamp, and of an inbox whether the user is online (0, 1) and on how many connections;
 --         error `MARTLET unknown`: a retry to a room without a log, whose first try may have been stored
 -- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to five minutes ago, the longest that a command is
@@ -55,6 +57,8 @@ local function keys_of(flag, count)
 end
 local dedupe = keys_of('d', 1)
 local conns, online = keys_of('i', 2)
+local events = keys_of('e', 1)
+local messages = keys_of('m', 1)
 
 local nodes, connections, is_online
 if conns then
@@ -106,6 +110,18 @@ if size > 0 then
   end
 end
 if dedupe then redis.call('SET', dedupe, epoch .. ' ' .. seq .. ' ' .. timestamp, 'PX', ARGV[11]) end
+if events then
+  redis.call('XADD', events, 'MAXLEN', '~', ARGV[15], '*', 't', 'message.published', 'u', '', 'r', ARGV[14], 'c', '',
+    'e', epoch, 'q', seq, 'm', timestamp, 'b', ARGV[10])
+end
+if messages then
+  -- The body is `msgType length user payload`, as the node put it together.
+  local kind, length, start = string.match(ARGV[10], '^(%d+) (%d+) ()')
+  local rest = start + tonumber(length)
+  redis.call('XADD', messages, 'MAXLEN', '~', ARGV[16], '*', 'roomId', ARGV[14], 'seq', seq, 'epoch', epoch,
+    'userId', string.sub(ARGV[10], start, rest - 1), 'msgType', kind, 'payload', string.sub(ARGV[10], rest),
+    'timestamp', timestamp)
+end
 local place = epoch .. ' ' .. seq .. ' ' .. timestamp .. ' '
 if conns then
   for node in pairs(nodes) do

@@ -10,6 +10,8 @@ struct RedisMessageLog: MessageLog {
     let link: String
     let counters: BackendCounters
     let failures: FailureLog
+    /// How many entries of a ledger are kept, about, where it is told of messages; 0 where nobody is.
+    let ledgerSize: Int
 
     func publish(
         _ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void
@@ -29,6 +31,14 @@ struct RedisMessageLog: MessageLog {
             keys += [store.keys.connections(of: user), store.keys.online(partition)]
             channel = store.keys.node("", in: partition)
         }
+        if ledgerSize > 0, rules.tellsMessages(of: room) {
+            flags += "e"
+            keys.append(store.keys.events(partition))
+        }
+        if rules.isStreamed(room) {
+            flags += "m"
+            keys.append(store.keys.messages(partition))
+        }
         let dedupeLife = publication.dedupe?.life ?? .zero
         let arguments: [RedisArgument] = [
             .runID, .string(names.epoch()), .attempt, .string(names.operation(on: link)),
@@ -36,7 +46,8 @@ struct RedisMessageLog: MessageLog {
             .integer(limits.age.milliseconds), .integer(limits.headLife.milliseconds), "PUBLISH",
             .string(channel.name), .bytes(MessageBody.encode(publication)),
             .integer(dedupeLife.milliseconds),
-            .connection, .string(flags), .string(room.owner),
+            .connection, .string(flags), .string(room.owner), .integer(Int64(ledgerSize)),
+            .integer(Int64(rules.streamSize)),
         ]
         store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments) {
             [counters, failures] result in

@@ -1,0 +1,39 @@
+extension SettingKey {
+    /// The keys of `webhooks`.
+    static let webhooks = [
+        SettingKey(
+            "webhooks.url", \.webhooks.urls,
+            .list("URLs, each with the types it wants behind it", check: SettingCheck.webhook), isSecret: true,
+            """
+            Where events are sent: user.online, user.offline, room.occupied, room.vacated, member.joined, \
+            member.left, message.published. A URL without types is sent all: [https://a.example/hooks, \
+            "https://b.example/ user.online user.offline"].
+            """),
+        SettingKey(
+            "webhooks.secret", \.webhooks.secrets,
+            .list("one or two texts of 16 bytes or more", check: SettingCheck.secret),
+            shownAs: "\"\"", isSecret: true,
+            """
+            What requests are signed with (Martlet-Signature, HMAC-SHA256). While it is being changed give two: \
+            requests then carry a signature by each.
+            """),
+        SettingKey(
+            "webhooks.timeout", \.webhooks.timeout, .duration(.milliseconds(100)...(.seconds(300))),
+            "How long one request may take before it is made again."),
+        SettingKey(
+            "webhooks.concurrency", \.webhooks.concurrency, .integer(1...1000),
+            "How many requests a node has under way at once to one URL."),
+        SettingKey(
+            "webhooks.giveUpAfter", \.webhooks.giveUpAfter, .duration(.seconds(1)...(.seconds(720 * 3600))),
+            "After how long an event that could not be delivered becomes a dead letter."),
+        SettingKey(
+            "webhooks.allowPrivate", \.webhooks.allowPrivate, .boolean,
+            "Whether events are sent to private, loopback and link-local addresses, as those of docker compose are."),
+        SettingKey(
+            "webhooks.backlog", \.webhooks.backlog, .integer(1000...10_000_000),
+            """
+            How many events each of the 64 ledgers keeps for a URL that does not take them; beyond it the oldest \
+            are lost, which is counted and told by an event events.lost.
+            """),
+    ]
+}
