@@ -112,7 +112,7 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "GatewayNode", "GatewayCore", "LoadBench",
+                "GatewayNode", "GatewayCore", "LoadBench", "Webhooks", nioCore, nioPosix, nioHTTP1,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
             ],
             swiftSettings: strict),
