@@ -109,6 +109,44 @@ struct PresenceFramesTests {
         #expect(try alice.take() == [])
     }
 
+    @Test("a member that asks for a replay is told what waited for it before, with nobody missing")
+    func bundleBeforeReplay() throws {
+        let embedded = EmbeddedHub { $0.presenceBundleAbove = 0 }
+        let alice = try embedded.enter("alice")
+        try join(alice)
+        _ = try alice.take()
+        let bob = try embedded.enter("bob")
+        try join(bob)
+        try alice.send(#"{"type":"join","id":2,"roomId":"r","since":{"seq":0}}"#)
+        let carol = try embedded.enter("carol")
+        try join(carol)
+        embedded.advance(.milliseconds(300))
+        let frames = try alice.take()
+        #expect(frames.count == 3)
+        #expect(frames.first == presence("join", "bob", members: 2, version: 2))
+        #expect(frames.last == presence("join", "carol", members: 3, version: 3))
+    }
+
+    @Test("signals and changes reach each of many connections of one user, and the rest when some have gone")
+    func manyConnections() throws {
+        let embedded = EmbeddedHub()
+        var sockets = try (0..<40).map { _ in try embedded.enter("alice") }
+        for socket in sockets { try socket.send(#"{"type":"watch","users":["bob"]}"#) }
+        for index in [39, 0, 20, 5] { try sockets.remove(at: min(index, sockets.count - 1)).channel.close().wait() }
+        for socket in sockets { _ = try socket.take() }
+        let bob = try embedded.enter("bob")
+        embedded.publish("@alice")
+        for socket in sockets {
+            let frames = try socket.take()
+            #expect(frames.count == 2)
+            #expect(frames.contains(#"{"type":"status","userId":"bob","online":true,"timestamp":1000}"#))
+        }
+        for socket in sockets { try socket.channel.close().wait() }
+        #expect(embedded.backend.calls.contains(.unwatch(UserID(unchecked: "bob"), hub: 0)))
+        #expect(embedded.backend.calls.contains(.unfollow(RoomName(unchecked: "@alice"), hub: 0)))
+        _ = try bob.take()
+    }
+
     // MARK: Watching
 
     @Test("watched users' states are told at once and as they change, until they are unwatched")

@@ -95,7 +95,7 @@ extension SessionMachine {
 
     /// One stream of `resume` has answered.
     mutating func gathered(_ room: RoomName, _ answer: Result<StreamStart, RequestError>) -> [Action] {
-        guard let resumption, case .gathering(var gathering) = resumption.stage else { return [] }
+        guard var gathering = takeGathering() else { return [] }
         gathering.missing.remove(room)
         gathering.answers[room] = answer.map { Answer($0, within: &gathering.budget) }
         guard gathering.missing.isEmpty else {
@@ -103,6 +103,13 @@ extension SessionMachine {
             return []
         }
         return finish(gathering)
+    }
+
+    /// Takes it out, so that a change of it copies nothing: there can be a thousand rooms.
+    private mutating func takeGathering() -> Gathering? {
+        guard case .gathering(let gathering) = resumption?.stage else { return nil }
+        resumption = nil
+        return gathering
     }
 
     /// All have answered: one frame tells of all rooms, then each goes on.

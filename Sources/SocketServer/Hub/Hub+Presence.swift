@@ -36,7 +36,9 @@ extension Hub {
     // MARK: Bundles
 
     private func bundle(_ change: RosterChange, in hubRoom: HubRoom) {
-        if hubRoom.bundle == nil {
+        if let bundle = hubRoom.bundle {
+            bundle.add(change)
+        } else {
             hubRoom.bundle = RosterBundle(change)
             bundling.append(hubRoom)
             if bundling.count == 1 {
@@ -45,8 +47,6 @@ extension Hub {
                     flush()
                 }
             }
-        } else {
-            hubRoom.bundle?.add(change)
         }
         if hubRoom.bundle?.isFull == true { tellBundle(of: hubRoom) }
     }

@@ -58,6 +58,8 @@ extension Hub {
         if let backlog = listener.backlog {
             goOn(listener, backlog, start)
         } else {
+            // A member is told below where the roster stands: what waits for it lies before that.
+            if hubRoom.hasMember(listener.connection.number) { tellBundle(of: hubRoom) }
             listener.connection.streamReady(room, start)
         }
     }

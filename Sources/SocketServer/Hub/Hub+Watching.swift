@@ -4,7 +4,7 @@ import GatewayCore
 extension Hub {
     /// One user, and who is told.
     struct Watch {
-        var watchers: [SocketHandler] = []
+        var watchers = ConnectionList()
         /// Questions on their way that name the user.
         var asked = 0
 
@@ -31,7 +31,7 @@ extension Hub {
     func unwatch(_ users: [UserID], for connection: SocketHandler) {
         eventLoop.assertInEventLoop()
         for user in users {
-            watched[user]?.watchers.removeAll { $0 === connection }
+            _ = watched[user]?.watchers.remove(connection.number)
             endIfIdle(user)
         }
     }
@@ -50,9 +50,7 @@ extension Hub {
         for user in question.users {
             watched[user]?.asked -= 1
             // It may have been unwatched, or its watcher gone, in the meantime.
-            if connection.machine.isWatching(user), watched[user]?.isWatched(by: connection) == false {
-                watched[user]?.watchers.append(connection)
-            }
+            if connection.machine.isWatching(user) { _ = watched[user]?.watchers.add(connection) }
             endIfIdle(user)
         }
         connection.watching(id: question.id, statuses)
@@ -63,7 +61,7 @@ extension Hub {
         var unwatched: [UserID] = []
         for user in question.users {
             watched[user]?.asked -= 1
-            if watched[user]?.isWatched(by: question.connection) == false { unwatched.append(user) }
+            if watched[user]?.watchers.contains(question.connection.number) == false { unwatched.append(user) }
             endIfIdle(user)
         }
         question.connection.watchFailed(id: question.id, unwatched: unwatched, error)
@@ -72,12 +70,6 @@ extension Hub {
     func take(_ change: StatusChange) {
         guard let watch = watched[change.userId], !watch.watchers.isEmpty else { return }
         let buffer = frame(.status(change))
-        for watcher in watch.watchers { watcher.write(buffer) }
-    }
-}
-
-extension Hub.Watch {
-    fileprivate func isWatched(by connection: SocketHandler) -> Bool {
-        watchers.contains { $0 === connection }
+        for watcher in watch.watchers.members { watcher.write(buffer) }
     }
 }

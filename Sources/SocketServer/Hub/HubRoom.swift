@@ -9,9 +9,7 @@ typealias ConnectionNumber = UInt64
 /// There is one for each inbox, so an empty one must be small.
 final class HubRoom {
     let name: RoomName
-    private(set) var members: [SocketHandler] = []
-    /// Where in `members` each one stands, so that leaving a large room costs no search; empty while a search is as cheap.
-    private var slots: [ConnectionNumber: Int] = [:]
+    private var list = ConnectionList()
     /// Who is no member yet: without an answer from the stream, without a word from the session, or not caught up.
     private(set) var pending: [ConnectionNumber: Listener] = [:]
     /// What every member has been sent, or is in `outgoing`.
@@ -29,40 +27,24 @@ final class HubRoom {
     /// Messages in `outgoing`.
     var outgoingMessages = 0
 
-    private static let searchedMembers = 16
-
     init(name: RoomName) {
         self.name = name
     }
 
-    var isEmpty: Bool { members.isEmpty && pending.isEmpty }
+    var members: [SocketHandler] { list.members }
+    var isEmpty: Bool { list.isEmpty && pending.isEmpty }
 
     // MARK: Members
 
     func add(_ member: SocketHandler) {
-        guard slot(of: member.number) == nil else { return }
-        members.append(member)
-        if member.isCompressing { compressingMembers += 1 }
-        if !slots.isEmpty {
-            slots[member.number] = members.count - 1
-        } else if members.count > HubRoom.searchedMembers {
-            for (slot, member) in members.enumerated() { slots[member.number] = slot }
-        }
+        if list.add(member), member.isCompressing { compressingMembers += 1 }
     }
 
     func remove(_ number: ConnectionNumber) {
-        guard let slot = slot(of: number) else { return }
-        slots[number] = nil
-        if members[slot].isCompressing { compressingMembers -= 1 }
-        let last = members.removeLast()
-        guard last.number != number else { return }
-        members[slot] = last
-        if !slots.isEmpty { slots[last.number] = slot }
+        if list.remove(number)?.isCompressing == true { compressingMembers -= 1 }
     }
 
-    private func slot(of number: ConnectionNumber) -> Int? {
-        slots.isEmpty ? members.firstIndex { $0.number == number } : slots[number]
-    }
+    func hasMember(_ number: ConnectionNumber) -> Bool { list.contains(number) }
 
     // MARK: Listeners
 

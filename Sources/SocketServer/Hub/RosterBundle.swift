@@ -2,8 +2,9 @@ import GatewayCore
 
 /// Changes of one large room's roster that are told in one frame.
 ///
-/// Without it two hundred members that join at once would be forty thousand frames.
-struct RosterBundle {
+/// Without it two hundred members that join at once would be forty thousand frames. It is on the heap since few rooms
+/// have one.
+final class RosterBundle {
     static let maxEvents = 1000
 
     private(set) var events: [RosterEvent] = []
@@ -19,7 +20,7 @@ struct RosterBundle {
 
     var isFull: Bool { events.count >= RosterBundle.maxEvents }
 
-    mutating func add(_ change: RosterChange) {
+    func add(_ change: RosterChange) {
         events += change.events
         latest = change
     }
