@@ -65,10 +65,9 @@ final class HookNode: Sendable {
 
     func connect(_ id: String, _ user: String) async throws {
         let userId = UserID(unchecked: user)
-        let connection = PresenceConnection(
-            id: id, userId: userId, address: "", session: SessionID(of: userId).string)
+        let connection = PresenceConnection(id: id, userId: userId, address: "")
         _ = try await withCheckedThrowingContinuation { continuation in
-            backend.presence.connect(connection) { continuation.resume(with: $0) }
+            backend.presence.connect(connection, resuming: nil) { continuation.resume(with: $0) }
         }
     }
 
