@@ -1,6 +1,10 @@
 /// A condition did not come about in time.
 package struct NeverHappened: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) {
+        self.description = description
+    }
 }
 
 /// Waits for a condition that nothing announces: looks again and again, at most `limit`.

@@ -52,7 +52,7 @@ final class Fleet: Sendable {
         let names = users.map { "\"\($0)\"" }.joined(separator: ",")
         let answer = try await node.request("POST", "/v1/users/query", body: #"{"users":[\#(names)]}"#)
         guard answer.status == 200, let list = answer.json?["users"] as? [[String: Any]], list.count == users.count
-        else { throw NodeProcess.Failure(description: "query answered \(answer.status): \(answer.body.prefix(200))") }
+        else { throw NeverHappened(description: "query answered \(answer.status): \(answer.body.prefix(200))") }
         return Set(list.filter { $0["online"] as? Bool == true }.compactMap { $0["userId"] as? String })
     }
 
@@ -60,7 +60,7 @@ final class Fleet: Sendable {
     func members(of room: String, by node: NodeProcess) async throws -> Set<String> {
         let answer = try await node.request("GET", "/v1/rooms/\(room)/members?limit=1000")
         guard answer.status == 200, let list = answer.json?["members"] as? [[String: Any]] else {
-            throw NodeProcess.Failure(description: "members answered \(answer.status): \(answer.body.prefix(200))")
+            throw NeverHappened(description: "members answered \(answer.status): \(answer.body.prefix(200))")
         }
         return Set(list.compactMap { $0["userId"] as? String })
     }
@@ -85,7 +85,7 @@ final class Fleet: Sendable {
     /// Redis's clock in milliseconds.
     func time() async throws -> Int64 {
         let parts = try await redis.cli("TIME").split(separator: "\n").compactMap { Int64($0) }
-        guard parts.count == 2 else { throw NodeProcess.Failure(description: "TIME answered \(parts)") }
+        guard parts.count == 2 else { throw NeverHappened(description: "TIME answered \(parts)") }
         return parts[0] * 1000 + parts[1] / 1000
     }
 }
