@@ -93,7 +93,8 @@ let package = Package(
         .target(
             name: "GatewayNode",
             dependencies: [
-                "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", "Webhooks", nioCore,
+                "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", "Dialects", "Webhooks",
+                nioCore,
                 nioPosix, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "JWTKit", package: "jwt-kit"),
