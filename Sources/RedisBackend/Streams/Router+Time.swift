@@ -17,8 +17,10 @@ extension Router {
     private func isSettled(_ track: Track, now: NIODeadline) -> Bool {
         // Another may have taken its place, and needs the channel.
         guard let errand = track.errand, tracks[track.room] === track else { return true }
-        let late = errand.waiters.filter { $0.deadline <= now }
+        let late =
+            errand.waiters.filter { $0.deadline <= now } + errand.parked.map(\.waiter).filter { $0.deadline <= now }
         errand.waiters.removeAll { $0.deadline <= now }
+        errand.parked.removeAll { $0.waiter.deadline <= now }
         for waiter in late { fail(waiter, .unavailable(reason: "Redis did not answer in time"), track) }
         let lag = maxLag(of: track.room)
         if errand.parked.contains(where: { $0.since + lag <= now }) {
