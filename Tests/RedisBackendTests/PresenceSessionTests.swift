@@ -227,6 +227,26 @@ struct PresenceSessionTests {
         }
     }
 
+    @Test("nor does it register one whose session went on elsewhere and has ended there")
+    func cutOffUntilTheEnd() async throws {
+        try await withSession { first, second, session in
+            try await first.cut()
+            try await eventually("the cut node's end") { [observer] in
+                try await observer.holders().allSatisfy { !$0.hasPrefix("n1") }
+            }
+            #expect(try await second.connect("c2", "alice", resuming: session).resumed != nil)
+            second.presence.disconnect("c2", .farewell(.closed))
+            try await eventually("an end") { [observer] in
+                try await observer.texts().contains("user.offline alice closed")
+            }
+            let before = try await observer.texts()
+            try await first.heal()
+            try await eventually("the old socket's end") { first.closed.contains("c1") }
+            #expect(try await second.connect("c3", "alice", resuming: session).resumed == nil)
+            #expect(try await observer.texts().count == before.count + 1)
+        }
+    }
+
     @Test("rooms without a roster come back with the session, and are told to nobody")
     func quietRooms() async throws {
         try await withSession { first, second, session in

@@ -24,7 +24,15 @@ if ARGV[5] == 'lost' then
   redis.call('PEXPIRE', KEYS[6], ARGV[8])
   return 1
 end
-if redis.call('HGET', KEYS[4], 'connection') == connection then redis.call('DEL', KEYS[4]) end
+local session = redis.call('HMGET', KEYS[4], 'connection', 'before')
+if session[1] == connection then
+  redis.call('DEL', KEYS[4])
+  -- What remains tells a node that was away, and still has the socket of a connection before, that it is over.
+  if session[2] then
+    redis.call('HSET', KEYS[4], 'connection', connection)
+    redis.call('PEXPIRE', KEYS[4], ARGV[8])
+  end
+end
 local user = {
   conns = KEYS[1], online = KEYS[2], seen = KEYS[3], name = name, command = ARGV[10], channel = ARGV[11],
 }

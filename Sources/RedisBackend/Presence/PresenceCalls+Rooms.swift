@@ -59,14 +59,15 @@ extension PresenceCalls {
     }
 
     /// Writes a room into the connection's session, or takes it out.
-    package func remember(_ room: RoomName, _ id: String, session: SessionID, isIn: Bool) {
+    package func remember(
+        _ room: RoomName, _ id: String, session: SessionID, isIn: Bool, reply: @escaping Reply
+    ) {
         store.call(
             store.scripts.remember, keys: [keys.session(session)],
             arguments: [
                 .string(id), isIn ? "add" : "remove", .string(room.string),
                 .integer(settings.sessionLife.milliseconds),
-            ]
-        ) { _ in }
+            ], reply: reply)
     }
 
     /// From this connection to the other user's in the room.

@@ -31,7 +31,9 @@ extension PresenceRegistry {
             }
         case .remember(let room, let id):
             guard let connection = held[id] else { return }
-            calls.remember(room, id, session: connection.session, isIn: connection.isIn(room))
+            send(operation) {
+                calls.remember(room, id, session: connection.session, isIn: connection.isIn(room), reply: $0)
+            }
         case .disconnect(let gone, let departure):
             disconnect(gone, departure, operation, writer)
         case .signal(let signal, let id, let reply):

@@ -106,9 +106,7 @@ extension PresenceRegistry {
     private func remember(_ id: String, _ answer: RedisReply) {
         if let since = answer[1].integer { held.registered(id, since: since) }
         guard answer[3].integer == 1, let connection = held[id] else { return }
-        for room in connection.quietRooms.union(connection.rooms.keys) {
-            calls.remember(room, id, session: connection.session, isIn: true)
-        }
+        for room in connection.quietRooms.union(connection.rooms.keys) { perform(.remember(room, id)) }
     }
 
     /// Reads the node's set in a partition and mends what differs.
