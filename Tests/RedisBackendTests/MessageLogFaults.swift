@@ -34,7 +34,8 @@ struct MessageLogFaults {
         options.appendOnly = true
         let fixture = try RedisFixture(options)
         let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
-        try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)"]) { backends in
+        // A restart takes its time on a busy machine, and what waits for it must not give up.
+        try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)"], commandTimeout: .seconds(20)) { backends in
             let answers = Answers()
             try await proxy.treat(.toClient, .drop)
             for index in 1...3 {
@@ -46,7 +47,8 @@ struct MessageLogFaults {
             try await proxy.treat(.toClient, .pass)
             try fixture.redis.restart(keepingData: true)
 
-            try await eventually { answers.count == 3 }
+            try await eventually { answers.count + answers.failures.count == 3 }
+            #expect(answers.failures == [])
             #expect(answers.numbers == [1, 2, 3])
             let next = try await backends[0].messageLog.publish(Publication(room, "4"))
             #expect(next.position.seq == 4)
@@ -59,11 +61,16 @@ struct MessageLogFaults {
 /// What became of messages that were published without waiting.
 private final class Answers: Sendable {
     private let answers = Mutex<[Int: Position]>([:])
+    private let errors = Mutex<[BackendError]>([])
 
     func take(_ result: Result<Published, BackendError>, of index: Int) {
-        guard case .success(let published) = result else { return }
-        answers.withLock { $0[index] = published.position }
+        switch result {
+        case .success(let published): answers.withLock { $0[index] = published.position }
+        case .failure(let error): errors.withLock { $0.append(error) }
+        }
     }
+
+    var failures: [BackendError] { errors.withLock { $0 } }
 
     var count: Int { answers.withLock { $0.count } }
     /// The `seq` of each, in the order in which they were published.

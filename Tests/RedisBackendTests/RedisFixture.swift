@@ -22,6 +22,7 @@ struct RedisFixture: Sendable {
     /// Runs `body` with as many backends as there are URLs, each ready; nil stands for Redis itself.
     func withBackends(
         _ urls: [String?], prefix: String = "m", renewalInterval: Duration = .seconds(600), recoverLimit: Int = 1000,
+        commandTimeout: Duration = .seconds(5),
         _ body: @Sendable ([Backend]) async throws -> Void
     ) async throws {
         var backends: [Backend] = []
@@ -31,6 +32,9 @@ struct RedisFixture: Sendable {
                 rules: rules)
             configuration.prefix = prefix
             configuration.renewalInterval = renewalInterval
+            // A try that falls into the time of a busy machine's slow restart is soon followed by another.
+            configuration.redis.reconnectCeiling = .milliseconds(50)
+            configuration.redis.commandTimeout = commandTimeout
             configuration.recoverLimit = recoverLimit
             backends.append(
                 Backend(

@@ -14,10 +14,10 @@ struct ScriptTagTests {
     @Test("every script is called, and each call's keys and channel share one tag")
     func oneTagEach() async throws {
         var options = RedisServerProcess.Options()
-        options.arguments = ["--slowlog-log-slower-than", "0", "--slowlog-max-len", "20000"]
+        options.arguments = ["--slowlog-log-slower-than", "0", "--slowlog-max-len", "50000"]
         let redis = try RedisServerProcess(options)
         let node = try await PresenceNode.start(
-            "n1", on: redis, settings: PresenceSettings(), renewalInterval: .milliseconds(50))
+            "n1", on: redis, settings: PresenceSettings(), renewalInterval: .seconds(1))
         let hub = node.backend.streams.open(RecordingSink())
         let rooms = [RoomName.everyone] + (0..<20).map { RoomName(unchecked: "room-\($0)") }
         for (ticket, name) in rooms.enumerated() {
@@ -58,7 +58,7 @@ struct ScriptTagTests {
 
     /// The calls of scripts in Redis's slow log, which holds all commands here: a command's words are the fourth of its fields.
     private static func calls(_ redis: RedisServerProcess) async throws -> [Call] {
-        let text = try await redis.cli("--json", "SLOWLOG", "GET", "20000")
+        let text = try await redis.cli("--json", "SLOWLOG", "GET", "50000")
         let entries = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[Any]])
         return entries.compactMap { entry in
             guard entry.count > 3, let words = entry[3] as? [String], words.count > 2, words[0] == "EVALSHA" else {
