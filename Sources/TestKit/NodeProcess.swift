@@ -5,6 +5,10 @@ import Synchronization
 package final class NodeProcess: Sendable {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) {
+            self.description = description
+        }
     }
 
     private typealias Child = RedisServerProcess.ChildProcess
