@@ -1,0 +1,153 @@
+import MartletClient
+import TestKit
+import Testing
+
+/// Thirty clients, three rooms, fifty messages a second, and something that breaks: every stream stays whole, or has a gap
+/// exactly where the log has one.
+@Suite("Streams under fire", .serialized)
+struct RecoveryFaults {
+    private static func kept(_ fsync: String = "always") -> RedisServerProcess.Options {
+        var options = RedisServerProcess.Options()
+        options.appendOnly = true
+        options.appendFsync = fsync
+        return options
+    }
+
+    @Test("clients cut by resets at random are back on any node")
+    func resets() async throws {
+        let fleet = try await Fleet.start(2)
+        let storm = try await Storm.begin(on: fleet.nodes)
+        try await storm.publish(for: .seconds(5)) {
+            for round in 1...20 {
+                try await fleet.wait(.milliseconds(200))
+                for index in 0..<3 { storm.clients[(round * 7 + index * 11) % 30].reset() }
+            }
+        }
+        try await storm.judge("resets")
+    }
+
+    @Test("a node killed, and another started")
+    func nodeKilled() async throws {
+        let fleet = try await Fleet.start(3)
+        let storm = try await Storm.begin(on: fleet.nodes)
+        try await storm.publish(for: .seconds(8)) {
+            try await fleet.wait(.seconds(2))
+            fleet.nodes[2].kill9()
+            storm.nodes.withLock { $0 = Array(fleet.nodes[..<2]) }
+            let fresh = try await NodeProcess.start(nodeId: "fresh", redisURL: fleet.redis.url)
+            storm.nodes.withLock { $0.append(fresh) }
+        }
+        try await storm.judge("node killed")
+    }
+
+    @Test("the links to Redis cut for 3 s, twice")
+    func linksCut() async throws {
+        let redis = try RedisServerProcess()
+        let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath))
+        let fleet = try await Fleet.over(redis) { _, _ in "redis://127.0.0.1:\(proxy.port)" }
+        let storm = try await Storm.begin(on: fleet.nodes)
+        try await storm.publish(for: .seconds(12)) {
+            for _ in 0..<2 {
+                try await fleet.wait(.seconds(1))
+                try await proxy.refuse(true)
+                try await proxy.cutAll()
+                try await fleet.wait(.seconds(3))
+                try await proxy.refuse(false)
+            }
+        }
+        // A living Redis that no node reaches cannot tell them from dead ones: whether users went is its own matter.
+        try await storm.judge("links cut", staying: false)
+        try await proxy.stop()
+    }
+
+    @Test("Redis paused for 5 s")
+    func paused() async throws {
+        let fleet = try await Fleet.start(2)
+        let storm = try await Storm.begin(on: fleet.nodes)
+        try await storm.publish(for: .seconds(8)) {
+            try await fleet.wait(.seconds(1))
+            fleet.redis.pause()
+            try await fleet.wait(.seconds(5))
+            fleet.redis.resume()
+        }
+        try await storm.judge("Redis paused")
+    }
+
+    @Test("Redis killed and back with its data", arguments: ["always", "everysec"])
+    func restarted(fsync: String) async throws {
+        let fleet = try await Fleet.start(2, Self.kept(fsync))
+        let storm = try await Storm.begin(on: fleet.nodes)
+        try await storm.publish(for: .seconds(6)) {
+            try await fleet.wait(.seconds(2))
+            fleet.redis.kill9()
+            try fleet.redis.restart(keepingData: true)
+        }
+        // What the process had written is in the file even with `everysec`; only a crash of the machine loses it.
+        try await storm.judge("Redis restarted, \(fsync)")
+    }
+
+    @Test("Redis back empty, by a restart or by FLUSHALL", arguments: ["restart", "FLUSHALL"])
+    func emptied(how: String) async throws {
+        let fleet = try await Fleet.start(2)
+        let storm = try await Storm.begin(on: fleet.nodes)
+        try await storm.publish(for: .seconds(6)) {
+            try await fleet.wait(.seconds(2))
+            if how == "restart" {
+                try fleet.redis.restart(keepingData: false)
+            } else {
+                _ = try await fleet.redis.cli("FLUSHALL")
+            }
+        }
+        try await storm.judge("Redis empty, \(how)", allowsGaps: true)
+    }
+
+    @Test("a replica promoted that lacks the last writes, one node after the other")
+    func promoted() async throws {
+        let pair = try await RedisReplicaPair.start(nodes: 2)
+        let fleet = try await Fleet.over(pair.primary) { number, _ in pair.urls[number] }
+        let storm = try await Storm.begin(on: fleet.nodes)
+        try await storm.publish(for: .seconds(8)) {
+            try await fleet.wait(.seconds(2))
+            try await pair.promote()
+            try await fleet.wait(.milliseconds(300))
+            try await pair.turn(0)
+            // The other goes on publishing to the old primary meanwhile.
+            try await fleet.wait(.milliseconds(500))
+            try await pair.turn(1)
+        }
+        try await storm.judge("replica promoted", allowsGaps: true, staying: false)
+        try await pair.stop()
+    }
+
+    @Test("a node told to end: its clients move over and nobody is told to leave")
+    func drained() async throws {
+        let fleet = try await Fleet.start(2)
+        let storm = try await Storm.begin(on: fleet.nodes)
+        try await storm.publish(for: .seconds(6)) {
+            try await fleet.wait(.seconds(1))
+            storm.nodes.withLock { $0 = [fleet.nodes[0]] }
+            fleet.nodes[1].terminate()
+            #expect(await fleet.nodes[1].exitStatus() == 0)
+        }
+        try await storm.judge("drained")
+    }
+
+    @Test("clients that stop reading for 10 s are closed or wait, and come out whole")
+    func slowReaders() async throws {
+        let fleet = try await Fleet.start(2, environment: ["MARTLET_CLIENT_MAX_QUEUED_BYTES": "65536"])
+        let storm = try await Storm.begin(on: fleet.nodes)
+        let slow = storm.clients[..<5]
+        for client in slow { client.stopReading() }
+        try await storm.publish(for: .seconds(10)) {
+            // More than all buffers on the way hold.
+            let payload = String(repeating: "x", count: 30_000)
+            for number in 0..<300 {
+                let answer = try await fleet.nodes[number % 2].request(
+                    "POST", "/v1/broadcast", body: #"{"to":{"rooms":["red"]},"payload":"\#(payload)"}"#)
+                #expect(answer.status == 200)
+            }
+        }
+        for client in slow { client.readAgain() }
+        try await storm.judge("slow readers")
+    }
+}
