@@ -10,8 +10,8 @@
 --         partition's stream of messages), 14 user (of an inbox) or room, 15 ledger size, 16 size of the stream
 -- result  epoch, seq, timestamp, and of an inbox whether the user is online (0, 1) and on how many connections;
 --         error `MARTLET unknown`: a retry to a room without a log, whose first try may have been stored
--- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to five minutes ago, the longest that a command is
---         retried, 5,000 entries at most, and its later ones go on from there
+-- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to five
+--         minutes ago, the longest that a command is retried, 5,000 entries at most, and its later ones go on from there
 
 -- The log's entry of this operation. A link retries in its old order, and on one connection each operation once: what
 -- it asks for lies behind what it found last on this connection, and behind one that was never stored none was. `mark`,
