@@ -32,7 +32,8 @@ class BrowserTests(unittest.TestCase):
     def setUpClass(cls):
         cls.playwright = sync_playwright().start()
         cls.chromium = cls.playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox", "--disable-gpu"])
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox", "--disable-gpu"],
+            timeout=120_000)
 
     @classmethod
     def tearDownClass(cls):
@@ -43,7 +44,7 @@ class BrowserTests(unittest.TestCase):
         """A page of another origin than the gateway's, whose client is in the room."""
         page = self.chromium.new_page()
         self.addCleanup(page.close)
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         if tokens:
             page.expose_function("nextToken", tokens)
             options["tokens"] = True
