@@ -27,7 +27,7 @@ struct SettingsTemplateTests {
             return String(line.prefix(line.count - text.count) + text.dropFirst())
         }
         var settings = try load(lines.joined(separator: "\n")).settings
-        #expect(settings.rooms.rules.map(\.pattern.description) == ["lesson-*", "news.*"])
+        #expect(settings.rooms.rules.map(\.pattern.description) == ["lesson-*", "orders.*", "news.*"])
         settings.rooms.rules = []
         #expect(try settings == load().settings)
     }

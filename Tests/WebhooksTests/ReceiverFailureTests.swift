@@ -55,17 +55,17 @@ struct ReceiverFailureTests {
 
     @Test("a receiver that is down gets all when it is up, and one whose name does not resolve is said to")
     func unreachable() async throws {
-        let server = try await HookServer.start()
-        let port = server.port
-        try await server.stop()
+        let port = try ReservedPort()
+        let receiver = WebhookReceiver(url: "http://127.0.0.1:\(port.number)/hooks", types: nil)
         let ledger = FakeLedger(events: 15)
-        try await serve(.brisk([WebhookReceiver(url: server.url, types: nil)]), ledger) {
+        try await serve(.brisk([receiver]), ledger) {
             try await eventually("three failures") { await ledger.notes.count >= 3 }
-            let back = try await HookServer.start(port: port)
+            let back = try await HookServer.start(port: port.number)
             try await eventually("all events") { await ledger.isEmpty }
             #expect(back.events.map(\.id) == (0..<15).map(String.init))
         }
-        #expect(await ledger.notes[0].contains("Connection refused"))
+        let notes = await ledger.notes
+        #expect(notes[0].contains("Connection refused"), "\(notes)")
 
         let lost = FakeLedger(events: 1)
         try await serve(.brisk([WebhookReceiver(url: "http://nobody.invalid/", types: nil)]), lost) {
@@ -137,6 +137,38 @@ struct ReceiverFailureTests {
         }
         #expect(await ledger.isEmpty)
         #expect(server.events.count == 35)
+    }
+}
+
+/// A port of 127.0.0.1 at which nobody listens, and which nobody else is given.
+struct ReservedPort: ~Copyable {
+    private let descriptor: Int32
+    let number: Int
+
+    struct Failure: Error {
+        let code: Int32
+    }
+
+    init() throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var one: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withUnsafeMutableBytes(of: &address) { bytes in
+            let address = bytes.assumingMemoryBound(to: sockaddr.self).baseAddress
+            guard let address, bind(descriptor, address, length) == 0 else { return errno }
+            return getsockname(descriptor, address, &length) == 0 ? 0 : errno
+        }
+        self.descriptor = descriptor
+        number = Int(UInt16(bigEndian: address.sin_port))
+        guard code == 0 else { throw Failure(code: code) }
+    }
+
+    deinit {
+        close(descriptor)
     }
 }
 

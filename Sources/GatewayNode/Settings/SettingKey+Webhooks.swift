@@ -3,7 +3,7 @@ extension SettingKey {
     static let webhooks = [
         SettingKey(
             "webhooks.url", \.webhooks.urls,
-            .list("URLs, each with the types it wants behind it", check: SettingCheck.webhook), isSecret: true,
+            .list("URLs and types", check: SettingCheck.webhook), isSecret: true,
             """
             Where events are sent: user.online, user.offline, room.occupied, room.vacated, member.joined, \
             member.left, message.published. A URL without types is sent all: [https://a.example/hooks, \
@@ -11,10 +11,10 @@ extension SettingKey {
             """),
         SettingKey(
             "webhooks.secret", \.webhooks.secrets,
-            .list("one or two texts of 16 bytes or more", check: SettingCheck.secret),
+            .list("secrets", check: SettingCheck.secret),
             shownAs: "\"\"", isSecret: true,
             """
-            What requests are signed with (Martlet-Signature, HMAC-SHA256). While it is being changed give two: \
+            What requests are signed with (Martlet-Signature, HMAC-SHA256), 16 bytes or more. While it is being changed give two: \
             requests then carry a signature by each.
             """),
         SettingKey(

@@ -31,6 +31,7 @@ struct Api: Sendable {
     static func serve(
         keys: [String] = ["other", key], maxBodyBytes: Int = 1 << 20, idleTimeout: Duration = .seconds(60),
         bodyTimeout: Duration = .seconds(30), nodes: [NodeEntry] = [],
+        webhooks: (any WebhookDirectory)? = nil,
         _ body: @escaping @Sendable (Api) async throws -> Void
     ) async throws {
         let log = MemoryLog()
@@ -44,7 +45,7 @@ struct Api: Sendable {
             configuration: ControlConfiguration(
                 port: 0, keys: keys, maxBodyBytes: maxBodyBytes, clientPort: 4711, idleTimeout: idleTimeout,
                 bodyTimeout: bodyTimeout),
-            log: log, nodes: directory, presence: presence,
+            log: log, nodes: directory, presence: presence, webhooks: webhooks,
             readiness: { switches.readiness.withLock { $0 } },
             liveness: { switches.isAlive.withLock { $0 } },
             metrics: metrics, logger: Logger(label: "api") { _ in lines.handler() },

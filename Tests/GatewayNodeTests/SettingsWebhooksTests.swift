@@ -1,0 +1,108 @@
+import Foundation
+import GatewayCore
+import GatewayNode
+import Testing
+
+@Suite("Settings of webhooks")
+struct SettingsWebhooksTests {
+    private static let secret = "sixteen bytes ok"
+
+    @Test("several URLs, each with its own types, by file or by variable; the start says them without their secrets")
+    func urls() throws {
+        let yaml = """
+            webhooks:
+              url:
+                - https://user:hunter2@a.example/hooks?token=hunter2
+                - "https://b.example/ user.online user.offline"
+              secret: [old-secret-of-16, new-secret-of-16]
+              giveUpAfter: 1h
+            """
+        let settings = try load(yaml).settings
+        #expect(settings.webhooks.urls.count == 2 && settings.webhooks.secrets.count == 2)
+        #expect(settings.webhooks.giveUpAfter == .seconds(3600))
+        let lines = settings.summary(partitions: 64).suffix(2)
+        #expect(
+            Array(lines) == [
+                "webhook  https://a.example/hooks, all events",
+                "webhook  https://b.example/, user.offline, user.online",
+            ])
+        let same = try load(
+            nil,
+            [
+                "MARTLET_WEBHOOKS_URL": "https://a.example/, https://b.example/ user.offline",
+                "MARTLET_WEBHOOKS_SECRET": Self.secret,
+            ])
+        #expect(same.settings.webhooks.urls == ["https://a.example/", "https://b.example/ user.offline"])
+        #expect(same.warnings == [])
+    }
+
+    @Test(
+        "what cannot work is refused, without showing what may be secret",
+        arguments: [
+            ("ftp://a.example/hunter2", "holds what is no URL with http:// or https://"),
+            (
+                "https://a.example/?hunter2 user.gone",
+                "holds user.gone, which is no type of event"
+            ),
+            ("https://a.example/?hunter2,https://a.example/?hunter2 user.online", "holds the same URL twice"),
+            (
+                "http://127.0.0.1:9000/?hunter2",
+                "leads to 127.0.0.1, a private address, which needs webhooks.allowPrivate"
+            ),
+            ("http://[::1]/", "leads to ::1, a private address"), ("http://localhost/", "leads to localhost"),
+            ("http://10.0.0.7/", "leads to 10.0.0.7"),
+        ])
+    func refusals(url: String, problem: String) throws {
+        let error = try #require(throws: SettingsError.self) {
+            try load(nil, ["MARTLET_WEBHOOKS_URL": url, "MARTLET_WEBHOOKS_SECRET": Self.secret])
+        }
+        #expect(error.description.contains(problem) && error.description.hasPrefix("webhooks.url"), "\(error)")
+        #expect(!error.description.contains("hunter2"))
+    }
+
+    @Test("private addresses are taken where that is said")
+    func allowPrivate() throws {
+        let environment = [
+            "MARTLET_WEBHOOKS_URL": "http://127.0.0.1:9000/", "MARTLET_WEBHOOKS_SECRET": Self.secret,
+            "MARTLET_WEBHOOKS_ALLOW_PRIVATE": "true",
+        ]
+        #expect(try load(nil, environment).settings.webhooks.allowPrivate)
+    }
+
+    @Test("a URL needs a secret, two at most, none too short; a secret alone is a warning")
+    func secrets() throws {
+        let url = ["MARTLET_WEBHOOKS_URL": "https://a.example/"]
+        for (secret, problem) in [
+            ("", "is missing"), ("short", "shorter than 16"),
+            ("\(Self.secret),\(Self.secret),\(Self.secret)", "more than two"),
+        ] {
+            let error = try #require(throws: SettingsError.self) {
+                try load(nil, url.merging(["MARTLET_WEBHOOKS_SECRET": secret]) { $1 })
+            }
+            #expect(error.description.contains("webhooks.secret") && error.description.contains(problem), "\(error)")
+        }
+        #expect(
+            try load(nil, ["MARTLET_WEBHOOKS_SECRET": Self.secret]).warnings
+                == ["webhooks.secret has no effect: there is no webhooks.url"])
+    }
+
+    @Test("a rule can tell of messages and put them into the stream; left out it does neither")
+    func rules() throws {
+        let yaml = """
+            rooms:
+              - pattern: order-*
+                webhook: true
+                stream: true
+              - pattern: "*"
+            """
+        let rules = try load(yaml).settings.rooms
+        let (order, other) = (RoomName(unchecked: "order-1"), RoomName(unchecked: "x"))
+        #expect(rules.tellsMessages(of: order) && rules.isStreamed(order))
+        #expect(!rules.tellsMessages(of: other) && !rules.isStreamed(other))
+        #expect(!rules.isStreamed(.everyone) && rules.streamSize == 10_000)
+        let error = try #require(throws: SettingsError.self) {
+            try load("rooms:\n  - pattern: a\n    stream: maybe\n")
+        }
+        #expect(error.description.hasPrefix("rooms[0].stream = \"maybe\" is neither true nor false"))
+    }
+}
