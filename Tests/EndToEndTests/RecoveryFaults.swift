@@ -134,7 +134,11 @@ struct RecoveryFaults {
 
     @Test("clients that stop reading for 10 s are closed or wait, and come out whole")
     func slowReaders() async throws {
-        let fleet = try await Fleet.start(2, environment: ["MARTLET_CLIENT_MAX_QUEUED_BYTES": "65536"])
+        let fleet = try await Fleet.start(
+            2,
+            environment: [
+                "MARTLET_CLIENT_MAX_QUEUED_BYTES": "65536", "MARTLET_CLIENT_MAX_MESSAGE_BYTES": "32768",
+            ])
         let storm = try await Storm.begin(on: fleet.nodes)
         let slow = storm.clients[..<5]
         for client in slow { client.stopReading() }

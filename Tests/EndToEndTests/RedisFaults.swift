@@ -108,8 +108,10 @@ struct RedisFaults {
         _ = try await cluster.redis.cli("CONFIG", "SET", "maxmemory", "1mb")
         await #expect(throws: MartletClient.Failure.self) { try await alice.client.publish(Array("1".utf8), to: "r") }
         try await cluster.nodes[0].logged("OOM")
-        let bob = try await Participant.connect(to: cluster.nodes[1].clientURL, as: "bob")
+        // Nobody new can be registered, and whoever comes waits until there is room.
+        async let connected = Participant.connect(to: cluster.nodes[1].clientURL, as: "bob")
         _ = try await cluster.redis.cli("CONFIG", "SET", "maxmemory", "0")
+        let bob = try await connected
         try await bob.join("r")
         _ = try await bob.client.publish(Array("2".utf8), to: "r")
         try await eventually("delivery") { alice.payloads(of: "r") == ["2"] }

@@ -76,7 +76,7 @@ final class Storm: Sendable {
                 return false
             }
             self.books.withLock {
-                $0.stored[room, default: []].append(Stored(epoch: epoch, seq: seq, payload: "\(number)"))
+                $0.stored[room, default: []].append(Stored(epoch: epoch, seq: seq, payload: "\"\(number)\""))
             }
             return true
         }
