@@ -152,6 +152,7 @@ struct RecoveryFaults {
             }
         }
         for client in slow { client.readAgain() }
-        try await storm.judge("slow readers")
+        // Whoever is closed for it and does not notice for longer than the grace is told to have left.
+        try await storm.judge("slow readers", staying: false)
     }
 }
