@@ -38,5 +38,6 @@ struct ClientPresenceTests {
         try await eventually("bob's going") { alice.presence(of: "r").last?.steps == [.leave(userId: "bob")] }
         #expect(alice.rosterFaults(of: "r", against: try await nodes[0].members(of: "r")) == [])
         await alice.close()
+        withExtendedLifetime((redis, nodes)) {}
     }
 }

@@ -41,6 +41,7 @@ struct ClientRecoveryFaults {
         await alice.close()
         try await eventually("the word of alice's going") { bob.presence(of: room).count == 2 }
         await bob.close()
+        withExtendedLifetime((redis, nodes)) {}
     }
 
     @Test("what a client publishes while its connections are cut is stored once, in its order")
@@ -64,6 +65,7 @@ struct ClientRecoveryFaults {
         #expect(alice.faults(of: "r", upTo: 50) == [])
         #expect(alice.gaps.isEmpty)
         await alice.close()
+        withExtendedLifetime((redis, nodes)) {}
     }
 
     @Test("the inbox and everyone's stream go on across a killed node")
@@ -93,5 +95,6 @@ struct ClientRecoveryFaults {
         }
         #expect(alice.gaps.isEmpty)
         await alice.close()
+        withExtendedLifetime((redis, nodes)) {}
     }
 }

@@ -16,7 +16,7 @@ struct RecoveryFaults {
     @Test("clients cut by resets at random are back on any node")
     func resets() async throws {
         let fleet = try await Fleet.start(2)
-        let storm = try await Storm.begin(on: fleet.nodes)
+        let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(5)) {
             for round in 1...20 {
                 try await fleet.wait(.milliseconds(200))
@@ -29,7 +29,7 @@ struct RecoveryFaults {
     @Test("a node killed, and another started")
     func nodeKilled() async throws {
         let fleet = try await Fleet.start(3)
-        let storm = try await Storm.begin(on: fleet.nodes)
+        let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(8)) {
             try await fleet.wait(.seconds(2))
             fleet.nodes[2].kill9()
@@ -45,7 +45,7 @@ struct RecoveryFaults {
         let redis = try RedisServerProcess()
         let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath))
         let fleet = try await Fleet.over(redis) { _, _ in "redis://127.0.0.1:\(proxy.port)" }
-        let storm = try await Storm.begin(on: fleet.nodes)
+        let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(12)) {
             for _ in 0..<2 {
                 try await fleet.wait(.seconds(1))
@@ -63,7 +63,7 @@ struct RecoveryFaults {
     @Test("Redis paused for 5 s")
     func paused() async throws {
         let fleet = try await Fleet.start(2)
-        let storm = try await Storm.begin(on: fleet.nodes)
+        let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(8)) {
             try await fleet.wait(.seconds(1))
             fleet.redis.pause()
@@ -76,7 +76,7 @@ struct RecoveryFaults {
     @Test("Redis killed and back with its data", arguments: ["always", "everysec"])
     func restarted(fsync: String) async throws {
         let fleet = try await Fleet.start(2, Self.kept(fsync))
-        let storm = try await Storm.begin(on: fleet.nodes)
+        let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(6)) {
             try await fleet.wait(.seconds(2))
             fleet.redis.kill9()
@@ -89,7 +89,7 @@ struct RecoveryFaults {
     @Test("Redis back empty, by a restart or by FLUSHALL", arguments: ["restart", "FLUSHALL"])
     func emptied(how: String) async throws {
         let fleet = try await Fleet.start(2)
-        let storm = try await Storm.begin(on: fleet.nodes)
+        let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(6)) {
             try await fleet.wait(.seconds(2))
             if how == "restart" {
@@ -105,7 +105,7 @@ struct RecoveryFaults {
     func promoted() async throws {
         let pair = try await RedisReplicaPair.start(nodes: 2)
         let fleet = try await Fleet.over(pair.primary) { number, _ in pair.urls[number] }
-        let storm = try await Storm.begin(on: fleet.nodes)
+        let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(8)) {
             try await fleet.wait(.seconds(2))
             try await pair.promote()
@@ -122,7 +122,7 @@ struct RecoveryFaults {
     @Test("a node told to end: its clients move over and nobody is told to leave")
     func drained() async throws {
         let fleet = try await Fleet.start(2)
-        let storm = try await Storm.begin(on: fleet.nodes)
+        let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(6)) {
             try await fleet.wait(.seconds(1))
             storm.nodes.withLock { $0 = [fleet.nodes[0]] }
@@ -139,7 +139,7 @@ struct RecoveryFaults {
             environment: [
                 "MARTLET_CLIENT_MAX_QUEUED_BYTES": "65536", "MARTLET_CLIENT_MAX_MESSAGE_BYTES": "32768",
             ])
-        let storm = try await Storm.begin(on: fleet.nodes)
+        let storm = try await Storm.begin(on: fleet)
         let slow = storm.clients[..<5]
         for client in slow { client.stopReading() }
         try await storm.publish(for: .seconds(10)) {

@@ -21,13 +21,16 @@ final class Storm: Sendable {
         var refused = 0
     }
 
+    /// Kept until the reckoning is done: nodes and Redis end with it.
+    private let fleet: Fleet
+    /// Those that take messages.
     let nodes: Mutex<[NodeProcess]>
     let clients: [Participant]
     private let books = Mutex(Books())
 
     /// Thirty clients, each in every room, spread over the nodes and free to move to any.
-    static func begin(on nodes: [NodeProcess]) async throws -> Storm {
-        let urls = nodes.map(\.clientURL)
+    static func begin(on fleet: Fleet) async throws -> Storm {
+        let urls = fleet.nodes.map(\.clientURL)
         let clients = try await each(Array(0..<30), width: 8) { number in
             let home = number % urls.count
             let client = try await Participant.connect(to: urls[home], as: "client-\(number)") {
@@ -38,11 +41,12 @@ final class Storm: Sendable {
             for room in rooms { try await client.join(room) }
             return client
         }
-        return Storm(nodes, clients)
+        return Storm(fleet, clients)
     }
 
-    private init(_ nodes: [NodeProcess], _ clients: [Participant]) {
-        self.nodes = Mutex(nodes)
+    private init(_ fleet: Fleet, _ clients: [Participant]) {
+        self.fleet = fleet
+        nodes = Mutex(fleet.nodes)
         self.clients = clients
     }
 
