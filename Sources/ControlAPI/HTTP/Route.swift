@@ -70,8 +70,8 @@ enum Route: Hashable, Sendable {
     var methods: [HTTPRequest.Method] {
         switch self {
         case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .webhooksReplay: [.post]
-        case .users, .user, .rooms, .room, .members, .messages, .nodes, .stats, .webhooks, .health, .readiness, .metrics,
-            .openAPI, .page, .consoleConfiguration:
+        case .users, .user, .rooms, .room, .members, .messages, .nodes, .stats, .webhooks, .health, .readiness,
+            .metrics, .openAPI, .page, .consoleConfiguration:
             [.get, .head]
         }
     }

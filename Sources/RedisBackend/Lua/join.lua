@@ -35,18 +35,18 @@ else
   list[#list + 1] = { connection, holder, info }
 end
 local is_new = redis.call('HSET', KEYS[1], user, pack_member(list)) == 1
-if is_new then redis.call('PEXPIRE', KEYS[1], life) end
+-- Also where nothing is new: joined again after an outage, the keys may be at their end.
+redis.call('PEXPIRE', KEYS[1], life)
 redis.call('SADD', KEYS[2], connection)
 redis.call('PEXPIRE', KEYS[2], life)
-if redis.call('SADD', KEYS[5], holder) == 1 then redis.call('PEXPIRE', KEYS[5], life) end
+redis.call('SADD', KEYS[5], holder)
+redis.call('PEXPIRE', KEYS[5], life)
 redis.call('SADD', KEYS[6], entry)
 redis.call('PEXPIRE', KEYS[6], life)
 if own then redis.call('ZREM', KEYS[7], entry) end
 local ledger = { key = KEYS[9], size = ARGV[10] }
-if redis.call('ZADD', KEYS[3], 'NX', moment, name) == 1 then
-  redis.call('PEXPIRE', KEYS[3], life)
-  note(ledger, 'room.occupied', '', name, ARGV[7])
-end
+if redis.call('ZADD', KEYS[3], 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, ARGV[7]) end
+redis.call('PEXPIRE', KEYS[3], life)
 if is_new then
   note(ledger, 'member.joined', user, name, ARGV[7])
   local version = step(room, moment)

@@ -59,14 +59,16 @@ local function register(moment)
   redis.call('PEXPIRE', KEYS[1], life)
   redis.call('HSET', KEYS[3], 'user', user, 'connection', connection, 'address', ARGV[5])
   redis.call('PEXPIRE', KEYS[3], ARGV[10])
-  if redis.call('SADD', KEYS[4], holder) == 1 then redis.call('PEXPIRE', KEYS[4], life) end
+  redis.call('SADD', KEYS[4], holder)
+  redis.call('PEXPIRE', KEYS[4], life)
   redis.call('SADD', KEYS[5], entry)
   redis.call('PEXPIRE', KEYS[5], life)
   if record then redis.call('ZREM', KEYS[6], entry) end
   if redis.call('ZADD', KEYS[2], 'NX', moment, user) == 1 then
     note({ key = KEYS[8], size = ARGV[11] }, 'user.online', user, '', ARGV[8])
     redis.call(ARGV[12], ARGV[13], 's 1 ' .. moment)
-    redis.call('PEXPIRE', KEYS[2], life)
   end
+  -- Also where nothing is new: registered again after an outage, the key may be at its end.
+  redis.call('PEXPIRE', KEYS[2], life)
   return since
 end

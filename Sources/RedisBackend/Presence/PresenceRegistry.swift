@@ -129,8 +129,13 @@ final class PresenceRegistry: @unchecked Sendable {
 
     func beaten(sent: NIODeadline, marks: Int64) {
         loop.assertInEventLoop()
-        guard holder != nil else { return }
+        guard let holder else { return }
+        let silence = sent - lastBeat
         lastBeat = sent
+        // What nobody renewed for so long may have expired: all of it is registered again, under a new incarnation.
+        guard silence < .nanoseconds(TimeAmount(settings.life).nanoseconds / 2) else {
+            return fenced(holder, at: holder.incarnation)
+        }
         resume()
         if marks != marksRead { readMarks(as: marks) }
     }

@@ -207,7 +207,10 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     }
 
     private func tellPosition(_ id: RequestID?, _ room: RoomName) {
-        guard let standing = hub.standing(of: room) else { return }
+        guard let standing = hub.standing(of: room) else {
+            let error = BackendError.unavailable(reason: "the room is not followed just now").request
+            return write(hub.frame(.error(id: id, error: error)))
+        }
         let roster = machine.seesPresence(in: room) ? standing.roster : nil
         let joined = Joined(room: room, position: standing.position, recovered: true, roster: roster)
         write(hub.frame(.joined(id: id, joined)))
