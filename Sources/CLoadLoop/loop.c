@@ -66,6 +66,11 @@ uint64_t load_now(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+size_t load_find(const void *bytes, size_t count, const void *text, size_t text_count) {
+    const char *found = count == 0 ? NULL : memmem(bytes, count, text, text_count);
+    return found == NULL ? count : (size_t)(found - (const char *)bytes);
+}
+
 load_loop *load_loop_create(void) {
     load_loop *self = calloc(1, sizeof *self);
     if (self == NULL) return NULL;

@@ -156,6 +156,45 @@ struct BenchEcho: ParsableCommand {
     }
 }
 
+struct BenchResume: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "A reconnect storm: all are cut off, miss messages, and come back for them.")
+
+    @Option(name: [.customShort("n"), .long], help: "How many connections.")
+    var connections = 1000
+
+    @Option(name: .long, help: "Spread over so many rooms.")
+    var rooms = 10
+
+    @Option(name: .long, help: "Messages to each room while its members are away (the node's log.size holds 1000).")
+    var missed = 20
+
+    @Option(name: .long, help: "Bytes of a payload, a JSON string with its quotes.")
+    var payload = 128
+
+    @Option(name: .long, help: "Seconds between the cut and the first message.")
+    var settle = 1.0
+
+    @OptionGroup(title: "Publishing") var hook: HookOptions
+    @OptionGroup var options: BenchOptions
+
+    func validate() throws {
+        try Check.connections(connections, rooms: rooms)
+        try Check.range("--missed", missed, 0...100_000)
+        try Check.range("--payload", payload, Envelope.minBytes...Envelope.maxBytes)
+        if settle < 0 { throw ValidationError("times are not negative") }
+    }
+
+    func run() throws {
+        try options.perform { title, progress in
+            try ResumeScenario(
+                options: options.load(), connections: connections, rooms: rooms, missed: missed, payloadBytes: payload,
+                way: .batch(api: hook.target(), key: hook.apiKey, size: 16), settleSeconds: settle
+            ).run(title: title, progress: progress)
+        }
+    }
+}
+
 struct BenchLadder: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ladder", abstract: "More and more connections at one rate, up to where a limit breaks.")

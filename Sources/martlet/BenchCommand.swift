@@ -24,8 +24,8 @@ struct BenchCommand: ParsableCommand {
             damaged is told and makes the exit status 1; 2 says that there was no run.
             """,
         subcommands: [
-            BenchConnect.self, BenchIdle.self, BenchFanout.self, BenchEcho.self, BenchLadder.self, BenchFloor.self,
-            BenchWorker.self, BenchFloorServer.self,
+            BenchConnect.self, BenchIdle.self, BenchFanout.self, BenchEcho.self, BenchResume.self, BenchLadder.self,
+            BenchFloor.self, BenchWorker.self, BenchFloorServer.self,
         ])
 }
 
@@ -125,11 +125,7 @@ struct PublishOptions: ParsableArguments {
     @Option(name: .long, help: "How they publish: rest, batch, or websocket as members of their rooms.")
     var via = Way.rest
 
-    @Option(name: .long, help: "The node's api port: host:port on loopback, or a port.")
-    var api = "127.0.0.1:8081"
-
-    @Option(name: .long, help: "The API key (else: MARTLET_API_KEY).")
-    var key: String?
+    @OptionGroup var hook: HookOptions
 
     @Option(name: .long, help: "Messages in one batch.")
     var batch = 16
@@ -170,16 +166,27 @@ struct PublishOptions: ParsableArguments {
     func plan() throws -> PublishPlan {
         let way: PublishPlan.Way
         switch via {
-        case .rest: way = .rest(api: try LoopbackTarget(api), key: apiKey)
-        case .batch: way = .batch(api: try LoopbackTarget(api), key: apiKey, size: batch)
+        case .rest: way = .rest(api: try hook.target(), key: hook.apiKey)
+        case .batch: way = .batch(api: try hook.target(), key: hook.apiKey, size: batch)
         case .websocket: way = .webSocket
         }
         return PublishPlan(
             way: way, pace: rate.map { .rate($0) } ?? .window(window), messages: messages ?? .max, seconds: seconds,
             warmupSeconds: warmup, drainSeconds: drain)
     }
+}
 
-    private var apiKey: String { key ?? ProcessInfo.processInfo.environment["MARTLET_API_KEY"] ?? "local" }
+/// Where a backend publishes.
+struct HookOptions: ParsableArguments {
+    @Option(name: .long, help: "The node's api port: host:port on loopback, or a port.")
+    var api = "127.0.0.1:8081"
+
+    @Option(name: .long, help: "The API key (else: MARTLET_API_KEY).")
+    var key: String?
+
+    func target() throws -> LoopbackTarget { try LoopbackTarget(api) }
+
+    var apiKey: String { key ?? ProcessInfo.processInfo.environment["MARTLET_API_KEY"] ?? "local" }
 }
 
 /// Refuses numbers that make no sense.

@@ -94,11 +94,20 @@ import Testing
 
     @Test mutating func `frames that are no messages are handed back`() {
         func reading(_ text: String) -> FrameReader.Reading? { receive(Array(text.utf8)) }
-        #expect(reading(#"{"type":"welcome","connectionId":"c"}"#) == .welcome)
-        let joined = #"{"type":"joined","id":1,"roomId":"bench-t-0000001","epoch":"e","seq":43}"#
-        #expect(reading(joined) == .joined(room: 1, seq: 43))
+        let welcome = #"{"type":"welcome","connectionId":"c","session":"17-ab","resumed":true,"heartbeat":30000}"#
+        #expect(reading(welcome) == .welcome(session: "17-ab", isResumed: true))
         #expect(
-            reading(#"{"type":"joined","id":1,"roomId":"other","epoch":"e","seq":4}"#) == .joined(room: nil, seq: 4))
+            reading(#"{"type":"welcome","session":"s","resumed":false}"#) == .welcome(session: "s", isResumed: false))
+        let joined = #"{"type":"joined","id":1,"roomId":"bench-t-0000001","epoch":"e","seq":43,"recovered":true}"#
+        #expect(reading(joined) == .joined(.init(room: 1, epoch: "e", seq: 43, isRecovered: true)))
+        let other = #"{"type":"joined","id":1,"roomId":"other","epoch":"e","seq":4,"recovered":false}"#
+        #expect(reading(other) == .joined(.init(room: nil, epoch: "e", seq: 4, isRecovered: false)))
+        let resumed =
+            #"{"type":"resumed","id":1,"rooms":[{"roomId":"bench-t-0000000","epoch":"f","seq":9,"recovered":true}]}"#
+        #expect(reading(resumed) == .resumed(.init(room: 0, epoch: "f", seq: 9, isRecovered: true)))
+        #expect(
+            reading(#"{"type":"resumed","id":1,"rooms":[{"roomId":"bench-t-0000000","code":"forbidden"}]}"#)
+                == .error(code: "forbidden"))
         let error = #"{"type":"error","id":1,"code":"rate_limited","message":"m"}"#
         #expect(reading(error) == .error(code: "rate_limited"))
         #expect(reading(#"{"type":"gap","roomId":"r","epoch":"e","seq":1}"#) == .gap)

@@ -61,6 +61,9 @@ int64_t load_loop_poll(load_loop *loop, uint64_t nanoseconds, const load_event *
 // CLOCK_MONOTONIC in nanoseconds: the same for all processes of a machine.
 uint64_t load_now(void);
 
+// Where text first stands in bytes; count where it does not. The C library's own search, which is out of Swift's sight.
+size_t load_find(const void *bytes, size_t count, const void *text, size_t text_count);
+
 // The yardstick: a WebSocket server that does nothing but write one frame to each member of a room. Opens a listener
 // on 127.0.0.1 and says its port; returns the descriptor, or -errno.
 int load_floor_listen(uint16_t *port);

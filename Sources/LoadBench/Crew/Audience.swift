@@ -42,6 +42,9 @@ package struct Audience {
         sizes[room] += 1
     }
 
+    /// The `seq` of the last message that a stream got, or of its join.
+    func position(of stream: Int) -> UInt64 { positions[stream] }
+
     /// A stream is gone: messages under way may never be complete.
     mutating func leave(room: Int) {
         sizes[room] -= 1

@@ -2,15 +2,19 @@
 ///
 /// Owned by the thread that polls the socket loop.
 final class Crew {
-    private enum State: UInt8 {
+    enum State: UInt8 {
         case connecting
         case opening
         case joining
         case ready
+        /// Cut off by the tool itself, to come back later.
+        case cut
+        /// Back, and on its way to the head of its room.
+        case catchingUp
         case gone
     }
 
-    private struct Member {
+    struct Member {
         var slot: UInt32
         var state: State
         var began: UInt64
@@ -18,17 +22,19 @@ final class Crew {
 
     static let role: UInt32 = 1
 
-    private(set) var audience: Audience
+    var audience: Audience
     /// Members that are ready.
-    private(set) var ready = 0
+    var ready = 0
     /// Members that ended, or never got ready.
     private(set) var gone = 0
     /// From the beginning of a connection until it is ready, in nanoseconds.
-    private(set) var openings = Histogram()
+    var openings = Histogram()
+    /// What members come back with; empty where the plan has no resumes.
+    var resumptions: Resumptions
 
-    private let plan: CrewPlan
-    private let sockets: SocketLoop
-    private var members: [Member] = []
+    let plan: CrewPlan
+    let sockets: SocketLoop
+    var members: [Member] = []
     private var goal = 0
     private var nextPatrol: UInt64 = 0
 
@@ -36,6 +42,7 @@ final class Crew {
         self.plan = plan
         self.sockets = sockets
         audience = Audience(layout: plan.layout, payloadBytes: plan.payloadBytes)
+        resumptions = Resumptions(rooms: plan.layout.rooms)
     }
 
     /// How many of `total` members belong to this process.
@@ -50,19 +57,24 @@ final class Crew {
         members.reserveCapacity(goal)
     }
 
+    /// Members on their way to being ready.
+    var underWay: Int { members.count - ready - gone - resumptions.away }
+
     /// Every wanted member is ready or gone.
     var isSettled: Bool { ready + gone >= goal }
 
     /// Begins what may begin, and gives up what took too long.
     func tick(now: UInt64) {
-        while members.count < goal, members.count - ready - gone < plan.handshakes { begin(now: now) }
+        while members.count < goal, underWay < plan.handshakes { begin(now: now) }
+        bringBack(now: now)
         guard now >= nextPatrol else { return }
         nextPatrol = now + 1_000_000_000
         guard !isSettled else { return }
         let limit = UInt64(plan.patience * 1e9)
         for index in members.indices {
             let member = members[index]
-            guard member.state != .ready, member.state != .gone, now > member.began + limit else { continue }
+            guard member.state != .ready, member.state != .gone, member.state != .cut, now > member.began + limit
+            else { continue }
             sockets.close(member.slot)
             giveUp(index, "not ready in time, stuck while \(member.state)")
         }
@@ -76,17 +88,21 @@ final class Crew {
     func takeCompleted() -> [UInt32] {
         guard !audience.completed.isEmpty else { return [] }
         defer { audience.completed.removeAll(keepingCapacity: true) }
-        return audience.completed
+        // What is caught up with was published to nobody who was there.
+        return resumptions.hasBegun ? [] : audience.completed
     }
 
     func handle(_ event: SocketLoop.Event) {
         let index = event.tag.index
-        guard members.indices.contains(index), members[index].state != .gone else { return }
+        guard members.indices.contains(index), members[index].state != .gone, members[index].state != .cut else {
+            return
+        }
         switch event.kind {
         case .opened:
             members[index].state = .opening
             let request = Opening.request(
-                style: plan.style, user: user(index), room: room(index), target: plan.target(of: number(index)))
+                style: plan.style, user: user(index), room: room(index), target: plan.target(of: number(index)),
+                session: resumptions.session(of: index))
             sockets.send(request, to: event.slot)
         case .response(let status): opened(index, status: status, event)
         case .message: heard(index, event)
@@ -113,7 +129,7 @@ final class Crew {
         }
         guard plan.style == .gateway else { return becomeReady(index, position: 0, now: event.received) }
         members[index].state = .joining
-        if plan.joins {
+        if plan.joins, resumptions.session(of: index) == nil {
             sockets.send(ClientFrame.text(Opening.join(room: plan.layout.name(of: room(index)))), to: event.slot)
         }
     }
@@ -122,22 +138,38 @@ final class Crew {
     private func heard(_ index: Int, _ event: SocketLoop.Event) {
         let own = room(index)
         let other = audience.receive(event.bytes, at: event.received) { $0 == own ? index : nil }
-        if let other { heard(other, by: index, event) }
+        if let other {
+            heard(other, by: index, event)
+        } else if members[index].state == .catchingUp {
+            checkWhetherCaughtUp(index, now: event.received)
+        }
     }
 
     private func heard(_ frame: FrameReader.Reading, by index: Int, _ event: SocketLoop.Event) {
         switch frame {
-        case .welcome:
-            if !plan.joins { becomeReady(index, position: 0, now: event.received) }
-        case .joined(let joined, let seq):
-            if joined == room(index) { becomeReady(index, position: seq, now: event.received) }
+        case .welcome(let session, let isResumed):
+            if let old = resumptions.session(of: index) {
+                guard isResumed else {
+                    sockets.close(event.slot)
+                    return giveUp(index, "its session \(old.isEmpty ? "was never told" : "was not resumed")")
+                }
+                askForWhatWasMissed(index, event)
+            } else if !plan.joins {
+                becomeReady(index, position: 0, now: event.received)
+            }
+            if plan.keepsSessions { resumptions.keep(session, of: index) }
+        case .joined(let entry):
+            guard entry.room == room(index) else { return }
+            if plan.keepsSessions { resumptions.epochs[room(index)] = entry.epoch }
+            becomeReady(index, position: entry.seq, now: event.received)
+        case .resumed(let entry): resumed(index, entry, now: event.received)
         case .error(let code): audience.count(error: code)
         case .gap: audience.countGap()
         case .message, .damaged, .other: break
         }
     }
 
-    private func becomeReady(_ index: Int, position: UInt64, now: UInt64) {
+    func becomeReady(_ index: Int, position: UInt64, now: UInt64) {
         guard members[index].state != .ready else { return }
         members[index].state = .ready
         ready += 1
@@ -154,16 +186,16 @@ final class Crew {
         audience.count(lost: ending.description)
     }
 
-    private func giveUp(_ index: Int, _ reason: String) {
+    func giveUp(_ index: Int, _ reason: String) {
         members[index].state = .gone
         gone += 1
         audience.count(refused: reason)
     }
 
-    private func number(_ index: Int) -> Int { index * plan.processes + plan.process }
+    func number(_ index: Int) -> Int { index * plan.processes + plan.process }
 
     @inline(__always)
-    private func room(_ index: Int) -> Int { number(index) % plan.layout.rooms }
+    func room(_ index: Int) -> Int { number(index) % plan.layout.rooms }
 
     private func user(_ index: Int) -> String { "bench-\(Decimal.text(number(index), digits: RoomLayout.digits))" }
 }

@@ -19,6 +19,8 @@ package struct CrewPlan: Codable, Sendable {
     package var handshakes: Int
     /// Whether members join their room, or only connect.
     package var joins: Bool
+    /// Whether members keep their sessions, to come back with.
+    var keepsSessions = false
     /// After so many seconds a connection that is not ready is given up.
     package var patience: Double
 

@@ -18,9 +18,14 @@ enum Opening {
     }
 
     /// What a member of a room asks for.
-    static func request(style: CrewPlan.Style, user: String, room: Int, target: LoopbackTarget) -> ByteBuffer {
+    static func request(
+        style: CrewPlan.Style, user: String, room: Int, target: LoopbackTarget, session: String? = nil
+    ) -> ByteBuffer {
         switch style {
-        case .gateway: request(path: "/ws?userId=\(user)", target: target, subprotocol: "martlet.v1")
+        case .gateway:
+            request(
+                path: "/ws?userId=\(user)\(session.map { "&session=\($0)" } ?? "")", target: target,
+                subprotocol: "martlet.v1")
         case .floor:
             request(
                 path: "/ws?room=\(Decimal.text(room, digits: RoomLayout.digits))", target: target, subprotocol: nil)
@@ -31,6 +36,10 @@ enum Opening {
     static func refusal(status: Int, response: UnsafeRawBufferPointer) -> String? {
         guard status == 101 else { return "HTTP \(status)" }
         return String(decoding: response, as: UTF8.self).contains(accept) ? nil : "a wrong Sec-WebSocket-Accept"
+    }
+
+    static func resume(room: String, epoch: String, seq: UInt64) -> String {
+        #"{"type":"resume","id":1,"since":{"\#(room)":{"epoch":"\#(epoch)","seq":\#(seq)}}}"#
     }
 
     static func join(room: String) -> String { #"{"type":"join","id":1,"roomId":"\#(room)"}"# }

@@ -26,13 +26,16 @@ package struct Meters: Sendable {
             whole = whole.map { $0 + use } ?? use
         }
         return Reading(
-            server: whole, redis: try redis?.read(), ownCPUSeconds: ProcessMeter.ownCPUSeconds(),
+            server: whole, redis: try redis?.read(), redisCommands: redis.flatMap { RedisCommands(of: $0.pid) },
+            ownCPUSeconds: ProcessMeter.ownCPUSeconds(),
             at: Clock.now)
     }
 
     struct Reading {
         var server: ProcessUse?
         var redis: ProcessUse?
+        /// Nil where Redis cannot be asked.
+        var redisCommands: RedisCommands?
         var ownCPUSeconds: Double
         var at: UInt64
     }

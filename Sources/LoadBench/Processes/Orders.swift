@@ -8,6 +8,10 @@ enum Order: Codable {
     case grow(Int)
     /// Say how things are; answered by a notice.
     case report
+    /// Reset all connections, to come back when told.
+    case cut
+    /// Come back with the sessions.
+    case comeBack
     /// Forget what was counted: publishers begin anew.
     case restart
 }

@@ -61,6 +61,23 @@ final class Stage {
         }
     }
 
+    /// Cuts all members off and waits until that is done.
+    func cut() throws {
+        crew?.cut()
+        try tell(.cut)
+        while ready > 0 { try turn(until: Clock.after(seconds: 0.1)) }
+    }
+
+    /// Lets those that were cut come back and waits until each is ready or gone.
+    func comeBack() throws {
+        crew?.comeBack()
+        try tell(.comeBack)
+        while !isSettled {
+            try turn(until: Clock.after(seconds: 0.1))
+            progress.show("\(ready) back" + (gone > 0 ? ", \(gone) failed" : ""))
+        }
+    }
+
     /// - Throws: when no member is ready: there is nobody to publish to.
     func requireMembers() throws {
         guard ready == 0 else { return }

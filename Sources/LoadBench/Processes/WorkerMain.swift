@@ -65,6 +65,8 @@ private final class Worker {
             told.ready = -1
         case .report:
             if let crew { try Worker.say(.report(crew.report())) }
+        case .cut: crew?.cut()
+        case .comeBack: crew?.comeBack()
         case .restart: crew?.restart()
         }
     }

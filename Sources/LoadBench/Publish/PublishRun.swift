@@ -3,6 +3,8 @@ final class PublishRun {
     /// What was published and what should have come of it.
     struct Outcome {
         var published = 0
+        /// The same by room, refused ones included.
+        var publishedByRoom: [Int]
         var expected = 0
         /// Messages that not all receivers of their room were known to have got in the end.
         var incomplete = 0
@@ -20,7 +22,7 @@ final class PublishRun {
     /// Messages under way: parts that have not said that it came, and its room.
     private var waiting: [UInt32: (parts: Int, room: Int)] = [:]
     private var nextNumber: UInt32 = 1
-    private var outcome = Outcome()
+    private var outcome: Outcome
 
     init(stage: Stage, publishers: Publishers, plan: PublishPlan, progress: RunProgress) throws {
         self.stage = stage
@@ -28,6 +30,7 @@ final class PublishRun {
         self.plan = plan
         self.progress = progress
         (parts, receivers) = try stage.audiences()
+        outcome = Outcome(publishedByRoom: parts.map { _ in 0 })
     }
 
     /// Publishes for so long, or so many, and waits for what is under way.
@@ -41,7 +44,7 @@ final class PublishRun {
             progress.show("\(outcome.published) published, \(waiting.count) under way")
         }
         let drained = Clock.after(seconds: plan.drainSeconds)
-        while !waiting.isEmpty, Clock.now < drained {
+        while !(waiting.isEmpty && publishers.isIdle), Clock.now < drained {
             try settle(until: min(drained, Clock.after(seconds: 0.1)))
             progress.show("waiting for \(waiting.count) messages")
         }
@@ -77,6 +80,7 @@ final class PublishRun {
         let rooms = publishers.publish(numbers, due: due)
         for (number, room) in zip(numbers, rooms) {
             outcome.published += 1
+            outcome.publishedByRoom[room] += 1
             outcome.expected += receivers[room]
             if parts[room] > 0 { waiting[number] = (parts[room], room) }
         }

@@ -52,6 +52,8 @@ final class Publishers {
     var count: Int { publishers.count }
     var isSettled: Bool { ready == publishers.count }
     var canPublish: Bool { !free.isEmpty }
+    /// No request is under way.
+    var isIdle: Bool { free.count == publishers.count }
 
     private func target(of index: Int) -> LoopbackTarget {
         switch way {
@@ -196,15 +198,16 @@ final class Publishers {
             layout.rank(of: index, in: room) == nil ? nil : Publishers.stream(of: index, room: room, layout)
         }
         switch frame {
-        case .joined(let room?, let seq):
-            audience.enter(stream: Publishers.stream(of: index, room: room, layout), room: room, position: seq)
+        case .joined(let entry):
+            guard let room = entry.room else { return }
+            audience.enter(stream: Publishers.stream(of: index, room: room, layout), room: room, position: entry.seq)
             publishers[index].missingRooms -= 1
             if publishers[index].missingRooms == 0 { becomeReady(index) }
         case .error(let code):
             audience.count(error: code)
             if !publishers[index].isReady { failure = BenchFailure("a publisher's join was refused: \(code)") }
         case .gap: audience.countGap()
-        case .joined, .welcome, .message, .damaged, .other, nil: break
+        case .welcome, .resumed, .message, .damaged, .other, nil: break
         }
     }
 

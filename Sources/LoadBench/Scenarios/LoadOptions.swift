@@ -54,21 +54,23 @@ package struct LoadOptions: Sendable {
 }
 
 extension BenchReport {
-    /// The CPU that server, Redis and tool used between two readings, for each million of what was done.
+    /// The CPU that server, Redis and tool used between two readings, for each so many of what was done.
     mutating func addUse(
-        from first: Meters.Reading, to last: Meters.Reading, toolSeconds: Double, count: Int, of what: String
+        from first: Meters.Reading, to last: Meters.Reading, toolSeconds: Double, count: Int, of what: String,
+        per unit: (size: Double, name: String) = (1e6, "million")
     ) {
-        let scale = 1e6 / Double(max(1, count))
+        let scale = unit.size / Double(max(1, count))
+        let each = "CPU per \(unit.name) \(what)"
         var total = 0.0
         for (name, before, after) in [("server", first.server, last.server), ("redis", first.redis, last.redis)] {
             guard let before, let after else { continue }
             let seconds = after.cpuSeconds - before.cpuSeconds
             total += seconds
             add("\(name) CPU", seconds, "s")
-            add("\(name) CPU per million \(what)", seconds * scale, "s")
+            add("\(name) \(each)", seconds * scale, "s")
         }
-        if first.redis != nil { add("server and redis CPU per million \(what)", total * scale, "s") }
-        add("tool CPU per million \(what)", toolSeconds * scale, "s")
+        if first.redis != nil { add("server and redis \(each)", total * scale, "s") }
+        add("tool \(each)", toolSeconds * scale, "s")
         if let server = last.server { add("server memory", Double(server.residentBytes) / 1_048_576, "MiB") }
         if let redis = last.redis { add("redis memory", Double(redis.residentBytes) / 1_048_576, "MiB") }
     }

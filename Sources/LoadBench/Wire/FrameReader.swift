@@ -8,14 +8,34 @@ package struct FrameReader {
         case message(Envelope, seq: UInt64)
         /// A message frame whose room, payload or end is not as it was sent.
         case damaged
-        case welcome
-        /// The room's number, nil for another room than this run's, and the position the stream begins after.
-        case joined(room: Int?, seq: UInt64)
+        case welcome(session: String, isResumed: Bool)
+        /// The answer to a join.
+        case joined(Entry)
+        /// The answer to a resume that named one room.
+        case resumed(Entry)
         case error(code: String)
         /// A hole that the gateway owned up to.
         case gap
         /// Whatever else a gateway tells.
         case other
+    }
+
+    /// How a connection has come into a room.
+    package struct Entry: Equatable {
+        /// The room's number, nil for another room than this run's.
+        package var room: Int?
+        package var epoch: String
+        /// The head of the stream as the connection came in.
+        package var seq: UInt64
+        /// Whether all since the position that was asked for follows.
+        package var isRecovered: Bool
+
+        package init(room: Int?, epoch: String, seq: UInt64, isRecovered: Bool) {
+            self.room = room
+            self.epoch = epoch
+            self.seq = seq
+            self.isRecovered = isRecovered
+        }
     }
 
     private let roomPrefix: [UInt8]
@@ -33,7 +53,7 @@ package struct FrameReader {
     }
 
     mutating func read(_ text: UnsafeRawBufferPointer) -> Reading {
-        guard FrameReader.stands(FrameReader.opening, in: text, at: 0) else { return FrameReader.other(text, self) }
+        guard FrameReader.stands(FrameReader.opening, in: text, at: 0) else { return reply(text) }
         let key = FrameReader.payloadKey
         if !FrameReader.stands(key, in: text, at: payloadStart - key.count) {
             guard let found = FrameReader.find(key, in: text) else { return .damaged }
@@ -47,7 +67,7 @@ package struct FrameReader {
     }
 
     /// The number of this run's room whose name begins at `start`.
-    private func room(in text: UnsafeRawBufferPointer, at start: Int) -> Int? {
+    func room(in text: UnsafeRawBufferPointer, at start: Int) -> Int? {
         let digits = start + roomPrefix.count
         let end = digits + RoomLayout.digits
         guard end < text.count, text[end] == UInt8(ascii: "\""), FrameReader.stands(roomPrefix, in: text, at: start)
@@ -64,38 +84,13 @@ package struct FrameReader {
         return Decimal.read(text, at: first, digits: text.count - 1 - first)
     }
 
-    private static func other(_ text: UnsafeRawBufferPointer, _ reader: FrameReader) -> Reading {
-        let string = String(decoding: text, as: UTF8.self)
-        if string.hasPrefix(#"{"type":"welcome""#) { return .welcome }
-        if string.hasPrefix(#"{"type":"joined""#) {
-            let name = field(#""roomId":""#, of: text)
-            let seq = field(#""seq":"#, of: text).flatMap { number(in: text, at: $0) }
-            return .joined(room: name.flatMap { reader.room(in: text, at: $0) }, seq: seq ?? 0)
-        }
-        if string.hasPrefix(#"{"type":"error""#) {
-            let start = field(#""code":""#, of: text) ?? text.count
-            return .error(code: String(decoding: text[start...].prefix { $0 != UInt8(ascii: "\"") }, as: UTF8.self))
-        }
-        return string.hasPrefix(#"{"type":"gap""#) ? .gap : .other
-    }
-
-    /// Where the value of a field begins.
-    private static func field(_ key: String, of text: UnsafeRawBufferPointer) -> Int? {
-        find(Array(key.utf8), in: text).map { $0 + key.utf8.count }
-    }
-
-    private static func number(in text: UnsafeRawBufferPointer, at start: Int) -> UInt64? {
-        let digits = text[start...].prefix { $0 &- UInt8(ascii: "0") < 10 }.count
-        return Decimal.read(text, at: start, digits: digits)
-    }
-
     @inline(__always)
-    private static func stands(_ bytes: [UInt8], in text: UnsafeRawBufferPointer, at start: Int) -> Bool {
+    static func stands(_ bytes: [UInt8], in text: UnsafeRawBufferPointer, at start: Int) -> Bool {
         guard start >= 0, start + bytes.count <= text.count, let base = text.baseAddress else { return false }
         return memcmp(base + start, bytes, bytes.count) == 0
     }
 
-    private static func find(_ bytes: [UInt8], in text: UnsafeRawBufferPointer) -> Int? {
+    static func find(_ bytes: [UInt8], in text: UnsafeRawBufferPointer) -> Int? {
         guard text.count >= bytes.count else { return nil }
         return (0...text.count - bytes.count).first { stands(bytes, in: text, at: $0) }
     }
