@@ -6,9 +6,9 @@ import threading
 import unittest
 
 from playwright._impl._driver import compute_driver_executable
-from playwright.sync_api import sync_playwright
 
-from site_of_nodes import MARTLET, SECRET, Site
+from chromium import ChromiumTests
+from site_of_nodes import Site
 
 # What each page of a test has: a client, and a room with all that it is told.
 BEGIN = """async ([address, options]) => {
@@ -27,24 +27,10 @@ BEGIN = """async ([address, options]) => {
 }"""
 
 
-class BrowserTests(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.playwright = sync_playwright().start()
-        cls.chromium = cls.playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox", "--disable-gpu"],
-            timeout=120_000)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.chromium.close()
-        cls.playwright.stop()
-
+class BrowserTests(ChromiumTests):
     def open(self, site, tokens=None, **options):
         """A page of another origin than the gateway's, whose client is in the room."""
-        page = self.chromium.new_page()
-        self.addCleanup(page.close)
-        page.set_default_timeout(60_000)
+        page = self.page()
         if tokens:
             page.expose_function("nextToken", tokens)
             options["tokens"] = True
@@ -99,9 +85,7 @@ class BrowserTests(unittest.TestCase):
     def test_tokens_are_asked_for_and_a_refused_one_ends_the_client(self):
         with Site() as site:
             site.node(MARTLET_AUTH_MODE="jwt")
-            environment = os.environ | {"MARTLET_AUTH_SECRET": SECRET}
-            good = subprocess.run([MARTLET, "token", "--user", "alice"], env=environment, capture_output=True,
-                                  text=True, check=True).stdout.strip()
+            good = site.token("alice")
             tokens = ["bad", good]
             page = self.open(site, tokens=lambda: tokens.pop(0))
             self.assertEqual(page.evaluate("client.userId"), "alice")
@@ -180,7 +164,3 @@ class BrowserTests(unittest.TestCase):
             command = [compute_driver_executable()[0], "--input-type=module", "--eval", script, module, url]
             result = subprocess.run(command, capture_output=True, text=True, timeout=30)
             self.assertEqual((result.stdout, result.stderr), ("1 from Node\n", ""))
-
-
-if __name__ == "__main__":
-    unittest.main(verbosity=2)

@@ -130,10 +130,10 @@ class Site:
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="martlet-browser-")
-        path = os.path.join(self.folder, "redis.sock")
-        self.redis_url = "unix://" + path
+        self.redis_path = os.path.join(self.folder, "redis.sock")
+        self.redis_url = "unix://" + self.redis_path
         self.redis = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--dir", self.folder],
+            ["redis-server", "--port", "0", "--unixsocket", self.redis_path, "--save", "", "--dir", self.folder],
             stdout=subprocess.DEVNULL)
         self.nodes = []
         self.door = Door()
@@ -144,6 +144,16 @@ class Site:
         self.nodes.append(node)
         self.door.targets.append(node.ports["client"])
         return node
+
+    def token(self, user):
+        """What a node with `auth.mode: jwt` takes from this user."""
+        environment = os.environ | {"MARTLET_AUTH_SECRET": SECRET}
+        return subprocess.run([MARTLET, "token", "--user", user], env=environment, capture_output=True, text=True,
+                              check=True).stdout.strip()
+
+    def forget_all(self):
+        """Empties Redis."""
+        subprocess.run(["redis-cli", "-s", self.redis_path, "FLUSHALL"], check=True, stdout=subprocess.DEVNULL)
 
     def __exit__(self, *_):
         self.door.close()

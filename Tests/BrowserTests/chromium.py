@@ -1,0 +1,26 @@
+"""A headless Chromium for the tests of a class."""
+
+import os
+import unittest
+
+from playwright.sync_api import sync_playwright
+
+
+class ChromiumTests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.playwright = sync_playwright().start()
+        cls.chromium = cls.playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox", "--disable-gpu"],
+            timeout=120_000)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.chromium.close()
+        cls.playwright.stop()
+
+    def page(self):
+        page = self.chromium.new_page()
+        self.addCleanup(page.close)
+        page.set_default_timeout(60_000)
+        return page

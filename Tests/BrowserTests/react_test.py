@@ -1,0 +1,207 @@
+"""The README's `useRoom`, letter by letter, in React's development build and StrictMode, against real nodes."""
+
+import importlib.util
+import os
+import re
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from chromium import ChromiumTests
+from site_of_nodes import Site
+
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")
+# The package dash has React's builds in one file each; nothing else of it is used.
+REACT_FOLDER = os.path.join(importlib.util.find_spec("dash").submodule_search_locations[0], "deps")
+REACT = "18.3.1"
+
+INDEX = """<!doctype html>
+<title>useRoom</title>
+<main></main>
+<script src="/react.js"></script>
+<script src="/react-dom.js"></script>
+<script type="importmap">{"imports": {"react": "/react-module.js"}}</script>
+<script type="module" src="/app.js"></script>
+"""
+
+# What a bundler makes of `import … from "react"`.
+REACT_MODULE = "export const { StrictMode, createElement, useEffect, useRef, useState } = window.React;"
+
+APP = """
+import { StrictMode, createElement, useEffect } from "react";
+import { useRoom } from "./useRoom.js";
+
+function Lesson({ roomId }) {
+  const { messages, members, publish } = useRoom(roomId);
+  useEffect(() => void told.mounts++, []);
+  told.publish = publish;
+  told.members = members.map(({ userId }) => userId).sort();
+  const seqs = messages.map(({ seq }) => seq);
+  if (seqs.some((seq, index) => index > 0 && seq <= seqs[index - 1])) told.disorder.push(seqs);
+  return createElement("ol", null, messages.map(({ seq, payload }) => createElement("li", { key: seq }, payload)));
+}
+
+const root = ReactDOM.createRoot(document.querySelector("main"));
+window.show = (roomId) => root.render(roomId && createElement(StrictMode, null, createElement(Lesson, { roomId })));
+window.shown = () => [...document.querySelectorAll("li")].map((item) => item.textContent);
+"""
+
+# Leads the address of the README to the nodes, and notes what is said on the way.
+WATCH = """(() => {
+  window.told = { mounts: 0, disorder: [], sent: [], left: [], sockets: 0 };
+  window.WebSocket = class extends WebSocket {
+    constructor(url, protocols) {
+      super(url.replace("wss://chat.example.org", "ws://ADDRESS"), protocols);
+      told.sockets++;
+      this.addEventListener("message", ({ data }) => {
+        const { type, roomId } = JSON.parse(data);
+        if (type === "left") told.left.push(roomId);
+      });
+    }
+    send(data) {
+      const { type, roomId } = JSON.parse(data);
+      told.sent.push(`${type} ${roomId}`);
+      super.send(data);
+    }
+  };
+})()"""
+
+
+def hook():
+    """The README's code."""
+    with open(README, encoding="utf-8") as readme:
+        blocks = re.findall(r"```jsx\n(.*?)```", readme.read(), re.DOTALL)
+    found = [block for block in blocks if "export function useRoom" in block]
+    assert len(found) == 1, "the README has one block with useRoom"
+    return found[0]
+
+
+def build(name):
+    with open(os.path.join(REACT_FOLDER, f"{name}@{REACT}.js"), encoding="utf-8") as script:
+        return script.read()
+
+
+class Shop:
+    """The web server of whoever uses the library: a page, its scripts, and tokens for who is logged in."""
+
+    def __init__(self, files):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                content_type, text = files.get(self.path, ("text/plain", ""))
+                body = text.encode()
+                self.send_response(200 if self.path in files else 404)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class ReactTests(ChromiumTests):
+    def open(self, site):
+        """A page with React and the hook, that shows no room yet."""
+        with urllib.request.urlopen(site.nodes[0].url("/martlet.js", port="client")) as answer:
+            library = answer.read().decode()
+        script = "text/javascript"
+        shop = Shop({
+            "/": ("text/html", INDEX), "/app.js": (script, APP), "/useRoom.js": (script, hook()),
+            "/martlet.js": (script, library), "/react.js": (script, build("react")),
+            "/react-dom.js": (script, build("react-dom")), "/react-module.js": (script, REACT_MODULE),
+            "/token": ("text/plain", site.token("alice")),
+        })
+        self.addCleanup(shop.close)
+        page = self.page()
+        self.complaints = []
+        page.on("console", lambda line: self.complaints.append(line.text) if "Warning:" in line.text else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.add_init_script(WATCH.replace("ADDRESS", f"127.0.0.1:{site.door.port}"))
+        page.goto(shop.url)
+        page.wait_for_function("'show' in window")
+        return page
+
+    def show(self, page, room):
+        page.evaluate("(roomId) => show(roomId)", room)
+        page.wait_for_function("told.members.join() === 'alice'")
+
+    def said(self, page, room):
+        """What the page has asked of a room, in order, but for its history and members."""
+        return [words for words in page.evaluate("told.sent")
+                if words in [f"join {room}", f"leave {room}", f"message {room}"]]
+
+    def members(self, node, room):
+        return [member["userId"] for member in node.call(f"/v1/rooms/{room}/members")["members"]]
+
+    def test_a_double_mount_joins_once_and_an_unmount_leaves(self):
+        with Site() as site:
+            node = site.node(MARTLET_AUTH_MODE="jwt")
+            node.broadcast({"rooms": ["lesson"]}, "before")
+            page = self.open(site)
+            self.show(page, "lesson")
+            self.assertEqual(page.evaluate("told.mounts"), 2)
+            page.wait_for_function("shown().join() === 'before'")
+            node.broadcast({"rooms": ["lesson"]}, "live")
+            page.wait_for_function("shown().join() === 'before,live'")
+            page.evaluate("told.publish('mine')")
+            page.wait_for_function("shown().join() === 'before,live,mine'")
+            self.assertEqual(self.said(page, "lesson"), ["join lesson", "message lesson"])
+            self.assertEqual(self.members(node, "lesson"), ["alice"])
+
+            self.show(page, "other")
+            page.wait_for_function("told.left.includes('lesson')")
+            self.assertEqual(page.evaluate("shown()"), [])
+            node.broadcast({"rooms": ["other"]}, "there")
+            page.wait_for_function("shown().join() === 'there'")
+            self.assertEqual(self.members(node, "lesson"), [])
+
+            page.evaluate("show(null)")
+            page.wait_for_function("told.left.includes('other')")
+            self.assertEqual(self.members(node, "other"), [])
+            self.assertEqual(self.said(page, "other"), ["join other", "leave other"])
+            self.assertEqual(page.evaluate("told.sockets"), 1)
+            self.assertEqual(self.complaints, [])
+
+    def test_the_list_stays_whole_while_its_node_is_killed(self):
+        with Site() as site:
+            first, second = (site.node(MARTLET_AUTH_MODE="jwt") for _ in range(2))
+            page = self.open(site)
+            self.show(page, "lesson")
+            count = 300
+
+            def publish():
+                for number in range(count):
+                    second.broadcast({"rooms": ["lesson"]}, number)
+                    if number == count // 3:
+                        first.kill()
+
+            publisher = threading.Thread(target=publish)
+            publisher.start()
+            page.wait_for_function(f"shown().at(-1) === '{count - 1}'")
+            publisher.join()
+            self.assertEqual(page.evaluate("shown()"), [str(number) for number in range(count)])
+            self.assertEqual(page.evaluate("told.disorder"), [])
+            self.assertGreater(page.evaluate("told.sockets"), 1)
+            self.assertEqual(self.members(second, "lesson"), ["alice"])
+            self.assertEqual(self.complaints, [])
+
+    def test_a_gap_loads_the_list_anew(self):
+        with Site() as site:
+            node = site.node(MARTLET_AUTH_MODE="jwt")
+            page = self.open(site)
+            self.show(page, "lesson")
+            for word in ["one", "two"]:
+                node.broadcast({"rooms": ["lesson"]}, word)
+            page.wait_for_function("shown().join() === 'one,two'")
+            site.forget_all()
+            node.broadcast({"rooms": ["lesson"]}, "three")
+            page.wait_for_function("shown().join() === 'three'")
+            self.assertEqual(self.complaints, [])
