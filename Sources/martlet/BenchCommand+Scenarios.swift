@@ -156,6 +156,43 @@ struct BenchEcho: ParsableCommand {
     }
 }
 
+struct BenchPresence: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "presence",
+        abstract: "Joins and leaves that the seated members of rooms are told of: each once, and what one costs.")
+
+    @OptionGroup(title: "Crowd") var crowd: CrowdOptions
+
+    @Option(name: .long, help: "Others, who join a room, leave it once all its members know, and go on to the next.")
+    var churners = 10
+
+    @Option(name: .long, help: "At most so many joins a second (else: as many as come).")
+    var rate: Double?
+
+    @Option(name: .long, help: "How long.")
+    var seconds = 10.0
+
+    @Option(name: .long, help: "Seconds of the same before it is measured.")
+    var warmup = 1.0
+
+    @OptionGroup var options: BenchOptions
+
+    func validate() throws {
+        try Check.range("--churners", churners, 1...10_000)
+        if let rate, !(rate > 0 && rate <= 1e6) { throw ValidationError("--rate takes more than 0, up to 1000000") }
+        if !(seconds > 0 && warmup >= 0) { throw ValidationError("times are not negative, and --seconds is not 0") }
+    }
+
+    func run() throws {
+        try options.perform { title, progress in
+            try PresenceScenario(
+                options: options.load(), rooms: crowd.rooms, members: crowd.members, churners: churners, rate: rate,
+                seconds: seconds, warmupSeconds: warmup
+            ).run(title: title, progress: progress)
+        }
+    }
+}
+
 struct BenchResume: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume", abstract: "A reconnect storm: all are cut off, miss messages, and come back for them.")

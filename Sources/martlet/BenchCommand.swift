@@ -24,7 +24,8 @@ struct BenchCommand: ParsableCommand {
             damaged is told and makes the exit status 1; 2 says that there was no run.
             """,
         subcommands: [
-            BenchConnect.self, BenchIdle.self, BenchFanout.self, BenchEcho.self, BenchResume.self, BenchLadder.self,
+            BenchConnect.self, BenchIdle.self, BenchFanout.self, BenchEcho.self, BenchPresence.self, BenchResume.self,
+            BenchLadder.self,
             BenchFloor.self, BenchWorker.self, BenchFloorServer.self,
         ])
 }

@@ -29,6 +29,8 @@ final class Crew {
     private(set) var gone = 0
     /// From the beginning of a connection until it is ready, in nanoseconds.
     var openings = Histogram()
+    /// What members are told of those that come and go; nil where the plan has no churners.
+    private(set) var roster: RosterWatch?
     /// What members come back with; empty where the plan has no resumes.
     var resumptions: Resumptions
 
@@ -36,6 +38,8 @@ final class Crew {
     let sockets: SocketLoop
     var members: [Member] = []
     private var goal = 0
+    /// Members that are wanted in all processes together.
+    private(set) var wanted = 0
     private var nextPatrol: UInt64 = 0
 
     init(plan: CrewPlan, sockets: SocketLoop) {
@@ -43,6 +47,7 @@ final class Crew {
         self.sockets = sockets
         audience = Audience(layout: plan.layout, payloadBytes: plan.payloadBytes)
         resumptions = Resumptions(rooms: plan.layout.rooms)
+        roster = plan.churners > 0 ? RosterWatch(layout: plan.layout, churners: plan.churners) : nil
     }
 
     /// How many of `total` members belong to this process.
@@ -52,8 +57,10 @@ final class Crew {
 
     /// Wants this many members in all processes together; never fewer than before.
     func grow(to total: Int) {
+        wanted = max(wanted, total)
         goal = max(goal, share(of: total))
         audience.reserve(streams: goal)
+        roster?.reserve(streams: goal)
         members.reserveCapacity(goal)
     }
 
@@ -83,9 +90,12 @@ final class Crew {
     /// Begins a new run; nothing may be under way.
     func restart() {
         audience.restart()
+        roster?.restart()
     }
 
+    /// Numbers of messages, or of churners where there are such, that all members here have been told of.
     func takeCompleted() -> [UInt32] {
+        if roster != nil { return roster?.takeCompleted() ?? [] }
         guard !audience.completed.isEmpty else { return [] }
         defer { audience.completed.removeAll(keepingCapacity: true) }
         // What is caught up with was published to nobody who was there.
@@ -161,11 +171,15 @@ final class Crew {
         case .joined(let entry):
             guard entry.room == room(index) else { return }
             if plan.keepsSessions { resumptions.epochs[room(index)] = entry.epoch }
+            roster?.enter(stream: index, version: entry.rosterVersion)
             becomeReady(index, position: entry.seq, now: event.received)
         case .resumed(let entry): resumed(index, entry, now: event.received)
         case .error(let code): audience.count(error: code)
         case .gap: audience.countGap()
-        case .message, .damaged, .other: break
+        case .presence:
+            let own = room(index)
+            roster?.receive(event.bytes, stream: index, room: own, seats: audience.sizes[own])
+        case .message, .damaged, .left, .members, .other: break
         }
     }
 

@@ -21,6 +21,8 @@ package struct CrewPlan: Codable, Sendable {
     package var joins: Bool
     /// Whether members keep their sessions, to come back with.
     var keepsSessions = false
+    /// So many others come and go, whom members are told of.
+    var churners = 0
     /// After so many seconds a connection that is not ready is given up.
     package var patience: Double
 

@@ -42,6 +42,10 @@ enum Opening {
         #"{"type":"resume","id":1,"since":{"\#(room)":{"epoch":"\#(epoch)","seq":\#(seq)}}}"#
     }
 
+    static func leave(room: String) -> String { #"{"type":"leave","id":2,"roomId":"\#(room)"}"# }
+
+    static func members(room: String) -> String { #"{"type":"members","id":3,"roomId":"\#(room)","limit":1}"# }
+
     static func join(room: String) -> String { #"{"type":"join","id":1,"roomId":"\#(room)"}"# }
 }
 

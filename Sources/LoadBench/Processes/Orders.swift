@@ -22,6 +22,7 @@ package struct CrewReport: Codable, Sendable {
     package var gone = 0
     package var tally = Tally()
     package var openings = Histogram()
+    package var roster = RosterTally()
     /// By room: how many streams its messages go to.
     package var sizes: [Int32] = []
     /// CPU that the process has used so far.
@@ -32,6 +33,7 @@ package struct CrewReport: Codable, Sendable {
         gone += other.gone
         tally.add(other.tally)
         openings.add(other.openings)
+        roster.add(other.roster)
         for (room, size) in other.sizes.enumerated() where room < sizes.count { sizes[room] += size }
         if sizes.isEmpty { sizes = other.sizes }
         cpuSeconds += other.cpuSeconds
@@ -41,8 +43,8 @@ package struct CrewReport: Codable, Sendable {
 extension Crew {
     func report() -> CrewReport {
         CrewReport(
-            ready: ready, gone: gone, tally: audience.tally, openings: openings, sizes: audience.sizes,
-            cpuSeconds: ProcessMeter.ownCPUSeconds())
+            ready: ready, gone: gone, tally: audience.tally, openings: openings,
+            roster: roster?.tally ?? RosterTally(), sizes: audience.sizes, cpuSeconds: ProcessMeter.ownCPUSeconds())
     }
 }
 
@@ -50,8 +52,9 @@ extension Crew {
 enum Notice {
     /// These messages have come to all of the process's members of their room.
     case completed([UInt32])
-    /// Members ready and gone, and whether all that are wanted are one of the two.
-    case count(ready: Int, gone: Int, isSettled: Bool)
+    /// Members ready and gone, and the number in all processes for which each here is one of the two: 0 while some are
+    /// neither.
+    case count(ready: Int, gone: Int, settledFor: Int)
     case report(CrewReport)
     case failed(String)
 
@@ -60,7 +63,7 @@ enum Notice {
         get throws {
             switch self {
             case .completed(let numbers): "d " + numbers.map(String.init).joined(separator: " ") + "\n"
-            case .count(let ready, let gone, let isSettled): "c \(ready) \(gone) \(isSettled ? 1 : 0)\n"
+            case .count(let ready, let gone, let settledFor): "c \(ready) \(gone) \(settledFor)\n"
             case .report(let report): "r " + String(decoding: try JSONEncoder().encode(report), as: UTF8.self) + "\n"
             case .failed(let reason): "f \(reason.replacing("\n", with: " "))\n"
             }
@@ -74,7 +77,7 @@ enum Notice {
         case "c":
             let numbers = rest.split(separator: " ").compactMap { Int($0) }
             guard numbers.count == 3 else { throw BenchFailure("a worker said something unreadable") }
-            self = .count(ready: numbers[0], gone: numbers[1], isSettled: numbers[2] == 1)
+            self = .count(ready: numbers[0], gone: numbers[1], settledFor: numbers[2])
         case "r": self = .report(try JSONDecoder().decode(CrewReport.self, from: Data(rest.utf8)))
         case "f": self = .failed(String(rest))
         case _: throw BenchFailure("a worker said something unreadable")

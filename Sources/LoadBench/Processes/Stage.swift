@@ -7,7 +7,7 @@ final class Stage {
         var cutter = LineCutter()
         var ready = 0
         var gone = 0
-        var isSettled = true
+        var settledFor = 0
         var report: CrewReport?
     }
 
@@ -15,11 +15,15 @@ final class Stage {
 
     let sockets: SocketLoop
     let plan: CrewPlan
+    /// Takes what happens to connections of roles that the stage does not know.
+    var guest: ((SocketLoop.Event) -> Void)?
     private let progress: RunProgress
     private let crew: Crew?
     private var workers: [Worker] = []
     private var publishers: Publishers?
     private var completed: [UInt32] = []
+    /// Members in all processes together.
+    private var wanted = 0
     private var failure: (any Error)?
 
     /// - Parameters:
@@ -48,13 +52,14 @@ final class Stage {
     var ready: Int { crew?.ready ?? workers.reduce(0) { $0 + $1.ready } }
     var gone: Int { crew?.gone ?? workers.reduce(0) { $0 + $1.gone } }
     var hasWorkers: Bool { crew == nil }
-    private var isSettled: Bool { crew?.isSettled ?? workers.allSatisfy(\.isSettled) }
+    /// A worker that has not heard of the last order yet is settled for another number.
+    private var isSettled: Bool { crew?.isSettled ?? workers.allSatisfy { $0.settledFor == wanted } }
 
     /// Brings the number of members to this and waits until each is ready or gone.
     func grow(to total: Int) throws {
         crew?.grow(to: total)
         try tell(.grow(total))
-        for index in workers.indices { workers[index].isSettled = false }
+        wanted = total
         while !isSettled {
             try turn(until: Clock.after(seconds: 0.1))
             progress.show("\(ready) of \(total) ready" + (gone > 0 ? ", \(gone) failed" : ""))
@@ -131,7 +136,8 @@ final class Stage {
             switch event.tag.role {
             case Crew.role: crew?.handle(event)
             case Publishers.role: publishers?.handle(event)
-            case _: heard(event)
+            case Stage.workerRole: heard(event)
+            case _: guest?(event)
             }
         }
         crew?.tick(now: Clock.now)
@@ -175,10 +181,10 @@ final class Stage {
             for line in workers[index].cutter.add(event.bytes) {
                 switch try Notice(line: line) {
                 case .completed(let numbers): completed += numbers
-                case .count(let ready, let gone, let isSettled):
+                case .count(let ready, let gone, let settledFor):
                     workers[index].ready = ready
                     workers[index].gone = gone
-                    workers[index].isSettled = isSettled
+                    workers[index].settledFor = settledFor
                 case .report(let report): workers[index].report = report
                 case .failed(let reason): throw BenchFailure("worker \(index): \(reason)")
                 }

@@ -18,7 +18,7 @@ private final class Worker {
     private var crew: Crew?
     private var isOver = false
     private var failure: (any Error)?
-    private var told = (ready: -1, gone: -1, isSettled: false)
+    private var told = (ready: -1, gone: -1, settledFor: 0)
     private var nextCount: UInt64 = 0
 
     private static let standardInput: UInt32 = 9
@@ -73,11 +73,11 @@ private final class Worker {
 
     /// Tells how far it is, ten times a second at most until it is settled.
     private func tellCount(_ crew: Crew, now: UInt64) throws {
-        let present = (ready: crew.ready, gone: crew.gone, isSettled: crew.isSettled)
-        guard present != told, now >= nextCount || present.isSettled else { return }
+        let present = (ready: crew.ready, gone: crew.gone, settledFor: crew.isSettled ? crew.wanted : 0)
+        guard present != told, now >= nextCount || present.settledFor > 0 else { return }
         told = present
         nextCount = now + 100_000_000
-        try Worker.say(.count(ready: present.ready, gone: present.gone, isSettled: present.isSettled))
+        try Worker.say(.count(ready: present.ready, gone: present.gone, settledFor: present.settledFor))
     }
 
     static func say(_ notice: Notice) throws {

@@ -207,7 +207,7 @@ final class Publishers {
             audience.count(error: code)
             if !publishers[index].isReady { failure = BenchFailure("a publisher's join was refused: \(code)") }
         case .gap: audience.countGap()
-        case .welcome, .resumed, .message, .damaged, .other, nil: break
+        case .welcome, .resumed, .left, .presence, .members, .message, .damaged, .other, nil: break
         }
     }
 

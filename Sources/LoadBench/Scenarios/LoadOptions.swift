@@ -71,6 +71,22 @@ extension BenchReport {
         }
         if first.redis != nil { add("server and redis \(each)", total * scale, "s") }
         add("tool \(each)", toolSeconds * scale, "s")
+        addMemory(last)
+    }
+
+    /// The CPU of server and Redis together for each so many of something else that was done in the same time.
+    mutating func addCost(
+        from first: Meters.Reading, to last: Meters.Reading, count: Int, of what: String,
+        per unit: (size: Double, name: String)
+    ) {
+        var total = 0.0
+        for (before, after) in [(first.server, last.server), (first.redis, last.redis)] {
+            if let before, let after { total += after.cpuSeconds - before.cpuSeconds }
+        }
+        add("server and redis CPU per \(unit.name) \(what)", total * unit.size / Double(max(1, count)), "s")
+    }
+
+    private mutating func addMemory(_ last: Meters.Reading) {
         if let server = last.server { add("server memory", Double(server.residentBytes) / 1_048_576, "MiB") }
         if let redis = last.redis { add("redis memory", Double(redis.residentBytes) / 1_048_576, "MiB") }
     }

@@ -4,6 +4,7 @@ import Glibc
 /// The frames that are no messages; rare enough to be searched field by field.
 extension FrameReader {
     func reply(_ text: UnsafeRawBufferPointer) -> Reading {
+        if FrameReader.begins(text, #"{"type":"presence""#) { return .presence }
         if FrameReader.begins(text, #"{"type":"welcome""#) {
             return .welcome(
                 session: FrameReader.string(#""session":""#, in: text),
@@ -16,6 +17,10 @@ extension FrameReader {
             }
             return .resumed(entry(text))
         }
+        if FrameReader.begins(text, #"{"type":"left""#) { return .left }
+        if FrameReader.begins(text, #"{"type":"members""#), let count = FrameReader.number(#""count":"#, in: text) {
+            return .members(count: Int(clamping: count))
+        }
         if FrameReader.begins(text, #"{"type":"error""#) {
             return .error(code: FrameReader.string(#""code":""#, in: text))
         }
@@ -27,7 +32,8 @@ extension FrameReader {
             room: FrameReader.start(of: #""roomId":""#, in: text).flatMap { room(in: text, at: $0) },
             epoch: FrameReader.string(#""epoch":""#, in: text),
             seq: FrameReader.number(#""seq":"#, in: text) ?? 0,
-            isRecovered: FrameReader.start(of: #""recovered":true"#, in: text) != nil)
+            isRecovered: FrameReader.start(of: #""recovered":true"#, in: text) != nil,
+            rosterVersion: FrameReader.number(#""rosterVersion":"#, in: text) ?? 0)
     }
 
     static func begins(_ text: UnsafeRawBufferPointer, _ opening: StaticString) -> Bool {

@@ -13,6 +13,11 @@ package struct FrameReader {
         case joined(Entry)
         /// The answer to a resume that named one room.
         case resumed(Entry)
+        case left
+        /// Joins and leaves of others, or of the roster as a whole.
+        case presence
+        /// The answer to a question for a room's members: how many it has.
+        case members(count: Int)
         case error(code: String)
         /// A hole that the gateway owned up to.
         case gap
@@ -29,12 +34,14 @@ package struct FrameReader {
         package var seq: UInt64
         /// Whether all since the position that was asked for follows.
         package var isRecovered: Bool
+        package var rosterVersion: UInt64
 
-        package init(room: Int?, epoch: String, seq: UInt64, isRecovered: Bool) {
+        package init(room: Int?, epoch: String, seq: UInt64, isRecovered: Bool, rosterVersion: UInt64 = 0) {
             self.room = room
             self.epoch = epoch
             self.seq = seq
             self.isRecovered = isRecovered
+            self.rosterVersion = rosterVersion
         }
     }
 
