@@ -108,7 +108,10 @@ let package = Package(
         // In C, since a target has one language: the load tool's socket loop, and the bare server it is measured by.
         .target(name: "CLoadLoop"),
         // The load tool: scenarios, checks of all that arrives, meters of processes, reports.
-        .target(name: "LoadBench", dependencies: ["CLoadLoop", "WebSocketFrames", nioCore], swiftSettings: strict),
+        .target(
+            name: "LoadBench",
+            dependencies: ["CLoadLoop", "WebSocketFrames", nioCore, .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict),
         // The command line: parses arguments, bootstraps logging, starts a node, loads one.
         .executableTarget(
             name: "martlet",

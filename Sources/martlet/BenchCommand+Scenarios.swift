@@ -78,9 +78,11 @@ struct CrowdOptions: ParsableArguments {
     }
 
     func scenario(_ options: BenchOptions, _ publish: PublishOptions) throws -> FanoutScenario {
-        FanoutScenario(
+        var scenario = FanoutScenario(
             options: try options.load(), rooms: rooms, members: members, publishers: publish.publishers,
             payloadBytes: publish.payload, picksRandomly: publish.random, publish: try publish.plan())
+        scenario.isToEveryone = publish.to == .everyone
+        return scenario
     }
 }
 
@@ -94,11 +96,19 @@ struct BenchFanout: ParsableCommand {
     @Flag(name: .long, help: "Measure the floor server too, with one message under way, and give the ratio.")
     var besideFloor = false
 
+    enum Peer: String, ExpressibleByArgument, CaseIterable {
+        case nchan
+    }
+
+    @Option(name: .long, help: "What is at the target instead of a node: nchan (/sub?id=… and /pub?id=…).")
+    var peer: Peer?
+
     @OptionGroup var options: BenchOptions
 
     func run() throws {
         try options.perform { title, progress in
             let scenario = try crowd.scenario(options, publish)
+            if peer == .nchan { return try scenario.runOnNchan(title: title, progress: progress) }
             guard besideFloor else { return try scenario.run(title: title, progress: progress) }
             return try scenario.runBesideFloor(title: title, progress: progress)
         }

@@ -57,6 +57,11 @@ struct BenchOptions: ParsableArguments {
     @Option(name: .long, help: "Seconds for a connection to get ready.")
     var patience = 60.0
 
+    @Option(
+        name: .long,
+        help: "The secret of a node in auth.mode jwt, to sign users' tokens with (else: they just name themselves).")
+    var tokenSecret: String?
+
     @Flag(name: .long, help: "Print the report as JSON.")
     var json = false
 
@@ -80,6 +85,7 @@ struct BenchOptions: ParsableArguments {
         options.sources = sources
         options.handshakes = handshakes
         options.patience = patience
+        options.tokens = tokenSecret.map(Tokens.init)
         return options
     }
 
@@ -93,7 +99,7 @@ struct BenchOptions: ParsableArguments {
         let title = (["martlet"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
         let found: BenchReport
         do {
-            found = try run(Self.withoutKey(title), RunProgress { Console.say("  \($0)") })
+            found = try run(Self.withoutSecrets(title), RunProgress { Console.say("  \($0)") })
         } catch {
             Console.complain("\(error)")
             throw ExitCode(2)
@@ -106,9 +112,9 @@ struct BenchOptions: ParsableArguments {
         guard found.faults.isEmpty else { throw ExitCode.failure }
     }
 
-    /// A report is passed on; the API key in the command line is not.
-    private static func withoutKey(_ title: String) -> String {
-        title.replacing(/(--key[ =])\S+/) { "\($0.1)…" }
+    /// A report is passed on; the secrets in the command line are not.
+    private static func withoutSecrets(_ title: String) -> String {
+        title.replacing(/(--(?:key|token-secret)[ =])\S+/) { "\($0.1)…" }
     }
 }
 
@@ -119,6 +125,14 @@ struct PublishOptions: ParsableArguments {
         case batch
         case websocket
     }
+
+    enum Recipients: String, ExpressibleByArgument, CaseIterable {
+        case rooms
+        case everyone
+    }
+
+    @Option(name: .long, help: "To whom: rooms, or everyone at once (by rest or batch).")
+    var to = Recipients.rooms
 
     @Option(name: .long, help: "How many publish.")
     var publishers = 1
@@ -156,6 +170,7 @@ struct PublishOptions: ParsableArguments {
     var random = false
 
     func validate() throws {
+        if to == .everyone, via == .websocket { throw ValidationError("--to everyone goes by rest or batch") }
         try Check.range("--publishers", publishers, 1...9_999)
         try Check.range("--batch", batch, 1...1_000)
         try Check.range("--window", window, 1...50_000)

@@ -95,9 +95,10 @@ import Testing
     @Test mutating func `frames that are no messages are handed back`() {
         func reading(_ text: String) -> FrameReader.Reading? { receive(Array(text.utf8)) }
         let welcome = #"{"type":"welcome","connectionId":"c","session":"17-ab","resumed":true,"heartbeat":30000}"#
-        #expect(reading(welcome) == .welcome(session: "17-ab", isResumed: true))
-        #expect(
-            reading(#"{"type":"welcome","session":"s","resumed":false}"#) == .welcome(session: "s", isResumed: false))
+        #expect(reading(welcome) == .welcome(session: "17-ab", isResumed: true, everyone: 0))
+        let fresh =
+            #"{"type":"welcome","session":"s","resumed":false,"positions":{"@u":{"epoch":"e","seq":3},"*":{"epoch":"e","seq":7}}}"#
+        #expect(reading(fresh) == .welcome(session: "s", isResumed: false, everyone: 7))
         let joined = #"{"type":"joined","id":1,"roomId":"bench-t-0000001","epoch":"e","seq":43,"recovered":true}"#
         #expect(reading(joined) == .joined(.init(room: 1, epoch: "e", seq: 43, isRecovered: true)))
         let other = #"{"type":"joined","id":1,"roomId":"other","epoch":"e","seq":4,"recovered":false}"#
@@ -111,7 +112,10 @@ import Testing
         let error = #"{"type":"error","id":1,"code":"rate_limited","message":"m"}"#
         #expect(reading(error) == .error(code: "rate_limited"))
         #expect(reading(#"{"type":"gap","roomId":"r","epoch":"e","seq":1}"#) == .gap)
-        #expect(reading(#"{"type":"presence","roomId":"r"}"#) == .other)
+        #expect(reading(#"{"type":"presence","roomId":"r"}"#) == .presence)
+        #expect(reading(#"{"type":"left","id":2,"roomId":"r"}"#) == .left)
+        #expect(reading(#"{"type":"members","id":3,"roomId":"r","members":[],"count":12}"#) == .members(count: 12))
+        #expect(reading(#"{"type":"status","userId":"a","online":true}"#) == .other)
         #expect(reading("") == .other)
     }
 

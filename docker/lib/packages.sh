@@ -11,6 +11,7 @@ have_package() {
         zlib1g-dev) have_header zlib.h ;;
         redis-server) command -v redis-server >/dev/null && command -v redis-cli >/dev/null ;;
         nginx) command -v nginx >/dev/null ;;
+        libnginx-mod-nchan) [[ -e /usr/lib/nginx/modules/ngx_nchan_module.so ]] ;;
         chromium) command -v chromium >/dev/null ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         *) die "no way is known to tell whether \"$1\" is here" ;;

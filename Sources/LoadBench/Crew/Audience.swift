@@ -20,9 +20,9 @@ package struct Audience {
     /// Fewer messages than this may be under way.
     static let ring = 1 << 16
 
-    package init(layout: RoomLayout, payloadBytes: Int) {
+    package init(layout: RoomLayout, payloadBytes: Int, shape: FrameReader.Shape = .rooms) {
         self.layout = layout
-        reader = FrameReader(roomPrefix: layout.prefix, payloadBytes: payloadBytes)
+        reader = FrameReader(roomPrefix: layout.prefix, payloadBytes: payloadBytes, shape: shape)
         tracks = []
         positions = []
         sizes = Array(repeating: 0, count: layout.rooms)
@@ -40,6 +40,11 @@ package struct Audience {
     package mutating func enter(stream: Int, room: Int, position: UInt64) {
         positions[stream] = position
         sizes[room] += 1
+    }
+
+    /// Where a stream stands that has yet to be entered.
+    mutating func place(stream: Int, position: UInt64) {
+        positions[stream] = position
     }
 
     /// The `seq` of the last message that a stream got, or of its join.
@@ -101,8 +106,10 @@ package struct Audience {
             return nil
         }
         if verdict == .late { tally.late += 1 }
-        if seq != positions[stream] + 1 { tally.misnumbered += 1 }
-        positions[stream] = seq
+        if let seq {
+            if seq != positions[stream] + 1 { tally.misnumbered += 1 }
+            positions[stream] = seq
+        }
         tally.deliveries += 1
         tally.bytes += text.count
         tally.latency.record(now > envelope.due ? now - envelope.due : 0)

@@ -8,7 +8,7 @@ extension Crew {
             members[index].state = .cut
             ready -= 1
             resumptions.away += 1
-            audience.leave(room: room(index))
+            audience.leave(room: messageRoom(index))
         }
     }
 

@@ -45,7 +45,7 @@ final class Crew {
     init(plan: CrewPlan, sockets: SocketLoop) {
         self.plan = plan
         self.sockets = sockets
-        audience = Audience(layout: plan.layout, payloadBytes: plan.payloadBytes)
+        audience = Audience(layout: plan.messages, payloadBytes: plan.payloadBytes, shape: plan.shape)
         resumptions = Resumptions(rooms: plan.layout.rooms)
         roster = plan.churners > 0 ? RosterWatch(layout: plan.layout, churners: plan.churners) : nil
     }
@@ -110,8 +110,8 @@ final class Crew {
         switch event.kind {
         case .opened:
             members[index].state = .opening
-            let request = Opening.request(
-                style: plan.style, user: user(index), room: room(index), target: plan.target(of: number(index)),
+            let request = plan.opening(
+                user: user(index), room: room(index), at: plan.target(of: number(index)),
                 session: resumptions.session(of: index))
             sockets.send(request, to: event.slot)
         case .response(let status): opened(index, status: status, event)
@@ -146,7 +146,7 @@ final class Crew {
 
     @inline(__always)
     private func heard(_ index: Int, _ event: SocketLoop.Event) {
-        let own = room(index)
+        let own = messageRoom(index)
         let other = audience.receive(event.bytes, at: event.received) { $0 == own ? index : nil }
         if let other {
             heard(other, by: index, event)
@@ -157,7 +157,7 @@ final class Crew {
 
     private func heard(_ frame: FrameReader.Reading, by index: Int, _ event: SocketLoop.Event) {
         switch frame {
-        case .welcome(let session, let isResumed):
+        case .welcome(let session, let isResumed, let everyone):
             if let old = resumptions.session(of: index) {
                 guard isResumed else {
                     sockets.close(event.slot)
@@ -165,14 +165,17 @@ final class Crew {
                 }
                 askForWhatWasMissed(index, event)
             } else if !plan.joins {
-                becomeReady(index, position: 0, now: event.received)
+                becomeReady(index, position: everyone, now: event.received)
+            } else if plan.isToEveryone {
+                audience.place(stream: index, position: everyone)
             }
             if plan.keepsSessions { resumptions.keep(session, of: index) }
         case .joined(let entry):
             guard entry.room == room(index) else { return }
             if plan.keepsSessions { resumptions.epochs[room(index)] = entry.epoch }
             roster?.enter(stream: index, version: entry.rosterVersion)
-            becomeReady(index, position: entry.seq, now: event.received)
+            let position = plan.isToEveryone ? audience.position(of: index) : entry.seq
+            becomeReady(index, position: position, now: event.received)
         case .resumed(let entry): resumed(index, entry, now: event.received)
         case .error(let code): audience.count(error: code)
         case .gap: audience.countGap()
@@ -188,7 +191,7 @@ final class Crew {
         members[index].state = .ready
         ready += 1
         openings.record(now - members[index].began)
-        audience.enter(stream: index, room: room(index), position: position)
+        audience.enter(stream: index, room: messageRoom(index), position: position)
     }
 
     private func ended(_ index: Int, _ ending: SocketLoop.Ending) {
@@ -196,7 +199,7 @@ final class Crew {
         members[index].state = .gone
         ready -= 1
         gone += 1
-        audience.leave(room: room(index))
+        audience.leave(room: messageRoom(index))
         audience.count(lost: ending.description)
     }
 
@@ -210,6 +213,10 @@ final class Crew {
 
     @inline(__always)
     func room(_ index: Int) -> Int { number(index) % plan.layout.rooms }
+
+    /// The room that its messages are of.
+    @inline(__always)
+    func messageRoom(_ index: Int) -> Int { plan.isToEveryone ? 0 : room(index) }
 
     private func user(_ index: Int) -> String { "bench-\(Decimal.text(number(index), digits: RoomLayout.digits))" }
 }

@@ -4,6 +4,8 @@ package struct CrewPlan: Codable, Sendable {
     package enum Style: String, Codable, Sendable {
         case gateway
         case floor
+        /// Nginx with the nchan module: a subscriber's messages are the bare payloads.
+        case nchan
     }
 
     package var targets: [LoopbackTarget]
@@ -23,8 +25,20 @@ package struct CrewPlan: Codable, Sendable {
     var keepsSessions = false
     /// So many others come and go, whom members are told of.
     var churners = 0
+    /// Whether messages go to everyone instead of to rooms; members join their rooms all the same.
+    var isToEveryone = false
+    /// What members prove who they are with; nil for a server that believes them.
+    var tokens: Tokens?
     /// After so many seconds a connection that is not ready is given up.
     package var patience: Double
+
+    /// Where messages go: to the rooms, or to one that everyone is in.
+    var messages: RoomLayout {
+        isToEveryone ? RoomLayout(rooms: 1, publishers: layout.publishers, prefix: layout.prefix) : layout
+    }
+
+    /// How messages look.
+    var shape: FrameReader.Shape { style == .nchan ? .bare : isToEveryone ? .everyone : .rooms }
 
     /// Rooms are taken first, so that each room has members on all targets.
     func target(of member: Int) -> LoopbackTarget { targets[member / layout.rooms % targets.count] }

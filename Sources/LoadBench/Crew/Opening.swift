@@ -17,21 +17,6 @@ enum Opening {
                 """)
     }
 
-    /// What a member of a room asks for.
-    static func request(
-        style: CrewPlan.Style, user: String, room: Int, target: LoopbackTarget, session: String? = nil
-    ) -> ByteBuffer {
-        switch style {
-        case .gateway:
-            request(
-                path: "/ws?userId=\(user)\(session.map { "&session=\($0)" } ?? "")", target: target,
-                subprotocol: "martlet.v1")
-        case .floor:
-            request(
-                path: "/ws?room=\(Decimal.text(room, digits: RoomLayout.digits))", target: target, subprotocol: nil)
-        }
-    }
-
     /// Why this is not the answer that opens a WebSocket; nil when it is.
     static func refusal(status: Int, response: UnsafeRawBufferPointer) -> String? {
         guard status == 101 else { return "HTTP \(status)" }
@@ -47,6 +32,23 @@ enum Opening {
     static func members(room: String) -> String { #"{"type":"members","id":3,"roomId":"\#(room)","limit":1}"# }
 
     static func join(room: String) -> String { #"{"type":"join","id":1,"roomId":"\#(room)"}"# }
+}
+
+extension CrewPlan {
+    /// What a connection begins with: a member of a room's, or of a user who is in none.
+    func opening(user: String, room: Int = 0, at target: LoopbackTarget, session: String? = nil) -> ByteBuffer {
+        switch style {
+        case .gateway:
+            let who = tokens.map { "token=\($0.token(for: user))" } ?? "userId=\(user)"
+            return Opening.request(
+                path: "/ws?\(who)\(session.map { "&session=\($0)" } ?? "")", target: target, subprotocol: "martlet.v1")
+        case .floor:
+            return Opening.request(
+                path: "/ws?room=\(Decimal.text(room, digits: RoomLayout.digits))", target: target, subprotocol: nil)
+        case .nchan:
+            return Opening.request(path: "/sub?id=\(layout.name(of: room))", target: target, subprotocol: nil)
+        }
+    }
 }
 
 /// Masked text frames, as a client sends them.

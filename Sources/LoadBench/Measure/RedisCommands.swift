@@ -1,11 +1,11 @@
 import Glibc
 
 /// How often each command was called since a Redis began, as `INFO commandstats` counts; those in scripts too.
-struct RedisCommands: Equatable {
+package struct RedisCommands: Equatable {
     private(set) var calls: [String: Int] = [:]
 
     /// Lines like `cmdstat_evalsha:calls=7,usec=92,usec_per_call=13.14,rejected_calls=0,failed_calls=0`.
-    init(info: String) {
+    package init(info: String) {
         for line in info.split(whereSeparator: \.isNewline) {
             guard line.hasPrefix("cmdstat_"), let colon = line.firstIndex(of: ":"),
                 let field = line[colon...].dropFirst().split(separator: ",").first, field.hasPrefix("calls="),
@@ -25,20 +25,20 @@ struct RedisCommands: Equatable {
     }
 
     /// What was called between an earlier reading and this one, the reading itself left out.
-    func since(_ earlier: RedisCommands) -> [String: Int] {
+    package func since(_ earlier: RedisCommands) -> [String: Int] {
         calls.reduce(into: [:]) { rest, entry in
             let more = entry.value - (earlier.calls[entry.key] ?? 0)
             if more > 0, entry.key != "info" { rest[entry.key] = more }
         }
     }
 
-    enum Address: Equatable {
+    package enum Address: Equatable {
         case unix(String)
         case port(UInt16)
     }
 
     /// Reads `redis-server unixsocket:/path` and `redis-server 127.0.0.1:6379`, as Redis names its process.
-    static func address(inTitle title: String) -> Address? {
+    package static func address(inTitle title: String) -> Address? {
         let words = title.split { $0 == " " || $0 == "\0" }
         guard words.count > 1 else { return nil }
         if words[1].hasPrefix("unixsocket:") { return .unix(String(words[1].dropFirst(11))) }

@@ -127,8 +127,7 @@ final class Churners {
         switch event.kind {
         case .opened:
             let user = PresenceFrame.name(ofChurner: index)
-            sockets.send(
-                Opening.request(style: .gateway, user: user, room: 0, target: target(of: index)), to: event.slot)
+            sockets.send(plan.opening(user: user, at: target(of: index)), to: event.slot)
         case .response(let status):
             if let refusal = Opening.refusal(status: status, response: event.bytes) {
                 failure = BenchFailure("a churner got \(refusal)")

@@ -28,9 +28,7 @@ final class RosterAudit {
 
     func handle(_ event: SocketLoop.Event) {
         switch event.kind {
-        case .opened:
-            let request = Opening.request(style: .gateway, user: "bench-audit", room: 0, target: plan.targets[0])
-            sockets.send(request, to: slot)
+        case .opened: sockets.send(plan.opening(user: "bench-audit", at: plan.targets[0]), to: slot)
         case .response(let status):
             if let refusal = Opening.refusal(status: status, response: event.bytes) {
                 failure = BenchFailure("the audit got \(refusal)")

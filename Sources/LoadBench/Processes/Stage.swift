@@ -52,6 +52,8 @@ final class Stage {
     var ready: Int { crew?.ready ?? workers.reduce(0) { $0 + $1.ready } }
     var gone: Int { crew?.gone ?? workers.reduce(0) { $0 + $1.gone } }
     var hasWorkers: Bool { crew == nil }
+    /// Processes of the tool that do the work.
+    var processes: Int { max(1, workers.count) }
     /// A worker that has not heard of the last order yet is settled for another number.
     private var isSettled: Bool { crew?.isSettled ?? workers.allSatisfy { $0.settledFor == wanted } }
 
@@ -152,7 +154,7 @@ final class Stage {
 
     /// By room: how many times `takeCompleted` will name a message, and how many receivers it goes to.
     func audiences() throws -> (parts: [Int], receivers: [Int]) {
-        var parts = Array(repeating: 0, count: plan.layout.rooms)
+        var parts = Array(repeating: 0, count: plan.messages.rooms)
         var receivers = parts
         var sizes: [[Int32]] = [publishers?.audience.sizes ?? []]
         if let crew {

@@ -5,6 +5,8 @@ package struct PublishPlan: Sendable {
         case rest(api: LoopbackTarget, key: String)
         /// `POST /v1/broadcast/batch` with so many messages.
         case batch(api: LoopbackTarget, key: String, size: Int)
+        /// `POST /pub` of Nginx with nchan, one request under way for each publisher.
+        case nchan(LoopbackTarget)
         /// As members of the rooms they serve, who get their own messages too.
         case webSocket
         /// To the floor server.

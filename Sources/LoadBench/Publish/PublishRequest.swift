@@ -2,18 +2,28 @@ import NIOCore
 
 /// The bytes that publish a message, by each way.
 enum PublishRequest {
-    static func http(path: String, api: LoopbackTarget, key: String, body: [UInt8]) -> ByteBuffer {
+    static func http(path: String, api: LoopbackTarget, key: String?, body: [UInt8]) -> ByteBuffer {
         var buffer = ByteBuffer(
             string: """
-                POST \(path) HTTP/1.1\r\nHost: \(api)\r\nAuthorization: Bearer \(key)\r\n\
+                POST \(path) HTTP/1.1\r\nHost: \(api)\r\n\(key.map { "Authorization: Bearer \($0)\r\n" } ?? "")\
                 Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n
                 """)
         buffer.writeBytes(body)
         return buffer
     }
 
-    static func broadcast(room: String, payload: [UInt8]) -> [UInt8] {
-        Array(#"{"to":{"rooms":["\#(room)"]},"payload":"#.utf8) + payload + [UInt8(ascii: "}")]
+    enum Recipient {
+        case room(String)
+        case everyone
+    }
+
+    static func broadcast(to recipient: Recipient, payload: [UInt8]) -> [UInt8] {
+        let to =
+            switch recipient {
+            case .room(let name): #"{"rooms":["\#(name)"]}"#
+            case .everyone: #"{"everyone":true}"#
+            }
+        return Array(#"{"to":\#(to),"payload":"#.utf8) + payload + [UInt8(ascii: "}")]
     }
 
     static func message(room: String, payload: [UInt8]) -> [UInt8] {
@@ -33,7 +43,8 @@ enum PublishRequest {
     static func refusal(status: Int, response: UnsafeRawBufferPointer) -> String? {
         let text = String(decoding: response, as: UTF8.self)
         let hasError = text.contains(#""error":"#)
-        guard status != 200 || hasError else { return nil }
+        // Nchan says 201 where there are subscribers, 202 where there are none.
+        guard !(200...202).contains(status) || hasError else { return nil }
         guard let start = text.range(of: #""code":""#)?.upperBound else { return "HTTP \(status)" }
         return String(text[start...].prefix { $0 != "\"" })
     }

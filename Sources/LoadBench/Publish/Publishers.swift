@@ -41,7 +41,7 @@ final class Publishers {
         self.way = way
         self.picksRandomly = picksRandomly
         self.sockets = sockets
-        let layout = plan.layout
+        let layout = plan.messages
         audience = Audience(layout: layout, payloadBytes: plan.payloadBytes)
         publishers = (0..<layout.publishers).map { Publisher(rooms: layout.rooms(of: $0)) }
         sequences = publishers.map { Array(repeating: 0, count: $0.rooms.count) }
@@ -57,7 +57,7 @@ final class Publishers {
 
     private func target(of index: Int) -> LoopbackTarget {
         switch way {
-        case .rest(let api, _), .batch(let api, _, _): api
+        case .rest(let api, _), .batch(let api, _, _), .nchan(let api): api
         case .webSocket, .floor: plan.targets[index % plan.targets.count]
         }
     }
@@ -103,7 +103,7 @@ final class Publishers {
         }
         sockets.send(request(rooms: rooms, payloads: bodies), to: publishers[carrier(of: index)].slot)
         switch way {
-        case .rest, .batch: publishers[index].underWay = numbers
+        case .rest, .batch, .nchan: publishers[index].underWay = numbers
         // Taken in turn: the last to publish is the last to be asked again.
         case .webSocket, .floor: free.insert(index, at: 0)
         }
@@ -112,6 +112,10 @@ final class Publishers {
 
     /// Whose socket a publisher's messages take: on the floor, where nobody else numbers them, one for each room.
     private func carrier(of index: Int) -> Int { way == .floor ? index % plan.layout.rooms : index }
+
+    private func recipient(_ room: Int) -> PublishRequest.Recipient {
+        plan.isToEveryone ? .everyone : .room(plan.layout.name(of: room))
+    }
 
     private func nextRank(of index: Int) -> Int {
         let count = publishers[index].rooms.count
@@ -125,15 +129,18 @@ final class Publishers {
         case .rest(let api, let key):
             return PublishRequest.http(
                 path: "/v1/broadcast", api: api, key: key,
-                body: PublishRequest.broadcast(room: plan.layout.name(of: rooms[0]), payload: payloads[0]))
+                body: PublishRequest.broadcast(to: recipient(rooms[0]), payload: payloads[0]))
         case .batch(let api, let key, _):
             var body = Array(#"{"broadcasts":["#.utf8)
             for (place, room) in rooms.enumerated() {
                 if place > 0 { body.append(UInt8(ascii: ",")) }
-                body += PublishRequest.broadcast(room: plan.layout.name(of: room), payload: payloads[place])
+                body += PublishRequest.broadcast(to: recipient(room), payload: payloads[place])
             }
             body += "]}".utf8
             return PublishRequest.http(path: "/v1/broadcast/batch", api: api, key: key, body: body)
+        case .nchan(let target):
+            return PublishRequest.http(
+                path: "/pub?id=\(plan.layout.name(of: rooms[0]))", api: target, key: nil, body: payloads[0])
         case .webSocket:
             return ClientFrame.text(PublishRequest.message(room: plan.layout.name(of: rooms[0]), payload: payloads[0]))
         case .floor:
@@ -160,11 +167,10 @@ final class Publishers {
     private func opened(_ index: Int, _ event: SocketLoop.Event) {
         publishers[index].isOpen = true
         switch way {
-        case .rest, .batch: becomeReady(index)
+        case .rest, .batch, .nchan: becomeReady(index)
         case .webSocket:
             let user = "bench-publisher-\(index)"
-            let request = Opening.request(style: .gateway, user: user, room: 0, target: target(of: index))
-            sockets.send(request, to: event.slot)
+            sockets.send(plan.opening(user: user, at: target(of: index)), to: event.slot)
         case .floor:
             sockets.send(Opening.request(path: "/publish", target: target(of: index), subprotocol: nil), to: event.slot)
         }
@@ -172,7 +178,7 @@ final class Publishers {
 
     private func answered(_ index: Int, status: Int, _ event: SocketLoop.Event) {
         switch way {
-        case .rest, .batch:
+        case .rest, .batch, .nchan:
             if let code = PublishRequest.refusal(status: status, response: event.bytes) {
                 audience.count(error: code)
                 refused += publishers[index].underWay
@@ -193,7 +199,7 @@ final class Publishers {
     }
 
     private func heard(_ index: Int, _ event: SocketLoop.Event) {
-        let layout = plan.layout
+        let layout = plan.messages
         let frame = audience.receive(event.bytes, at: event.received) { room in
             layout.rank(of: index, in: room) == nil ? nil : Publishers.stream(of: index, room: room, layout)
         }

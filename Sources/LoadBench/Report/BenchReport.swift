@@ -52,6 +52,8 @@ package struct BenchReport: Codable, Sendable {
     /// What `latency` is the time of.
     package var latencyName = "latency"
     package var steps: [Step] = []
+    /// What a reader of the figures should know.
+    package var notes: [String] = []
     /// What was lost, repeated, out of order, damaged or refused; empty when all went well.
     package var faults: [String] = []
 

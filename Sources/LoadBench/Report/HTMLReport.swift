@@ -7,6 +7,7 @@ extension BenchReport {
         <title>martlet bench</title><style>\(BenchReport.style)</style></head><body>
         <h1>\(Markup.escaped(title))</h1>
         \(settings.map { "<p>\(Markup.escaped($0))</p>" }.joined(separator: "\n"))
+        \(notes.map { "<p class=\"bad\">\(Markup.escaped($0))</p>" }.joined(separator: "\n"))
         \(verdict)
         \(charts)
         <h2>Figures</h2>

@@ -23,6 +23,7 @@ extension BenchReport {
                     }, alignRight: Set(0...7))
         }
         lines.append("")
+        lines += notes
         lines += faults.isEmpty ? ["no faults"] : ["FAULTS"] + faults.map { "  \($0)" }
         return lines.joined(separator: "\n")
     }

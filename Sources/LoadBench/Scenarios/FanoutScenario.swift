@@ -9,6 +9,8 @@ package struct FanoutScenario {
     /// Whether a publisher picks its rooms at random, or in turn.
     package var picksRandomly: Bool
     package var publish: PublishPlan
+    /// Whether messages go to everyone, by REST, instead of to the rooms.
+    package var isToEveryone = false
 
     package init(
         options: LoadOptions, rooms: Int, members: Int, publishers: Int, payloadBytes: Int, picksRandomly: Bool,
@@ -44,6 +46,14 @@ package struct FanoutScenario {
         return try floor.measure(title: title, style: .floor, Meters(serverPid: serverPid), progress)
     }
 
+    /// The same load on an Nginx with nchan, which has `/sub` and `/pub` at the one target.
+    package func runOnNchan(title: String, progress: RunProgress) throws -> BenchReport {
+        guard let target = options.targets.first else { throw BenchFailure("there is no target") }
+        var peer = self
+        peer.publish.way = .nchan(target)
+        return try peer.measure(title: title, style: .nchan, Meters(of: options), progress)
+    }
+
     package func run(title: String, progress: RunProgress) throws -> BenchReport {
         let meters = try Meters(of: options)
         return try measure(title: title, style: .gateway, meters, progress)
@@ -54,7 +64,8 @@ package struct FanoutScenario {
     ) throws -> BenchReport {
         let total = rooms * members
         let layout = RoomLayout(rooms: rooms, publishers: publishers, prefix: options.roomPrefix)
-        let plan = options.plan(connections: total, style: style, layout: layout, payloadBytes: payloadBytes)
+        var plan = options.plan(connections: total, style: style, layout: layout, payloadBytes: payloadBytes)
+        plan.isToEveryone = isToEveryone
         let processes = options.processes(for: total)
         let stage = try Stage(plan: plan, processes: processes, worker: options.workerCommand, progress: progress)
         let sender = Publishers(
@@ -86,7 +97,8 @@ package struct FanoutScenario {
         report.add("messages per second", Double(outcome.published) / outcome.seconds)
         report.add("deliveries per second", Double(tally.deliveries) / outcome.seconds)
         report.addUse(
-            from: before, to: after, toolSeconds: tool, count: tally.deliveries, of: FanoutScenario.costName)
+            from: before, to: after, toolSeconds: tool, toolProcesses: stage.processes, count: tally.deliveries,
+            of: FanoutScenario.costName)
         report.add(latency: tally.latency, name: "latency")
         report.faults += FanoutScenario.faults(of: tally, outcome)
         return report
@@ -103,11 +115,12 @@ package struct FanoutScenario {
             case .rest: "REST"
             case .batch(_, _, let size): "REST in batches of \(size)"
             case .webSocket: "WebSocket (publishers are members too)"
+            case .nchan: "POST to nchan"
             case .floor: "a WebSocket to the floor server"
             }
         return [
             "\(rooms) rooms x \(members) members, payload \(payloadBytes) bytes",
-            "\(publishers) publishers by \(way), \(pace), rooms \(picksRandomly ? "at random" : "in turn")",
+            "\(publishers) publishers by \(way), \(pace), \(isToEveryone ? "to everyone" : "rooms \(picksRandomly ? "at random" : "in turn")")",
         ]
     }
 

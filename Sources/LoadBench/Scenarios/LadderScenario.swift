@@ -33,7 +33,8 @@ package struct LadderScenario {
         let top = steps.last ?? 0
         let meters = try Meters(of: options)
         let layout = RoomLayout(rooms: fanout.rooms, publishers: fanout.publishers, prefix: options.roomPrefix)
-        let plan = options.plan(connections: top, layout: layout, payloadBytes: fanout.payloadBytes)
+        var plan = options.plan(connections: top, layout: layout, payloadBytes: fanout.payloadBytes)
+        plan.isToEveryone = fanout.isToEveryone
         let stage = try Stage(
             plan: plan, processes: options.processes(for: top), worker: options.workerCommand, progress: progress)
         let sender = Publishers(

@@ -17,6 +17,8 @@ package struct LoadOptions: Sendable {
     /// The commands that start this program as its own worker, and as the floor server.
     package var workerCommand: [String]
     package var floorCommand: [String]
+    /// For nodes in `auth.mode: jwt`.
+    package var tokens: Tokens?
     /// Room names begin with it.
     package var roomPrefix: String
 
@@ -38,7 +40,7 @@ package struct LoadOptions: Sendable {
             targets: targets, style: style,
             layout: layout ?? RoomLayout(rooms: 1, publishers: 0, prefix: roomPrefix), payloadBytes: payloadBytes,
             sources: sources ?? (connections > Self.portsOfSource ? connections / Self.portsOfSource + 1 : 0),
-            handshakes: handshakes, joins: joins, patience: patience)
+            handshakes: handshakes, joins: joins, tokens: tokens, patience: patience)
     }
 
     /// How many worker processes hold this many connections.
@@ -56,8 +58,8 @@ package struct LoadOptions: Sendable {
 extension BenchReport {
     /// The CPU that server, Redis and tool used between two readings, for each so many of what was done.
     mutating func addUse(
-        from first: Meters.Reading, to last: Meters.Reading, toolSeconds: Double, count: Int, of what: String,
-        per unit: (size: Double, name: String) = (1e6, "million")
+        from first: Meters.Reading, to last: Meters.Reading, toolSeconds: Double, toolProcesses: Int = 1, count: Int,
+        of what: String, per unit: (size: Double, name: String) = (1e6, "million")
     ) {
         let scale = unit.size / Double(max(1, count))
         let each = "CPU per \(unit.name) \(what)"
@@ -71,6 +73,11 @@ extension BenchReport {
         }
         if first.redis != nil { add("server and redis \(each)", total * scale, "s") }
         add("tool \(each)", toolSeconds * scale, "s")
+        if total > 0 { add("tool CPU of server's and redis's", toolSeconds / total, "x") }
+        let elapsed = Double(last.at - first.at) / 1e9
+        let busy = toolSeconds / max(elapsed, 1e-9) / Double(toolProcesses) * 100
+        add("tool busy", busy, "% of a core")
+        if busy > 90 { notes.append("The tool itself was the limit: take more --workers, or another machine.") }
         addMemory(last)
     }
 

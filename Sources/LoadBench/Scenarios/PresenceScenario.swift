@@ -67,7 +67,9 @@ package struct PresenceScenario {
         report.add("events per second", Double(events) / elapsed)
         report.add(
             "events per frame", Double(events) / Double(max(1, crew.roster.frames + churners.roster.tally.frames)))
-        report.addUse(from: before, to: after, toolSeconds: tool, count: events, of: "presence events")
+        report.addUse(
+            from: before, to: after, toolSeconds: tool, toolProcesses: stage.processes, count: events,
+            of: "presence events")
         report.addCost(from: before, to: after, count: churners.joins, of: "joins and leaves", per: (1000, "1,000"))
         report.add(latency: churners.spreads, name: "until all had been told")
         report.add(redisCallsFrom: before, to: after, count: churners.joins, of: "join and leave")

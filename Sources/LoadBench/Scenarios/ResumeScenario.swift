@@ -67,7 +67,8 @@ package struct ResumeScenario {
         report.add("until all had caught up", Double(after.at - before.at) / 1e9, "s")
         report.add(latency: crew.openings, name: "reconnect until caught up")
         report.addUse(
-            from: before, to: after, toolSeconds: tool, count: crew.ready, of: "resumes",
+            from: before, to: after, toolSeconds: tool, toolProcesses: stage.processes, count: crew.ready,
+            of: "resumes",
             per: (1000, "1,000"))
         report.add(redisCallsFrom: before, to: after, count: crew.ready, of: "resume")
         let expected = zip(outcome.publishedByRoom, receivers).reduce(0) { $0 + $1.0 * $1.1 }

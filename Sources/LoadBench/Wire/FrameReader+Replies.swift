@@ -8,7 +8,8 @@ extension FrameReader {
         if FrameReader.begins(text, #"{"type":"welcome""#) {
             return .welcome(
                 session: FrameReader.string(#""session":""#, in: text),
-                isResumed: FrameReader.start(of: #""resumed":true"#, in: text) != nil)
+                isResumed: FrameReader.start(of: #""resumed":true"#, in: text) != nil,
+                everyone: FrameReader.position(ofEveryoneIn: text))
         }
         if FrameReader.begins(text, #"{"type":"joined""#) { return .joined(entry(text)) }
         if FrameReader.begins(text, #"{"type":"resumed""#) {
@@ -25,6 +26,11 @@ extension FrameReader {
             return .error(code: FrameReader.string(#""code":""#, in: text))
         }
         return FrameReader.begins(text, #"{"type":"gap""#) ? .gap : .other
+    }
+
+    private static func position(ofEveryoneIn text: UnsafeRawBufferPointer) -> UInt64 {
+        guard let start = start(of: #""*":{"#, in: text) else { return 0 }
+        return number(#""seq":"#, in: UnsafeRawBufferPointer(rebasing: text[start...])) ?? 0
     }
 
     private func entry(_ text: UnsafeRawBufferPointer) -> Entry {

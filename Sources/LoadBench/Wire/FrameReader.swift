@@ -4,11 +4,12 @@ import Glibc
 package struct FrameReader {
     /// What a frame is to the tool.
     package enum Reading: Equatable {
-        /// One of this run's messages; `seq` is the gateway's number of it.
-        case message(Envelope, seq: UInt64)
+        /// One of this run's messages; `seq` is the server's number of it, where it gives any.
+        case message(Envelope, seq: UInt64?)
         /// A message frame whose room, payload or end is not as it was sent.
         case damaged
-        case welcome(session: String, isResumed: Bool)
+        /// `everyone` is the position in the room that everyone is in.
+        case welcome(session: String, isResumed: Bool, everyone: UInt64)
         /// The answer to a join.
         case joined(Entry)
         /// The answer to a resume that named one room.
@@ -23,6 +24,15 @@ package struct FrameReader {
         case gap
         /// Whatever else a gateway tells.
         case other
+    }
+
+    /// Where in a frame messages are found.
+    package enum Shape: Sendable {
+        case rooms
+        /// As messages of the room that everyone is in.
+        case everyone
+        /// The frame is the payload.
+        case bare
     }
 
     /// How a connection has come into a room.
@@ -47,30 +57,49 @@ package struct FrameReader {
 
     private let roomPrefix: [UInt8]
     private let payloadBytes: Int
+    private let shape: Shape
     /// Where the payload was in the last message: with fields of a fixed width, where it is in the next.
     private var payloadStart = 0
 
     private static let opening = Array(#"{"type":"message","roomId":""#.utf8)
+    private static let everyone = Array(#"*""#.utf8)
     private static let payloadKey = Array(#","payload":"#.utf8)
     private static let seqKey = Array(#""seq":"#.utf8)
 
-    init(roomPrefix: String, payloadBytes: Int) {
+    init(roomPrefix: String, payloadBytes: Int, shape: Shape = .rooms) {
+        self.shape = shape
         self.roomPrefix = Array(roomPrefix.utf8)
         self.payloadBytes = payloadBytes
     }
 
     mutating func read(_ text: UnsafeRawBufferPointer) -> Reading {
-        guard FrameReader.stands(FrameReader.opening, in: text, at: 0) else { return reply(text) }
+        guard FrameReader.stands(FrameReader.opening, in: text, at: 0) else {
+            return shape == .bare ? bare(text) : reply(text)
+        }
         let key = FrameReader.payloadKey
         if !FrameReader.stands(key, in: text, at: payloadStart - key.count) {
             guard let found = FrameReader.find(key, in: text) else { return .damaged }
             payloadStart = found + key.count
         }
         guard let envelope = Envelope(text, at: payloadStart, bytes: payloadBytes),
-            room(in: text, at: FrameReader.opening.count) == envelope.room,
+            target(in: text, at: FrameReader.opening.count) == envelope.room,
             let seq = FrameReader.lastNumber(in: text, after: payloadStart + payloadBytes)
         else { return .damaged }
         return .message(envelope, seq: seq)
+    }
+
+    private func bare(_ text: UnsafeRawBufferPointer) -> Reading {
+        guard text.count == payloadBytes, let envelope = Envelope(text, at: 0, bytes: payloadBytes) else {
+            return .damaged
+        }
+        return .message(envelope, seq: nil)
+    }
+
+    /// The number of the room that a message is of; everyone's counts as room 0.
+    @inline(__always)
+    private func target(in text: UnsafeRawBufferPointer, at start: Int) -> Int? {
+        guard shape == .everyone else { return room(in: text, at: start) }
+        return FrameReader.stands(FrameReader.everyone, in: text, at: start) ? 0 : nil
     }
 
     /// The number of this run's room whose name begins at `start`.
