@@ -5,7 +5,7 @@ import NIOCore
 import RedisClient
 import ServiceLifecycle
 
-/// All that a node does in Redis: three links, the log, the streams and the registry.
+/// All that a node does in Redis: three links, or four where messages must be on a replica, the log, the streams and the registry.
 package final class Backend: Service {
     package struct Configuration: Sendable {
         package var redis: RedisConfiguration
@@ -40,6 +40,8 @@ package final class Backend: Service {
     package let webhookDirectory: any WebhookDirectory
 
     private let commands: RedisCommandLink
+    /// For publishes that must be on a replica: WAIT holds up whatever stands behind it.
+    private let replicated: RedisCommandLink?
     private let beats: RedisCommandLink
     private let subscriber: RedisSubscriber
     private let router: Router
@@ -69,6 +71,14 @@ package final class Backend: Service {
         commands = RedisCommandLink(
             configuration: redis, eventLoop: eventLoop, logger: logger, scripts: Scripts().all,
             onState: conductor.commandLinkChanged)
+        if configuration.rules.needReplicas {
+            var redis = redis
+            redis.confirmation = ReplicaConfirmation(timeout: redis.commandTimeout * 2 / 5)
+            replicated = RedisCommandLink(
+                configuration: redis, eventLoop: eventLoop, logger: logger, scripts: [Scripts().publish])
+        } else {
+            replicated = nil
+        }
         beats = RedisCommandLink(
             configuration: redis, eventLoop: eventLoop, logger: logger, scripts: [Scripts().beat])
         store = Store(link: commands, keys: keys)
@@ -95,13 +105,14 @@ package final class Backend: Service {
         if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }
         conductor.prepare(
             store: store, router: router, presence: registry, coordinator: coordinator, registrar: registrar,
-            nodeId: configuration.nodeId)
+            nodeId: configuration.nodeId, needsReplicas: configuration.rules.needReplicas)
 
         renewalInterval = TimeAmount(configuration.renewalInterval)
         self.health = health
         self.failures = failures
         messageLog = RedisMessageLog(
-            store: store, rules: configuration.rules, names: names, link: names.link(), counters: counters,
+            store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
+            names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
             failures: FailureLog(logger: logger),
             ledgerSize: configuration.receivers.isEmpty ? 0 : configuration.webhookLedger.backlog)
         streams = router
@@ -122,6 +133,7 @@ package final class Backend: Service {
     package func run() async throws {
         router.start(subscriber)
         commands.start()
+        replicated?.start()
         beats.start()
         subscriber.start()
         registrar.start()
@@ -143,9 +155,8 @@ package final class Backend: Service {
         try? await registry.stop(within: .seconds(1)).get()  // It only waits, and cannot fail.
         try? await coordinator.stop(within: .seconds(1)).get()  // Marks that stay are void with the node's entry.
         try? await registrar.stop().get()  // Redis may be away: the lease then ends by itself.
-        for link in [subscriber.shutdown(), commands.shutdown(), beats.shutdown()] {
-            try await link.get()
-        }
+        let links = [commands, replicated, beats].compactMap { $0?.shutdown() }
+        for link in [subscriber.shutdown()] + links { try await link.get() }
         if let failure { throw failure }
     }
 

@@ -17,6 +17,7 @@ final class Conductor: @unchecked Sendable {
     private var registrar: Registrar?
     private var incarnation: Int64?
     private var nodeId = ""
+    private var needsReplicas = false
     private var hasChecked = false
 
     init(health: Health, logger: Logger, fail: @escaping @Sendable (BackendStartError) -> Void) {
@@ -28,7 +29,7 @@ final class Conductor: @unchecked Sendable {
     /// Completes the circle: the links need somebody to tell, and what is told needs the links.
     func prepare(
         store: Store, router: Router, presence: PresenceRegistry, coordinator: Coordinator, registrar: Registrar,
-        nodeId: String
+        nodeId: String, needsReplicas: Bool
     ) {
         self.store = store
         self.router = router
@@ -36,6 +37,7 @@ final class Conductor: @unchecked Sendable {
         self.coordinator = coordinator
         self.registrar = registrar
         self.nodeId = nodeId
+        self.needsReplicas = needsReplicas
     }
 
     func commandLinkChanged(_ state: RedisLinkState) {
@@ -117,6 +119,7 @@ final class Conductor: @unchecked Sendable {
                 return fail(.tooOld(version: version))
             }
             checkMemoryPolicy(store)
+            if needsReplicas { checkReplicas(store) }
             checkPartitions(store)
         }
     }
@@ -130,6 +133,17 @@ final class Conductor: @unchecked Sendable {
             logger.warning(
                 "Redis evicts keys when it is full, which breaks promises; set maxmemory-policy noeviction",
                 metadata: ["policy": "\(policy)"])
+        }
+    }
+
+    /// Without a replica no publish to a room with `durability: replicated` is acknowledged.
+    private func checkReplicas(_ store: Store) {
+        store.link.send(["INFO", "replication"], timeout: nil) { [self] result in
+            guard case .success(let reply) = result, let info = reply.string,
+                Conductor.field("connected_slaves", of: info) == "0"
+            else { return }
+            logger.warning(
+                "Redis has no replica: publishes with durability replicated fail as unavailable until it has one")
         }
     }
 

@@ -5,6 +5,7 @@ import Metrics
 struct BackendCounters: Sendable {
     private let stored: Counter
     private let refused: Counter
+    private let unconfirmed: Counter
     private let catchUps: Counter
     private let gaps: Counter
     private let repeats: Counter
@@ -16,6 +17,7 @@ struct BackendCounters: Sendable {
         }
         stored = counter("martlet_messages_published_total", [("result", "stored")])
         refused = counter("martlet_messages_published_total", [("result", "failed")])
+        unconfirmed = counter("martlet_messages_published_total", [("result", "unconfirmed")])
         catchUps = counter("martlet_room_catch_ups_total")
         gaps = counter("martlet_room_gaps_total")
         repeats = counter("martlet_channel_repeats_total")
@@ -25,6 +27,7 @@ struct BackendCounters: Sendable {
     func published(_ result: Result<Published, BackendError>) {
         switch result {
         case .success: stored.increment()
+        case .failure(.unconfirmed): unconfirmed.increment()
         case .failure: refused.increment()
         }
     }

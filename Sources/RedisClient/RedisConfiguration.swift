@@ -33,9 +33,25 @@ package struct RedisConfiguration: Sendable {
     package var maxQueuedBytes = 256 * 1024 * 1024
     /// The memory that one reply may take; a larger one breaks the link.
     package var maxReplyBytes = 128 * 1024 * 1024
+    /// Of a command link: which copies a command must have before its caller is answered; nil for none.
+    package var confirmation: ReplicaConfirmation?
 
     package init(endpoint: Endpoint) {
         self.endpoint = endpoint
+    }
+}
+
+/// Answers are held back until `WAIT` says that replicas have what the command wrote.
+///
+/// A command that writes nothing is not covered by it: since Redis 7.2, WAIT looks at the connection's last write.
+package struct ReplicaConfirmation: Sendable, Hashable {
+    package var replicas = 1
+    /// How long one WAIT holds the link. A command that comes meanwhile waits for the rest of it and for its own, so
+    /// twice this should be less than a command's deadline.
+    package var timeout: Duration
+
+    package init(timeout: Duration) {
+        self.timeout = timeout
     }
 }
 

@@ -6,6 +6,8 @@ package enum RedisError: Error, Sendable, Equatable {
     case unavailable(String)
     /// The command was sent and no reply came in time: whether it took effect is unknown.
     case timeout
+    /// The command took effect, and too few replicas said in time that they have what it wrote.
+    case unconfirmed
     /// Redis answered with an error that is not retried, such as `WRONGTYPE`, `OOM` or `NOREPLICAS`.
     case reply(code: String, message: String)
     /// The peer sent what is not a reply.
@@ -19,6 +21,7 @@ extension RedisError: CustomStringConvertible {
         switch self {
         case .unavailable(let reason): "Redis is unavailable: \(reason)"
         case .timeout: "Redis did not answer in time"
+        case .unconfirmed: "too few replicas of Redis have it"
         case .reply(let code, let message): "Redis answered \(code) \(message)"
         case .protocolViolation(let reason): "Redis broke its protocol: \(reason)"
         case .closed: "the link to Redis is shut down"

@@ -1,9 +1,11 @@
 import Foundation
+import Synchronization
 
 /// A Redis with a replica, and for each node a way to one of the two that can be turned over by hand, as a failover does.
 package final class RedisReplicaPair: Sendable {
     package let primary: RedisServerProcess
     package let replica: RedisServerProcess
+    private let nextReplica = Mutex<RedisServerProcess?>(nil)
     private let ways: [FaultProxy]
 
     /// How each node reaches the primary, or the replica once its way was turned.
@@ -15,7 +17,7 @@ package final class RedisReplicaPair: Sendable {
         options.listensOnTCP = true
         let primary = try RedisServerProcess(options)
         guard let port = primary.port else { throw RedisServerProcess.Failure(description: "no TCP port") }
-        let replica = try RedisServerProcess()
+        let replica = try RedisServerProcess(options)
         _ = try await replica.cli("REPLICAOF", "127.0.0.1", "\(port)")
         var ways: [FaultProxy] = []
         for _ in 0..<nodes { ways.append(try await FaultProxy.start(target: .unix(path: primary.socketPath))) }
@@ -50,10 +52,25 @@ package final class RedisReplicaPair: Sendable {
         try await ways[node].cutAll()
     }
 
+    /// Cuts what a node, by its number, has with its Redis; it may come back at once.
+    package func cut(_ node: Int) async throws { try await ways[node].cutAll() }
+
+    /// Gives the replica, which was promoted before, one of its own; returns when that has all.
+    package func replicatePromoted() async throws {
+        guard let port = replica.port else { throw RedisServerProcess.Failure(description: "no TCP port") }
+        let next = try RedisServerProcess()
+        _ = try await next.cli("REPLICAOF", "127.0.0.1", "\(port)")
+        try await eventually("the new replica's sync") {
+            try await next.cli("INFO", "replication").contains("master_link_status:up")
+        }
+        nextReplica.withLock { $0 = next }
+    }
+
     package func stop() async throws {
         for way in ways { try await way.stop() }
         primary.stop()
         replica.stop()
+        nextReplica.withLock { $0 }?.stop()
     }
 
     private func number(_ field: String, of server: RedisServerProcess) async throws -> Int {

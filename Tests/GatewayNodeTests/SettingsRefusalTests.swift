@@ -188,6 +188,32 @@ struct SettingsRefusalTests {
                 == "api.key is given twice (from MARTLET_API_KEY and MARTLET_API_KEY_FILE)")
     }
 
+    @Test(
+        "durability replicated is refused where there is no replica, or nothing for it to have",
+        arguments: [
+            (
+                "log: {durability: replicated}",
+                "log.durability = replicated needs redis.url: the node's own Redis has no replica"
+            ),
+            (
+                "rooms: [{pattern: a}, {pattern: b, durability: replicated}]",
+                "rooms[1].durability = replicated needs redis.url: the node's own Redis has no replica"
+            ),
+            (
+                "redis: {url: \"redis://localhost\"}\nrooms: [{pattern: a, durability: replicated, log: {size: 0}}]",
+                "rooms[0].durability = replicated keeps nothing: its log.size is 0"
+            ),
+        ])
+    func durability(yaml: String, problem: String) throws {
+        #expect(try refusal(yaml, ["MARTLET_API_KEY": "k"]) == problem)
+    }
+
+    @Test("a durability that is none is refused with its place")
+    func durabilityWord() throws {
+        let problem = try #require(try refusal("rooms:\n  - pattern: a\n    durability: replicate\n", [:]))
+        #expect(problem.hasPrefix("rooms[0].durability = \"replicate\" is none of primary, replicated"))
+    }
+
     @Test("a file that is not there, not text, or a folder is refused")
     func unreadable() throws {
         let scratch = try Scratch()

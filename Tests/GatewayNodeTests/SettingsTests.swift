@@ -63,6 +63,7 @@ struct SettingsTests {
             ("log.inboxAge", "3h", { $0.rooms.inboxLog.age == .seconds(10_800) }),
             ("log.everyoneSize", "3", { $0.rooms.everyoneLog.size == 3 }),
             ("log.everyoneAge", "2h", { $0.rooms.everyoneLog.age == .seconds(7200) }),
+            ("log.durability", "replicated", { $0.rooms.defaultDurability == .replicated }),
             ("log.streamSize", "9", { $0.rooms.streamSize == 9 }),
             ("webhooks.url", "http://a/", { $0.webhooks.urls == ["http://a/"] }),
             ("webhooks.secret", "0123456789abcdef", { $0.webhooks.secrets == ["0123456789abcdef"] }),
@@ -155,6 +156,26 @@ struct SettingsTests {
                 RoomRule(pattern: news, presence: .off, log: LogLimits(size: 60, age: .seconds(3600))),
                 RoomRule(pattern: silent, allow: [], log: LogLimits(size: 60, age: .seconds(86_400))),
             ])
+    }
+
+    @Test("a rule says when a publish is acknowledged; left out, log.durability does, for inboxes and * too")
+    func durability() throws {
+        let yaml = """
+            redis: {url: "redis://localhost"}
+            api: {key: k}
+            rooms:
+              - pattern: gold-*
+                durability: replicated
+              - pattern: "*"
+            """
+        let rules = try load(yaml).settings.rooms
+        let (gold, other) = (RoomName(unchecked: "gold-1"), RoomName(unchecked: "x"))
+        #expect(rules.durability(of: gold) == .replicated && rules.durability(of: other) == .primary)
+        #expect(rules.durability(of: .everyone) == .primary && rules.needReplicas)
+        let all = try load(yaml, ["MARTLET_LOG_DURABILITY": "replicated"]).settings.rooms
+        #expect(
+            [gold, other, .everyone, RoomName(unchecked: "@u")].allSatisfy { all.durability(of: $0) == .replicated })
+        #expect(try !load().settings.rooms.needReplicas)
     }
 
     @Test("a host's name that would not do as a node's is trimmed to what does")

@@ -57,8 +57,8 @@ struct RedisFixture: Sendable {
 
 extension RedisFixture {
     /// How often Redis has run a command so far, within scripts too.
-    func calls(of command: String) async throws -> Int {
-        let stats = try await redis.cli("INFO", "commandstats")
+    func calls(of command: String, on server: RedisServerProcess? = nil) async throws -> Int {
+        let stats = try await (server ?? redis).cli("INFO", "commandstats")
         let line = stats.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_\(command):calls=") }
         return line.flatMap { Int($0.drop { $0 != "=" }.dropFirst().prefix { $0 != "," }) } ?? 0
     }

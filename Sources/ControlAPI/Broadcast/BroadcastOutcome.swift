@@ -26,7 +26,9 @@ enum BroadcastOutcome: Sendable {
             switch answer {
             case .success(let published): earliest = min(earliest ?? .max, published.timestamp)
             case .failure(.conflict): break
-            case .failure(.unavailable(let reason)): failure = .unavailable(reason: reason)
+            case .failure(.unconfirmed): failure = .unconfirmed
+            case .failure(.unavailable(let reason)):
+                if failure != .unconfirmed { failure = .unavailable(reason: reason) }
             }
         }
         guard let earliest else {

@@ -2,6 +2,9 @@
 package enum BackendError: Error, Hashable, Sendable {
     /// Redis is away, full, or did not answer in time: nothing is known to have been stored.
     case unavailable(reason: String)
+    /// A message of a room with `durability: replicated` is stored, but no replica has said in time that it has it: a
+    /// failover may lose it.
+    case unconfirmed
     /// The same key was used for something else.
     case conflict
 
@@ -9,6 +12,10 @@ package enum BackendError: Error, Hashable, Sendable {
     package var request: RequestError {
         switch self {
         case .unavailable: RequestError(.unavailable, "the gateway cannot reach its store just now; try again")
+        case .unconfirmed:
+            RequestError(
+                .unavailable,
+                "the message may be stored, but no replica has confirmed it; try again with the same key")
         case .conflict: RequestError(.conflict, "the key was used for another request")
         }
     }

@@ -47,6 +47,14 @@ package enum RoomPresence: String, Hashable, Sendable, CaseIterable {
     case off
 }
 
+/// When a publish to a room is acknowledged.
+package enum Durability: String, Hashable, Sendable, CaseIterable {
+    /// As soon as Redis has it; a failover may lose the last messages, of which members are told by `gap`.
+    case primary
+    /// Not before a replica has it as well.
+    case replicated
+}
+
 /// One entry of the configuration's `rooms`: what holds for the rooms a pattern matches.
 package struct RoomRule: Hashable, Sendable {
     package var pattern: RoomPattern
@@ -54,6 +62,7 @@ package struct RoomRule: Hashable, Sendable {
     package var allow: Set<RoomAction>
     package var presence: RoomPresence
     package var log: LogLimits
+    package var durability = Durability.primary
     /// Whether receivers of webhooks are told of its messages.
     package var tellsMessages = false
     /// Whether its messages also go into the partition's stream for a backend's own consumers.
@@ -76,6 +85,8 @@ package struct RoomRules: Hashable, Sendable {
     package var defaultLog: LogLimits
     package var inboxLog: LogLimits
     package var everyoneLog: LogLimits
+    /// For inboxes and `*` as well.
+    package var defaultDurability = Durability.primary
     /// Messages of each partition, about, kept for a backend's own consumers.
     package var streamSize = 10_000
 
@@ -96,6 +107,17 @@ package struct RoomRules: Hashable, Sendable {
         if room.isEveryone { return everyoneLog }
         if room.isInbox { return inboxLog }
         return rules.first { $0.pattern.matches(room) }?.log ?? defaultLog
+    }
+
+    /// When a publish to this room is acknowledged.
+    package func durability(of room: RoomName) -> Durability {
+        if room.isEveryone || room.isInbox { return defaultDurability }
+        return rules.first { $0.pattern.matches(room) }?.durability ?? defaultDurability
+    }
+
+    /// Whether there may be rooms whose messages must be on a replica.
+    package var needReplicas: Bool {
+        defaultDurability == .replicated || rules.contains { $0.durability == .replicated }
     }
 
     /// Whether the room keeps a roster; inboxes and `*` keep none.

@@ -1,11 +1,12 @@
 import GatewayCore
 import Yams
 
-/// Reads the list `rooms`: entries of `pattern`, `allow`, `presence`, `webhook`, `stream` and `log: {size, age}`.
+/// Reads the list `rooms`: entries of `pattern`, `allow`, `presence`, `durability`, `webhook`, `stream` and `log: {size, age}`.
 struct RoomRulesReader {
     let file: SettingsFile
     /// What an entry keeps where it does not say.
     let defaultLog: LogLimits
+    let defaultDurability: Durability
 
     func rules() throws(SettingsError) -> [RoomRule] {
         var rules: [RoomRule] = []
@@ -17,7 +18,7 @@ struct RoomRulesReader {
 
     private func rule(_ node: Yams.Node, at place: String) throws(SettingsError) -> RoomRule {
         let fields = try fields(
-            of: node, at: place, known: ["pattern", "allow", "presence", "webhook", "stream", "log"])
+            of: node, at: place, known: ["pattern", "allow", "presence", "durability", "webhook", "stream", "log"])
         guard let written = fields["pattern"] else {
             throw file.refusal(of: place, at: node, "has no pattern")
         }
@@ -29,6 +30,10 @@ struct RoomRulesReader {
         if let allow = fields["allow"] { rule.allow = try actions(allow, at: "\(place).allow") }
         if let presence = fields["presence"] {
             rule.presence = try value(presence, at: "\(place).presence", SettingKind<RoomPresence>.choice)
+        }
+        rule.durability = defaultDurability
+        if let durability = fields["durability"] {
+            rule.durability = try value(durability, at: "\(place).durability", SettingKey.durability)
         }
         if let webhook = fields["webhook"] {
             rule.tellsMessages = try value(webhook, at: "\(place).webhook", SettingKind<Bool>.boolean)

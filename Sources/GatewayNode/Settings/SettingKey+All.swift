@@ -161,6 +161,12 @@ extension SettingKey {
             "log.everyoneAge", \.rooms.everyoneLog.age, logAge,
             "How long Redis keeps messages to everyone."),
         SettingKey(
+            "log.durability", \.rooms.defaultDurability, durability,
+            """
+            When a publish is acknowledged, to inboxes and everyone (*) too: as soon as Redis has it, or not before a \
+            replica has it as well; with none it fails as unavailable.
+            """),
+        SettingKey(
             "log.streamSize", \.rooms.streamSize, .integer(1...1_000_000),
             """
             How many messages Redis keeps in each of the 64 streams for a backend's own consumers, of rooms with \
@@ -198,7 +204,8 @@ extension SettingKey {
             "How many threads serve connections; 0 is one for each core."),
     ]
 
-    /// The kinds that entries of `rooms` share with `log.size` and `log.age`.
+    /// The kinds that entries of `rooms` share with `log.size`, `log.age` and `log.durability`.
     static let logSize = SettingKind<Int>.integer(0...1_000_000)
+    static let durability = SettingKind<Durability>.choice
     static let logAge = SettingKind<Duration>.duration(.seconds(1)...(.seconds(8760 * 3600)))
 }

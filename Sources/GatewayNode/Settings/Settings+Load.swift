@@ -56,9 +56,12 @@ struct SettingsReader {
             rooms = file
         }
         try read(environment)
-        // Last, since entries that do not say take what log.size and log.age came to.
+        // Last, since entries that do not say take what log.size and its like came to.
         if let rooms {
-            settings.rooms.rules = try RoomRulesReader(file: rooms, defaultLog: settings.rooms.defaultLog).rules()
+            settings.rooms.rules = try RoomRulesReader(
+                file: rooms, defaultLog: settings.rooms.defaultLog,
+                defaultDurability: settings.rooms.defaultDurability
+            ).rules()
         }
     }
 
@@ -101,6 +104,7 @@ struct SettingsReader {
         try decideKeys(host)
         try decideWebhooks()
         try checkPorts()
+        try checkDurability()
         if settings.client.maxQueuedBytes < 2 * settings.client.maxMessageBytes {
             throw SettingsError(
                 "client.maxQueuedBytes must be at least twice client.maxMessageBytes: a single message would close its readers"
@@ -149,6 +153,19 @@ struct SettingsReader {
         }
         settings.api.keys = [host.randomCharacters(32)]
         settings.api.isKeyMade = true
+    }
+
+    private func checkDurability() throws(SettingsError) {
+        let rooms = settings.rooms
+        guard rooms.needReplicas else { return }
+        let place = rooms.rules.firstIndex { $0.durability == .replicated }.map { "rooms[\($0)]" } ?? "log"
+        guard settings.redis.url != nil else {
+            throw SettingsError(
+                "\(place).durability = replicated needs redis.url: the node's own Redis has no replica")
+        }
+        for (index, rule) in rooms.rules.enumerated() where rule.durability == .replicated && rule.log.size == 0 {
+            throw SettingsError("rooms[\(index)].durability = replicated keeps nothing: its log.size is 0")
+        }
     }
 
     private func checkPorts() throws(SettingsError) {

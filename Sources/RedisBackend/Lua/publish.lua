@@ -7,7 +7,7 @@
 --         characters name its link), 5 log size, 6 log age in ms, 7 life of the head in ms, 8 PUBLISH or SPUBLISH,
 --         9 channel; of an inbox what the channels of nodes begin with, 10 body, 11 life of the dedupe key in ms,
 --         12 connection, 13 flags (d: with a dedupe key, i: to an inbox, e: the ledger is told, m: it goes into the
---         partition's stream of messages), 14 user (of an inbox) or room, 15 ledger size, 16 size of the stream
+--         partition's stream of messages, r: the caller waits for replicas), 14 user (of an inbox) or room, 15 ledger size, 16 size of the stream
 -- result  epoch, seq, timestamp, and of an inbox whether the user is online (0, 1) and on how many connections;
 --         error `MARTLET unknown`: a retry to a room without a log, whose first try may have been stored
 -- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to five
@@ -69,6 +69,8 @@ end
 if dedupe then
   local first = redis.call('GET', dedupe)
   if first then
+    -- WAIT looks at the connection's last write: without one it would say nothing of the message's first try.
+    if string.find(ARGV[13], 'r', 1, true) then redis.call('SET', dedupe, first, 'KEEPTTL') end
     local epoch, seq, timestamp = string.match(first, '^(%S+) (%d+) (%d+)$')
     return { epoch, tonumber(seq), tonumber(timestamp), is_online, connections }
   end

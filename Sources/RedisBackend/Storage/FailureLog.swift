@@ -2,7 +2,7 @@ import GatewayCore
 import Logging
 import Synchronization
 
-/// Says why Redis would not store messages: once a second at most, with how many failed since the last line.
+/// Says why messages were not acknowledged: once a second at most, with how many failed since the last line.
 final class FailureLog: Sendable {
     private struct State {
         var last: ContinuousClock.Instant?
@@ -17,7 +17,13 @@ final class FailureLog: Sendable {
     }
 
     func note(_ error: BackendError) {
-        guard case .unavailable(let reason) = error else { return }
+        let reason =
+            switch error {
+            case .unavailable(let reason): reason
+            case .unconfirmed: "too few replicas of Redis have them"
+            case .conflict: String?.none
+            }
+        guard let reason else { return }
         let now = ContinuousClock.now
         let count: Int? = state.withLock { state in
             state.unsaid += 1
@@ -26,6 +32,6 @@ final class FailureLog: Sendable {
             return state.unsaid
         }
         guard let count else { return }
-        logger.warning("Messages could not be stored", metadata: ["count": "\(count)", "reason": "\(reason)"])
+        logger.warning("Messages could not be acknowledged", metadata: ["count": "\(count)", "reason": "\(reason)"])
     }
 }

@@ -4,10 +4,12 @@ import RedisClient
 /// Messages of rooms in Redis: one script to store and send, one to read.
 struct RedisMessageLog: MessageLog {
     let store: Store
+    /// A link of its own whose answers wait for a replica; nil where no room asks for it.
+    let replicated: Store?
     let rules: RoomRules
     let names: NameSource
-    /// The name of the store's link.
-    let link: String
+    /// The names of the stores' links.
+    let link: String, replicatedLink: String
     let counters: BackendCounters
     let failures: FailureLog
     /// How many entries of a ledger are kept, about, where it is told of messages; 0 where nobody is.
@@ -38,6 +40,11 @@ struct RedisMessageLog: MessageLog {
         if rules.isStreamed(room) {
             flags += "m"
             keys.append(store.keys.messages(partition))
+        }
+        var (store, link) = (store, link)
+        if let replicated, rules.durability(of: room) == .replicated {
+            flags += "r"
+            (store, link) = (replicated, replicatedLink)
         }
         let dedupeLife = publication.dedupe?.life ?? .zero
         let arguments: [RedisArgument] = [

@@ -45,6 +45,6 @@ extension Store {
 extension BackendError {
     /// What a failed command means for whoever asked.
     init(_ error: RedisError) {
-        self = .unavailable(reason: "\(error)")
+        self = error == .unconfirmed ? .unconfirmed : .unavailable(reason: "\(error)")
     }
 }

@@ -71,6 +71,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
             case .reject(let error): submission.reply(.failure(error))
             }
         }
+        awaitReplicas(into: &buffer)
         if buffer.readableBytes > 0 { connector.write(buffer) }
     }
 
@@ -81,6 +82,28 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         return CommandPipeline.Command(
             arguments: submission.arguments, reply: submission.reply, deadline: now + timeout,
             patience: max(timeout, commandTimeout), bytes: bytes)
+    }
+
+    /// One WAIT stands behind all that a turn of the loop has written.
+    private func awaitReplicas(into buffer: inout ByteBuffer) {
+        guard let confirmation = configuration.confirmation,
+            pipeline.mustAwaitReplicas(patience: commandTimeout, now: eventLoop.now)
+        else { return }
+        // Zero would be for ever.
+        let milliseconds = max(1, TimeAmount(confirmation.timeout).nanoseconds / 1_000_000)
+        let command: [RedisArgument] = ["WAIT", .integer(Int64(confirmation.replicas)), .integer(milliseconds)]
+        CommandEncoder(runID: "").write(command, isRetry: false, into: &buffer)
+    }
+
+    /// The WAIT was answered with a number, or failed.
+    private func replicasAnswered(_ count: Int64?) {
+        let isEnough = (count ?? 0) >= Int64(configuration.confirmation?.replicas ?? 0)
+        for (reply, answer) in pipeline.replicasAnswered() {
+            reply(isEnough ? .success(answer) : .failure(.unconfirmed))
+        }
+        var buffer = ByteBuffer()
+        awaitReplicas(into: &buffer)
+        if buffer.readableBytes > 0 { connector.write(buffer) }
     }
 
     private func fail(_ failures: [CommandPipeline.Failure]) {
@@ -110,6 +133,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         let encoder = CommandEncoder(runID: identity.runID, clientID: identity.clientID)
         var buffer = ByteBuffer()
         pipeline.linked(now: now) { encoder.write($0.arguments, isRetry: $0.isRetry, into: &buffer) }
+        awaitReplicas(into: &buffer)
         if buffer.readableBytes > 0 { connector.write(buffer) }
         isConnected.store(true, ordering: .relaxed)
         report(.connected(runID: identity.runID, clientID: identity.clientID, previousRunID: previous?.runID))
@@ -120,7 +144,13 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
             return receivedError(ErrorReply(reply.string(of: reply.root)))
         }
         guard let command = pipeline.answered() else { return "a reply to nothing" }
-        command.reply?(.success(reply.copied()))
+        if command.isConfirmation {
+            replicasAnswered(reply.copied().integer)
+        } else if pipeline.isConfirming {
+            pipeline.keep(reply.copied(), of: command)
+        } else {
+            command.reply?(.success(reply.copied()))
+        }
         return nil
     }
 
@@ -134,6 +164,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
             break
         }
         guard let command = pipeline.answered() else { return "an error reply to nothing" }
+        if command.isConfirmation { replicasAnswered(nil) }
         command.reply?(.failure(.reply(code: error.code, message: error.message)))
         return nil
     }

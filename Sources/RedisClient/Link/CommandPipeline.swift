@@ -14,6 +14,10 @@ package struct CommandPipeline {
         package let patience: TimeAmount
         package let bytes: Int
         package fileprivate(set) var isRetry = false
+        /// Whether it is a WAIT for all that was written before it.
+        package fileprivate(set) var isConfirmation = false
+        /// What Redis answered, until replicas have it too.
+        fileprivate var answer: RedisReply?
         fileprivate var brokenAfter = NIODeadline.distantFuture
 
         package init(
@@ -47,17 +51,26 @@ package struct CommandPipeline {
         case closed
     }
 
+    /// Whether answers are held back until replicas have what was written.
+    package let isConfirming: Bool
     private let maxCommands: Int
     private let maxBytes: Int
     private let failFastAfter: TimeAmount
     private var mode = Mode.away(since: nil)
     private var onWire = Deque<Command>()
+    /// Answered, not yet known to be on replicas; they are older than what is on the wire.
+    private var unconfirmed = Deque<Command>()
     private var waiting = Deque<Command>()
+    /// Whether a WAIT is under way: there is never more than one.
+    private var isAwaitingReplicas = false
+    /// Whether something was written since the last WAIT.
+    private var hasUncovered = false
     private var bytes = 0
     /// No deadline lies before this: most scans end here.
     private var earliestDeadline = NIODeadline.distantFuture
 
     package init(configuration: RedisConfiguration) {
+        isConfirming = configuration.confirmation != nil
         maxCommands = configuration.maxQueuedCommands
         maxBytes = configuration.maxQueuedBytes
         failFastAfter = TimeAmount(configuration.failFastAfter)
@@ -74,7 +87,7 @@ package struct CommandPipeline {
         case .linked, .away:
             break
         }
-        guard onWire.count + waiting.count < maxCommands, bytes + command.bytes <= maxBytes else {
+        guard onWire.count + unconfirmed.count + waiting.count < maxCommands, bytes + command.bytes <= maxBytes else {
             return .reject(.unavailable("the queue is full"))
         }
         bytes += command.bytes
@@ -93,6 +106,40 @@ package struct CommandPipeline {
             Command(arguments: [], reply: nil, deadline: .distantFuture, patience: patience, bytes: 0), now: now)
     }
 
+    /// Whether a WAIT has to be written now; it is then on the wire's list. What is written while it holds the link
+    /// is covered by the next one, so no command waits for more than two.
+    package mutating func mustAwaitReplicas(patience: TimeAmount, now: NIODeadline) -> Bool {
+        guard isConfirming, hasUncovered, !isAwaitingReplicas else { return false }
+        isAwaitingReplicas = true
+        hasUncovered = false
+        var command = Command(arguments: [], reply: nil, deadline: .distantFuture, patience: patience, bytes: 0)
+        command.isConfirmation = true
+        putOnWire(command, now: now)
+        return true
+    }
+
+    /// Keeps the answer to a command that was taken out until a WAIT has been answered.
+    package mutating func keep(_ answer: RedisReply, of command: Command) {
+        guard command.reply != nil else { return }
+        var command = command
+        command.answer = answer
+        bytes += command.bytes
+        unconfirmed.append(command)
+    }
+
+    /// The WAIT was answered: takes all whom it covers, each with its answer. Those still on the wire were written
+    /// after it.
+    package mutating func replicasAnswered() -> [(reply: Callback, answer: RedisReply)] {
+        isAwaitingReplicas = false
+        let covered = unconfirmed
+        unconfirmed = []
+        return covered.compactMap { command in
+            bytes -= command.bytes
+            guard let reply = command.reply, let answer = command.answer else { return nil }
+            return (reply, answer)
+        }
+    }
+
     package mutating func started(now: NIODeadline) {
         if case .away(nil) = mode { mode = .away(since: now) }
     }
@@ -107,17 +154,21 @@ package struct CommandPipeline {
         }
     }
 
-    /// The link broke: what has no answer will go again, in its old order, before what waits. Nothing that was
-    /// answered or given up does.
+    /// The link broke: what has no answer, or an unconfirmed one, will go again, in its old order, before what waits:
+    /// a WAIT on another connection says nothing of what was written on this one. Nothing that was answered or given
+    /// up does.
     package mutating func unlinked(now: NIODeadline) {
         guard case .linked = mode else { return }
         mode = .away(since: now)
-        while var command = onWire.popLast() {
+        isAwaitingReplicas = false
+        hasUncovered = false
+        while var command = onWire.popLast() ?? unconfirmed.popLast() {
             guard command.reply != nil else {
                 bytes -= command.bytes
                 continue
             }
             command.isRetry = true
+            command.answer = nil
             waiting.prepend(command)
         }
     }
@@ -151,6 +202,15 @@ package struct CommandPipeline {
             }
         }
         var freedBytes = 0
+        unconfirmed.removeAll { command in
+            guard command.deadline <= now, let reply = command.reply else {
+                earliest = min(earliest, command.deadline)
+                return false
+            }
+            failures.append(Failure(reply: reply, error: .unconfirmed))
+            freedBytes += command.bytes
+            return true
+        }
         waiting.removeAll { command in
             guard command.deadline <= now, let reply = command.reply else {
                 earliest = min(earliest, command.deadline)
@@ -169,9 +229,10 @@ package struct CommandPipeline {
     /// Takes everybody; nothing is admitted any more.
     package mutating func closed() -> [Failure] {
         mode = .closed
-        let failures = (onWire + waiting).compactMap { command in
+        let failures = (unconfirmed + onWire + waiting).compactMap { command in
             command.reply.map { Failure(reply: $0, error: .closed) }
         }
+        unconfirmed = []
         onWire = []
         waiting = []
         bytes = 0
@@ -181,6 +242,7 @@ package struct CommandPipeline {
     private mutating func putOnWire(_ command: Command, now: NIODeadline) {
         var command = command
         command.brokenAfter = now + command.patience
+        if command.reply != nil { hasUncovered = true }
         onWire.append(command)
     }
 }

@@ -86,6 +86,24 @@ final class Storm: Sendable {
         }
     }
 
+    /// Acknowledged messages that their rooms' logs do not hold under the number that was acknowledged.
+    func lost() async throws -> [String] {
+        let node = try #require(nodes.withLock { $0.first })
+        var lost: [String] = []
+        for room in Storm.rooms {
+            let page = try await node.request("GET", "/v1/rooms/\(room)/messages?after=0&limit=1000")
+            let entries = try #require(page.json?["messages"] as? [[String: Any]])
+            var held: [Int: String] = [:]
+            for entry in entries {
+                if let seq = entry["seq"] as? Int, let text = entry["payload"] as? String { held[seq] = "\"\(text)\"" }
+            }
+            for one in books.withLock({ $0.stored[room] ?? [] }) where held[one.seq] != one.payload {
+                lost.append("\(room) \(one.seq): \(one.payload)")
+            }
+        }
+        return lost
+    }
+
     /// Waits until every client stands where its rooms stand, then judges all streams and rosters; prints the counts.
     ///
     /// - Parameters:
