@@ -71,7 +71,10 @@ package struct FanoutScenario {
         let sender = Publishers(
             plan: plan, way: publish.way, picksRandomly: picksRandomly, sockets: stage.sockets)
         var report = BenchReport(title: title, settings: settings)
+        let began = Clock.now
         try stage.grow(to: total)
+        report.add("connections", Double(stage.ready))
+        report.add("until all were connected", Double(Clock.now - began) / 1e9, "s")
         try stage.requireMembers()
         try stage.open(sender)
         if publish.warmupSeconds > 0 {

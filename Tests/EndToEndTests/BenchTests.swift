@@ -1,0 +1,68 @@
+import Foundation
+import TestKit
+import Testing
+
+/// `martlet bench` against a real node with its private Redis.
+@Suite("The load tool against a node")
+struct BenchTests {
+    private static let secret = "0123456789abcdef0123456789abcdef"
+
+    private func bench(_ arguments: String) async throws -> (status: Int32, output: String) {
+        try await NodeProcess.run(["bench"] + arguments.split(separator: " ").map(String.init))
+    }
+
+    @Test("every way of publishing delivers all, seen by workers too, to users with tokens")
+    func publishes() async throws {
+        let node = try await NodeProcess.start(
+            nodeId: "bench", redisURL: nil,
+            environment: [
+                "MARTLET_CLIENT_MESSAGES_PER_SECOND": "100000", "MARTLET_AUTH_MODE": "jwt",
+                "MARTLET_AUTH_SECRET": Self.secret,
+            ])
+        let ports =
+            "--target \(node.clientPort) --api \(node.apiPort) --key \(NodeProcess.apiKey) --token-secret \(Self.secret)"
+        let crowd = "--rooms 4 --members 10 --publishers 3 --messages 60 --window 8 --warmup 0.1"
+        for way in [
+            "--via batch --batch 4", "--via websocket --random", "--via rest --workers 2", "--via rest --to everyone",
+        ] {
+            let (status, output) = try await bench("fanout \(crowd) \(ports) \(way)")
+            #expect(status == 0, "\(way): \(output)")
+            #expect(output.contains("no faults"))
+            #expect(output.contains("server CPU per million deliveries"))
+            #expect(!output.contains(NodeProcess.apiKey), "a report is passed on, its key is not")
+            #expect(!output.contains(Self.secret))
+        }
+        withExtendedLifetime(node) {}
+    }
+
+    @Test("joins, leaves and a reconnect storm are checked and counted, as JSON and as a page")
+    func comesAndGoes() async throws {
+        let node = try await NodeProcess.start(nodeId: "bench", redisURL: nil)
+        let page = FileManager.default.temporaryDirectory.appending(path: "bench-\(UUID()).html").path
+        defer { try? FileManager.default.removeItem(atPath: page) }
+        let presence = try await bench(
+            "presence --rooms 2 --members 5 --churners 3 --seconds 1 --warmup 0 --workers 2 --target \(node.clientPort) --json"
+        )
+        #expect(presence.status == 0, "\(presence.output)")
+        #expect(presence.output.contains("until all had been told p99"))
+        let resume = try await bench(
+            "resume -n 40 --rooms 4 --missed 10 --settle 0.2 --workers 2 --target \(node.clientPort) "
+                + "--api \(node.apiPort) --key \(NodeProcess.apiKey) --report \(page)")
+        #expect(resume.status == 0, "\(resume.output)")
+        #expect(resume.output.contains("reconnect until caught up p99"))
+        #expect(resume.output.contains("redis commands per resume"))
+        #expect(try String(contentsOfFile: page, encoding: .utf8).contains("<svg"))
+        withExtendedLifetime(node) {}
+    }
+
+    @Test("faults end with 1, what cannot be run with 2")
+    func exitStatus() async throws {
+        // Nobody listens on port 1.
+        let refused = try await bench("connect -n 3 --target 127.0.0.1:1")
+        #expect(refused.status == 1, "\(refused.output)")
+        #expect(refused.output.contains("3 connections not made: Connection refused"))
+        let foreign = try await bench("connect --target 192.0.2.1:80")
+        #expect(foreign.status == 2)
+        #expect(foreign.output.contains("is not a loopback address"))
+    }
+}
