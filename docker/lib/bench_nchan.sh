@@ -71,14 +71,15 @@ http {
 }
 TEXT
     "${on_server[@]}" nginx -c "$bench_folder/nchan.conf" >"$bench_folder/nchan.log" 2>&1 &
-    bench_processes+=("$!")
-    local deadline=$((SECONDS + 10))
-    until port_taken "$1"; do
-        if ! kill -0 "${bench_processes[-1]}" 2>/dev/null || ((SECONDS >= deadline)); then
+    local master=$! deadline=$((SECONDS + 10))
+    bench_processes+=("$master")
+    nchan_worker=
+    until port_taken "$1" && [[ -n $nchan_worker ]]; do
+        if ! kill -0 "$master" 2>/dev/null || ((SECONDS >= deadline)); then
             cat "$bench_folder/nchan.log" "$bench_folder/nchan-error.log" >&2
             die "Nginx with nchan did not start"
         fi
         sleep 0.1
+        nchan_worker=$(tr -d ' ' <"/proc/$master/task/$master/children")
     done
-    read -r nchan_worker _ <"/proc/${bench_processes[-1]}/task/${bench_processes[-1]}/children"
 }
