@@ -2,12 +2,13 @@
 # counts them (most virtual ones do not).
 
 micro_rounds=300
+micro_log=.build/microbench.log
 
 microbench() {
     need_packages "${build_packages[@]}" redis-server
     build "$tests" --build-tests
     local results
-    results=$(measure_rounds "$micro_rounds" Microbenchmarks) || die "the microbenchmarks did not run"
+    results=$(measure_rounds "$micro_rounds" Microbenchmarks) || die "a microbenchmark failed; the log is $micro_log"
     [[ -n $results ]] || die "no microbenchmark was found"
 
     local counts_instructions=no
@@ -26,7 +27,7 @@ microbench() {
 # measure_rounds ROUNDS FILTER: the lines that the suites print, one for each piece.
 measure_rounds() {
     MARTLET_MICROBENCH=$1 swift test "${swift_flags[@]}" --skip-build --disable-xctest --no-parallel --filter "$2" \
-        </dev/null 2>/dev/null | grep '^microbenchmark|'
+        </dev/null 2>&1 | tee "$micro_log" | grep '^microbenchmark|'
 }
 
 counter_works() {
