@@ -252,6 +252,21 @@ struct SessionTokenTests {
         #expect(talk.say(5, "lesson-1") == ["publish 5 lesson-1 by alice"])
     }
 
+    @Test("a room that the fresh token does not allow is left though its replay could not be had either")
+    func narrowerDuringReplay() {
+        var talk = SessionConversation.live(tokens: true)
+        for room in ["lesson-1", "a"] {
+            talk.enter(room)
+            _ = talk.join(2, room, since: 3)
+        }
+        _ = talk.auth(3, "u")
+        _ = talk.verified(SessionConversation.identity(grants: lessons))
+        #expect(talk.failed("a") == ["withdraw a", "leave a", "error 2 forbidden"])
+        #expect(talk.failed("lesson-1") == ["error 2 unavailable"])
+        #expect(!talk.machine.isMember(of: SessionConversation.room("a")))
+        #expect(talk.machine.isMember(of: SessionConversation.room("lesson-1")))
+    }
+
     @Test("where nobody proves who they are, tokens mean nothing")
     func noTokens() {
         var talk = SessionConversation.live()

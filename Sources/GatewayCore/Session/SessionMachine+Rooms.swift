@@ -107,15 +107,7 @@ extension SessionMachine {
     mutating func joined(_ room: RoomName, _ start: StreamStart) -> [Action] {
         guard case .joining(let joining) = membership(of: room) else { return [] }
         if case .resumed = joining.origin { return gathered(room, .success(start)) }
-        // The token may have been replaced by a narrower one in the meantime.
-        guard isAllowed(.join, in: room) else {
-            let answer: [Action] =
-                switch joining.origin {
-                case .fresh, .again, .resumed: refuse(joining.id, .forbidden, "the room may not be joined")
-                case .silent: [.send(.left(id: nil, room: room))]
-                }
-            return drop(room) + answer + serveWaiting(for: room)
-        }
+        guard isAllowed(.join, in: room) else { return expel(from: room, joining) }
         setMembership(of: room, .joined)
         switch joining.origin {
         case .fresh, .again, .resumed:
@@ -139,16 +131,26 @@ extension SessionMachine {
         case .fresh:
             rooms[room] = nil
             return [.withdraw(room)] + refuse(joining.id, error) + serveWaiting(for: room)
-        case .again(wasLive: true):
+        case .again(let wasLive):
+            guard isAllowed(.join, in: room) else { return expel(from: room, joining) }
+            guard wasLive else { return refuse(joining.id, error) + goOnSilently(room) }
             setMembership(of: room, .joined)
             return refuse(joining.id, error) + serveWaiting(for: room)
-        case .again(wasLive: false):
-            return refuse(joining.id, error) + goOnSilently(room)
         case .resumed:
             return gathered(room, .failure(error))
         case .silent:
             return [.followLater(room)]
         }
+    }
+
+    /// The token was replaced, while the room's stream was asked for, by one that does not allow the room.
+    private mutating func expel(from room: RoomName, _ joining: Joining) -> [Action] {
+        let answer: [Action] =
+            switch joining.origin {
+            case .fresh, .again, .resumed: refuse(joining.id, .forbidden, "the room may not be joined")
+            case .silent: [.send(.left(id: nil, room: room))]
+            }
+        return drop(room) + answer + serveWaiting(for: room)
     }
 
     /// A member whose position could not be used is to get at least what comes from now on.
