@@ -11,7 +11,6 @@ struct SessionResumeTests {
         _ = talk.ready("*")
         #expect(talk.ready("@alice") == ["welcome alice session s1 resumed time 5"])
         #expect(talk.machine.isMember(of: SessionConversation.room("r")))
-        #expect(!talk.machine.isListening(in: SessionConversation.room("r")))
     }
 
     @Test("resume asks for all rooms, named or not, and is answered once all have answered")

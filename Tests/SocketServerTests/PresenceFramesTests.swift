@@ -212,6 +212,30 @@ struct PresenceFramesTests {
         try alice.send(#"{"type":"signal","id":8,"to":"carol","roomId":"r","payload":1}"#)
         #expect(try alice.take().first?.contains(#""id":8,"code":"not_found""#) == true)
     }
+
+    @Test("a signal reaches who has come back and not said where it stands, and who is on the roster and not answered")
+    func signalEarly() throws {
+        let embedded = EmbeddedHub()
+        let alice = try embedded.enter("alice")
+        let bob = try embedded.enter("bob")
+        for socket in [alice, bob] { try join(socket) }
+        try bob.channel.close().wait()
+        let back = try embedded.upgrade("/ws?userId=bob&session=s2")
+        let carol = try embedded.enter("carol")
+        embedded.backend.hold(true)
+        try join(carol)
+        for socket in [alice, back, carol] { _ = try socket.take() }
+        let signal = #"{"type":"signal","roomId":"r","from":"alice","payload":1}"#
+        func call(_ user: String, _ receiver: EmbeddedSocket) throws {
+            try alice.send(#"{"type":"signal","id":7,"to":"\#(user)","roomId":"r","payload":1}"#)
+            #expect(try alice.take() == [#"{"type":"ack","id":7}"#])
+            #expect(try receiver.take() == [signal])
+        }
+        try call("bob", back)
+        try back.send(#"{"type":"resume","since":{}}"#)
+        try call("bob", back)
+        try call("carol", carol)
+    }
 }
 
 @Suite(.timeLimit(.minutes(1)))

@@ -57,11 +57,10 @@ extension SessionMachine {
         }
     }
 
-    /// Whether what comes in this room is for this connection already.
-    package func isListening(in room: RoomName) -> Bool {
-        if case .joined = membership(of: room) { return true }
-        return false
-    }
+    /// Whether signals in this room are for this connection.
+    ///
+    /// One whose stream is not there yet gets them too: others see it on the roster before that, and call it at once.
+    package func takesSignals(in room: RoomName) -> Bool { rooms[room] != nil }
 }
 
 extension SessionMachine.Joining {

@@ -82,7 +82,7 @@ extension Hub {
         for member in inbox.members { receivers[member.number] = member }
         for (number, listener) in inbox.pending { receivers[number] = listener.connection }
         var buffer: ByteBuffer?
-        for receiver in receivers.values where receiver.machine.isListening(in: signal.room) {
+        for receiver in receivers.values where receiver.machine.takesSignals(in: signal.room) {
             let frame = buffer ?? frame(.signal(signal))
             buffer = frame
             receiver.write(frame)
