@@ -185,9 +185,8 @@ struct ResumeTests {
         #expect(seqs == Array(1...head + 1))
     }
 
-    @Test("a member that leaves while it is being caught up gets no more, and leaves nothing behind")
-    func leavesInBetween() throws {
-        let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
+    /// A client that reads nothing, on its way through fifty messages of a thousand bytes in room `r`.
+    private func joinSlowly(_ embedded: EmbeddedHub) throws -> (socket: EmbeddedSocket, clog: Clog) {
         let payload = "\"" + String(repeating: "x", count: 1000) + "\""
         for _ in 1...50 { embedded.publish("r", payload) }
         let socket = try embedded.enter()
@@ -195,6 +194,64 @@ struct ResumeTests {
         try socket.channel.pipeline.syncOperations.addHandler(clog, position: .first)
         clog.close()
         try join(socket, since: 0)
+        return (socket, clog)
+    }
+
+    @Test("a join without a position tells one that is being caught up what it has been sent, not what is there")
+    func standingInBetween() throws {
+        let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
+        let (socket, clog) = try joinSlowly(embedded)
+        clog.letThrough()
+        embedded.loop.run()
+        try join(socket)
+        clog.open()
+        embedded.loop.run()
+        let frames = try socket.take()
+        let seqs = frames.map { $0.firstMatch(of: /"seq":(\d+)/).flatMap { Int($0.1) } ?? 0 }
+        let second = try #require(frames.lastIndex { $0.contains(#""type":"joined""#) })
+        #expect(second > 1 && seqs[second] == seqs[second - 1] && seqs[second + 1] == seqs[second] + 1)
+        #expect(seqs.last == 50)
+    }
+
+    @Test("one whose second question for a replay fails while the first is answered goes on with the first")
+    func failsInBetween() throws {
+        let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
+        let (socket, clog) = try joinSlowly(embedded)
+        embedded.backend.goAway(true)
+        try join(socket, since: 3)
+        embedded.backend.goAway(false)
+        clog.open()
+        embedded.loop.run()
+        embedded.publish("r")
+        let frames = try socket.take()
+        #expect(frames.filter { $0.contains(#""type":"error""#) }.count == 1)
+        let seqs = frames.compactMap { $0.firstMatch(of: /"type":"message".*"seq":(\d+)/).flatMap { Int($0.1) } }
+        #expect(seqs == Array(1...51))
+    }
+
+    @Test("one that asks for a second replay goes on with the first until the second is answered, and not after")
+    func asksAgainInBetween() throws {
+        let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
+        let (socket, clog) = try joinSlowly(embedded)
+        embedded.backend.hold(true)
+        try join(socket, since: 48)
+        // The first is caught up meanwhile, and live.
+        clog.open()
+        embedded.loop.run()
+        embedded.publish("r")
+        embedded.backend.hold(false)
+        embedded.backend.release()
+        embedded.loop.run()
+        embedded.publish("r")
+        let frames = try socket.take()
+        let seqs = frames.compactMap { $0.firstMatch(of: /"type":"message".*"seq":(\d+)/).flatMap { Int($0.1) } }
+        #expect(seqs == Array(1...51) + Array(49...52))
+    }
+
+    @Test("a member that leaves while it is being caught up gets no more, and leaves nothing behind")
+    func leavesInBetween() throws {
+        let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
+        let (socket, clog) = try joinSlowly(embedded)
         try socket.send(#"{"type":"leave","id":2,"roomId":"r"}"#)
         clog.open()
         embedded.loop.run()

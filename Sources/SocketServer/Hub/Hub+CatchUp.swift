@@ -10,6 +10,8 @@ extension Hub {
     /// The session has told its client where it begins in a room.
     func enter(_ room: RoomName, _ connection: SocketHandler, _ entry: SessionMachine.Entry) {
         guard let hubRoom = rooms[room], let listener = hubRoom.pending[connection.number] else { return }
+        if let before = listener.before { end(before) }
+        listener.before = nil
         switch entry {
         case .now: return becomeMember(listener)
         case .start(let start): listener.backlog = Backlog(start)
@@ -97,7 +99,7 @@ extension Hub {
         let connection = listener.connection
         // What is on its way to the members has been sent to this one, or lies before its beginning.
         send(hubRoom)
-        hubRoom.stopAwaiting(connection.number)
+        hubRoom.stopAwaiting(listener)
         hubRoom.bundle?.newcomers[connection.number] = hubRoom.roster?.version
         hubRoom.add(connection)
     }

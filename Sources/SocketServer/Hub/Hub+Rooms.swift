@@ -3,11 +3,15 @@ import GatewayCore
 /// Who listens where.
 extension Hub {
     /// Asks for a room's stream for one more listener, or anew for one that asked before.
+    ///
+    /// Until the answer, a connection that is a member or being caught up gets what it would have got without asking.
     func follow(_ room: RoomName, since: ClientPosition?, for connection: SocketHandler) {
         eventLoop.assertInEventLoop()
         let hubRoom = rooms[room] ?? open(room)
-        forget(connection.number, in: hubRoom)
         let listener = Listener(connection: connection, room: hubRoom)
+        if let before = hubRoom.pending[connection.number] {
+            if before.backlog == nil { end(before) } else { listener.before = before }
+        }
         hubRoom.await(listener)
         ask(listener, since: since)
     }
@@ -30,6 +34,12 @@ extension Hub {
 
     private func forget(_ number: ConnectionNumber, in hubRoom: HubRoom) {
         guard let listener = hubRoom.stopAwaiting(number) else { return }
+        if let before = listener.before { end(before) }
+        end(listener)
+    }
+
+    /// Nothing more is asked for a listener, or sent to it.
+    func end(_ listener: Listener) {
         listener.isGone = true
         if let ticket = listener.ticket { tickets[ticket] = nil }
     }
@@ -54,5 +64,15 @@ extension Hub {
         send(hubRoom)
         tellBundle(of: hubRoom)
         return (position, hubRoom.roster)
+    }
+
+    /// Where one connection stands that is a member, or being caught up: what it has been sent ends here.
+    func standing(
+        of room: RoomName, for connection: SocketHandler
+    ) -> (position: Position, roster: RosterState?)? {
+        guard let hubRoom = rooms[room], let backlog = hubRoom.pending[connection.number]?.backlog else {
+            return standing(of: room)
+        }
+        return (backlog.sent, hubRoom.roster)
     }
 }

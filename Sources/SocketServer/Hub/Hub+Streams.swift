@@ -68,7 +68,7 @@ extension Hub {
         guard let listener = tickets.removeValue(forKey: ticket) else { return }
         listener.ticket = nil
         guard listener.backlog == nil else { return retryLater(.listener(listener)) }
-        listener.room.stopAwaiting(listener.connection.number)
+        listener.room.stopAwaiting(listener)
         listener.connection.streamFailed(room, error)
         closeIfEmpty(listener.room)
     }

@@ -52,6 +52,20 @@ final class HubRoom {
         pending[listener.connection.number] = listener
     }
 
+    /// One has become a member, its question has failed, or another of its connection waits in its place.
+    ///
+    /// What its connection was before its question, it is again.
+    func stopAwaiting(_ listener: Listener) {
+        let number = listener.connection.number
+        if let latest = pending[number], latest !== listener {
+            if latest.before === listener { latest.before = nil }
+        } else if let before = listener.before {
+            pending[number] = before
+        } else {
+            stopAwaiting(number)
+        }
+    }
+
     @discardableResult
     func stopAwaiting(_ number: ConnectionNumber) -> Listener? {
         guard let listener = pending.removeValue(forKey: number) else { return nil }

@@ -8,7 +8,9 @@ final class Listener {
     var ticket: FollowTicket?
     /// What it is still to be sent; nil until its session has been told where it begins.
     var backlog: Backlog?
-    /// Whether the connection has left the room, or has asked anew.
+    /// The one of the same connection that is being caught up meanwhile: it goes on if this one's question fails.
+    var before: Listener?
+    /// Whether the connection has left the room, or begins elsewhere in it.
     var isGone = false
 
     init(connection: SocketHandler, room: HubRoom) {
@@ -35,6 +37,12 @@ struct Backlog {
     private(set) var epoch: String
     /// The one that the client knows of.
     private(set) var rosterVersion: Int64?
+
+    /// Up to where it has been sent everything.
+    var sent: Position {
+        guard let next = rest.first else { return Position(epoch: epoch, seq: seen.seq) }
+        return Position(epoch: epoch, seq: next.seq - 1)
+    }
 
     init(_ start: StreamStart) {
         rest = start.missed[...]

@@ -207,7 +207,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     }
 
     private func tellPosition(_ id: RequestID?, _ room: RoomName) {
-        guard let standing = hub.standing(of: room) else {
+        guard let standing = hub.standing(of: room, for: self) else {
             let error = BackendError.unavailable(reason: "the room is not followed just now").request
             return write(hub.frame(.error(id: id, error: error)))
         }
