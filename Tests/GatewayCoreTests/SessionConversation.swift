@@ -178,7 +178,6 @@ struct SessionConversation {
         case .enter(let room, .now): "enter \(room)"
         case .enter(let room, .start(let start)):
             "enter \(room) at \(start.position.seq) missed \(start.missed.count)\(start.hasMore ? " and more" : "")"
-        case .enter(let room, .after(let position, _)): "enter \(room) after \(position.seq)"
         case .leave(let room): "leave \(room)"
         case .tellPosition(let id, let room): "position \(text(id)) \(room)"
         case .publish(let publication, let id):

@@ -111,18 +111,6 @@ struct SessionResumeTests {
         #expect(talk.resume(1, ["a": 4]) == ["error 1 conflict"])
     }
 
-    @Test("no more is kept for the last room's answer than the limit; the rest is asked for again")
-    func budget() {
-        var talk = SessionConversation.resumed("a", "b", limits: SessionLimits(maxWaitingBytes: 250))
-        _ = talk.resume(1, ["a": 1, "b": 1])
-        let missed = { room in (2...5).map { SessionConversation.message(room, $0, bytes: 100) } }
-        _ = talk.ready("a", missed: missed("a"))
-        _ = talk.ready("b", missed: missed("b"))
-        _ = talk.ready("*")
-        #expect(
-            talk.ready("@alice").suffix(2) == ["enter a at 7 missed 3 and more", "enter b after 1"])
-    }
-
     @Test("a narrower token that comes while rooms wait, or while they are gathered, takes them along")
     func narrower() throws {
         let grants = RoomGrants([(try #require(RoomPattern("a")), Set(RoomAction.allCases))])

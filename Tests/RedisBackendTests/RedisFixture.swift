@@ -149,4 +149,8 @@ extension RoomStreams {
     func follow(_ room: RoomName, ticket: FollowTicket, hub: HubNumber) {
         follow(room, since: nil, ticket: ticket, hub: hub)
     }
+
+    func follow(_ room: RoomName, since: ClientPosition?, ticket: FollowTicket, hub: HubNumber) {
+        follow(room, since: since, portion: .unbounded, ticket: ticket, hub: hub)
+    }
 }

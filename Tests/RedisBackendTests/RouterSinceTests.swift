@@ -153,6 +153,66 @@ struct RouterSinceTests {
         }
     }
 
+    @Test("an answer holds no more than the listener takes, from memory and the log alike", arguments: [true, false])
+    func keepsToPortions(isWarm: Bool) async throws {
+        try await RedisFixture().withBackends([nil, nil]) { backends in
+            let live = RecordingSink()
+            let liveHub = backends[0].streams.open(live)
+            if isWarm {
+                backends[0].streams.follow(room, ticket: 0, hub: liveHub)
+                try await eventually { live.hasAnswer(to: 0) }
+            }
+            let payload = String(repeating: "1", count: 800)
+            for _ in 1...20 { _ = try await backends[1].messageLog.publish(Publication(room, payload)) }
+            if isWarm { try await eventually { live.sequence.last == 20 } }
+            let sink = RecordingSink()
+            let hub = backends[0].streams.open(sink)
+            let portions: [Portion] = [
+                .none, Portion(bytes: 999), Portion(bytes: 999, atLeastOne: true), Portion(bytes: 4000),
+                Portion(bytes: 16_000), .none,
+            ]
+            // Alone, and all at once.
+            for rounds in 0..<2 {
+                for (index, portion) in portions.enumerated() {
+                    let ticket = FollowTicket(rounds * 10 + index + 1)
+                    let since = ClientPosition(epoch: nil, seq: index == 5 ? 20 : 4)
+                    backends[0].streams.follow(room, since: since, portion: portion, ticket: ticket, hub: hub)
+                    if rounds == 0 { try await eventually { sink.hasAnswer(to: ticket) } }
+                }
+                for (index, count) in [0, 0, 1, 4, 16, 0].enumerated() {
+                    let ticket = FollowTicket(rounds * 10 + index + 1)
+                    try await eventually { sink.hasAnswer(to: ticket) }
+                    let start = try #require(sink.start(of: ticket))
+                    #expect(start.recovered && start.position.seq == 20)
+                    #expect(start.missed.map(\.seq) == Array(5..<5 + count), "\(portions[index])")
+                    #expect(start.hasMore == (index < 4))
+                }
+            }
+        }
+    }
+
+    @Test("a position that the log no longer reaches is told to a listener that takes nothing yet")
+    func tellsOfATrimmedLogAtOnce() async throws {
+        let fixture = try RedisFixture(rules: RoomRules(defaultLog: LogLimits(size: 100, age: .seconds(60))))
+        try await fixture.withBackends([nil]) { backends in
+            for _ in 1...350 { _ = try await backends[0].messageLog.publish(Publication(room, "0")) }
+            let page = try await backends[0].messageLog.history(
+                of: room, range: HistoryRange(edge: .after(0), limit: 1000))
+            let first = try #require(page.messages.first).seq
+            let sink = RecordingSink()
+            let hub = backends[0].streams.open(sink)
+            for (ticket, seq) in [first - 2, first - 1, 0].enumerated() {
+                let since = ClientPosition(epoch: page.head.epoch, seq: seq)
+                backends[0].streams.follow(
+                    room, since: since, portion: .none, ticket: FollowTicket(ticket), hub: hub)
+            }
+            try await eventually { (0..<3).allSatisfy { sink.hasAnswer(to: $0) } }
+            let starts = (0..<3).compactMap { sink.start(of: $0) }
+            #expect(starts.map(\.recovered) == [false, true, true])
+            #expect(starts.map(\.hasMore) == [false, true, true])
+        }
+    }
+
     @Test("positions of an earlier epoch are good up to its end")
     func judgesEarlierEpochs() async throws {
         let fixture = try RedisFixture()

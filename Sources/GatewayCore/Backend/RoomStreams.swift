@@ -11,8 +11,11 @@ package protocol RoomStreams: Sendable {
     /// From `following` on, the hub is sent every message of the room after the answer's position, and every change of
     /// its roster after the answer's version. An inbox is followed while its user has a connection of this node.
     ///
-    /// - Parameter since: what the listener has seen; nil asks for nothing that lies before now.
-    func follow(_ room: RoomName, since: ClientPosition?, ticket: FollowTicket, hub: HubNumber)
+    /// - Parameters:
+    ///   - since: what the listener has seen; nil asks for nothing that lies before now.
+    ///   - portion: how much of what it has missed the answer may hold.
+    func follow(
+        _ room: RoomName, since: ClientPosition?, portion: Portion, ticket: FollowTicket, hub: HubNumber)
 
     /// Tells that the hub has no listener in this room any more, answered or waiting.
     func unfollow(_ room: RoomName, hub: HubNumber)
@@ -39,9 +42,10 @@ package struct StreamStart: Sendable {
     package var position: Position
     /// Whether nothing is missing between the position that the listener gave and the first of `missed`, or now; true where it gave none.
     package var recovered: Bool
-    /// What the listener has missed, in order, up to `position`; the first part of it where `hasMore`.
+    /// What the listener has missed, in order, up to `position`; the first part of it, or nothing, where `hasMore`.
     package var missed: [RoomMessage]
-    /// There is more between the last of `missed` and `position`: the listener is not live yet, and asks again from there.
+    /// There is more between the last of `missed`, or the position that the listener gave, and `position`: it is not live
+    /// yet, and asks again from there.
     package var hasMore: Bool
     /// The room's roster at the same moment; nil for inboxes and `*`.
     package var roster: RosterState?

@@ -20,13 +20,6 @@ extension SessionMachine {
         }
     }
 
-    /// Where a stream of `resume` goes on.
-    struct Answer: Sendable {
-        var start: StreamStart
-        /// Nil where `start` still has what was missed first.
-        var after: Position?
-    }
-
     /// A `resume` whose streams have been asked for.
     struct Gathering: Sendable {
         let id: RequestID?
@@ -34,11 +27,9 @@ extension SessionMachine {
         let named: Set<RoomName>
         /// Streams that have not answered.
         var missing: Set<RoomName>
-        var answers: [RoomName: Result<Answer, RequestError>] = [:]
+        var answers: [RoomName: Result<StreamStart, RequestError>] = [:]
         /// Rooms that were not asked for.
         var refused: [RoomName: ErrorCode]
-        /// Bytes of payload that may still be kept until all have answered.
-        var budget: Int
     }
 
     /// - Parameter since: what the client has seen of the rooms; rooms that wait and are not named go on from now.
@@ -63,8 +54,7 @@ extension SessionMachine {
             }
         }
         let gathering = Gathering(
-            id: request.id, named: named, missing: Set(asked.map(\.room)), refused: refused,
-            budget: settings.limits.maxWaitingBytes)
+            id: request.id, named: named, missing: Set(asked.map(\.room)), refused: refused)
         guard !asked.isEmpty else { return finish(gathering) }
         self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
         return asked.sorted { $0.room.string < $1.room.string }.flatMap { room, wasLive in
@@ -97,7 +87,7 @@ extension SessionMachine {
     mutating func gathered(_ room: RoomName, _ answer: Result<StreamStart, RequestError>) -> [Action] {
         guard var gathering = takeGathering() else { return [] }
         gathering.missing.remove(room)
-        gathering.answers[room] = answer.map { Answer($0, within: &gathering.budget) }
+        gathering.answers[room] = answer
         guard gathering.missing.isEmpty else {
             self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
             return []
@@ -134,16 +124,14 @@ extension SessionMachine {
     }
 
     private mutating func settle(
-        _ room: RoomName, _ answer: Result<Answer, RequestError>, wasLive: Bool
+        _ room: RoomName, _ answer: Result<StreamStart, RequestError>, wasLive: Bool
     ) -> (ResumedRoom.Outcome, [Action]) {
         // The token may have been replaced by a narrower one in the meantime.
         guard isAllowed(.join, in: room) else { return (.refused(.forbidden), drop(room)) }
         switch answer {
-        case .success(let answer):
+        case .success(let start):
             setMembership(of: room, .joined)
-            let start = answer.start
-            let entry = answer.after.map { Entry.after($0, start) } ?? .start(start)
-            let actions = rosterNotice(of: room, start) + [.enter(room, entry)]
+            let actions = rosterNotice(of: room, start) + [.enter(room, .start(start))]
             return (.joined(position: start.position, recovered: start.recovered), actions)
         case .failure(let error):
             guard wasLive else { return (.refused(error.code), goOnSilently(room)) }
@@ -160,26 +148,5 @@ extension SessionMachine.Resumption {
         case .awaiting(let until): until
         case .late, .gathering: nil
         }
-    }
-}
-
-extension SessionMachine.Answer {
-    /// The start with as much of what was missed as the budget allows; the rest is asked for again later.
-    fileprivate init(_ start: StreamStart, within budget: inout Int) {
-        self.init(start: start, after: nil)
-        guard let first = start.missed.first else { return }
-        guard budget > 0 else {
-            self.start.missed = []
-            after = Position(epoch: first.position.epoch, seq: first.seq - 1)
-            return
-        }
-        var count = 0
-        while count < start.missed.count, budget > 0 {
-            budget -= start.missed[count].payload.count
-            count += 1
-        }
-        guard count < start.missed.count else { return }
-        self.start.missed = Array(start.missed.prefix(count))
-        self.start.hasMore = true
     }
 }

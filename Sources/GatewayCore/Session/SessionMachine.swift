@@ -59,8 +59,6 @@ package struct SessionMachine: Sendable {
         /// Where the room stands now.
         case now
         case start(StreamStart)
-        /// What was missed after this position is to be asked for again; the start is the one that the client was told.
-        case after(Position, StreamStart)
     }
 
     enum Phase: Sendable {

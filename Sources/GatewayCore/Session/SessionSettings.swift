@@ -36,7 +36,7 @@ package struct SessionLimits: Hashable, Sendable {
     package var leeway: Duration
     /// Frames that wait for `welcome` or for the answer to a `join`.
     package var maxWaitingFrames: Int
-    /// Bytes of payload in them; and in what was missed while `resume` waits for the last room's answer.
+    /// Bytes of payload in them.
     package var maxWaitingBytes: Int
     /// Pages of history and of members being read at once.
     package var maxReads: Int

@@ -42,6 +42,11 @@ package final class RoomMessage: Sendable {
 
     package var seq: Int { position.seq }
 
+    /// What it costs in memory, about.
+    package var memoryBytes: Int { payload.count + RoomMessage.overheadBytes }
+
+    private static let overheadBytes = 200
+
     package init(
         room: RoomName, userId: UserID, msgType: Int, payload: [UInt8], timestamp: Int64, position: Position
     ) {

@@ -43,8 +43,8 @@ local function settle(state, run, term, is_new_term, head, log, epoch, seq, ends
 end
 
 -- Appends entries of the log to `out` as seq, timestamp, body, leaving out those older than `oldest`; stops at
--- `limit` entries or a mebibyte. Answers how many were appended and whether more may follow.
-local function read_log(log, out, command, from, to, limit, oldest)
+-- `limit` entries or with the one that makes them `most` bytes. Answers how many were appended and whether more may follow.
+local function read_log(log, out, command, from, to, limit, most, oldest)
   local taken, bytes = 0, 0
   while taken < limit do
     local wanted = math.min(50, limit - taken)
@@ -56,7 +56,7 @@ local function read_log(log, out, command, from, to, limit, oldest)
         out[#out + 1] = tonumber(fields[2])
         out[#out + 1] = fields[6]
         taken, bytes = taken + 1, bytes + #fields[6]
-        if bytes >= 1048576 then return taken, i < #entries or #entries == wanted end
+        if bytes >= most then return taken, i < #entries or #entries == wanted end
       end
     end
     if #entries < wanted then return taken, false end

@@ -18,7 +18,7 @@ if ARGV[5] == 'before' then
   from, to, command = '+', '-', 'XREVRANGE'
   if ARGV[6] then from = '(' .. ARGV[6] .. '-0' end
 end
-local taken, more = read_log(KEYS[3], answer, command, from, to, limit + 1, oldest)
+local taken, more = read_log(KEYS[3], answer, command, from, to, limit + 1, 1048576, oldest)
 if taken > limit then
   for _ = 1, 3 do table.remove(answer) end
   more = true

@@ -2,8 +2,8 @@
 -- position: says where a room's stream and its roster stand, and what the log holds behind a number.
 --
 -- KEYS    1 state, 2 head, 3 log, 4 members (left out where the room keeps no roster)
--- ARGV    1 run_id, 2 candidate for a new epoch, 3 life of the head in ms, 4 log age in ms, 5 limit,
---         6 seq behind which the log is read (left out: it is not)
+-- ARGV    1 run_id, 2 candidate for a new epoch, 3 life of the head in ms, 4 log age in ms,
+--         5 seq behind which the log is read (left out: it is not), 6 limit of messages, 7 limit of bytes
 -- result  epoch, seq, now, ends (old epoch=last seq, newest first), roster version (0: nobody was ever in the room),
 --         members, more (0, 1), then seq, timestamp, body for each message
 -- cost    O(messages returned)
@@ -18,9 +18,10 @@ if KEYS[4] then
   answer[5] = tonumber(redis.call('HGET', KEYS[2], 'roster') or 0)
   answer[6] = redis.call('HLEN', KEYS[4])
 end
-if ARGV[6] and tonumber(ARGV[6]) < seq then
+if ARGV[5] and tonumber(ARGV[5]) < seq then
   local _, more = read_log(
-    KEYS[3], answer, 'XRANGE', (ARGV[6] + 1) .. '-0', '+', tonumber(ARGV[5]), moment - tonumber(ARGV[4]))
+    KEYS[3], answer, 'XRANGE', (ARGV[5] + 1) .. '-0', '+', tonumber(ARGV[6]), tonumber(ARGV[7]),
+    moment - tonumber(ARGV[4]))
   if more then answer[7] = 1 end
 end
 return answer

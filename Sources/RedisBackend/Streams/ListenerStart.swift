@@ -9,12 +9,12 @@ enum ListenerStart {
     /// - Parameters:
     ///   - seen: up to where the track has delivered; at or beyond the answer's head, under its epoch.
     ///   - roster: as the track was told it, at or beyond the answer's.
+    ///   - portion: how much of what it has missed the listener takes at once.
     ///   - limit: how many missed messages at once.
     ///   - limits: what the room's log keeps.
     init(
         since: ClientPosition?, answer: PositionAnswer, seen: Position, recent: RecentMessages,
-        roster: RosterState?,
-        limit: Int, limits: LogLimits
+        roster: RosterState?, portion: Portion, limit: Int, limits: LogLimits
     ) {
         var start = StreamStart(position: seen, roster: roster, timestamp: answer.timestamp)
         guard let since else {
@@ -36,12 +36,11 @@ enum ListenerStart {
             return
         }
         let from = keepsLog ? since.seq : head
-        if var missed = recent.after(from) ?? (from == seen.seq ? [] : nil),
-            (missed.first?.timestamp ?? .max) >= answer.timestamp - limits.age.milliseconds
+        let remembered = recent.after(from)
+        if from == seen.seq || recent.holds(after: from),
+            (remembered.first?.timestamp ?? .max) >= answer.timestamp - limits.age.milliseconds
         {
-            start.hasMore = missed.count > limit
-            if start.hasMore { missed.removeLast(missed.count - limit) }
-            start.missed = missed
+            start.hasMore = !portion.fill(&start.missed, limit: limit, from: remembered)
             self = .start(start)
             return
         }
@@ -56,27 +55,27 @@ enum ListenerStart {
             self = .readLog
             return
         }
-        var missed = Array(answer.messages.drop { $0.seq <= since.seq })
         let begins = wantsAll ? max((answer.messages.first?.seq ?? head + 1) - 1, 0) : since.seq
         guard answer.isWhole(after: begins) else {
             start.recovered = false
             self = .start(start)
             return
         }
-        start.hasMore = answer.more
-        if !answer.more, seen.seq > head {
-            if let tail = recent.after(head) {
-                missed += tail
-            } else {
-                start.hasMore = true
-            }
-        }
-        // What has gone out of memory since the answer is asked for again from the last one given.
-        guard !start.hasMore || !missed.isEmpty else {
-            self = .readLog
+        let fits = portion.fill(&start.missed, limit: limit, from: answer.messages(after: since.seq))
+        start.hasMore = answer.more || !fits
+        guard !start.hasMore, seen.seq > head else {
+            self = .start(start)
             return
         }
-        start.missed = missed
+        if recent.holds(after: head) {
+            start.hasMore = !portion.fill(&start.missed, limit: limit, from: recent.after(head))
+        } else if start.missed.isEmpty {
+            // What has gone out of memory since the answer is asked for again.
+            self = .readLog
+            return
+        } else {
+            start.hasMore = true
+        }
         self = .start(start)
     }
 }

@@ -16,6 +16,8 @@ struct PositionAnswer: Sendable {
     let more: Bool
     /// The latest epochs before the head's, each with its last seq: `epoch=seq,…`, newest first.
     private let ends: String
+    /// Whether `messages` has no hole.
+    private let isContiguous: Bool
 
     /// Nil where the reply has another shape.
     init?(_ reply: RedisReply, room: RoomName, after: Int?, hasRoster: Bool) {
@@ -30,6 +32,7 @@ struct PositionAnswer: Sendable {
         self.after = after
         self.ends = ends
         messages = reply.messages(of: room, epoch: epoch, from: 7)
+        isContiguous = zip(messages, messages.dropFirst()).allSatisfy { $0.seq + 1 == $1.seq }
         self.more = more == 1
     }
 
@@ -47,7 +50,12 @@ struct PositionAnswer: Sendable {
     /// Whether all that follows a number is in `messages`, or is announced as more.
     func isWhole(after seq: Int) -> Bool {
         guard let first = messages.first, let last = messages.last else { return seq == head.seq }
-        let isContiguous = zip(messages, messages.dropFirst()).allSatisfy { $0.seq + 1 == $1.seq }
         return isContiguous && first.seq <= seq + 1 && (more || last.seq == head.seq)
+    }
+
+    /// What was read behind a number; of messages without a hole.
+    func messages(after seq: Int) -> ArraySlice<RoomMessage> {
+        guard let first = messages.first else { return [] }
+        return messages.dropFirst(max(0, seq + 1 - first.seq))
     }
 }

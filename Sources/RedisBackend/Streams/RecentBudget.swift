@@ -19,7 +19,7 @@ struct RecentBudget {
 
     /// Puts a message into its room's ring and takes out what no longer fits.
     mutating func append(_ message: RoomMessage, to track: Track) {
-        let cost = message.payload.count + RoomMessage.overheadBytes
+        let cost = message.memoryBytes
         track.recent.append(message)
         notes.append(Note(track: track, generation: track.recentGeneration, bytes: cost))
         bytes += cost
@@ -34,9 +34,4 @@ struct RecentBudget {
         track.recent.removeAll()
         track.recentGeneration &+= 1
     }
-}
-
-extension RoomMessage {
-    /// What a message costs in memory beside its payload, about.
-    static let overheadBytes = 200
 }

@@ -1,16 +1,20 @@
 import DequeModule
 import GatewayCore
 
-/// The latest messages of one room that this node has delivered.
+/// The latest messages of one room that this node has delivered: numbers without a hole, up to where the stream stands.
 struct RecentMessages {
     private var messages: Deque<RoomMessage> = []
 
-    /// The messages after `seq` up to the latest; nil where the first of them is no longer here.
-    func after(_ seq: Int) -> [RoomMessage]? {
-        guard let first = messages.first, let last = messages.last else { return nil }
-        if seq >= last.seq { return [] }
-        guard first.seq <= seq + 1 else { return nil }
-        return Array(messages.suffix(last.seq - seq))
+    /// Whether all messages after `seq` up to the latest are here.
+    func holds(after seq: Int) -> Bool {
+        guard let first = messages.first else { return false }
+        return first.seq <= seq + 1
+    }
+
+    /// The messages after `seq`, which are here.
+    func after(_ seq: Int) -> some RandomAccessCollection<RoomMessage> {
+        guard let last = messages.last else { return messages.suffix(0) }
+        return messages.suffix(max(0, last.seq - seq))
     }
 
     mutating func append(_ message: RoomMessage) {

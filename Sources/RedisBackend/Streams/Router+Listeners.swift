@@ -37,11 +37,11 @@ extension Router {
     private func ask(_ track: Track) {
         let errand = track.busy
         errand.isAsking = true
-        let after = lowestToRead(errand.waiters, track)
+        let part = partToRead(errand.waiters, track)
         errand.asked = errand.waiters
         errand.waiters = []
         let breaks = breaks
-        position(of: track, after: after, limit: configuration.recoverLimit) { [self] result in
+        position(of: track, part) { [self] result in
             errand.isAsking = false
             let asked = errand.asked
             errand.asked = []
@@ -66,22 +66,39 @@ extension Router {
         }
     }
 
-    /// Behind which number the log has to be read for those who wait; nil where memory holds what they have missed.
+    /// A part of a room's log.
+    struct LogPart {
+        /// The number behind which it is read.
+        var after: Int
+        /// Messages in it, at most.
+        var limit: Int
+        /// Bytes of messages after which it ends.
+        var bytes: Int
+
+        static let maxBytes = 1 << 20
+    }
+
+    /// What has to be read of the log for those who wait; nil where memory holds what they have missed.
     ///
-    /// One read serves all who are within its reach of the newest; one further behind is served in its turn, alone.
-    private func lowestToRead(_ waiters: [Errand.Waiter], _ track: Track) -> Int? {
+    /// One read serves all who are within its reach of the newest; one further behind is served in its turn, alone. It is
+    /// no longer than what all of them together take.
+    private func partToRead(_ waiters: [Errand.Waiter], _ track: Track) -> LogPart? {
         guard rules.log(of: track.room).size > 0 else { return nil }
         let seen = track.cursor.position?.seq
-        let lacking = waiters.compactMap { waiter -> Int? in
-            guard let since = waiter.since?.seq else { return nil }
-            if !waiter.readsLog, let seen, since >= seen || track.recent.after(since) != nil {
-                return nil
-            }
-            return since
+        var lacking: [Int] = []
+        var bytes = 0
+        for waiter in waiters {
+            guard let since = waiter.since?.seq else { continue }
+            if !waiter.readsLog, let seen, since >= seen || track.recent.holds(after: since) { continue }
+            lacking.append(since)
+            bytes += min(max(0, waiter.portion.bytes), LogPart.maxBytes)
         }
         guard let first = lacking.first, let last = lacking.max() else { return nil }
         let near = max(seen ?? last, last) - configuration.recoverLimit
-        return first < near ? first : lacking.reduce(first) { $1 >= near ? min($0, $1) : $0 }
+        return LogPart(
+            after: first < near ? first : lacking.reduce(first) { $1 >= near ? min($0, $1) : $0 },
+            // One message tells whether all is there.
+            limit: bytes == 0 ? 1 : configuration.recoverLimit, bytes: min(bytes, LogPart.maxBytes))
     }
 
     /// What was read of the log up to where the stream begins serves those who come next.
@@ -107,7 +124,7 @@ extension Router {
         }
         let found = ListenerStart(
             since: waiter.since, answer: answer, seen: seen, recent: track.recent, roster: track.roster,
-            limit: configuration.recoverLimit, limits: rules.log(of: track.room))
+            portion: waiter.portion, limit: configuration.recoverLimit, limits: rules.log(of: track.room))
         switch found {
         case .readLog:
             var waiter = waiter
@@ -136,9 +153,9 @@ extension Router {
         rest(track)
     }
 
-    /// Asks where a room stands, and what its log holds behind a number.
+    /// Asks where a room stands, and what its log holds there.
     func position(
-        of track: Track, after: Int?, limit: Int,
+        of track: Track, _ part: LogPart?,
         reply: @escaping @Sendable (Result<PositionAnswer, BackendError>) -> Void
     ) {
         let room = track.room
@@ -147,13 +164,14 @@ extension Router {
         var arguments: [RedisArgument] = [
             .runID, .string(names.epoch()), .integer(limits.headLife.milliseconds),
             .integer(limits.age.milliseconds),
-            .integer(Int64(limit)),
         ]
-        if let after { arguments.append(.integer(Int64(after))) }
+        if let part {
+            arguments += [.integer(Int64(part.after)), .integer(Int64(part.limit)), .integer(Int64(part.bytes))]
+        }
         var keys = [store.keys.state(Partition(of: room)), store.keys.head(room), store.keys.log(room)]
         if hasRoster { keys.append(store.keys.members(room)) }
         store.call(store.scripts.position, keys: keys, arguments: arguments) { result in
-            reply(result.backend { PositionAnswer($0, room: room, after: after, hasRoster: hasRoster) })
+            reply(result.backend { PositionAnswer($0, room: room, after: part?.after, hasRoster: hasRoster) })
         }
     }
 }

@@ -10,8 +10,8 @@ extension Router {
         errand.isCatchingUp = true
         counters.caughtUp()
         let heldBefore = errand.held.count
-        self.position(of: track, after: position.seq, limit: configuration.catchUpLimit) {
-            [self] result in
+        let part = LogPart(after: position.seq, limit: configuration.catchUpLimit, bytes: LogPart.maxBytes)
+        self.position(of: track, part) { [self] result in
             errand.isCatchingUp = false
             guard case .success(let answer) = result else {
                 // Redis is away: the tick asks again.

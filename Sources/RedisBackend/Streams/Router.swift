@@ -145,12 +145,15 @@ extension Router: RoomStreams {
         }
     }
 
-    func follow(_ room: RoomName, since: ClientPosition?, ticket: FollowTicket, hub: HubNumber) {
+    func follow(
+        _ room: RoomName, since: ClientPosition?, portion: Portion, ticket: FollowTicket, hub: HubNumber
+    ) {
         loop.execute { [self] in
             let track = tracks[room] ?? begin(room)
             track.errand?.idleSince = nil
             let deadline = NIODeadline.now() + configuration.followTimeout
-            wait(Errand.Waiter(ticket: ticket, hub: hub, since: since, deadline: deadline), track)
+            wait(
+                Errand.Waiter(ticket: ticket, hub: hub, since: since, portion: portion, deadline: deadline), track)
             advance(track)
         }
     }

@@ -61,6 +61,7 @@ final class Errand: @unchecked Sendable {
         let ticket: FollowTicket
         let hub: HubNumber
         let since: ClientPosition?
+        let portion: Portion
         /// When it is told that Redis did not answer.
         let deadline: NIODeadline
         /// Whether memory was found not to hold what it has missed.
@@ -81,7 +82,7 @@ final class Errand: @unchecked Sendable {
 
         var bytes: Int {
             switch self {
-            case .message(let message): message.payload.count + RoomMessage.overheadBytes
+            case .message(let message): message.memoryBytes
             case .roster(let change): change.events.reduce(200) { $0 + ($1.info?.count ?? 0) + 200 }
             }
         }

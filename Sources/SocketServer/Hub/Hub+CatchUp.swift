@@ -3,9 +3,26 @@ import NIOCore
 
 /// How a listener becomes a member: it is sent what it missed, part by part as its client reads, and asks again for what
 /// has come meanwhile, until it stands where the members stand. Messages are not queued for it: ring and log hold them.
+///
+/// However many rooms a connection catches up with, a bounded part of what it missed is held for it: the other listeners
+/// have their positions only, and ask when the socket has drained.
 extension Hub {
     /// Of the frames that wait in one client's socket; a part is sent when the one before has left.
     private var partBytes: Int { configuration.maxQueuedBytes / 4 }
+
+    /// Of the missed messages held and asked for, for all listeners of one connection.
+    private var maxMissedBytes: Int { configuration.maxQueuedBytes / 2 }
+
+    /// A share of what may still be asked for, that leaves something for others; nothing where it would not be worth it.
+    private func share(for connection: SocketHandler, among count: Int) -> Portion {
+        let bytes = (maxMissedBytes - connection.missedBytes) / max(1, min(count, 8))
+        return bytes < maxMissedBytes / 64 ? .none : Portion(bytes: bytes)
+    }
+
+    /// How much a new listener with a position may be answered at once.
+    func firstPortion(for connection: SocketHandler) -> Portion {
+        share(for: connection, among: 8)
+    }
 
     /// The session has told its client where it begins in a room.
     func enter(_ room: RoomName, _ connection: SocketHandler, _ entry: SessionMachine.Entry) {
@@ -14,8 +31,7 @@ extension Hub {
         listener.before = nil
         switch entry {
         case .now: return becomeMember(listener)
-        case .start(let start): listener.backlog = Backlog(start)
-        case .after(let position, let start): listener.backlog = Backlog(after: position, start)
+        case .start(let start): listener.backlog = Backlog(start, since: listener.since)
         }
         if listener.isCaughtUp { return becomeMember(listener) }
         // A member that asked for what it has seen already gets nothing new before that.
@@ -40,42 +56,41 @@ extension Hub {
         {
             connection.write(frame(.presence(RosterChange(unseen: roster, in: room))))
         }
-        listener.backlog = Backlog(start)
+        listener.backlog = Backlog(start, since: listener.since)
         catchUp(listener)
     }
 
-    private func catchUp(_ listener: Listener) {
+    /// Has a listener be sent what it holds, or ask for more when it is its turn.
+    func catchUp(_ listener: Listener) {
         let connection = listener.connection
         let queue = connection.catchUp ?? CatchUp()
         connection.catchUp = queue
-        queue.listeners.append(listener)
+        if listener.backlog?.rest.isEmpty == false {
+            queue.ready.append(listener)
+        } else {
+            queue.hungry.append(listener)
+        }
         pump(connection)
     }
 
-    /// Sends one connection the next part of what it has missed.
-    private func pump(_ connection: SocketHandler) {
+    /// Sends one connection the next part of what it has missed, or asks for it.
+    func pump(_ connection: SocketHandler) {
         guard let queue = connection.catchUp, !queue.isSending else { return }
         var part = ByteBuffer()
-        while let listener = queue.listeners.first {
+        while part.readableBytes < partBytes, let listener = queue.ready.first {
             if !listener.isGone {
                 fill(&part, from: listener)
                 if listener.backlog?.rest.isEmpty == false { break }
-                if listener.isCaughtUp {
-                    becomeMember(listener)
-                } else if part.readableBytes == 0, let seen = listener.backlog?.seen {
-                    ask(listener, since: ClientPosition(seen))
-                } else {
-                    // Asked when this part has left, so that a slow client is not read ahead of.
-                    break
-                }
+                if listener.isCaughtUp { becomeMember(listener) } else { queue.hungry.append(listener) }
             }
-            queue.listeners.removeFirst()
+            queue.ready.removeFirst()
         }
         guard part.readableBytes > 0 else {
-            if queue.listeners.isEmpty { connection.catchUp = nil }
+            ask(queue, for: connection)
+            if queue.isEmpty { connection.catchUp = nil }
             return
         }
-        guard !queue.listeners.isEmpty else {
+        guard !queue.isEmpty else {
             connection.catchUp = nil
             return connection.write(part)
         }
@@ -88,9 +103,31 @@ extension Hub {
     }
 
     private func fill(_ part: inout ByteBuffer, from listener: Listener) {
-        while part.readableBytes < partBytes, let message = listener.backlog?.rest.popFirst() {
+        while part.readableBytes < partBytes, let message = listener.next() {
             write(.message(message), into: &part, isCompressed: listener.connection.isCompressing)
             messagesDelivered += 1
+        }
+    }
+
+    /// Asks for more while nothing waits in the socket, so that a slow client is not read ahead of.
+    private func ask(_ queue: CatchUp, for connection: SocketHandler) {
+        var asked = 0
+        defer { queue.hungry.removeFirst(asked) }
+        while asked < queue.hungry.count {
+            let listener = queue.hungry[asked]
+            if !listener.isGone, let seen = listener.backlog?.seen {
+                if listener.isCaughtUp {
+                    becomeMember(listener)
+                } else {
+                    let isAlone = connection.missedBytes == 0
+                    guard isAlone || !listener.needsRoom else { return }
+                    var portion = share(for: connection, among: queue.hungry.count - asked)
+                    portion.atLeastOne = isAlone
+                    guard !portion.isNone else { return }
+                    ask(listener, since: ClientPosition(seen), portion)
+                }
+            }
+            asked += 1
         }
     }
 

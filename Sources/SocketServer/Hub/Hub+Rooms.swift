@@ -13,14 +13,16 @@ extension Hub {
             if before.backlog == nil { end(before) } else { listener.before = before }
         }
         hubRoom.await(listener)
-        ask(listener, since: since)
+        ask(listener, since: since, since == nil ? .none : firstPortion(for: connection))
     }
 
-    func ask(_ listener: Listener, since: ClientPosition?) {
+    func ask(_ listener: Listener, since: ClientPosition?, _ portion: Portion) {
         nextTicket += 1
         listener.ticket = nextTicket
+        listener.since = since
+        listener.missedBytes = portion.bytes
         tickets[nextTicket] = listener
-        streams.follow(listener.room.name, since: since, ticket: nextTicket, hub: number)
+        streams.follow(listener.room.name, since: since, portion: portion, ticket: nextTicket, hub: number)
     }
 
     /// Forgets a listener, live or pending; the last one takes the room along.
@@ -30,6 +32,8 @@ extension Hub {
         forget(connection.number, in: hubRoom)
         hubRoom.remove(connection.number)
         closeIfEmpty(hubRoom)
+        // What was held for it may be asked for by another.
+        pump(connection)
     }
 
     private func forget(_ number: ConnectionNumber, in hubRoom: HubRoom) {
@@ -41,6 +45,8 @@ extension Hub {
     /// Nothing more is asked for a listener, or sent to it.
     func end(_ listener: Listener) {
         listener.isGone = true
+        listener.backlog = nil
+        listener.missedBytes = 0
         if let ticket = listener.ticket { tickets[ticket] = nil }
     }
 

@@ -49,7 +49,7 @@ extension Hub {
     /// A listener's answer: its session is told, or it goes on with what it missed.
     private func following(_ ticket: FollowTicket, _ room: RoomName, _ start: StreamStart) {
         guard let listener = tickets.removeValue(forKey: ticket) else { return }
-        listener.ticket = nil
+        listener.answered(start)
         let hubRoom = listener.room
         // What was on its way to the members before is not for the one that comes now.
         send(hubRoom)
@@ -67,10 +67,12 @@ extension Hub {
     private func failed(_ ticket: FollowTicket, _ room: RoomName, _ error: BackendError) {
         guard let listener = tickets.removeValue(forKey: ticket) else { return }
         listener.ticket = nil
+        listener.missedBytes = 0
         guard listener.backlog == nil else { return retryLater(.listener(listener)) }
         listener.room.stopAwaiting(listener)
         listener.connection.streamFailed(room, error)
         closeIfEmpty(listener.room)
+        pump(listener.connection)
     }
 
     private func tell(_ event: ServerEvent, of room: RoomName, at position: Position) {

@@ -178,8 +178,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
             case .registration(let connection): connection.retryRegistration()
             case .stream(let connection, let room): connection.retry(room)
             case .listener(let listener):
-                guard !listener.isGone, let seen = listener.backlog?.seen else { continue }
-                ask(listener, since: ClientPosition(seen))
+                if !listener.isGone { catchUp(listener) }
             }
         }
         flush()

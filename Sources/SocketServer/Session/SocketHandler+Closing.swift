@@ -91,10 +91,10 @@ extension SocketHandler {
     /// Leaves everything, here and in the registry; only the first call says how it ended.
     private func depart(_ end: SessionMachine.End) {
         let remains = machine.closed(end)
+        catchUp = nil
         for room in remains.rooms { hub.leave(room, self) }
         if !remains.watched.isEmpty { hub.unwatch(remains.watched, for: self) }
         if let departure = remains.departure { hub.presence.disconnect(id.description, departure) }
-        catchUp = nil
     }
 
     func end() {

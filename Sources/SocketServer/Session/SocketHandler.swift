@@ -40,6 +40,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     var supervisedIndex: Int?
     /// Nil while nothing that it missed has to be sent.
     var catchUp: CatchUp?
+    /// Of what it missed: held for it, or asked for.
+    var missedBytes = 0
 
     init(hub: Hub, address: IPAddress?, isCompressing: Bool) {
         self.hub = hub

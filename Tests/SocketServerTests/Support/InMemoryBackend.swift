@@ -32,6 +32,7 @@ final class InMemoryBackend: RoomStreams, MessageLog {
     struct Follow {
         let room: RoomName
         let since: ClientPosition?
+        let portion: Portion
         let ticket: FollowTicket
         let hub: HubNumber
     }
@@ -49,6 +50,8 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         var held: [Follow] = []
         var isAway = false
         var pageLimit = 1000
+        /// Of all missed messages that answers have held so far.
+        var missedBytes = 0
         var lastTicket: FollowTicket = 0
         var watchers: [UserID: Set<HubNumber>] = [:]
         // The registry's.
@@ -77,14 +80,17 @@ final class InMemoryBackend: RoomStreams, MessageLog {
     /// Whether everything fails.
     func goAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
 
+    /// Of all missed messages that answers have held so far, in memory.
+    var missedBytes: Int { state.withLock { $0.missedBytes } }
+
     /// How many missed messages an answer holds at most.
     func limitPages(to count: Int) { state.withLock { $0.pageLimit = count } }
 
-    /// Answers the follows that were held, in the order they came; all, or so many.
-    func release(_ count: Int = .max) {
+    /// Answers the follows that were held, in the order they came; all, or so many, or all but the first ones.
+    func release(_ count: Int = .max, skipping first: Int = 0) {
         state.withLock { state in
-            let held = state.held.prefix(count)
-            state.held.removeFirst(held.count)
+            let held = state.held.dropFirst(first).prefix(count)
+            state.held.removeSubrange(held.indices)
             for follow in held { InMemoryBackend.answer(follow, &state) }
         }
     }
@@ -111,11 +117,13 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         }
     }
 
-    func follow(_ room: RoomName, since: ClientPosition?, ticket: FollowTicket, hub: HubNumber) {
+    func follow(
+        _ room: RoomName, since: ClientPosition?, portion: Portion, ticket: FollowTicket, hub: HubNumber
+    ) {
         state.withLock { state in
             state.calls.append(.follow(room, hub: hub))
             state.lastTicket = ticket
-            let follow = Follow(room: room, since: since, ticket: ticket, hub: hub)
+            let follow = Follow(room: room, since: since, portion: portion, ticket: ticket, hub: hub)
             if state.isHolding { state.held.append(follow) } else { InMemoryBackend.answer(follow, &state) }
         }
     }
@@ -142,8 +150,8 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         if let since = follow.since {
             start.recovered = since.seq >= room.forgotten && since.seq <= position.seq
             let rest = room.messages.filter { $0.seq > max(since.seq, room.forgotten) }
-            start.missed = Array(rest.prefix(state.pageLimit))
-            start.hasMore = start.missed.count < rest.count
+            start.hasMore = !follow.portion.fill(&start.missed, limit: state.pageLimit, from: rest)
+            state.missedBytes += start.missed.reduce(0) { $0 + $1.memoryBytes }
         }
         sink.receive([.following(ticket: follow.ticket, room: follow.room, start: start)])
     }
