@@ -71,12 +71,11 @@ package struct SocketServerConfiguration: Sendable {
             case .none: false
             case .jwt: true
             }
-        return SessionSettings(
-            rules: rules,
-            limits: SessionLimits(
-                maxRooms: maxRooms, maxWatched: maxWatched, rate: rate, authTimeout: authTimeout,
-                resumeTimeout: resumeTimeout, leeway: leeway,
-                maxWaitingBytes: maxQueuedBytes, maxPageBytes: maxQueuedBytes / 2),
-            takesTokens: takesTokens)
+        var limits = SessionLimits(
+            maxRooms: maxRooms, maxWatched: maxWatched, rate: rate, authTimeout: authTimeout,
+            resumeTimeout: resumeTimeout, leeway: leeway, maxWaitingBytes: maxQueuedBytes)
+        // All pages at once are half of what may wait for the client: the rest is for what is live, and missed.
+        limits.maxPageBytes = maxQueuedBytes / (2 * limits.maxReads)
+        return SessionSettings(rules: rules, limits: limits, takesTokens: takesTokens)
     }
 }

@@ -5,6 +5,11 @@ import Testing
 struct HistoryPageCutTests {
     private let room = RoomName(unchecked: "r")
 
+    /// Of a page of messages with so many bytes of payload.
+    private static func bytes(_ sizes: Int...) -> Int {
+        sizes.reduce(0) { $0 + $1 + "r".utf8.count + 2 * UserID.system.string.utf8.count + 128 }
+    }
+
     private func page(_ sizes: [Int], more: Bool = false) -> HistoryPage {
         let messages = sizes.enumerated().map { index, size in
             RoomMessage(
@@ -16,7 +21,7 @@ struct HistoryPageCutTests {
 
     @Test("a page that fits stays as it is")
     func fits() {
-        let cut = page([10, 10]).cut(toPayloadBytes: 20, readFrom: .newest)
+        let cut = page([10, 10]).cut(toBytes: Self.bytes(10, 10), readFrom: .newest)
         #expect(cut.messages.map(\.seq) == [1, 2])
         #expect(!cut.more)
     }
@@ -24,7 +29,7 @@ struct HistoryPageCutTests {
     @Test("read backwards, the newest messages stay")
     func backwards() {
         for edge in [HistoryRange.Edge.newest, .before(9)] {
-            let cut = page([10, 10, 10]).cut(toPayloadBytes: 25, readFrom: edge)
+            let cut = page([10, 10, 10]).cut(toBytes: Self.bytes(10, 15), readFrom: edge)
             #expect(cut.messages.map(\.seq) == [2, 3])
             #expect(cut.more)
         }
@@ -32,14 +37,14 @@ struct HistoryPageCutTests {
 
     @Test("read forwards, the oldest stay")
     func forwards() {
-        let cut = page([10, 10, 10]).cut(toPayloadBytes: 25, readFrom: .after(0))
+        let cut = page([10, 10, 10]).cut(toBytes: Self.bytes(10, 15), readFrom: .after(0))
         #expect(cut.messages.map(\.seq) == [1, 2])
         #expect(cut.more)
     }
 
     @Test("one message comes however large it is, so that a reader gets on")
     func oneAtLeast() {
-        #expect(page([100, 10]).cut(toPayloadBytes: 5, readFrom: .after(0)).messages.map(\.seq) == [1])
-        #expect(page([]).cut(toPayloadBytes: 5, readFrom: .newest).messages.isEmpty)
+        #expect(page([100, 10]).cut(toBytes: 5, readFrom: .after(0)).messages.map(\.seq) == [1])
+        #expect(page([]).cut(toBytes: 5, readFrom: .newest).messages.isEmpty)
     }
 }

@@ -169,6 +169,7 @@ struct SessionConversation {
         case .registerLater: "register later"
         case .welcome(let user, let session, let resumed, let timestamp):
             "welcome \(user) session \(session)\(resumed ? " resumed" : "") time \(timestamp)"
+        case .sendPage(let event): line(event)
         case .verify(let token): "verify \(token)"
         case .enroll(let room, let info): "enroll \(room) \(String(decoding: info, as: UTF8.self))"
         case .enrollQuietly(let room): "note \(room)"

@@ -13,6 +13,8 @@ struct SessionPresenceTests {
         let room = SessionConversation.room("r")
         let page = MemberPage(members: [], count: 3, rosterVersion: 9, next: nil)
         #expect(talk.lines(talk.machine.membersAnswered(id: id(1), room: room, .success(page))) == ["members 1 3"])
+        #expect(talk.members(3, "r") == ["error 3 rate_limited"])
+        talk.machine.pageLeft()
         #expect(talk.members(3, "r") == ["members 3 r 100"])
         let bad = talk.machine.membersAnswered(id: id(3), room: room, .failure(.badCursor))
         #expect(talk.lines(bad) == ["error 3 bad_request"])

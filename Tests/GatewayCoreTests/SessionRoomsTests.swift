@@ -187,7 +187,7 @@ struct SessionRoomsTests {
         #expect(talk.lines(talk.machine.publishAnswered(id: id, room: room, .success(published))) == [])
     }
 
-    @Test("a few histories at once are read, one more is refused until one is answered")
+    @Test("a few histories at once are read, one more is refused until one has left for the client, or failed")
     func histories() {
         var talk = SessionConversation.live(limits: SessionLimits(maxReads: 1))
         #expect(talk.read(1, "r") == ["history 1 r"])
@@ -198,7 +198,11 @@ struct SessionRoomsTests {
         let range = HistoryRange(edge: .newest, limit: 50)
         let answer = talk.machine.historyAnswered(id: nil, range: range, .success(page))
         #expect(talk.lines(answer) == ["page - 0"])
+        #expect(talk.read(3, "r") == ["error 3 rate_limited"])
+        talk.machine.pageLeft()
         #expect(talk.read(3, "r") == ["history 3 r"])
+        _ = talk.machine.historyAnswered(id: nil, range: range, .failure(.conflict))
+        #expect(talk.read(5, "r") == ["history 5 r"])
     }
 }
 

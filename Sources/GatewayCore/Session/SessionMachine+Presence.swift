@@ -33,11 +33,13 @@ extension SessionMachine {
     package mutating func membersAnswered(
         id: RequestID?, room: RoomName, _ result: Result<MemberPage, DirectoryError>
     ) -> [Action] {
-        reads -= 1
         guard isLive else { return [] }
-        return switch result {
-        case .success(let page): [.send(.members(id: id, room: room, page: page))]
-        case .failure(let error): refuse(id, error.request)
+        switch result {
+        case .success(let page):
+            return [.sendPage(.members(id: id, room: room, page: page))]
+        case .failure(let error):
+            reads -= 1
+            return refuse(id, error.request)
         }
     }
 

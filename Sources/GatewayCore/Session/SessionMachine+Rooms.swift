@@ -81,6 +81,8 @@ extension SessionMachine {
         }
         guard reads < settings.limits.maxReads else { return refuse(id, tooManyReads) }
         reads += 1
+        var range = range
+        range.maxBytes = settings.limits.maxPageBytes
         return [.readHistory(room: room, range: range, id: id)]
     }
 
@@ -178,14 +180,17 @@ extension SessionMachine {
     package mutating func historyAnswered(
         id: RequestID?, range: HistoryRange, _ result: Result<HistoryPage, BackendError>
     ) -> [Action] {
-        reads -= 1
         guard isLive else { return [] }
         switch result {
         case .success(let page):
-            let cut = page.cut(toPayloadBytes: settings.limits.maxPageBytes, readFrom: range.edge)
-            return [.send(.history(id: id, page: cut))]
+            let cut = page.cut(toBytes: settings.limits.maxPageBytes, readFrom: range.edge)
+            return [.sendPage(.history(id: id, page: cut))]
         case .failure(let error):
+            reads -= 1
             return refuse(id, error.request)
         }
     }
+
+    /// A page has left for the client.
+    package mutating func pageLeft() { reads -= 1 }
 }

@@ -15,6 +15,8 @@ package struct SessionMachine: Sendable {
 
     package enum Action: Sendable {
         case send(ServerEvent)
+        /// The same; `pageLeft` is called once the client's socket has taken it.
+        case sendPage(ServerEvent)
         /// Register the connection; answered by `registered` or `registrationFailed`.
         case register(resuming: String?)
         /// The same, but after a little while.
@@ -92,7 +94,7 @@ package struct SessionMachine: Sendable {
     var limiter: RateLimiter
     var refresh: Refresh?
     private var malformedInARow = 0
-    /// Pages of history and of members that are being read.
+    /// Pages of history and of members that are being read, or wait in the socket.
     var reads = 0
     /// Whether the client has been asked to go elsewhere.
     var isSentAway = false

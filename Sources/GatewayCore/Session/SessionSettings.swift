@@ -38,9 +38,9 @@ package struct SessionLimits: Hashable, Sendable {
     package var maxWaitingFrames: Int
     /// Bytes of payload in them.
     package var maxWaitingBytes: Int
-    /// Pages of history and of members being read at once.
+    /// Pages of history and of members at once, from the request until they have left the socket.
     package var maxReads: Int
-    /// Bytes of payload in one page of history; a longer one is cut and says that there is more.
+    /// Bytes of one page; a longer one is cut and says that there is more.
     package var maxPageBytes: Int
     /// Unreadable frames in a row that close the connection.
     package var maxMalformed: Int

@@ -141,6 +141,8 @@ package struct HistoryRange: Hashable, Sendable {
     package var edge: Edge
     /// 1 to 1,000 messages.
     package var limit: Int
+    /// Bytes of messages after which the page ends, in the midst of one that it then holds as well.
+    package var maxBytes = 1 << 20
 
     package init(edge: Edge, limit: Int) {
         self.edge = edge

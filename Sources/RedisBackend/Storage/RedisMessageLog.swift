@@ -80,7 +80,7 @@ struct RedisMessageLog: MessageLog {
     ) {
         var arguments: [RedisArgument] = [
             .runID, .string(names.epoch()), .integer(rules.log(of: room).age.milliseconds),
-            .integer(Int64(range.limit)),
+            .integer(Int64(range.limit)), .integer(Int64(range.maxBytes)),
         ]
         let isNewestFirst: Bool
         switch range.edge {

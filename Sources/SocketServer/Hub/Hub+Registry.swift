@@ -45,9 +45,10 @@ extension Hub {
         var limit = limit
         while true {
             let page = try await presenceDirectory.members(of: room, limit: limit, cursor: cursor)
-            let bytes = page.members.reduce(0) { $0 + $1.info.count }
-            guard bytes > settings.limits.maxPageBytes, limit > 1 else { return page }
-            limit = max(1, min(limit, page.members.count) / 2)
+            let bytes = page.members.reduce(0) { $0 + $1.info.count + 2 * $1.userId.string.utf8.count + 64 }
+            let count = min(limit, page.members.count)
+            guard bytes > settings.limits.maxPageBytes, count > 1 else { return page }
+            limit = max(1, min(count - 1, count * settings.limits.maxPageBytes / bytes))
         }
     }
 }

@@ -156,6 +156,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             guard isOpen else { return }
             switch action {
             case .send(let event): write(hub.frame(event, isCompressed: isCompressing))
+            case .sendPage(let event):
+                write(hub.frame(event, isCompressed: isCompressing)) { [self] in machine.pageLeft() }
             case .register(let session): hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
             case .welcome(let userId, let session, let resumed, let timestamp):
