@@ -20,6 +20,8 @@ package final class Backend: Service {
         package var webhookLedger = WebhookLedgerSettings()
         /// `log.recoverLimit`: missed messages given to a listener at once.
         package var recoverLimit = 1000
+        /// Users watched by all connections of the node together; beyond them `watch` fails.
+        package var maxWatched = 200_000
         /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
         package var renewalInterval: Duration = .seconds(600)
 
@@ -86,7 +88,8 @@ package final class Backend: Service {
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
             logger: logger,
             configuration: Router.Configuration(
-                nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit),
+                nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit,
+                maxWatched: configuration.maxWatched),
             onConnection: conductor.subscriptionChanged)
         subscriber = RedisSubscriber(configuration: redis, eventLoop: eventLoop, logger: logger, handler: router)
         var settings = configuration.presence

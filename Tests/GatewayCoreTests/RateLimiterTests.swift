@@ -18,6 +18,15 @@ struct RateLimiterTests {
         #expect(verdicts(4, &limiter, at: start) == [.accepted, .accepted, .accepted, .refused])
     }
 
+    @Test("a frame that counts as many is let through by a bucket that is not empty; those after it wait")
+    func weight() {
+        var limiter = RateLimiter(now: start)
+        #expect(verdicts(2, &limiter, at: start) == [.accepted, .accepted])
+        #expect(limiter.take(now: start, limit: limit, weight: 5) == .accepted)
+        #expect(verdicts(1, &limiter, at: start + .milliseconds(499)) == [.refused])
+        #expect(verdicts(2, &limiter, at: start + .milliseconds(500)) == [.accepted, .refused])
+    }
+
     @Test("a frame comes back for each tenth of a second")
     func refill() {
         var limiter = RateLimiter(now: start)

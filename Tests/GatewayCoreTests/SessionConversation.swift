@@ -89,6 +89,10 @@ struct SessionConversation {
     mutating func unwatch(_ id: Int, _ users: String...) -> [String] {
         ask(id, .unwatch(users: users.map { UserID(unchecked: $0) }))
     }
+    mutating func watching(_ id: Int, _ users: String...) -> [String] {
+        let statuses = users.map { UserStatus(userId: UserID(unchecked: $0), isOnline: false, lastSeen: nil) }
+        return lines(machine.watching(id: RequestID(json: Array(String(id).utf8)), statuses))
+    }
     mutating func members(_ id: Int, _ room: String) -> [String] {
         ask(id, .members(room: Self.room(room), limit: 100, cursor: nil))
     }
@@ -165,11 +169,11 @@ struct SessionConversation {
     private func line(_ action: SessionMachine.Action) -> String {
         switch action {
         case .send(let event): line(event)
+        case .sendPage(let event): line(event)
         case .register(let session): "register\(session.map { " resuming \($0)" } ?? "")"
         case .registerLater: "register later"
         case .welcome(let user, let session, let resumed, let timestamp):
             "welcome \(user) session \(session)\(resumed ? " resumed" : "") time \(timestamp)"
-        case .sendPage(let event): line(event)
         case .verify(let token): "verify \(token)"
         case .enroll(let room, let info): "enroll \(room) \(String(decoding: info, as: UTF8.self))"
         case .enrollQuietly(let room): "note \(room)"
@@ -185,7 +189,7 @@ struct SessionConversation {
             "publish \(text(id)) \(publication.room) by \(publication.userId)\(publication.dedupe.map { " as \($0.key)" } ?? "")"
         case .readHistory(let room, _, let id): "history \(text(id)) \(room)"
         case .readMembers(let room, let limit, _, let id): "members \(text(id)) \(room) \(limit)"
-        case .watch(let users, let id): "watch \(text(id)) \(users.map(\.string).joined(separator: " "))"
+        case .watch(let users, _, let id): "watch \(text(id)) \(users.map(\.string).joined(separator: " "))"
         case .unwatch(let users): "unwatch \(users.map(\.string).joined(separator: " "))"
         case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
         case .close(let reason, let text): "close \(reason.code) \(text)"

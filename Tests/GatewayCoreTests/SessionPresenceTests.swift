@@ -35,11 +35,37 @@ struct SessionPresenceTests {
     func watch() {
         var talk = SessionConversation.live(limits: SessionLimits(maxWatched: 2))
         #expect(talk.watch(1, "bob", "bob") == ["watch 1 bob"])
+        #expect(talk.watching(1, "bob") == ["watching 1 1"])
         #expect(talk.watch(2, "bob", "carol") == ["watch 2 bob carol"])
+        #expect(talk.watching(2, "bob", "carol") == ["watching 2 2"])
         #expect(talk.watch(3, "dave") == ["error 3 forbidden"])
         #expect(talk.unwatch(4, "bob", "dave") == ["unwatch bob", "watching 4 0"])
         #expect(talk.unwatch(5, "bob") == ["watching 5 0"])
         #expect(talk.watch(6, "dave") == ["watch 6 dave"])
+    }
+
+    @Test("users unwatched before the answer give no place to others without end")
+    func watchesUnanswered() {
+        var talk = SessionConversation.live(limits: SessionLimits(maxWatched: 2))
+        for id in 0..<2 {
+            #expect(talk.watch(id, "u\(id)", "v\(id)") == ["watch \(id) u\(id) v\(id)"])
+            _ = talk.unwatch(9, "u\(id)", "v\(id)")
+        }
+        #expect(talk.watch(2, "bob") == ["error 2 rate_limited"])
+        _ = talk.watching(0, "u0", "v0")
+        #expect(talk.watch(3, "bob") == ["watch 3 bob"])
+        _ = talk.machine.watchFailed(id: id(1), asked: 2, unwatched: [], .conflict)
+        #expect(talk.watch(4, "bob", "carol") == ["watch 4 bob carol"])
+    }
+
+    @Test("a watch or unwatch counts as a frame for each fifty users")
+    func weight() {
+        var talk = SessionConversation.live(limits: SessionLimits(rate: RateLimit(perSecond: 1, burst: 10)))
+        let users = (0..<200).map { UserID(unchecked: "u\($0)") }
+        #expect(talk.ask(1, .watch(users: Array(users.prefix(51)))).count == 1)
+        #expect(talk.ask(2, .unwatch(users: users)).last == "watching 2 0")
+        for id in 3...6 { #expect(talk.ping(id) == ["pong \(id)"]) }
+        #expect(talk.ping(7) == ["error 7 rate_limited"])
     }
 
     @Test("users that could not be watched leave their places free")
@@ -47,7 +73,7 @@ struct SessionPresenceTests {
         var talk = SessionConversation.live(limits: SessionLimits(maxWatched: 1))
         _ = talk.watch(1, "bob")
         let bob = UserID(unchecked: "bob")
-        let failed = talk.machine.watchFailed(id: id(1), unwatched: [bob], .unavailable(reason: "secret"))
+        let failed = talk.machine.watchFailed(id: id(1), asked: 1, unwatched: [bob], .unavailable(reason: "secret"))
         #expect(talk.lines(failed) == ["error 1 unavailable"])
         #expect(!talk.machine.isWatching(bob))
         #expect(talk.watch(2, "carol") == ["watch 2 carol"])

@@ -22,7 +22,7 @@ struct RedisFixture: Sendable {
     /// Runs `body` with as many backends as there are URLs, each ready; nil stands for Redis itself.
     func withBackends(
         _ urls: [String?], prefix: String = "m", renewalInterval: Duration = .seconds(600), recoverLimit: Int = 1000,
-        commandTimeout: Duration = .seconds(5),
+        maxWatched: Int = 200_000, commandTimeout: Duration = .seconds(5),
         _ body: @Sendable ([Backend]) async throws -> Void
     ) async throws {
         var backends: [Backend] = []
@@ -36,6 +36,7 @@ struct RedisFixture: Sendable {
             configuration.redis.reconnectCeiling = .milliseconds(50)
             configuration.redis.commandTimeout = commandTimeout
             configuration.recoverLimit = recoverLimit
+            configuration.maxWatched = maxWatched
             backends.append(
                 Backend(
                     configuration: configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
@@ -152,5 +153,9 @@ extension RoomStreams {
 
     func follow(_ room: RoomName, since: ClientPosition?, ticket: FollowTicket, hub: HubNumber) {
         follow(room, since: since, portion: .unbounded, ticket: ticket, hub: hub)
+    }
+
+    func watch(_ users: [UserID], ticket: FollowTicket, hub: HubNumber) {
+        watch(users, held: users.count, ticket: ticket, hub: hub)
     }
 }

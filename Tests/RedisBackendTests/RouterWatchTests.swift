@@ -82,6 +82,37 @@ struct RouterWatchTests {
         }
     }
 
+    @Test("users that are watched no longer make way at once for others where room is scarce")
+    func makesRoom() async throws {
+        try await RedisFixture().withBackends([nil], maxWatched: 64) { backends in
+            let sink = RecordingSink()
+            let hub = backends[0].streams.open(sink)
+            for ticket in FollowTicket(1)...20 {
+                let users = (0..<40).map { UserID(unchecked: "user \(ticket) \($0)") }
+                backends[0].streams.watch(users, ticket: ticket, hub: hub)
+                try await eventually { sink.hasAnswer(to: ticket) }
+                #expect(sink.watched(ticket)?.count == 40)
+                for user in users { backends[0].streams.unwatch(user, hub: hub) }
+            }
+        }
+    }
+
+    @Test("the last room is for those that watch few, and whoever is watched already takes none")
+    func sharesRoom() async throws {
+        try await RedisFixture().withBackends([nil], maxWatched: 1000) { backends in
+            let sink = RecordingSink()
+            let hub = backends[0].streams.open(sink)
+            let users = (0..<900).map { UserID(unchecked: "user \($0)") }
+            for (ticket, (part, held)) in [(0..<800, 800), (800..<813, 13), (800..<805, 5), (0..<800, 800)].enumerated()
+            {
+                backends[0].streams.watch(
+                    Array(users[part]), held: held, ticket: FollowTicket(ticket), hub: hub)
+                try await eventually { sink.hasAnswer(to: FollowTicket(ticket)) }
+            }
+            #expect((0..<4).map { sink.watched($0)?.count } == [800, nil, 5, 800])
+        }
+    }
+
     @Test("two changes within one millisecond are told apart by asking Redis")
     func settlesTies() async throws {
         let fixture = try RedisFixture()

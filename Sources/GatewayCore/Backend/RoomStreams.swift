@@ -23,8 +23,10 @@ package protocol RoomStreams: Sendable {
     /// Follows the state of users for a hub: answered by `watching` or `watchFailed` under the same ticket, with the state
     /// of each in the order asked; from then on the hub is sent every `status` of theirs.
     ///
-    /// - Parameter users: up to 1,000, among them those that the hub follows already.
-    func watch(_ users: [UserID], ticket: FollowTicket, hub: HubNumber)
+    /// - Parameters:
+    ///   - users: up to 1,000, among them those that the hub follows already.
+    ///   - held: how many the connection that asks watches with these.
+    func watch(_ users: [UserID], held: Int, ticket: FollowTicket, hub: HubNumber)
 
     /// Tells that nobody of the hub watches this user any more.
     func unwatch(_ user: UserID, hub: HubNumber)

@@ -36,7 +36,9 @@ package struct RateLimiter: Sendable {
     }
 
     /// Counts one frame; a refused one takes nothing out of the bucket.
-    package mutating func take(now: MonotonicTime, limit: RateLimit) -> Verdict {
+    ///
+    /// - Parameter weight: as how many frames it counts; where the bucket holds fewer, those after it wait for the rest.
+    package mutating func take(now: MonotonicTime, limit: RateLimit, weight: Int = 1) -> Verdict {
         if fullAt <= now {
             fullAt = now
             refusals = 0
@@ -46,7 +48,7 @@ package struct RateLimiter: Sendable {
             refusals += 1
             return refusals > limit.patience ? .exhausted : .refused
         }
-        fullAt.nanoseconds += cost
+        fullAt.nanoseconds += cost * Int64(weight)
         return .accepted
     }
 }

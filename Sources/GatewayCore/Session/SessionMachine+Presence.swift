@@ -55,8 +55,13 @@ extension SessionMachine {
         guard watched.union(named).count <= settings.limits.maxWatched else {
             return refuse(id, .forbidden, "no more than \(settings.limits.maxWatched) watched users")
         }
+        // Users unwatched before the answer count here, so that fresh ones cannot take their places without end.
+        guard watchesAsked + users.count <= 2 * settings.limits.maxWatched else {
+            return refuse(id, .rateLimited, "too many users are being asked for")
+        }
         watched.formUnion(named)
-        return [.watch(users, id: id)]
+        watchesAsked += users.count
+        return [.watch(users, held: watched.count, id: id)]
     }
 
     /// The contract names no answer of its own for `unwatch`: it is `watching` with nobody in it.
@@ -69,14 +74,16 @@ extension SessionMachine {
     package func isWatching(_ user: UserID) -> Bool { watched.contains(user) }
 
     /// The users asked for are watched from here on, those aside that were unwatched in the meantime.
-    package func watching(id: RequestID?, _ users: [UserStatus]) -> [Action] {
-        isLive ? [.send(.watching(id: id, users: users))] : []
+    package mutating func watching(id: RequestID?, _ users: [UserStatus]) -> [Action] {
+        watchesAsked -= users.count
+        return isLive ? [.send(.watching(id: id, users: users))] : []
     }
 
-    /// The users asked for could not be watched; `unwatched` are those of them that were not watched before either.
+    /// The users asked for, so many, could not be watched; `unwatched` are those that were not watched before either.
     package mutating func watchFailed(
-        id: RequestID?, unwatched: [UserID], _ error: BackendError
+        id: RequestID?, asked: Int, unwatched: [UserID], _ error: BackendError
     ) -> [Action] {
+        watchesAsked -= asked
         guard isLive else { return [] }
         watched.subtract(unwatched)
         return refuse(id, error.request)

@@ -47,8 +47,8 @@ package struct SessionMachine: Sendable {
         case readHistory(room: RoomName, range: HistoryRange, id: RequestID?)
         /// Answered by `membersAnswered`.
         case readMembers(room: RoomName, limit: Int, cursor: String?, id: RequestID?)
-        /// Answered by `watching` or `watchFailed`.
-        case watch([UserID], id: RequestID?)
+        /// Answered by `watching` or `watchFailed`; `held` is how many users the connection watches with these.
+        case watch([UserID], held: Int, id: RequestID?)
         case unwatch([UserID])
         /// Answered by `signalAnswered`.
         case signal(Signal, id: RequestID?)
@@ -109,6 +109,8 @@ package struct SessionMachine: Sendable {
     /// Nil for a new session, and once all that it brought back has been settled.
     var resumption: Resumption?
     var watched: Set<UserID> = []
+    /// Users named by `watch` requests without an answer, each as often as it is named.
+    var watchesAsked = 0
     var waiting = WaitingRequests()
 
     package init(settings: SessionSettings, now: MonotonicTime) {
@@ -133,14 +135,14 @@ package struct SessionMachine: Sendable {
     package mutating func received(_ request: ClientRequest, now: MonotonicTime) -> [Action] {
         guard !isClosed else { return [] }
         malformedInARow = 0
-        return count(id: request.id, now: now) ?? handle(request)
+        return count(id: request.id, weight: request.command.weight, now: now) ?? handle(request)
     }
 
     package mutating func receivedMalformed(_ malformed: MalformedRequest, now: MonotonicTime) -> [Action] {
         guard !isClosed else { return [] }
         malformedInARow += 1
         guard malformedInARow < settings.limits.maxMalformed else { return close(.malformed) }
-        return count(id: malformed.id, now: now) ?? [.send(.error(id: malformed.id, error: malformed.error))]
+        return count(id: malformed.id, weight: 1, now: now) ?? [.send(.error(id: malformed.id, error: malformed.error))]
     }
 
     /// A ping or pong frame: it counts as a frame like any other. `exhausted` is the caller's to close for.
@@ -149,8 +151,8 @@ package struct SessionMachine: Sendable {
     }
 
     /// Nil where the frame is within the client's rate.
-    private mutating func count(id: RequestID?, now: MonotonicTime) -> [Action]? {
-        switch limiter.take(now: now, limit: settings.limits.rate) {
+    private mutating func count(id: RequestID?, weight: Int, now: MonotonicTime) -> [Action]? {
+        switch limiter.take(now: now, limit: settings.limits.rate, weight: weight) {
         case .accepted: nil
         case .refused: [.send(.error(id: id, error: RequestError(.rateLimited, "too many frames; slow down")))]
         case .exhausted: close(.tooManyRequests)

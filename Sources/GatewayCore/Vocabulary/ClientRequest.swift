@@ -49,3 +49,15 @@ package enum ClientCommand: Sendable {
     case signal(to: UserID, room: RoomName, payload: [UInt8])
     case ping
 }
+
+extension ClientCommand {
+    private static let usersPerFrame = 50
+
+    /// As how many frames it counts against the client's rate.
+    package var weight: Int {
+        switch self {
+        case .watch(let users), .unwatch(let users): max(1, (users.count - 1) / ClientCommand.usersPerFrame + 1)
+        case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .ping: 1
+        }
+    }
+}

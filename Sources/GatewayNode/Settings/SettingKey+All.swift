@@ -28,7 +28,7 @@ extension SettingKey {
             "How many users one connection may watch."),
         SettingKey(
             "client.messagesPerSecond", \.client.messagesPerSecond, .integer(1...1_000_000),
-            "How many frames a second one connection may send in the long run; more are answered rate_limited."),
+            "Frames a second from one connection in the long run, 50 users watched being one; more are rate_limited."),
         SettingKey(
             "client.messageBurst", \.client.messageBurst, .integer(1...1_000_000),
             "How many frames one connection may send at once."),

@@ -4,9 +4,14 @@ import RedisClient
 
 /// How users' states are followed: their channels first, then what Redis holds, so that nothing lies between the two.
 extension Router {
-    func beginWatching(_ users: [UserID], ticket: FollowTicket, hub: HubNumber) {
+    func beginWatching(_ users: [UserID], held: Int, ticket: FollowTicket, hub: HubNumber) {
+        let limit = configuration.maxWatched
+        if watched.count + users.count > limit - limit / 4 {
+            // Whoever watches fresh users all the time fills the table with those whom nobody watches any more.
+            subscriptions?.unsubscribe(watched.removeIdle().map { channel(of: $0.user) })
+        }
         let fresh = Set(users.filter { watched[$0] == nil })
-        guard watched.count + fresh.count <= configuration.maxWatched else {
+        guard fresh.isEmpty || watched.hasRoom(for: fresh.count, held: held, limit: limit) else {
             outboxes.add(
                 .watchFailed(ticket: ticket, error: .unavailable(reason: "too many users are watched")),
                 to: hub)

@@ -29,8 +29,8 @@ final class Router: @unchecked Sendable {
         var recentBytes = 16 << 20
         /// Messages asked of the log at once where the channel left a hole.
         var catchUpLimit = 200
-        /// Users watched by all hubs together; beyond them `watch` fails.
-        var maxWatched = 200_000
+        /// Users watched by all hubs together, and for a while after.
+        var maxWatched: Int
         /// How long a user whom Redis has forgotten counts as online still: the nodes register again meanwhile.
         var forgottenGrace: TimeAmount = .seconds(10)
     }
@@ -166,8 +166,8 @@ extension Router: RoomStreams {
         }
     }
 
-    func watch(_ users: [UserID], ticket: FollowTicket, hub: HubNumber) {
-        loop.execute { [self] in beginWatching(users, ticket: ticket, hub: hub) }
+    func watch(_ users: [UserID], held: Int, ticket: FollowTicket, hub: HubNumber) {
+        loop.execute { [self] in beginWatching(users, held: held, ticket: ticket, hub: hub) }
     }
 
     func unwatch(_ user: UserID, hub: HubNumber) {

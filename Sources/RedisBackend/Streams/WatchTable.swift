@@ -85,4 +85,22 @@ struct WatchTable {
     mutating func remove(_ one: Watched) {
         byUser[one.user] = nil
     }
+
+    /// Whether the table, which is to hold `limit` at most, has room for so many more users of a connection that then
+    /// watches `held`.
+    ///
+    /// The last quarter is shared: it grows scarce for those that take much of it before it does for those that take little.
+    func hasRoom(for fresh: Int, held: Int, limit: Int) -> Bool {
+        let left = limit - count
+        return fresh <= left && (left >= limit / 4 || held <= left / 16)
+    }
+
+    /// Takes out those whom nobody watches any more.
+    mutating func removeIdle() -> [Watched] {
+        let unused = idle.filter(\.isUnused)
+        for one in idle { one.isListedIdle = false }
+        idle = []
+        for one in unused where self[one.user] === one { remove(one) }
+        return unused
+    }
 }

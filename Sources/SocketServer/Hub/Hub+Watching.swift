@@ -19,13 +19,13 @@ extension Hub {
     }
 
     /// Asks for the state of users; from the answer on the connection is told of their changes.
-    func watch(_ users: [UserID], id: RequestID?, for connection: SocketHandler) {
+    func watch(_ users: [UserID], held: Int, id: RequestID?, for connection: SocketHandler) {
         eventLoop.assertInEventLoop()
         guard !users.isEmpty else { return connection.watching(id: id, []) }
         nextTicket += 1
         watchQuestions[nextTicket] = WatchQuestion(connection: connection, id: id, users: users)
         for user in users { watched[user, default: Watch()].asked += 1 }
-        streams.watch(users, ticket: nextTicket, hub: number)
+        streams.watch(users, held: held, ticket: nextTicket, hub: number)
     }
 
     func unwatch(_ users: [UserID], for connection: SocketHandler) {
@@ -64,7 +64,7 @@ extension Hub {
             if watched[user]?.watchers.contains(question.connection.number) == false { unwatched.append(user) }
             endIfIdle(user)
         }
-        question.connection.watchFailed(id: question.id, unwatched: unwatched, error)
+        question.connection.watchFailed(id: question.id, asked: question.users.count, unwatched: unwatched, error)
     }
 
     func take(_ change: StatusChange) {

@@ -52,8 +52,8 @@ extension SocketHandler {
         perform(machine.watching(id: id, users))
     }
 
-    func watchFailed(id: RequestID?, unwatched: [UserID], _ error: BackendError) {
-        perform(machine.watchFailed(id: id, unwatched: unwatched, error))
+    func watchFailed(id: RequestID?, asked: Int, unwatched: [UserID], _ error: BackendError) {
+        perform(machine.watchFailed(id: id, asked: asked, unwatched: unwatched, error))
     }
 
     func signalAnswered(id: RequestID?, _ result: Result<Void, SignalError>) {

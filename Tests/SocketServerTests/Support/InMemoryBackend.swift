@@ -156,7 +156,7 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         sink.receive([.following(ticket: follow.ticket, room: follow.room, start: start)])
     }
 
-    func watch(_ users: [UserID], ticket: FollowTicket, hub: HubNumber) {
+    func watch(_ users: [UserID], held: Int, ticket: FollowTicket, hub: HubNumber) {
         state.withLock { state in
             state.calls.append(.watch(users, hub: hub))
             state.lastTicket = ticket
