@@ -93,6 +93,29 @@ struct PresenceFramesTests {
         #expect(frames[4] == [])
     }
 
+    @Test("users who come at once with much to tell of themselves are told in frames that any client can take")
+    func bundledLarge() throws {
+        let embedded = EmbeddedHub { $0.presenceBundleAbove = 0 }
+        let alice = try embedded.enter("alice")
+        try join(alice)
+        _ = try alice.take()
+        let info = Array((#"{"about":""# + String(repeating: "x", count: 2000) + #""}"#).utf8)
+        let changes = (2...500).map { number in
+            let user = UserID(unchecked: "u\(number)")
+            return StreamDelivery.presence(
+                RosterChange(
+                    room: RoomName(unchecked: "r"),
+                    events: [RosterEvent(kind: .join, userId: user, info: info, connection: nil)], members: number,
+                    version: Int64(number), timestamp: 1000))
+        }
+        embedded.backend.deliver(changes, to: 0)
+        embedded.advance(.milliseconds(300))
+        let frames = try alice.take()
+        #expect(frames.count < 20)
+        #expect(frames.allSatisfy { $0.utf8.count < 70_000 })
+        #expect(frames.reduce(0) { $0 + $1.matches(of: /"event":"join"/).count } == 499)
+    }
+
     @Test("joining again tells the roster up to which everything has been told")
     func bundleBeforePosition() throws {
         let embedded = EmbeddedHub { $0.presenceBundleAbove = 0 }

@@ -5,9 +5,13 @@ import GatewayCore
 /// Without it two hundred members that join at once would be forty thousand frames. It is on the heap since few rooms
 /// have one.
 final class RosterBundle {
-    static let maxEvents = 1000
+    private static let maxEvents = 1000
+    /// A part of what may wait for a client, since every member is sent the frame.
+    private static let maxBytes = 1 << 16
 
-    private(set) var events: [RosterEvent] = []
+    private var events: [RosterEvent] = []
+    /// Of the events, in a frame.
+    private var bytes = 0
     /// Of the last change.
     private(set) var latest: RosterChange
     /// Who entered since the first change, and the version it knew then: older events are not for it.
@@ -15,13 +19,14 @@ final class RosterBundle {
 
     init(_ first: RosterChange) {
         latest = first
-        events = first.events
+        add(first)
     }
 
-    var isFull: Bool { events.count >= RosterBundle.maxEvents }
+    var isFull: Bool { events.count >= RosterBundle.maxEvents || bytes >= RosterBundle.maxBytes }
 
     func add(_ change: RosterChange) {
         events += change.events
+        bytes += change.events.reduce(0) { $0 + $1.userId.string.utf8.count + ($1.info?.count ?? 0) + 50 }
         latest = change
     }
 
