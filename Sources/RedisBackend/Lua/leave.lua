@@ -7,31 +7,27 @@
 --         10 life of the head in ms, 11 ledger size, 12 PUBLISH or SPUBLISH,
 --         13 the room's channel
 -- result  1, or 0 where the node does not hold the connection in the room (any more)
--- cost    O(the user's connections in the room)
+-- cost    as `join`
 local connection, user, name = ARGV[3], ARGV[4], ARGV[5]
 local entry = 'r|' .. name .. '|' .. user .. '|' .. connection
 redis.call('SREM', KEYS[5], entry)
-local list = unpack_member(redis.call('HGET', KEYS[1], user) or '')
-local index
-for i, one in ipairs(list) do
-  if one[1] == connection and (ARGV[1] == '*' or is_held_by(one[2], ARGV[1], ARGV[2])) then index = i end
-end
-if not index then return 0 end
+local room = {
+  members = KEYS[1], conns = KEYS[2], rooms = KEYS[3], head = KEYS[4], name = name, head_life = ARGV[10],
+  command = ARGV[12], channel = ARGV[13],
+}
+local ledger, packed = { key = KEYS[7], size = ARGV[11] }, redis.call('HGET', KEYS[1], user) or ''
+local first, last, holder, info = find_connection(packed, connection)
+if not first or ARGV[1] ~= '*' and not is_held_by(holder, ARGV[1], ARGV[2]) then return 0 end
 
 local moment = now()
 if ARGV[6] == 'lost' then
-  list[index][2] = '~' .. ARGV[7]
-  redis.call('HSET', KEYS[1], user, pack_member(list))
+  redis.call('HSET', KEYS[1], user, splice(packed, first, last, spell_connection(connection, '~' .. ARGV[7], info)))
   redis.call('SREM', KEYS[2], connection)
   redis.call('ZADD', KEYS[6], moment + ARGV[8], entry)
   redis.call('PEXPIRE', KEYS[6], ARGV[9])
   return 1
 end
 if ARGV[1] == '*' then redis.call('ZREM', KEYS[6], entry) end
-local room = {
-  members = KEYS[1], conns = KEYS[2], rooms = KEYS[3], head = KEYS[4], name = name, head_life = ARGV[10],
-  command = ARGV[12], channel = ARGV[13],
-}
-local event = remove_membership(room, user, list, index, ARGV[7], { key = KEYS[7], size = ARGV[11] }, moment)
+local event = remove_memberships(room, user, { connection }, splice(packed, first, last, ''), ARGV[7], ledger)
 if event then publish(room, step(room, moment), moment, { event }) end
 return 1

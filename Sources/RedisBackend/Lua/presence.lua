@@ -41,21 +41,53 @@ local function step(room, moment)
   return moment + 1
 end
 
--- A member's connections: `connection holder length info` each, the latest joined last.
-local function unpack_member(packed)
-  local list, from = {}, 1
-  while from <= #packed do
-    local connection, holder, length, start = string.match(packed, '^(%S+) (%S+) (%d+) ()', from)
-    from = start + tonumber(length)
-    list[#list + 1] = { connection, holder, string.sub(packed, start, from - 1) }
-  end
-  return list
+-- A member's connections, the latest joined last: `connection^holder length info` each, ^ being the byte 1, which no
+-- JSON text holds. So one of thousands is found by its name, without taking the others apart.
+local function spell_connection(connection, holder, info)
+  return connection .. '\1' .. holder .. ' ' .. #info .. ' ' .. info
 end
 
-local function pack_member(list)
-  local parts = {}
-  for i, one in ipairs(list) do parts[i] = one[1] .. ' ' .. one[2] .. ' ' .. #one[3] .. ' ' .. one[3] end
-  return table.concat(parts)
+-- Where one of a member's connections begins and ends, its holder and its info; nil where it is not there.
+local function find_connection(packed, connection)
+  local name, from = connection .. '\1', 1
+  while true do
+    local first, last = string.find(packed, name, from, true)
+    if not first then return nil end
+    -- What is the end of a longer name does not count; an info ends with a brace.
+    if first == 1 or not string.find(packed, '^[%w_-]', first - 1) then
+      local holder, length, start = string.match(packed, '^(%S+) (%d+) ()', last + 1)
+      local finish = start + tonumber(length) - 1
+      return first, finish, holder, string.sub(packed, start, finish)
+    end
+    from = last + 1
+  end
+end
+
+-- Puts a text in the place of a part.
+local function splice(packed, first, last, text)
+  return string.sub(packed, 1, first - 1) .. text .. string.sub(packed, last + 1)
+end
+
+-- Leaves parts out, each { first, last }.
+local function cut(packed, parts)
+  if #parts == 1 then return splice(packed, parts[1][1], parts[1][2], '') end
+  table.sort(parts, function(a, b) return a[1] < b[1] end)
+  local kept, from = {}, 1
+  for i, part in ipairs(parts) do
+    kept[i], from = string.sub(packed, from, part[1] - 1), part[2] + 1
+  end
+  return table.concat(kept) .. string.sub(packed, from)
+end
+
+-- Goes through the holders of a member's connections.
+local function each_holder(packed)
+  local from = 1
+  return function()
+    if from > #packed then return nil end
+    local holder, length, start = string.match(packed, '^[^\1]+\1(%S+) (%d+) ()', from)
+    from = start + tonumber(length)
+    return holder
+  end
 end
 
 -- One event as it goes over a room's channel.
@@ -81,19 +113,23 @@ local function remove_connection(user, connection, cause, ledger, moment)
   redis.call(user.command, user.channel, 's 0 ' .. moment)
 end
 
--- Takes one of a member's connections away for good. Answers the event's text if the member has left with it.
-local function remove_membership(room, user, list, index, cause, ledger, moment)
-  local connection = list[index][1]
-  redis.call('SREM', room.conns, connection)
-  table.remove(list, index)
-  if #list > 0 then
-    redis.call('HSET', room.members, user, pack_member(list))
+-- Tells that a room is vacated, if that is so and was not told.
+local function vacate(room, cause, ledger)
+  if redis.call('HLEN', room.members) == 0 and redis.call('ZREM', room.rooms, room.name) == 1 then
+    note(ledger, 'room.vacated', '', room.name, cause)
+  end
+end
+
+-- Takes some of a member's connections away for good; `rest` are the others. Answers the event's text if the member has
+-- left with them.
+local function remove_memberships(room, user, connections, rest, cause, ledger)
+  redis.call('SREM', room.conns, unpack(connections))
+  if rest ~= '' then
+    redis.call('HSET', room.members, user, rest)
     return nil
   end
   if redis.call('HDEL', room.members, user) == 0 then return nil end
   note(ledger, 'member.left', user, room.name, cause)
-  if redis.call('HLEN', room.members) == 0 and redis.call('ZREM', room.rooms, room.name) == 1 then
-    note(ledger, 'room.vacated', '', room.name, cause)
-  end
-  return spell('l', connection, user, '')
+  vacate(room, cause, ledger)
+  return spell('l', connections[#connections], user, '')
 end

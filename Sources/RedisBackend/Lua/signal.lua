@@ -5,16 +5,13 @@
 -- ARGV    1 the sender's connection, 2 sender, 3 receiver, 4 room, 5 payload, 6 PUBLISH or SPUBLISH,
 --         7 what the nodes' channels begin with
 -- result  how many nodes; -1 where the sender is not in the room, 0 where the receiver is not
--- cost    O(both users' connections in the room)
-local is_member = false
-for _, one in ipairs(unpack_member(redis.call('HGET', KEYS[1], ARGV[2]) or '')) do
-  if one[1] == ARGV[1] and string.sub(one[2], 1, 1) ~= '~' then is_member = true end
-end
-if not is_member then return -1 end
+-- cost    O(the receiver's connections in the room)
+local _, _, holder = find_connection(redis.call('HGET', KEYS[1], ARGV[2]) or '', ARGV[1])
+if not holder or string.sub(holder, 1, 1) == '~' then return -1 end
 local text = 'g ' .. #ARGV[4] .. ' ' .. #ARGV[2] .. ' ' .. #ARGV[3] .. ' ' .. ARGV[4] .. ARGV[2] .. ARGV[3] .. ARGV[5]
 local told, count = {}, 0
-for _, one in ipairs(unpack_member(redis.call('HGET', KEYS[1], ARGV[3]) or '')) do
-  local node = string.match(one[2], '^([^~:][^:]*):')
+for holder in each_holder(redis.call('HGET', KEYS[1], ARGV[3]) or '') do
+  local node = string.match(holder, '^([^~:][^:]*):')
   if node and not told[node] then
     redis.call(ARGV[6], ARGV[7] .. node, text)
     told[node], count = true, count + 1

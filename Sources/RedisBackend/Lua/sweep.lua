@@ -51,25 +51,35 @@ while ARGV[i] do
       name = ARGV[i + 1], channel = ARGV[i + 2], head_life = ARGV[i + 3], command = command,
       members = KEYS[key], conns = KEYS[key + 1], head = KEYS[key + 2], rooms = KEYS[7],
     }
-    local count, events, version = tonumber(ARGV[i + 4]), {}, nil
+    local count, users, taken, events, version = tonumber(ARGV[i + 4]), {}, {}, {}, nil
     i = i + 5
     for _ = 1, count do
       local connection, user = ARGV[i], ARGV[i + 1]
       if take('r|' .. room.name .. '|' .. user .. '|' .. connection) then
-        local list = unpack_member(redis.call('HGET', room.members, user) or '')
-        for at, one in ipairs(list) do
-          local cause = one[1] == connection and cause_of(one[2])
-          if cause then
-            local event = remove_membership(room, user, list, at, cause, ledger, moment)
-            if event then
-              events[#events + 1] = event
-              version = step(room, moment)
-            end
-            break
-          end
+        if not taken[user] then
+          users[#users + 1], taken[user] = user, {}
         end
+        table.insert(taken[user], connection)
       end
       i = i + 2
+    end
+    for _, user in ipairs(users) do
+      local packed = redis.call('HGET', room.members, user) or ''
+      local gone, parts, cause = {}, {}, nil
+      for _, connection in ipairs(taken[user]) do
+        local first, last, holder = find_connection(packed, connection)
+        local why = holder and cause_of(holder)
+        if why then
+          gone[#gone + 1], parts[#parts + 1], cause = connection, { first, last }, why
+        end
+      end
+      if cause then
+        local event = remove_memberships(room, user, gone, cut(packed, parts), cause, ledger)
+        if event then
+          events[#events + 1] = event
+          version = step(room, moment)
+        end
+      end
     end
     if version then publish(room, version, moment, events) end
     key = key + 3

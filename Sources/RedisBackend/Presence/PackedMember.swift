@@ -1,6 +1,7 @@
 import GatewayCore
 
-/// A member's connections as `members` holds them: `connection holder length info` each, the latest joined last.
+/// A member's connections as `members` holds them: `connection`, the byte 1, `holder length info` each, the latest
+/// joined last.
 package enum PackedMember {
     /// Nil where the bytes are not what the scripts pack.
     package static func unpack(_ bytes: UnsafeRawBufferPointer, user: UserID) -> Member? {
@@ -8,7 +9,7 @@ package enum PackedMember {
         var connections = 0
         var info: UnsafeRawBufferPointer?
         while !fields.rest.isEmpty {
-            guard fields.word() != nil, let holder = fields.word(), let length = fields.integer(),
+            guard fields.word(before: 1) != nil, let holder = fields.word(), let length = fields.integer(),
                 let latest = fields.take(Int(length))
             else { return nil }
             // One in its grace is held by nobody.

@@ -56,9 +56,9 @@ struct SpacedFields {
         rest = bytes
     }
 
-    /// The bytes up to the next space, which is passed over; nil where there is none.
-    mutating func word() -> UnsafeRawBufferPointer? {
-        guard let end = rest.firstIndex(of: UInt8(ascii: " ")) else { return nil }
+    /// The bytes up to the next space, or what else ends them, which is passed over; nil where there is none.
+    mutating func word(before separator: UInt8 = UInt8(ascii: " ")) -> UnsafeRawBufferPointer? {
+        guard let end = rest.firstIndex(of: separator) else { return nil }
         let word = UnsafeRawBufferPointer(rebasing: rest[..<end])
         rest = UnsafeRawBufferPointer(rebasing: rest[(end + 1)...])
         return word

@@ -1,0 +1,97 @@
+import GatewayCore
+import RedisBackend
+import RedisClient
+import TestKit
+import Testing
+
+/// One user's list in a room, which holds each of its connections.
+@Suite("A user's many connections in one room", .serialized)
+struct PresenceManyTests {
+    private let redis: RedisServerProcess
+    private let observer: Observer
+    private let calls: PresenceCalls
+    private let holder = Holder(node: "n1", incarnation: 100)
+    private let alice = UserID(unchecked: "alice")
+    private let room = RoomName(unchecked: "r")
+
+    init() throws {
+        redis = try RedisServerProcess()
+        observer = try Observer(redis)
+        calls = PresenceCalls(
+            store: Store(link: observer.link, keys: observer.keys), settings: .brisk(), rules: RoomRules())
+    }
+
+    private func join(_ id: String, info: String = "{}", holder: Holder, replacing: String? = nil) async throws {
+        let connection = PresenceConnection(id: id, userId: alice, address: "")
+        let answer: RedisReply = try await withCheckedThrowingContinuation { continuation in
+            calls.join(
+                room, connection, info: Array(info.utf8), holder: holder, isAgain: false, replaced: replacing
+            ) { continuation.resume(with: $0) }
+        }
+        #expect(answer[0].string == "ok" && answer[1].integer == 1)
+    }
+
+    private func leave(_ id: String, _ departure: Departure = .farewell(.explicit)) async throws -> Int64? {
+        try await withCheckedThrowingContinuation { continuation in
+            calls.leave(room, connection: id, of: alice, holder: .node(holder), departure: departure) {
+                continuation.resume(with: $0)
+            }
+        }.integer
+    }
+
+    private func member() async throws -> Member? {
+        let key = observer.keys.members(room).name
+        let packed = try await observer.link.send(["HGET", .string(key), "alice"])
+        return packed.isNull ? nil : packed.withBytes { PackedMember.unpack($0, user: alice) }
+    }
+
+    @Test("names that end others, and infos that look like connections, are told apart")
+    func toldApart() async throws {
+        let infos = ["{}", #"{ "a": "b n1:100 2 {}", "c" : "d\u0001n1:100 2 {}" }"#, ""]
+        let names = ["b", "ab", "-ab", "_-ab", "d", "x}d"]
+        for (number, name) in names.enumerated() { try await join(name, info: infos[number % 3], holder: holder) }
+        #expect(try await member()?.connections == 6)
+        #expect(try await member()?.info == Array("".utf8))
+        // Joined again it keeps its place; in another's place it is the latest.
+        try await join("ab", info: #"{"e":1}"#, holder: holder)
+        #expect(try await member()?.connections == 6)
+        #expect(try await member()?.info == Array("".utf8))
+        try await join("f", info: #"{"g":2}"#, holder: holder, replacing: "b")
+        #expect(try await member()?.info == Array(#"{"g":2}"#.utf8))
+        #expect(try await leave("b") == 0)
+        #expect(try await leave("ab", .abrupt(.lost)) == 1)
+        #expect(try await member()?.connections == 5)
+        for (left, name) in ["-ab", "f", "d", "_-ab"].enumerated() {
+            #expect(try await leave(name) == 1)
+            #expect(try await member()?.connections == 4 - left)
+        }
+        #expect(try await leave("x}d") == 1)
+        #expect(try await observer.texts().filter { $0.hasPrefix("member.left") } == [])
+        // The one in its grace is the last.
+        #expect(try await redis.cli("HLEN", observer.keys.members(room).name) == "1")
+    }
+
+    @Test("a sweep takes one node's away and leaves another's, and tells of the user with the last")
+    func swept() async throws {
+        let other = Holder(node: "n2", incarnation: 100)
+        for number in 0..<600 { try await join("c\(number)", holder: number % 3 == 0 ? other : holder) }
+        let partition = Partition(of: room)
+        _ = try await observer.link.send(["SET", .string(observer.keys.coordinator(partition).name), "n9:1 1"])
+        for (dead, left) in [(holder, 200), (other, nil as Int?)] {
+            let isRefused = await withCheckedContinuation { continuation in
+                Sweeper(calls: calls).sweep(partition, dead: [dead], due: [], mark: "n9:1 1") {
+                    continuation.resume(returning: $0)
+                }
+            }
+            #expect(!isRefused)
+            #expect(try await member()?.connections == left)
+            #expect(try await redis.cli("SCARD", observer.keys.connections(in: room).name) == "\(left ?? 0)")
+        }
+        let told = try await observer.texts()
+        #expect(
+            told == [
+                "room.occupied  r", "member.joined alice r", "member.left alice r node_lost",
+                "room.vacated  r node_lost",
+            ])
+    }
+}
