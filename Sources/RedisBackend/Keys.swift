@@ -80,14 +80,15 @@ package struct Keys: Sendable {
     /// zset, EXPIRE 120 s, by `join` and `leave`, renewed by the coordinator: rooms with members → since.
     package func rooms(_ partition: Partition) -> Key { key(partition, "rooms") }
 
-    /// set, EXPIRE 120 s, by `connect` and `join`, renewed by the coordinator: every `node:incarnation` that holds
-    /// something here.
+    /// set, EXPIRE 240 s (it outlives what it names), by `connect` and `join`, renewed by the coordinator: every
+    /// `node:incarnation` that holds something here.
     package func holders(_ partition: Partition) -> Key { key(partition, "holders") }
 
-    /// set, EXPIRE 120 s, by `connect` and `join`, renewed by the node: `u|conn|user` and `r|room|user|conn`.
+    /// set, EXPIRE 240 s, by `connect` and `join`, renewed by the node: `u|conn|user` and `r|room|user|conn`.
     package func held(by holder: Holder, in partition: Partition) -> Key { key(partition, "node:\(holder)") }
 
-    /// zset, EXPIRE 120 s, by `disconnect` and `leave`, renewed by the coordinator: entries lost → end of their grace.
+    /// zset, EXPIRE grace + 240 s, by `disconnect` and `leave`, renewed by the coordinator: entries lost → end of their
+    /// grace.
     package func linger(_ partition: Partition) -> Key { key(partition, "linger") }
 
     /// hash, EXPIRE a day, by `sweep` and `renounce`: node → the incarnation below which it is dead here.

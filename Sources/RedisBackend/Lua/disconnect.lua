@@ -9,19 +9,22 @@
 local connection, name = ARGV[3], ARGV[4]
 local entry = 'u|' .. connection .. '|' .. name
 redis.call('SREM', KEYS[5], entry)
+local moment, ledger = now(), { key = KEYS[7], size = ARGV[9] }
+local user = {
+  conns = KEYS[1], online = KEYS[2], seen = KEYS[3], name = name, command = ARGV[10], channel = ARGV[11],
+}
 local record = redis.call('HGET', KEYS[1], connection)
 if not record then
+  remove_connection(user, connection, ARGV[6], ledger, moment)
   local named = redis.call('HGET', KEYS[4], 'connection')
   return named and named ~= connection and 2 or 0
 end
 local holder, rest = string.match(record, '^(%S+)( .*)$')
 if not is_held_by(holder, ARGV[1], ARGV[2]) then return 0 end
-
-local moment = now()
 if ARGV[5] == 'lost' then
   redis.call('HSET', KEYS[1], connection, '~' .. ARGV[6] .. rest)
   redis.call('ZADD', KEYS[6], moment + ARGV[7], entry)
-  redis.call('PEXPIRE', KEYS[6], ARGV[8])
+  linger(KEYS[1], KEYS[6], ARGV[7], ARGV[8])
   return 1
 end
 local session = redis.call('HMGET', KEYS[4], 'connection', 'before')
@@ -33,8 +36,5 @@ if session[1] == connection then
     redis.call('PEXPIRE', KEYS[4], ARGV[8])
   end
 end
-local user = {
-  conns = KEYS[1], online = KEYS[2], seen = KEYS[3], name = name, command = ARGV[10], channel = ARGV[11],
-}
-remove_connection(user, connection, ARGV[6], { key = KEYS[7], size = ARGV[9] }, moment)
+remove_connection(user, connection, ARGV[6], ledger, moment)
 return 1

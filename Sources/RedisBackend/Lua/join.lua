@@ -36,9 +36,9 @@ redis.call('PEXPIRE', KEYS[1], life)
 redis.call('SADD', KEYS[2], connection)
 redis.call('PEXPIRE', KEYS[2], life)
 redis.call('SADD', KEYS[5], holder)
-redis.call('PEXPIRE', KEYS[5], life)
+keep(KEYS[5], life)
 redis.call('SADD', KEYS[6], entry)
-redis.call('PEXPIRE', KEYS[6], life)
+keep(KEYS[6], life)
 if own then redis.call('ZREM', KEYS[7], entry) end
 local ledger = { key = KEYS[9], size = ARGV[10] }
 if redis.call('ZADD', KEYS[3], 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, ARGV[7]) end

@@ -17,14 +17,18 @@ local room = {
 }
 local ledger, packed = { key = KEYS[7], size = ARGV[11] }, redis.call('HGET', KEYS[1], user) or ''
 local first, last, holder, info = find_connection(packed, connection)
-if not first or ARGV[1] ~= '*' and not is_held_by(holder, ARGV[1], ARGV[2]) then return 0 end
+if not first then
+  vacate(room, ARGV[7], ledger)
+  return 0
+end
+if ARGV[1] ~= '*' and not is_held_by(holder, ARGV[1], ARGV[2]) then return 0 end
 
 local moment = now()
 if ARGV[6] == 'lost' then
   redis.call('HSET', KEYS[1], user, splice(packed, first, last, spell_connection(connection, '~' .. ARGV[7], info)))
   redis.call('SREM', KEYS[2], connection)
   redis.call('ZADD', KEYS[6], moment + ARGV[8], entry)
-  redis.call('PEXPIRE', KEYS[6], ARGV[9])
+  linger(KEYS[1], KEYS[6], ARGV[8], ARGV[9])
   return 1
 end
 if ARGV[1] == '*' then redis.call('ZREM', KEYS[6], entry) end

@@ -10,6 +10,16 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Renews a list of what must be taken away (`holders`, a node's set, `linger`): it lives twice as long as what it
+-- names, so that nothing outlives the last that knows of it.
+local function keep(list, life) redis.call('PEXPIRE', list, 2 * life) end
+
+-- What is in its grace is renewed by nobody: it lives until that is over, and `linger`, which names it, longer still.
+local function linger(record, list, grace, life)
+  redis.call('PEXPIRE', record, grace + life, 'GT')
+  redis.call('PEXPIRE', list, grace + 2 * life)
+end
+
 -- Whether a holder is this node, under this incarnation or an older one.
 local function is_held_by(holder, node, incarnation)
   local name, held = string.match(holder, '^([^:]+):(%d+)$')
@@ -103,7 +113,8 @@ local function publish(room, version, moment, events)
   return members
 end
 
--- Takes a user's connection away for good; tells that the user went offline if it was the last one.
+-- Takes a user's connection away for good; tells that the user went offline if no other is left. Also where the
+-- connection's record is gone already: a user without connections must not stay online.
 local function remove_connection(user, connection, cause, ledger, moment)
   redis.call('HDEL', user.conns, connection)
   if redis.call('HLEN', user.conns) > 0 then return end

@@ -25,8 +25,9 @@ local function take(entry)
   return redis.call('ZREM', KEYS[4], entry) == 1
 end
 
--- Why a connection with this holder goes; nil where it is held anew.
+-- Why a connection with this holder goes; nil where it is held anew. Without a holder its record has expired.
 local function cause_of(holder)
+  if not holder then return is_node and 'node_lost' or 'lost' end
   if is_node then return holder == dead and 'node_lost' or nil end
   return string.match(holder, '^~(%S+)$')
 end
@@ -37,7 +38,7 @@ while ARGV[i] do
     local connection, name = ARGV[i + 1], ARGV[i + 2]
     if take('u|' .. connection .. '|' .. name) then
       local record = redis.call('HGET', KEYS[key], connection)
-      local cause = record and cause_of(string.match(record, '^%S+'))
+      local cause = cause_of(record and string.match(record, '^%S+'))
       if cause then
         local user = {
           conns = KEYS[key], online = KEYS[5], seen = KEYS[6], name = name, command = command, channel = ARGV[i + 3],
@@ -68,8 +69,10 @@ while ARGV[i] do
       local gone, parts, cause = {}, {}, nil
       for _, connection in ipairs(taken[user]) do
         local first, last, holder = find_connection(packed, connection)
-        local why = holder and cause_of(holder)
-        if why then
+        local why = cause_of(holder)
+        if not first then
+          vacate(room, why, ledger)
+        elseif why then
           gone[#gone + 1], parts[#parts + 1], cause = connection, { first, last }, why
         end
       end

@@ -21,8 +21,7 @@ final class Coordinator: @unchecked Sendable {
         var alarm: Scheduled<Void>?
     }
 
-    private let store: Store
-    private let settings: PresenceSettings
+    private let calls: PresenceCalls
     private let sweeper: Sweeper
     private let nodeId: String
     private let logger: Logger
@@ -33,11 +32,12 @@ final class Coordinator: @unchecked Sendable {
     var onMark: @Sendable (Partition, String?) -> Void = { _, _ in }
     private var renewing: RepeatedTask?
 
+    private var store: Store { calls.store }
+    private var settings: PresenceSettings { calls.settings }
     private var loop: any EventLoop { store.link.eventLoop }
 
     init(calls: PresenceCalls, nodeId: String, logger: Logger) {
-        store = calls.store
-        settings = calls.settings
+        self.calls = calls
         sweeper = Sweeper(calls: calls)
         self.nodeId = nodeId
         self.logger = logger
@@ -179,12 +179,12 @@ final class Coordinator: @unchecked Sendable {
     /// Keys that no single node holds live as long as their partition is looked after.
     private func renewShared() {
         let life = settings.life.milliseconds
+        let listLife = settings.listLife.milliseconds
         for partition in Partition.all where posts[partition.number].mark != nil {
-            let keys = [
-                store.keys.online(partition), store.keys.rooms(partition), store.keys.holders(partition),
-                store.keys.linger(partition),
-            ]
-            store.call(store.scripts.touch, keys: keys, arguments: keys.map { _ in .integer(life) }) { _ in }
+            calls.touch([
+                (store.keys.online(partition), life), (store.keys.rooms(partition), life),
+                (store.keys.holders(partition), listLife), (store.keys.linger(partition), listLife),
+            ])
             // By the clock of the last beat; that it is a beat old does not matter for an age of days.
             guard let now = index?.now else { continue }
             let oldest = now - settings.seenAge.milliseconds

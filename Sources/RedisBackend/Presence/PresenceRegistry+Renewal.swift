@@ -22,7 +22,7 @@ extension PresenceRegistry {
         guard !entries.isEmpty else { return }
         let keys = store.keys
         let life = settings.life.milliseconds
-        var lives: [Key: Int64] = [keys.held(by: writer, in: partition): life]
+        var lives: [Key: Int64] = [keys.held(by: writer, in: partition): settings.listLife.milliseconds]
         for entry in entries {
             switch entry {
             case .user(let user, let id):

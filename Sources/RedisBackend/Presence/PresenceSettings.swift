@@ -34,4 +34,7 @@ package struct PresenceSettings: Sendable {
     package init() {}
 
     var interval: Duration { lease / 3 }
+
+    /// After which Redis forgets the lists of what must be taken away: long after what they name.
+    var listLife: Duration { life * 2 }
 }

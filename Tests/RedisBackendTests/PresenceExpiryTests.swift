@@ -1,0 +1,181 @@
+import GatewayCore
+import NIOPosix
+import RedisBackend
+import RedisClient
+import TestKit
+import Testing
+
+/// What becomes of presence where Redis has forgotten a part of it: nobody stays online whom nothing names any more.
+@Suite("Presence keys that expire", .serialized)
+struct PresenceExpiryTests {
+    private let redis: RedisServerProcess
+    private let observer: Observer
+    private let loop = MultiThreadedEventLoopGroup.singleton.next()
+    private let holder = Holder(node: "n1", incarnation: 100)
+    private let alice = UserID(unchecked: "alice")
+    private let room = RoomName(unchecked: "r")
+
+    init() throws {
+        redis = try RedisServerProcess()
+        observer = try Observer(redis)
+    }
+
+    private func calls(_ settings: PresenceSettings) -> PresenceCalls {
+        PresenceCalls(
+            store: Store(link: observer.link, keys: observer.keys), settings: settings, rules: RoomRules())
+    }
+
+    private func answer(_ call: (@escaping PresenceCalls.Reply) -> Void) async throws -> RedisReply {
+        try await withCheckedThrowingContinuation { continuation in call { continuation.resume(with: $0) } }
+    }
+
+    private func enter(_ id: String, _ calls: PresenceCalls) async throws {
+        let connection = PresenceConnection(id: id, userId: alice, address: "")
+        _ = try await answer {
+            calls.connect(
+                connection, session: SessionID(of: alice), holder: holder, since: nil, isAgain: false, reply: $0)
+        }
+        _ = try await answer {
+            calls.join(room, connection, info: Array("{}".utf8), holder: holder, isAgain: false, reply: $0)
+        }
+    }
+
+    /// Milliseconds.
+    private func life(_ key: Key) async throws -> Int64 {
+        try #require(try await observer.link.send(["PTTL", .string(key.name)]).integer)
+    }
+
+    private func forget(_ keys: [Key]) async throws {
+        _ = try await observer.link.send(["DEL"] + keys.map { .string($0.name) })
+    }
+
+    /// What names the connections of alice, and what is told of her.
+    private var records: [Key] { [observer.keys.connections(of: alice), observer.keys.members(room)] }
+
+    @Test("the lists of what must be taken away outlive what they name, a grace included")
+    func lives() async throws {
+        var settings = PresenceSettings()
+        settings.grace = .seconds(300)
+        let calls = calls(settings)
+        try await enter("c1", calls)
+        let keys = observer.keys
+        let own = Partition(of: "alice")
+        let rooms = Partition(of: room)
+        let named = records + [keys.online(own), keys.rooms(rooms), keys.connections(in: room)]
+        let lists = [own, rooms].flatMap { [keys.holders($0), keys.held(by: holder, in: $0)] }
+        for key in named { #expect((60_000...120_000).contains(try await life(key)), "\(key.name)") }
+        for key in lists { #expect((180_000...240_000).contains(try await life(key)), "\(key.name)") }
+        let connection = PresenceConnection(id: "c1", userId: alice, address: "")
+        _ = try await answer {
+            calls.leave(
+                room, connection: "c1", of: alice, holder: .node(holder), departure: .abrupt(.lost), reply: $0)
+        }
+        _ = try await answer {
+            calls.disconnect(
+                connection, session: SessionID(of: alice), holder: holder, departure: .abrupt(.lost), reply: $0)
+        }
+        for key in records { #expect((300_000...421_000).contains(try await life(key)), "\(key.name)") }
+        for key in [keys.linger(own), keys.linger(rooms)] { #expect(try await life(key) > 421_000, "\(key.name)") }
+    }
+
+    @Test("a connection and a join give the keys that they write beside a whole life again")
+    func renewal() async throws {
+        let calls = calls(PresenceSettings())
+        try await enter("c1", calls)
+        let keys = observer.keys
+        let own = Partition(of: "alice")
+        let rooms = Partition(of: room)
+        let all =
+            records + [keys.online(own), keys.rooms(rooms), keys.connections(in: room)]
+            + [own, rooms].flatMap { [keys.holders($0), keys.held(by: holder, in: $0)] }
+        for key in all { _ = try await observer.link.send(["PEXPIRE", .string(key.name), "5000"]) }
+        try await enter("c2", calls)
+        for key in all { #expect(try await life(key) > 60_000, "\(key.name)") }
+    }
+
+    @Test("a dead node's users whose records have expired are told offline, and its rooms vacated, once")
+    func sweptWithoutRecords() async throws {
+        let calls = calls(.brisk())
+        try await enter("c1", calls)
+        try await forget(records)
+        for partition in Partition.all {
+            _ = try await observer.link.send(["SET", .string(observer.keys.coordinator(partition).name), "n9:1 1"])
+        }
+        for _ in 0..<2 {
+            for partition in Partition.all {
+                let isRefused = await withCheckedContinuation { continuation in
+                    Sweeper(calls: calls).sweep(partition, dead: [holder], due: [], mark: "n9:1 1") {
+                        continuation.resume(returning: $0)
+                    }
+                }
+                #expect(!isRefused)
+            }
+        }
+        let told = try await observer.texts()
+        #expect(told.filter { $0.hasPrefix("user.offline") } == ["user.offline alice node_lost"])
+        #expect(told.filter { $0.hasPrefix("room.vacated") } == ["room.vacated  r node_lost"])
+        #expect(try await redis.cli("KEYS", "*:online") == "")
+        #expect(try await redis.cli("KEYS", "*:rooms") == "")
+    }
+
+    @Test("a connection whose record has expired still takes its user offline, and its room with it")
+    func closedWithoutRecords() async throws {
+        let calls = calls(.brisk())
+        try await enter("c1", calls)
+        try await forget(records)
+        let connection = PresenceConnection(id: "c1", userId: alice, address: "")
+        for _ in 0..<2 {
+            _ = try await answer {
+                calls.leave(
+                    room, connection: "c1", of: alice, holder: .node(holder), departure: .farewell(.closed), reply: $0)
+            }
+            _ = try await answer {
+                calls.disconnect(
+                    connection, session: SessionID(of: alice), holder: holder, departure: .farewell(.closed),
+                    reply: $0)
+            }
+        }
+        let told = try await observer.texts()
+        #expect(told.filter { $0.hasPrefix("user.offline") } == ["user.offline alice closed"])
+        #expect(told.filter { $0.hasPrefix("room.vacated") } == ["room.vacated  r closed"])
+    }
+
+    @Test("when all nodes died long ago, one that starts leaves nobody online, whatever has expired by then")
+    func lateStart() async throws {
+        var dead: [PresenceNode] = []
+        for name in ["n1", "n2"] {
+            dead.append(try await PresenceNode.start(name, on: redis, settings: .brisk(), loop: loop))
+        }
+        for number in 0..<40 {
+            try await dead[number % 2].connect("c\(number)", "u\(number)")
+            try await dead[number % 2].join("r\(number % 4)", "c\(number)")
+        }
+        for node in dead { try await node.kill() }
+        // As the turns of the renewal leave it: some of it a while before the rest.
+        for number in 0..<20 { try await forget([observer.keys.connections(of: UserID(unchecked: "u\(number)"))]) }
+        for number in 0..<2 { try await forget([observer.keys.members(RoomName(unchecked: "r\(number)"))]) }
+        let late = try await PresenceNode.start("n3", on: redis, settings: .brisk(), loop: loop)
+        try await eventually("nobody") { try await late.directory.users(limit: 1, cursor: nil).total == 0 }
+        try await eventually("no room") { try await late.directory.rooms(limit: 1, cursor: nil).total == 0 }
+        try await eventually("no holder") { try await observer.holders().isEmpty }
+        let gone = try await observer.ledger().filter { $0.type == "user.offline" }
+        #expect(gone.count == 40 && Set(gone.map(\.user)).count == 40 && gone.allSatisfy { $0.cause == "node_lost" })
+        try await late.stop()
+    }
+
+    @Test("a grace that is longer than the life of the keys ends with the user and the member told")
+    func longGrace() async throws {
+        var settings = PresenceSettings.brisk(grace: .seconds(3))
+        settings.life = .seconds(2)
+        settings.renewal = .milliseconds(200)
+        let node = try await PresenceNode.start("n1", on: redis, settings: settings, loop: loop)
+        try await node.connect("c1", "alice")
+        try await node.join("r", "c1")
+        node.presence.disconnect("c1", .abrupt(.lost))
+        try await eventually("the end of the grace") {
+            let ended = try await observer.ledger().filter { $0.cause == "lost" }.map(\.type)
+            return Set(ended) == ["user.offline", "member.left", "room.vacated"] && ended.count == 3
+        }
+        try await node.stop()
+    }
+}
