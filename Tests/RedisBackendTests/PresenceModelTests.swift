@@ -5,7 +5,7 @@ import Testing
 /// Random connects, joins, losses and faults on real nodes, compared with the model after each round.
 @Suite("Presence against a model", .serialized)
 struct PresenceModelTests {
-    private enum Fault: CaseIterable {
+    enum Fault: CaseIterable {
         case none, kill, longCut, shortCut, stall, pausedRedis
     }
 
@@ -13,14 +13,19 @@ struct PresenceModelTests {
     private static let rooms = (0..<6).map { "room-\($0)" }
     private static let users = (0..<24).map { "user-\($0)" }
 
-    @Test("after thousands of random steps and faults, rosters, counts and ledger are the model's")
-    func randomSteps() async throws {
+    /// What happens in the rounds of a run, one fault after another.
+    static let runs: [[Fault]] = [
+        [.none, .kill, .longCut, .pausedRedis], [.shortCut, .kill, .none, .stall],
+        [.pausedRedis, .longCut, .kill, .shortCut], [.stall, .longCut],
+    ]
+
+    @Test("after hundreds of random steps and faults, rosters, counts and ledger are the model's", arguments: runs)
+    func randomSteps(faults: [Fault]) async throws {
         let given = ProcessInfo.processInfo.environment["MARTLET_TEST_SEED"].flatMap(UInt64.init)
         let seed = given ?? UInt64.random(in: 0...UInt64(UInt32.max))
         print("presence model: seed \(seed)")
         let run = try await ModelRun(seed: seed, slots: PresenceModelTests.slots)
-        for round in 0..<14 {
-            let fault = round == 0 ? .none : Fault.allCases[round % Fault.allCases.count]
+        for (round, fault) in faults.enumerated() {
             try await play(run, fault, steps: 240)
             try await run.settle(
                 "round \(round), \(fault), seed \(seed)", users: PresenceModelTests.users,
