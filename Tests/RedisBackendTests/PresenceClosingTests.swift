@@ -59,6 +59,20 @@ struct PresenceClosingTests {
         }
     }
 
+    @Test("marks, and the count of them, are forgotten by themselves where no node takes them away")
+    func marksExpire() async throws {
+        try await withNodes { first, second in
+            try await second.connect("c1", "alice")
+            #expect(try await first.directory.disconnect(alice, code: 4403, reason: "out") == 1)
+            try await eventually("a closing") { second.closed.contains("c1") }
+            let keys = observer.keys
+            let mark = try await observer.link.send(["PTTL", .string(keys.marks(Partition(of: "alice")).name)])
+            #expect((60_000...120_000).contains(try #require(mark.integer)))
+            let count = try await observer.link.send(["PTTL", .string(keys.marked.name)])
+            #expect((80_000_000...86_400_000).contains(try #require(count.integer)))
+        }
+    }
+
     @Test("with one connection a user the oldest is closed for the newest, on whatever node")
     func closeOldest() async throws {
         var settings = PresenceSettings.brisk()
