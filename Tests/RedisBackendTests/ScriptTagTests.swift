@@ -16,8 +16,11 @@ struct ScriptTagTests {
         var options = RedisServerProcess.Options()
         options.arguments = ["--slowlog-log-slower-than", "0", "--slowlog-max-len", "50000"]
         let redis = try RedisServerProcess(options)
-        let node = try await PresenceNode.start(
-            "n1", on: redis, settings: PresenceSettings(), renewalInterval: .seconds(1))
+        var settings = PresenceSettings()
+        settings.renewal = .seconds(1)
+        settings.comparison = .milliseconds(1)
+        let node = try await PresenceNode.start("n1", on: redis, settings: settings, renewalInterval: .seconds(1))
+        try await node.connect("stays", "{s}")
         let hub = node.backend.streams.open(RecordingSink())
         let rooms = [RoomName.everyone] + (0..<20).map { RoomName(unchecked: "room-\($0)") }
         for (ticket, name) in rooms.enumerated() {

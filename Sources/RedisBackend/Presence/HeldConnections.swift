@@ -14,6 +14,9 @@ package struct HeldConnections: Sendable {
         /// Its session names another connection by now: it is being closed, and registers nothing any more.
         package var isReplaced = false
 
+        /// Redis has taken it in under its session, and that goes on nowhere else.
+        package var isRegistered: Bool { since != nil && !isReplaced }
+
         package func isIn(_ room: RoomName) -> Bool { rooms[room] != nil || quietRooms.contains(room) }
     }
 

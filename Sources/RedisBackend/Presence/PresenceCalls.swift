@@ -103,6 +103,26 @@ package struct PresenceCalls: Sendable {
             ], reply: reply)
     }
 
+    /// Asks which of these entries, all of the partition, lack a part in Redis.
+    func compare(
+        _ entries: [(entry: HeldEntry, session: SessionID)], in partition: Partition, holder: Holder,
+        reply: @escaping Reply
+    ) {
+        var all = [keys.online(partition), keys.rooms(partition), keys.holders(partition)]
+        var arguments: [RedisArgument] = [.string(holder.description)]
+        for (entry, session) in entries {
+            switch entry {
+            case .user(let user, let id):
+                all += [keys.connections(of: user), keys.session(session)]
+                arguments += ["u", .string(id), .string(user.string)]
+            case .member(let user, let id, let room):
+                all += [keys.members(room), keys.connections(in: room), keys.head(room)]
+                arguments += ["r", .string(id), .string(user.string), .string(room.string)]
+            }
+        }
+        store.call(store.scripts.compare, keys: all, arguments: arguments, reply: reply)
+    }
+
     func touch(_ lives: [(key: Key, life: Int64)]) {
         for start in stride(from: 0, to: lives.count, by: 500) {
             let batch = lives[start..<min(start + 500, lives.count)]

@@ -3,15 +3,14 @@ import RedisClient
 
 /// Keeping alive in Redis what this node holds.
 extension PresenceRegistry {
-    /// Renews what is held in one partition; the partitions take turns so that no burst reaches Redis. Once a minute
+    /// Renews what is held in one partition; the partitions take turns so that no burst reaches Redis. In longer turns
     /// one of them is compared as well.
     func renewNext() {
         guard let writer else { return }
         let partition = Partition.all[tick % Partition.count]
         tick += 1
         let turns = max(1, Int(settings.comparison / settings.renewal * Double(Partition.count)))
-        // One more than a whole number of rounds, so that each comparison meets the next partition.
-        if tick % (turns + 1) == 0 { doubtful.insert(partition) }
+        if tick % turns == 0 { doubtful.insert(Partition.all[tick / turns % Partition.count]) }
         renew(partition, writer)
         // Whoever marked a connection may have died before the count was raised.
         readMarks(in: partition)

@@ -2,7 +2,7 @@ import GatewayCore
 import NIOCore
 import RedisClient
 
-/// Registering again what Redis lost or fenced, and comparing its sets with the table.
+/// Registering again what Redis lost or fenced.
 extension PresenceRegistry {
     /// Goes on with the partitions in which not all is registered under the present incarnation, as far as the bound
     /// for commands under way allows; each answer calls it again.
@@ -58,8 +58,11 @@ extension PresenceRegistry {
     }
 
     /// Registers one entry as one that was registered before; one that went meanwhile counts as done.
-    private func register(_ entry: HeldEntry, _ writer: Holder, done: @escaping @Sendable (Bool) -> Void) {
-        guard let connection = held[entry.connection], !connection.isReplaced else { return done(true) }
+    ///
+    /// So does one whose first registration has not been answered: its own call is still to be carried out, and knows
+    /// the limits and the session that it goes on with.
+    func register(_ entry: HeldEntry, _ writer: Holder, done: @escaping @Sendable (Bool) -> Void) {
+        guard let connection = held[entry.connection], connection.isRegistered else { return done(true) }
         switch entry {
         case .user:
             entered()
@@ -107,47 +110,6 @@ extension PresenceRegistry {
         if let since = answer[1].integer { held.registered(id, since: since) }
         guard answer[3].integer == 1, let connection = held[id] else { return }
         for room in connection.quietRooms.union(connection.rooms.keys) { perform(.remember(room, id)) }
-    }
-
-    /// Reads the node's set in a partition and mends what differs.
-    func compare(_ partition: Partition) {
-        guard let writer else { return }
-        doubtful.remove(partition)
-        entered()
-        store.link.send(["SMEMBERS", .string(store.keys.held(by: writer, in: partition).name)]) { [self] result in
-            defer { left() }
-            guard holder == writer else { return }
-            guard case .success(let reply) = result else {
-                doubtful.insert(partition)
-                return
-            }
-            mend(partition, Set((reply.array ?? []).compactMap { $0.string.flatMap(HeldEntry.init) }), writer)
-        }
-    }
-
-    private func mend(_ partition: Partition, _ found: Set<HeldEntry>, _ writer: Holder) {
-        let (missing, stale) = held.compare(found, in: partition)
-        for entry in missing {
-            register(entry, writer) { [self] isRegistered in
-                if !isRegistered { doubtful.insert(partition) }
-            }
-        }
-        for entry in stale {
-            // How it ended was not told: it is given the grace.
-            let departure = Departure.abrupt(.lost)
-            let reply: PresenceCalls.Reply = { [self] result in
-                if case .failure = result { doubtful.insert(partition) }
-            }
-            switch entry {
-            case .user(let user, let id):
-                let connection = PresenceConnection(id: id, userId: user, address: "")
-                calls.disconnect(
-                    connection, session: SessionID(of: user), holder: writer, departure: departure, reply: reply)
-            case .member(let user, let id, let room):
-                calls.leave(
-                    room, connection: id, of: user, holder: .node(writer), departure: departure, reply: reply)
-            }
-        }
     }
 
     /// How many answers of one partition are still to come.

@@ -10,8 +10,8 @@ package struct PresenceSettings: Sendable {
     package var life: Duration = .seconds(120)
     /// How often each key is renewed.
     package var renewal: Duration = .seconds(30)
-    /// How often the node's set in one partition is compared with what the node holds.
-    package var comparison: Duration = .seconds(60)
+    /// How often what a node has in one partition is compared with what it holds: all 64 within 5 minutes.
+    package var comparison: Duration = .milliseconds(4500)
     /// How long a session outlives its connection: `session.ttl` and one renewal.
     package var sessionLife: Duration = .seconds(150)
     /// How long a fence is remembered.

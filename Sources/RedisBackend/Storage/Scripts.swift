@@ -24,6 +24,7 @@ package struct Scripts: Sendable {
     let claim = Scripts.script("claim", PackageResources.claim_lua)
     let yield = Scripts.script("yield", PackageResources.yield_lua)
     let renounce = Scripts.script("renounce", PackageResources.renounce_lua)
+    let compare = Scripts.script("compare", PackageResources.compare_lua, opening: .presence)
     let remember = Scripts.script("remember", PackageResources.remember_lua)
     let page = Scripts.script("page", PackageResources.page_lua)
     let gather = Scripts.script("gather", PackageResources.gather_lua, opening: .ledger)
@@ -36,7 +37,7 @@ package struct Scripts: Sendable {
         [
             publish, position, history, heads, states, meet, touch, beat, connect, sessionResume, close, signal,
             disconnect, join, leave, sweep, look, claim, yield,
-            renounce, remember, page, gather, settle, trim, backlog, replay,
+            renounce, compare, remember, page, gather, settle, trim, backlog, replay,
         ]
     }
 

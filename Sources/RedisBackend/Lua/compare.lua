@@ -1,0 +1,36 @@
+#!lua flags=allow-oom
+-- compare: says which of what a node has registered lacks a part, as after somebody deleted a key.
+--
+-- KEYS    1 online, 2 rooms, 3 holders, then for each user entry its connections, session; for each member entry the
+--         room's members, connections, head
+-- ARGV    1 the node as `node:incarnation`, then `u`, connection, user for a user entry; and
+--         `r`, connection, user, room for a member entry
+-- result  the places of those that do, counted from 0
+-- cost    O(entries)
+local holder, has_holder = ARGV[1], redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 1
+
+local function is_user(conns, session, connection, user)
+  return string.match(redis.call('HGET', conns, connection) or '', '^%S+') == holder
+    and redis.call('HGET', session, 'connection') == connection and redis.call('ZSCORE', KEYS[1], user)
+end
+
+local function is_member(members, conns, head, connection, user, room)
+  local _, _, found = find_connection(redis.call('HGET', members, user) or '', connection)
+  return found == holder and redis.call('SISMEMBER', conns, connection) == 1
+    and redis.call('ZSCORE', KEYS[2], room) and redis.call('HEXISTS', head, 'roster') == 1
+end
+
+local lacking, place, key, i = {}, 0, 4, 2
+while ARGV[i] do
+  local is_whole
+  if ARGV[i] == 'u' then
+    is_whole = is_user(KEYS[key], KEYS[key + 1], ARGV[i + 1], ARGV[i + 2])
+    key, i = key + 2, i + 3
+  else
+    is_whole = is_member(KEYS[key], KEYS[key + 1], KEYS[key + 2], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
+    key, i = key + 3, i + 4
+  end
+  if not (has_holder and is_whole) then lacking[#lacking + 1] = place end
+  place = place + 1
+end
+return lacking
