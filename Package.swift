@@ -147,7 +147,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ControlAPITests",
-            dependencies: ["ControlAPI", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle],
+            dependencies: ["ControlAPI", "GatewayCore", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle],
             swiftSettings: strict),
         .testTarget(
             name: "WebhooksTests",
