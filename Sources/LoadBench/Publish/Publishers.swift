@@ -190,11 +190,7 @@ final class Publishers {
                 failure = BenchFailure("a publisher got \(refusal)")
                 return
             }
-            guard way == .webSocket else { return becomeReady(index) }
-            publishers[index].missingRooms = publishers[index].rooms.count
-            for room in publishers[index].rooms {
-                sockets.send(ClientFrame.text(Opening.join(room: plan.layout.name(of: room))), to: event.slot)
-            }
+            if way == .floor { becomeReady(index) }
         }
     }
 
@@ -204,6 +200,12 @@ final class Publishers {
             layout.rank(of: index, in: room) == nil ? nil : Publishers.stream(of: index, room: room, layout)
         }
         switch frame {
+        case .welcome:
+            // Not before: a gateway holds only so many frames for who has yet to be welcomed.
+            publishers[index].missingRooms = publishers[index].rooms.count
+            for room in publishers[index].rooms {
+                sockets.send(ClientFrame.text(Opening.join(room: plan.layout.name(of: room))), to: event.slot)
+            }
         case .joined(let entry):
             guard let room = entry.room else { return }
             audience.enter(stream: Publishers.stream(of: index, room: room, layout), room: room, position: entry.seq)
@@ -213,7 +215,7 @@ final class Publishers {
             audience.count(error: code)
             if !publishers[index].isReady { failure = BenchFailure("a publisher's join was refused: \(code)") }
         case .gap: audience.countGap()
-        case .welcome, .resumed, .left, .presence, .members, .message, .damaged, .other, nil: break
+        case .resumed, .left, .presence, .members, .message, .damaged, .other, nil: break
         }
     }
 
