@@ -113,7 +113,9 @@ extension Hub {
         guard let buffer = hubRoom.outgoing else { return }
         hubRoom.outgoing = nil
         let members = hubRoom.members
-        for member in members { member.writeLast(buffer) }
+        buffer.withUnsafeReadableBytes { bytes in
+            for member in members { member.writeLast(buffer, bytes) }
+        }
         countBytesOut(buffer.readableBytes * members.count)
         messagesDelivered += hubRoom.outgoingMessages * members.count
         hubRoom.outgoingMessages = 0

@@ -102,6 +102,8 @@ extension SocketHandler {
         depart(.lost)
         phase = .ended
         context = nil
+        descriptor = nil
+        held = nil
         if !isCounted { hub.metrics.close(nil) }
         hub.logger.debug("connection ended", metadata: ["connectionId": "\(id)"])
         hub.remove(self)

@@ -20,17 +20,23 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         case ended
     }
 
+    // First what each delivery touches, so that it lies together.
+    var context: ChannelHandlerContext?
+    /// Frames of this turn on their way past the channel, at its end.
+    var held: ByteBuffer?
+    /// The socket itself; nil unless nothing of ours waits in the channel.
+    var descriptor: CInt?
+    /// Whether the hub flushes it at the end of the turn.
+    var isDirty = false
+    var phase = Phase.open
     let hub: Hub
     let number: ConnectionNumber
     let id: ConnectionID
     let address: IPAddress?
-    var phase = Phase.open
     private var decoder: FrameDecoder
     /// Whether messages may be compressed, in both directions.
     let isCompressing: Bool
     var machine: SessionMachine
-    var context: ChannelHandlerContext?
-    private var isDirty = false
     /// Whether anything came since the last visit.
     var isHeard = true
     var unansweredPings: UInt8 = 0
@@ -230,44 +236,5 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         hub.log.history(of: room, range: range) { [hub] result in
             hub.post(.history(self, id: id, range: range, result))
         }
-    }
-
-    // MARK: Writing
-
-    /// Finished frames for this client; dropped once the connection is closing.
-    func write(_ frames: ByteBuffer) {
-        guard isOpen, let context else { return }
-        if !isDirty {
-            isDirty = true
-            hub.markDirty(self)
-        }
-        hub.countBytesOut(frames.readableBytes)
-        context.write(wrapOutboundOut(frames), promise: nil)
-    }
-
-    /// The same; `left` is called on the loop, in a turn of its own, once the system has taken all of it.
-    func write(_ frames: ByteBuffer, left: @escaping @Sendable () -> Void) {
-        guard isOpen, let context else { return }
-        if !isDirty {
-            isDirty = true
-            hub.markDirty(self)
-        }
-        hub.countBytesOut(frames.readableBytes)
-        let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.whenSuccess { [hub] in hub.eventLoop.execute(left) }
-        context.write(wrapOutboundOut(frames), promise: promise)
-    }
-
-    /// The same for the last thing of a turn, flushed with all that was written before; the hub has counted it.
-    func writeLast(_ frames: ByteBuffer) {
-        guard isOpen, let context else { return }
-        isDirty = false
-        context.writeAndFlush(wrapOutboundOut(frames), promise: nil)
-    }
-
-    func flushIfDirty() {
-        guard isDirty else { return }
-        isDirty = false
-        context?.flush()
     }
 }
