@@ -139,7 +139,7 @@ extension SocketServer {
         logger.info(
             "draining", metadata: ["connections": "\(connections)", "clientsPerSecond": "\(plan.perSecond)"])
         for (index, hub) in hubs.enumerated() {
-            hub.eventLoop.execute { [hubs] in hub.drain(plan, first: index, step: hubs.count) }
+            hub.eventLoop.execute { [hubs] in hub.drain(plan, loop: index, of: hubs.count) }
         }
         await waitUntilEmpty(configuration.drainTimeout)
         for hub in hubs { hub.eventLoop.execute { hub.closeAll(.goingAway) } }

@@ -57,21 +57,35 @@ struct DrainPlanTests {
     func rate() {
         let plan = DrainPlan(connections: 1000, rate: 500, limit: .seconds(30))
         #expect(plan.perSecond == 500)
-        #expect(plan.milliseconds(before: 0) == 0)
-        #expect(plan.milliseconds(before: 999) == 1998)
+        #expect(plan.milliseconds(before: 0, of: 1000) == 0)
+        #expect(plan.milliseconds(before: 999, of: 1000) == 1998)
     }
 
     @Test("the rate rises so that all are back within half of the time", arguments: [10_000, 100_000, 99_999])
     func rises(connections: Int) {
         let plan = DrainPlan(connections: connections, rate: 500, limit: .seconds(30))
         #expect(plan.perSecond > 500)
-        #expect(plan.milliseconds(before: connections - 1) <= 15_000)
-        #expect(plan.milliseconds(before: connections - 1) > 14_900)
+        #expect(plan.milliseconds(before: connections - 1, of: connections) <= 15_000)
+        #expect(plan.milliseconds(before: connections - 1, of: connections) > 14_900)
     }
 
     @Test("without time to wait all are sent away at once")
     func noTime() {
         let plan = DrainPlan(connections: 10, rate: 1, limit: .zero)
-        #expect(plan.milliseconds(before: 9) == 0)
+        #expect(plan.milliseconds(before: 9, of: 10) == 0)
+    }
+
+    @Test("the clients of a loop that has nearly all of them are back in time as well, and spread")
+    func uneven() {
+        let plan = DrainPlan(connections: 200, rate: 1, limit: .seconds(8))
+        let counts = [190, 0, 10]
+        let delays = counts.enumerated().flatMap { loop, count in
+            (0..<count).map { plan.milliseconds(before: $0, of: count, loop: loop, loops: counts.count) }
+        }
+        #expect(delays.count == 200)
+        for quarter in 0..<4 {
+            let told = delays.filter { $0 / 1000 == quarter }
+            #expect((45...55).contains(told.count))
+        }
     }
 }

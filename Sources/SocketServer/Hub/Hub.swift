@@ -85,11 +85,13 @@ package final class Hub: StreamSink, @unchecked Sendable {
         ticking = nil
     }
 
-    /// Sends home, from this loop, all who know what `reconnect` means: those numbered `first`, `first + step` and so on.
-    package func drain(_ plan: DrainPlan, first: Int, step: Int) {
+    /// Sends home all on this loop, the one numbered `loop` of `loops`, who know what `reconnect` means.
+    package func drain(_ plan: DrainPlan, loop: Int, of loops: Int) {
         eventLoop.preconditionInEventLoop()
-        for (index, connection) in Array(heartbeat.connections).enumerated() {
-            connection.drain(afterMilliseconds: plan.milliseconds(before: first + index * step))
+        let connections = Array(heartbeat.connections)
+        for (index, connection) in connections.enumerated() {
+            connection.drain(
+                afterMilliseconds: plan.milliseconds(before: index, of: connections.count, loop: loop, loops: loops))
         }
         flush()
     }
