@@ -12,15 +12,17 @@ final class LedgerBench: Sendable {
     let link: RedisCommandLink
     let ledger: any EventLedger
     let directory: any WebhookDirectory
-    let receiver = WebhookReceiver(name: "hook-a", url: "http://a", types: nil)
+    let receiver: WebhookReceiver
     let post = LedgerPost(partition: 17, mark: "node:1 1")
     private let keys = Keys(prefix: "m")
 
     var events: String { keys.events(Partition(number: 17)).name }
 
     init(
-        _ settings: WebhookLedgerSettings = .init(), options: RedisServerProcess.Options = .init()
+        _ settings: WebhookLedgerSettings = .init(), options: RedisServerProcess.Options = .init(),
+        url: String = "http://a"
     ) async throws {
+        receiver = WebhookReceiver(name: "hook-a", url: url, types: nil)
         redis = try RedisServerProcess(options)
         link = RedisCommandLink(
             configuration: try RedisConfiguration(url: redis.url),
@@ -83,6 +85,11 @@ final class LedgerBench: Sendable {
 
     func length() async throws -> Int {
         Int(try await link.send(["XLEN", .string(events)]).integer ?? -1)
+    }
+
+    func deadLetters(of receiver: WebhookReceiver) async throws -> Int {
+        let key = keys.deadLetters(of: receiver.name, Partition(number: post.partition))
+        return Int(try await link.send(["XLEN", .string(key.name)]).integer ?? -1)
     }
 
     func status() async throws -> WebhookStatus {

@@ -1,5 +1,6 @@
 import GatewayCore
 import RedisBackend
+import Synchronization
 import TestKit
 import Testing
 
@@ -49,15 +50,18 @@ struct WebhookLedgerFaults {
 extension LedgerBench {
     /// Tries again until Redis is back.
     func patiently<Value: Sendable>(_ ask: @Sendable () async throws -> Value) async throws -> Value {
-        for _ in 0..<200 {
+        let answer = Mutex<Value?>(nil)
+        try await eventually("Redis's return", within: .seconds(60)) {
             do {
-                return try await ask()
+                let value = try await ask()
+                answer.withLock { $0 = value }
+                return true
             } catch LedgerError.refused {
                 throw LedgerError.refused
             } catch {
-                try await Task.sleep(for: .milliseconds(50))
+                return false
             }
         }
-        return try await ask()
+        return try #require(answer.withLock { $0 })
     }
 }

@@ -126,14 +126,18 @@ struct WebhookLedgerTests {
         let bench = try await LedgerBench(settings)
         let gone = WebhookReceiver(name: "hook-gone", url: "http://gone", types: nil)
         try await bench.write((0..<200).map { "user.online u\($0)" })
-        _ = try await bench.gather(for: gone)
+        let held = try #require(try await bench.gather(for: gone))
+        try await bench.settle(held, for: gone, as: .givenUp(reason: "gone"))
+        #expect(try await bench.deadLetters(of: gone) == 100)
         for _ in 0..<2 { try await bench.settle(try #require(try await bench.gather())) }
         try await bench.ledger.trim(bench.post, receivers: [bench.receiver])
-        #expect(try await bench.length() == 200)
+        #expect(try await bench.length() == 100)
         try await eventually("the ledger to be let go") {
             try await bench.ledger.trim(bench.post, receivers: [bench.receiver])
             return try await bench.length() == 0
         }
+        // Nor do its dead letters stay.
+        #expect(try await bench.deadLetters(of: gone) == 0)
     }
 
     @Test("given up, events lie as dead letters until a replay has sent them")
@@ -174,6 +178,55 @@ struct WebhookLedgerTests {
         let news = try #require(try await bench.gather())
         #expect(news.kind == .news && news.texts == ["user.online d"])
         #expect(try await bench.directory.replay(ReplayOrder(start: .time(0), url: "http://nobody")) == 0)
+    }
+
+    @Test("a replay that is asked for while another is under way takes nothing from it")
+    func replaysJoin() async throws {
+        let bench = try await LedgerBench()
+        try await bench.write(["user.online a", "user.offline a closed", "room.vacated b", "user.online c"])
+        let batch = try #require(try await bench.gather())
+        try await bench.settle(batch)
+        let ids = batch.events.map(\.id)
+        _ = try await bench.directory.replay(ReplayOrder(start: .event(ids[1]), types: ["user.online"]))
+        _ = try await bench.directory.replay(
+            ReplayOrder(start: .event(ids[2]), types: ["room.vacated", "user.online"]))
+        let both = try #require(try await bench.gather())
+        #expect(both.texts == ["room.vacated b", "user.online c"])
+        // One that begins earlier brings that with it, also where the first is on its way.
+        _ = try await bench.directory.replay(ReplayOrder(start: .time(0)))
+        try await bench.settle(both)
+        let all = try #require(try await bench.gather())
+        #expect(all.events == batch.events)
+        try await bench.settle(all)
+        _ = try await bench.directory.replay(ReplayOrder(start: .time(.max / 2), types: ["user.online"]))
+        #expect(try await bench.gather() == nil)
+    }
+
+    @Test("a replay for a receiver that has no place yet brings what was before its beginning")
+    func replayForNew() async throws {
+        let bench = try await LedgerBench()
+        _ = try await bench.link.send([
+            "XADD", .string(bench.events), "1000-0", "t", "user.online", "u", "old", "r", "", "c", "",
+        ])
+        _ = try await bench.directory.replay(ReplayOrder(start: .time(0)))
+        try await bench.write(["user.online new"])
+        let replay = try #require(try await bench.gather())
+        #expect(replay.kind == .replay && replay.texts == ["user.online old"])
+        try await bench.settle(replay)
+        #expect(try await bench.gather()?.texts == ["user.online new"])
+    }
+
+    @Test("a replay can be asked for by a receiver's URL as it is shown")
+    func replayByShownURL() async throws {
+        let bench = try await LedgerBench(url: "https://user:pass@a.example/hooks?token=x")
+        try await bench.write(["user.online a"])
+        try await bench.settle(try #require(try await bench.gather()))
+        for (url, count) in [
+            ("https://a.example/hooks", 1), ("https://user:pass@a.example/hooks?token=x", 1),
+            ("https://a.example/", 0),
+        ] {
+            #expect(try await bench.directory.replay(ReplayOrder(start: .time(0), url: url)) == count, "\(url)")
+        }
     }
 
     @Test("a replay that is given up ends, and no dead letter goes with it")

@@ -22,7 +22,7 @@ struct WebhooksQuery: Sendable {
 extension JSONWriter {
     static func append(webhook status: WebhookStatus, to bytes: inout [UInt8]) {
         append(#"{"url":"#, to: &bytes)
-        append(string: visible(status.receiver.url), to: &bytes)
+        append(string: status.receiver.shownURL, to: &bytes)
         if let types = status.receiver.types {
             append(#","types":["#, to: &bytes)
             for (index, type) in types.sorted().enumerated() {
@@ -56,15 +56,5 @@ extension JSONWriter {
         guard let value else { return }
         append(name, to: &bytes)
         append(integer: value, to: &bytes)
-    }
-
-    /// A URL without user information and query, which may hold secrets.
-    private static func visible(_ url: String) -> String {
-        let plain = url.prefix { $0 != "?" }
-        guard let scheme = plain.range(of: "://") else { return String(plain) }
-        let rest = plain[scheme.upperBound...]
-        let end = rest.firstIndex(of: "/") ?? rest.endIndex
-        let place = rest[..<end].split(separator: "@", omittingEmptySubsequences: false).last ?? ""
-        return "\(plain[..<scheme.upperBound])\(place)\(rest[end...])"
     }
 }

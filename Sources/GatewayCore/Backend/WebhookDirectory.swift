@@ -12,6 +12,16 @@ package struct WebhookReceiver: Hashable, Sendable {
         self.types = types
     }
 
+    /// The URL without user information and query, which may hold secrets.
+    package var shownURL: String {
+        let plain = url.prefix { $0 != "?" }
+        guard let slashes = plain.firstRange(of: "://") else { return String(plain) }
+        let rest = plain[slashes.upperBound...]
+        let end = rest.firstIndex(of: "/") ?? rest.endIndex
+        let place = rest[..<end].split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        return "\(plain[..<slashes.upperBound])\(place)\(rest[end...])"
+    }
+
     /// Whether an event is for this receiver. That something was lost is for every one.
     package func wants(_ event: LedgerEvent) -> Bool {
         guard let types, event.type != EventType.lost else { return true }
@@ -75,7 +85,7 @@ package struct ReplayOrder: Hashable, Sendable {
     package var start: Start
     /// Nil for all.
     package var types: Set<String>?
-    /// One receiver's URL; nil for all.
+    /// One receiver's URL, whole or as it is shown; nil for all.
     package var url: String?
 
     package init(start: Start, types: Set<String>? = nil, url: String? = nil) {

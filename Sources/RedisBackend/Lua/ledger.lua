@@ -42,3 +42,11 @@ local function lose(webhooks, name, count, entry, moment)
   redis.call('HSET', webhooks, 'lost:' .. name, loss)
   return loss
 end
+
+-- Whether the first id is the later one.
+local function is_after(left, right)
+  local ms, seq = string.match(left, '^(%d+)-(%d+)$')
+  local other, number = string.match(right, '^(%d+)-(%d+)$')
+  ms, other = tonumber(ms), tonumber(other)
+  return ms > other or ms == other and tonumber(seq) > tonumber(number)
+end

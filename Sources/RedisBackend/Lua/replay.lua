@@ -1,11 +1,27 @@
 #!lua flags=allow-oom
--- replay: has a receiver's events of a partition sent again, from an id on up to the last that it was given.
+-- replay: has a receiver's events of a partition sent again, from an id on up to the last that it was given; up to the
+-- last there is where it has no place here yet. Together with a replay under way it becomes one, from the earlier
+-- beginning on, of the types of both.
 --
 -- KEYS    1 webhooks, 2 events
 -- ARGV    1 receiver, 2 the first id, 3 types with commas, or `*` for all
--- result  1, or 0 where the receiver has no place here
+-- result  OK
 -- cost    O(receivers)
-local group = groups_of(KEYS[2])[ARGV[1]]
-if not group then return 0 end
-redis.call('HSET', KEYS[1], 'replay:' .. ARGV[1], ARGV[2] .. ' ' .. group.last .. ' ' .. ARGV[3])
-return 1
+local group, _, length, newest = groups_of(KEYS[2])[ARGV[1]], measure(KEYS[2])
+if not group and length == 0 then return redis.status_reply('OK') end
+local last = group and group.last or newest
+local field, first, types = 'replay:' .. ARGV[1], ARGV[2], ARGV[3]
+local from, wanted = string.match(redis.call('HGET', KEYS[1], field) or '', '^(%S+) %S+ (%S+)$')
+if from then
+  -- One that has begun goes on behind an id: `(id`.
+  if is_after(first, (string.gsub(from, '^%(', ''))) then first = from end
+  if types == '*' or wanted == '*' then
+    types = '*'
+  else
+    for kind in string.gmatch(wanted, '[^,]+') do
+      if not string.find(',' .. types .. ',', ',' .. kind .. ',', 1, true) then types = types .. ',' .. kind end
+    end
+  end
+end
+redis.call('HSET', KEYS[1], field, first .. ' ' .. last .. ' ' .. types)
+return redis.status_reply('OK')

@@ -11,14 +11,6 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'refused' end
 local webhooks, events, dead, name, what = KEYS[2], KEYS[3], KEYS[4], ARGV[2], ARGV[3]
 local wanted, all = { unpack(ARGV, 8, 7 + ARGV[6]) }, { unpack(ARGV, 8) }
 
--- Whether the first id is the later one.
-local function is_after(left, right)
-  local ms, seq = string.match(left, '^(%d+)-(%d+)$')
-  local other, number = string.match(right, '^(%d+)-(%d+)$')
-  ms, other = tonumber(ms), tonumber(other)
-  return ms > other or ms == other and tonumber(seq) > tonumber(number)
-end
-
 local function forget(field)
   if redis.call('HGET', webhooks, field .. name) == ARGV[4] then redis.call('HDEL', webhooks, field .. name) end
 end

@@ -4,13 +4,13 @@
 -- KEYS    1 coordinator, 2 webhooks, 3 events
 -- ARGV    1 the caller's mark, 2 entries kept, about, 3 after how many ms the place of a receiver that no
 --         coordinator knows any more is given up, then the receivers
--- result  how many went, or `refused` where the mark is no longer the caller's
+-- result  the receivers whose places went, or `refused` where the mark is no longer the caller's
 -- cost    O(receivers + entries let go)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'refused' end
 local webhooks, events, moment, known = KEYS[2], KEYS[3], now(), {}
 for i = 4, #ARGV do known[ARGV[i]] = true end
 local added, length = measure(events)
-local settled = added
+local settled, gone = added, {}
 for name, group in pairs(groups_of(events)) do
   local read = tonumber(redis.call('HGET', webhooks, 'read:' .. name))
   -- Groups without this field are not ours.
@@ -21,6 +21,7 @@ for name, group in pairs(groups_of(events)) do
       seen = moment
     end
     if moment - seen > tonumber(ARGV[3]) then
+      gone[#gone + 1] = name
       redis.call('XGROUP', 'DESTROY', events, name)
       for _, field in ipairs({ 'read', 'seen', 'lost', 'losses', 'replay', 'dead', 'error', 'sent' }) do
         redis.call('HDEL', webhooks, field .. ':' .. name)
@@ -31,5 +32,5 @@ for name, group in pairs(groups_of(events)) do
   end
 end
 local excess = math.min(length - tonumber(ARGV[2]), settled - (added - length))
-if excess <= 0 then return 0 end
-return redis.call('XTRIM', events, 'MAXLEN', '~', length - excess)
+if excess > 0 then redis.call('XTRIM', events, 'MAXLEN', '~', length - excess) end
+return gone

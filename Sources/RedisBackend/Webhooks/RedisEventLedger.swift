@@ -61,6 +61,14 @@ struct RedisEventLedger: EventLedger {
                 .string(post.mark), .integer(Int64(settings.kept)), .integer(settings.forgottenAfter.milliseconds),
             ] + receivers.map { .string($0.name) })
         if reply.string == "refused" { throw .refused }
+        for name in (reply.array ?? []).compactMap(\.string) {
+            do {
+                let key = store.keys.deadLetters(of: name, partition)
+                _ = try await store.link.send(["UNLINK", .string(key.name)])
+            } catch {
+                throw .unavailable(reason: "\(error)")
+            }
+        }
     }
 
     private var deadLetters: RedisArgument { .integer(Int64(settings.deadLetters)) }

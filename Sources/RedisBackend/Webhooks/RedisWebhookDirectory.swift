@@ -13,7 +13,7 @@ struct RedisWebhookDirectory: WebhookDirectory {
     }
 
     func replay(_ order: ReplayOrder) async throws(BackendError) -> Int {
-        let chosen = receivers.filter { order.url == nil || $0.url == order.url }
+        let chosen = receivers.filter { order.url == nil || [$0.url, $0.shownURL].contains(order.url) }
         let types = order.types.map { $0.sorted().joined(separator: ",") } ?? "*"
         for receiver in chosen {
             _ = try await ask { partition in
