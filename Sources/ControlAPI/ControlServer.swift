@@ -75,3 +75,8 @@ package struct ControlServer: Service {
         try await application.run()
     }
 }
+
+extension ControlServer: CustomStringConvertible {
+    /// What a service group's log calls it: without this, all that it holds, API keys included.
+    package var description: String { "ControlServer" }
+}

@@ -1,17 +1,14 @@
 import Foundation
 import Metrics
-import NIOCore
 import RedisBackend
 import Webhooks
 
 extension Node {
     /// Nil where no receiver is configured: then nothing of it runs.
-    func webhookService(
-        _ backend: Backend, on group: any EventLoopGroup, metrics: any MetricsFactory
-    ) -> WebhookService? {
+    func webhookService(_ backend: Backend, metrics: any MetricsFactory) -> WebhookService? {
         guard !settings.webhooks.receivers.isEmpty else { return nil }
         return WebhookService(
-            configuration: settings.webhookConfiguration, ledger: backend.eventLedger, group: group, metrics: metrics,
-            logger: logger, now: { Int64(Date().timeIntervalSince1970) })
+            configuration: settings.webhookConfiguration, ledger: backend.eventLedger, metrics: metrics, logger: logger,
+            now: { Int64(Date().timeIntervalSince1970) })
     }
 }

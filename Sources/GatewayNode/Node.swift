@@ -68,7 +68,7 @@ package struct Node: Sendable {
         if let embedded { services.append(.init(service: embedded)) }
         // Where the node has lost its name or may not use Redis, its clients are still sent away in order.
         services.append(.init(service: backend, failureTerminationBehavior: .gracefullyShutdownGroup))
-        if let webhooks = webhookService(backend, on: group, metrics: metrics) {
+        if let webhooks = webhookService(backend, metrics: metrics) {
             services.append(.init(service: webhooks))
         }
         services.append(.init(service: control))

@@ -11,6 +11,8 @@ package final class HookServer: Sendable {
         package let body: [UInt8]
         /// The value of `Martlet-Signature`.
         package let signature: String?
+        /// The value of `Authorization`.
+        package let authorization: String?
         /// What the server answered.
         package let reply: Reply
 
@@ -39,6 +41,8 @@ package final class HookServer: Sendable {
         /// 200 after a while.
         case late(Duration)
         case redirect(String)
+        /// 200, then a close in the middle of the body that it promised.
+        case broken
         /// Closes with a reset, without an answer.
         case reset
         case never
@@ -50,8 +54,18 @@ package final class HookServer: Sendable {
         var mostUnderWay = 0
     }
 
+    /// What new connections are shown; nil speaks plain HTTP.
+    private final class Certificate: Sendable {
+        let context: Mutex<NIOSSLContext?>
+
+        init(_ context: NIOSSLContext?) {
+            self.context = Mutex(context)
+        }
+    }
+
     private let channel: any Channel
     private let state = Mutex(State())
+    private let certificate: Certificate
     private let plan: @Sendable (_ number: Int, _ body: [UInt8]) -> Reply
 
     package let port: Int
@@ -62,23 +76,29 @@ package final class HookServer: Sendable {
         plan: @escaping @Sendable (_ number: Int, _ body: [UInt8]) -> Reply = { _, _ in .status(200) }
     ) async throws -> HookServer {
         let box = Mutex<HookServer?>(nil)
+        let certificate = Certificate(tls)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+                    if let context = certificate.context.withLock({ $0 }) {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(Handler(server: { box.withLock { $0 } }))
                 }
             }
             .bind(host: "127.0.0.1", port: port).get()
-        let server = HookServer(channel: channel, plan: plan)
+        let server = HookServer(channel: channel, certificate: certificate, plan: plan)
         box.withLock { $0 = server }
         return server
     }
 
-    private init(channel: any Channel, plan: @escaping @Sendable (Int, [UInt8]) -> Reply) {
+    private init(
+        channel: any Channel, certificate: Certificate, plan: @escaping @Sendable (Int, [UInt8]) -> Reply
+    ) {
         self.channel = channel
+        self.certificate = certificate
         self.plan = plan
         port = channel.localAddress?.port ?? 0
     }
@@ -89,13 +109,18 @@ package final class HookServer: Sendable {
 
     package var url: String { "http://127.0.0.1:\(port)/hooks" }
 
+    /// Connections from now on are shown this certificate.
+    package func show(_ tls: NIOSSLContext) {
+        certificate.context.withLock { $0 = tls }
+    }
+
     package var requests: [Request] { state.withLock { $0.requests } }
 
     /// All events that came in requests answered with 200, in the order of the answers, repeats included.
     package var events: [Event] {
         requests.flatMap { request -> [Event] in
             switch request.reply {
-            case .status(200), .late: return request.events
+            case .status(200), .late, .broken: return request.events
             case .status, .redirect, .reset, .never: return []
             }
         }
@@ -108,14 +133,17 @@ package final class HookServer: Sendable {
         try await channel.close()
     }
 
-    fileprivate func began(_ body: [UInt8], signature: String?) -> Reply {
+    fileprivate func began(_ body: [UInt8], _ headers: HTTPHeaders) -> Reply {
         let number = state.withLock { state in
             state.underWay += 1
             state.mostUnderWay = max(state.mostUnderWay, state.underWay)
             return state.requests.count
         }
         let reply = plan(number, body)
-        state.withLock { $0.requests.append(Request(body: body, signature: signature, reply: reply)) }
+        let request = Request(
+            body: body, signature: headers.first(name: "Martlet-Signature"),
+            authorization: headers.first(name: "Authorization"), reply: reply)
+        state.withLock { $0.requests.append(request) }
         return reply
     }
 
@@ -130,7 +158,8 @@ private final class Handler: ChannelInboundHandler {
 
     private let server: () -> HookServer?
     private var body: [UInt8] = []
-    private var signature: String?
+    private var headers: HTTPHeaders = [:]
+    private var isUnderWay = false
 
     init(server: @escaping () -> HookServer?) {
         self.server = server
@@ -140,11 +169,12 @@ private final class Handler: ChannelInboundHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             body = []
-            signature = head.headers.first(name: "Martlet-Signature")
+            headers = head.headers
         case .body(let part):
             body += part.readableBytesView
         case .end:
-            guard let reply = server()?.began(body, signature: signature) else { return context.close(promise: nil) }
+            guard let reply = server()?.began(body, headers) else { return context.close(promise: nil) }
+            isUnderWay = true
             answer(reply, context)
         }
     }
@@ -159,8 +189,12 @@ private final class Handler: ChannelInboundHandler {
             }
         case .redirect(let location):
             respond(.found, ["Location": location], context)
+        case .broken:
+            let head = HTTPResponseHead(version: .http1_1, status: .ok, headers: ["Content-Length": "10"])
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: "ok"))))).assumeIsolated()
+                .whenComplete { _ in context.close(promise: nil) }
         case .reset:
-            server()?.ended()
             if let options = context.channel as? any SocketOptionProvider {
                 options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
                     context.close(promise: nil)
@@ -178,7 +212,17 @@ private final class Handler: ChannelInboundHandler {
         headers.add(name: "Content-Length", value: "0")
         context.write(wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        server()?.ended()
+        ended()
+    }
+
+    private func ended() {
+        if isUnderWay { server()?.ended() }
+        isUnderWay = false
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        ended()
+        context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -41,8 +41,9 @@ package final class NodeProcess: Sendable {
     /// - Parameters:
     ///   - redisURL: nil starts the node's own, embedded Redis.
     ///   - environment: further `MARTLET_…` variables, which win over the ones set here.
+    ///   - configuration: the path of a YAML file.
     package static func start(
-        nodeId: String, redisURL: String?, environment: [String: String] = [:]
+        nodeId: String, redisURL: String?, environment: [String: String] = [:], configuration: String? = nil
     ) async throws -> NodeProcess {
         var variables = [
             "MARTLET_NODE_ID": nodeId, "MARTLET_CLIENT_PORT": "0", "MARTLET_API_PORT": "0",
@@ -50,7 +51,8 @@ package final class NodeProcess: Sendable {
         ]
         variables["MARTLET_REDIS_URL"] = redisURL
         variables.merge(environment) { $1 }
-        let (pid, output) = try spawn(["serve"], environment: variables)
+        let (pid, output) = try spawn(
+            ["serve"] + (configuration.map { ["--config", $0] } ?? []), environment: variables)
         let warden = try Child.warden(over: pid)
         guard let clientPort = await output.port(after: "client port open"),
             let apiPort = await output.port(after: "api port open")

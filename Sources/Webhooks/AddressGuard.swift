@@ -1,6 +1,5 @@
 import Glibc
 import NIOCore
-import NIOPosix
 
 /// Keeps requests away from what lies behind the gateway's own doors.
 package enum AddressGuard {
@@ -16,15 +15,7 @@ package enum AddressGuard {
         }
     }
 
-    /// Throws `Refusal` where the host's name, or the address it is, leads to a private address.
-    static func check(host: String, port: Int) async throws {
-        let addresses = try await NIOThreadPool.singleton.runIfActive {
-            try SocketAddress.makeAddressResolvingHost(host, port: port)
-        }
-        try check(addresses)
-    }
-
-    /// What a connection has really reached: a name may lead elsewhere when it is asked again.
+    /// Throws `Refusal` for a private address, and for none.
     static func check(_ address: SocketAddress?) throws {
         guard let ip = address?.ipAddress else { throw Refusal(address: "the receiver's") }
         if isPrivate(ip) { throw Refusal(address: ip) }

@@ -87,7 +87,7 @@ struct ReceiverLine: Sendable {
             }
             inbox.yield(.gathered(post, result))
         case .send(let post, let batch):
-            inbox.yield(.sent(post, await sender.send(EventBody.encode(batch.events), to: receiver)))
+            inbox.yield(.sent(post, await sender.send(EventBody.encode(batch.events))))
         case .settle(let post, let batch, let outcome):
             let result: Result<Void, LedgerError>
             do throws(LedgerError) {

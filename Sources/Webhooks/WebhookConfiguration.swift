@@ -1,5 +1,6 @@
 import Crypto
 import GatewayCore
+import NIOSSL
 
 /// To whom events are sent, and how patiently.
 package struct WebhookConfiguration: Sendable {
@@ -14,8 +15,8 @@ package struct WebhookConfiguration: Sendable {
     package var giveUpAfter = Duration.seconds(24 * 3600)
     /// Whether receivers may lie at private, loopback and link-local addresses.
     package var allowsPrivate = false
-    /// A PEM file with the authorities to trust in place of the system's.
-    package var certificateAuthorityFile: String?
+    /// A PEM file with authorities to trust beside the system's.
+    package var authorityFile: String?
     package var pace = LaneBoard.Pace()
     /// How often the ledger is let go of what everybody has taken.
     package var trimInterval = Duration.seconds(10)
@@ -25,6 +26,14 @@ package struct WebhookConfiguration: Sendable {
     package init(receivers: [WebhookReceiver], secrets: [String]) {
         self.receivers = receivers
         self.secrets = secrets
+    }
+
+    /// The certificates in `authorityFile`; throws where it cannot be read or holds none.
+    package func authorities() throws -> [NIOSSLCertificate] {
+        guard let authorityFile else { return [] }
+        let certificates = try NIOSSLCertificate.fromPEMFile(authorityFile)
+        guard !certificates.isEmpty else { throw NIOSSLError.failedToLoadCertificate }
+        return certificates
     }
 }
 

@@ -1,26 +1,23 @@
 import GatewayCore
 import Logging
 import Metrics
-import NIOCore
 import ServiceLifecycle
 
 /// Sends the ledger's events to every receiver, each at its own pace.
 package struct WebhookService: Service {
     private let configuration: WebhookConfiguration
     private let ledger: any EventLedger
-    private let group: any EventLoopGroup
     private let metrics: any MetricsFactory
     private let logger: Logger
     private let now: @Sendable () -> Int64
 
     /// `now` are the seconds since 1970 that requests are signed with.
     package init(
-        configuration: WebhookConfiguration, ledger: any EventLedger, group: any EventLoopGroup,
-        metrics: any MetricsFactory, logger: Logger, now: @escaping @Sendable () -> Int64
+        configuration: WebhookConfiguration, ledger: any EventLedger, metrics: any MetricsFactory, logger: Logger,
+        now: @escaping @Sendable () -> Int64
     ) {
         self.configuration = configuration
         self.ledger = ledger
-        self.group = group
         self.metrics = metrics
         self.logger = logger
         self.now = now
@@ -28,11 +25,14 @@ package struct WebhookService: Service {
 
     /// Throws where the file of certificate authorities cannot be read.
     package func run() async throws {
-        let sender = try WebhookSender(configuration: configuration, group: group, now: now)
+        let authorities = try configuration.authorities()
+        let senders = configuration.receivers.map { receiver in
+            (receiver, WebhookSender(to: receiver, configuration: configuration, authorities: authorities, now: now))
+        }
         await withDiscardingTaskGroup { tasks in
-            for receiver in configuration.receivers {
+            for (receiver, sender) in senders {
                 var logger = logger
-                logger[metadataKey: "webhook"] = "\(WebhookURL(receiver.url)?.display ?? receiver.name)"
+                logger[metadataKey: "webhook"] = "\(receiver.shownURL)"
                 let line = ReceiverLine(
                     receiver: receiver, configuration: configuration, ledger: ledger, sender: sender,
                     metrics: WebhookMetrics(receiver: receiver, factory: metrics), logger: logger)
@@ -40,7 +40,7 @@ package struct WebhookService: Service {
             }
             tasks.addTask { await cancelWhenGracefulShutdown { await trim() } }
         }
-        try await sender.shutdown()
+        for (_, sender) in senders { try await sender.shutdown() }
     }
 
     private func trim() async {
@@ -52,4 +52,9 @@ package struct WebhookService: Service {
             }
         }
     }
+}
+
+extension WebhookService: CustomStringConvertible {
+    /// What a service group's log calls it: without this, all that it holds, secrets included.
+    package var description: String { "WebhookService" }
 }

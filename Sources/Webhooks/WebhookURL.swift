@@ -1,11 +1,18 @@
+import Foundation
+
 /// The parts of a receiver's URL that decide where a request goes.
 package struct WebhookURL: Hashable, Sendable {
     package let isSecure: Bool
     /// Without the brackets of an IPv6 address.
     package let host: String
     package let port: Int
-    /// Without user information and query, which may hold secrets.
-    package let display: String
+    /// What stands before the host, percent-decoded: sent as HTTP's basic authentication (RFC 7617).
+    package let credentials: Credentials?
+
+    package struct Credentials: Hashable, Sendable {
+        package let user: String
+        package let password: String
+    }
 
     /// Nil for anything but `http://` and `https://` URLs with a host, in visible ASCII and without a fragment.
     package init?(_ url: String) {
@@ -15,7 +22,9 @@ package struct WebhookURL: Hashable, Sendable {
         else { return nil }
         let rest = url.dropFirst(scheme.count)
         let end = rest.firstIndex { "/?".contains($0) } ?? rest.endIndex
-        let place = rest[..<end].split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        let authority = rest[..<end]
+        let at = authority.lastIndex(of: "@")
+        let place = at.map { authority[authority.index(after: $0)...] } ?? authority
         var host = place
         var port = standardPort
         if place.hasPrefix("[") {
@@ -36,7 +45,14 @@ package struct WebhookURL: Hashable, Sendable {
         self.isSecure = isSecure
         self.host = String(host)
         self.port = port
-        display = "\(scheme)\(place)\(rest[end...].prefix { $0 != "?" })"
+        credentials = at.map { WebhookURL.credentials(authority[..<$0]) }
+    }
+
+    private static func credentials(_ text: Substring) -> Credentials {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map { part in
+            part.removingPercentEncoding ?? String(part)
+        }
+        return Credentials(user: parts[0], password: parts.count > 1 ? parts[1] : "")
     }
 
     private static func port(_ text: Substring) -> Int? {

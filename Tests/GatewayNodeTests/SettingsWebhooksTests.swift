@@ -69,6 +69,17 @@ struct SettingsWebhooksTests {
         #expect(try load(nil, environment).settings.webhooks.allowPrivate)
     }
 
+    @Test("a file of authorities that holds none, or is not there, is refused by name")
+    func authorities() throws {
+        for file in ["/dev/null", "/nowhere/ca.pem"] {
+            let error = try #require(throws: SettingsError.self) {
+                try load(nil, ["MARTLET_WEBHOOKS_CA_FILE": file])
+            }
+            #expect(error.description.contains("webhooks.caFile"), "\(error)")
+            #expect(error.description.contains("is no file that holds certificates in PEM"), "\(error)")
+        }
+    }
+
     @Test("a URL needs a secret, two at most, none too short; a secret alone is a warning")
     func secrets() throws {
         let url = ["MARTLET_WEBHOOKS_URL": "https://a.example/"]

@@ -27,14 +27,15 @@ final class HookNode: Sendable {
 
     static func start(
         _ name: String, on redis: RedisServerProcess, configuration webhooks: WebhookConfiguration,
-        ledger: WebhookLedgerSettings = .init(), loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        ledger: WebhookLedgerSettings = .init(), lease: Duration = .seconds(3),
+        loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
     ) async throws -> HookNode {
         let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: loop)
         var configuration = Backend.Configuration(
             redis: try RedisConfiguration(url: "redis://127.0.0.1:\(proxy.port)"), nodeId: name, version: "0.0.0",
             rules: RoomRules())
         var presence = PresenceSettings()
-        presence.lease = .milliseconds(900)
+        presence.lease = lease
         presence.grace = .milliseconds(200)
         configuration.presence = presence
         configuration.redis.reconnectCeiling = .milliseconds(50)
@@ -44,8 +45,8 @@ final class HookNode: Sendable {
             configuration: configuration, eventLoop: loop, logger: .silent, metrics: NOOPMetricsHandler.instance,
             load: { NodeLoad(connections: 0, rooms: 0, processor: 0) })
         let service = WebhookService(
-            configuration: webhooks, ledger: backend.eventLedger, group: MultiThreadedEventLoopGroup.singleton,
-            metrics: NOOPMetricsHandler.instance, logger: .silent, now: { 1_700_000_000 })
+            configuration: webhooks, ledger: backend.eventLedger, metrics: NOOPMetricsHandler.instance, logger: .silent,
+            now: { 1_700_000_000 })
         let node = HookNode(backend: backend, proxy: proxy, services: [backend, service])
         try await eventually("a node") { node.backend.problem == nil }
         return node
@@ -89,7 +90,7 @@ extension WebhookConfiguration {
     static func brisk(_ receivers: [WebhookReceiver]) -> WebhookConfiguration {
         var configuration = WebhookConfiguration(receivers: receivers, secrets: ["a secret of a test"])
         configuration.allowsPrivate = true
-        configuration.timeout = .seconds(5)
+        configuration.timeout = .seconds(60)
         configuration.pace.interval = .milliseconds(50)
         configuration.pace.firstPause = .milliseconds(50)
         configuration.pace.longestPause = .milliseconds(200)

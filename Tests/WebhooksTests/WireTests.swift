@@ -1,5 +1,6 @@
 import Foundation
 import GatewayCore
+import TestKit
 import Testing
 import Webhooks
 
@@ -25,6 +26,24 @@ struct WireTests {
         #expect(!signature.isValid(for: Array("{ }".utf8), secret: "new secret"))
         let later = try #require(WebhookSignature(text.replacing("t=5", with: "t=6")))
         #expect(!later.isValid(for: body, secret: "new secret"))
+    }
+
+    @Test("the README's check takes what is signed with its secret and young, and nothing else")
+    func readme() async throws {
+        let (body, now) = (#"{"events":[{"payload":"é"}]}"#, Int64(Date().timeIntervalSince1970))
+        func header(_ secrets: [String], _ time: Int64) -> String {
+            WebhookSignature(of: Array(body.utf8), secrets: secrets, timestamp: time).text
+        }
+        let good = [header(["a secret"], now), header(["another", "a secret"], now - 200)]
+        let bad = [
+            header(["another"], now), header(["a secret"], now - 400), header(["a secret"], now + 400),
+            good[0].replacing("t=", with: "t=1"), "", "t", "t=,v1=", "v1=é,t=x", good[0].replacing("v1=", with: "v2="),
+        ]
+        let program =
+            try Readme.code("python", with: "is_genuine")
+            + "import sys\nfor header in sys.argv[2:]: print(is_genuine(b'a secret', header, sys.argv[1].encode()))\n"
+        let output = await (try ScriptProcess(python: program, arguments: [body] + good + bad)).ended()
+        #expect(output.split(separator: "\n") == good.map { _ in "True" } + bad.map { _ in "False" }, "\(output)")
     }
 
     @Test("a signature that is none is nil", arguments: ["", "t=1", "v1=00", "t=x,v1=00", "t=1,v1=0", "t=1,v1=zz"])
@@ -74,9 +93,11 @@ struct WireTests {
 
     @Test("a URL is taken apart, and shown without what may be secret")
     func urls() {
-        let url = WebhookURL("https://user:pw@hooks.example:8443/a/b?token=x")
+        let text = "https://us%40er:p:w@hooks.example:8443/a/b?token=x"
+        let url = WebhookURL(text)
         #expect(url?.host == "hooks.example" && url?.port == 8443 && url?.isSecure == true)
-        #expect(url?.display == "https://hooks.example:8443/a/b")
+        #expect(url?.credentials?.user == "us@er" && url?.credentials?.password == "p:w")
+        #expect(WebhookReceiver(url: text, types: nil).shownURL == "https://hooks.example:8443/a/b")
         #expect(WebhookURL("http://[::1]:9000")?.host == "::1")
         #expect(WebhookURL("HTTP://a?x")?.port == 80)
         for bad in [

@@ -13,6 +13,8 @@ have_package() {
         nginx) command -v nginx >/dev/null ;;
         libnginx-mod-nchan) [[ -e /usr/lib/nginx/modules/ngx_nchan_module.so ]] ;;
         chromium) command -v chromium >/dev/null ;;
+        python3-redis) /usr/bin/python3 -c 'import redis' 2>/dev/null ;;
+        openssl) command -v openssl >/dev/null ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         *) die "no way is known to tell whether \"$1\" is here" ;;
     esac

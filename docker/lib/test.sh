@@ -1,7 +1,7 @@
-# `docker/local test`: the suites named ...Faults, and those whose receivers fail by the clock, kill, pause and cut things and want the machine to themselves, so they
+# `docker/local test`: the suites named ...Faults kill, pause and cut things and want the machine to themselves, so they
 # run after the others and one test at a time.
 
-fault_suites='Faults|ReceiverFailureTests'
+fault_suites=Faults
 # Those with a Redis or nodes of their own, apart from the others, so that two cores keep up with their deadlines.
 busy_suites='^(RedisBackendTests|WebhooksTests|EndToEndTests)'
 
@@ -23,7 +23,7 @@ test_suites() {
         esac
     done
 
-    local packages=("${build_packages[@]}" redis-server)
+    local packages=("${build_packages[@]}" redis-server openssl python3-redis)
     [[ -n $only && $only != browser ]] || packages+=("${browser_packages[@]}")
     need_packages "${packages[@]}"
     build "$tests" --build-tests

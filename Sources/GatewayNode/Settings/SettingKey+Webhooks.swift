@@ -30,6 +30,9 @@ extension SettingKey {
             "webhooks.allowPrivate", \.webhooks.allowPrivate, .boolean,
             "Whether events are sent to private, loopback and link-local addresses, as those of docker compose are."),
         SettingKey(
+            "webhooks.caFile", \.webhooks.caFile, .optional("PEM file", check: SettingCheck.authorities),
+            "Authorities of your own, trusted beside the system's, for receivers whose certificates come from them."),
+        SettingKey(
             "webhooks.backlog", \.webhooks.backlog, .integer(1000...10_000_000),
             """
             How many events each of the 64 ledgers keeps for a URL that does not take them; beyond it the oldest \

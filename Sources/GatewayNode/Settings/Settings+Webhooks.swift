@@ -13,6 +13,8 @@ extension Settings {
         package var concurrency = 8
         package var giveUpAfter = Duration.seconds(24 * 3600)
         package var allowPrivate = false
+        /// A PEM file with authorities to trust beside the system's.
+        package var caFile: String?
         /// Entries of each partition's ledger, about, kept for a receiver that does not take them.
         package var backlog = 100_000
 
@@ -26,6 +28,7 @@ extension Settings {
         configuration.concurrency = webhooks.concurrency
         configuration.giveUpAfter = webhooks.giveUpAfter
         configuration.allowsPrivate = webhooks.allowPrivate
+        configuration.authorityFile = webhooks.caFile
         return configuration
     }
 
@@ -33,7 +36,7 @@ extension Settings {
     var webhookSummary: [String] {
         webhooks.receivers.map { receiver in
             let types = receiver.types.map { $0.sorted().joined(separator: ", ") } ?? "all events"
-            return "webhook  \(WebhookURL(receiver.url)?.display ?? ""), \(types)"
+            return "webhook  \(receiver.shownURL), \(types)"
         }
     }
 }
@@ -50,6 +53,17 @@ extension WebhookReceiver {
 }
 
 extension SettingCheck {
+    static func authorities(_ file: String) -> String? {
+        var configuration = WebhookConfiguration(receivers: [], secrets: [])
+        configuration.authorityFile = file
+        do {
+            _ = try configuration.authorities()
+            return nil
+        } catch {
+            return "is no file that holds certificates in PEM"
+        }
+    }
+
     /// The answer holds no part of the URL, which may contain a secret.
     static func webhook(_ text: String) -> String? {
         let words = text.split(separator: " ").map(String.init)

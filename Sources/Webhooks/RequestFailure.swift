@@ -1,0 +1,58 @@
+import AsyncHTTPClient
+import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Why a request had no answer, in an operator's words, with what there is to do about it.
+enum RequestFailure {
+    /// Holds nothing of the URL or the body.
+    static func reason(of error: any Error, timeout: Duration) -> String {
+        switch error {
+        case let refusal as AddressGuard.Refusal:
+            return refusal.description
+        case let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout:
+            return "the receiver did not answer within \(timeout)"
+        case let error as HTTPClientError where error == .connectTimeout:
+            return "the receiver could not be reached in time"
+        case let error as HTTPClientError where error == .remoteConnectionClosed:
+            return "the receiver closed the connection without an answer"
+        case is SocketAddressError, is SocketAddressError.FailedToParseIPByteBuffer, is SocketAddressError.UnknownHost:
+            return unresolved
+        case let error as NIOConnectionError:
+            return error.connectionErrors.first.map { reason(of: $0.error, timeout: timeout) } ?? unresolved
+        case let error as IOError:
+            return "the receiver could not be reached: \(String(cString: strerror(error.errnoCode)))"
+        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
+            return "TLS with the receiver failed: \(tlsReason(of: error))"
+        case is CancellationError:
+            return "this node ends"
+        default:
+            return "the request failed: \(error)"
+        }
+    }
+
+    private static let unresolved =
+        "the receiver's name does not resolve: correct webhooks.url, or what this node's name server says"
+
+    private static func tlsReason(of error: any Error) -> String {
+        if let error = error as? NIOSSLExtraError, error == .failedToValidateHostname {
+            return """
+                its certificate is for another name: put one of the certificate's names into webhooks.url, or give the \
+                receiver a certificate for this one
+                """
+        }
+        let text = "\(error)"
+        // The library has no case for it.
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return """
+                its certificate has expired, or comes from no authority that this node knows: renew it, or name its \
+                authority's file in webhooks.caFile
+                """
+        }
+        if text.contains("PROTOCOL_VERSION") || text.contains("UNSUPPORTED_PROTOCOL") {
+            return "it speaks nothing newer than TLS 1.1: have it speak TLS 1.2 or 1.3"
+        }
+        return text
+    }
+}
