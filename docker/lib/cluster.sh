@@ -31,16 +31,21 @@ cluster() {
     watch_cluster
 }
 
-# write_starter NAME COMMAND...: the script by which NAME is started, now and later.
+# write_starter NAME COMMAND...: the script by which NAME is started, now and later, from whatever window. So the
+# settings of this one go into it, secrets too: it is for its owner's eyes alone.
 write_starter() {
-    local name=$1
+    local name=$1 setting
     shift
-    {
-        printf '#!/bin/sh\ncd %q || exit 1\necho $$ >%q\n' "$project" "$folder/$name.pid"
+    (
+        umask 077
+        printf '#!/bin/bash\ncd %q || exit 1\necho $$ >%q\n' "$project" "$folder/$name.pid"
+        for setting in ${!MARTLET_*}; do
+            printf 'export %s=%q\n' "$setting" "${!setting}"
+        done
         printf 'exec'
         printf ' %q' "$@"
         printf ' >>%q 2>&1 </dev/null\n' "$folder/$name.log"
-    } >"$folder/start-$name"
+    ) >"$folder/start-$name"
     chmod 700 "$folder/start-$name"
 }
 
@@ -85,7 +90,7 @@ choose_ports() {
     b_api=$(free_port $((b_client + 1)))
 }
 
-# start_node LETTER CLIENT-PORT API-PORT. A key of yours stays in the environment; the well-known one is written down.
+# start_node LETTER CLIENT-PORT API-PORT.
 start_node() {
     local settings=(
         "MARTLET_NODE_ID=gateway-$1"
