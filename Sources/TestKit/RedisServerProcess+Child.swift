@@ -10,7 +10,16 @@ extension RedisServerProcess {
             case failed(String)
         }
 
-        /// Starts a program found in PATH, without standard input and output unless given.
+        private typealias CloseFrom =
+            @convention(c) @Sendable (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+
+        /// glibc's, from 2.34 on, which its module does not show.
+        private static let closeFrom = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np").map {
+            unsafeBitCast($0, to: CloseFrom.self)
+        }
+
+        /// Starts a program found in PATH, without standard input and output unless given, and with nothing else of
+        /// ours that is open: a connection that a test closes would live on in the child, unseen by the other side.
         static func spawn(_ arguments: [String], input: Int32? = nil, output: Int32? = nil) throws -> pid_t {
             var actions = posix_spawn_file_actions_t()
             posix_spawn_file_actions_init(&actions)
@@ -22,6 +31,7 @@ extension RedisServerProcess {
                     posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", mode, 0)
                 }
             }
+            if let closeFrom = ChildProcess.closeFrom { _ = closeFrom(&actions, 3) }
             var attributes = posix_spawnattr_t()
             posix_spawnattr_init(&attributes)
             defer { posix_spawnattr_destroy(&attributes) }
