@@ -11,13 +11,14 @@ package final class FaultProxy: Sendable {
     /// What happens to the bytes of one direction.
     package enum Treatment: Sendable, Equatable {
         case pass
-        /// Passed on that much later, in order.
+        /// Passed on that much later, in order; what is under way when the treatment changes to a shorter one, or to none,
+        /// comes as soon as the bytes after it may.
         case delay(TimeAmount)
         /// Not read any more: what is sent piles up in the sender's buffers.
         case stall
         /// Read, counted and dropped for ever.
         case drop
-        /// Read and kept; passed on, in order, when the treatment changes.
+        /// Read and kept, with what was delayed; passed on, in order, when the treatment changes.
         case hold
     }
 
@@ -242,13 +243,20 @@ private final class Doorbell: ChannelInboundHandler {
 private final class Pump: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
+    /// Bytes that wait for their turn, or for another treatment where they have none.
+    private struct Waiting {
+        let buffer: ByteBuffer
+        var due: NIODeadline?
+    }
+
     var treatment: FaultProxy.Treatment {
         didSet { resume() }
     }
     private let other: any Channel
     private let onBytes: (Int) -> Void
     private var context: ChannelHandlerContext?
-    private var held: [ByteBuffer] = []
+    /// In the order they came in; nothing overtakes.
+    private var waiting: [Waiting] = []
     private var isAbandoned = false
 
     init(to other: any Channel, treatment: FaultProxy.Treatment, onBytes: @escaping (Int) -> Void) {
@@ -266,12 +274,30 @@ private final class Pump: ChannelInboundHandler {
     }
 
     func resume() {
-        if treatment == .pass {
-            for buffer in held { other.write(buffer, promise: nil) }
-            if !held.isEmpty { other.flush() }
-            held = []
+        switch treatment {
+        case .pass: hurry(.now())
+        case .delay(let amount): hurry(.now() + amount)
+        case .hold: for index in waiting.indices { waiting[index].due = nil }
+        case .stall, .drop: break
         }
         if treatment != .stall { context?.read() }
+    }
+
+    /// Nothing that waits is passed on later than at this time.
+    private func hurry(_ latest: NIODeadline) {
+        for index in waiting.indices { waiting[index].due = min(waiting[index].due ?? latest, latest) }
+        passOn()
+    }
+
+    /// Passes on what is due, up to the first that is not.
+    private func passOn() {
+        let now = NIODeadline.now()
+        let ready = waiting.prefix { $0.due.map { $0 <= now } ?? false }
+        for one in ready { other.write(one.buffer, promise: nil) }
+        if !ready.isEmpty { other.flush() }
+        waiting.removeFirst(ready.count)
+        guard let next = waiting.first?.due else { return }
+        _ = other.eventLoop.assumeIsolated().scheduleTask(deadline: next) { self.passOn() }
     }
 
     func cut() {
@@ -291,10 +317,10 @@ private final class Pump: ChannelInboundHandler {
         case .pass:
             other.writeAndFlush(buffer, promise: nil)
         case .delay(let amount):
-            let other = other
-            context.eventLoop.scheduleTask(in: amount) { other.writeAndFlush(buffer, promise: nil) }
+            waiting.append(Waiting(buffer: buffer, due: .now() + amount))
+            if waiting.count == 1 { passOn() }
         case .hold, .stall:
-            held.append(buffer)
+            waiting.append(Waiting(buffer: buffer, due: nil))
         case .drop:
             break
         }
