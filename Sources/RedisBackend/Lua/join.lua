@@ -46,7 +46,9 @@ redis.call('PEXPIRE', KEYS[3], life)
 if is_new then
   note(ledger, 'member.joined', user, name, ARGV[7])
   local version = step(room, moment)
-  return { 'ok', publish(room, version, moment, { spell('j', connection, user, info) }), version, moment }
+  -- Who comes is told by the answer; who is registered again by this step, like the others.
+  local maker = ARGV[7] == '' and connection or '-'
+  return { 'ok', publish(room, version, moment, { spell('j', maker, user, info) }), version, moment }
 end
 redis.call('HSETNX', KEYS[4], 'roster', moment)
 redis.call('PEXPIRE', KEYS[4], ARGV[9])
