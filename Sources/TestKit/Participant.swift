@@ -8,6 +8,13 @@ package final class Participant: Sendable {
         var messages: [String: [MartletClient.Message]] = [:]
         var checkers: [String: StreamChecker] = [:]
         var rosters: [String: RosterChecker] = [:]
+        var recalls: [Recall] = []
+    }
+
+    /// A node that goes has asked the client to come back elsewhere.
+    package struct Recall: Sendable {
+        package let told: ContinuousClock.Instant
+        package let delay: Duration
     }
 
     package let client: MartletClient
@@ -100,6 +107,22 @@ package final class Participant: Sendable {
         events.compactMap { if case .gap(let room, let position) = $0 { (room, position) } else { nil } }
     }
 
+    /// Every time it was asked to come back elsewhere.
+    package var recalls: [Recall] { record.withLock { $0.recalls } }
+
+    /// What came of a room since something of it was lost, or since the beginning.
+    package func messagesSinceGap(of room: String) -> [MartletClient.Message] {
+        var messages: [MartletClient.Message] = []
+        for event in events {
+            switch event {
+            case .message(let message) where message.room == room: messages.append(message)
+            case .gap(room, _): messages = []
+            default: break
+            }
+        }
+        return messages
+    }
+
     package func messages(of room: String) -> [MartletClient.Message] {
         record.withLock { $0.messages[room] ?? [] }
     }
@@ -156,7 +179,8 @@ package final class Participant: Sendable {
                 for (room, position) in welcome.positions {
                     record.checkers[room, default: StreamChecker()].joined(at: position.seq)
                 }
-            case .rejoinFailed, .epoch, .status, .signal, .reconnect, .error: break
+            case .reconnect(let delay): record.recalls.append(Recall(told: .now, delay: delay))
+            case .rejoinFailed, .epoch, .status, .signal, .error: break
             }
         }
     }

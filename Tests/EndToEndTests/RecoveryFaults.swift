@@ -1,4 +1,5 @@
 import MartletClient
+import Synchronization
 import TestKit
 import Testing
 
@@ -119,17 +120,38 @@ struct RecoveryFaults {
         try await pair.stop()
     }
 
-    @Test("a node told to end: its clients move over and nobody is told to leave")
+    @Test("a node with 200 clients told to end: each is asked away at its moment, and nothing is lost or told")
     func drained() async throws {
-        let fleet = try await Fleet.start(2)
-        let storm = try await Storm.begin(on: fleet)
-        try await storm.publish(for: .seconds(6)) {
+        let limit = Duration.seconds(20)
+        let fleet = try await Fleet.start(2, environment: ["MARTLET_DRAIN_TIMEOUT": "20s", "MARTLET_DRAIN_RATE": "1"])
+        let storm = try await Storm.begin(on: fleet, clients: 230) { $0 < 200 ? 1 : 0 }
+        let leaving = storm.clients[..<200]
+        let ended = Mutex(Duration.zero)
+        try await storm.publish(for: .seconds(14)) {
             try await fleet.wait(.seconds(1))
             storm.nodes.withLock { $0 = [fleet.nodes[0]] }
+            let asked = ContinuousClock.now
             fleet.nodes[1].terminate()
             #expect(await fleet.nodes[1].exitStatus() == 0)
+            ended.withLock { $0 = ContinuousClock.now - asked }
         }
         try await storm.judge("drained")
+
+        let delays = leaving.flatMap { $0.recalls.map(\.delay) }
+        #expect(delays.count == 200 && leaving.allSatisfy { $0.recalls.count == 1 })
+        #expect(storm.clients[200...].allSatisfy { $0.recalls.isEmpty && $0.connections.count == 1 })
+        let quarters = (0..<4).map { quarter in
+            delays.filter { $0 >= limit / 8 * quarter && $0 < limit / 8 * (quarter + 1) }.count
+        }
+        print("drained: the node ended after \(ended.withLock { $0 }), clients asked away by quarters: \(quarters)")
+        // A client each 50 ms: fifty in each quarter of the 10 s, but for how they fell to the node's loops.
+        #expect(quarters.allSatisfy { (45...55).contains($0) })
+        // Each went by itself, in time, and took its session along.
+        for client in leaving {
+            #expect(client.connections.map(\.nodeId) == ["n1", "n0"])
+            #expect(client.connections.last?.resumed == true)
+            #expect(!client.events.contains { if case .disconnected(1001, _) = $0 { true } else { false } })
+        }
     }
 
     @Test("clients that stop reading for 10 s are closed or wait, and come out whole")
