@@ -1,6 +1,8 @@
 # Debian packages: which are missing, and installing just those.
 
 build_packages=(git ca-certificates libhiredis-dev zlib1g-dev)
+# What the tests start; libfaketime gives nodes a wrong clock, python3-redis runs the README's worker.
+test_packages=(redis-server libfaketime openssl python3-redis)
 
 # Whether what we need of a package is here, wherever it came from.
 have_package() {
@@ -10,6 +12,7 @@ have_package() {
         libhiredis-dev) have_header hiredis/hiredis.h ;;
         zlib1g-dev) have_header zlib.h ;;
         redis-server) command -v redis-server >/dev/null && command -v redis-cli >/dev/null ;;
+        libfaketime) compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null ;;
         nginx) command -v nginx >/dev/null ;;
         libnginx-mod-nchan) [[ -e /usr/lib/nginx/modules/ngx_nchan_module.so ]] ;;
         chromium) command -v chromium >/dev/null ;;

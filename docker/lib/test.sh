@@ -23,7 +23,7 @@ test_suites() {
         esac
     done
 
-    local packages=("${build_packages[@]}" redis-server openssl python3-redis)
+    local packages=("${build_packages[@]}" "${test_packages[@]}")
     [[ -n $only && $only != browser ]] || packages+=("${browser_packages[@]}")
     need_packages "${packages[@]}"
     build "$tests" --build-tests

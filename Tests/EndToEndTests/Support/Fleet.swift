@@ -7,19 +7,24 @@ final class Fleet: Sendable {
     let nodes: [NodeProcess]
 
     /// Nodes named n0, n1, …; ready, and each long enough there that it may declare another dead.
+    ///
+    /// - Parameter clocks: by how much the wall clock of each node is wrong; those not named have the machine's.
     static func start(
-        _ count: Int, _ options: RedisServerProcess.Options = .init(), environment: [String: String] = [:]
+        _ count: Int, _ options: RedisServerProcess.Options = .init(), environment: [String: String] = [:],
+        clocks: [Duration] = []
     ) async throws -> Fleet {
-        try await over(RedisServerProcess(options), count, environment: environment) { $1 }
+        try await over(RedisServerProcess(options), count, environment: environment, clocks: clocks) { $1 }
     }
 
     /// The same on a Redis that is there; `url` says how a node, by its number, reaches it.
     static func over(
-        _ redis: RedisServerProcess, _ count: Int = 2, environment: [String: String] = [:],
+        _ redis: RedisServerProcess, _ count: Int = 2, environment: [String: String] = [:], clocks: [Duration] = [],
         url: (Int, String) -> String
     ) async throws -> Fleet {
         var nodes: [NodeProcess] = []
         for number in 0..<count {
+            var environment = environment
+            if number < clocks.count { environment.merge(try WrongClock.environment(off: clocks[number])) { $1 } }
             nodes.append(
                 try await NodeProcess.start(
                     nodeId: "n\(number)", redisURL: url(number, redis.url), environment: environment))
