@@ -9,7 +9,7 @@ package struct NeverHappened: Error, CustomStringConvertible {
 
 /// Waits for a condition that nothing announces: looks again and again, at most `limit`.
 package func eventually(
-    _ what: String = "the condition", within limit: Duration = .seconds(20),
+    _ what: String = "the condition", within limit: Duration = .seconds(60),
     _ condition: @Sendable () async throws -> Bool
 ) async throws {
     let clock = ContinuousClock()

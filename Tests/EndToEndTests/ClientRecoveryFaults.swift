@@ -97,4 +97,23 @@ struct ClientRecoveryFaults {
         await alice.close()
         withExtendedLifetime((redis, nodes)) {}
     }
+
+    @Test("a node that is killed and started again has its clients back, joined, without anything typed")
+    func reconnects() async throws {
+        let redis = try RedisServerProcess()
+        let first = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)
+        let other = try await NodeProcess.start(nodeId: "b", redisURL: redis.url)
+        let alice = try await Participant.connect(to: first.clientURL, as: "alice") { $0.maxDelay = .seconds(2) }
+        try await alice.join("r")
+        first.kill9()
+        let again = try await NodeProcess.start(
+            nodeId: "a", redisURL: redis.url, environment: ["MARTLET_CLIENT_PORT": "\(first.clientPort)"])
+        try await eventually("the rejoin") {
+            alice.events.contains { if case .rejoined("r", _) = $0 { true } else { false } }
+        }
+        let answer = try await other.request("POST", "/v1/broadcast", body: #"{"to":{"rooms":["r"]},"payload":1}"#)
+        #expect(answer.status == 200)
+        try await eventually("delivery") { alice.latest(of: "r") == 1 }
+        withExtendedLifetime((redis, other, again)) {}
+    }
 }

@@ -35,7 +35,7 @@ struct MessageLogFaults {
         let fixture = try RedisFixture(options)
         let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
         // A restart takes its time on a busy machine, and what waits for it must not give up.
-        try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)"], commandTimeout: .seconds(20)) { backends in
+        try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)"]) { backends in
             let answers = Answers()
             try await proxy.treat(.toClient, .drop)
             for index in 1...3 {

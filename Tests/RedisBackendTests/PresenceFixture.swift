@@ -55,6 +55,7 @@ final class PresenceNode: Sendable {
             rules: RoomRules())
         configuration.presence = settings
         configuration.redis.reconnectCeiling = .milliseconds(50)
+        configuration.redis.commandTimeout = .seconds(60)
         configuration.renewalInterval = renewalInterval
         return PresenceNode(
             name: name,

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 @Suite("A node that is killed", .serialized)
-struct PresenceKillTests {
+struct PresenceKillFaults {
     @Test("its 300 users are told offline within a lease and two seconds, each once, and nobody else is")
     func killed() async throws {
         let redis = try RedisServerProcess()

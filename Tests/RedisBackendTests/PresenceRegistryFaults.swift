@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 @Suite("Presence of whole nodes", .serialized)
-struct PresenceRegistryTests {
+struct PresenceRegistryFaults {
     private let redis: RedisServerProcess
     private let observer: Observer
     private let loop = MultiThreadedEventLoopGroup.singleton.next()

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 @Suite("Sessions that go on elsewhere", .serialized)
-struct PresenceSessionTests {
+struct PresenceSessionFaults {
     private let redis: RedisServerProcess
     private let observer: Observer
     private let loop = MultiThreadedEventLoopGroup.singleton.next()

@@ -22,7 +22,7 @@ struct RedisFixture: Sendable {
     /// Runs `body` with as many backends as there are URLs, each ready; nil stands for Redis itself.
     func withBackends(
         _ urls: [String?], prefix: String = "m", renewalInterval: Duration = .seconds(600), recoverLimit: Int = 1000,
-        maxWatched: Int = 200_000, commandTimeout: Duration = .seconds(5),
+        maxWatched: Int = 200_000, commandTimeout: Duration = .seconds(60),
         _ body: @Sendable ([Backend]) async throws -> Void
     ) async throws {
         var backends: [Backend] = []

@@ -15,7 +15,6 @@ struct AuthenticationTests {
         ])
         try await TestServer.run {
             $0.authentication = .jwt(verifier)
-            $0.heartbeatInterval = .milliseconds(640)
             $0.leeway = .zero
         } _: { server in
             try await body(server)
