@@ -73,8 +73,11 @@ package struct Node: Sendable {
         }
         services.append(.init(service: control))
         services.append(.init(service: sockets))
+        // Below this level the group describes its services with all that is in them, keys and secrets too.
+        var groupLogger = logger
+        groupLogger.logLevel = max(.info, logger.logLevel)
         let serviceGroup = ServiceGroup(
-            configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+            configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: groupLogger))
         let impatience = await Node.endAtSecondSignal(logger: logger)
         defer { impatience.cancel() }
         do {

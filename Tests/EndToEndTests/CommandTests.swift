@@ -21,6 +21,28 @@ struct CommandTests {
         #expect(output.split(separator: "\n").count == 1, "\(output)")
     }
 
+    @Test("no key and no secret reaches the log at any level", arguments: ["trace", "debug", "info"])
+    func keepsSecrets(level: String) async throws {
+        var options = RedisServerProcess.Options()
+        options.password = "hidden-redis-password"
+        let redis = try RedisServerProcess(options)
+        let secrets = [
+            "hidden-api-key", "hidden-token-secret-0123456789abcdef", "hidden-webhooks-secret-0123456789abcdef",
+        ]
+        let node = try await NodeProcess.start(
+            nodeId: "a", redisURL: redis.url,
+            environment: [
+                "MARTLET_LOG_LEVEL": level, "MARTLET_API_KEY": secrets[0], "MARTLET_AUTH_MODE": "jwt",
+                "MARTLET_AUTH_SECRET": secrets[1], "MARTLET_WEBHOOKS_URL": "http://127.0.0.1:9/hook",
+                "MARTLET_WEBHOOKS_SECRET": secrets[2], "MARTLET_WEBHOOKS_ALLOW_PRIVATE": "true",
+            ])
+        try await node.logged("The node is registered")
+        node.terminate()
+        #expect(await node.exitStatus() == 0)
+        for secret in secrets + ["hidden-redis-password"] { #expect(!node.log.contains(secret)) }
+        withExtendedLifetime(redis) {}
+    }
+
     @Test("a token that the command makes opens a session, and an expired or foreign one does not")
     func makesTokens() async throws {
         let secret = "0123456789abcdef0123456789abcdef"
