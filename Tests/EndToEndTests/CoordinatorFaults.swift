@@ -78,7 +78,8 @@ struct CoordinatorFaults {
 
     /// Names of users or rooms that all lie in one partition.
     private static func names(_ kind: String, _ count: Int) -> [String] {
-        (0...).lazy.map { "\(kind)-\($0)" }.filter { checksum($0) % 64 == UInt16(partition) }.prefix(count).map { $0 }
+        let all = (0...).lazy.map { "\(kind)-\($0)" }.filter { checksum($0) % 64 == UInt16(partition) }
+        return Array(all.prefix(count))
     }
 
     /// CRC-16/XMODEM, by which names are spread over the partitions.
