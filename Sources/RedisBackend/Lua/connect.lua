@@ -7,7 +7,8 @@
 --         8 cause, 9 life of the keys in ms, 10 life of the session in ms, 11 ledger size, 12 PUBLISH or SPUBLISH,
 --         13 the user's status channel, 14 `new`, or `again` for one that was registered before,
 --         15 connections a user may have (0: any number), 16 `closeOldest` or `refuseNewest`,
---         17 what the nodes' channels begin with
+--         17 what the nodes' channels begin with, 18 life of `holders` and the node's set, which outlive what they
+--         name, in ms
 -- result  `ok`, since, now, whether the session is new (0, 1), the nodes of connections that were marked to be closed;
 --         `fenced`, the incarnation below which the node is dead here; `full` where the user has too many; `replaced`
 --         where it is registered again and its session names another connection by now

@@ -5,7 +5,8 @@
 --         9 events
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 room, 6 info, 7 cause, 8 life of the keys in ms,
 --         9 life of the head in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel,
---         13 the connection whose place it takes, or its grace's (empty: none)
+--         13 the connection whose place it takes, or its grace's (empty: none), 14 life of `holders` and the node's
+--         set, which outlive what they name, in ms
 -- result  `ok`, members, roster version, now; `fenced`, the incarnation below which the node is dead here
 -- cost    O(1), but for copying what is kept of the user's connections in the room, some 60 bytes each
 local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -36,9 +37,9 @@ redis.call('PEXPIRE', KEYS[1], life)
 redis.call('SADD', KEYS[2], connection)
 redis.call('PEXPIRE', KEYS[2], life)
 redis.call('SADD', KEYS[5], holder)
-keep(KEYS[5], life)
+redis.call('PEXPIRE', KEYS[5], ARGV[14])
 redis.call('SADD', KEYS[6], entry)
-keep(KEYS[6], life)
+redis.call('PEXPIRE', KEYS[6], ARGV[14])
 if own then redis.call('ZREM', KEYS[7], entry) end
 local ledger = { key = KEYS[9], size = ARGV[10] }
 if redis.call('ZADD', KEYS[3], 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, ARGV[7]) end

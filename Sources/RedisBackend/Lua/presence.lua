@@ -10,10 +10,6 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Renews a list of what must be taken away (`holders`, a node's set, `linger`): it lives twice as long as what it
--- names, so that nothing outlives the last that knows of it.
-local function keep(list, life) redis.call('PEXPIRE', list, 2 * life) end
-
 -- What is in its grace is renewed by nobody: it lives until that is over, and `linger`, which names it, longer still.
 local function linger(record, list, grace, life)
   redis.call('PEXPIRE', record, grace + life, 'GT')
@@ -76,28 +72,6 @@ end
 -- Puts a text in the place of a part.
 local function splice(packed, first, last, text)
   return string.sub(packed, 1, first - 1) .. text .. string.sub(packed, last + 1)
-end
-
--- Leaves parts out, each { first, last }.
-local function cut(packed, parts)
-  if #parts == 1 then return splice(packed, parts[1][1], parts[1][2], '') end
-  table.sort(parts, function(a, b) return a[1] < b[1] end)
-  local kept, from = {}, 1
-  for i, part in ipairs(parts) do
-    kept[i], from = string.sub(packed, from, part[1] - 1), part[2] + 1
-  end
-  return table.concat(kept) .. string.sub(packed, from)
-end
-
--- Goes through the holders of a member's connections.
-local function each_holder(packed)
-  local from = 1
-  return function()
-    if from > #packed then return nil end
-    local holder, length, start = string.match(packed, '^[^\1]+\1(%S+) (%d+) ()', from)
-    from = start + tonumber(length)
-    return holder
-  end
 end
 
 -- One event as it goes over a room's channel.

@@ -60,9 +60,9 @@ local function register(moment)
   redis.call('HSET', KEYS[3], 'user', user, 'connection', connection, 'address', ARGV[5])
   redis.call('PEXPIRE', KEYS[3], ARGV[10])
   redis.call('SADD', KEYS[4], holder)
-  keep(KEYS[4], life)
+  redis.call('PEXPIRE', KEYS[4], ARGV[18])
   redis.call('SADD', KEYS[5], entry)
-  keep(KEYS[5], life)
+  redis.call('PEXPIRE', KEYS[5], ARGV[18])
   if record then redis.call('ZREM', KEYS[6], entry) end
   if redis.call('ZADD', KEYS[2], 'NX', moment, user) == 1 then
     note({ key = KEYS[8], size = ARGV[11] }, 'user.online', user, '', ARGV[8])

@@ -17,6 +17,17 @@ if is_node and (tonumber(redis.call('HGET', KEYS[2], node)) or 0) <= incarnation
   redis.call('PEXPIRE', KEYS[2], ARGV[7])
 end
 
+-- Leaves parts out, each { first, last }.
+local function cut(packed, parts)
+  if #parts == 1 then return splice(packed, parts[1][1], parts[1][2], '') end
+  table.sort(parts, function(a, b) return a[1] < b[1] end)
+  local kept, from = {}, 1
+  for i, part in ipairs(parts) do
+    kept[i], from = string.sub(packed, from, part[1] - 1), part[2] + 1
+  end
+  return table.concat(kept) .. string.sub(packed, from)
+end
+
 -- Takes the entry off the list of what is to be done; false where it is not due.
 local function take(entry)
   if is_node then return redis.call('SREM', KEYS[4], entry) == 1 end

@@ -29,7 +29,7 @@ extension PresenceCalls {
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id),
                 .string(connection.userId.string), .string(room.string), .bytes(info),
                 .string(isAgain ? PresenceCause.restored.rawValue : ""), life, headLife(of: room), ledgerSize,
-                "PUBLISH", .string(channel.name), .string(replaced ?? ""),
+                "PUBLISH", .string(channel.name), .string(replaced ?? ""), listLife,
             ], reply: reply)
     }
 

@@ -18,6 +18,7 @@ package struct PresenceCalls: Sendable {
 
     var keys: Keys { store.keys }
     var life: RedisArgument { .integer(settings.life.milliseconds) }
+    var listLife: RedisArgument { .integer(settings.listLife.milliseconds) }
     var ledgerSize: RedisArgument { .integer(Int64(settings.ledgerSize)) }
 
     package func connect(
@@ -57,7 +58,7 @@ package struct PresenceCalls: Sendable {
                 .string(connection.address), .string(session.secret), .integer(since ?? 0), .string(cause), life,
                 .integer(settings.sessionLife.milliseconds), ledgerSize, "PUBLISH", .string(channel.name),
                 .string(mode), .integer(Int64(settings.maxConnectionsPerUser)), .string(settings.surplus.rawValue),
-                .string(keys.node("", in: partition).name),
+                .string(keys.node("", in: partition).name), listLife,
             ], reply: reply)
     }
 
