@@ -22,6 +22,7 @@ extension PresenceRegistry {
         let keys = store.keys
         let life = settings.life.milliseconds
         var lives: [Key: Int64] = [keys.held(by: writer, in: partition): settings.listLife.milliseconds]
+        var rooms: Set<RoomName> = []
         for entry in entries {
             switch entry {
             case .user(let user, let id):
@@ -30,6 +31,8 @@ extension PresenceRegistry {
                     lives[keys.session(held.session)] = settings.sessionLife.milliseconds
                 }
             case .member(_, _, let room):
+                // A room's members share its keys, and may be many.
+                guard rooms.insert(room).inserted else { continue }
                 lives[keys.members(room)] = life
                 lives[keys.connections(in: room)] = life
                 lives[keys.head(room)] = calls.rules.log(of: room).headLife.milliseconds
