@@ -106,19 +106,19 @@ package final class SocketServer: Service {
         // One mark for both, so that a channel is writable again as soon as it is within the limit.
         let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
             low: configuration.maxQueuedBytes, high: configuration.maxQueuedBytes)
-        let receiving = AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536)
         return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.recvAllocator, value: receiving)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.writeBufferWaterMark, value: waterMark)
             .childChannelInitializer { channel in
                 guard let hub = hubs[ObjectIdentifier(channel.eventLoop)] else {
                     preconditionFailure("a connection on a loop without a hub")
                 }
                 return channel.eventLoop.makeCompletedFuture {
+                    try channel.syncOptions?.setOption(.recvAllocator, value: SharedReceiving(hub.receiveBuffer))
                     try hub.accept(channel)
                 }
             }

@@ -8,8 +8,11 @@ package struct Identity: Sendable {
     /// What the token allows; nil where it says nothing and the configured rules hold.
     package var grants: RoomGrants?
 
+    /// One for all who show nothing.
+    package static let noInfo = Array("{}".utf8)
+
     package init(
-        userId: UserID, expires: Int64? = nil, info: [UInt8] = Array("{}".utf8), grants: RoomGrants? = nil
+        userId: UserID, expires: Int64? = nil, info: [UInt8] = Identity.noInfo, grants: RoomGrants? = nil
     ) {
         self.userId = userId
         self.expires = expires

@@ -56,9 +56,10 @@ package struct HeldConnections: Sendable {
 
     /// Notes that a connection is in a room, or asked for it; false where the connection is not held.
     package mutating func join(_ room: RoomName, connection id: String, info: [UInt8]) -> Bool {
-        guard let user = connections[id]?.connection.userId else { return false }
+        guard let connection = connections[id]?.connection else { return false }
         connections[id]?.rooms[room] = info
-        insert(.member(user, connection: id, room: room))
+        // The name that is kept already, since the caller's may be another copy.
+        insert(.member(connection.userId, connection: connection.id, room: room))
         return true
     }
 

@@ -2,6 +2,12 @@ import GatewayCore
 
 /// Who listens where.
 extension Hub {
+    /// A request as it came, but for the name of a room that is here already: all who join it share one string.
+    func sharing(_ request: ClientRequest) -> ClientRequest {
+        guard case .join(let room, let since) = request.command, let known = rooms[room]?.name else { return request }
+        return ClientRequest(id: request.id, command: .join(room: known, since: since))
+    }
+
     /// Asks for a room's stream for one more listener, or anew for one that asked before.
     ///
     /// Until the answer, a connection that is a member or being caught up gets what it would have got without asking.

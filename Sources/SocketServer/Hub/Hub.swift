@@ -25,6 +25,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var nextConnection: ConnectionNumber = 0
     private(set) var heartbeat: Heartbeat
     private var supervised = SupervisedList()
+    let receiveBuffer = ReceiveBuffer()
     /// Connections that have been written to and not flushed.
     private var dirty: [SocketHandler] = []
     /// Rooms with something in `outgoing`.

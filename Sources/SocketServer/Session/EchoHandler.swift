@@ -51,6 +51,7 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         while cutAt == nil, let event = decoder.next(from: &bytes) { answer(event, context) }
+        hub.receiveBuffer.lend(bytes)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

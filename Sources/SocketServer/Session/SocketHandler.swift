@@ -97,6 +97,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         var bytes = unwrapInboundIn(data)
         isHeard = true
         while let event = decoder.next(from: &bytes) { take(event) }
+        hub.receiveBuffer.lend(bytes)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -127,7 +128,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         switch event {
         case .text(let frame):
             switch hub.decode(frame) {
-            case .success(let request): perform(machine.received(request, now: hub.now))
+            case .success(let request): perform(machine.received(hub.sharing(request), now: hub.now))
             case .failure(let malformed): perform(machine.receivedMalformed(malformed, now: hub.now))
             }
         case .binary:
