@@ -130,6 +130,22 @@ struct WaysOutTests {
         }
     }
 
+    @Test("frames of one turn leave in their order, be they few or many", arguments: [2, 20, 200])
+    func oneTurn(count: Int) async throws {
+        try await TestServer.run {
+            $0.rate = RateLimit(perSecond: 100_000, burst: 100_000)
+        } _: { server in
+            let client = try await server.enter()
+            for round in 1...3 {
+                var pings = ByteBuffer()
+                let payloads = (1...count).map { ByteBuffer(string: "\(round).\($0)".padded(to: 125)) }
+                for payload in payloads { FrameEncoder.ping(payload, mask: 0x1234_5678, into: &pings) }
+                try await client.send(pings)
+                for payload in payloads { try #require(await client.eventPastPings() == .pong(payload)) }
+            }
+        }
+    }
+
     @Test("what was asked before a close in the same packet is answered before it, and then comes the end")
     func beforeClose() async throws {
         try await TestServer.run { server in
@@ -169,10 +185,23 @@ struct WaysOutTests {
 }
 
 extension TestClient {
+    /// The next event that is no heartbeat.
+    fileprivate func eventPastPings() async -> FrameDecoder.Event? {
+        while let event = await event() {
+            if case .ping = event { continue }
+            return event
+        }
+        return nil
+    }
+
     /// From here on its end is a reset, which takes what is on its way along.
     fileprivate func resetAtClose() async throws {
         try await channel.setOption(.autoRead, value: false).get()
         let options = try #require(channel as? any SocketOptionProvider)
         try await options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
     }
+}
+
+extension String {
+    fileprivate func padded(to length: Int) -> String { self + String(repeating: " ", count: length - count) }
 }
