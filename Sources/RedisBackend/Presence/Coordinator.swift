@@ -18,6 +18,8 @@ final class Coordinator: @unchecked Sendable {
         /// A look or a sweep is under way: there is never more than one.
         var isBusy = false
         var mustLookAgain = false
+        /// Whether the last look found nothing that has to go, now or as soon as the index or a fence changes.
+        var isCalm = false
         var alarm: Scheduled<Void>?
     }
 
@@ -27,6 +29,8 @@ final class Coordinator: @unchecked Sendable {
     private let logger: Logger
     private var posts = [Post](repeating: Post(), count: Partition.count)
     private var index: IndexSnapshot?
+    /// Beats so far.
+    private var turn = 0
     private var isStopped = false
     /// Told of each mark that this node gets in a partition, and of nil where it loses one; set before the start.
     var onMark: @Sendable (Partition, String?) -> Void = { _, _ in }
@@ -64,17 +68,21 @@ final class Coordinator: @unchecked Sendable {
     }
 
     /// A beat showed the index: what falls to this node is claimed, what does not is handed on, and all that is this
-    /// node's is looked at, so that what the beat declared dead is swept at once.
+    /// node's is looked at where the index has changed, so that what the beat declared dead is swept at once. Partitions
+    /// in which nothing has to go are else looked at in turns, often enough that no grace ends unseen.
     func beaten(_ snapshot: IndexSnapshot) {
         loop.assertInEventLoop()
         guard !isStopped, let incarnation = snapshot.incarnations[nodeId] else { return }
+        let hasChanged = index?.incarnations != snapshot.incarnations
         index = snapshot
+        turn += 1
         let own = Holder(node: nodeId, incarnation: incarnation)
         for partition in Partition.all {
             let isOurs = Rendezvous.coordinator(of: partition, among: snapshot.incarnations.keys) == nodeId
             if let mark = posts[partition.number].mark {
                 if isOurs, mark.hasPrefix("\(own) ") {
-                    look(partition)
+                    let isItsTurn = (turn + partition.number).isMultiple(of: beatsBetweenLooks)
+                    if hasChanged || isItsTurn || !posts[partition.number].isCalm { look(partition) }
                 } else {
                     _ = yield(partition, mark: mark, timeout: nil)
                     if isOurs { claim(partition, own, snapshot) }
@@ -103,6 +111,7 @@ final class Coordinator: @unchecked Sendable {
             guard case .success(let reply) = result, reply[0].integer == 1, let mark = reply[1].string, !isStopped
             else { return }
             posts[partition.number].mark = mark
+            posts[partition.number].isCalm = false
             onMark(partition, mark)
             look(partition)
         }
@@ -139,6 +148,7 @@ final class Coordinator: @unchecked Sendable {
             case .refused:
                 rest(partition, isRefused: true, mark)
             case .failed:
+                posts[partition.number].isCalm = false
                 rest(partition, isRefused: false, mark)
             case .found(let found):
                 sweep(partition, found, mark)
@@ -149,6 +159,8 @@ final class Coordinator: @unchecked Sendable {
     private func sweep(_ partition: Partition, _ found: Sweeper.Found, _ mark: String) {
         let dead = found.holders.filter { index?.mustSweep($0.holder, fence: $0.fence) ?? false }.map(\.holder)
         if let next = found.nextGraceEnd { wake(partition, in: .milliseconds(max(1, next - found.now + 1))) }
+        let areHere = found.holders.allSatisfy { index?.incarnations[$0.holder.node] == $0.holder.incarnation }
+        posts[partition.number].isCalm = areHere && found.due.isEmpty
         if found.due.count == Sweeper.batch { posts[partition.number].mustLookAgain = true }
         for holder in dead {
             logger.info(
@@ -166,9 +178,12 @@ final class Coordinator: @unchecked Sendable {
         if posts[partition.number].mustLookAgain { look(partition) }
     }
 
+    /// A grace that has begun since a look is found by the next before it ends.
+    private var beatsBetweenLooks: Int { max(1, min(4, Int(settings.grace / settings.interval) - 1)) }
+
     /// Looks again when the next grace ends, if no beat comes before.
     private func wake(_ partition: Partition, in delay: TimeAmount) {
-        guard delay < TimeAmount(settings.interval) else { return }
+        guard delay < TimeAmount(settings.interval * beatsBetweenLooks) else { return }
         posts[partition.number].alarm?.cancel()
         posts[partition.number].alarm = loop.scheduleTask(in: delay) { [self] in
             guard !isStopped else { return }
