@@ -103,6 +103,7 @@ package final class Backend: Service {
             calls: calls, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
             onClose: router.close)
         registry.onRegisteredAgain = router.compareInbox
+        registry.streams = router
         coordinator = Coordinator(calls: calls, nodeId: configuration.nodeId, logger: logger)
         let posts = LedgerPosts()
         if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }

@@ -25,8 +25,8 @@ package struct Keys: Sendable {
     /// hash, no expiry, by every script that meets another run of Redis: `run` (the run_id last met), `term`.
     package func state(_ partition: Partition) -> Key { key(partition, "state") }
 
-    /// hash, EXPIRE log age + 1 h, by `publish` and `position`, renewed by `touch`: epoch, term, seq, ends,
-    /// `retried:<link>` (term, connection and seq behind which the link's next retry is looked for); by the presence
+    /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,
+    /// ends, `retried:<link>` (term, connection and seq behind which the link's next retry is looked for); by the presence
     /// scripts: roster.
     package func head(_ room: RoomName) -> Key { roomKey(room, "head") }
 
@@ -94,7 +94,8 @@ package struct Keys: Sendable {
     /// hash, EXPIRE a day, by `sweep` and `renounce`: node → the incarnation below which it is dead here.
     package func fence(_ partition: Partition) -> Key { key(partition, "fence") }
 
-    /// stream, bounded, by the presence scripts: the ledger of all transitions: t type, u user, r room, c cause.
+    /// stream, bounded, by the presence scripts: the ledger of all transitions: t type, u user, r room, c cause; by
+    /// `publish`, where a receiver wants messages: these and e epoch, q seq, m timestamp, b body.
     package func events(_ partition: Partition) -> Key { key(partition, "events") }
 
     /// hash, no expiry, by `gather`, `settle`, `trim` and `replay`: how far each receiver of events has come.

@@ -30,6 +30,17 @@ struct StreamCursorTests {
         #expect(cursor.receive(at(8)) == .deliver)
     }
 
+    @Test("the first message of a stream that has no epoch yet brings it; a later one is asked of the log")
+    mutating func beginsAnEpoch() {
+        cursor.begin(at: at(0, ""))
+        var late = cursor
+        #expect(cursor.receive(at(1)) == .begin(at(0)))
+        #expect(cursor.receive(at(1)) == .drop)
+        #expect(cursor.receive(at(2)) == .deliver)
+        #expect(late.receive(at(2)) == .catchUp(after: at(0, "")))
+        #expect(late.recover(isGood: true, head: at(2)) == .whole(newEpoch: at(0)))
+    }
+
     @Test("another epoch is never guessed about: the log says whether anything was lost")
     mutating func meetsAnotherEpoch() {
         cursor.begin(at: at(5))

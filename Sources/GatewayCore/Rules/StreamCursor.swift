@@ -6,6 +6,8 @@ package struct StreamCursor: Sendable {
     package enum Verdict: Hashable, Sendable {
         /// It is the next one.
         case deliver
+        /// It is the first of a stream that had no epoch yet: followers are told of the epoch, from this position on, before.
+        case begin(Position)
         /// It was seen already.
         case drop
         /// Something lies between the position seen and this message, or its epoch is another: ask the log what came after this position.
@@ -35,6 +37,10 @@ package struct StreamCursor: Sendable {
     /// A message came over the channel.
     package mutating func receive(_ next: Position) -> Verdict {
         guard let seen = position else { return .hold }
+        if seen.epoch.isEmpty, next.seq == seen.seq + 1 {
+            position = next
+            return .begin(Position(epoch: next.epoch, seq: seen.seq))
+        }
         guard next.epoch == seen.epoch else { return .catchUp(after: seen) }
         if next.seq <= seen.seq { return .drop }
         guard next.seq == seen.seq + 1 else { return .catchUp(after: seen) }

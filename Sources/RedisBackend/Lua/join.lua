@@ -2,12 +2,13 @@
 -- join: makes a connection's user a member of a room, and tells it if that is new.
 --
 -- KEYS    1 members, 2 the room's connections, 3 rooms, 4 head, 5 holders, 6 the node's set, 7 linger, 8 fence,
---         9 events
+--         9 events, 10 state
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 room, 6 info, 7 cause, 8 life of the keys in ms,
 --         9 life of the head in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel,
 --         13 the connection whose place it takes, or its grace's (empty: none), 14 life of `holders` and the node's
---         set, which outlive what they name, in ms
--- result  `ok`, members, roster version, now; `fenced`, the incarnation below which the node is dead here
+--         set, which outlive what they name, in ms, 15 run_id
+-- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
+--         the incarnation below which the node is dead here
 -- cost    O(1), but for copying what is kept of the user's connections in the room, some 60 bytes each
 local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local life = ARGV[8]
@@ -49,8 +50,10 @@ if is_new then
   local version = step(room, moment)
   -- Who comes is told by the answer; who is registered again by this step, like the others.
   local maker = ARGV[7] == '' and connection or '-'
-  return { 'ok', publish(room, version, moment, { spell('j', maker, user, info) }), version, moment }
+  local members = publish(room, version, moment, { spell('j', maker, user, info) })
+  return { 'ok', members, version, moment, standing(KEYS[10], KEYS[4], ARGV[15]) }
 end
 redis.call('HSETNX', KEYS[4], 'roster', moment)
 redis.call('PEXPIRE', KEYS[4], ARGV[9])
-return { 'ok', redis.call('HLEN', KEYS[1]), tonumber(redis.call('HGET', KEYS[4], 'roster')), moment }
+local version = tonumber(redis.call('HGET', KEYS[4], 'roster'))
+return { 'ok', redis.call('HLEN', KEYS[1]), version, moment, standing(KEYS[10], KEYS[4], ARGV[15]) }

@@ -6,9 +6,12 @@
 --         5 seq behind which the log is read (left out: it is not), 6 limit of messages, 7 limit of bytes
 -- result  epoch, seq, now, ends (old epoch=last seq, newest first), roster version (0: nobody was ever in the room),
 --         members, more (0, 1), then seq, timestamp, body for each message
+--         A head that is missing begins here, but with a life of 0 it does not: an inbox is at '' and 0 until its first
+--         message.
 -- cost    O(messages returned)
 local term, is_new_term = meet(KEYS[1], ARGV[1])
 local epoch, seq, ends, change = head_of(KEYS[2], term, ARGV[2])
+if change == 'missing' and ARGV[3] == '0' then return { '', 0, now(), '', 0, 0, 0 } end
 settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
 if change == 'missing' then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
 

@@ -16,6 +16,16 @@ local function linger(record, list, grace, life)
   redis.call('PEXPIRE', list, grace + 2 * life)
 end
 
+-- Where a room's stream stands, so that `position` need not be asked: epoch and seq; '' and 0 where it was never written
+-- to, '' and -1 where its head is from an earlier run of Redis.
+local function standing(state, head, run)
+  local stored = redis.call('HMGET', head, 'epoch', 'term', 'seq')
+  if not stored[1] then return '', 0 end
+  local present = redis.call('HMGET', state, 'run', 'term')
+  if present[1] ~= run or present[2] ~= stored[2] then return '', -1 end
+  return stored[1], tonumber(stored[3])
+end
+
 -- Whether a holder is this node, under this incarnation or an older one.
 local function is_held_by(holder, node, incarnation)
   local name, held = string.match(holder, '^([^:]+):(%d+)$')

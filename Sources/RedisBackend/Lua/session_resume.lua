@@ -5,8 +5,8 @@
 -- KEYS    as `connect` has them
 -- ARGV    as `connect` has them
 -- result  `ok`, since, now, the connection that was replaced, the nodes of connections that were marked to be closed,
---         then the session's rooms; the same again on a retry. `unknown` where the session is gone or another user's;
---         `fenced` and `full` as `connect` answers them
+--         epoch and seq of the inbox, then the session's rooms; the same again on a retry. `unknown` where the session
+--         is gone or another user's; `fenced` and `full` as `connect` answers them
 -- cost    O(the session's rooms); with a limit O(the user's connections) as well
 local fence = fenced()
 if fence then return { 'fenced', fence } end
@@ -32,7 +32,8 @@ else
   if marked then nodes[#nodes + 1] = string.match(marked, '^%S+') end
 end
 redis.call('HSET', KEYS[3], 'before', old)
-local answer = { 'ok', register(moment), moment, old, nodes }
+local since = register(moment)
+local answer = { 'ok', since, moment, old, nodes, standing(KEYS[10], KEYS[11], ARGV[19]) }
 for _, field in ipairs(redis.call('HKEYS', KEYS[3])) do
   if string.sub(field, 1, 5) == 'room:' then answer[#answer + 1] = string.sub(field, 6) end
 end

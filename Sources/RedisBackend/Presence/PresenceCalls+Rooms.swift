@@ -23,13 +23,13 @@ extension PresenceCalls {
             keys: [
                 keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
                 keys.holders(partition), keys.held(by: holder, in: partition), keys.linger(partition),
-                keys.fence(partition), keys.events(partition),
+                keys.fence(partition), keys.events(partition), keys.state(partition),
             ], channel: channel,
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id),
                 .string(connection.userId.string), .string(room.string), .bytes(info),
                 .string(isAgain ? PresenceCause.restored.rawValue : ""), life, headLife(of: room), ledgerSize,
-                "PUBLISH", .string(channel.name), .string(replaced ?? ""), listLife,
+                "PUBLISH", .string(channel.name), .string(replaced ?? ""), listLife, .runID,
             ], reply: reply)
     }
 

@@ -51,14 +51,15 @@ package struct PresenceCalls: Sendable {
             keys: [
                 keys.connections(of: user), keys.online(partition), keys.session(session), keys.holders(partition),
                 keys.held(by: holder, in: partition), keys.linger(partition), keys.fence(partition),
-                keys.events(partition), keys.marks(partition),
+                keys.events(partition), keys.marks(partition), keys.state(partition),
+                keys.head(RoomName(inboxOf: user)),
             ], channel: channel,
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
                 .string(connection.address), .string(session.secret), .integer(since ?? 0), .string(cause), life,
                 .integer(settings.sessionLife.milliseconds), ledgerSize, "PUBLISH", .string(channel.name),
                 .string(mode), .integer(Int64(settings.maxConnectionsPerUser)), .string(settings.surplus.rawValue),
-                .string(keys.node("", in: partition).name), listLife,
+                .string(keys.node("", in: partition).name), listLife, .runID,
             ], reply: reply)
     }
 

@@ -53,12 +53,15 @@ extension PresenceRegistry {
     func connect(
         _ connection: HeldConnections.Held, _ operation: Operation, _ writer: Holder, _ reply: @escaping Registered
     ) {
-        let id = connection.connection.id
+        let (id, user) = (connection.connection.id, connection.connection.userId)
         entered()
+        streams?.expectInbox(of: user)
         calls.connect(
             connection.connection, session: connection.session, holder: writer, since: connection.since, isAgain: false
         ) { [self] result in
             defer { left() }
+            let position: Position? = if case .success(let answer) = result { Position(inboxIn: answer) } else { nil }
+            streams?.inbox(of: user, standsAt: position)
             guard case .success(let answer) = result else { return wait(operation) }
             switch answer[0].string {
             case "ok":
@@ -110,11 +113,13 @@ extension PresenceRegistry {
                 // The room's members are the truth and come first; the session only remembers them, and a resumed one
                 // does so already.
                 if replaced == nil, held[id]?.rooms[room] != nil { perform(.remember(room, id)) }
-                reply(
-                    .success(
-                        RosterState(
-                            members: Int(answer[1].integer ?? 0), version: answer[2].integer ?? 0,
-                            timestamp: answer[3].integer ?? 0)))
+                let roster = RosterState(
+                    members: Int(answer[1].integer ?? 0), version: answer[2].integer ?? 0,
+                    timestamp: answer[3].integer ?? 0)
+                if let position = Position(standingIn: answer, at: 4) {
+                    streams?.room(room, standsAt: position, roster)
+                }
+                reply(.success(roster))
             case .success(let answer) where answer[0].string == "fenced":
                 wait(operation)
                 fenced(writer, at: answer[1].integer ?? 0)

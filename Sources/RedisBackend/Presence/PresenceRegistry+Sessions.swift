@@ -8,10 +8,13 @@ extension PresenceRegistry {
         _ session: SessionID, _ resuming: SessionResumption, _ connection: HeldConnections.Held,
         _ operation: Operation, _ writer: Holder, _ reply: @escaping Registered
     ) {
-        let id = connection.connection.id
+        let (id, user) = (connection.connection.id, connection.connection.userId)
         entered()
+        streams?.expectInbox(of: user)
         calls.resume(session, connection.connection, holder: writer) { [self] result in
             defer { left() }
+            let position: Position? = if case .success(let answer) = result { Position(inboxIn: answer) } else { nil }
+            streams?.inbox(of: user, standsAt: position)
             guard case .success(let answer) = result else { return wait(operation) }
             switch answer[0].string {
             case "ok":
@@ -19,7 +22,7 @@ extension PresenceRegistry {
                 held.resumed(id, session)
                 calls.tellMarked(answer[4])
                 let registration = Registration(session: session.string, timestamp: answer[2].integer ?? 0)
-                let rooms = (answer.array ?? []).dropFirst(5).compactMap { $0.string.map(RoomName.init(unchecked:)) }
+                let rooms = (answer.array ?? []).dropFirst(7).compactMap { $0.string.map(RoomName.init(unchecked:)) }
                 carry(rooms, of: answer[3].string ?? "", to: connection.connection, resuming, registration, reply)
             case "unknown":
                 perform(.connect(id, resuming: nil, reply: reply))

@@ -45,6 +45,8 @@ final class PresenceRegistry: @unchecked Sendable {
     let onClose: @Sendable (StreamDelivery) -> Void
     /// Told of a user whose connection is registered again: what came for the inbox before went to other nodes, or to none.
     var onRegisteredAgain: @Sendable (UserID) -> Void = { _ in }
+    /// Told on the loop of where streams stand, as the scripts of presence find it; set before the start.
+    weak var streams: (any StreamHints)?
 
     var held = HeldConnections()
     private(set) var holder: Holder?

@@ -6,7 +6,7 @@ struct PositionAnswer: Sendable {
     let head: Position
     /// Nil where the room keeps none.
     let roster: RosterState?
-    /// Redis's clock, in milliseconds since 1970.
+    /// Redis's clock, in milliseconds since 1970; 0 where it was not read.
     let timestamp: Int64
     /// The number behind which the log was read; nil where it was not.
     let after: Int?
@@ -18,6 +18,18 @@ struct PositionAnswer: Sendable {
     private let ends: String
     /// Whether `messages` has no hole.
     private let isContiguous: Bool
+
+    /// As another script has found it, with nothing of the log.
+    init(head: Position, roster: RosterState?) {
+        self.head = head
+        self.roster = roster
+        timestamp = roster?.timestamp ?? 0
+        after = nil
+        messages = []
+        more = false
+        ends = ""
+        isContiguous = true
+    }
 
     /// Nil where the reply has another shape.
     init?(_ reply: RedisReply, room: RoomName, after: Int?, hasRoster: Bool) {

@@ -107,6 +107,9 @@ extension Router: RedisSubscriptionHandler {
         switch track.cursor.receive(message.position) {
         case .deliver:
             deliver(message, track)
+        case .begin(let position):
+            outboxes.add(.epoch(room: track.room, position: position), of: track)
+            deliver(message, track)
         case .drop:
             counters.repeated()
         case .hold:

@@ -12,7 +12,8 @@ extension Router {
         if errand.needsCatchUp, let position = track.cursor.position {
             catchUp(track, after: position)
         } else if !errand.waiters.isEmpty, !errand.isAsking {
-            ask(track)
+            serveByWhatIsKnown(track)
+            if !errand.needsCatchUp, !errand.waiters.isEmpty { ask(track) }
         }
     }
 
@@ -110,7 +111,7 @@ extension Router {
     }
 
     /// Takes a listener live at the position that Redis gave for it, if the stream has come that far.
-    private func goLive(
+    func goLive(
         _ waiter: Errand.Waiter, _ answer: PositionAnswer, since: NIODeadline, _ track: Track
     ) {
         guard let seen = track.cursor.position, seen.epoch == answer.head.epoch else {
@@ -162,7 +163,7 @@ extension Router {
         let limits = rules.log(of: room)
         let hasRoster = rules.presence(of: room) == .full
         var arguments: [RedisArgument] = [
-            .runID, .string(names.epoch()), .integer(limits.headLife.milliseconds),
+            .runID, .string(names.epoch()), .integer(room.isInbox ? 0 : limits.headLife.milliseconds),
             .integer(limits.age.milliseconds),
         ]
         if let part {

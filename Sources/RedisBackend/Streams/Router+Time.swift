@@ -22,6 +22,7 @@ extension Router {
         errand.waiters.removeAll { $0.deadline <= now }
         errand.parked.removeAll { $0.waiter.deadline <= now }
         for waiter in late { fail(waiter, .unavailable(reason: "Redis did not answer in time"), track) }
+        if let known = errand.known, known.until <= now { errand.known = nil }
         let lag = maxLag(of: track.room)
         if errand.parked.contains(where: { $0.since + lag <= now }) {
             errand.needsCatchUp = true

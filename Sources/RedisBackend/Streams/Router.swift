@@ -149,7 +149,7 @@ extension Router: RoomStreams {
         _ room: RoomName, since: ClientPosition?, portion: Portion, ticket: FollowTicket, hub: HubNumber
     ) {
         loop.execute { [self] in
-            let track = tracks[room] ?? begin(room)
+            let track = track(of: room)
             track.errand?.idleSince = nil
             let deadline = NIODeadline.now() + configuration.followTimeout
             wait(
@@ -174,7 +174,9 @@ extension Router: RoomStreams {
         loop.execute { [self] in endWatching(user, hub: hub) }
     }
 
-    private func begin(_ room: RoomName) -> Track {
+    /// The room's track, begun where there is none.
+    func track(of room: RoomName) -> Track {
+        if let track = tracks[room] { return track }
         let track = Track(room: room)
         tracks.insert(track)
         if let channel = channel(of: track) { subscriptions?.subscribe([channel]) }

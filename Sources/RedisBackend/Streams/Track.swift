@@ -104,14 +104,20 @@ final class Errand: @unchecked Sendable {
     var needsCatchUp = false
     /// Whether a roster that the log's answer knows better than the channel is to be told.
     var comparesRoster = false
+    /// Registrations of the inbox's user that are under way.
+    var expected = 0
+    /// How often the subscriptions had been lost when the first of them began; nil where they were not in place.
+    var breaksAtExpecting: Int?
+    /// What the last join has found, and until when that is kept for its listener.
+    var known: (answer: PositionAnswer, until: NIODeadline)?
     /// Since when nobody listens.
     var idleSince: NIODeadline?
 
-    var hasListeners: Bool { !waiters.isEmpty || !asked.isEmpty || !parked.isEmpty }
+    var hasListeners: Bool { !waiters.isEmpty || !asked.isEmpty || !parked.isEmpty || expected > 0 }
 
     /// Whether nothing is under way.
     var isOver: Bool {
-        !hasListeners && held.isEmpty && !isAsking && !isCatchingUp && !needsCatchUp && idleSince == nil
+        !hasListeners && held.isEmpty && !isAsking && !isCatchingUp && !needsCatchUp && idleSince == nil && known == nil
     }
 
     /// Keeps something for when the stream's place is known; what does not fit is fetched from the log again.
