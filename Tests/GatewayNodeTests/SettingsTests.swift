@@ -71,6 +71,10 @@ struct SettingsTests {
             ("webhooks.concurrency", "4", { $0.webhooks.concurrency == 4 }),
             ("webhooks.giveUpAfter", "5m", { $0.webhooks.giveUpAfter == .seconds(300) }),
             ("webhooks.allowPrivate", "true", { $0.webhooks.allowPrivate }),
+            (
+                "webhooks.caFile", "/etc/ssl/certs/ca-certificates.crt",
+                { $0.webhooks.caFile == "/etc/ssl/certs/ca-certificates.crt" }
+            ),
             ("webhooks.backlog", "6000", { $0.webhooks.backlog == 6000 }),
             ("presence.grace", "0s", { $0.presence.grace == .zero }),
             ("presence.bundleAbove", "0", { $0.presence.bundleAbove == 0 }),

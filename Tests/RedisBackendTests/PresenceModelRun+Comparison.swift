@@ -27,14 +27,14 @@ extension ModelRun {
                 for room in rooms where try await ModelRun.members(of: room, reader) != model.members(of: room) {
                     return false
                 }
+                for user in users {
+                    let record = try await reader.user(UserID(unchecked: user))
+                    guard record?.connections.count ?? 0 == model.live(user) else { return false }
+                }
                 return try await Set(observer.holders().map { $0.prefix(2) }).count == observer.holders().count
             }
         } catch is NeverHappened {
             try await explain(what, reader, users: users, rooms: rooms)
-        }
-        for user in users {
-            let record = try await reader.user(UserID(unchecked: user))
-            #expect(record?.connections.count ?? 0 == model.live(user), "\(what): connections of \(user)")
         }
         try await compareLedger(what, reader, rooms: rooms)
         self.model.forgetRound()
@@ -53,6 +53,10 @@ extension ModelRun {
         for room in rooms {
             let members = try await ModelRun.members(of: room, reader)
             #expect(members == model.members(of: room), "\(what): members of \(room)")
+        }
+        for user in users {
+            let record = try await reader.user(UserID(unchecked: user))
+            #expect(record?.connections.count ?? 0 == model.live(user), "\(what): connections of \(user)")
         }
         Issue.record("\(what): \(try await redis.cli("KEYS", "*:linger")) \(try await observer.holders())")
     }
