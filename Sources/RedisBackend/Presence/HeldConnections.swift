@@ -2,11 +2,20 @@ import GatewayCore
 
 /// What this node holds: its connections with the rooms they are in or have asked for. Pure.
 package struct HeldConnections: Sendable {
+    /// How far a connection's registration has come.
+    package enum Standing: Hashable, Sendable {
+        /// Redis is still to be asked.
+        case waiting
+        /// Redis was asked under this incarnation, and may answer yet.
+        case asked(incarnation: Int64)
+        /// Redis has taken it in, at milliseconds by its clock.
+        case registered(since: Int64)
+    }
+
     package struct Held: Sendable {
         package let connection: PresenceConnection
         package var session: SessionID
-        /// Milliseconds by Redis's clock; nil until Redis has told it.
-        package var since: Int64?
+        package var standing = Standing.waiting
         /// Each with what is shown of the user there, a JSON object.
         package var rooms: [RoomName: [UInt8]] = [:]
         /// Rooms without a roster, which only the session remembers.
@@ -16,6 +25,11 @@ package struct HeldConnections: Sendable {
 
         /// Redis has taken it in under its session, and that goes on nowhere else.
         package var isRegistered: Bool { since != nil && !isReplaced }
+
+        /// Milliseconds by Redis's clock; nil until Redis has told it.
+        package var since: Int64? {
+            if case .registered(let since) = standing { since } else { nil }
+        }
 
         package func isIn(_ room: RoomName) -> Bool { rooms[room] != nil || quietRooms.contains(room) }
     }
@@ -42,7 +56,12 @@ package struct HeldConnections: Sendable {
     }
 
     package mutating func registered(_ id: String, since: Int64) {
-        connections[id]?.since = since
+        connections[id]?.standing = .registered(since: since)
+    }
+
+    /// Redis is being asked, under this incarnation, to take the connection in.
+    package mutating func asked(_ id: String, incarnation: Int64) {
+        connections[id]?.standing = .asked(incarnation: incarnation)
     }
 
     /// The connection goes on with this session.

@@ -55,6 +55,7 @@ extension PresenceRegistry {
     ) {
         let (id, user) = (connection.connection.id, connection.connection.userId)
         entered()
+        held.asked(id, incarnation: writer.incarnation)
         streams?.expectInbox(of: user)
         calls.connect(
             connection.connection, session: connection.session, holder: writer, since: connection.since, isAgain: false

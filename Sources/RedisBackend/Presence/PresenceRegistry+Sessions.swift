@@ -10,6 +10,7 @@ extension PresenceRegistry {
     ) {
         let (id, user) = (connection.connection.id, connection.connection.userId)
         entered()
+        held.asked(id, incarnation: writer.incarnation)
         streams?.expectInbox(of: user)
         calls.resume(session, connection.connection, holder: writer) { [self] result in
             defer { left() }
