@@ -53,5 +53,5 @@ swift_test() {
     local in_time=(timeout --kill-after=10)
     # On a terminal it stays in our process group, where Ctrl-C reaches it.
     [[ ! -t 0 ]] || in_time+=(--foreground)
-    "${in_time[@]}" 1500 swift test "${swift_flags[@]}" --skip-build --disable-xctest "$@"
+    "${in_time[@]}" 2400 swift test "${swift_flags[@]}" --skip-build --disable-xctest "$@"
 }
