@@ -11,6 +11,7 @@ extension Router {
         uncompared = tracks.all.filter { $0.cursor.position != nil }
         rereadWatched()
         sendComparisons()
+        wake()
     }
 
     /// A user is registered with this node again; called on the loop.
@@ -23,6 +24,7 @@ extension Router {
     /// Has the next tick compare the track, together with others.
     func compareLater(_ track: Track) {
         uncompared.append(track)
+        wake()
     }
 
     /// Sends what is to be compared; while a link is away it waits for the tick.
@@ -42,7 +44,7 @@ extension Router {
         store.call(store.scripts.heads, keys: keys, arguments: [.runID]) { [self] result in
             guard case .success(let reply) = result, reply.count == 3 * batch.count else {
                 uncompared += batch
-                return
+                return wake()
             }
             for (index, track) in batch.enumerated() {
                 let epoch = reply[3 * index].string

@@ -25,7 +25,9 @@ extension Router {
 
     /// Has the next tick look at the track.
     func look(at track: Track) {
+        track.errand?.restsUntil = nil
         unsettled[ObjectIdentifier(track)] = track
+        wake()
     }
 
     /// Notes since when nobody listens, if so.

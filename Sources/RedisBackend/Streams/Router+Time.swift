@@ -3,11 +3,24 @@ import NIOCore
 
 /// What waits for time to pass: listeners' deadlines, positions that the channel does not reach, rooms that nobody listens to.
 extension Router {
-    func tick(now: NIODeadline) {
-        let waiting = unsettled
-        unsettled = [:]
-        for (identifier, track) in waiting where !isSettled(track, now: now) {
-            unsettled[identifier] = track
+    private static let pace = TimeAmount.milliseconds(50)
+
+    /// Has time be looked at for as long as something waits for it: a node at rest is not woken.
+    func wake() {
+        guard ticking == nil, subscriptions != nil else { return }
+        ticking = loop.scheduleTask(in: Router.pace) { [self] in
+            ticking = nil
+            tick(now: .now())
+            if !unsettled.isEmpty || !uncompared.isEmpty || watched.isWaiting { wake() }
+        }
+    }
+
+    private func tick(now: NIODeadline) {
+        var due: [Track] = []
+        for track in unsettled.values where track.errand?.restsUntil.map({ $0 <= now }) ?? true { due.append(track) }
+        for track in due {
+            unsettled[ObjectIdentifier(track)] = nil
+            if !isSettled(track, now: now) { unsettled[ObjectIdentifier(track)] = track }
         }
         sendComparisons()
         tickWatching(now: now)
@@ -39,7 +52,10 @@ extension Router {
         if !track.isUnused { errand.idleSince = nil }
         // Asked again by the tick, at its pace, for as long as Redis is away.
         if store.link.isConnected { advance(track) }
-        guard errand.isOver else { return false }
+        guard errand.isOver else {
+            errand.restsUntil = errand.nextDeadline(lingering: configuration.lingering)
+            return false
+        }
         track.errand = nil
         return true
     }

@@ -31,6 +31,7 @@ extension Router {
         subscriptions?.subscribe(fresh.map(channel))
         watched.requests.append(request)
         if request.missing == 0 { answer(request) }
+        wake()
     }
 
     func endWatching(_ user: UserID, hub: HubNumber) {
@@ -99,6 +100,7 @@ extension Router {
         guard !one.isListedIdle else { return }
         one.isListedIdle = true
         watched.idle.append(one)
+        wake()
     }
 
     /// Has Redis asked for this user's state at the end of the turn.
@@ -108,6 +110,7 @@ extension Router {
         one.isQueued = true
         watched.unread.append(one)
         scheduleRead()
+        wake()
     }
 
     private func scheduleRead() {

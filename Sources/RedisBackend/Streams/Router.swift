@@ -59,7 +59,8 @@ final class Router: @unchecked Sendable {
     var unsettled: [ObjectIdentifier: Track] = [:]
     /// Tracks to be compared with their heads.
     var uncompared: [Track] = []
-    private var ticking: RepeatedTask?
+    /// The next look at what waits for time; nil while nothing does.
+    var ticking: Scheduled<Void>?
     private let hubCount = Mutex(0)
 
     init(
@@ -87,9 +88,7 @@ final class Router: @unchecked Sendable {
         loop.execute { [self] in
             self.subscriptions = subscriptions
             subscriptions.subscribe(tracks.all.compactMap(channel) + watched.users.map(channel))
-            ticking = loop.scheduleRepeatedTask(initialDelay: .milliseconds(50), delay: .milliseconds(50)) { _ in
-                self.tick(now: .now())
-            }
+            wake()
         }
     }
 

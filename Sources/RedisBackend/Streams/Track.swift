@@ -112,12 +112,23 @@ final class Errand: @unchecked Sendable {
     var known: (answer: PositionAnswer, until: NIODeadline)?
     /// Since when nobody listens.
     var idleSince: NIODeadline?
+    /// Until when there is nothing to be looked at; nil where the next tick has to.
+    var restsUntil: NIODeadline?
 
     var hasListeners: Bool { !waiters.isEmpty || !asked.isEmpty || !parked.isEmpty || expected > 0 }
 
     /// Whether nothing is under way.
-    var isOver: Bool {
-        !hasListeners && held.isEmpty && !isAsking && !isCatchingUp && !needsCatchUp && idleSince == nil && known == nil
+    var isOver: Bool { isAtRest && idleSince == nil && known == nil }
+
+    /// Whether all that can happen by itself is that a time comes.
+    private var isAtRest: Bool {
+        !hasListeners && held.isEmpty && !isAsking && !isCatchingUp && !needsCatchUp
+    }
+
+    /// When that is; nil where there is more to be looked at.
+    func nextDeadline(lingering: TimeAmount) -> NIODeadline? {
+        guard isAtRest else { return nil }
+        return [idleSince.map { $0 + lingering }, known?.until].compactMap(\.self).min()
     }
 
     /// Keeps something for when the stream's place is known; what does not fit is fetched from the log again.

@@ -68,6 +68,9 @@ struct WatchTable {
     var idle: [Watched] = []
     var isReadScheduled = false
 
+    /// Whether something in it waits for time to pass.
+    var isWaiting: Bool { !requests.isEmpty || !unread.isEmpty || !idle.isEmpty }
+
     var count: Int { byUser.count }
     var all: Dictionary<UserID, Watched>.Values { byUser.values }
     var users: Dictionary<UserID, Watched>.Keys { byUser.keys }

@@ -41,8 +41,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     private var tlsContext: NIOSSLContext?
     private(set) var lastRead = NIODeadline.distantPast
 
-    /// How often deadlines are looked at.
-    private static var tickInterval: TimeAmount { .milliseconds(50) }
+    /// How often deadlines are looked at: often enough for the shortest, seldom enough for a node at rest.
+    private let tickInterval: TimeAmount
     /// A connection that stood this long has proven itself; one that breaks sooner may break for the same reason again.
     private static var provenAfter: TimeAmount { .seconds(1) }
 
@@ -50,13 +50,17 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.backoff = Backoff(limit: TimeAmount(configuration.reconnectCeiling))
+        let shortest = min(
+            configuration.connectTimeout, configuration.commandTimeout, configuration.pingInterval,
+            configuration.pingTimeout)
+        tickInterval = TimeAmount(min(max(shortest / 4, .milliseconds(10)), .milliseconds(250)))
     }
 
     func start(owner: Owner) {
         eventLoop.assertInEventLoop()
         guard case .idle = state else { return }
         self.owner = owner
-        ticks = eventLoop.scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { _ in
+        ticks = eventLoop.scheduleRepeatedTask(initialDelay: tickInterval, delay: tickInterval) { _ in
             self.tick()
         }
         dial()
