@@ -110,15 +110,18 @@ package final class SocketServer: Service {
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.writeBufferWaterMark, value: waterMark)
             .childChannelInitializer { channel in
                 guard let hub = hubs[ObjectIdentifier(channel.eventLoop)] else {
                     preconditionFailure("a connection on a loop without a hub")
                 }
                 return channel.eventLoop.makeCompletedFuture {
-                    try channel.syncOptions?.setOption(.recvAllocator, value: SharedReceiving(hub.receiveBuffer))
+                    // Here rather than by the bootstrap, which makes a future for each option of each connection.
+                    if let options = channel.syncOptions {
+                        try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
+                        try options.setOption(.maxMessagesPerRead, value: 1)
+                        try options.setOption(.writeBufferWaterMark, value: waterMark)
+                        try options.setOption(.recvAllocator, value: SharedReceiving(hub.receiveBuffer))
+                    }
                     try hub.accept(channel)
                 }
             }

@@ -90,7 +90,7 @@ struct DepartureTests {
         embedded.backend.holdRegistrations()
         let entering = try embedded.upgrade("/ws?userId=entering")
         embedded.hub.drain(DrainPlan(connections: 3, rate: 500, limit: .seconds(30)), loop: 0, of: 1)
-        #expect(try leaving.take().first?.hasPrefix(#"{"type":"reconnect","afterMs":"#) == true)
+        #expect(try leaving.takeReplies().first?.hasPrefix(#"{"type":"reconnect","afterMs":"#) == true)
         #expect(try entering.take() == ["close 1001"])
         try close(leaving, 1000)
         embedded.hub.closeAll(.goingAway)

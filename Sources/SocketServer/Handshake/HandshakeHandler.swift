@@ -22,14 +22,17 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
 
     private let hub: Hub
     private let rules: HandshakeRules
+    /// The handler before this one, which leaves the pipeline with it.
+    private let parser: ByteToMessageHandler<HTTPRequestDecoder>
     private var phase = Phase.waiting
     private var deadline: MonotonicTime
     private var context: ChannelHandlerContext?
     var supervisedIndex: Int?
 
-    init(hub: Hub, rules: HandshakeRules) {
+    init(hub: Hub, rules: HandshakeRules, parser: ByteToMessageHandler<HTTPRequestDecoder>) {
         self.hub = hub
         self.rules = rules
+        self.parser = parser
         deadline = hub.now + hub.configuration.handshakeTimeout
     }
 
@@ -137,11 +140,10 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     private func giveWay(to handler: some ChannelHandler, _ context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
         do {
-            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(handler, position: .after(self))
             pipeline.removeHandler(context: context, promise: nil)
             // What the parser had left over reaches the new handler as it goes, with no end of a read behind it.
-            pipeline.removeHandler(context: decoder).whenComplete { [hub] _ in hub.flush() }
+            pipeline.removeHandler(parser).whenComplete { [hub] _ in hub.flush() }
         } catch {
             // Only a channel that is being torn down has lost its handlers.
             context.close(promise: nil)

@@ -123,11 +123,12 @@ package final class Hub: StreamSink, @unchecked Sendable {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = configuration.maxHeaderBytes
         limits.maxHeaderListSize = configuration.maxHeaderBytes
-        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
+        let parser = ByteToMessageHandler(
+            HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
         let pipeline = channel.pipeline.syncOperations
         do {
-            try pipeline.addHandler(ByteToMessageHandler(decoder))
-            try pipeline.addHandler(HandshakeHandler(hub: self, rules: surroundings.rules))
+            try pipeline.addHandler(parser)
+            try pipeline.addHandler(HandshakeHandler(hub: self, rules: surroundings.rules, parser: parser))
         } catch {
             // The channel has gone already, and with it the handler that would have counted it out.
             census.socketClosed()

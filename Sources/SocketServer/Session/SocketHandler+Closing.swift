@@ -30,6 +30,7 @@ extension SocketHandler {
         case .ended:
             break
         case .open:
+            if holdsAnswer { markDirty() }
             perform(machine.hitDeadline(now: now, wallMilliseconds: wallMilliseconds))
             if isOpen { superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds) }
         case .closing(let cutAt):
@@ -40,10 +41,12 @@ extension SocketHandler {
     /// Looked at in each tick only while its deadline lies before the next visit.
     func superviseIfNeeded(now: MonotonicTime, wallMilliseconds: Int64) {
         guard isOpen else { return }
-        guard let deadline = machine.nextDeadline(now: now, wallMilliseconds: wallMilliseconds),
-            deadline <= now + hub.configuration.heartbeatInterval
-        else { return hub.unsupervise(self) }
-        hub.supervise(self)
+        let deadline = machine.nextDeadline(now: now, wallMilliseconds: wallMilliseconds)
+        if holdsAnswer || deadline.map({ $0 <= now + hub.configuration.heartbeatInterval }) ?? false {
+            hub.supervise(self)
+        } else {
+            hub.unsupervise(self)
+        }
     }
 
     /// Closes for a cause of the gateway's: the frame is sent, then the client has a little while to answer it.

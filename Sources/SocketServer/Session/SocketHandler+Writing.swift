@@ -56,7 +56,7 @@ extension SocketHandler {
         frames.withUnsafeReadableBytes { send(frames, $0, to: descriptor) }
     }
 
-    private func markDirty() {
+    func markDirty() {
         guard !isDirty else { return }
         isDirty = true
         hub.markDirty(self)
@@ -86,6 +86,7 @@ extension SocketHandler {
     /// descriptor is asked of an open channel, and forgotten in `channelInactive`: between closing it and that call NIO
     /// lets no handler run that writes.
     private func flushChannel() {
+        holdsAnswer = false
         context?.flush()
         guard let context, let options = context.channel.syncOptions else { return }
         do {

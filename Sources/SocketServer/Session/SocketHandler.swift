@@ -28,6 +28,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     var descriptor: CInt?
     /// Whether the hub flushes it at the end of the turn.
     var isDirty = false
+    /// Whether the answer to the handshake still lies in the channel: it goes with the first frame, or at the next tick.
+    var holdsAnswer = true
     var phase = Phase.open
     let hub: Hub
     let number: ConnectionNumber
@@ -72,9 +74,6 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         hub.add(self)
         hub.supervise(self)
         hub.metrics.accepted.increment()
-        // The answer to the handshake was written and not flushed.
-        isDirty = true
-        hub.markDirty(self)
     }
 
     /// The session's first input, once, right after the handler has taken its place.
@@ -82,6 +81,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     /// - Parameter session: the earlier one that the client wants to go on with.
     func begin(with credentials: SessionMachine.Credentials, session: String?) {
         perform(machine.opened(with: credentials, session: session))
+        // It is the client's turn: it must hear that it was let in.
+        if case .none = credentials { markDirty() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
