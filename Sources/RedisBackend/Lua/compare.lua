@@ -11,7 +11,7 @@ local holder, has_holder = ARGV[1], redis.call('SISMEMBER', KEYS[3], ARGV[1]) ==
 
 local function is_user(conns, session, connection, user)
   return string.match(redis.call('HGET', conns, connection) or '', '^%S+') == holder
-    and redis.call('HGET', session, 'connection') == connection and redis.call('ZSCORE', KEYS[1], user)
+    and redis.call('HGET', session, 'c') == connection and redis.call('ZSCORE', KEYS[1], user)
 end
 
 local function is_member(members, conns, head, connection, user, room)

@@ -16,7 +16,7 @@ local user = {
 local record = redis.call('HGET', KEYS[1], connection)
 if not record then
   remove_connection(user, connection, ARGV[6], ledger, moment)
-  local named = redis.call('HGET', KEYS[4], 'connection')
+  local named = redis.call('HGET', KEYS[4], 'c')
   return named and named ~= connection and 2 or 0
 end
 local holder, rest = string.match(record, '^(%S+)( .*)$')
@@ -27,12 +27,12 @@ if ARGV[5] == 'lost' then
   linger(KEYS[1], KEYS[6], ARGV[7], ARGV[8])
   return 1
 end
-local session = redis.call('HMGET', KEYS[4], 'connection', 'before')
+local session = redis.call('HMGET', KEYS[4], 'c', 'b')
 if session[1] == connection then
   redis.call('DEL', KEYS[4])
   -- What remains tells a node that was away, and still has the socket of a connection before, that it is over.
   if session[2] then
-    redis.call('HSET', KEYS[4], 'connection', connection)
+    redis.call('HSET', KEYS[4], 'c', connection)
     redis.call('PEXPIRE', KEYS[4], ARGV[8])
   end
 end

@@ -16,8 +16,8 @@ local marks = { key = KEYS[9], life = ARGV[9], command = ARGV[12], channel = ARG
 
 -- The fence below which the caller is dead in this partition; nil where it is not.
 local function fenced()
-  local fence = tonumber(redis.call('HGET', KEYS[7], ARGV[1]) or 0)
-  return fence > tonumber(ARGV[2]) and fence or nil
+  local fence = tonumber(redis.call('HGET', KEYS[7], ARGV[1]) or nil)
+  return fence and fence > tonumber(ARGV[2]) and fence or nil
 end
 
 -- Sees that the user has room for this connection, which may take the place of `old`. Answers the nodes of those that
@@ -48,22 +48,22 @@ end
 local function register(moment)
   local connection, user, life = ARGV[3], ARGV[4], ARGV[9]
   local entry, holder = 'u|' .. connection .. '|' .. user, ARGV[1] .. ':' .. ARGV[2]
-  local since, closing = tonumber(ARGV[7]), ''
-  local record = redis.call('HGET', KEYS[1], connection)
-  if record then
-    local began, rest = string.match(record, '^%S+ (%S+) %S+(.*)$')
-    since, closing = tonumber(began, 36), rest
+  local since = tonumber(ARGV[7])
+  if since == 0 then since = tonumber(moment) end
+  local text = holder .. ' ' .. base36(since) .. ' ' .. ARGV[6]
+  if redis.call('HSETNX', KEYS[1], connection, text) == 0 then
+    local began, rest = string.match(redis.call('HGET', KEYS[1], connection), '^%S+ (%S+) %S+(.*)$')
+    since = tonumber(began, 36)
+    redis.call('HSET', KEYS[1], connection, holder .. ' ' .. began .. ' ' .. ARGV[6] .. rest)
+    redis.call('ZREM', KEYS[6], entry)
   end
-  if since == 0 then since = moment end
-  redis.call('HSET', KEYS[1], connection, holder .. ' ' .. base36(since) .. ' ' .. ARGV[6] .. closing)
   redis.call('PEXPIRE', KEYS[1], life)
-  redis.call('HSET', KEYS[3], 'user', user, 'connection', connection, 'address', ARGV[5])
+  redis.call('HSET', KEYS[3], 'u', user, 'c', connection, 'a', ARGV[5])
   redis.call('PEXPIRE', KEYS[3], ARGV[10])
   redis.call('SADD', KEYS[4], holder)
   redis.call('PEXPIRE', KEYS[4], ARGV[18])
   redis.call('SADD', KEYS[5], entry)
   redis.call('PEXPIRE', KEYS[5], ARGV[18])
-  if record then redis.call('ZREM', KEYS[6], entry) end
   if redis.call('ZADD', KEYS[2], 'NX', moment, user) == 1 then
     note({ key = KEYS[8], size = ARGV[11] }, 'user.online', user, '', ARGV[8])
     redis.call(ARGV[12], ARGV[13], 's 1 ' .. moment)

@@ -11,7 +11,7 @@
 local fence = fenced()
 if fence then return { 'fenced', fence } end
 local connection, user = ARGV[3], ARGV[4]
-local held = redis.call('HMGET', KEYS[3], 'user', 'connection', 'before')
+local held = redis.call('HMGET', KEYS[3], 'u', 'c', 'b')
 if held[1] ~= user then return { 'unknown' } end
 local old = held[2]
 if old == connection then old = held[3] or '' end
@@ -31,10 +31,10 @@ else
   local marked = redis.call('HGET', KEYS[9], old)
   if marked then nodes[#nodes + 1] = string.match(marked, '^%S+') end
 end
-redis.call('HSET', KEYS[3], 'before', old)
+redis.call('HSET', KEYS[3], 'b', old)
 local since = register(moment)
 local answer = { 'ok', since, moment, old, nodes, standing(KEYS[10], KEYS[11], ARGV[19]) }
 for _, field in ipairs(redis.call('HKEYS', KEYS[3])) do
-  if string.sub(field, 1, 5) == 'room:' then answer[#answer + 1] = string.sub(field, 6) end
+  if string.sub(field, 1, 2) == 'r:' then answer[#answer + 1] = string.sub(field, 3) end
 end
 return answer

@@ -32,7 +32,7 @@ end
 local function take(entry)
   if is_node then return redis.call('SREM', KEYS[4], entry) == 1 end
   local due = redis.call('ZSCORE', KEYS[4], entry)
-  if not due or tonumber(due) > moment then return false end
+  if not due or tonumber(due) > tonumber(moment) then return false end
   return redis.call('ZREM', KEYS[4], entry) == 1
 end
 

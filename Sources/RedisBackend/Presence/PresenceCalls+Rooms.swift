@@ -64,10 +64,7 @@ extension PresenceCalls {
     ) {
         store.call(
             store.scripts.remember, keys: [keys.session(session)],
-            arguments: [
-                .string(id), isIn ? "add" : "remove", .string(room.string),
-                .integer(settings.sessionLife.milliseconds),
-            ], reply: reply)
+            arguments: [.string(id), isIn ? "add" : "remove", .string(room.string)], reply: reply)
     }
 
     /// From this connection to the other user's in the room.

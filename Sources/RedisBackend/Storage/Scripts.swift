@@ -15,16 +15,16 @@ package struct Scripts: Sendable {
     let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
     let sessionResume = Scripts.script("session_resume", PackageResources.session_resume_lua, opening: .session)
     let close = Scripts.script("close", PackageResources.close_lua, opening: .presence)
-    let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .presence)
+    let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .roster)
     let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
-    let join = Scripts.script("join", PackageResources.join_lua, opening: .presence)
-    let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .presence)
-    let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .presence)
+    let join = Scripts.script("join", PackageResources.join_lua, opening: .roster)
+    let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
+    let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .roster)
     let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
     let claim = Scripts.script("claim", PackageResources.claim_lua)
     let yield = Scripts.script("yield", PackageResources.yield_lua)
     let renounce = Scripts.script("renounce", PackageResources.renounce_lua)
-    let compare = Scripts.script("compare", PackageResources.compare_lua, opening: .presence)
+    let compare = Scripts.script("compare", PackageResources.compare_lua, opening: .roster)
     let remember = Scripts.script("remember", PackageResources.remember_lua)
     let page = Scripts.script("page", PackageResources.page_lua)
     let gather = Scripts.script("gather", PackageResources.gather_lua, opening: .ledger)
@@ -43,13 +43,14 @@ package struct Scripts: Sendable {
 
     /// What several scripts share.
     private enum Opening {
-        case none, epoch, presence, session, ledger
+        case none, epoch, presence, roster, session, ledger
 
         var source: [UInt8] {
             switch self {
             case .none: []
             case .epoch: PackageResources.epoch_lua
             case .presence: PackageResources.presence_lua
+            case .roster: PackageResources.presence_lua + PackageResources.roster_lua
             case .session: PackageResources.presence_lua + PackageResources.session_lua
             case .ledger: PackageResources.ledger_lua
             }
