@@ -11,9 +11,12 @@ package struct Key: Hashable, Sendable {
 package struct Keys: Sendable {
     /// `redis.prefix`.
     package let prefix: String
+    /// What the keys of each partition begin with.
+    private let beginnings: [String]
 
     package init(prefix: String) {
         self.prefix = prefix
+        beginnings = Partition.all.map { "\(prefix):\($0.tag):" }
     }
 
     /// hash, no expiry, written once by the first node: `partitions`, the number all nodes must agree on.
@@ -67,8 +70,8 @@ package struct Keys: Sendable {
     /// zset, bounded by age, by the presence scripts: user → last seen.
     package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
 
-    /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`: user, connection, its address, the
-    /// connection before it, a field `room:<r>` for each room.
+    /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`: u user, c connection, a its address, b the
+    /// connection before it, a field `r:<room>` for each room.
     package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }
 
     /// hash, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: user → packed list of its connections here.
@@ -126,6 +129,6 @@ package struct Keys: Sendable {
     }
 
     private func key(_ partition: Partition, _ name: String) -> Key {
-        Key(name: "\(prefix):\(partition.tag):\(name)", partition: partition)
+        Key(name: beginnings[partition.number] + name, partition: partition)
     }
 }

@@ -37,7 +37,10 @@ struct BenchTests {
 
     @Test("joins, leaves and a reconnect storm are checked and counted, as JSON and as a page")
     func comesAndGoes() async throws {
-        let node = try await NodeProcess.start(nodeId: "bench", redisURL: nil)
+        // Churners join and leave as fast as they are answered.
+        let node = try await NodeProcess.start(
+            nodeId: "bench", redisURL: nil,
+            environment: ["MARTLET_CLIENT_MESSAGES_PER_SECOND": "100000", "MARTLET_CLIENT_MESSAGE_BURST": "100000"])
         let page = FileManager.default.temporaryDirectory.appending(path: "bench-\(UUID()).html").path
         defer { try? FileManager.default.removeItem(atPath: page) }
         let presence = try await bench(

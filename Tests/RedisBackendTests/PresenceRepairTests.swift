@@ -64,7 +64,7 @@ struct PresenceRepairTests {
         try await node.join("r", "c1")
         let name = observer.keys.session(try #require(SessionID(session))).name
         try await eventually("the room in the session") { [redis] in
-            try await redis.cli("HEXISTS", name, "room:r") == "1"
+            try await redis.cli("HEXISTS", name, "r:r") == "1"
         }
         // What the resume meets: the node takes another incarnation, and registers all that it holds, right behind it.
         let old = try #require(try await observer.holders().first.flatMap { Holder($0) })
@@ -99,7 +99,7 @@ struct PresenceRepairTests {
             keys.connections(in: room), keys.rooms(rooms), keys.head(room),
         ][which]
         try await eventually("the room in the session") { [redis] in
-            try await redis.cli("HEXISTS", sessionKey.name, "room:r") == "1"
+            try await redis.cli("HEXISTS", sessionKey.name, "r:r") == "1"
         }
         _ = try await redis.cli("DEL", vanishing.name)
         let directory = nodes[1].directory

@@ -116,7 +116,29 @@ struct PresenceRulesTests {
         #expect(difference.missing.contains(.member(user, connection: "c1", room: second)))
         let gone = held.disconnect("c1")
         #expect(gone?.rooms.keys.map(\.string) == ["b"])
-        #expect(Partition.all.allSatisfy { held.entries(in: $0).isEmpty })
+        #expect(Partition.all.allSatisfy { held.entries(in: $0).isEmpty && held.rooms(in: $0).isEmpty })
+    }
+
+    @Test("a room is held as long as one connection is in it, and listed with its members where it lies")
+    func heldRooms() throws {
+        var held = HeldConnections()
+        let room = RoomName(unchecked: "a")
+        let partition = Partition(of: room)
+        for name in ["c1", "c2"] {
+            let user = UserID(unchecked: "user of \(name)")
+            _ = held.connect(PresenceConnection(id: name, userId: user, address: ""), session: SessionID(of: user))
+            // Joined twice, as a join is that is asked again.
+            for _ in 0..<2 { _ = held.join(room, connection: name, info: []) }
+        }
+        #expect(Array(held.rooms(in: partition)) == [room])
+        #expect(Set(held.members(in: partition).map(\.connection)) == ["c1", "c2"])
+        _ = held.leave(room, connection: "c1")
+        #expect(Array(held.rooms(in: partition)) == [room])
+        #expect(held.members(in: partition).map(\.connection) == ["c2"])
+        _ = held.disconnect("c2")
+        #expect(held.rooms(in: partition).isEmpty && held.members(in: partition).isEmpty)
+        let user = try #require(held["c1"]).connection.userId
+        #expect(held.users(in: Partition(of: user.string)).map(\.connection.id) == ["c1"])
     }
 
     @Test("a session's name leads to its user's partition, and nothing else is taken for one")
@@ -126,7 +148,8 @@ struct PresenceRulesTests {
         #expect(SessionID(session.string) == session)
         #expect(session.partition == Partition(of: "alice"))
         for text in [
-            "", "-", "64-" + String(repeating: "a", count: 22), "01-" + String(repeating: "a", count: 22), "1-A",
+            "", "-", "64-" + String(repeating: "A", count: 22), "01-" + String(repeating: "A", count: 22), "1-A",
+            "1-" + String(repeating: "A", count: 21) + "Q", "1-" + String(repeating: "A", count: 21) + "é",
         ] {
             #expect(SessionID(text) == nil)
         }

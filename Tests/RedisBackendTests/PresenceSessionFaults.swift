@@ -29,7 +29,7 @@ struct PresenceSessionFaults {
         let second = try await start("n2", settings)
         let session = try await first.connect("c1", "alice", address: "10.0.0.1").session
         for room in ["r1", "r2"] { try await first.join(room, "c1") }
-        try await remembered(session, ["room:r1", "room:r2"])
+        try await remembered(session, ["r:r1", "r:r2"])
         try await body(first, second, session)
         try await first.stop()
         try await second.stop()
@@ -181,7 +181,7 @@ struct PresenceSessionFaults {
             let user = waits ? "bob" : "alice"
             let session = try await victim.connect("c1", user).session
             try await victim.join("r1", "c1")
-            try await remembered(session, ["room:r1"])
+            try await remembered(session, ["r:r1"])
             let before = try await observer.texts()
             try await victim.kill()
             if waits {
@@ -254,7 +254,7 @@ struct PresenceSessionFaults {
             first.presence.joinQuietly(quiet, connection: "c1")
             first.presence.joinQuietly(RoomName(unchecked: "quiet-too"), connection: "c1")
             first.presence.leave(RoomName(unchecked: "quiet-too"), connection: "c1")
-            try await remembered(session, ["room:quiet"])
+            try await remembered(session, ["r:quiet"])
             first.presence.disconnect("c1", .abrupt(.lost))
             let resumed = try await second.connect("c2", "alice", resuming: session)
             #expect(resumed.resumed?.rooms.map(\.string).sorted() == ["quiet", "r1", "r2"])

@@ -31,8 +31,8 @@ struct PresenceTransitionTests {
     }
 
     private func session(_ id: String) throws -> SessionID {
-        try #require(
-            SessionID("\(Partition(of: "alice").number)-" + String(repeating: "a", count: 21) + id.suffix(1)))
+        let secret = "\(id.suffix(1))" + String(repeating: "A", count: 21)
+        return try #require(SessionID("\(Partition(of: "alice").number)-\(secret)"))
     }
 
     /// Calls a script twice, as a retry after a lost reply does; answers what the second one said.

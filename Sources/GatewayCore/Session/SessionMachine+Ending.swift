@@ -74,12 +74,12 @@ extension SessionMachine {
         refresh = nil
         resumption = nil
         _ = waiting.takeAll()
-        var left = Array(rooms.keys)
+        var left = rooms.keys
         if everyone != nil { left.append(.everyone) }
         if let identity, inbox != nil { left.append(RoomName(inboxOf: identity.userId)) }
         let remains = Remains(
             rooms: left, watched: Array(watched), departure: isRegistered ? departure(end) : nil)
-        (everyone, inbox, rooms, watched) = (nil, nil, [:], [])
+        (everyone, inbox, rooms, watched) = (nil, nil, RoomTable(), [])
         isRegistered = false
         identity = nil
         return remains

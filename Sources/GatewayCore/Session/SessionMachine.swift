@@ -103,7 +103,7 @@ package struct SessionMachine: Sendable {
     /// Nil until somebody has been let in.
     package internal(set) var identity: Identity?
     /// The rooms proper that were asked for, joined or not yet.
-    var rooms: [RoomName: Membership] = [:]
+    var rooms = RoomTable<Membership>()
     var inbox: Membership?
     var everyone: Membership?
     /// Nil for a new session, and once all that it brought back has been settled.

@@ -32,9 +32,9 @@ struct SessionFields {
         for index in stride(from: 0, to: reply.count - 1, by: 2) {
             guard let field = reply[index].string else { continue }
             switch field {
-            case "connection": connection = reply[index + 1].string
-            case "address": address = reply[index + 1].string
-            case _ where field.hasPrefix("room:"): rooms.append(RoomName(unchecked: String(field.dropFirst(5))))
+            case "c": connection = reply[index + 1].string
+            case "a": address = reply[index + 1].string
+            case _ where field.hasPrefix("r:"): rooms.append(RoomName(unchecked: String(field.dropFirst(2))))
             default: break
             }
         }

@@ -1,7 +1,8 @@
 import GatewayCore
 
-/// What this node holds: its connections with the rooms they are in or have asked for. Pure.
-package struct HeldConnections: Sendable {
+/// What this node holds: its connections with the rooms they are in or have asked for. No I/O; it belongs to the
+/// registry's loop, as do the connections it hands out.
+package struct HeldConnections {
     /// How far a connection's registration has come.
     package enum Standing: Hashable, Sendable {
         /// Redis is still to be asked.
@@ -12,16 +13,24 @@ package struct HeldConnections: Sendable {
         case registered(since: Int64)
     }
 
-    package struct Held: Sendable {
+    /// One connection; once it is out of the table nothing in it changes any more.
+    ///
+    /// `@unchecked Sendable`: it is touched on the registry's loop only.
+    package final class Held: @unchecked Sendable {
         package let connection: PresenceConnection
-        package var session: SessionID
-        package var standing = Standing.waiting
+        package fileprivate(set) var session: SessionID
+        package fileprivate(set) var standing = Standing.waiting
         /// Each with what is shown of the user there, a JSON object.
-        package var rooms: [RoomName: [UInt8]] = [:]
+        package fileprivate(set) var rooms = RoomTable<[UInt8]>()
         /// Rooms without a roster, which only the session remembers.
-        package var quietRooms: Set<RoomName> = []
+        package fileprivate(set) var quietRooms: Set<RoomName> = []
         /// Its session names another connection by now: it is being closed, and registers nothing any more.
-        package var isReplaced = false
+        package fileprivate(set) var isReplaced = false
+
+        fileprivate init(_ connection: PresenceConnection, _ session: SessionID) {
+            self.connection = connection
+            self.session = session
+        }
 
         /// Redis has taken it in under its session, and that goes on nowhere else.
         package var isRegistered: Bool { since != nil && !isReplaced }
@@ -34,8 +43,14 @@ package struct HeldConnections: Sendable {
         package func isIn(_ room: RoomName) -> Bool { rooms[room] != nil || quietRooms.contains(room) }
     }
 
+    private struct Holdings {
+        var users: Set<Held> = []
+        /// Each room with a roster, and how many connections are in it.
+        var rooms: [RoomName: Int] = [:]
+    }
+
     private var connections: [String: Held] = [:]
-    private var entries = [Set<HeldEntry>](repeating: [], count: Partition.count)
+    private var partitions = [Holdings](repeating: Holdings(), count: Partition.count)
 
     package init() {}
 
@@ -43,15 +58,46 @@ package struct HeldConnections: Sendable {
 
     package subscript(id: String) -> Held? { connections[id] }
 
-    package func entries(in partition: Partition) -> Set<HeldEntry> { entries[partition.number] }
+    // MARK: By partition
 
-    package func holds(_ entry: HeldEntry) -> Bool { entries[entry.partition.number].contains(entry) }
+    /// The connections of its users.
+    package func users(in partition: Partition) -> Set<Held> { partitions[partition.number].users }
+
+    /// Its rooms with a roster that a connection is in, or has asked for.
+    package func rooms(in partition: Partition) -> some Collection<RoomName> {
+        partitions[partition.number].rooms.keys
+    }
+
+    /// The members of those rooms; looks at all connections, for what is done seldom.
+    package func members(in partition: Partition) -> [HeldEntry] {
+        let rooms = partitions[partition.number].rooms
+        guard !rooms.isEmpty else { return [] }
+        return connections.values.flatMap { held in
+            held.rooms.keys.filter { rooms[$0] != nil }.map { held.entry(in: $0) }
+        }
+    }
+
+    /// All that the node's set in the partition should name.
+    package func entries(in partition: Partition) -> Set<HeldEntry> {
+        Set(users(in: partition).map(\.entry)).union(members(in: partition))
+    }
+
+    /// What a partition's set should name and does not, and what it names and should not.
+    package func compare(
+        _ found: Set<HeldEntry>, in partition: Partition
+    ) -> (missing: Set<HeldEntry>, stale: Set<HeldEntry>) {
+        let held = entries(in: partition)
+        return (held.subtracting(found), found.subtracting(held))
+    }
+
+    // MARK: Connections
 
     /// Takes a connection in; false where one of that name is held already.
     package mutating func connect(_ connection: PresenceConnection, session: SessionID) -> Bool {
         guard connections[connection.id] == nil else { return false }
-        connections[connection.id] = Held(connection: connection, session: session)
-        insert(.user(connection.userId, connection: connection.id))
+        let held = Held(connection, session)
+        connections[connection.id] = held
+        partitions[held.partition.number].users.insert(held)
         return true
     }
 
@@ -73,12 +119,21 @@ package struct HeldConnections: Sendable {
         connections[id]?.isReplaced = true
     }
 
+    /// Forgets a connection; answers what it was and the rooms it was in or had asked for.
+    package mutating func disconnect(_ id: String) -> Held? {
+        guard let held = connections.removeValue(forKey: id) else { return nil }
+        partitions[held.partition.number].users.remove(held)
+        for room in held.rooms.keys { left(room) }
+        return held
+    }
+
+    // MARK: Rooms
+
     /// Notes that a connection is in a room, or asked for it; false where the connection is not held.
     package mutating func join(_ room: RoomName, connection id: String, info: [UInt8]) -> Bool {
-        guard let connection = connections[id]?.connection else { return false }
-        connections[id]?.rooms[room] = info
-        // The name that is kept already, since the caller's may be another copy.
-        insert(.member(connection.userId, connection: connection.id, room: room))
+        guard let held = connections[id] else { return false }
+        if held.rooms[room] == nil { partitions[Partition(of: room).number].rooms[room, default: 0] += 1 }
+        held.rooms[room] = info
         return true
     }
 
@@ -89,8 +144,8 @@ package struct HeldConnections: Sendable {
 
     /// Forgets a room of a connection; nil where the connection is not held or not in the room.
     package mutating func leave(_ room: RoomName, connection id: String) -> PresenceConnection? {
-        guard let held = connections[id], connections[id]?.rooms.removeValue(forKey: room) != nil else { return nil }
-        remove(.member(held.connection.userId, connection: id, room: room))
+        guard let held = connections[id], held.rooms.removeValue(forKey: room) != nil else { return nil }
+        left(room)
         return held.connection
     }
 
@@ -99,23 +154,28 @@ package struct HeldConnections: Sendable {
         connections[id]?.quietRooms.remove(room) != nil
     }
 
-    /// Forgets a connection; answers what it was and the rooms it was in or had asked for.
-    package mutating func disconnect(_ id: String) -> Held? {
-        guard let held = connections.removeValue(forKey: id) else { return nil }
-        remove(.user(held.connection.userId, connection: id))
-        for room in held.rooms.keys { remove(.member(held.connection.userId, connection: id, room: room)) }
-        return held
+    /// One connection less is in the room.
+    private mutating func left(_ room: RoomName) {
+        let partition = Partition(of: room).number
+        let others = partitions[partition].rooms[room, default: 0] - 1
+        partitions[partition].rooms[room] = others > 0 ? others : nil
     }
+}
 
-    /// What a partition's set should name and does not, and what it names and should not.
-    package func compare(
-        _ found: Set<HeldEntry>, in partition: Partition
-    ) -> (missing: Set<HeldEntry>, stale: Set<HeldEntry>) {
-        let held = entries[partition.number]
-        return (held.subtracting(found), found.subtracting(held))
+extension HeldConnections.Held {
+    /// A session lies beside its user.
+    fileprivate var partition: Partition { session.partition }
+
+    /// As its user's partition names it.
+    package var entry: HeldEntry { .user(connection.userId, connection: connection.id) }
+
+    package func entry(in room: RoomName) -> HeldEntry {
+        .member(connection.userId, connection: connection.id, room: room)
     }
+}
 
-    private mutating func insert(_ entry: HeldEntry) { entries[entry.partition.number].insert(entry) }
+extension HeldConnections.Held: Hashable {
+    package static func == (left: HeldConnections.Held, right: HeldConnections.Held) -> Bool { left === right }
 
-    private mutating func remove(_ entry: HeldEntry) { entries[entry.partition.number].remove(entry) }
+    package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }

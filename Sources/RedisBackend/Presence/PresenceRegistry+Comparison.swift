@@ -46,20 +46,27 @@ extension PresenceRegistry {
 
     /// The set may name what the other keys have lost.
     private func findLacking(among entries: Set<HeldEntry>, in partition: Partition, _ writer: Holder) {
-        let entries = entries.compactMap { entry in
+        let registered = entries.compactMap { entry in
             held[entry.connection].flatMap { $0.isRegistered ? (entry: entry, session: $0.session) : nil }
         }
-        for start in stride(from: 0, to: entries.count, by: PresenceRegistry.comparedAtOnce) {
-            let batch = Array(entries[start..<min(start + PresenceRegistry.comparedAtOnce, entries.count)])
-            entered()
-            calls.compare(batch, in: partition, holder: writer) { [self] result in
-                defer { left() }
-                // The next round looks again.
-                guard case .success(let reply) = result, holder == writer else { return }
-                for place in (reply.array ?? []).compactMap(\.integer) where batch.indices.contains(Int(place)) {
-                    registerLacking(batch[Int(place)].entry, writer)
-                }
+        findLacking(among: registered[...], in: partition, writer)
+    }
+
+    /// One batch after the other: a room of tens of thousands would else be held in memory as commands.
+    private func findLacking(
+        among entries: ArraySlice<(entry: HeldEntry, session: SessionID)>, in partition: Partition, _ writer: Holder
+    ) {
+        guard !entries.isEmpty else { return }
+        let batch = Array(entries.prefix(PresenceRegistry.comparedAtOnce))
+        entered()
+        calls.compare(batch, in: partition, holder: writer) { [self] result in
+            defer { left() }
+            // The next round looks again.
+            guard case .success(let reply) = result, holder == writer else { return }
+            for place in (reply.array ?? []).compactMap(\.integer) where batch.indices.contains(Int(place)) {
+                registerLacking(batch[Int(place)].entry, writer)
             }
+            findLacking(among: entries.dropFirst(batch.count), in: partition, writer)
         }
     }
 

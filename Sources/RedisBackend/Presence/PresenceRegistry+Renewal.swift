@@ -17,27 +17,24 @@ extension PresenceRegistry {
     }
 
     private func renew(_ partition: Partition, _ writer: Holder) {
-        let entries = held.entries(in: partition)
-        guard !entries.isEmpty else { return }
+        let users = held.users(in: partition)
+        let rooms = held.rooms(in: partition)
+        guard !users.isEmpty || !rooms.isEmpty else { return }
         let keys = store.keys
         let life = settings.life.milliseconds
-        var lives: [Key: Int64] = [keys.held(by: writer, in: partition): settings.listLife.milliseconds]
-        var rooms: Set<RoomName> = []
-        for entry in entries {
-            switch entry {
-            case .user(let user, let id):
-                lives[keys.connections(of: user)] = life
-                if let held = held[id] {
-                    lives[keys.session(held.session)] = settings.sessionLife.milliseconds
-                }
-            case .member(_, _, let room):
-                // A room's members share its keys, and may be many.
-                guard rooms.insert(room).inserted else { continue }
-                lives[keys.members(room)] = life
-                lives[keys.connections(in: room)] = life
-                lives[keys.head(room)] = calls.rules.log(of: room).headLife.milliseconds
-            }
+        let sessionLife = settings.sessionLife.milliseconds
+        var lives: [(key: Key, life: Int64)] = []
+        lives.reserveCapacity(1 + 2 * users.count + 3 * rooms.count)
+        lives.append((keys.held(by: writer, in: partition), settings.listLife.milliseconds))
+        for held in users {
+            lives.append((keys.connections(of: held.connection.userId), life))
+            lives.append((keys.session(held.session), sessionLife))
         }
-        calls.touch(lives.map { ($0.key, $0.value) })
+        for room in rooms {
+            lives.append((keys.members(room), life))
+            lives.append((keys.connections(in: room), life))
+            lives.append((keys.head(room), calls.rules.log(of: room).headLife.milliseconds))
+        }
+        calls.touch(lives)
     }
 }

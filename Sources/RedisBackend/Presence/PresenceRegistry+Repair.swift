@@ -26,12 +26,7 @@ extension PresenceRegistry {
     private func register(
         _ partition: Partition, _ writer: Holder, isAboutRooms: Bool, done: @escaping @Sendable (Batch) -> Void
     ) {
-        let entries = held.entries(in: partition).filter { entry in
-            switch entry {
-            case .user: !isAboutRooms
-            case .member: isAboutRooms
-            }
-        }
+        let entries = isAboutRooms ? held.members(in: partition) : held.users(in: partition).map(\.entry)
         let batch = Batch(count: entries.count)
         for entry in entries {
             register(entry, writer) { isRegistered in

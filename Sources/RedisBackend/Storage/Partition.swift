@@ -15,12 +15,18 @@ package struct Partition: Hashable, Sendable {
 
     /// The partition of a user or a key: CRC-16 of its bytes.
     package init(of name: String) {
-        number = Int(CRC16.checksum(of: name.utf8)) % Partition.count
+        var name = name
+        self = name.withUTF8 { Partition(of: $0[...]) }
     }
 
     /// The partition of a room; an inbox lies in its user's, beside all else about the user.
     package init(of room: RoomName) {
-        self.init(of: room.owner)
+        var name = room.string
+        self = name.withUTF8 { Partition(of: $0.dropFirst(room.isInbox ? 1 : 0)) }
+    }
+
+    private init(of bytes: UnsafeBufferPointer<UInt8>.SubSequence) {
+        number = Int(CRC16.checksum(of: bytes)) % Partition.count
     }
 
     /// The hash tag that puts all keys of the partition into one slot of a Redis Cluster.

@@ -93,7 +93,7 @@ extension Router: RedisSubscriptionHandler {
         // The epoch is nearly always the one known: its string is shared rather than made anew.
         let known = track.cursor.position?.epoch
         let epoch =
-            known.flatMap { $0.utf8.elementsEqual(epoch) ? $0 : nil }
+            known.flatMap { $0.hasBytes(epoch) ? $0 : nil }
             ?? String(decoding: epoch, as: UTF8.self)
         let message = MessageBody.decode(
             body, room: track.room, position: Position(epoch: epoch, seq: seq), timestamp: timestamp)

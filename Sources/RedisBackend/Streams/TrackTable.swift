@@ -26,7 +26,7 @@ struct TrackTable {
     }
 
     subscript(name bytes: UnsafeRawBufferPointer) -> Track? {
-        find(TrackTable.hash(bytes)) { $0.elementsEqual(bytes) }
+        find(TrackTable.hash(bytes)) { $0.isSame(as: bytes) }
     }
 
     /// The inbox of the user whose name these bytes are.
@@ -35,7 +35,7 @@ struct TrackTable {
         hasher.combine(UInt8(ascii: "@"))
         hasher.combine(bytes: user)
         return find(hasher.finalize()) {
-            $0.first == UInt8(ascii: "@") && $0.dropFirst().elementsEqual(user)
+            $0.first == UInt8(ascii: "@") && UnsafeRawBufferPointer(rebasing: $0.dropFirst()).isSame(as: user)
         }
     }
 
@@ -60,10 +60,11 @@ struct TrackTable {
         count -= 1
     }
 
-    private func find(_ hash: Int, where isIt: (String.UTF8View) -> Bool) -> Track? {
+    private func find(_ hash: Int, where isIt: (UnsafeRawBufferPointer) -> Bool) -> Track? {
         var link = chains[hash]
         while let track = link {
-            if isIt(track.room.string.utf8) { return track }
+            var name = track.room.string
+            if name.withUTF8({ isIt(UnsafeRawBufferPointer($0)) }) { return track }
             link = track.next
         }
         return nil

@@ -1,0 +1,90 @@
+/// Something for each of a few rooms: as small as an array while they are few, found without a search when they are many.
+package struct RoomTable<Value: Sendable>: Sendable {
+    package typealias Element = (key: RoomName, value: Value)
+
+    private enum Storage: Sendable {
+        case few([Element])
+        case many([RoomName: Value])
+    }
+
+    private var storage = Storage.few([])
+
+    /// So many are searched one by one.
+    private static var searched: Int { 8 }
+
+    package init() {}
+
+    package var count: Int {
+        switch storage {
+        case .few(let list): list.count
+        case .many(let table): table.count
+        }
+    }
+
+    package var isEmpty: Bool { count == 0 }
+
+    package var keys: [RoomName] {
+        switch storage {
+        case .few(let list): list.map(\.key)
+        case .many(let table): Array(table.keys)
+        }
+    }
+
+    package subscript(room: RoomName) -> Value? {
+        get {
+            switch storage {
+            case .few(let list): list.first { $0.key == room }?.value
+            case .many(let table): table[room]
+            }
+        }
+        set {
+            if let newValue { put(newValue, room) } else { removeValue(forKey: room) }
+        }
+    }
+
+    @discardableResult
+    package mutating func removeValue(forKey room: RoomName) -> Value? {
+        switch take() {
+        case .few(var list):
+            defer { storage = .few(list.isEmpty ? [] : list) }
+            return list.firstIndex { $0.key == room }.map { list.remove(at: $0).value }
+        case .many(var table):
+            defer { storage = table.isEmpty ? .few([]) : .many(table) }
+            return table.removeValue(forKey: room)
+        }
+    }
+
+    private mutating func put(_ value: Value, _ room: RoomName) {
+        switch take() {
+        case .few(var list):
+            if let place = list.firstIndex(where: { $0.key == room }) {
+                list[place].value = value
+            } else {
+                list.append((room, value))
+            }
+            let isLong = list.count > RoomTable.searched
+            storage = isLong ? .many(Dictionary(uniqueKeysWithValues: list.map { ($0.key, $0.value) })) : .few(list)
+        case .many(var table):
+            table[room] = value
+            storage = .many(table)
+        }
+    }
+
+    /// Takes the storage out, so that a change of it copies nothing.
+    private mutating func take() -> Storage {
+        defer { storage = .few([]) }
+        return storage
+    }
+}
+
+extension RoomTable: Sequence {
+    package func makeIterator() -> AnyIterator<Element> {
+        switch storage {
+        case .few(let list):
+            return AnyIterator(list.makeIterator())
+        case .many(let table):
+            var rest = table.makeIterator()
+            return AnyIterator { rest.next().map { ($0.key, $0.value) } }
+        }
+    }
+}
