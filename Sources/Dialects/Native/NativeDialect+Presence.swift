@@ -4,22 +4,17 @@ import GatewayCore
 extension NativeDialect {
     /// The frame of a room's changed roster: the same bytes serve every member that is told of all its events.
     package func encode(_ change: RosterChange, into bytes: inout [UInt8]) {
+        var events = WrittenEvents()
+        for event in change.events { events.append(event) }
+        encode(change, events: events.suffix(events.count), into: &bytes)
+    }
+
+    /// The same with events that have been written before, in place of the change's own.
+    package func encode(_ change: RosterChange, events: ArraySlice<UInt8>, into bytes: inout [UInt8]) {
         JSONWriter.append(#"{"type":"presence""#, to: &bytes)
         append(room: change.room, into: &bytes)
         JSONWriter.append(#","events":["#, to: &bytes)
-        for (index, event) in change.events.enumerated() {
-            if index > 0 { JSONWriter.append(",", to: &bytes) }
-            switch event.kind {
-            case .join: JSONWriter.append(#"{"event":"join","userId":"#, to: &bytes)
-            case .leave: JSONWriter.append(#"{"event":"leave","userId":"#, to: &bytes)
-            }
-            JSONWriter.append(string: event.userId.string, to: &bytes)
-            if event.kind == .join, let info = event.info {
-                JSONWriter.append(#","info":"#, to: &bytes)
-                bytes.append(contentsOf: info)
-            }
-            JSONWriter.append("}", to: &bytes)
-        }
+        bytes.append(contentsOf: events)
         JSONWriter.append(#"],"members":"#, to: &bytes)
         JSONWriter.append(integer: change.members, to: &bytes)
         JSONWriter.append(#","rosterVersion":"#, to: &bytes)

@@ -19,7 +19,7 @@ extension Hub {
 
     /// Tells every member that may know of it, but not the connection that made the step.
     private func tell(_ change: RosterChange, in hubRoom: HubRoom) {
-        let makers = Set(change.events.compactMap { $0.connection.flatMap { ConnectionID($0) } })
+        let makers = change.events.compactMap { $0.connection.flatMap { ConnectionID($0) } }
         let isOpen = settings.showsPresence(in: hubRoom.name)
         let buffer = frame(.presence(change))
         for member in hubRoom.members where member.machine.seesPresence(in: hubRoom.name, ruled: isOpen) {
@@ -62,11 +62,15 @@ extension Hub {
         guard let bundle = hubRoom.bundle else { return }
         hubRoom.bundle = nil
         let isOpen = settings.showsPresence(in: hubRoom.name)
-        let buffer = frame(.presence(bundle.change))
+        let buffer = frame(bundle, latest: bundle.events.count)
         let compressed = hubRoom.compressingMembers > 0 ? frameAgain(buffer) : buffer
         for member in hubRoom.members where member.machine.seesPresence(in: hubRoom.name, ruled: isOpen) {
             if let known = bundle.newcomers[member.number] {
-                if let change = bundle.change(after: known) { member.write(frame(.presence(change))) }
+                let count = bundle.count(after: known)
+                guard count > 0 else { continue }
+                member.write(frame(bundle, latest: count))
+                // Each newcomer has a frame of its own; hundreds of them at once would take tens of megabytes.
+                member.flushIfDirty()
             } else {
                 member.write(member.isCompressing ? compressed : buffer)
             }

@@ -260,6 +260,15 @@ package final class Hub: StreamSink, @unchecked Sendable {
         return buffer
     }
 
+    /// A bundle's latest events as a finished frame.
+    func frame(_ bundle: RosterBundle, latest count: Int) -> ByteBuffer {
+        scratch.removeAll(keepingCapacity: scratch.capacity <= 1 << 17)
+        dialect.encode(bundle.latest, events: bundle.events.suffix(count), into: &scratch)
+        var buffer = ByteBuffer()
+        FrameEncoder.text(scratch, into: &buffer)
+        return buffer
+    }
+
     func countFrame() { framesIn += 1 }
 
     /// Notes that a connection has been written to: it is flushed at the end of the turn.

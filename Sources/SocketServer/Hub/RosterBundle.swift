@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 
 /// Changes of one large room's roster that are told in one frame.
@@ -9,10 +10,8 @@ final class RosterBundle {
     /// A part of what may wait for a client, since every member is sent the frame.
     private static let maxBytes = 1 << 16
 
-    private var events: [RosterEvent] = []
-    /// Of the events, in a frame.
-    private var bytes = 0
-    /// Of the last change.
+    private(set) var events = WrittenEvents()
+    /// The last change, whose events are in `events`.
     private(set) var latest: RosterChange
     /// Who entered since the first change, and the version it knew then: older events are not for it.
     var newcomers: [ConnectionNumber: Int64] = [:]
@@ -22,27 +21,16 @@ final class RosterBundle {
         add(first)
     }
 
-    var isFull: Bool { events.count >= RosterBundle.maxEvents || bytes >= RosterBundle.maxBytes }
+    var isFull: Bool { events.count >= RosterBundle.maxEvents || events.byteCount >= RosterBundle.maxBytes }
 
     func add(_ change: RosterChange) {
-        events += change.events
-        bytes += change.events.reduce(0) { $0 + $1.userId.string.utf8.count + ($1.info?.count ?? 0) + 50 }
+        for event in change.events { events.append(event) }
         latest = change
+        latest.events = []
     }
 
-    /// All that changed, in one.
-    var change: RosterChange { change(with: events) }
-
-    /// The same for one that knows the roster up to a version; nil where there is nothing in it for that one.
-    func change(after version: Int64) -> RosterChange? {
-        let count = Int(clamping: max(0, latest.version - version))
-        guard count > 0 else { return nil }
-        return change(with: Array(events.suffix(count)))
-    }
-
-    private func change(with events: [RosterEvent]) -> RosterChange {
-        var change = latest
-        change.events = events
-        return change
+    /// How many of the events are for one that knows the roster up to a version.
+    func count(after version: Int64) -> Int {
+        min(events.count, Int(clamping: max(0, latest.version - version)))
     }
 }
