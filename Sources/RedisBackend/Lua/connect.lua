@@ -8,11 +8,11 @@
 --         13 the user's status channel, 14 `new`, or `again` for one that was registered before,
 --         15 connections a user may have (0: any number), 16 `closeOldest` or `refuseNewest`,
 --         17 what the nodes' channels begin with, 18 life of `holders` and the node's set, which outlive what they
---         name, in ms, 19 run_id
--- result  `ok`, since, now, whether the session is new (0, 1; always 1 unless `again`), the nodes of connections that were marked to be closed,
---         epoch and seq of the inbox (as `standing` tells them); `fenced`, the incarnation below which the node is dead
---         here; `full` where the user has too many; `replaced` where it is registered again and its session names
---         another connection by now
+--         name, in ms, 19 run_id, 20 whether the node has to be put among the holders (0, 1)
+-- result  `ok`, since, now, whether the session is new (0, 1; always 1 unless `again`), the nodes of connections that
+--         were marked to be closed, epoch and seq of the inbox (as `standing` tells them); `fenced`, the incarnation
+--         below which the node is dead here; `full` where the user has too many; `replaced` where it is registered
+--         again and its session names another connection by now
 -- cost    O(1); with a limit O(the user's connections)
 local fence = fenced()
 if fence then return { 'fenced', fence } end

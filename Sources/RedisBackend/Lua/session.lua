@@ -60,8 +60,10 @@ local function register(moment)
   redis.call('PEXPIRE', KEYS[1], life)
   redis.call('HSET', KEYS[3], 'u', user, 'c', connection, 'a', ARGV[5])
   redis.call('PEXPIRE', KEYS[3], ARGV[10])
-  redis.call('SADD', KEYS[4], holder)
-  redis.call('PEXPIRE', KEYS[4], ARGV[18])
+  if ARGV[20] == '1' then
+    redis.call('SADD', KEYS[4], holder)
+    redis.call('PEXPIRE', KEYS[4], ARGV[18])
+  end
   redis.call('SADD', KEYS[5], entry)
   redis.call('PEXPIRE', KEYS[5], ARGV[18])
   if redis.call('ZADD', KEYS[2], 'NX', moment, user) == 1 then

@@ -11,10 +11,12 @@ extension PresenceCalls {
         case anybody(caller: Holder)
     }
 
-    /// - Parameter replaced: the connection of the same user whose place this one takes.
+    /// - Parameters:
+    ///   - isKnown: whether the holder is known to stand among those of the room's partition.
+    ///   - replaced: the connection of the same user whose place this one takes.
     package func join(
-        _ room: RoomName, _ connection: PresenceConnection, info: [UInt8], holder: Holder, isAgain: Bool,
-        replaced: String? = nil, reply: @escaping Reply
+        _ room: RoomName, _ connection: PresenceConnection, info: [UInt8], holder: Holder, isKnown: Bool = false,
+        isAgain: Bool, replaced: String? = nil, reply: @escaping Reply
     ) {
         let partition = Partition(of: room)
         let channel = keys.channel(room)
@@ -30,6 +32,7 @@ extension PresenceCalls {
                 .string(connection.userId.string), .string(room.string), .bytes(info),
                 .string(isAgain ? PresenceCause.restored.rawValue : ""), life, headLife(of: room), ledgerSize,
                 "PUBLISH", .string(channel.name), .string(replaced ?? ""), listLife, .runID,
+                isKnown ? 0 : 1,
             ], reply: reply)
     }
 

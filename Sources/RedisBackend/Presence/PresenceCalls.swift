@@ -21,27 +21,29 @@ package struct PresenceCalls: Sendable {
     var listLife: RedisArgument { .integer(settings.listLife.milliseconds) }
     var ledgerSize: RedisArgument { .integer(Int64(settings.ledgerSize)) }
 
+    /// - Parameter isKnown: whether the holder is known to stand among those of the user's partition.
     package func connect(
-        _ connection: PresenceConnection, session: SessionID, holder: Holder, since: Int64?, isAgain: Bool,
-        reply: @escaping Reply
+        _ connection: PresenceConnection, session: SessionID, holder: Holder, isKnown: Bool = false, since: Int64?,
+        isAgain: Bool, reply: @escaping Reply
     ) {
         register(
-            store.scripts.connect, connection, session, holder, since: since,
+            store.scripts.connect, connection, session, holder, isKnown: isKnown, since: since,
             cause: isAgain ? PresenceCause.restored.rawValue : "", mode: isAgain ? "again" : "new", reply: reply)
     }
 
     /// Makes a session name this connection in place of the one that it names.
     package func resume(
-        _ session: SessionID, _ connection: PresenceConnection, holder: Holder, reply: @escaping Reply
+        _ session: SessionID, _ connection: PresenceConnection, holder: Holder, isKnown: Bool = false,
+        reply: @escaping Reply
     ) {
         register(
-            store.scripts.sessionResume, connection, session, holder, since: nil, cause: "", mode: "resume",
-            reply: reply)
+            store.scripts.sessionResume, connection, session, holder, isKnown: isKnown, since: nil, cause: "",
+            mode: "resume", reply: reply)
     }
 
     private func register(
-        _ script: RedisScript, _ connection: PresenceConnection, _ session: SessionID, _ holder: Holder, since: Int64?,
-        cause: String, mode: String, reply: @escaping Reply
+        _ script: RedisScript, _ connection: PresenceConnection, _ session: SessionID, _ holder: Holder, isKnown: Bool,
+        since: Int64?, cause: String, mode: String, reply: @escaping Reply
     ) {
         let user = connection.userId
         let partition = Partition(of: user.string)
@@ -59,7 +61,7 @@ package struct PresenceCalls: Sendable {
                 .string(connection.address), .string(session.secret), .integer(since ?? 0), .string(cause), life,
                 .integer(settings.sessionLife.milliseconds), ledgerSize, "PUBLISH", .string(channel.name),
                 .string(mode), .integer(Int64(settings.maxConnectionsPerUser)), .string(settings.surplus.rawValue),
-                .string(keys.node("", in: partition).name), listLife, .runID,
+                .string(keys.node("", in: partition).name), listLife, .runID, isKnown ? 0 : 1,
             ], reply: reply)
     }
 

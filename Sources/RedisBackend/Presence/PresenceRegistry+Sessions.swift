@@ -12,13 +12,16 @@ extension PresenceRegistry {
         entered()
         held.asked(id, incarnation: writer.incarnation)
         streams?.expectInbox(of: user)
-        calls.resume(session, connection.connection, holder: writer) { [self] result in
+        calls.resume(
+            session, connection.connection, holder: writer, isKnown: announced.contains(session.partition)
+        ) { [self] result in
             defer { left() }
             let position: Position? = if case .success(let answer) = result { Position(inboxIn: answer) } else { nil }
             streams?.inbox(of: user, standsAt: position)
             guard case .success(let answer) = result else { return wait(operation) }
             switch answer[0].string {
             case "ok":
+                announced(writer, in: session.partition)
                 held.registered(id, since: answer[1].integer ?? 0)
                 held.resumed(id, session)
                 calls.tellMarked(answer[4])

@@ -58,6 +58,9 @@ final class PresenceRegistry: @unchecked Sendable {
     private var isStopped = false
     private var underWay = 0
     private var idle: EventLoopPromise<Void>?
+    /// Partitions that have the present incarnation among their holders, as an answer said. What could take it from there
+    /// gives the node another one, and a comparison looks for it too.
+    private(set) var announced: Set<Partition> = []
     /// Partitions in which not all connections have been registered under the present incarnation.
     var unconfirmed: Set<Partition> = []
     /// Partitions in which not all rooms' members have been.
@@ -123,6 +126,7 @@ final class PresenceRegistry: @unchecked Sendable {
         loop.assertInEventLoop()
         holder = Holder(node: nodeId, incarnation: incarnation)
         lastBeat = sent
+        announced = []
         unconfirmed = Set(Partition.all)
         unregistered = unconfirmed
         marksRead = nil
@@ -171,6 +175,11 @@ final class PresenceRegistry: @unchecked Sendable {
             return nil
         }
         return writer
+    }
+
+    /// A script has put this holder among a partition's, or found it there.
+    func announced(_ writer: Holder, in partition: Partition) {
+        if holder == writer { announced.insert(partition) }
     }
 
     /// Counts a command that is on its way; `left` is its other half.
