@@ -50,6 +50,7 @@ final class Conductor: @unchecked Sendable {
             presence?.resume()
         case .disconnected(let reason):
             health.set(.commands, false)
+            presence?.linkLost()
             logger.warning("Redis is not reached", metadata: ["reason": "\(reason)"])
         case .refused(let message):
             health.set(.commands, false)

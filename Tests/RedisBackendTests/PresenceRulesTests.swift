@@ -97,7 +97,7 @@ struct PresenceRulesTests {
 
     @Test("a closing connection takes away the rooms it is in and those it only asked for")
     func table() {
-        var held = HeldConnections()
+        let held = HeldConnections()
         let user = UserID(unchecked: "alice")
         let connection = PresenceConnection(id: "c1", userId: user, address: "")
         let first = RoomName(unchecked: "a")
@@ -121,7 +121,7 @@ struct PresenceRulesTests {
 
     @Test("a room is held as long as one connection is in it, and listed with its members where it lies")
     func heldRooms() throws {
-        var held = HeldConnections()
+        let held = HeldConnections()
         let room = RoomName(unchecked: "a")
         let partition = Partition(of: room)
         for name in ["c1", "c2"] {
@@ -139,6 +139,23 @@ struct PresenceRulesTests {
         #expect(held.rooms(in: partition).isEmpty && held.members(in: partition).isEmpty)
         let user = try #require(held["c1"]).connection.userId
         #expect(held.users(in: Partition(of: user.string)).map(\.connection.id) == ["c1"])
+    }
+
+    @Test("a member of two rooms of one partition stays listed there when it leaves the first")
+    func neighbours() throws {
+        let held = HeldConnections()
+        let user = UserID(unchecked: "alice")
+        _ = held.connect(PresenceConnection(id: "c1", userId: user, address: ""), session: SessionID(of: user))
+        let first = RoomName(unchecked: "r0")
+        let partition = Partition(of: first)
+        let second = try #require(
+            (1...1000).lazy.map { RoomName(unchecked: "r\($0)") }.first { Partition(of: $0) == partition })
+        for room in [first, second] { _ = held.join(room, connection: "c1", info: []) }
+        #expect(held.members(in: partition).count == 2)
+        _ = held.leave(first, connection: "c1")
+        #expect(held.members(in: partition) == [.member(user, connection: "c1", room: second)])
+        _ = held.leave(second, connection: "c1")
+        #expect(held.members(in: partition).isEmpty)
     }
 
     @Test("a session's name leads to its user's partition, and nothing else is taken for one")

@@ -2,7 +2,7 @@ import GatewayCore
 
 /// What this node holds: its connections with the rooms they are in or have asked for. No I/O; it belongs to the
 /// registry's loop, as do the connections it hands out.
-package struct HeldConnections {
+package final class HeldConnections {
     /// How far a connection's registration has come.
     package enum Standing: Hashable, Sendable {
         /// Redis is still to be asked.
@@ -45,6 +45,8 @@ package struct HeldConnections {
 
     private struct Holdings {
         var users: Set<Held> = []
+        /// Those that are in one of its rooms.
+        var members: Set<Held> = []
         /// Each room with a roster, and how many connections are in it.
         var rooms: [RoomName: Int] = [:]
     }
@@ -68,13 +70,14 @@ package struct HeldConnections {
         partitions[partition.number].rooms.keys
     }
 
-    /// The members of those rooms; looks at all connections, for what is done seldom.
+    /// The members of those rooms.
     package func members(in partition: Partition) -> [HeldEntry] {
-        let rooms = partitions[partition.number].rooms
-        guard !rooms.isEmpty else { return [] }
-        return connections.values.flatMap { held in
-            held.rooms.keys.filter { rooms[$0] != nil }.map { held.entry(in: $0) }
+        let holdings = partitions[partition.number]
+        var entries: [HeldEntry] = []
+        for held in holdings.members {
+            for (room, _) in held.rooms where holdings.rooms[room] != nil { entries.append(held.entry(in: room)) }
         }
+        return entries
     }
 
     /// All that the node's set in the partition should name.
@@ -93,7 +96,7 @@ package struct HeldConnections {
     // MARK: Connections
 
     /// Takes a connection in; false where one of that name is held already.
-    package mutating func connect(_ connection: PresenceConnection, session: SessionID) -> Bool {
+    package func connect(_ connection: PresenceConnection, session: SessionID) -> Bool {
         guard connections[connection.id] == nil else { return false }
         let held = Held(connection, session)
         connections[connection.id] = held
@@ -101,64 +104,75 @@ package struct HeldConnections {
         return true
     }
 
-    package mutating func registered(_ id: String, since: Int64) {
+    package func registered(_ id: String, since: Int64) {
         connections[id]?.standing = .registered(since: since)
     }
 
     /// Redis is being asked, under this incarnation, to take the connection in.
-    package mutating func asked(_ id: String, incarnation: Int64) {
+    package func asked(_ id: String, incarnation: Int64) {
         connections[id]?.standing = .asked(incarnation: incarnation)
     }
 
     /// The connection goes on with this session.
-    package mutating func resumed(_ id: String, _ session: SessionID) {
+    package func resumed(_ id: String, _ session: SessionID) {
         connections[id]?.session = session
     }
 
-    package mutating func replaced(_ id: String) {
+    package func replaced(_ id: String) {
         connections[id]?.isReplaced = true
     }
 
     /// Forgets a connection; answers what it was and the rooms it was in or had asked for.
-    package mutating func disconnect(_ id: String) -> Held? {
+    package func disconnect(_ id: String) -> Held? {
         guard let held = connections.removeValue(forKey: id) else { return nil }
         partitions[held.partition.number].users.remove(held)
-        for room in held.rooms.keys { left(room) }
+        for room in held.rooms.keys {
+            let partition = Partition(of: room)
+            partitions[partition.number].members.remove(held)
+            left(room, in: partition)
+        }
         return held
     }
 
     // MARK: Rooms
 
     /// Notes that a connection is in a room, or asked for it; false where the connection is not held.
-    package mutating func join(_ room: RoomName, connection id: String, info: [UInt8]) -> Bool {
+    package func join(_ room: RoomName, connection id: String, info: [UInt8]) -> Bool {
         guard let held = connections[id] else { return false }
-        if held.rooms[room] == nil { partitions[Partition(of: room).number].rooms[room, default: 0] += 1 }
+        if held.rooms[room] == nil {
+            let partition = Partition(of: room).number
+            partitions[partition].rooms[room, default: 0] += 1
+            partitions[partition].members.insert(held)
+        }
         held.rooms[room] = info
         return true
     }
 
     /// Notes that a connection is in a room without a roster.
-    package mutating func joinQuietly(_ room: RoomName, connection id: String) {
+    package func joinQuietly(_ room: RoomName, connection id: String) {
         connections[id]?.quietRooms.insert(room)
     }
 
     /// Forgets a room of a connection; nil where the connection is not held or not in the room.
-    package mutating func leave(_ room: RoomName, connection id: String) -> PresenceConnection? {
+    package func leave(_ room: RoomName, connection id: String) -> PresenceConnection? {
         guard let held = connections[id], held.rooms.removeValue(forKey: room) != nil else { return nil }
-        left(room)
+        let partition = Partition(of: room)
+        if !held.rooms.contains(where: { Partition(of: $0.key) == partition }) {
+            partitions[partition.number].members.remove(held)
+        }
+        left(room, in: partition)
         return held.connection
     }
 
     /// Forgets a room without a roster; false where the connection is not in it.
-    package mutating func leaveQuietly(_ room: RoomName, connection id: String) -> Bool {
+    package func leaveQuietly(_ room: RoomName, connection id: String) -> Bool {
         connections[id]?.quietRooms.remove(room) != nil
     }
 
     /// One connection less is in the room.
-    private mutating func left(_ room: RoomName) {
-        let partition = Partition(of: room).number
-        let others = partitions[partition].rooms[room, default: 0] - 1
-        partitions[partition].rooms[room] = others > 0 ? others : nil
+    private func left(_ room: RoomName, in partition: Partition) {
+        let others = partitions[partition.number].rooms[room, default: 0] - 1
+        partitions[partition.number].rooms[room] = others > 0 ? others : nil
     }
 }
 

@@ -32,7 +32,7 @@ extension PresenceCalls {
                 .string(connection.userId.string), .string(room.string), .bytes(info),
                 .string(isAgain ? PresenceCause.restored.rawValue : ""), life, headLife(of: room), ledgerSize,
                 "PUBLISH", .string(channel.name), .string(replaced ?? ""), listLife, .runID,
-                isKnown ? 0 : 1,
+                mustAnnounce(isKnown),
             ], reply: reply)
     }
 

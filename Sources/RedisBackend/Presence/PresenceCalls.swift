@@ -61,9 +61,13 @@ package struct PresenceCalls: Sendable {
                 .string(connection.address), .string(session.secret), .integer(since ?? 0), .string(cause), life,
                 .integer(settings.sessionLife.milliseconds), ledgerSize, "PUBLISH", .string(channel.name),
                 .string(mode), .integer(Int64(settings.maxConnectionsPerUser)), .string(settings.surplus.rawValue),
-                .string(keys.node("", in: partition).name), listLife, .runID, isKnown ? 0 : 1,
+                .string(keys.node("", in: partition).name), listLife, .runID, mustAnnounce(isKnown),
             ], reply: reply)
     }
+
+    /// Whether the holder has to be put among a partition's. Sent again after a break it has to in any case: Redis may have
+    /// come back empty.
+    func mustAnnounce(_ isKnown: Bool) -> RedisArgument { isKnown ? .attempt : 1 }
 
     package func disconnect(
         _ connection: PresenceConnection, session: SessionID, holder: Holder, departure: Departure,

@@ -60,7 +60,7 @@ extension PresenceRegistry {
         let partition = connection.session.partition
         calls.connect(
             connection.connection, session: connection.session, holder: writer,
-            isKnown: announced.contains(partition), since: connection.since, isAgain: false
+            isKnown: announcedIn.contains(partition), since: connection.since, isAgain: false
         ) { [self] result in
             defer { left() }
             let position: Position? = if case .success(let answer) = result { Position(inboxIn: answer) } else { nil }
@@ -68,7 +68,7 @@ extension PresenceRegistry {
             guard case .success(let answer) = result else { return wait(operation) }
             switch answer[0].string {
             case "ok":
-                announced(writer, in: partition)
+                noteHolder(writer, in: partition)
                 held.registered(id, since: answer[1].integer ?? 0)
                 calls.tellMarked(answer[4])
                 reply(
@@ -111,13 +111,13 @@ extension PresenceRegistry {
         entered()
         let partition = Partition(of: room)
         calls.join(
-            room, connection.connection, info: info, holder: writer, isKnown: announced.contains(partition),
+            room, connection.connection, info: info, holder: writer, isKnown: announcedIn.contains(partition),
             isAgain: false, replaced: replaced
         ) { [self] result in
             defer { left() }
             switch result {
             case .success(let answer) where answer[0].string == "ok":
-                announced(writer, in: partition)
+                noteHolder(writer, in: partition)
                 // The room's members are the truth and come first; the session only remembers them, and a resumed one
                 // does so already.
                 if replaced == nil, held[id]?.rooms[room] != nil { perform(.remember(room, id)) }

@@ -26,8 +26,11 @@ extension PresenceRegistry {
         var lives: [(key: Key, life: Int64)] = []
         lives.reserveCapacity(1 + 2 * users.count + 3 * rooms.count)
         lives.append((keys.held(by: writer, in: partition), settings.listLife.milliseconds))
+        // Connections of one user share a key.
+        var named: Set<UserID> = []
         for held in users {
-            lives.append((keys.connections(of: held.connection.userId), life))
+            let user = held.connection.userId
+            if named.insert(user).inserted { lives.append((keys.connections(of: user), life)) }
             lives.append((keys.session(held.session), sessionLife))
         }
         for room in rooms {

@@ -55,13 +55,16 @@ extension PresenceRegistry {
     /// Registers one entry as one that was registered before; one that went meanwhile counts as done.
     ///
     /// So does one that Redis is still to be asked for: its own call knows the limits and the session that it goes on
-    /// with. Where it was asked under an older incarnation, the answer is waited for: what that took in goes with it.
+    /// with. Where it was asked under an older incarnation, the answer is waited for: what that took in goes with it. Its
+    /// rooms wait too: one may have been joined under the older incarnation, where that was fenced for the user alone.
     func register(_ entry: HeldEntry, _ writer: Holder, done: @escaping @Sendable (Bool) -> Void) {
         guard let connection = held[entry.connection], !connection.isReplaced else { return done(true) }
         switch connection.standing {
         case .waiting: return done(true)
         case .asked(let incarnation):
-            guard incarnation == writer.incarnation else { return loop.execute { done(false) } }
+            guard incarnation == writer.incarnation, case .user = entry else {
+                return loop.execute { done(false) }
+            }
             return done(true)
         case .registered: break
         }

@@ -13,7 +13,7 @@ extension PresenceRegistry {
         held.asked(id, incarnation: writer.incarnation)
         streams?.expectInbox(of: user)
         calls.resume(
-            session, connection.connection, holder: writer, isKnown: announced.contains(session.partition)
+            session, connection.connection, holder: writer, isKnown: announcedIn.contains(session.partition)
         ) { [self] result in
             defer { left() }
             let position: Position? = if case .success(let answer) = result { Position(inboxIn: answer) } else { nil }
@@ -21,7 +21,7 @@ extension PresenceRegistry {
             guard case .success(let answer) = result else { return wait(operation) }
             switch answer[0].string {
             case "ok":
-                announced(writer, in: session.partition)
+                noteHolder(writer, in: session.partition)
                 held.registered(id, since: answer[1].integer ?? 0)
                 held.resumed(id, session)
                 calls.tellMarked(answer[4])

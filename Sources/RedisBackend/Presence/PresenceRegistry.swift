@@ -48,7 +48,7 @@ final class PresenceRegistry: @unchecked Sendable {
     /// Told on the loop of where streams stand, as the scripts of presence find it; set before the start.
     weak var streams: (any StreamHints)?
 
-    var held = HeldConnections()
+    let held = HeldConnections()
     private(set) var holder: Holder?
     /// When the last answered beat went out.
     private var lastBeat = NIODeadline.uptimeNanoseconds(0)
@@ -58,9 +58,9 @@ final class PresenceRegistry: @unchecked Sendable {
     private var isStopped = false
     private var underWay = 0
     private var idle: EventLoopPromise<Void>?
-    /// Partitions that have the present incarnation among their holders, as an answer said. What could take it from there
-    /// gives the node another one, and a comparison looks for it too.
-    private(set) var announced: Set<Partition> = []
+    /// Partitions that have the present incarnation among their holders, as an answer over the present link said. What
+    /// could take it from there breaks the link or gives the node another incarnation, and a comparison looks for it too.
+    private(set) var announcedIn: Set<Partition> = []
     /// Partitions in which not all connections have been registered under the present incarnation.
     var unconfirmed: Set<Partition> = []
     /// Partitions in which not all rooms' members have been.
@@ -126,7 +126,7 @@ final class PresenceRegistry: @unchecked Sendable {
         loop.assertInEventLoop()
         holder = Holder(node: nodeId, incarnation: incarnation)
         lastBeat = sent
-        announced = []
+        announcedIn = []
         unconfirmed = Set(Partition.all)
         unregistered = unconfirmed
         marksRead = nil
@@ -150,6 +150,12 @@ final class PresenceRegistry: @unchecked Sendable {
     func lost() {
         loop.assertInEventLoop()
         holder = nil
+    }
+
+    /// The link broke: Redis may come back without what it held.
+    func linkLost() {
+        loop.assertInEventLoop()
+        announcedIn = []
     }
 
     /// Carries out what waits, as soon as the node may write and the link can carry it; else the next beat tries again.
@@ -178,8 +184,8 @@ final class PresenceRegistry: @unchecked Sendable {
     }
 
     /// A script has put this holder among a partition's, or found it there.
-    func announced(_ writer: Holder, in partition: Partition) {
-        if holder == writer { announced.insert(partition) }
+    func noteHolder(_ writer: Holder, in partition: Partition) {
+        if holder == writer { announcedIn.insert(partition) }
     }
 
     /// Counts a command that is on its way; `left` is its other half.

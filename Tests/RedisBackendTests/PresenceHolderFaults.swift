@@ -1,0 +1,75 @@
+import Foundation
+import GatewayCore
+import NIOCore
+import RedisBackend
+import RedisClient
+import TestKit
+import Testing
+
+/// A node that knows itself among a partition's holders does not put itself there again and again.
+@Suite("A node among the holders", .serialized, .timeLimit(.minutes(1)))
+struct PresenceHolderFaults {
+    private let redis: RedisServerProcess
+    private let observer: Observer
+    private let calls: PresenceCalls
+    private let alice = UserID(unchecked: "alice")
+    private let room = RoomName(unchecked: "r")
+    private let holder = Holder(node: "n1", incarnation: 5)
+
+    init() throws {
+        redis = try RedisServerProcess()
+        observer = try Observer(redis)
+        calls = PresenceCalls(
+            store: Store(link: observer.link, keys: observer.keys), settings: PresenceSettings(), rules: RoomRules())
+    }
+
+    private func connect(_ id: String, reply: @escaping PresenceCalls.Reply) {
+        let connection = PresenceConnection(id: id, userId: alice, address: "")
+        calls.connect(
+            connection, session: SessionID(of: alice), holder: holder, isKnown: true, since: nil, isAgain: false,
+            reply: reply)
+        calls.join(room, connection, info: Array("{}".utf8), holder: holder, isKnown: true, isAgain: false) { _ in }
+    }
+
+    private func holders() async throws -> [String] {
+        let keys = [Partition(of: "alice"), Partition(of: room)].map { observer.keys.holders($0).name }
+        return [try await redis.cli("SMEMBERS", keys[0]), try await redis.cli("SMEMBERS", keys[1])]
+    }
+
+    @Test("what is on its way when Redis comes back empty puts the node there again, so that its end is seen")
+    func emptied() async throws {
+        _ = try await withCheckedThrowingContinuation { continuation in
+            connect("c1") { continuation.resume(with: $0) }
+        }
+        #expect(try await holders() == ["", ""])
+        redis.pause()
+        async let answer = withCheckedThrowingContinuation { continuation in
+            connect("c2") { continuation.resume(with: $0) }
+        }
+        // Behind the calls on the loop: they are on the wire.
+        try await observer.link.eventLoop.submit {}.get()
+        redis.kill9()
+        try redis.restart(keepingData: false)
+        #expect(try await answer[0].string == "ok")
+        try await eventually("both holders") { try await holders() == ["n1:5", "n1:5"] }
+    }
+
+    @Test("a room that was joined under an incarnation which the user's partition had fenced is joined again")
+    func fencedElsewhere() async throws {
+        let node = try await PresenceNode.start("n1", on: redis, settings: .brisk())
+        let keys = observer.keys
+        try #require(Partition(of: "alice") != Partition(of: room))
+        let own = Partition(of: "alice")
+        let fence = Int64(Date.now.timeIntervalSince1970 * 1000) + 60_000
+        _ = try await observer.link.send(["HSET", .string(keys.fence(own).name), "n1", .integer(fence)])
+        node.presence.connect(PresenceConnection(id: "c1", userId: alice, address: ""), resuming: nil) { _ in }
+        try await node.join("r", "c1")
+        try await eventually("the room under the new incarnation alone") {
+            let holders = try await redis.cli("SMEMBERS", keys.holders(Partition(of: room)).name)
+            let record = try await redis.cli("HGET", keys.members(room).name, "alice")
+            let numbers = holders.split(separator: "\n").compactMap { Int64($0.dropFirst(3)) }
+            return numbers.count == 1 && numbers.allSatisfy { $0 > fence && record.contains("n1:\($0) ") }
+        }
+        try await node.stop()
+    }
+}
