@@ -3,12 +3,6 @@
 -- An epoch belongs to one run of one Redis. `state` holds the run_id last met and the term it began; a head that
 -- was written in an older term has its epoch closed at the present seq and goes on under a new one.
 
--- Redis's clock in milliseconds, as text: Lua's numbers are written slowly.
-local function now()
-  local time = redis.call('TIME')
-  return time[1] .. string.sub('00000' .. time[2], -6, -4)
-end
-
 -- The present term, and whether it still has to be written.
 local function meet(state, run)
   local seen = redis.call('HMGET', state, 'run', 'term')

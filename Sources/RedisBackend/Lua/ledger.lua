@@ -8,12 +8,6 @@
 -- every run of Redis gives its entries a name of birth as well. `births` is `<name>><id>`, newest first: entries
 -- after that id bear that name.
 
--- Redis's clock in milliseconds.
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
 -- Entries ever added to a stream, entries in it, and the last id it gave.
 local function measure(stream)
   if redis.call('EXISTS', stream) == 0 then return 0, 0, '0-0' end

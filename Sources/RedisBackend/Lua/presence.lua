@@ -4,12 +4,6 @@
 -- when a change to the former succeeds, so a script that runs twice tells nothing twice. A holder is
 -- `node:incarnation` while a node holds the connection, and `~cause` while its grace runs.
 
--- Redis's clock in milliseconds, as text: Lua's numbers are written slowly.
-local function now()
-  local time = redis.call('TIME')
-  return time[1] .. string.sub('00000' .. time[2], -6, -4)
-end
-
 -- What is in its grace is renewed by nobody: it lives until that is over, and `linger`, which names it, longer still.
 local function linger(record, list, grace, life)
   redis.call('PEXPIRE', record, grace + life, 'GT')

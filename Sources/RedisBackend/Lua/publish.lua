@@ -99,11 +99,12 @@ end
 local timestamp = now()
 settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
 seq = redis.call('HINCRBY', KEYS[2], 'seq', '1')
-local number = seq .. ''
+-- Written once: Lua writes numbers slowly.
+local written = seq .. ''
 redis.call('PEXPIRE', KEYS[2], ARGV[7])
-if ARGV[3] == '1' then note(KEYS[2], noted, term .. ' ' .. ARGV[12] .. ' ' .. seq) end
+if ARGV[3] == '1' then note(KEYS[2], noted, term .. ' ' .. ARGV[12] .. ' ' .. written) end
 if size > 0 then
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], number .. '-0', 't', timestamp, 'o', ARGV[4], 'b', ARGV[10])
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], written .. '-0', 't', timestamp, 'o', ARGV[4], 'b', ARGV[10])
   redis.call('PEXPIRE', KEYS[3], ARGV[6])
   if seq % 16 == 0 then
     for _, entry in ipairs(redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 32)) do
@@ -112,20 +113,20 @@ if size > 0 then
     end
   end
 end
-if dedupe then redis.call('SET', dedupe, epoch .. ' ' .. number .. ' ' .. timestamp, 'PX', ARGV[11]) end
+if dedupe then redis.call('SET', dedupe, epoch .. ' ' .. written .. ' ' .. timestamp, 'PX', ARGV[11]) end
 if events then
   redis.call('XADD', events, 'MAXLEN', '~', ARGV[15], '*', 't', 'message.published', 'u', '', 'r', ARGV[14], 'c', '',
-    'e', epoch, 'q', number, 'm', timestamp, 'b', ARGV[10])
+    'e', epoch, 'q', written, 'm', timestamp, 'b', ARGV[10])
 end
 if messages then
   -- The body is `msgType length user payload`, as the node put it together.
   local kind, length, start = string.match(ARGV[10], '^(%d+) (%d+) ()')
   local rest = start + tonumber(length)
-  redis.call('XADD', messages, 'MAXLEN', '~', ARGV[16], '*', 'roomId', ARGV[14], 'seq', number, 'epoch', epoch,
+  redis.call('XADD', messages, 'MAXLEN', '~', ARGV[16], '*', 'roomId', ARGV[14], 'seq', written, 'epoch', epoch,
     'userId', string.sub(ARGV[10], start, rest - 1), 'msgType', kind, 'payload', string.sub(ARGV[10], rest),
     'timestamp', timestamp)
 end
-local place = epoch .. ' ' .. number .. ' ' .. timestamp .. ' '
+local place = epoch .. ' ' .. written .. ' ' .. timestamp .. ' '
 if conns then
   for node in pairs(nodes) do
     redis.call(ARGV[8], ARGV[9] .. node, 'i ' .. place .. #user .. ' ' .. user .. ARGV[10])

@@ -16,7 +16,7 @@ local marks = { key = KEYS[9], life = ARGV[9], command = ARGV[12], channel = ARG
 
 -- The fence below which the caller is dead in this partition; nil where it is not.
 local function fenced()
-  local fence = tonumber(redis.call('HGET', KEYS[7], ARGV[1]) or nil)
+  local fence = tonumber(redis.call('HGET', KEYS[7], ARGV[1]))
   return fence and fence > tonumber(ARGV[2]) and fence or nil
 end
 

@@ -48,11 +48,11 @@ package struct Scripts: Sendable {
         var source: [UInt8] {
             switch self {
             case .none: []
-            case .epoch: PackageResources.epoch_lua
-            case .presence: PackageResources.presence_lua
-            case .roster: PackageResources.presence_lua + PackageResources.roster_lua
-            case .session: PackageResources.presence_lua + PackageResources.session_lua
-            case .ledger: PackageResources.ledger_lua
+            case .epoch: PackageResources.clock_lua + PackageResources.epoch_lua
+            case .presence: PackageResources.clock_lua + PackageResources.presence_lua
+            case .roster: Opening.presence.source + PackageResources.roster_lua
+            case .session: Opening.presence.source + PackageResources.session_lua
+            case .ledger: PackageResources.clock_lua + PackageResources.ledger_lua
             }
         }
     }

@@ -115,7 +115,8 @@ struct HandshakeRules: Sendable {
             return .upgrade(
                 HandshakeVerdict.Upgrade(target: .echo, acceptKey: acceptKey, subprotocol: nil, deflate: deflate))
         }
-        let offers = head.headers[canonicalForm: "sec-websocket-protocol"]
+        let offersSubprotocols = head.headers.contains(name: "sec-websocket-protocol")
+        let offers = offersSubprotocols ? head.headers[canonicalForm: "sec-websocket-protocol"] : []
         guard offers.isEmpty || offers.contains(where: { $0 == NativeDialect.subprotocol }) else {
             return .reply(
                 HandshakeVerdict.Reply(
@@ -183,6 +184,8 @@ extension HTTPRequestHead {
 
     /// Whether a header that is a list of words has this one, in whatever case.
     fileprivate func lists(_ word: String, in name: String) -> Bool {
-        headers[canonicalForm: name].contains { $0.lowercased() == word }
+        // Most clients send nothing else there; taking lists apart is slow.
+        if let value = headers.first(name: name), value.lowercased() == word { return true }
+        return headers[canonicalForm: name].contains { $0.lowercased() == word }
     }
 }

@@ -35,7 +35,7 @@ struct Heartbeat {
 
     /// A name for the next connection of the hub: it tells the slice, so that no table of names is needed.
     func name(for number: ConnectionNumber) -> ConnectionID {
-        .random(slice: Int(number % UInt64(slices.count)), of: slices.count)
+        .random(number: number, slices: slices.count)
     }
 
     /// The connection of this name; a search through one slice.

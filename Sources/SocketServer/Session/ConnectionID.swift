@@ -1,4 +1,4 @@
-/// A connection's name: unique for ever, by chance.
+/// A connection's name: unique for ever, by chance and, within a hub, by its number.
 ///
 /// 84 bits in 14 characters: Swift keeps so few without memory of their own, and Redis, which holds each name six times,
 /// in 16 bytes.
@@ -24,12 +24,12 @@ struct ConnectionID: Hashable, Sendable, CustomStringConvertible {
         self.init(bits: bits)
     }
 
-    /// 84 random bits, those aside that say which of so many slices the connection is in.
-    static func random(slice: Int, of count: Int) -> ConnectionID {
+    /// 64 random bits and 20 of the connection's number in its hub, those aside that say which of so many slices it is in.
+    static func random(number: ConnectionNumber, slices count: Int) -> ConnectionID {
         var generator = SystemRandomNumberGenerator()
-        let random = (UInt128(generator.next()) << 64 | UInt128(generator.next())) % limit
-        let bits = random / UInt128(count) * UInt128(count) + UInt128(slice)
-        return bits < limit ? ConnectionID(bits: bits) : .random(slice: slice, of: count)
+        let random = UInt128(generator.next()) << 20 | UInt128(number & 0xF_FFFF)
+        let bits = random / UInt128(count) * UInt128(count) + UInt128(number % UInt64(count))
+        return bits < limit ? ConnectionID(bits: bits) : .random(number: number, slices: count)
     }
 
     /// Which of so many slices the name tells.
