@@ -30,7 +30,10 @@ import Testing
             #expect(try await pair.replica.cli("LLEN", "list") == "1")
             pair.replica.pause()
             let answers = Recorder<Answer>()
-            for number in 1...3 { link.send(["RPUSH", "list", "x"], as: number, to: answers) }
+            // In one turn of the loop: in two, the later ones would wait behind the WAIT of the first.
+            try await link.eventLoop.submit {
+                for number in 1...3 { link.send(["RPUSH", "list", "x"], as: number, to: answers) }
+            }.get()
             try await eventually { try await pair.primary.cli("LLEN", "list") == "4" }
             #expect(answers.all.isEmpty)
             pair.replica.resume()
