@@ -56,8 +56,6 @@ package final class HeldConnections {
 
     package init() {}
 
-    package var count: Int { connections.count }
-
     package subscript(id: String) -> Held? { connections[id] }
 
     // MARK: By partition
