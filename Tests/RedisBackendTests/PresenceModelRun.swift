@@ -113,7 +113,9 @@ final class ModelRun {
         resumed += registration.resumed == nil ? 0 : 1
         let rooms = Set(registration.resumed?.rooms.map(\.string) ?? [])
         let isExact = model.connections[id] != nil && !unreachable.contains(connection.slot)
-        #expect(!isExact || rooms == connection.rooms, "\(next) goes on with \(id)")
+        #expect(
+            !isExact || rooms == connection.rooms,
+            "step \(steps): \(next) goes on with \(id) in \(rooms.sorted()), which was in \(connection.rooms.sorted())")
         model.resume(id, as: next, slot: slot, rooms: rooms)
         if isExact { obeyClosings() } else { model.doubt(connection.user) }
         try await carriedOut(slot, connection.user)
