@@ -71,7 +71,7 @@ extension PresenceRegistry {
                 noteHolder(writer, in: partition)
                 held.registered(id, since: answer[1].integer ?? 0)
                 // Joins that were told meanwhile may have overtaken a fenced connect, and found no session then.
-                rememberRooms(of: id)
+                rememberRooms(of: connection)
                 calls.tellMarked(answer[4])
                 reply(
                     .success(

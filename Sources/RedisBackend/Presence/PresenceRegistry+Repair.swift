@@ -113,14 +113,14 @@ extension PresenceRegistry {
     /// A session that Redis had forgotten is told its rooms again.
     private func remember(_ id: String, _ answer: RedisReply) {
         if let since = answer[1].integer { held.registered(id, since: since) }
-        if answer[3].integer == 1 { rememberRooms(of: id) }
+        guard answer[3].integer == 1, let connection = held[id] else { return }
+        rememberRooms(of: connection)
     }
 
     /// Tells a new session the rooms that its connection is in already.
-    func rememberRooms(of id: String) {
-        guard let connection = held[id] else { return }
-        for room in connection.quietRooms { perform(.remember(room, id)) }
-        for room in connection.rooms.keys { perform(.remember(room, id)) }
+    func rememberRooms(of connection: HeldConnections.Held) {
+        for room in connection.quietRooms { perform(.remember(room, connection.connection.id)) }
+        for room in connection.rooms.keys { perform(.remember(room, connection.connection.id)) }
     }
 
     /// How many answers of one partition are still to come.
