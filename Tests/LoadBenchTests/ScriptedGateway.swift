@@ -83,18 +83,22 @@ final class ScriptedGateway: Sendable {
     }
 
     private func talk(_ input: inout Input, _ peer: Int32, _ path: String) {
-        write(
-            peer,
+        let upgraded =
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+            + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
         let query = Dictionary(
             path.split(separator: "?").last.map(String.init)?.split(separator: "&").compactMap { pair in
                 let parts = pair.split(separator: "=", maxSplits: 1)
                 return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
             } ?? [], uniquingKeysWith: { $1 })
         if let id = query["id"] {
-            state.withLock { $0.rooms[id, default: Room()].members.append((peer, "")) }
+            // Nothing else tells such a subscriber that it is one.
+            state.withLock { state in
+                state.rooms[id, default: Room()].members.append((peer, ""))
+                write(peer, upgraded)
+            }
         } else {
+            write(peer, upgraded)
             let user = query["userId"] ?? "token"
             state.withLock { state in
                 state.users[peer] = user
