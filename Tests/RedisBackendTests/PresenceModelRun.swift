@@ -82,12 +82,12 @@ final class ModelRun {
         if choice < 65 {
             let isNew = !connection.rooms.contains(room)
             model.join(id, room)
-            joins.begin()
+            let attempt = joins.begin(id, room)
             presence.join(RoomName(unchecked: room), connection: id, info: Array("{}".utf8)) { [joins] result in
                 // A client that is told of a failure is not in the room.
                 var isFailed = false
                 if isNew, case .failure = result { isFailed = true }
-                joins.end(id, room, isFailed: isFailed)
+                joins.end(attempt, id, room, isFailed: isFailed)
             }
         } else if choice < 75 {
             model.leave(id, room)
@@ -148,27 +148,38 @@ private final class Sessions: Sendable {
 /// What the nodes' loop notes of joins and the test reads.
 final class Joins: Sendable {
     private struct State {
+        var attempts = 0
         var underWay = 0
-        var failed: [(id: String, room: String)] = []
+        /// The last attempt of each connection at each room.
+        var latest: [String: Int] = [:]
+        var failed: [(attempt: Int, id: String, room: String)] = []
     }
 
     private let state = Mutex(State())
 
     var areAnswered: Bool { state.withLock { $0.underWay == 0 } }
 
-    func begin() { state.withLock { $0.underWay += 1 } }
-
-    func end(_ id: String, _ room: String, isFailed: Bool) {
+    func begin(_ id: String, _ room: String) -> Int {
         state.withLock { state in
-            state.underWay -= 1
-            if isFailed { state.failed.append((id, room)) }
+            state.attempts += 1
+            state.underWay += 1
+            state.latest["\(id) \(room)"] = state.attempts
+            return state.attempts
         }
     }
 
+    func end(_ attempt: Int, _ id: String, _ room: String, isFailed: Bool) {
+        state.withLock { state in
+            state.underWay -= 1
+            if isFailed { state.failed.append((attempt, id, room)) }
+        }
+    }
+
+    /// Those that no later attempt has made good.
     func takeFailed() -> [(id: String, room: String)] {
         state.withLock { state in
             defer { state.failed = [] }
-            return state.failed
+            return state.failed.filter { state.latest["\($0.id) \($0.room)"] == $0.attempt }.map { ($0.id, $0.room) }
         }
     }
 }
