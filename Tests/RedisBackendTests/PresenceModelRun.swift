@@ -175,7 +175,7 @@ final class Joins: Sendable {
         }
     }
 
-    /// Those that no later attempt has made good.
+    /// Those that no later attempt followed.
     func takeFailed() -> [(id: String, room: String)] {
         state.withLock { state in
             defer { state.failed = [] }

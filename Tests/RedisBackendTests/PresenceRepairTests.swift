@@ -82,6 +82,31 @@ struct PresenceRepairTests {
         try await node.stop()
     }
 
+    @Test("what is joined before the registration is answered is in the session", arguments: [true, false])
+    func earlyJoin(isKnown: Bool) async throws {
+        let node = try await start("n1", .brisk())
+        let known = try await node.connect("c1", "alice").session
+        let shown = isKnown ? known : SessionID(of: alice).string
+        let registered = loop.makePromise(of: Registration.self)
+        try await loop.submit {
+            // Each waits for the loop, so all three are on their way before the first answer.
+            node.presence.connect(
+                PresenceConnection(id: "c2", userId: alice, address: ""),
+                resuming: SessionResumption(session: shown, info: Array("{}".utf8)) { _ in true }
+            ) { registered.completeWith($0.mapError { $0 }) }
+            node.presence.joinQuietly(RoomName(unchecked: "quiet"), connection: "c2")
+            node.presence.join(room, connection: "c2", info: Array("{}".utf8)) { _ in }
+        }.get()
+        let session = try await registered.futureResult.get().session
+        #expect((session == known) == isKnown)
+        let name = observer.keys.session(try #require(SessionID(session))).name
+        try await eventually("both rooms in the session") { [redis] in
+            let fields = try await redis.cli("HKEYS", name).split(separator: "\n")
+            return fields.contains("r:quiet") && fields.contains("r:r")
+        }
+        try await node.stop()
+    }
+
     @Test("whichever key of a living node vanishes, the comparison brings it back", arguments: 0..<8)
     func vanished(which: Int) async throws {
         let nodes = [try await start("n1", comparing), try await start("n2", comparing)]

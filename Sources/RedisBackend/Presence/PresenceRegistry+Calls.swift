@@ -70,7 +70,7 @@ extension PresenceRegistry {
             case "ok":
                 noteHolder(writer, in: partition)
                 held.registered(id, since: answer[1].integer ?? 0)
-                // Joins that were told meanwhile may have overtaken a fenced connect, and found no session then.
+                // What was joined since this was asked for found no session yet.
                 rememberRooms(of: connection)
                 calls.tellMarked(answer[4])
                 reply(
@@ -147,7 +147,10 @@ extension PresenceRegistry {
         _ room: RoomName, _ id: String, _ isNew: Bool,
         _ reply: @Sendable (Result<RosterState, BackendError>) -> Void, _ error: BackendError
     ) {
-        if isNew { _ = held.leave(room, connection: id) }
+        if isNew {
+            _ = held.leave(room, connection: id)
+            perform(.remember(room, id))
+        }
         doubtful.insert(Partition(of: room))
         reply(.failure(error))
     }

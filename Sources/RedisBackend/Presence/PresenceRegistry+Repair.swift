@@ -117,7 +117,7 @@ extension PresenceRegistry {
         rememberRooms(of: connection)
     }
 
-    /// Tells a new session the rooms that its connection is in already.
+    /// Tells a session the rooms that its connection is in, or has asked for, already.
     func rememberRooms(of connection: HeldConnections.Held) {
         for room in connection.quietRooms { perform(.remember(room, connection.connection.id)) }
         for room in connection.rooms.keys { perform(.remember(room, connection.connection.id)) }

@@ -24,6 +24,7 @@ extension PresenceRegistry {
                 noteHolder(writer, in: session.partition)
                 held.registered(id, since: answer[1].integer ?? 0)
                 held.resumed(id, session)
+                rememberRooms(of: connection)
                 calls.tellMarked(answer[4])
                 let registration = Registration(session: session.string, timestamp: answer[2].integer ?? 0)
                 let rooms = (answer.array ?? []).dropFirst(7).compactMap { $0.string.map(RoomName.init(unchecked:)) }
