@@ -1,34 +1,9 @@
+import GatewayCore
 import SocketServer
 import Testing
 
 @Suite
-struct AddressTests {
-    @Test(
-        "a range contains the addresses with its prefix",
-        arguments: [
-            ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/8", "11.0.0.1", false), ("0.0.0.0/0", "9.9.9.9", true),
-            ("0.0.0.0/0", "::1", false), ("192.0.2.7", "192.0.2.7", true), ("192.0.2.7", "192.0.2.8", false),
-            ("192.0.2.128/25", "192.0.2.127", false), ("fd00::/8", "fdff::1", true), ("fd00::/8", "fe80::1", false),
-            ("::/0", "10.0.0.1", true), ("2001:db8::/65", "2001:db8::8000:0:0:1", false),
-            ("2001:db8::/65", "2001:db8::7000:0:0:1", true), ("::ffff:10.0.0.0/104", "10.1.2.3", true),
-        ])
-    func ranges(range: String, address: String, contains: Bool) throws {
-        let range = try #require(AddressRange(range))
-        #expect(range.contains(try #require(IPAddress(address))) == contains)
-    }
-
-    @Test(
-        "what is no range is refused",
-        arguments: ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0/8", "x", "10.0.0.0/8/8", "1/+1"])
-    func badRanges(text: String) {
-        #expect(AddressRange(text) == nil)
-    }
-
-    @Test("an address is printed as it is usually written", arguments: ["192.0.2.1", "2001:db8::1", "::1", "0.0.0.0"])
-    func printed(text: String) {
-        #expect(IPAddress(text)?.description == text)
-    }
-
+struct ForwardedForTests {
     @Test(
         "the client is the last address that no trusted proxy has",
         arguments: [

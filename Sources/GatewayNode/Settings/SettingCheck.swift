@@ -1,6 +1,6 @@
+import GatewayCore
 import Glibc
 import RedisClient
-import SocketServer
 
 /// What single values must be; each check answers what is wrong, worded to follow the value, or nil.
 enum SettingCheck {
