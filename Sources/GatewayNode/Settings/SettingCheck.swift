@@ -1,5 +1,4 @@
 import GatewayCore
-import Glibc
 import RedisClient
 
 /// What single values must be; each check answers what is wrong, worded to follow the value, or nil.
@@ -54,16 +53,6 @@ enum SettingCheck {
         } catch {
             return "cannot be used: \(error)"
         }
-    }
-
-    /// Whether only this machine can reach what is bound there.
-    static func isLoopback(_ host: String) -> Bool {
-        if host.lowercased() == "localhost" { return true }
-        var v4 = in_addr()
-        if inet_pton(AF_INET, host, &v4) == 1 { return UInt32(bigEndian: v4.s_addr) >> 24 == 127 }
-        var v6 = in6_addr()
-        guard inet_pton(AF_INET6, host, &v6) == 1 else { return false }
-        return withUnsafeBytes(of: v6) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
     }
 
     private static func word(_ text: String, upTo limit: Int) -> String? {

@@ -120,7 +120,7 @@ struct SettingsReader {
 
     private mutating func decideAuth() throws(SettingsError) {
         let auth = settings.auth
-        if origins["auth.mode"] == nil, !SettingCheck.isLoopback(settings.client.host) {
+        if origins["auth.mode"] == nil, !LoopbackFence.isLoopback(boundHost: settings.client.host) {
             throw SettingsError(
                 "auth.mode must be said, jwt or none, since client.host \(settings.client.host) can be reached from elsewhere"
             )
@@ -141,7 +141,7 @@ struct SettingsReader {
 
     private mutating func decideKeys(_ host: Settings.Host) throws(SettingsError) {
         guard settings.api.keys.isEmpty else {
-            let isOpen = !SettingCheck.isLoopback(settings.api.host)
+            let isOpen = !LoopbackFence.isLoopback(boundHost: settings.api.host)
             if isOpen, settings.api.keys.contains(where: { $0.utf8.count < 16 }) {
                 warnings.append("api.key is shorter than 16 bytes and api.host can be reached from elsewhere")
             }
