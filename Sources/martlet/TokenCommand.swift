@@ -38,9 +38,7 @@ struct TokenCommand: AsyncParsableCommand {
         let auth = try Console.orExit {
             try Settings.read(file: file.config, environment: ProcessInfo.processInfo.environment)
         }.auth
-        guard let user = UserID(user) else {
-            throw ValidationError("--user takes 1 to 128 bytes without control characters")
-        }
+        guard let user = UserID(person: user) else { throw ValidationError("--user \(UserID.rule)") }
         guard let ttl = DurationText.parse(ttl), ttl <= .seconds(100 * 365 * 86_400) else {
             throw ValidationError("--ttl takes a time with its unit, such as 90s, 15m or 1h")
         }

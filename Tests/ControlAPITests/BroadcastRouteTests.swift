@@ -65,10 +65,10 @@ import Testing
         (#"{"to":{"rooms":["r"]},"payload":1,"msgType":1.5}"#, "msgType: must be an integer from 0 to 2147483647"),
         (#"{"to":{"rooms":["r"]},"payload":1,"msgType":"1"}"#, "msgType: must be an integer from 0 to 2147483647"),
         (#"{"to":{"rooms":["r"]},"payload":1,"userId":7}"#, "userId: must be a string"),
-        (
-            #"{"to":{"rooms":["r"]},"payload":1,"userId":""}"#,
-            "userId: must be 1 to 128 bytes without control characters"
-        ),
+        (#"{"to":{"rooms":["r"]},"payload":1,"userId":""}"#, "userId: \(UserID.rule)"),
+        (#"{"to":{"rooms":["r"]},"payload":1,"userId":"a\u200b"}"#, "userId: \(UserID.rule)"),
+        (#"{"to":{"users":["system"]},"payload":1}"#, "to.users[0]: not a user id"),
+        (#"{"to":{"users":["a","b "]},"payload":1}"#, "to.users[1]: not a user id"),
         (#"{"to":{"rooms":["r"]},"payload":1,"idempotencyKey":""}"#, "idempotencyKey: must be 1 to 128 bytes"),
         (#"{"to":{"rooms":["r"]},"payload":1,"payload":2}"#, "payload: given twice"),
         (#"[]"#, "broadcast: must be an object"),

@@ -66,13 +66,15 @@ import Testing
         }
     }
 
-    @Test(arguments: ["%00", "%7F", "%C2%80", String(repeating: "x", count: 129)])
+    @Test(arguments: [
+        "%00", "%7F", "%C2%80", String(repeating: "x", count: 129), "system", "%20a", "a%C2%A0", "a%E2%80%AEb",
+    ])
     func `a path that names no user is refused`(_ path: String) async throws {
         try await Api.serve { api async throws in
             for (method, end) in [(HTTPMethod.GET, ""), (.POST, "/disconnect")] {
                 let answer = try await api.send(method, "/v1/users/\(path)\(end)")
                 #expect(answer.status == 400)
-                #expect(answer.text.contains("userId: must be 1 to 128 bytes without control characters"))
+                #expect(answer.text.contains("userId: \(UserID.rule)"))
             }
             #expect(api.presence.asked.isEmpty)
         }

@@ -15,6 +15,33 @@ struct UserIDTests {
         #expect(UserID(name) == nil)
     }
 
+    @Test(
+        "a person's name prints",
+        arguments: [
+            "a", "System", "systems", "auth0|7", "a@b.c", "a b", "ü", "日本 語", "*", "@x", "👩‍👩‍👧", "می\u{200C}خواهم",
+            "a\u{A0}b", "\u{301}", String(repeating: "é", count: 64),
+        ])
+    func person(name: String) {
+        #expect(UserID(person: name)?.string == name)
+    }
+
+    @Test(
+        "what does not print, stands for the backend or hides at an end is no person's name",
+        arguments: [
+            "", "system", " ", " a", "a ", "a\u{A0}", "\u{3000}a", "a\u{2028}b", "a\u{2029}b", "\u{202E}a", "a\u{200B}",
+            "\u{FEFF}a", "a\u{AD}b", "a\u{E000}", "a\u{378}", "a\u{E0041}", "a\u{0}", "\n", "a\u{7F}", "\u{9F}",
+            "a\u{10FFFF}", String(repeating: "a", count: 129),
+        ])
+    func noPerson(name: String) {
+        #expect(UserID(person: name) == nil)
+    }
+
+    @Test(
+        "messages of the backend, and what Redis holds, bear names that no person may take", arguments: ["system", " "])
+    func stored(name: String) {
+        #expect(UserID(name)?.string == name)
+    }
+
     @Test("bytes are counted, not characters")
     func bytes() {
         #expect(UserID(String(repeating: "é", count: 64)) != nil)

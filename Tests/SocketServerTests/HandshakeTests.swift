@@ -214,8 +214,8 @@ struct HandshakeTests {
         arguments: [
             ("/ws", "userId is missing"), ("/ws?userId=%ff", "userId: not UTF-8"),
             ("/ws?userId=%zz", "userId: bad percent escape"),
-            ("/ws?userId=", "userId: must have 1 to 128 bytes and no control characters"),
-            ("/ws?userId=a%00", "userId: must have 1 to 128 bytes and no control characters"),
+            ("/ws?userId=", "userId: \(UserID.rule)"), ("/ws?userId=a%00", "userId: \(UserID.rule)"),
+            ("/ws?userId=system", "userId: \(UserID.rule)"), ("/ws?userId=%E2%80%8Ba", "userId: \(UserID.rule)"),
         ])
     func badUser(target: String, reason: String) async throws {
         try await TestServer.run { server in

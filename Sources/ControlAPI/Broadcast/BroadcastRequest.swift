@@ -54,10 +54,7 @@ struct BroadcastRequest: Sendable {
         self.payload = Array(payload.bytes)
         msgType = try BroadcastRequest.msgType(fields["msgType"])
         if let text = try fields.string("userId") {
-            guard let userId = UserID(text) else {
-                throw RequestError(.badRequest, "userId: must be 1 to 128 bytes without control characters")
-            }
-            self.userId = userId
+            userId = UserID(text) == .system ? .system : try UserID(path: text)
         } else {
             userId = .system
         }

@@ -90,6 +90,7 @@ extension RoomName {
     /// A room of any kind as a path names it, decoded.
     init(path text: String) throws(RequestError) {
         guard let room = RoomName(text) else { throw RequestError(.badRequest, "roomId: not a room name") }
+        if room.isInbox { _ = try UserID(path: String(Substring(text.utf8.dropFirst()))) }
         self = room
     }
 }

@@ -73,11 +73,9 @@ struct UserStatusesQuery: Sendable {
 }
 
 extension UserID {
-    /// A user as a path names one, decoded.
+    /// A user as a path or a field `userId` names one, decoded.
     init(path text: String) throws(RequestError) {
-        guard let user = UserID(text) else {
-            throw RequestError(.badRequest, "userId: must be 1 to 128 bytes without control characters")
-        }
+        guard let user = UserID(person: text) else { throw RequestError(.badRequest, "userId: \(UserID.rule)") }
         self = user
     }
 
@@ -90,7 +88,7 @@ extension UserID {
         var users: [UserID] = []
         users.reserveCapacity(elements.count)
         for (index, element) in elements.enumerated() {
-            guard let user = element.string?.text.flatMap(UserID.init) else {
+            guard let user = element.string?.text.flatMap(UserID.init(person:)) else {
                 throw RequestError(.badRequest, "\(path)[\(index)]: not a user id")
             }
             users.append(user)

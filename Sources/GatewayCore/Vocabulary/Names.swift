@@ -1,17 +1,37 @@
-/// Whoever a token names: 1 to 128 bytes of UTF-8 without control characters, compared byte for byte.
+/// Whoever a token names, compared byte for byte.
 package struct UserID: Hashable, Sendable, CustomStringConvertible {
     private let exact: ExactString
 
     package var string: String { exact.value }
     package var description: String { exact.value }
 
-    /// Who a backend's broadcast comes from when it names nobody.
+    /// Who a backend's broadcast comes from when it names nobody; no client is let in under this name.
     package static let system = UserID(unchecked: "system")
 
+    /// What a person's name must be, worded to follow the field that holds it.
+    package static let rule =
+        "must be 1 to 128 bytes of characters that print, without white space at either end, and not system"
+
+    /// Somebody who may connect, or whom a backend addresses.
+    ///
+    /// Nil where ``init(_:)`` is, for `system`, and where the name would be taken for another's on a screen: with a character
+    /// that does not print (Unicode's general categories Cc, Cf but for U+200C and U+200D, which scripts and emoji need,
+    /// Cs, Co, Cn, Zl and Zp), or white space at either end.
+    package init?(person string: String) {
+        self.init(string)
+        guard UserID.isPlainASCII(string) || string.unicodeScalars.allSatisfy(UserID.prints),
+            string.unicodeScalars.first?.properties.isWhitespace == false,
+            string.unicodeScalars.last?.properties.isWhitespace == false, self != .system
+        else { return nil }
+    }
+
+    /// Any name that a message, a watch or a record of an earlier version may bear.
+    ///
     /// Nil where the string is empty, longer than 128 bytes or holds a control character (U+0000 to U+001F, U+007F to U+009F).
     package init?(_ string: String) {
         guard (1...128).contains(string.utf8.count),
-            string.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+            UserID.isPlainASCII(string)
+                || string.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
         else { return nil }
         exact = ExactString(string)
     }
@@ -19,6 +39,24 @@ package struct UserID: Hashable, Sendable, CustomStringConvertible {
     /// For names that were checked when they were stored.
     package init(unchecked string: String) {
         exact = ExactString(string)
+    }
+
+    /// Most names are: they spare the look into Unicode's tables.
+    private static func isPlainASCII(_ string: String) -> Bool {
+        string.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+    }
+
+    private static func prints(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
+        case .format: scalar == "\u{200C}" || scalar == "\u{200D}"
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
+            .spacingMark, .enclosingMark, .decimalNumber, .letterNumber, .otherNumber, .connectorPunctuation,
+            .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation, .finalPunctuation,
+            .otherPunctuation, .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol, .spaceSeparator:
+            true
+        @unknown default: false
+        }
     }
 }
 

@@ -11,9 +11,7 @@ struct TokenRules: Sendable {
     /// - Parameter info: the claim of that name as the token has it; nil where there is none.
     func identity(of claims: TokenClaims, info: [UInt8]?, now: Int64) throws(TokenError) -> Identity {
         guard case .value(let subject) = claims.sub else { throw TokenError("the token's sub is missing or no text") }
-        guard let user = UserID(subject) else {
-            throw TokenError("the token's sub is not 1 to 128 bytes without control characters")
-        }
+        guard let user = UserID(person: subject) else { throw TokenError("the token's sub \(UserID.rule)") }
         guard let expires = try seconds(claims.exp, "exp") else { throw TokenError("the token has no exp") }
         let margin = leeway / .seconds(1)
         let seconds = Double(now) / 1000

@@ -149,9 +149,7 @@ struct HandshakeRules: Sendable {
         }
         guard takesTokens else {
             guard let value else { return .none }
-            guard let userId = UserID(value) else {
-                return .refused("userId: must have 1 to 128 bytes and no control characters")
-            }
+            guard let userId = UserID(person: value) else { return .refused("userId: \(UserID.rule)") }
             return .identity(Identity(userId: userId))
         }
         if let value { return .token(value) }
