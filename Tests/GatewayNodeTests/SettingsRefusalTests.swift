@@ -131,7 +131,24 @@ struct SettingsRefusalTests {
                 ["MARTLET_CLIENT_MAX_QUEUED_BYTES": "64KiB"],
                 "client.maxQueuedBytes must be at least twice client.maxMessageBytes: a single message would close its readers"
             ),
-            (["MARTLET_AUTH_SECRET": "short"], "auth.secret is shorter than 16 bytes (from MARTLET_AUTH_SECRET)"),
+            (
+                ["MARTLET_AUTH_SECRET": "short"],
+                "auth.secret is shorter than 16 bytes; make one with: openssl rand -hex 32 (from MARTLET_AUTH_SECRET)"
+            ),
+            (
+                ["MARTLET_WEBHOOKS_URL": "https://a.example/", "MARTLET_WEBHOOKS_SECRET": "fifteen bytes!!"],
+                "webhooks.secret is shorter than 16 bytes; make one with: openssl rand -hex 32 (from MARTLET_WEBHOOKS_SECRET)"
+            ),
+            (
+                [
+                    "MARTLET_AUTH_SECRET": "0123456789abcdef", "MARTLET_AUTH_MODE": "jwt",
+                    "MARTLET_CLIENT_HOST": "0.0.0.0",
+                ],
+                """
+                auth.secret is shorter than 32 bytes, and client.host 0.0.0.0 can be reached from elsewhere; make one with: \
+                openssl rand -hex 32 (MARTLET_AUTH_SECRET)
+                """
+            ),
             (
                 ["MARTLET_API_KEY": "two words"],
                 "api.key must be visible ASCII without spaces, 512 bytes at most (from MARTLET_API_KEY)"
@@ -236,13 +253,35 @@ struct SettingsRefusalTests {
                 ["MARTLET_AUTH_SECRET": "0123456789abcdef", "MARTLET_AUTH_MODE": "jwt"],
                 "auth.secret is shorter than 32 bytes: what signs with HS256 should be as long as its hash"
             ),
-            (
-                ["MARTLET_API_KEY": "local", "MARTLET_API_HOST": "0.0.0.0"],
-                "api.key is shorter than 16 bytes and api.host can be reached from elsewhere"
-            ),
         ])
     func warnings(environment: [String: String], warning: String) throws {
         #expect(try load(nil, environment).warnings == [warning])
+    }
+
+    @Test(
+        "a key that is easily guessed is refused where others can try it",
+        arguments: [
+            ("local", "is well known"), ("Secret", "is well known"), ("changeme", "is well known"),
+            ("CHANGEMECHANGEME", "is well known"), ("your-api-key-here", "is well known"),
+            ("fifteen-bytes-x", "is shorter than 16 bytes"), ("a-long-enough-key-1,a", "is shorter than 16 bytes"),
+        ])
+    func weakKeys(key: String, problem: String) throws {
+        #expect(
+            try refusal(nil, ["MARTLET_API_KEY": key, "MARTLET_API_HOST": "::"])
+                == """
+                api.key \(problem), and api.host :: can be reached from elsewhere; make one with: openssl rand -hex 32 \
+                (MARTLET_API_KEY)
+                """)
+        #expect(try load(nil, ["MARTLET_API_KEY": key]).warnings.isEmpty)
+    }
+
+    @Test("a key of 16 bytes and a secret of 32 are taken on any host")
+    func strongKeys() throws {
+        let environment = [
+            "MARTLET_API_KEY": "sixteen-bytes-ok", "MARTLET_API_HOST": "0.0.0.0", "MARTLET_CLIENT_HOST": "0.0.0.0",
+            "MARTLET_AUTH_MODE": "jwt", "MARTLET_AUTH_SECRET": "0123456789abcdef0123456789abcdef",
+        ]
+        #expect(try load(nil, environment).warnings.isEmpty)
     }
 
     @Test("hosts of this machine alone need no auth.mode", arguments: ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

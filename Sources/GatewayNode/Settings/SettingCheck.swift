@@ -31,7 +31,8 @@ enum SettingCheck {
     }
 
     static func secret(_ text: String) -> String? {
-        text.utf8.count < 16 ? "is shorter than 16 bytes" : nil
+        let least = KeyStrength.leastKeyBytes
+        return text.utf8.count < least ? "is shorter than \(least) bytes; \(KeyStrength.remedy)" : nil
     }
 
     static func algorithm(_ text: String) -> String? {

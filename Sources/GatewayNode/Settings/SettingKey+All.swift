@@ -82,7 +82,8 @@ extension SettingKey {
             "api.key", \.api.keys, .list("keys", check: SettingCheck.apiKey), shownAs: "\"\"", isSecret: true,
             """
             What backends show as bearer token; each of several is valid, so that they can be changed one by one. \
-            Left out, one is made at the start, but only without redis.url.
+            Left out, one is made at the start, but only without redis.url. Where api.host can be reached from elsewhere \
+            a well-known one, or one below 16 bytes, is refused: openssl rand -hex 32 makes a good one.
             """),
         SettingKey(
             "api.maxBodyBytes", \.api.maxBodyBytes, .bytes(1024...(64 << 20)),
@@ -98,7 +99,11 @@ extension SettingKey {
             """),
         SettingKey(
             "auth.secret", \.auth.secret, .optional("text, 32 bytes or more", check: SettingCheck.secret),
-            isSecret: true, "What tokens are signed with (HS256)."),
+            isSecret: true,
+            """
+            What tokens are signed with (HS256). Where client.host can be reached from elsewhere one below 32 bytes is \
+            refused, since whoever guesses it is anybody: openssl rand -hex 32 makes a good one.
+            """),
         SettingKey(
             "auth.algorithms", \.auth.algorithms, .list("HS256", atLeast: 1, check: SettingCheck.algorithm),
             "The signatures that are believed; whatever else a token says of itself is refused."),

@@ -130,10 +130,16 @@ struct SettingsReader {
             guard let secret = auth.secret else {
                 throw SettingsError("auth.secret is missing: auth.mode jwt needs it (MARTLET_AUTH_SECRET)")
             }
-            if secret.utf8.count < 32 {
-                warnings.append(
-                    "auth.secret is shorter than 32 bytes: what signs with HS256 should be as long as its hash")
+            guard secret.utf8.count < KeyStrength.leastSigningBytes else { break }
+            let problem = "auth.secret is shorter than \(KeyStrength.leastSigningBytes) bytes"
+            guard LoopbackFence.isLoopback(boundHost: settings.client.host) else {
+                throw SettingsError(
+                    """
+                    \(problem), and client.host \(settings.client.host) can be reached from elsewhere; \
+                    \(KeyStrength.remedy) (MARTLET_AUTH_SECRET)
+                    """)
             }
+            warnings.append("\(problem): what signs with HS256 should be as long as its hash")
         case .none:
             if auth.secret != nil { warnings.append("auth.secret has no effect: auth.mode is none") }
         }
@@ -141,9 +147,13 @@ struct SettingsReader {
 
     private mutating func decideKeys(_ host: Settings.Host) throws(SettingsError) {
         guard settings.api.keys.isEmpty else {
-            let isOpen = !LoopbackFence.isLoopback(boundHost: settings.api.host)
-            if isOpen, settings.api.keys.contains(where: { $0.utf8.count < 16 }) {
-                warnings.append("api.key is shorter than 16 bytes and api.host can be reached from elsewhere")
+            let host = settings.api.host
+            guard !LoopbackFence.isLoopback(boundHost: host) else { return }
+            for key in settings.api.keys {
+                guard let problem = KeyStrength.problem(withAPIKey: key) else { continue }
+                throw SettingsError(
+                    "api.key \(problem), and api.host \(host) can be reached from elsewhere; \(KeyStrength.remedy) (MARTLET_API_KEY)"
+                )
             }
             return
         }
