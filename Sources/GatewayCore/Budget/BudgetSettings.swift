@@ -1,0 +1,26 @@
+/// How much each may spend on one node.
+package struct BudgetSettings: Hashable, Sendable {
+    /// Before `welcome`.
+    package var stranger: Allowance
+    package var connection: Allowance
+    /// All connections of one user together.
+    package var user: Allowance
+    /// What goes out to one room's members.
+    package var room: Allowance
+    /// Redis's time for all clients together.
+    package var node: Allowance
+
+    package init(
+        stranger: Allowance = Allowance(perSecond: .milliseconds(2)),
+        connection: Allowance = Allowance(perSecond: .milliseconds(100)),
+        user: Allowance = Allowance(perSecond: .milliseconds(200)),
+        room: Allowance = Allowance(perSecond: .milliseconds(400)),
+        node: Allowance = Allowance(perSecond: .milliseconds(750))
+    ) {
+        self.stranger = stranger
+        self.connection = connection
+        self.user = user
+        self.room = room
+        self.node = node
+    }
+}

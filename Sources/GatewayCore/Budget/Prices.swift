@@ -1,0 +1,70 @@
+/// What is asked for things, before they are done where that can be known: measured on one core at 3 GHz, and rounded up.
+package enum Prices {
+    private static let microsecond = 1000
+
+    /// Bytes that came, and the message that they completed, if any.
+    ///
+    /// - Parameters:
+    ///   - wireBytes: as they came.
+    ///   - textBytes: of the whole message, no longer compressed; nil where nothing was completed.
+    ///   - isCompressing: whether they may be compressed: a few of them can be made to cost much of zlib's time.
+    package static func received(wireBytes: Int, textBytes: Int?, isCompressing: Bool) -> Spending {
+        var time = wireBytes * (isCompressing ? 50 : 2)
+        if let textBytes { time += 5 * microsecond + 10 * textBytes }
+        return Spending(bytesIn: wireBytes, processorNanoseconds: time)
+    }
+
+    /// A connection's entry into the registry; its rooms not counted.
+    package static let connection = Spending(
+        redisNanoseconds: 80 * microsecond, processorNanoseconds: 100 * microsecond)
+
+    /// A token to be checked.
+    package static let token = Spending(processorNanoseconds: 100 * microsecond)
+
+    /// Rooms that a session brought back.
+    package static func resumption(rooms: Int) -> Spending {
+        Spending(redisNanoseconds: rooms * 60 * microsecond, processorNanoseconds: rooms * 20 * microsecond)
+    }
+
+    /// A step onto or off a roster, told to so many members.
+    package static func step(infoBytes: Int, receivers: Int) -> Spending {
+        Spending(
+            bytesOut: (infoBytes + 200) * receivers, redisNanoseconds: 60 * microsecond,
+            processorNanoseconds: 20 * microsecond)
+    }
+
+    /// A room's stream, asked for once more; what has been missed not counted.
+    package static let stream = Spending(redisNanoseconds: 10 * microsecond, processorNanoseconds: 20 * microsecond)
+
+    /// A message: that Redis keeps it is the dear part.
+    package static func publication(bytes: Int, receivers: Int) -> Spending {
+        Spending(
+            bytesOut: bytes * receivers, redisNanoseconds: 20 * microsecond + 100 * bytes,
+            processorNanoseconds: 20 * microsecond + 5 * bytes)
+    }
+
+    /// The same where nothing is kept.
+    package static func signal(bytes: Int, receivers: Int) -> Spending {
+        Spending(
+            bytesOut: bytes * receivers, redisNanoseconds: 20 * microsecond + 10 * bytes,
+            processorNanoseconds: 20 * microsecond + 5 * bytes)
+    }
+
+    /// A page of history or of members, before it is known how long it is.
+    package static func page(limit: Int) -> Spending {
+        Spending(
+            redisNanoseconds: (20 + limit / 4) * microsecond, processorNanoseconds: (20 + limit / 4) * microsecond)
+    }
+
+    /// Bytes that came out of a log, to be sent to whoever asked.
+    package static func logBytes(_ bytes: Int) -> Spending {
+        Spending(redisNanoseconds: 2 * bytes, processorNanoseconds: 6 * bytes)
+    }
+
+    /// Users whose state is to be told.
+    package static func watch(users: Int) -> Spending {
+        Spending(redisNanoseconds: users * 4 * microsecond, processorNanoseconds: users * 4 * microsecond)
+    }
+
+    package static func unwatch(users: Int) -> Spending { Spending(processorNanoseconds: users * microsecond) }
+}

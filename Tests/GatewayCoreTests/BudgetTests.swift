@@ -1,0 +1,308 @@
+import GatewayCore
+import Testing
+
+@Suite
+struct BudgetTests {
+    private let start = MonotonicTime(nanoseconds: 5_000_000_000)
+    /// 10 ms a second: what costs 1 ms is back after 100 ms.
+    private let allowance = Allowance(perSecond: .milliseconds(10))
+    private static let millisecond = 1_000_000
+
+    @Test("five seconds' worth can be spent at once, and after that as much as comes back")
+    func savings() {
+        var budget = Budget(now: start)
+        for _ in 1...50 {
+            #expect(budget.wait(now: start) == nil)
+            budget.spend(Self.millisecond, now: start, allowance)
+        }
+        #expect(budget.wait(now: start) == nil)
+        budget.spend(Self.millisecond, now: start, allowance)
+        #expect(budget.wait(now: start) == .milliseconds(100))
+        #expect(budget.wait(now: start + .milliseconds(99)) == .milliseconds(1))
+        #expect(budget.wait(now: start + .milliseconds(100)) == nil)
+    }
+
+    @Test("whoever has anything left gets what is dear, and then waits until it is paid off")
+    func debt() {
+        var budget = Budget(now: start)
+        budget.spend(100 * Self.millisecond, now: start, allowance)
+        #expect(budget.wait(now: start) == .seconds(5))
+        #expect(budget.wait(now: start + .seconds(5)) == nil)
+    }
+
+    @Test("a rest saves up no more than five seconds' worth")
+    func rest() {
+        var budget = Budget(now: start)
+        budget.spend(Self.millisecond, now: start, allowance)
+        #expect(!budget.isFull(now: start + .milliseconds(99)))
+        #expect(budget.isFull(now: start + .milliseconds(100)))
+        let later = start + .seconds(3600)
+        budget.spend(60 * Self.millisecond, now: later, allowance)
+        #expect(budget.wait(now: later) == .seconds(1))
+    }
+
+    @Test("a debt ends after a minute, however great the price was")
+    func longest() {
+        var budget = Budget(now: start)
+        for _ in 1...3 { budget.spend(.max, now: start, allowance) }
+        #expect(budget.wait(now: start) == .seconds(60))
+    }
+
+    @Test("what was paid for and not needed comes back")
+    func refund() {
+        var budget = Budget(now: start)
+        budget.spend(60 * Self.millisecond, now: start, allowance)
+        budget.spend(-10 * Self.millisecond, now: start, allowance)
+        #expect(budget.wait(now: start) == nil)
+    }
+
+    @Test("without a limit nothing is ever lacking")
+    func unlimited() {
+        var budget = Budget(now: start)
+        budget.spend(.max, now: start, .unlimited)
+        #expect(budget.isFull(now: start))
+    }
+}
+
+/// What a connection is told before each frame.
+@Suite
+struct ConnectionBudgetTests {
+    private let start = MonotonicTime(nanoseconds: 5_000_000_000)
+    private let allowance = Allowance(perSecond: .milliseconds(10))
+
+    private func spent(_ milliseconds: Int) -> ConnectionBudget {
+        var budget = ConnectionBudget(now: start)
+        _ = budget.spend(
+            Spending(processorNanoseconds: milliseconds * 1_000_000), now: start, allowance)
+        return budget
+    }
+
+    @Test("a frame that will be paid for within two seconds waits for that long and is served")
+    func waits() {
+        var budget = spent(60)
+        #expect(budget.admit(now: start) == .waits(.seconds(1)))
+        #expect(budget.admit(now: start + .seconds(1), hasWaited: true) == .served)
+    }
+
+    @Test("one that will not waits for two seconds, and its request is refused with the time that is left")
+    func refused() {
+        var budget = spent(100)
+        #expect(budget.admit(now: start) == .waits(.seconds(2)))
+        #expect(budget.admit(now: start + .seconds(2), hasWaited: true) == .refused(retryAfter: .seconds(3)))
+        #expect(budget.admit(now: start + .seconds(2)) == .waits(.seconds(2)))
+        #expect(budget.admit(now: start + .seconds(5), hasWaited: true) == .served)
+    }
+
+    @Test("twenty refusals without a credit between them are the end of patience")
+    func exhausted() {
+        var budget = spent(100)
+        for _ in 1...20 { #expect(budget.admit(now: start, hasWaited: true) == .refused(retryAfter: .seconds(5))) }
+        #expect(budget.admit(now: start, hasWaited: true) == .exhausted)
+    }
+
+    @Test("a client that rests until it has credit is forgiven")
+    func forgiven() {
+        var budget = spent(100)
+        for _ in 1...20 { _ = budget.admit(now: start, hasWaited: true) }
+        #expect(budget.admit(now: start + .seconds(5)) == .served)
+        _ = budget.spend(Spending(bytesOut: 60_000_000), now: start + .seconds(5), allowance)
+        #expect(budget.admit(now: start + .seconds(5), hasWaited: true) == .refused(retryAfter: .seconds(6)))
+    }
+
+    @Test("a stranger that has nothing left neither waits nor is refused: it is closed")
+    func stranger() {
+        var budget = spent(60)
+        #expect(budget.admit(now: start, isStranger: true) == .exhausted)
+        #expect(budget.admit(now: start + .seconds(1), isStranger: true) == .served)
+    }
+
+    @Test("small change is gathered, and told once it has become much or at the end")
+    func settles() {
+        var budget = ConnectionBudget(now: start)
+        let little = Spending(bytesIn: 10, processorNanoseconds: 999_999)
+        #expect(budget.spend(little, now: start, allowance) == nil)
+        #expect(budget.spend(little, now: start, allowance) == nil)
+        #expect(
+            budget.spend(little, now: start, allowance)
+                == Spending(bytesIn: 30, processorNanoseconds: 2_999_997))
+        #expect(budget.settle() == nil)
+        _ = budget.spend(little, now: start, allowance)
+        #expect(budget.settle() == little)
+    }
+
+    @Test("whoever is blocked by others waits for them, however much it has itself")
+    func blocked() {
+        var budget = ConnectionBudget(now: start)
+        budget.block(for: .seconds(1), now: start)
+        #expect(budget.admit(now: start) == .waits(.seconds(1)))
+        #expect(budget.admit(now: start + .seconds(1)) == .served)
+    }
+}
+
+/// What the connections of a node have in common.
+@Suite
+struct SharedBudgetsTests {
+    private let start = MonotonicTime(nanoseconds: 5_000_000_000)
+    private let alice = UserID(unchecked: "alice")
+    private let bob = UserID(unchecked: "bob")
+    private let room = RoomName(unchecked: "r")
+
+    @Test("the connections of one user spend together, and another user notices nothing")
+    func users() {
+        let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
+        let second = Spending(processorNanoseconds: 1_000_000_000)
+        #expect(budgets.spend(second, by: alice, now: start) == nil)
+        #expect(budgets.spend(second, by: alice, now: start) == .seconds(5))
+        #expect(budgets.wait(for: alice, now: start + .seconds(2)) == .seconds(3))
+        #expect(budgets.spend(second, by: bob, now: start) == nil)
+    }
+
+    @Test("what goes out to a room is spent by all who send there")
+    func rooms() {
+        let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
+        let gigabyte = Spending(bytesOut: 1_000_000_000)
+        #expect(budgets.spend(gigabyte, in: room, now: start) == nil)
+        #expect(budgets.spend(gigabyte, in: room, now: start) == nil)
+        #expect(budgets.spend(gigabyte, in: room, now: start) == .milliseconds(2500))
+        #expect(budgets.spend(gigabyte, in: RoomName(unchecked: "q"), now: start) == nil)
+    }
+
+    @Test("the time of Redis is the whole node's")
+    func node() {
+        let budgets = SharedBudgets(settings: BudgetSettings(user: .unlimited), now: start)
+        let much = Spending(redisNanoseconds: 3_750_000_000, processorNanoseconds: 1)
+        #expect(budgets.spend(much, by: alice, now: start) == nil)
+        #expect(budgets.spend(Spending(redisNanoseconds: 750_000_000), by: bob, now: start) == .seconds(1))
+        #expect(budgets.nodeWait(now: start + .milliseconds(400)) == .milliseconds(600))
+        #expect(budgets.nodeWait(now: start + .seconds(1)) == nil)
+    }
+
+    @Test("whoever has saved up all is forgotten, when it comes again or when others come")
+    func forgets() {
+        let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
+        let little = Spending(processorNanoseconds: 2_000_000)
+        for index in 0..<5000 {
+            _ = budgets.spend(little, by: UserID(unchecked: "u\(index)"), now: start)
+        }
+        #expect(budgets.keptCount == 5000)
+        let later = start + .milliseconds(10)
+        #expect(budgets.wait(for: UserID(unchecked: "u1"), now: later) == nil)
+        #expect(budgets.keptCount == 4999)
+        for index in 0..<5000 {
+            _ = budgets.spend(little, by: UserID(unchecked: "v\(index)"), now: later)
+        }
+        #expect(budgets.keptCount < 7000)
+    }
+
+    @Test("as many debtors as there may be are kept, and no more")
+    func bounded() {
+        let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
+        for index in 0..<100_000 {
+            _ = budgets.spend(Spending(processorNanoseconds: 2_000_000), by: UserID(unchecked: "u\(index)"), now: start)
+        }
+        #expect(budgets.keptCount == 16 * 4096)
+    }
+
+    @Test("where nothing is limited nothing is kept")
+    func unlimited() {
+        let settings = BudgetSettings(
+            stranger: .unlimited, connection: .unlimited, user: .unlimited, room: .unlimited, node: .unlimited)
+        let budgets = SharedBudgets(settings: settings, now: start)
+        let much = Spending(bytesOut: 1 << 50, redisNanoseconds: 1 << 50)
+        #expect(budgets.spend(much, by: alice, now: start) == nil)
+        #expect(budgets.spend(much, in: room, now: start) == nil)
+        #expect(budgets.keptCount == 0)
+    }
+}
+
+/// That the defaults serve who is busy and honest.
+@Suite
+struct HonestLoadTests {
+    private let start = MonotonicTime(nanoseconds: 5_000_000_000)
+    private let settings = BudgetSettings()
+
+    /// Whether a connection, alone of its user, may do this so often a second for two minutes.
+    private func lasts(_ spending: Spending, perSecond: Int) -> Bool {
+        var connection = ConnectionBudget(now: start)
+        let shared = SharedBudgets(settings: settings, now: start)
+        let room = RoomName(unchecked: "r")
+        for count in 0..<(120 * perSecond) {
+            let now = start + .nanoseconds(1_000_000_000 / perSecond * count)
+            guard connection.admit(now: now) == .served else { return false }
+            if shared.spend(spending, in: room, now: now) != nil { return false }
+            guard let due = connection.spend(spending, now: now, settings.connection) else { continue }
+            if shared.spend(due, by: UserID(unchecked: "u"), now: now) != nil { return false }
+        }
+        return true
+    }
+
+    private func message(_ bytes: Int, receivers: Int) -> Spending {
+        Prices.received(wireBytes: bytes + 80, textBytes: bytes + 80, isCompressing: true)
+            + Prices.publication(bytes: bytes, receivers: receivers)
+    }
+
+    @Test("a whiteboard at 60 messages a second before a thousand people")
+    func whiteboard() {
+        #expect(lasts(message(300, receivers: 1000), perSecond: 60))
+        #expect(lasts(message(1000, receivers: 500), perSecond: 60))
+    }
+
+    @Test("a client at its whole rate of 100 messages a second in a room of 500")
+    func fullRate() {
+        #expect(lasts(message(500, receivers: 500), perSecond: 100))
+    }
+
+    @Test("a history of 1,000 messages of a kilobyte, at once")
+    func history() {
+        var connection = ConnectionBudget(now: start)
+        for _ in 1...10 {
+            #expect(connection.admit(now: start) == .served)
+            let page = Prices.page(limit: 100) + Prices.logBytes(100 * 1200)
+            _ = connection.spend(page, now: start, settings.connection)
+        }
+        #expect(connection.admit(now: start) == .served)
+    }
+
+    @Test("a reload with 50 rooms, its rosters and a page of each room's history, at once")
+    func reload() {
+        var connection = ConnectionBudget(now: start)
+        for _ in 1...50 {
+            for spending in [
+                Prices.step(infoBytes: 200, receivers: 100), Prices.stream, Prices.page(limit: 100),
+                Prices.page(limit: 50), Prices.logBytes(50 * 500),
+            ] {
+                #expect(connection.admit(now: start) == .served)
+                _ = connection.spend(spending, now: start, settings.connection)
+            }
+        }
+    }
+
+    @Test("twelve thousand that come back to one node within three seconds")
+    func storm() {
+        let shared = SharedBudgets(settings: settings, now: start)
+        for index in 0..<12_000 {
+            let now = start + .microseconds(index * 250)
+            let spending = Prices.connection + Prices.resumption(rooms: 3) + Prices.stream
+            #expect(shared.spend(spending, by: UserID(unchecked: "u\(index)"), now: now) == nil)
+        }
+    }
+
+    @Test("sixteen hundred messages of 64 KB in a minute are more than one client may send to anybody")
+    func flood() {
+        #expect(!lasts(message(65_000, receivers: 1), perSecond: 27))
+    }
+
+    @Test("sessions of 200 rooms are resumed by one user as often as costs a fifth of a core, and not more")
+    func resumes() {
+        let shared = SharedBudgets(settings: settings, now: start)
+        var resumed = 0
+        for milliseconds in 0..<60_000 {
+            let now = start + .milliseconds(milliseconds)
+            guard shared.wait(for: UserID(unchecked: "u"), now: now) == nil else { continue }
+            resumed += 1
+            _ = shared.spend(
+                Prices.connection + Prices.resumption(rooms: 200), by: UserID(unchecked: "u"), now: now)
+        }
+        #expect((700...820).contains(resumed))
+    }
+}
