@@ -87,6 +87,28 @@ struct RoomRulesTests {
         #expect(RoomAction.allCases.allSatisfy { !rules.allows($0, in: foreign, for: alice) })
     }
 
+    @Test("from outside a room may be read where its rule says so, or by a token that grants reading and not joining")
+    func outside() throws {
+        let log = LogLimits(size: 1, age: day)
+        let rules = RoomRules(rules: [RoomRule(pattern: try pattern("open-*"), outside: [.history], log: log)])
+        let open = RoomName(unchecked: "open-1")
+        #expect(rules.allowsOutside(.history, in: open, for: alice))
+        #expect(!rules.allowsOutside(.presence, in: open, for: alice))
+        #expect(!rules.allowsOutside(.history, in: room, for: alice))
+        #expect(rules.allowsOutside(.history, in: .everyone, for: alice))
+        #expect(rules.allowsOutside(.history, in: RoomName(inboxOf: alice.userId), for: alice))
+        let observer = Identity(
+            userId: alice.userId,
+            grants: RoomGrants([(try pattern("lesson-*"), [.presence]), (try pattern("*"), [.history])]))
+        #expect(rules.allowsOutside(.presence, in: room, for: observer))
+        #expect(rules.allowsOutside(.history, in: room, for: observer))
+        let pupil = Identity(
+            userId: alice.userId,
+            grants: RoomGrants([(try pattern("lesson-*"), [.presence, .history]), (try pattern("*-1"), [.join])]))
+        #expect(!rules.allowsOutside(.presence, in: room, for: pupil))
+        #expect(rules.allowsOutside(.presence, in: RoomName(unchecked: "lesson-2"), for: pupil))
+    }
+
     @Test("grants are equal when they name the same patterns and actions")
     func equality() throws {
         let one = RoomGrants([(try pattern("a-*"), [.join, .publish])])

@@ -8,6 +8,7 @@ struct SessionPresenceTests {
     @Test("members are listed by whoever may know of presence, a few pages at once")
     func members() {
         var talk = SessionConversation.live(limits: SessionLimits(maxReads: 1))
+        talk.enter("r")
         #expect(talk.members(1, "r") == ["members 1 r 100"])
         #expect(talk.members(2, "r") == ["error 2 rate_limited"])
         let room = SessionConversation.room("r")

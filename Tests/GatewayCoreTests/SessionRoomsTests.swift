@@ -149,7 +149,7 @@ struct SessionRoomsTests {
         let log = LogLimits(size: 1, age: .seconds(1))
         let rules = RoomRules(rules: [
             RoomRule(pattern: try #require(RoomPattern("silent")), allow: [.join], log: log),
-            RoomRule(pattern: try #require(RoomPattern("closed")), allow: [.history], log: log),
+            RoomRule(pattern: try #require(RoomPattern("closed")), allow: [.history], outside: [.history], log: log),
         ])
         var talk = SessionConversation.live(rules: rules)
         #expect(talk.join(1, "closed") == ["error 1 forbidden"])
@@ -189,7 +189,7 @@ struct SessionRoomsTests {
 
     @Test("a few histories at once are read, one more is refused until one has left for the client, or failed")
     func histories() {
-        var talk = SessionConversation.live(limits: SessionLimits(maxReads: 1))
+        var talk = joined("r", limits: SessionLimits(maxReads: 1))
         #expect(talk.read(1, "r") == ["history 1 r"])
         #expect(talk.read(2, "r") == ["error 2 rate_limited"])
         #expect(talk.members(4, "r") == ["error 4 rate_limited"])

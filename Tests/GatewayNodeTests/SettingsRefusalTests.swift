@@ -73,6 +73,10 @@ struct SettingsRefusalTests {
                     + "(martlet.yaml, line 5)"
             ),
             (
+                "rooms:\n  - pattern: a\n    outside: [join]\n",
+                "rooms[0].outside holds \"join\", which is none of presence, history (martlet.yaml, line 3)"
+            ),
+            (
                 "rooms:\n  - pattern: a\n    alow: [join]\n",
                 "rooms[0].alow is not a key, did you mean allow? (martlet.yaml, line 3)"
             ),

@@ -145,6 +145,7 @@ struct SettingsTests {
                 allow: [join, publish]
                 log: {size: 7}
               - pattern: news.*
+                outside: [presence, history]
                 presence: off
                 log: {age: 1h}
               - pattern: silent
@@ -157,7 +158,9 @@ struct SettingsTests {
         #expect(
             rules.rules == [
                 RoomRule(pattern: lesson, allow: [.join, .publish], log: LogLimits(size: 7, age: .seconds(86_400))),
-                RoomRule(pattern: news, presence: .off, log: LogLimits(size: 60, age: .seconds(3600))),
+                RoomRule(
+                    pattern: news, outside: [.presence, .history], presence: .off,
+                    log: LogLimits(size: 60, age: .seconds(3600))),
                 RoomRule(pattern: silent, allow: [], log: LogLimits(size: 60, age: .seconds(86_400))),
             ])
     }

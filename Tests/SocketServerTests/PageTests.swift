@@ -13,6 +13,8 @@ struct PageTests {
         let payload = "\"" + String(repeating: "x", count: 500) + "\""
         for _ in 1...200 { embedded.publish("r", payload) }
         let socket = try embedded.enter()
+        try socket.send(#"{"type":"join","roomId":"r"}"#)
+        _ = try socket.take()
         let clog = Clog()
         try socket.channel.pipeline.syncOperations.addHandler(clog, position: .first)
         clog.close()

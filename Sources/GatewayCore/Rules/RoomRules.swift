@@ -60,6 +60,8 @@ package struct RoomRule: Hashable, Sendable {
     package var pattern: RoomPattern
     /// What clients whose token says nothing about rooms may do.
     package var allow: Set<RoomAction>
+    /// What of that, presence or history, they may do without being in the room.
+    package var outside: Set<RoomAction>
     package var presence: RoomPresence
     package var log: LogLimits
     package var durability = Durability.primary
@@ -69,11 +71,12 @@ package struct RoomRule: Hashable, Sendable {
     package var isStreamed = false
 
     package init(
-        pattern: RoomPattern, allow: Set<RoomAction> = Set(RoomAction.allCases), presence: RoomPresence = .full,
-        log: LogLimits
+        pattern: RoomPattern, allow: Set<RoomAction> = Set(RoomAction.allCases), outside: Set<RoomAction> = [],
+        presence: RoomPresence = .full, log: LogLimits
     ) {
         self.pattern = pattern
         self.allow = allow
+        self.outside = outside
         self.presence = presence
         self.log = log
     }
@@ -144,5 +147,15 @@ package struct RoomRules: Hashable, Sendable {
         }
         if let grants = identity.grants { return grants.allows(action, in: room) }
         return rules.first { $0.pattern.matches(room) }?.allow.contains(action) ?? true
+    }
+
+    /// Whether a client that may do this here may do it without being in the room: where the room's rule says so, or where a
+    /// token grants it and not `join`, as an observer's. Everybody is in `*` and in the own inbox.
+    package func allowsOutside(_ action: RoomAction, in room: RoomName, for identity: Identity) -> Bool {
+        if room.isEveryone || room.isInbox { return true }
+        if let grants = identity.grants, grants.allows(action, in: room), !grants.allows(.join, in: room) {
+            return true
+        }
+        return rules.first { $0.pattern.matches(room) }?.outside.contains(action) ?? false
     }
 }

@@ -22,11 +22,16 @@ extension SessionMachine {
         return [.send(.presence(change))]
     }
 
-    mutating func readMembers(of room: RoomName, limit: Int, cursor: String?, id: RequestID?) -> [Action] {
-        guard seesPresence(in: room) else { return refuse(id, .forbidden, "the room's members may not be listed") }
-        guard reads < settings.limits.maxReads else { return refuse(id, tooManyReads) }
+    mutating func readMembers(
+        of room: RoomName, limit: Int, cursor: String?, _ request: ClientRequest
+    ) -> [Action] {
+        guard seesPresence(in: room) else {
+            return refuse(request.id, .forbidden, "the room's members may not be listed")
+        }
+        if let answer = keepOut(request, for: .presence, in: room) { return answer }
+        guard reads < settings.limits.maxReads else { return refuse(request.id, tooManyReads) }
         reads += 1
-        return [.readMembers(room: room, limit: limit, cursor: cursor, id: id)]
+        return [.readMembers(room: room, limit: limit, cursor: cursor, id: request.id)]
     }
 
     /// What became of a `readMembers`.

@@ -75,15 +75,16 @@ extension SessionMachine {
         return [.publish(publication, id: request.id)]
     }
 
-    mutating func readHistory(of room: RoomName, _ range: HistoryRange, id: RequestID?) -> [Action] {
+    mutating func readHistory(of room: RoomName, _ range: HistoryRange, _ request: ClientRequest) -> [Action] {
         guard isAllowed(.history, in: room) else {
-            return refuse(id, .forbidden, "the room's history may not be read")
+            return refuse(request.id, .forbidden, "the room's history may not be read")
         }
-        guard reads < settings.limits.maxReads else { return refuse(id, tooManyReads) }
+        if let answer = keepOut(request, for: .history, in: room) { return answer }
+        guard reads < settings.limits.maxReads else { return refuse(request.id, tooManyReads) }
         reads += 1
         var range = range
         range.maxBytes = settings.limits.maxPageBytes
-        return [.readHistory(room: room, range: range, id: id)]
+        return [.readHistory(room: room, range: range, id: request.id)]
     }
 
     var tooManyReads: RequestError {

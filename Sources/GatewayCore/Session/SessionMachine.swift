@@ -192,9 +192,9 @@ package struct SessionMachine: Sendable {
         case .leave(let room): leave(room, request)
         case .message(let room, let msgType, let payload, let dedupe):
             publish(to: room, msgType: msgType, payload: payload, dedupe: dedupe, request)
-        case .history(let room, let range): readHistory(of: room, range, id: request.id)
+        case .history(let room, let range): readHistory(of: room, range, request)
         case .members(let room, let limit, let cursor):
-            readMembers(of: room, limit: limit, cursor: cursor, id: request.id)
+            readMembers(of: room, limit: limit, cursor: cursor, request)
         case .watch(let users): watch(users, id: request.id)
         case .unwatch(let users): unwatch(users, id: request.id)
         case .signal(let user, let room, let payload): signal(to: user, in: room, payload, request)
@@ -207,6 +207,16 @@ package struct SessionMachine: Sendable {
     func isAllowed(_ action: RoomAction, in room: RoomName) -> Bool {
         guard let identity else { return false }
         return settings.rules.allows(action, in: room, for: identity)
+    }
+
+    /// What is answered where only those in a room may be told of it; nil where this client is in it, or may look in from
+    /// outside.
+    mutating func keepOut(_ request: ClientRequest, for action: RoomAction, in room: RoomName) -> [Action]? {
+        guard let identity, !isMember(of: room), !settings.rules.allowsOutside(action, in: room, for: identity) else {
+            return nil
+        }
+        if case .joining = rooms[room] { return hold(request) }
+        return refuse(request.id, .notMember, "join the room first")
     }
 
     mutating func hold(_ request: ClientRequest) -> [Action] {

@@ -4,7 +4,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case unauthorized
     case forbidden
     case notFound = "not_found"
-    /// Publishing to a room that was not joined.
+    /// What only members may do, in a room that was not joined.
     case notMember = "not_member"
     case rateLimited = "rate_limited"
     case conflict

@@ -1,7 +1,7 @@
 import GatewayCore
 import Yams
 
-/// Reads the list `rooms`: entries of `pattern`, `allow`, `presence`, `durability`, `webhook`, `stream` and `log: {size, age}`.
+/// Reads the list `rooms`: entries of `pattern`, `allow`, `outside`, `presence`, `durability`, `webhook`, `stream` and `log: {size, age}`.
 struct RoomRulesReader {
     let file: SettingsFile
     /// What an entry keeps where it does not say.
@@ -18,7 +18,8 @@ struct RoomRulesReader {
 
     private func rule(_ node: Yams.Node, at place: String) throws(SettingsError) -> RoomRule {
         let fields = try fields(
-            of: node, at: place, known: ["pattern", "allow", "presence", "durability", "webhook", "stream", "log"])
+            of: node, at: place,
+            known: ["pattern", "allow", "outside", "presence", "durability", "webhook", "stream", "log"])
         guard let written = fields["pattern"] else {
             throw file.refusal(of: place, at: node, "has no pattern")
         }
@@ -28,6 +29,9 @@ struct RoomRulesReader {
         }
         var rule = RoomRule(pattern: pattern, log: defaultLog)
         if let allow = fields["allow"] { rule.allow = try actions(allow, at: "\(place).allow") }
+        if let outside = fields["outside"] {
+            rule.outside = try actions(outside, at: "\(place).outside", among: [.presence, .history])
+        }
         if let presence = fields["presence"] {
             rule.presence = try value(presence, at: "\(place).presence", SettingKind<RoomPresence>.choice)
         }
@@ -51,15 +55,17 @@ struct RoomRulesReader {
         return rule
     }
 
-    private func actions(_ node: Yams.Node, at place: String) throws(SettingsError) -> Set<RoomAction> {
-        let known = RoomAction.allCases.map(\.rawValue)
+    private func actions(
+        _ node: Yams.Node, at place: String, among all: [RoomAction] = RoomAction.allCases
+    ) throws(SettingsError) -> Set<RoomAction> {
+        let known = all.map(\.rawValue)
         guard let items = node.sequence else {
             throw file.refusal(of: place, at: node, "is not a list of \(known.joined(separator: ", "))")
         }
         var actions: Set<RoomAction> = []
         for item in items {
             let text = item.scalar?.string ?? ""
-            guard let action = RoomAction(rawValue: text) else {
+            guard let action = all.first(where: { $0.rawValue == text }) else {
                 let problem = "holds \(RawSetting.text(text).quoted), which is none of \(known.joined(separator: ", "))"
                 throw file.refusal(of: place, at: item, problem + Spelling.hint(for: text, among: known))
             }

@@ -26,6 +26,8 @@ package enum SettingsTemplate {
         "",
         "# What holds for rooms by their name; the first pattern that matches wins, * stands for any characters.",
         "# allow: what clients may do whose token says nothing of rooms; left out, all four.",
+        "# outside: which of presence and history they may have without being in the room; left out, neither. A token that grants",
+        "# one of them and not join has it from outside too, as an observer's.",
         "# presence: full counts, lists and tells of members; off, for rooms that many pass through; left out, full.",
         "# webhook: whether message.published tells webhooks.url of each message; left out, it does not.",
         "# stream: whether each message goes into a Redis stream for consumers of your own; left out, none does.",
@@ -41,6 +43,7 @@ package enum SettingsTemplate {
         "#    stream: true",
         "#  - pattern: \"news.*\"",
         "#    allow: [join, history]",
+        "#    outside: [history]",
         "#    presence: off",
     ]
 
