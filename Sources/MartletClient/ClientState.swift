@@ -20,8 +20,12 @@ struct ClientState: Sendable {
         }
 
         var owner: Owner
-        /// What a `join` has asked with.
+        /// The room of a `join`.
+        var joins: RoomName?
+        /// What it has asked with.
         var since: ClientPosition?
+        /// A frame that is not sent before its room is joined.
+        var held: (room: RoomName, frame: [UInt8])?
         /// Whether the answer to come is about users who are watched from then on.
         var watches = false
         var timeout: Scheduled<Void>?
@@ -98,12 +102,23 @@ struct ClientState: Sendable {
         }
     }
 
-    /// Sends a room's messages that wait for it, in the order they were published in.
+    // MARK: What waits for a room
+
+    /// Whether the room is not there yet and an answer to come may bring it.
+    func isOnItsWay(_ room: RoomName) -> Bool {
+        !streams.isLive(room) && (streams.wants(room) || pending.values.contains { $0.joins == room })
+    }
+
+    /// Sends what waits for a room, messages in the order they were published in.
     ///
     /// Under the lock, so that nothing published later overtakes them.
-    mutating func sendDrafts(of room: RoomName) {
+    mutating func sendWaiting(for room: RoomName) {
         guard let link, streams.isLive(room) else { return }
         for id in pending.keys.sorted() {
+            if let held = pending[id]?.held, held.room == room {
+                pending[id]?.held = nil
+                link.enqueue(text: held.frame)
+            }
             guard case .publisher(let continuation, var draft) = pending[id]?.owner, draft.room == room, !draft.isSent
             else { continue }
             draft.isSent = true
@@ -112,11 +127,17 @@ struct ClientState: Sendable {
         }
     }
 
-    /// Takes out a room's messages, since it will not be joined again.
-    mutating func removeDrafts(of room: RoomName) -> [Pending] {
-        pending.keys.sorted().compactMap { id in
+    /// Takes out what waits for a room and a room's messages, since it will not be joined again.
+    mutating func removeWaiting(for room: RoomName) -> [Pending] {
+        let drafts = pending.keys.sorted().compactMap { id -> Pending? in
             guard case .publisher(_, let draft) = pending[id]?.owner, draft.room == room else { return nil }
             return remove(id)
         }
+        return drafts + removeHeld(for: room)
+    }
+
+    /// Takes out the requests that wait for a room, since its join has failed.
+    mutating func removeHeld(for room: RoomName) -> [Pending] {
+        pending.keys.sorted().compactMap { id in pending[id]?.held?.room == room ? remove(id) : nil }
     }
 }

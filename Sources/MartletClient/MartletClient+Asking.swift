@@ -12,9 +12,11 @@ extension MartletClient {
     }
 
     /// Asks on the present connection; the answer is lost with it.
-    func ask(_ command: ClientCommand) async throws(Failure) -> ServerEvent {
+    ///
+    /// - Parameter room: of a room's members only this may be asked: where its join is under way, it is waited for.
+    func ask(_ command: ClientCommand, in room: RoomName? = nil) async throws(Failure) -> ServerEvent {
         let id = newID()
-        return try await waiting(for: id) { self.send(command, for: .caller($0), id: id) }
+        return try await waiting(for: id) { self.send(command, for: .caller($0), id: id, in: room) }
     }
 
     /// Sends a message as soon as its room is there, and again on the next connection where the answer is lost.
@@ -27,6 +29,9 @@ extension MartletClient {
                 if state.isStopping { return .closed }
                 guard case .running = state.phase, state.link != nil || state.streams.wants(room) else {
                     return .notConnected
+                }
+                if let limit = state.welcome?.limits?.messageBytes, frame.count > limit {
+                    return .invalid("payload: a frame of \(frame.count) bytes, where the gateway takes \(limit)")
                 }
                 guard state.pending.count < configuration.maxPendingRequests,
                     state.draftBytes + frame.count <= configuration.maxPendingBytes
@@ -78,7 +83,9 @@ extension MartletClient {
         send(command, for: owner, id: newID())
     }
 
-    private func send(_ command: ClientCommand, for owner: ClientState.Pending.Owner, id: Int) {
+    private func send(
+        _ command: ClientCommand, for owner: ClientState.Pending.Owner, id: Int, in room: RoomName? = nil
+    ) {
         let frame = MartletClient.frame(of: command, id: id)
         let accepted = state.withLock { state -> Result<WebSocketConnection, Failure> in
             guard let link = state.link else {
@@ -90,12 +97,16 @@ extension MartletClient {
             }
             var request = ClientState.Pending(owner: owner)
             switch command {
-            case .join(_, let since): request.since = since
+            case .join(let room, let since): (request.joins, request.since) = (room, since)
             case .watch: request.watches = true
             default: break
             }
+            if let room, state.isOnItsWay(room) {
+                request.held = (room, frame)
+            } else {
+                link.enqueue(text: frame)
+            }
             state.pending[id] = request
-            link.enqueue(text: frame)
             goOnReading(link, &state)
             return .success(link)
         }
@@ -136,9 +147,26 @@ extension MartletClient {
     }
 
     func settle(_ id: Int, with result: Result<ServerEvent, Failure>) {
-        guard let request = state.withLock({ $0.remove(id) }) else { return }
+        let (request, waiting) = state.withLock { state -> (ClientState.Pending?, [ClientState.Pending]) in
+            let request = state.remove(id)
+            // Nobody else is about to join the room: what waited for it has failed with the join.
+            guard case .failure = result, case .caller? = request?.owner, let room = request?.joins,
+                !state.streams.isLive(room), !state.isOnItsWay(room)
+            else { return (request, []) }
+            return (request, state.removeHeld(for: room))
+        }
+        guard let request else { return }
         request.timeout?.cancel()
         settle(request.owner, with: result)
+        if case .failure(let failure) = result { fail(waiting, with: failure) }
+    }
+
+    /// Tells those who made these requests, which were taken out of the state already.
+    func fail(_ requests: [ClientState.Pending], with failure: Failure) {
+        for request in requests {
+            request.timeout?.cancel()
+            settle(request.owner, with: .failure(failure))
+        }
     }
 
     func settle(_ owner: ClientState.Pending.Owner, with result: Result<ServerEvent, Failure>) {

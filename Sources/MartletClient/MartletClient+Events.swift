@@ -14,7 +14,7 @@ extension MartletClient {
         case gap(room: String, position: Position)
         /// The room goes on without a loss under a new epoch.
         case epoch(room: String, position: Position)
-        /// Users have come into a room or left it.
+        /// Users have come into a room or left it, or are shown otherwise.
         case presence(Presence)
         /// A watched user has come or gone.
         case status(Status)
@@ -28,8 +28,9 @@ extension MartletClient {
 
     /// Why something failed.
     public enum Failure: Error, Hashable, Sendable {
-        /// The gateway answered with an error; the codes are the protocol's, such as `forbidden`.
-        case refused(code: String, message: String)
+        /// The gateway answered with an error; the codes are the protocol's, such as `forbidden`. With `rate_limited` it
+        /// says how long to wait before the same is asked again.
+        case refused(code: String, message: String, retryAfter: Duration? = nil)
         /// No connection just now, or none that knows the room.
         case notConnected
         /// The connection broke before the reply: whether the request was carried out is not known.

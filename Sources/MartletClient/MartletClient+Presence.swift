@@ -4,12 +4,13 @@ import GatewayCore
 extension MartletClient {
     /// Members of a room, by the page; `cursor` is an earlier page's `next`.
     ///
-    /// Joins and leaves follow as `presence` events, each a step of `rosterVersion`.
+    /// What changes follows as `presence` events. Of a room whose join is under way the page is asked for after it.
     public func members(
         of room: String, limit: Int = 100, cursor: String? = nil
     ) async throws(Failure) -> MemberPage {
-        let command = ClientCommand.members(room: try name(room), limit: limit, cursor: cursor)
-        guard case .members(_, let room, let page) = try await ask(command) else { throw .disconnected }
+        let name = try name(room)
+        let command = ClientCommand.members(room: name, limit: limit, cursor: cursor)
+        guard case .members(_, let room, let page) = try await ask(command, in: name) else { throw .disconnected }
         return MemberPage(room, page)
     }
 

@@ -70,12 +70,18 @@ extension MartletClient {
             case join(userId: String, info: [UInt8])
             /// With the last one.
             case leave(userId: String)
+            /// Somebody who stays is shown otherwise from now on.
+            case update(userId: String, info: [UInt8])
         }
 
         /// Where.
         public var room: String
-        /// Each is one step of the version; none where the roster has changed unseen: ask for the `members`.
+        /// Each is one step of the version, unless there is a `from`; none, without one, where the roster has changed
+        /// unseen: ask for the `members`.
         public var steps: [Step]
+        /// The version before, where these steps are what is left of all since then. They lead from that roster, and no
+        /// other, to the one of `rosterVersion`: whoever has an earlier one asks for the `members`.
+        public var from: Int64?
         /// Users in the room after the last step.
         public var members: Int
         /// After the last step.
@@ -84,9 +90,12 @@ extension MartletClient {
         public var timestamp: Int64
 
         /// As the gateway tells it, or a test.
-        public init(room: String, steps: [Step], members: Int, rosterVersion: Int64, timestamp: Int64) {
+        public init(
+            room: String, steps: [Step], from: Int64? = nil, members: Int, rosterVersion: Int64, timestamp: Int64
+        ) {
             self.room = room
             self.steps = steps
+            self.from = from
             self.members = members
             self.rosterVersion = rosterVersion
             self.timestamp = timestamp
@@ -98,8 +107,10 @@ extension MartletClient {
                 switch event.kind {
                 case .join: .join(userId: event.userId.string, info: event.info ?? Array("{}".utf8))
                 case .leave: .leave(userId: event.userId.string)
+                case .update: .update(userId: event.userId.string, info: event.info ?? Array("{}".utf8))
                 }
             }
+            from = change.from
             members = change.members
             rosterVersion = change.version
             timestamp = change.timestamp
@@ -114,8 +125,11 @@ extension MartletClient {
         public var isOnline: Bool
         /// When the user went offline, in milliseconds since 1970; nil for one who is online or was never seen.
         public var lastSeen: Int64?
+        /// Why this user may not be watched, such as `forbidden`; then the rest says nothing.
+        public var refusal: String?
 
         init(_ status: UserStatus) {
+            refusal = status.refusal?.rawValue
             userId = status.userId.string
             isOnline = status.isOnline
             lastSeen = status.lastSeen

@@ -50,14 +50,21 @@ extension MartletClient {
         case .error(nil, let error):
             deliver(.error(code: error.code.rawValue, message: error.message), from: socket)
         case .error(let id, let error):
-            settle(id, with: .failure(.refused(code: error.code.rawValue, message: error.message)))
+            let wait = error.retryAfterMilliseconds.map { min(max($0, 0), MartletClient.longestWait) }
+            settle(
+                id,
+                with: .failure(
+                    .refused(
+                        code: error.code.rawValue, message: error.message,
+                        retryAfter: wait.map { .milliseconds($0) })))
         }
     }
 
     private func take(_ message: RoomMessage, from socket: WebSocketConnection) {
         switch state.withLock({ $0.streams.received(message) }) {
         case .drop: break
-        case .pass(let position): deliver(.message(Message(message, position: Position(position))), from: socket)
+        case .pass(let position), .passUnstored(let position):
+            deliver(.message(Message(message, position: Position(position))), from: socket)
         case .passAfterGap(let position, let gap):
             deliver(.gap(room: message.room.string, position: Position(gap)), from: socket)
             deliver(.message(Message(message, position: Position(position))), from: socket)
@@ -72,7 +79,7 @@ extension MartletClient {
         let told = state.withLock { state -> (isRejoined: Bool, isWhole: Bool)? in
             guard let request = state.pending[number] else { return nil }
             let isWhole = state.streams.joined(joined, since: request.since)
-            state.sendDrafts(of: joined.room)
+            state.sendWaiting(for: joined.room)
             if case .rejoin = request.owner { return (true, isWhole) }
             return (false, isWhole)
         }
@@ -97,7 +104,7 @@ extension MartletClient {
             guard let number = MartletClient.number(of: id), case .caller? = state.pending[number]?.owner,
                 state.pending[number]?.watches == true
             else { return }
-            for status in users { state.watched[status.userId] = status.isOnline }
+            for status in users where status.refusal == nil { state.watched[status.userId] = status.isOnline }
         }
     }
 
@@ -108,7 +115,9 @@ extension MartletClient {
             state.welcome = told
             state.welcomedAt = .now
             state.session = welcome.session
-            let catchUp = state.streams.welcomed(resumed: welcome.resumed, positions: welcome.positions)
+            let catchUp = state.streams.welcomed(
+                resumed: welcome.resumed, positions: welcome.positions,
+                maxBytes: MartletClient.frameBytes(told.limits))
             state.roomsToRejoin = catchUp.joins
             state.rejoinsUnderWay = 0
             return catchUp

@@ -4,9 +4,17 @@ import NIOCore
 /// What a new connection is asked for, so that all goes on as before; all on the socket's event loop.
 extension MartletClient {
     private static let rejoinsAtOnce = 32
-    private static let pauseAfterRefusal = TimeAmount.seconds(1)
+    private static let pauseAfterRefusal = Duration.seconds(1)
     /// As many as one frame may name.
     private static let maxWatched = 1000
+    /// Of names and positions, where the gateway does not say what it takes in a frame: what one with default settings
+    /// does, with some air.
+    private static let frameBytes = 60_000
+
+    /// What fits into one frame on this connection, with some air.
+    static func frameBytes(_ limits: Limits?) -> Int {
+        limits.map { $0.messageBytes - $0.messageBytes / 10 } ?? frameBytes
+    }
 
     // MARK: Rooms
 
@@ -24,11 +32,11 @@ extension MartletClient {
             switch outcome {
             case .resumed(let room, let position):
                 tellRejoined(room, at: position, from: socket)
-                state.withLock { $0.sendDrafts(of: room) }
+                state.withLock { $0.sendWaiting(for: room) }
             case .lost(let room, let position):
                 tellRejoined(room, at: position, from: socket)
                 deliver(.gap(room: room.string, position: Position(position)), from: socket)
-                state.withLock { $0.sendDrafts(of: room) }
+                state.withLock { $0.sendWaiting(for: room) }
             case .refused(let room, let code):
                 giveUp(room, for: .refused(code: code.rawValue, message: "the room was not resumed"))
             case .join(let room): state.withLock { $0.roomsToRejoin.append(room) }
@@ -42,7 +50,11 @@ extension MartletClient {
     func rejoin() {
         while true {
             let next = state.withLock { state -> (room: RoomName, since: ClientPosition)? in
-                guard state.link != nil, state.rejoinsUnderWay < MartletClient.rejoinsAtOnce else { return nil }
+                // A part of what the gateway takes at once: others ask as well.
+                let burst = state.welcome?.limits.map { max(1, $0.messageBurst / 4) } ?? MartletClient.rejoinsAtOnce
+                guard state.link != nil, state.rejoinsUnderWay < min(burst, MartletClient.rejoinsAtOnce) else {
+                    return nil
+                }
                 while let room = state.roomsToRejoin.popLast() {
                     guard let position = state.streams.position(of: room), !state.streams.isLive(room) else { continue }
                     state.rejoinsUnderWay += 1
@@ -60,7 +72,10 @@ extension MartletClient {
         state.withLock { $0.rejoinsUnderWay -= 1 }
         guard case .failure(let failure) = result else { return rejoin() }
         switch failure {
-        case .refused("rate_limited", _), .refused("unavailable", _), .timedOut:
+        case .refused("rate_limited", _, let wait), .refused("unavailable", _, let wait):
+            state.withLock { $0.roomsToRejoin.append(room) }
+            onceMore(after: wait) { $0.rejoin() }
+        case .timedOut:
             state.withLock { $0.roomsToRejoin.append(room) }
             onceMore { $0.rejoin() }
         // The next connection begins anew.
@@ -78,25 +93,34 @@ extension MartletClient {
     }
 
     private func giveUp(_ room: RoomName, for failure: Failure) {
-        let (socket, drafts) = state.withLock { state in
+        let (socket, waiting) = state.withLock { state in
             state.streams.left(room)
-            return (state.link, state.removeDrafts(of: room))
+            return (state.link, state.removeWaiting(for: room))
         }
         if let socket { deliver(.rejoinFailed(room: room.string, failure: failure), from: socket) }
-        for draft in drafts {
-            draft.timeout?.cancel()
-            settle(draft.owner, with: .failure(failure))
-        }
+        fail(waiting, with: failure)
     }
 
     // MARK: Watched users
 
     func rewatch() {
-        let users = state.withLock { Array($0.watched.keys) }
-        for start in stride(from: 0, to: users.count, by: MartletClient.maxWatched) {
-            let some = Array(users[start..<min(start + MartletClient.maxWatched, users.count)])
-            send(.watch(users: some), for: .rewatch(some))
+        let (users, maxBytes) = state.withLock { state in
+            (Array(state.watched.keys), MartletClient.frameBytes(state.welcome?.limits))
         }
+        var some: [UserID] = []
+        var bytes = 0
+        for user in users {
+            // A name may double by its escapes; quotes and a comma are three.
+            let size = 2 * user.string.utf8.count + 3
+            if some.count == MartletClient.maxWatched || !some.isEmpty && bytes + size > maxBytes {
+                send(.watch(users: some), for: .rewatch(some))
+                some.removeAll()
+                bytes = 0
+            }
+            some.append(user)
+            bytes += size
+        }
+        if !some.isEmpty { send(.watch(users: some), for: .rewatch(some)) }
     }
 
     /// Tells of those who came or went while nobody could say so.
@@ -106,23 +130,24 @@ extension MartletClient {
             let (socket, changed) = state.withLock { state in
                 let changed = statuses.filter { status in
                     guard let told = state.watched[status.userId] else { return false }
-                    state.watched[status.userId] = status.isOnline
-                    return told != status.isOnline
+                    state.watched[status.userId] = status.refusal == nil ? status.isOnline : nil
+                    return status.refusal != nil || told != status.isOnline
                 }
                 return (state.link, changed)
             }
             guard let socket else { return }
             for status in changed { deliver(.status(Status(status)), from: socket) }
-        case .failure(.refused("rate_limited", _)), .failure(.refused("unavailable", _)), .failure(.timedOut):
-            onceMore { $0.send(.watch(users: users), for: .rewatch(users)) }
+        case .failure(.refused("rate_limited", _, let wait)), .failure(.refused("unavailable", _, let wait)):
+            onceMore(after: wait) { $0.send(.watch(users: users), for: .rewatch(users)) }
+        case .failure(.timedOut): onceMore { $0.send(.watch(users: users), for: .rewatch(users)) }
         case .success, .failure: break
         }
     }
 
-    /// Tries again a little later, if the connection is still the same.
-    private func onceMore(_ act: @escaping @Sendable (MartletClient) -> Void) {
+    /// Tries again a little later, or when the gateway has said to, if the connection is still the same.
+    private func onceMore(after wait: Duration? = nil, _ act: @escaping @Sendable (MartletClient) -> Void) {
         guard let socket = state.withLock({ $0.link }) else { return }
-        socket.eventLoop.scheduleTask(in: MartletClient.pauseAfterRefusal) { [weak self] in
+        socket.eventLoop.scheduleTask(in: TimeAmount(wait ?? MartletClient.pauseAfterRefusal)) { [weak self] in
             guard let self, state.withLock({ $0.link === socket }) else { return }
             act(self)
         }

@@ -19,16 +19,13 @@ extension MartletClient {
     /// Leaves a room, and does not join it again by itself.
     public func leave(_ room: String) async throws(Failure) {
         let name = try name(room)
-        let (isAway, drafts) = state.withLock { state in
+        let (isAway, waiting) = state.withLock { state in
             state.streams.unwanted(name)
             state.roomsToRejoin.removeAll { $0 == name }
             guard case .running = state.phase, state.link == nil else { return (false, [ClientState.Pending]()) }
-            return (true, state.removeDrafts(of: name))
+            return (true, state.removeWaiting(for: name))
         }
-        for draft in drafts {
-            draft.timeout?.cancel()
-            settle(draft.owner, with: .failure(.disconnected))
-        }
+        fail(waiting, with: .disconnected)
         // Without a connection it is enough not to come back.
         if isAway { return }
         _ = try await ask(.leave(room: name))
@@ -76,7 +73,7 @@ extension MartletClient {
         return try await publish(payload, to: room, msgType: msgType, dedupe: dedupe)
     }
 
-    /// Reads part of a room's log, 1,000 messages at most.
+    /// Reads part of a room's log, 1,000 messages at most; of a room whose join is under way, after it.
     public func history(of room: String, _ edge: Edge = .newest, limit: Int = 50) async throws(Failure) -> Page {
         let range =
             switch edge {
@@ -84,7 +81,8 @@ extension MartletClient {
             case .before(let seq): HistoryRange(edge: .before(seq), limit: limit)
             case .after(let seq): HistoryRange(edge: .after(seq), limit: limit)
             }
-        guard case .history(_, let page) = try await ask(.history(room: try name(room), range: range)) else {
+        let name = try name(room)
+        guard case .history(_, let page) = try await ask(.history(room: name, range: range), in: name) else {
             throw .disconnected
         }
         let messages = page.messages.map { Message($0, position: Position($0.position)) }

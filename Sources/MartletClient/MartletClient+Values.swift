@@ -26,8 +26,8 @@ extension MartletClient {
         public var connectionId: String
         /// The gateway process that holds the connection.
         public var nodeId: String
-        /// Who the gateway takes the client for.
-        public var userId: String
+        /// Who the gateway takes the client for; nil for a guest, who has no inbox.
+        public var userId: String?
         /// Whether the connection goes on from the one before, rooms and all.
         public var resumed: Bool
         /// Between the gateway's pings.
@@ -36,16 +36,41 @@ extension MartletClient {
         public var timestamp: Int64
         /// Of the user's inbox (`@user`) and of everyone (`*`).
         public var positions: [String: Position]
+        /// What this gateway takes; nil from one that does not say so.
+        public var limits: Limits?
 
         init(_ welcome: GatewayCore.Welcome) {
             connectionId = welcome.connectionId
             nodeId = welcome.nodeId
-            userId = welcome.userId.string
+            userId = welcome.userId?.string
             resumed = welcome.resumed
             heartbeat = .milliseconds(welcome.heartbeat)
             timestamp = welcome.timestamp
             positions = Dictionary(
                 welcome.positions.map { ($0.room.string, Position($0.position)) }, uniquingKeysWith: { $1 })
+            limits = welcome.limits.map { Limits($0) }
+        }
+    }
+
+    /// How much a gateway takes from one connection.
+    public struct Limits: Hashable, Sendable {
+        /// Of one frame.
+        public var messageBytes: Int
+        /// In the long run.
+        public var messagesPerSecond: Int
+        /// At once after a rest.
+        public var messageBurst: Int
+        /// That one may be in.
+        public var rooms: Int
+        /// Users that one may watch.
+        public var watched: Int
+
+        init(_ limits: ClientLimits) {
+            messageBytes = limits.messageBytes
+            messagesPerSecond = limits.messagesPerSecond
+            messageBurst = limits.messageBurst
+            rooms = limits.rooms
+            watched = limits.watched
         }
     }
 
@@ -61,13 +86,17 @@ extension MartletClient {
         public var payload: [UInt8]
         /// Milliseconds since 1970, by the gateway's Redis.
         public var timestamp: Int64
-        /// Where it stands in its room; the epoch is empty where the client was never told it.
+        /// Where it stands in its room; the epoch is empty where the client was never told it. Of one that is not stored:
+        /// where the stream stands.
         public var position: Position
+        /// Whether the room's log has it: only then it has a number of its own, and comes again after a loss.
+        public var isStored: Bool
 
-        /// Its number in its room.
+        /// Its number in its room, or the last one before it where it is not stored.
         public var seq: Int { position.seq }
 
         init(_ message: RoomMessage, position: Position) {
+            isStored = message.seq > 0
             room = message.room.string
             userId = message.userId.string
             msgType = message.msgType

@@ -16,6 +16,8 @@ package struct Reconnection: Sendable {
 
     /// What a gateway's `Retry-After` can ask for at most.
     private static let maxRetryAfter = Duration.seconds(60)
+    /// After a refusal for too many requests or connections, which the next try adds to.
+    private static let pauseAfterTooMany = Duration.seconds(5)
 
     private var backoff: Backoff
     /// With a `user` there is nothing to try anew.
@@ -49,14 +51,17 @@ package struct Reconnection: Sendable {
             if let stop = stop(code, reason) { return stop }
             // One that ends at once is a failure too, or a gateway that welcomes and drops would be stormed.
             if lived > backoff.bound { backoff.reset() }
-            return .retry(after: asked.map { max($0, .zero) } ?? backoff.next(using: &random))
+            return .retry(after: asked.map { max($0, .zero) } ?? pause(after: code) + backoff.next(using: &random))
         case .failed(let code, let reason):
-            return stop(code, reason) ?? .retry(after: backoff.next(using: &random))
-        case .refused(_, let retryAfter):
-            let asked = min(max(retryAfter ?? .zero, .zero), Reconnection.maxRetryAfter)
+            return stop(code, reason) ?? .retry(after: pause(after: code) + backoff.next(using: &random))
+        case .refused(let status, let retryAfter):
+            let least: Duration = status == 429 ? Reconnection.pauseAfterTooMany : .zero
+            let asked = min(max(retryAfter ?? .zero, least), Reconnection.maxRetryAfter)
             return .retry(after: asked + backoff.next(using: &random))
         }
     }
+
+    private func pause(after code: UInt16?) -> Duration { code == 4429 ? Reconnection.pauseAfterTooMany : .zero }
 
     private mutating func stop(_ code: UInt16?, _ reason: String) -> Step? {
         switch code {

@@ -10,6 +10,8 @@ package struct Streams: Sendable {
         case pass(Position)
         /// What lies between was never sent: the user is told before getting this one.
         case passAfterGap(Position, gap: Position)
+        /// It has no number of its own: the stream stays at this position.
+        case passUnstored(Position)
         /// Seen already, or to come again in its place.
         case drop
     }
@@ -29,7 +31,7 @@ package struct Streams: Sendable {
         /// It goes on after this position, and something before it is lost.
         case lost(RoomName, Position)
         case refused(RoomName, ErrorCode)
-        /// The session does not know the room: it is to be joined.
+        /// The session does not know the room, or could not bring it back just now: it is to be joined.
         case join(RoomName)
         /// The session has a room that the user has left.
         case leave(RoomName)
@@ -42,9 +44,6 @@ package struct Streams: Sendable {
         /// Whether messages are handed on: not between a new connection and the answer that says where it goes on.
         var isLive = true
     }
-
-    /// What a gateway with default settings takes in one frame, with some air.
-    private static let maxResumeBytes = 60_000
 
     private var streams: [RoomName: Stream] = [:]
 
@@ -67,9 +66,11 @@ package struct Streams: Sendable {
         streams = streams.filter { $0.value.isWanted }
     }
 
-    /// - Parameter positions: of the streams that every connection has by itself, as `welcome` told them.
+    /// - Parameters:
+    ///   - positions: of the streams that every connection has by itself, as `welcome` told them.
+    ///   - maxBytes: of a `resume`; what does not fit is joined.
     package mutating func welcomed(
-        resumed: Bool, positions: [(room: RoomName, position: Position)]
+        resumed: Bool, positions: [(room: RoomName, position: Position)], maxBytes: Int
     ) -> CatchUp {
         disconnected()
         for (room, position) in positions {
@@ -85,7 +86,7 @@ package struct Streams: Sendable {
         for (room, stream) in waiting {
             // Names may double by their escapes; punctuation and the number are below 64 bytes.
             bytes += 2 * room.string.utf8.count + 2 * stream.position.epoch.utf8.count + 64
-            if bytes <= Streams.maxResumeBytes {
+            if bytes <= maxBytes {
                 resume[room] = ClientPosition(stream.position)
             } else {
                 joins.append(room)
@@ -110,6 +111,8 @@ package struct Streams: Sendable {
             case .joined(let position, let recovered):
                 let isWhole = goOn(entry.room, from: since, at: position, recovered: recovered)
                 outcomes.append(isWhole ? .resumed(entry.room, position) : .lost(entry.room, position))
+            case .refused(.conflict), .refused(.notMember), .refused(.rateLimited), .refused(.unavailable):
+                outcomes.append(.join(entry.room))
             case .refused(let code):
                 streams[entry.room] = nil
                 outcomes.append(.refused(entry.room, code))
@@ -157,6 +160,8 @@ package struct Streams: Sendable {
             let isOwn = message.room.isInbox || message.room.isEveryone
             return isOwn ? .pass(Position(epoch: "", seq: message.seq)) : .drop
         }
+        // Not stored, so it will not come again.
+        if message.seq == 0 { return .passUnstored(stream.position) }
         guard stream.isLive, message.seq > stream.position.seq else { return .drop }
         let position = Position(epoch: stream.position.epoch, seq: message.seq)
         streams[message.room]?.position = position

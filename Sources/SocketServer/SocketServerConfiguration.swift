@@ -64,6 +64,13 @@ package struct SocketServerConfiguration: Sendable {
 
     package init() {}
 
+    /// What clients are told at the beginning, so that they keep to it.
+    var clientLimits: ClientLimits {
+        ClientLimits(
+            messageBytes: maxMessageBytes, messagesPerSecond: rate.perSecond, messageBurst: rate.burst,
+            rooms: maxRooms, watched: maxWatched)
+    }
+
     /// What the sessions of a server share.
     package var sessionSettings: SessionSettings {
         let takesTokens =

@@ -168,6 +168,8 @@ package final class Participant: Sendable {
             switch event {
             case .message(let message):
                 record.messages[message.room, default: []].append(message)
+                // What is not stored has no place in the stream.
+                guard message.isStored else { break }
                 record.checkers[message.room, default: StreamChecker()].received(message.seq)
             case .gap(let room, let position):
                 record.checkers[room, default: StreamChecker()].gap(to: position.seq)

@@ -77,18 +77,22 @@ package struct RosterChecker: Sendable {
 
     package mutating func received(_ presence: MartletClient.Presence) {
         steps += presence.steps.count
-        guard !presence.steps.isEmpty else {
+        guard !presence.steps.isEmpty || presence.from != nil else {
             lapsed()
             told = presence.rosterVersion
             return
         }
-        let before = presence.rosterVersion - Int64(presence.steps.count)
+        let before = presence.from ?? presence.rosterVersion - Int64(presence.steps.count)
         if let told {
             if before > told { faults.append(.skipped(from: told, to: before)) }
             if before < told { faults.append(.repeated(presence.rosterVersion)) }
         }
         told = max(told ?? 0, presence.rosterVersion)
-        for (index, step) in presence.steps.enumerated() { take(step, version: before + Int64(index) + 1) }
+        if presence.from == nil {
+            for (index, step) in presence.steps.enumerated() { take(step, version: before + Int64(index) + 1) }
+        } else {
+            takeNetChange(presence, from: before)
+        }
         if let members, presence.rosterVersion >= read, members.count != presence.members {
             faults.append(.miscounted(told: presence.members, counted: members.count))
         }
@@ -102,7 +106,15 @@ package struct RosterChecker: Sendable {
             if members?.insert(user).inserted == false { faults.append(.joinedTwice(user)) }
         case .leave(let user):
             if members?.remove(user) == nil { faults.append(.leftTwice(user)) }
+        case .update(let user, _):
+            if members?.contains(user) == false { faults.append(.missing(user)) }
         }
+    }
+
+    private mutating func takeNetChange(_ presence: MartletClient.Presence, from: Int64) {
+        // What was read in its midst has some of the steps, and others that it leaves out since they were undone.
+        if from < read, read < presence.rosterVersion { members = nil }
+        for step in presence.steps { take(step, version: presence.rosterVersion) }
     }
 
     /// Everything wrong, where this is who is there; nothing is compared where no roster was read.

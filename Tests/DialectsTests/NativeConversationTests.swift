@@ -162,7 +162,9 @@ import Testing
             heartbeat: 30000, timestamp: 1_700_000_000_000,
             positions: [
                 (RoomName(unchecked: "@u"), Position(epoch: "e", seq: 3)), (.everyone, Position(epoch: "e", seq: 7)),
-            ])
+            ],
+            limits: ClientLimits(
+                messageBytes: 65536, messagesPerSecond: 100, messageBurst: 200, rooms: 200, watched: 1000))
         let page = HistoryPage(
             room: room, head: Position(epoch: "e", seq: 44), messages: [message("1", seq: 43), message("[ ]")],
             more: true)
@@ -170,7 +172,8 @@ import Testing
             (
                 .welcome(welcome),
                 #"{"type":"welcome","connectionId":"c","nodeId":"n","userId":"u","session":"s","resumed":false,"heartbeat":30000,"#
-                    + #""timestamp":1700000000000,"positions":{"@u":{"epoch":"e","seq":3},"*":{"epoch":"e","seq":7}}}"#
+                    + #""timestamp":1700000000000,"positions":{"@u":{"epoch":"e","seq":3},"*":{"epoch":"e","seq":7}},"#
+                    + #""limits":{"messageBytes":65536,"messagesPerSecond":100,"messageBurst":200,"rooms":200,"watched":1000}}"#
             ),
             (.authenticated(id: seven, expires: 9), #"{"type":"authenticated","id":7,"expires":9}"#),
             (.authenticated(id: nil, expires: nil), #"{"type":"authenticated"}"#),
@@ -196,6 +199,10 @@ import Testing
             (
                 .error(id: RequestID(json: Array(#""k""#.utf8)), error: RequestError(.forbidden, "no\n\u{1}")),
                 #"{"type":"error","id":"k","code":"forbidden","message":"no\n\u0001"}"#
+            ),
+            (
+                .error(id: nil, error: RequestError(.rateLimited, "slow", retryAfterMilliseconds: 250)),
+                #"{"type":"error","code":"rate_limited","message":"slow","retryAfterMs":250}"#
             ),
         ]
         for (event, text) in written { #expect(frame(of: event) == text) }

@@ -107,6 +107,15 @@ import Testing
             })
         else { throw Unexpected() }
         #expect(String(describing: greeted) == String(describing: welcome))
+        var guest = welcome
+        guest.userId = nil
+        guest.limits = ClientLimits(messageBytes: 1, messagesPerSecond: 2, messageBurst: 3, rooms: 4, watched: 5)
+        guard
+            case .welcome(let visited) = try bytes(of: .welcome(guest)).withUnsafeBytes({
+                try dialect.decodeEvent($0).get()
+            })
+        else { throw Unexpected() }
+        #expect(String(describing: visited) == String(describing: guest))
 
         let messages = (1...3).map {
             RoomMessage(

@@ -69,7 +69,7 @@ struct RedisFaults {
             _ = try await alice.client.publish(Array("1".utf8), to: "r")
             Issue.record("published without a Redis")
         } catch {
-            guard case MartletClient.Failure.refused("unavailable", _) = error else {
+            guard case MartletClient.Failure.refused("unavailable", _, _) = error else {
                 Issue.record("another failure: \(error)")
                 return
             }

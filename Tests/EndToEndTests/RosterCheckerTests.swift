@@ -5,7 +5,7 @@ import Testing
 @Suite("The checker that judges rosters")
 struct RosterCheckerTests {
     private func told(
-        _ steps: [String], members: Int, version: Int64
+        _ steps: [String], from: Int64? = nil, members: Int, version: Int64
     ) -> MartletClient.Presence {
         MartletClient.Presence(
             room: "r",
@@ -13,7 +13,7 @@ struct RosterCheckerTests {
                 $0.hasPrefix("+")
                     ? .join(userId: String($0.dropFirst()), info: Array("{}".utf8))
                     : .leave(userId: String($0.dropFirst()))
-            }, members: members, rosterVersion: version, timestamp: 1)
+            }, from: from, members: members, rosterVersion: version, timestamp: 1)
     }
 
     /// Joined at version 5 and read with a and b in the room at version 6.
@@ -32,6 +32,26 @@ struct RosterCheckerTests {
         checker.received(told(["-a", "+a", "-b"], members: 2, version: 10))
         #expect(checker.faults(against: ["a", "c"]) == [])
         #expect(checker.steps == 5)
+    }
+
+    @Test("a net change is whole where it begins at what was told, whatever is left of it")
+    func netChange() {
+        var checker = checker()
+        checker.received(told(["+c", "-a"], from: 6, members: 2, version: 12))
+        checker.received(told([], from: 12, members: 2, version: 14))
+        #expect(checker.faults(against: ["b", "c"]) == [])
+        checker.received(told(["-b"], from: 15, members: 1, version: 17))
+        checker.received(told([], from: 16, members: 1, version: 18))
+        #expect(checker.faults == [.skipped(from: 14, to: 15), .repeated(18)])
+    }
+
+    @Test("a roster that was read in the midst of a net change proves nothing")
+    func overtakenByNetChange() {
+        var checker = RosterChecker()
+        checker.joined(version: 5)
+        checker.read(["a", "ghost"], version: 6)
+        checker.received(told(["+b"], from: 5, members: 2, version: 8))
+        #expect(checker.faults(against: ["a", "b"]) == [])
     }
 
     @Test("it tells events that come twice, go back and are left out")

@@ -88,7 +88,11 @@ final class Peer: Sendable {
     /// The next request, with its mark for the reply.
     func request() async throws -> ClientRequest {
         guard case .text(let text) = try await frame() else { throw Ended() }
-        return try text.withUnsafeReadableBytes { try NativeDialect().decode($0).get() }
+        return try Peer.request(text)
+    }
+
+    static func request(_ text: ByteBuffer) throws -> ClientRequest {
+        try text.withUnsafeReadableBytes { try NativeDialect().decode($0).get() }
     }
 
     /// Passes over the handshake, which it answers, and greets.
@@ -146,6 +150,9 @@ final class Peer: Sendable {
         NativeDialect().encode(event, into: &text)
         write { FrameEncoder.text(text, into: &$0) }
     }
+
+    /// A frame that is written here as it stands.
+    func text(_ text: String) { write { FrameEncoder.text(Array(text.utf8), into: &$0) } }
 
     func message(_ payload: String, in room: String = "r", seq: Int) {
         send(

@@ -59,6 +59,81 @@ import Testing
         await gateway.stop()
     }
 
+    @Test func `what a later gateway tells of a roster passes, and the version moves`() async throws {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway)
+        let peer = try await connect(client, gateway)
+        peer.text(
+            #"{"type":"presence","roomId":"r","events":[{"event":"update","userId":"a","info":{"hat":1}},"#
+                + #"{"event":"dance","userId":"b","to":["c"]}],"members":4,"rosterVersion":9,"timestamp":5,"new":{}}"#)
+        peer.text(#"{"type":"novelty","roomId":"r"}"#)
+        peer.text(
+            #"{"type":"presence","roomId":"r","events":[],"members":4,"from":9,"rosterVersion":12,"timestamp":5}"#)
+        let update = MartletClient.Presence.Step.update(userId: "a", info: Array(#"{"hat":1}"#.utf8))
+        #expect(
+            try await next(client)
+                == .presence(.init(room: "r", steps: [update], from: 7, members: 4, rosterVersion: 9, timestamp: 5)))
+        #expect(
+            try await next(client)
+                == .presence(.init(room: "r", steps: [], from: 9, members: 4, rosterVersion: 12, timestamp: 5)))
+        await client.close()
+        await gateway.stop()
+    }
+
+    @Test func `who may not be watched is told of and not watched again`() async throws {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway)
+        var peer = try await connect(client, gateway)
+        async let watching = client.watch(["a", "b"])
+        var request = try await peer.request()
+        let refused = UserStatus(userId: UserID(unchecked: "a"), isOnline: false, lastSeen: nil, refusal: .forbidden)
+        let there = UserStatus(userId: UserID(unchecked: "b"), isOnline: true, lastSeen: nil)
+        peer.send(.watching(id: request.id, users: [refused, there]))
+        #expect(try await watching.map(\.refusal) == ["forbidden", nil])
+        peer.drop()
+        peer = try await gateway.accept()
+        try await peer.welcome()
+        try await passReconnect(client)
+        request = try await peer.request()
+        guard case .watch(let again) = request.command else { throw Ended() }
+        #expect(again.map(\.string) == ["b"])
+        let lost = UserStatus(userId: UserID(unchecked: "b"), isOnline: false, lastSeen: nil, refusal: .forbidden)
+        peer.send(.watching(id: request.id, users: [lost]))
+        guard case .status(let status) = try await next(client) else { throw Ended() }
+        #expect((status.userId, status.refusal) == ("b", "forbidden"))
+        await client.close()
+        await gateway.stop()
+    }
+
+    @Test func `many long names are watched again in frames that the gateway takes`() async throws {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway)
+        var peer = try await connect(client, gateway)
+        let names = (0..<1000).map { String(repeating: "x", count: 66) + "\(1000 + $0)" }
+        for start in stride(from: 0, to: 1000, by: 500) {
+            async let watching = client.watch(Array(names[start..<(start + 500)]))
+            let request = try await peer.request()
+            guard case .watch(let users) = request.command else { throw Ended() }
+            peer.send(
+                .watching(
+                    id: request.id, users: users.map { UserStatus(userId: $0, isOnline: false, lastSeen: nil) }))
+            _ = try await watching
+        }
+        peer.drop()
+        peer = try await gateway.accept()
+        try await peer.welcome()
+        var again: Set<String> = []
+        while again.count < 1000 {
+            guard case .text(let text) = try await peer.frame() else { throw Ended() }
+            #expect(text.readableBytes < 65_536)
+            guard case .watch(let users) = try Peer.request(text).command else { throw Ended() }
+            again.formUnion(users.map(\.string))
+        }
+        #expect(again == Set(names))
+        await client.close()
+        await gateway.stop()
+    }
+
     @Test func `watched users are watched again, and who changed meanwhile is told`() async throws {
         let gateway = try await FakeGateway.start()
         let client = try client(gateway)

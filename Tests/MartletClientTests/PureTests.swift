@@ -36,7 +36,7 @@ import Testing
     @Test func `a lost connection is tried again, a forbidden or replaced one is not`() {
         var random = Fixed(value: 0)
         var reconnection = reconnection()
-        for code: UInt16? in [nil, 1000, 1001, 1006, 4408, 4413, 4429, 4503] {
+        for code: UInt16? in [nil, 1000, 1001, 1006, 4408, 4413, 4503] {
             let step = reconnection.step(
                 after: .closed(code: code, reason: "x", after: .seconds(1)), asked: nil, using: &random)
             #expect(step == .retry(after: .zero))
@@ -65,6 +65,19 @@ import Testing
         #expect(reconnection.step(after: few, asked: nil, using: &random) == .retry(after: .seconds(2)))
         #expect(reconnection.step(after: many, asked: nil, using: &random) == .retry(after: .seconds(60)))
         #expect(reconnection.step(after: none, asked: nil, using: &random) == .retry(after: .zero))
+    }
+
+    @Test func `whoever has too many connections or requests is not back at once`() {
+        var random = Fixed(value: 0)
+        var reconnection = reconnection()
+        let pause = Reconnection.Step.retry(after: .seconds(5))
+        let endings: [Reconnection.Ending] = [
+            .closed(code: 4429, reason: "x", after: .seconds(60)), .failed(code: 4429, reason: "x"),
+            .refused(status: 429, retryAfter: nil), .refused(status: 429, retryAfter: .seconds(1)),
+        ]
+        for ending in endings { #expect(reconnection.step(after: ending, asked: nil, using: &random) == pause) }
+        let longer = Reconnection.Ending.refused(status: 429, retryAfter: .seconds(30))
+        #expect(reconnection.step(after: longer, asked: nil, using: &random) == .retry(after: .seconds(30)))
     }
 
     @Test func `a refused token needs another one, a refused user is the end`() {

@@ -23,7 +23,7 @@ import Testing
     /// Connected, with one room joined at 10.
     private func streams() -> Streams {
         var streams = Streams()
-        _ = streams.welcomed(resumed: false, positions: [(inbox, at(3)), (.everyone, at(7))])
+        _ = streams.welcomed(resumed: false, positions: [(inbox, at(3)), (.everyone, at(7))], maxBytes: 60_000)
         _ = streams.joined(joined(room, at(10)), since: nil)
         return streams
     }
@@ -43,6 +43,17 @@ import Testing
         var streams = streams()
         #expect(streams.received(message(14)) == .passAfterGap(at(14), gap: at(13)))
         #expect(streams.received(message(12)) == .drop)
+    }
+
+    @Test func `what is not stored is handed on and moves nothing`() {
+        var streams = streams()
+        #expect(streams.received(message(0)) == .passUnstored(at(10)))
+        #expect(streams.received(message(11)) == .pass(at(11)))
+        streams.disconnected()
+        // It does not come again with what was missed.
+        #expect(streams.received(message(0)) == .passUnstored(at(11)))
+        #expect(streams.received(message(0, in: RoomName(unchecked: "other"))) == .drop)
+        #expect(streams.position(of: room) == at(11))
     }
 
     @Test func `joining again changes nothing unless a position is given`() {
@@ -68,7 +79,8 @@ import Testing
         _ = streams.received(message(11))
         streams.disconnected()
         #expect(!streams.isLive(room) && streams.wants(room))
-        let catchUp = streams.welcomed(resumed: true, positions: [(inbox, at(5)), (.everyone, at(7))])
+        let catchUp = streams.welcomed(
+            resumed: true, positions: [(inbox, at(5)), (.everyone, at(7))], maxBytes: 60_000)
         #expect(catchUp.resume == [room: since(11), inbox: since(3), .everyone: since(7)])
         #expect(catchUp.joins.isEmpty)
         // Before the answer nothing counts, since all of it comes again.
@@ -87,17 +99,20 @@ import Testing
 
     @Test func `what session and client remember differently is put right`() {
         var streams = streams()
-        for name in ["lost", "forbidden", "left"] {
+        for name in ["lost", "forbidden", "left", "away"] {
             _ = streams.joined(joined(RoomName(unchecked: name), at(1)), since: nil)
         }
         streams.disconnected()
         streams.unwanted(RoomName(unchecked: "left"))
-        let asked = streams.welcomed(resumed: true, positions: [(inbox, at(3)), (.everyone, at(7))]).resume ?? [:]
+        let asked =
+            streams.welcomed(resumed: true, positions: [(inbox, at(3)), (.everyone, at(7))], maxBytes: 60_000).resume
+            ?? [:]
         #expect(asked[RoomName(unchecked: "left")] == nil)
         let outcomes = streams.resumed(
             [
                 ResumedRoom(room: RoomName(unchecked: "left"), outcome: .joined(position: at(1), recovered: true)),
                 ResumedRoom(room: RoomName(unchecked: "forbidden"), outcome: .refused(.forbidden)),
+                ResumedRoom(room: RoomName(unchecked: "away"), outcome: .refused(.unavailable)),
                 ResumedRoom(room: room, outcome: .joined(position: at(10), recovered: true)),
                 ResumedRoom(room: inbox, outcome: .joined(position: at(3), recovered: true)),
                 ResumedRoom(room: .everyone, outcome: .joined(position: at(7), recovered: true)),
@@ -105,14 +120,16 @@ import Testing
         #expect(outcomes.contains(.leave(RoomName(unchecked: "left"))))
         #expect(outcomes.contains(.refused(RoomName(unchecked: "forbidden"), .forbidden)))
         #expect(outcomes.contains(.join(RoomName(unchecked: "lost"))))
-        #expect(outcomes.count == 6)
+        #expect(outcomes.contains(.join(RoomName(unchecked: "away"))))
+        #expect(outcomes.count == 7)
         #expect(!streams.wants(RoomName(unchecked: "forbidden")))
     }
 
     @Test func `without the session every room is joined where it was, and what has not moved is left alone`() {
         var streams = streams()
         streams.disconnected()
-        let catchUp = streams.welcomed(resumed: false, positions: [(inbox, at(9)), (.everyone, at(7))])
+        let catchUp = streams.welcomed(
+            resumed: false, positions: [(inbox, at(9)), (.everyone, at(7))], maxBytes: 60_000)
         #expect(catchUp.resume == nil)
         #expect(Set(catchUp.joins) == [room, inbox])
         #expect(streams.isLive(.everyone))
@@ -129,10 +146,14 @@ import Testing
             let name = RoomName(unchecked: String(repeating: "x", count: 120) + "\(number)")
             _ = streams.joined(joined(name, at(1)), since: nil)
         }
-        let catchUp = streams.welcomed(resumed: true, positions: [(inbox, at(3)), (.everyone, at(7))])
+        let catchUp = streams.welcomed(
+            resumed: true, positions: [(inbox, at(3)), (.everyone, at(7))], maxBytes: 60_000)
         let resume = catchUp.resume ?? [:]
         #expect(resume.count + catchUp.joins.count == 1003)
         #expect((100...300).contains(resume.count))
+        let smaller = streams.welcomed(
+            resumed: true, positions: [(inbox, at(3)), (.everyone, at(7))], maxBytes: 6_000)
+        #expect((10...30).contains(smaller.resume?.count ?? 0))
         // What did not fit says where it goes on when it is joined, not with the others.
         let left = catchUp.joins[0]
         let outcomes = streams.resumed(
@@ -152,7 +173,7 @@ import Testing
     @Test func `a stream cut a thousand times at random is whole`() {
         var random = SplitMix(state: 7)
         var streams = Streams()
-        _ = streams.welcomed(resumed: false, positions: [(inbox, at(0)), (.everyone, at(0))])
+        _ = streams.welcomed(resumed: false, positions: [(inbox, at(0)), (.everyone, at(0))], maxBytes: 60_000)
         _ = streams.joined(joined(room, at(0)), since: nil)
         var head = 0
         var sent = 0
@@ -166,7 +187,8 @@ import Testing
             let reached = Int.random(in: sent...max(sent, head), using: &random)
             for seq in stride(from: sent + 1, through: reached, by: 1) { hear(message(seq)) }
             let isResumed = Bool.random(using: &random)
-            let catchUp = streams.welcomed(resumed: isResumed, positions: [(inbox, at(0)), (.everyone, at(0))])
+            let catchUp = streams.welcomed(
+                resumed: isResumed, positions: [(inbox, at(0)), (.everyone, at(0))], maxBytes: 60_000)
             let asked = catchUp.resume?[room] ?? streams.position(of: room).map { ClientPosition($0) }
             guard let asked else { continue }
             // A gateway that was not told of the session sends live messages before the join's answer.

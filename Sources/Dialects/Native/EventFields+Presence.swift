@@ -25,18 +25,25 @@ extension EventFields {
         return rooms
     }
 
+    /// Events that came with a later version are passed over: the steps that they are stand in `from`.
     func rosterChange() throws(UnreadableEvent) -> RosterChange {
+        let entries = try objects("events")
         var events: [RosterEvent] = []
-        for entry in try objects("events") {
-            guard let kind = RosterEvent.Kind(rawValue: try entry.text("event")) else {
-                throw .malformed("events: neither join nor leave")
-            }
-            let info = kind == .join ? try entry.bytes("info") : nil
+        for entry in entries {
+            guard let kind = RosterEvent.Kind(rawValue: try entry.text("event")) else { continue }
+            let info = kind == .leave ? nil : try entry.bytes("info")
             events.append(RosterEvent(kind: kind, userId: try entry.userID(), info: info, connection: nil))
         }
+        let version = Int64(try integer("rosterVersion"))
+        var from: Int64?
+        if field("from") != nil {
+            from = Int64(try integer("from"))
+        } else if events.count < entries.count {
+            from = version.subtractingReportingOverflow(Int64(entries.count)).partialValue
+        }
         return RosterChange(
-            room: try room(), events: events, members: try integer("members"),
-            version: Int64(try integer("rosterVersion")), timestamp: Int64(try integer("timestamp")))
+            room: try room(), events: events, from: from, members: try integer("members"), version: version,
+            timestamp: Int64(try integer("timestamp")))
     }
 
     func memberPage() throws(UnreadableEvent) -> MemberPage {
@@ -60,6 +67,12 @@ extension EventFields {
     func watched() throws(UnreadableEvent) -> [UserStatus] {
         var statuses: [UserStatus] = []
         for entry in try objects("users") {
+            if entry.field("code") != nil {
+                let refusal = ErrorCode(rawValue: try entry.text("code")) ?? .badRequest
+                statuses.append(
+                    UserStatus(userId: try entry.userID(), isOnline: false, lastSeen: nil, refusal: refusal))
+                continue
+            }
             let lastSeen = entry.field("lastSeen") == nil ? nil : Int64(try entry.integer("lastSeen"))
             statuses.append(
                 UserStatus(userId: try entry.userID(), isOnline: try entry.boolean("online"), lastSeen: lastSeen))

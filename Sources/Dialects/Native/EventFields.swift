@@ -58,7 +58,7 @@ struct EventFields {
         RoomMessage(
             room: try room(), userId: try userID(), msgType: try integer("msgType"),
             payload: try bytes("payload"), timestamp: Int64(try integer("timestamp")),
-            position: Position(epoch: epoch, seq: try integer("seq")))
+            position: Position(epoch: epoch, seq: field("seq") == nil ? 0 : try integer("seq")))
     }
 
     private func page() throws(UnreadableEvent) -> HistoryPage {
@@ -73,20 +73,36 @@ struct EventFields {
     private func welcome() throws(UnreadableEvent) -> Welcome {
         var positions: [(room: RoomName, position: Position)] = []
         for entry in try EventFields(frame: try value("positions").bytes).fields {
-            guard let room = entry.key.text.flatMap({ RoomName($0) }) else {
-                throw .malformed("positions: not the name of a room")
-            }
+            // Whatever else a later gateway puts there is not for this client.
+            guard let room = entry.key.text.flatMap({ RoomName($0) }) else { continue }
             positions.append((room, try EventFields(frame: entry.value.bytes).position()))
         }
         return Welcome(
-            connectionId: try text("connectionId"), nodeId: try text("nodeId"), userId: try userID(),
-            session: try text("session"), resumed: try boolean("resumed"), heartbeat: try integer("heartbeat"),
-            timestamp: Int64(try integer("timestamp")), positions: positions)
+            connectionId: try text("connectionId"), nodeId: try text("nodeId"),
+            userId: field("userId") == nil ? nil : try userID(), session: try text("session"),
+            resumed: try boolean("resumed"), heartbeat: try integer("heartbeat"),
+            timestamp: Int64(try integer("timestamp")), positions: positions, limits: try limits())
+    }
+
+    /// Nil where the gateway does not name all that this client looks at.
+    private func limits() throws(UnreadableEvent) -> ClientLimits? {
+        guard let value = field("limits"), case .object = value.kind else { return nil }
+        let fields = try EventFields(frame: value.bytes)
+        guard let messageBytes = fields.field("messageBytes")?.integer,
+            let perSecond = fields.field("messagesPerSecond")?.integer,
+            let burst = fields.field("messageBurst")?.integer, let rooms = fields.field("rooms")?.integer,
+            let watched = fields.field("watched")?.integer
+        else { return nil }
+        return ClientLimits(
+            messageBytes: messageBytes, messagesPerSecond: perSecond, messageBurst: burst, rooms: rooms,
+            watched: watched)
     }
 
     /// A code that came with a later version counts as `bad_request`: the same request had better not be sent again.
     private func requestError() throws(UnreadableEvent) -> RequestError {
-        RequestError(ErrorCode(rawValue: try text("code")) ?? .badRequest, try text("message"))
+        RequestError(
+            ErrorCode(rawValue: try text("code")) ?? .badRequest, try text("message"),
+            retryAfterMilliseconds: field("retryAfterMs")?.integer)
     }
 
     // MARK: Fields

@@ -123,7 +123,7 @@ extension NativeDialect {
     /// Reads one text frame from the gateway, whole and known to be UTF-8.
     ///
     /// Frames say less than the vocabulary: a message bears no epoch (its position's is empty, the room's present
-    /// one is meant), a page of history no head (its `seq` is the newest message's, 0 without one), a `joined` no
+    /// one is meant), and where it was not stored no `seq` (0), a page of history no head (its `seq` is the newest message's, 0 without one), a `joined` no
     /// time of its roster (0), a roster's event no connection, and a signal not whom it is for (an empty name).
     package func decodeEvent(_ frame: UnsafeRawBufferPointer) -> Result<ServerEvent, UnreadableEvent> {
         do throws(UnreadableEvent) {

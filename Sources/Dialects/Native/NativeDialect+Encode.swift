@@ -66,6 +66,10 @@ extension NativeDialect {
             JSONWriter.append(string: error.code.rawValue, to: &bytes)
             JSONWriter.append(#","message":"#, to: &bytes)
             JSONWriter.append(string: error.message, to: &bytes)
+            if let wait = error.retryAfterMilliseconds {
+                JSONWriter.append(#","retryAfterMs":"#, to: &bytes)
+                JSONWriter.append(integer: wait, to: &bytes)
+            }
             JSONWriter.append("}", to: &bytes)
         }
     }
@@ -97,31 +101,6 @@ extension NativeDialect {
         JSONWriter.append(#","seq":"#, to: &bytes)
         JSONWriter.append(integer: message.seq, to: &bytes)
         JSONWriter.append("}", to: &bytes)
-    }
-
-    private func encode(_ welcome: Welcome, into bytes: inout [UInt8]) {
-        JSONWriter.append(#"{"type":"welcome","connectionId":"#, to: &bytes)
-        JSONWriter.append(string: welcome.connectionId, to: &bytes)
-        JSONWriter.append(#","nodeId":"#, to: &bytes)
-        JSONWriter.append(string: welcome.nodeId, to: &bytes)
-        JSONWriter.append(#","userId":"#, to: &bytes)
-        JSONWriter.append(string: welcome.userId.string, to: &bytes)
-        JSONWriter.append(#","session":"#, to: &bytes)
-        JSONWriter.append(string: welcome.session, to: &bytes)
-        JSONWriter.append(welcome.resumed ? #","resumed":true"# : #","resumed":false"#, to: &bytes)
-        JSONWriter.append(#","heartbeat":"#, to: &bytes)
-        JSONWriter.append(integer: welcome.heartbeat, to: &bytes)
-        JSONWriter.append(#","timestamp":"#, to: &bytes)
-        JSONWriter.append(integer: welcome.timestamp, to: &bytes)
-        JSONWriter.append(#","positions":{"#, to: &bytes)
-        for (index, entry) in welcome.positions.enumerated() {
-            if index > 0 { JSONWriter.append(",", to: &bytes) }
-            JSONWriter.append(string: entry.room.string, to: &bytes)
-            JSONWriter.append(#":{"epoch":"#, to: &bytes)
-            append(entry.position, into: &bytes)
-            JSONWriter.append("}", to: &bytes)
-        }
-        JSONWriter.append("}}", to: &bytes)
     }
 
     private func append(_ page: HistoryPage, into bytes: inout [UInt8]) {

@@ -17,6 +17,10 @@ extension NativeDialect {
         bytes.append(contentsOf: events)
         JSONWriter.append(#"],"members":"#, to: &bytes)
         JSONWriter.append(integer: change.members, to: &bytes)
+        if let from = change.from {
+            JSONWriter.append(#","from":"#, to: &bytes)
+            JSONWriter.append(integer: from, to: &bytes)
+        }
         JSONWriter.append(#","rosterVersion":"#, to: &bytes)
         JSONWriter.append(integer: change.version, to: &bytes)
         JSONWriter.append(#","timestamp":"#, to: &bytes)
@@ -79,10 +83,16 @@ extension NativeDialect {
         JSONWriter.append(#","users":["#, to: &bytes)
         for (index, status) in users.enumerated() {
             JSONWriter.append(index > 0 ? #",{"userId":"# : #"{"userId":"#, to: &bytes)
-            append(status.userId, isOnline: status.isOnline, into: &bytes)
-            if let lastSeen = status.lastSeen {
-                JSONWriter.append(#","lastSeen":"#, to: &bytes)
-                JSONWriter.append(integer: lastSeen, to: &bytes)
+            if let refusal = status.refusal {
+                JSONWriter.append(string: status.userId.string, to: &bytes)
+                JSONWriter.append(#","code":"#, to: &bytes)
+                JSONWriter.append(string: refusal.rawValue, to: &bytes)
+            } else {
+                append(status.userId, isOnline: status.isOnline, into: &bytes)
+                if let lastSeen = status.lastSeen {
+                    JSONWriter.append(#","lastSeen":"#, to: &bytes)
+                    JSONWriter.append(integer: lastSeen, to: &bytes)
+                }
             }
             JSONWriter.append("}", to: &bytes)
         }

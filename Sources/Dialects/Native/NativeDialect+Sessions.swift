@@ -1,7 +1,50 @@
 import GatewayCore
 
-/// The frames that bring a client into its rooms.
+/// The frames that greet a client and bring it into its rooms.
 extension NativeDialect {
+    func encode(_ welcome: Welcome, into bytes: inout [UInt8]) {
+        JSONWriter.append(#"{"type":"welcome","connectionId":"#, to: &bytes)
+        JSONWriter.append(string: welcome.connectionId, to: &bytes)
+        JSONWriter.append(#","nodeId":"#, to: &bytes)
+        JSONWriter.append(string: welcome.nodeId, to: &bytes)
+        if let user = welcome.userId {
+            JSONWriter.append(#","userId":"#, to: &bytes)
+            JSONWriter.append(string: user.string, to: &bytes)
+        }
+        JSONWriter.append(#","session":"#, to: &bytes)
+        JSONWriter.append(string: welcome.session, to: &bytes)
+        JSONWriter.append(welcome.resumed ? #","resumed":true"# : #","resumed":false"#, to: &bytes)
+        JSONWriter.append(#","heartbeat":"#, to: &bytes)
+        JSONWriter.append(integer: welcome.heartbeat, to: &bytes)
+        JSONWriter.append(#","timestamp":"#, to: &bytes)
+        JSONWriter.append(integer: welcome.timestamp, to: &bytes)
+        JSONWriter.append(#","positions":{"#, to: &bytes)
+        for (index, entry) in welcome.positions.enumerated() {
+            if index > 0 { JSONWriter.append(",", to: &bytes) }
+            JSONWriter.append(string: entry.room.string, to: &bytes)
+            JSONWriter.append(#":{"epoch":"#, to: &bytes)
+            append(entry.position, into: &bytes)
+            JSONWriter.append("}", to: &bytes)
+        }
+        JSONWriter.append("}", to: &bytes)
+        if let limits = welcome.limits { append(limits, into: &bytes) }
+        JSONWriter.append("}", to: &bytes)
+    }
+
+    private func append(_ limits: ClientLimits, into bytes: inout [UInt8]) {
+        JSONWriter.append(#","limits":{"messageBytes":"#, to: &bytes)
+        JSONWriter.append(integer: limits.messageBytes, to: &bytes)
+        JSONWriter.append(#","messagesPerSecond":"#, to: &bytes)
+        JSONWriter.append(integer: limits.messagesPerSecond, to: &bytes)
+        JSONWriter.append(#","messageBurst":"#, to: &bytes)
+        JSONWriter.append(integer: limits.messageBurst, to: &bytes)
+        JSONWriter.append(#","rooms":"#, to: &bytes)
+        JSONWriter.append(integer: limits.rooms, to: &bytes)
+        JSONWriter.append(#","watched":"#, to: &bytes)
+        JSONWriter.append(integer: limits.watched, to: &bytes)
+        JSONWriter.append("}", to: &bytes)
+    }
+
     /// A `joined` from `roomId` to the closing brace.
     func append(_ joined: Joined, into bytes: inout [UInt8]) {
         append(room: joined.room, into: &bytes)

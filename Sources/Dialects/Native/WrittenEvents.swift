@@ -17,9 +17,10 @@ package struct WrittenEvents: Sendable {
         switch event.kind {
         case .join: JSONWriter.append(#"{"event":"join","userId":"#, to: &bytes)
         case .leave: JSONWriter.append(#"{"event":"leave","userId":"#, to: &bytes)
+        case .update: JSONWriter.append(#"{"event":"update","userId":"#, to: &bytes)
         }
         JSONWriter.append(string: event.userId.string, to: &bytes)
-        if event.kind == .join, let info = event.info {
+        if event.kind != .leave, let info = event.info {
             JSONWriter.append(#","info":"#, to: &bytes)
             bytes.append(contentsOf: info)
         }

@@ -57,11 +57,14 @@ package struct UserStatus: Hashable, Sendable {
     package var isOnline: Bool
     /// When the user last went offline, in milliseconds since 1970 by Redis's clock.
     package var lastSeen: Int64?
+    /// Why whoever asked is not told how the user is; nil where the rest says it.
+    package var refusal: ErrorCode?
 
-    package init(userId: UserID, isOnline: Bool, lastSeen: Int64?) {
+    package init(userId: UserID, isOnline: Bool, lastSeen: Int64?, refusal: ErrorCode? = nil) {
         self.userId = userId
         self.isOnline = isOnline
         self.lastSeen = lastSeen
+        self.refusal = refusal
     }
 }
 

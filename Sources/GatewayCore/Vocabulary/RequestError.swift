@@ -16,9 +16,12 @@ package enum ErrorCode: String, Sendable, CaseIterable {
 package struct RequestError: Error, Hashable, Sendable {
     package var code: ErrorCode
     package var message: String
+    /// With `rateLimited`: how long to wait before the same is asked again.
+    package var retryAfterMilliseconds: Int?
 
-    package init(_ code: ErrorCode, _ message: String) {
+    package init(_ code: ErrorCode, _ message: String, retryAfterMilliseconds: Int? = nil) {
         self.code = code
         self.message = message
+        self.retryAfterMilliseconds = retryAfterMilliseconds
     }
 }

@@ -5,6 +5,8 @@ package struct RosterEvent: Hashable, Sendable {
         case join
         /// The user's last one is gone.
         case leave
+        /// The user stays, and what others are shown of them has changed.
+        case update
     }
 
     package var kind: Kind
@@ -25,8 +27,10 @@ package struct RosterEvent: Hashable, Sendable {
 /// What changed in a room's roster, as its members are told.
 package struct RosterChange: Hashable, Sendable {
     package var room: RoomName
-    /// Each is one step of the version; none where the roster has changed unseen.
+    /// Each is one step of the version, unless there is a `from`; none, without one, where the roster has changed unseen.
     package var events: [RosterEvent]
+    /// The version before this change, where the events are what is left of all steps since then: each user at most once.
+    package var from: Int64?
     /// Users in the room after the last event.
     package var members: Int
     /// The version after the last event.
@@ -34,9 +38,12 @@ package struct RosterChange: Hashable, Sendable {
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64
 
-    package init(room: RoomName, events: [RosterEvent], members: Int, version: Int64, timestamp: Int64) {
+    package init(
+        room: RoomName, events: [RosterEvent], from: Int64? = nil, members: Int, version: Int64, timestamp: Int64
+    ) {
         self.room = room
         self.events = events
+        self.from = from
         self.members = members
         self.version = version
         self.timestamp = timestamp

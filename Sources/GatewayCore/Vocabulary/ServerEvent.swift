@@ -65,7 +65,8 @@ package struct ResumedRoom: Sendable {
 package struct Welcome: Sendable {
     package var connectionId: String
     package var nodeId: String
-    package var userId: UserID
+    /// Nil for a guest, who has no inbox either.
+    package var userId: UserID?
     /// What brings the user and the rooms back after a break.
     package var session: String
     /// Whether this connection goes on from an earlier session's.
@@ -76,10 +77,12 @@ package struct Welcome: Sendable {
     package var timestamp: Int64
     /// Where the streams that every connection is in by itself go on from.
     package var positions: [(room: RoomName, position: Position)]
+    /// What this gateway takes; nil from one that does not say so.
+    package var limits: ClientLimits?
 
     package init(
-        connectionId: String, nodeId: String, userId: UserID, session: String, resumed: Bool, heartbeat: Int,
-        timestamp: Int64, positions: [(room: RoomName, position: Position)]
+        connectionId: String, nodeId: String, userId: UserID?, session: String, resumed: Bool, heartbeat: Int,
+        timestamp: Int64, positions: [(room: RoomName, position: Position)], limits: ClientLimits? = nil
     ) {
         self.connectionId = connectionId
         self.nodeId = nodeId
@@ -89,5 +92,28 @@ package struct Welcome: Sendable {
         self.heartbeat = heartbeat
         self.timestamp = timestamp
         self.positions = positions
+        self.limits = limits
+    }
+}
+
+/// How much a gateway takes from one connection, as it tells it at the beginning.
+package struct ClientLimits: Hashable, Sendable {
+    /// Of one message, over all its fragments.
+    package var messageBytes: Int
+    /// Frames a second, in the long run.
+    package var messagesPerSecond: Int
+    /// Frames at once after a rest.
+    package var messageBurst: Int
+    /// Rooms the connection may be in.
+    package var rooms: Int
+    /// Users it may watch.
+    package var watched: Int
+
+    package init(messageBytes: Int, messagesPerSecond: Int, messageBurst: Int, rooms: Int, watched: Int) {
+        self.messageBytes = messageBytes
+        self.messagesPerSecond = messagesPerSecond
+        self.messageBurst = messageBurst
+        self.rooms = rooms
+        self.watched = watched
     }
 }

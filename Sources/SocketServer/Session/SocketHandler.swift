@@ -196,7 +196,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         let welcome = Welcome(
             connectionId: id.description, nodeId: hub.configuration.nodeId, userId: userId, session: session,
             resumed: resumed, heartbeat: Int(hub.configuration.heartbeatInterval.milliseconds), timestamp: timestamp,
-            positions: own.compactMap { room in hub.standing(of: room).map { (room, $0.position) } })
+            positions: own.compactMap { room in hub.standing(of: room).map { (room, $0.position) } },
+            limits: hub.configuration.clientLimits)
         write(hub.frame(.welcome(welcome)))
         hub.logger.debug(
             "session live",
