@@ -79,6 +79,18 @@ test("only a connection that has stood for a while begins the delays anew", asyn
   assert.deepEqual(delays, [500, 1_000, 500, 1_000]);
 });
 
+test("a user with too many connections or requests is not back at once", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const delays = [];
+  client.on("state", ({ retryInMs }) => retryInMs && delays.push(retryInMs));
+  client.connect();
+  await gateway.end(4429, "too many connections");
+  assert.deepEqual(delays, [5_500]);
+  await gateway.pass(5_500);
+  assert.equal(gateway.sockets.length, 2);
+});
+
 for (const [code, error] of [[4403, "forbidden"], [4409, "replaced"]]) {
   test(`${code} ends the client for good, and all that waits with it`, async (t) => {
     const gateway = new Gateway(t);
@@ -328,4 +340,25 @@ test("a welcome without sessions is enough", async (t) => {
   await gateway.welcome({ session: undefined, resumed: undefined, positions: { "*": at(3) } });
   assert.equal((await gateway.request("join")).roomId, "r");
   assert.equal(gateway.socket.sent.length, 0);
+});
+
+test("a guest has every stream but an inbox", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client({ userId: undefined });
+  const welcome = client.connect();
+  const inbox = client.inbox();
+  const early = assert.rejects(inbox.joined(), { code: "forbidden" });
+  client.room("r");
+  await gateway.welcome({ userId: undefined, positions: { "*": at(3) } });
+  assert.equal((await welcome).userId, null);
+  assert.deepEqual(gateway.sent("join").map(({ roomId }) => roomId), ["r"]);
+  await early;
+  await assert.rejects(inbox.history(), { code: "forbidden" });
+  assert.equal(client.userId, null);
+  // Who signs in has one.
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome();
+  await inbox.joined();
+  assert.equal(inbox.id, "@alice");
 });

@@ -141,6 +141,31 @@ test("a publish that came too fast waits a second and goes again", async (t) => 
   assert.deepEqual([(await stored).seq, (await next).seq], [1, 2]);
 });
 
+test("the gateway's word on how long to wait goes before the second", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined();
+  const tooFast = { type: "error", code: "rate_limited", message: "slow down", retryAfterMs: 4_000 };
+  const stored = room.publish(1);
+  await gateway.answer("message", tooFast);
+  await gateway.pass(3_900);
+  assert.equal(gateway.sent("message").length, 0);
+  await gateway.pass(200);
+  await gateway.answer("message", ack(1));
+  await stored;
+  // The test's random delay is half of what there is.
+  client.room("other");
+  client.watch(["a"], () => {});
+  await gateway.answer("join", tooFast);
+  await gateway.answer("watch", tooFast);
+  await gateway.pass(4_900);
+  assert.deepEqual([gateway.sent("join"), gateway.sent("watch")], [[], []]);
+  await gateway.pass(200);
+  assert.deepEqual([gateway.sent("join").length, gateway.sent("watch").length], [1, 1]);
+  const signal = assert.rejects(room.signal("bob", 1), { code: "unavailable", retryAfterMs: 7 });
+  await gateway.answer("signal", { type: "error", code: "unavailable", message: "later", retryAfterMs: 7 });
+  await signal;
+});
+
 test("no more goes out than the gateway takes", async (t) => {
   const gateway = new Gateway(t);
   const { room } = await gateway.joined();
@@ -154,6 +179,26 @@ test("no more goes out than the gateway takes", async (t) => {
   assert.ok(counts[0] <= 150 && counts[1] <= 250 && counts[2] <= 350 && counts[3] === 400, counts.join());
   for (let seq = 1; seq <= 400; seq += 1) await gateway.answer("message", ack(seq));
   await Promise.all(all);
+});
+
+test("what the gateway says that it takes goes before the options", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client({ maxMessageBytes: 100_000, messagesPerSecond: 1_000 });
+  const room = client.room("r");
+  const early = assert.rejects(room.publish("u".repeat(5_000)), { code: "too_large" });
+  await gateway.welcome({ limits: { messageBytes: 1_000, messagesPerSecond: 10, messageBurst: 40 } });
+  await gateway.answer("join", { type: "joined", ...at(0), recovered: true });
+  await early;
+  await assert.rejects(room.publish("u".repeat(1_000)), { code: "too_large" });
+  const all = Array.from({ length: 60 }, (_, index) => room.publish(index));
+  await turn();
+  const first = gateway.sent("message").length;
+  assert.ok(first > 20 && first <= 30, `${first} at once`);
+  await gateway.pass(1_000);
+  const second = gateway.sent("message").length - first;
+  assert.ok(second > 5 && second <= 10, `${second} in a second`);
+  client.close();
+  await Promise.allSettled(all);
 });
 
 test("a membership that the gateway has lost is mended under a publish", async (t) => {
@@ -181,6 +226,25 @@ test("what was published before leaving is sent, and then the room is left", asy
   assert.equal((await gateway.request("leave")).roomId, "r");
 });
 
+test("what only those in a room may ask waits for its join, and is refused with it", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const [room, secret] = [client.room("r"), client.room("secret")];
+  const page = room.history({ limit: 1 });
+  const members = room.members();
+  const refused = [secret.history(), secret.members()].map((wait) => assert.rejects(wait, { code: "forbidden" }));
+  await gateway.welcome();
+  assert.deepEqual([gateway.sent("history"), gateway.sent("members")], [[], []]);
+  await gateway.answer("join", { type: "joined", ...at(3), recovered: true });
+  await gateway.answer("join", { type: "error", code: "forbidden", message: "no" });
+  assert.equal((await gateway.answer("history", { type: "history", epoch: "e", messages: [], more: false })).roomId, "r");
+  await gateway.answer("members", { type: "members", members: [], count: 0, rosterVersion: 1 });
+  assert.deepEqual([await page, await members], [{ epoch: "e", messages: [], more: false }, []]);
+  await Promise.all(refused);
+  await assert.rejects(secret.history(), { code: "forbidden" });
+  assert.deepEqual([gateway.sent("history"), gateway.sent("members")], [[], []]);
+});
+
 test("history is asked again after a loss, four at once", async (t) => {
   const gateway = new Gateway(t);
   const { room } = await gateway.joined();
@@ -190,6 +254,8 @@ test("history is asked again after a loss, four at once", async (t) => {
   await gateway.end(1006);
   await gateway.pass(1_000);
   await gateway.welcome({ resumed: true });
+  const resumed = { type: "resumed", rooms: [{ roomId: "r", ...at(0), recovered: true }] };
+  await gateway.answer("resume", resumed);
   for (let page = 0; page < 6; page += 1) {
     const reply = { type: "history", epoch: "e", messages: [message(39)], more: true };
     const { before, limit, roomId } = await gateway.answer("history", reply);
@@ -258,6 +324,19 @@ test("many users are watched in several frames, and a refusal is told", async (t
   await gateway.request("watch");
   await gateway.pass(1_500);
   assert.deepEqual(gateway.sent("watch").map(({ users }) => users.length), [100]);
+});
+
+test("who may not be watched is told of, and the others are watched", async (t) => {
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined();
+  const told = [];
+  const errors = [];
+  client.on("error", ({ code, users }) => errors.push({ code, users }));
+  client.watch(["a", "b", "c"], (status) => told.push(status));
+  const refused = (userId) => ({ userId, code: "forbidden" });
+  await gateway.answer("watch", { type: "watching", users: [refused("a"), { userId: "b", online: true }, refused("c")] });
+  assert.deepEqual(told, [{ userId: "b", online: true }]);
+  assert.deepEqual(errors, [{ code: "forbidden", users: ["a", "c"] }]);
 });
 
 const presence = (rosterVersion, ...events) => ({
@@ -347,4 +426,38 @@ test("where presence may not be seen the room works without", async (t) => {
   const refused = assert.rejects(room.members(), { code: "forbidden" });
   await gateway.answer("members", { type: "error", code: "forbidden", message: "off" });
   await refused;
+});
+
+test("a net change leads from its version to another, and from no other version", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined();
+  const lists = rosters(room);
+  const net = (from, rosterVersion, members, ...events) => ({ ...presence(rosterVersion, ...events), from, members });
+  await gateway.answer("members", page(9, ["a", "b"]));
+  await gateway.say(net(9, 15, 2, join("c"), leave("a")), net(9, 15, 2, join("x")));
+  // Somebody came and went: nothing is left of it but the version.
+  await gateway.say(net(15, 17, 2), presence(18, join("d")));
+  assert.deepEqual(lists, ["a,b", "b,c", "b,c", "b,c", "b,c,d"]);
+  assert.equal(gateway.sent("members").length, 0);
+  // A hole before it.
+  await gateway.say(net(19, 21, 3, leave("d")));
+  await gateway.answer("members", page(23, ["b", "c"]));
+  // The list was read in its midst: good where the numbers agree, else read once more.
+  await gateway.say(net(21, 25, 3, join("e")));
+  assert.deepEqual(lists.slice(5), ["b,c", "b,c,e"]);
+  await gateway.say(net(24, 28, 3, join("f")));
+  await gateway.answer("members", page(28, ["b", "c", "f"]));
+  assert.deepEqual(lists.slice(7), ["b,c,f"]);
+});
+
+test("events of a later gateway neither remove a member nor stop the version", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined();
+  let members = [];
+  room.on("members", (list) => (members = list));
+  await gateway.answer("members", page(9, ["a", "b"]));
+  await gateway.say(presence(11, { event: "update", userId: "a", info: { hat: 1 } }, { event: "dance", userId: "b" }));
+  await gateway.say(presence(12, leave("b")));
+  assert.deepEqual(members, [{ userId: "a", info: { hat: 1 } }]);
+  assert.equal(gateway.sent("members").length, 0);
 });

@@ -95,6 +95,24 @@ test("what the log no longer holds is told as a gap, once", async (t) => {
   assert.deepEqual(room.position, at(10, "f"));
 });
 
+test("a message without a number reaches the listeners and moves nothing", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined(41);
+  const { seq, ...typing } = message(0);
+  await gateway.say({ ...typing, volatile: true, event: "typing" }, message(42));
+  assert.deepEqual(room.log, [undefined, 42]);
+  await gateway.say(typing);
+  assert.deepEqual(room.position, at(42));
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome();
+  const join = await gateway.request("join");
+  assert.deepEqual(join.since, at(42));
+  // It will not come again with what was missed.
+  await gateway.say(typing);
+  assert.deepEqual(room.log.slice(2), [undefined, undefined]);
+});
+
 test("gap and epoch frames move the position", async (t) => {
   const gateway = new Gateway(t);
   const { room } = await gateway.joined(41);

@@ -6,7 +6,7 @@ export interface Position {
   seq: number;
 }
 
-/** A message of a room; `epoch` and `seq` together name it. */
+/** A message of a room; `epoch` and `seq` together name it. One that is not stored has neither. */
 export interface Message<Payload = unknown> {
   roomId: string;
   userId: string;
@@ -15,8 +15,8 @@ export interface Message<Payload = unknown> {
   payload: Payload;
   /** Milliseconds since 1970 by the gateway's clock, as all times here. */
   timestamp: number;
-  seq: number;
-  epoch: string;
+  seq?: number;
+  epoch?: string;
 }
 
 /** Messages between `from` and `to` were lost, or could not be followed: load your state anew. It goes on at `to`. */
@@ -33,19 +33,22 @@ export interface Member<Info = Record<string, unknown>> {
 }
 
 export interface PresenceEvent<Info = Record<string, unknown>> {
-  event: "join" | "leave";
+  /** `update`: somebody who stays is shown otherwise. Later gateways may tell of more, which is to be passed over. */
+  event: "join" | "leave" | "update";
   userId: string;
   /** Missing with a `leave`. */
   info?: Info;
 }
 
-/** What changed in a room's roster. No events: it has changed unseen, ask `members()`. */
+/** What changed in a room's roster. No events and no `from`: it has changed unseen, ask `members()`. */
 export interface Presence {
   roomId: string;
   events: PresenceEvent[];
   /** Users in the room after these events. */
   members: number;
-  /** The version after the last event; each event is one step. */
+  /** The version before, where the events are the net change since then, each user at most once. */
+  from?: number;
+  /** The version after the last event; without `from` each event is one step. */
   rosterVersion: number;
   timestamp: number;
 }
@@ -61,7 +64,7 @@ export interface History<Payload = unknown> {
   /** The room's present epoch. */
   epoch: string;
   /** Oldest first. */
-  messages: Omit<Message<Payload>, "epoch">[];
+  messages: (Omit<Message<Payload>, "epoch"> & { seq: number })[];
   /** Whether the log holds more in the direction of reading. */
   more: boolean;
 }
@@ -93,7 +96,7 @@ export interface RoomStateChange {
 
 /**
  * The gateway's codes (`bad_request`, `unauthorized`, `forbidden`, `not_found`, `not_member`, `conflict`,
- * `unavailable`) and these: `closed` (by `close()` or `leave()`), `disconnected` (the connection was lost before the
+ * `rate_limited`, `unavailable`) and these: `closed` (by `close()` or `leave()`), `disconnected` (the connection was lost before the
  * reply), `invalid` (the address cannot be used), `queue_full`, `replaced` (a newer connection took this one's place),
  * `too_large`, `unknown` (the connection was away so long that a publish may have been stored or not).
  */
@@ -102,6 +105,10 @@ export class MartletError extends Error {
   readonly code: string;
   /** Where a close of the connection is the cause. */
   readonly closeCode?: number;
+  /** Where the gateway has said how long to wait before the same is asked again. */
+  readonly retryAfterMs?: number;
+  /** Where users may not be watched: which ones. */
+  readonly users?: string[];
 }
 
 export interface Options {
@@ -116,9 +123,9 @@ export interface Options {
   WebSocket?: unknown;
   /** Requests that may wait, or be under way, at once: 1000. More are refused with `queue_full`. */
   maxQueued?: number;
-  /** The gateway's `client.maxMessageBytes`: 65536. */
+  /** The gateway's `client.maxMessageBytes`, where it does not tell it by itself: 65536. */
   maxMessageBytes?: number;
-  /** The gateway's `client.messagesPerSecond`: 100. */
+  /** The gateway's `client.messagesPerSecond`, where it does not tell it by itself: 100. */
   messagesPerSecond?: number;
 }
 
@@ -136,15 +143,15 @@ export class Martlet {
   readonly state: ClientState;
   /** Why the client has stopped; null before. */
   readonly error: MartletError | null;
-  /** Null before the first welcome. */
+  /** Null before the first welcome, and for a guest. */
   readonly userId: string | null;
 
   on(event: "state", listener: (change: ClientStateChange) => void): Off;
-  /** What failed and nobody waits for, such as a watch of too many users. */
+  /** What failed and nobody waits for, such as a watch of too many users, or of some who may not be watched. */
   on(event: "error", listener: (error: MartletError) => void): Off;
 
   /** Opens the connection, also after it was stopped, and waits for it however long that takes. */
-  connect(): Promise<{ userId: string; connectionId: string; nodeId: string }>;
+  connect(): Promise<{ userId: string | null; connectionId: string; nodeId: string }>;
 
   /** Says farewell: the user is offline at once, the session over, and what was not answered fails with `closed`. */
   close(): void;
@@ -155,7 +162,7 @@ export class Martlet {
    */
   room<Payload = unknown>(id: string, options?: { since?: Position }): Room<Payload>;
 
-  /** What the backend sends to this user. Handles share one stream, and `since` rewinds it for all of them. */
+  /** What the backend sends to this user; refused to a guest. Handles share one stream, and `since` rewinds it for all of them. */
   inbox<Payload = unknown>(options?: { since?: Position }): Room<Payload>;
 
   /** What the backend sends to everyone; `since` as with `inbox`. */
@@ -196,7 +203,10 @@ export interface Room<Payload = unknown> {
   /** To another member's connections; neither stored nor sent again. For WebRTC. */
   signal(to: string, payload: unknown): Promise<void>;
 
-  /** A page of the log, the newest messages unless an edge is given; 50 unless `limit` (1 to 1000) is. */
+  /**
+   * A page of the log, the newest messages unless an edge is given; 50 unless `limit` (1 to 1000) is. Like `members()`
+   * it is for those in the room: it waits until that is joined, and is rejected where that is refused.
+   */
   history(range?: { before?: number; after?: number; limit?: number }): Promise<History<Payload>>;
 
   /** All members, with the number of their connections. */

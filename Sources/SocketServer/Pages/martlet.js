@@ -7,6 +7,7 @@
 
 const FIRST_RETRY = 1_000; // Bound of the first delay; each failure doubles it.
 const LONGEST_RETRY = 30_000;
+const PAUSE_AFTER_TOO_MANY = 5_000; // What the gateway has closed for too many requests adds to them by coming back.
 const STABLE_AFTER = 10_000; // A connection that stood this long has proven itself.
 const TOKEN_LIMIT = 30_000;
 const WELCOME_LIMIT = 15_000; // The gateway gives up after 10 s by itself.
@@ -91,8 +92,12 @@ class Timers {
 // How many frames may go out now. It stays below what the gateway allows, which counts pongs too.
 class Pace {
   constructor(perSecond) {
+    this.limit(perSecond, 2 * perSecond);
+  }
+
+  limit(perSecond, burst) {
     this.perMillisecond = (perSecond * 0.9) / 1000;
-    this.burst = Math.max(1, perSecond * 1.5);
+    this.burst = Math.max(1, burst * 0.75);
     this.fill();
   }
 
@@ -108,10 +113,10 @@ class Pace {
     return this.tokens >= 1;
   }
 
-  // The gateway found us too fast: nothing for a second.
-  penalize() {
+  // The gateway found us too fast: nothing for so long.
+  penalize(milliseconds) {
     this.refill();
-    this.tokens = Math.min(this.tokens, 1 - 1000 * this.perMillisecond);
+    this.tokens = Math.min(this.tokens, 1 - milliseconds * this.perMillisecond);
   }
 
   get wait() {
@@ -172,14 +177,17 @@ class Roster {
     this.#waiting = null;
   }
 
-  // Answers false where a step is missing.
-  #apply({ events, rosterVersion }) {
+  // Answers false where a step is missing. With `from` the events are the net change since that version.
+  #apply({ events, members, from, rosterVersion }) {
     if (rosterVersion <= this.#version) return true;
-    if (events.length === 0 || rosterVersion - events.length > this.#version) return false;
+    if (from === undefined && events.length === 0) return false;
+    if ((from ?? rosterVersion - events.length) > this.#version) return false;
     for (const { event, userId, info } of events) {
-      if (event === "join") this.users.set(userId, { userId, info });
-      else this.users.delete(userId);
+      if (event === "join" || event === "update") this.users.set(userId, { userId, info });
+      else if (event === "leave") this.users.delete(userId);
     }
+    // A list that was read in the midst of a net change has steps that this one leaves out, since they were undone.
+    if (from < this.#version && members !== this.users.size) return false;
     this.#version = rosterVersion;
     return true;
   }
@@ -258,6 +266,8 @@ class Stream {
   }
 
   message({ type, ...message }) {
+    // Not stored: it is no part of the stream, and will not come again.
+    if (message.seq === undefined) return this.emit("message", message);
     // While we are joining, a replay from our position is on its way and brings this one too.
     if (this.phase !== "in") return;
     const { epoch, seq } = this.position;
@@ -333,6 +343,7 @@ class Core extends Emitter {
   #wasOffline = false;
   #clockSkew = 0;
   #nextId = 0;
+  #laterAt = 0;
   #nextKey = 0;
   #keyPrefix = randomKey();
   #asked = new Map(); // id → what to do with the reply
@@ -348,6 +359,7 @@ class Core extends Emitter {
     super();
     this.url = absolute(url);
     this.options = { maxQueued: 1000, maxMessageBytes: 65_536, messagesPerSecond: 100, ...options };
+    this.maxMessageBytes = this.options.maxMessageBytes;
     this.WebSocket = this.options.WebSocket ?? globalThis.WebSocket;
     if (!this.WebSocket) throw new TypeError("no WebSocket here: pass one in the options");
     this.#pace = new Pace(this.options.messagesPerSecond);
@@ -484,6 +496,7 @@ class Core extends Emitter {
     if (!this.timers.has("retry")) {
       // Uniform from nothing to the bound, so that a thousand clients cut off at once do not come back at once.
       retryInMs = Math.random() * Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures, 10));
+      if (code === 4429) retryInMs += PAUSE_AFTER_TOO_MANY;
       this.#failures += 1;
       this.timers.set("retry", retryInMs, () => this.#connect());
     }
@@ -545,8 +558,9 @@ class Core extends Emitter {
     const answered = this.#asked.get(frame.id);
     if (answered) {
       this.#asked.delete(frame.id);
-      if (frame.type === "error" && frame.code === "rate_limited") this.#pace.penalize();
-      answered(frame, frame.type === "error" ? new MartletError(frame.code, frame.message) : null);
+      const error = frame.type === "error" ? refusal(frame) : null;
+      if (error?.code === "rate_limited") this.#pace.penalize(error.retryAfterMs ?? 1_000);
+      answered(frame, error);
       return this.flush();
     }
     const stream = this.streams.get(frame.roomId);
@@ -577,19 +591,18 @@ class Core extends Emitter {
   }
 
   #welcomed(welcome) {
-    const { session, resumed = false, positions = {}, userId } = welcome;
+    const { session, resumed = false, positions = {}, limits, userId } = welcome;
     if (this.welcome && this.welcome.userId !== userId) this.#changeUser();
     this.welcome = welcome;
     this.#session = session ?? null;
     this.#refusals = 0;
     this.#refusedToken = null;
     this.#clockSkew = welcome.timestamp - Date.now();
-    this.#pace.fill();
+    this.#heed(limits);
     this.timers.clear("deadline");
     this.timers.set("stable", STABLE_AFTER, () => (this.#failures = 0));
     this.#refreshBefore(expiry(this.#token));
-    this.inbox.id = "@" + userId;
-    this.streams.set(this.inbox.id, this.inbox);
+    this.#nameInbox(userId);
     this.#heardWelcome(resumed, positions);
     this.#toWatch = new Set(this.#watched.keys());
     const { connectionId, nodeId } = welcome;
@@ -598,6 +611,24 @@ class Core extends Emitter {
     for (const { resolve } of this.#waiters) resolve(welcome);
     this.#waiters.clear();
     this.flush();
+  }
+
+  // What this gateway takes, else what the options say.
+  #heed(limits) {
+    const { maxMessageBytes, messagesPerSecond } = this.options;
+    this.maxMessageBytes = limits?.messageBytes ?? maxMessageBytes;
+    const perSecond = limits?.messagesPerSecond ?? messagesPerSecond;
+    this.#pace.limit(perSecond, limits?.messageBurst ?? 2 * perSecond);
+  }
+
+  #nameInbox(userId) {
+    if (userId === undefined) {
+      this.inbox.id = null;
+      return this.inbox.become("refused", new MartletError("forbidden", "a guest has no inbox"));
+    }
+    if (this.inbox.phase === "refused") this.inbox.become("out");
+    this.inbox.id = "@" + userId;
+    this.streams.set(this.inbox.id, this.inbox);
   }
 
   #heardWelcome(resumed, positions) {
@@ -633,9 +664,9 @@ class Core extends Emitter {
     const named = [];
     let size = 100;
     for (const stream of new Set([this.everyone, this.inbox, ...this.streams.values()])) {
-      if (!stream.position || !stream.isInSession) continue;
+      if (!stream.position || !stream.isInSession || stream.id === null) continue;
       size += 3 * stream.id.length + 2 * (stream.position.epoch?.length ?? 0) + 50;
-      if (size > this.options.maxMessageBytes) break;
+      if (size > this.maxMessageBytes) break;
       since[stream.id] = asSince(stream.position);
       stream.become("asked");
       named.push({ stream, from: stream.position });
@@ -645,7 +676,7 @@ class Core extends Emitter {
       for (const { stream, from } of named) {
         const room = rooms.get(stream.id);
         if (stream.position !== from || !room) stream.become("out");
-        else if (room.code) this.#notJoined(stream, new MartletError(room.code, "the room was not joined again"));
+        else if (room.code) this.#notJoined(stream, refusal({ message: "the room was not joined again", ...room }));
         else stream.joined(room);
         this.settle(stream);
       }
@@ -711,7 +742,9 @@ class Core extends Emitter {
   #leave(stream) {
     if (stream.phase !== "leaving" || this.state !== "connected") return;
     this.#ask({ type: "leave", roomId: stream.id }, (reply, error) => {
-      if (PASSING.has(error?.code)) return this.timers.set(stream, 1_000, () => this.#leave(stream));
+      if (PASSING.has(error?.code)) {
+        return this.timers.set(stream, error.retryAfterMs ?? 1_000, () => this.#leave(stream));
+      }
       stream.become("out");
       this.settle(stream);
     });
@@ -721,13 +754,16 @@ class Core extends Emitter {
     if (!PASSING.has(error.code)) return this.#refuse(stream, error);
     stream.become("out");
     stream.isDelayed = true;
-    this.#later();
+    this.#later(error);
   }
 
-  // What failed for a passing reason is tried again after a little while.
-  #later() {
-    if (this.timers.has("later")) return;
-    this.timers.set("later", 500 + 1000 * Math.random(), () => {
+  // What failed for a passing reason is tried again after a little while, or when the gateway has said to.
+  #later({ retryAfterMs }) {
+    const wait = retryAfterMs === undefined ? 500 + 1000 * Math.random() : retryAfterMs * (1 + 0.5 * Math.random());
+    const isFirst = !this.timers.has("later");
+    if (!isFirst && (retryAfterMs === undefined || Date.now() + wait <= this.#laterAt)) return;
+    this.#laterAt = Date.now() + wait;
+    this.timers.set("later", wait, () => {
       for (const stream of this.streams.values()) {
         if (!stream.isDelayed) continue;
         stream.isDelayed = false;
@@ -757,12 +793,11 @@ class Core extends Emitter {
   request(frame, { stream = null, payload, onLoss, dedupe }) {
     return new Promise((resolve, reject) => {
       const entry = { frame, payload, stream, onLoss, dedupe, resolve, reject, isSent: false, sentAt: 0, tries: 0 };
-      const { maxQueued, maxMessageBytes } = this.options;
       entry.size = new TextEncoder().encode(this.#encode(entry, 1e9)).length;
       if (this.state === "stopped" || this.state === "idle") reject(this.error ?? closed());
       else if (stream?.error) reject(stream.error);
-      else if (entry.size > maxMessageBytes) reject(new MartletError("too_large", `${entry.size} bytes are too many`));
-      else if (this.#outbox.size >= maxQueued) reject(new MartletError("queue_full", "too many requests wait"));
+      else if (entry.size > this.maxMessageBytes) reject(tooLarge(entry));
+      else if (this.#outbox.size >= this.options.maxQueued) reject(new MartletError("queue_full", "too many requests wait"));
       else {
         this.#outbox.add(entry);
         if (stream) stream.outstanding += 1;
@@ -821,6 +856,8 @@ class Core extends Emitter {
   #transmit(entry) {
     const isForgotten = entry.dedupe && entry.sentAt && Date.now() - entry.sentAt > DEDUPE_TIME;
     if (isForgotten) return this.#finish(entry, unknownFate());
+    // It was taken on before this gateway said what it takes.
+    if (entry.size > this.maxMessageBytes) return this.#finish(entry, tooLarge(entry));
     const id = ++this.#nextId;
     entry.isSent = true;
     entry.sentAt ||= Date.now();
@@ -869,10 +906,10 @@ class Core extends Emitter {
       for (const user of users) this.#toWatch.delete(user);
       this.#ask({ type: "watch", users }, (reply, error) => {
         if (!error) {
-          for (const { userId, online, lastSeen } of reply.users) this.#tellStatus(userId, online, lastSeen);
+          this.#tellStatuses(reply.users);
         } else if (PASSING.has(error.code)) {
           for (const user of users) if (this.#watched.has(user)) this.#toWatch.add(user);
-          this.#later();
+          this.#later(error);
         } else {
           this[EMIT]("error", error);
         }
@@ -888,6 +925,22 @@ class Core extends Emitter {
     }
     if (this.state !== "connected") return;
     while (users.length > 0) this.#ask({ type: "unwatch", users: users.splice(0, USERS_A_FRAME) }, () => {});
+  }
+
+  // Those who may not be watched have a code; with another connection that may be otherwise.
+  #tellStatuses(users) {
+    const refused = new Map();
+    for (const { userId, online, lastSeen, code } of users) {
+      if (code === undefined) {
+        this.#tellStatus(userId, online, lastSeen);
+      } else if (this.#watched.has(userId)) {
+        this.#watched.get(userId).status = null;
+        refused.set(code, [...(refused.get(code) ?? []), userId]);
+      }
+    }
+    for (const [code, users] of refused) {
+      this[EMIT]("error", new MartletError(code, `may not be watched: ${users.join(", ")}`, { users }));
+    }
   }
 
   #tellStatus(userId, online, lastSeen) {
@@ -957,7 +1010,7 @@ export class Martlet {
   }
 
   connect() {
-    const told = ({ userId, connectionId, nodeId }) => ({ userId, connectionId, nodeId });
+    const told = ({ userId = null, connectionId, nodeId }) => ({ userId, connectionId, nodeId });
     const welcome = this.#core.connected().then(told);
     // Whoever does not wait for it hears of a failure by `state`.
     welcome.catch(() => {});
@@ -1045,7 +1098,7 @@ class Room extends Emitter {
   async history({ before, after, limit } = {}) {
     this.#check();
     const frame = { type: "history", roomId: this.id, before, after, limit };
-    const { epoch, messages, more } = await this.#core.request(frame, { onLoss: "repeat" });
+    const { epoch, messages, more } = await this.#core.request(frame, { stream: this.#stream, onLoss: "repeat" });
     return { epoch, messages, more };
   }
 
@@ -1069,6 +1122,15 @@ class Room extends Emitter {
 
 function closed() {
   return new MartletError("closed", "the client was closed");
+}
+
+// What an error frame says, or an entry that has a code.
+function refusal({ code, message, retryAfterMs }) {
+  return new MartletError(code, message, Number.isFinite(retryAfterMs) ? { retryAfterMs } : {});
+}
+
+function tooLarge({ size }) {
+  return new MartletError("too_large", `${size} bytes are too many`);
 }
 
 function unknownFate() {
