@@ -22,10 +22,50 @@ package struct JSONString {
         return String(validating: text, as: UTF8.self)
     }
 
+    /// Undoes no more escapes than it takes to know: a frame may hold thousands of names, each compared with a dozen.
+    @inline(never)
     private func equalsUnescaped(_ name: StaticString) -> Bool {
-        // An escape takes at most six bytes for one: what is longer cannot be this name, however it is written.
-        guard contents.count <= 6 * name.utf8CodeUnitCount, let bytes = unescaped() else { return false }
-        return bytes.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        // An escape takes two bytes or more, and six at most, for one.
+        let count = name.utf8CodeUnitCount
+        guard contents.count > count, contents.count <= 6 * count, let start = contents.baseAddress else {
+            return false
+        }
+        let end = start + contents.count
+        var next = start
+        for index in 0..<count {
+            guard next < end, let byte = JSONString.takeASCII(&next), byte == name.utf8Start[index] else {
+                return false
+            }
+        }
+        return next == end
+    }
+
+    /// The byte at `next`, or what the escape there stands for; nil where that lies beyond ASCII. The scanner has checked
+    /// that the escape is whole.
+    @inline(__always)
+    private static func takeASCII(_ next: inout UnsafeRawPointer) -> UInt8? {
+        let byte = next.load(as: UInt8.self)
+        guard byte == UInt8(ascii: "\\") else {
+            next += 1
+            return byte
+        }
+        let escape = next.load(fromByteOffset: 1, as: UInt8.self)
+        next += 2
+        switch escape {
+        case UInt8(ascii: "b"): return 0x08
+        case UInt8(ascii: "f"): return 0x0C
+        case UInt8(ascii: "n"): return 0x0A
+        case UInt8(ascii: "r"): return 0x0D
+        case UInt8(ascii: "t"): return 0x09
+        case UInt8(ascii: "u"):
+            var unit: UInt16 = 0
+            for offset in 0..<4 {
+                unit = unit << 4 | UInt16(JSONScanner.hexDigit(next.load(fromByteOffset: offset, as: UInt8.self)) ?? 0)
+            }
+            next += 4
+            return unit < 0x80 ? UInt8(unit) : nil
+        default: return escape
+        }
     }
 
     /// The bytes with each escape undone, nil where one names half a surrogate pair (RFC 8259, section 7).

@@ -6,6 +6,7 @@ extension RequestFields {
     private static let maxPositions = 1002
     private static let maxEpochBytes = 128
     private static let maxUsers = 1000
+    private static let maxPositionFields = 16
 
     /// A `join`'s `since`, nil where it has none.
     func position() throws(RequestError) -> ClientPosition? {
@@ -16,7 +17,9 @@ extension RequestFields {
     /// A `resume`'s `since`: positions by room, each room once.
     func positions() throws(RequestError) -> [RoomName: ClientPosition] {
         guard let since else { throw RequestError(.badRequest, "since: missing") }
-        guard let fields = since.fields() else { throw RequestError(.badRequest, "since: must be an object") }
+        guard let fields = since.fields(upTo: RequestFields.maxPositions) else {
+            throw RequestError(.badRequest, "since: must be an object")
+        }
         guard fields.count <= RequestFields.maxPositions else {
             throw RequestError(.badRequest, "since: more than \(RequestFields.maxPositions) rooms")
         }
@@ -36,7 +39,9 @@ extension RequestFields {
     /// Whom to watch or no longer to watch, in the order given.
     func userList() throws(RequestError) -> [UserID] {
         guard let users else { throw RequestError(.badRequest, "users: missing") }
-        guard let elements = users.elements() else { throw RequestError(.badRequest, "users: must be an array") }
+        guard let elements = users.elements(upTo: RequestFields.maxUsers) else {
+            throw RequestError(.badRequest, "users: must be an array")
+        }
         guard (1...RequestFields.maxUsers).contains(elements.count) else {
             throw RequestError(.badRequest, "users: must be 1 to \(RequestFields.maxUsers)")
         }
@@ -61,8 +66,11 @@ extension RequestFields {
 
     /// `{"epoch":"e","seq":41}`, the epoch perhaps left out; as everywhere a field given twice is refused.
     private static func position(_ value: JSONValue) throws(RequestError) -> ClientPosition {
-        guard let fields = value.fields() else {
+        guard let fields = value.fields(upTo: maxPositionFields) else {
             throw RequestError(.badRequest, "since: must be an object with epoch and seq")
+        }
+        guard fields.count <= maxPositionFields else {
+            throw RequestError(.badRequest, "since: more than \(maxPositionFields) fields")
         }
         var epoch: JSONValue?
         var seq: JSONValue?

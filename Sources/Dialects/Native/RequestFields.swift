@@ -18,6 +18,13 @@ struct RequestFields {
     private(set) var cursor: JSONValue?
 
     private static let maxIDBytes = 128
+    /// A request has five at most; the rest may come from a later client.
+    private static let maxFields = 64
+
+    private enum Refusal {
+        case repeated(StaticString)
+        case tooMany
+    }
 
     /// Reads the whole frame, which must be one JSON object.
     ///
@@ -26,13 +33,17 @@ struct RequestFields {
     mutating func read(_ frame: UnsafeRawBufferPointer) throws(RequestError) {
         var scanner = JSONScanner(frame)
         guard scanner.isAtObject() else { throw RequestError(.badRequest, "a frame must be one JSON object") }
-        let repeated: StaticString?
+        let refusal: Refusal?
         do throws(JSONError) {
-            repeated = try keepAll(of: &scanner)
+            refusal = try keepAll(of: &scanner)
         } catch {
             throw RequestError(.badRequest, "not JSON: \(error.message)")
         }
-        if let repeated { throw RequestError(.badRequest, "\(repeated): given twice") }
+        switch refusal {
+        case .repeated(let name): throw RequestError(.badRequest, "\(name): given twice")
+        case .tooMany: throw RequestError(.badRequest, "more than \(RequestFields.maxFields) fields")
+        case nil: break
+        }
     }
 
     /// The request's mark, nil where it has none.
@@ -49,13 +60,16 @@ struct RequestFields {
         return RequestID(json: Array(id.bytes))
     }
 
-    /// Answers the name of a field that came twice, where it stopped.
+    /// Answers what is wrong with the fields, where it stopped.
     @inline(__always)
-    private mutating func keepAll(of scanner: inout JSONScanner) throws(JSONError) -> StaticString? {
+    private mutating func keepAll(of scanner: inout JSONScanner) throws(JSONError) -> Refusal? {
         var key = try scanner.firstKey()
+        var count = 0
         while let name = key {
+            count += 1
+            guard count <= RequestFields.maxFields else { return .tooMany }
             let value = try scanner.value()
-            if let repeated = keep(value, as: name) { return repeated }
+            if let repeated = keep(value, as: name) { return .repeated(repeated) }
             key = try scanner.nextKey()
         }
         try scanner.end()
