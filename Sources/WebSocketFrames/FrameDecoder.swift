@@ -31,17 +31,17 @@ package struct FrameDecoder: Sendable {
         case failed(FrameError)
     }
 
-    private enum Phase {
+    enum Phase {
         case header
         case payload(DataFrame)
         case finished
     }
 
     /// The data frame whose payload is being taken in.
-    private struct DataFrame {
-        var missingBytes: UInt32
+    struct DataFrame {
+        fileprivate(set) var missingBytes: UInt32
         /// Turned so that it fits the next byte; nil on an unmasked frame.
-        var key: MaskingKey?
+        fileprivate var key: MaskingKey?
         let isFinal: Bool
     }
 
@@ -51,15 +51,15 @@ package struct FrameDecoder: Sendable {
         case starved
     }
 
-    private let maxMessageBytes: UInt32
-    private let role: Role
-    private let takesCompressed: Bool
-    private var phase = Phase.header
-    private var message: PartialMessage?
+    private var maxMessageBytes: UInt32
+    let role: Role
+    let takesCompressed: Bool
+    private(set) var phase = Phase.header
+    private(set) var message: PartialMessage?
     /// Frames of the message under way.
     private var fragments: UInt32 = 0
     /// The front of a frame whose header, or, for a control frame, whose payload is not all there: 139 bytes at most.
-    private var front: ByteBuffer?
+    private(set) var front: ByteBuffer?
 
     /// - Parameters:
     ///   - maxMessageBytes: the largest message, over all its fragments; up to 1 GiB, where a buffer's reach ends.
@@ -68,7 +68,25 @@ package struct FrameDecoder: Sendable {
     package init(role: Role, maxMessageBytes: Int, takesCompressed: Bool = false) {
         self.role = role
         self.takesCompressed = takesCompressed
-        self.maxMessageBytes = UInt32(min(max(maxMessageBytes, 0), 1 << 30))
+        self.maxMessageBytes = FrameDecoder.limit(maxMessageBytes)
+    }
+
+    private static func limit(_ bytes: Int) -> UInt32 { UInt32(min(max(bytes, 0), 1 << 30)) }
+
+    /// Sets another bound for messages; one that is under way is held to it as well.
+    package mutating func limitMessages(to bytes: Int) { maxMessageBytes = FrameDecoder.limit(bytes) }
+
+    /// Whether a message has begun and is not whole, or a frame's header is not all there.
+    package var isInsideMessage: Bool {
+        if case .finished = phase { return false }
+        return message != nil || front != nil
+    }
+
+    /// Throws away all that comes from here on, unread.
+    package mutating func abandon() {
+        phase = .finished
+        message = nil
+        front = nil
     }
 
     /// Empty and tiny fragments cost work and bring no event that could be counted: a message may have one for each 64
@@ -178,10 +196,7 @@ package struct FrameDecoder: Sendable {
             return payload.isUTF8 ? .event(.text(payload)) : finish(.failed(.notUTF8))
         }
         if message == nil {
-            let inflater = header.isCompressed ? Inflater() : nil
-            // Without the memory for it no compressed message can be taken, however small.
-            guard inflater != nil || !header.isCompressed else { return finish(.failed(.messageTooLarge)) }
-            message = PartialMessage(isText: header.opcode == .text, inflater: inflater)
+            message = PartialMessage(isText: header.opcode == .text, isCompressed: header.isCompressed)
             fragments = 0
         }
         fragments += 1

@@ -4,40 +4,62 @@ import NIOCore
 ///
 /// A copy shares the inflater, which only one of them may use.
 struct PartialMessage {
-    private let inflater: Inflater?
-    private(set) var bytes = ByteBuffer()
-    private var utf8 = UTF8Validator()
-    let isText: Bool
-
-    /// - Parameter inflater: nil for a message that is not compressed.
-    init(isText: Bool, inflater: Inflater?) {
-        self.isText = isText
-        self.inflater = inflater
+    private enum Packing {
+        case plain
+        /// Compressed, and kept as it came.
+        case packed
+        case unpacking(Inflater)
     }
 
-    var isCompressed: Bool { inflater != nil }
+    /// A compressed message is kept as it came until it is whole or longer than this: what a peer makes this one hold by
+    /// half messages, it has sent at least a hundredth of.
+    static let packedBytes = 1024
 
+    private var packing: Packing
+    private(set) var bytes = ByteBuffer()
+    private var utf8 = UTF8Validator()
     /// Payload that has come, as it came.
-    var takenBytes: Int { inflater?.takenBytes ?? bytes.readableBytes }
+    private(set) var takenBytes = 0
+    let isText: Bool
+    let isCompressed: Bool
 
-    var heldBytes: Int { bytes.storageCapacity + (inflater == nil ? 0 : Inflater.heldBytes) }
+    init(isText: Bool, isCompressed: Bool) {
+        self.isText = isText
+        self.isCompressed = isCompressed
+        packing = isCompressed ? .packed : .plain
+    }
+
+    var heldBytes: Int {
+        switch packing {
+        case .plain, .packed: bytes.storageCapacity
+        case .unpacking: bytes.storageCapacity + Inflater.heldBytes
+        }
+    }
 
     /// Moves the next `count` bytes over; an error where the message cannot become a good one of `limit` bytes.
     mutating func take(_ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?, limit: Int) -> FrameError? {
         guard count > 0 else { return nil }
-        let start = bytes.writerIndex
-        guard let inflater else {
+        takenBytes += count
+        switch packing {
+        case .plain:
+            let start = bytes.writerIndex
             bytes.writeUnmasked(count, from: &buffer, key: key)
             return checkText(from: start)
+        case .packed where takenBytes <= PartialMessage.packedBytes:
+            bytes.writeUnmasked(count, from: &buffer, key: key)
+            return nil
+        case .packed:
+            if let error = unpack(limit: limit) { return error }
+            return inflate(count, from: &buffer, key: key, limit: limit)
+        case .unpacking:
+            return inflate(count, from: &buffer, key: key, limit: limit)
         }
-        let error = inflate(count, from: &buffer, key: key, with: inflater, limit: limit)
-        // What came out before the damage is judged first, as it is where it comes in smaller pieces.
-        return checkText(from: start) ?? error
     }
 
     /// Nothing more belongs to the message.
     mutating func finish(limit: Int) -> FrameError? {
-        if let inflater {
+        if case .packed = packing, let error = unpack(limit: limit) { return error }
+        if case .unpacking(let inflater) = packing {
             let start = bytes.writerIndex
             let error = inflater.finish(into: &bytes, limit: limit)
             if let error = checkText(from: start) ?? error { return error }
@@ -45,14 +67,25 @@ struct PartialMessage {
         return isText && !utf8.isAtScalarBoundary ? .notUTF8 : nil
     }
 
+    /// Begins to inflate, with what has been kept.
+    private mutating func unpack(limit: Int) -> FrameError? {
+        // Without the memory for it no compressed message can be taken, however small.
+        guard let inflater = Inflater() else { return .messageTooLarge }
+        packing = .unpacking(inflater)
+        var packed = bytes
+        bytes = ByteBuffer()
+        return inflate(packed.readableBytes, from: &packed, key: nil, limit: limit)
+    }
+
     /// In small pieces, each checked against the limit before the next is looked at.
     private mutating func inflate(
-        _ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?, with inflater: Inflater, limit: Int
+        _ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?, limit: Int
     ) -> FrameError? {
-        inflater.takenBytes += count
+        guard case .unpacking(let inflater) = packing else { return nil }
+        let start = bytes.writerIndex
         // A multiple of four: the key fits each piece alike.
         let pieceBytes = 4096
-        return withUnsafeTemporaryAllocation(byteCount: pieceBytes, alignment: 8) { memory in
+        let error = withUnsafeTemporaryAllocation(byteCount: pieceBytes, alignment: 8) { memory -> FrameError? in
             var rest = count
             while rest > 0 {
                 let piece = UnsafeMutableRawBufferPointer(rebasing: memory[..<min(rest, pieceBytes)])
@@ -66,6 +99,8 @@ struct PartialMessage {
             }
             return nil
         }
+        // What came out before the damage is judged first, as it is where it comes in smaller pieces.
+        return checkText(from: start) ?? error
     }
 
     private mutating func checkText(from start: Int) -> FrameError? {

@@ -106,7 +106,7 @@ import WebSocketFrames
             if !events.isEmpty { break }
         }
         #expect(events == [.failed(.messageTooLarge)])
-        #expect(fed < 200)
+        #expect(fed < 1100)
         #expect(decoder.heldBytes == 0)
     }
 
