@@ -9,6 +9,7 @@ public func fuzzFrames(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let choice = data[0]
     let bytes = UnsafeBufferPointer(start: data + 1, count: count - 1)
     var limits = DecoderLimits(choice)
+    requireCheap(limits.fairBytes(for: bytes)) { limits.decode(bytes) }
     let whole = limits.events(of: bytes, pieceBytes: count)
     let pieces = limits.events(of: bytes, pieceBytes: Int(choice >> 4) + 1)
     require(whole == pieces, "the pieces that bytes come in change their meaning")
@@ -24,6 +25,29 @@ private struct DecoderLimits {
         role = choice & 1 == 0 ? .server : .client
         takesCompressed = choice & 2 == 0
         maxMessageBytes = [64, 1 << 10, 1 << 16, 1 << 20][Int(choice >> 2 & 3)]
+    }
+
+    /// As many bytes as what comes may cost: with what messages stand for, half a kilobyte for each frame, since frames
+    /// are counted, and zlib's tables, which a dozen bytes can ask for anew. One that is refused may have been unpacked up
+    /// to the limit.
+    func fairBytes(for bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        var decoder = FrameDecoder(role: role, maxMessageBytes: maxMessageBytes, takesCompressed: takesCompressed)
+        var buffer = ByteBuffer(bytes: bytes)
+        var fair = takesCompressed ? 16 * bytes.count + maxMessageBytes : bytes.count
+        while let event = decoder.next(from: &buffer) {
+            fair += 512
+            switch event {
+            case .text(let payload), .binary(let payload): fair += payload.readableBytes
+            case .ping, .pong, .close, .failed: break
+            }
+        }
+        return fair
+    }
+
+    func decode(_ bytes: UnsafeBufferPointer<UInt8>) {
+        var decoder = FrameDecoder(role: role, maxMessageBytes: maxMessageBytes, takesCompressed: takesCompressed)
+        var buffer = ByteBuffer(bytes: bytes)
+        while decoder.next(from: &buffer) != nil {}
     }
 
     mutating func events(of bytes: UnsafeBufferPointer<UInt8>, pieceBytes: Int) -> [FrameDecoder.Event] {

@@ -30,7 +30,7 @@ compile_fuzzer() {
     local arguments=()
     [[ $1 = JSON ]] || find_nio_core
     swiftc -O -sanitize=fuzzer,address -parse-as-library -swift-version 6 -warnings-as-errors -package-name martlet -module-name "Fuzz$1" \
-        -use-ld=lld "${sources[@]}" Tests/Fuzzing/Require.swift "Tests/Fuzzing/$1.swift" "${arguments[@]}" -o "$fuzz_folder/$1"
+        -use-ld=lld "${sources[@]}" Tests/Fuzzing/{Require,ProcessorTime}.swift "Tests/Fuzzing/$1.swift" "${arguments[@]}" -o "$fuzz_folder/$1"
 }
 
 # Sets `arguments` to what a compiler needs to import NIOCore and to link it.
@@ -57,7 +57,7 @@ run_fuzzer() {
     local name=$1 learnt=$fuzz_folder/$1.corpus log=$fuzz_folder/$1.log
     mkdir -p "$learnt"
     say "Fuzzing $name for $2 s"
-    # An input that takes five seconds or a GiB is a find too. Swift's own crash report would hide the sanitizer's.
+    # An input that takes five seconds or a GiB is a find too; so is one that takes more of a processor than its bytes may. Swift's own crash report would hide the sanitizer's.
     if SWIFT_BACKTRACE=enable=no "$fuzz_folder/$name" -max_total_time="$2" -max_len=4096 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix="$fuzz_folder/$name." "$learnt" "Tests/Fuzzing/Corpus/$name" >"$log" 2>&1; then
         grep -E '^stat::(number_of_executed_units|average_exec_per_sec|peak_rss_mb)' "$log"
