@@ -64,7 +64,11 @@ function connect(event) {
   try {
     connection = new Connection($("ws-url").value, identity, {
       state: changed, room: roomChanged, message,
-      members: members.listed, presence: (change) => note(members.wordsOf(change)),
+      members: members.listed,
+      presence: (change) => {
+        const words = members.wordsOf(change);
+        if (words) note(words);
+      },
       gap: ({ roomId, from, to }) =>
         note("Messages of " + roomId + " after " + from.seq + " were lost; it goes on after " + to.seq + ".", true),
     });

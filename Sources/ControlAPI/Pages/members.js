@@ -31,12 +31,13 @@ export function listed(roomId, members) {
   show();
 }
 
-// A `presence` frame in words.
-export function wordsOf({ roomId, events, members }) {
+// A `presence` frame in words; none where all that happened was undone again.
+export function wordsOf({ roomId, events, members, from }) {
   const size = " (" + count(members, "member", "members") + ")";
+  if (events.length === 0 && from !== undefined) return "";
   if (events.length === 0) return roomId + " has other members by now" + size + ".";
   const words = [];
-  for (const [event, verb] of [["join", "joined"], ["leave", "left"]]) {
+  for (const [event, verb] of [["join", "joined"], ["leave", "left"], ["update", "changed in"]]) {
     const users = events.filter((step) => step.event === event).map((step) => step.userId);
     if (users.length) words.push((users.length > 3 ? users.length + " users" : users.join(", ")) + " " + verb);
   }

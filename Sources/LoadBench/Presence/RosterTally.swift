@@ -7,7 +7,7 @@ package struct RosterTally: Codable, Sendable, Equatable {
     package var frames = 0
     /// A join of a churner who was there already, or a leave of one who was not: something before was lost or came twice.
     package var repeated = 0
-    /// Frames whose version was not as many steps further as they had events.
+    /// Frames that did not begin at the version before, be it said or by as many steps as they had events.
     package var jumps = 0
     /// Frames that say only that the roster has changed unseen.
     package var unseen = 0

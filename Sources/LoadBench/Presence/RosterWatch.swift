@@ -62,8 +62,12 @@ package struct RosterWatch {
         }
         tally.frames += 1
         tally.events += frame.events.count
-        if frame.events.isEmpty { tally.unseen += 1 }
-        if frame.version != versions[stream] + UInt64(frame.events.count) { tally.jumps += 1 }
+        if frame.events.isEmpty, frame.from == nil { tally.unseen += 1 }
+        if let from = frame.from {
+            if from != versions[stream] { tally.jumps += 1 }
+        } else if frame.version != versions[stream] + UInt64(frame.events.count) {
+            tally.jumps += 1
+        }
         versions[stream] = frame.version
         guard let seats else { return }
         for event in frame.events {

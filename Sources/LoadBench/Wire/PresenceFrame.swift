@@ -18,6 +18,8 @@ package struct PresenceFrame: Equatable {
     package var room: Int?
     /// The roster's version after the last event.
     package var version: UInt64
+    /// The version before the frame, of which its events are then what is left; nil where each event is a step.
+    package var from: UInt64?
     package var events: [Event]
 
     package static func name(ofChurner number: Int) -> String {
@@ -28,11 +30,14 @@ package struct PresenceFrame: Equatable {
     init?(_ text: UnsafeRawBufferPointer, _ reader: FrameReader) {
         guard let version = FrameReader.number(#""rosterVersion":"#, in: text) else { return nil }
         self.version = version
+        from = FrameReader.number(#""from":"#, in: text)
         room = FrameReader.start(of: #""roomId":""#, in: text).flatMap { reader.room(in: text, at: $0) }
         events = []
         var rest = text
         while let start = FrameReader.start(of: #"{"event":""#, in: rest) {
             rest = UnsafeRawBufferPointer(rebasing: rest[start...])
+            // Who stays neither comes nor goes.
+            if FrameReader.begins(rest, #"update""#) { continue }
             let isJoin = FrameReader.begins(rest, #"join","userId":""#)
             guard isJoin || FrameReader.begins(rest, #"leave","userId":""#) else { return nil }
             let name = (isJoin ? #"join","userId":""# : #"leave","userId":""#).utf8.count

@@ -137,7 +137,7 @@ extension Hub {
         // What is on its way to the members has been sent to this one, or lies before its beginning.
         send(hubRoom)
         hubRoom.stopAwaiting(listener)
-        hubRoom.bundle?.newcomers[connection.number] = hubRoom.roster?.version
+        hubRoom.bundle?.note(connection.number, knows: hubRoom.roster?.version)
         hubRoom.add(connection)
     }
 }

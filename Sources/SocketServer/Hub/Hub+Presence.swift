@@ -9,12 +9,30 @@ extension Hub {
     func take(_ change: RosterChange) {
         guard let hubRoom = rooms[change.room] else { return }
         hubRoom.roster = RosterState(members: change.members, version: change.version, timestamp: change.timestamp)
-        guard !hubRoom.members.isEmpty else { return }
-        guard change.members > configuration.presenceBundleAbove, !change.events.isEmpty else {
+        guard !hubRoom.members.isEmpty else {
+            hubRoom.bundle?.restart(after: change)
+            return
+        }
+        if let bundle = hubRoom.bundle, change.events.isEmpty || !bundle.isContinued(by: change) {
             tellBundle(of: hubRoom)
+            bundle.restart(after: change)
             return tell(change, in: hubRoom)
         }
-        bundle(change, in: hubRoom)
+        guard !change.events.isEmpty else { return tell(change, in: hubRoom) }
+        if change.members > configuration.presenceBundleAbove || !isToldAtOnce(change, hubRoom.bundle) {
+            bundle(change, in: hubRoom)
+        } else {
+            let bundle = hubRoom.bundle ?? openBundle(of: hubRoom, after: change)
+            bundle.restart(after: change)
+            for event in change.events { bundle.pace.told(event.userId, now: now) }
+            tell(change, in: hubRoom)
+        }
+    }
+
+    /// Whether nothing waits before it, and none of its users has been told of just now.
+    private func isToldAtOnce(_ change: RosterChange, _ bundle: RosterBundle?) -> Bool {
+        guard let bundle else { return true }
+        return bundle.steps.isEmpty && change.events.allSatisfy { bundle.pace.allowsAtOnce($0.userId, now: now) }
     }
 
     /// Tells every member that may know of it, but not the connection that made the step.
@@ -36,45 +54,84 @@ extension Hub {
     // MARK: Bundles
 
     private func bundle(_ change: RosterChange, in hubRoom: HubRoom) {
-        if let bundle = hubRoom.bundle {
-            bundle.add(change)
-        } else {
-            hubRoom.bundle = RosterBundle(change)
-            bundling.append(hubRoom)
-            if bundling.count == 1 {
-                eventLoop.scheduleTask(in: Hub.bundleTime) { [self] in
-                    tellBundles()
-                    flush()
-                }
-            }
+        var before = change
+        before.version -= Int64(change.events.count)
+        let bundle = hubRoom.bundle ?? openBundle(of: hubRoom, after: before)
+        bundle.add(change)
+        if bundle.steps.isFull { tellBundle(of: hubRoom) }
+    }
+
+    private func openBundle(of hubRoom: HubRoom, after change: RosterChange) -> RosterBundle {
+        let bundle = RosterBundle(after: change)
+        hubRoom.bundle = bundle
+        bundling.append(hubRoom)
+        if bundling.count == 1 { scheduleBundles() }
+        return bundle
+    }
+
+    private func scheduleBundles() {
+        eventLoop.scheduleTask(in: Hub.bundleTime) { [self] in
+            tellBundles()
+            flush()
         }
-        if hubRoom.bundle?.isFull == true { tellBundle(of: hubRoom) }
     }
 
     private func tellBundles() {
+        let now = now
         let due = bundling
         bundling = []
-        for hubRoom in due { tellBundle(of: hubRoom) }
+        for hubRoom in due {
+            guard let bundle = hubRoom.bundle else { continue }
+            bundle.pace.forget(now: now)
+            if bundle.steps.isEmpty, bundle.pace.isEmpty {
+                hubRoom.bundle = nil
+                continue
+            }
+            if bundle.steps.users.allSatisfy({ bundle.pace.allows($0, now: now) }) { tellBundle(of: hubRoom) }
+            bundling.append(hubRoom)
+        }
+        if !bundling.isEmpty { scheduleBundles() }
     }
 
     /// Tells what has been gathered for a room, if anything; whoever entered meanwhile gets only what came after.
-    func tellBundle(of hubRoom: HubRoom) {
-        guard let bundle = hubRoom.bundle else { return }
-        hubRoom.bundle = nil
+    private func tellBundle(of hubRoom: HubRoom) {
+        guard let bundle = hubRoom.bundle, !bundle.steps.isEmpty else { return }
         let isOpen = settings.showsPresence(in: hubRoom.name)
-        let buffer = frame(bundle, latest: bundle.events.count)
+        let change = bundle.change(after: bundle.steps.first)
+        let written = bundle.written()
+        let buffer = frame(.presence(change))
         let compressed = hubRoom.compressingMembers > 0 ? frameAgain(buffer) : buffer
         for member in hubRoom.members where member.machine.seesPresence(in: hubRoom.name, ruled: isOpen) {
             if let known = bundle.newcomers[member.number] {
-                let count = bundle.count(after: known)
-                guard count > 0 else { continue }
-                member.write(frame(bundle, latest: count))
+                guard known < bundle.steps.last else { continue }
+                if let written {
+                    let count = Int(clamping: bundle.steps.last - known)
+                    member.write(frame(bundle.latest, events: written.suffix(count)))
+                } else {
+                    member.write(frame(.presence(bundle.change(after: known))))
+                }
                 // Each newcomer has a frame of its own; hundreds of them at once would take tens of megabytes.
                 member.flushIfDirty()
             } else {
                 member.write(member.isCompressing ? compressed : buffer)
             }
         }
+        // A large room's steps are never told at once: the clock alone keeps their pace.
+        if bundle.latest.members <= configuration.presenceBundleAbove {
+            for event in change.events { bundle.pace.told(event.userId, now: now) }
+        }
+        bundle.restart()
+    }
+
+    /// Tells one member what has been gathered for its room, and nothing of it again.
+    func tellBundle(of hubRoom: HubRoom, to member: SocketHandler) {
+        guard let bundle = hubRoom.bundle, hubRoom.hasMember(member.number) else { return }
+        let known = bundle.newcomers[member.number] ?? bundle.steps.first
+        guard known < bundle.steps.last else { return }
+        if member.machine.seesPresence(in: hubRoom.name) {
+            member.write(frame(.presence(bundle.change(after: known))))
+        }
+        bundle.note(member.number, knows: bundle.steps.last)
     }
 
     // MARK: Signals

@@ -74,7 +74,6 @@ extension Hub {
     func standing(of room: RoomName) -> (position: Position, roster: RosterState?)? {
         guard let hubRoom = rooms[room], let position = hubRoom.position else { return nil }
         send(hubRoom)
-        tellBundle(of: hubRoom)
         return (position, hubRoom.roster)
     }
 
@@ -82,9 +81,9 @@ extension Hub {
     func standing(
         of room: RoomName, for connection: SocketHandler
     ) -> (position: Position, roster: RosterState?)? {
-        guard let hubRoom = rooms[room], let backlog = hubRoom.pending[connection.number]?.backlog else {
-            return standing(of: room)
-        }
-        return (backlog.sent, hubRoom.roster)
+        guard let hubRoom = rooms[room] else { return nil }
+        if let backlog = hubRoom.pending[connection.number]?.backlog { return (backlog.sent, hubRoom.roster) }
+        tellBundle(of: hubRoom, to: connection)
+        return standing(of: room)
     }
 }

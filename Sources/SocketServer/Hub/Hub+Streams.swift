@@ -59,7 +59,7 @@ extension Hub {
             goOn(listener, backlog, start)
         } else {
             // A member is told below where the roster stands: what waits for it lies before that.
-            if hubRoom.hasMember(listener.connection.number) { tellBundle(of: hubRoom) }
+            tellBundle(of: hubRoom, to: listener.connection)
             listener.connection.streamReady(room, start)
         }
     }

@@ -30,7 +30,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var dirty: [SocketHandler] = []
     /// Rooms with something in `outgoing`.
     var sending: [HubRoom] = []
-    /// Rooms with something in `bundle`, or with what was in it told already.
+    /// Rooms with a `bundle`.
     var bundling: [HubRoom] = []
     private var retrying: [Retry] = []
     private var ticking: RepeatedTask?
@@ -260,10 +260,10 @@ package final class Hub: StreamSink, @unchecked Sendable {
         return buffer
     }
 
-    /// A bundle's latest events as a finished frame.
-    func frame(_ bundle: RosterBundle, latest count: Int) -> ByteBuffer {
+    /// A roster's change as a finished frame, with events that have been written before in place of its own.
+    func frame(_ change: RosterChange, events: ArraySlice<UInt8>) -> ByteBuffer {
         scratch.removeAll(keepingCapacity: scratch.capacity <= 1 << 17)
-        dialect.encode(bundle.latest, events: bundle.events.suffix(count), into: &scratch)
+        dialect.encode(change, events: events, into: &scratch)
         var buffer = ByteBuffer()
         FrameEncoder.text(scratch, into: &buffer)
         return buffer

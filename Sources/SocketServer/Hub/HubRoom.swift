@@ -16,7 +16,7 @@ final class HubRoom {
     var position: Position?
     /// The last one told or answered; nil where none is kept.
     var roster: RosterState?
-    /// Changes of the roster that wait for others; nil while there are none.
+    /// Steps of the roster that wait for others; nil where none came within the last second.
     var bundle: RosterBundle?
     /// Finished frames for all members, sent at the end of the turn or when who is a member changes.
     var outgoing: ByteBuffer?

@@ -1,36 +1,68 @@
 import Dialects
 import GatewayCore
 
-/// Changes of one large room's roster that are told in one frame.
+/// What waits to be told of one room's roster, and who was told of lately.
 ///
-/// Without it two hundred members that join at once would be forty thousand frames. It is on the heap since few rooms
-/// have one.
+/// Without it two hundred members that join a large room at once would be forty thousand frames, and one that joins and
+/// leaves without end a frame a step to each of the others. It is on the heap since few rooms have one.
 final class RosterBundle {
-    private static let maxEvents = 1000
-    /// A part of what may wait for a client, since every member is sent the frame.
-    private static let maxBytes = 1 << 16
-
-    private(set) var events = WrittenEvents()
-    /// The last change, whose events are in `events`.
+    private(set) var steps: RosterSteps
+    /// The last change, without its events.
     private(set) var latest: RosterChange
-    /// Who entered since the first change, and the version it knew then: older events are not for it.
-    var newcomers: [ConnectionNumber: Int64] = [:]
+    /// Who entered since the first step, or was told by itself, and the version it knew then: older steps are not for it.
+    private(set) var newcomers: [ConnectionNumber: Int64] = [:]
+    var pace = RosterPace()
 
-    init(_ first: RosterChange) {
-        latest = first
-        add(first)
+    /// Begins behind a change.
+    init(after change: RosterChange) {
+        latest = change
+        latest.events = []
+        steps = RosterSteps(after: change.version)
     }
 
-    var isFull: Bool { events.count >= RosterBundle.maxEvents || events.byteCount >= RosterBundle.maxBytes }
+    /// Whether a change goes on where the steps end.
+    func isContinued(by change: RosterChange) -> Bool {
+        change.version - Int64(change.events.count) == steps.last
+    }
 
     func add(_ change: RosterChange) {
-        for event in change.events { events.append(event) }
+        for event in change.events { steps.append(event) }
         latest = change
         latest.events = []
     }
 
-    /// How many of the events are for one that knows the roster up to a version.
-    func count(after version: Int64) -> Int {
-        min(events.count, Int(clamping: max(0, latest.version - version)))
+    /// All up to a change has been told, or is for nobody.
+    func restart(after change: RosterChange) {
+        latest = change
+        latest.events = []
+        restart()
+    }
+
+    func restart() {
+        steps = RosterSteps(after: latest.version)
+        newcomers = [:]
+    }
+
+    /// A connection knows all up to a version by itself.
+    func note(_ number: ConnectionNumber, knows version: Int64?) {
+        if !steps.isEmpty { newcomers[number] = version }
+    }
+
+    /// What a member is told who knows the roster up to a version.
+    ///
+    /// `from` stands only where it is needed: who does not know it counts an event as a step.
+    func change(after version: Int64) -> RosterChange {
+        var change = latest
+        change.events = steps.net(after: version)
+        if Int64(change.events.count) != steps.last - version { change.from = version }
+        return change
+    }
+
+    /// All steps, written once for those who are told of the latest only; nil where one step can undo another.
+    func written() -> WrittenEvents? {
+        guard !steps.hasRepeats else { return nil }
+        var written = WrittenEvents()
+        for event in steps.net(after: steps.first) { written.append(event) }
+        return written
     }
 }
