@@ -21,6 +21,8 @@ package struct SocketServerConfiguration: Sendable {
     package var maxMessageBytes = 65_536
     /// Rooms one connection may be in.
     package var maxRooms = 1000
+    /// Who may watch whom.
+    package var watchRight = WatchRight.anyone
     /// Users one connection may watch.
     package var maxWatched = 1000
     /// In rooms with more members, changes of the roster that come within a quarter of a second are told in one frame.
@@ -83,6 +85,6 @@ package struct SocketServerConfiguration: Sendable {
             resumeTimeout: resumeTimeout, leeway: leeway, maxWaitingBytes: maxQueuedBytes)
         // All pages at once are half of what may wait for the client: the rest is for what is live, and missed.
         limits.maxPageBytes = maxQueuedBytes / (2 * limits.maxReads)
-        return SessionSettings(rules: rules, limits: limits, takesTokens: takesTokens)
+        return SessionSettings(rules: rules, watchRight: watchRight, limits: limits, takesTokens: takesTokens)
     }
 }

@@ -6,17 +6,20 @@ struct SessionConversation {
     var now = MonotonicTime(nanoseconds: 1)
     var wallMilliseconds: Int64 = 1_700_000_000_000
 
-    init(tokens: Bool = false, rules: RoomRules = RoomRules(), limits: SessionLimits = SessionLimits()) {
-        let settings = SessionSettings(rules: rules, limits: limits, takesTokens: tokens)
+    init(
+        tokens: Bool = false, rules: RoomRules = RoomRules(), watchRight: WatchRight = .anyone,
+        limits: SessionLimits = SessionLimits()
+    ) {
+        let settings = SessionSettings(rules: rules, watchRight: watchRight, limits: limits, takesTokens: tokens)
         machine = SessionMachine(settings: settings, now: now)
     }
 
     /// One that has been let in as alice.
     static func live(
-        tokens: Bool = false, rules: RoomRules = RoomRules(), limits: SessionLimits = SessionLimits(),
-        expires: Int64? = nil, grants: RoomGrants? = nil
+        tokens: Bool = false, rules: RoomRules = RoomRules(), watchRight: WatchRight = .anyone,
+        limits: SessionLimits = SessionLimits(), expires: Int64? = nil, grants: RoomGrants? = nil
     ) -> SessionConversation {
-        var talk = SessionConversation(tokens: tokens, rules: rules, limits: limits)
+        var talk = SessionConversation(tokens: tokens, rules: rules, watchRight: watchRight, limits: limits)
         _ = talk.machine.opened(with: .identity(identity(expires: expires, grants: grants)))
         _ = talk.registered()
         _ = talk.ready("*")
@@ -91,7 +94,12 @@ struct SessionConversation {
     }
     mutating func watching(_ id: Int, _ users: String...) -> [String] {
         let statuses = users.map { UserStatus(userId: UserID(unchecked: $0), isOnline: false, lastSeen: nil) }
-        return lines(machine.watching(id: RequestID(json: Array(String(id).utf8)), statuses))
+        return lines(machine.watching(id: RequestID(json: Array(String(id).utf8)), statuses, refused: []))
+    }
+    mutating func sharers(_ id: Int, of users: [String], _ sharers: Set<String>) -> [String] {
+        let sharers = Set(sharers.map { UserID(unchecked: $0) })
+        let id = RequestID(json: Array(String(id).utf8))
+        return lines(machine.sharersFound(id: id, of: users.map { UserID(unchecked: $0) }, sharers))
     }
     mutating func members(_ id: Int, _ room: String) -> [String] {
         ask(id, .members(room: Self.room(room), limit: 100, cursor: nil))
@@ -189,7 +197,10 @@ struct SessionConversation {
             "publish \(text(id)) \(publication.room) by \(publication.userId)\(publication.dedupe.map { " as \($0.key)" } ?? "")"
         case .readHistory(let room, _, let id): "history \(text(id)) \(room)"
         case .readMembers(let room, let limit, _, let id): "members \(text(id)) \(room) \(limit)"
-        case .watch(let users, _, let id): "watch \(text(id)) \(users.map(\.string).joined(separator: " "))"
+        case .findSharers(let users, let rooms, let id):
+            "ask \(text(id)) \(words(users)) in \(rooms.map(\.string).sorted().joined(separator: " "))"
+        case .watch(let users, _, let refused, let id):
+            "watch \(text(id)) \(words(users))\(refused.isEmpty ? "" : " not \(words(refused))")"
         case .unwatch(let users): "unwatch \(users.map(\.string).joined(separator: " "))"
         case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
         case .close(let reason, let text): "close \(reason.code) \(text)"
@@ -210,7 +221,9 @@ struct SessionConversation {
         case .reconnect(let milliseconds): "reconnect \(milliseconds)"
         case .error(let id, let error): "error \(text(id)) \(error.code.rawValue)"
         case .members(let id, _, let page): "members \(text(id)) \(page.count)"
-        case .watching(let id, let users): "watching \(text(id)) \(users.count)"
+        case .watching(let id, let users):
+            "watching \(text(id)) \(users.count { $0.refusal == nil })"
+                + users.filter { $0.refusal != nil }.map { " \($0.userId) \($0.refusal?.rawValue ?? "")" }.joined()
         case .acknowledged(let id): "ack \(text(id))"
         case .welcome, .message, .presence, .status, .signal, .gap, .epoch: "not the machine's"
         }
@@ -222,6 +235,8 @@ struct SessionConversation {
         case .refused(let code): "\(room.room) \(code.rawValue)"
         }
     }
+
+    private func words(_ users: [UserID]) -> String { users.map(\.string).joined(separator: " ") }
 
     private func text(_ id: RequestID?) -> String { id.map { String(decoding: $0.json, as: UTF8.self) } ?? "-" }
 }

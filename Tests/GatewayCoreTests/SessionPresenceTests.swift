@@ -55,7 +55,7 @@ struct SessionPresenceTests {
         #expect(talk.watch(2, "bob") == ["error 2 rate_limited"])
         _ = talk.watching(0, "u0", "v0")
         #expect(talk.watch(3, "bob") == ["watch 3 bob"])
-        _ = talk.machine.watchFailed(id: id(1), asked: 2, unwatched: [], .conflict)
+        _ = talk.machine.watchFailed(id: id(1), asked: 2, unwatched: [], BackendError.conflict.request)
         #expect(talk.watch(4, "bob", "carol") == ["watch 4 bob carol"])
     }
 
@@ -74,7 +74,8 @@ struct SessionPresenceTests {
         var talk = SessionConversation.live(limits: SessionLimits(maxWatched: 1))
         _ = talk.watch(1, "bob")
         let bob = UserID(unchecked: "bob")
-        let failed = talk.machine.watchFailed(id: id(1), asked: 1, unwatched: [bob], .unavailable(reason: "secret"))
+        let error = BackendError.unavailable(reason: "secret").request
+        let failed = talk.machine.watchFailed(id: id(1), asked: 1, unwatched: [bob], error)
         #expect(talk.lines(failed) == ["error 1 unavailable"])
         #expect(!talk.machine.isWatching(bob))
         #expect(talk.watch(2, "carol") == ["watch 2 carol"])

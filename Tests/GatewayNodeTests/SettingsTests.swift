@@ -77,6 +77,7 @@ struct SettingsTests {
             ),
             ("webhooks.backlog", "6000", { $0.webhooks.backlog == 6000 }),
             ("presence.grace", "0s", { $0.presence.grace == .zero }),
+            ("presence.watch", "sameRoom", { $0.presence.watch == .sameRoom }),
             ("presence.bundleAbove", "0", { $0.presence.bundleAbove == 0 }),
             ("session.ttl", "10m", { $0.session.ttl == .seconds(600) }),
             ("heartbeat.interval", "10s", { $0.heartbeat.interval == .seconds(10) }),

@@ -46,6 +46,36 @@ struct PresenceDirectoryTests {
         }
     }
 
+    @Test(
+        "who shares a room with a user is found in small rooms and large ones, and only where the user is in them too")
+    func sharers() async throws {
+        try await withNodes { writer, reader in
+            for (index, user) in ["alice", "bob", "carol", "dave", "erin"].enumerated() {
+                try await writer.connect("c\(index)", user)
+            }
+            for (room, connections) in [("pair", [0, 1]), ("all", [0, 1, 2, 3, 4]), ("others", [1, 2, 3])] {
+                for index in connections { try await writer.join(room, "c\(index)") }
+            }
+            @Sendable func ask(_ rooms: [String], _ users: [String]) async throws -> [String] {
+                let found = try await reader.sharers(
+                    of: UserID(unchecked: "alice"), in: rooms.map { RoomName(unchecked: $0) },
+                    among: users.map { UserID(unchecked: $0) })
+                return found.map(\.string).sorted()
+            }
+            let everybody = ["alice", "bob", "carol", "dave", "erin", "nobody"]
+            #expect(try await ask(["pair"], everybody) == ["alice", "bob"])
+            #expect(try await ask(["others"], everybody) == [])
+            #expect(try await ask(["pair", "others", "nowhere"], everybody) == ["alice", "bob"])
+            // Larger than what is asked about, and smaller.
+            #expect(try await ask(["all", "pair"], ["carol", "nobody"]) == ["carol"])
+            #expect(try await ask(["all"], everybody) == ["alice", "bob", "carol", "dave", "erin"])
+            writer.presence.leave(RoomName(unchecked: "all"), connection: "c2")
+            try await eventually { try await ask(["all"], ["carol"]) == [] }
+            let many = (0..<999).map { "u\($0)" } + ["bob"]
+            #expect(try await ask(["all", "pair"], many) == ["bob"])
+        }
+    }
+
     @Test("a thousand users are asked for at once and answered in their order, with when they were last seen")
     func statuses() async throws {
         try await withNodes { writer, reader in

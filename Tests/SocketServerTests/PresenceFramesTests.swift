@@ -189,6 +189,26 @@ struct PresenceFramesTests {
         #expect(try alice.take() == [])
     }
 
+    @Test("where only those in the same room may be watched, the others are listed as forbidden")
+    func sameRoom() async throws {
+        try await TestServer.run({ $0.watchRight = .sameRoom }) { server in
+            let alice = try await server.enter("alice")
+            let bob = try await server.enter("bob")
+            let carol = try await server.enter("carol")
+            for client in [alice, bob] {
+                try await client.send(#"{"type":"join","id":1,"roomId":"r"}"#)
+                _ = try await client.text(containing: #""type":"joined""#)
+            }
+            try await carol.send(#"{"type":"join","id":1,"roomId":"s"}"#)
+            _ = try await carol.text(containing: #""type":"joined""#)
+            try await alice.send(#"{"type":"watch","id":2,"users":["carol","bob"]}"#)
+            let answer = try await alice.text(containing: #""type":"watching""#)
+            #expect(
+                answer == #"{"type":"watching","id":2,"users":[{"userId":"bob","online":true},"#
+                    + #"{"userId":"carol","code":"forbidden"}]}"#)
+        }
+    }
+
     @Test("a user is let go when the last who watched has gone, and not before")
     func unwatch() throws {
         let embedded = EmbeddedHub()

@@ -10,6 +10,11 @@ package protocol PresenceDirectory: Sendable {
     /// Up to 1,000 users, answered in the same order.
     func statuses(of users: [UserID]) async throws(DirectoryError) -> [UserStatus]
 
+    /// Which of up to 1,000 users are in one of the rooms together with this one, who need not be in all of them.
+    func sharers(
+        of user: UserID, in rooms: [RoomName], among users: [UserID]
+    ) async throws(DirectoryError) -> Set<UserID>
+
     /// Rooms with members, in an order that stays while others come and go.
     func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage
 

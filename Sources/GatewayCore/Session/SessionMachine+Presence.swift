@@ -48,52 +48,6 @@ extension SessionMachine {
         }
     }
 
-    // MARK: Watching
-
-    /// Watches users besides those watched already; the answer is about those asked for, each named once.
-    mutating func watch(_ users: [UserID], id: RequestID?) -> [Action] {
-        var named: Set<UserID> = []
-        let users = users.filter { named.insert($0).inserted }
-        guard users.count <= settings.limits.maxWatchedAtOnce else {
-            return refuse(id, .badRequest, "users: no more than \(settings.limits.maxWatchedAtOnce) at once")
-        }
-        guard watched.union(named).count <= settings.limits.maxWatched else {
-            return refuse(id, .forbidden, "no more than \(settings.limits.maxWatched) watched users")
-        }
-        // Users unwatched before the answer count here, so that fresh ones cannot take their places without end.
-        guard watchesAsked + users.count <= 2 * settings.limits.maxWatched else {
-            return refuse(id, .rateLimited, "too many users are being asked for")
-        }
-        watched.formUnion(named)
-        watchesAsked += users.count
-        return [.watch(users, held: watched.count, id: id)]
-    }
-
-    /// The contract names no answer of its own for `unwatch`: it is `watching` with nobody in it.
-    mutating func unwatch(_ users: [UserID], id: RequestID?) -> [Action] {
-        let ended = users.filter { watched.remove($0) != nil }
-        let answer = Action.send(.watching(id: id, users: []))
-        return ended.isEmpty ? [answer] : [.unwatch(ended), answer]
-    }
-
-    package func isWatching(_ user: UserID) -> Bool { watched.contains(user) }
-
-    /// The users asked for are watched from here on, those aside that were unwatched in the meantime.
-    package mutating func watching(id: RequestID?, _ users: [UserStatus]) -> [Action] {
-        watchesAsked -= users.count
-        return isLive ? [.send(.watching(id: id, users: users))] : []
-    }
-
-    /// The users asked for, so many, could not be watched; `unwatched` are those that were not watched before either.
-    package mutating func watchFailed(
-        id: RequestID?, asked: Int, unwatched: [UserID], _ error: BackendError
-    ) -> [Action] {
-        watchesAsked -= asked
-        guard isLive else { return [] }
-        watched.subtract(unwatched)
-        return refuse(id, error.request)
-    }
-
     // MARK: Signals
 
     mutating func signal(

@@ -163,7 +163,18 @@ extension SessionMachine {
     }
 
     mutating func serveWaiting(for room: RoomName) -> [Action] {
-        waiting.take(for: room).flatMap { serve($0) }
+        let requests = waiting.take(for: room)
+        let actions = requests.flatMap { serve($0) }
+        guard waiting.hasRoomless, !isEnteringRooms else { return actions }
+        return actions + waiting.takeRoomless().flatMap { serve($0) }
+    }
+
+    /// Whether there are rooms of which this client is not a member yet and may be one soon.
+    var isEnteringRooms: Bool {
+        rooms.contains { entry in
+            if case .joining(let joining) = entry.value { return !joining.isMember }
+            return false
+        }
     }
 
     /// What became of a `publish`.

@@ -47,8 +47,11 @@ package struct SessionMachine: Sendable {
         case readHistory(room: RoomName, range: HistoryRange, id: RequestID?)
         /// Answered by `membersAnswered`.
         case readMembers(room: RoomName, limit: Int, cursor: String?, id: RequestID?)
-        /// Answered by `watching` or `watchFailed`; `held` is how many users the connection watches with these.
-        case watch([UserID], held: Int, id: RequestID?)
+        /// Find out which of the users are in one of the rooms with this one; answered by `sharersFound` or `watchFailed`.
+        case findSharers([UserID], rooms: [RoomName], id: RequestID?)
+        /// Answered by `watching` or `watchFailed`; `held` is how many users the connection watches with these, `refused`
+        /// whom it asked for besides and may not watch.
+        case watch([UserID], held: Int, refused: [UserID], id: RequestID?)
         case unwatch([UserID])
         /// Answered by `signalAnswered`.
         case signal(Signal, id: RequestID?)
@@ -111,6 +114,8 @@ package struct SessionMachine: Sendable {
     var watched: Set<UserID> = []
     /// Users named by `watch` requests without an answer, each as often as it is named.
     var watchesAsked = 0
+    /// Questions under way about who is in a room with this user.
+    var watchChecks = 0
     var waiting = WaitingRequests()
 
     package init(settings: SessionSettings, now: MonotonicTime) {
@@ -135,7 +140,7 @@ package struct SessionMachine: Sendable {
     package mutating func received(_ request: ClientRequest, now: MonotonicTime) -> [Action] {
         guard !isClosed else { return [] }
         malformedInARow = 0
-        return count(id: request.id, weight: request.command.weight, now: now) ?? handle(request)
+        return count(id: request.id, weight: weight(of: request.command), now: now) ?? handle(request)
     }
 
     package mutating func receivedMalformed(_ malformed: MalformedRequest, now: MonotonicTime) -> [Action] {
@@ -195,7 +200,7 @@ package struct SessionMachine: Sendable {
         case .history(let room, let range): readHistory(of: room, range, request)
         case .members(let room, let limit, let cursor):
             readMembers(of: room, limit: limit, cursor: cursor, request)
-        case .watch(let users): watch(users, id: request.id)
+        case .watch(let users): watch(users, request)
         case .unwatch(let users): unwatch(users, id: request.id)
         case .signal(let user, let room, let payload): signal(to: user, in: room, payload, request)
         }

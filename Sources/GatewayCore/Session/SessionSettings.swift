@@ -1,12 +1,17 @@
 /// What all sessions of a node share: one instance serves them all.
 package final class SessionSettings: Sendable {
     package let rules: RoomRules
+    package let watchRight: WatchRight
     package let limits: SessionLimits
     /// Whether clients prove who they are by tokens; without, `auth` frames mean nothing.
     package let takesTokens: Bool
 
-    package init(rules: RoomRules = RoomRules(), limits: SessionLimits = SessionLimits(), takesTokens: Bool) {
+    package init(
+        rules: RoomRules = RoomRules(), watchRight: WatchRight = .anyone, limits: SessionLimits = SessionLimits(),
+        takesTokens: Bool
+    ) {
         self.rules = rules
+        self.watchRight = watchRight
         self.limits = limits
         self.takesTokens = takesTokens
     }
@@ -27,6 +32,8 @@ package struct SessionLimits: Hashable, Sendable {
     package var maxWatched: Int
     /// Users in one `watch`.
     package var maxWatchedAtOnce: Int
+    /// Questions at once about who is in a room with the client.
+    package var maxWatchChecks = 4
     package var rate: RateLimit
     /// From the opening to `welcome`.
     package var authTimeout: Duration

@@ -19,6 +19,17 @@ struct WaitingRequests: Sendable {
         return requests
     }
 
+    /// Takes out those that are about no room of their own, such as `watch`.
+    mutating func takeRoomless() -> [ClientRequest] {
+        let taken = requests.filter { $0.command.room == nil }
+        requests.removeAll { $0.command.room == nil }
+        bytes -= taken.reduce(0) { $0 + $1.heldBytes }
+        return taken
+    }
+
+    /// Whether there are such.
+    var hasRoomless: Bool { requests.contains { $0.command.room == nil } }
+
     /// Takes out those that are about this room.
     mutating func take(for room: RoomName) -> [ClientRequest] {
         guard requests.contains(where: { $0.command.room == room }) else { return [] }

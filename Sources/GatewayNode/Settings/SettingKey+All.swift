@@ -184,6 +184,12 @@ extension SettingKey {
             "presence.grace", \.presence.grace, .duration(.zero...(.seconds(300))),
             "How long a user stays online after a connection was lost without a farewell."),
         SettingKey(
+            "presence.watch", \.presence.watch, .choice,
+            """
+            Whom a client may watch: anyone whose name it knows; with sameRoom those who are in a room with it at that \
+            moment, where it may know who is there (asked of Redis for each user and room); or nobody.
+            """),
+        SettingKey(
             "presence.bundleAbove", \.presence.bundleAbove, .integer(0...1_000_000),
             "In rooms with more members, those who come and go in the same quarter of a second are told in one frame."),
         SettingKey(

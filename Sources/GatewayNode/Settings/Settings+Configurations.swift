@@ -41,6 +41,7 @@ extension Settings {
         configuration.maxMessageBytes = client.maxMessageBytes
         configuration.maxRooms = client.maxRooms
         configuration.maxWatched = client.maxWatched
+        configuration.watchRight = presence.watch
         configuration.presenceBundleAbove = presence.bundleAbove
         configuration.rate = RateLimit(perSecond: client.messagesPerSecond, burst: client.messageBurst)
         configuration.maxQueuedBytes = client.maxQueuedBytes

@@ -122,6 +122,8 @@ package struct Settings: Sendable, Equatable {
     package struct Presence: Sendable, Equatable {
         /// How long a user stays online after an abrupt loss.
         package var grace = Duration.seconds(5)
+        /// Who may watch whom.
+        package var watch = WatchRight.anyone
         /// Members of a room above which changes are told in bundles.
         package var bundleAbove = 100
     }

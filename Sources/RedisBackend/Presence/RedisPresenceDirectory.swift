@@ -64,6 +64,50 @@ struct RedisPresenceDirectory: PresenceDirectory {
             connections: connections.sorted { ($0.connectedAt, $0.connectionId) < ($1.connectedAt, $1.connectionId) })
     }
 
+    func sharers(
+        of user: UserID, in rooms: [RoomName], among users: [UserID]
+    ) async throws(DirectoryError) -> Set<UserID> {
+        let hashes = rooms.map { RedisArgument.string(keys.members($0).name) }
+        let heads = try await ask(hashes.flatMap { [["HEXISTS", $0, .string(user.string)], ["HLEN", $0]] })
+        // The small ones first: they cost little, and whoever is found in one need not be looked for in the others.
+        var shared = hashes.indices.filter { heads[2 * $0].integer == 1 }
+            .map { (hash: hashes[$0], size: Int(heads[2 * $0 + 1].integer ?? 0)) }
+            .sorted { $0.size < $1.size }[...]
+        var found: Set<UserID> = []
+        var missing = users
+        while !shared.isEmpty, !missing.isEmpty {
+            let count = missing.count
+            var cost = 0
+            let part = shared.prefix { room in
+                defer { cost += min(room.size, count) }
+                return cost < RedisPresenceDirectory.maxQuestions
+            }
+            shared = shared.dropFirst(part.count)
+            let names = missing.map { RedisArgument.string($0.string) }
+            let replies = try await ask(
+                part.flatMap { room in
+                    room.size <= count ? [["HKEYS", room.hash]] : names.map { ["HEXISTS", room.hash, $0] }
+                })
+            var place = 0
+            for room in part {
+                if room.size <= count {
+                    for index in 0..<replies[place].count {
+                        if let name = replies[place][index].string { found.insert(UserID(unchecked: name)) }
+                    }
+                    place += 1
+                } else {
+                    for index in 0..<count where replies[place + index].integer == 1 { found.insert(missing[index]) }
+                    place += count
+                }
+            }
+            missing.removeAll(where: found.contains)
+        }
+        return found.intersection(users)
+    }
+
+    /// Users and rooms asked about in one pipeline, about.
+    private static let maxQuestions = 1000
+
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord? {
         let replies = try await ask([
             ["HLEN", .string(keys.members(room).name)], ["SCARD", .string(keys.connections(in: room).name)],

@@ -16,14 +16,31 @@ extension Hub {
         let connection: SocketHandler
         let id: RequestID?
         let users: [UserID]
+        /// Asked for besides, and not to be watched by this connection.
+        let refused: [UserID]
+    }
+
+    /// Asks who of the users is in one of the rooms with the connection's user, in a short task; a session has only a few
+    /// under way.
+    func findSharers(_ users: [UserID], rooms: [RoomName], id: RequestID?, for connection: SocketHandler) {
+        eventLoop.assertInEventLoop()
+        guard let user = connection.machine.identity?.userId else { return }
+        Task { [self] in
+            do throws(DirectoryError) {
+                let sharers = try await presenceDirectory.sharers(of: user, in: rooms, among: users)
+                post(.sharers(connection, id: id, users: users, .success(sharers)))
+            } catch {
+                post(.sharers(connection, id: id, users: users, .failure(error)))
+            }
+        }
     }
 
     /// Asks for the state of users; from the answer on the connection is told of their changes.
-    func watch(_ users: [UserID], held: Int, id: RequestID?, for connection: SocketHandler) {
+    func watch(_ users: [UserID], held: Int, refused: [UserID], id: RequestID?, for connection: SocketHandler) {
         eventLoop.assertInEventLoop()
-        guard !users.isEmpty else { return connection.watching(id: id, []) }
+        guard !users.isEmpty else { return connection.watching(id: id, [], refused: refused) }
         nextTicket += 1
-        watchQuestions[nextTicket] = WatchQuestion(connection: connection, id: id, users: users)
+        watchQuestions[nextTicket] = WatchQuestion(connection: connection, id: id, users: users, refused: refused)
         for user in users { watched[user, default: Watch()].asked += 1 }
         streams.watch(users, held: held, ticket: nextTicket, hub: number)
     }
@@ -53,15 +70,29 @@ extension Hub {
             if connection.machine.isWatching(user) { _ = watched[user]?.watchers.add(connection) }
             endIfIdle(user)
         }
-        connection.watching(id: question.id, statuses)
+        connection.watching(id: question.id, statuses, refused: question.refused)
+    }
+
+    func sharersAnswered(
+        _ connection: SocketHandler, id: RequestID?, _ users: [UserID], _ result: Result<Set<UserID>, DirectoryError>
+    ) {
+        switch result {
+        case .success(let sharers): connection.sharersFound(id: id, of: users, sharers)
+        case .failure(let error):
+            let unwatched = users.filter { !isWatched($0, by: connection) }
+            connection.sharersUnknown(id: id, of: users, unwatched: unwatched, error)
+        }
+    }
+
+    private func isWatched(_ user: UserID, by connection: SocketHandler) -> Bool {
+        watched[user]?.watchers.contains(connection.number) ?? false
     }
 
     func watchFailed(_ ticket: FollowTicket, _ error: BackendError) {
         guard let question = watchQuestions.removeValue(forKey: ticket) else { return }
-        var unwatched: [UserID] = []
+        let unwatched = question.users.filter { !isWatched($0, by: question.connection) }
         for user in question.users {
             watched[user]?.asked -= 1
-            if watched[user]?.watchers.contains(question.connection.number) == false { unwatched.append(user) }
             endIfIdle(user)
         }
         question.connection.watchFailed(id: question.id, asked: question.users.count, unwatched: unwatched, error)

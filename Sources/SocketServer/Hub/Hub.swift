@@ -228,6 +228,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
                 connection.historyAnswered(id: id, range: range, result)
             case .members(let connection, let id, let room, let result):
                 connection.membersAnswered(id: id, room: room, result)
+            case .sharers(let connection, let id, let users, let result):
+                sharersAnswered(connection, id: id, users, result)
             case .signalled(let connection, let id, let result): connection.signalAnswered(id: id, result)
             case .verified(let connection, let result): connection.verified(result)
             }

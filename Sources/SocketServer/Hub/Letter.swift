@@ -8,6 +8,7 @@ enum Letter: Sendable {
     case published(SocketHandler, id: RequestID?, room: RoomName, Result<Published, BackendError>)
     case history(SocketHandler, id: RequestID?, range: HistoryRange, Result<HistoryPage, BackendError>)
     case members(SocketHandler, id: RequestID?, room: RoomName, Result<MemberPage, DirectoryError>)
+    case sharers(SocketHandler, id: RequestID?, users: [UserID], Result<Set<UserID>, DirectoryError>)
     case signalled(SocketHandler, id: RequestID?, Result<Void, SignalError>)
     case verified(SocketHandler, Result<Identity, TokenError>)
 }

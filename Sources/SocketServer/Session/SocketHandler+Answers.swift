@@ -48,12 +48,20 @@ extension SocketHandler {
         perform(machine.membersAnswered(id: id, room: room, result))
     }
 
-    func watching(id: RequestID?, _ users: [UserStatus]) {
-        perform(machine.watching(id: id, users))
+    func sharersFound(id: RequestID?, of users: [UserID], _ sharers: Set<UserID>) {
+        perform(machine.sharersFound(id: id, of: users, sharers))
+    }
+
+    func sharersUnknown(id: RequestID?, of users: [UserID], unwatched: [UserID], _ error: DirectoryError) {
+        perform(machine.sharersUnknown(id: id, of: users, unwatched: unwatched, error))
+    }
+
+    func watching(id: RequestID?, _ users: [UserStatus], refused: [UserID]) {
+        perform(machine.watching(id: id, users, refused: refused))
     }
 
     func watchFailed(id: RequestID?, asked: Int, unwatched: [UserID], _ error: BackendError) {
-        perform(machine.watchFailed(id: id, asked: asked, unwatched: unwatched, error))
+        perform(machine.watchFailed(id: id, asked: asked, unwatched: unwatched, error.request))
     }
 
     func signalAnswered(id: RequestID?, _ result: Result<Void, SignalError>) {

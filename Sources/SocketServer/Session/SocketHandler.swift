@@ -183,7 +183,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             case .readHistory(let room, let range, let id): readHistory(room, range, id)
             case .readMembers(let room, let limit, let cursor, let id):
                 hub.readMembers(of: room, limit: limit, cursor: cursor, id: id, for: self)
-            case .watch(let users, let held, let id): hub.watch(users, held: held, id: id, for: self)
+            case .findSharers(let users, let rooms, let id): hub.findSharers(users, rooms: rooms, id: id, for: self)
+            case .watch(let users, let held, let refused, let id):
+                hub.watch(users, held: held, refused: refused, id: id, for: self)
             case .unwatch(let users): hub.unwatch(users, for: self)
             case .signal(let signal, let id): hub.signal(signal, id: id, from: self)
             case .close(let reason, let text): close(reason, text: text)

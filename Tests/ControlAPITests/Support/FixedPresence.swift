@@ -34,6 +34,10 @@ final class FixedPresence: PresenceDirectory, Sendable {
             connections: state.connections[user] ?? [])
     }
 
+    func sharers(
+        of user: UserID, in rooms: [RoomName], among users: [UserID]
+    ) async throws(DirectoryError) -> Set<UserID> { throw .badCursor }
+
     func statuses(of users: [UserID]) async throws(DirectoryError) -> [UserStatus] {
         let state = try ask("statuses \(users.count)")
         return users.map {

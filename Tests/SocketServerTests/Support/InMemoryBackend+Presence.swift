@@ -193,6 +193,16 @@ extension InMemoryBackend: PresenceDirectory {
         return MemberPage(members: page, count: sorted.count, rosterVersion: entry.rosterVersion, next: next)
     }
 
+    func sharers(
+        of user: UserID, in rooms: [RoomName], among users: [UserID]
+    ) async throws(DirectoryError) -> Set<UserID> {
+        state.withLock { state in
+            let rosters = rooms.map { room in Set((state.rooms[room]?.connections ?? []).map(\.user)) }
+            let shared = rosters.filter { $0.contains(user) }.reduce(Set<UserID>()) { $0.union($1) }
+            return shared.intersection(users)
+        }
+    }
+
     // The client port asks nothing else.
 
     func users(limit: Int, cursor: String?) async throws(DirectoryError) -> UserPage { throw .badCursor }
