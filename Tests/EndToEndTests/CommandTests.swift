@@ -11,6 +11,7 @@ struct CommandTests {
             (["MARTLET_CLIENT_PORT": "http"], "client.port"),
             (["MARTLET_CLIENT_HOST": "0.0.0.0"], "auth.mode"),
             (["MARTLET_AUTH_MODE": "jwt"], "auth.secret"),
+            (["MARTLET_API_HOST": "0.0.0.0", "MARTLET_API_KEY": "local"], "api.key"),
             (["MARTLET_REDIS_URL": "redis://127.0.0.1:1"], "api.key"),
             (["MARTLET_REDIS_URL": "redis+cluster://127.0.0.1:1", "MARTLET_API_KEY": "k"], "redis.url"),
         ])
