@@ -66,6 +66,12 @@ struct ClientState: Sendable {
     var pending: [Int: Pending] = [:]
     /// Of all messages on their way.
     var draftBytes = 0
+    /// Messages that are not sent yet, the earliest first; some may be settled.
+    var unsent: [Int] = []
+    /// Of messages on the present connection.
+    var pace = Pace(limits: nil, now: .now)
+    /// Whether it is known when the next message may go.
+    var isPacing = false
 
     var streams = Streams()
     var roomsToRejoin: [RoomName] = []
@@ -92,14 +98,53 @@ struct ClientState: Sendable {
         streams.disconnected()
         roomsToRejoin.removeAll()
         rejoinsUnderWay = 0
-        return Array(pending.keys).compactMap { id in
-            if case .publisher(let continuation, var draft) = pending[id]?.owner, streams.wants(draft.room) {
-                draft.isSent = false
-                pending[id]?.owner = .publisher(continuation, draft)
-                return nil
+        unsent.removeAll()
+        return pending.keys.sorted().compactMap { id in
+            guard case .publisher(let continuation, let draft) = pending[id]?.owner, streams.wants(draft.room) else {
+                return remove(id)
             }
-            return remove(id)
+            keepForLater(id, draft, continuation)
+            return nil
         }
+    }
+
+    // MARK: Messages
+
+    /// A message is to be sent, for the first time or again.
+    mutating func keepForLater(
+        _ id: Int, _ draft: Draft,
+        _ continuation: CheckedContinuation<Result<ServerEvent, MartletClient.Failure>, Never>
+    ) {
+        var draft = draft
+        draft.isSent = false
+        pending[id, default: Pending(owner: .nobody)].owner = .publisher(continuation, draft)
+        let place = unsent.lastIndex { $0 < id }.map { $0 + 1 } ?? 0
+        unsent.insert(id, at: place)
+    }
+
+    /// Sends the messages whose room is there, or was never joined so that the gateway is to refuse them, as fast as it
+    /// takes them; answers how long the next one has to wait.
+    ///
+    /// Under the lock, so that nothing published later overtakes them.
+    mutating func sendDrafts(now: ContinuousClock.Instant) -> Duration? {
+        guard let link else { return nil }
+        var kept: [Int] = []
+        defer { unsent = kept }
+        for (index, id) in unsent.enumerated() {
+            guard case .publisher(let continuation, var draft) = pending[id]?.owner, !draft.isSent else { continue }
+            guard streams.isLive(draft.room) || !streams.wants(draft.room) else {
+                kept.append(id)
+                continue
+            }
+            if let wait = pace.take(now: now) {
+                kept += unsent[index...]
+                return wait
+            }
+            draft.isSent = true
+            pending[id]?.owner = .publisher(continuation, draft)
+            link.enqueue(text: draft.frame)
+        }
+        return nil
     }
 
     // MARK: What waits for a room
@@ -109,21 +154,13 @@ struct ClientState: Sendable {
         !streams.isLive(room) && (streams.wants(room) || pending.values.contains { $0.joins == room })
     }
 
-    /// Sends what waits for a room, messages in the order they were published in.
-    ///
-    /// Under the lock, so that nothing published later overtakes them.
-    mutating func sendWaiting(for room: RoomName) {
+    /// Sends the requests that wait for a room.
+    mutating func sendHeld(for room: RoomName) {
         guard let link, streams.isLive(room) else { return }
         for id in pending.keys.sorted() {
-            if let held = pending[id]?.held, held.room == room {
-                pending[id]?.held = nil
-                link.enqueue(text: held.frame)
-            }
-            guard case .publisher(let continuation, var draft) = pending[id]?.owner, draft.room == room, !draft.isSent
-            else { continue }
-            draft.isSent = true
-            pending[id]?.owner = .publisher(continuation, draft)
-            link.enqueue(text: draft.frame)
+            guard let held = pending[id]?.held, held.room == room else { continue }
+            pending[id]?.held = nil
+            link.enqueue(text: held.frame)
         }
     }
 

@@ -37,8 +37,8 @@ extension MartletClient {
                     state.draftBytes + frame.count <= configuration.maxPendingBytes
                 else { return .tooManyPending }
                 state.draftBytes += frame.count
-                state.pending[id] = ClientState.Pending(owner: .publisher(continuation, draft))
-                sendAtOnce(id, draft, continuation, &state)
+                state.keepForLater(id, draft, continuation)
+                sendDrafts(&state)
                 return nil
             }
             if let refusal { return continuation.resume(returning: .failure(refusal)) }
@@ -49,19 +49,39 @@ extension MartletClient {
     /// A gateway remembers a dedupe key for two minutes: a message that goes again later might be stored twice.
     private static let maxPublishTime = Duration.seconds(100)
 
-    /// A room that is on its way back is waited for; one that was never joined the gateway refuses.
-    private func sendAtOnce(
-        _ id: Int, _ draft: ClientState.Draft,
-        _ continuation: CheckedContinuation<Result<ServerEvent, Failure>, Never>, _ state: inout ClientState
-    ) {
-        guard let link = state.link, state.streams.isLive(draft.room) || !state.streams.wants(draft.room) else {
-            return
-        }
-        var draft = draft
-        draft.isSent = true
-        state.pending[id]?.owner = .publisher(continuation, draft)
-        link.enqueue(text: draft.frame)
+    /// Sends the messages that may go, and again when more of them may.
+    func sendDrafts(_ state: inout ClientState) {
+        guard let link = state.link else { return }
+        let wait = state.sendDrafts(now: .now)
         goOnReading(link, &state)
+        guard let wait, !state.isPacing else { return }
+        state.isPacing = true
+        link.eventLoop.scheduleTask(in: TimeAmount(wait)) { [weak self] in
+            guard let self else { return }
+            self.state.withLock { state in
+                state.isPacing = false
+                self.sendDrafts(&state)
+            }
+        }
+    }
+
+    /// The gateway found a message to be one too many: it goes again after this time. Answers false for other requests.
+    func repeats(_ id: RequestID?, after wait: Duration?) -> Bool {
+        state.withLock { state in
+            guard let number = MartletClient.number(of: id),
+                case .publisher(let continuation, let draft)? = state.pending[number]?.owner
+            else { return false }
+            state.pace.rest(for: wait ?? MartletClient.pauseAfterRefusal, now: .now)
+            state.keepForLater(number, draft, continuation)
+            sendDrafts(&state)
+            return true
+        }
+    }
+
+    /// Sends all that waits for a room.
+    func sendWaiting(for room: RoomName, _ state: inout ClientState) {
+        state.sendHeld(for: room)
+        sendDrafts(&state)
     }
 
     private func waiting(

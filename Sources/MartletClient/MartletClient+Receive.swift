@@ -50,13 +50,13 @@ extension MartletClient {
         case .error(nil, let error):
             deliver(.error(code: error.code.rawValue, message: error.message), from: socket)
         case .error(let id, let error):
-            let wait = error.retryAfterMilliseconds.map { min(max($0, 0), MartletClient.longestWait) }
+            let wait = error.retryAfterMilliseconds.map {
+                Duration.milliseconds(min(max($0, 0), MartletClient.longestWait))
+            }
+            if error.code == .rateLimited, repeats(id, after: wait) { break }
             settle(
                 id,
-                with: .failure(
-                    .refused(
-                        code: error.code.rawValue, message: error.message,
-                        retryAfter: wait.map { .milliseconds($0) })))
+                with: .failure(.refused(code: error.code.rawValue, message: error.message, retryAfter: wait)))
         }
     }
 
@@ -79,7 +79,7 @@ extension MartletClient {
         let told = state.withLock { state -> (isRejoined: Bool, isWhole: Bool)? in
             guard let request = state.pending[number] else { return nil }
             let isWhole = state.streams.joined(joined, since: request.since)
-            state.sendWaiting(for: joined.room)
+            sendWaiting(for: joined.room, &state)
             if case .rejoin = request.owner { return (true, isWhole) }
             return (false, isWhole)
         }
@@ -114,6 +114,7 @@ extension MartletClient {
             state.link = socket
             state.welcome = told
             state.welcomedAt = .now
+            state.pace = Pace(limits: told.limits, now: .now)
             state.session = welcome.session
             let catchUp = state.streams.welcomed(
                 resumed: welcome.resumed, positions: welcome.positions,

@@ -4,7 +4,7 @@ import NIOCore
 /// What a new connection is asked for, so that all goes on as before; all on the socket's event loop.
 extension MartletClient {
     private static let rejoinsAtOnce = 32
-    private static let pauseAfterRefusal = Duration.seconds(1)
+    static let pauseAfterRefusal = Duration.seconds(1)
     /// As many as one frame may name.
     private static let maxWatched = 1000
     /// Of names and positions, where the gateway does not say what it takes in a frame: what one with default settings
@@ -32,11 +32,11 @@ extension MartletClient {
             switch outcome {
             case .resumed(let room, let position):
                 tellRejoined(room, at: position, from: socket)
-                state.withLock { $0.sendWaiting(for: room) }
+                state.withLock { sendWaiting(for: room, &$0) }
             case .lost(let room, let position):
                 tellRejoined(room, at: position, from: socket)
                 deliver(.gap(room: room.string, position: Position(position)), from: socket)
-                state.withLock { $0.sendWaiting(for: room) }
+                state.withLock { sendWaiting(for: room, &$0) }
             case .refused(let room, let code):
                 giveUp(room, for: .refused(code: code.rawValue, message: "the room was not resumed"))
             case .join(let room): state.withLock { $0.roomsToRejoin.append(room) }

@@ -41,7 +41,8 @@ extension MartletClient {
     /// Stores a message in a room that was joined and sends it to its members.
     ///
     /// While the connection is away it waits, and where it breaks before the answer the message goes again, for
-    /// `publishTimeout` in all; it is stored once.
+    /// `publishTimeout` in all; it is stored once. Messages go out no faster than the gateway takes them, and one that it
+    /// finds to be too many goes again when it has said to.
     /// - Parameters:
     ///   - payload: one JSON value; it reaches the members byte for byte.
     ///   - dedupe: 1 to 128 bytes; within two minutes a message under the same key is stored once. Without one the

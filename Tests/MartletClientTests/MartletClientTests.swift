@@ -61,11 +61,18 @@ import Testing
         let encoded = Task { try await client.publish(encoding: ["n": 5], to: "r") }
         let second = try await peer.request()
         guard case .message(_, 1, Array(#"{"n":5}"#.utf8), _?) = second.command else { throw Ended() }
+        peer.send(.error(id: second.id, error: RequestError(.unavailable, "later")))
+        await #expect(throws: MartletClient.Failure.refused(code: "unavailable", message: "later")) {
+            try await encoded.value
+        }
+        let hurried = Task { try await client.ping() }
         peer.send(
-            .error(id: second.id, error: RequestError(.rateLimited, "slow down", retryAfterMilliseconds: 1500)))
+            .error(
+                id: try await peer.request().id,
+                error: RequestError(.rateLimited, "slow down", retryAfterMilliseconds: 1500)))
         let refusal = MartletClient.Failure.refused(
             code: "rate_limited", message: "slow down", retryAfter: .milliseconds(1500))
-        await #expect(throws: refusal) { try await encoded.value }
+        await #expect(throws: refusal) { try await hurried.value }
 
         async let page = client.history(of: "r", .before(40), limit: 2)
         let history = try await peer.request()

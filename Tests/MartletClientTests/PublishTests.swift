@@ -127,6 +127,50 @@ import Testing
         await gateway.stop()
     }
 
+    @Test func `a message too many goes again when the gateway has said to`() async throws {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway)
+        let peer = try await connect(client, gateway, joining: "r", at: 0)
+        async let stored = client.publish(Array("1".utf8), to: "r")
+        let first = try await peer.request()
+        let sent = try #require(payload(first))
+        let start = ContinuousClock.now
+        peer.send(.error(id: first.id, error: RequestError(.rateLimited, "slow down", retryAfterMilliseconds: 200)))
+        let again = try await peer.request()
+        let waited = start.duration(to: .now)
+        #expect(try #require(payload(again)) == sent)
+        #expect(waited > .milliseconds(150) && waited < .seconds(1))
+        ack(again, seq: 1, from: peer)
+        #expect(try await stored.seq == 1)
+        await client.close()
+        await gateway.stop()
+    }
+
+    @Test func `hundreds of messages at once go no faster than the gateway takes them`() async throws {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway)
+        let peer = try await connect(client, gateway, joining: "r", at: 0)
+        let start = ContinuousClock.now
+        let tasks = (0..<400).map { number in Task { try await client.publish(Array("\(number)".utf8), to: "r") } }
+        while client.pendingRequests < 400 { await Task.yield() }
+        async let pong = client.ping()
+        var before = 0
+        while true {
+            let request = try await peer.request()
+            if case .ping = request.command {
+                peer.send(.pong(id: request.id))
+                break
+            }
+            before += 1
+        }
+        _ = try await pong
+        let seconds = start.duration(to: .now) / .seconds(1)
+        #expect(before >= 150 && before <= 151 + Int(90 * seconds))
+        await client.close()
+        for task in tasks { _ = await task.result }
+        await gateway.stop()
+    }
+
     @Test func `a refusal is the publisher's to know`() async throws {
         let gateway = try await FakeGateway.start()
         let client = try client(gateway)

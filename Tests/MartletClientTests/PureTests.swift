@@ -29,6 +29,18 @@ import Testing
         for _ in 0..<1000 { #expect(backoff.next(using: &high) <= .seconds(10)) }
     }
 
+    @Test func `messages go out at nine tenths of the gateway's rate, after a burst`() {
+        let start = ContinuousClock.now
+        var pace = Pace(perSecond: 10, burst: 8, now: start)
+        for _ in 0..<6 { #expect(pace.take(now: start) == nil) }
+        let wait = pace.take(now: start) ?? .zero
+        #expect(wait > .milliseconds(110) && wait < .milliseconds(112))
+        #expect(pace.take(now: start + wait) == nil)
+        pace.rest(for: .seconds(3), now: start + .seconds(60))
+        #expect(pace.take(now: start + .seconds(62.9)) != nil)
+        #expect(pace.take(now: start + .seconds(63.1)) == nil)
+    }
+
     private func reconnection(hasTokens: Bool = true) -> Reconnection {
         Reconnection(backoff: Backoff(first: .seconds(1), cap: .seconds(10)), hasTokens: hasTokens)
     }
