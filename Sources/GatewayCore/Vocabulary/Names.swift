@@ -19,9 +19,15 @@ package struct UserID: Hashable, Sendable, CustomStringConvertible {
     /// Cs, Co, Cn, Zl and Zp), or white space at either end.
     package init?(person string: String) {
         self.init(string)
-        guard UserID.isPlainASCII(string) || string.unicodeScalars.allSatisfy(UserID.prints),
-            string.unicodeScalars.first?.properties.isWhitespace == false,
-            string.unicodeScalars.last?.properties.isWhitespace == false, self != .system
+        guard self != .system else { return nil }
+        guard !UserID.isPlainASCII(string) else {
+            let blank = UInt8(ascii: " ")
+            if string.utf8.first == blank || string.utf8.last == blank { return nil }
+            return
+        }
+        let scalars = string.unicodeScalars
+        guard scalars.allSatisfy(UserID.prints), scalars.first?.properties.isWhitespace == false,
+            scalars.last?.properties.isWhitespace == false
         else { return nil }
     }
 
