@@ -122,7 +122,8 @@ let package = Package(
             swiftSettings: strict),
         // For tests: real redis-servers, nodes as processes, a fault proxy, a webhook receiver, the stream checker.
         .target(
-            name: "TestKit", dependencies: ["MartletClient", nioCore, nioPosix, nioHTTP1, nioTLS], swiftSettings: strict
+            name: "TestKit", dependencies: ["MartletClient", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS],
+            swiftSettings: strict
         ),
 
         .testTarget(

@@ -23,9 +23,10 @@ package final class NodeProcess: Sendable {
     /// What REST calls carry.
     package static let apiKey = "test-key"
 
-    /// The executable that was built beside the tests.
+    /// The executable that was built beside the tests, or the one that `MARTLET_TEST_NODE` names.
     package static var executable: String {
         get throws {
+            if let other = ProcessInfo.processInfo.environment["MARTLET_TEST_NODE"] { return other }
             // The test bundle lies in the same folder; the process's own name is the runner's.
             let folders = CommandLine.arguments.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }
             let bundle = Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent().path }

@@ -1,0 +1,36 @@
+import Foundation
+
+/// What a process has used so far, as Linux counts it.
+package struct ProcessUse: Sendable {
+    /// Processor time of all threads, to a hundredth of a second.
+    package var processor: Duration
+    package var residentBytes: Int
+
+    /// Of a process that runs; throws where there is none.
+    package init(pid: pid_t) throws {
+        let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+        // The name stands in parentheses and may hold blanks; utime and stime are the 14th and 15th field, rss the 24th.
+        let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+        guard fields.count > 22, let user = Int64(fields[12]), let system = Int64(fields[13]),
+            let pages = Int(fields[22])
+        else { throw NeverHappened(description: "/proc/\(pid)/stat is not as expected") }
+        processor = .milliseconds((user + system) * 1000 / Int64(sysconf(Int32(_SC_CLK_TCK))))
+        residentBytes = pages * sysconf(Int32(_SC_PAGESIZE))
+    }
+}
+
+/// What a Redis has used so far, as it says itself.
+package struct RedisUse: Sendable {
+    package var processor: Duration
+    package var usedBytes: Int
+
+    package init(_ redis: RedisServerProcess) async throws {
+        let text = try await redis.cli("INFO")
+        func number(_ name: String) -> Double {
+            let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name + ":") }
+            return line.flatMap { Double($0.dropFirst(name.count + 1)) } ?? 0
+        }
+        processor = .seconds(number("used_cpu_sys") + number("used_cpu_user"))
+        usedBytes = Int(number("used_memory"))
+    }
+}

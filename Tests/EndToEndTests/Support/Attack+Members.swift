@@ -1,0 +1,115 @@
+import Foundation
+import NIOCore
+import TestKit
+
+/// What users who were let in can do with messages.
+extension Attack {
+    private static func message(to room: String, bytes: Int) -> String {
+        #"{"type":"message","roomId":"\#(room)","payload":"\#(String(repeating: "a", count: bytes))"}"#
+    }
+
+    /// Messages of 60 kB that are 150 bytes on the wire, into many rooms.
+    static let fullRedis = Attack(name: "a member fills Redis", redis: .holding("40mb")) { arena, scale in
+        let mallory = try await arena.member("mallory", deflating: true)
+        let rooms = (0..<100).map { "heap-\($0)" }
+        try await arena.join(rooms, by: mallory)
+        let frames = rooms.map { HostileFrames.deflated(message(to: $0, bytes: 60_000)) }
+        mallory.listensNoMore()
+        try await arena.pay {
+            for _ in 0..<(6 * scale) where mallory.isOpen {
+                for frame in frames { mallory.send(frame) }
+                try await arena.wait(.seconds(1))
+            }
+            let use = try await RedisUse(arena.redis)
+            if use.usedBytes > 36 << 20 { arena.note("Redis is full: \(use.usedBytes >> 20) MiB of 40") }
+            try await arena.admit("newcomer")
+        }
+    }
+
+    /// The same into one room with others in it.
+    static let floodedRoom = Attack(name: "a member floods a room of ten") { arena, scale in
+        let members = try await each(Array(0..<10)) { try await arena.member("member-\($0)", in: "hall") }
+        for member in members { member.listensNoMore() }
+        let mallory = try await arena.member("mallory", in: "hall", deflating: true)
+        mallory.listensNoMore()
+        let frame = HostileFrames.deflated(message(to: "hall", bytes: 60_000))
+        try await arena.pay {
+            for _ in 0..<(3 * scale) where mallory.isOpen {
+                mallory.send(HostileFrames.repeated(frame, 98))
+                try await arena.wait(.seconds(1))
+            }
+            if members.contains(where: { !$0.isOpen }) { arena.note("a member was closed") }
+        }
+    }
+
+    /// Publishes that wait for a Redis that stands still.
+    static let silentRedis = Attack(name: "members publish while Redis stands still", redisStandsStill: true) {
+        arena, scale in
+        let frames = HostileFrames.repeated(HostileFrames.text(message(to: "hall", bytes: 60_000)), 40 * scale)
+        let members = try await each(Array(0..<20)) { try await arena.member("member-\($0)", in: "hall") }
+        for member in members { member.listensNoMore() }
+        try await arena.pay {
+            arena.redis.pause()
+            for member in members { member.send(frames) }
+            try await arena.wait(.seconds(3))
+            arena.redis.resume()
+            try await arena.wait(.seconds(2))
+        }
+    }
+
+    /// Members that take no byte from their sockets and send pings.
+    static let deafMembers = Attack(name: "members never read") { arena, scale in
+        let members = try await each(Array(0..<20 * scale)) { try await arena.member("member-\($0)", in: "hall") }
+        for member in members {
+            member.listensNoMore()
+            try await member.stopReading()
+        }
+        let payload = String(repeating: "a", count: 60_000)
+        try await arena.pay {
+            for _ in 0..<60 {
+                _ = try await arena.node.request(
+                    "POST", "/v1/broadcast", body: #"{"to":{"rooms":["hall"]},"payload":"\#(payload)"}"#)
+                for member in members { member.send(text: #"{"type":"ping"}"#) }
+            }
+            try await arena.wait(.seconds(2))
+        }
+    }
+
+    /// Requests of 60 bytes for pages of half a MiB.
+    static let longPages = Attack(name: "a member reads long pages of history") { arena, scale in
+        let mallory = try await arena.member("mallory", in: "archive")
+        mallory.listensNoMore()
+        let payload = String(repeating: "a", count: 2_000)
+        let batch = (0..<400).map { _ in #"{"to":{"rooms":["archive"]},"payload":"\#(payload)"}"# }
+        _ = try await arena.node.request(
+            "POST", "/v1/broadcast/batch", body: #"{"broadcasts":[\#(batch.joined(separator: ","))]}"#)
+        let request = HostileFrames.text(#"{"type":"history","id":1,"roomId":"archive","limit":1000}"#)
+        try await arena.pay {
+            // As many pages as are read at once.
+            for _ in 0..<(75 * scale) where mallory.isOpen {
+                mallory.send(HostileFrames.repeated(request, 4))
+                try await arena.wait(.milliseconds(40))
+            }
+        }
+    }
+
+    /// One request of a MiB to many rooms at once.
+    static let hugeBroadcast = Attack(name: "one request writes a MiB into a hundred rooms") { arena, scale in
+        let rooms = (0..<100 * scale).map { "\"wide-\($0)\"" }.joined(separator: ",")
+        let payload = String(repeating: "a", count: 1_000_000)
+        let body = #"{"to":{"rooms":[\#(rooms)]},"payload":"\#(payload)"}"#
+        try await arena.pay {
+            let answer = try await arena.node.request("POST", "/v1/broadcast", body: body)
+            arena.sent(body.utf8.count)
+            if answer.status != 413 { arena.note("it was answered \(answer.status)") }
+        }
+    }
+}
+
+extension RedisServerProcess.Options {
+    static func holding(_ memory: String) -> RedisServerProcess.Options {
+        var options = RedisServerProcess.Options()
+        options.maxMemory = memory
+        return options
+    }
+}
