@@ -18,15 +18,26 @@ struct PartialMessage {
     private var packing: Packing
     private(set) var bytes = ByteBuffer()
     private var utf8 = UTF8Validator()
-    /// Payload that has come, as it came.
-    private(set) var takenBytes = 0
     let isText: Bool
-    let isCompressed: Bool
 
     init(isText: Bool, isCompressed: Bool) {
         self.isText = isText
-        self.isCompressed = isCompressed
         packing = isCompressed ? .packed : .plain
+    }
+
+    var isCompressed: Bool {
+        switch packing {
+        case .plain: false
+        case .packed, .unpacking: true
+        }
+    }
+
+    /// Payload that has come, as it came.
+    var takenBytes: Int {
+        switch packing {
+        case .plain, .packed: bytes.readableBytes
+        case .unpacking(let inflater): inflater.takenBytes
+        }
     }
 
     var heldBytes: Int {
@@ -39,13 +50,12 @@ struct PartialMessage {
     /// Moves the next `count` bytes over; an error where the message cannot become a good one of `limit` bytes.
     mutating func take(_ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?, limit: Int) -> FrameError? {
         guard count > 0 else { return nil }
-        takenBytes += count
         switch packing {
         case .plain:
             let start = bytes.writerIndex
             bytes.writeUnmasked(count, from: &buffer, key: key)
             return checkText(from: start)
-        case .packed where takenBytes <= PartialMessage.packedBytes:
+        case .packed where bytes.readableBytes + count <= PartialMessage.packedBytes:
             bytes.writeUnmasked(count, from: &buffer, key: key)
             return nil
         case .packed:
@@ -82,6 +92,7 @@ struct PartialMessage {
         _ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?, limit: Int
     ) -> FrameError? {
         guard case .unpacking(let inflater) = packing else { return nil }
+        inflater.takenBytes += count
         let start = bytes.writerIndex
         // A multiple of four: the key fits each piece alike.
         let pieceBytes = 4096

@@ -165,7 +165,7 @@ import WebSocketFrames
     }
 
     @Test func `of two faults the first is told, in whatever pieces they come`() {
-        let bytes: [UInt8] = [0x41, 0x09, 0xFB, 0x3A, 0x00, 0x01, 0x00, 0xFB]
+        let bytes: [UInt8] = [0xC1, 0x06, 0xFB, 0x3A, 0x00, 0x01, 0x00, 0xFB]
         for chunk in [Int.max, 2, 1] {
             #expect(events(of: bytes, chunk: chunk, role: .client, takesCompressed: true) == [.failed(.notUTF8)])
         }

@@ -8,6 +8,8 @@ final class Inflater: @unchecked Sendable {
     /// What zlib holds for it at most: its state and the window of 32 KiB.
     static let heldBytes = 48 << 10
 
+    /// What the decoder has fed it with.
+    var takenBytes = 0
     /// On the heap, since zlib's state points back at it.
     private let stream: UnsafeMutablePointer<z_stream>
 
