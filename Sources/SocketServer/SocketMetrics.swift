@@ -16,6 +16,9 @@ final class SocketMetrics: Sendable {
     let messagesDelivered: Counter
     /// Messages that a loop too far behind has replaced by a gap.
     let messagesGivenUp: Counter
+    /// Frames that waited for credit, and requests refused since there was none.
+    let budgetWaits: Counter
+    let budgetRefusals: Counter
     let connections: Gauge
     private let refused: [Refusal: Counter]
     private let closed: [CloseReason: Counter]
@@ -27,6 +30,8 @@ final class SocketMetrics: Sendable {
         bytesOut = Counter(label: "martlet_socket_bytes_sent_total", factory: factory)
         messagesDelivered = Counter(label: "martlet_messages_delivered_total", factory: factory)
         messagesGivenUp = Counter(label: "martlet_messages_given_up_total", factory: factory)
+        budgetWaits = Counter(label: "martlet_budget_waits_total", factory: factory)
+        budgetRefusals = Counter(label: "martlet_budget_refusals_total", factory: factory)
         connections = Gauge(label: "martlet_connections", factory: factory)
         refused = Dictionary(
             uniqueKeysWithValues: Refusal.allCases.map {

@@ -28,17 +28,20 @@ package final class SocketServer: Service {
     ///   - group: whose loops serve the connections; each gets a hub. It outlives the server.
     ///   - streams, log: where rooms come from and messages go to.
     ///   - presence: told of all connections, and of their end before the server's.
+    ///   - tally: told who spends what; nil where nobody wants to know.
     package init(
         configuration: SocketServerConfiguration, group: any EventLoopGroup, streams: any RoomStreams,
         log: any MessageLog, presence: any Presence, presenceDirectory: any PresenceDirectory,
-        metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system
+        metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system,
+        tally: (any SpendingTally)? = nil
     ) {
         self.configuration = configuration
         self.group = group
         self.logger = logger
         let surroundings = HubSurroundings(
             configuration: configuration, streams: streams, log: log, presence: presence,
-            presenceDirectory: presenceDirectory, metrics: metrics, logger: logger, clocks: clocks)
+            presenceDirectory: presenceDirectory, metrics: metrics, logger: logger, clocks: clocks,
+            tally: tally)
         census = surroundings.census
         hubs = group.makeIterator().map { Hub(eventLoop: $0, surroundings: surroundings) }
     }

@@ -20,7 +20,7 @@ package struct SocketServerConfiguration: Sendable {
     /// The largest message, over all its fragments.
     package var maxMessageBytes = 65_536
     /// Rooms one connection may be in.
-    package var maxRooms = 1000
+    package var maxRooms = 200
     /// Who may watch whom.
     package var watchRight = WatchRight.anyone
     /// Users one connection may watch.
@@ -28,6 +28,9 @@ package struct SocketServerConfiguration: Sendable {
     /// In rooms with more members, changes of the roster that come within a quarter of a second are told in one frame.
     package var presenceBundleAbove = 100
     package var rate = RateLimit()
+    /// Rooms that one connection may join; those aside that it is in.
+    package var joinRate = RateLimit.joins
+    package var budgets = BudgetSettings()
     /// Bytes that may wait for one client to read them; above, it is closed with 4413.
     package var maxQueuedBytes = 1 << 20
     /// From the end of the handshake to `welcome`.
@@ -81,7 +84,7 @@ package struct SocketServerConfiguration: Sendable {
             case .jwt: true
             }
         var limits = SessionLimits(
-            maxRooms: maxRooms, maxWatched: maxWatched, rate: rate, authTimeout: authTimeout,
+            maxRooms: maxRooms, maxWatched: maxWatched, rate: rate, joins: joinRate, authTimeout: authTimeout,
             resumeTimeout: resumeTimeout, leeway: leeway, maxWaitingBytes: maxQueuedBytes)
         // All pages at once are half of what may wait for the client: the rest is for what is live, and missed.
         limits.maxPageBytes = maxQueuedBytes / (2 * limits.maxReads)

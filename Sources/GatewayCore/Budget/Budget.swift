@@ -44,11 +44,6 @@ package struct Budget: Sendable {
         fullAt = MonotonicTime(nanoseconds: min(end, now.nanoseconds + limit))
     }
 
-    /// Lets nothing be spent for so long, whatever there was.
-    package mutating func block(for wait: Duration, now: MonotonicTime) {
-        fullAt = max(fullAt, now + Budget.saved + min(wait, Budget.longestDebt))
-    }
-
     /// Whether nothing of what can be saved up is lacking.
     package func isFull(now: MonotonicTime) -> Bool { fullAt <= now }
 }

@@ -7,7 +7,8 @@ package enum Prices {
     /// - Parameters:
     ///   - wireBytes: as they came.
     ///   - textBytes: of the whole message, no longer compressed; nil where nothing was completed.
-    ///   - isCompressing: whether they may be compressed: a few of them can be made to cost much of zlib's time.
+    ///   - isCompressing: whether they may be compressed: a dozen bytes can have zlib build its tables anew, 114 ns for
+    ///     each of them at the worst, where honest ones take one or two.
     package static func received(wireBytes: Int, textBytes: Int?, isCompressing: Bool) -> Spending {
         var time = wireBytes * (isCompressing ? 50 : 2)
         if let textBytes { time += 5 * microsecond + 10 * textBytes }
@@ -64,6 +65,12 @@ package enum Prices {
     /// Users whose state is to be told.
     package static func watch(users: Int) -> Spending {
         Spending(redisNanoseconds: users * 4 * microsecond, processorNanoseconds: users * 4 * microsecond)
+    }
+
+    /// Users to be looked for on the rosters of rooms.
+    package static func sharers(users: Int, rooms: Int) -> Spending {
+        let time = rooms * (5 * microsecond + users * microsecond / 4)
+        return Spending(redisNanoseconds: time, processorNanoseconds: time)
     }
 
     package static func unwatch(users: Int) -> Spending { Spending(processorNanoseconds: users * microsecond) }

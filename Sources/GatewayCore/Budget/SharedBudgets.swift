@@ -4,6 +4,9 @@ import Synchronization
 ///
 /// Only who spends much comes here, and who is in no debt and has saved up all is not kept.
 package final class SharedBudgets: Sendable {
+    /// For the debt of all, whoever spends much is slowed down, and not made to wait until others have paid.
+    static let longestNodeWait = Duration.milliseconds(250)
+
     private let settings: BudgetSettings
     private let users: BudgetTable<UserID>
     private let rooms: BudgetTable<RoomName>
@@ -21,7 +24,7 @@ package final class SharedBudgets: Sendable {
     /// - Returns: how long the one who spends it has to wait before more is done for it; nil where it may go on.
     package func spend(_ spending: Spending, by user: UserID?, now: MonotonicTime) -> Duration? {
         let userWait = user.flatMap { users.spend(spending.price, by: $0, now: now) }
-        let nodeWait = spendNode(spending.redisNanoseconds, now: now)
+        let nodeWait = spendNode(spending.redisNanoseconds, now: now).map { min($0, SharedBudgets.longestNodeWait) }
         guard let userWait, let nodeWait else { return userWait ?? nodeWait }
         return max(userWait, nodeWait)
     }

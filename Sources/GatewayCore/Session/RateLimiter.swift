@@ -10,6 +10,9 @@ package struct RateLimit: Hashable, Sendable {
         self.burst = burst
     }
 
+    /// Rooms joined by one connection: each is told to all who are there.
+    package static let joins = RateLimit(perSecond: 10, burst: 200)
+
     /// Refused frames after which a client counts as one that does not heed its refusals: ten bursts.
     package var patience: Int { 10 * burst }
 
@@ -33,6 +36,12 @@ package struct RateLimiter: Sendable {
     /// Begins with a full bucket.
     package init(now: MonotonicTime) {
         fullAt = now
+    }
+
+    /// How long a frame would be refused.
+    package func wait(now: MonotonicTime, limit: RateLimit) -> Duration {
+        let credit = limit.nanosecondsPerFrame * Int64(limit.burst - 1)
+        return .nanoseconds(max(0, fullAt.nanoseconds - now.nanoseconds - credit))
     }
 
     /// Counts one frame; a refused one takes nothing out of the bucket.

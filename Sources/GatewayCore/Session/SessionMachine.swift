@@ -95,6 +95,7 @@ package struct SessionMachine: Sendable {
     let openedAt: MonotonicTime
     var phase: Phase
     var limiter: RateLimiter
+    var joins: RateLimiter
     var refresh: Refresh?
     private var malformedInARow = 0
     /// Pages of history and of members that are being read, or wait in the socket.
@@ -123,6 +124,7 @@ package struct SessionMachine: Sendable {
         openedAt = now
         phase = .waitingForToken(Opening(holdsFrames: false, session: nil))
         limiter = RateLimiter(now: now)
+        joins = RateLimiter(now: now)
     }
 
     package var isLive: Bool {
@@ -140,7 +142,8 @@ package struct SessionMachine: Sendable {
     package mutating func received(_ request: ClientRequest, now: MonotonicTime) -> [Action] {
         guard !isClosed else { return [] }
         malformedInARow = 0
-        return count(id: request.id, weight: weight(of: request.command), now: now) ?? handle(request)
+        return count(id: request.id, weight: weight(of: request.command), now: now)
+            ?? countJoin(request, now: now) ?? handle(request)
     }
 
     package mutating func receivedMalformed(_ malformed: MalformedRequest, now: MonotonicTime) -> [Action] {
@@ -159,7 +162,8 @@ package struct SessionMachine: Sendable {
     private mutating func count(id: RequestID?, weight: Int, now: MonotonicTime) -> [Action]? {
         switch limiter.take(now: now, limit: settings.limits.rate, weight: weight) {
         case .accepted: nil
-        case .refused: [.send(.error(id: id, error: RequestError(.rateLimited, "too many frames; slow down")))]
+        case .refused:
+            refuse(id, tooMuch("too many frames; slow down", limiter.wait(now: now, limit: settings.limits.rate)))
         case .exhausted: close(.tooManyRequests)
         }
     }

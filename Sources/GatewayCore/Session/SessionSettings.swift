@@ -35,6 +35,8 @@ package struct SessionLimits: Hashable, Sendable {
     /// Questions at once about who is in a room with the client.
     package var maxWatchChecks = 4
     package var rate: RateLimit
+    /// How often a room may be joined that the connection is not in.
+    package var joins: RateLimit
     /// From the opening to `welcome`.
     package var authTimeout: Duration
     /// How long the rooms of a resumed session wait for their positions.
@@ -53,7 +55,8 @@ package struct SessionLimits: Hashable, Sendable {
     package var maxMalformed: Int
 
     package init(
-        maxRooms: Int = 1000, maxWatched: Int = 1000, maxWatchedAtOnce: Int = 1000, rate: RateLimit = RateLimit(),
+        maxRooms: Int = 200, maxWatched: Int = 1000, maxWatchedAtOnce: Int = 1000, rate: RateLimit = RateLimit(),
+        joins: RateLimit = .joins,
         authTimeout: Duration = .seconds(10), resumeTimeout: Duration = .seconds(10), leeway: Duration = .seconds(1),
         maxWaitingFrames: Int = 64, maxWaitingBytes: Int = 1 << 20, maxReads: Int = 4, maxPageBytes: Int = 1 << 19,
         maxMalformed: Int = 10
@@ -62,6 +65,7 @@ package struct SessionLimits: Hashable, Sendable {
         self.maxWatched = maxWatched
         self.maxWatchedAtOnce = maxWatchedAtOnce
         self.rate = rate
+        self.joins = joins
         self.authTimeout = authTimeout
         self.resumeTimeout = resumeTimeout
         self.leeway = leeway

@@ -2,16 +2,53 @@ import GatewayCore
 
 /// What the registry is asked for connections of this loop, and told of them.
 extension Hub {
+    /// A connection that wants to go on with an earlier session.
+    struct Resumer {
+        let connection: SocketHandler
+        let session: String
+    }
+
+    /// Those that come back to a session wait where Redis has too much to do for it; those of a user who has spent too
+    /// much are closed.
     func register(_ connection: SocketHandler, resuming session: String?) {
         guard let identity = connection.machine.identity else { return }
-        let entry = PresenceConnection(
-            id: connection.id.description, userId: identity.userId, address: connection.address?.description ?? "")
-        let resumption = session.map { session in
-            SessionResumption(session: session, info: identity.info) { [settings] room in
+        if let wait = budgets.wait(for: identity.userId, now: now), wait > ConnectionBudget.longestWait {
+            return connection.close(.tooManyRequests, text: CloseReason.tooManyRequests.text)
+        }
+        guard let session else { return connect(connection, identity, resuming: nil) }
+        resumptions.add(Resumer(connection: connection, session: session))
+        beginResumptions()
+    }
+
+    /// One that went on with a session, or could not, has its answer.
+    func resumptionEnded() {
+        resumptions.ended()
+        beginResumptions()
+    }
+
+    /// Begins with as many as there is room for; each tick looks again.
+    func beginResumptions() {
+        guard !resumptions.isEmpty, budgets.nodeWait(now: now) == nil else { return }
+        while let next = resumptions.next() {
+            guard next.connection.isOpen, let identity = next.connection.machine.identity else {
+                resumptions.ended()
+                continue
+            }
+            let resumption = SessionResumption(session: next.session, info: identity.info) { [settings] room in
                 settings.rules.allows(.join, in: room, for: identity)
             }
+            connect(next.connection, identity, resuming: resumption)
         }
-        presence.connect(entry, resuming: resumption) { [self] result in post(.registered(connection, result)) }
+    }
+
+    private func connect(_ connection: SocketHandler, _ identity: Identity, resuming resumption: SessionResumption?) {
+        connection.spend(Prices.connection, now: now)
+        let entry = PresenceConnection(
+            id: connection.id.description, userId: identity.userId, address: connection.address?.description ?? "")
+        let isResuming = resumption != nil
+        presence.connect(entry, resuming: resumption) { [self] result in
+            post(.registered(connection, isResuming: isResuming, result))
+        }
     }
 
     func enroll(_ connection: SocketHandler, in room: RoomName, info: [UInt8]) {

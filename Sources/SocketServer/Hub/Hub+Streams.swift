@@ -34,7 +34,10 @@ extension Hub {
 
     private func append(_ message: RoomMessage, to hubRoom: HubRoom) {
         var buffer = hubRoom.outgoing ?? ByteBuffer()
-        if hubRoom.outgoing == nil { sending.append(hubRoom) }
+        if hubRoom.outgoing == nil {
+            sending.append(hubRoom)
+            receiversWaiting += hubRoom.members.count
+        }
         hubRoom.outgoing = nil
         let start = buffer.writerIndex
         write(.message(message), into: &buffer)
@@ -50,6 +53,7 @@ extension Hub {
     private func following(_ ticket: FollowTicket, _ room: RoomName, _ start: StreamStart) {
         guard let listener = tickets.removeValue(forKey: ticket) else { return }
         listener.answered(start)
+        if listener.missedBytes > 0 { listener.connection.spend(Prices.logBytes(listener.missedBytes), now: now) }
         let hubRoom = listener.room
         // What was on its way to the members before is not for the one that comes now.
         send(hubRoom)

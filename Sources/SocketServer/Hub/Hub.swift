@@ -13,7 +13,7 @@ import WebSocketFrames
 package final class Hub: StreamSink, @unchecked Sendable {
     let eventLoop: any EventLoop
     private let surroundings: HubSurroundings
-    private let mailbox = Mutex(Mailbox())
+    let mailbox = Mutex(Mailbox())
 
     // Loop-local from here on.
     private(set) var number: HubNumber = 0
@@ -39,9 +39,21 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private(set) var scratch: [UInt8] = []
     /// One for all rooms and connections; made for the first message that is worth it.
     private(set) lazy var compressor = FrameCompressor()
+    /// What unpacking clients' bytes has taken of this turn.
+    var inputTurn = InputTurn()
+    /// Connections whose bytes wait for a later turn or for credit, those first whose turn is next.
+    var parked: [SocketHandler] = []
+    var isLookingAtParked = false
+    /// Mail that has been taken out of the box and waits for a later turn.
+    var openedMail = OpenedMail()
+    /// Rooms that have been sent too much, until when.
+    var blockedRooms: [RoomName: MonotonicTime] = [:]
+    var resumptions = ResumptionQueue<Resumer>()
     private var framesIn = 0
     private var bytesOut = 0
     var messagesDelivered = 0
+    /// Members of the rooms in `sending`, each as often as it is in one.
+    var receiversWaiting = 0
 
     /// What is tried again at the next tick, where it is still wanted.
     enum Retry {
@@ -66,6 +78,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var streams: any RoomStreams { surroundings.streams }
     var presence: any Presence { surroundings.presence }
     var presenceDirectory: any PresenceDirectory { surroundings.presenceDirectory }
+    var budgets: SharedBudgets { surroundings.budgets }
+    var tally: (any SpendingTally)? { surroundings.tally }
     var now: MonotonicTime { surroundings.clocks.monotonic() }
     var wallMilliseconds: Int64 { surroundings.clocks.wall() }
 
@@ -185,6 +199,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
                 if !listener.isGone { catchUp(listener) }
             }
         }
+        beginResumptions()
+        if !blockedRooms.isEmpty { blockedRooms = blockedRooms.filter { $0.value > now } }
         flush()
         record()
     }
@@ -214,28 +230,6 @@ package final class Hub: StreamSink, @unchecked Sendable {
                 "event loop too far behind, messages replaced by a gap", metadata: ["messages": "\(givenUp)"])
         }
         if mustWake { eventLoop.execute { self.openMail() } }
-    }
-
-    private func openMail() {
-        for letter in mailbox.withLock({ $0.takeAll() }) {
-            switch letter {
-            case .deliveries(let deliveries): for delivery in deliveries { take(delivery) }
-            case .registered(let connection, let result): connection.registered(result)
-            case .enrolled(let connection, let room, let result): connection.enrolled(room, result)
-            case .published(let connection, let id, let room, let result):
-                connection.publishAnswered(id: id, room: room, result)
-            case .history(let connection, let id, let range, let result):
-                connection.historyAnswered(id: id, range: range, result)
-            case .members(let connection, let id, let room, let result):
-                connection.membersAnswered(id: id, room: room, result)
-            case .sharers(let connection, let id, let users, let result):
-                sharersAnswered(connection, id: id, users, result)
-            case .signalled(let connection, let id, let result): connection.signalAnswered(id: id, result)
-            case .verified(let connection, let result): connection.verified(result)
-            }
-        }
-        sendAll()
-        flush()
     }
 
     // MARK: Frames

@@ -24,6 +24,8 @@ final class HubRoom {
     var compressed: CompressedFrames?
     /// Members that take compressed frames.
     private(set) var compressingMembers: Int32 = 0
+    /// Gone out to the members, and not taken out of the room's budget yet.
+    var unsettledKilobytes: Int32 = 0
     /// Messages in `outgoing`.
     var outgoingMessages = 0
 

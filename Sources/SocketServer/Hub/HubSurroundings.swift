@@ -15,11 +15,14 @@ package struct HubSurroundings: Sendable {
     let presenceDirectory: any PresenceDirectory
     let logger: Logger
     let clocks: Clocks
+    let budgets: SharedBudgets
+    /// Nil where nobody wants to know who spends most.
+    let tally: (any SpendingTally)?
 
     package init(
         configuration: SocketServerConfiguration, streams: any RoomStreams, log: any MessageLog,
         presence: any Presence, presenceDirectory: any PresenceDirectory, metrics: any MetricsFactory,
-        logger: Logger, clocks: Clocks = .system
+        logger: Logger, clocks: Clocks = .system, tally: (any SpendingTally)? = nil
     ) {
         let maxConnections =
             configuration.maxConnections > 0
@@ -37,5 +40,7 @@ package struct HubSurroundings: Sendable {
         self.presenceDirectory = presenceDirectory
         self.logger = logger
         self.clocks = clocks
+        budgets = SharedBudgets(settings: configuration.budgets, now: clocks.monotonic())
+        self.tally = tally
     }
 }

@@ -3,7 +3,7 @@ import GatewayCore
 /// What reaches a hub from other threads.
 enum Letter: Sendable {
     case deliveries([StreamDelivery])
-    case registered(SocketHandler, Result<Registration, RegistrationError>)
+    case registered(SocketHandler, isResuming: Bool, Result<Registration, RegistrationError>)
     case enrolled(SocketHandler, room: RoomName, Result<RosterState, BackendError>)
     case published(SocketHandler, id: RequestID?, room: RoomName, Result<Published, BackendError>)
     case history(SocketHandler, id: RequestID?, range: HistoryRange, Result<HistoryPage, BackendError>)

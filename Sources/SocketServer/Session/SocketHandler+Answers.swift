@@ -4,7 +4,11 @@ import GatewayCore
 extension SocketHandler {
     func registered(_ result: Result<Registration, RegistrationError>) {
         switch result {
-        case .success(let registration): perform(machine.registered(registration))
+        case .success(let registration):
+            if let resumed = registration.resumed {
+                spend(Prices.resumption(rooms: resumed.rooms.count + resumed.forbidden.count), now: hub.now)
+            }
+            perform(machine.registered(registration))
         case .failure(let error): perform(machine.registrationFailed(error))
         }
     }
@@ -41,10 +45,16 @@ extension SocketHandler {
     }
 
     func historyAnswered(id: RequestID?, range: HistoryRange, _ result: Result<HistoryPage, BackendError>) {
+        if case .success(let page) = result {
+            spend(Prices.logBytes(page.messages.reduce(0) { $0 + $1.payload.count + 128 }), now: hub.now)
+        }
         perform(machine.historyAnswered(id: id, range: range, result))
     }
 
     func membersAnswered(id: RequestID?, room: RoomName, _ result: Result<MemberPage, DirectoryError>) {
+        if case .success(let page) = result {
+            spend(Prices.logBytes(page.members.reduce(0) { $0 + $1.info.count + 64 }), now: hub.now)
+        }
         perform(machine.membersAnswered(id: id, room: room, result))
     }
 

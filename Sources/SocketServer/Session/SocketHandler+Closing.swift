@@ -31,6 +31,7 @@ extension SocketHandler {
             break
         case .open:
             if holdsAnswer { markDirty() }
+            watchHalfMessage()
             perform(machine.hitDeadline(now: now, wallMilliseconds: wallMilliseconds))
             if isOpen { superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds) }
         case .closing(let cutAt):
@@ -42,7 +43,9 @@ extension SocketHandler {
     func superviseIfNeeded(now: MonotonicTime, wallMilliseconds: Int64) {
         guard isOpen else { return }
         let deadline = machine.nextDeadline(now: now, wallMilliseconds: wallMilliseconds)
-        if holdsAnswer || deadline.map({ $0 <= now + hub.configuration.heartbeatInterval }) ?? false {
+        if holdsAnswer || machine.isStranger
+            || deadline.map({ $0 <= now + hub.configuration.heartbeatInterval }) ?? false
+        {
             hub.supervise(self)
         } else {
             hub.unsupervise(self)
@@ -93,6 +96,7 @@ extension SocketHandler {
 
     /// Leaves everything, here and in the registry; only the first call says how it ended.
     private func depart(_ end: SessionMachine.End) {
+        settle()
         let remains = machine.closed(end)
         catchUp = nil
         for room in remains.rooms { hub.leave(room, self) }
@@ -107,6 +111,7 @@ extension SocketHandler {
         context = nil
         descriptor = nil
         held = nil
+        unread = nil
         if !isCounted { hub.metrics.close(nil) }
         hub.logger.debug("connection ended", metadata: ["connectionId": "\(id)"])
         hub.remove(self)

@@ -35,17 +35,22 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     let number: ConnectionNumber
     let id: ConnectionID
     let address: IPAddress?
-    private var decoder: FrameDecoder
+    var decoder: FrameDecoder
     /// Whether messages may be compressed, in both directions.
     let isCompressing: Bool
     var machine: SessionMachine
     /// Whether anything came since the last visit.
     var isHeard = true
     var unansweredPings: UInt8 = 0
+    /// Ticks in a row at which half a message was there, while nobody has been let in.
+    var halfMessageTicks: UInt16 = 0
     var isCounted = false
     /// Its place in the heartbeat's slice.
     var sliceIndex = 0
     var supervisedIndex: Int?
+    var budget: ConnectionBudget
+    /// Nil unless what has been read has to wait.
+    var unread: Unread?
     /// Nil while nothing that it missed has to be sent.
     var catchUp: CatchUp?
     /// Of what it missed: held for it, or asked for.
@@ -57,7 +62,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         self.isCompressing = isCompressing
         decoder = FrameDecoder(
             role: .server, maxMessageBytes: hub.configuration.maxMessageBytes, takesCompressed: isCompressing)
-        machine = SessionMachine(settings: hub.settings, now: hub.now)
+        let now = hub.now
+        machine = SessionMachine(settings: hub.settings, now: now)
+        budget = ConnectionBudget(now: now)
         number = hub.nextNumber()
         id = hub.heartbeat.name(for: number)
     }
@@ -97,7 +104,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         isHeard = true
-        while let event = decoder.next(from: &bytes) { take(event) }
+        if let unread {
+            unread.bytes.writeBuffer(&bytes)
+        } else {
+            receive(&bytes)
+        }
         hub.receiveBuffer.lend(bytes)
     }
 
@@ -120,7 +131,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
 
     // MARK: Frames
 
-    private func take(_ event: FrameDecoder.Event) {
+    /// - Parameter retryAfter: where nothing is left to pay for a request: when there is something again.
+    func take(_ event: FrameDecoder.Event, now: MonotonicTime, retryAfter: Duration?) {
         hub.countFrame()
         guard isOpen else {
             if case .close = event { finishClosing() }
@@ -129,22 +141,20 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         switch event {
         case .text(let frame):
             switch hub.decode(frame) {
-            case .success(let request): perform(machine.received(hub.sharing(request), now: hub.now))
-            case .failure(let malformed): perform(machine.receivedMalformed(malformed, now: hub.now))
+            case .success(let request):
+                if let retryAfter {
+                    hub.metrics.budgetRefusals.increment()
+                    return perform(machine.receivedUnpaid(request, retryAfter: retryAfter))
+                }
+                perform(machine.received(hub.sharing(request), now: now))
+            case .failure(let malformed): perform(machine.receivedMalformed(malformed, now: now))
             }
         case .binary:
             close(.unsupportedData, text: CloseReason.unsupportedData.text)
         case .ping(let payload):
-            switch machine.receivedControlFrame(now: hub.now) {
-            case .accepted:
-                var pong = ByteBuffer()
-                FrameEncoder.pong(payload, into: &pong)
-                write(pong)
-            case .refused: break
-            case .exhausted: close(.tooManyRequests, text: CloseReason.tooManyRequests.text)
-            }
+            answer(ping: payload, now: now)
         case .pong:
-            switch machine.receivedControlFrame(now: hub.now) {
+            switch machine.receivedControlFrame(now: now) {
             case .accepted, .refused: break
             case .exhausted: close(.tooManyRequests, text: CloseReason.tooManyRequests.text)
             }
@@ -162,6 +172,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     func perform(_ actions: [SessionMachine.Action]) {
         for action in actions {
             guard isOpen else { return }
+            if let spending = action.spending(audience: hub.audience) { spend(spending, now: hub.now) }
             switch action {
             case .send(let event): write(hub.frame(event, isCompressed: isCompressing))
             case .sendPage(let event):
@@ -232,6 +243,16 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     }
 
     private func publish(_ publication: Publication, _ id: RequestID?) {
+        let now = hub.now
+        if let wait = hub.wait(for: publication.room, now: now) {
+            hub.metrics.budgetRefusals.increment()
+            let error = RequestError(.rateLimited, "too much goes out to this room; slow down", retryAfter: wait)
+            return write(hub.frame(.error(id: id, error: error)))
+        }
+        let spending = Prices.publication(
+            bytes: publication.payload.count, receivers: hub.audience(of: publication.room))
+        spend(spending, now: now)
+        hub.spend(bytesOut: spending.bytesOut, in: publication.room, now: now)
         hub.log.publish(publication) { [hub] result in
             hub.post(.published(self, id: id, room: publication.room, result))
         }

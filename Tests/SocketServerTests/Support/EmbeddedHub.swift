@@ -21,7 +21,7 @@ final class EmbeddedHub {
     }
 
     init(
-        metrics: any MetricsFactory = NOOPMetricsHandler.instance,
+        metrics: any MetricsFactory = NOOPMetricsHandler.instance, tally: (any SpendingTally)? = nil,
         _ configure: (inout SocketServerConfiguration) -> Void = { _ in }
     ) {
         var configuration = SocketServerConfiguration()
@@ -34,7 +34,7 @@ final class EmbeddedHub {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             clocks: Clocks(
                 monotonic: { MonotonicTime(nanoseconds: clock.nanoseconds.withLock { $0 }) },
-                wall: { clock.nanoseconds.withLock { $0 } / 1_000_000 }))
+                wall: { clock.nanoseconds.withLock { $0 } / 1_000_000 }), tally: tally)
         hub = Hub(eventLoop: loop, surroundings: surroundings)
         hub.start()
     }

@@ -1,0 +1,35 @@
+/// What a client asks too much of.
+extension SessionMachine {
+    /// Nil where the request joins no room anew, or not too often.
+    mutating func countJoin(_ request: ClientRequest, now: MonotonicTime) -> [Action]? {
+        guard case .join(let room, _) = request.command, membership(of: room) == nil else { return nil }
+        switch joins.take(now: now, limit: settings.limits.joins) {
+        case .accepted: return nil
+        case .refused:
+            let wait = joins.wait(now: now, limit: settings.limits.joins)
+            return refuse(request.id, tooMuch("too many joins; slow down", wait))
+        case .exhausted: return close(.tooManyRequests)
+        }
+    }
+
+    /// A request of a client that has nothing left to pay for it; pings are answered all the same.
+    package func receivedUnpaid(_ request: ClientRequest, retryAfter: Duration) -> [Action] {
+        guard !isClosed else { return [] }
+        if case .ping = request.command { return [.send(.pong(id: request.id))] }
+        return refuse(request.id, tooMuch("this client's requests cost too much; slow down", retryAfter))
+    }
+
+    func tooMuch(_ message: String, _ retryAfter: Duration) -> RequestError {
+        RequestError(.rateLimited, message, retryAfter: retryAfter)
+    }
+
+    /// Whether nobody has been let in yet: such a connection may do next to nothing.
+    package var isStranger: Bool { identity == nil }
+}
+
+extension RequestError {
+    /// With the time after which the same may be asked again, in milliseconds, rounded up.
+    package init(_ code: ErrorCode, _ message: String, retryAfter: Duration) {
+        self.init(code, message, retryAfterMilliseconds: Int((retryAfter + .nanoseconds(999_999)).milliseconds))
+    }
+}

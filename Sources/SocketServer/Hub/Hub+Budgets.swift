@@ -1,0 +1,88 @@
+import GatewayCore
+import NIOCore
+
+/// What connections of this loop spend, in common with those of other loops; and those that wait.
+extension Hub {
+    private static let nextTurn = TimeAmount.milliseconds(1)
+    private static let nextLook = TimeAmount.milliseconds(20)
+    /// Gathered for a room before all loops are told.
+    private static let roomKilobytes: Int32 = 2048
+
+    /// Takes out of the shared budgets what a connection has spent: all that is spent for clients passes here.
+    ///
+    /// - Returns: how long it has to wait before more is done for it.
+    func settle(_ spending: Spending, of connection: SocketHandler, now: MonotonicTime) -> Duration? {
+        let user = connection.machine.identity?.userId
+        tally?.spent(spending, by: user, at: connection.address?.description ?? "")
+        return budgets.spend(spending, by: user, now: now)
+    }
+
+    // MARK: Rooms
+
+    /// How many are told of what happens in a room, on all nodes where it keeps a roster.
+    func audience(of room: RoomName) -> Int {
+        guard let hubRoom = rooms[room] else { return 0 }
+        return max(hubRoom.roster?.members ?? 0, hubRoom.members.count)
+    }
+
+    /// How long nothing more may be sent to a room.
+    func wait(for room: RoomName, now: MonotonicTime) -> Duration? {
+        guard !blockedRooms.isEmpty, let end = blockedRooms[room] else { return nil }
+        if end > now { return end - now }
+        blockedRooms[room] = nil
+        return nil
+    }
+
+    /// Takes out of a room's budget what goes out to its members.
+    func spend(bytesOut: Int, in room: RoomName, now: MonotonicTime) {
+        guard let hubRoom = rooms[room] else { return }
+        // A small message to a few is nothing; bytes below a kilobyte go down with them.
+        hubRoom.unsettledKilobytes = Int32(clamping: Int(hubRoom.unsettledKilobytes) + bytesOut >> 10)
+        guard hubRoom.unsettledKilobytes >= Hub.roomKilobytes else { return }
+        let spending = Spending(bytesOut: Int(hubRoom.unsettledKilobytes) << 10)
+        hubRoom.unsettledKilobytes = 0
+        tally?.spent(spending, in: room)
+        if let wait = budgets.spend(spending, in: room, now: now) { blockedRooms[room] = now + wait }
+    }
+
+    // MARK: Input
+
+    /// Notes what unpacking a client's bytes costs.
+    func countInput(_ price: Int) {
+        guard inputTurn.spend(price) else { return }
+        // It runs when all sockets that had something to read in this turn have been read.
+        eventLoop.execute { [self] in inputTurn.end() }
+    }
+
+    /// Keeps a connection with bytes that may not be unpacked yet.
+    func park(_ connection: SocketHandler) {
+        parked.append(connection)
+        lookAtParked(after: Hub.nextTurn)
+    }
+
+    private func lookAtParked(after time: TimeAmount) {
+        guard !isLookingAtParked else { return }
+        isLookingAtParked = true
+        eventLoop.scheduleTask(in: time) { [self] in
+            isLookingAtParked = false
+            serveParked()
+        }
+    }
+
+    private func serveParked() {
+        let now = now
+        let connections = parked
+        parked = []
+        var left: [SocketHandler] = []
+        for connection in connections {
+            guard let unread = connection.unread else { continue }
+            if unread.until > now || inputTurn.isOver { left.append(connection) } else { connection.goOn() }
+        }
+        // Who has had a share and is not done comes after those who have not.
+        parked = left + parked
+        flush()
+        guard !parked.isEmpty else { return }
+        let isPressing = parked.contains { ($0.unread?.until ?? now) <= now }
+        lookAtParked(after: isPressing ? Hub.nextTurn : Hub.nextLook)
+    }
+}

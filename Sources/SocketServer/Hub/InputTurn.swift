@@ -1,0 +1,27 @@
+import GatewayCore
+
+/// How much of an event loop's turn goes to unpacking what clients send: a bounded part of it, and of that a bounded part
+/// to each connection, so that whoever sends what is dear to unpack delays nobody who sends what is cheap.
+///
+/// What does not fit waits for a later turn, in the order it came. Belongs to its hub's event loop.
+struct InputTurn {
+    /// For all connections in one turn, in nanoseconds of a core as `Prices` counts them.
+    static let limit = 20_000_000
+    /// For one connection, before it is the next one's turn.
+    static let share = 2_000_000
+    /// What costs less is not counted, so that the usual small frames need no turn's end to be waited for.
+    static let unnoticed = 20_000
+
+    private var spent = 0
+
+    var isOver: Bool { spent >= InputTurn.limit }
+
+    /// - Returns: whether it is the first that was counted since the last turn's end.
+    mutating func spend(_ price: Int) -> Bool {
+        guard price > InputTurn.unnoticed else { return false }
+        defer { spent += price }
+        return spent == 0
+    }
+
+    mutating func end() { spent = 0 }
+}

@@ -1,0 +1,26 @@
+/// Who wants to go on with an earlier session: so many at a time are being asked for, the others wait in order.
+///
+/// What a session brings back, and so what it costs Redis, is known only when it is there: a bound on those under way is
+/// one on what can be spent beyond what is left. Belongs to its hub's event loop.
+struct ResumptionQueue<Waiter> {
+    /// A session of 200 rooms takes Redis some 12 ms.
+    static var maxUnderWay: Int { 64 }
+
+    private var waiting: ArraySlice<Waiter> = []
+    private var underWay = 0
+
+    mutating func add(_ waiter: Waiter) { waiting.append(waiter) }
+
+    /// The next one that may be asked for; `ended` is called for each of them.
+    mutating func next() -> Waiter? {
+        guard underWay < ResumptionQueue.maxUnderWay, let next = waiting.popFirst() else { return nil }
+        if waiting.isEmpty { waiting = [] }
+        underWay += 1
+        return next
+    }
+
+    /// One that was under way has its answer.
+    mutating func ended() { underWay -= 1 }
+
+    var isEmpty: Bool { waiting.isEmpty }
+}
