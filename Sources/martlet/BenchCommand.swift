@@ -11,7 +11,8 @@ struct BenchCommand: ParsableCommand {
             Start a node to load, with limits that leave room for one busy publisher:
 
               MARTLET_AUTH_MODE=none MARTLET_API_KEY=local MARTLET_CLIENT_ECHO=true \\
-                MARTLET_CLIENT_MESSAGES_PER_SECOND=100000 martlet serve
+                MARTLET_CLIENT_MESSAGES_PER_SECOND=100000 MARTLET_CLIENT_JOINS_PER_SECOND=100000 \\
+                MARTLET_BUDGET_CONNECTION=0s MARTLET_BUDGET_USER=0s MARTLET_BUDGET_ROOM=0s martlet serve
 
             Then, for example, the cost of a delivery beside that of a bare C loop:
 

@@ -40,7 +40,11 @@ struct BenchTests {
         // Churners join and leave as fast as they are answered.
         let node = try await NodeProcess.start(
             nodeId: "bench", redisURL: nil,
-            environment: ["MARTLET_CLIENT_MESSAGES_PER_SECOND": "100000", "MARTLET_CLIENT_MESSAGE_BURST": "100000"])
+            environment: [
+                "MARTLET_CLIENT_MESSAGES_PER_SECOND": "100000", "MARTLET_CLIENT_MESSAGE_BURST": "100000",
+                "MARTLET_CLIENT_JOINS_PER_SECOND": "100000", "MARTLET_CLIENT_JOIN_BURST": "100000",
+                "MARTLET_BUDGET_CONNECTION": "0s", "MARTLET_BUDGET_USER": "0s",
+            ])
         let page = FileManager.default.temporaryDirectory.appending(path: "bench-\(UUID()).html").path
         defer { try? FileManager.default.removeItem(atPath: page) }
         let presence = try await bench(

@@ -168,6 +168,7 @@ struct PresenceTests {
     func churn() async throws {
         let (cluster, a, b) = try await Self.start([
             "MARTLET_CLIENT_MESSAGES_PER_SECOND": "100000", "MARTLET_CLIENT_MESSAGE_BURST": "100000",
+            "MARTLET_CLIENT_MAX_ROOMS": "1000", "MARTLET_CLIENT_JOIN_BURST": "2000",
         ])
         let alice = try await WireClient.connect(to: a, as: "alice")
         for number in 0..<1000 { alice.send(#"{"id":\#(1_000_000 + number),"type":"join","roomId":"r\#(number)"}"#) }

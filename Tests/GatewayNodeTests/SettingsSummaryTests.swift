@@ -13,7 +13,7 @@ struct SettingsSummaryTests {
                 "redis    a private one, which keeps nothing and ends with this node",
                 "rooms    64 partitions; 1000 messages for 24h of each room, 100 messages for 168h to a user, "
                     + "100 messages for 24h to everyone are kept",
-                "limits   messages up to 64KiB, 100 a second (burst 200), 1000 rooms a connection, 1MiB queued",
+                "limits   messages up to 64KiB, 100 a second (burst 200), 200 rooms a connection, 1MiB queued",
                 "losses   a user stays online for 5s, a session can be resumed for 120s",
                 "beats    a ping every 30s, 3 missed end a connection; draining takes up to 30s",
             ])

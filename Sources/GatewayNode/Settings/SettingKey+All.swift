@@ -2,7 +2,9 @@ import GatewayCore
 
 extension SettingKey {
     /// Every scalar key, in the order of the explained file.
-    package static let all: [SettingKey] = node + client + api + auth + redis + log + presence + webhooks + running
+    package static let all: [SettingKey] =
+        node + client + budget + api + auth + redis + log + presence + webhooks
+        + running
 
     private static let node = [
         SettingKey(
@@ -32,6 +34,15 @@ extension SettingKey {
         SettingKey(
             "client.messageBurst", \.client.messageBurst, .integer(1...1_000_000),
             "How many frames one connection may send at once."),
+        SettingKey(
+            "client.joinsPerSecond", \.client.joinsPerSecond, .integer(1...1_000_000),
+            """
+            How many rooms a second one connection may join in the long run, since each join is told to all members; \
+            more are rate_limited.
+            """),
+        SettingKey(
+            "client.joinBurst", \.client.joinBurst, .integer(1...1_000_000),
+            "How many rooms one connection may join at once, as a page that is loaded does."),
         SettingKey(
             "client.maxQueuedBytes", \.client.maxQueuedBytes, .bytes((16 << 10)...(1 << 30)),
             "How much may wait for one slow connection before it is closed with 4413."),

@@ -44,6 +44,11 @@ extension Settings {
         configuration.watchRight = presence.watch
         configuration.presenceBundleAbove = presence.bundleAbove
         configuration.rate = RateLimit(perSecond: client.messagesPerSecond, burst: client.messageBurst)
+        configuration.joinRate = RateLimit(perSecond: client.joinsPerSecond, burst: client.joinBurst)
+        configuration.budgets = BudgetSettings(
+            stranger: Allowance(perSecond: budget.stranger), connection: Allowance(perSecond: budget.connection),
+            user: Allowance(perSecond: budget.user), room: Allowance(perSecond: budget.room),
+            node: Allowance(perSecond: budget.node))
         configuration.maxQueuedBytes = client.maxQueuedBytes
         configuration.authTimeout = client.authTimeout
         configuration.leeway = auth.leeway

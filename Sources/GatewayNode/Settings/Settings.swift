@@ -14,6 +14,7 @@ package struct Settings: Sendable, Equatable {
     package var presence = Presence()
     package var session = Session()
     package var heartbeat = Heartbeat()
+    package var budget = Budgets()
     package var webhooks = Webhooks()
     package var drain = Drain()
     /// Event loop threads; 0 is one for each core.
@@ -29,11 +30,14 @@ package struct Settings: Sendable, Equatable {
         /// 0 takes any free port.
         package var port = 8080
         package var maxMessageBytes = 65_536
-        package var maxRooms = 1000
+        package var maxRooms = 200
         /// Users one connection may watch.
         package var maxWatched = 1000
         package var messagesPerSecond = 100
         package var messageBurst = 200
+        /// Of rooms that the connection is not in.
+        package var joinsPerSecond = 10
+        package var joinBurst = 200
         package var maxQueuedBytes = 1_048_576
         package var authTimeout = Duration.seconds(10)
         package var handshakeTimeout = Duration.seconds(10)
@@ -138,6 +142,15 @@ package struct Settings: Sendable, Equatable {
         package var interval = Duration.seconds(30)
         /// Pings in a row left unanswered before the connection is closed.
         package var missed = 3
+    }
+
+    /// What may be asked of a node, in time of a core for each second; zero sets no limit.
+    package struct Budgets: Sendable, Equatable {
+        package var stranger = Duration.milliseconds(2)
+        package var connection = Duration.milliseconds(100)
+        package var user = Duration.milliseconds(200)
+        package var room = Duration.milliseconds(400)
+        package var node = Duration.milliseconds(750)
     }
 
     /// How a node that was told to end lets its clients go.

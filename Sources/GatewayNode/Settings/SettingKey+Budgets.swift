@@ -1,0 +1,39 @@
+extension SettingKey {
+    static let budget = [
+        SettingKey(
+            "budget.connection", \.budget.connection, time,
+            """
+            How much time of a core, the node's or Redis's, one connection may ask for in each second; five seconds of \
+            it can be saved up. Beyond it frames wait, for 2 s at most, then they are rate_limited, at last the \
+            connection is closed with 4429. A byte sent to one other counts as a nanosecond, one that Redis keeps as \
+            100: so this is 60 small messages a second to a thousand others four times over, or a megabyte of \
+            messages. 0s sets no limit, here and below.
+            """),
+        SettingKey(
+            "budget.user", \.budget.user, time,
+            """
+            The same for all connections of one user on this node: more connections buy no more than twice one's. A \
+            session of 200 rooms costs 16 ms to resume.
+            """),
+        SettingKey(
+            "budget.room", \.budget.room, time,
+            """
+            What clients of this node may send to one room's members, at a nanosecond a byte: 400ms are 400 MB a \
+            second. Beyond it messages to the room are rate_limited, whoever sends them.
+            """),
+        SettingKey(
+            "budget.node", \.budget.node, time,
+            """
+            How much time of Redis's one thread all clients of this node may ask for in each second; several nodes \
+            share one Redis. Beyond it sessions are resumed later, and whoever asks for much waits a quarter second.
+            """),
+        SettingKey(
+            "budget.stranger", \.budget.stranger, time,
+            """
+            The same as budget.connection for one that has not shown who it is: enough for a token and what is sent \
+            behind it. Beyond it the connection is closed with 4429.
+            """),
+    ]
+
+    private static var time: SettingKind<Duration> { .duration(.zero...(.seconds(100))) }
+}
