@@ -14,6 +14,9 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 
     private static let mappedPrefix: UInt64 = 0xFFFF_0000_0000
 
+    /// `::`, which no peer has.
+    package static let unspecified = IPAddress(high: 0, low: 0)
+
     /// As RFC 4291 and dotted quads write it, without port, brackets or zone.
     package init?(_ text: some StringProtocol) {
         let text = String(text)
