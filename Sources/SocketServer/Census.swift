@@ -1,14 +1,13 @@
 import GatewayCore
+import NIOCore
 import Synchronization
 
 /// How many sockets there are and what they are in: asked at the opening and closing of sockets and rooms, never for a message.
 package final class Census: Sendable {
     private let maxConnections: Int
-    private let maxPerAddress: Int
-    private let sockets = Atomic<Int>(0)
+    private let admission: Mutex<Admission<any Channel>>
     private let sessions = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
-    private let perAddress = Mutex<[IPAddress: Int]>([:])
     private let acceptRate: Mutex<AcceptRate>
     /// Rooms by the number of hubs that have listeners in them.
     private let hubsPerRoom = Mutex<[RoomName: Int]>([:])
@@ -20,7 +19,9 @@ package final class Census: Sendable {
 
     package init(maxConnections: Int, maxPerAddress: Int, acceptRate: AcceptRate = AcceptRate(limit: 0)) {
         self.maxConnections = maxConnections
-        self.maxPerAddress = maxPerAddress
+        admission = Mutex(
+            Admission(
+                maxConnections: maxConnections, spare: Census.reservedDescriptors / 2, maxPerAddress: maxPerAddress))
         self.acceptRate = Mutex(acceptRate)
     }
 
@@ -31,55 +32,70 @@ package final class Census: Sendable {
 
     // MARK: Sockets
 
-    /// Counts an accepted socket; false where there is not even room to tell it so.
-    func socketOpened() -> Bool {
-        let open = sockets.wrappingAdd(1, ordering: .relaxed).newValue
-        if open <= maxConnections + Census.reservedDescriptors / 2 { return true }
-        sockets.wrappingSubtract(1, ordering: .relaxed)
-        return false
+    /// Counts an accepted socket, a stranger's.
+    ///
+    /// - Parameter isProxy: whether the peer is trusted to say whose socket it is, by `name`.
+    func open(_ channel: any Channel, from peer: IPAddress?, isProxy: Bool) -> Admission<any Channel>.Opening {
+        let opening = admission.withLock { $0.open(channel, from: peer, isProxy: isProxy) }
+        switch opening {
+        case .seated(_, let outcast?), .refused(_, let outcast?): Census.sendAway(outcast)
+        case .seated(_, nil), .refused(_, nil), .dropped: break
+        }
+        return opening
     }
 
-    func socketClosed() {
-        sockets.wrappingSubtract(1, ordering: .relaxed)
+    /// In a turn of its own, since the socket may be one of the very loop that asks.
+    private static func sendAway(_ channel: any Channel) {
+        channel.eventLoop.execute { channel.pipeline.fireUserInboundEventTriggered(GiveWay()) }
+    }
+
+    /// A trusted proxy has said whose the socket is; false where that address holds enough.
+    func name(_ client: IPAddress, isProxy: Bool, _ seat: inout Seat) -> Bool {
+        admission.withLock { $0.name(client, isProxy: isProxy, &seat) }
+    }
+
+    /// It has shown a token, which is being checked: it gives way to nobody.
+    func shelter(_ seat: Seat) {
+        if seat.isStranger { admission.withLock { $0.shelter(seat) } }
+    }
+
+    /// Its token was no good.
+    func expose(_ seat: Seat) {
+        if seat.isStranger { admission.withLock { $0.expose(seat) } }
+    }
+
+    /// It is a stranger no longer.
+    func vouch(for seat: inout Seat) {
+        if seat.isStranger { admission.withLock { $0.vouch(for: &seat) } }
+    }
+
+    func close(_ seat: Seat) {
+        admission.withLock { $0.close(seat) }
     }
 
     /// Why a handshake is to be answered 503.
-    enum Refusal: String, CaseIterable, Sendable {
+    enum Refusal: Sendable {
         case draining, full, flooded
-        case address = "address_limit"
     }
 
-    /// Counts a connection of this address; paired with `leave` where it answers nil.
+    /// Counts a WebSocket; paired with `leave` where it answers nil.
     ///
-    /// - Parameter isResuming: whether the client comes back to a session.
+    /// - Parameters:
+    ///   - address: whose it is; this machine's are no flood.
+    ///   - isResuming: whether the client comes back to a session.
     func enter(_ address: IPAddress?, isResuming: Bool, now: MonotonicTime) -> Refusal? {
         if isDraining { return .draining }
-        guard acceptRate.withLock({ $0.accepts(isResuming: isResuming, now: now) }) else { return .flooded }
-        let connections = sessions.wrappingAdd(1, ordering: .relaxed).newValue
-        if connections > maxConnections {
-            sessions.wrappingSubtract(1, ordering: .relaxed)
-            return .full
+        if address?.isLoopback != true {
+            guard acceptRate.withLock({ $0.accepts(isResuming: isResuming, now: now) }) else { return .flooded }
         }
-        guard maxPerAddress > 0, let address else { return nil }
-        let isWithin = perAddress.withLock { counts in
-            let count = counts[address, default: 0]
-            guard count < maxPerAddress else { return false }
-            counts[address] = count + 1
-            return true
-        }
-        if isWithin { return nil }
+        guard sessions.wrappingAdd(1, ordering: .relaxed).newValue > maxConnections else { return nil }
         sessions.wrappingSubtract(1, ordering: .relaxed)
-        return .address
+        return .full
     }
 
-    func leave(_ address: IPAddress?) {
+    func leave() {
         let left = sessions.wrappingSubtract(1, ordering: .relaxed).newValue
         if left == 0 { departures.continuation.yield() }
-        guard maxPerAddress > 0, let address else { return }
-        perAddress.withLock { counts in
-            let count = counts[address, default: 0] - 1
-            counts[address] = count > 0 ? count : nil
-        }
     }
 
     // MARK: Rooms
@@ -120,6 +136,9 @@ package final class Census: Sendable {
             isDraining: isDraining)
     }
 }
+
+/// The event that tells a socket's handler that it was a stranger too many.
+struct GiveWay: Sendable {}
 
 /// What the client port holds at one moment.
 package struct SocketServerStatus: Hashable, Sendable {

@@ -5,7 +5,9 @@ import Metrics
 final class SocketMetrics: Sendable {
     /// Why a request for a WebSocket was refused.
     enum Refusal: String, CaseIterable, Sendable {
-        case malformed, timeout, origin, version, subprotocol, draining, full, flooded
+        case malformed, timeout, origin, version, subprotocol, draining, full, flooded, banned, misdirected
+        /// It was one too many of those that nobody has vouched for.
+        case strangers
         case address = "address_limit"
         case path = "not_found"
     }

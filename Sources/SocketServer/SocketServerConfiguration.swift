@@ -39,16 +39,22 @@ package struct SocketServerConfiguration: Sendable {
     package var resumeTimeout = Duration.seconds(10)
     /// How long a token is still good after it has expired.
     package var leeway = Duration.seconds(1)
-    /// Exact origins that browsers may come from; `*` lets all in.
-    package var origins: Set<String> = ["*"]
+    /// The pages that browsers may come from.
+    package var origins: OriginRule = ["*"]
+    /// The hosts that are answered; any but on a port of this machine alone where nobody has to prove who they are.
+    package var fence = LoopbackFence.open
     /// Whose `X-Forwarded-For` is believed.
     package var trustedProxies: [AddressRange] = []
     /// 0: the descriptor limit less 500.
     package var maxConnections = 0
-    /// 0: no limit.
-    package var maxConnectionsPerAddress = 0
+    /// Sockets of one address, from the accept on; 0: no limit.
+    package var maxConnectionsPerAddress = 1000
     /// Handshakes accepted in a second, those of clients that come back to a session first; 0: no limit.
-    package var acceptRate = 0
+    package var acceptRate = 5000
+    /// Whose handshakes are refused; whoever keeps the list replaces it.
+    package var bannedAddresses = BannedAddresses()
+    /// Whether a name is one that a gateway has given to a session: an invented one earns no place in a flood.
+    package var isGenuineSession: @Sendable (String) -> Bool = { _ in true }
     package var heartbeatInterval = Duration.seconds(30)
     /// Pings in a row that may stay unanswered.
     package var missedHeartbeats = 3
@@ -57,9 +63,9 @@ package struct SocketServerConfiguration: Sendable {
     /// Whether `/echo` answers.
     package var isEchoing = false
     /// From the accept to the end of the request's headers.
-    package var handshakeTimeout = Duration.seconds(10)
-    /// Names and values of all headers of a request together.
-    package var maxHeaderBytes = 8192
+    package var handshakeTimeout = Duration.seconds(5)
+    /// The target, names and values of all headers of a request together: room for a token of 16 KiB.
+    package var maxHeaderBytes = 24 << 10
     /// How long a closing connection may take before it is cut.
     package var closeTimeout = Duration.seconds(3)
     /// How long a shutdown waits for clients to leave by themselves.
@@ -75,6 +81,9 @@ package struct SocketServerConfiguration: Sendable {
             messageBytes: maxMessageBytes, messagesPerSecond: rate.perSecond, messageBurst: rate.burst,
             rooms: maxRooms, watched: maxWatched)
     }
+
+    /// Whether this address is believed to say whose connections it brings.
+    func trusts(_ address: IPAddress) -> Bool { trustedProxies.contains { $0.contains(address) } }
 
     /// What the sessions of a server share.
     package var sessionSettings: SessionSettings {

@@ -13,7 +13,8 @@ struct SettingsSummaryTests {
                 "redis    a private one, which keeps nothing and ends with this node",
                 "rooms    64 partitions; 1000 messages for 24h of each room, 100 messages for 168h to a user, "
                     + "100 messages for 24h to everyone are kept",
-                "limits   messages up to 64KiB, 100 a second (burst 200), 200 rooms a connection, 1MiB queued",
+                "limits   messages up to 64KiB, 100 a second (burst 200), 200 rooms a connection, 1MiB queued, "
+                    + "1000 from one address, 5000 handshakes a second",
                 "losses   a user stays online for 5s, a session can be resumed for 120s",
                 "beats    a ping every 30s, 3 missed end a connection; draining takes up to 30s",
             ])
@@ -36,7 +37,7 @@ struct SettingsSummaryTests {
         #expect(lines[2] == "api      http://127.0.0.1:8081/v1, with any of 2 configured keys")
         #expect(lines[3] == "redis    rediss://redis.example:6379/3, keys begin with m")
         #expect(lines[4].contains("no messages of each room") && lines[4].hasSuffix("; 1 rule by pattern"))
-        #expect(lines[5].hasSuffix(", 9 connections, 1 of one user, 300 handshakes a second"))
+        #expect(lines[5].hasSuffix(", 9 connections, 1000 from one address, 1 of one user, 300 handshakes a second"))
         #expect(!lines.joined().contains("hunter2"))
     }
 }

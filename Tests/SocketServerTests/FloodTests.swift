@@ -38,16 +38,43 @@ struct AcceptRateTests {
     func flooded() throws {
         let metrics = CountingMetrics()
         let embedded = EmbeddedHub(metrics: metrics) { $0.acceptRate = 4 }
-        for user in ["a", "b", "c"] { _ = try embedded.enter(user) }
-        let refused = try embedded.accept()
-        try refused.send(ByteBuffer(string: TestClient.request("/ws?userId=d")))
-        let answer = try #require(refused.takeHead())
+        for user in ["a", "b", "c"] { _ = try embedded.enter(user, from: "192.0.2.1") }
+        let answer = try embedded.ask("/ws?userId=d", from: "192.0.2.1").head
         #expect(answer.hasPrefix("HTTP/1.1 503 "))
         #expect(answer.contains("\r\nRetry-After: "))
         #expect(metrics["martlet_handshakes_refused_total{reason=flooded}"] == 1)
-        _ = try embedded.upgrade("/ws?userId=a&session=s1")
+        _ = try embedded.upgrade("/ws?userId=a&session=s1", from: "192.0.2.1")
+        #expect(try embedded.ask("/ws?userId=a&session=s1", from: "192.0.2.1").head.hasPrefix("HTTP/1.1 503 "))
         embedded.advance(.seconds(1))
-        _ = try embedded.enter("d")
+        _ = try embedded.enter("d", from: "192.0.2.1")
+    }
+
+    @Test("an invented session has no part in what is kept for those that come back")
+    func invented() throws {
+        let embedded = EmbeddedHub {
+            $0.acceptRate = 4
+            $0.isGenuineSession = { $0 == "genuine" }
+        }
+        for user in ["a", "b", "c"] { _ = try embedded.enter(user, from: "192.0.2.1") }
+        #expect(
+            try embedded.ask("/ws?userId=d&session=invented", from: "192.0.2.1").head.hasPrefix("HTTP/1.1 503 "))
+        _ = try embedded.upgrade("/ws?userId=d&session=genuine", from: "192.0.2.1")
+    }
+
+    @Test("this machine's own handshakes are no flood")
+    func loopback() throws {
+        let embedded = EmbeddedHub { $0.acceptRate = 1 }
+        for _ in 1...5 { _ = try embedded.enter() }
+    }
+
+    @Test("12,000 clients that come back to one node within 3 s all get in by default")
+    func comingBack() {
+        var rate = AcceptRate(limit: SocketServerConfiguration().acceptRate)
+        let start = MonotonicTime(nanoseconds: 1)
+        let accepted = (0..<12_000).count { number in
+            rate.accepts(isResuming: true, now: start + .nanoseconds(Int64(number) * 250_000))
+        }
+        #expect(accepted == 12_000)
     }
 }
 

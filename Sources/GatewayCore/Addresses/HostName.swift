@@ -22,7 +22,8 @@ package struct HostName: Hashable, Sendable {
             host = whole.prefix { $0 != ":" }
             rest = whole[host.endIndex...]
             guard host.utf8.allSatisfy(HostName.isNameByte) else { return nil }
-            address = IPAddress(host)
+            // A name may begin with a digit; an address must.
+            address = host.utf8.first.map { (0x30...0x39).contains($0) } ?? false ? IPAddress(host) : nil
         }
         if rest.isEmpty {
             port = nil

@@ -30,8 +30,13 @@ package struct LoopbackFence: Sendable {
     ///
     /// - Parameter host: the `Host` header, or what stands there in an absolute-form target; nil where there is neither.
     package func serves(_ host: String?) -> Bool {
+        names == nil || serves(named: host.flatMap { HostName($0) })
+    }
+
+    /// The same for a host that was read already.
+    package func serves(named host: HostName?) -> Bool {
         guard let names else { return true }
-        guard let host = host.flatMap({ HostName($0) }) else { return false }
+        guard let host else { return false }
         return host.isLoopback || names.contains(host.name)
     }
 

@@ -132,6 +132,12 @@ package struct SessionMachine: Sendable {
         return false
     }
 
+    /// Whether nothing has been shown yet that could let the client in.
+    package var awaitsToken: Bool {
+        if case .waitingForToken = phase { return true }
+        return false
+    }
+
     package var isClosed: Bool {
         if case .closed = phase { return true }
         return false

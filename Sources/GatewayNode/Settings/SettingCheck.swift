@@ -1,3 +1,4 @@
+import Foundation
 import GatewayCore
 import RedisClient
 
@@ -16,13 +17,26 @@ enum SettingCheck {
         return (1...253).contains(text.utf8.count) && isHost ? nil : "is not an address or a host name"
     }
 
-    static func origin(_ text: String) -> String? {
-        if text == "*" { return nil }
-        let parts = text.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty,
-            !parts[1].contains(where: { "/?#* ".contains($0) })
-        else { return "is not an origin such as https://app.example, or *" }
-        return nil
+    /// The origin as browsers write it.
+    static func origin(_ text: String) throws(ValueRefusal) -> String {
+        if text == "*" { return text }
+        guard let origin = Origin(try asciiOrigin(text)) else {
+            throw ValueRefusal("is not an origin such as https://app.example, or *")
+        }
+        guard !["ws", "wss"].contains(origin.scheme) else {
+            throw ValueRefusal("is where a socket leads, not where a page is from: write http:// or https://")
+        }
+        return origin.description
+    }
+
+    /// With a name of other letters in the form that travels, `xn--…` (UTS #46, as browsers do it).
+    private static func asciiOrigin(_ text: String) throws(ValueRefusal) -> String {
+        guard !text.utf8.allSatisfy({ $0 < 0x80 }) else { return text }
+        guard let parts = URLComponents(string: text), let scheme = parts.scheme, let host = parts.encodedHost,
+            host.utf8.allSatisfy(isWordByte), parts.user == nil, parts.path.isEmpty, parts.query == nil,
+            parts.fragment == nil
+        else { throw ValueRefusal("has a host that is not ASCII: write it in the form that begins with xn--") }
+        return "\(scheme)://\(host)\(parts.port.map { ":\($0)" } ?? "")"
     }
 
     static func apiKey(_ text: String) -> String? {

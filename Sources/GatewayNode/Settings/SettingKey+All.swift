@@ -51,20 +51,35 @@ extension SettingKey {
             "How long a connection may take to show its token, or wait for Redis, after the handshake."),
         SettingKey(
             "client.handshakeTimeout", \.client.handshakeTimeout, .duration(.milliseconds(100)...(.seconds(300))),
-            "How long a handshake may take from the first byte."),
+            """
+            How long a handshake may take, from the accept to the end of its headers. One round trip is enough for an \
+            honest client; whoever takes longer holds a place that others want.
+            """),
         SettingKey(
-            "client.origins", \.client.origins, .list("origins, or *", atLeast: 1, check: SettingCheck.origin),
-            "The pages that may connect, such as https://app.example; * is any (tokens are what protects)."),
+            "client.origins", \.client.origins, .list("origins, or *", atLeast: 1, form: SettingCheck.origin),
+            """
+            The pages that may connect, such as https://app.example; * is any (tokens are what protects). Left out, \
+            with auth.mode none on a loopback client.host, it is the pages of this machine, and then no request is \
+            answered that asks for another host than this machine: else any site could use the port (DNS rebinding).
+            """),
         SettingKey(
             "client.trustedProxies", \.client.trustedProxies,
             .list("addresses or CIDR blocks", check: SettingCheck.addressBlock),
             "The proxies, such as 10.0.0.0/8, whose X-Forwarded-For is believed."),
         SettingKey(
             "client.maxConnections", \.client.maxConnections, .integer(0...10_000_000),
-            "How many connections this node takes; 0 is the descriptor limit less 500."),
+            """
+            How many connections this node takes; 0 is the descriptor limit less 500. At most a quarter of them may be \
+            strangers: handshakes under way, and sockets without a good token (with auth.mode none, a userId). Where \
+            there are too many of those, one of the address with most gives way.
+            """),
         SettingKey(
             "client.maxConnectionsPerAddress", \.client.maxConnectionsPerAddress, .integer(0...10_000_000),
-            "How many connections one address may hold on this node; 0 sets no limit."),
+            """
+            How many sockets one address (of IPv6, one /64) may hold on this node, from the accept on; above it the \
+            answer is 429. 1000 leaves room for a whole campus behind one address, while a node has many thousands. \
+            Loopback is not counted; behind client.trustedProxies the address that they name is. 0 sets no limit.
+            """),
         SettingKey(
             "client.maxConnectionsPerUser", \.client.maxConnectionsPerUser, .integer(0...10_000),
             "How many connections one user may hold on all nodes together; 0 sets no limit."),
@@ -73,7 +88,11 @@ extension SettingKey {
             "Which one is closed with 4409 when a user has one too many: the user's oldest, or the new one."),
         SettingKey(
             "client.acceptRate", \.client.acceptRate, .integer(0...1_000_000),
-            "How many handshakes a second this node takes; above it, 503 with Retry-After. 0 sets no limit."),
+            """
+            How many handshakes a second this node takes, a quarter of them kept for clients that come back to a \
+            session; above it, 503 with Retry-After. 5000 takes in 12,000 clients of a lost node within 3 s. \
+            Loopback is not counted. 0 sets no limit.
+            """),
         SettingKey(
             "client.compression", \.client.compression, .boolean,
             "Whether messages are compressed for clients that offer it (permessage-deflate)."),

@@ -113,10 +113,23 @@ extension SettingKind<[String]> {
     static func list(
         _ words: String, atLeast least: Int = 0, check: @escaping @Sendable (String) -> String?
     ) -> SettingKind {
-        SettingKind(listOf: words, atLeast: least, check: check)
+        SettingKind(listOf: words, atLeast: least) { item throws(ValueRefusal) in
+            if let problem = check(item) { throw ValueRefusal(problem) }
+            return item
+        }
     }
 
-    private init(listOf words: String, atLeast least: Int, check: @escaping @Sendable (String) -> String?) {
+    /// The same, with each item brought into a form of its own.
+    static func list(
+        _ words: String, atLeast least: Int = 0,
+        form: @escaping @Sendable (String) throws(ValueRefusal) -> String
+    ) -> SettingKind {
+        SettingKind(listOf: words, atLeast: least, form: form)
+    }
+
+    private init(
+        listOf words: String, atLeast least: Int, form: @escaping @Sendable (String) throws(ValueRefusal) -> String
+    ) {
         self.words = "list of \(words), with commas where it is one text"
         show = { "[" + $0.map(YAMLText.quote).joined(separator: ", ") + "]" }
         parse = { raw throws(ValueRefusal) in
@@ -128,11 +141,12 @@ extension SettingKind<[String]> {
                     text.split(separator: ",", omittingEmptySubsequences: false).map(YAMLText.trim)
                 }
             guard items.count >= least else { throw ValueRefusal("is empty") }
+            var formed: [String] = []
             for item in items {
                 if item.isEmpty { throw ValueRefusal("has an empty item") }
-                if let problem = check(item) { throw ValueRefusal(problem) }
+                formed.append(try form(item))
             }
-            return items
+            return formed
         }
     }
 }

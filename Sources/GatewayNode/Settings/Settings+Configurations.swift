@@ -52,7 +52,8 @@ extension Settings {
         configuration.maxQueuedBytes = client.maxQueuedBytes
         configuration.authTimeout = client.authTimeout
         configuration.leeway = auth.leeway
-        configuration.origins = Set(client.origins).union(consoleOrigins)
+        configuration.origins = originRule
+        configuration.fence = clientFence
         configuration.trustedProxies = client.trustedProxies.compactMap { AddressRange($0) }
         configuration.maxConnections = client.maxConnections
         configuration.maxConnectionsPerAddress = client.maxConnectionsPerAddress
@@ -70,6 +71,23 @@ extension Settings {
     var controlConfiguration: ControlConfiguration {
         ControlConfiguration(
             host: api.host, port: api.port, keys: api.keys, maxBodyBytes: api.maxBodyBytes, clientPort: client.port)
+    }
+
+    /// Which hosts the client port answers.
+    package var clientFence: LoopbackFence { fence(of: client.host, isWeak: auth.mode == .none) }
+
+    /// Which hosts a port answers, given what it is bound to and whether it protects weakly.
+    func fence(of host: String, isWeak: Bool) -> LoopbackFence {
+        LoopbackFence(boundHost: host, isWeak: isWeak, origins: client.areOriginsWritten ? client.origins : [])
+    }
+
+    /// Which pages may connect.
+    package var originRule: OriginRule {
+        let isOfThisMachine = auth.mode == .none && LoopbackFence.isLoopback(boundHost: client.host)
+        guard isOfThisMachine, !client.areOriginsWritten else {
+            return OriginRule(consoleOrigins.union(client.origins))
+        }
+        return OriginRule(consoleOrigins, letsLoopbackIn: true)
     }
 
     /// Where the console is loaded from: always allowed, however narrow `client.origins` is.

@@ -100,6 +100,7 @@ struct SettingsReader {
 
     /// Applies the rules that span keys, and makes what may be left out.
     mutating func decide(_ host: Settings.Host) throws(SettingsError) -> (settings: Settings, warnings: [String]) {
+        settings.client.areOriginsWritten = origins["client.origins"] != nil
         try decideAuth()
         try decideKeys(host)
         try decideWebhooks()

@@ -40,20 +40,22 @@ package struct Settings: Sendable, Equatable {
         package var joinBurst = 200
         package var maxQueuedBytes = 1_048_576
         package var authTimeout = Duration.seconds(10)
-        package var handshakeTimeout = Duration.seconds(10)
-        /// Exact origins (`https://app.example`), or `*` alone for all.
+        package var handshakeTimeout = Duration.seconds(5)
+        /// Origins as browsers write them (`https://app.example`), or `*` for all.
         package var origins = ["*"]
+        /// Whether somebody wrote `origins`; where nobody did, a port of this machine alone may be stricter.
+        package var areOriginsWritten = false
         /// Addresses or CIDR blocks, checked when they were read.
         package var trustedProxies: [String] = []
         /// 0: the descriptor limit less 500.
         package var maxConnections = 0
-        /// 0: no limit.
-        package var maxConnectionsPerAddress = 0
+        /// From the accept on, IPv6 by /64; 0: no limit.
+        package var maxConnectionsPerAddress = 1000
         /// On all nodes together; 0: no limit.
         package var maxConnectionsPerUser = 0
         package var onTooManyConnections = TooManyConnections.closeOldest
         /// Handshakes a second; 0: no limit.
-        package var acceptRate = 0
+        package var acceptRate = 5000
         /// Whether permessage-deflate is taken up where it is offered.
         package var compression = true
         package var echo = false

@@ -28,9 +28,9 @@ struct ClientFile: Sendable {
         }
     }
 
-    /// What a GET or a HEAD is answered; whoever has these bytes already is told just that.
-    func reply(to head: HTTPRequestHead) -> HandshakeVerdict.Reply {
-        let known = head.headers[canonicalForm: "if-none-match"]
+    /// What a GET is answered; whoever has these bytes already is told just that.
+    func reply(to request: HTTPHeaders) -> HandshakeVerdict.Reply {
+        let known = request[canonicalForm: "if-none-match"]
         let isKnown = known.contains { $0 == "*" || $0 == tag || $0 == "W/" + tag }
         let headers = [
             (name: "Access-Control-Allow-Origin", value: "*"), (name: "Cache-Control", value: "public, max-age=300"),
@@ -39,7 +39,7 @@ struct ClientFile: Sendable {
         ]
         var reply = HandshakeVerdict.Reply(status: isKnown ? .notModified : .ok, headers: headers, body: "")
         reply.file = self
-        reply.withholdsBody = isKnown || head.method == .HEAD
+        reply.withholdsBody = isKnown
         return reply
     }
 }

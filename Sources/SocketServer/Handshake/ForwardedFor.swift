@@ -9,10 +9,9 @@ package enum ForwardedFor {
     package static func client(peer: IPAddress, headers: [String], trusted: [AddressRange]) -> IPAddress {
         var client = peer
         let entries = headers.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
-        for entry in entries.reversed() {
-            guard trusted.contains(where: { $0.contains(client) }),
-                let address = IPAddress(trimmed(entry))
-            else { break }
+        // Empty elements are no elements (RFC 9110, section 5.6.1).
+        for entry in entries.reversed().map(trimmed) where !entry.isEmpty {
+            guard trusted.contains(where: { $0.contains(client) }), let address = IPAddress(entry) else { break }
             client = address
         }
         return client

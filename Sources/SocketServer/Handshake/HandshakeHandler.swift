@@ -9,10 +9,18 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
 
+    /// What becomes of the connection without its request being looked at.
+    enum Fate {
+        case judged
+        /// The peer is trusted to say whose it is.
+        case proxied
+        case refused(HandshakeVerdict.Reply)
+    }
+
     private enum Phase {
         case waiting
         /// The head was good; its end is all that lacks.
-        case upgrading(HandshakeVerdict.Upgrade, IPAddress?)
+        case upgrading(HandshakeVerdict.Upgrade)
         /// The answer is on its way: what comes is thrown away until the client ends, or is cut.
         case answered
         /// The socket is another handler's.
@@ -24,15 +32,19 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     private let rules: HandshakeRules
     /// The handler before this one, which leaves the pipeline with it.
     private let parser: ByteToMessageHandler<HTTPRequestDecoder>
+    private let fate: Fate
+    private var seat: Seat
     private var phase = Phase.waiting
     private var deadline: MonotonicTime
     private var context: ChannelHandlerContext?
     var supervisedIndex: Int?
 
-    init(hub: Hub, rules: HandshakeRules, parser: ByteToMessageHandler<HTTPRequestDecoder>) {
+    init(hub: Hub, rules: HandshakeRules, parser: ByteToMessageHandler<HTTPRequestDecoder>, seat: Seat, fate: Fate) {
         self.hub = hub
         self.rules = rules
         self.parser = parser
+        self.seat = seat
+        self.fate = fate
         deadline = hub.now + hub.configuration.handshakeTimeout
     }
 
@@ -46,6 +58,12 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         end()
     }
 
+    func channelActive(context: ChannelHandlerContext) {
+        // Whoever is refused whatever it asks need not ask first.
+        if case .refused(let reply) = fate { answer(reply, context) }
+        context.fireChannelActive()
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         end()
         context.fireChannelInactive()
@@ -54,9 +72,15 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch (unwrapInboundIn(data), phase) {
         case (.head(let head), .waiting): judge(head, context)
-        case (.end, .upgrading(let upgrade, let address)): perform(upgrade, address, context)
+        case (.end, .upgrading(let upgrade)): perform(upgrade, context)
         case (.head, _), (.body, _), (.end, _): break
         }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is GiveWay else { return context.fireUserInboundEventTriggered(event) }
+        if case .waiting = phase { hub.refused(.strangers) }
+        context.close(promise: nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -64,14 +88,13 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         guard case .waiting = phase, context.channel.isActive, let error = error as? HTTPParserError else {
             return context.close(promise: nil)
         }
-        let status: HTTPResponseStatus = error == .headerOverflow ? .requestHeaderFieldsTooLarge : .badRequest
-        answer(HandshakeVerdict.Reply(status: status, body: "the request cannot be read", refusal: .malformed), context)
+        answer(error == .headerOverflow ? .headersTooLong : .unreadable, context)
     }
 
     /// Cuts a client that has not sent its request, or not taken the answer, in time.
     func check(now: MonotonicTime, wallMilliseconds: Int64) {
         guard deadline <= now, let context else { return }
-        if case .waiting = phase { hub.metrics.refuse(.timeout) }
+        if case .waiting = phase { hub.refused(.timeout) }
         context.close(promise: nil)
     }
 
@@ -84,23 +107,29 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         case .reply(let reply):
             answer(reply, context)
         case .upgrade(let upgrade):
-            let address = clientAddress(head, context)
-            let refusal = hub.census.enter(address, isResuming: upgrade.target.isResuming, now: hub.now)
-            if let refusal {
+            if case .proxied = fate, let refusal = nameClient(head) { return answer(refusal, context) }
+            let isResuming = upgrade.target.session.map(hub.configuration.isGenuineSession) ?? false
+            if let refusal = hub.census.enter(seat.address, isResuming: isResuming, now: hub.now) {
                 return answer(.unavailable(SocketMetrics.Refusal(refusal)), context)
             }
-            phase = .upgrading(upgrade, address)
+            phase = .upgrading(upgrade)
         }
     }
 
-    private func clientAddress(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> IPAddress? {
-        guard let peer = context.channel.remoteAddress.flatMap({ IPAddress($0) }) else { return nil }
-        return ForwardedFor.client(
+    /// Counts the connection where the proxy says it is from; the answer where it is not to come in.
+    private func nameClient(_ head: HTTPRequestHead) -> HandshakeVerdict.Reply? {
+        guard let peer = seat.address else { return nil }
+        let client = ForwardedFor.client(
             peer: peer, headers: head.headers["x-forwarded-for"], trusted: hub.configuration.trustedProxies)
+        guard client != peer else { return nil }
+        guard hub.census.name(client, isProxy: hub.configuration.trusts(client), &seat) else {
+            return .tooManyOfAddress
+        }
+        return hub.isBanned(client) ? .banned : nil
     }
 
     private func answer(_ reply: HandshakeVerdict.Reply, _ context: ChannelHandlerContext) {
-        reply.refusal.map(hub.metrics.refuse)
+        if let refusal = reply.refusal { hub.refused(refusal, from: seat.address) }
         phase = .answered
         deadline = hub.now + hub.configuration.closeTimeout
         var buffer = context.channel.allocator.buffer(capacity: 256)
@@ -116,9 +145,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     }
 
     /// Answers 101, puts the WebSocket's handler in this one's place and takes the HTTP parser out.
-    private func perform(
-        _ upgrade: HandshakeVerdict.Upgrade, _ address: IPAddress?, _ context: ChannelHandlerContext
-    ) {
+    private func perform(_ upgrade: HandshakeVerdict.Upgrade, _ context: ChannelHandlerContext) {
         var buffer = context.channel.allocator.buffer(capacity: 256)
         buffer.writeString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
         buffer.writeString("Sec-WebSocket-Accept: \(upgrade.acceptKey)\r\n")
@@ -129,11 +156,13 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         phase = .upgraded
         switch upgrade.target {
         case .session(let credentials, let session):
-            let handler = SocketHandler(hub: hub, address: address, isCompressing: upgrade.deflate != nil)
+            let handler = SocketHandler(hub: hub, seat: seat, isCompressing: upgrade.deflate != nil)
             giveWay(to: handler, context)
             handler.begin(with: credentials, session: session)
         case .echo:
-            giveWay(to: EchoHandler(hub: hub, address: address, deflate: upgrade.deflate), context)
+            // Where nobody has to say who they are, whoever asks for an echo is nobody's stranger.
+            if !rules.takesTokens { hub.census.vouch(for: &seat) }
+            giveWay(to: EchoHandler(hub: hub, seat: seat, deflate: upgrade.deflate), context)
         }
     }
 
@@ -154,11 +183,11 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         hub.unsupervise(self)
         switch phase {
         case .upgraded, .closed: return
-        case .upgrading(_, let address): hub.census.leave(address)
+        case .upgrading: hub.census.leave()
         case .waiting, .answered: break
         }
         phase = .closed
-        hub.census.socketClosed()
+        hub.census.close(seat)
     }
 }
 
@@ -168,7 +197,6 @@ extension SocketMetrics.Refusal {
         case .draining: self = .draining
         case .full: self = .full
         case .flooded: self = .flooded
-        case .address: self = .address
         }
     }
 }

@@ -6,11 +6,11 @@ extension HandshakeRules {
     ///
     /// A message is compressed once for all members of a room, so in one window; the echo's are its client's alone.
     func compression(
-        _ head: HTTPRequestHead, isEcho: Bool
+        _ headers: HTTPHeaders, isEcho: Bool
     ) throws(DeflateAgreement.MalformedOffers) -> DeflateAgreement? {
         guard isCompressing else { return nil }
         return try DeflateAgreement.answering(
-            head.headers["sec-websocket-extensions"],
+            headers["sec-websocket-extensions"],
             windowBits: isEcho ? DeflateAgreement.possibleWindowBits : FrameCompressor.sharedWindowBits)
     }
 }

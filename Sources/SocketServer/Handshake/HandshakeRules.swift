@@ -10,13 +10,13 @@ enum HandshakeVerdict {
 
     struct Upgrade {
         enum Target {
-            /// `resuming` is the earlier session that the client names.
             case session(SessionMachine.Credentials, resuming: String?)
             case echo
 
-            var isResuming: Bool {
-                if case .session(_, .some) = self { return true }
-                return false
+            /// The earlier session that the client names.
+            var session: String? {
+                if case .session(_, let session) = self { return session }
+                return nil
             }
         }
 
@@ -27,36 +27,19 @@ enum HandshakeVerdict {
         /// Nil where messages go uncompressed.
         let deflate: DeflateAgreement?
     }
-
-    /// An answer after which the connection ends.
-    struct Reply {
-        var status: HTTPResponseStatus
-        var headers: [(name: String, value: String)] = []
-        var body: String
-        /// Nil where nothing was refused.
-        var refusal: SocketMetrics.Refusal?
-        /// In place of `body`.
-        var file: ClientFile?
-        /// Only the headers are sent: a HEAD's answer, or a 304.
-        var withholdsBody = false
-
-        static func unavailable(_ refusal: SocketMetrics.Refusal) -> Reply {
-            Reply(
-                status: .serviceUnavailable, headers: [("Retry-After", "2")],
-                body: "this node takes no more connections just now", refusal: refusal)
-        }
-    }
 }
 
 /// Judges requests by the configuration alone; how full the node is, is asked afterwards.
 struct HandshakeRules: Sendable {
-    let origins: Set<String>
+    let origins: OriginRule
+    let fence: LoopbackFence
     let isEchoing: Bool
     let takesTokens: Bool
     let isCompressing: Bool
 
     init(_ configuration: SocketServerConfiguration) {
         origins = configuration.origins
+        fence = configuration.fence
         isEchoing = configuration.isEchoing
         isCompressing = configuration.isCompressing
         switch configuration.authentication {
@@ -66,47 +49,56 @@ struct HandshakeRules: Sendable {
     }
 
     func judge(_ head: HTTPRequestHead) -> HandshakeVerdict {
-        guard head.uri.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return .refuse("bad characters in the path") }
-        let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let path = parts.first ?? ""
-        let query = parts.count > 1 ? parts[1] : ""
-        let isEcho = path == "/echo" && isEchoing
-        let file = ClientFile.at(path)
-        guard path == "/ws" || path == "/healthz" || isEcho || file != nil else {
-            return .reply(HandshakeVerdict.Reply(status: .notFound, body: "not found", refusal: .path))
+        var verdict = judgeGet(head)
+        // Whatever GET is answered, HEAD is told without the body.
+        if head.method == .HEAD, case .reply(var reply) = verdict {
+            reply.withholdsBody = true
+            verdict = .reply(reply)
         }
-        guard head.method == .GET || head.method == .HEAD && file != nil else {
-            let allow = [(name: "Allow", value: file == nil ? "GET" : "GET, HEAD")]
-            return .reply(
-                HandshakeVerdict.Reply(
-                    status: .methodNotAllowed, headers: allow, body: "only GET", refusal: .malformed))
-        }
-        guard !head.announcesBody else { return .refuse("a body is not taken here") }
-        if let file { return .reply(file.reply(to: head)) }
-        if path == "/healthz" { return .reply(HandshakeVerdict.Reply(status: .ok, body: "ok")) }
-        return judgeUpgrade(head, isEcho: isEcho, query: query)
+        return verdict
     }
 
-    private func judgeUpgrade(_ head: HTTPRequestHead, isEcho: Bool, query: Substring) -> HandshakeVerdict {
-        guard head.version == .http1_1 else { return .refuse("HTTP/1.1 is needed") }
-        guard head.headers["host"].count == 1 else { return .refuse("one Host header is needed") }
-        guard head.lists("websocket", in: "upgrade"), head.lists("upgrade", in: "connection") else {
-            return .upgradeRequired("this is a WebSocket")
+    private func judgeGet(_ head: HTTPRequestHead) -> HandshakeVerdict {
+        guard let headers = head.headers.cleaned else { return .refuse("bad characters in a header") }
+        guard let target = HandshakeTarget(head.uri) else { return .refuse("the request's target cannot be read") }
+        let hosts = headers["host"]
+        guard hosts.count == 1 || hosts.isEmpty && head.version == .http1_0 else {
+            return .refuse("one Host header is needed")
         }
-        guard head.headers["sec-websocket-version"] == ["13"] else {
-            return .upgradeRequired("WebSocket version 13 is needed")
+        let host = hosts.first.flatMap { HostName($0) }
+        guard host != nil || hosts.allSatisfy(\.isEmpty) else { return .refuse("Host cannot be read") }
+        guard fence.serves(named: target.host ?? host) else { return .reply(.misdirected) }
+        let isEcho = target.path == "/echo" && isEchoing
+        let file = ClientFile.at(target.path)
+        guard target.path == "/ws" || target.path == "/healthz" || isEcho || file != nil else {
+            return .reply(.notFound)
         }
-        let keys = head.headers["sec-websocket-key"]
+        guard head.method == .GET || head.method == .HEAD else { return .reply(.methodNotAllowed) }
+        guard !headers.announceBody else { return .refuse("a body is not taken here") }
+        if let file { return .reply(file.reply(to: headers)) }
+        if target.path == "/healthz" { return .reply(HandshakeVerdict.Reply(status: .ok, body: "ok")) }
+        guard head.method == .GET else { return .reply(.upgradeRequired("this is a WebSocket")) }
+        return judgeUpgrade(head.version, headers, isEcho: isEcho, query: target.query)
+    }
+
+    private func judgeUpgrade(
+        _ version: HTTPVersion, _ headers: HTTPHeaders, isEcho: Bool, query: Substring
+    ) -> HandshakeVerdict {
+        guard version == .http1_1 else { return .refuse("HTTP/1.1 is needed") }
+        guard headers.list("websocket", in: "upgrade"), headers.list("upgrade", in: "connection") else {
+            return .reply(.upgradeRequired("this is a WebSocket"))
+        }
+        let versions = headers["sec-websocket-version"]
+        guard versions.count <= 1 else { return .refuse("one Sec-WebSocket-Version is needed") }
+        guard versions == ["13"] else { return .reply(.upgradeRequired("WebSocket version 13 is needed")) }
+        let keys = headers["sec-websocket-key"]
         guard let key = keys.first, keys.count == 1, Handshake.isValidKey(key) else {
             return .refuse("Sec-WebSocket-Key: not 16 bytes in base64")
         }
-        if !origins.contains("*"), !head.headers["origin"].allSatisfy(origins.contains) {
-            return .reply(
-                HandshakeVerdict.Reply(status: .forbidden, body: "this origin is not let in", refusal: .origin))
-        }
+        guard headers["origin"].allSatisfy(origins.letsIn) else { return .reply(.foreignOrigin) }
         let deflate: DeflateAgreement?
         do throws(DeflateAgreement.MalformedOffers) {
-            deflate = try compression(head, isEcho: isEcho)
+            deflate = try compression(headers, isEcho: isEcho)
         } catch {
             return .refuse("Sec-WebSocket-Extensions cannot be read")
         }
@@ -115,8 +107,8 @@ struct HandshakeRules: Sendable {
             return .upgrade(
                 HandshakeVerdict.Upgrade(target: .echo, acceptKey: acceptKey, subprotocol: nil, deflate: deflate))
         }
-        let offersSubprotocols = head.headers.contains(name: "sec-websocket-protocol")
-        let offers = offersSubprotocols ? head.headers[canonicalForm: "sec-websocket-protocol"] : []
+        let offersSubprotocols = headers.contains(name: "sec-websocket-protocol")
+        let offers = offersSubprotocols ? headers[canonicalForm: "sec-websocket-protocol"] : []
         guard offers.isEmpty || offers.contains(where: { $0 == NativeDialect.subprotocol }) else {
             return .reply(
                 HandshakeVerdict.Reply(
@@ -126,7 +118,7 @@ struct HandshakeRules: Sendable {
         let fields = QueryString(query)
         return .upgrade(
             HandshakeVerdict.Upgrade(
-                target: .session(credentials(head, fields), resuming: session(fields)), acceptKey: acceptKey,
+                target: .session(credentials(headers, fields), resuming: session(fields)), acceptKey: acceptKey,
                 subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: deflate))
     }
 
@@ -136,7 +128,7 @@ struct HandshakeRules: Sendable {
         return session
     }
 
-    private func credentials(_ head: HTTPRequestHead, _ query: QueryString) -> SessionMachine.Credentials {
+    private func credentials(_ headers: HTTPHeaders, _ query: QueryString) -> SessionMachine.Credentials {
         let name = takesTokens ? "token" : "userId"
         let value: String?
         do throws(QueryString.Failure) {
@@ -152,38 +144,29 @@ struct HandshakeRules: Sendable {
             guard let userId = UserID(person: value) else { return .refused("userId: \(UserID.rule)") }
             return .identity(Identity(userId: userId))
         }
-        if let value { return .token(value) }
+        if let value, !value.isEmpty { return .token(value) }
         let scheme = "bearer "
-        guard let header = head.headers["authorization"].first, header.lowercased().hasPrefix(scheme) else {
-            return .none
+        if let header = headers["authorization"].first, header.lowercased().hasPrefix(scheme) {
+            return .token(String(header.dropFirst(scheme.count).drop { $0 == " " }))
         }
-        return .token(String(header.dropFirst(scheme.count).drop { $0 == " " }))
+        // The name alone, with nothing behind it, is a token that cannot be right.
+        return value.map { .token($0) } ?? .none
     }
 }
 
 extension HandshakeVerdict {
-    fileprivate static func refuse(_ text: String) -> HandshakeVerdict {
-        .reply(Reply(status: .badRequest, body: text, refusal: .malformed))
-    }
-
-    /// RFC 6455, section 4.4, and RFC 9110, section 15.5.22.
-    fileprivate static func upgradeRequired(_ text: String) -> HandshakeVerdict {
-        .reply(
-            Reply(
-                status: .upgradeRequired, headers: [("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
-                body: text, refusal: .version))
-    }
+    fileprivate static func refuse(_ text: String) -> HandshakeVerdict { .reply(.malformed(text)) }
 }
 
-extension HTTPRequestHead {
-    fileprivate var announcesBody: Bool {
-        headers.contains(name: "transfer-encoding") || headers["content-length"].contains { $0 != "0" }
+extension HTTPHeaders {
+    fileprivate var announceBody: Bool {
+        contains(name: "transfer-encoding") || self["content-length"].contains { $0 != "0" }
     }
 
     /// Whether a header that is a list of words has this one, in whatever case.
-    fileprivate func lists(_ word: String, in name: String) -> Bool {
+    fileprivate func list(_ word: String, in name: String) -> Bool {
         // Most clients send nothing else there; taking lists apart is slow.
-        if let value = headers.first(name: name), value.lowercased() == word { return true }
-        return headers[canonicalForm: name].contains { $0.lowercased() == word }
+        if let value = first(name: name), value.lowercased() == word { return true }
+        return self[canonicalForm: name].contains { $0.lowercased() == word }
     }
 }

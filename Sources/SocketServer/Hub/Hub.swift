@@ -2,7 +2,6 @@ import Dialects
 import GatewayCore
 import Logging
 import NIOCore
-import NIOHTTP1
 import Synchronization
 import WebSocketFrames
 
@@ -72,6 +71,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var configuration: SocketServerConfiguration { surroundings.configuration }
     var settings: SessionSettings { surroundings.settings }
     var census: Census { surroundings.census }
+    var rules: HandshakeRules { surroundings.rules }
     var metrics: SocketMetrics { surroundings.metrics }
     var log: any MessageLog { surroundings.log }
     var logger: Logger { surroundings.logger }
@@ -127,31 +127,11 @@ package final class Hub: StreamSink, @unchecked Sendable {
 
     // MARK: Connections
 
-    /// Takes a fresh connection of this loop, which begins with a handshake.
-    package func accept(_ channel: any Channel) throws {
-        eventLoop.preconditionInEventLoop()
-        guard census.socketOpened() else {
-            metrics.refuse(.full)
-            throw TooManySockets()
-        }
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = configuration.maxHeaderBytes
-        limits.maxHeaderListSize = configuration.maxHeaderBytes
-        let parser = ByteToMessageHandler(
-            HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
-        let pipeline = channel.pipeline.syncOperations
-        do {
-            try pipeline.addHandler(parser)
-            try pipeline.addHandler(HandshakeHandler(hub: self, rules: surroundings.rules, parser: parser))
-        } catch {
-            // The channel has gone already, and with it the handler that would have counted it out.
-            census.socketClosed()
-            throw error
-        }
+    /// Counts a handshake that was refused, and tells the log of the first of its kind.
+    func refused(_ refusal: SocketMetrics.Refusal, from address: IPAddress? = nil) {
+        metrics.refuse(refusal)
+        surroundings.refusals.note(refusal, from: address)
     }
-
-    /// There is not even room to tell a client so.
-    private struct TooManySockets: Error {}
 
     func nextNumber() -> ConnectionNumber {
         eventLoop.assertInEventLoop()

@@ -9,6 +9,7 @@ package struct HubSurroundings: Sendable {
     let settings: SessionSettings
     let rules: HandshakeRules
     let metrics: SocketMetrics
+    let refusals: RefusalLog
     let streams: any RoomStreams
     let log: any MessageLog
     let presence: any Presence
@@ -34,6 +35,7 @@ package struct HubSurroundings: Sendable {
         settings = configuration.sessionSettings
         rules = HandshakeRules(configuration)
         self.metrics = SocketMetrics(factory: metrics)
+        refusals = RefusalLog(logger: logger)
         self.streams = streams
         self.log = log
         self.presence = presence

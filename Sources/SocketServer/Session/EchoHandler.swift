@@ -12,7 +12,7 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
     static let maxMessageBytes = 16 << 20
 
     private let hub: Hub
-    private let address: IPAddress?
+    private let seat: Seat
     private var decoder: FrameDecoder
     /// Nil where compression was not agreed on.
     private let compressor: FrameCompressor?
@@ -22,9 +22,9 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
     private var context: ChannelHandlerContext?
     var supervisedIndex: Int?
 
-    init(hub: Hub, address: IPAddress?, deflate: DeflateAgreement?) {
+    init(hub: Hub, seat: Seat, deflate: DeflateAgreement?) {
         self.hub = hub
-        self.address = address
+        self.seat = seat
         decoder = FrameDecoder(
             role: .server, maxMessageBytes: EchoHandler.maxMessageBytes, takesCompressed: deflate != nil)
         // Also what is not worth it, since suites try messages of every size.
@@ -64,6 +64,11 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
         } catch {
             context.close(promise: nil)
         }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is GiveWay else { return context.fireUserInboundEventTriggered(event) }
+        context.close(promise: nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -126,7 +131,7 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
         hasEnded = true
         hub.unsupervise(self)
         hub.metrics.close(nil)
-        hub.census.leave(address)
-        hub.census.socketClosed()
+        hub.census.leave()
+        hub.census.close(seat)
     }
 }

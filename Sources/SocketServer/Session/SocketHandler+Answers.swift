@@ -81,7 +81,9 @@ extension SocketHandler {
     func verified(_ result: Result<Identity, TokenError>) {
         switch result {
         case .success(let identity): perform(machine.verified(identity))
-        case .failure(let error): perform(machine.refused(error))
+        case .failure(let error):
+            perform(machine.refused(error))
+            hub.census.expose(seat)
         }
         superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
     }

@@ -63,6 +63,18 @@ extension SocketHandler {
         beginClosing(.byGateway(reason), code: reason.code, text: text)
     }
 
+    /// There are too many strangers, and this one is the one to go: at once where it has been told to go already.
+    func giveWay() {
+        switch phase {
+        case .open:
+            guard machine.awaitsToken else { return }
+            close(.unavailable, text: "too many connections without a token")
+            flushIfDirty()
+        case .closing: cut()
+        case .ended: break
+        }
+    }
+
     /// The client wants to end: it gets its own code back, and the end once that is sent.
     func answerClose(_ code: UInt16?) {
         beginClosing(.byClient(code: code), code: code, text: "")
@@ -115,7 +127,7 @@ extension SocketHandler {
         if !isCounted { hub.metrics.close(nil) }
         hub.logger.debug("connection ended", metadata: ["connectionId": "\(id)"])
         hub.remove(self)
-        hub.census.leave(address)
-        hub.census.socketClosed()
+        hub.census.leave()
+        hub.census.close(seat)
     }
 }

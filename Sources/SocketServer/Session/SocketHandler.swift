@@ -34,7 +34,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     let hub: Hub
     let number: ConnectionNumber
     let id: ConnectionID
-    let address: IPAddress?
+    /// What it counts as; a stranger's until somebody is let in.
+    var seat: Seat
     var decoder: FrameDecoder
     /// Whether messages may be compressed, in both directions.
     let isCompressing: Bool
@@ -56,9 +57,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     /// Of what it missed: held for it, or asked for.
     var missedBytes = 0
 
-    init(hub: Hub, address: IPAddress?, isCompressing: Bool) {
+    init(hub: Hub, seat: Seat, isCompressing: Bool) {
         self.hub = hub
-        self.address = address
+        self.seat = seat
         self.isCompressing = isCompressing
         decoder = FrameDecoder(
             role: .server, maxMessageBytes: hub.configuration.maxMessageBytes, takesCompressed: isCompressing)
@@ -68,6 +69,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         number = hub.nextNumber()
         id = hub.heartbeat.name(for: number)
     }
+
+    var address: IPAddress? { seat.address }
 
     var isOpen: Bool {
         if case .open = phase { return true }
@@ -125,6 +128,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         flushIfDirty()
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is GiveWay else { return context.fireUserInboundEventTriggered(event) }
+        giveWay()
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
     }
@@ -177,11 +185,15 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             case .send(let event): write(hub.frame(event, isCompressed: isCompressing))
             case .sendPage(let event):
                 write(hub.frame(event, isCompressed: isCompressing)) { [self] in machine.pageLeft() }
-            case .register(let session): hub.register(self, resuming: session)
+            case .register(let session):
+                hub.census.vouch(for: &seat)
+                hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
             case .welcome(let userId, let session, let resumed, let timestamp):
                 welcome(userId, session, resumed: resumed, timestamp)
-            case .verify(let token): verify(token)
+            case .verify(let token):
+                hub.census.shelter(seat)
+                verify(token)
             case .enroll(let room, let info): hub.enroll(self, in: room, info: info)
             case .enrollQuietly(let room): hub.presence.joinQuietly(room, connection: id.description)
             case .withdraw(let room): hub.presence.leave(room, connection: id.description)

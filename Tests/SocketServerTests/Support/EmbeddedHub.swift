@@ -22,6 +22,7 @@ final class EmbeddedHub {
 
     init(
         metrics: any MetricsFactory = NOOPMetricsHandler.instance, tally: (any SpendingTally)? = nil,
+        logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         _ configure: (inout SocketServerConfiguration) -> Void = { _ in }
     ) {
         var configuration = SocketServerConfiguration()
@@ -30,8 +31,7 @@ final class EmbeddedHub {
         let clock = clock
         surroundings = HubSurroundings(
             configuration: configuration, streams: backend, log: backend, presence: backend,
-            presenceDirectory: backend, metrics: metrics,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            presenceDirectory: backend, metrics: metrics, logger: logger,
             clocks: Clocks(
                 monotonic: { MonotonicTime(nanoseconds: clock.nanoseconds.withLock { $0 }) },
                 wall: { clock.nanoseconds.withLock { $0 } / 1_000_000 }), tally: tally)
@@ -55,16 +55,27 @@ final class EmbeddedHub {
     }
 
     /// A fresh connection that has sent nothing.
-    func accept() throws -> EmbeddedSocket {
+    func accept(from peer: String = "127.0.0.1") throws -> EmbeddedSocket {
         let channel = EmbeddedChannel(loop: loop)
+        let address = try SocketAddress(ipAddress: peer, port: 1)
+        channel.remoteAddress = address
         try hub.accept(channel)
-        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
+        channel.connect(to: address, promise: nil)
         return EmbeddedSocket(channel: channel)
     }
 
+    /// A connection that has sent this request; what it was answered is taken, nothing where it was not.
+    func ask(
+        _ target: String = "/ws?userId=a", headers: [(String, String)] = [], from peer: String = "127.0.0.1"
+    ) throws -> (socket: EmbeddedSocket, head: String) {
+        let socket = try accept(from: peer)
+        try socket.send(ByteBuffer(string: TestClient.request(target, headers: headers)))
+        return (socket, socket.takeHead() ?? "")
+    }
+
     /// A connection past its handshake; its answer, which waits for the first frame but no longer than a tick, is taken.
-    func upgrade(_ target: String) throws -> EmbeddedSocket {
-        let socket = try accept()
+    func upgrade(_ target: String, from peer: String = "127.0.0.1") throws -> EmbeddedSocket {
+        let socket = try accept(from: peer)
         try socket.channel.writeInbound(ByteBuffer(string: TestClient.request(target)))
         loop.run()
         var head = socket.takeHead()
@@ -78,8 +89,8 @@ final class EmbeddedHub {
     }
 
     /// A connection past `welcome`, which is taken.
-    func enter(_ user: String = "alice") throws -> EmbeddedSocket {
-        let socket = try upgrade("/ws?userId=\(user)")
+    func enter(_ user: String = "alice", from peer: String = "127.0.0.1") throws -> EmbeddedSocket {
+        let socket = try upgrade("/ws?userId=\(user)", from: peer)
         try #require(try socket.take().first?.contains(#""type":"welcome""#) == true)
         return socket
     }

@@ -23,6 +23,8 @@ struct TestServer {
         configuration.port = 0
         configuration.nodeId = "n1"
         configuration.drainTimeout = .zero
+        // A busy machine may take its time over a handshake.
+        configuration.handshakeTimeout = .seconds(60)
         // Clients of a test that is over answer nothing.
         configuration.closeTimeout = .milliseconds(200)
         configure(&configuration)
