@@ -6,7 +6,7 @@ import JWTKit
 /// Believes JSON web tokens that are signed with HS256 and a shared secret, and nothing else.
 package struct JWTVerifier: TokenVerifier {
     /// Longer tokens are refused unread.
-    package static let maxTokenBytes = 8192
+    package static let maxTokenBytes = 16_384
 
     private let keys: JWTKeyCollection
     private let rules: TokenRules
