@@ -79,7 +79,11 @@ package struct Node: Sendable {
         let serviceGroup = ServiceGroup(
             configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: groupLogger))
         let impatience = await Node.endAtSecondSignal(logger: logger)
-        defer { impatience.cancel() }
+        let hangUps = await Node.passOverHangUps(logger: logger)
+        defer {
+            impatience.cancel()
+            hangUps.cancel()
+        }
         do {
             try await serviceGroup.run()
         } catch {
@@ -101,6 +105,14 @@ package struct Node: Sendable {
                 }
                 isDraining = true
             }
+        }
+    }
+
+    /// A terminal that was closed, or a script that expects a reload, ends no node.
+    private static func passOverHangUps(logger: Logger) async -> Task<Void, Never> {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        return Task {
+            for await _ in signals { logger.notice("SIGHUP passed over: settings are read at the start alone") }
         }
     }
 

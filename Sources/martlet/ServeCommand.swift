@@ -21,6 +21,8 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         // A log reader that went away must not take the node with it.
         signal(SIGPIPE, SIG_IGN)
+        // Until the node tells of it in its log.
+        signal(SIGHUP, SIG_IGN)
         let (settings, warnings) = try Console.orExit {
             try Settings.load(file: file.config, environment: ProcessInfo.processInfo.environment)
         }

@@ -107,6 +107,16 @@ struct CommandTests {
         #expect(gone.status != 0)
     }
 
+    @Test("a hang-up is passed over with a line of the log, and the node serves on")
+    func hangUp() async throws {
+        let redis = try RedisServerProcess()
+        let node = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)
+        try await eventually("readiness") { try await node.request("GET", "/readyz").status == 200 }
+        kill(node.pid, SIGHUP)
+        try await node.logged("SIGHUP passed over")
+        #expect(try await node.request("GET", "/readyz").status == 200)
+    }
+
     @Test("a second node with a living one's name waits for two leases and refuses, status 75")
     func refusesTakenNames() async throws {
         let redis = try RedisServerProcess()
