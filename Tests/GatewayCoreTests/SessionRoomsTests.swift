@@ -187,22 +187,34 @@ struct SessionRoomsTests {
         #expect(talk.lines(talk.machine.publishAnswered(id: id, room: room, .success(published))) == [])
     }
 
-    @Test("a few histories at once are read, one more is refused until one has left for the client, or failed")
+    @Test("a few pages at once are read, the others wait until one has left for the client, or failed")
     func histories() {
-        var talk = joined("r", limits: SessionLimits(maxReads: 1))
+        var talk = joined("r", limits: SessionLimits(maxWaitingFrames: 3, maxReads: 1))
         #expect(talk.read(1, "r") == ["history 1 r"])
-        #expect(talk.read(2, "r") == ["error 2 rate_limited"])
-        #expect(talk.members(4, "r") == ["error 4 rate_limited"])
+        #expect(talk.read(2, "r") == [])
+        #expect(talk.members(3, "r") == [])
+        #expect(talk.read(4, "r") == [])
+        #expect(talk.read(5, "r") == ["error 5 rate_limited"])
         let page = HistoryPage(
             room: SessionConversation.room("r"), head: Position(epoch: "e", seq: 0), messages: [], more: false)
         let range = HistoryRange(edge: .newest, limit: 50)
         let answer = talk.machine.historyAnswered(id: nil, range: range, .success(page))
         #expect(talk.lines(answer) == ["page - 0"])
-        #expect(talk.read(3, "r") == ["error 3 rate_limited"])
-        talk.machine.pageLeft()
+        #expect(talk.lines(talk.machine.pageLeft()) == ["history 2 r"])
+        let failed = talk.machine.historyAnswered(id: nil, range: range, .failure(.conflict))
+        #expect(talk.lines(failed) == ["error - conflict", "members 3 r 100"])
+        #expect(talk.lines(talk.machine.pageLeft()) == ["history 4 r"])
+        #expect(talk.lines(talk.machine.pageLeft()) == [])
+        #expect(talk.read(6, "r") == ["history 6 r"])
+    }
+
+    @Test("a page that waits for its room is not read before the room is joined")
+    func earlyHistory() {
+        var talk = joined("r", limits: SessionLimits(maxReads: 1))
+        _ = talk.join(1, "late")
+        #expect(talk.read(2, "late") == [])
         #expect(talk.read(3, "r") == ["history 3 r"])
-        _ = talk.machine.historyAnswered(id: nil, range: range, .failure(.conflict))
-        #expect(talk.read(5, "r") == ["history 5 r"])
+        #expect(talk.lines(talk.machine.pageLeft()) == [])
     }
 }
 

@@ -29,7 +29,7 @@ extension SessionMachine {
             return refuse(request.id, .forbidden, "the room's members may not be listed")
         }
         if let answer = keepOut(request, for: .presence, in: room) { return answer }
-        guard reads < settings.limits.maxReads else { return refuse(request.id, tooManyReads) }
+        guard reads < settings.limits.maxReads else { return holdRead(request) }
         reads += 1
         return [.readMembers(room: room, limit: limit, cursor: cursor, id: request.id)]
     }
@@ -43,8 +43,7 @@ extension SessionMachine {
         case .success(let page):
             return [.sendPage(.members(id: id, room: room, page: page))]
         case .failure(let error):
-            reads -= 1
-            return refuse(id, error.request)
+            return refuse(id, error.request) + readEnded()
         }
     }
 

@@ -80,15 +80,11 @@ extension SessionMachine {
             return refuse(request.id, .forbidden, "the room's history may not be read")
         }
         if let answer = keepOut(request, for: .history, in: room) { return answer }
-        guard reads < settings.limits.maxReads else { return refuse(request.id, tooManyReads) }
+        guard reads < settings.limits.maxReads else { return holdRead(request) }
         reads += 1
         var range = range
         range.maxBytes = settings.limits.maxPageBytes
         return [.readHistory(room: room, range: range, id: request.id)]
-    }
-
-    var tooManyReads: RequestError {
-        RequestError(.rateLimited, "no more than \(settings.limits.maxReads) pages at once")
     }
 
     // MARK: Answers
@@ -198,11 +194,7 @@ extension SessionMachine {
             let cut = page.cut(toBytes: settings.limits.maxPageBytes, readFrom: range.edge)
             return [.sendPage(.history(id: id, page: cut))]
         case .failure(let error):
-            reads -= 1
-            return refuse(id, error.request)
+            return refuse(id, error.request) + readEnded()
         }
     }
-
-    /// A page has left for the client.
-    package mutating func pageLeft() { reads -= 1 }
 }

@@ -19,6 +19,14 @@ struct WaitingRequests: Sendable {
         return requests
     }
 
+    /// Takes out the first one that fits.
+    mutating func takeFirst(where fits: (ClientCommand) -> Bool) -> ClientRequest? {
+        guard let index = requests.firstIndex(where: { fits($0.command) }) else { return nil }
+        let taken = requests.remove(at: index)
+        bytes -= taken.heldBytes
+        return taken
+    }
+
     /// Takes out those that are about no room of their own, such as `watch`.
     mutating func takeRoomless() -> [ClientRequest] {
         let taken = requests.filter { $0.command.room == nil }

@@ -184,7 +184,10 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             switch action {
             case .send(let event): write(hub.frame(event, isCompressed: isCompressing))
             case .sendPage(let event):
-                write(hub.frame(event, isCompressed: isCompressing)) { [self] in machine.pageLeft() }
+                write(hub.frame(event, isCompressed: isCompressing)) { [self] in
+                    perform(machine.pageLeft())
+                    hub.flush()
+                }
             case .register(let session):
                 hub.census.vouch(for: &seat)
                 hub.register(self, resuming: session)
