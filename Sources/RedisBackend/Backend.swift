@@ -24,6 +24,8 @@ package final class Backend: Service {
         package var maxWatched = 200_000
         /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
         package var renewalInterval: Duration = .seconds(600)
+        /// Where messages on their way to Redis are counted.
+        package var memory = MemoryAccount(budget: .max)
 
         package init(redis: RedisConfiguration, nodeId: String, version: String, rules: RoomRules) {
             self.redis = redis
@@ -114,11 +116,12 @@ package final class Backend: Service {
         renewalInterval = TimeAmount(configuration.renewalInterval)
         self.health = health
         self.failures = failures
-        messageLog = RedisMessageLog(
+        let log = RedisMessageLog(
             store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
             names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
             failures: FailureLog(logger: logger),
             ledgerSize: configuration.receivers.isEmpty ? 0 : configuration.webhookLedger.backlog)
+        messageLog = BoundedMessageLog(log, memory: configuration.memory)
         streams = router
         directory = RedisNodeDirectory(store: store)
         presence = registry

@@ -19,7 +19,8 @@ package struct RedisConfiguration: Sendable {
     package var connectTimeout: Duration = .seconds(3)
     /// A command's deadline where it gives none; also how long the oldest unanswered command may keep the link.
     package var commandTimeout: Duration = .seconds(5)
-    /// How long the link may be down until new commands fail at once instead of waiting for it.
+    /// How long the link may be down until new commands fail at once instead of waiting for it, and how long the oldest
+    /// command may be without an answer until those fail at once that are sent with `StallPolicy.fail`.
     package var failFastAfter: Duration = .seconds(1)
     /// The longest pause between two attempts to connect; the actual one is drawn from zero to the present ceiling.
     package var reconnectCeiling: Duration = .seconds(2)
@@ -31,6 +32,8 @@ package struct RedisConfiguration: Sendable {
     package var maxQueuedCommands = 100_000
     /// Their arguments' bytes, about; the next command fails as unavailable.
     package var maxQueuedBytes = 256 * 1024 * 1024
+    /// Bytes of commands written and not answered: more wait unwritten, so that what Redis leaves unread is not kept twice.
+    package var maxBytesOnWire = 4 * 1024 * 1024
     /// The memory that one reply may take; a larger one breaks the link.
     package var maxReplyBytes = 128 * 1024 * 1024
     /// Of a command link: which copies a command must have before its caller is answered; nil for none.

@@ -56,7 +56,7 @@ struct RedisMessageLog: MessageLog {
             .connection, .string(flags), .string(room.owner), .integer(Int64(ledgerSize)),
             .integer(Int64(rules.streamSize)),
         ]
-        store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments) {
+        store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments, stalled: .fail) {
             [counters, failures] result in
             let answer = result.backend { reply -> Published? in
                 guard let epoch = reply[0].string, let seq = reply[1].integer,

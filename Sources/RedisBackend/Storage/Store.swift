@@ -19,14 +19,15 @@ package struct Store: Sendable {
     /// partitions is our own mistake and stops the program.
     func call(
         _ script: RedisScript, keys: [Key], channel: Key? = nil, arguments: [RedisArgument],
-        timeout: TimeAmount? = nil,
+        timeout: TimeAmount? = nil, stalled: StallPolicy = .wait,
         reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
     ) {
         let partition = keys.first?.partition
         for key in keys + (channel.map { [$0] } ?? []) where key.partition != partition {
             preconditionFailure("\(script.name) would touch \(keys[0].name) and \(key.name), of two partitions")
         }
-        link.call(script, keys: keys.map(\.name), arguments: arguments, timeout: timeout, reply: reply)
+        link.call(
+            script, keys: keys.map(\.name), arguments: arguments, timeout: timeout, stalled: stalled, reply: reply)
     }
 }
 

@@ -10,6 +10,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     struct Submission {
         let arguments: [RedisArgument]
         let timeout: TimeAmount?
+        let stalled: StallPolicy
         let reply: CommandPipeline.Callback
     }
 
@@ -81,7 +82,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         for argument in submission.arguments { bytes += argument.estimatedBytes }
         return CommandPipeline.Command(
             arguments: submission.arguments, reply: submission.reply, deadline: now + timeout,
-            patience: max(timeout, commandTimeout), bytes: bytes)
+            patience: max(timeout, commandTimeout), bytes: bytes, failsBehindStall: submission.stalled == .fail)
     }
 
     /// One WAIT stands behind all that a turn of the loop has written.
@@ -169,7 +170,15 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         return nil
     }
 
-    func readCompleted() {}
+    /// Answers have made room for what was held back.
+    func readCompleted() {
+        guard pipeline.holdsBack, let identity else { return }
+        let encoder = CommandEncoder(runID: identity.runID, clientID: identity.clientID)
+        var buffer = ByteBuffer()
+        pipeline.release(now: eventLoop.now) { encoder.write($0.arguments, isRetry: $0.isRetry, into: &buffer) }
+        awaitReplicas(into: &buffer)
+        if buffer.readableBytes > 0 { connector.write(buffer) }
+    }
 
     func disconnected(reason: String, refused: Bool) {
         if isConnected.exchange(false, ordering: .relaxed) {
@@ -183,6 +192,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
 
     func ticked(now: NIODeadline) {
         fail(pipeline.expired(now: now))
+        pipeline.rest()
         guard isConnected.load(ordering: .relaxed) else { return }
         if pipeline.isOverdue(now: now) {
             connector.giveUp(reason: "no answer in time")

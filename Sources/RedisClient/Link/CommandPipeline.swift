@@ -13,6 +13,8 @@ package struct CommandPipeline {
         /// How long it may be the oldest unanswered command before the link counts as broken.
         package let patience: TimeAmount
         package let bytes: Int
+        /// Whether it fails at once, rather than wait, while an older one has had no answer for too long.
+        package let failsBehindStall: Bool
         package fileprivate(set) var isRetry = false
         /// Whether it is a WAIT for all that was written before it.
         package fileprivate(set) var isConfirmation = false
@@ -21,13 +23,15 @@ package struct CommandPipeline {
         fileprivate var brokenAfter = NIODeadline.distantFuture
 
         package init(
-            arguments: [RedisArgument], reply: Callback?, deadline: NIODeadline, patience: TimeAmount, bytes: Int
+            arguments: [RedisArgument], reply: Callback?, deadline: NIODeadline, patience: TimeAmount, bytes: Int,
+            failsBehindStall: Bool = false
         ) {
             self.arguments = arguments
             self.reply = reply
             self.deadline = deadline
             self.patience = patience
             self.bytes = bytes
+            self.failsBehindStall = failsBehindStall
         }
     }
 
@@ -55,6 +59,7 @@ package struct CommandPipeline {
     package let isConfirming: Bool
     private let maxCommands: Int
     private let maxBytes: Int
+    private let maxBytesOnWire: Int
     private let failFastAfter: TimeAmount
     private var mode = Mode.away(since: nil)
     private var onWire = Deque<Command>()
@@ -66,6 +71,11 @@ package struct CommandPipeline {
     /// Whether something was written since the last WAIT.
     private var hasUncovered = false
     private var bytes = 0
+    /// Of the commands written on this connection that have no answer yet: what is written is there twice, so the rest
+    /// waits as it came.
+    private var bytesOnWire = 0
+    /// Whether the queues may have grown to a size that is not worth keeping.
+    private var hasGrown = false
     /// No deadline lies before this: most scans end here.
     private var earliestDeadline = NIODeadline.distantFuture
 
@@ -73,10 +83,17 @@ package struct CommandPipeline {
         isConfirming = configuration.confirmation != nil
         maxCommands = configuration.maxQueuedCommands
         maxBytes = configuration.maxQueuedBytes
+        maxBytesOnWire = configuration.maxBytesOnWire
         failFastAfter = TimeAmount(configuration.failFastAfter)
     }
 
     package var isIdle: Bool { onWire.isEmpty }
+
+    /// Whether commands wait for others to be answered.
+    package var holdsBack: Bool {
+        guard case .linked = mode else { return false }
+        return !waiting.isEmpty
+    }
 
     package mutating func submitted(_ command: Command, now: NIODeadline) -> Admission {
         switch mode {
@@ -84,15 +101,19 @@ package struct CommandPipeline {
             return .reject(.closed)
         case .away(let since) where since.map { now - $0 > failFastAfter } ?? false:
             return .reject(.unavailable("the link is down"))
+        case .linked where command.failsBehindStall && isStalled(now: now):
+            return .reject(.unavailable("an older command has no answer yet"))
         case .linked, .away:
             break
         }
-        guard onWire.count + unconfirmed.count + waiting.count < maxCommands, bytes + command.bytes <= maxBytes else {
+        let count = onWire.count + unconfirmed.count + waiting.count
+        guard count < maxCommands, bytes + command.bytes <= maxBytes else {
             return .reject(.unavailable("the queue is full"))
         }
+        if count >= CommandPipeline.usualCommands { hasGrown = true }
         bytes += command.bytes
         earliestDeadline = min(earliestDeadline, command.deadline)
-        guard case .linked = mode else {
+        guard case .linked = mode, waiting.isEmpty, hasRoomOnWire(command) else {
             waiting.append(command)
             return .wait
         }
@@ -148,10 +169,20 @@ package struct CommandPipeline {
     package mutating func linked(now: NIODeadline, write: (Command) -> Void) {
         guard case .away = mode else { return }
         mode = .linked
-        while let command = waiting.popFirst() {
+        release(now: now, write: write)
+    }
+
+    /// Puts on the wire what was held back and has room now, in order. Hands each command to the body.
+    package mutating func release(now: NIODeadline, write: (Command) -> Void) {
+        guard case .linked = mode else { return }
+        while let first = waiting.first, hasRoomOnWire(first), let command = waiting.popFirst() {
             write(command)
             putOnWire(command, now: now)
         }
+    }
+
+    private func hasRoomOnWire(_ command: Command) -> Bool {
+        bytesOnWire == 0 || bytesOnWire + command.bytes <= maxBytesOnWire
     }
 
     /// The link broke: what has no answer, or an unconfirmed one, will go again, in its old order, before what waits:
@@ -160,6 +191,7 @@ package struct CommandPipeline {
     package mutating func unlinked(now: NIODeadline) {
         guard case .linked = mode else { return }
         mode = .away(since: now)
+        bytesOnWire = 0
         isAwaitingReplicas = false
         hasUncovered = false
         while var command = onWire.popLast() ?? unconfirmed.popLast() {
@@ -177,7 +209,23 @@ package struct CommandPipeline {
     package mutating func answered() -> Command? {
         guard let command = onWire.popFirst() else { return nil }
         bytes -= command.bytes
+        bytesOnWire -= command.bytes
         return command
+    }
+
+    /// Lets go of the queues' memory after a peak.
+    package mutating func rest() {
+        guard hasGrown, onWire.isEmpty, waiting.isEmpty, unconfirmed.isEmpty else { return }
+        hasGrown = false
+        (onWire, waiting, unconfirmed) = ([], [], [])
+    }
+
+    private static let usualCommands = 4096
+
+    /// Whether Redis has left the oldest command unanswered for longer than new ones are to wait behind it.
+    private func isStalled(now: NIODeadline) -> Bool {
+        guard let oldest = onWire.first else { return false }
+        return now - (oldest.brokenAfter - oldest.patience) > failFastAfter
     }
 
     /// Whether the oldest unanswered command has held the link for too long.
@@ -202,6 +250,8 @@ package struct CommandPipeline {
             }
         }
         var freedBytes = 0
+        let reason: String
+        if case .linked = mode { reason = "older commands have no answer yet" } else { reason = "the link is down" }
         unconfirmed.removeAll { command in
             guard command.deadline <= now, let reply = command.reply else {
                 earliest = min(earliest, command.deadline)
@@ -216,7 +266,7 @@ package struct CommandPipeline {
                 earliest = min(earliest, command.deadline)
                 return false
             }
-            let error = command.isRetry ? RedisError.timeout : .unavailable("the link is down")
+            let error = command.isRetry ? RedisError.timeout : .unavailable(reason)
             failures.append(Failure(reply: reply, error: error))
             freedBytes += command.bytes
             return true
@@ -236,6 +286,7 @@ package struct CommandPipeline {
         onWire = []
         waiting = []
         bytes = 0
+        bytesOnWire = 0
         return failures
     }
 
@@ -243,6 +294,7 @@ package struct CommandPipeline {
         var command = command
         command.brokenAfter = now + command.patience
         if command.reply != nil { hasUncovered = true }
+        bytesOnWire += command.bytes
         onWire.append(command)
     }
 }

@@ -49,12 +49,15 @@ package final class RedisCommandLink: Sendable {
 
     /// Sends a command, from any thread. The callback is called exactly once, on the link's loop.
     ///
-    /// - Parameter timeout: until when the answer is worth waiting for; nil for the configuration's `commandTimeout`.
+    /// - Parameters:
+    ///   - timeout: until when the answer is worth waiting for; nil for the configuration's `commandTimeout`.
+    ///   - stalled: whether it waits behind a command that Redis does not answer.
     package func send(
-        _ command: [RedisArgument], timeout: TimeAmount? = nil,
+        _ command: [RedisArgument], timeout: TimeAmount? = nil, stalled: StallPolicy = .wait,
         reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
     ) {
-        let submission = CommandLinkCore.Submission(arguments: command, timeout: timeout, reply: reply)
+        let submission = CommandLinkCore.Submission(
+            arguments: command, timeout: timeout, stalled: stalled, reply: reply)
         let (isTaken, mustSchedule) = inbox.withLock { inbox in
             guard inbox.submissions.count < inboxLimit else { return (false, false) }
             inbox.submissions.append(submission)
@@ -71,9 +74,10 @@ package final class RedisCommandLink: Sendable {
     /// Runs a script by its digest; one that is not among the link's scripts is sent whole.
     package func call(
         _ script: RedisScript, keys: [String], arguments: [RedisArgument], timeout: TimeAmount? = nil,
-        reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
+        stalled: StallPolicy = .wait, reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
     ) {
-        send(invocation(of: script, keys: keys, arguments: arguments), timeout: timeout, reply: reply)
+        send(
+            invocation(of: script, keys: keys, arguments: arguments), timeout: timeout, stalled: stalled, reply: reply)
     }
 
     /// As `send(_:timeout:reply:)`. Cancelling the task does not take the command back.
