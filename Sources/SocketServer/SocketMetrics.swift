@@ -21,7 +21,10 @@ final class SocketMetrics: Sendable {
     /// Frames that waited for credit, and requests refused since there was none.
     let budgetWaits: Counter
     let budgetRefusals: Counter
+    /// Signals whose receiver did not read what it was sent before.
+    let signalsDropped: Counter
     let connections: Gauge
+    private let slow: [SlowOutcome: Counter]
     private let refused: [Refusal: Counter]
     private let closed: [CloseReason: Counter]
     private let closedByClient: Counter
@@ -34,6 +37,12 @@ final class SocketMetrics: Sendable {
         messagesGivenUp = Counter(label: "martlet_messages_given_up_total", factory: factory)
         budgetWaits = Counter(label: "martlet_budget_waits_total", factory: factory)
         budgetRefusals = Counter(label: "martlet_budget_refusals_total", factory: factory)
+        signalsDropped = Counter(label: "martlet_signals_dropped_total", factory: factory)
+        slow = Dictionary(
+            uniqueKeysWithValues: SlowOutcome.allCases.map {
+                let labels = [("outcome", $0.rawValue)]
+                return ($0, Counter(label: "martlet_slow_connections_total", dimensions: labels, factory: factory))
+            })
         connections = Gauge(label: "martlet_connections", factory: factory)
         refused = Dictionary(
             uniqueKeysWithValues: Refusal.allCases.map {
@@ -47,6 +56,22 @@ final class SocketMetrics: Sendable {
             })
         closedByClient = Counter(
             label: "martlet_connections_closed_total", dimensions: [("code", "client")], factory: factory)
+    }
+
+    /// What became of a connection that reads too slowly.
+    enum SlowOutcome: String, CaseIterable, Sendable {
+        /// Its rooms are fed from the log at its own pace.
+        case fedFromLog = "fed_from_log"
+        /// Closed: it left what waited untaken for too long.
+        case tookNothing = "took_nothing"
+        /// Closed: answers and the like came to more than may wait.
+        case tooMuch = "too_much"
+        /// Closed: the node held too much, and most of it for this one.
+        case overBudget = "over_budget"
+    }
+
+    func count(_ outcome: SlowOutcome) {
+        slow[outcome]?.increment()
     }
 
     func refuse(_ reason: Refusal) {

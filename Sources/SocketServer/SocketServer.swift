@@ -33,7 +33,7 @@ package final class SocketServer: Service {
         configuration: SocketServerConfiguration, group: any EventLoopGroup, streams: any RoomStreams,
         log: any MessageLog, presence: any Presence, presenceDirectory: any PresenceDirectory,
         metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system,
-        tally: (any SpendingTally)? = nil
+        tally: (any SpendingTally)? = nil, memory: MemoryAccount = MemoryAccount(budget: .max)
     ) {
         self.configuration = configuration
         self.group = group
@@ -41,7 +41,7 @@ package final class SocketServer: Service {
         let surroundings = HubSurroundings(
             configuration: configuration, streams: streams, log: log, presence: presence,
             presenceDirectory: presenceDirectory, metrics: metrics, logger: logger, clocks: clocks,
-            tally: tally)
+            tally: tally, memory: memory)
         census = surroundings.census
         hubs = group.makeIterator().map { Hub(eventLoop: $0, surroundings: surroundings) }
     }
@@ -107,11 +107,18 @@ package final class SocketServer: Service {
     private func listen() async throws -> any Channel {
         let hubs = Dictionary(uniqueKeysWithValues: hubs.map { (ObjectIdentifier($0.eventLoop), $0) })
         // One mark for both, so that a channel is writable again as soon as it is within the limit.
-        let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
-            low: configuration.maxQueuedBytes, high: configuration.maxQueuedBytes)
-        return try await ServerBootstrap(group: group)
+        let mark = configuration.maxLiveBytes
+        let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: mark, high: mark)
+        var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        if configuration.sendBufferBytes > 0 {
+            // What is accepted inherits it. The system keeps its books with twice as much.
+            let bytes = ChannelOptions.Types.SocketOption.Value(configuration.sendBufferBytes / 2)
+            bootstrap = bootstrap.serverChannelOption(.socketOption(.so_sndbuf), value: bytes)
+        }
+        return
+            try await bootstrap
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .childChannelInitializer { channel in
                 guard let hub = hubs[ObjectIdentifier(channel.eventLoop)] else {

@@ -31,8 +31,12 @@ package struct SocketServerConfiguration: Sendable {
     /// Rooms that one connection may join; those aside that it is in.
     package var joinRate = RateLimit.joins
     package var budgets = BudgetSettings()
-    /// Bytes that may wait for one client to read them; above, it is closed with 4413.
+    /// Bytes that may wait for one client to read them: its rooms are fed from the log when half of it does.
     package var maxQueuedBytes = 1 << 20
+    /// Bytes of one client's messages that Redis has not answered; more are unavailable.
+    package var maxUnansweredBytes = 4 << 20
+    /// What the system keeps for one client that does not read, at most; 0 leaves that to the system.
+    package var sendBufferBytes = 512 << 10
     /// From the end of the handshake to `welcome`.
     package var authTimeout = Duration.seconds(10)
     /// How long the rooms of a resumed session wait for the client's positions.
@@ -84,6 +88,9 @@ package struct SocketServerConfiguration: Sendable {
 
     /// Whether this address is believed to say whose connections it brings.
     func trusts(_ address: IPAddress) -> Bool { trustedProxies.contains { $0.contains(address) } }
+
+    /// What may wait for a client that is sent everything as it comes.
+    var maxLiveBytes: Int { maxQueuedBytes / 2 }
 
     /// What the sessions of a server share.
     package var sessionSettings: SessionSettings {

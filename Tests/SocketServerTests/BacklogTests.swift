@@ -21,13 +21,6 @@ struct BacklogTests {
         for room in Self.rooms { for _ in 0..<count { embedded.publish(room, payload) } }
     }
 
-    private func clog(_ socket: EmbeddedSocket) throws -> Clog {
-        let clog = Clog()
-        try socket.channel.pipeline.syncOperations.addHandler(clog, position: .first)
-        clog.close()
-        return clog
-    }
-
     /// Reads until nothing more comes, and checks at each step what is held; answers the numbers seen of each room.
     ///
     /// - Parameter givenUp: bytes of what was held before and nobody wants.
@@ -57,7 +50,7 @@ struct BacklogTests {
     func joins() throws {
         fill()
         let socket = try embedded.enter()
-        let clog = try clog(socket)
+        let clog = try socket.clog()
         for room in Self.rooms { try socket.send(#"{"type":"join","roomId":"\#(room)","since":{"seq":0}}"#) }
         expectAll(try read(socket, clog))
         clog.open()
@@ -72,7 +65,7 @@ struct BacklogTests {
         try old.channel.close().wait()
         fill()
         let socket = try embedded.upgrade("/ws?userId=alice&session=s1")
-        let clog = try clog(socket)
+        let clog = try socket.clog()
         embedded.backend.hold(true)
         let since = Self.rooms.map { #""\#($0)":{"seq":5}"# }.joined(separator: ",")
         try socket.send(#"{"type":"resume","since":{\#(since)}}"#)
@@ -89,7 +82,7 @@ struct BacklogTests {
     func large() throws {
         fill(50_000, count: 3)
         let socket = try embedded.enter()
-        let clog = try clog(socket)
+        let clog = try socket.clog()
         for room in Self.rooms { try socket.send(#"{"type":"join","roomId":"\#(room)","since":{"seq":0}}"#) }
         expectAll(try read(socket, clog, largest: 50_200), count: 3)
     }
@@ -98,7 +91,7 @@ struct BacklogTests {
     func leaves() throws {
         fill()
         let socket = try embedded.enter()
-        let clog = try clog(socket)
+        let clog = try socket.clog()
         for room in Self.rooms { try socket.send(#"{"type":"join","roomId":"\#(room)","since":{"seq":0}}"#) }
         for room in Self.rooms.dropLast() { try socket.send(#"{"type":"leave","roomId":"\#(room)"}"#) }
         let seen = try read(socket, clog, givenUp: embedded.backend.missedBytes)
@@ -109,7 +102,7 @@ struct BacklogTests {
     func fails() throws {
         fill()
         let socket = try embedded.enter()
-        let clog = try clog(socket)
+        let clog = try socket.clog()
         for room in Self.rooms { try socket.send(#"{"type":"join","roomId":"\#(room)","since":{"seq":0}}"#) }
         embedded.backend.goAway(true)
         clog.open()

@@ -73,21 +73,6 @@ struct HeartbeatTests {
         #expect(embedded.surroundings.census.status.connections == 0)
     }
 
-    @Test("a client that reads too slowly is told 4413, gets nothing more and is cut")
-    func tooSlow() throws {
-        let embedded = EmbeddedHub()
-        let socket = try embedded.enter()
-        try socket.send(#"{"type":"join","id":1,"roomId":"r"}"#)
-        _ = try socket.takeReplies()
-        socket.channel.isWritable = false
-        socket.channel.pipeline.fireChannelWritabilityChanged()
-        embedded.publish("r")
-        #expect(try socket.takeReplies() == ["close 4413"])
-        #expect(embedded.backend.calls.contains(.unfollow(.everyone, hub: 0)))
-        embedded.advance(.seconds(4))
-        #expect(!socket.channel.isActive)
-    }
-
     @Test("no token in time is 4401, half a handshake is cut without a word")
     func timeouts() throws {
         let embedded = EmbeddedHub { $0.authentication = .jwt(NeverVerifier()) }

@@ -8,10 +8,10 @@ import NIOCore
 /// have their positions only, and ask when the socket has drained.
 extension Hub {
     /// Of the frames that wait in one client's socket; a part is sent when the one before has left.
-    private var partBytes: Int { configuration.maxQueuedBytes / 4 }
+    private var partBytes: Int { configuration.maxQueuedBytes / (memory.isOverdrawn ? 16 : 4) }
 
     /// Of the missed messages held and asked for, for all listeners of one connection.
-    private var maxMissedBytes: Int { configuration.maxQueuedBytes / 2 }
+    private var maxMissedBytes: Int { configuration.maxQueuedBytes / (memory.isOverdrawn ? 8 : 2) }
 
     /// A share of what may still be asked for, that leaves something for others; nothing where it would not be worth it.
     private func share(for connection: SocketHandler, among count: Int) -> Portion {
@@ -94,6 +94,16 @@ extension Hub {
             connection.catchUp = nil
             return connection.write(part)
         }
+        send(part, to: connection, queue)
+    }
+
+    /// Goes on once all that waits in the socket has left.
+    func pumpWhenDrained(_ connection: SocketHandler, _ queue: CatchUp) {
+        send(ByteBuffer(), to: connection, queue)
+    }
+
+    private func send(_ part: ByteBuffer, to connection: SocketHandler, _ queue: CatchUp) {
+        queue.sendingBytes = part.readableBytes
         queue.isSending = true
         connection.write(part) { [self] in
             connection.catchUp?.isSending = false
@@ -139,6 +149,7 @@ extension Hub {
         hubRoom.stopAwaiting(listener)
         hubRoom.bundle?.note(connection.number, knows: hubRoom.roster?.version)
         hubRoom.add(connection)
+        connection.slow?.queue.goesLive()
     }
 }
 

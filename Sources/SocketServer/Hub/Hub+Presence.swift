@@ -144,6 +144,11 @@ extension Hub {
         for (number, listener) in inbox.pending { receivers[number] = listener.connection }
         var buffer: ByteBuffer?
         for receiver in receivers.values where receiver.machine.takesSignals(in: signal.room) {
+            // Nothing keeps a signal: one that its receiver does not read is lost to it rather than kept without end.
+            guard !receiver.isOverfull else {
+                metrics.signalsDropped.increment()
+                continue
+            }
             let frame = buffer ?? frame(.signal(signal))
             buffer = frame
             receiver.write(frame)

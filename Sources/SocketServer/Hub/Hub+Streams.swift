@@ -46,7 +46,10 @@ extension Hub {
         hubRoom.outgoing = buffer
         hubRoom.outgoingMessages += 1
         hubRoom.position = message.position
-        if size >= Hub.outgoingLimitBytes { send(hubRoom) }
+        if size >= Hub.outgoingLimitBytes {
+            send(hubRoom)
+            feedOverfull()
+        }
     }
 
     /// A listener's answer: its session is told, or it goes on with what it missed.
@@ -109,7 +112,10 @@ extension Hub {
     /// several, a socket that is in more than one is still flushed once.
     func sendAll() {
         if sending.count == 1, let hubRoom = sending.popLast() { return sendLast(hubRoom) }
-        while let hubRoom = sending.popLast() { send(hubRoom) }
+        while let hubRoom = sending.popLast() {
+            send(hubRoom)
+            feedOverfull()
+        }
     }
 
     private func sendLast(_ hubRoom: HubRoom) {

@@ -12,7 +12,7 @@ import WebSocketFrames
 package final class Hub: StreamSink, @unchecked Sendable {
     let eventLoop: any EventLoop
     private let surroundings: HubSurroundings
-    let mailbox = Mutex(Mailbox())
+    let mailbox: Mutex<Mailbox>
 
     // Loop-local from here on.
     private(set) var number: HubNumber = 0
@@ -53,6 +53,11 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var messagesDelivered = 0
     /// Members of the rooms in `sending`, each as often as it is in one.
     var receiversWaiting = 0
+    /// What the connections of this loop hold.
+    var holdings = HubHoldings()
+    /// Connections with more in their sockets than may wait there; their rooms are fed from the log before the turn ends.
+    var overfull: [SocketHandler] = []
+    var nodeMemory = NodeMemory()
 
     /// What is tried again at the next tick, where it is still wanted.
     enum Retry {
@@ -65,6 +70,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     package init(eventLoop: any EventLoop, surroundings: HubSurroundings) {
         self.eventLoop = eventLoop
         self.surroundings = surroundings
+        mailbox = Mutex(Mailbox(memory: surroundings.memory))
         heartbeat = Heartbeat(interval: surroundings.configuration.heartbeatInterval)
     }
 
@@ -73,6 +79,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var census: Census { surroundings.census }
     var rules: HandshakeRules { surroundings.rules }
     var metrics: SocketMetrics { surroundings.metrics }
+    var memory: MemoryAccount { surroundings.memory }
+    var probe: SocketProbe { surroundings.probe }
     var log: any MessageLog { surroundings.log }
     var logger: Logger { surroundings.logger }
     var streams: any RoomStreams { surroundings.streams }
@@ -181,6 +189,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
         }
         beginResumptions()
         if !blockedRooms.isEmpty { blockedRooms = blockedRooms.filter { $0.value > now } }
+        watchMemory(now: now)
         flush()
         record()
     }
@@ -254,10 +263,12 @@ package final class Hub: StreamSink, @unchecked Sendable {
 
     /// One flush for each connection that was written to in this turn.
     func flush() {
-        while !dirty.isEmpty {
+        while !dirty.isEmpty || !overfull.isEmpty {
+            feedOverfull()
             let connections = dirty
             dirty = []
             for connection in connections { connection.flushIfDirty() }
         }
+        holdings.settle(into: memory)
     }
 }

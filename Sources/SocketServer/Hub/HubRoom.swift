@@ -36,6 +36,11 @@ final class HubRoom {
     var members: [SocketHandler] { list.members }
     var isEmpty: Bool { list.isEmpty && pending.isEmpty }
 
+    /// What every member has been sent: `position` without the messages in `outgoing`, whose numbers have no holes.
+    var sentPosition: Position? {
+        position.map { Position(epoch: $0.epoch, seq: $0.seq - outgoingMessages) }
+    }
+
     // MARK: Members
 
     func add(_ member: SocketHandler) {

@@ -19,11 +19,14 @@ package struct HubSurroundings: Sendable {
     let budgets: SharedBudgets
     /// Nil where nobody wants to know who spends most.
     let tally: (any SpendingTally)?
+    let memory: MemoryAccount
+    let probe: SocketProbe
 
     package init(
         configuration: SocketServerConfiguration, streams: any RoomStreams, log: any MessageLog,
         presence: any Presence, presenceDirectory: any PresenceDirectory, metrics: any MetricsFactory,
-        logger: Logger, clocks: Clocks = .system, tally: (any SpendingTally)? = nil
+        logger: Logger, clocks: Clocks = .system, tally: (any SpendingTally)? = nil,
+        memory: MemoryAccount = MemoryAccount(budget: .max), probe: SocketProbe = .system
     ) {
         let maxConnections =
             configuration.maxConnections > 0
@@ -44,5 +47,7 @@ package struct HubSurroundings: Sendable {
         self.clocks = clocks
         budgets = SharedBudgets(settings: configuration.budgets, now: clocks.monotonic())
         self.tally = tally
+        self.memory = memory
+        self.probe = probe
     }
 }

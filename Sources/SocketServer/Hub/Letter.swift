@@ -21,12 +21,19 @@ enum Letter: Sendable {
 struct Mailbox: Sendable {
     private var letters: [Letter] = []
     /// Of the messages and changes in them, with something for the objects around the payloads.
-    private var messageBytes = 0
-    private let maxMessageBytes: Int
-
-    init(maxMessageBytes: Int = 64 << 20) {
-        self.maxMessageBytes = maxMessageBytes
+    private var messageBytes = 0 {
+        didSet { memory.add(messageBytes - oldValue, to: .mail) }
     }
+    private let mostMessageBytes: Int
+    private let memory: MemoryAccount
+
+    init(maxMessageBytes: Int = 64 << 20, memory: MemoryAccount) {
+        mostMessageBytes = maxMessageBytes
+        self.memory = memory
+    }
+
+    /// Less where the node holds too much as it is.
+    private var maxMessageBytes: Int { memory.isOverdrawn ? mostMessageBytes / 8 : mostMessageBytes }
 
     /// Whether the loop has to be woken for it, and how many messages had to be given up.
     mutating func put(_ letter: Letter) -> (mustWake: Bool, givenUp: Int) {

@@ -67,6 +67,14 @@ struct Backlog {
         seen = Position(epoch: start.position.epoch, seq: last ?? start.position.seq)
     }
 
+    /// Of a member that is to be fed from the log: it has been sent all up to `seen`.
+    init(of seen: Position, rosterVersion: Int64?) {
+        rest = []
+        hasMore = false
+        self.seen = seen
+        self.rosterVersion = rosterVersion
+    }
+
     /// Under which the client counts.
     var epoch: String { seen.epoch }
 
@@ -86,6 +94,8 @@ final class CatchUp {
     var hungry: [Listener] = []
     /// Whether a part has not left for the client yet.
     var isSending = false
+    /// Of the last part.
+    var sendingBytes = 0
 
     var isEmpty: Bool { ready.isEmpty && hungry.isEmpty }
 }

@@ -48,6 +48,11 @@ final class RosterBundle {
         if !steps.isEmpty { newcomers[number] = version }
     }
 
+    /// The version that a member has been told of while steps wait; nil while none do.
+    func version(toldTo number: ConnectionNumber) -> Int64? {
+        steps.isEmpty ? nil : newcomers[number] ?? steps.first
+    }
+
     /// What a member is told who knows the roster up to a version.
     ///
     /// `from` stands only where it is needed: who does not know it counts an event as a step.

@@ -15,7 +15,9 @@ extension SocketHandler {
         }
         isHeard = false
         unansweredPings += 1
+        lookForUntaken(now: now)
         write(SocketHandler.ping)
+        mayBeUntaken = false
         superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds)
     }
 
@@ -32,6 +34,7 @@ extension SocketHandler {
         case .open:
             if holdsAnswer { markDirty() }
             watchHalfMessage()
+            lookAtQueue(now: now)
             perform(machine.hitDeadline(now: now, wallMilliseconds: wallMilliseconds))
             if isOpen { superviseIfNeeded(now: now, wallMilliseconds: wallMilliseconds) }
         case .closing(let cutAt):
@@ -43,7 +46,7 @@ extension SocketHandler {
     func superviseIfNeeded(now: MonotonicTime, wallMilliseconds: Int64) {
         guard isOpen else { return }
         let deadline = machine.nextDeadline(now: now, wallMilliseconds: wallMilliseconds)
-        if holdsAnswer || machine.isStranger
+        if holdsAnswer || slow != nil || machine.isStranger
             || deadline.map({ $0 <= now + hub.configuration.heartbeatInterval }) ?? false
         {
             hub.supervise(self)
@@ -124,6 +127,7 @@ extension SocketHandler {
         descriptor = nil
         held = nil
         unread = nil
+        forgetHoldings()
         if !isCounted { hub.metrics.close(nil) }
         hub.logger.debug("connection ended", metadata: ["connectionId": "\(id)"])
         hub.remove(self)

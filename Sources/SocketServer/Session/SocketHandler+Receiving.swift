@@ -74,6 +74,7 @@ extension SocketHandler {
         self.unread = nil
         receive(&unread.bytes, hasWaited: unread.isUnpaid)
         if self.unread == nil { setReading(true) }
+        noteHalfMessage()
     }
 
     private func setReading(_ isReading: Bool) {

@@ -9,6 +9,7 @@ extension SocketHandler {
     func write(_ frames: ByteBuffer) {
         guard isOpen, let context else { return }
         markDirty()
+        mayBeUntaken = true
         hub.countBytesOut(frames.readableBytes)
         guard descriptor != nil else { return context.write(wrapOutboundOut(frames), promise: nil) }
         guard let heldBytes = held?.readableBytes else {
@@ -39,6 +40,7 @@ extension SocketHandler {
     /// - Parameter bytes: those of `frames`, so that all members of a room share the way to them.
     func writeLast(_ frames: ByteBuffer, _ bytes: UnsafeRawBufferPointer) {
         guard isOpen else { return }
+        mayBeUntaken = true
         if let descriptor, !isDirty { return send(frames, bytes, to: descriptor) }
         guard let context else { return }
         isDirty = false
@@ -70,6 +72,7 @@ extension SocketHandler {
         rest.moveReaderIndex(forwardBy: sent)
         self.descriptor = nil
         context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
+        noteQueued(rest.readableBytes)
     }
 
     /// From here on all goes through the channel, what was held first.
@@ -88,9 +91,9 @@ extension SocketHandler {
     private func flushChannel() {
         holdsAnswer = false
         context?.flush()
-        guard let context, let options = context.channel.syncOptions else { return }
+        guard let context, let queued = hub.probe.queuedBytes(context.channel) else { return }
+        guard queued == 0 else { return noteQueued(queued) }
         do {
-            guard try options.getOption(.bufferedWritableBytes) == 0 else { return }
             descriptor = try context.pipeline.syncOperations.withUnsafeTransportIfAvailable {
                 $0 as NIOBSDSocket.Handle
             }

@@ -1,11 +1,12 @@
 import GatewayCore
 import NIOCore
+import Synchronization
 import WebSocketFrames
 
 /// One client's WebSocket: frames in, the session's actions out.
 ///
-/// It has no task, lock, timer or promise of its own: its hub looks after its deadlines and flushes. It is closed when
-/// more than `maxQueuedBytes` wait for the client to read them, which NIO's own high-water mark tells.
+/// It has no task, lock, timer or promise of its own: its hub looks after its deadlines and flushes. When more waits for
+/// the client to read it than NIO's high-water mark, its rooms are fed from the log at the pace at which it reads.
 ///
 /// `@unchecked Sendable`, so that answers from other threads can name it: everything in it but `number` is touched on the
 /// hub's event loop alone.
@@ -55,7 +56,17 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     /// Nil while nothing that it missed has to be sent.
     var catchUp: CatchUp?
     /// Of what it missed: held for it, or asked for.
-    var missedBytes = 0
+    var missedBytes = 0 {
+        didSet { hub.holdings.catchUps += missedBytes - oldValue }
+    }
+    /// Nil while nothing is known to wait for the client.
+    var slow: SlowSocket?
+    /// Of a message that has come in part, and of what waits for its turn.
+    var halfMessageBytes: Int32 = 0
+    /// Of its messages that Redis has not answered; answers come on any thread.
+    let unansweredBytes = Atomic<Int32>(0)
+    /// Whether anything but pings may wait at the system for the client to take it.
+    var mayBeUntaken = false
 
     init(hub: Hub, seat: Seat, isCompressing: Bool) {
         self.hub = hub
@@ -113,6 +124,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             receive(&bytes)
         }
         hub.receiveBuffer.lend(bytes)
+        noteHalfMessage()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -121,11 +133,10 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         guard isOpen, !context.channel.isWritable else { return }
-        // A whole turn's frames may be more than the limit: what counts is what the system does not take.
+        // A whole turn's frames may be more than the mark: what counts is what the system does not take.
         context.flush()
         guard !context.channel.isWritable else { return }
-        close(.tooSlow, text: CloseReason.tooSlow.text)
-        flushIfDirty()
+        hub.noteOverfull(self)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -258,6 +269,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     }
 
     private func publish(_ publication: Publication, _ id: RequestID?) {
+        let bytes = Int32(clamping: publication.memoryBytes)
+        guard admitPublish(bytes) else {
+            let error = BackendError.unavailable(reason: "too many of the connection's messages have no answer")
+            return publishAnswered(id: id, room: publication.room, .failure(error))
+        }
         let now = hub.now
         if let wait = hub.wait(for: publication.room, now: now) {
             hub.metrics.budgetRefusals.increment()
@@ -269,6 +285,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         spend(spending, now: now)
         hub.spend(bytesOut: spending.bytesOut, in: publication.room, now: now)
         hub.log.publish(publication) { [hub] result in
+            self.unansweredBytes.wrappingSubtract(bytes, ordering: .relaxed)
             hub.post(.published(self, id: id, room: publication.room, result))
         }
     }

@@ -23,6 +23,7 @@ final class EmbeddedHub {
     init(
         metrics: any MetricsFactory = NOOPMetricsHandler.instance, tally: (any SpendingTally)? = nil,
         logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+        memory: MemoryAccount = MemoryAccount(budget: .max),
         _ configure: (inout SocketServerConfiguration) -> Void = { _ in }
     ) {
         var configuration = SocketServerConfiguration()
@@ -34,7 +35,8 @@ final class EmbeddedHub {
             presenceDirectory: backend, metrics: metrics, logger: logger,
             clocks: Clocks(
                 monotonic: { MonotonicTime(nanoseconds: clock.nanoseconds.withLock { $0 }) },
-                wall: { clock.nanoseconds.withLock { $0 } / 1_000_000 }), tally: tally)
+                wall: { clock.nanoseconds.withLock { $0 } / 1_000_000 }), tally: tally,
+            memory: memory, probe: .clogs)
         hub = Hub(eventLoop: loop, surroundings: surroundings)
         hub.start()
     }

@@ -47,6 +47,8 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         var rooms: [RoomName: Room] = [:]
         var calls: [Call] = []
         var isHolding = false
+        /// Nil unless answers to publishes are held back.
+        var heldAnswers: [@Sendable () -> Void]?
         var held: [Follow] = []
         var isAway = false
         var pageLimit = 1000
@@ -76,6 +78,15 @@ final class InMemoryBackend: RoomStreams, MessageLog {
 
     /// Whether follows wait for `release`.
     func hold(_ isHolding: Bool) { state.withLock { $0.isHolding = isHolding } }
+
+    /// Holds back the answers to publishes, or lets go what was held.
+    func holdPublishes(_ isHolding: Bool) {
+        let answers = state.withLock { state in
+            defer { state.heldAnswers = isHolding ? [] : nil }
+            return state.heldAnswers ?? []
+        }
+        for answer in answers { answer() }
+    }
 
     /// Whether everything fails.
     func goAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
@@ -196,7 +207,12 @@ final class InMemoryBackend: RoomStreams, MessageLog {
             for hub in room.hubs {
                 state.sinks[hub].receive([.messages(room: publication.room, messages: [message])])
             }
-            reply(.success(Published(position: message.position, timestamp: message.timestamp)))
+            let published = Published(position: message.position, timestamp: message.timestamp)
+            guard state.heldAnswers == nil else {
+                state.heldAnswers?.append { reply(.success(published)) }
+                return
+            }
+            reply(.success(published))
         }
     }
 

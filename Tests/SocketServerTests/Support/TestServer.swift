@@ -16,6 +16,7 @@ struct TestServer {
     static func run<Value: Sendable>(
         backend: InMemoryBackend = InMemoryBackend(),
         logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+        memory: MemoryAccount = MemoryAccount(budget: .max),
         _ configure: (inout SocketServerConfiguration) -> Void = { _ in },
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
@@ -30,7 +31,8 @@ struct TestServer {
         configure(&configuration)
         let server = SocketServer(
             configuration: configuration, group: MultiThreadedEventLoopGroup.singleton, streams: backend, log: backend,
-            presence: backend, presenceDirectory: backend, metrics: NOOPMetricsHandler.instance, logger: logger)
+            presence: backend, presenceDirectory: backend, metrics: NOOPMetricsHandler.instance, logger: logger,
+            memory: memory)
         let services = ServiceGroup(services: [server], logger: logger)
         async let running: Void = services.run()
         let port = try await server.boundPort

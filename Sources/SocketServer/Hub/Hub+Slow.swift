@@ -1,0 +1,73 @@
+import GatewayCore
+import NIOCore
+
+/// Clients that read more slowly than their rooms speak: they are no members for a while but listeners that have been
+/// sent all up to a position, and catch up from ring and log at the pace at which their socket drains.
+extension Hub {
+    /// More waits in a connection's socket than may; its rooms are taken out before the turn ends, never amid the
+    /// members that are just being written to.
+    func noteOverfull(_ connection: SocketHandler) { overfull.append(connection) }
+
+    func feedOverfull() {
+        while let connection = overfull.popLast() { feedFromLog(connection) }
+    }
+
+    /// Has everything that comes in a connection's rooms wait in the log rather than in its socket.
+    ///
+    /// A room that it asks for anew just now stays as it is: its listener is on its way already.
+    func feedFromLog(_ connection: SocketHandler) {
+        guard connection.isOpen else { return }
+        var listeners: [Listener] = []
+        for room in connection.machine.streams {
+            guard let hubRoom = rooms[room], hubRoom.hasMember(connection.number),
+                hubRoom.pending[connection.number] == nil, let position = hubRoom.sentPosition
+            else { continue }
+            let listener = Listener(connection: connection, room: hubRoom)
+            let told = hubRoom.bundle?.version(toldTo: connection.number) ?? hubRoom.roster?.version
+            listener.backlog = Backlog(of: position, rosterVersion: told)
+            hubRoom.remove(connection.number)
+            hubRoom.await(listener)
+            listeners.append(listener)
+        }
+        if !listeners.isEmpty || connection.slow?.queue.isFedFromLog != true { connection.feedsFromLog() }
+        guard !listeners.isEmpty else { return }
+        metrics.count(.fedFromLog)
+        let queue = connection.catchUp ?? CatchUp()
+        connection.catchUp = queue
+        queue.hungry += listeners
+        if !queue.isSending { pumpWhenDrained(connection, queue) }
+    }
+
+    /// What waits in the node for all connections is within the budget, or the worst give way.
+    func watchMemory(now: MonotonicTime) {
+        holdings.settle(into: memory)
+        var claims: [NodeMemory.Claim] = []
+        var connections: [SocketHandler] = []
+        var closing = 0
+        let held = memory.held
+        if held > memory.budget {
+            for connection in heartbeat.connections where connection.heldBytes > 0 {
+                let bytes = connection.heldBytes
+                guard connection.isOpen else {
+                    closing += bytes
+                    continue
+                }
+                connections.append(connection)
+                claims.append(NodeMemory.Claim(bytes: bytes, isLive: connection.isLive))
+            }
+        }
+        let relief = nodeMemory.relieve(
+            held: held, budget: memory.budget, closing: closing, claims: claims, now: now)
+        for index in relief.feed { feedFromLog(connections[index]) }
+        for index in relief.close { connections[index].closeSlow(.overBudget) }
+        guard !relief.close.isEmpty else { return }
+        logger.warning(
+            "memory over its budget, connections closed",
+            metadata: ["closed": "\(relief.close.count)", "heldBytes": "\(held)", "budget": "\(memory.budget)"])
+    }
+}
+
+extension SocketHandler {
+    /// Whether something is sent to it as it comes.
+    fileprivate var isLive: Bool { slow.map { !$0.queue.isFedFromLog } ?? false }
+}
