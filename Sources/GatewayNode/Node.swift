@@ -47,13 +47,17 @@ package struct Node: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         let metrics = MetricsRegistry()
         let load = LoadMeter()
+        let memory = MemoryAccount(budget: settings.memoryBudget)
+        var backendConfiguration = try settings.backendConfiguration(
+            redisURL: embedded?.url ?? settings.redis.url ?? "")
+        backendConfiguration.memory = memory
         let backend = Backend(
-            configuration: try settings.backendConfiguration(redisURL: embedded?.url ?? settings.redis.url ?? ""),
+            configuration: backendConfiguration,
             eventLoop: group.next(), logger: logger, metrics: metrics, load: load.read)
         let sockets = SocketServer(
             configuration: settings.socketConfiguration(authentication: await authentication()), group: group,
             streams: backend.streams, log: backend.messageLog, presence: backend.presence,
-            presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger)
+            presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger, memory: memory)
         load.attach(sockets.census)
         let control = ControlServer(
             configuration: settings.controlConfiguration, log: backend.messageLog, nodes: backend.directory,
@@ -71,6 +75,7 @@ package struct Node: Sendable {
         if let webhooks = webhookService(backend, metrics: metrics) {
             services.append(.init(service: webhooks))
         }
+        services.append(.init(service: MemoryKeeper(account: memory, metrics: metrics, logger: logger)))
         services.append(.init(service: control))
         services.append(.init(service: sockets))
         // Below this level the group describes its services with all that is in them, keys and secrets too.

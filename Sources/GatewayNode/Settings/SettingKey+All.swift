@@ -45,7 +45,30 @@ extension SettingKey {
             "How many rooms one connection may join at once, as a page that is loaded does."),
         SettingKey(
             "client.maxQueuedBytes", \.client.maxQueuedBytes, .bytes((16 << 10)...(1 << 30)),
-            "How much may wait for one slow connection before it is closed with 4413."),
+            """
+            How much may wait in the node for one slow connection. From half of it on its rooms are sent to it from the \
+            log, at the pace at which it reads; it is closed with 4413 where answers and the like alone are more, or where \
+            it has taken nothing of what waits for 30 seconds.
+            """),
+        SettingKey(
+            "client.maxUnansweredBytes", \.client.maxUnansweredBytes, .bytes((64 << 10)...(1 << 30)),
+            """
+            How much of one connection's messages may be on its way to Redis without an answer; more are unavailable, so \
+            that a Redis that stands still does not fill the node.
+            """),
+        SettingKey(
+            "client.sendBufferBytes", \.client.sendBufferBytes, .bytes(0...(64 << 20)),
+            """
+            How much the system may keep for one connection whose client does not read; by itself Linux lets it grow to \
+            4 MiB. A reader 100 ms away can get about five times as much a second. 0 leaves it to the system.
+            """),
+        SettingKey(
+            "client.memoryBudget", \.client.memoryBudget, .bytes(0...(1 << 40)),
+            """
+            How much all that waits may take together: for sockets, to be caught up with, for Redis, between threads, and \
+            as half messages. Above it the connections for which most is held are sent their rooms from the log, then \
+            closed with 4413. 0 is a quarter of the memory that the process may use.
+            """),
         SettingKey(
             "client.authTimeout", \.client.authTimeout, .duration(.milliseconds(100)...(.seconds(300))),
             "How long a connection may take to show its token, or wait for Redis, after the handshake."),

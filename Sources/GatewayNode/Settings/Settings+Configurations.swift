@@ -50,6 +50,8 @@ extension Settings {
             user: Allowance(perSecond: budget.user), room: Allowance(perSecond: budget.room),
             node: Allowance(perSecond: budget.node))
         configuration.maxQueuedBytes = client.maxQueuedBytes
+        configuration.maxUnansweredBytes = client.maxUnansweredBytes
+        configuration.sendBufferBytes = client.sendBufferBytes
         configuration.authTimeout = client.authTimeout
         configuration.leeway = auth.leeway
         configuration.origins = originRule

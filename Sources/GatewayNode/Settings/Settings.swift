@@ -39,6 +39,11 @@ package struct Settings: Sendable, Equatable {
         package var joinsPerSecond = 10
         package var joinBurst = 200
         package var maxQueuedBytes = 1_048_576
+        package var maxUnansweredBytes = 4_194_304
+        /// 0 leaves it to the system.
+        package var sendBufferBytes = 524_288
+        /// 0: a quarter of the memory that the node may use.
+        package var memoryBudget = 0
         package var authTimeout = Duration.seconds(10)
         package var handshakeTimeout = Duration.seconds(5)
         /// Origins as browsers write them (`https://app.example`), or `*` for all.
