@@ -45,6 +45,8 @@ package struct Node: Sendable {
     private func serve(on embedded: EmbeddedRedis?) async throws {
         let threads = settings.threads > 0 ? settings.threads : System.coreCount
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        // Nothing that a client can ask for runs on this one: it keeps the node's lease, whatever the others are busy with.
+        let life = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let metrics = MetricsRegistry()
         let load = LoadMeter()
         let memory = MemoryAccount(budget: settings.memoryBudget)
@@ -53,7 +55,7 @@ package struct Node: Sendable {
         backendConfiguration.memory = memory
         let backend = Backend(
             configuration: backendConfiguration,
-            eventLoop: group.next(), logger: logger, metrics: metrics, load: load.read)
+            eventLoop: group.next(), life: life.next(), logger: logger, metrics: metrics, load: load.read)
         let sockets = SocketServer(
             configuration: settings.socketConfiguration(authentication: await authentication()), group: group,
             streams: backend.streams, log: backend.messageLog, presence: backend.presence,
@@ -62,8 +64,8 @@ package struct Node: Sendable {
         let control = ControlServer(
             configuration: settings.controlConfiguration, log: backend.messageLog, nodes: backend.directory,
             presence: backend.presenceDirectory, webhooks: backend.webhookDirectory,
-            readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.turns(group) }, metrics: metrics,
-            eventLoopGroup: group, logger: logger,
+            readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.isAlive(life, sockets) },
+            metrics: metrics, eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in
                 logger.info("api port open", metadata: ["host": "\(settings.api.host)", "port": "\(port)"])
             })
@@ -92,10 +94,14 @@ package struct Node: Sendable {
         do {
             try await serviceGroup.run()
         } catch {
-            try await group.shutdownGracefully()
+            try await Node.end([group, life])
             throw error
         }
-        try await group.shutdownGracefully()
+        try await Node.end([group, life])
+    }
+
+    private static func end(_ groups: [MultiThreadedEventLoopGroup]) async throws {
+        for group in groups { try await group.shutdownGracefully() }
     }
 
     /// The first signal drains; whoever sends another does not want to wait for it.
@@ -134,15 +140,18 @@ package struct Node: Sendable {
         return backend.problem.map { .notReady(reason: $0) } ?? .ready
     }
 
-    /// Whether every event loop still comes round.
-    private static func turns(_ group: MultiThreadedEventLoopGroup) async -> Bool {
-        for loop in group.makeIterator() {
-            do {
-                try await loop.submit {}.get()
-            } catch {
-                return false
-            }
+    /// How long a loop may be busy with one turn before the node counts as dead: longer than any attack that it ought to
+    /// live through, since whoever asks for its life would end it.
+    private static let patience = Duration.seconds(20)
+
+    /// Whether every event loop still comes round. Those of the clients are not waited for, however busy they are.
+    private static func isAlive(_ life: MultiThreadedEventLoopGroup, _ sockets: SocketServer) async -> Bool {
+        guard sockets.isTurning(within: patience) else { return false }
+        do {
+            try await life.next().submit {}.get()
+            return true
+        } catch {
+            return false
         }
-        return true
     }
 }

@@ -5,7 +5,12 @@ import NIOCore
 import RedisClient
 import ServiceLifecycle
 
-/// All that a node does in Redis: three links, or four where messages must be on a replica, the log, the streams and the registry.
+/// All that a node does in Redis: four links, or five where messages must be on a replica, the log, the streams and the registry.
+///
+/// Two of the links, the beat's and the coordinator's, stand on a loop that serves no client, so that no client's work
+/// holds a lease up, or the telling of a death. Commands, subscriptions, router and registry stand together on a client's
+/// loop: what its own clients ask for, and what they are told, takes no hop there, and all others' takes one a turn; a
+/// loop of its own would make that one hop more for every message, there and back.
 package final class Backend: Service {
     package struct Configuration: Sendable {
         package var redis: RedisConfiguration
@@ -47,6 +52,7 @@ package final class Backend: Service {
     /// For publishes that must be on a replica: WAIT holds up whatever stands behind it.
     private let replicated: RedisCommandLink?
     private let beats: RedisCommandLink
+    private let coordination: RedisCommandLink
     private let subscriber: RedisSubscriber
     private let router: Router
     private let registrar: Registrar
@@ -57,10 +63,13 @@ package final class Backend: Service {
     private let renewalInterval: TimeAmount
     private let failures: AsyncStream<BackendStartError>
 
-    /// `load` is asked at each beat, on `eventLoop`, for what the node says of itself.
+    /// - Parameters:
+    ///   - eventLoop: of commands, subscriptions, streams and registry.
+    ///   - life: of the node's lease and of what it sweeps; no client's work may run there.
+    ///   - load: asked at each beat, on `life`, for what the node says of itself.
     package init(
-        configuration: Configuration, eventLoop: any EventLoop, logger: Logger, metrics: any MetricsFactory,
-        load: @escaping @Sendable () -> NodeLoad
+        configuration: Configuration, eventLoop: any EventLoop, life: any EventLoop, logger: Logger,
+        metrics: any MetricsFactory, load: @escaping @Sendable () -> NodeLoad
     ) {
         let keys = Keys(prefix: configuration.prefix)
         let names = NameSource()
@@ -83,8 +92,9 @@ package final class Backend: Service {
         } else {
             replicated = nil
         }
-        beats = RedisCommandLink(
-            configuration: redis, eventLoop: eventLoop, logger: logger, scripts: [Scripts().beat])
+        beats = RedisCommandLink(configuration: redis, eventLoop: life, logger: logger, scripts: [Scripts().beat])
+        coordination = RedisCommandLink(
+            configuration: redis, eventLoop: life, logger: logger, scripts: Scripts().coordination)
         store = Store(link: commands, keys: keys)
         router = Router(
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
@@ -106,7 +116,10 @@ package final class Backend: Service {
             onClose: router.close)
         registry.onRegisteredAgain = router.compareInbox
         registry.streams = router
-        coordinator = Coordinator(calls: calls, nodeId: configuration.nodeId, logger: logger)
+        coordinator = Coordinator(
+            calls: PresenceCalls(
+                store: Store(link: coordination, keys: keys), settings: settings, rules: configuration.rules),
+            nodeId: configuration.nodeId, logger: logger)
         let posts = LedgerPosts()
         if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }
         conductor.prepare(
@@ -142,6 +155,7 @@ package final class Backend: Service {
         commands.start()
         replicated?.start()
         beats.start()
+        coordination.start()
         subscriber.start()
         registrar.start()
         registry.start()
@@ -162,7 +176,7 @@ package final class Backend: Service {
         try? await registry.stop(within: .seconds(1)).get()  // It only waits, and cannot fail.
         try? await coordinator.stop(within: .seconds(1)).get()  // Marks that stay are void with the node's entry.
         try? await registrar.stop().get()  // Redis may be away: the lease then ends by itself.
-        let links = [commands, replicated, beats].compactMap { $0?.shutdown() }
+        let links = [commands, replicated, beats, coordination].compactMap { $0?.shutdown() }
         for link in [subscriber.shutdown()] + links { try await link.get() }
         if let failure { throw failure }
     }

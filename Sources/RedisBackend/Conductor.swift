@@ -5,7 +5,11 @@ import RedisClient
 
 /// Hears what happens to the links and the registration, and does what follows from it.
 ///
-/// `@unchecked Sendable`: all mutable state is touched on the links' one loop; `prepare` comes before they start.
+/// The command link and the subscriptions tell it on their one loop, the registrar on the life's, which the coordinator
+/// shares.
+///
+/// `@unchecked Sendable`: `prepare` comes before the links start; what changes later is touched on the command link's
+/// loop only.
 final class Conductor: @unchecked Sendable {
     private let health: Health
     private let logger: Logger
@@ -62,26 +66,38 @@ final class Conductor: @unchecked Sendable {
         }
     }
 
+    /// Tells the coordinator, which is on the registrar's loop, and hops once for all others. They may be held up: a
+    /// registry that hears of no beat writes nothing, so what it hears late does no harm.
     func registrarChanged(_ event: Registrar.Event) {
         switch event {
-        case .registered(let given, let sent):
-            incarnation = given
+        case .registered:
             health.set(.registration, true)
-            presence?.registered(given, sent: sent)
-        case .beat(let index, let sent):
-            presence?.beaten(sent: sent, marks: index.marks)
+        case .beat(let index, _):
             coordinator?.beaten(index)
         case .lost:
-            // Redis is there and has forgotten the node: it may have forgotten the rooms as well.
             health.set(.registration, false)
-            router?.compareAll()
-            presence?.lost()
             coordinator?.lost()
         case .refused:
             health.set(.registration, false)
-            presence?.lost()
             coordinator?.lost()
             fail(.nameTaken(nodeId: nodeId))
+        }
+        store?.link.eventLoop.execute { [self] in heard(event) }
+    }
+
+    private func heard(_ event: Registrar.Event) {
+        switch event {
+        case .registered(let given, let sent):
+            incarnation = given
+            presence?.registered(given, sent: sent)
+        case .beat(let index, let sent):
+            presence?.beaten(sent: sent, marks: index.marks)
+        case .lost:
+            // Redis is there and has forgotten the node: it may have forgotten the rooms as well.
+            router?.compareAll()
+            presence?.lost()
+        case .refused:
+            presence?.lost()
         }
     }
 

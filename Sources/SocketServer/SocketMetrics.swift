@@ -28,8 +28,10 @@ final class SocketMetrics: Sendable {
     private let refused: [Refusal: Counter]
     private let closed: [CloseReason: Counter]
     private let closedByClient: Counter
+    private let factory: any MetricsFactory
 
     init(factory: any MetricsFactory) {
+        self.factory = factory
         accepted = Counter(label: "martlet_sockets_accepted_total", factory: factory)
         framesIn = Counter(label: "martlet_socket_frames_received_total", factory: factory)
         bytesOut = Counter(label: "martlet_socket_bytes_sent_total", factory: factory)
@@ -72,6 +74,12 @@ final class SocketMetrics: Sendable {
 
     func count(_ outcome: SlowOutcome) {
         slow[outcome]?.increment()
+    }
+
+    /// Made once for each loop.
+    func longestTurn(ofLoop number: Int) -> Gauge {
+        Gauge(
+            label: "martlet_event_loop_turn_seconds_max", dimensions: [("loop", String(number))], factory: factory)
     }
 
     func refuse(_ reason: Refusal) {

@@ -49,6 +49,11 @@ package final class SocketServer: Service {
     /// What the port holds at this moment; any thread.
     package var status: SocketServerStatus { census.status }
 
+    /// Whether each loop has come round within so long; true before the server runs and after. Any thread.
+    package func isTurning(within patience: Duration) -> Bool {
+        hubs.allSatisfy { $0.isTurning(within: patience) }
+    }
+
     /// The port listened on, once it is; throws where it could not be had.
     package var boundPort: Int {
         get async throws {

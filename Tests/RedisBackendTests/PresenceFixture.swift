@@ -35,11 +35,15 @@ final class PresenceNode: Sendable {
     }
 
     /// Nodes that share one event loop stall together, so that a busy machine declares none of them dead.
+    ///
+    /// - Parameter life: the loop of the node's lease, and of the way to Redis; nil for the one it shares.
     static func start(
         _ name: String, on redis: RedisServerProcess, settings: PresenceSettings,
-        loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next(), renewalInterval: Duration = .seconds(600)
+        loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next(), life: (any EventLoop)? = nil,
+        renewalInterval: Duration = .seconds(600)
     ) async throws -> PresenceNode {
-        let node = try await begin(name, on: redis, settings: settings, loop: loop, renewalInterval: renewalInterval)
+        let node = try await begin(
+            name, on: redis, settings: settings, loop: loop, life: life, renewalInterval: renewalInterval)
         try await eventually("a node") { node.backend.problem == nil }
         return node
     }
@@ -47,9 +51,9 @@ final class PresenceNode: Sendable {
     /// The same, without waiting until it is ready.
     static func begin(
         _ name: String, on redis: RedisServerProcess, settings: PresenceSettings, loop: any EventLoop,
-        renewalInterval: Duration = .seconds(600)
+        life: (any EventLoop)? = nil, renewalInterval: Duration = .seconds(600)
     ) async throws -> PresenceNode {
-        let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: loop)
+        let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: life ?? loop)
         var configuration = Backend.Configuration(
             redis: try RedisConfiguration(url: "redis://127.0.0.1:\(proxy.port)"), nodeId: name, version: "0.0.0",
             rules: RoomRules())
@@ -60,7 +64,7 @@ final class PresenceNode: Sendable {
         return PresenceNode(
             name: name,
             backend: Backend(
-                configuration: configuration, eventLoop: loop,
+                configuration: configuration, eventLoop: loop, life: life ?? loop,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                 metrics: NOOPMetricsHandler.instance, load: { NodeLoad(connections: 0, rooms: 0, processor: 0) }),
             proxy: proxy)

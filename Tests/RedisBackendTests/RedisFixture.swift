@@ -37,9 +37,10 @@ struct RedisFixture: Sendable {
             configuration.redis.commandTimeout = commandTimeout
             configuration.recoverLimit = recoverLimit
             configuration.maxWatched = maxWatched
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
             backends.append(
                 Backend(
-                    configuration: configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+                    configuration: configuration, eventLoop: loop, life: loop,
                     logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                     metrics: NOOPMetricsHandler.instance, load: { NodeLoad(connections: 1, rooms: 2, processor: 0.5) }))
         }

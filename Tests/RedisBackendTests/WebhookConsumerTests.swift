@@ -74,8 +74,9 @@ struct WebhookConsumerTests {
 extension Backend {
     /// Without a listener for anything.
     fileprivate convenience init(configuration: Configuration) {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
         self.init(
-            configuration: configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            configuration: configuration, eventLoop: loop, life: loop,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             metrics: NOOPMetricsHandler.instance, load: { NodeLoad(connections: 0, rooms: 0, processor: 0) })
     }

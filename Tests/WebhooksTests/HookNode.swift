@@ -42,7 +42,8 @@ final class HookNode: Sendable {
         configuration.receivers = webhooks.receivers
         configuration.webhookLedger = ledger
         let backend = Backend(
-            configuration: configuration, eventLoop: loop, logger: .silent, metrics: NOOPMetricsHandler.instance,
+            configuration: configuration, eventLoop: loop, life: loop, logger: .silent,
+            metrics: NOOPMetricsHandler.instance,
             load: { NodeLoad(connections: 0, rooms: 0, processor: 0) })
         let service = WebhookService(
             configuration: webhooks, ledger: backend.eventLedger, metrics: NOOPMetricsHandler.instance, logger: .silent,

@@ -9,7 +9,8 @@ import RedisClient
 /// lost, fenced or never got is registered again from it. Without a registration of the node, or when its last beat is
 /// older than a lease, nothing is written: calls wait and are carried out in order.
 ///
-/// `@unchecked Sendable`: all mutable state is touched on the link's loop only; the doors of `Presence` hop there.
+/// `@unchecked Sendable`: all mutable state is touched on the link's loop only; the doors of `Presence` hop there, and so
+/// does what the registrar tells.
 final class PresenceRegistry: @unchecked Sendable {
     typealias Registered = @Sendable (Result<Registration, RegistrationError>) -> Void
 
@@ -52,6 +53,8 @@ final class PresenceRegistry: @unchecked Sendable {
     private(set) var holder: Holder?
     /// When the last answered beat went out.
     private var lastBeat = NIODeadline.uptimeNanoseconds(0)
+    /// When this loop heard of it: later, where the loop was held up.
+    private var heardLast = NIODeadline.uptimeNanoseconds(0)
     private var waiting: [Operation] = []
     /// False from the first call that had to wait until all that wait are carried out, so that none is overtaken.
     private var isOpen = false
@@ -125,7 +128,7 @@ final class PresenceRegistry: @unchecked Sendable {
     func registered(_ incarnation: Int64, sent: NIODeadline) {
         loop.assertInEventLoop()
         holder = Holder(node: nodeId, incarnation: incarnation)
-        lastBeat = sent
+        (lastBeat, heardLast) = (sent, .now())
         announcedIn = []
         unconfirmed = Set(Partition.all)
         unregistered = unconfirmed
@@ -136,9 +139,11 @@ final class PresenceRegistry: @unchecked Sendable {
     func beaten(sent: NIODeadline, marks: Int64) {
         loop.assertInEventLoop()
         guard let holder else { return }
-        let silence = sent - lastBeat
-        lastBeat = sent
-        // What nobody renewed for so long may have expired: all of it is registered again, under a new incarnation.
+        let now = NIODeadline.now()
+        let silence = max(sent - lastBeat, now - heardLast)
+        (lastBeat, heardLast) = (sent, now)
+        // What nobody renewed for so long, since the node did not beat or this loop did not turn, may have expired: all of
+        // it is registered again, under a new incarnation.
         guard silence < .nanoseconds(TimeAmount(settings.life).nanoseconds / 2) else {
             return fenced(holder, at: holder.incarnation)
         }

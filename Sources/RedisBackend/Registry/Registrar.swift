@@ -9,7 +9,7 @@ import RedisClient
 final class Registrar: @unchecked Sendable {
     private static let indexLifeMilliseconds: Int64 = 120_000
 
-    /// What the rest of the node must hear.
+    /// What the rest of the node must hear, told on the link's loop.
     enum Event: Sendable {
         case registered(incarnation: Int64, sent: NIODeadline)
         /// A beat that went out at `sent` was answered.
@@ -64,14 +64,16 @@ final class Registrar: @unchecked Sendable {
         }
     }
 
-    /// Takes a new incarnation in place of this one, which is fenced below `fence` or unknown to another run of Redis.
+    /// Takes a new incarnation in place of this one, which is fenced below `fence` or unknown to another run of Redis; any
+    /// thread. Nothing happens where the node has another by then.
     func renounce(_ incarnation: Int64, fence: Int64 = 0) {
-        loop.assertInEventLoop()
-        guard lease.incarnation == incarnation, !isStopped else { return }
-        logger.warning("The node takes a new incarnation", metadata: ["old": "\(incarnation)"])
-        lease.renounce(above: max(fence, incarnation))
-        isRegistered = false
-        if isUnderWay { mustBeatAgain = true } else { beat() }
+        loop.execute { [self] in
+            guard lease.incarnation == incarnation, !isStopped else { return }
+            logger.warning("The node takes a new incarnation", metadata: ["old": "\(incarnation)"])
+            lease.renounce(above: max(fence, incarnation))
+            isRegistered = false
+            if isUnderWay { mustBeatAgain = true } else { beat() }
+        }
     }
 
     /// Stops beating and takes the node out of the index, as far as Redis can be reached within a second.

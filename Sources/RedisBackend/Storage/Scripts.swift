@@ -41,6 +41,9 @@ package struct Scripts: Sendable {
         ]
     }
 
+    /// Those of a coordinator.
+    var coordination: [RedisScript] { [look, claim, yield, sweep, touch] }
+
     /// What several scripts share.
     private enum Opening {
         case none, epoch, presence, roster, session, ledger

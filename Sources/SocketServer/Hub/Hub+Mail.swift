@@ -23,10 +23,12 @@ extension Hub {
 
     func openMail() {
         guard !openedMail.isPostponed else { return }
+        let began = now
         if openedMail.isEmpty { openedMail.letters = mailbox.withLock { $0.takeAll() }[...] }
         readMail()
         sendAll()
         flush()
+        turns.turned(now - began)
         guard !openedMail.isEmpty else { return }
         openedMail.isPostponed = true
         eventLoop.scheduleTask(in: Hub.nextTurn) { [self] in

@@ -1,6 +1,7 @@
 import Dialects
 import GatewayCore
 import Logging
+import Metrics
 import NIOCore
 import Synchronization
 import WebSocketFrames
@@ -33,6 +34,10 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var bundling: [HubRoom] = []
     private var retrying: [Retry] = []
     private var ticking: RepeatedTask?
+    var turns = TurnMeter()
+    private var longestTurn: Gauge?
+    /// When the loop last came round, in nanoseconds of the monotonic clock; 0 while the hub does not tick. Any thread.
+    private let lastTick = Atomic<Int64>(0)
     private let dialect = NativeDialect()
     /// The event written last, without the frame around it.
     private(set) var scratch: [UInt8] = []
@@ -97,6 +102,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
     package func start() {
         eventLoop.preconditionInEventLoop()
         number = streams.open(self)
+        longestTurn = metrics.longestTurn(ofLoop: number)
+        lastTick.store(now.nanoseconds, ordering: .relaxed)
         let tick = TimeAmount.nanoseconds(heartbeat.tick.nanoseconds)
         ticking = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.tick() }
     }
@@ -106,6 +113,13 @@ package final class Hub: StreamSink, @unchecked Sendable {
         eventLoop.preconditionInEventLoop()
         ticking?.cancel()
         ticking = nil
+        lastTick.store(0, ordering: .relaxed)
+    }
+
+    /// Whether the loop has come round within so long, or is not asked to; any thread.
+    package func isTurning(within patience: Duration) -> Bool {
+        let last = lastTick.load(ordering: .relaxed)
+        return last == 0 || now - MonotonicTime(nanoseconds: last) <= patience
     }
 
     /// Sends home all on this loop, the one numbered `loop` of `loops`, who know what `reconnect` means.
@@ -174,6 +188,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
     /// One step of the heartbeat, and a look at everything whose end is near.
     private func tick() {
         let now = now
+        turns.ticked(now: now)
+        lastTick.store(now.nanoseconds, ordering: .relaxed)
         let wallMilliseconds = wallMilliseconds
         for connection in heartbeat.next() { connection.visit(now: now, wallMilliseconds: wallMilliseconds) }
         for item in supervised.items { item.check(now: now, wallMilliseconds: wallMilliseconds) }
@@ -192,6 +208,9 @@ package final class Hub: StreamSink, @unchecked Sendable {
         watchMemory(now: now)
         flush()
         record()
+        let end = self.now
+        turns.turned(end - now)
+        turns.rests(heartbeat.tick, now: end)
     }
 
     func retryLater(_ retry: Retry) { retrying.append(retry) }
@@ -201,6 +220,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
         metrics.bytesOut.increment(by: bytesOut)
         metrics.messagesDelivered.increment(by: messagesDelivered)
         metrics.connections.record(census.status.connections)
+        longestTurn?.record(turns.longest / .seconds(1))
         (framesIn, bytesOut, messagesDelivered) = (0, 0, 0)
     }
 
