@@ -59,7 +59,10 @@ let package = Package(
         // The backend protocols on Redis: keys, scripts, log, router, beat.
         .target(
             name: "RedisBackend",
-            dependencies: ["GatewayCore", "RedisClient", nioCore, logging, metrics, lifecycle, collections],
+            dependencies: [
+                "GatewayCore", "RedisClient", .product(name: "Crypto", package: "swift-crypto"), nioCore, logging,
+                metrics, lifecycle, collections,
+            ],
             resources: [.embedInCode("Lua")],
             swiftSettings: strict),
         // The client port: listener, handshake, one handler a socket, one hub an event loop.

@@ -56,8 +56,10 @@ package struct Node: Sendable {
         let backend = Backend(
             configuration: backendConfiguration,
             eventLoop: group.next(), life: life.next(), logger: logger, metrics: metrics, load: load.read)
+        var socketConfiguration = settings.socketConfiguration(authentication: await authentication())
+        socketConfiguration.sessionCheck = backend.sessionCheck
         let sockets = SocketServer(
-            configuration: settings.socketConfiguration(authentication: await authentication()), group: group,
+            configuration: socketConfiguration, group: group,
             streams: backend.streams, log: backend.messageLog, presence: backend.presence,
             presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger, memory: memory)
         load.attach(sockets.census)

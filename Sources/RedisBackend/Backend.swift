@@ -47,6 +47,8 @@ package final class Backend: Service {
     package let presenceDirectory: any PresenceDirectory
     package let eventLedger: any EventLedger
     package let webhookDirectory: any WebhookDirectory
+    /// Whether this deployment gave out a session id.
+    package let sessionCheck: SessionCheck
 
     private let commands: RedisCommandLink
     /// For publishes that must be on a replica: WAIT holds up whatever stands behind it.
@@ -77,7 +79,8 @@ package final class Backend: Service {
         let (failures, failure) = AsyncStream.makeStream(
             of: BackendStartError.self, bufferingPolicy: .bufferingOldest(1))
         let health = Health(metrics: metrics)
-        let conductor = Conductor(health: health, logger: logger) { failure.yield($0) }
+        let seal = SessionSeal()
+        let conductor = Conductor(health: health, seal: seal, logger: logger) { failure.yield($0) }
 
         var redis = configuration.redis
         redis.clientName = "martlet:\(configuration.nodeId)"
@@ -112,7 +115,7 @@ package final class Backend: Service {
             onEvent: conductor.registrarChanged)
         let calls = PresenceCalls(store: store, settings: settings, rules: configuration.rules)
         registry = PresenceRegistry(
-            calls: calls, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
+            calls: calls, seal: seal, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
             onClose: router.close)
         registry.onRegisteredAgain = router.compareInbox
         registry.streams = router
@@ -136,6 +139,7 @@ package final class Backend: Service {
             ledgerSize: configuration.receivers.isEmpty ? 0 : configuration.webhookLedger.backlog)
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         streams = router
+        sessionCheck = { seal.proof(of: $0) }
         directory = RedisNodeDirectory(store: store)
         presence = registry
         presenceDirectory = RedisPresenceDirectory(calls: calls)

@@ -12,6 +12,7 @@ import RedisClient
 /// loop only.
 final class Conductor: @unchecked Sendable {
     private let health: Health
+    private let seal: SessionSeal
     private let logger: Logger
     private let fail: @Sendable (BackendStartError) -> Void
     private var store: Store?
@@ -24,8 +25,11 @@ final class Conductor: @unchecked Sendable {
     private var needsReplicas = false
     private var hasChecked = false
 
-    init(health: Health, logger: Logger, fail: @escaping @Sendable (BackendStartError) -> Void) {
+    init(
+        health: Health, seal: SessionSeal, logger: Logger, fail: @escaping @Sendable (BackendStartError) -> Void
+    ) {
         self.health = health
+        self.seal = seal
         self.logger = logger
         self.fail = fail
     }
@@ -49,6 +53,8 @@ final class Conductor: @unchecked Sendable {
         case .connected(let runID, _, let previous):
             health.set(.commands, true)
             logger.info("Redis is reached")
+            // First of all: whoever is registered behind it is told an id with a seal.
+            agreeOnSessions()
             check()
             if runID != previous { meetAnotherRun(isFirst: previous == nil) }
             presence?.resume()
@@ -93,7 +99,8 @@ final class Conductor: @unchecked Sendable {
         case .beat(let index, let sent):
             presence?.beaten(sent: sent, marks: index.marks)
         case .lost:
-            // Redis is there and has forgotten the node: it may have forgotten the rooms as well.
+            // Redis is there and has forgotten the node: it may have forgotten the rooms as well, and the key.
+            agreeOnSessions()
             router?.compareAll()
             presence?.lost()
         case .refused:
@@ -124,6 +131,24 @@ final class Conductor: @unchecked Sendable {
             // What this run remembers of the node may be older than what the node knows, or newer than the truth.
             presence?.lost()
             if let incarnation { registrar?.renounce(incarnation) }
+        }
+    }
+
+    /// Reads what all nodes sign session ids with.
+    private func agreeOnSessions() {
+        guard let store else { return }
+        store.call(
+            store.scripts.agree, keys: [store.keys.deployment], arguments: ["sessionKey", .string(seal.proposal)]
+        ) { [self] result in
+            guard case .success(let reply) = result, let key = reply.string else {
+                // The link may be down again: then its return asks.
+                store.link.eventLoop.scheduleTask(in: .seconds(1)) { [self] in
+                    if store.link.isConnected { agreeOnSessions() }
+                }
+                return
+            }
+            guard !seal.agreed(on: key) else { return }
+            logger.warning("The key of session ids is another release's: sessions end with their connections")
         }
     }
 
@@ -169,8 +194,8 @@ final class Conductor: @unchecked Sendable {
         store.link.send(["HSETNX", deployment, "partitions", .integer(Int64(Partition.count))], timeout: nil) { _ in }
         store.link.send(["HGET", deployment, "partitions"], timeout: nil) { [self] result in
             guard case .success(let reply) = result else { return }
-            guard !reply.isNull else {
-                // A full Redis has not taken the number yet.
+            guard !reply.isNull, seal.isSettled else {
+                // A full Redis has not taken the number yet, or the key of sessions is still to be read.
                 store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.checkPartitions(store) }
                 return
             }

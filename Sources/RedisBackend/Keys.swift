@@ -19,7 +19,8 @@ package struct Keys: Sendable {
         beginnings = Partition.all.map { "\(prefix):\($0.tag):" }
     }
 
-    /// hash, no expiry, written once by the first node: `partitions`, the number all nodes must agree on.
+    /// hash, no expiry, written once by the first node: `partitions`, the number all nodes must agree on, and
+    /// `sessionKey`, which session ids are signed with.
     package var deployment: Key { Key(name: "\(prefix):{nodes}:deployment", partition: nil) }
 
     /// hash, EXPIRE 120 s, by each node's beat: node → instance, incarnation, end of its lease, what it says of itself.

@@ -16,6 +16,8 @@ package struct SocketServerConfiguration: Sendable {
     package var nodeId = "node"
     package var authentication = Authentication.none
     package var rules = RoomRules()
+    /// Which session ids are worth asking for.
+    package var sessionCheck: SessionCheck = { _ in .undecided }
 
     /// The largest message, over all its fragments.
     package var maxMessageBytes = 65_536
@@ -57,8 +59,6 @@ package struct SocketServerConfiguration: Sendable {
     package var acceptRate = 5000
     /// Whose handshakes are refused; whoever keeps the list replaces it.
     package var bannedAddresses = BannedAddresses()
-    /// Whether a name is one that a gateway has given to a session: an invented one earns no place in a flood.
-    package var isGenuineSession: @Sendable (String) -> Bool = { _ in true }
     package var heartbeatInterval = Duration.seconds(30)
     /// Pings in a row that may stay unanswered.
     package var missedHeartbeats = 3

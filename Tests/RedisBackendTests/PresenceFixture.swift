@@ -143,6 +143,13 @@ final class PresenceNode: Sendable {
     }
 }
 
+extension SessionID {
+    /// As a client was told it, the seal not looked at.
+    init?(shown text: String) {
+        self.init(String(text.prefix { $0 != "." }))
+    }
+}
+
 extension PresenceSettings {
     /// Short enough for a test that waits for a lease to end.
     static func brisk(lease: Duration = .milliseconds(600), grace: Duration = .milliseconds(400)) -> PresenceSettings {

@@ -62,7 +62,7 @@ struct PresenceRepairTests {
         let node = try await start("n1", .brisk())
         let session = try await node.connect("c1", "alice").session
         try await node.join("r", "c1")
-        let name = observer.keys.session(try #require(SessionID(session))).name
+        let name = observer.keys.session(try #require(SessionID(shown: session))).name
         try await eventually("the room in the session") { [redis] in
             try await redis.cli("HEXISTS", name, "r:r") == "1"
         }
@@ -99,7 +99,7 @@ struct PresenceRepairTests {
         }.get()
         let session = try await registered.futureResult.get().session
         #expect((session == known) == isKnown)
-        let name = observer.keys.session(try #require(SessionID(session))).name
+        let name = observer.keys.session(try #require(SessionID(shown: session))).name
         try await eventually("both rooms in the session") { [redis] in
             let fields = try await redis.cli("HKEYS", name).split(separator: "\n")
             return fields.contains("r:quiet") && fields.contains("r:r")
@@ -117,7 +117,7 @@ struct PresenceRepairTests {
         let (own, rooms) = (Partition(of: "alice"), Partition(of: room))
         let holder = try #require(
             try await observer.holders().first { $0.hasPrefix("n1:") }.flatMap { Holder($0) })
-        let sessionKey = keys.session(try #require(SessionID(session)))
+        let sessionKey = keys.session(try #require(SessionID(shown: session)))
         let set = keys.held(by: holder, in: own)
         let vanishing = [
             keys.connections(of: alice), keys.online(own), sessionKey, set, keys.members(room),

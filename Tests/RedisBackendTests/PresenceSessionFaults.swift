@@ -36,7 +36,7 @@ struct PresenceSessionFaults {
     }
 
     private func remembered(_ session: String, _ fields: Set<String>) async throws {
-        let key = observer.keys.session(try #require(SessionID(session))).name
+        let key = observer.keys.session(try #require(SessionID(shown: session))).name
         try await eventually("rooms in the session") { [redis] in
             let keys = try await redis.cli("HKEYS", key).split(separator: "\n").map(String.init)
             return Set(keys).isSuperset(of: fields)

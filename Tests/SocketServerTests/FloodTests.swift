@@ -37,7 +37,10 @@ struct AcceptRateTests {
     @Test("a flooded node answers 503 and when to come again, and takes whoever comes back")
     func flooded() throws {
         let metrics = CountingMetrics()
-        let embedded = EmbeddedHub(metrics: metrics) { $0.acceptRate = 4 }
+        let embedded = EmbeddedHub(metrics: metrics) {
+            $0.acceptRate = 4
+            $0.sessionCheck = { $0 == "s1" ? .genuine : .invented }
+        }
         for user in ["a", "b", "c"] { _ = try embedded.enter(user, from: "192.0.2.1") }
         let answer = try embedded.ask("/ws?userId=d", from: "192.0.2.1").head
         #expect(answer.hasPrefix("HTTP/1.1 503 "))
@@ -53,7 +56,7 @@ struct AcceptRateTests {
     func invented() throws {
         let embedded = EmbeddedHub {
             $0.acceptRate = 4
-            $0.isGenuineSession = { $0 == "genuine" }
+            $0.sessionCheck = { $0 == "genuine" ? .genuine : .invented }
         }
         for user in ["a", "b", "c"] { _ = try embedded.enter(user, from: "192.0.2.1") }
         #expect(
@@ -75,6 +78,27 @@ struct AcceptRateTests {
             rate.accepts(isResuming: true, now: start + .nanoseconds(Int64(number) * 250_000))
         }
         #expect(accepted == 12_000)
+    }
+
+    @Test("a node that cannot tell yet whether a session was given out keeps no place for it, and passes it on")
+    func undecided() throws {
+        let embedded = EmbeddedHub { configuration in
+            configuration.acceptRate = 4
+            configuration.sessionCheck = { _ in .undecided }
+        }
+        _ = try embedded.enter("a", from: "192.0.2.1")
+        let resumed = try embedded.upgrade("/ws?userId=a&session=s1", from: "192.0.2.1")
+        #expect(try resumed.take().first?.contains(#""resumed":true"#) == true)
+        _ = try embedded.enter("b", from: "192.0.2.1")
+        #expect(try embedded.ask("/ws?userId=a&session=s1", from: "192.0.2.1").head.hasPrefix("HTTP/1.1 503 "))
+    }
+
+    @Test("an invented session is none: the registry is not asked for it")
+    func inventedIsNone() throws {
+        let embedded = EmbeddedHub { $0.sessionCheck = { _ in .invented } }
+        _ = try embedded.enter("a")
+        let socket = try embedded.upgrade("/ws?userId=a&session=s1")
+        #expect(try socket.take().first?.contains(#""session":"s2","resumed":false"#) == true)
     }
 }
 

@@ -9,7 +9,7 @@ extension PresenceRegistry {
         switch operation {
         case .connect(let id, let resuming, let reply):
             guard let connection = held[id] else { return reply(.failure(.backend(PresenceRegistry.gone))) }
-            if let resuming, let session = SessionID(resuming.session),
+            if let resuming, let session = seal.open(resuming.session),
                 session.partition == connection.session.partition
             {
                 resume(session, resuming, connection, operation, writer, reply)
@@ -75,7 +75,7 @@ extension PresenceRegistry {
                 calls.tellMarked(answer[4])
                 reply(
                     .success(
-                        Registration(session: connection.session.string, timestamp: answer[2].integer ?? 0)))
+                        Registration(session: seal.seal(connection.session), timestamp: answer[2].integer ?? 0)))
             case "fenced":
                 wait(operation)
                 fenced(writer, at: answer[1].integer ?? 0)

@@ -26,7 +26,7 @@ extension PresenceRegistry {
                 held.resumed(id, session)
                 rememberRooms(of: connection)
                 calls.tellMarked(answer[4])
-                let registration = Registration(session: session.string, timestamp: answer[2].integer ?? 0)
+                let registration = Registration(session: resuming.session, timestamp: answer[2].integer ?? 0)
                 let rooms = (answer.array ?? []).dropFirst(7).compactMap { $0.string.map(RoomName.init(unchecked:)) }
                 carry(rooms, of: answer[3].string ?? "", to: connection.connection, resuming, registration, reply)
             case "unknown":

@@ -37,6 +37,7 @@ final class PresenceRegistry: @unchecked Sendable {
     static let gone = BackendError.unavailable(reason: "the connection has closed")
 
     let calls: PresenceCalls
+    let seal: SessionSeal
     let settings: PresenceSettings
     let logger: Logger
     let nodeId: String
@@ -84,11 +85,12 @@ final class PresenceRegistry: @unchecked Sendable {
     var loop: any EventLoop { store.link.eventLoop }
 
     init(
-        calls: PresenceCalls, nodeId: String, logger: Logger,
+        calls: PresenceCalls, seal: SessionSeal, nodeId: String, logger: Logger,
         onFenced: @escaping @Sendable (_ incarnation: Int64, _ fence: Int64) -> Void,
         onClose: @escaping @Sendable (StreamDelivery) -> Void
     ) {
         self.calls = calls
+        self.seal = seal
         self.settings = calls.settings
         self.nodeId = nodeId
         self.logger = logger

@@ -10,6 +10,7 @@ package struct Scripts: Sendable {
     let heads = Scripts.script("heads", PackageResources.heads_lua)
     let states = Scripts.script("states", PackageResources.states_lua)
     let meet = Scripts.script("meet", PackageResources.meet_lua, opening: .epoch)
+    let agree = Scripts.script("agree", PackageResources.agree_lua)
     let touch = Scripts.script("touch", PackageResources.touch_lua)
     let beat = Scripts.script("beat", PackageResources.beat_lua)
     let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
@@ -35,7 +36,7 @@ package struct Scripts: Sendable {
 
     package var all: [RedisScript] {
         [
-            publish, position, history, heads, states, meet, touch, beat, connect, sessionResume, close, signal,
+            publish, position, history, heads, states, meet, agree, touch, beat, connect, sessionResume, close, signal,
             disconnect, join, leave, sweep, look, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay,
         ]

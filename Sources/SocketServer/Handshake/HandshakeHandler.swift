@@ -108,8 +108,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
             answer(reply, context)
         case .upgrade(let upgrade):
             if case .proxied = fate, let refusal = nameClient(head) { return answer(refusal, context) }
-            let isResuming = upgrade.target.session.map(hub.configuration.isGenuineSession) ?? false
-            if let refusal = hub.census.enter(seat.address, isResuming: isResuming, now: hub.now) {
+            if let refusal = hub.census.enter(seat.address, isResuming: upgrade.isResuming, now: hub.now) {
                 return answer(.unavailable(SocketMetrics.Refusal(refusal)), context)
             }
             phase = .upgrading(upgrade)

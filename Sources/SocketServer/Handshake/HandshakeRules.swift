@@ -12,15 +12,11 @@ enum HandshakeVerdict {
         enum Target {
             case session(SessionMachine.Credentials, resuming: String?)
             case echo
-
-            /// The earlier session that the client names.
-            var session: String? {
-                if case .session(_, let session) = self { return session }
-                return nil
-            }
         }
 
         let target: Target
+        /// Whether the session that the client names is one that was given out.
+        var isResuming = false
         let acceptKey: String
         /// Nil where the client offered none.
         let subprotocol: String?
@@ -36,12 +32,14 @@ struct HandshakeRules: Sendable {
     let isEchoing: Bool
     let takesTokens: Bool
     let isCompressing: Bool
+    private let sessionCheck: SessionCheck
 
     init(_ configuration: SocketServerConfiguration) {
         origins = configuration.origins
         fence = configuration.fence
         isEchoing = configuration.isEchoing
         isCompressing = configuration.isCompressing
+        sessionCheck = configuration.sessionCheck
         switch configuration.authentication {
         case .none: takesTokens = false
         case .jwt: takesTokens = true
@@ -116,16 +114,22 @@ struct HandshakeRules: Sendable {
                     refusal: .subprotocol))
         }
         let fields = QueryString(query)
+        let session = session(fields)
         return .upgrade(
             HandshakeVerdict.Upgrade(
-                target: .session(credentials(headers, fields), resuming: session(fields)), acceptKey: acceptKey,
+                target: .session(credentials(headers, fields), resuming: session?.id),
+                isResuming: session?.isGenuine ?? false, acceptKey: acceptKey,
                 subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: deflate))
     }
 
-    /// A name that cannot be right is as good as one that nobody knows: a new session begins.
-    private func session(_ query: QueryString) -> String? {
+    /// A name that cannot be right, or that nobody gave out, is as good as none: a new session begins.
+    private func session(_ query: QueryString) -> (id: String, isGenuine: Bool)? {
         guard let session = try? query.value(of: "session"), !session.isEmpty else { return nil }
-        return session
+        return switch sessionCheck(session) {
+        case .genuine: (session, true)
+        case .undecided: (session, false)
+        case .invented: nil
+        }
     }
 
     private func credentials(_ headers: HTTPHeaders, _ query: QueryString) -> SessionMachine.Credentials {
