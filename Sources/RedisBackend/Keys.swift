@@ -65,14 +65,18 @@ package struct Keys: Sendable {
     /// secret, and `!` once it is to be closed.
     package func connections(of user: UserID) -> Key { userKey(user, "conns") }
 
+    /// string, PXAT as long as a part of it holds, by `close` and `pardon`: until when the user is banned, before when
+    /// tokens are void, when all connections were closed; milliseconds, 0 where that does not hold.
+    package func verdict(on user: UserID) -> Key { userKey(user, "verdict") }
+
     /// zset, EXPIRE 120 s, by the presence scripts, renewed by the coordinator: users told online → since.
     package func online(_ partition: Partition) -> Key { key(partition, "online") }
 
     /// zset, bounded by age, by the presence scripts: user → last seen.
     package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
 
-    /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`: u user, c connection, a its address, b the
-    /// connection before it, a field `r:<room>` for each room.
+    /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`: u user, c connection, a its address, t when
+    /// that was registered, b the connection before it, a field `r:<room>` for each room.
     package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }
 
     /// hash, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: user → packed list of its connections here.

@@ -13,7 +13,7 @@ struct TokenCommand: AsyncParsableCommand {
 
               martlet token --user alice --ttl 15m --rooms '{"lesson-*":["join","publish"]}'
 
-            Real tokens come from your backend: HS256, with sub, exp and, where wanted, rooms.
+            Real tokens come from your backend: HS256, with sub, exp and, where wanted, iat and rooms.
             """)
 
     @Option(name: .long, help: "Whom the token names (sub).")
@@ -48,7 +48,8 @@ struct TokenCommand: AsyncParsableCommand {
         }
         let issuer = await JWTIssuer(secret: secret, issuer: auth.issuer, audience: auth.audience)
         let now = Int64(Date().timeIntervalSince1970)
-        print(try await issuer.token(for: user, expires: now + ttl.components.seconds, grants: grants))
+        print(
+            try await issuer.token(for: user, issued: now, expires: now + ttl.components.seconds, grants: grants))
     }
 
     private func grants() throws -> RoomGrants? {

@@ -139,6 +139,33 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (#"{"banSeconds":0}"#, "4403 forbidden ban 0"), (#"{"banSeconds":31536000}"#, "4403 forbidden ban 31536000"),
+        (#"{"tokensBefore":1700000000000,"code":4401}"#, "4401 unauthorized before 1700000000000"),
+        (#"{"banSeconds":60,"tokensBefore":0,"reason":"r"}"#, "4403 r ban 60 before 0"),
+    ])
+    func `a user is kept out`(_ body: String, _ asked: String) async throws {
+        try await Api.serve { api async throws in
+            api.presence.state.withLock { $0.bannedUntil[UserID(unchecked: "u")] = 1_800_000_000_000 }
+            let answer = try await api.send(.POST, "/v1/users/u/disconnect", body)
+            #expect(answer.text == #"{"disconnected":0,"bannedUntil":1800000000000}"#)
+            #expect(api.presence.asked == ["disconnect u \(asked)"])
+        }
+    }
+
+    @Test func `a banned user who was never seen is shown, and a ban is lifted`() async throws {
+        try await Api.serve { api async throws in
+            api.presence.state.withLock { $0.bannedUntil[UserID(unchecked: "a|b")] = 1_800_000_000_000 }
+            let shown = try await api.send(.GET, "/v1/users/a%7Cb")
+            #expect(shown.text == #"{"userId":"a|b","online":false,"bannedUntil":1800000000000,"connections":[]}"#)
+            #expect(try await api.send(.DELETE, "/v1/users/a%7Cb/ban").text == #"{"lifted":true}"#)
+            #expect(try await api.send(.DELETE, "/v1/users/c/ban").text == #"{"lifted":false}"#)
+            #expect(try await api.send(.GET, "/v1/users/c/ban").status == 405)
+            #expect(try await api.send(.DELETE, "/v1/users/c%00/ban").status == 400)
+            #expect(api.presence.asked == ["user a|b", "pardon a|b", "pardon c"])
+        }
+    }
+
     @Test func `nobody is disconnected where nobody is`() async throws {
         try await Api.serve { api async throws in
             #expect(try await api.send(.POST, "/v1/users/nobody/disconnect").text == #"{"disconnected":0}"#)
@@ -151,6 +178,13 @@ import Testing
         (#"{"code":69939}"#, "code: must be one of 4401, 4403, 4409"),
         (#"{"code":"4403"}"#, "code: must be one of 4401, 4403, 4409"),
         (#"{"code":4403.5}"#, "code: must be one of 4401, 4403, 4409"),
+        (#"{"banSeconds":-1}"#, "banSeconds: must be a whole number from 0 to 31536000"),
+        (#"{"banSeconds":31536001}"#, "banSeconds: must be a whole number from 0 to 31536000"),
+        (#"{"banSeconds":1.5}"#, "banSeconds: must be a whole number from 0 to 31536000"),
+        (#"{"banSeconds":"60"}"#, "banSeconds: must be a whole number from 0 to 31536000"),
+        (#"{"tokensBefore":-1}"#, "tokensBefore: must be a whole number from 0 to 253402300799999"),
+        (#"{"tokensBefore":1e12}"#, "tokensBefore: must be a whole number from 0 to 253402300799999"),
+        (#"{"tokensBefore":null}"#, "tokensBefore: must be a whole number from 0 to 253402300799999"),
         (#"{"reason":7}"#, "reason: must be a string"),
         (#"{"reason":"a\nb"}"#, "reason: must be at most 123 bytes without control characters"),
         (

@@ -61,7 +61,13 @@ struct SessionConversation {
     mutating func registrationFailed(_ error: RegistrationError) -> [String] {
         lines(machine.registrationFailed(error))
     }
-    mutating func verified(_ identity: Identity) -> [String] { lines(machine.verified(identity)) }
+    /// With a registry that lets all tokens count, at once.
+    mutating func verified(_ identity: Identity) -> [String] {
+        let actions = machine.verified(identity)
+        guard case .confirm = actions.first else { return lines(actions) }
+        return confirmed(.admitted)
+    }
+    mutating func confirmed(_ admission: Admission) -> [String] { lines(machine.confirmed(admission)) }
     mutating func refused(_ text: String) -> [String] { lines(machine.refused(TokenError(text))) }
 
     mutating func ask(_ id: Int, _ command: ClientCommand) -> [String] {
@@ -183,6 +189,7 @@ struct SessionConversation {
         case .welcome(let user, let session, let resumed, let timestamp):
             "welcome \(user) session \(session)\(resumed ? " resumed" : "") time \(timestamp)"
         case .verify(let token): "verify \(token)"
+        case .confirm(let identity): "confirm \(identity.userId) issued \(identity.issuedAt ?? -1)"
         case .enroll(let room, let info): "enroll \(room) \(String(decoding: info, as: UTF8.self))"
         case .enrollQuietly(let room): "note \(room)"
         case .withdraw(let room): "withdraw \(room)"

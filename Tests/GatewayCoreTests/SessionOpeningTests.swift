@@ -218,6 +218,47 @@ struct SessionTokenTests {
         #expect(talk.wait(.seconds(11)) == ["close 4401 the token has expired"])
     }
 
+    @Test("of a fresh token the registry is asked whether it still counts")
+    func confirmed() {
+        var talk = SessionConversation.live(tokens: true)
+        var fresh = SessionConversation.identity(expires: 1_700_000_100)
+        fresh.issuedAt = 7
+        _ = talk.auth(1, "u")
+        #expect(talk.lines(talk.machine.verified(fresh)) == ["confirm alice issued 7"])
+        #expect(talk.auth(2, "v") == ["error 2 conflict"])
+        #expect(talk.confirmed(.admitted) == ["authenticated 1 1700000100000"])
+        #expect(talk.confirmed(.admitted) == [])
+        _ = talk.auth(3, "w")
+        #expect(talk.confirmed(.admitted) == [])
+        _ = talk.machine.verified(fresh)
+        #expect(talk.confirmed(.unknown) == ["authenticated 3 1700000100000"])
+    }
+
+    @Test("a fresh token that is void ends the connection, and so does a ban")
+    func voidRefresh() {
+        for (admission, end) in [
+            (Admission.tokenVoid, "close 4401 the token is void"), (.banned, "close 4403 banned"),
+        ] {
+            var talk = SessionConversation.live(tokens: true)
+            _ = talk.auth(1, "u")
+            _ = talk.machine.verified(SessionConversation.identity())
+            #expect(talk.confirmed(admission) == [end])
+            #expect(talk.confirmed(.admitted) == [])
+        }
+    }
+
+    @Test("who is banned, or has a void token, is not let in")
+    func notLetIn() {
+        for (error, end) in [
+            (RegistrationError.banned, "close 4403 banned"), (.tokenVoid, "close 4401 the token is void"),
+        ] {
+            var talk = SessionConversation(tokens: true)
+            _ = talk.open(.token("t"))
+            _ = talk.verified(SessionConversation.identity())
+            #expect(talk.registrationFailed(error) == [end])
+        }
+    }
+
     @Test("a bad fresh token is an error, and the old one holds on")
     func badRefresh() {
         var talk = SessionConversation.live(tokens: true)

@@ -52,6 +52,17 @@ struct JWTVerifierTests {
         #expect(identity.grants == nil)
     }
 
+    @Test("it tells when it was issued; what cannot be read as a time is older than all")
+    func issueTime() async throws {
+        for (claim, issued) in [
+            (#""iat":1700000000.25,"#, 1_700_000_000_250), (#""iat":0,"#, 0), ("", 0), (#""iat":-5,"#, 0),
+            (#""iat":"x","#, 0), (#""iat":1e300,"#, 0),
+        ] {
+            let identity = try await verify(try await token(#"{\#(claim)"sub":"a","exp":1700000060}"#)).get()
+            #expect(identity.issuedAt == Int64(issued), "\(claim)")
+        }
+    }
+
     @Test("its rooms become grants")
     func rooms() async throws {
         let claims = #"{"sub":"a","exp":1700000060,"rooms":{"lesson-*":["join","publish"],"x":[]}}"#

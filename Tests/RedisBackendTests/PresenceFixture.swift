@@ -104,12 +104,13 @@ final class PresenceNode: Sendable {
 
     @discardableResult
     func connect(
-        _ id: String, _ user: String, address: String = "", resuming session: String? = nil, forbidden: Set<String> = []
+        _ id: String, _ user: String, address: String = "", issuedAt: Int64? = nil, resuming session: String? = nil,
+        forbidden: Set<String> = []
     ) async throws -> Registration {
         try await withCheckedThrowingContinuation { continuation in
             let userId = UserID(unchecked: user)
             presence.connect(
-                PresenceConnection(id: id, userId: userId, address: address),
+                PresenceConnection(id: id, userId: userId, address: address, issuedAt: issuedAt),
                 resuming: session.map {
                     SessionResumption(session: $0, info: Array("{}".utf8)) { !forbidden.contains($0.string) }
                 }
@@ -140,6 +141,14 @@ final class PresenceNode: Sendable {
                 continuation.resume(with: $0)
             }
         }
+    }
+}
+
+extension PresenceDirectory {
+    /// Throws a user out without keeping anybody out; answers how many connections are closed.
+    func disconnect(_ user: UserID, code: UInt16, reason: String) async throws -> Int {
+        let expulsion = Expulsion(reason: CloseReason(rawValue: code) ?? .forbidden, text: reason)
+        return try await disconnect(user, expulsion).connections
     }
 }
 

@@ -10,6 +10,7 @@ struct AuthenticationTests {
         let verifier = TableVerifier([
             "alice": Self.alice, "bob": Identity(userId: UserID(unchecked: "bob")),
             "alice again": Identity(userId: UserID(unchecked: "alice"), expires: Self.far),
+            "alice before": Identity(userId: UserID(unchecked: "alice"), expires: Self.far, issuedAt: 5),
             "short": Identity(userId: UserID(unchecked: "alice"), expires: 1),
             "narrow": Identity(userId: UserID(unchecked: "alice"), grants: RoomGrants([])),
         ])
@@ -64,6 +65,17 @@ struct AuthenticationTests {
             #expect(fresh == #"{"type":"authenticated","id":1,"expires":4000000000000}"#)
             let foreign = try await client.ask(#"{"type":"auth","id":2,"token":"bob"}"#)
             #expect(foreign.contains(#""id":2,"code":"forbidden""#))
+        }
+    }
+
+    @Test("a fresh token that a backend has made void closes the connection")
+    func voidRefresh() async throws {
+        try await run { server in
+            let client = try await server.connect("/ws?token=alice")
+            _ = try await client.text()
+            server.backend.voidTokens(before: 10)
+            try await client.send(#"{"type":"auth","id":1,"token":"alice before"}"#)
+            #expect(await client.closeCode() == 4401)
         }
     }
 

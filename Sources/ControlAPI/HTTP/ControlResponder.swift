@@ -58,6 +58,8 @@ struct ControlResponder: HTTPResponder {
         case .userDisconnect(let user):
             return try await Disconnection(user: user, body: body.read(request, on: context.channel))
                 .answer(from: presence)
+        case .userBan(let user):
+            return try await Pardon(user: user).answer(from: presence)
         case .rooms:
             return try await RoomsQuery(target: target).answer(from: presence)
         case .room(let room):

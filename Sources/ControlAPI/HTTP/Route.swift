@@ -8,6 +8,7 @@ enum Route: Hashable, Sendable {
     case user(String)
     case usersQuery
     case userDisconnect(String)
+    case userBan(String)
     case rooms
     case room(String)
     case members(room: String)
@@ -60,6 +61,7 @@ enum Route: Hashable, Sendable {
         switch (list, segments.dropFirst(2)) {
         case ("users", []): self = .user(name)
         case ("users", ["disconnect"]): self = .userDisconnect(name)
+        case ("users", ["ban"]): self = .userBan(name)
         case ("rooms", []): self = .room(name)
         case ("rooms", ["members"]): self = .members(room: name)
         case ("rooms", ["messages"]): self = .messages(room: name)
@@ -70,6 +72,7 @@ enum Route: Hashable, Sendable {
     var methods: [HTTPRequest.Method] {
         switch self {
         case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .webhooksReplay: [.post]
+        case .userBan: [.delete]
         case .users, .user, .rooms, .room, .members, .messages, .nodes, .stats, .webhooks, .health, .readiness,
             .metrics, .openAPI, .page, .consoleConfiguration:
             [.get, .head]
@@ -85,6 +88,7 @@ enum Route: Hashable, Sendable {
         case .user: "/v1/users/{userId}"
         case .usersQuery: "/v1/users/query"
         case .userDisconnect: "/v1/users/{userId}/disconnect"
+        case .userBan: "/v1/users/{userId}/ban"
         case .rooms: "/v1/rooms"
         case .room: "/v1/rooms/{roomId}"
         case .members: "/v1/rooms/{roomId}/members"

@@ -2,12 +2,11 @@ import Dialects
 import GatewayCore
 import Hummingbird
 
-/// `POST /v1/users/{userId}/disconnect`: closes all connections of a user, on whatever nodes they are.
+/// `POST /v1/users/{userId}/disconnect`: closes all connections of a user, on whatever nodes they are, and where it is
+/// said, keeps the user out.
 struct Disconnection: Sendable {
     let user: UserID
-    let reason: CloseReason
-    /// What stands beside the code in the close frame.
-    let text: String
+    let expulsion: Expulsion
 
     /// Those that end a session at once and keep a client library from coming back by itself; all others tell a client of
     /// something that has not happened.
@@ -16,30 +15,53 @@ struct Disconnection: Sendable {
     /// What a close frame holds beside its code (RFC 6455, section 5.5).
     static let maxReasonBytes = 123
 
-    /// - Parameter body: `{"code":4403,"reason":"…"}`; both may be left out, and so may the body.
+    /// A year.
+    static let maxBanSeconds = 31_536_000
+
+    /// The end of the year 9999, in milliseconds since 1970.
+    static let latestMoment = 253_402_300_799_999
+
+    /// - Parameter body: `{"code":4403,"reason":"…","banSeconds":60,"tokensBefore":1700000000000}`; all may be left out,
+    ///   and so may the body.
     /// - Throws: `bad_request` naming the field.
     init(user: String, body: [UInt8]) throws {
         self.user = try UserID(path: user)
         guard !body.isEmpty else {
-            reason = .forbidden
-            text = CloseReason.forbidden.text
+            expulsion = Expulsion(text: CloseReason.forbidden.text)
             return
         }
-        (reason, text) = try body.withUnsafeBytes { bytes in
+        expulsion = try body.withUnsafeBytes { bytes in
             let fields = try ObjectFields(
-                of: ObjectFields.value(of: bytes), named: ["code", "reason"], path: "the body")
+                of: ObjectFields.value(of: bytes), named: ["code", "reason", "banSeconds", "tokensBefore"],
+                path: "the body")
             let reason = try Disconnection.reason(fields["code"])
-            return (reason, try Disconnection.text(fields.string("reason")) ?? reason.text)
+            let ban = try Disconnection.whole(fields["banSeconds"], "banSeconds", upTo: Disconnection.maxBanSeconds)
+            let before = try Disconnection.whole(
+                fields["tokensBefore"], "tokensBefore", upTo: Disconnection.latestMoment)
+            return Expulsion(
+                reason: reason, text: try Disconnection.text(fields.string("reason")) ?? reason.text,
+                ban: ban.map { .seconds($0) }, tokensBefore: before.map { Int64($0) })
         }
     }
 
     func answer(from directory: any PresenceDirectory) async throws -> Response {
-        let count = try await directory.disconnect(user, code: reason.code, reason: text)
+        let expelled = try await directory.disconnect(user, expulsion)
         var answer: [UInt8] = []
         JSONWriter.append(#"{"disconnected":"#, to: &answer)
-        JSONWriter.append(integer: count, to: &answer)
+        JSONWriter.append(integer: expelled.connections, to: &answer)
+        JSONWriter.append(bannedUntil: expelled.bannedUntil, to: &answer)
         JSONWriter.append("}", to: &answer)
         return .json(answer)
+    }
+
+    private static func whole(
+        _ value: JSONValue?, _ name: String, upTo limit: Int
+    ) throws(RequestError) -> Int? {
+        guard let value else { return nil }
+        guard let number = value.integer, (0...limit).contains(number) else {
+            throw RequestError(.badRequest, "\(name): must be a whole number from 0 to \(limit)")
+        }
+        return number
     }
 
     private static func reason(_ value: JSONValue?) throws(RequestError) -> CloseReason {
@@ -60,5 +82,28 @@ struct Disconnection: Sendable {
                 .badRequest, "reason: must be at most \(maxReasonBytes) bytes without control characters")
         }
         return text
+    }
+}
+
+/// `DELETE /v1/users/{userId}/ban`: lets a user in again, with tokens of whatever age.
+struct Pardon: Sendable {
+    let user: UserID
+
+    init(user: String) throws(RequestError) {
+        self.user = try UserID(path: user)
+    }
+
+    func answer(from directory: any PresenceDirectory) async throws -> Response {
+        let isLifted = try await directory.pardon(user)
+        return .json(Array((isLifted ? #"{"lifted":true}"# : #"{"lifted":false}"#).utf8))
+    }
+}
+
+extension JSONWriter {
+    /// Nothing where nobody is banned.
+    static func append(bannedUntil: Int64?, to bytes: inout [UInt8]) {
+        guard let bannedUntil else { return }
+        append(#","bannedUntil":"#, to: &bytes)
+        append(integer: bannedUntil, to: &bytes)
     }
 }

@@ -39,6 +39,7 @@ struct UserQuery: Sendable {
         var answer: [UInt8] = []
         JSONWriter.append("{", to: &answer)
         JSONWriter.appendFields(of: record.status, to: &answer)
+        JSONWriter.append(bannedUntil: record.bannedUntil, to: &answer)
         JSONWriter.append(#","connections":["#, to: &answer)
         JSONWriter.append(record.connections, to: &answer) { JSONWriter.append(connection: $0, to: &$1) }
         JSONWriter.append("]}", to: &answer)

@@ -27,6 +27,11 @@ package protocol Presence: Sendable {
     /// Takes a connection out of a room, with or without a roster.
     func leave(_ room: RoomName, connection id: String)
 
+    /// Says whether a user who is there already may go on with a token that was issued then (see ``Identity``).
+    ///
+    /// `reply` is called exactly once, on any thread.
+    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Admission) -> Void)
+
     /// Hands a signal to the other user's connections in the room, on whatever nodes; `id` is the sender's connection.
     ///
     /// `reply` is called exactly once, on any thread: `notMember` where the sender, `notFound` where the other is not in the room.
@@ -42,11 +47,14 @@ package struct PresenceConnection: Hashable, Sendable {
     package var userId: UserID
     /// The client's address; empty where it is not known.
     package var address: String
+    /// When the token was issued that let it in, as ``Identity`` has it.
+    package var issuedAt: Int64?
 
-    package init(id: String, userId: UserID, address: String) {
+    package init(id: String, userId: UserID, address: String, issuedAt: Int64? = nil) {
         self.id = id
         self.userId = userId
         self.address = address
+        self.issuedAt = issuedAt
     }
 }
 
@@ -97,7 +105,18 @@ package struct ResumedSession: Sendable {
 package enum RegistrationError: Error, Hashable, Sendable {
     /// The user has as many connections as one may have, and the configuration refuses the newest.
     case tooManyConnections
+    /// A backend has banned the user.
+    case banned
+    /// The token is from before the moment at which a backend has made the user's tokens void.
+    case tokenVoid
     case backend(BackendError)
+}
+
+/// Whether a user is let in, by what a backend has said of the user.
+package enum Admission: Hashable, Sendable {
+    case admitted, banned, tokenVoid
+    /// Redis could not be asked.
+    case unknown
 }
 
 /// Why a signal was not handed on.

@@ -21,9 +21,12 @@ package protocol PresenceDirectory: Sendable {
     /// Nil for a room that has neither members nor a log.
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord?
 
-    /// Marks every connection of a user to be closed, on whatever node it is, and answers how many those are; a mark is
-    /// obeyed within a second, also where the word about it is lost.
-    func disconnect(_ user: UserID, code: UInt16, reason: String) async throws(DirectoryError) -> Int
+    /// Marks every connection of a user to be closed, on whatever node it is; a mark is obeyed within a second, also where
+    /// the word about it is lost. None of the user's sessions goes on, and who is banned does not come back.
+    func disconnect(_ user: UserID, _ expulsion: Expulsion) async throws(DirectoryError) -> Expelled
+
+    /// Lets a user in again, with whatever token; false where the user was let in before.
+    func pardon(_ user: UserID) async throws(DirectoryError) -> Bool
 
     /// A page holds up to `limit` members; one who is there all the while is on one page at least.
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage
@@ -77,10 +80,47 @@ package struct UserRecord: Hashable, Sendable {
     package var status: UserStatus
     /// Without those in their grace.
     package var connections: [ConnectionRecord]
+    /// Milliseconds since 1970 by Redis's clock; nil where the user is not banned.
+    package var bannedUntil: Int64?
 
-    package init(status: UserStatus, connections: [ConnectionRecord]) {
+    package init(status: UserStatus, connections: [ConnectionRecord], bannedUntil: Int64? = nil) {
         self.status = status
         self.connections = connections
+        self.bannedUntil = bannedUntil
+    }
+}
+
+/// How a user is thrown out.
+package struct Expulsion: Hashable, Sendable {
+    package var reason: CloseReason
+    /// What stands beside the code in the close frame.
+    package var text: String
+    /// For how long from now the user is not let in; zero ends an earlier ban, nil leaves it as it is.
+    package var ban: Duration?
+    /// Milliseconds since 1970: the user's tokens that were issued before are void, and so are those that do not say when.
+    /// An earlier moment than the one that holds changes nothing.
+    package var tokensBefore: Int64?
+
+    package init(
+        reason: CloseReason = .forbidden, text: String, ban: Duration? = nil, tokensBefore: Int64? = nil
+    ) {
+        self.reason = reason
+        self.text = text
+        self.ban = ban
+        self.tokensBefore = tokensBefore
+    }
+}
+
+/// What became of it.
+package struct Expelled: Hashable, Sendable {
+    /// How many connections are closed.
+    package var connections: Int
+    /// Milliseconds since 1970 by Redis's clock; nil where the user is not banned.
+    package var bannedUntil: Int64?
+
+    package init(connections: Int, bannedUntil: Int64?) {
+        self.connections = connections
+        self.bannedUntil = bannedUntil
     }
 }
 

@@ -7,7 +7,7 @@ extension SessionMachine.Action {
         case .verify: Prices.token
         case .enroll(let room, let info): Prices.step(infoBytes: info.count, receivers: audience(room))
         case .withdraw(let room): Prices.step(infoBytes: 0, receivers: audience(room))
-        case .enrollQuietly, .follow: Prices.stream
+        case .enrollQuietly, .follow, .confirm: Prices.stream
         case .signal(let signal, _):
             Prices.signal(bytes: signal.payload.count, receivers: max(1, audience(RoomName(inboxOf: signal.to))))
         case .readHistory(_, let range, _): Prices.page(limit: range.limit)
@@ -16,7 +16,7 @@ extension SessionMachine.Action {
         case .watch(let users, _, _, _): Prices.watch(users: users.count)
         case .unwatch(let users): Prices.unwatch(users: users.count)
         case .send, .sendPage, .register, .registerLater, .welcome, .followLater, .enter, .leave, .tellPosition,
-            .publish, .close:
+            .publish, .confirm, .close:
             nil
         }
     }

@@ -25,8 +25,12 @@ extension SessionMachine {
             return register(identity, opening)
         case .live:
             guard let refresh else { return [] }
-            self.refresh = nil
-            return renew(identity, id: refresh.id)
+            guard identity.userId == self.identity?.userId else {
+                self.refresh = nil
+                return refuse(refresh.id, .forbidden, "the token is another user's")
+            }
+            self.refresh?.identity = identity
+            return [.confirm(identity)]
         case .waitingForToken, .registering, .entering, .closed:
             return []
         }
@@ -77,6 +81,8 @@ extension SessionMachine {
         isRegistered = false
         return switch error {
         case .tooManyConnections: close(.replaced, "too many connections")
+        case .banned: close(.forbidden, "banned")
+        case .tokenVoid: close(.unauthorized, "the token is void")
         case .backend: [.registerLater]
         }
     }
@@ -140,11 +146,20 @@ extension SessionMachine {
         return [.verify(token: token)]
     }
 
-    /// A fresh token is good: it takes the old one's place if it names the same user.
-    private mutating func renew(_ fresh: Identity, id: RequestID?) -> [Action] {
-        guard fresh.userId == identity?.userId else {
-            return refuse(id, .forbidden, "the token is another user's")
+    /// Whether a fresh token of this user still counts. While Redis is away it does: whoever was thrown out before is
+    /// gone, and connections are not to end for want of it.
+    package mutating func confirmed(_ admission: Admission) -> [Action] {
+        guard case .live = phase, let refresh, let fresh = refresh.identity else { return [] }
+        self.refresh = nil
+        return switch admission {
+        case .admitted, .unknown: renew(fresh, id: refresh.id)
+        case .banned: close(.forbidden, "banned")
+        case .tokenVoid: close(.unauthorized, "the token is void")
         }
+    }
+
+    /// A fresh token is good: it takes the old one's place.
+    private mutating func renew(_ fresh: Identity, id: RequestID?) -> [Action] {
         identity = fresh
         var actions: [Action] = [.send(.authenticated(id: id, expires: fresh.expiresMilliseconds))]
         for (room, membership) in rooms.sorted(by: { $0.key.string < $1.key.string }) {

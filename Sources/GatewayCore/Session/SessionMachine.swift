@@ -25,6 +25,8 @@ package struct SessionMachine: Sendable {
         case welcome(UserID, session: String, resumed: Bool, timestamp: Int64)
         /// Check a token; answered by `verified` or `refused`.
         case verify(token: String)
+        /// Ask whether this token of the user still counts; answered by `confirmed`.
+        case confirm(Identity)
         /// Put the connection on a room's roster; answered by `enrolled` or `enrollmentFailed`.
         case enroll(RoomName, info: [UInt8])
         /// Note a room without a roster in the session alone; there is no answer.
@@ -89,6 +91,8 @@ package struct SessionMachine: Sendable {
     /// A fresh token that is being checked.
     struct Refresh: Sendable {
         let id: RequestID?
+        /// Nil until the token itself is found good.
+        var identity: Identity?
     }
 
     let settings: SessionSettings

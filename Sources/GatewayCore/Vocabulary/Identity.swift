@@ -3,6 +3,8 @@ package struct Identity: Sendable {
     package var userId: UserID
     /// Seconds since 1970; nil where nothing expires.
     package var expires: Int64?
+    /// When the token was issued, in milliseconds since 1970: 0 where it does not say, nil where there is no token.
+    package var issuedAt: Int64?
     /// What others are shown of the user: a JSON object, `{}` where the token says nothing.
     package var info: [UInt8]
     /// What the token allows; nil where it says nothing and the configured rules hold.
@@ -12,10 +14,12 @@ package struct Identity: Sendable {
     package static let noInfo = Array("{}".utf8)
 
     package init(
-        userId: UserID, expires: Int64? = nil, info: [UInt8] = Identity.noInfo, grants: RoomGrants? = nil
+        userId: UserID, expires: Int64? = nil, issuedAt: Int64? = nil, info: [UInt8] = Identity.noInfo,
+        grants: RoomGrants? = nil
     ) {
         self.userId = userId
         self.expires = expires
+        self.issuedAt = issuedAt
         self.info = info
         self.grants = grants
     }

@@ -15,11 +15,16 @@ package struct JWTIssuer: Sendable {
 
     /// A token that names the user and ends at `expires`, in seconds since 1970.
     ///
-    /// - Parameter grants: What it allows; nil leaves that to the gateway's rules.
-    package func token(for user: UserID, expires: Int64, grants: RoomGrants? = nil) async throws -> String {
+    /// - Parameters:
+    ///   - issued: Seconds since 1970; nil leaves it unsaid.
+    ///   - grants: What it allows; nil leaves that to the gateway's rules.
+    package func token(
+        for user: UserID, issued: Int64? = nil, expires: Int64, grants: RoomGrants? = nil
+    ) async throws -> String {
         var claims = TokenClaims()
         claims.sub = .value(user.string)
         claims.exp = .value(Double(expires))
+        if let issued { claims.iat = .value(Double(issued)) }
         if let issuer { claims.iss = .value(issuer) }
         if let audience { claims.aud = .value(TokenClaims.Audience([audience])) }
         if let grants { claims.rooms = .value(grants.claim) }

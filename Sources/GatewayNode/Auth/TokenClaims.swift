@@ -8,6 +8,7 @@ struct TokenClaims: JWTPayload {
     /// Seconds since 1970, possibly with a fraction (RFC 7519, NumericDate).
     var exp: Claim<Double> = .absent
     var nbf: Claim<Double> = .absent
+    var iat: Claim<Double> = .absent
     var iss: Claim<String> = .absent
     var aud: Claim<Audience> = .absent
     var rooms: Claim<[String: [String]]> = .absent
@@ -45,7 +46,7 @@ struct TokenClaims: JWTPayload {
     }
 
     private enum CodingKeys: CodingKey {
-        case sub, exp, nbf, iss, aud, rooms
+        case sub, exp, nbf, iat, iss, aud, rooms
     }
 
     init() {}
@@ -60,6 +61,7 @@ struct TokenClaims: JWTPayload {
         sub = claim(.sub)
         exp = claim(.exp)
         nbf = claim(.nbf)
+        iat = claim(.iat)
         iss = claim(.iss)
         aud = claim(.aud)
         rooms = claim(.rooms)
@@ -73,6 +75,7 @@ struct TokenClaims: JWTPayload {
         try put(sub, .sub)
         try put(exp, .exp)
         try put(nbf, .nbf)
+        try put(iat, .iat)
         try put(iss, .iss)
         try put(aud, .aud)
         try put(rooms, .rooms)

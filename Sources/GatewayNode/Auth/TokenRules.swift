@@ -29,7 +29,8 @@ struct TokenRules: Sendable {
                 list.names.contains(where: { $0.utf8.elementsEqual(audience.utf8) })
             else { throw TokenError("the token's aud is not this gateway") }
         }
-        var identity = Identity(userId: user, expires: Int64(expires), grants: try grants(claims.rooms))
+        var identity = Identity(
+            userId: user, expires: Int64(expires), issuedAt: issued(claims.iat), grants: try grants(claims.rooms))
         if let info { identity.info = try checked(info) }
         return identity
     }
@@ -43,6 +44,12 @@ struct TokenRules: Sendable {
             throw TokenError("the token's info is longer than \(TokenRules.maxInfoBytes) bytes")
         }
         return info
+    }
+
+    /// Milliseconds since 1970; 0 where the token does not say it in a way that can be read, which makes it older than all.
+    private func issued(_ claim: TokenClaims.Claim<Double>) -> Int64 {
+        guard case .value(let value) = claim, (0..<0x1p43).contains(value) else { return 0 }
+        return Int64(value * 1000)
     }
 
     private func seconds(_ claim: TokenClaims.Claim<Double>, _ name: String) throws(TokenError) -> Double? {

@@ -1,5 +1,5 @@
--- Shared opening of `connect` and `session_resume`, behind that of the presence scripts; both have the same KEYS and
--- ARGV, which `connect` lists.
+-- Shared opening of `connect` and `session_resume`, behind those of the presence scripts and of verdicts; both have the
+-- same KEYS and ARGV, which `connect` lists.
 
 -- In base 36, so that a record stays below the 64 bytes up to which Redis packs a hash.
 local function base36(number)
@@ -58,7 +58,7 @@ local function register(moment)
     redis.call('ZREM', KEYS[6], entry)
   end
   redis.call('PEXPIRE', KEYS[1], life)
-  redis.call('HSET', KEYS[3], 'u', user, 'c', connection, 'a', ARGV[5])
+  redis.call('HSET', KEYS[3], 'u', user, 'c', connection, 'a', ARGV[5], 't', moment)
   redis.call('PEXPIRE', KEYS[3], ARGV[10])
   if ARGV[20] == '1' then
     redis.call('SADD', KEYS[4], holder)

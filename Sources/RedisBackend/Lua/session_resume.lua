@@ -6,19 +6,22 @@
 -- ARGV    as `connect` has them
 -- result  `ok`, since, now, the connection that was replaced, the nodes of connections that were marked to be closed,
 --         epoch and seq of the inbox, then the session's rooms; the same again on a retry. `unknown` where the session
---         is gone or another user's; `fenced` and `full` as `connect` answers them
+--         is gone, ended with a disconnection of the user, or another user's; `fenced`, `banned`, `void` and `full` as
+--         `connect` answers them
 -- cost    O(the session's rooms); with a limit O(the user's connections) as well
 local fence = fenced()
 if fence then return { 'fenced', fence } end
+local moment, said = now(), verdict(KEYS[12])
+local refused = refusal(said, ARGV[21], moment)
+if refused then return refused end
 local connection, user = ARGV[3], ARGV[4]
-local held = redis.call('HMGET', KEYS[3], 'u', 'c', 'b')
-if held[1] ~= user then return { 'unknown' } end
+local held = redis.call('HMGET', KEYS[3], 'u', 'c', 'b', 't')
+if held[1] ~= user or said and tonumber(held[4] or 0) <= said.ended then return { 'unknown' } end
 local old = held[2]
 if old == connection then old = held[3] or '' end
 local nodes = admit(old)
 if not nodes then return { 'full' } end
 
-local moment = now()
 local record = redis.call('HGET', KEYS[1], old)
 if record then
   local holder = string.match(record, '^%S+')

@@ -24,7 +24,8 @@ package final class HeldConnections {
         package fileprivate(set) var rooms = RoomTable<[UInt8]>()
         /// Rooms without a roster, which only the session remembers.
         package fileprivate(set) var quietRooms: Set<RoomName> = []
-        /// Its session names another connection by now: it is being closed, and registers nothing any more.
+        /// Its session names another connection by now, or its user is not let in any more: it is being closed, and
+        /// registers nothing any more.
         package fileprivate(set) var isReplaced = false
 
         fileprivate init(_ connection: PresenceConnection, _ session: SessionID) {

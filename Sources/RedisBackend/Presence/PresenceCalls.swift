@@ -54,7 +54,7 @@ package struct PresenceCalls: Sendable {
                 keys.connections(of: user), keys.online(partition), keys.session(session), keys.holders(partition),
                 keys.held(by: holder, in: partition), keys.linger(partition), keys.fence(partition),
                 keys.events(partition), keys.marks(partition), keys.state(partition),
-                keys.head(RoomName(inboxOf: user)),
+                keys.head(RoomName(inboxOf: user)), keys.verdict(on: user),
             ], channel: channel,
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
@@ -62,8 +62,19 @@ package struct PresenceCalls: Sendable {
                 .integer(settings.sessionLife.milliseconds), ledgerSize, "PUBLISH", .string(channel.name),
                 .string(mode), .integer(Int64(settings.maxConnectionsPerUser)), .string(settings.surplus.rawValue),
                 .string(keys.node("", in: partition).name), listLife, .runID, mustAnnounce(isKnown),
+                PresenceCalls.issued(connection.issuedAt),
             ], reply: reply)
     }
+
+    /// Whether a fresh token of a user who is there already still counts.
+    func admit(_ user: UserID, issuedAt: Int64?, reply: @escaping Reply) {
+        store.call(
+            store.scripts.admit, keys: [keys.verdict(on: user)], arguments: [PresenceCalls.issued(issuedAt)],
+            reply: reply)
+    }
+
+    /// Milliseconds since 1970, as the scripts want it.
+    private static func issued(_ moment: Int64?) -> RedisArgument { moment.map { .integer($0) } ?? "" }
 
     /// Whether the holder has to be put among a partition's. Sent again after a break it has to in any case: Redis may have
     /// come back empty.

@@ -79,6 +79,12 @@ extension PresenceRegistry {
             case "fenced":
                 wait(operation)
                 fenced(writer, at: answer[1].integer ?? 0)
+            case "banned":
+                forget(id)
+                reply(.failure(.banned))
+            case "void":
+                forget(id)
+                reply(.failure(.tokenVoid))
             case "full":
                 forget(id)
                 reply(.failure(.tooManyConnections))

@@ -51,6 +51,17 @@ extension PresenceRegistry: Presence {
         loop.execute { [self] in perform(.signal(signal, id, reply: reply)) }
     }
 
+    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Admission) -> Void) {
+        calls.admit(user, issuedAt: issuedAt) { result in
+            guard case .success(let answer) = result else { return reply(.unknown) }
+            switch answer[0].string {
+            case "banned": reply(.banned)
+            case "void": reply(.tokenVoid)
+            default: reply(.admitted)
+            }
+        }
+    }
+
     /// A farewell asks Redis first whether the session has gone on elsewhere: then the rooms keep their grace, so that
     /// the connection which took over finds its place there.
     func depart(_ id: String, _ departure: Departure) {

@@ -98,9 +98,13 @@ extension PresenceRegistry {
             }
             return true
         case "replaced":
-            held.replaced(entry.connection)
-            onClose(
-                .close(connection: entry.connection, reason: .replaced, text: "the session goes on elsewhere"))
+            end(entry.connection, .replaced, "the session goes on elsewhere")
+            return true
+        case "banned", "ended":
+            end(entry.connection, .forbidden, CloseReason.forbidden.text)
+            return true
+        case "void":
+            end(entry.connection, .unauthorized, "the token is void")
             return true
         case "fenced":
             fenced(writer, at: answer[1].integer ?? 0)
@@ -108,6 +112,12 @@ extension PresenceRegistry {
         default:
             return false
         }
+    }
+
+    /// Has a socket closed whose connection is registered no more.
+    private func end(_ id: String, _ reason: CloseReason, _ text: String) {
+        held.replaced(id)
+        onClose(.close(connection: id, reason: reason, text: text))
     }
 
     /// A session that Redis had forgotten is told its rooms again.

@@ -16,6 +16,10 @@ package struct PresenceSettings: Sendable {
     package var sessionLife: Duration = .seconds(150)
     /// How long a fence is remembered.
     package var fenceLife: Duration = .seconds(86_400)
+    /// How long it is remembered that a user was disconnected, so that no node that was cut off brings it back.
+    package var disconnectionLife: Duration = .seconds(86_400)
+    /// How long tokens stay void, from the moment before which they are: longer than any should be good for.
+    package var voidTokenLife: Duration = .seconds(31_536_000)
     /// How long it is remembered when a user was last seen.
     package var seenAge: Duration = .seconds(30 * 86_400)
     /// Transitions kept of each partition, about.

@@ -45,10 +45,15 @@ struct RedisPresenceDirectory: PresenceDirectory {
         let replies = try await ask([
             ["ZSCORE", .string(keys.online(partition).name), name],
             ["ZSCORE", .string(keys.seen(partition).name), name],
-            ["HGETALL", .string(keys.connections(of: user).name)],
+            ["HGETALL", .string(keys.connections(of: user).name)], ["GET", .string(keys.verdict(on: user).name)],
+            ["TIME"],
         ])
+        let now = (replies[4][0].integer ?? 0) * 1000
+        let banned = replies[3].string?.split(separator: " ").first.flatMap { Int64($0) }.flatMap {
+            $0 > now ? $0 : nil
+        }
         let status = UserStatus(userId: user, isOnline: !replies[0].isNull, lastSeen: replies[1].integer)
-        guard status.isOnline || status.lastSeen != nil else { return nil }
+        guard status.isOnline || status.lastSeen != nil || banned != nil else { return nil }
         let records = stride(from: 0, to: replies[2].count - 1, by: 2).compactMap { index in
             ConnectionField(id: replies[2][index].string, record: replies[2][index + 1].string, of: user)
         }
@@ -61,7 +66,8 @@ struct RedisPresenceDirectory: PresenceDirectory {
         }
         return UserRecord(
             status: status,
-            connections: connections.sorted { ($0.connectedAt, $0.connectionId) < ($1.connectedAt, $1.connectionId) })
+            connections: connections.sorted { ($0.connectedAt, $0.connectionId) < ($1.connectedAt, $1.connectionId) },
+            bannedUntil: banned)
     }
 
     func sharers(
@@ -122,20 +128,38 @@ struct RedisPresenceDirectory: PresenceDirectory {
         return RoomRecord(room: room, members: members, connections: Int(replies[1].integer ?? 0), head: head)
     }
 
-    func disconnect(_ user: UserID, code: UInt16, reason text: String) async throws(DirectoryError) -> Int {
+    func disconnect(_ user: UserID, _ expulsion: Expulsion) async throws(DirectoryError) -> Expelled {
         let partition = Partition(of: user.string)
         let nodes = keys.node("", in: partition)
-        let reason = CloseReason(rawValue: code) ?? .forbidden
+        let settings = calls.settings
         let answers = try await ask([user]) { user, reply in
             store.call(
-                store.scripts.close, keys: [keys.connections(of: user), keys.marks(partition)], channel: nodes,
+                store.scripts.close,
+                keys: [
+                    keys.connections(of: user), keys.marks(partition), keys.verdict(on: user), keys.online(partition),
+                    keys.seen(partition), keys.linger(partition), keys.events(partition),
+                ], channel: nodes,
                 arguments: [
-                    .integer(Int64(reason.code)), .string(text), .integer(calls.settings.life.milliseconds), "PUBLISH",
-                    .string(nodes.name),
+                    .integer(Int64(expulsion.reason.code)), .string(expulsion.text),
+                    .integer(settings.life.milliseconds), "PUBLISH", .string(nodes.name), .string(user.string),
+                    .string(keys.status(of: user).name), calls.ledgerSize,
+                    expulsion.ban.map { .integer($0.milliseconds) } ?? "",
+                    expulsion.tokensBefore.map { .integer($0) } ?? "",
+                    .integer(settings.disconnectionLife.milliseconds), .integer(settings.voidTokenLife.milliseconds),
                 ], reply: reply)
         }
         calls.tellMarked(answers[0][1])
-        return Int(answers[0][0].integer ?? 0)
+        let banned = answers[0][2].integer ?? 0
+        return Expelled(connections: Int(answers[0][0].integer ?? 0), bannedUntil: banned > 0 ? banned : nil)
+    }
+
+    func pardon(_ user: UserID) async throws(DirectoryError) -> Bool {
+        let answers = try await ask([user]) { user, reply in
+            store.call(
+                store.scripts.pardon, keys: [keys.verdict(on: user)],
+                arguments: [.integer(calls.settings.disconnectionLife.milliseconds)], reply: reply)
+        }
+        return answers[0].integer == 1
     }
 
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage {

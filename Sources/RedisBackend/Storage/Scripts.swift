@@ -15,7 +15,9 @@ package struct Scripts: Sendable {
     let beat = Scripts.script("beat", PackageResources.beat_lua)
     let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
     let sessionResume = Scripts.script("session_resume", PackageResources.session_resume_lua, opening: .session)
-    let close = Scripts.script("close", PackageResources.close_lua, opening: .presence)
+    let close = Scripts.script("close", PackageResources.close_lua, opening: .verdict)
+    let pardon = Scripts.script("pardon", PackageResources.pardon_lua, opening: .verdict)
+    let admit = Scripts.script("admit", PackageResources.admit_lua, opening: .verdict)
     let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .roster)
     let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
     let join = Scripts.script("join", PackageResources.join_lua, opening: .roster)
@@ -36,7 +38,8 @@ package struct Scripts: Sendable {
 
     package var all: [RedisScript] {
         [
-            publish, position, history, heads, states, meet, agree, touch, beat, connect, sessionResume, close, signal,
+            publish, position, history, heads, states, meet, agree, touch, beat, connect, sessionResume, close, pardon,
+            admit, signal,
             disconnect, join, leave, sweep, look, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay,
         ]
@@ -47,7 +50,7 @@ package struct Scripts: Sendable {
 
     /// What several scripts share.
     private enum Opening {
-        case none, epoch, presence, roster, session, ledger
+        case none, epoch, presence, roster, verdict, session, ledger
 
         var source: [UInt8] {
             switch self {
@@ -55,7 +58,8 @@ package struct Scripts: Sendable {
             case .epoch: PackageResources.clock_lua + PackageResources.epoch_lua
             case .presence: PackageResources.clock_lua + PackageResources.presence_lua
             case .roster: Opening.presence.source + PackageResources.roster_lua
-            case .session: Opening.presence.source + PackageResources.session_lua
+            case .verdict: Opening.presence.source + PackageResources.verdict_lua
+            case .session: Opening.verdict.source + PackageResources.session_lua
             case .ledger: PackageResources.clock_lua + PackageResources.ledger_lua
             }
         }

@@ -78,6 +78,7 @@ extension Hub {
         case .sharers(let connection, let id, let users, let result):
             sharersAnswered(connection, id: id, users, result)
         case .signalled(let connection, let id, let result): connection.signalAnswered(id: id, result)
+        case .confirmed(let connection, let admission): connection.confirmed(admission)
         case .verified(let connection, let result): connection.verified(result)
         }
     }

@@ -44,10 +44,17 @@ extension Hub {
     private func connect(_ connection: SocketHandler, _ identity: Identity, resuming resumption: SessionResumption?) {
         connection.spend(Prices.connection, now: now)
         let entry = PresenceConnection(
-            id: connection.id.description, userId: identity.userId, address: connection.address?.description ?? "")
+            id: connection.id.description, userId: identity.userId, address: connection.address?.description ?? "",
+            issuedAt: identity.issuedAt)
         let isResuming = resumption != nil
         presence.connect(entry, resuming: resumption) { [self] result in
             post(.registered(connection, isResuming: isResuming, result))
+        }
+    }
+
+    func confirm(_ identity: Identity, for connection: SocketHandler) {
+        presence.admits(identity.userId, issuedAt: identity.issuedAt) { [self] admission in
+            post(.confirmed(connection, admission))
         }
     }
 

@@ -88,6 +88,11 @@ extension SocketHandler {
         superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
     }
 
+    func confirmed(_ admission: Admission) {
+        perform(machine.confirmed(admission))
+        superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
+    }
+
     func drain(afterMilliseconds: Int) {
         perform(machine.drain(afterMilliseconds: afterMilliseconds))
     }

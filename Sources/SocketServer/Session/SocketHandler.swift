@@ -208,6 +208,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             case .verify(let token):
                 hub.census.shelter(seat)
                 verify(token)
+            case .confirm(let identity): hub.confirm(identity, for: self)
             case .enroll(let room, let info): hub.enroll(self, in: room, info: info)
             case .enrollQuietly(let room): hub.presence.joinQuietly(room, connection: id.description)
             case .withdraw(let room): hub.presence.leave(room, connection: id.description)

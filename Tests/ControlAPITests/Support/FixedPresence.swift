@@ -9,6 +9,7 @@ final class FixedPresence: PresenceDirectory, Sendable {
         var connections: [UserID: [ConnectionRecord]] = [:]
         var rooms: [RoomRecord] = []
         var members: [Member] = []
+        var bannedUntil: [UserID: Int64] = [:]
         /// What everything is answered with.
         var failure: DirectoryError?
         /// Each call in words.
@@ -28,10 +29,10 @@ final class FixedPresence: PresenceDirectory, Sendable {
     func user(_ user: UserID) async throws(DirectoryError) -> UserRecord? {
         let state = try ask("user \(user)")
         let isOnline = state.online.contains(user.string)
-        guard isOnline || state.lastSeen[user] != nil else { return nil }
+        guard isOnline || state.lastSeen[user] != nil || state.bannedUntil[user] != nil else { return nil }
         return UserRecord(
             status: UserStatus(userId: user, isOnline: isOnline, lastSeen: state.lastSeen[user]),
-            connections: state.connections[user] ?? [])
+            connections: state.connections[user] ?? [], bannedUntil: state.bannedUntil[user])
     }
 
     func sharers(
@@ -55,8 +56,15 @@ final class FixedPresence: PresenceDirectory, Sendable {
         try ask("room \(room)").rooms.first { $0.room == room }
     }
 
-    func disconnect(_ user: UserID, code: UInt16, reason: String) async throws(DirectoryError) -> Int {
-        try ask("disconnect \(user) \(code) \(reason)").connections[user]?.count ?? 0
+    func disconnect(_ user: UserID, _ expulsion: Expulsion) async throws(DirectoryError) -> Expelled {
+        let ban = expulsion.ban.map { " ban \($0.components.seconds)" } ?? ""
+        let before = expulsion.tokensBefore.map { " before \($0)" } ?? ""
+        let state = try ask("disconnect \(user) \(expulsion.reason.code) \(expulsion.text)\(ban)\(before)")
+        return Expelled(connections: state.connections[user]?.count ?? 0, bannedUntil: state.bannedUntil[user])
+    }
+
+    func pardon(_ user: UserID) async throws(DirectoryError) -> Bool {
+        try ask("pardon \(user)").bannedUntil[user] != nil
     }
 
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage {

@@ -162,6 +162,14 @@ extension InMemoryBackend: Presence {
         }
     }
 
+    /// Tokens that were issued before this moment are void.
+    func voidTokens(before moment: Int64) { state.withLock { $0.tokensBefore = moment } }
+
+    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Admission) -> Void) {
+        let before = state.withLock { $0.tokensBefore }
+        reply(issuedAt.map { $0 < before } ?? false ? .tokenVoid : .admitted)
+    }
+
     func signal(
         _ signal: Signal, connection id: String, reply: @escaping @Sendable (Result<Void, SignalError>) -> Void
     ) {
@@ -210,7 +218,8 @@ extension InMemoryBackend: PresenceDirectory {
     func statuses(of users: [UserID]) async throws(DirectoryError) -> [UserStatus] { throw .badCursor }
     func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage { throw .badCursor }
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord? { throw .badCursor }
-    func disconnect(_ user: UserID, code: UInt16, reason: String) async throws(DirectoryError) -> Int {
+    func disconnect(_ user: UserID, _ expulsion: Expulsion) async throws(DirectoryError) -> Expelled {
         throw .badCursor
     }
+    func pardon(_ user: UserID) async throws(DirectoryError) -> Bool { throw .badCursor }
 }

@@ -66,6 +66,7 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         var isRegistryHolding = false
         var heldRegistrations: [@Sendable () -> Void] = []
         var maxConnectionsPerUser = Int.max
+        var tokensBefore: Int64 = 0
     }
 
     static let epoch = "e1"
