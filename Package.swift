@@ -163,7 +163,7 @@ let package = Package(
         .testTarget(
             name: "GatewayNodeTests",
             dependencies: [
-                "GatewayNode", "GatewayCore", "TestKit", lifecycle, logging,
+                "GatewayNode", "GatewayCore", "RedisBackend", "TestKit", lifecycle, logging,
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],
             swiftSettings: strict),

@@ -139,7 +139,8 @@ package struct Node: Sendable {
 
     private static func readiness(_ backend: Backend, _ sockets: SocketServer) -> Readiness {
         if sockets.status.isDraining { return .notReady(reason: "draining") }
-        return backend.problem.map { .notReady(reason: $0) } ?? .ready
+        if let problem = backend.problem { return .notReady(reason: problem) }
+        return backend.restriction.map { .restricted(reason: $0) } ?? .ready
     }
 
     /// How long a loop may be busy with one turn before the node counts as dead: longer than any attack that it ought to

@@ -19,6 +19,10 @@ package final class Backend: Service {
         package var nodeId: String
         package var version: String
         package var rules: RoomRules
+        /// `redis.budget`.
+        package var memoryBudget = MemoryBudget.share(percent: 80)
+        /// `client.dedupeKeysPerUser`; 0: no limit.
+        package var maxMarksPerUser = 0
         package var presence = PresenceSettings()
         /// Who is told of the ledger's events; without any, the ledger is only bounded.
         package var receivers: [WebhookReceiver] = []
@@ -27,7 +31,8 @@ package final class Backend: Service {
         package var recoverLimit = 1000
         /// Users watched by all connections of the node together; beyond them `watch` fails.
         package var maxWatched = 200_000
-        /// How often the heads of followed rooms are renewed; they live an hour longer than their log.
+        /// How often the heads of followed rooms are renewed; they live an hour longer than their log, and those without
+        /// messages, which are renewed six times as often, five minutes.
         package var renewalInterval: Duration = .seconds(600)
         /// Where messages on their way to Redis are counted.
         package var memory = MemoryAccount(budget: .max)
@@ -61,6 +66,7 @@ package final class Backend: Service {
     private let registry: PresenceRegistry
     private let coordinator: Coordinator
     private let health: Health
+    private let memory: MemoryWatch
     private let store: Store
     private let renewalInterval: TimeAmount
     private let failures: AsyncStream<BackendStartError>
@@ -109,6 +115,7 @@ package final class Backend: Service {
         subscriber = RedisSubscriber(configuration: redis, eventLoop: eventLoop, logger: logger, handler: router)
         var settings = configuration.presence
         if !configuration.receivers.isEmpty { settings.ledgerSize = configuration.webhookLedger.backlog }
+        settings.ledgerBytes = configuration.webhookLedger.bytes
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
             version: configuration.version, settings: settings, logger: logger, load: load,
@@ -131,12 +138,16 @@ package final class Backend: Service {
 
         renewalInterval = TimeAmount(configuration.renewalInterval)
         self.health = health
+        memory = MemoryWatch(
+            link: commands, budget: configuration.memoryBudget, logger: logger, metrics: metrics)
         self.failures = failures
         let log = RedisMessageLog(
             store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
             names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
-            failures: FailureLog(logger: logger),
-            ledgerSize: configuration.receivers.isEmpty ? 0 : configuration.webhookLedger.backlog)
+            failures: FailureLog(logger: logger), memory: memory,
+            marks: SharedMarks(limit: configuration.maxMarksPerUser, life: DedupeMark.userLife),
+            ledgerSize: configuration.receivers.isEmpty ? 0 : configuration.webhookLedger.backlog,
+            ledgerBytes: configuration.webhookLedger.bytes)
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         streams = router
         sessionCheck = { seal.proof(of: $0) }
@@ -151,6 +162,11 @@ package final class Backend: Service {
     /// Nil where the node can serve, else what is missing.
     package var problem: String? { health.problem }
 
+    /// What the node cannot do just now although it serves; nil where there is nothing of the kind.
+    package var restriction: String? {
+        memory.isFull ? "Redis is fuller than redis.budget allows: messages are refused" : nil
+    }
+
     /// Runs until the shutdown; while Redis is away it goes on trying.
     ///
     /// Throws `BackendStartError` where an operator must act.
@@ -164,9 +180,14 @@ package final class Backend: Service {
         registrar.start()
         registry.start()
         coordinator.start()
+        memory.start()
         let renewal = commands.eventLoop.scheduleRepeatedTask(
             initialDelay: renewalInterval, delay: renewalInterval
-        ) { [self] _ in renewHeads() }
+        ) { [self] _ in renewHeads(.included) }
+        let shortRenewal = commands.eventLoop.scheduleRepeatedTask(
+            initialDelay: .nanoseconds(renewalInterval.nanoseconds / 6),
+            delay: .nanoseconds(renewalInterval.nanoseconds / 6)
+        ) { [self] _ in renewHeads(.leftOut) }
 
         var failure: BackendStartError?
         for await first in failures.cancelOnGracefulShutdown() {
@@ -175,6 +196,8 @@ package final class Backend: Service {
         }
 
         renewal.cancel()
+        shortRenewal.cancel()
+        memory.stop()
         router.stop()
         // Departures under way are told, the partitions handed on, then the node leaves the index.
         try? await registry.stop(within: .seconds(1)).get()  // It only waits, and cannot fail.
@@ -186,8 +209,8 @@ package final class Backend: Service {
     }
 
     /// Rooms that are followed keep their head, however quiet they are.
-    private func renewHeads() {
-        router.followedHeads { [store] heads in
+    private func renewHeads(_ written: Router.WrittenHeads) {
+        router.followedHeads(written) { [store] heads in
             for (_, rooms) in Dictionary(grouping: heads, by: { Partition(of: $0.room) }) {
                 for start in stride(from: 0, to: rooms.count, by: 500) {
                     let batch = rooms[start..<min(start + 500, rooms.count)]

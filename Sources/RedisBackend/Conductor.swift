@@ -156,7 +156,7 @@ final class Conductor: @unchecked Sendable {
         guard let store, !hasChecked else { return }
         store.link.send(["INFO", "server"], timeout: nil) { [self] result in
             guard case .success(let reply) = result, let info = reply.string else { return }
-            let version = Conductor.field("redis_version", of: info) ?? "unknown"
+            let version = info.infoField("redis_version") ?? "unknown"
             guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {
                 return fail(.tooOld(version: version))
             }
@@ -170,7 +170,7 @@ final class Conductor: @unchecked Sendable {
     private func checkMemoryPolicy(_ store: Store) {
         store.link.send(["INFO", "memory"], timeout: nil) { [self] result in
             guard case .success(let reply) = result, let info = reply.string,
-                let policy = Conductor.field("maxmemory_policy", of: info), policy != "noeviction"
+                let policy = info.infoField("maxmemory_policy"), policy != "noeviction"
             else { return }
             logger.warning(
                 "Redis evicts keys when it is full, which breaks promises; set maxmemory-policy noeviction",
@@ -182,7 +182,7 @@ final class Conductor: @unchecked Sendable {
     private func checkReplicas(_ store: Store) {
         store.link.send(["INFO", "replication"], timeout: nil) { [self] result in
             guard case .success(let reply) = result, let info = reply.string,
-                Conductor.field("connected_slaves", of: info) == "0"
+                info.infoField("connected_slaves") == "0"
             else { return }
             logger.warning(
                 "Redis has no replica: publishes with durability replicated fail as unavailable until it has one")
@@ -205,13 +205,5 @@ final class Conductor: @unchecked Sendable {
             hasChecked = true
             health.set(.checks, true)
         }
-    }
-
-    /// A field of INFO's answer.
-    private static func field(_ name: String, of info: String) -> String? {
-        for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix(name + ":") {
-            return String(line.dropFirst(name.count + 1))
-        }
-        return nil
     }
 }

@@ -6,6 +6,7 @@ struct BackendCounters: Sendable {
     private let stored: Counter
     private let refused: Counter
     private let unconfirmed: Counter
+    private let unfit: Counter
     private let catchUps: Counter
     private let gaps: Counter
     private let repeats: Counter
@@ -18,6 +19,7 @@ struct BackendCounters: Sendable {
         stored = counter("martlet_messages_published_total", [("result", "stored")])
         refused = counter("martlet_messages_published_total", [("result", "failed")])
         unconfirmed = counter("martlet_messages_published_total", [("result", "unconfirmed")])
+        unfit = counter("martlet_messages_published_total", [("result", "full")])
         catchUps = counter("martlet_room_catch_ups_total")
         gaps = counter("martlet_room_gaps_total")
         repeats = counter("martlet_channel_repeats_total")
@@ -28,6 +30,7 @@ struct BackendCounters: Sendable {
         switch result {
         case .success: stored.increment()
         case .failure(.unconfirmed): unconfirmed.increment()
+        case .failure(.full): unfit.increment()
         case .failure: refused.increment()
         }
     }

@@ -1,4 +1,5 @@
 import GatewayCore
+import RedisClient
 
 /// A key, or a channel, together with the partition it belongs to.
 package struct Key: Hashable, Sendable {
@@ -30,19 +31,26 @@ package struct Keys: Sendable {
     package func state(_ partition: Partition) -> Key { key(partition, "state") }
 
     /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,
-    /// ends, `retried:<link>` (term, connection and seq behind which the link's next retry is looked for); by the presence
-    /// scripts: roster.
+    /// ends, `retried:<link>` (term, connection and seq behind which the link's next retry is looked for), held, due and
+    /// slices of the log (see `slices.lua`); by the presence scripts: roster.
     package func head(_ room: RoomName) -> Key { roomKey(room, "head") }
 
-    /// stream with ids `seq-0`, MAXLEN ~ log size, EXPIRE log age, by `publish`: t timestamp, o operation, b body.
+    /// stream with ids `seq-0`, MAXLEN ~ log size, bounded in bytes, EXPIRE log age, by `publish`: t timestamp,
+    /// o operation, b body.
     package func log(_ room: RoomName) -> Key { roomKey(room, "log") }
 
     /// string, PX 2 min (a client's `dedupe`) or 10 min (a backend's key), by `publish`: epoch, seq, timestamp.
+    ///
+    /// Named by a digest, so that it is short however long the names are, and none is ever another key's: neither rooms
+    /// nor users hold the control character between the parts, and the mark is the last.
     package func dedupe(_ room: RoomName, _ mark: DedupeMark) -> Key {
-        switch mark.owner {
-        case .user(let user): roomKey(room, "dedupe:u\(user.string.utf8.count):\(user.string):\(mark.key)")
-        case .api: roomKey(room, "dedupe:api:\(mark.key)")
-        }
+        let owner =
+            switch mark.owner {
+            case .user(let user): "u\u{0}\(user.string)"
+            case .api: "a"
+            }
+        let digest = SHA1.hexDigest(of: Array("\(room.string)\u{0}\(owner)\u{0}\(mark.key)".utf8))
+        return key(Partition(of: room), "dedupe:\(digest.prefix(32))")
     }
 
     /// string, PX 10 min, by SET NX: digest of the request that used the key first, and the id it went under.
@@ -72,14 +80,14 @@ package struct Keys: Sendable {
     /// zset, EXPIRE 120 s, by the presence scripts, renewed by the coordinator: users told online → since.
     package func online(_ partition: Partition) -> Key { key(partition, "online") }
 
-    /// zset, bounded by age, by the presence scripts: user → last seen.
+    /// zset, bounded by age and by how many they are, by the presence scripts: user → last seen.
     package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
 
     /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`: u user, c connection, a its address, t when
     /// that was registered, b the connection before it, a field `r:<room>` for each room.
     package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }
 
-    /// hash, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: user → packed list of its connections here.
+    /// hash, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: user → what is shown of it, and its connections here.
     package func members(_ room: RoomName) -> Key { roomKey(room, "members") }
 
     /// set, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: the room's connections.
@@ -102,17 +110,20 @@ package struct Keys: Sendable {
     /// hash, EXPIRE a day, by `sweep` and `renounce`: node → the incarnation below which it is dead here.
     package func fence(_ partition: Partition) -> Key { key(partition, "fence") }
 
-    /// stream, bounded, by the presence scripts: the ledger of all transitions: t type, u user, r room, c cause; by
+    /// stream, bounded by count and in bytes, by the presence scripts: the ledger of all transitions: t type, u user, r room, c cause; by
     /// `publish`, where a receiver wants messages: these and e epoch, q seq, m timestamp, b body.
     package func events(_ partition: Partition) -> Key { key(partition, "events") }
 
     /// hash, no expiry, by `gather`, `settle`, `trim` and `replay`: how far each receiver of events has come.
     package func webhooks(_ partition: Partition) -> Key { key(partition, "webhooks") }
 
-    /// stream with the ledger's ids, bounded, by `settle`: events that a receiver could not be given.
+    /// stream with the ledger's ids, bounded by count and in bytes, by `settle`: events that a receiver could not be given.
     package func deadLetters(of receiver: String, _ partition: Partition) -> Key { key(partition, "dead:\(receiver)") }
 
-    /// stream, bounded, by `publish`: messages of rooms whose rule says `stream: true`, for a backend's own consumers.
+    /// hash, no expiry, by `publish`: what `events` and `messages` hold of messages, in bytes (see `slices.lua`).
+    package func bytes(_ partition: Partition) -> Key { key(partition, "bytes") }
+
+    /// stream, bounded by count and in bytes, by `publish`: messages of rooms whose rule says `stream: true`, for a backend's own consumers.
     package func messages(_ partition: Partition) -> Key { key(partition, "messages") }
 
     /// string, no expiry, by `claim` and `yield`: holder and fencing token.

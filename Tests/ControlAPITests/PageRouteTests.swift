@@ -7,6 +7,10 @@ import Testing
         try await Api.serve { api async throws in
             #expect(try await api.send(.GET, "/healthz", key: nil).text == #"{"status":"ok"}"#)
             #expect(try await api.send(.GET, "/readyz", key: nil).text == #"{"status":"ready"}"#)
+            api.switches.readiness.withLock { $0 = .restricted(reason: "no room for \"messages\"") }
+            let restricted = try await api.send(.GET, "/readyz", key: nil)
+            #expect(restricted.status == 200)
+            #expect(restricted.text == #"{"status":"ready","reason":"no room for \"messages\""}"#)
             api.switches.readiness.withLock { $0 = .notReady(reason: "draining") }
             let unready = try await api.send(.GET, "/readyz", key: nil)
             #expect(unready.status == 503)

@@ -145,16 +145,16 @@ struct PresenceTests {
     }
 
     @Test(
-        "one connection a user: the oldest is closed with 4409, on whatever node",
-        arguments: ["closeOldest", "refuseNewest"])
-    func limits(policy: String) async throws {
+        "one connection a user: the oldest is closed with 4409, or the newest with 4429, on whatever node",
+        arguments: [("closeOldest", 4409), ("refuseNewest", 4429)])
+    func limits(policy: String, code: UInt16) async throws {
         let (cluster, a, b) = try await Self.start([
             "MARTLET_CLIENT_MAX_CONNECTIONS_PER_USER": "1", "MARTLET_CLIENT_ON_TOO_MANY_CONNECTIONS": policy,
         ])
         let first = try await WireClient.connect(to: a, as: "alice")
         let second = try await WireClient.open(to: b.clientPort, as: "alice")
         let closed = policy == "closeOldest" ? first : second
-        #expect(await closed.ended().code == 4409)
+        #expect(await closed.ended().code == code)
         let kept = policy == "closeOldest" ? second : first
         try await kept.frame("welcome")
         #expect(kept.isOpen)

@@ -44,7 +44,7 @@ struct SessionOpeningTests {
     func tooManyConnections() {
         var talk = SessionConversation()
         _ = talk.open(.identity(SessionConversation.identity()))
-        #expect(talk.registrationFailed(.tooManyConnections) == ["close 4409 too many connections"])
+        #expect(talk.registrationFailed(.tooManyConnections) == ["close 4429 too many connections"])
         #expect(talk.end(.byGateway(.replaced)) == [])
     }
 

@@ -89,6 +89,16 @@ struct SettingsRefusalTests {
                 "client.onTooManyConnections = \"closeNewest\" is none of closeOldest, refuseNewest, did you mean closeOldest? "
                     + "(martlet.yaml, line 1)"
             ),
+            ("redis: {budget: 101%}\n", "redis.budget = \"101%\" is outside 1% to 100% (martlet.yaml, line 1)"),
+            (
+                "redis: {budget: most}\n",
+                "redis.budget = \"most\" is neither a share, such as 80%, nor a number of bytes, such as 800MiB "
+                    + "(martlet.yaml, line 1)"
+            ),
+            (
+                "rooms:\n  - pattern: a\n    log: {bytes: 5}\n",
+                "rooms[0].log.bytes = \"5\" is outside 64KiB to 1024GiB (martlet.yaml, line 3)"
+            ),
             (
                 "presence: {grace: 1h}\n", "presence.grace = \"1h\" is outside 0s to 5m (martlet.yaml, line 1)"
             ),

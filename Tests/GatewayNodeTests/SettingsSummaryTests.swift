@@ -11,10 +11,10 @@ struct SettingsSummaryTests {
                 "clients  ws://127.0.0.1:8080/ws, auth.mode none: every client is who it says it is",
                 "api      http://127.0.0.1:8081/v1, with a key made for this run",
                 "redis    a private one, which keeps nothing and ends with this node",
-                "rooms    64 partitions; 1000 messages for 24h of each room, 100 messages for 168h to a user, "
-                    + "100 messages for 24h to everyone are kept",
+                "rooms    64 partitions; 1000 messages or 4MiB for 24h of each room, 100 messages or 2MiB for 168h to a user, "
+                    + "100 messages or 8MiB for 24h to everyone are kept",
                 "limits   messages up to 64KiB, 100 a second (burst 200), 200 rooms a connection, 1MiB queued, "
-                    + "1000 from one address, 5000 handshakes a second",
+                    + "100 of one user, 1000 from one address, 5000 handshakes a second",
                 "losses   a user stays online for 5s, a session can be resumed for 120s",
                 "beats    a ping every 30s, 3 missed end a connection; draining takes up to 30s",
             ])

@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewayNode
+import RedisBackend
 import Testing
 
 @Suite("Settings")
@@ -44,6 +45,7 @@ struct SettingsTests {
             ("client.maxConnectionsPerAddress", "12", { $0.client.maxConnectionsPerAddress == 12 }),
             ("client.maxConnectionsPerUser", "1", { $0.client.maxConnectionsPerUser == 1 }),
             ("client.onTooManyConnections", "refuseNewest", { $0.client.onTooManyConnections == .refuseNewest }),
+            ("client.dedupeKeysPerUser", "900", { $0.client.dedupeKeysPerUser == 900 }),
             ("client.acceptRate", "300", { $0.client.acceptRate == 300 }),
             ("client.compression", "false", { !$0.client.compression }),
             ("client.echo", "true", { $0.client.echo }),
@@ -61,17 +63,22 @@ struct SettingsTests {
             ("redis.prefix", "p", { $0.redis.prefix == "p" }),
             ("redis.commandTimeout", "1s", { $0.redis.commandTimeout == .seconds(1) }),
             ("redis.connectTimeout", "2s", { $0.redis.connectTimeout == .seconds(2) }),
+            ("redis.budget", "70%", { $0.redis.budget == .share(percent: 70) }),
             ("log.level", "trace", { $0.log.level == .trace }),
             ("log.format", "json", { $0.log.format == .json }),
             ("log.size", "0", { $0.rooms.defaultLog.size == 0 }),
+            ("log.bytes", "1MiB", { $0.rooms.defaultLog.bytes == 1 << 20 }),
             ("log.age", "1h", { $0.rooms.defaultLog.age == .seconds(3600) }),
             ("log.recoverLimit", "20", { $0.log.recoverLimit == 20 }),
             ("log.inboxSize", "4", { $0.rooms.inboxLog.size == 4 }),
+            ("log.inboxBytes", "65536", { $0.rooms.inboxLog.bytes == 65_536 }),
             ("log.inboxAge", "3h", { $0.rooms.inboxLog.age == .seconds(10_800) }),
             ("log.everyoneSize", "3", { $0.rooms.everyoneLog.size == 3 }),
+            ("log.everyoneBytes", "5MiB", { $0.rooms.everyoneLog.bytes == 5 << 20 }),
             ("log.everyoneAge", "2h", { $0.rooms.everyoneLog.age == .seconds(7200) }),
             ("log.durability", "replicated", { $0.rooms.defaultDurability == .replicated }),
             ("log.streamSize", "9", { $0.rooms.streamSize == 9 }),
+            ("log.streamBytes", "6MiB", { $0.rooms.streamBytes == 6 << 20 }),
             ("webhooks.url", "http://a/", { $0.webhooks.urls == ["http://a/"] }),
             ("webhooks.secret", "0123456789abcdef", { $0.webhooks.secrets == ["0123456789abcdef"] }),
             ("webhooks.timeout", "3s", { $0.webhooks.timeout == .seconds(3) }),
@@ -83,9 +90,11 @@ struct SettingsTests {
                 { $0.webhooks.caFile == "/etc/ssl/certs/ca-certificates.crt" }
             ),
             ("webhooks.backlog", "6000", { $0.webhooks.backlog == 6000 }),
+            ("webhooks.backlogBytes", "7MiB", { $0.webhooks.backlogBytes == 7 << 20 }),
             ("presence.grace", "0s", { $0.presence.grace == .zero }),
             ("presence.watch", "sameRoom", { $0.presence.watch == .sameRoom }),
             ("presence.bundleAbove", "0", { $0.presence.bundleAbove == 0 }),
+            ("presence.seenUsers", "8", { $0.presence.seenUsers == 8 }),
             ("session.ttl", "10m", { $0.session.ttl == .seconds(600) }),
             ("heartbeat.interval", "10s", { $0.heartbeat.interval == .seconds(10) }),
             ("heartbeat.missed", "2", { $0.heartbeat.missed == 2 }),
@@ -143,11 +152,23 @@ struct SettingsTests {
         #expect(settings.settings.redis.url == nil && settings.settings.client.port == 8080)
     }
 
-    @Test("room rules are read in their order and take what log.size and log.age came to")
+    @Test(
+        "how full Redis may be is a share, bytes or nothing",
+        arguments: [
+            ("80%", MemoryBudget.share(percent: 80)), ("100%", .share(percent: 100)), ("800MiB", .bytes(800 << 20)),
+            ("1000", .bytes(1000)), ("0", .off),
+        ])
+    func budget(text: String, budget: MemoryBudget) throws {
+        #expect(try load(nil, ["MARTLET_REDIS_BUDGET": text]).settings.redis.budget == budget)
+        #expect(try load("redis: {budget: \(text)}\n").settings.redis.budget == budget)
+    }
+
+    @Test("room rules are read in their order and take what log.size, log.bytes and log.age came to")
     func rooms() throws {
         let yaml = """
             log:
               size: 50
+              bytes: 2MiB
             rooms:
               - pattern: "lesson-*"
                 allow: [join, publish]
@@ -155,7 +176,7 @@ struct SettingsTests {
               - pattern: news.*
                 outside: [presence, history]
                 presence: off
-                log: {age: 1h}
+                log: {age: 1h, bytes: 1MiB}
               - pattern: silent
                 allow: []
             """
@@ -165,11 +186,14 @@ struct SettingsTests {
         let silent = try #require(RoomPattern("silent"))
         #expect(
             rules.rules == [
-                RoomRule(pattern: lesson, allow: [.join, .publish], log: LogLimits(size: 7, age: .seconds(86_400))),
+                RoomRule(
+                    pattern: lesson, allow: [.join, .publish],
+                    log: LogLimits(size: 7, age: .seconds(86_400), bytes: 2 << 20)),
                 RoomRule(
                     pattern: news, outside: [.presence, .history], presence: .off,
-                    log: LogLimits(size: 60, age: .seconds(3600))),
-                RoomRule(pattern: silent, allow: [], log: LogLimits(size: 60, age: .seconds(86_400))),
+                    log: LogLimits(size: 60, age: .seconds(3600), bytes: 1 << 20)),
+                RoomRule(
+                    pattern: silent, allow: [], log: LogLimits(size: 60, age: .seconds(86_400), bytes: 2 << 20)),
             ])
     }
 

@@ -27,6 +27,25 @@ struct PartitionTests {
         #expect(tags == [Substring(Partition(of: room).tag.dropLast())])
     }
 
+    @Test("no mark has a key that is another's, and each is as short, whatever names are made up")
+    func marks() {
+        let parts = ["lobby", "lobby:dedupe", "lobby:dedupe:u3:bob", "lobby:dedupe:u3:bob:Z26", "a", "a:log"]
+        let names = ["Z26:log", "Z26", "log", "bob", "u3:bob", "\u{0}", String(repeating: "k", count: 128)]
+        let rooms = parts.map { RoomName(unchecked: $0) }
+        var all = rooms.flatMap { [keys.head($0), keys.log($0), keys.members($0), keys.connections(in: $0)] }
+        var marks: [DedupeMark] = []
+        for name in names {
+            marks.append(DedupeMark(owner: .api, key: name))
+            for user in ["bob", "u", "bob:Z26", "a"] {
+                marks.append(DedupeMark(owner: .user(UserID(unchecked: user)), key: name))
+            }
+        }
+        let named = rooms.flatMap { room in marks.map { keys.dedupe(room, $0) } }
+        all += named
+        #expect(Set(all.map(\.name)).count == all.count)
+        #expect(named.allSatisfy { $0.name.utf8.count <= "m:{p63}:dedupe:".utf8.count + 32 })
+    }
+
     @Test("an inbox lies in its user's partition")
     func inboxes() {
         let user = UserID(unchecked: "auth0|7")

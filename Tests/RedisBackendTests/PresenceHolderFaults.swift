@@ -68,7 +68,7 @@ struct PresenceHolderFaults {
             let holders = try await redis.cli("SMEMBERS", keys.holders(Partition(of: room)).name)
             let record = try await redis.cli("HGET", keys.members(room).name, "alice")
             let numbers = holders.split(separator: "\n").compactMap { Int64($0.dropFirst(3)) }
-            return numbers.count == 1 && numbers.allSatisfy { $0 > fence && record.contains("n1:\($0) ") }
+            return numbers.count == 1 && numbers.allSatisfy { $0 > fence && record.hasSuffix("n1:\($0)") }
         }
         try await node.stop()
     }

@@ -52,10 +52,10 @@ struct PresenceManyTests {
         for (number, name) in names.enumerated() { try await join(name, info: infos[number % 3], holder: holder) }
         #expect(try await member()?.connections == 6)
         #expect(try await member()?.info == Array("".utf8))
-        // Joined again it keeps its place; in another's place it is the latest.
+        // Joined again it counts once, and its info is the latest.
         try await join("ab", info: #"{"e":1}"#, holder: holder)
         #expect(try await member()?.connections == 6)
-        #expect(try await member()?.info == Array("".utf8))
+        #expect(try await member()?.info == Array(#"{"e":1}"#.utf8))
         try await join("f", info: #"{"g":2}"#, holder: holder, replacing: "b")
         #expect(try await member()?.info == Array(#"{"g":2}"#.utf8))
         #expect(try await leave("b") == 0)
@@ -69,6 +69,21 @@ struct PresenceManyTests {
         #expect(try await observer.texts().filter { $0.hasPrefix("member.left") } == [])
         // The one in its grace is the last.
         #expect(try await redis.cli("HLEN", observer.keys.members(room).name) == "1")
+    }
+
+    @Test("what is shown of a user is kept once, however many connections there are")
+    func keptOnce() async throws {
+        let info = #"{"n":"\#(String(repeating: "x", count: 2000))"}"#
+        for number in 0..<100 { try await join("connection-\(number)", info: info, holder: holder) }
+        let key = observer.keys.members(room).name
+        let length = try #require(Int(try await redis.cli("HSTRLEN", key, "alice")))
+        #expect(length < info.utf8.count + 100 * 40)
+        for number in (0..<100).reversed() {
+            #expect(try await member()?.info == Array(info.utf8))
+            #expect(try await member()?.connections == number + 1)
+            #expect(try await leave("connection-\(number)") == 1)
+        }
+        #expect(try await member() == nil)
     }
 
     @Test("a sweep takes one node's away and leaves another's, and tells of the user with the last")

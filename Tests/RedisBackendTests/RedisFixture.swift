@@ -19,10 +19,15 @@ struct RedisFixture: Sendable {
         self.rules = rules
     }
 
+    init(on redis: RedisServerProcess) {
+        self.redis = redis
+    }
+
     /// Runs `body` with as many backends as there are URLs, each ready; nil stands for Redis itself.
     func withBackends(
         _ urls: [String?], prefix: String = "m", renewalInterval: Duration = .seconds(600), recoverLimit: Int = 1000,
         maxWatched: Int = 200_000, commandTimeout: Duration = .seconds(60),
+        configure: @Sendable (inout Backend.Configuration) -> Void = { _ in },
         _ body: @Sendable ([Backend]) async throws -> Void
     ) async throws {
         var backends: [Backend] = []
@@ -37,6 +42,7 @@ struct RedisFixture: Sendable {
             configuration.redis.commandTimeout = commandTimeout
             configuration.recoverLimit = recoverLimit
             configuration.maxWatched = maxWatched
+            configure(&configuration)
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             backends.append(
                 Backend(

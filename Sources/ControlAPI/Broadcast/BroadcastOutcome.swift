@@ -27,8 +27,8 @@ enum BroadcastOutcome: Sendable {
             case .success(let published): earliest = min(earliest ?? .max, published.timestamp)
             case .failure(.conflict): break
             case .failure(.unconfirmed): failure = .unconfirmed
-            case .failure(.unavailable(let reason)):
-                if failure != .unconfirmed { failure = .unavailable(reason: reason) }
+            case .failure(let error):
+                if failure != .unconfirmed { failure = error }
             }
         }
         guard let earliest else {

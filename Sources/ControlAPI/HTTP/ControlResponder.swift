@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 import Hummingbird
 import Logging
@@ -84,6 +85,7 @@ struct ControlResponder: HTTPResponder {
         case .readiness:
             switch readiness() {
             case .ready: return .json(Array(#"{"status":"ready"}"#.utf8))
+            case .restricted(let reason): return .json(ControlResponder.restricted(reason))
             case .notReady(let reason): throw Refusal(RequestError(.unavailable, reason))
             }
         case .metrics:
@@ -96,6 +98,13 @@ struct ControlResponder: HTTPResponder {
         case .consoleConfiguration:
             return console.configuration()
         }
+    }
+
+    private static func restricted(_ reason: String) -> [UInt8] {
+        var body = Array(#"{"status":"ready","reason":"#.utf8)
+        JSONWriter.append(string: reason, to: &body)
+        body.append(UInt8(ascii: "}"))
+        return body
     }
 
     private func isAuthorized(_ request: Request) -> Bool {

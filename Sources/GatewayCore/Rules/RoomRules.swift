@@ -32,10 +32,16 @@ package struct LogLimits: Hashable, Sendable {
     /// Messages; 0 keeps none (they are still counted).
     package var size: Int
     package var age: Duration
+    /// Of all messages together, with some 64 for each; whatever `size` says, no more is kept.
+    package var bytes: Int
 
-    package init(size: Int, age: Duration) {
+    /// 1,000 messages of 4 KiB.
+    package static let defaultBytes = 4 << 20
+
+    package init(size: Int, age: Duration, bytes: Int = LogLimits.defaultBytes) {
         self.size = size
         self.age = age
+        self.bytes = bytes
     }
 }
 
@@ -92,12 +98,14 @@ package struct RoomRules: Hashable, Sendable {
     package var defaultDurability = Durability.primary
     /// Messages of each partition, about, kept for a backend's own consumers.
     package var streamSize = 10_000
+    /// Bytes of them in each partition.
+    package var streamBytes = 8 << 20
 
     package init(
         rules: [RoomRule] = [],
         defaultLog: LogLimits = LogLimits(size: 1000, age: .seconds(24 * 3600)),
-        inboxLog: LogLimits = LogLimits(size: 100, age: .seconds(168 * 3600)),
-        everyoneLog: LogLimits = LogLimits(size: 100, age: .seconds(24 * 3600))
+        inboxLog: LogLimits = LogLimits(size: 100, age: .seconds(168 * 3600), bytes: 2 << 20),
+        everyoneLog: LogLimits = LogLimits(size: 100, age: .seconds(24 * 3600), bytes: 8 << 20)
     ) {
         self.rules = rules
         self.defaultLog = defaultLog

@@ -80,7 +80,7 @@ extension SessionMachine {
         guard case .registering = phase else { return [] }
         isRegistered = false
         return switch error {
-        case .tooManyConnections: close(.replaced, "too many connections")
+        case .tooManyConnections: close(.tooManyRequests, "too many connections")
         case .banned: close(.forbidden, "banned")
         case .tokenVoid: close(.unauthorized, "the token is void")
         case .backend: [.registerLater]

@@ -35,12 +35,12 @@ package enum Guardian {
         exit "$status"
         """
 
-    /// Redis's own words for: on this socket only, and keeping nothing.
+    /// Redis's own words for: on this socket only, keeping nothing, and no more than a laptop can spare.
     package static func redisCommand(_ program: String, folder: String) -> [String] {
         [
             program, "--port", "0", "--unixsocket", "\(folder)/redis.sock", "--unixsocketperm", "700",
-            "--dir", folder, "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
-            "--daemonize", "no", "--loglevel", "warning",
+            "--dir", folder, "--save", "", "--appendonly", "no", "--maxmemory", "1gb", "--maxmemory-policy",
+            "noeviction", "--daemonize", "no", "--loglevel", "warning",
         ]
     }
 

@@ -1,7 +1,8 @@
 import GatewayCore
 import Yams
 
-/// Reads the list `rooms`: entries of `pattern`, `allow`, `outside`, `presence`, `durability`, `webhook`, `stream` and `log: {size, age}`.
+/// Reads the list `rooms`: entries of `pattern`, `allow`, `outside`, `presence`, `durability`, `webhook`, `stream` and
+/// `log: {size, bytes, age}`.
 struct RoomRulesReader {
     let file: SettingsFile
     /// What an entry keeps where it does not say.
@@ -46,9 +47,12 @@ struct RoomRulesReader {
             rule.isStreamed = try value(stream, at: "\(place).stream", SettingKind<Bool>.boolean)
         }
         if let log = fields["log"] {
-            let limits = try self.fields(of: log, at: "\(place).log", known: ["size", "age"])
+            let limits = try self.fields(of: log, at: "\(place).log", known: ["size", "bytes", "age"])
             if let size = limits["size"] {
                 rule.log.size = try value(size, at: "\(place).log.size", SettingKey.logSize)
+            }
+            if let bytes = limits["bytes"] {
+                rule.log.bytes = try value(bytes, at: "\(place).log.bytes", SettingKey.logBytes)
             }
             if let age = limits["age"] { rule.log.age = try value(age, at: "\(place).log.age", SettingKey.logAge) }
         }

@@ -105,10 +105,23 @@ extension SettingKey {
             """),
         SettingKey(
             "client.maxConnectionsPerUser", \.client.maxConnectionsPerUser, .integer(0...10_000),
-            "How many connections one user may hold on all nodes together; 0 sets no limit."),
+            """
+            How many connections one user may hold on all nodes together, far more than one has tabs and devices: each \
+            costs memory in every room that it is in. 0 sets no limit.
+            """),
         SettingKey(
             "client.onTooManyConnections", \.client.onTooManyConnections, .choice,
-            "Which one is closed with 4409 when a user has one too many: the user's oldest, or the new one."),
+            """
+            What happens when a user has one connection too many: the new one is closed with 4429, or the user's oldest \
+            with 4409, so that whoever has a user's token can close what that user has open.
+            """),
+        SettingKey(
+            "client.dedupeKeysPerUser", \.client.dedupeKeysPerUser, .integer(0...10_000_000),
+            """
+            How many messages with a dedupe key one user's connections to this node may send within the two minutes for \
+            which each key is remembered; more are rate_limited. One connection at its full rate stays below half of the \
+            default, which takes some 6 MB of Redis. 0 sets no limit.
+            """),
         SettingKey(
             "client.acceptRate", \.client.acceptRate, .integer(0...1_000_000),
             """
@@ -188,6 +201,13 @@ extension SettingKey {
         SettingKey(
             "redis.connectTimeout", \.redis.connectTimeout, .duration(.milliseconds(100)...(.seconds(300))),
             "How long one attempt to connect to Redis may take."),
+        SettingKey(
+            "redis.budget", \.redis.budget, .memoryBudget,
+            """
+            How full Redis may be before messages are refused as unavailable, so that there is room left for logins, joins \
+            and leaves; a share of Redis's maxmemory, or bytes. 0 refuses nothing before Redis does, which then refuses \
+            those too.
+            """),
     ]
 
     private static let log = [
@@ -201,6 +221,12 @@ extension SettingKey {
             "log.size", \.rooms.defaultLog.size, logSize,
             "How many messages Redis keeps of a room for those who come back; 0 keeps none."),
         SettingKey(
+            "log.bytes", \.rooms.defaultLog.bytes, logBytes,
+            """
+            How many bytes of messages Redis keeps of a room, whatever log.size says: what it costs at most that a room was \
+            written to. The default is 1,000 messages of 4 KiB.
+            """),
+        SettingKey(
             "log.age", \.rooms.defaultLog.age, logAge,
             "How long Redis keeps a room's messages."),
         SettingKey(
@@ -210,11 +236,17 @@ extension SettingKey {
             "log.inboxSize", \.rooms.inboxLog.size, logSize,
             "How many messages to one user (the inbox) Redis keeps."),
         SettingKey(
+            "log.inboxBytes", \.rooms.inboxLog.bytes, logBytes,
+            "How many bytes of messages to one user Redis keeps."),
+        SettingKey(
             "log.inboxAge", \.rooms.inboxLog.age, logAge,
             "How long Redis keeps messages to one user."),
         SettingKey(
             "log.everyoneSize", \.rooms.everyoneLog.size, logSize,
             "How many messages to everyone (*) Redis keeps."),
+        SettingKey(
+            "log.everyoneBytes", \.rooms.everyoneLog.bytes, logBytes,
+            "How many bytes of messages to everyone Redis keeps."),
         SettingKey(
             "log.everyoneAge", \.rooms.everyoneLog.age, logAge,
             "How long Redis keeps messages to everyone."),
@@ -230,6 +262,9 @@ extension SettingKey {
             How many messages Redis keeps in each of the 64 streams for a backend's own consumers, of rooms with \
             stream: true.
             """),
+        SettingKey(
+            "log.streamBytes", \.rooms.streamBytes, logBytes,
+            "How many bytes each of those streams holds; 64 times as much are the most that they take together."),
     ]
 
     private static let presence = [
@@ -245,6 +280,12 @@ extension SettingKey {
         SettingKey(
             "presence.bundleAbove", \.presence.bundleAbove, .integer(0...1_000_000),
             "In rooms with more members, those who come and go in the same quarter of a second are told in one frame."),
+        SettingKey(
+            "presence.seenUsers", \.presence.seenUsers, .integer(0...1_000_000_000),
+            """
+            Of how many users who are offline it is remembered for 30 days when they were last seen; beyond that the \
+            longest away are forgotten. Each takes about 110 bytes of Redis.
+            """),
         SettingKey(
             "session.ttl", \.session.ttl, .duration(.seconds(1)...(.seconds(86_400))),
             "How long a client may take to come back and find itself in its rooms again."),
@@ -268,8 +309,9 @@ extension SettingKey {
             "How many threads serve connections; 0 is one for each core."),
     ]
 
-    /// The kinds that entries of `rooms` share with `log.size`, `log.age` and `log.durability`.
+    /// The kinds that entries of `rooms` share with `log.size`, `log.bytes`, `log.age` and `log.durability`.
     static let logSize = SettingKind<Int>.integer(0...1_000_000)
+    static let logBytes = SettingKind<Int>.bytes((64 << 10)...(1 << 40))
     static let durability = SettingKind<Durability>.choice
     static let logAge = SettingKind<Duration>.duration(.seconds(1)...(.seconds(8760 * 3600)))
 }

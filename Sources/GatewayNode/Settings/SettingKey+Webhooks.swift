@@ -38,5 +38,11 @@ extension SettingKey {
             How many events each of the 64 ledgers keeps for a URL that does not take them; beyond it the oldest \
             are lost, which is counted and told by an event events.lost.
             """),
+        SettingKey(
+            "webhooks.backlogBytes", \.webhooks.backlogBytes, .bytes((64 << 10)...(1 << 40)),
+            """
+            How many bytes each of those ledgers keeps, whatever their counts say, and as many again of what could not \
+            be delivered to a URL; 64 times as much are the most that each of the two takes.
+            """),
     ]
 }

@@ -1,3 +1,5 @@
+import RedisBackend
+
 /// How a value is written: what the explained file says of it, how it is read, and how it is shown.
 struct SettingKind<Value: Sendable>: Sendable {
     /// Type, unit and range in words: `whole number, 0 to 65535`.
@@ -41,6 +43,25 @@ extension SettingKind<Int> {
             }
             guard range.contains(value) else { throw ValueRefusal("is outside \(limits)") }
             return value
+        }
+    }
+}
+
+extension SettingKind<MemoryBudget> {
+    /// `80%`, bytes as above, or `0`.
+    static var memoryBudget: SettingKind {
+        SettingKind("1% to 100%, bytes as a number or with KiB, MiB or GiB, or 0", show: YAMLText.show) {
+            text throws(ValueRefusal) in
+            if text.hasSuffix("%") {
+                guard let percent = Int(text.dropLast()), (1...100).contains(percent) else {
+                    throw ValueRefusal("is outside 1% to 100%")
+                }
+                return .share(percent: percent)
+            }
+            guard let bytes = ByteCount.parse(text) else {
+                throw ValueRefusal("is neither a share, such as 80%, nor a number of bytes, such as 800MiB")
+            }
+            return bytes == 0 ? .off : .bytes(bytes)
         }
     }
 }
@@ -166,6 +187,14 @@ enum YAMLText {
         }
         guard text.isEmpty || !isPlain else { return text }
         return "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    }
+
+    static func show(_ budget: MemoryBudget) -> String {
+        switch budget {
+        case .off: "0"
+        case .share(let percent): quote("\(percent)%")
+        case .bytes(let bytes): ByteCount.show(bytes)
+        }
     }
 
     /// Without the spaces around it.

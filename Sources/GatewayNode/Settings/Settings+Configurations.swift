@@ -15,7 +15,11 @@ extension Settings {
         var configuration = Backend.Configuration(
             redis: redis, nodeId: nodeId, version: MartletVersion.current, rules: rooms)
         configuration.prefix = self.redis.prefix
+        configuration.memoryBudget = self.redis.budget
+        configuration.maxMarksPerUser = client.dedupeKeysPerUser
         configuration.presence.grace = presence.grace
+        // Names fall evenly into the partitions.
+        configuration.presence.seenUsers = (presence.seenUsers + Partition.count - 1) / Partition.count
         configuration.presence.sessionLife = session.ttl + configuration.presence.renewal
         configuration.presence.maxConnectionsPerUser = client.maxConnectionsPerUser
         configuration.presence.surplus =
@@ -26,6 +30,7 @@ extension Settings {
         configuration.recoverLimit = log.recoverLimit
         configuration.receivers = webhooks.receivers
         configuration.webhookLedger.backlog = webhooks.backlog
+        configuration.webhookLedger.bytes = webhooks.backlogBytes
         return configuration
     }
 

@@ -55,7 +55,8 @@ extension Settings {
     }
 
     private static func show(_ limits: LogLimits) -> String {
-        limits.size == 0 ? "no messages" : "\(limits.size) messages for \(DurationText.show(limits.age))"
+        if limits.size == 0 { return "no messages" }
+        return "\(limits.size) messages or \(ByteCount.show(limits.bytes)) for \(DurationText.show(limits.age))"
     }
 
     private static func place(_ host: String, _ port: Int) -> String {

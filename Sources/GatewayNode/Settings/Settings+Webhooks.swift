@@ -17,6 +17,8 @@ extension Settings {
         package var caFile: String?
         /// Entries of each partition's ledger, about, kept for a receiver that does not take them.
         package var backlog = 100_000
+        /// Bytes that each of them keeps, and as many of dead letters.
+        package var backlogBytes = 8 << 20
 
         /// In the order of the settings; what was loaded can be read.
         var receivers: [WebhookReceiver] { urls.compactMap { WebhookReceiver(setting: $0) } }

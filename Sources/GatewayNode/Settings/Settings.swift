@@ -1,4 +1,5 @@
 import GatewayCore
+import RedisBackend
 
 /// What an operator can decide about a node, with defaults that work on a laptop.
 ///
@@ -57,8 +58,10 @@ package struct Settings: Sendable, Equatable {
         /// From the accept on, IPv6 by /64; 0: no limit.
         package var maxConnectionsPerAddress = 1000
         /// On all nodes together; 0: no limit.
-        package var maxConnectionsPerUser = 0
-        package var onTooManyConnections = TooManyConnections.closeOldest
+        package var maxConnectionsPerUser = 100
+        package var onTooManyConnections = TooManyConnections.refuseNewest
+        /// Of a user's connections to this node, within the time that they are remembered; 0: no limit.
+        package var dedupeKeysPerUser = 25_000
         /// Handshakes a second; 0: no limit.
         package var acceptRate = 5000
         /// Whether permessage-deflate is taken up where it is offered.
@@ -70,7 +73,7 @@ package struct Settings: Sendable, Equatable {
     package enum TooManyConnections: String, Sendable, CaseIterable {
         /// The oldest is closed with 4409.
         case closeOldest
-        /// The new one is closed with 4409.
+        /// The new one is closed with 4429.
         case refuseNewest
     }
 
@@ -111,6 +114,8 @@ package struct Settings: Sendable, Equatable {
         package var prefix = "m"
         package var commandTimeout = Duration.seconds(5)
         package var connectTimeout = Duration.seconds(5)
+        /// How full Redis may be before messages are refused.
+        package var budget = MemoryBudget.share(percent: 80)
     }
 
     /// The node's own log lines, and how much of what rooms keep is sent again; how much they keep stands in ``rooms``.
@@ -137,6 +142,8 @@ package struct Settings: Sendable, Equatable {
         package var watch = WatchRight.anyone
         /// Members of a room above which changes are told in bundles.
         package var bundleAbove = 100
+        /// Users who are offline, about, of whom it is remembered when they were last seen.
+        package var seenUsers = 1_000_000
     }
 
     /// What outlives a connection.

@@ -15,7 +15,7 @@
 --         below which the node is dead here; `banned` and `void` (the token) where the user is not let in; `full`
 --         where the user has too many; where it is registered again, `ended` after a disconnection of the user, and
 --         `replaced` where its session names another connection by now
--- cost    O(1); with a limit O(the user's connections)
+-- cost    O(1); with a limit that is reached O(the user's connections)
 local fence = fenced()
 if fence then return { 'fenced', fence } end
 local moment, said = now(), verdict(KEYS[12])

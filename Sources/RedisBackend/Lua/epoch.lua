@@ -11,18 +11,19 @@ local function meet(state, run)
 end
 
 -- The room's head as it is under this term: epoch, seq, ends (old epoch=last seq, newest first), and whether
--- that differs from what is stored. A head that is missing begins anew under the candidate.
+-- that differs from what is stored; then what is stored of the bytes that the log holds (see `bound`), and of how many are
+-- due. A head that is missing begins anew under the candidate.
 local function head_of(head, term, candidate)
-  local stored = redis.call('HMGET', head, 'epoch', 'term', 'seq', 'ends')
+  local stored = redis.call('HMGET', head, 'epoch', 'term', 'seq', 'ends', 'held', 'due')
   if not stored[1] then return candidate, 0, '', 'missing' end
   local epoch, seq, ends = stored[1], tonumber(stored[3]), stored[4] or ''
-  if stored[2] == term then return epoch, seq, ends, nil end
+  if stored[2] == term then return epoch, seq, ends, nil, stored[5], stored[6] end
   local kept, count = epoch .. '=' .. stored[3], 1
   for old in string.gmatch(ends, '[^,]+') do
     if count >= 16 then break end
     kept, count = kept .. ',' .. old, count + 1
   end
-  return candidate, seq, kept, 'closed'
+  return candidate, seq, kept, 'closed', stored[5], stored[6]
 end
 
 -- Writes what `meet` and `head_of` found to be new. A log without its head is of no use: its numbers would collide. What

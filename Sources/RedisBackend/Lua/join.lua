@@ -4,7 +4,7 @@
 -- KEYS    1 members, 2 the room's connections, 3 rooms, 4 head, 5 holders, 6 the node's set, 7 linger, 8 fence,
 --         9 events, 10 state
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 room, 6 info, 7 cause, 8 life of the keys in ms,
---         9 life of the head in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel,
+--         9 life of a head without messages in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel,
 --         13 the connection whose place it takes, or its grace's (empty: none), 14 life of `holders` and the node's
 --         set, which outlive what they name, in ms, 15 run_id, 16 whether the node has to be put among the holders (0, 1)
 -- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
@@ -19,7 +19,7 @@ local moment = now()
 local room = {
   members = KEYS[1], head = KEYS[4], head_life = ARGV[9], command = ARGV[11], channel = ARGV[12],
 }
-local packed = redis.call('HGET', KEYS[1], user) or ''
+local packed = connections_of(redis.call('HGET', KEYS[1], user) or '')
 if ARGV[13] ~= '' then
   local first, last = find_connection(packed, ARGV[13])
   if first then
@@ -30,9 +30,9 @@ if ARGV[13] ~= '' then
 end
 local entry, holder = 'r|' .. name .. '|' .. user .. '|' .. connection, node .. ':' .. incarnation
 local own, last = find_connection(packed, connection)
-local text = spell_connection(connection, holder, info)
+local text = spell_connection(connection, holder)
 packed = own and splice(packed, own, last, text) or packed .. text
-local is_new = redis.call('HSET', KEYS[1], user, packed) == 1
+local is_new = redis.call('HSET', KEYS[1], user, info .. packed) == 1
 -- Also where nothing is new: joined again after an outage, the keys may be at their end.
 redis.call('PEXPIRE', KEYS[1], life)
 redis.call('SADD', KEYS[2], connection)
@@ -50,12 +50,13 @@ redis.call('PEXPIRE', KEYS[3], life)
 if is_new then
   note(ledger, 'member.joined', user, name, ARGV[7])
   local version = step(room, moment)
+  keep(KEYS[4], ARGV[9])
   -- Who comes is told by the answer; who is registered again by this step, like the others.
   local maker = ARGV[7] == '' and connection or '-'
   local members = publish(room, version, moment, { spell('j', maker, user, info) })
   return { 'ok', members, version, moment, standing(KEYS[10], KEYS[4], ARGV[15]) }
 end
 redis.call('HSETNX', KEYS[4], 'roster', moment)
-redis.call('PEXPIRE', KEYS[4], ARGV[9])
+keep(KEYS[4], ARGV[9])
 local version = tonumber(redis.call('HGET', KEYS[4], 'roster'))
 return { 'ok', redis.call('HLEN', KEYS[1]), version, moment, standing(KEYS[10], KEYS[4], ARGV[15]) }

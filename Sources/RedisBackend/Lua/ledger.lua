@@ -37,6 +37,18 @@ local function lose(webhooks, name, count, entry, moment)
   return loss
 end
 
+-- Takes entries from the front of a stream, a sixteenth at a time, until it takes no more than so many bytes. Answers how
+-- many went.
+local function shrink(stream, most)
+  local length = redis.call('XLEN', stream)
+  local left = length
+  while left > 0 and redis.call('MEMORY', 'USAGE', stream, 'SAMPLES', 0) > most do
+    left = left - math.ceil(left / 16)
+    redis.call('XTRIM', stream, 'MAXLEN', left)
+  end
+  return length - left
+end
+
 -- Whether the first id is the later one.
 local function is_after(left, right)
   local ms, seq = string.match(left, '^(%d+)-(%d+)$')

@@ -2,12 +2,13 @@
 -- publish: gives a message the room's next seq, appends it to the log and sends it to the members, in one step.
 --
 -- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: d dedupe; i the user's connections, online;
---         e events; m messages
+--         e events, held; m messages, held
 -- ARGV    1 run_id, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (its first eight
 --         characters name its link), 5 log size, 6 log age in ms, 7 life of the head in ms, 8 PUBLISH or SPUBLISH,
 --         9 channel; of an inbox what the channels of nodes begin with, 10 body, 11 life of the dedupe key in ms,
 --         12 connection, 13 flags (d: with a dedupe key, i: to an inbox, e: the ledger is told, m: it goes into the
---         partition's stream of messages, r: the caller waits for replicas), 14 user (of an inbox) or room, 15 ledger size, 16 size of the stream
+--         partition's stream of messages, r: the caller waits for replicas), 14 user (of an inbox) or room, 15 ledger size,
+--         16 size of the stream, 17 log bytes, 18 ledger bytes, 19 bytes of the stream
 -- result  epoch, seq, timestamp, and of an inbox whether the user is online (0, 1) and on how many connections;
 --         error `MARTLET unknown`: a retry to a room without a log, whose first try may have been stored
 -- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to five
@@ -39,6 +40,19 @@ local function note(head, field, mark)
   end
 end
 
+-- Takes entries that are too old from the front, 32 at most; only the first is read as long as it is not.
+local function trim_old(log, oldest)
+  local count = 1
+  repeat
+    local entries = redis.call('XRANGE', log, '-', '+', 'COUNT', count)
+    for _, entry in ipairs(entries) do
+      if tonumber(entry[2][2]) >= oldest then return end
+      redis.call('XDEL', log, entry[1])
+    end
+    count = count + 30
+  until #entries == 0 or count > 31
+end
+
 -- Which nodes hold a user's connections, and how many there are without those in their grace.
 local function nodes_of(conns)
   local nodes, count = {}, 0
@@ -49,6 +63,12 @@ local function nodes_of(conns)
   return nodes, count
 end
 
+-- Counts what was appended to a stream of the partition, and lets go of what is too much.
+local function weigh(hash, prefix, stream, id, bytes, most)
+  local held, due = redis.call('HINCRBY', hash, prefix .. 'held', bytes), redis.call('HGET', hash, prefix .. 'due')
+  if held > (tonumber(due) or 0) then bound(hash, prefix, stream, id, bytes, held, tonumber(most)) end
+end
+
 local taken, user = 3, ARGV[14]
 local function keys_of(flag, count)
   if not string.find(ARGV[13], flag, 1, true) then return nil end
@@ -57,8 +77,8 @@ local function keys_of(flag, count)
 end
 local dedupe = keys_of('d', 1)
 local conns, online = keys_of('i', 2)
-local events = keys_of('e', 1)
-local messages = keys_of('m', 1)
+local events, events_held = keys_of('e', 2)
+local messages, messages_held = keys_of('m', 2)
 
 local nodes, connections, is_online
 if conns then
@@ -77,7 +97,7 @@ if dedupe then
 end
 local size, age = tonumber(ARGV[5]), tonumber(ARGV[6])
 local term, is_new_term = meet(KEYS[1], ARGV[1])
-local epoch, seq, ends, change = head_of(KEYS[2], term, ARGV[2])
+local epoch, seq, ends, change, held, due = head_of(KEYS[2], term, ARGV[2])
 local noted = 'retried:' .. string.sub(ARGV[4], 1, 8)
 if ARGV[3] == '1' then
   if size == 0 and not dedupe then return redis.error_reply('MARTLET unknown') end
@@ -98,33 +118,37 @@ end
 
 local timestamp = now()
 settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
-seq = redis.call('HINCRBY', KEYS[2], 'seq', '1')
+seq = seq + 1
 -- Written once: Lua writes numbers slowly.
-local written = seq .. ''
+local written, bytes = seq .. '', #ARGV[10] + entry_bytes
+if size > 0 then
+  held = (tonumber(held) or 0) + bytes
+  redis.call('HSET', KEYS[2], 'seq', written, 'held', held .. '')
+else
+  redis.call('HSET', KEYS[2], 'seq', written)
+end
 redis.call('PEXPIRE', KEYS[2], ARGV[7])
 if ARGV[3] == '1' then note(KEYS[2], noted, term .. ' ' .. ARGV[12] .. ' ' .. written) end
 if size > 0 then
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], written .. '-0', 't', timestamp, 'o', ARGV[4], 'b', ARGV[10])
   redis.call('PEXPIRE', KEYS[3], ARGV[6])
-  if seq % 16 == 0 then
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 32)) do
-      if tonumber(entry[2][2]) >= timestamp - age then break end
-      redis.call('XDEL', KEYS[3], entry[1])
-    end
-  end
+  if seq % 16 == 0 then trim_old(KEYS[3], timestamp - age) end
+  if held > (tonumber(due) or 0) then bound(KEYS[2], '', KEYS[3], written, bytes, held, tonumber(ARGV[17])) end
 end
 if dedupe then redis.call('SET', dedupe, epoch .. ' ' .. written .. ' ' .. timestamp, 'PX', ARGV[11]) end
 if events then
-  redis.call('XADD', events, 'MAXLEN', '~', ARGV[15], '*', 't', 'message.published', 'u', '', 'r', ARGV[14], 'c', '',
-    'e', epoch, 'q', written, 'm', timestamp, 'b', ARGV[10])
+  local id = redis.call('XADD', events, 'MAXLEN', '~', ARGV[15], '*', 't', 'message.published', 'u', '', 'r', ARGV[14],
+    'c', '', 'e', epoch, 'q', written, 'm', timestamp, 'b', ARGV[10])
+  weigh(events_held, 'events:', events, id, bytes + #ARGV[14], ARGV[18])
 end
 if messages then
   -- The body is `msgType length user payload`, as the node put it together.
   local kind, length, start = string.match(ARGV[10], '^(%d+) (%d+) ()')
   local rest = start + tonumber(length)
-  redis.call('XADD', messages, 'MAXLEN', '~', ARGV[16], '*', 'roomId', ARGV[14], 'seq', written, 'epoch', epoch,
-    'userId', string.sub(ARGV[10], start, rest - 1), 'msgType', kind, 'payload', string.sub(ARGV[10], rest),
+  local id = redis.call('XADD', messages, 'MAXLEN', '~', ARGV[16], '*', 'roomId', ARGV[14], 'seq', written, 'epoch',
+    epoch, 'userId', string.sub(ARGV[10], start, rest - 1), 'msgType', kind, 'payload', string.sub(ARGV[10], rest),
     'timestamp', timestamp)
+  weigh(messages_held, 'messages:', messages, id, bytes + #ARGV[14], ARGV[19])
 end
 local place = epoch .. ' ' .. written .. ' ' .. timestamp .. ' '
 if conns then

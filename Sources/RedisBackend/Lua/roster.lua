@@ -1,35 +1,38 @@
 -- Shared opening of the scripts about who is in a room, behind that of the presence scripts.
 
+-- Sees that a head lives so long at least: a roster keeps it for a while only, a message for longer.
+local function keep(head, life)
+  if redis.call('PTTL', head) < tonumber(life) then redis.call('PEXPIRE', head, life) end
+end
+
 -- Counts one event in a room's roster version and answers the version; it begins at the clock, so that it never
 -- runs backwards when the head was forgotten.
 local function step(room, moment)
   local version = redis.call('HINCRBY', room.head, 'roster', '1')
   if version > 1 then return version end
   redis.call('HSET', room.head, 'roster', moment + 1)
-  redis.call('PEXPIRE', room.head, room.head_life)
+  keep(room.head, room.head_life)
   return moment + 1
 end
 
--- A member's connections, the latest joined last: `connection^holder length info` each, ^ being the byte 1, which no
--- JSON text holds. So one of thousands is found by its name, without taking the others apart.
-local function spell_connection(connection, holder, info)
-  return connection .. '\1' .. holder .. ' ' .. #info .. ' ' .. info
+-- A member as `members` holds it: the info of whichever connection joined last, then `^connection~holder` for each, ^ being
+-- the byte 2 and ~ the byte 1, which no JSON text holds. So the info is there once, and one connection of thousands is
+-- found by its name, without taking the others apart.
+local function spell_connection(connection, holder)
+  return '\2' .. connection .. '\1' .. holder
 end
 
--- Where one of a member's connections begins and ends, its holder and its info; nil where it is not there.
+-- Where one of a member's connections begins and ends, and its holder; nil where it is not there.
 local function find_connection(packed, connection)
-  local name, from = connection .. '\1', 1
-  while true do
-    local first, last = string.find(packed, name, from, true)
-    if not first then return nil end
-    -- What is the end of a longer name does not count; an info ends with a brace.
-    if first == 1 or not string.find(packed, '^[%w_-]', first - 1) then
-      local holder, length, start = string.match(packed, '^(%S+) (%d+) ()', last + 1)
-      local finish = start + tonumber(length) - 1
-      return first, finish, holder, string.sub(packed, start, finish)
-    end
-    from = last + 1
-  end
+  local first, last = string.find(packed, '\2' .. connection .. '\1', 1, true)
+  if not first then return nil end
+  local finish = (string.find(packed, '\2', last, true) or #packed + 1) - 1
+  return first, finish, string.sub(packed, last + 1, finish)
+end
+
+-- The connections of a member, without the info before them.
+local function connections_of(packed)
+  return string.sub(packed, string.find(packed, '\2', 1, true) or #packed + 1)
 end
 
 -- Puts a text in the place of a part.
@@ -57,11 +60,11 @@ local function vacate(room, cause, ledger)
   end
 end
 
--- Takes some of a member's connections away for good; `rest` are the others. Answers the event's text if the member has
--- left with them.
+-- Takes some of a member's connections away for good; `rest` is what is left of the member. Answers the event's text if
+-- the member has left with them.
 local function remove_memberships(room, user, connections, rest, cause, ledger)
   redis.call('SREM', room.conns, unpack(connections))
-  if rest ~= '' then
+  if string.find(rest, '\2', 1, true) then
     redis.call('HSET', room.members, user, rest)
     return nil
   end

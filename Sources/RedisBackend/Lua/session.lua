@@ -21,11 +21,15 @@ local function fenced()
 end
 
 -- Sees that the user has room for this connection, which may take the place of `old`. Answers the nodes of those that
--- were marked to be closed for it, or nil where it is the newest that is refused. Lingering ones do not count, nor do
--- those that are marked already.
+-- were marked to be closed for it, or nil where it is the newest that is refused. Lingering ones do not count, unless
+-- they are very many, nor do those that are marked already.
 local function admit(old)
   local nodes, limit = {}, tonumber(ARGV[15])
   if limit == 0 then return nodes end
+  local count = redis.call('HLEN', KEYS[1])
+  if count < limit then return nodes end
+  -- Each in its grace leaves a session behind, for minutes: who drops connections and makes new ones waits for the grace.
+  if old == '' and count >= limit + math.max(limit, 100) then return nil end
   local live, all = {}, redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
     local holder, since = string.match(all[i + 1], '^([^~ ][^ ]*) (%S+) %S+$')

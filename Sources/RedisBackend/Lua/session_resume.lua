@@ -1,6 +1,6 @@
-#!lua
+#!lua flags=allow-oom
 -- session_resume: makes a session name another connection, which takes over the record, or the
--- grace, of the one before.
+-- grace, of the one before. Nothing is added by it, so a full Redis takes it too.
 --
 -- KEYS    as `connect` has them
 -- ARGV    as `connect` has them
@@ -8,7 +8,7 @@
 --         epoch and seq of the inbox, then the session's rooms; the same again on a retry. `unknown` where the session
 --         is gone, ended with a disconnection of the user, or another user's; `fenced`, `banned`, `void` and `full` as
 --         `connect` answers them
--- cost    O(the session's rooms); with a limit O(the user's connections) as well
+-- cost    O(the session's rooms); with a limit that is reached O(the user's connections) as well
 local fence = fenced()
 if fence then return { 'fenced', fence } end
 local moment, said = now(), verdict(KEYS[12])

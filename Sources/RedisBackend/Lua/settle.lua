@@ -3,13 +3,13 @@
 --
 -- KEYS    1 coordinator, 2 webhooks, 3 events, 4 the receiver's dead letters
 -- ARGV    1 the caller's mark, 2 receiver, 3 what: `sent`, `dead`, `loss`, `replay`, `quit` (a replay), `note`, 4 the
---         reason; or the loss or replay as `gather` gave it, 5 dead letters kept, about, 6 how many entries the
---         receiver wants, 7 the last entry's id, then the ids of those it wants, then of the others
+--         reason; or the loss or replay as `gather` gave it, 5 dead letters kept, about, 6 their bytes, 7 how many
+--         entries the receiver wants, 8 the last entry's id, then the ids of those it wants, then of the others
 -- result  1, or `refused` where the mark is no longer the caller's
--- cost    O(entries)
+-- cost    O(entries); of dead letters O(all that are kept) as well
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'refused' end
 local webhooks, events, dead, name, what = KEYS[2], KEYS[3], KEYS[4], ARGV[2], ARGV[3]
-local wanted, all = { unpack(ARGV, 8, 7 + ARGV[6]) }, { unpack(ARGV, 8) }
+local wanted, all = { unpack(ARGV, 9, 8 + ARGV[7]) }, { unpack(ARGV, 9) }
 
 local function forget(field)
   if redis.call('HGET', webhooks, field .. name) == ARGV[4] then redis.call('HDEL', webhooks, field .. name) end
@@ -24,7 +24,7 @@ elseif what == 'quit' then
 elseif what == 'replay' then
   if redis.call('HGET', webhooks, 'replay:' .. name) == ARGV[4] then
     local rest = string.match(ARGV[4], '^%S+( .*)$')
-    redis.call('HSET', webhooks, 'replay:' .. name, '(' .. ARGV[7] .. rest)
+    redis.call('HSET', webhooks, 'replay:' .. name, '(' .. ARGV[8] .. rest)
     if #wanted > 0 then redis.call('XDEL', dead, unpack(wanted)) end
   end
 elseif what == 'dead' then
@@ -36,6 +36,7 @@ elseif what == 'dead' then
       redis.call('XADD', dead, 'MAXLEN', '~', ARGV[5], id, unpack(entry[2]))
     end
   end
+  shrink(dead, tonumber(ARGV[6]))
   if redis.call('XACK', events, name, unpack(all)) > 0 then
     redis.call('HINCRBY', webhooks, 'dead:' .. name, #wanted)
   end

@@ -6,22 +6,11 @@
 --         7 what the nodes' channels begin with
 -- result  how many nodes; -1 where the sender is not in the room, 0 where the receiver is not
 -- cost    O(the receiver's connections in the room)
--- Goes through the holders of a member's connections.
-local function each_holder(packed)
-  local from = 1
-  return function()
-    if from > #packed then return nil end
-    local holder, length, start = string.match(packed, '^[^\1]+\1(%S+) (%d+) ()', from)
-    from = start + tonumber(length)
-    return holder
-  end
-end
-
 local _, _, holder = find_connection(redis.call('HGET', KEYS[1], ARGV[2]) or '', ARGV[1])
 if not holder or string.sub(holder, 1, 1) == '~' then return -1 end
 local text = 'g ' .. #ARGV[4] .. ' ' .. #ARGV[2] .. ' ' .. #ARGV[3] .. ' ' .. ARGV[4] .. ARGV[2] .. ARGV[3] .. ARGV[5]
 local told, count = {}, 0
-for holder in each_holder(redis.call('HGET', KEYS[1], ARGV[3]) or '') do
+for holder in string.gmatch(redis.call('HGET', KEYS[1], ARGV[3]) or '', '\1([^\2]+)') do
   local node = string.match(holder, '^([^~:][^:]*):')
   if node and not told[node] then
     redis.call(ARGV[6], ARGV[7] .. node, text)

@@ -5,7 +5,7 @@
 --         then for each user entry its connections; for each room its members, connections, head
 -- ARGV    1 the caller's mark, 2 `node` or `linger`, 3 node, 4 incarnation, 5 ledger size, 6 PUBLISH or SPUBLISH,
 --         7 life of the fence in ms, then `u`, connection, user, status channel for a user entry; and
---         `r`, room, channel, life of the head in ms, count, then connection, user for each entry of the room
+--         `r`, room, channel, life of a head without messages in ms, count, then connection, user for each entry of the room
 -- result  `ok` and how many entries are left (of a node: when none is, its holder is gone too); `refused` where the
 --         mark is no longer the caller's
 -- cost    O(entries); an entry is taken away only if its record still bears that incarnation, or its grace is over

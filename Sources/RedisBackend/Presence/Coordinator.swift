@@ -191,6 +191,16 @@ final class Coordinator: @unchecked Sendable {
         }
     }
 
+    /// Whoever was last seen too long ago, and the longest away where they are too many.
+    private func forgetSeen(_ partition: Partition) {
+        let seen = RedisArgument.string(store.keys.seen(partition).name)
+        store.link.send(["ZREMRANGEBYRANK", seen, 0, .integer(Int64(-1 - settings.seenUsers))]) { _ in }
+        // By the clock of the last beat; that it is a beat old does not matter for an age of days.
+        guard let now = index?.now else { return }
+        let oldest = now - settings.seenAge.milliseconds
+        store.link.send(["ZREMRANGEBYSCORE", seen, "-inf", .integer(oldest)]) { _ in }
+    }
+
     /// Keys that no single node holds live as long as their partition is looked after.
     private func renewShared() {
         let life = settings.life.milliseconds
@@ -200,12 +210,11 @@ final class Coordinator: @unchecked Sendable {
                 (store.keys.online(partition), life), (store.keys.rooms(partition), life),
                 (store.keys.holders(partition), listLife), (store.keys.linger(partition), listLife),
             ])
-            // By the clock of the last beat; that it is a beat old does not matter for an age of days.
-            guard let now = index?.now else { continue }
-            let oldest = now - settings.seenAge.milliseconds
-            store.link.send([
-                "ZREMRANGEBYSCORE", .string(store.keys.seen(partition).name), "-inf", .integer(oldest),
-            ]) { _ in }
+            store.call(
+                store.scripts.shrink, keys: [store.keys.events(partition)],
+                arguments: [.integer(Int64(settings.ledgerBytes))]
+            ) { _ in }
+            forgetSeen(partition)
         }
     }
 }

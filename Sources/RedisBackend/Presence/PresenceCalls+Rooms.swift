@@ -21,7 +21,7 @@ extension PresenceCalls {
         let partition = Partition(of: room)
         let channel = keys.channel(room)
         store.call(
-            store.scripts.join,
+            isAgain || replaced != nil ? store.scripts.joinAgain : store.scripts.join,
             keys: [
                 keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
                 keys.holders(partition), keys.held(by: holder, in: partition), keys.linger(partition),
@@ -30,7 +30,7 @@ extension PresenceCalls {
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id),
                 .string(connection.userId.string), .string(room.string), .bytes(info),
-                .string(isAgain ? PresenceCause.restored.rawValue : ""), life, headLife(of: room), ledgerSize,
+                .string(isAgain ? PresenceCause.restored.rawValue : ""), life, headLife, ledgerSize,
                 "PUBLISH", .string(channel.name), .string(replaced ?? ""), listLife, .runID,
                 mustAnnounce(isKnown),
             ], reply: reply)
@@ -57,7 +57,7 @@ extension PresenceCalls {
             arguments: [
                 .string(node), .integer(caller.incarnation), .string(id), .string(user.string), .string(room.string),
                 .string(departure.mode), .string(departure.cause.rawValue), .integer(grace.milliseconds), life,
-                headLife(of: room), ledgerSize, "PUBLISH", .string(channel.name),
+                headLife, ledgerSize, "PUBLISH", .string(channel.name),
             ], reply: reply)
     }
 
@@ -81,7 +81,6 @@ extension PresenceCalls {
             ], reply: reply)
     }
 
-    private func headLife(of room: RoomName) -> RedisArgument {
-        .integer(rules.log(of: room).headLife.milliseconds)
-    }
+    /// A roster alone keeps a room's head for a while; its messages keep it for longer.
+    private var headLife: RedisArgument { .integer(LogLimits.emptyHeadLife.milliseconds) }
 }

@@ -27,7 +27,8 @@ package struct PresenceCalls: Sendable {
         isAgain: Bool, reply: @escaping Reply
     ) {
         register(
-            store.scripts.connect, connection, session, holder, isKnown: isKnown, since: since,
+            isAgain ? store.scripts.connectAgain : store.scripts.connect, connection, session, holder, isKnown: isKnown,
+            since: since,
             cause: isAgain ? PresenceCause.restored.rawValue : "", mode: isAgain ? "again" : "new", reply: reply)
     }
 

@@ -36,7 +36,7 @@ extension PresenceRegistry {
         for room in rooms {
             lives.append((keys.members(room), life))
             lives.append((keys.connections(in: room), life))
-            lives.append((keys.head(room), calls.rules.log(of: room).headLife.milliseconds))
+            lives.append((keys.head(room), LogLimits.emptyHeadLife.milliseconds))
         }
         calls.touch(lives)
     }

@@ -22,8 +22,12 @@ package struct PresenceSettings: Sendable {
     package var voidTokenLife: Duration = .seconds(31_536_000)
     /// How long it is remembered when a user was last seen.
     package var seenAge: Duration = .seconds(30 * 86_400)
+    /// Of how many users each partition remembers that: beyond it the longest away are forgotten.
+    package var seenUsers = 15_625
     /// Transitions kept of each partition, about.
     package var ledgerSize = 10_000
+    /// Bytes that they take, and messages that receivers of events are told of with them.
+    package var ledgerBytes = 8 << 20
 
     /// `client.maxConnectionsPerUser`, on all nodes together; 0: no limit.
     package var maxConnectionsPerUser = 0

@@ -144,7 +144,7 @@ package struct Sweeper: Sendable {
             all += [keys.members(room), keys.connections(in: room), keys.head(room)]
             arguments += [
                 "r", .string(room.string), .string(keys.channel(room).name),
-                .integer(calls.rules.log(of: room).headLife.milliseconds), .integer(Int64(members.count)),
+                .integer(LogLimits.emptyHeadLife.milliseconds), .integer(Int64(members.count)),
             ]
             for member in members { arguments += [.string(member.connection), .string(member.user.string)] }
         }

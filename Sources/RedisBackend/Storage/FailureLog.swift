@@ -21,7 +21,8 @@ final class FailureLog: Sendable {
             switch error {
             case .unavailable(let reason): reason
             case .unconfirmed: "too few replicas of Redis have them"
-            case .conflict: String?.none
+            case .full: "Redis is fuller than redis.budget allows"
+            case .conflict, .tooManyMarks: String?.none
             }
         guard let reason else { return }
         let now = ContinuousClock.now

@@ -12,13 +12,23 @@ struct RedisMessageLog: MessageLog {
     let link: String, replicatedLink: String
     let counters: BackendCounters
     let failures: FailureLog
+    let memory: MemoryWatch
+    let marks: SharedMarks
     /// How many entries of a ledger are kept, about, where it is told of messages; 0 where nobody is.
     let ledgerSize: Int
+    /// How many bytes of messages each of them keeps.
+    let ledgerBytes: Int
 
     func publish(
         _ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void
     ) {
         let room = publication.room
+        if let refusal = memory.isFull ? .full : marks.refusal(of: publication) {
+            counters.published(.failure(refusal))
+            failures.note(refusal)
+            return reply(.failure(refusal))
+        }
+        memory.note(publication.payload.count)
         let limits = rules.log(of: room)
         let partition = Partition(of: room)
         var keys = [store.keys.state(partition), store.keys.head(room), store.keys.log(room)]
@@ -35,11 +45,11 @@ struct RedisMessageLog: MessageLog {
         }
         if ledgerSize > 0, rules.tellsMessages(of: room) {
             flags += "e"
-            keys.append(store.keys.events(partition))
+            keys += [store.keys.events(partition), store.keys.bytes(partition)]
         }
         if rules.isStreamed(room) {
             flags += "m"
-            keys.append(store.keys.messages(partition))
+            keys += [store.keys.messages(partition), store.keys.bytes(partition)]
         }
         var (store, link) = (store, link)
         if let replicated, rules.durability(of: room) == .replicated {
@@ -54,7 +64,8 @@ struct RedisMessageLog: MessageLog {
             .string(channel.name), .bytes(MessageBody.encode(publication)),
             .integer(dedupeLife.milliseconds),
             .connection, .string(flags), .string(room.owner), .integer(Int64(ledgerSize)),
-            .integer(Int64(rules.streamSize)),
+            .integer(Int64(rules.streamSize)), .integer(Int64(limits.bytes)), .integer(Int64(ledgerBytes)),
+            .integer(Int64(rules.streamBytes)),
         ]
         store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments, stalled: .fail) {
             [counters, failures] result in
@@ -137,15 +148,21 @@ extension DedupeMark {
     /// How long it is remembered.
     var life: Duration {
         switch owner {
-        case .user: .seconds(120)
+        case .user: DedupeMark.userLife
         case .api: .seconds(600)
         }
     }
+
+    static let userLife = Duration.seconds(120)
 }
 
 extension LogLimits {
     /// How long a room's head outlives its last message.
     var headLife: Duration { age + .seconds(3600) }
+
+    /// How long the head of a room outlives its last member or follower that was never written to: a position of it is as
+    /// good under the next epoch, since there is nothing that it could have seen.
+    static let emptyHeadLife = Duration.seconds(300)
 }
 
 extension Result where Success == RedisReply, Failure == RedisError {

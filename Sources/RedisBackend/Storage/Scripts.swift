@@ -4,7 +4,7 @@ import RedisClient
 package struct Scripts: Sendable {
     package init() {}
 
-    let publish = Scripts.script("publish", PackageResources.publish_lua, opening: .epoch)
+    let publish = Scripts.script("publish", PackageResources.publish_lua, opening: .slices)
     let position = Scripts.script("position", PackageResources.position_lua, opening: .epoch)
     let history = Scripts.script("history", PackageResources.history_lua, opening: .epoch)
     let heads = Scripts.script("heads", PackageResources.heads_lua)
@@ -14,6 +14,11 @@ package struct Scripts: Sendable {
     let touch = Scripts.script("touch", PackageResources.touch_lua)
     let beat = Scripts.script("beat", PackageResources.beat_lua)
     let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
+    /// For what was there before, which a full Redis takes too: it only comes back.
+    let connectAgain = Scripts.script(
+        "connect_again", PackageResources.connect_lua, opening: .session, firstLine: "#!lua flags=allow-oom")
+    let joinAgain = Scripts.script(
+        "join_again", PackageResources.join_lua, opening: .roster, firstLine: "#!lua flags=allow-oom")
     let sessionResume = Scripts.script("session_resume", PackageResources.session_resume_lua, opening: .session)
     let close = Scripts.script("close", PackageResources.close_lua, opening: .verdict)
     let pardon = Scripts.script("pardon", PackageResources.pardon_lua, opening: .verdict)
@@ -36,12 +41,15 @@ package struct Scripts: Sendable {
     let backlog = Scripts.script("backlog", PackageResources.backlog_lua, opening: .ledger)
     let replay = Scripts.script("replay", PackageResources.replay_lua, opening: .ledger)
 
+    let shrink = Scripts.script("shrink", PackageResources.shrink_lua, opening: .ledger)
+
     package var all: [RedisScript] {
         [
             publish, position, history, heads, states, meet, agree, touch, beat, connect, sessionResume, close, pardon,
             admit, signal,
             disconnect, join, leave, sweep, look, claim, yield,
-            renounce, compare, remember, page, gather, settle, trim, backlog, replay,
+            renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink, connectAgain,
+            joinAgain,
         ]
     }
 
@@ -50,12 +58,13 @@ package struct Scripts: Sendable {
 
     /// What several scripts share.
     private enum Opening {
-        case none, epoch, presence, roster, verdict, session, ledger
+        case none, epoch, slices, presence, roster, verdict, session, ledger
 
         var source: [UInt8] {
             switch self {
             case .none: []
             case .epoch: PackageResources.clock_lua + PackageResources.epoch_lua
+            case .slices: Opening.epoch.source + PackageResources.slices_lua
             case .presence: PackageResources.clock_lua + PackageResources.presence_lua
             case .roster: Opening.presence.source + PackageResources.roster_lua
             case .verdict: Opening.presence.source + PackageResources.verdict_lua
@@ -66,10 +75,12 @@ package struct Scripts: Sendable {
     }
 
     /// The shared opening goes behind the first line, which must stay the first: it holds the script's flags.
-    private static func script(_ name: String, _ source: [UInt8], opening: Opening = .none) -> RedisScript {
+    private static func script(
+        _ name: String, _ source: [UInt8], opening: Opening = .none, firstLine: String? = nil
+    ) -> RedisScript {
         let text = String(decoding: source, as: UTF8.self)
         let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
         let opening = String(decoding: opening.source, as: UTF8.self)
-        return RedisScript(name: name, source: "\(lines[0])\n\(opening)\(lines[1])")
+        return RedisScript(name: name, source: "\(firstLine ?? String(lines[0]))\n\(opening)\(lines[1])")
     }
 }

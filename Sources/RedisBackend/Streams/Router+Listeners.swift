@@ -165,7 +165,8 @@ extension Router {
         let limits = rules.log(of: room)
         let hasRoster = rules.presence(of: room) == .full
         var arguments: [RedisArgument] = [
-            .runID, .string(names.epoch()), .integer(room.isInbox ? 0 : limits.headLife.milliseconds),
+            .runID, .string(names.epoch()),
+            .integer(room.isInbox ? 0 : LogLimits.emptyHeadLife.milliseconds),
             .integer(limits.age.milliseconds),
         ]
         if let part {

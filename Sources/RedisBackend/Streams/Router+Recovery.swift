@@ -38,7 +38,10 @@ extension Router {
     }
 
     private func recover(_ track: Track, _ answer: PositionAnswer, from seen: Position) {
-        let isWhole = answer.isGood(epoch: seen.epoch, seq: seen.seq) && answer.isWhole(after: seen.seq)
+        // Whoever has seen nothing has lost nothing that the log still holds: a room's head that never had a message ends
+        // with its last follower, and begins anew.
+        let isGood = seen.seq == 0 || answer.isGood(epoch: seen.epoch, seq: seen.seq)
+        let isWhole = isGood && answer.isWhole(after: seen.seq)
         switch track.cursor.recover(isGood: isWhole, head: answer.head) {
         case .lost(let position):
             counters.lost()

@@ -107,11 +107,23 @@ final class Router: @unchecked Sendable {
     }
 
     /// The heads of the rooms followed, each with the life it is to have; `reply` comes on the router's loop.
-    func followedHeads(reply: @escaping @Sendable ([(room: RoomName, life: Duration)]) -> Void) {
+    func followedHeads(
+        _ written: WrittenHeads, reply: @escaping @Sendable ([(room: RoomName, life: Duration)]) -> Void
+    ) {
         loop.execute { [self] in
-            reply(tracks.all.map { ($0.room, rules.log(of: $0.room).headLife) })
+            reply(
+                tracks.all.compactMap { track in
+                    if track.cursor.position?.seq ?? 0 > 0 {
+                        return written == .included ? (track.room, rules.log(of: track.room).headLife) : nil
+                    }
+                    // An inbox has no head before its first message.
+                    return track.room.isInbox ? nil : (track.room, LogLimits.emptyHeadLife)
+                })
         }
     }
+
+    /// Whether the heads of rooms that have messages, and so live long, are asked for too.
+    enum WrittenHeads { case included, leftOut }
 
     /// An inbox has no channel of its own.
     func channel(of track: Track) -> String? {

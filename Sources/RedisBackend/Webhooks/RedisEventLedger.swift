@@ -44,12 +44,13 @@ struct RedisEventLedger: EventLedger {
         let others = batch.entries.filter { !wanted.contains($0) }
         try await settle(
             post, receiver,
-            [what, .string(note), deadLetters, .integer(Int64(wanted.count)), .string(batch.entries.last ?? "-")]
+            [what, .string(note)] + deadLetters
+                + [.integer(Int64(wanted.count)), .string(batch.entries.last ?? "-")]
                 + (wanted + others).map { .string($0) })
     }
 
     func note(_ problem: String, of post: LedgerPost, for receiver: WebhookReceiver) async throws(LedgerError) {
-        try await settle(post, receiver, ["note", .string(problem), deadLetters, 0, "-"])
+        try await settle(post, receiver, ["note", .string(problem)] + deadLetters + [0, "-"])
     }
 
     func trim(_ post: LedgerPost, receivers: [WebhookReceiver]) async throws(LedgerError) {
@@ -71,7 +72,10 @@ struct RedisEventLedger: EventLedger {
         }
     }
 
-    private var deadLetters: RedisArgument { .integer(Int64(settings.deadLetters)) }
+    /// How many are kept, about, and their bytes.
+    private var deadLetters: [RedisArgument] {
+        [.integer(Int64(settings.deadLetters)), .integer(Int64(settings.bytes))]
+    }
 
     private func settle(
         _ post: LedgerPost, _ receiver: WebhookReceiver, _ rest: [RedisArgument]
@@ -107,6 +111,8 @@ package struct WebhookLedgerSettings: Sendable {
     package var kept = 10_000
     /// Entries of each partition, about, kept for a receiver that does not take them; beyond it the oldest are lost.
     package var backlog = 100_000
+    /// Bytes that each partition's ledger, and each of its lists of dead letters, keeps at most, whatever the counts say.
+    package var bytes = 8 << 20
     /// Dead letters of each partition and receiver, about.
     package var deadLetters = 10_000
     /// After how long the place of a receiver goes that no coordinator knows any more.

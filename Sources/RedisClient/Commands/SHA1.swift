@@ -1,6 +1,7 @@
-/// SHA-1 (FIPS 180-4, section 6.1), only as the name that Redis gives to a script: not for anything secret.
-enum SHA1 {
-    static func hexDigest(of message: [UInt8]) -> String {
+/// SHA-1 (FIPS 180-4, section 6.1), as the name that Redis gives to a script and for short names of keys: not for anything
+/// secret.
+package enum SHA1 {
+    package static func hexDigest(of message: [UInt8]) -> String {
         var padded = message
         padded.append(0x80)
         padded.append(contentsOf: repeatElement(0, count: (120 - padded.count % 64) % 64))

@@ -1,0 +1,98 @@
+/// `redis.budget`: how much of Redis may be taken before messages are refused, so that logins, joins and leaves go on.
+package enum MemoryBudget: Hashable, Sendable {
+    /// Messages are taken until Redis itself refuses them, and everything else with them.
+    case off
+    /// So many percent of Redis's own `maxmemory`.
+    case share(percent: Int)
+    case bytes(Int)
+
+    /// Bytes from which on messages are refused; nil where nothing says how many those are.
+    package func limit(maxMemory: Int) -> Int? {
+        switch self {
+        case .off: nil
+        // Divided first: it may be any 64-bit number.
+        case .share(let percent): maxMemory > 0 ? maxMemory / 100 * percent : nil
+        case .bytes(let bytes): bytes
+        }
+    }
+}
+
+/// What INFO says of Redis's memory.
+package struct MemoryUsage: Hashable, Sendable {
+    /// Bytes as `maxmemory` counts them: without what replicas and the append-only file wait for.
+    package var used: Int
+    /// 0 where Redis has no limit of its own.
+    package var max: Int
+
+    package init(used: Int, max: Int) {
+        self.used = used
+        self.max = max
+    }
+
+    /// Nil where the answer says nothing of it.
+    package init?(info: String) {
+        guard let used = info.infoField("used_memory").flatMap({ Int($0) }) else { return nil }
+        let uncounted = info.infoField("mem_not_counted_for_evict").flatMap { Int($0) } ?? 0
+        self.init(used: Swift.max(0, used - uncounted), max: info.infoField("maxmemory").flatMap { Int($0) } ?? 0)
+    }
+}
+
+/// Whether Redis has room for messages, by the last that was heard of it. No I/O and no clock.
+package struct MemoryGauge: Sendable {
+    /// What an answer has changed.
+    package enum Change: Hashable, Sendable {
+        case none
+        /// Messages are refused from now on.
+        case filled
+        /// They are taken again.
+        case emptied
+        /// The budget is a share of a limit that Redis does not have: it holds nothing back. Said once.
+        case limitless
+    }
+
+    /// So many bytes at least are written before Redis is asked out of turn.
+    package static let leastRoom = 256 << 10
+
+    package let budget: MemoryBudget
+    package private(set) var isFull = false
+    package private(set) var limit: Int?
+    private var isKnownLimitless = false
+
+    package init(budget: MemoryBudget) {
+        self.budget = budget
+    }
+
+    package mutating func answered(_ usage: MemoryUsage) -> Change {
+        limit = budget.limit(maxMemory: usage.max)
+        guard let limit else {
+            if isFull {
+                isFull = false
+                return .emptied
+            }
+            guard case .share = budget, !isKnownLimitless else { return .none }
+            isKnownLimitless = true
+            return .limitless
+        }
+        // A little below the limit, so that it does not go to and fro with each message.
+        let isOver = usage.used >= (isFull ? limit - limit / 50 : limit)
+        defer { isFull = isOver }
+        if isOver == isFull { return .none }
+        return isOver ? .filled : .emptied
+    }
+
+    /// How many bytes this node may write until it should ask again, since others write as well.
+    package func room(_ usage: MemoryUsage) -> Int {
+        guard let limit else { return .max }
+        return max(MemoryGauge.leastRoom, (limit - usage.used) / 4)
+    }
+}
+
+extension String {
+    /// A field of INFO's answer.
+    func infoField(_ name: String) -> String? {
+        for line in split(whereSeparator: \.isNewline) where line.hasPrefix(name + ":") {
+            return String(line.dropFirst(name.count + 1))
+        }
+        return nil
+    }
+}

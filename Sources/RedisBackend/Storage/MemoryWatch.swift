@@ -1,0 +1,96 @@
+import Logging
+import Metrics
+import NIOCore
+import RedisClient
+import Synchronization
+
+/// Asks Redis once a second how much of it is taken, sooner where this node writes much, and says whether messages may be
+/// stored.
+///
+/// Read on every publish, on any thread. CONFIG is never called, since managed Redis forbids it: INFO tells all.
+///
+/// `@unchecked Sendable`: what is mutable without being atomic is touched on the link's loop only.
+final class MemoryWatch: @unchecked Sendable {
+    private static let interval = TimeAmount.seconds(1)
+
+    private let link: RedisCommandLink
+    private let logger: Logger
+    private let used: Gauge
+    private let allowed: Gauge
+    private var gauge: MemoryGauge
+    private var isAsking = false
+    private var asking: RepeatedTask?
+    private let isRefusing = Atomic<Bool>(false)
+    /// Bytes sent since Redis was last asked.
+    private let written = Atomic<Int>(0)
+    /// Of how many it is asked before its time.
+    private let room = Atomic<Int>(.max)
+
+    init(link: RedisCommandLink, budget: MemoryBudget, logger: Logger, metrics: any MetricsFactory) {
+        self.link = link
+        self.logger = logger
+        gauge = MemoryGauge(budget: budget)
+        used = Gauge(label: "martlet_redis_memory_used_bytes", dimensions: [], factory: metrics)
+        allowed = Gauge(label: "martlet_redis_memory_budget_bytes", dimensions: [], factory: metrics)
+        used.record(0)
+        allowed.record(0)
+    }
+
+    func start() {
+        let loop = link.eventLoop
+        loop.execute { [self] in
+            asking = loop.scheduleRepeatedTask(initialDelay: .zero, delay: MemoryWatch.interval) { _ in self.ask() }
+        }
+    }
+
+    func stop() {
+        link.eventLoop.execute { [self] in
+            asking?.cancel()
+            asking = nil
+        }
+    }
+
+    /// Whether there is no room for messages.
+    var isFull: Bool { isRefusing.load(ordering: .relaxed) }
+
+    /// So many bytes are on their way to be stored.
+    func note(_ bytes: Int) {
+        let (before, after) = written.wrappingAdd(bytes, ordering: .relaxed)
+        let room = room.load(ordering: .relaxed)
+        guard before < room, after >= room else { return }
+        link.eventLoop.execute { [self] in ask() }
+    }
+
+    private func ask() {
+        guard !isAsking, asking != nil, link.isConnected else { return }
+        isAsking = true
+        written.store(0, ordering: .relaxed)
+        link.send(["INFO", "memory"], timeout: nil) { [self] result in
+            isAsking = false
+            guard case .success(let reply) = result, let usage = reply.string.flatMap(MemoryUsage.init(info:)) else {
+                return
+            }
+            heard(usage)
+        }
+    }
+
+    private func heard(_ usage: MemoryUsage) {
+        let change = gauge.answered(usage)
+        let limit = gauge.limit ?? 0
+        isRefusing.store(gauge.isFull, ordering: .relaxed)
+        room.store(gauge.room(usage), ordering: .relaxed)
+        used.record(usage.used)
+        allowed.record(limit)
+        let figures: Logger.Metadata = ["used": "\(usage.used)", "budget": "\(limit)"]
+        switch change {
+        case .none: break
+        case .filled:
+            logger.warning("Redis is fuller than redis.budget allows: messages are refused", metadata: figures)
+        case .emptied: logger.info("Redis has room again: messages are taken", metadata: figures)
+        case .limitless:
+            logger.warning(
+                "Redis has no maxmemory, of which redis.budget could be a part: nothing is refused until the machine has no memory left"
+            )
+        }
+    }
+}
