@@ -54,7 +54,7 @@ package struct Scripts: Sendable {
     }
 
     /// Those of a coordinator.
-    var coordination: [RedisScript] { [look, claim, yield, sweep, touch] }
+    var coordination: [RedisScript] { [look, claim, yield, sweep, touch, shrink] }
 
     /// What several scripts share.
     private enum Opening {
