@@ -13,6 +13,8 @@ package final class HookServer: Sendable {
         package let signature: String?
         /// The value of `Authorization`.
         package let authorization: String?
+        /// The value of `Host`.
+        package let host: String?
         /// What the server answered.
         package let reply: Reply
 
@@ -52,6 +54,7 @@ package final class HookServer: Sendable {
         var requests: [Request] = []
         var underWay = 0
         var mostUnderWay = 0
+        var connections = 0
     }
 
     /// What new connections are shown; nil speaks plain HTTP.
@@ -80,7 +83,8 @@ package final class HookServer: Sendable {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                box.withLock { $0 }?.opened()
+                return channel.eventLoop.makeCompletedFuture {
                     if let context = certificate.context.withLock({ $0 }) {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
                     }
@@ -129,8 +133,15 @@ package final class HookServer: Sendable {
     /// The greatest number of requests that waited for their answer at once.
     package var mostUnderWay: Int { state.withLock { $0.mostUnderWay } }
 
+    /// How many were opened so far, with or without a request.
+    package var connections: Int { state.withLock { $0.connections } }
+
     package func stop() async throws {
         try await channel.close()
+    }
+
+    private func opened() {
+        state.withLock { $0.connections += 1 }
     }
 
     fileprivate func began(_ body: [UInt8], _ headers: HTTPHeaders) -> Reply {
@@ -142,7 +153,7 @@ package final class HookServer: Sendable {
         let reply = plan(number, body)
         let request = Request(
             body: body, signature: headers.first(name: "Martlet-Signature"),
-            authorization: headers.first(name: "Authorization"), reply: reply)
+            authorization: headers.first(name: "Authorization"), host: headers.first(name: "Host"), reply: reply)
         state.withLock { $0.requests.append(request) }
         return reply
     }

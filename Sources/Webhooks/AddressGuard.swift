@@ -1,5 +1,5 @@
+import GatewayCore
 import Glibc
-import NIOCore
 
 /// Keeps requests away from what lies behind the gateway's own doors.
 package enum AddressGuard {
@@ -15,10 +15,22 @@ package enum AddressGuard {
         }
     }
 
-    /// Throws `Refusal` for a private address, and for none.
-    static func check(_ address: SocketAddress?) throws {
-        guard let ip = address?.ipAddress else { throw Refusal(address: "the receiver's") }
-        if isPrivate(ip) { throw Refusal(address: ip) }
+    /// Those that are of the public internet; throws `Refusal` where none is.
+    static func allowed(_ addresses: [IPAddress]) throws(Refusal) -> [IPAddress] {
+        let allowed = addresses.filter { !isPrivate($0.description) }
+        guard !allowed.isEmpty else { throw Refusal(address: addresses.first?.description ?? "the receiver's") }
+        return allowed
+    }
+
+    /// The address that a host is by itself, without a name server: as it is usually written, or as C's `inet_aton` reads
+    /// it, in octal, hexadecimal or fewer numbers (`0x7f.1`, `017700000001`, `2130706433`). The system's look-up takes those
+    /// for addresses too.
+    package static func literal(_ host: String) -> IPAddress? {
+        if let address = IPAddress(host) { return address }
+        var v4 = in_addr()
+        // The system's call stops at white space, which no host holds.
+        guard host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), inet_aton(host, &v4) == 1 else { return nil }
+        return IPAddress(v4)
     }
 
     /// Whether an IPv4 or IPv6 address is not one of the public internet: private, loopback, link-local, shared,

@@ -17,7 +17,7 @@ enum RequestFailure {
             return "the receiver could not be reached in time"
         case let error as HTTPClientError where error == .remoteConnectionClosed:
             return "the receiver closed the connection without an answer"
-        case is SocketAddressError, is SocketAddressError.FailedToParseIPByteBuffer, is SocketAddressError.UnknownHost:
+        case is HostLookup.UnknownName:
             return unresolved
         case let error as NIOConnectionError:
             return error.connectionErrors.first.map { reason(of: $0.error, timeout: timeout) } ?? unresolved

@@ -8,31 +8,45 @@ import Synchronization
 
 /// Sends one receiver's batches, each as one signed POST.
 ///
-/// It has an event loop and a queue for names of its own. NIO looks names up one after the other for each loop: on a
-/// shared one, a name whose servers are silent would hold up other receivers' lookups, and Redis's.
+/// It looks the receiver's name up itself, on a queue of its own, so that a name whose servers are silent holds up nobody
+/// else's; and what is dialled is an address that was looked at, never the name again, which may lead elsewhere by then.
 package final class WebhookSender: Sendable {
     /// Blocks.
-    package typealias Resolver = @Sendable (_ host: String, _ port: Int) throws -> SocketAddress
+    package typealias Resolver = @Sendable (_ host: String) throws -> [IPAddress]
+
+    /// A client that takes the receiver's name for one address; certificates are still checked by the name.
+    private struct Dialer {
+        let address: IPAddress
+        let client: HTTPClient
+        var underWay = 0
+    }
+
+    private struct State {
+        var route = ReceiverRoute()
+        var dialer: Dialer?
+        /// Those before it whose last requests are not answered yet.
+        var retired: [Dialer] = []
+    }
 
     private let url: String
     private let target: WebhookURL?
+    private let settings: HTTPClient.Configuration
     private let secrets: [String]
     private let timeout: Duration
     private let allowsPrivate: Bool
     /// Seconds since 1970.
-    private let now: @Sendable () -> Int64
+    private let signingTime: @Sendable () -> Int64
     private let resolve: Resolver
     private let names = DispatchQueue(label: "martlet.webhook.names")
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    private let client: HTTPClient
-    /// Whether the last request was answered, by whatever status: then its name need not be looked up first.
-    private let isReached = Mutex(false)
+    private let state = Mutex(State())
+    private let start = ContinuousClock.now
 
     /// `authorities` are trusted beside the system's. `shutdown` must be called in the end.
     package init(
         to receiver: WebhookReceiver, configuration: WebhookConfiguration, authorities: [NIOSSLCertificate] = [],
         now: @escaping @Sendable () -> Int64,
-        resolve: @escaping Resolver = { try SocketAddress.makeAddressResolvingHost($0, port: $1) }
+        resolve: @escaping Resolver = HostLookup.addresses
     ) {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
@@ -44,42 +58,107 @@ package final class WebhookSender: Sendable {
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.concurrency
         // Pauses between attempts are ours to decide.
         settings.connectionPool.retryConnectionEstablishment = false
-        if !configuration.allowsPrivate { settings.http1_1ConnectionDebugInitializer = WebhookSender.check }
-        client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
+        self.settings = settings
         url = receiver.url
         target = WebhookURL(receiver.url)
         secrets = configuration.secrets
         timeout = configuration.timeout
         allowsPrivate = configuration.allowsPrivate
-        self.now = now
+        signingTime = now
         self.resolve = resolve
     }
 
     package func shutdown() async throws {
-        try await client.shutdown()
+        let last = state.withLock { state in
+            let all = (state.retired + (state.dialer.map { [$0] } ?? [])).map(\.client)
+            state = State()
+            return all
+        }
+        for client in last { try await client.shutdown() }
         try await group.shutdownGracefully()
     }
 
     /// Taken is what was answered with 2xx; a redirect is not followed.
     package func send(_ body: [UInt8]) async -> LaneBoard.Answer {
         do {
-            let status = try await post(body)
-            isReached.withLock { $0 = true }
+            let (address, client) = try await dial()
+            let status: UInt
+            do {
+                status = try await post(body, by: client)
+            } catch {
+                await hangUp(address, client, isReached: false)
+                throw error
+            }
+            await hangUp(address, client, isReached: true)
             if (200..<300).contains(status) { return .taken }
             let isRedirect = (300..<400).contains(status)
             return .failed(
                 reason: "the receiver answered \(status)\(isRedirect ? ", and redirects are not followed" : "")")
         } catch {
-            isReached.withLock { $0 = false }
             return .failed(reason: RequestFailure.reason(of: error, timeout: timeout))
         }
     }
 
-    private func post(_ body: [UInt8]) async throws -> UInt {
-        if let target, !isReached.withLock({ $0 }) {
-            let address = try await address(of: target)
-            if !allowsPrivate { try AddressGuard.check(address) }
+    /// The address for a request and the client that dials it; `hangUp` follows.
+    private func dial() async throws -> (IPAddress, HTTPClient) {
+        guard let target else { throw HTTPClientError.invalidURL }
+        if state.withLock({ $0.route.mustLookUp(now: now()) }) {
+            do {
+                let found = try await addresses(of: target)
+                let allowed = allowsPrivate ? found : try AddressGuard.allowed(found)
+                state.withLock { $0.route.found(allowed, now: now()) }
+            } catch let refusal as AddressGuard.Refusal {
+                // The name has turned private: what it was before counts no longer.
+                state.withLock { $0.route = ReceiverRoute() }
+                throw refusal
+            } catch {
+                let isKnown = state.withLock { state in
+                    state.route.foundNothing(now: now())
+                    return state.route.address != nil
+                }
+                guard isKnown else { throw error }
+            }
         }
+        let (dialled, idle): (Dialer, HTTPClient?) = try state.withLock { state in
+            // Another request may have failed there meanwhile.
+            guard let address = state.route.address else { throw HTTPClientError.connectTimeout }
+            var idle: HTTPClient?
+            if let last = state.dialer, last.address != address {
+                if last.underWay == 0 { idle = last.client } else { state.retired.append(last) }
+                state.dialer = nil
+            }
+            var dialer = state.dialer ?? Dialer(address: address, client: client(for: address, of: target))
+            dialer.underWay += 1
+            state.dialer = dialer
+            return (dialer, idle)
+        }
+        // A client that nobody uses any more ends without a fault, or is gone already.
+        try? await idle?.shutdown()
+        return (dialled.address, dialled.client)
+    }
+
+    private func client(for address: IPAddress, of target: WebhookURL) -> HTTPClient {
+        var settings = settings
+        settings.dnsOverride = [target.host: address.description]
+        return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
+    }
+
+    private func hangUp(_ address: IPAddress, _ client: HTTPClient, isReached: Bool) async {
+        let idle: HTTPClient? = state.withLock { state in
+            if !isReached { state.route.failed(address) }
+            if state.dialer?.client === client {
+                state.dialer?.underWay -= 1
+                return nil
+            }
+            guard let index = state.retired.firstIndex(where: { $0.client === client }) else { return nil }
+            state.retired[index].underWay -= 1
+            return state.retired[index].underWay == 0 ? state.retired.remove(at: index).client : nil
+        }
+        // As above.
+        try? await idle?.shutdown()
+    }
+
+    private func post(_ body: [UInt8], by client: HTTPClient) async throws -> UInt {
         var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
@@ -90,7 +169,7 @@ package final class WebhookSender: Sendable {
             request.headers.add(name: "Authorization", value: authorization.headerValue)
         }
         if !secrets.isEmpty {
-            let signature = WebhookSignature(of: body, secrets: secrets, timestamp: now())
+            let signature = WebhookSignature(of: body, secrets: secrets, timestamp: signingTime())
             request.headers.add(name: WebhookSignature.header, value: signature.text)
         }
         request.body = .bytes(ByteBuffer(bytes: body))
@@ -109,24 +188,18 @@ package final class WebhookSender: Sendable {
     }
 
     /// What the name leads to; ends early, and leaves the lookup behind, where the task is cancelled.
-    private func address(of target: WebhookURL) async throws -> SocketAddress {
-        let (answers, answered) = AsyncStream.makeStream(of: Result<SocketAddress, any Error>.self)
+    private func addresses(of target: WebhookURL) async throws -> [IPAddress] {
+        if let address = AddressGuard.literal(target.host) { return [address] }
+        let (answers, answered) = AsyncStream.makeStream(of: Result<[IPAddress], any Error>.self)
         names.async { [resolve] in
-            answered.yield(Result { try resolve(target.host, target.port) })
+            answered.yield(Result { try resolve(target.host) })
             answered.finish()
         }
         for await answer in answers { return try answer.get() }
         throw CancellationError()
     }
 
-    /// Looks at what a connection has really reached: a name may lead elsewhere when it is asked again.
-    private static let check: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
-        do {
-            try AddressGuard.check(channel.remoteAddress)
-            return channel.eventLoop.makeSucceededVoidFuture()
-        } catch {
-            channel.close(promise: nil)
-            return channel.eventLoop.makeFailedFuture(error)
-        }
+    private func now() -> MonotonicTime {
+        MonotonicTime(nanoseconds: start.duration(to: .now).nanoseconds)
     }
 }

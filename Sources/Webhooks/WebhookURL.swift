@@ -14,7 +14,8 @@ package struct WebhookURL: Hashable, Sendable {
         package let password: String
     }
 
-    /// Nil for anything but `http://` and `https://` URLs with a host, in visible ASCII and without a fragment.
+    /// Nil for anything but `http://` and `https://` URLs with a host, in visible ASCII and without a fragment, and for those
+    /// in which the HTTP client would read another host.
     package init?(_ url: String) {
         let schemes = [("https://", true, 443), ("http://", false, 80)]
         guard let (scheme, isSecure, standardPort) = schemes.first(where: { url.lowercased().hasPrefix($0.0) }),
@@ -41,11 +42,17 @@ package struct WebhookURL: Hashable, Sendable {
             guard let number = WebhookURL.port(place[place.index(after: colon)...]) else { return nil }
             port = number
         }
-        guard !host.isEmpty else { return nil }
+        guard !host.isEmpty, WebhookURL.host(ofClient: url) == host else { return nil }
         self.isSecure = isSecure
         self.host = String(host)
         self.port = port
         credentials = at.map { WebhookURL.credentials(authority[..<$0]) }
+    }
+
+    /// The host as the HTTP client sees it.
+    private static func host(ofClient url: String) -> Substring? {
+        guard let host = URL(string: url)?.host(percentEncoded: false) else { return nil }
+        return host.hasPrefix("[") && host.hasSuffix("]") ? host.dropFirst().dropLast() : Substring(host)
     }
 
     private static func credentials(_ text: Substring) -> Credentials {

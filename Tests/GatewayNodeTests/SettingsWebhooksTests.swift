@@ -50,7 +50,8 @@ struct SettingsWebhooksTests {
                 "leads to 127.0.0.1, a private address, which needs webhooks.allowPrivate"
             ),
             ("http://[::1]/", "leads to ::1, a private address"), ("http://localhost/", "leads to localhost"),
-            ("http://10.0.0.7/", "leads to 10.0.0.7"),
+            ("http://10.0.0.7/", "leads to 10.0.0.7"), ("http://0x7f.1/", "leads to 0x7f.1, a private address"),
+            ("http://2130706433/", "leads to 2130706433"), ("http://a.localhost./", "leads to a.localhost."),
         ])
     func refusals(url: String, problem: String) throws {
         let error = try #require(throws: SettingsError.self) {

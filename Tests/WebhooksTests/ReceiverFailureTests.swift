@@ -111,22 +111,56 @@ struct ReceiverFailureTests {
         #expect(server.requests.isEmpty)
     }
 
-    @Test("a name that leads elsewhere when it is asked again reaches no private address")
+    @Test("the address that was looked at is the one that is dialled, under the receiver's name")
+    func dialled() async throws {
+        let server = try await HookServer.start()
+        // The system knows no such name: whoever asked it again would reach nobody.
+        let receiver = WebhookReceiver(url: "http://receiver.invalid:\(server.port)/", types: nil)
+        let looks = Mutex(0)
+        let sender = WebhookSender(to: receiver, configuration: .brisk([receiver]), now: { 0 }) { host in
+            looks.withLock { $0 += 1 }
+            return host == "receiver.invalid" ? [try #require(IPAddress("127.0.0.1"))] : []
+        }
+        for _ in 0..<3 { #expect(await sender.send(Array("{}".utf8)) == .taken) }
+        #expect(looks.withLock { $0 } == 1)
+        #expect(server.requests.map(\.host) == Array(repeating: "receiver.invalid:\(server.port)", count: 3))
+        #expect(server.connections == 1)
+        try await sender.shutdown()
+    }
+
+    @Test("a name that turns private is not even connected to, and of several addresses only public ones count")
     func rebinding() async throws {
         let server = try await HookServer.start()
-        let receiver = WebhookReceiver(url: "http://localhost:\(server.port)/", types: nil)
+        let receiver = WebhookReceiver(url: "http://receiver.invalid:\(server.port)/", types: nil)
         var configuration = WebhookConfiguration.brisk([receiver])
         configuration.allowsPrivate = false
-        let sender = WebhookSender(to: receiver, configuration: configuration, now: { 0 }) {
-            try SocketAddress(ipAddress: "192.1.1.1", port: $1)
+        let sender = WebhookSender(to: receiver, configuration: configuration, now: { 0 }) { _ in
+            ["127.0.0.1", "::1", "10.0.0.1"].compactMap { IPAddress($0) }
         }
         let answer = await sender.send(Array("{}".utf8))
         guard case .failed(let reason) = answer else {
             Issue.record("it was taken")
             return
         }
-        #expect(reason.contains("is a private address"), "\(reason)")
-        #expect(server.requests.isEmpty)
+        #expect(reason.hasPrefix("127.0.0.1 is a private address"), "\(reason)")
+        #expect(server.connections == 0)
+        try await sender.shutdown()
+    }
+
+    @Test("where the first of several addresses does not answer the next is tried")
+    func severalAddresses() async throws {
+        let server = try await HookServer.start()
+        let receiver = WebhookReceiver(url: "http://receiver.invalid:\(server.port)/", types: nil)
+        let sender = WebhookSender(to: receiver, configuration: .brisk([receiver]), now: { 0 }) { _ in
+            // The server listens on the second of them alone.
+            ["127.0.0.9", "127.0.0.1"].compactMap { IPAddress($0) }
+        }
+        guard case .failed = await sender.send(Array("{}".utf8)) else {
+            Issue.record("nobody listens there")
+            return
+        }
+        #expect(await sender.send(Array("{}".utf8)) == .taken)
+        #expect(server.requests.count == 1)
         try await sender.shutdown()
     }
 
@@ -135,10 +169,11 @@ struct ReceiverFailureTests {
         let server = try await HookServer.start()
         let receiver = WebhookReceiver(url: server.url, types: nil)
         let (asked, hangs) = (AsyncStream.makeStream(of: Void.self), DispatchSemaphore(value: 0))
-        let hanging = WebhookSender(to: receiver, configuration: .brisk([receiver]), now: { 0 }) { host, port in
+        let named = WebhookReceiver(url: "http://receiver.invalid/", types: nil)
+        let hanging = WebhookSender(to: named, configuration: .brisk([named]), now: { 0 }) { _ in
             asked.continuation.yield()
             hangs.wait()
-            return try SocketAddress(ipAddress: host, port: port)
+            return []
         }
         let sending = Task { await hanging.send(Array("{}".utf8)) }
         for await _ in asked.stream { break }

@@ -113,10 +113,10 @@ extension SettingsReader {
 }
 
 extension WebhookURL {
-    /// Whether the host is a private address as it is written; what a name leads to shows when it is asked.
+    /// Whether the host is a private address as it is written, in whatever form the system reads one; what a name leads to
+    /// shows when it is asked.
     fileprivate var isPlainlyPrivate: Bool {
-        if host.lowercased() == "localhost" { return true }
-        let isAddress = host.contains(":") || host.allSatisfy { $0.isNumber || $0 == "." }
-        return isAddress && AddressGuard.isPrivate(host)
+        if let address = AddressGuard.literal(host) { return AddressGuard.isPrivate(address.description) }
+        return HostName(host)?.isLoopback ?? false
     }
 }
