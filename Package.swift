@@ -79,7 +79,8 @@ let package = Package(
             dependencies: [
                 "GatewayCore", "Dialects", .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "Crypto", package: "swift-crypto"), nioCore, nioPosix, logging, metrics, lifecycle,
+                .product(name: "Crypto", package: "swift-crypto"), nioCore, nioPosix, nioHTTP1, logging, metrics,
+                lifecycle,
             ],
             resources: [.embedInCode("Pages")],
             swiftSettings: strict),
@@ -151,7 +152,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ControlAPITests",
-            dependencies: ["ControlAPI", "GatewayCore", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle],
+            dependencies: [
+                "ControlAPI", "GatewayCore", nioCore, nioPosix, nioHTTP1, nioEmbedded, logging, metrics, lifecycle,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "WebhooksTests",

@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// What the api port needs to know before it opens.
 package struct ControlConfiguration: Sendable {
     /// The address to listen on.
@@ -11,18 +13,22 @@ package struct ControlConfiguration: Sendable {
     /// Where the console looks for WebSockets by itself: on the host it was loaded from, at this port, or behind a proxy
     /// at one that lies as far from the proxy's as this one from `port`.
     package var clientPort: Int
-    /// Connections beyond these wait in the listen queue until others close.
+    /// Where there are as many, the one that rests longest gives way to the next; see `ConnectionSlots`.
     package var maxConnections: Int
-    /// A connection without a request, or with one whose head does not come, is closed after this time. It is longer than
-    /// the 60 s for which Nginx keeps connections: a request sent into one that closes just then would be lost.
+    /// A fresh connection that has sent no complete head in this time is closed.
+    package var headTimeout: Duration
+    /// A connection whose last request was answered, and on which no other comes, is closed after this time. It is longer
+    /// than the 60 s for which Nginx keeps connections: a request sent into one that closes just then would be lost.
     package var idleTimeout: Duration
     /// A body that has not come in this time ends its connection.
     package var bodyTimeout: Duration
+    /// Which hosts are answered.
+    package var fence: LoopbackFence
 
     package init(
         host: String = "127.0.0.1", port: Int = 8081, keys: [String], maxBodyBytes: Int = 1 << 20,
-        clientPort: Int = 8080, maxConnections: Int = 1000, idleTimeout: Duration = .seconds(90),
-        bodyTimeout: Duration = .seconds(30)
+        clientPort: Int = 8080, maxConnections: Int = 1000, headTimeout: Duration = .seconds(10),
+        idleTimeout: Duration = .seconds(90), bodyTimeout: Duration = .seconds(30), fence: LoopbackFence = .open
     ) {
         self.host = host
         self.port = port
@@ -30,7 +36,9 @@ package struct ControlConfiguration: Sendable {
         self.maxBodyBytes = maxBodyBytes
         self.clientPort = clientPort
         self.maxConnections = maxConnections
+        self.headTimeout = headTimeout
         self.idleTimeout = idleTimeout
         self.bodyTimeout = bodyTimeout
+        self.fence = fence
     }
 }

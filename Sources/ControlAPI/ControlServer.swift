@@ -2,6 +2,7 @@ import GatewayCore
 import Hummingbird
 import HummingbirdCore
 import Logging
+import Metrics
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -12,6 +13,7 @@ import ServiceLifecycle
 package struct ControlServer: Service {
     private let configuration: ControlConfiguration
     private let responder: ControlResponder
+    private let connections: HTTPConnectionHandler.Surroundings
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
     private let onListening: @Sendable (Int) async -> Void
@@ -40,13 +42,30 @@ package struct ControlServer: Service {
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
         self.onListening = onListening
+        let requests = RequestMetrics(registry: metrics)
+        connections = ControlServer.connections(configuration, requests: requests, metrics: metrics)
         responder = ControlResponder(
             keys: APIKeys(configuration.keys),
-            body: RequestBodyReader(maxBytes: configuration.maxBodyBytes, timeout: configuration.bodyTimeout),
+            body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
             broadcaster: Broadcaster(log: log, logger: logger),
             log: log, nodes: nodes, presence: presence, webhooks: webhooks,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
-            readiness: readiness, liveness: liveness, metrics: metrics, logger: logger)
+            readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger)
+    }
+
+    private static func connections(
+        _ configuration: ControlConfiguration, requests: RequestMetrics, metrics: MetricsRegistry
+    ) -> HTTPConnectionHandler.Surroundings {
+        let givenWay = Counter(label: "martlet_api_connections_given_way_total", factory: metrics)
+        let start = ContinuousClock.now
+        return HTTPConnectionHandler.Surroundings(
+            heads: RequestHeadRules(fence: configuration.fence),
+            times: HTTPConnectionRules.Times(
+                head: configuration.headTimeout, idle: configuration.idleTimeout, body: configuration.bodyTimeout),
+            table: ConnectionTable(places: configuration.maxConnections) { givenWay.increment() },
+            now: { MonotonicTime(nanoseconds: start.duration(to: .now).nanoseconds) },
+            date: { HTTPDate.now },
+            onRefusal: { requests.refused(status: $0) })
     }
 
     /// Serves until the task is cancelled or shut down gracefully; requests that have come in by then are answered.
@@ -59,14 +78,17 @@ package struct ControlServer: Service {
         serverLogger.logLevel = max(logger.logLevel, .warning)
         let application = Application(
             responder: responder,
-            server: .http1(
-                configuration: HTTP1Channel.Configuration(
-                    idleTimeout: TimeAmount(configuration.idleTimeout),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 100))),
+            server: HTTPServerBuilder { [connections] responder in
+                ControlChannel(
+                    library: HTTP1Channel(
+                        responder: responder,
+                        configuration: HTTP1Channel.Configuration(
+                            httpDecoderConfiguration: .init(
+                                maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 100))),
+                    surroundings: connections)
+            },
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port),
-                availableConnectionsDelegate: .maximum(configuration.maxConnections, logger: serverLogger)),
+                address: .hostname(configuration.host, port: configuration.port), backlog: 4096),
             onServerRunning: { channel in
                 if let port = channel.localAddress?.port { await onListening(port) }
             },

@@ -60,4 +60,28 @@ import Testing
             #expect(try await api.send(.POST, "/v1/broadcast/batch", #"{"broadcasts":[]}"#).text == #"{"results":[]}"#)
         }
     }
+
+    @Test func `payloads times targets of one request are bounded, a batch as a whole, before anything is stored`()
+        async throws
+    {
+        try await Api.serve { api async throws in
+            func broadcast(_ bytes: Int, rooms: Int) -> String {
+                let names = (0..<rooms).map { "\"r\($0)\"" }.joined(separator: ",")
+                return #"{"to":{"rooms":[\#(names)]},"payload":"\#(String(repeating: "x", count: bytes - 2))"}"#
+            }
+            // 64 MiB are 512 rooms of 128 KiB.
+            let most = broadcast(128 << 10, rooms: 512)
+            #expect(try await api.send(.POST, "/v1/broadcast", most).status == 200)
+            #expect(api.log.submitted.count == 512)
+            let single = try await api.send(.POST, "/v1/broadcast", broadcast(128 << 10, rooms: 513))
+            #expect(single.status == 413)
+            #expect(
+                single.text.hasPrefix(
+                    #"{"error":{"code":"too_large","message":"payload times targets is 67239936 bytes"#))
+            let half = broadcast(128 << 10, rooms: 257)
+            let batch = try await api.send(.POST, "/v1/broadcast/batch", #"{"broadcasts":[\#(half),\#(half)]}"#)
+            #expect(batch.status == 413)
+            #expect(api.log.submitted.count == 512)
+        }
+    }
 }

@@ -107,7 +107,7 @@ import Testing
             #expect(answer.status == 400 && answer.text.contains("nested too deep"))
             let broken = Array(#"{"to":{"rooms":["r"]},"payload":""#.utf8) + [0xC3, 0x28] + Array("\"}".utf8)
             let refused = try await api.send(
-                .POST, "/v1/broadcast", headers: ["Authorization": "Bearer \(Api.key)"], bytes: broken)
+                .POST, "/v1/broadcast", headers: ["Host": "api", "Authorization": "Bearer \(Api.key)"], bytes: broken)
             #expect(refused.status == 400 && refused.text.contains("not UTF-8"))
         }
     }

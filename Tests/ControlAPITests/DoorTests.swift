@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test func `silent connections, half heads and bodies that do not come are closed`() async throws {
-        try await Api.serve(idleTimeout: .milliseconds(50), bodyTimeout: .milliseconds(50)) { api async throws in
+        try await Api.serve(headTimeout: .milliseconds(50), bodyTimeout: .milliseconds(50)) { api async throws in
             #expect(try await api.exchange("") == "")
             #expect(try await api.exchange("GET /healthz HTTP/1.1\r\nHost:") == "")
             let head =

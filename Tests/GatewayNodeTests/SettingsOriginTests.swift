@@ -67,6 +67,19 @@ struct SettingsOriginTests {
         #expect(settings.originRule.letsIn("https://app.example") && settings.clientFence.serves("public.example"))
     }
 
+    @Test(
+        "the api port answers other hosts than this machine's only with keys that nobody guesses, or where a star is written"
+    )
+    func apiPort() throws {
+        for key in ["local", "short", "LOCAL"] {
+            let fence = try load("api: {key: \(key)}\n").settings.apiFence
+            #expect(fence.serves("127.0.0.1:8081") && !fence.serves("evil.example"))
+        }
+        #expect(try load("api: {key: 0123456789abcdef}\n").settings.apiFence.serves("public.example"))
+        #expect(try load(nil).settings.apiFence.serves("public.example"), "the key that is made at the start is long")
+        #expect(try load("api: {key: local}\nclient: {origins: ['*']}\n").settings.apiFence.serves("evil.example"))
+    }
+
     @Test("the console's own page is let in, however narrow the list is")
     func console() throws {
         for yaml in ["client: {origins: ['https://a.example']}\n", "client: {port: 1}\n"] {

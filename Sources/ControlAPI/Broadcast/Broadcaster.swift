@@ -13,11 +13,15 @@ struct Broadcaster: Sendable {
     /// As many broadcasts as one batch may hold.
     static let maxBatch = 1000
 
+    /// As many bytes as one request may have stored, counted once for each target: more would lie in memory all at once.
+    static let maxStoredBytes = 64 << 20
+
     /// The answer to `POST /v1/broadcast`.
     func answerOne(_ body: [UInt8]) async throws -> Response {
         let request = try body.withUnsafeBytes { bytes throws(RequestError) in
             try BroadcastRequest(ObjectFields.value(of: bytes))
         }
+        try Broadcaster.check([.success(request)])
         let outcome = await send([.success(request)])[0]
         if case .failed(let error) = outcome { throw error }
         var answer: [UInt8] = []
@@ -30,6 +34,7 @@ struct Broadcaster: Sendable {
         let requests = try body.withUnsafeBytes { bytes throws(RequestError) in
             try Broadcaster.requests(in: ObjectFields.value(of: bytes))
         }
+        try Broadcaster.check(requests)
         var answer: [UInt8] = []
         JSONWriter.append(#"{"results":["#, to: &answer)
         for (index, outcome) in await send(requests).enumerated() {
@@ -38,6 +43,17 @@ struct Broadcaster: Sendable {
         }
         JSONWriter.append("]}", to: &answer)
         return .json(answer)
+    }
+
+    /// - Throws: `too_large` where payloads times targets are more than one request may cause.
+    private static func check(_ requests: [Result<BroadcastRequest, RequestError>]) throws(RequestError) {
+        var bytes = 0
+        for case .success(let request) in requests { bytes += request.payload.count * request.target.count }
+        guard bytes <= maxStoredBytes else {
+            throw RequestError(
+                .tooLarge,
+                "payload times targets is \(bytes) bytes, and one request may cause \(maxStoredBytes): send several")
+        }
     }
 
     /// Sends each in turn; what they have for one room is stored in their order. One outcome for each.

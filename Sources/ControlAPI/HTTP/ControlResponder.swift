@@ -2,7 +2,6 @@ import Dialects
 import GatewayCore
 import Hummingbird
 import Logging
-import Metrics
 import NIOCore
 
 /// Answers every request of the api port: finds the route, asks for the key, translates, and puts errors into shape.
@@ -18,6 +17,7 @@ struct ControlResponder: HTTPResponder {
     let readiness: @Sendable () -> Readiness
     let liveness: @Sendable () async -> Bool
     let metrics: MetricsRegistry
+    let requests: RequestMetrics
     let logger: Logger
 
     func respond(to request: Request, context: ControlContext) async -> Response {
@@ -37,8 +37,11 @@ struct ControlResponder: HTTPResponder {
             response = Response(refusal(for: error))
         }
         if request.method == .head { response = response.createHeadResponse() }
-        endConnectionIfBodyIsUnread(request, response: &response, channel: context.channel)
-        count(route, request.method, response.status, since: began)
+        // What was refused before its body was read has a body still coming: nothing can follow it.
+        if response.status.kind != .successful, RequestBodyReader.announcesBody(request) {
+            response.headers[.connection] = "close"
+        }
+        requests.answered(route, request.method, response.status, since: began)
         return response
     }
 
@@ -131,30 +134,5 @@ struct ControlResponder: HTTPResponder {
             logger.warning("A request failed because the store is unavailable", metadata: ["reason": "\(reason)"])
         }
         return Refusal(error.request)
-    }
-
-    /// What was refused before its body was read has a body still coming: the answer says that the connection ends,
-    /// and a peer that goes on sending is cut off a little later, so that it has the time to read why.
-    private func endConnectionIfBodyIsUnread(_ request: Request, response: inout Response, channel: any Channel) {
-        guard response.status.kind != .successful, RequestBodyReader.announcesBody(request) else { return }
-        response.headers[.connection] = "close"
-        channel.eventLoop.scheduleTask(in: ControlResponder.linger) { channel.close(promise: nil) }
-    }
-
-    private static let linger = TimeAmount.seconds(2)
-
-    private func count(
-        _ route: Route?, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status, since: ContinuousClock.Instant
-    ) {
-        let name = route?.name ?? "other"
-        let isKnown = route?.methods.contains(method) ?? false
-        Counter(
-            label: "martlet_api_requests_total",
-            dimensions: [
-                ("route", name), ("method", isKnown ? method.rawValue : "other"), ("status", "\(status.code)"),
-            ], factory: metrics
-        ).increment()
-        Timer(label: "martlet_api_request_duration", dimensions: [("route", name)], factory: metrics)
-            .recordNanoseconds(since.duration(to: .now).nanoseconds)
     }
 }

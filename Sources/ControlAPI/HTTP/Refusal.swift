@@ -48,6 +48,7 @@ struct Refusal: Error {
         case .rateLimited: .tooManyRequests
         case .conflict: .conflict
         case .tooLarge: .contentTooLarge
+        case .misdirected: .misdirectedRequest
         case .unavailable: .serviceUnavailable
         }
     }

@@ -2,21 +2,18 @@ import GatewayCore
 import Hummingbird
 import NIOCore
 
-/// Takes in the JSON body of a request, within bounds of size and time.
+/// Takes in the JSON body of a request, within a bound; its time is bounded by the connection's own rules.
 struct RequestBodyReader: Sendable {
     let maxBytes: Int
-    let timeout: Duration
 
     /// The whole body, which is UTF-8 but not known to be JSON.
     ///
-    /// - Parameter channel: the request's connection, closed where the body does not come in time: there is no
-    ///   answer for a peer that is in the middle of its own sentence.
+    /// - Parameter channel: the request's connection: a client that waits to be asked for the body is asked now.
     func read(_ request: Request, on channel: any Channel) async throws -> [UInt8] {
         try checkHeaders(of: request)
-        let deadline = channel.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
-            channel.close(promise: nil)
+        if request.headers[.expect] != nil {
+            channel.triggerUserOutboundEvent(HTTPConnectionHandler.BodyIsWanted(), promise: nil)
         }
-        defer { deadline.cancel() }
         var body: [UInt8] = []
         for try await part in request.body {
             guard body.count + part.readableBytes <= maxBytes else { throw tooLarge }

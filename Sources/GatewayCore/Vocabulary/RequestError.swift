@@ -9,6 +9,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case rateLimited = "rate_limited"
     case conflict
     case tooLarge = "too_large"
+    /// Asked for under a host that this port is not for.
+    case misdirected
     case unavailable
 }
 

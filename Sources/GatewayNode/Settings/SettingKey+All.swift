@@ -154,6 +154,12 @@ extension SettingKey {
         SettingKey(
             "api.maxBodyBytes", \.api.maxBodyBytes, .bytes(1024...(64 << 20)),
             "The longest body of a request; above it the answer is 413."),
+        SettingKey(
+            "api.headTimeout", \.api.headTimeout, .duration(.milliseconds(100)...(.seconds(300))),
+            """
+            How long a fresh connection may take to the end of its first request's head: who takes longer holds a place \
+            for nothing. One that was answered may rest for 90s, since Nginx keeps connections for 60s.
+            """),
     ]
 
     private static let auth = [

@@ -77,7 +77,13 @@ extension Settings {
 
     var controlConfiguration: ControlConfiguration {
         ControlConfiguration(
-            host: api.host, port: api.port, keys: api.keys, maxBodyBytes: api.maxBodyBytes, clientPort: client.port)
+            host: api.host, port: api.port, keys: api.keys, maxBodyBytes: api.maxBodyBytes, clientPort: client.port,
+            headTimeout: api.headTimeout, fence: apiFence)
+    }
+
+    /// Which hosts the api port answers: with a key that anybody could guess, none but this machine's own.
+    package var apiFence: LoopbackFence {
+        fence(of: api.host, isWeak: api.keys.contains { KeyStrength.problem(withAPIKey: $0) != nil })
     }
 
     /// Which hosts the client port answers.

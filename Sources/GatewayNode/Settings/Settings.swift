@@ -87,6 +87,8 @@ package struct Settings: Sendable, Equatable {
         /// Whether the one key was made at this start, since none was given.
         package var isKeyMade = false
         package var maxBodyBytes = 1_048_576
+        /// From the opening of a connection to the end of its first request's head.
+        package var headTimeout = Duration.seconds(10)
     }
 
     /// Who clients are.

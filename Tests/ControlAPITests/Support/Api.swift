@@ -29,8 +29,9 @@ struct Api: Sendable {
 
     /// Starts a server, runs the body and shuts the server down gracefully.
     static func serve(
-        keys: [String] = ["other", key], maxBodyBytes: Int = 1 << 20, idleTimeout: Duration = .seconds(60),
-        bodyTimeout: Duration = .seconds(30), nodes: [NodeEntry] = [],
+        keys: [String] = ["other", key], maxBodyBytes: Int = 1 << 20, maxConnections: Int = 1000,
+        headTimeout: Duration = .seconds(60), idleTimeout: Duration = .seconds(60),
+        bodyTimeout: Duration = .seconds(30), fence: LoopbackFence = .open, nodes: [NodeEntry] = [],
         webhooks: (any WebhookDirectory)? = nil,
         _ body: @escaping @Sendable (Api) async throws -> Void
     ) async throws {
@@ -43,8 +44,8 @@ struct Api: Sendable {
         let (ports, opened) = AsyncStream.makeStream(of: Int.self)
         let server = ControlServer(
             configuration: ControlConfiguration(
-                port: 0, keys: keys, maxBodyBytes: maxBodyBytes, clientPort: 4711, idleTimeout: idleTimeout,
-                bodyTimeout: bodyTimeout),
+                port: 0, keys: keys, maxBodyBytes: maxBodyBytes, clientPort: 4711, maxConnections: maxConnections,
+                headTimeout: headTimeout, idleTimeout: idleTimeout, bodyTimeout: bodyTimeout, fence: fence),
             log: log, nodes: directory, presence: presence, webhooks: webhooks,
             readiness: { switches.readiness.withLock { $0 } },
             liveness: { switches.isAlive.withLock { $0 } },

@@ -1,0 +1,37 @@
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// The library's channel with ``HTTPConnectionHandler`` right behind the parser, before anything of the library sees a
+/// request.
+struct ControlChannel: ServerChildChannel {
+    typealias Value = HTTP1Channel.Value
+
+    /// Every place is taken by a connection that serves a request.
+    struct IsFull: Error {}
+
+    let library: HTTP1Channel
+    let surroundings: HTTPConnectionHandler.Surroundings
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        let handler = HTTPConnectionHandler(surroundings: surroundings)
+        guard handler.takePlace(on: channel.eventLoop) else {
+            return channel.eventLoop.makeFailedFuture(IsFull())
+        }
+        let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+        let value = library.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            let pipeline = channel.pipeline.syncOperations
+            let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(bound.value, position: .after(parser))
+            return value
+        }
+        value.whenFailure { _ in bound.value.leave() }
+        return value
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await library.handle(value: value, logger: logger)
+    }
+}

@@ -1,0 +1,28 @@
+import GatewayCore
+
+extension HTTPConnectionHandler {
+    /// What all connections of a port share.
+    package struct Surroundings: Sendable {
+        package var heads: RequestHeadRules
+        package var times: HTTPConnectionRules.Times
+        package var table: ConnectionTable
+        package var now: @Sendable () -> MonotonicTime
+        /// Seconds since 1970.
+        package var date: @Sendable () -> Int
+        /// Told the status of what is refused here.
+        package var onRefusal: @Sendable (Int) -> Void
+
+        package init(
+            heads: RequestHeadRules, times: HTTPConnectionRules.Times, table: ConnectionTable,
+            now: @escaping @Sendable () -> MonotonicTime, date: @escaping @Sendable () -> Int,
+            onRefusal: @escaping @Sendable (Int) -> Void
+        ) {
+            self.heads = heads
+            self.times = times
+            self.table = table
+            self.now = now
+            self.date = date
+            self.onRefusal = onRefusal
+        }
+    }
+}

@@ -1,0 +1,280 @@
+import Dialects
+import GatewayCore
+import NIOCore
+import NIOHTTP1
+
+/// Stands between the parser and whatever answers requests, and does what ``HTTPConnectionRules`` and
+/// ``RequestHeadRules`` say: what they refuse reaches nobody, and what comes before its turn waits here, while no more is
+/// read from the client.
+///
+/// It belongs to its channel's event loop.
+package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPServerRequestPart
+    package typealias InboundOut = HTTPServerRequestPart
+    package typealias OutboundIn = HTTPServerResponsePart
+    package typealias OutboundOut = HTTPServerResponsePart
+
+    /// An event against the stream: somebody is about to read the body of the request that is being served.
+    package struct BodyIsWanted: Sendable {
+        package init() {}
+    }
+
+    private enum Waiting {
+        case part(HTTPServerRequestPart)
+        case garbage(any Error)
+        case inputClosed
+    }
+
+    private let surroundings: Surroundings
+    private var rules: HTTPConnectionRules
+    private var place: ConnectionSlots.ID?
+    private var context: ChannelHandlerContext?
+    private var waiting = CircularBuffer<Waiting>()
+    private var isReadHeld = false
+    private var timer: (task: Scheduled<Void>, at: MonotonicTime)?
+
+    /// `takePlace` must follow before the channel is active.
+    package init(surroundings: Surroundings) {
+        self.surroundings = surroundings
+        rules = HTTPConnectionRules(times: surroundings.times, now: surroundings.now())
+    }
+
+    /// False where there is no place for another connection: it is then to be closed.
+    package func takePlace(on loop: any EventLoop) -> Bool {
+        let handler = NIOLoopBound(self, eventLoop: loop)
+        place = surroundings.table.open { loop.execute { handler.value.giveWay() } }
+        return place != nil
+    }
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        armTimer()
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        leave()
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        leave()
+        context.fireChannelInactive()
+    }
+
+    /// Gives the place back; more than once is as good as once.
+    func leave() {
+        timer?.task.cancel()
+        timer = nil
+        place.map(surroundings.table.close)
+        place = nil
+        context = nil
+    }
+
+    private func giveWay() {
+        if rules.mayGiveWay { context?.close(promise: nil) }
+    }
+
+    // MARK: From the client
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        take(.part(unwrapInboundIn(data)), context)
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        armTimer()
+        context.fireChannelReadComplete()
+        // Whoever answers may have stopped reading: what a client goes on sending is thrown away all the same.
+        if rules.isEnding { context.read() }
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if waiting.isEmpty || rules.isEnding {
+            context.read()
+        } else {
+            isReadHeld = true
+        }
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError else { return context.fireErrorCaught(error) }
+        take(.garbage(error), context)
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case ChannelEvent.inputClosed: take(.inputClosed, context)
+        case ChannelEvent.outputClosed where rules.isEnding:
+            // It was our doing: whoever answers ends with the connection, and not in a hurry.
+            break
+        case is ChannelShouldQuiesceEvent:
+            if rules.drain() { context.close(promise: nil) }
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    private func take(_ arrival: Waiting, _ context: ChannelHandlerContext) {
+        if waiting.isEmpty, fate(of: arrival) != .queued {
+            process(arrival, context)
+        } else {
+            waiting.append(arrival)
+        }
+    }
+
+    private func fate(of arrival: Waiting) -> HTTPConnectionRules.Fate {
+        switch arrival {
+        case .part(.head): rules.fate(of: .head)
+        case .part(.body): rules.fate(of: .body)
+        case .part(.end): rules.fate(of: .end)
+        // In a request it concerns whoever serves it, and between requests it is as good as one.
+        case .garbage: rules.isReceiving ? .passed : rules.fate(of: .head)
+        case .inputClosed: .passed
+        }
+    }
+
+    private func process(_ arrival: Waiting, _ context: ChannelHandlerContext) {
+        switch (arrival, fate(of: arrival)) {
+        case (.inputClosed, _):
+            if rules.isEnding { return context.close(promise: nil) }
+            context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        case (_, .dropped): break
+        case (_, .queued): preconditionFailure("a part was taken before its turn")
+        case (.garbage(let error), .passed):
+            if rules.isReceiving { return context.fireErrorCaught(error) }
+            guard context.channel.isActive else { return }
+            rules.receivedGarbage(now: surroundings.now())
+            refuse(.unreadable, context)
+        case (.part(let part), .passed):
+            pass(part, context)
+        }
+    }
+
+    private func pass(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch part {
+        case .head(let head):
+            rules.received(head, now: surroundings.now())
+            if let refusal = surroundings.heads.refusal(of: head) { return refuse(refusal, context) }
+            if let place, !surroundings.table.begins(place, isProbe: head.isProbe) { return refuse(.busy, context) }
+        case .body: rules.receivedBody()
+        case .end: rules.receivedEnd()
+        }
+        context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    private func refuse(_ refusal: HeadRefusal, _ context: ChannelHandlerContext) {
+        surroundings.onRefusal(Int(refusal.status.code))
+        var body: [UInt8] = []
+        JSONWriter.append(#"{"error":"#, to: &body)
+        JSONWriter.append(error: refusal.error, to: &body)
+        JSONWriter.append("}", to: &body)
+        var headers: HTTPHeaders = [
+            "Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+            "Content-Length": "\(body.count)", "Date": HTTPDate.text(surroundings.date()), "Connection": "close",
+        ]
+        if let seconds = refusal.retryAfter { headers.add(name: "Retry-After", value: "\(seconds)") }
+        let head = HTTPResponseHead(version: .http1_1, status: refusal.status, headers: headers)
+        send(.head(head), nil, context)
+        send(.body(.byteBuffer(ByteBuffer(bytes: body))), nil, context)
+        send(.end(nil), nil, context)
+        context.flush()
+    }
+
+    // MARK: To the client
+
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        send(unwrapOutboundIn(data), promise, context)
+    }
+
+    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?)
+    {
+        guard event is BodyIsWanted else { return context.triggerUserOutboundEvent(event, promise: promise) }
+        if rules.bodyIsWanted() {
+            let head = HTTPResponseHead(version: .http1_1, status: .continue)
+            context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+        }
+        promise?.succeed()
+    }
+
+    package func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .output, rules.finishes() {
+            promise?.succeed()
+        } else {
+            context.close(mode: mode, promise: promise)
+        }
+    }
+
+    /// What is said behind the last answer reaches nobody, and nobody need know.
+    private func send(
+        _ part: HTTPServerResponsePart, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext
+    ) {
+        switch part {
+        case .head(let head):
+            guard let head = rules.answering(head) else { break }
+            return context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .body where rules.isAnswering:
+            return context.write(wrapOutboundOut(part), promise: promise)
+        case .end where rules.isAnswering:
+            rules.answered(now: surroundings.now())
+            place.map(surroundings.table.rests)
+            let written = promise ?? context.eventLoop.makePromise()
+            written.futureResult.assumeIsolated().whenSuccess { self.delivered(context) }
+            context.write(wrapOutboundOut(part), promise: written)
+            return armTimer()
+        case .body, .end: break
+        }
+        promise?.succeed()
+    }
+
+    private func delivered(_ context: ChannelHandlerContext) {
+        switch rules.delivered(now: surroundings.now()) {
+        case .nextRequest:
+            takeWaiting(context)
+        case .end:
+            waiting.removeAll()
+            context.close(mode: .output, promise: nil)
+            context.read()
+        case nil: break
+        }
+        armTimer()
+    }
+
+    private func takeWaiting(_ context: ChannelHandlerContext) {
+        var count = 0
+        while let arrival = waiting.first, fate(of: arrival) != .queued {
+            waiting.removeFirst()
+            process(arrival, context)
+            count += 1
+        }
+        if count > 0 { context.fireChannelReadComplete() }
+        if waiting.isEmpty, isReadHeld {
+            isReadHeld = false
+            context.read()
+        }
+    }
+
+    // MARK: Time
+
+    /// One timer, set anew only where a deadline has come nearer: most pass unseen.
+    private func armTimer() {
+        guard let context, let deadline = rules.deadline else { return }
+        if let timer {
+            guard deadline < timer.at else { return }
+            timer.task.cancel()
+        }
+        let task = context.eventLoop.assumeIsolated().scheduleTask(
+            in: .nanoseconds(max(0, (deadline - surroundings.now()).nanoseconds))
+        ) { [self] in
+            timer = nil
+            hitDeadline()
+        }
+        timer = (task, deadline)
+    }
+
+    private func hitDeadline() {
+        guard let context else { return }
+        let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        if rules.hitDeadline(unsentBytes: unsent, now: surroundings.now()) {
+            context.close(promise: nil)
+        } else {
+            armTimer()
+        }
+    }
+}

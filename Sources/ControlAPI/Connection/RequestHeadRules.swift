@@ -1,0 +1,123 @@
+import GatewayCore
+import NIOHTTP1
+
+/// A request that nobody is to see: what it is answered, and that is the last on its connection.
+package struct HeadRefusal: Hashable, Sendable {
+    package var status: HTTPResponseStatus
+    package var error: RequestError
+    /// `Retry-After`, in seconds.
+    package var retryAfter: Int?
+
+    package init(_ status: HTTPResponseStatus, _ error: RequestError, retryAfter: Int? = nil) {
+        self.status = status
+        self.error = error
+        self.retryAfter = retryAfter
+    }
+
+    /// What cannot be read as HTTP.
+    package static let unreadable = HeadRefusal(.badRequest, RequestError(.badRequest, "the request cannot be read"))
+
+    /// As many requests as the port serves at once are under way.
+    package static let busy = HeadRefusal(
+        .serviceUnavailable, RequestError(.unavailable, "too many requests are under way; try again"), retryAfter: 1)
+}
+
+/// What a request's head must be before anything is done for it.
+package struct RequestHeadRules: Sendable {
+    private let fence: LoopbackFence
+
+    package init(fence: LoopbackFence) {
+        self.fence = fence
+    }
+
+    /// Why the head is refused (RFC 9112, section 3.2; RFC 9110, section 10.1.1); nil where it is in order.
+    package func refusal(of head: HTTPRequestHead) -> HeadRefusal? {
+        let hosts = head.headers["host"]
+        guard hosts.count <= 1 else { return malformed("Host: given more than once") }
+        if let host = hosts.first?.trimmed {
+            // It is empty where the target has no host, as `*` has none.
+            guard host.isEmpty || HostName(host) != nil else {
+                return malformed("Host: not a host with, or without, a port")
+            }
+        } else if head.version != .http1_0 {
+            return malformed("Host: missing, and HTTP/1.1 needs it")
+        }
+        guard fence.serves(head.authority) else {
+            return HeadRefusal(
+                .misdirectedRequest,
+                RequestError(
+                    .misdirected,
+                    """
+                    this port has a key that anybody could guess and answers loopback hosts alone: ask for 127.0.0.1 \
+                    or localhost, or set a real api.key
+                    """))
+        }
+        let expectations = head.headers[canonicalForm: "expect"].filter { !$0.isEmpty }
+        guard expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else {
+            return HeadRefusal(.expectationFailed, RequestError(.badRequest, "Expect: only 100-continue can be met"))
+        }
+        return nil
+    }
+
+    private func malformed(_ message: String) -> HeadRefusal {
+        HeadRefusal(.badRequest, RequestError(.badRequest, message))
+    }
+}
+
+extension String {
+    /// Without the white space that may surround a field's value (RFC 9110, section 5.5).
+    fileprivate var trimmed: Substring {
+        var text = drop { $0 == " " || $0 == "\t" }
+        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+        return text
+    }
+}
+
+extension HTTPHeaders {
+    /// Whether a field that is a list of words has this one, in whatever case.
+    func lists(_ word: String, in name: String) -> Bool {
+        self[canonicalForm: name].contains { $0.lowercased() == word }
+    }
+}
+
+extension HTTPRequestHead {
+    /// Whether another request may follow on the connection (RFC 9112, section 9.3).
+    ///
+    /// None does behind a framing that others might read differently (section 6.1), nor behind the offer of another
+    /// protocol, where the parser stops.
+    package var persists: Bool {
+        if headers.lists("close", in: "connection") || method == .CONNECT { return false }
+        if headers.lists("upgrade", in: "connection"), headers.contains(name: "upgrade") { return false }
+        if headers.contains(name: "transfer-encoding"), version == .http1_0 || headers.contains(name: "content-length")
+        {
+            return false
+        }
+        return version != .http1_0 || headers.lists("keep-alive", in: "connection")
+    }
+
+    package var announcesBody: Bool {
+        headers.contains(name: "transfer-encoding") || headers["content-length"].contains { $0 != "0" }
+    }
+
+    package var expectsContinue: Bool { headers.lists("100-continue", in: "expect") }
+
+    /// Who the request is for: the host of the target where that is in absolute form (RFC 9112, section 3.2.2), else
+    /// `Host`.
+    package var authority: String? {
+        guard let target = absoluteTarget else { return headers.first(name: "host")?.trimmed.description }
+        let authority = target.prefix { !"/?#".contains($0) }
+        return String(authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority)
+    }
+
+    /// Whether it only asks how the node fares: such requests are served when nothing else is.
+    package var isProbe: Bool {
+        let target = absoluteTarget.map { $0.drop { !"/?#".contains($0) } } ?? Substring(uri)
+        return ["/healthz", "/readyz", "/metrics"].contains(target.prefix { $0 != "?" && $0 != "#" })
+    }
+
+    /// What stands behind the scheme; nil where the target is not in absolute form.
+    private var absoluteTarget: Substring? {
+        guard !uri.hasPrefix("/"), let scheme = uri.firstRange(of: "://") else { return nil }
+        return uri[scheme.upperBound...]
+    }
+}
