@@ -21,6 +21,8 @@ package struct ControlServer: Service {
     /// - Parameters:
     ///   - presence: who is online and who is where.
     ///   - webhooks: how the receivers of events fare; nil where there are none.
+    ///   - bans: which addresses are kept out.
+    ///   - spenders: who costs most.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
     ///   - metrics: what `/metrics` shows; the server counts its own requests there too.
@@ -31,6 +33,8 @@ package struct ControlServer: Service {
         nodes: any NodeDirectory,
         presence: any PresenceDirectory,
         webhooks: (any WebhookDirectory)? = nil,
+        bans: any AddressBans,
+        spenders: any SpenderDirectory,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
         metrics: MetricsRegistry,
@@ -48,7 +52,7 @@ package struct ControlServer: Service {
             keys: APIKeys(configuration.keys),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
             broadcaster: Broadcaster(log: log, logger: logger),
-            log: log, nodes: nodes, presence: presence, webhooks: webhooks,
+            log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans, spenders: spenders,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger)
     }

@@ -50,22 +50,26 @@ package struct Node: Sendable {
         let metrics = MetricsRegistry()
         let load = LoadMeter()
         let memory = MemoryAccount(budget: settings.memoryBudget)
-        var backendConfiguration = try settings.backendConfiguration(
-            redisURL: embedded?.url ?? settings.redis.url ?? "")
-        backendConfiguration.memory = memory
+        let spending = SpendingBook(now: Clocks.system.monotonic)
+        var stored = try settings.backendConfiguration(redisURL: embedded?.url ?? settings.redis.url ?? "")
+        stored.memory = memory
+        stored.spenders = { spending.spenders() }
         let backend = Backend(
-            configuration: backendConfiguration,
+            configuration: stored,
             eventLoop: group.next(), life: life.next(), logger: logger, metrics: metrics, load: load.read)
-        var socketConfiguration = settings.socketConfiguration(authentication: await authentication())
-        socketConfiguration.sessionCheck = backend.sessionCheck
+        var admission = settings.socketConfiguration(authentication: await authentication())
+        admission.sessionCheck = backend.sessionCheck
+        admission.bannedAddresses = stored.bannedAddresses
         let sockets = SocketServer(
-            configuration: socketConfiguration, group: group,
+            configuration: admission, group: group,
             streams: backend.streams, log: backend.messageLog, presence: backend.presence,
-            presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger, memory: memory)
+            presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger, tally: spending,
+            memory: memory)
         load.attach(sockets.census)
         let control = ControlServer(
             configuration: settings.controlConfiguration, log: backend.messageLog, nodes: backend.directory,
-            presence: backend.presenceDirectory, webhooks: backend.webhookDirectory,
+            presence: backend.presenceDirectory, webhooks: backend.webhookDirectory, bans: backend.addressBans,
+            spenders: backend.spenderDirectory,
             readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.isAlive(life, sockets) },
             metrics: metrics, eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in

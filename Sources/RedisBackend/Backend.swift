@@ -31,6 +31,13 @@ package final class Backend: Service {
         package var recoverLimit = 1000
         /// Users watched by all connections of the node together; beyond them `watch` fails.
         package var maxWatched = 200_000
+        /// Kept the same as all other nodes': whom the client port refuses.
+        package var bannedAddresses = BannedAddresses()
+        /// How often the node looks whether those have changed.
+        package var banInterval: Duration = .seconds(1)
+        /// Asked every few seconds, on a queue, who spends most on this node.
+        package var spenders: @Sendable () -> [SpenderKind: [Spender]] = { [:] }
+        package var spenderInterval: Duration = .seconds(5)
         /// How often the heads of followed rooms are renewed; they live an hour longer than their log, and those without
         /// messages, which are renewed six times as often, five minutes.
         package var renewalInterval: Duration = .seconds(600)
@@ -54,6 +61,8 @@ package final class Backend: Service {
     package let webhookDirectory: any WebhookDirectory
     /// Whether this deployment gave out a session id.
     package let sessionCheck: SessionCheck
+    package let addressBans: any AddressBans
+    package let spenderDirectory: any SpenderDirectory
 
     private let commands: RedisCommandLink
     /// For publishes that must be on a replica: WAIT holds up whatever stands behind it.
@@ -65,6 +74,8 @@ package final class Backend: Service {
     private let registrar: Registrar
     private let registry: PresenceRegistry
     private let coordinator: Coordinator
+    private let banFeed: BanFeed
+    private let spenderReporter: SpenderReporter
     private let health: Health
     private let memory: MemoryWatch
     private let store: Store
@@ -157,6 +168,13 @@ package final class Backend: Service {
         eventLedger = RedisEventLedger(
             store: store, posted: posts, names: names, settings: configuration.webhookLedger)
         webhookDirectory = RedisWebhookDirectory(store: store, receivers: configuration.receivers)
+        banFeed = BanFeed(
+            store: store, banned: configuration.bannedAddresses, interval: configuration.banInterval)
+        addressBans = RedisAddressBans(store: store, onChange: banFeed.lookNow)
+        spenderReporter = SpenderReporter(
+            store: store, nodeId: configuration.nodeId, interval: configuration.spenderInterval,
+            spenders: configuration.spenders)
+        spenderDirectory = RedisSpenderDirectory(store: store, nodes: directory)
     }
 
     /// Nil where the node can serve, else what is missing.
@@ -181,6 +199,8 @@ package final class Backend: Service {
         registry.start()
         coordinator.start()
         memory.start()
+        banFeed.start()
+        spenderReporter.start()
         let renewal = commands.eventLoop.scheduleRepeatedTask(
             initialDelay: renewalInterval, delay: renewalInterval
         ) { [self] _ in renewHeads(.included) }
@@ -198,6 +218,8 @@ package final class Backend: Service {
         renewal.cancel()
         shortRenewal.cancel()
         memory.stop()
+        banFeed.stop()
+        spenderReporter.stop()
         router.stop()
         // Departures under way are told, the partitions handed on, then the node leaves the index.
         try? await registry.stop(within: .seconds(1)).get()  // It only waits, and cannot fail.

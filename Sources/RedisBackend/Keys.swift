@@ -27,6 +27,18 @@ package struct Keys: Sendable {
     /// hash, EXPIRE 120 s, by each node's beat: node → instance, incarnation, end of its lease, what it says of itself.
     package var index: Key { Key(name: "\(prefix):{nodes}:index", partition: nil) }
 
+    /// zset, hash and string, EXPIRE the end of the last ban, by `ban` and `lift`: banned range of addresses → end of its ban
+    /// in ms; range → why; the version of both.
+    var addressBans: [Key] {
+        [nodesKey("bans"), nodesKey("bans:why"), addressBanVersion]
+    }
+
+    /// The last of ``addressBans``, which each node reads once a second.
+    var addressBanVersion: Key { nodesKey("bans:version") }
+
+    /// string, PX 15 s, by each node every 5 s: who spends most on it, see `SpenderReport`.
+    package func spenders(of node: String) -> Key { nodesKey("top:\(node)") }
+
     /// hash, no expiry, by every script that meets another run of Redis: `run` (the run_id last met), `term`.
     package func state(_ partition: Partition) -> Key { key(partition, "state") }
 
@@ -134,6 +146,8 @@ package struct Keys: Sendable {
 
     /// channel, by `publish` and the presence scripts: what is for the users of one node, see `NodeMessage`.
     package func node(_ node: String, in partition: Partition) -> Key { key(partition, "node:\(node)") }
+
+    private func nodesKey(_ name: String) -> Key { Key(name: "\(prefix):{nodes}:\(name)", partition: nil) }
 
     private func userKey(_ user: UserID, _ part: String) -> Key {
         key(Partition(of: user.string), "user:\(user.string):\(part)")

@@ -120,7 +120,7 @@ import Testing
     @Test(arguments: [
         "/healthz", "/readyz", "/metrics", "/openapi.yaml", "/console", "/console/console.js", "/console/config.json",
         "/v1/users", "/v1/users/u", "/v1/rooms", "/v1/rooms/r", "/v1/rooms/r/members", "/v1/rooms/r/messages",
-        "/v1/nodes", "/v1/stats", "/v1/webhooks", "/nothing",
+        "/v1/nodes", "/v1/stats", "/v1/webhooks", "/v1/top", "/v1/addresses/bans", "/nothing",
     ])
     func `HEAD has the status and the headers of GET and no body`(_ path: String) async throws {
         try await Api.serve { api async throws in

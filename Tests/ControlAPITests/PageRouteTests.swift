@@ -38,6 +38,7 @@ import Testing
         ("/console/members.js", "text/javascript; charset=utf-8", "export function wordsOf("),
         ("/console/parts.js", "text/javascript; charset=utf-8", "export function element("),
         ("/console/rest.js", "text/javascript; charset=utf-8", "Authorization"),
+        ("/console/spenders.js", "text/javascript; charset=utf-8", "/v1/top?by="),
         ("/console/users.js", "text/javascript; charset=utf-8", "/v1/users?limit="),
         ("/console/console.css", "text/css; charset=utf-8", "prefers-color-scheme: dark"),
     ])
@@ -72,7 +73,8 @@ import Testing
             for path in [
                 "/v1/broadcast", "/v1/broadcast/batch", "/v1/users", "/v1/users/{userId}", "/v1/users/query",
                 "/v1/users/{userId}/disconnect", "/v1/rooms", "/v1/rooms/{roomId}", "/v1/rooms/{roomId}/members",
-                "/v1/rooms/{roomId}/messages", "/v1/nodes", "/v1/stats", "/healthz", "/readyz", "/metrics",
+                "/v1/rooms/{roomId}/messages", "/v1/nodes", "/v1/stats", "/v1/top", "/v1/addresses/bans", "/healthz",
+                "/readyz", "/metrics",
             ] { #expect(answer.text.contains("\n  \(path):\n")) }
         }
     }

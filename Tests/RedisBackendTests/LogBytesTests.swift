@@ -96,9 +96,9 @@ struct LogBytesTests {
         var rules = RoomRules(rules: [rule])
         rules.streamBytes = 2 * Self.bytes
         let fixture = try RedisFixture(rules: rules)
-        let configure: @Sendable (inout Backend.Configuration) -> Void = {
-            $0.receivers = [WebhookReceiver(name: "hook-a", url: "http://a", types: nil)]
-            $0.webhookLedger.bytes = Self.bytes
+        let configure: @Sendable (Int, inout Backend.Configuration) -> Void = {
+            $1.receivers = [WebhookReceiver(name: "hook-a", url: "http://a", types: nil)]
+            $1.webhookLedger.bytes = Self.bytes
         }
         try await fixture.withBackends([nil], configure: configure) { backends in
             for _ in 1...200 { _ = try await backends[0].messageLog.publish(Publication(room, Self.text(2000))) }

@@ -100,7 +100,7 @@ struct MessageLogTests {
     @Test("a full Redis refuses to store and still answers reads")
     func refusesWhenFull() async throws {
         let fixture = try RedisFixture()
-        try await fixture.withBackends([nil], configure: { $0.memoryBudget = .off }) { backends in
+        try await fixture.withBackends([nil], configure: { $1.memoryBudget = .off }) { backends in
             let log = backends[0].messageLog
             _ = try await log.publish(Publication(room, "1"))
             _ = try await fixture.redis.cli("CONFIG", "SET", "maxmemory", "1mb")

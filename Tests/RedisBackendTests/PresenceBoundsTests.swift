@@ -58,9 +58,9 @@ struct PresenceBoundsTests {
             ])
         }
         let fixture = RedisFixture(on: redis)
-        let configure: @Sendable (inout Backend.Configuration) -> Void = {
-            $0.presence.renewal = .milliseconds(200)
-            $0.webhookLedger.bytes = 64 << 10
+        let configure: @Sendable (Int, inout Backend.Configuration) -> Void = {
+            $1.presence.renewal = .milliseconds(200)
+            $1.webhookLedger.bytes = 64 << 10
         }
         try await fixture.withBackends([nil], configure: configure) { [redis] _ in
             try await eventually {
@@ -75,7 +75,7 @@ struct PresenceBoundsTests {
     @Test("dedupe keys of one user are refused beyond so many, and those of others and messages without are not")
     func dedupeKeys() async throws {
         let fixture = RedisFixture(on: redis)
-        try await fixture.withBackends([nil], configure: { $0.maxMarksPerUser = 10 }) { backends in
+        try await fixture.withBackends([nil], configure: { $1.maxMarksPerUser = 10 }) { backends in
             let log = backends[0].messageLog
             func publish(_ user: String?, _ key: String) async throws -> Int {
                 let mark = user.map { DedupeMark(owner: .user(UserID(unchecked: $0)), key: key) }

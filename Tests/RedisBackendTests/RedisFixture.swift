@@ -23,11 +23,12 @@ struct RedisFixture: Sendable {
         self.redis = redis
     }
 
-    /// Runs `body` with as many backends as there are URLs, each ready; nil stands for Redis itself.
+    /// Runs `body` with as many backends as there are URLs, each ready; nil stands for Redis itself. `configure` has the last
+    /// word on each, by its index.
     func withBackends(
         _ urls: [String?], prefix: String = "m", renewalInterval: Duration = .seconds(600), recoverLimit: Int = 1000,
         maxWatched: Int = 200_000, commandTimeout: Duration = .seconds(60),
-        configure: @Sendable (inout Backend.Configuration) -> Void = { _ in },
+        configure: (Int, inout Backend.Configuration) -> Void = { _, _ in },
         _ body: @Sendable ([Backend]) async throws -> Void
     ) async throws {
         var backends: [Backend] = []
@@ -42,7 +43,7 @@ struct RedisFixture: Sendable {
             configuration.redis.commandTimeout = commandTimeout
             configuration.recoverLimit = recoverLimit
             configuration.maxWatched = maxWatched
-            configure(&configuration)
+            configure(index, &configuration)
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             backends.append(
                 Backend(

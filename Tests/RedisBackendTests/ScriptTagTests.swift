@@ -6,10 +6,11 @@ import Testing
 
 @Suite("What scripts touch")
 struct ScriptTagTests {
-    /// Those that receivers of events and readers of pages call, and a sweep, have tests of their own; what is registered
-    /// again is so with the keys of the first time.
+    /// Those that receivers of events and readers of pages call, a sweep, and bans of addresses have tests of their own;
+    /// what is registered again is so with the keys of the first time.
     private static let elsewhere: Set<String> = [
         "gather", "settle", "trim", "backlog", "replay", "page", "sweep", "yield", "connect_again", "join_again",
+        "ban", "lift",
     ]
 
     @Test("every script is called, and each call's keys and channel share one tag")

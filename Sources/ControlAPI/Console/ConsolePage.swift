@@ -9,6 +9,7 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
     case members = "members.js"
     case parts = "parts.js"
     case rest = "rest.js"
+    case spenders = "spenders.js"
     case users = "users.js"
 
     var bytes: [UInt8] {
@@ -21,6 +22,7 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         case .members: PackageResources.members_js
         case .parts: PackageResources.parts_js
         case .rest: PackageResources.rest_js
+        case .spenders: PackageResources.spenders_js
         case .users: PackageResources.users_js
         }
     }
@@ -29,7 +31,8 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .document: "text/html; charset=utf-8"
         case .style: "text/css; charset=utf-8"
-        case .console, .connection, .library, .members, .parts, .rest, .users: "text/javascript; charset=utf-8"
+        case .console, .connection, .library, .members, .parts, .rest, .spenders, .users:
+            "text/javascript; charset=utf-8"
         }
     }
 }

@@ -13,6 +13,8 @@ struct ControlResponder: HTTPResponder {
     let nodes: any NodeDirectory
     let presence: any PresenceDirectory
     let webhooks: (any WebhookDirectory)?
+    let bans: any AddressBans
+    let spenders: any SpenderDirectory
     let console: Console
     let readiness: @Sendable () -> Readiness
     let liveness: @Sendable () async -> Bool
@@ -80,6 +82,17 @@ struct ControlResponder: HTTPResponder {
             return try await WebhooksQuery().answer(from: webhooks)
         case .webhooksReplay:
             return try await Replay(body.read(request, on: context.channel)).answer(from: webhooks)
+        case .top:
+            return try await TopQuery(target: target).answer(from: spenders)
+        case .addressBans:
+            switch request.method {
+            case .put:
+                return try await AddressBanOrder(body.read(request, on: context.channel)).answer(from: bans)
+            case .delete:
+                return try await AddressBanLift(target: target).answer(from: bans)
+            case _:
+                return try await AddressBansQuery(target: target).answer(from: bans)
+            }
         case .health:
             guard await liveness() else {
                 throw Refusal(RequestError(.unavailable, "the node does not turn"))

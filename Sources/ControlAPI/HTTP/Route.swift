@@ -17,6 +17,8 @@ enum Route: Hashable, Sendable {
     case stats
     case webhooks
     case webhooksReplay
+    case top
+    case addressBans
     case health
     case readiness
     case metrics
@@ -37,6 +39,8 @@ enum Route: Hashable, Sendable {
         case ["v1", "stats"]: self = .stats
         case ["v1", "webhooks"]: self = .webhooks
         case ["v1", "webhooks", "replay"]: self = .webhooksReplay
+        case ["v1", "top"]: self = .top
+        case ["v1", "addresses", "bans"]: self = .addressBans
         case ["healthz"]: self = .health
         case ["readyz"]: self = .readiness
         case ["metrics"]: self = .metrics
@@ -73,9 +77,10 @@ enum Route: Hashable, Sendable {
         switch self {
         case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .webhooksReplay: [.post]
         case .userBan: [.delete]
-        case .users, .user, .rooms, .room, .members, .messages, .nodes, .stats, .webhooks, .health, .readiness,
+        case .users, .user, .rooms, .room, .members, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
             .metrics, .openAPI, .page, .consoleConfiguration:
             [.get, .head]
+        case .addressBans: [.get, .head, .put, .delete]
         }
     }
 
@@ -97,6 +102,8 @@ enum Route: Hashable, Sendable {
         case .stats: "/v1/stats"
         case .webhooks: "/v1/webhooks"
         case .webhooksReplay: "/v1/webhooks/replay"
+        case .top: "/v1/top"
+        case .addressBans: "/v1/addresses/bans"
         case .health: "/healthz"
         case .readiness: "/readyz"
         case .metrics: "/metrics"

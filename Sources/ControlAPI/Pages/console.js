@@ -4,6 +4,7 @@ import { Connection, closeWords } from "./connection.js";
 import * as members from "./members.js";
 import { $, age, asJSON, chosen, clock, count, element, told } from "./parts.js";
 import { call, key, post } from "./rest.js";
+import { refreshSpenders, startSpenders } from "./spenders.js";
 import { refreshUsers, startUsers } from "./users.js";
 
 const MAX_LINES = 500;
@@ -246,6 +247,7 @@ function webSocketURL(port) {
 
 function refresh() {
   listNodes();
+  refreshSpenders();
   refreshUsers();
 }
 
@@ -275,6 +277,7 @@ async function start() {
   showRooms();
   members.startMembers();
   startUsers();
+  startSpenders();
   if (key.field.value) refresh();
   setInterval(() => {
     if (!document.hidden && key.isAccepted) listNodes();

@@ -40,6 +40,9 @@ package struct Scripts: Sendable {
     let trim = Scripts.script("trim", PackageResources.trim_lua, opening: .ledger)
     let backlog = Scripts.script("backlog", PackageResources.backlog_lua, opening: .ledger)
     let replay = Scripts.script("replay", PackageResources.replay_lua, opening: .ledger)
+    let ban = Scripts.script("ban", PackageResources.ban_lua)
+    let lift = Scripts.script("lift", PackageResources.lift_lua)
+    let bans = Scripts.script("bans", PackageResources.bans_lua)
 
     let shrink = Scripts.script("shrink", PackageResources.shrink_lua, opening: .ledger)
 
@@ -49,7 +52,7 @@ package struct Scripts: Sendable {
             admit, signal,
             disconnect, join, leave, sweep, look, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink, connectAgain,
-            joinAgain,
+            joinAgain, ban, lift, bans,
         ]
     }
 

@@ -13,6 +13,8 @@ struct Api: Sendable {
     let log: MemoryLog
     let directory: FixedDirectory
     let presence: FixedPresence
+    let bans: FixedBans
+    let spenders: FixedSpenders
     let metrics: MetricsRegistry
     let switches: Switches
     let lines: LogLines
@@ -38,6 +40,8 @@ struct Api: Sendable {
         let log = MemoryLog()
         let directory = FixedDirectory(nodes)
         let presence = FixedPresence()
+        let bans = FixedBans()
+        let spenders = FixedSpenders()
         let metrics = MetricsRegistry()
         let switches = Switches()
         let lines = LogLines()
@@ -46,7 +50,7 @@ struct Api: Sendable {
             configuration: ControlConfiguration(
                 port: 0, keys: keys, maxBodyBytes: maxBodyBytes, clientPort: 4711, maxConnections: maxConnections,
                 headTimeout: headTimeout, idleTimeout: idleTimeout, bodyTimeout: bodyTimeout, fence: fence),
-            log: log, nodes: directory, presence: presence, webhooks: webhooks,
+            log: log, nodes: directory, presence: presence, webhooks: webhooks, bans: bans, spenders: spenders,
             readiness: { switches.readiness.withLock { $0 } },
             liveness: { switches.isAlive.withLock { $0 } },
             metrics: metrics, logger: Logger(label: "api") { _ in lines.handler() },
@@ -59,8 +63,8 @@ struct Api: Sendable {
             }
             for await port in ports {
                 let api = Api(
-                    port: port, log: log, directory: directory, presence: presence, metrics: metrics,
-                    switches: switches, lines: lines,
+                    port: port, log: log, directory: directory, presence: presence, bans: bans, spenders: spenders,
+                    metrics: metrics, switches: switches, lines: lines,
                     shutDown: { await group.triggerGracefulShutdown() })
                 do {
                     try await body(api)
