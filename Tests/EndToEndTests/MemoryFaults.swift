@@ -41,7 +41,7 @@ struct MemoryFaults {
         try await eventually("memory given back", within: .seconds(90)) {
             try await Self.resident(node) < before * 3 / 2
         }
-        #expect(clients.allSatisfy(\.isOpen))
+        #expect(clients.allSatisfy { $0.isOpen })
     }
 
     @Test("a client that reads nothing and sends pings is closed when it has taken no byte for half a minute")
