@@ -64,9 +64,9 @@ extension Attack {
             member.listensNoMore()
             try await member.stopReading()
         }
-        let payload = String(repeating: "a", count: 60_000)
+        let payload = String(repeating: "a", count: 30_000)
         try await arena.pay {
-            for _ in 0..<60 {
+            for _ in 0..<30 {
                 _ = try await arena.node.request(
                     "POST", "/v1/broadcast", body: #"{"to":{"rooms":["hall"]},"payload":"\#(payload)"}"#)
                 for member in members { member.send(text: #"{"type":"ping"}"#) }

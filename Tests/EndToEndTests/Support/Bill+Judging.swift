@@ -1,0 +1,24 @@
+import TestKit
+import Testing
+
+extension Bill {
+    /// By how much the executable under test is slower than one that is built to be fast.
+    static var buildFactor: Double { (try? NodeProcess.executable)?.contains("/debug/") == true ? 12 : 1 }
+
+    /// Nobody else was to notice anything, and the node was to pay no more than this.
+    ///
+    /// - Parameters:
+    ///   - processor: for a fast executable on a machine that has time.
+    ///   - redis: processor time of Redis.
+    func expect(
+        processor: Duration, redis: Duration = .seconds(60), nodeMiB: Int = 1024, redisMiB: Int = 1024,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(faults == [], sourceLocation: sourceLocation)
+        #expect(worstPing < pingLimit, "slowness \(slowness)", sourceLocation: sourceLocation)
+        #expect(nodeProcessor < processor * Bill.buildFactor, sourceLocation: sourceLocation)
+        #expect(redisProcessor < redis, sourceLocation: sourceLocation)
+        #expect(nodeBytes < nodeMiB << 20, sourceLocation: sourceLocation)
+        #expect(redisBytes < redisMiB << 20, sourceLocation: sourceLocation)
+    }
+}
