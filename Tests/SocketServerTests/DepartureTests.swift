@@ -68,13 +68,13 @@ struct DepartureTests {
         #expect(try bystander.take() == [])
     }
 
-    @Test("one connection too many is closed with 4409 and says why")
+    @Test("one connection too many is closed with 4429 and says why")
     func tooMany() throws {
         let embedded = EmbeddedHub()
         embedded.backend.limitConnections(to: 1)
         let first = try embedded.enter("alice")
         let second = try embedded.upgrade("/ws?userId=alice")
-        guard case .close(4409, "too many connections") = second.events().last else {
+        guard case .close(4429, "too many connections") = second.events().last else {
             Issue.record("not closed")
             return
         }
