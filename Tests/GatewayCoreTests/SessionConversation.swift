@@ -67,7 +67,7 @@ struct SessionConversation {
         guard case .confirm = actions.first else { return lines(actions) }
         return confirmed(.admitted)
     }
-    mutating func confirmed(_ admission: Admission) -> [String] { lines(machine.confirmed(admission)) }
+    mutating func confirmed(_ admission: Clearance) -> [String] { lines(machine.confirmed(admission)) }
     mutating func refused(_ text: String) -> [String] { lines(machine.refused(TokenError(text))) }
 
     mutating func ask(_ id: Int, _ command: ClientCommand) -> [String] {

@@ -237,7 +237,7 @@ struct SessionTokenTests {
     @Test("a fresh token that is void ends the connection, and so does a ban")
     func voidRefresh() {
         for (admission, end) in [
-            (Admission.tokenVoid, "close 4401 the token is void"), (.banned, "close 4403 banned"),
+            (Clearance.tokenVoid, "close 4401 the token is void"), (.banned, "close 4403 banned"),
         ] {
             var talk = SessionConversation.live(tokens: true)
             _ = talk.auth(1, "u")

@@ -87,7 +87,7 @@ struct PresenceBanTests {
             #expect(try await first.directory.disconnect(alice, expulsion(tokensBefore: moment)).bannedUntil == nil)
             // An earlier moment does not bring back what is void.
             _ = try await first.directory.disconnect(alice, expulsion(tokensBefore: 7))
-            for (issued, admission) in [(0, Admission.tokenVoid), (moment - 1, .tokenVoid), (moment, .admitted)] {
+            for (issued, admission) in [(0, Clearance.tokenVoid), (moment - 1, .tokenVoid), (moment, .admitted)] {
                 let told = await withCheckedContinuation { continuation in
                     second.presence.admits(alice, issuedAt: issued) { continuation.resume(returning: $0) }
                 }

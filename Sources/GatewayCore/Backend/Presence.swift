@@ -30,7 +30,7 @@ package protocol Presence: Sendable {
     /// Says whether a user who is there already may go on with a token that was issued then (see ``Identity``).
     ///
     /// `reply` is called exactly once, on any thread.
-    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Admission) -> Void)
+    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Clearance) -> Void)
 
     /// Hands a signal to the other user's connections in the room, on whatever nodes; `id` is the sender's connection.
     ///
@@ -113,7 +113,7 @@ package enum RegistrationError: Error, Hashable, Sendable {
 }
 
 /// Whether a user is let in, by what a backend has said of the user.
-package enum Admission: Hashable, Sendable {
+package enum Clearance: Hashable, Sendable {
     case admitted, banned, tokenVoid
     /// Redis could not be asked.
     case unknown

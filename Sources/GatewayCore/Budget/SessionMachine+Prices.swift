@@ -16,7 +16,7 @@ extension SessionMachine.Action {
         case .watch(let users, _, _, _): Prices.watch(users: users.count)
         case .unwatch(let users): Prices.unwatch(users: users.count)
         case .send, .sendPage, .register, .registerLater, .welcome, .followLater, .enter, .leave, .tellPosition,
-            .publish, .confirm, .close:
+            .publish, .close:
             nil
         }
     }

@@ -148,7 +148,7 @@ extension SessionMachine {
 
     /// Whether a fresh token of this user still counts. While Redis is away it does: whoever was thrown out before is
     /// gone, and connections are not to end for want of it.
-    package mutating func confirmed(_ admission: Admission) -> [Action] {
+    package mutating func confirmed(_ admission: Clearance) -> [Action] {
         guard case .live = phase, let refresh, let fresh = refresh.identity else { return [] }
         self.refresh = nil
         return switch admission {

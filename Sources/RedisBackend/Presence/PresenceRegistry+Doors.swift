@@ -51,7 +51,7 @@ extension PresenceRegistry: Presence {
         loop.execute { [self] in perform(.signal(signal, id, reply: reply)) }
     }
 
-    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Admission) -> Void) {
+    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Clearance) -> Void) {
         calls.admit(user, issuedAt: issuedAt) { result in
             guard case .success(let answer) = result else { return reply(.unknown) }
             switch answer[0].string {

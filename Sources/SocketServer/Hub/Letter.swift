@@ -10,7 +10,7 @@ enum Letter: Sendable {
     case members(SocketHandler, id: RequestID?, room: RoomName, Result<MemberPage, DirectoryError>)
     case sharers(SocketHandler, id: RequestID?, users: [UserID], Result<Set<UserID>, DirectoryError>)
     case signalled(SocketHandler, id: RequestID?, Result<Void, SignalError>)
-    case confirmed(SocketHandler, Admission)
+    case confirmed(SocketHandler, Clearance)
     case verified(SocketHandler, Result<Identity, TokenError>)
 }
 

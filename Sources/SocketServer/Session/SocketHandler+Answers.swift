@@ -88,7 +88,7 @@ extension SocketHandler {
         superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
     }
 
-    func confirmed(_ admission: Admission) {
+    func confirmed(_ admission: Clearance) {
         perform(machine.confirmed(admission))
         superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
     }

@@ -165,7 +165,7 @@ extension InMemoryBackend: Presence {
     /// Tokens that were issued before this moment are void.
     func voidTokens(before moment: Int64) { state.withLock { $0.tokensBefore = moment } }
 
-    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Admission) -> Void) {
+    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Clearance) -> Void) {
         let before = state.withLock { $0.tokensBefore }
         reply(issuedAt.map { $0 < before } ?? false ? .tokenVoid : .admitted)
     }
