@@ -17,8 +17,13 @@ package struct NodeMemory: Sendable {
 
     /// Places in the list of claims, the worst first.
     package struct Relief: Hashable, Sendable {
-        package var feed: [Int] = []
-        package var close: [Int] = []
+        package var feed: [Int]
+        package var close: [Int]
+
+        package init(feed: [Int] = [], close: [Int] = []) {
+            self.feed = feed
+            self.close = close
+        }
     }
 
     /// How long those that are fed from the log have to read what waits for them.
