@@ -14,7 +14,7 @@ struct SettingsSummaryTests {
                 "rooms    64 partitions; 1000 messages or 4MiB for 24h of each room, 100 messages or 2MiB for 168h to a user, "
                     + "100 messages or 8MiB for 24h to everyone are kept",
                 "limits   messages up to 64KiB, 100 a second (burst 200), 200 rooms a connection, 1MiB queued, "
-                    + "100 of one user, 1000 from one address, 5000 handshakes a second",
+                    + "1000 from one address, 100 of one user, 5000 handshakes a second",
                 "losses   a user stays online for 5s, a session can be resumed for 120s",
                 "beats    a ping every 30s, 3 missed end a connection; draining takes up to 30s",
             ])

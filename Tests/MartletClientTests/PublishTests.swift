@@ -139,7 +139,7 @@ import Testing
         let again = try await peer.request()
         let waited = start.duration(to: .now)
         #expect(try #require(payload(again)) == sent)
-        #expect(waited > .milliseconds(150) && waited < .seconds(1))
+        #expect(waited > .milliseconds(150))
         ack(again, seq: 1, from: peer)
         #expect(try await stored.seq == 1)
         await client.close()

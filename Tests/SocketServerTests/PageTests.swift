@@ -7,7 +7,7 @@ import Testing
 /// Pages of history that are asked for faster than they are read.
 @Suite
 struct PageTests {
-    @Test("all pages that a client may ask for at once take half of what may wait for it, and one more is refused")
+    @Test("all pages that a client may ask for at once take half of what may wait for it, and one more waits")
     func atOnce() throws {
         let embedded = EmbeddedHub { $0.maxQueuedBytes = 100_000 }
         let payload = "\"" + String(repeating: "x", count: 500) + "\""
@@ -29,9 +29,10 @@ struct PageTests {
         embedded.loop.run()
         let frames = try socket.take()
         #expect(frames.prefix(4).allSatisfy { $0.hasPrefix(#"{"type":"history""#) && $0.hasSuffix(#""more":true}"#) })
-        #expect(frames.last?.contains(#""id":5,"code":"rate_limited""#) == true)
-        try ask(6)
         clog.open()
-        #expect(try socket.take().first?.hasPrefix(#"{"type":"history","id":6"#) == true)
+        embedded.loop.run()
+        let late = frames.dropFirst(4) + (try socket.take())
+        #expect(late.count == 1)
+        #expect(late.first?.hasPrefix(#"{"type":"history","id":5"#) == true)
     }
 }
