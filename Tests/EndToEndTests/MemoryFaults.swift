@@ -9,7 +9,13 @@ struct MemoryFaults {
 
     @Test("a Redis that stands still does not fill the node: publishes fail at once, and memory is given back")
     func redisStandsStill() async throws {
-        let fleet = try await Fleet.start(1, environment: ["MARTLET_CLIENT_MEMORY_BUDGET": "64MiB"])
+        // Without prices, so that nothing but the bounds of memory keeps messages back.
+        let fleet = try await Fleet.start(
+            1,
+            environment: [
+                "MARTLET_CLIENT_MEMORY_BUDGET": "64MiB", "MARTLET_BUDGET_CONNECTION": "0s",
+                "MARTLET_BUDGET_USER": "0s", "MARTLET_BUDGET_ROOM": "0s", "MARTLET_BUDGET_NODE": "0s",
+            ])
         let node = fleet.nodes[0]
         var clients: [WireClient] = []
         for index in 0..<40 {
@@ -19,8 +25,15 @@ struct MemoryFaults {
         }
         let honest = try await WireClient.connect(to: node, as: "honest")
         try await honest.join("room")
-        let before = try await Self.resident(node)
         let payload = String(repeating: "x", count: 60_000)
+        // What the node keeps of each room's latest messages is there before as well as after.
+        for (index, client) in clients.enumerated() {
+            for _ in 0..<10 {
+                client.send(#"{"type":"message","id":"warm","roomId":"room-\#(index)","payload":"\#(payload)"}"#)
+            }
+        }
+        for client in clients { try await eventually("its messages") { client.frames("ack").count == 10 } }
+        let before = try await Self.resident(node)
         fleet.redis.pause()
         // 2.4 MB for each of them, most of it after Redis has fallen silent.
         for round in 0..<4 {

@@ -42,6 +42,8 @@ extension Attack {
         for member in members { member.listensNoMore() }
         let mallory = try await arena.member("mallory")
         mallory.listensNoMore()
+        // What the members are told of each other's coming is not the attacker's doing.
+        try await arena.wait(.seconds(1))
         let turn =
             HostileFrames.text(#"{"type":"join","roomId":"hall"}"#)
         let back = HostileFrames.text(#"{"type":"leave","roomId":"hall"}"#)
