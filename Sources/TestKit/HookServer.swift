@@ -75,7 +75,7 @@ package final class HookServer: Sendable {
 
     /// Listens on 127.0.0.1, on any free port or the one given; `plan` is asked for each request, counted from 0.
     package static func start(
-        port: Int = 0, tls: NIOSSLContext? = nil,
+        host: String = "127.0.0.1", port: Int = 0, tls: NIOSSLContext? = nil,
         plan: @escaping @Sendable (_ number: Int, _ body: [UInt8]) -> Reply = { _, _ in .status(200) }
     ) async throws -> HookServer {
         let box = Mutex<HookServer?>(nil)
@@ -92,7 +92,7 @@ package final class HookServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Handler(server: { box.withLock { $0 } }))
                 }
             }
-            .bind(host: "127.0.0.1", port: port).get()
+            .bind(host: host, port: port).get()
         let server = HookServer(channel: channel, certificate: certificate, plan: plan)
         box.withLock { $0 = server }
         return server
