@@ -10,17 +10,19 @@ package struct HostName: Hashable, Sendable {
     /// Nil for what is no `uri-host [ ":" port ]` (RFC 3986, section 3.2.2), or names no host.
     package init?(_ text: some StringProtocol) {
         let host: Substring
-        let rest: Substring
+        let rest: Substring.UTF8View
         let whole = Substring(text)
-        if whole.first == "[" {
-            guard let end = whole.firstIndex(of: "]") else { return nil }
-            host = whole[whole.index(after: whole.startIndex)..<end]
-            rest = whole[whole.index(after: end)...]
+        let bytes = whole.utf8
+        if bytes.first == UInt8(ascii: "[") {
+            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+            host = whole[bytes.index(after: bytes.startIndex)..<end]
+            rest = bytes[bytes.index(after: end)...]
             guard host.utf8.contains(UInt8(ascii: ":")), let address = IPAddress(host) else { return nil }
             self.address = address
         } else {
-            host = whole.prefix { $0 != ":" }
-            rest = whole[host.endIndex...]
+            let end = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
+            host = whole[..<end]
+            rest = bytes[end...]
             guard host.utf8.allSatisfy(HostName.isNameByte) else { return nil }
             // A name may begin with a digit; an address must.
             address = host.utf8.first.map { (0x30...0x39).contains($0) } ?? false ? IPAddress(host) : nil
@@ -30,14 +32,12 @@ package struct HostName: Hashable, Sendable {
         } else {
             // An empty port is allowed, and means the scheme's own.
             let digits = rest.dropFirst()
-            guard rest.first == ":", digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), digits.utf8.count <= 5
-            else {
-                return nil
-            }
-            port = Int(digits)
+            guard rest.first == UInt8(ascii: ":"), digits.allSatisfy({ (0x30...0x39).contains($0) }), digits.count <= 5
+            else { return nil }
+            port = Int(Substring(digits))
             if let port, port > 65_535 { return nil }
         }
-        let name = host.last == "." ? host.dropLast() : host
+        let name = host.utf8.last == UInt8(ascii: ".") ? host.dropLast() : host
         guard !name.isEmpty else { return nil }
         self.name = address?.description ?? name.lowercased()
     }

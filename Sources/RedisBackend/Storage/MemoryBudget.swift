@@ -90,9 +90,8 @@ package struct MemoryGauge: Sendable {
 extension String {
     /// A field of INFO's answer.
     func infoField(_ name: String) -> String? {
-        for line in split(whereSeparator: \.isNewline) where line.hasPrefix(name + ":") {
-            return String(line.dropFirst(name.count + 1))
-        }
-        return nil
+        let key = Array("\(name):".utf8)
+        let line = utf8.split(whereSeparator: { $0 == 0x0D || $0 == 0x0A }).first { $0.starts(with: key) }
+        return line.flatMap { String($0.dropFirst(key.count)) }
     }
 }
