@@ -34,7 +34,7 @@ struct PresenceClosingTests {
             try await second.connect("c2", "alice")
             try await second.connect("c3", "bob")
             #expect(try await first.directory.disconnect(alice, code: 4403, reason: "out you go") == 2)
-            try await eventually { first.closed == ["c1"] && second.closed == ["c2"] }
+            try await eventually { Set(first.closed) == ["c1"] && Set(second.closed) == ["c2"] }
             let told = first.sink.deliveries.compactMap { delivery -> String? in
                 if case .close(_, let reason, let text) = delivery { "\(reason.code) \(text)" } else { nil }
             }

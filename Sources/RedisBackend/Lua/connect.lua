@@ -30,5 +30,5 @@ else
   nodes = admit('')
   if not nodes then return { 'full' } end
 end
-local since = register(moment)
+local since = register(moment, said)
 return { 'ok', since, moment, named and 0 or 1, nodes, standing(KEYS[10], KEYS[11], ARGV[19]) }

@@ -48,12 +48,15 @@ local function admit(old)
 end
 
 -- Writes the connection's record and entry and the session's fields, and tells that the user is online if that is new.
--- Answers since when the connection is there.
-local function register(moment)
+-- Answers since when the connection is there. That is after the user was last disconnected, though both were in one
+-- millisecond or the clock has gone back: what has been let in since is not what was ended then.
+local function register(moment, said)
   local connection, user, life = ARGV[3], ARGV[4], ARGV[9]
   local entry, holder = 'u|' .. connection .. '|' .. user, ARGV[1] .. ':' .. ARGV[2]
   local since = tonumber(ARGV[7])
-  if since == 0 then since = tonumber(moment) end
+  local start = moment
+  if said and tonumber(moment) <= said.ended then start = string.format('%.0f', said.ended + 1) end
+  if since == 0 then since = tonumber(start) end
   local text = holder .. ' ' .. base36(since) .. ' ' .. ARGV[6]
   if redis.call('HSETNX', KEYS[1], connection, text) == 0 then
     local began, rest = string.match(redis.call('HGET', KEYS[1], connection), '^%S+ (%S+) %S+(.*)$')
@@ -62,7 +65,7 @@ local function register(moment)
     redis.call('ZREM', KEYS[6], entry)
   end
   redis.call('PEXPIRE', KEYS[1], life)
-  redis.call('HSET', KEYS[3], 'u', user, 'c', connection, 'a', ARGV[5], 't', moment)
+  redis.call('HSET', KEYS[3], 'u', user, 'c', connection, 'a', ARGV[5], 't', start)
   redis.call('PEXPIRE', KEYS[3], ARGV[10])
   if ARGV[20] == '1' then
     redis.call('SADD', KEYS[4], holder)

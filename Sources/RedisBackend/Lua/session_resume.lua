@@ -35,7 +35,7 @@ else
   if marked then nodes[#nodes + 1] = string.match(marked, '^%S+') end
 end
 redis.call('HSET', KEYS[3], 'b', old)
-local since = register(moment)
+local since = register(moment, said)
 local answer = { 'ok', since, moment, old, nodes, standing(KEYS[10], KEYS[11], ARGV[19]) }
 for _, field in ipairs(redis.call('HKEYS', KEYS[3])) do
   if string.sub(field, 1, 2) == 'r:' then answer[#answer + 1] = string.sub(field, 3) end
