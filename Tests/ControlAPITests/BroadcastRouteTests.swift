@@ -136,4 +136,18 @@ import Testing
             #expect(answer.text.contains(#""code":"conflict""#))
         }
     }
+
+    @Test func `a few of its megabytes are under way at a time, so that others have room beside it`() async throws {
+        try await Api.serve { api async throws in
+            api.log.state.withLock { $0.isSlow = true }
+            let rooms = (0..<200).map { "\"r\($0)\"" }.joined(separator: ",")
+            let payload = String(repeating: "x", count: 60_000)
+            let answer = try await api.send(
+                .POST, "/v1/broadcast", #"{"to":{"rooms":[\#(rooms)]},"payload":"\#(payload)"}"#)
+            #expect(answer.status == 200)
+            let (stored, most) = api.log.state.withLock { ($0.published.count, $0.underWay.most) }
+            #expect(stored == 200)
+            #expect((1_000_000...4_400_000).contains(most))
+        }
+    }
 }

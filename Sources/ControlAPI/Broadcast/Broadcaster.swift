@@ -16,6 +16,10 @@ struct Broadcaster: Sendable {
     /// As many bytes as one request may have stored, counted once for each target: more would lie in memory all at once.
     static let maxStoredBytes = 64 << 20
 
+    /// As many of them are on their way to Redis at once: other requests and clients have room beside it, in a node with
+    /// little memory too.
+    static let maxBytesUnderWay = 4 << 20
+
     /// The answer to `POST /v1/broadcast`.
     func answerOne(_ body: [UInt8]) async throws -> Response {
         let request = try body.withUnsafeBytes { bytes throws(RequestError) in
@@ -70,7 +74,9 @@ struct Broadcaster: Sendable {
                     room: $0, userId: request.userId, msgType: request.msgType, payload: request.payload, dedupe: mark)
             }
         }
-        let answers = await Gathering.answers(to: publications) { log.publish($0, reply: $1) }
+        let answers = await Gathering.answers(
+            to: publications, mostBytes: Broadcaster.maxBytesUnderWay, bytes: { $0.payload.count }
+        ) { log.publish($0, reply: $1) }
         logFailures(in: answers)
         var rest = answers[...]
         return zip(requests, ids).map { request, id in

@@ -13,23 +13,33 @@ final class Gathering<Value: Sendable>: Sendable {
 
     private let state: Mutex<State>
 
+    private static var most: Int { 1000 }
+
     private init(count: Int) {
         state = Mutex(State(answers: Array(repeating: nil, count: count), missing: count))
     }
 
-    /// Asks about every input in its order and returns the answers in that order; at most `window` are under way at once.
+    /// Asks about every input in its order and returns the answers in that order; at most 1,000 are under way at once.
     ///
-    /// - Parameter ask: puts the question; its reply may come on any thread, at once too.
+    /// - Parameters:
+    ///   - mostBytes: of what is under way at once, unless a single one has more.
+    ///   - bytes: what one holds.
+    ///   - ask: puts the question; its reply may come on any thread, at once too.
     static func answers<Input: Sendable>(
-        to inputs: [Input], window: Int = 1000,
+        to inputs: [Input], mostBytes: Int = .max, bytes: (Input) -> Int = { _ in 0 },
         ask: (Input, @escaping @Sendable (Answer) -> Void) -> Void
     ) async -> [Answer] {
         var all: [Answer] = []
         all.reserveCapacity(inputs.count)
         var rest = inputs[...]
         while !rest.isEmpty {
-            let turn = rest.prefix(window)
-            rest = rest.dropFirst(window)
+            var left = mostBytes
+            let few = rest.prefix(most).prefix { input in
+                defer { left -= bytes(input) }
+                return left > 0
+            }
+            let turn = few.isEmpty ? rest.prefix(1) : few
+            rest = rest.dropFirst(turn.count)
             let gathering = Gathering(count: turn.count)
             for (index, input) in turn.enumerated() {
                 ask(input) { gathering.take($0, at: index) }

@@ -14,6 +14,10 @@ final class MemoryLog: MessageLog, Sendable {
         /// What everything else is answered with.
         var outage: BackendError?
         var published: [Publication] = []
+        /// Whether answers come later, each from a task of its own.
+        var isSlow = false
+        /// Bytes of payloads without an answer, now and at the most.
+        var underWay = (now: 0, most: 0)
         var ranges: [HistoryRange] = []
         var now: Int64 = 1_700_000_000_000
     }
@@ -42,26 +46,40 @@ final class MemoryLog: MessageLog, Sendable {
     }
 
     func publish(_ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void) {
-        reply(
-            state.withLock { state in
-                state.published.append(publication)
-                if let error = state.outage ?? state.failures[publication.room] { return .failure(error) }
-                if let mark = publication.dedupe, let known = state.marks[publication.room]?[mark] {
-                    return .success(known)
-                }
-                state.now += 1
-                let seq = (state.messages[publication.room]?.count ?? 0) + 1
-                let position = Position(epoch: "e1", seq: seq)
-                state.messages[publication.room, default: []].append(
-                    RoomMessage(
-                        room: publication.room, userId: publication.userId, msgType: publication.msgType,
-                        payload: publication.payload, timestamp: state.now, position: position))
-                let reach = state.reaches[publication.room] ?? Reach(isOnline: false, connections: 0)
-                let published = Published(
-                    position: position, timestamp: state.now, reach: publication.room.isInbox ? reach : nil)
-                if let mark = publication.dedupe { state.marks[publication.room, default: [:]][mark] = published }
-                return .success(published)
-            })
+        let bytes = publication.payload.count
+        let isSlow = state.withLock { state in
+            state.underWay.now += bytes
+            state.underWay.most = max(state.underWay.most, state.underWay.now)
+            return state.isSlow
+        }
+        let answer = { @Sendable (published: Result<Published, BackendError>) in
+            self.state.withLock { $0.underWay.now -= bytes }
+            reply(published)
+        }
+        let published = store(publication)
+        if isSlow { Task { answer(published) } } else { answer(published) }
+    }
+
+    private func store(_ publication: Publication) -> Result<Published, BackendError> {
+        state.withLock { state in
+            state.published.append(publication)
+            if let error = state.outage ?? state.failures[publication.room] { return .failure(error) }
+            if let mark = publication.dedupe, let known = state.marks[publication.room]?[mark] {
+                return .success(known)
+            }
+            state.now += 1
+            let seq = (state.messages[publication.room]?.count ?? 0) + 1
+            let position = Position(epoch: "e1", seq: seq)
+            state.messages[publication.room, default: []].append(
+                RoomMessage(
+                    room: publication.room, userId: publication.userId, msgType: publication.msgType,
+                    payload: publication.payload, timestamp: state.now, position: position))
+            let reach = state.reaches[publication.room] ?? Reach(isOnline: false, connections: 0)
+            let published = Published(
+                position: position, timestamp: state.now, reach: publication.room.isInbox ? reach : nil)
+            if let mark = publication.dedupe { state.marks[publication.room, default: [:]][mark] = published }
+            return .success(published)
+        }
     }
 
     func history(
