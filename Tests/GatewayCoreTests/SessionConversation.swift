@@ -1,7 +1,7 @@
 import GatewayCore
 
 /// A session machine in conversation: inputs in few words, what it answers as lines that can be compared.
-struct SessionConversation {
+final class SessionConversation {
     var machine: SessionMachine
     var now = MonotonicTime(nanoseconds: 1)
     var wallMilliseconds: Int64 = 1_700_000_000_000
@@ -19,7 +19,7 @@ struct SessionConversation {
         tokens: Bool = false, rules: RoomRules = RoomRules(), watchRight: WatchRight = .anyone,
         limits: SessionLimits = SessionLimits(), expires: Int64? = nil, grants: RoomGrants? = nil
     ) -> SessionConversation {
-        var talk = SessionConversation(tokens: tokens, rules: rules, watchRight: watchRight, limits: limits)
+        let talk = SessionConversation(tokens: tokens, rules: rules, watchRight: watchRight, limits: limits)
         _ = talk.machine.opened(with: .identity(identity(expires: expires, grants: grants)))
         _ = talk.registered()
         _ = talk.ready("*")
@@ -31,7 +31,7 @@ struct SessionConversation {
     static func resumed(
         _ rooms: String..., forbidden: [String] = [], tokens: Bool = false, limits: SessionLimits = SessionLimits()
     ) -> SessionConversation {
-        var talk = SessionConversation(tokens: tokens, limits: limits)
+        let talk = SessionConversation(tokens: tokens, limits: limits)
         _ = talk.machine.opened(with: .identity(identity()), session: "s0")
         _ = talk.registered(rooms, forbidden: forbidden)
         _ = talk.ready("*")
@@ -45,100 +45,111 @@ struct SessionConversation {
 
     static func room(_ name: String) -> RoomName { RoomName(unchecked: name) }
 
+    // MARK: Questions
+
+    var isLive: Bool { machine.isLive }
+    var user: String? { machine.identity?.userId.string }
+
+    /// - Parameter wall: milliseconds since 1970.
+    func deadline(wall: Int64) -> MonotonicTime? { machine.nextDeadline(now: now, wallMilliseconds: wall) }
+    func isMember(of room: String) -> Bool { machine.isMember(of: Self.room(room)) }
+    func seesPresence(in room: String) -> Bool { machine.seesPresence(in: Self.room(room)) }
+    func isWatching(_ user: String) -> Bool { machine.isWatching(UserID(unchecked: user)) }
+
     // MARK: Inputs
 
-    mutating func open(_ credentials: SessionMachine.Credentials, session: String? = nil) -> [String] {
+    func open(_ credentials: SessionMachine.Credentials, session: String? = nil) -> [String] {
         lines(machine.opened(with: credentials, session: session))
     }
 
     /// - Parameter rooms: what the session brought back; nil for a new one.
-    mutating func registered(_ rooms: [String]? = nil, forbidden: [String] = []) -> [String] {
+    func registered(_ rooms: [String]? = nil, forbidden: [String] = []) -> [String] {
         let resumed = rooms.map {
             ResumedSession(rooms: $0.map(Self.room), forbidden: forbidden.map(Self.room))
         }
         return lines(machine.registered(Registration(session: "s1", timestamp: 5, resumed: resumed)))
     }
-    mutating func registrationFailed(_ error: RegistrationError) -> [String] {
+    func registrationFailed(_ error: RegistrationError) -> [String] {
         lines(machine.registrationFailed(error))
     }
     /// With a registry that lets all tokens count, at once.
-    mutating func verified(_ identity: Identity) -> [String] {
+    func verified(_ identity: Identity) -> [String] {
         let actions = machine.verified(identity)
         guard case .confirm = actions.first else { return lines(actions) }
         return confirmed(.admitted)
     }
-    mutating func confirmed(_ admission: Clearance) -> [String] { lines(machine.confirmed(admission)) }
-    mutating func refused(_ text: String) -> [String] { lines(machine.refused(TokenError(text))) }
+    func confirmed(_ admission: Clearance) -> [String] { lines(machine.confirmed(admission)) }
+    func refused(_ text: String) -> [String] { lines(machine.refused(TokenError(text))) }
 
-    mutating func ask(_ id: Int, _ command: ClientCommand) -> [String] {
+    func ask(_ id: Int, _ command: ClientCommand) -> [String] {
         let id = RequestID(json: Array(String(id).utf8))
         return lines(machine.received(ClientRequest(id: id, command: command), now: now))
     }
 
     /// - Parameter since: the last seq seen; nil for a join from now on.
-    mutating func join(_ id: Int, _ room: String, since: Int? = nil) -> [String] {
+    func join(_ id: Int, _ room: String, since: Int? = nil) -> [String] {
         ask(id, .join(room: Self.room(room), since: since.map { ClientPosition(epoch: "e", seq: $0) }))
     }
 
     /// The same with a registry and streams that answer at once.
-    mutating func enter(_ room: String) {
+    func enter(_ room: String) {
         _ = join(0, room)
         _ = enrolled(room)
         _ = ready(room)
     }
 
-    mutating func resume(_ id: Int, _ since: [String: Int] = [:]) -> [String] {
+    func resume(_ id: Int, _ since: [String: Int] = [:]) -> [String] {
         let positions = since.map { (Self.room($0.key), ClientPosition(epoch: "e", seq: $0.value)) }
         return ask(id, .resume(since: Dictionary(uniqueKeysWithValues: positions)))
     }
 
-    mutating func watch(_ id: Int, _ users: String...) -> [String] {
+    func watch(_ id: Int, _ users: String...) -> [String] {
         ask(id, .watch(users: users.map { UserID(unchecked: $0) }))
     }
-    mutating func unwatch(_ id: Int, _ users: String...) -> [String] {
+    func unwatch(_ id: Int, _ users: String...) -> [String] {
         ask(id, .unwatch(users: users.map { UserID(unchecked: $0) }))
     }
-    mutating func watching(_ id: Int, _ users: String...) -> [String] {
+    func watching(_ id: Int, _ users: String...) -> [String] {
         let statuses = users.map { UserStatus(userId: UserID(unchecked: $0), isOnline: false, lastSeen: nil) }
         return lines(machine.watching(id: RequestID(json: Array(String(id).utf8)), statuses, refused: []))
     }
-    mutating func sharers(_ id: Int, of users: [String], _ sharers: Set<String>) -> [String] {
+    func sharers(_ id: Int, of users: [String], _ sharers: Set<String>) -> [String] {
         let sharers = Set(sharers.map { UserID(unchecked: $0) })
         let id = RequestID(json: Array(String(id).utf8))
         return lines(machine.sharersFound(id: id, of: users.map { UserID(unchecked: $0) }, sharers))
     }
-    mutating func members(_ id: Int, _ room: String) -> [String] {
+    func members(_ id: Int, _ room: String) -> [String] {
         ask(id, .members(room: Self.room(room), limit: 100, cursor: nil))
     }
-    mutating func signal(_ id: Int, _ user: String, _ room: String) -> [String] {
+    func signal(_ id: Int, _ user: String, _ room: String) -> [String] {
         ask(id, .signal(to: UserID(unchecked: user), room: Self.room(room), payload: [0x31]))
     }
-    mutating func leave(_ id: Int, _ room: String) -> [String] { ask(id, .leave(room: Self.room(room))) }
-    mutating func ping(_ id: Int) -> [String] { ask(id, .ping) }
-    mutating func auth(_ id: Int, _ token: String) -> [String] { ask(id, .auth(token: token)) }
+    func leave(_ id: Int, _ room: String) -> [String] { ask(id, .leave(room: Self.room(room))) }
+    func ping(_ id: Int) -> [String] { ask(id, .ping) }
+    func auth(_ id: Int, _ token: String) -> [String] { ask(id, .auth(token: token)) }
 
-    mutating func say(_ id: Int, _ room: String, bytes: Int = 1, dedupe: String? = nil) -> [String] {
+    func say(_ id: Int, _ room: String, bytes: Int = 1, dedupe: String? = nil) -> [String] {
         let payload = Array(repeating: UInt8(ascii: "1"), count: bytes)
         return ask(id, .message(room: Self.room(room), msgType: 1, payload: payload, dedupe: dedupe))
     }
 
-    mutating func read(_ id: Int, _ room: String) -> [String] {
+    func read(_ id: Int, _ room: String) -> [String] {
         ask(id, .history(room: Self.room(room), range: HistoryRange(edge: .newest, limit: 50)))
     }
 
-    mutating func malformed(_ id: Int? = nil) -> [String] {
+    func malformed(_ id: Int? = nil) -> [String] {
         let id = id.map { RequestID(json: Array(String($0).utf8)) }
         let error = RequestError(.badRequest, "not JSON")
         return lines(machine.receivedMalformed(MalformedRequest(id: id, error: error), now: now))
     }
 
-    mutating func enrolled(_ room: String) -> [String] { lines(machine.enrolled(Self.room(room))) }
+    func enrolled(_ room: String) -> [String] { lines(machine.enrolled(Self.room(room))) }
 
-    mutating func enrollmentFailed(_ room: String) -> [String] {
+    func enrollmentFailed(_ room: String) -> [String] {
         lines(machine.enrollmentFailed(Self.room(room), .unavailable(reason: "secret")))
     }
 
-    mutating func ready(
+    func ready(
         _ room: String, seq: Int = 7, recovered: Bool = true, missed: [RoomMessage] = [], members: Int? = nil
     ) -> [String] {
         let roster = members.map { RosterState(members: $0, version: 9, timestamp: 5) }
@@ -154,18 +165,18 @@ struct SessionConversation {
             timestamp: 5, position: Position(epoch: "e", seq: seq))
     }
 
-    mutating func failed(_ room: String) -> [String] {
+    func failed(_ room: String) -> [String] {
         lines(machine.streamFailed(Self.room(room), .unavailable(reason: "secret")))
     }
 
-    mutating func wait(_ duration: Duration) -> [String] {
+    func wait(_ duration: Duration) -> [String] {
         now = now + duration
         wallMilliseconds += duration.milliseconds
         return lines(machine.hitDeadline(now: now, wallMilliseconds: wallMilliseconds))
     }
 
     /// What is left behind: the rooms, sorted, the watched users, and what the registry is told.
-    mutating func end(_ end: SessionMachine.End) -> [String] {
+    func end(_ end: SessionMachine.End) -> [String] {
         let remains = machine.closed(end)
         let departure: [String] =
             switch remains.departure {

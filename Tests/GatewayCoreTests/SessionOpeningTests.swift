@@ -7,31 +7,31 @@ struct SessionOpeningTests {
 
     @Test("a token is checked, the connection registered, its own streams followed, then the client welcomed")
     func tokenAtHandshake() {
-        var talk = SessionConversation(tokens: true)
+        let talk = SessionConversation(tokens: true)
         #expect(talk.open(.token("t")) == ["verify t"])
         #expect(talk.verified(SessionConversation.identity()) == ["register"])
         #expect(talk.registered() == ["follow *", "follow @alice"])
         #expect(talk.ready("@alice") == [])
         #expect(talk.ready("*", seq: 3) == Self.welcome)
-        #expect(talk.machine.isLive)
+        #expect(talk.isLive)
     }
 
     @Test("the session that a client names is asked for when it is known who the client is, however that is told")
     func sessionNamed() {
-        var early = SessionConversation(tokens: true)
+        let early = SessionConversation(tokens: true)
         _ = early.open(.token("t"), session: "s0")
         #expect(early.verified(SessionConversation.identity()) == ["register resuming s0"])
-        var late = SessionConversation(tokens: true)
+        let late = SessionConversation(tokens: true)
         _ = late.open(.none, session: "s0")
         _ = late.auth(1, "t")
         #expect(late.verified(SessionConversation.identity()) == ["register resuming s0"])
-        var unproven = SessionConversation()
+        let unproven = SessionConversation()
         #expect(unproven.open(.identity(SessionConversation.identity()), session: "s0") == ["register resuming s0"])
     }
 
     @Test("a registry that cannot be reached is asked again until the time is over, with the same session")
     func registryAway() {
-        var talk = SessionConversation()
+        let talk = SessionConversation()
         _ = talk.open(.identity(SessionConversation.identity()), session: "s0")
         #expect(talk.registrationFailed(.backend(.unavailable(reason: "secret"))) == ["register later"])
         #expect(talk.lines(talk.machine.retryRegistration()) == ["register resuming s0"])
@@ -42,7 +42,7 @@ struct SessionOpeningTests {
 
     @Test("one connection too many is closed with 4409, and the registry has nothing to forget")
     func tooManyConnections() {
-        var talk = SessionConversation()
+        let talk = SessionConversation()
         _ = talk.open(.identity(SessionConversation.identity()))
         #expect(talk.registrationFailed(.tooManyConnections) == ["close 4429 too many connections"])
         #expect(talk.end(.byGateway(.replaced)) == [])
@@ -50,7 +50,7 @@ struct SessionOpeningTests {
 
     @Test("frames wait for welcome where a token came with the handshake, and are served in their order")
     func framesWait() {
-        var talk = SessionConversation(tokens: true)
+        let talk = SessionConversation(tokens: true)
         _ = talk.open(.token("t"))
         #expect(talk.join(1, "r") == [])
         #expect(talk.ping(2) == [])
@@ -67,7 +67,7 @@ struct SessionOpeningTests {
 
     @Test("more frames than may wait for welcome close the connection")
     func tooManyWait() {
-        var talk = SessionConversation(tokens: true)
+        let talk = SessionConversation(tokens: true)
         _ = talk.open(.token("t"))
         for id in 1...64 { #expect(talk.ping(id) == []) }
         #expect(talk.ping(65) == ["close 4429 too many requests"])
@@ -75,7 +75,7 @@ struct SessionOpeningTests {
 
     @Test("more bytes than may wait for welcome close the connection")
     func tooMuchWaits() {
-        var talk = SessionConversation(tokens: true, limits: SessionLimits(maxWaitingBytes: 100))
+        let talk = SessionConversation(tokens: true, limits: SessionLimits(maxWaitingBytes: 100))
         _ = talk.open(.token("t"))
         #expect(talk.say(1, "r", bytes: 100) == [])
         #expect(talk.say(2, "r", bytes: 1) == ["close 4429 too many requests"])
@@ -83,7 +83,7 @@ struct SessionOpeningTests {
 
     @Test("without a token only auth and ping are taken")
     func stranger() {
-        var talk = SessionConversation(tokens: true)
+        let talk = SessionConversation(tokens: true)
         #expect(talk.open(.none) == [])
         #expect(talk.join(1, "r") == ["error 1 unauthorized"])
         #expect(talk.ping(2) == ["pong 2"])
@@ -100,7 +100,7 @@ struct SessionOpeningTests {
 
     @Test("a second auth waits until the first has been answered, and is then a refresh")
     func secondAuth() {
-        var talk = SessionConversation(tokens: true)
+        let talk = SessionConversation(tokens: true)
         _ = talk.open(.none)
         _ = talk.auth(1, "t")
         #expect(talk.auth(2, "u") == [])
@@ -113,7 +113,7 @@ struct SessionOpeningTests {
 
     @Test("a bad token closes with 4401 and says why")
     func badToken() {
-        var talk = SessionConversation(tokens: true)
+        let talk = SessionConversation(tokens: true)
         _ = talk.open(.token("t"))
         #expect(talk.refused("the token has expired") == ["close 4401 the token has expired"])
         #expect(talk.ping(1) == [])
@@ -122,15 +122,15 @@ struct SessionOpeningTests {
 
     @Test("a name that cannot be right closes with 4401 and names the problem")
     func badUser() {
-        var talk = SessionConversation()
+        let talk = SessionConversation()
         #expect(talk.open(.refused("userId: not UTF-8")) == ["close 4401 userId: not UTF-8"])
-        var nameless = SessionConversation()
+        let nameless = SessionConversation()
         #expect(nameless.open(.none) == ["close 4401 userId is missing"])
     }
 
     @Test("no token in time is 4401")
     func noToken() {
-        var talk = SessionConversation(tokens: true)
+        let talk = SessionConversation(tokens: true)
         _ = talk.open(.none)
         #expect(talk.wait(.milliseconds(9_999)) == [])
         #expect(talk.wait(.milliseconds(1)) == ["close 4401 no token came"])
@@ -138,7 +138,7 @@ struct SessionOpeningTests {
 
     @Test("a backend that does not answer in time is 4503")
     func noBackend() {
-        var talk = SessionConversation()
+        let talk = SessionConversation()
         _ = talk.open(.identity(SessionConversation.identity()))
         _ = talk.registered()
         #expect(talk.failed("*") == ["follow * later"])
@@ -151,25 +151,25 @@ struct SessionOpeningTests {
 
     @Test("a verifier that does not answer in time is 4503")
     func noVerifier() {
-        var talk = SessionConversation(tokens: true)
+        let talk = SessionConversation(tokens: true)
         _ = talk.open(.token("t"))
         #expect(talk.wait(.seconds(10)) == ["close 4503 unavailable"])
     }
 
     @Test("deadlines are told: the timeout first, then the token's end")
     func deadlines() {
-        var talk = SessionConversation(tokens: true)
+        let talk = SessionConversation(tokens: true)
         let opened = talk.now
         _ = talk.open(.token("t"))
-        #expect(talk.machine.nextDeadline(now: talk.now, wallMilliseconds: 0) == opened + .seconds(10))
+        #expect(talk.deadline(wall: 0) == opened + .seconds(10))
         _ = talk.verified(SessionConversation.identity(expires: 60))
         _ = talk.registered()
         _ = talk.ready("*")
         _ = talk.ready("@alice")
-        let expiry = talk.machine.nextDeadline(now: talk.now, wallMilliseconds: 50_000)
+        let expiry = talk.deadline(wall: 50_000)
         #expect(expiry == talk.now + .seconds(11))
-        var forever = SessionConversation.live()
-        #expect(forever.machine.nextDeadline(now: forever.now, wallMilliseconds: 0) == nil)
+        let forever = SessionConversation.live()
+        #expect(forever.deadline(wall: 0) == nil)
         #expect(forever.wait(.seconds(1_000_000)) == [])
     }
 }
@@ -180,20 +180,20 @@ struct SessionTokenTests {
 
     @Test("a token that expires closes the living connection, after the leeway")
     func expiry() {
-        var talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
+        let talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
         #expect(talk.wait(.milliseconds(10_999)) == [])
         #expect(talk.wait(.milliseconds(1)) == ["close 4401 the token has expired"])
     }
 
     @Test("an expiry beyond all time is none")
     func farExpiry() {
-        var talk = SessionConversation.live(tokens: true, expires: .max)
+        let talk = SessionConversation.live(tokens: true, expires: .max)
         #expect(talk.wait(.seconds(1_000_000)) == [])
     }
 
     @Test("a fresh token moves the end")
     func refresh() {
-        var talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
+        let talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
         #expect(talk.auth(1, "u") == ["verify u"])
         let fresh = SessionConversation.identity(expires: 1_700_000_100)
         #expect(talk.verified(fresh) == ["authenticated 1 1700000100000"])
@@ -203,24 +203,24 @@ struct SessionTokenTests {
 
     @Test("a token may end in any year", arguments: [99_999_999_999, 1_700_000_000_000, 1 << 53, .max])
     func endsInAnyYear(expires: Int64) {
-        var talk = SessionConversation.live(tokens: true, expires: expires)
-        let deadline = talk.machine.nextDeadline(now: talk.now, wallMilliseconds: talk.wallMilliseconds)
+        let talk = SessionConversation.live(tokens: true, expires: expires)
+        let deadline = talk.deadline(wall: talk.wallMilliseconds)
         #expect(deadline.map { $0 > talk.now + .seconds(100 * 365 * 86400) } ?? true)
         #expect(talk.wait(.seconds(86400)) == [])
     }
 
     @Test("another user's token is forbidden and changes nothing")
     func anotherUser() {
-        var talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
+        let talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
         _ = talk.auth(1, "u")
         #expect(talk.verified(SessionConversation.identity("bob")) == ["error 1 forbidden"])
-        #expect(talk.machine.identity?.userId.string == "alice")
+        #expect(talk.user == "alice")
         #expect(talk.wait(.seconds(11)) == ["close 4401 the token has expired"])
     }
 
     @Test("of a fresh token the registry is asked whether it still counts")
     func confirmed() {
-        var talk = SessionConversation.live(tokens: true)
+        let talk = SessionConversation.live(tokens: true)
         var fresh = SessionConversation.identity(expires: 1_700_000_100)
         fresh.issuedAt = 7
         _ = talk.auth(1, "u")
@@ -239,7 +239,7 @@ struct SessionTokenTests {
         for (admission, end) in [
             (Clearance.tokenVoid, "close 4401 the token is void"), (.banned, "close 4403 banned"),
         ] {
-            var talk = SessionConversation.live(tokens: true)
+            let talk = SessionConversation.live(tokens: true)
             _ = talk.auth(1, "u")
             _ = talk.machine.verified(SessionConversation.identity())
             #expect(talk.confirmed(admission) == [end])
@@ -252,7 +252,7 @@ struct SessionTokenTests {
         for (error, end) in [
             (RegistrationError.banned, "close 4403 banned"), (.tokenVoid, "close 4401 the token is void"),
         ] {
-            var talk = SessionConversation(tokens: true)
+            let talk = SessionConversation(tokens: true)
             _ = talk.open(.token("t"))
             _ = talk.verified(SessionConversation.identity())
             #expect(talk.registrationFailed(error) == [end])
@@ -261,7 +261,7 @@ struct SessionTokenTests {
 
     @Test("a bad fresh token is an error, and the old one holds on")
     func badRefresh() {
-        var talk = SessionConversation.live(tokens: true)
+        let talk = SessionConversation.live(tokens: true)
         _ = talk.auth(1, "u")
         #expect(talk.refused("bad") == ["error 1 unauthorized"])
         #expect(talk.join(2, "r") == ["enroll r {}"])
@@ -269,7 +269,7 @@ struct SessionTokenTests {
 
     @Test("one token is checked at a time")
     func twoRefreshes() {
-        var talk = SessionConversation.live(tokens: true)
+        let talk = SessionConversation.live(tokens: true)
         _ = talk.auth(1, "u")
         #expect(talk.auth(2, "v") == ["error 2 conflict"])
         _ = talk.verified(SessionConversation.identity())
@@ -278,7 +278,7 @@ struct SessionTokenTests {
 
     @Test("rooms that the fresh token does not allow are left")
     func narrower() {
-        var talk = SessionConversation.live(tokens: true)
+        let talk = SessionConversation.live(tokens: true)
         for room in ["lesson-1", "b", "a"] { talk.enter(room) }
         _ = talk.join(2, "c")
         _ = talk.auth(3, "u")
@@ -295,7 +295,7 @@ struct SessionTokenTests {
 
     @Test("a room that the fresh token does not allow is left though its replay could not be had either")
     func narrowerDuringReplay() {
-        var talk = SessionConversation.live(tokens: true)
+        let talk = SessionConversation.live(tokens: true)
         for room in ["lesson-1", "a"] {
             talk.enter(room)
             _ = talk.join(2, room, since: 3)
@@ -304,13 +304,13 @@ struct SessionTokenTests {
         _ = talk.verified(SessionConversation.identity(grants: lessons))
         #expect(talk.failed("a") == ["withdraw a", "leave a", "error 2 forbidden"])
         #expect(talk.failed("lesson-1") == ["error 2 unavailable"])
-        #expect(!talk.machine.isMember(of: SessionConversation.room("a")))
-        #expect(talk.machine.isMember(of: SessionConversation.room("lesson-1")))
+        #expect(!talk.isMember(of: "a"))
+        #expect(talk.isMember(of: "lesson-1"))
     }
 
     @Test("where nobody proves who they are, tokens mean nothing")
     func noTokens() {
-        var talk = SessionConversation.live()
+        let talk = SessionConversation.live()
         #expect(talk.auth(1, "u") == ["error 1 bad_request"])
     }
 }

@@ -7,7 +7,7 @@ struct SessionOutsideTests {
 
     @Test("members and history are for those in the room, before a join and after the leave")
     func members() {
-        var talk = SessionConversation.live()
+        let talk = SessionConversation.live()
         #expect(talk.read(1, "r") == ["error 1 not_member"])
         #expect(talk.members(2, "r") == ["error 2 not_member"])
         talk.enter("r")
@@ -20,7 +20,7 @@ struct SessionOutsideTests {
 
     @Test("what is asked while the join is under way waits for it, and is refused where it fails")
     func waits() {
-        var talk = SessionConversation.live()
+        let talk = SessionConversation.live()
         _ = talk.join(1, "r")
         #expect(talk.read(2, "r") == [])
         #expect(talk.members(3, "r") == [])
@@ -33,11 +33,11 @@ struct SessionOutsideTests {
 
     @Test("a member that joins again with a position, or whose session came back, need not wait")
     func again() {
-        var talk = SessionConversation.live()
+        let talk = SessionConversation.live()
         talk.enter("r")
         _ = talk.join(1, "r", since: 5)
         #expect(talk.read(2, "r") == ["history 2 r"])
-        var resumed = SessionConversation.resumed("r")
+        let resumed = SessionConversation.resumed("r")
         #expect(resumed.read(1, "r") == ["history 1 r"])
         _ = resumed.resume(2, ["r": 5])
         #expect(resumed.members(3, "r") == ["members 3 r 100"])
@@ -51,7 +51,7 @@ struct SessionOutsideTests {
             RoomRule(pattern: try pattern("board"), outside: [.presence], log: log),
             RoomRule(pattern: try pattern("dark"), allow: [.join], outside: [.presence, .history], log: log),
         ])
-        var talk = SessionConversation.live(rules: rules)
+        let talk = SessionConversation.live(rules: rules)
         #expect(talk.read(1, "news") == ["history 1 news"])
         #expect(talk.members(2, "news") == ["error 2 not_member"])
         #expect(talk.members(3, "board") == ["members 3 board 100"])
@@ -67,7 +67,7 @@ struct SessionOutsideTests {
         let grants = RoomGrants([
             (try pattern("lesson-*"), [.presence, .history]), (try pattern("lesson-7"), [.join]),
         ])
-        var talk = SessionConversation.live(grants: grants)
+        let talk = SessionConversation.live(grants: grants)
         #expect(talk.members(1, "lesson-1") == ["members 1 lesson-1 100"])
         #expect(talk.read(2, "lesson-1") == ["history 2 lesson-1"])
         #expect(talk.members(3, "lesson-7") == ["error 3 not_member"])

@@ -5,17 +5,17 @@ import Testing
 struct SessionResumeTests {
     @Test("a resumed session is welcomed with nothing entered")
     func welcome() {
-        var talk = SessionConversation()
+        let talk = SessionConversation()
         #expect(talk.open(.identity(SessionConversation.identity()), session: "s0") == ["register resuming s0"])
         #expect(talk.registered(["r"]) == ["follow *", "follow @alice"])
         _ = talk.ready("*")
         #expect(talk.ready("@alice") == ["welcome alice session s1 resumed time 5"])
-        #expect(talk.machine.isMember(of: SessionConversation.room("r")))
+        #expect(talk.isMember(of: "r"))
     }
 
     @Test("resume asks for all rooms, named or not, and is answered once all have answered")
     func resume() {
-        var talk = SessionConversation.resumed("b", "a")
+        let talk = SessionConversation.resumed("b", "a")
         #expect(
             talk.resume(1, ["a": 4, "@alice": 2]) == [
                 "follow *", "follow @alice since 2", "follow a since 4", "follow b",
@@ -33,7 +33,7 @@ struct SessionResumeTests {
 
     @Test("rooms that are no longer allowed are told, and rooms that the session did not hold")
     func refused() {
-        var talk = SessionConversation.resumed("a", forbidden: ["z"])
+        let talk = SessionConversation.resumed("a", forbidden: ["z"])
         _ = talk.resume(1, ["a": 1, "z": 1, "never": 1, "@bob": 1])
         _ = talk.ready("*")
         _ = talk.ready("@alice")
@@ -42,7 +42,7 @@ struct SessionResumeTests {
 
     @Test("a room joined by itself takes its position from there, the others go on waiting")
     func byJoin() {
-        var talk = SessionConversation.resumed("a", "b")
+        let talk = SessionConversation.resumed("a", "b")
         #expect(talk.join(1, "a", since: 4) == ["follow a since 4"])
         #expect(talk.ready("a") == ["joined 1 a at 7", "enter a at 7 missed 0"])
         #expect(talk.resume(2, ["b": 1]) == ["follow *", "follow @alice", "follow b since 1"])
@@ -50,12 +50,12 @@ struct SessionResumeTests {
 
     @Test("rooms that nobody gives a position for go on after ten seconds, without a word")
     func release() {
-        var talk = SessionConversation.resumed("a")
+        let talk = SessionConversation.resumed("a")
         let welcomed = talk.now
-        #expect(talk.machine.nextDeadline(now: talk.now, wallMilliseconds: 0) == welcomed + .seconds(10))
+        #expect(talk.deadline(wall: 0) == welcomed + .seconds(10))
         #expect(talk.wait(.milliseconds(9_999)) == [])
         #expect(talk.wait(.milliseconds(1)) == ["follow *", "follow @alice", "follow a"])
-        #expect(talk.machine.nextDeadline(now: talk.now, wallMilliseconds: 0) == nil)
+        #expect(talk.deadline(wall: 0) == nil)
         #expect(talk.failed("a") == ["follow a later"])
         #expect(talk.lines(talk.machine.retry(SessionConversation.room("a"))) == ["follow a"])
         #expect(talk.ready("a") == ["enter a at 7 missed 0"])
@@ -68,7 +68,7 @@ struct SessionResumeTests {
 
     @Test("a room whose stream cannot be had is told as unavailable and goes on when it can")
     func unavailable() {
-        var talk = SessionConversation.resumed("a")
+        let talk = SessionConversation.resumed("a")
         _ = talk.resume(1, ["a": 4])
         _ = talk.ready("*")
         _ = talk.ready("@alice")
@@ -81,7 +81,7 @@ struct SessionResumeTests {
 
     @Test("a room that waits can be left and written to")
     func waitingRoom() {
-        var talk = SessionConversation.resumed("a")
+        let talk = SessionConversation.resumed("a")
         #expect(talk.say(1, "a") == ["publish 1 a by alice"])
         #expect(talk.leave(2, "a") == ["withdraw a", "leave a", "left 2 a"])
         #expect(talk.resume(3, ["a": 4]) == ["follow *", "follow @alice"])
@@ -91,7 +91,7 @@ struct SessionResumeTests {
 
     @Test("what is asked of a room while resume gathers waits for its end")
     func waits() {
-        var talk = SessionConversation.resumed("a")
+        let talk = SessionConversation.resumed("a")
         _ = talk.resume(1, ["a": 4])
         #expect(talk.say(2, "a") == [])
         _ = talk.ready("a")
@@ -107,7 +107,7 @@ struct SessionResumeTests {
 
     @Test("a new session has nothing to resume")
     func fresh() {
-        var talk = SessionConversation.live()
+        let talk = SessionConversation.live()
         #expect(talk.resume(1, ["a": 4]) == ["error 1 conflict"])
     }
 
@@ -115,10 +115,10 @@ struct SessionResumeTests {
     func narrower() throws {
         let grants = RoomGrants([(try #require(RoomPattern("a")), Set(RoomAction.allCases))])
         let narrow = SessionConversation.identity(grants: grants)
-        var waiting = SessionConversation.resumed("a", "b", tokens: true)
+        let waiting = SessionConversation.resumed("a", "b", tokens: true)
         _ = waiting.auth(1, "t")
         #expect(waiting.verified(narrow) == ["authenticated 1 0", "withdraw b", "leave b", "left - b"])
-        var gathering = SessionConversation.resumed("a", "b", tokens: true)
+        let gathering = SessionConversation.resumed("a", "b", tokens: true)
         _ = gathering.resume(1)
         _ = gathering.auth(2, "t")
         #expect(gathering.verified(narrow) == ["authenticated 2 0"])
@@ -132,7 +132,7 @@ struct SessionResumeTests {
 
     @Test("the end of a resumed session names its rooms, and its registry is told")
     func end() {
-        var talk = SessionConversation.resumed("a")
+        let talk = SessionConversation.resumed("a")
         #expect(talk.end(.lost) == ["*", "@alice", "a", "abrupt lost"])
     }
 }

@@ -9,22 +9,22 @@ struct SessionWatchTests {
     private func live(
         _ rooms: String..., rules: RoomRules = RoomRules(), limits: SessionLimits = SessionLimits()
     ) -> SessionConversation {
-        var talk = SessionConversation.live(rules: rules, watchRight: .sameRoom, limits: limits)
+        let talk = SessionConversation.live(rules: rules, watchRight: .sameRoom, limits: limits)
         for room in rooms { talk.enter(room) }
         return talk
     }
 
     @Test("where nobody may be watched each is named as forbidden, and nobody is asked about")
     func nobody() {
-        var talk = SessionConversation.live(watchRight: .nobody)
+        let talk = SessionConversation.live(watchRight: .nobody)
         #expect(talk.watch(1, "bob", "carol", "bob") == ["watching 1 0 bob forbidden carol forbidden"])
-        #expect(!talk.machine.isWatching(UserID(unchecked: "bob")))
+        #expect(!talk.isWatching("bob"))
         #expect(talk.unwatch(2, "bob") == ["watching 2 0"])
     }
 
     @Test("who shares a room is watched, the others are named as forbidden")
     func sameRoom() {
-        var talk = live("r", "s")
+        let talk = live("r", "s")
         #expect(talk.watch(1, "bob", "carol", "dave") == ["ask 1 bob carol dave in r s"])
         #expect(
             talk.sharers(1, of: ["bob", "carol", "dave"], ["carol", "erin"]) == [
@@ -36,19 +36,19 @@ struct SessionWatchTests {
             talk.lines(talk.machine.watching(id: id(1), states, refused: refused)) == [
                 "watching 1 1 bob forbidden dave forbidden"
             ])
-        #expect(talk.machine.isWatching(UserID(unchecked: "carol")))
-        #expect(!talk.machine.isWatching(UserID(unchecked: "bob")))
+        #expect(talk.isWatching("carol"))
+        #expect(!talk.isWatching("bob"))
     }
 
     @Test("where nobody shares a room the answer is there at once, and one watched before is watched no longer")
     func noneLeft() {
-        var talk = live("r")
+        let talk = live("r")
         _ = talk.watch(1, "bob")
         _ = talk.sharers(1, of: ["bob"], ["bob"])
         _ = talk.watching(1, "bob")
         _ = talk.watch(2, "bob")
         #expect(talk.sharers(2, of: ["bob"], []) == ["unwatch bob", "watching 2 0 bob forbidden"])
-        var alone = live()
+        let alone = live()
         #expect(alone.watch(1, "bob") == ["unwatch bob", "watching 1 0 bob forbidden"])
     }
 
@@ -59,7 +59,7 @@ struct SessionWatchTests {
             RoomRule(pattern: try #require(RoomPattern("dark")), allow: [.join], log: log),
             RoomRule(pattern: try #require(RoomPattern("feed")), presence: .off, log: log),
         ])
-        var talk = live("dark", "open", rules: rules)
+        let talk = live("dark", "open", rules: rules)
         _ = talk.join(0, "feed")
         _ = talk.ready("feed")
         #expect(talk.watch(1, "bob") == ["ask 1 bob in open"])
@@ -67,7 +67,7 @@ struct SessionWatchTests {
 
     @Test("a watch that comes with the joins waits until they are through")
     func waits() {
-        var talk = live("r")
+        let talk = live("r")
         _ = talk.join(1, "s")
         _ = talk.join(2, "t")
         #expect(talk.watch(3, "bob") == [])
@@ -76,14 +76,26 @@ struct SessionWatchTests {
         #expect(talk.enrollmentFailed("t") == ["error 2 unavailable", "ask 3 bob in r s"])
     }
 
+    @Test("an unwatch waits behind a watch that waits")
+    func ordered() {
+        let talk = live("r")
+        _ = talk.join(1, "s")
+        #expect(talk.watch(2, "bob") == [])
+        #expect(talk.ask(3, .unwatch(users: [UserID(unchecked: "bob")])) == [])
+        _ = talk.enrolled("s")
+        let answers = talk.ready("s")
+        #expect(answers.suffix(3) == ["ask 2 bob in r s", "unwatch bob", "watching 3 0"])
+        #expect(!talk.isWatching("bob"))
+    }
+
     @Test("few questions at once, and each counts by users and rooms against the rate")
     func bounded() {
-        var talk = live("r", limits: SessionLimits(rate: RateLimit(perSecond: 1, burst: 20)))
+        let talk = live("r", limits: SessionLimits(rate: RateLimit(perSecond: 1, burst: 20)))
         for id in 1...4 { #expect(talk.watch(id, "u\(id)") == ["ask \(id) u\(id) in r"]) }
         #expect(talk.watch(5, "u5") == ["error 5 rate_limited"])
         _ = talk.sharers(1, of: ["u1"], [])
         #expect(talk.watch(6, "u6") == ["ask 6 u6 in r"])
-        var crowded = live(limits: SessionLimits(rate: RateLimit(perSecond: 1, burst: 125)))
+        let crowded = live(limits: SessionLimits(rate: RateLimit(perSecond: 1, burst: 125)))
         for number in 0..<50 { crowded.enter("r\(number)") }
         let users = (0..<100).map { UserID(unchecked: "u\($0)") }
         #expect(crowded.ask(1, .watch(users: users)).count == 1)
@@ -94,7 +106,7 @@ struct SessionWatchTests {
 
     @Test("where it cannot be known who shares a room the request fails, and those watched before still are")
     func unknown() {
-        var talk = live("r", limits: SessionLimits(maxWatched: 2))
+        let talk = live("r", limits: SessionLimits(maxWatched: 2))
         _ = talk.watch(1, "bob")
         _ = talk.sharers(1, of: ["bob"], ["bob"])
         _ = talk.watching(1, "bob")
@@ -103,8 +115,8 @@ struct SessionWatchTests {
         let failed = talk.machine.sharersUnknown(
             id: id(2), of: users, unwatched: [users[1]], .backend(.unavailable(reason: "secret")))
         #expect(talk.lines(failed) == ["error 2 unavailable"])
-        #expect(talk.machine.isWatching(users[0]))
-        #expect(!talk.machine.isWatching(users[1]))
+        #expect(talk.isWatching(users[0].string))
+        #expect(!talk.isWatching(users[1].string))
         #expect(talk.watch(3, "dave") == ["ask 3 dave in r"])
     }
 }

@@ -29,7 +29,7 @@ extension SessionMachine {
                 self.refresh = nil
                 return refuse(refresh.id, .forbidden, "the token is another user's")
             }
-            self.refresh?.identity = identity
+            self.refresh = .confirming(id: refresh.id, identity)
             return [.confirm(identity)]
         case .waitingForToken, .registering, .entering, .closed:
             return []
@@ -142,17 +142,17 @@ extension SessionMachine {
     mutating func startRefresh(_ token: String, id: RequestID?) -> [Action] {
         guard settings.takesTokens else { return refuse(id, .badRequest, "this gateway takes no tokens") }
         guard refresh == nil else { return refuse(id, .conflict, "another token is being checked") }
-        refresh = Refresh(id: id)
+        refresh = .verifying(id: id)
         return [.verify(token: token)]
     }
 
     /// Whether a fresh token of this user still counts. While Redis is away it does: whoever was thrown out before is
     /// gone, and connections are not to end for want of it.
     package mutating func confirmed(_ admission: Clearance) -> [Action] {
-        guard case .live = phase, let refresh, let fresh = refresh.identity else { return [] }
-        self.refresh = nil
+        guard case .live = phase, case .confirming(let id, let fresh) = refresh else { return [] }
+        refresh = nil
         return switch admission {
-        case .admitted, .unknown: renew(fresh, id: refresh.id)
+        case .admitted, .unknown: renew(fresh, id: id)
         case .banned: close(.forbidden, "banned")
         case .tokenVoid: close(.unauthorized, "the token is void")
         }

@@ -67,8 +67,11 @@ extension SessionMachine {
         return watchFailed(id: id, asked: users.count, unwatched: unwatched, error.request)
     }
 
-    /// The contract names no answer of its own for `unwatch`: it is `watching` with nobody in it.
-    mutating func unwatch(_ users: [UserID], id: RequestID?) -> [Action] {
+    /// The contract names no answer of its own for `unwatch`: it is `watching` with nobody in it. It does not overtake a
+    /// `watch` that waits.
+    mutating func unwatch(_ users: [UserID], _ request: ClientRequest) -> [Action] {
+        if waiting.hasRoomless { return hold(request) }
+        let id = request.id
         let ended = users.filter { watched.remove($0) != nil }
         let answer = Action.send(.watching(id: id, users: []))
         return ended.isEmpty ? [answer] : [.unwatch(ended), answer]

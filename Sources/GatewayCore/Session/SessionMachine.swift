@@ -1,7 +1,9 @@
 /// What one client's connection may do next: who it speaks for, which rooms it is in, what it has asked and not been told.
 ///
 /// Each input answers with what is to be done, in this order. It knows no channel and no clock.
-package struct SessionMachine: Sendable {
+///
+/// Not copyable, so that a question to the one in its connection is no copy with a dozen references to count.
+package struct SessionMachine: ~Copyable, Sendable {
     /// What a client showed at the handshake.
     package enum Credentials: Sendable {
         /// Nothing: the first frame has to.
@@ -89,21 +91,30 @@ package struct SessionMachine: Sendable {
     }
 
     /// A fresh token that is being checked.
-    struct Refresh: Sendable {
-        let id: RequestID?
-        /// Nil until the token itself is found good.
-        var identity: Identity?
+    indirect enum Refresh: Sendable {
+        case verifying(id: RequestID?)
+        /// The token itself is good; whether it still counts has been asked.
+        case confirming(id: RequestID?, Identity)
+
+        var id: RequestID? {
+            switch self {
+            case .verifying(let id), .confirming(let id, _): id
+            }
+        }
     }
 
     let settings: SessionSettings
     let openedAt: MonotonicTime
     var phase: Phase
+    // Small ones between those that leave gaps: there is one of it for each connection.
     var limiter: RateLimiter
+    private var malformedInARow: Int32 = 0
     var joins: RateLimiter
-    var refresh: Refresh?
-    private var malformedInARow = 0
     /// Pages of history and of members that are being read, or wait in the socket.
-    var reads = 0
+    var reads: Int16 = 0
+    /// Questions under way about who is in a room with this user.
+    var watchChecks: Int16 = 0
+    var refresh: Refresh?
     /// Whether the client has been asked to go elsewhere.
     var isSentAway = false
     /// Whether the registry has been told of this connection.
@@ -119,8 +130,6 @@ package struct SessionMachine: Sendable {
     var watched: Set<UserID> = []
     /// Users named by `watch` requests without an answer, each as often as it is named.
     var watchesAsked = 0
-    /// Questions under way about who is in a room with this user.
-    var watchChecks = 0
     var waiting = WaitingRequests()
 
     package init(settings: SessionSettings, now: MonotonicTime) {
@@ -215,7 +224,7 @@ package struct SessionMachine: Sendable {
         case .members(let room, let limit, let cursor):
             readMembers(of: room, limit: limit, cursor: cursor, request)
         case .watch(let users): watch(users, request)
-        case .unwatch(let users): unwatch(users, id: request.id)
+        case .unwatch(let users): unwatch(users, request)
         case .signal(let user, let room, let payload): signal(to: user, in: room, payload, request)
         }
     }

@@ -1,14 +1,14 @@
 /// Who a connection speaks for, as its token or, without authentication, its address line said.
 package struct Identity: Sendable {
     package var userId: UserID
-    /// Seconds since 1970; nil where nothing expires.
-    package var expires: Int64?
-    /// When the token was issued, in milliseconds since 1970: 0 where it does not say, nil where there is no token.
-    package var issuedAt: Int64?
     /// What others are shown of the user: a JSON object, `{}` where the token says nothing.
     package var info: [UInt8]
     /// What the token allows; nil where it says nothing and the configured rules hold.
     package var grants: RoomGrants?
+    /// Seconds since 1970; nil where nothing expires.
+    package var expires: Int64?
+    /// When the token was issued, in milliseconds since 1970: 0 where it does not say, nil where there is no token.
+    package var issuedAt: Int64?
 
     /// One for all who show nothing.
     package static let noInfo = Array("{}".utf8)

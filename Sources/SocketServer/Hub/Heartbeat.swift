@@ -22,14 +22,14 @@ struct Heartbeat {
 
     mutating func insert(_ connection: SocketHandler) {
         let slice = slice(of: connection)
-        connection.sliceIndex = slices[slice].count
+        connection.sliceIndex = Int32(slices[slice].count)
         slices[slice].append(connection)
     }
 
     mutating func remove(_ connection: SocketHandler) {
         let slice = slice(of: connection)
         guard let last = slices[slice].popLast(), last !== connection else { return }
-        slices[slice][connection.sliceIndex] = last
+        slices[slice][Int(connection.sliceIndex)] = last
         last.sliceIndex = connection.sliceIndex
     }
 

@@ -21,7 +21,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         case ended
     }
 
-    // First what each delivery touches, so that it lies together.
+    // First what each delivery touches, so that it lies together; then small ones where others leave a gap.
     var context: ChannelHandlerContext?
     /// Frames of this turn on their way past the channel, at its end.
     var held: ByteBuffer?
@@ -31,42 +31,42 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     var isDirty = false
     /// Whether the answer to the handshake still lies in the channel: it goes with the first frame, or at the next tick.
     var holdsAnswer = true
+    /// Whether anything but pings may wait at the system for the client to take it.
+    var mayBeUntaken = false
     var phase = Phase.open
     let hub: Hub
     let number: ConnectionNumber
     let id: ConnectionID
     /// What it counts as; a stranger's until somebody is let in.
     var seat: Seat
-    var decoder: FrameDecoder
     /// Whether messages may be compressed, in both directions.
     let isCompressing: Bool
-    var machine: SessionMachine
     /// Whether anything came since the last visit.
     var isHeard = true
     var unansweredPings: UInt8 = 0
+    var decoder: FrameDecoder
+    var machine: SessionMachine
+    /// Its place in the heartbeat's slice.
+    var sliceIndex: Int32 = 0
+    /// Of a message that has come in part, and of what waits for its turn.
+    var halfMessageBytes: Int32 = 0
+    var supervisedIndex: Int?
+    var isCounted = false
     /// Ticks in a row at which half a message was there, while nobody has been let in.
     var halfMessageTicks: UInt16 = 0
-    var isCounted = false
-    /// Its place in the heartbeat's slice.
-    var sliceIndex = 0
-    var supervisedIndex: Int?
+    /// Of its messages that Redis has not answered; answers come on any thread.
+    let unansweredBytes = Atomic<Int32>(0)
     var budget: ConnectionBudget
     /// Nil unless what has been read has to wait.
     var unread: Unread?
     /// Nil while nothing that it missed has to be sent.
     var catchUp: CatchUp?
+    /// Nil while nothing is known to wait for the client.
+    var slow: SlowSocket?
     /// Of what it missed: held for it, or asked for.
     var missedBytes = 0 {
         didSet { hub.holdings.catchUps += missedBytes - oldValue }
     }
-    /// Nil while nothing is known to wait for the client.
-    var slow: SlowSocket?
-    /// Of a message that has come in part, and of what waits for its turn.
-    var halfMessageBytes: Int32 = 0
-    /// Of its messages that Redis has not answered; answers come on any thread.
-    let unansweredBytes = Atomic<Int32>(0)
-    /// Whether anything but pings may wait at the system for the client to take it.
-    var mayBeUntaken = false
 
     init(hub: Hub, seat: Seat, isCompressing: Bool) {
         self.hub = hub
@@ -101,6 +101,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     ///
     /// - Parameter session: the earlier one that the client wants to go on with.
     func begin(with credentials: SessionMachine.Credentials, session: String?) {
+        let now = hub.now
+        if let wait = hub.budgets.wait(forStrangersAt: address, now: now) { budget.block(for: wait, now: now) }
         perform(machine.opened(with: credentials, session: session))
         // It is the client's turn: it must hear that it was let in.
         if case .none = credentials { markDirty() }
@@ -201,6 +203,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
                 }
             case .register(let session):
                 hub.census.vouch(for: &seat)
+                settle()
+                budget.welcome(now: hub.now)
                 hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
             case .welcome(let userId, let session, let resumed, let timestamp):
@@ -209,7 +213,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
                 hub.census.shelter(seat)
                 verify(token)
             case .confirm(let identity): hub.confirm(identity, for: self)
-            case .enroll(let room, let info): hub.enroll(self, in: room, info: info)
+            case .enroll(let room, let info):
+                if let user = machine.identity?.userId, let wait = hub.budgets.join(by: user, now: hub.now) {
+                    budget.block(for: wait, now: hub.now)
+                }
+                hub.enroll(self, in: room, info: info)
             case .enrollQuietly(let room): hub.presence.joinQuietly(room, connection: id.description)
             case .withdraw(let room): hub.presence.leave(room, connection: id.description)
             case .follow(let room, let since): hub.follow(room, since: since, for: self)
@@ -270,16 +278,16 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     }
 
     private func publish(_ publication: Publication, _ id: RequestID?) {
-        let bytes = Int32(clamping: publication.memoryBytes)
-        guard admitPublish(bytes) else {
-            let error = BackendError.unavailable(reason: "too many of the connection's messages have no answer")
-            return publishAnswered(id: id, room: publication.room, .failure(error))
-        }
         let now = hub.now
         if let wait = hub.wait(for: publication.room, now: now) {
             hub.metrics.budgetRefusals.increment()
             let error = RequestError(.rateLimited, "too much goes out to this room; slow down", retryAfter: wait)
             return write(hub.frame(.error(id: id, error: error)))
+        }
+        let bytes = Int32(clamping: publication.memoryBytes)
+        guard admitPublish(bytes) else {
+            let error = BackendError.unavailable(reason: "too many of the connection's messages have no answer")
+            return publishAnswered(id: id, room: publication.room, .failure(error))
         }
         let spending = Prices.publication(
             bytes: publication.payload.count, receivers: hub.audience(of: publication.room))
