@@ -115,6 +115,9 @@ package final class Census: Sendable {
         }
     }
 
+    /// How many hubs have listeners in a room; an inbox and `*` are not counted.
+    func hubs(in room: RoomName) -> Int { hubsPerRoom.withLock { $0[room] ?? 0 } }
+
     // MARK: Status
 
     var isDraining: Bool { draining.load(ordering: .acquiring) }

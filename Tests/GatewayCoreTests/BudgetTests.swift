@@ -81,32 +81,50 @@ struct ConnectionBudgetTests {
     func waits() {
         var budget = spent(60)
         #expect(budget.admit(now: start) == .waits(.seconds(1)))
-        #expect(budget.admit(now: start + .seconds(1), hasWaited: true) == .served)
+        #expect(budget.admit(now: start + .seconds(1), after: .wait) == .served)
     }
 
     @Test("one that will not waits for two seconds, and its request is refused with the time that is left")
     func refused() {
         var budget = spent(100)
         #expect(budget.admit(now: start) == .waits(.seconds(2)))
-        #expect(budget.admit(now: start + .seconds(2), hasWaited: true) == .refused(retryAfter: .seconds(3)))
+        #expect(budget.admit(now: start + .seconds(2), after: .wait) == .refused(retryAfter: .seconds(3)))
         #expect(budget.admit(now: start + .seconds(2)) == .waits(.seconds(2)))
-        #expect(budget.admit(now: start + .seconds(5), hasWaited: true) == .served)
+        #expect(budget.admit(now: start + .seconds(5), after: .wait) == .served)
     }
 
-    @Test("twenty refusals without a credit between them are the end of patience")
+    @Test("what waited with it is refused with it, and counts as one wait in vain")
+    func refusedTogether() {
+        var budget = spent(100)
+        #expect(budget.admit(now: start + .seconds(2), after: .wait) == .refused(retryAfter: .seconds(3)))
+        for _ in 1...100 {
+            #expect(budget.admit(now: start + .seconds(2), after: .refusal) == .refused(retryAfter: .seconds(3)))
+        }
+        #expect(budget.admit(now: start + .seconds(4), after: .wait) == .refused(retryAfter: .seconds(1)))
+    }
+
+    @Test("who is let in begins anew, whatever it owed as a stranger")
+    func letIn() {
+        var budget = spent(100)
+        budget.block(for: .seconds(60), now: start)
+        budget.welcome(now: start)
+        #expect(budget.admit(now: start) == .served)
+    }
+
+    @Test("twenty waits in vain without a credit between them are the end of patience")
     func exhausted() {
         var budget = spent(100)
-        for _ in 1...20 { #expect(budget.admit(now: start, hasWaited: true) == .refused(retryAfter: .seconds(5))) }
-        #expect(budget.admit(now: start, hasWaited: true) == .exhausted)
+        for _ in 1...20 { #expect(budget.admit(now: start, after: .wait) == .refused(retryAfter: .seconds(5))) }
+        #expect(budget.admit(now: start, after: .wait) == .exhausted)
     }
 
     @Test("a client that rests until it has credit is forgiven")
     func forgiven() {
         var budget = spent(100)
-        for _ in 1...20 { _ = budget.admit(now: start, hasWaited: true) }
+        for _ in 1...20 { _ = budget.admit(now: start, after: .wait) }
         #expect(budget.admit(now: start + .seconds(5)) == .served)
         _ = budget.spend(Spending(bytesOut: 60_000_000), now: start + .seconds(5), allowance)
-        #expect(budget.admit(now: start + .seconds(5), hasWaited: true) == .refused(retryAfter: .seconds(6)))
+        #expect(budget.admit(now: start + .seconds(5), after: .wait) == .refused(retryAfter: .seconds(6)))
     }
 
     @Test("a stranger that has nothing left neither waits nor is refused: it is closed")
@@ -151,10 +169,34 @@ struct SharedBudgetsTests {
     func users() {
         let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
         let second = Spending(processorNanoseconds: 1_000_000_000)
-        #expect(budgets.spend(second, by: alice, now: start) == nil)
-        #expect(budgets.spend(second, by: alice, now: start) == .seconds(5))
+        #expect(budgets.spend(second, by: alice, at: nil, now: start) == nil)
+        #expect(budgets.spend(second, by: alice, at: nil, now: start) == .seconds(5))
         #expect(budgets.wait(for: alice, now: start + .seconds(2)) == .seconds(3))
-        #expect(budgets.spend(second, by: bob, now: start) == nil)
+        #expect(budgets.spend(second, by: bob, at: nil, now: start) == nil)
+    }
+
+    @Test("strangers of one address spend together, and one more that comes finds nothing left")
+    func strangers() throws {
+        let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
+        let address = try #require(IPAddress("192.0.2.7"))
+        let much = Spending(processorNanoseconds: 200_000_000)
+        #expect(budgets.spend(much, by: nil, at: address, now: start) == nil)
+        #expect(budgets.wait(forStrangersAt: address, now: start) == nil)
+        #expect(budgets.spend(much, by: nil, at: address, now: start) == .seconds(5))
+        #expect(budgets.wait(forStrangersAt: address, now: start + .seconds(1)) == .seconds(4))
+        #expect(budgets.wait(forStrangersAt: IPAddress("192.0.2.8"), now: start) == nil)
+        let loopback = try #require(IPAddress("127.0.0.1"))
+        for _ in 1...9 { #expect(budgets.spend(much, by: nil, at: loopback, now: start) == nil) }
+        #expect(budgets.spend(Spending(), by: alice, at: address, now: start) == nil)
+    }
+
+    @Test("the connections of one user join ten times as often as one of them may, and no more")
+    func joins() {
+        let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
+        for _ in 1...500 { #expect(budgets.join(by: alice, now: start) == nil) }
+        #expect(budgets.join(by: alice, now: start) == .milliseconds(10))
+        #expect(budgets.join(by: bob, now: start) == nil)
+        #expect(budgets.join(by: alice, now: start + .seconds(5)) == nil)
     }
 
     @Test("what goes out to a room is spent by all who send there")
@@ -171,9 +213,9 @@ struct SharedBudgetsTests {
     func node() {
         let budgets = SharedBudgets(settings: BudgetSettings(user: .unlimited), now: start)
         let much = Spending(redisNanoseconds: 3_750_000_000, processorNanoseconds: 1)
-        #expect(budgets.spend(much, by: alice, now: start) == nil)
+        #expect(budgets.spend(much, by: alice, at: nil, now: start) == nil)
         #expect(
-            budgets.spend(Spending(redisNanoseconds: 750_000_000), by: bob, now: start) == .milliseconds(250),
+            budgets.spend(Spending(redisNanoseconds: 750_000_000), by: bob, at: nil, now: start) == .milliseconds(250),
             "for the others' debt nobody waits long")
         #expect(budgets.nodeWait(now: start + .milliseconds(400)) == .milliseconds(600))
         #expect(budgets.nodeWait(now: start + .seconds(1)) == nil)
@@ -184,14 +226,14 @@ struct SharedBudgetsTests {
         let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
         let little = Spending(processorNanoseconds: 2_000_000)
         for index in 0..<5000 {
-            _ = budgets.spend(little, by: UserID(unchecked: "u\(index)"), now: start)
+            _ = budgets.spend(little, by: UserID(unchecked: "u\(index)"), at: nil, now: start)
         }
         #expect(budgets.keptCount == 5000)
         let later = start + .milliseconds(10)
         #expect(budgets.wait(for: UserID(unchecked: "u1"), now: later) == nil)
         #expect(budgets.keptCount == 4999)
         for index in 0..<5000 {
-            _ = budgets.spend(little, by: UserID(unchecked: "v\(index)"), now: later)
+            _ = budgets.spend(little, by: UserID(unchecked: "v\(index)"), at: nil, now: later)
         }
         #expect(budgets.keptCount < 7000)
     }
@@ -200,9 +242,17 @@ struct SharedBudgetsTests {
     func bounded() {
         let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
         for index in 0..<100_000 {
-            _ = budgets.spend(Spending(processorNanoseconds: 2_000_000), by: UserID(unchecked: "u\(index)"), now: start)
+            _ = budgets.spend(
+                Spending(processorNanoseconds: 2_000_000), by: UserID(unchecked: "u\(index)"), at: nil, now: start)
         }
         #expect(budgets.keptCount == 16 * 4096)
+        // They are looked through again once their debts are paid.
+        let later = start + .seconds(1)
+        for index in 0..<1000 {
+            _ = budgets.spend(
+                Spending(processorNanoseconds: 2_000_000), by: UserID(unchecked: "v\(index)"), at: nil, now: later)
+        }
+        #expect(budgets.keptCount == 1000)
     }
 
     @Test("where nothing is limited nothing is kept")
@@ -211,7 +261,7 @@ struct SharedBudgetsTests {
             stranger: .unlimited, connection: .unlimited, user: .unlimited, room: .unlimited, node: .unlimited)
         let budgets = SharedBudgets(settings: settings, now: start)
         let much = Spending(bytesOut: 1 << 50, redisNanoseconds: 1 << 50)
-        #expect(budgets.spend(much, by: alice, now: start) == nil)
+        #expect(budgets.spend(much, by: alice, at: nil, now: start) == nil)
         #expect(budgets.spend(much, in: room, now: start) == nil)
         #expect(budgets.keptCount == 0)
     }
@@ -233,7 +283,7 @@ struct HonestLoadTests {
             guard connection.admit(now: now) == .served else { return false }
             if shared.spend(spending, in: room, now: now) != nil { return false }
             guard let due = connection.spend(spending, now: now, settings.connection) else { continue }
-            if shared.spend(due, by: UserID(unchecked: "u"), now: now) != nil { return false }
+            if shared.spend(due, by: UserID(unchecked: "u"), at: nil, now: now) != nil { return false }
         }
         return true
     }
@@ -285,7 +335,7 @@ struct HonestLoadTests {
         for index in 0..<12_000 {
             let now = start + .microseconds(index * 250)
             let spending = Prices.connection + Prices.resumption(rooms: 3) + Prices.stream
-            #expect(shared.spend(spending, by: UserID(unchecked: "u\(index)"), now: now) == nil)
+            #expect(shared.spend(spending, by: UserID(unchecked: "u\(index)"), at: nil, now: now) == nil)
         }
     }
 
@@ -303,7 +353,7 @@ struct HonestLoadTests {
             guard shared.wait(for: UserID(unchecked: "u"), now: now) == nil else { continue }
             resumed += 1
             _ = shared.spend(
-                Prices.connection + Prices.resumption(rooms: 200), by: UserID(unchecked: "u"), now: now)
+                Prices.connection + Prices.resumption(rooms: 200), by: UserID(unchecked: "u"), at: nil, now: now)
         }
         #expect((700...820).contains(resumed))
     }

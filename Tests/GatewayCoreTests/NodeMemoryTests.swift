@@ -62,9 +62,20 @@ import Testing
         #expect(relief.feed == [2])
         let small = NodeMemory.Claim(bytes: NodeMemory.harmlessBytes - 1, isLive: true)
         let many = memory.relieve(
-            held: 1 << 30, budget: 1 << 20, closing: 0, claims: Array(repeating: small, count: 5000),
+            held: 11 << 27, budget: 10 << 27, closing: 0, claims: Array(repeating: small, count: 5000),
             now: MonotonicTime(nanoseconds: 1))
         #expect(many == NodeMemory.Relief())
+    }
+}
+
+extension NodeMemoryTests {
+    @Test("far above the budget nobody is left alone for holding little, since many may")
+    mutating func manySmall() {
+        let small = NodeMemory.Claim(bytes: NodeMemory.harmlessBytes - 1, isLive: false)
+        let relief = memory.relieve(
+            held: 5000 << 16, budget: 2500 << 16, closing: 0, claims: Array(repeating: small, count: 5000),
+            now: MonotonicTime(nanoseconds: 1))
+        #expect((2500...3000).contains(relief.close.count))
     }
 }
 
@@ -146,7 +157,7 @@ import Testing
     @Test("who is sent all as it comes again is fed from the log first when too much waits")
     mutating func liveAgain() {
         queue.feedsFromLog(waiting: 100)
-        queue.goesLive()
+        queue.goesLive(below: 1_000_000)
         #expect(isTooMuch(9_000_000) == false)
     }
 }

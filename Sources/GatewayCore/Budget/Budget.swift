@@ -10,6 +10,13 @@ package struct Allowance: Hashable, Sendable {
     }
 
     package static let unlimited = Allowance(perSecond: .zero)
+
+    /// As much as so many have.
+    func times(_ count: Double) -> Allowance { Allowance(nanosecondsPerUnit: nanosecondsPerUnit / count) }
+
+    private init(nanosecondsPerUnit: Double) {
+        self.nanosecondsPerUnit = nanosecondsPerUnit
+    }
 }
 
 /// What somebody may still spend: a bucket that fills as time passes, kept as the moment at which it will be full again.

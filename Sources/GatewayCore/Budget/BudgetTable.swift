@@ -51,6 +51,6 @@ final class BudgetTable<Name: Hashable & Sendable>: Sendable {
     /// As often as the names have doubled, so that looking at all of them costs each little.
     private static func sweep(_ part: inout Part, now: MonotonicTime) {
         part.budgets = part.budgets.filter { !$0.value.isFull(now: now) }
-        part.swept = max(64, 2 * part.budgets.count)
+        part.swept = min(maxNames, max(64, 2 * part.budgets.count))
     }
 }

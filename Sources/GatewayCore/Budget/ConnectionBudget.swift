@@ -11,9 +11,18 @@ package struct ConnectionBudget: Sendable {
         case exhausted
     }
 
+    /// What a frame has behind it.
+    package enum Past: Sendable {
+        case none
+        /// A wait as long as it may be.
+        case wait
+        /// The same wait as the one before it, which was refused.
+        case refusal
+    }
+
     /// A frame waits no longer than this.
     package static let longestWait = Duration.seconds(2)
-    /// Refusals without a credit between them that are the end of patience.
+    /// Waits in vain without a credit between them that are the end of patience.
     package static let patience = 20
     /// Small change is gathered up to this price, so that most frames touch nothing that is shared.
     package static let smallChange = 2_000_000
@@ -21,7 +30,7 @@ package struct ConnectionBudget: Sendable {
     private var budget: Budget
     private var blockedUntil: MonotonicTime
     private var change = Change()
-    private var refusals: UInt8 = 0
+    private var vainWaits: UInt8 = 0
 
     package init(now: MonotonicTime) {
         budget = Budget(now: now)
@@ -30,19 +39,27 @@ package struct ConnectionBudget: Sendable {
 
     /// Asked before a frame is unpacked.
     ///
-    /// - Parameters:
-    ///   - hasWaited: whether the frame comes from a wait as long as it may be.
-    ///   - isStranger: whether nobody has been let in: such a connection does not wait, and is not refused.
-    package mutating func admit(now: MonotonicTime, hasWaited: Bool = false, isStranger: Bool = false) -> Verdict {
+    /// - Parameter isStranger: whether nobody has been let in: such a connection does not wait, and is not refused.
+    package mutating func admit(now: MonotonicTime, after past: Past = .none, isStranger: Bool = false) -> Verdict {
         guard let wait = wait(now: now) else {
-            refusals = 0
+            vainWaits = 0
             return .served
         }
         if isStranger { return .exhausted }
-        guard hasWaited else { return .waits(min(wait, ConnectionBudget.longestWait)) }
-        guard refusals < ConnectionBudget.patience else { return .exhausted }
-        refusals += 1
+        switch past {
+        case .none: return .waits(min(wait, ConnectionBudget.longestWait))
+        case .wait:
+            guard vainWaits < ConnectionBudget.patience else { return .exhausted }
+            vainWaits += 1
+        case .refusal: break
+        }
         return .refused(retryAfter: wait)
+    }
+
+    /// Somebody has been let in, whose allowance is another: what was spent as a stranger is forgotten.
+    package mutating func welcome(now: MonotonicTime) {
+        budget = Budget(now: now)
+        blockedUntil = now
     }
 
     private func wait(now: MonotonicTime) -> Duration? {

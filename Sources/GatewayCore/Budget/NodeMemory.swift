@@ -28,7 +28,7 @@ package struct NodeMemory: Sendable {
 
     /// How long those that are fed from the log have to read what waits for them.
     package static let patience = Duration.seconds(2)
-    /// A connection for which less is held is nobody's trouble.
+    /// A connection for which less is held is nobody's trouble, unless the node is far above its budget.
     package static let harmlessBytes = 64 << 10
 
     private var overdrawnSince: MonotonicTime?
@@ -52,13 +52,14 @@ package struct NodeMemory: Sendable {
         let own = claims.reduce(closing) { $0 + $1.bytes }
         let share = Double(own) / Double(held)
         let excess = Int(Double(held - (budget - budget / 8)) * min(share, 1)) - closing
-        let worstFirst = claims.indices.filter { claims[$0].bytes >= NodeMemory.harmlessBytes }
+        let isFarAbove = held > budget + budget / 4
+        let worstFirst = claims.indices.filter { isFarAbove || claims[$0].bytes >= NodeMemory.harmlessBytes }
             .sorted { claims[$0].bytes > claims[$1].bytes }
         var relief = Relief()
         // What those hold that are fed already becomes less by itself, if they read at all.
         let fed = claims.reduce(0) { $1.isLive ? $0 : $0 + $1.bytes }
         relief.feed = NodeMemory.first(of: worstFirst.filter { claims[$0].isLive }, claims, covering: excess - fed)
-        if now - since >= NodeMemory.patience || held > budget + budget / 4 {
+        if now - since >= NodeMemory.patience || isFarAbove {
             relief.close = NodeMemory.first(of: worstFirst.filter { !claims[$0].isLive }, claims, covering: excess)
         }
         return relief

@@ -49,9 +49,10 @@ package struct SocketQueue: Sendable {
         leastBytes = bytes
     }
 
-    /// At least one room sends all as it comes again.
-    package mutating func goesLive() {
-        leastBytes = nil
+    /// At least one room sends all as it comes again. Where more than this waits all the same, answers and the like do, and
+    /// go on being counted.
+    package mutating func goesLive(below bytes: Int) {
+        if queuedBytes <= bytes { leastBytes = nil }
     }
 
     /// So many bytes wait in the node after a flush; answers whether answers and the like alone are more than may wait.

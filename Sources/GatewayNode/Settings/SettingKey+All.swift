@@ -38,7 +38,8 @@ extension SettingKey {
             "client.joinsPerSecond", \.client.joinsPerSecond, .integer(1...1_000_000),
             """
             How many rooms a second one connection may join in the long run, since each join is told to all members; \
-            more are rate_limited.
+            more are rate_limited. All connections of a user on this node together join ten times as many, and 500 at \
+            once by default, since Redis keeps what is known of a room for some minutes.
             """),
         SettingKey(
             "client.joinBurst", \.client.joinBurst, .integer(1...1_000_000),

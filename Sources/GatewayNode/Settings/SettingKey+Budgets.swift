@@ -31,7 +31,8 @@ extension SettingKey {
             "budget.stranger", \.budget.stranger, time,
             """
             The same as budget.connection for one that has not shown who it is: enough for a token and what is sent \
-            behind it. Beyond it the connection is closed with 4429.
+            behind it. Beyond it the connection is closed with 4429. All of one address that is not loopback have as \
+            much as twenty.
             """),
     ]
 

@@ -14,15 +14,17 @@ extension Hub {
     func settle(_ spending: Spending, of connection: SocketHandler, now: MonotonicTime) -> Duration? {
         let user = connection.machine.identity?.userId
         tally?.spent(spending, by: user, at: connection.address?.description ?? "")
-        return budgets.spend(spending, by: user, now: now)
+        return budgets.spend(spending, by: user, at: connection.address, now: now)
     }
 
     // MARK: Rooms
 
-    /// How many are told of what happens in a room, on all nodes where it keeps a roster.
+    /// How many are told of what happens in a room: on all nodes where it keeps a roster; else, about, on this one, whose
+    /// loops have as many each.
     func audience(of room: RoomName) -> Int {
         guard let hubRoom = rooms[room] else { return 0 }
-        return max(hubRoom.roster?.members ?? 0, hubRoom.members.count)
+        if let roster = hubRoom.roster { return max(roster.members, hubRoom.members.count) }
+        return hubRoom.members.count * max(1, census.hubs(in: room))
     }
 
     /// How long nothing more may be sent to a room.
@@ -71,7 +73,8 @@ extension Hub {
 
     private func serveParked() {
         let now = now
-        let connections = parked
+        // Strangers, of whom there may be very many, come after all who are none.
+        let connections = parked.filter { !$0.machine.isStranger } + parked.filter { $0.machine.isStranger }
         parked = []
         var left: [SocketHandler] = []
         for connection in connections {

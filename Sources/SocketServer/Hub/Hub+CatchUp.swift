@@ -149,7 +149,7 @@ extension Hub {
         hubRoom.stopAwaiting(listener)
         hubRoom.bundle?.note(connection.number, knows: hubRoom.roster?.version)
         hubRoom.add(connection)
-        connection.slow?.queue.goesLive()
+        connection.slow?.queue.goesLive(below: configuration.maxLiveBytes)
     }
 }
 

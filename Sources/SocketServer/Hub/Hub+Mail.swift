@@ -6,6 +6,8 @@ struct OpenedMail {
     var letters: ArraySlice<Letter> = []
     /// What is left of the letter that was read last.
     var deliveries: ArraySlice<StreamDelivery> = []
+    /// Of the messages in all that was taken out, until the last of it has been read.
+    var messageBytes = 0
     /// Whether a later turn has been asked for.
     var isPostponed = false
 
@@ -24,12 +26,19 @@ extension Hub {
     func openMail() {
         guard !openedMail.isPostponed else { return }
         let began = now
-        if openedMail.isEmpty { openedMail.letters = mailbox.withLock { $0.takeAll() }[...] }
+        if openedMail.isEmpty {
+            let taken = mailbox.withLock { $0.takeAll() }
+            openedMail = OpenedMail(letters: taken.letters[...], messageBytes: taken.messageBytes)
+            memory.add(taken.messageBytes, to: .mail)
+        }
         readMail()
         sendAll()
         flush()
         turns.turned(now - began)
-        guard !openedMail.isEmpty else { return }
+        guard !openedMail.isEmpty else {
+            memory.add(-openedMail.messageBytes, to: .mail)
+            return openedMail = OpenedMail()
+        }
         openedMail.isPostponed = true
         eventLoop.scheduleTask(in: Hub.nextTurn) { [self] in
             openedMail.isPostponed = false
@@ -53,7 +62,7 @@ extension Hub {
                 unclocked = 0
                 if receiversWaiting >= Hub.maxReceivers || now >= end { return }
             }
-            guard let letter = openedMail.letters.popFirst() else { return openedMail = OpenedMail() }
+            guard let letter = openedMail.letters.popFirst() else { return }
             read(letter)
             unclocked += 1
             guard unclocked >= Hub.unclockedMessages else { continue }

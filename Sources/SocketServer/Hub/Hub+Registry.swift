@@ -26,10 +26,11 @@ extension Hub {
         beginResumptions()
     }
 
-    /// Begins with as many as there is room for; each tick looks again.
+    /// Begins with as many as there is room for, and with one at least, whatever others owe; each tick looks again.
     func beginResumptions() {
-        guard !resumptions.isEmpty, budgets.nodeWait(now: now) == nil else { return }
-        while let next = resumptions.next() {
+        guard !resumptions.isEmpty else { return }
+        let isInDebt = budgets.nodeWait(now: now) != nil
+        while !isInDebt || resumptions.isIdle, let next = resumptions.next() {
             guard next.connection.isOpen, let identity = next.connection.machine.identity else {
                 resumptions.ended()
                 continue

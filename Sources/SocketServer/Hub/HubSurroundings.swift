@@ -45,7 +45,8 @@ package struct HubSurroundings: Sendable {
         self.presenceDirectory = presenceDirectory
         self.logger = logger
         self.clocks = clocks
-        budgets = SharedBudgets(settings: configuration.budgets, now: clocks.monotonic())
+        budgets = SharedBudgets(
+            settings: configuration.budgets, joins: settings.limits.joins, now: clocks.monotonic())
         self.tally = tally
         self.memory = memory
         self.probe = probe

@@ -9,17 +9,22 @@ struct InputTurn {
     static let limit = 20_000_000
     /// For one connection, before it is the next one's turn.
     static let share = 2_000_000
-    /// What costs less is not counted, so that the usual small frames need no turn's end to be waited for.
-    static let unnoticed = 20_000
+    /// What costs less is gathered before it is counted, so that the end of few turns has to be waited for.
+    static let smallChange = 20_000
 
     private var spent = 0
+    private var change = 0
 
     var isOver: Bool { spent >= InputTurn.limit }
 
     /// - Returns: whether it is the first that was counted since the last turn's end.
     mutating func spend(_ price: Int) -> Bool {
-        guard price > InputTurn.unnoticed else { return false }
-        defer { spent += price }
+        change += price
+        guard change > InputTurn.smallChange else { return false }
+        defer {
+            spent += change
+            change = 0
+        }
         return spent == 0
     }
 

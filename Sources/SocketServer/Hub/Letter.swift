@@ -49,12 +49,13 @@ struct Mailbox: Sendable {
         return (letters.count == 1, givenUp)
     }
 
-    mutating func takeAll() -> [Letter] {
+    /// Takes out all letters, and the bytes of the messages in them, which are counted here no longer.
+    mutating func takeAll() -> (letters: [Letter], messageBytes: Int) {
         defer {
             letters = []
             messageBytes = 0
         }
-        return letters
+        return (letters, messageBytes)
     }
 
     /// Puts one gap in the place of each run of a room's messages, and answers how many messages that were.

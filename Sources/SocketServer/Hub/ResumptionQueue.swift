@@ -23,4 +23,7 @@ struct ResumptionQueue<Waiter> {
     mutating func ended() { underWay -= 1 }
 
     var isEmpty: Bool { waiting.isEmpty }
+
+    /// Whether nothing is being asked for.
+    var isIdle: Bool { underWay == 0 }
 }

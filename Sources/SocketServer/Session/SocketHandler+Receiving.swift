@@ -25,26 +25,31 @@ extension SocketHandler {
 
     /// Serves what is in the bytes, up to where it has to wait; those beyond are kept.
     ///
-    /// - Parameter hasWaited: whether they have waited for credit.
-    func receive(_ bytes: inout ByteBuffer, hasWaited: Bool = false) {
-        var hasWaited = hasWaited
+    /// - Parameter past: of the first frame; those behind one that is refused have waited as long.
+    func receive(_ bytes: inout ByteBuffer, after past: ConnectionBudget.Past = .none) {
+        var past = past
         var share = InputTurn.share
         let largest = hub.configuration.maxMessageBytes
         decoder.limitMessages(to: machine.isStranger ? min(largest, SocketHandler.strangerMessageBytes) : largest)
         while bytes.readableBytes > 0 {
             let now = hub.now
             var retryAfter: Duration?
-            switch budget.admit(now: now, hasWaited: hasWaited, isStranger: machine.isStranger) {
-            case .served: break
+            switch budget.admit(now: now, after: past, isStranger: machine.isStranger) {
+            case .served: past = .none
             case .waits(let wait): return park(bytes, until: now + wait, isUnpaid: true)
-            case .refused(let wait): retryAfter = wait
+            case .refused(let wait):
+                retryAfter = wait
+                past = .refusal
             case .exhausted:
                 close(.tooManyRequests, text: CloseReason.tooManyRequests.text)
                 decoder.abandon()
                 return finishClosing()
             }
-            guard share > 0, !hub.inputTurn.isOver else { return park(bytes, until: now, isUnpaid: false) }
-            hasWaited = false
+            guard share > 0, !hub.inputTurn.isOver else {
+                // Unpacking what is refused costs as well: the rest waits once more.
+                guard let retryAfter else { return park(bytes, until: now, isUnpaid: false) }
+                return park(bytes, until: now + min(retryAfter, ConnectionBudget.longestWait), isUnpaid: true)
+            }
             let count = bytes.readableBytes
             let event = decoder.next(from: &bytes)
             let spending = Prices.received(
@@ -60,7 +65,7 @@ extension SocketHandler {
     private func park(_ bytes: ByteBuffer, until: MonotonicTime, isUnpaid: Bool) {
         // A copy, since all sockets of the loop read into the same buffer.
         var rest = ByteBuffer(bytes: bytes.readableBytesView)
-        let pings = isUnpaid ? decoder.takePings(outOf: &rest) : []
+        let pings = decoder.takePings(outOf: &rest)
         unread = Unread(rest, until: until, isUnpaid: isUnpaid)
         setReading(false)
         hub.park(self)
@@ -72,7 +77,7 @@ extension SocketHandler {
     func goOn() {
         guard let unread else { return }
         self.unread = nil
-        receive(&unread.bytes, hasWaited: unread.isUnpaid)
+        receive(&unread.bytes, after: unread.isUnpaid ? .wait : .none)
         if self.unread == nil { setReading(true) }
         noteHalfMessage()
     }
