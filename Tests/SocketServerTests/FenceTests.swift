@@ -35,6 +35,15 @@ struct FenceTests {
         #expect(try status("GET http://127.0.0.1:8080/healthz HTTP/1.1", "Host: evil.example") == "200")
     }
 
+    @Test("an expectation that cannot be met, a fragment and a host with an empty label are refused")
+    func malformed() throws {
+        #expect(try status("GET /healthz HTTP/1.1", "Host: localhost", "Expect: 100-continue") == "200")
+        #expect(try status("GET /healthz HTTP/1.1", "Host: localhost", "Expect: tea") == "417")
+        #expect(try status("GET /healthz#x HTTP/1.1", "Host: localhost") == "400")
+        #expect(try status("GET /healthz HTTP/1.1", "Host: .localhost") == "400")
+        #expect(try status("GET /healthz HTTP/1.1", "Host: a..localhost") == "400")
+    }
+
     @Test("a page of this machine may connect from any port, another site's may not, and no browser need be one")
     func pages() throws {
         let metrics = CountingMetrics()

@@ -38,7 +38,8 @@ package struct HostName: Hashable, Sendable {
             if let port, port > 65_535 { return nil }
         }
         let name = host.utf8.last == UInt8(ascii: ".") ? host.dropLast() : host
-        guard !name.isEmpty else { return nil }
+        // No label of a name is empty.
+        guard !name.isEmpty, name.utf8.first != UInt8(ascii: "."), !name.contains("..") else { return nil }
         self.name = address?.description ?? name.lowercased()
     }
 

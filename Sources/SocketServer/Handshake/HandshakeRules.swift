@@ -66,6 +66,9 @@ struct HandshakeRules: Sendable {
         let host = hosts.first.flatMap { HostName($0) }
         guard host != nil || hosts.allSatisfy(\.isEmpty) else { return .refuse("Host cannot be read") }
         guard fence.serves(named: target.host ?? host) else { return .reply(.misdirected) }
+        guard headers[canonicalForm: "expect"].allSatisfy({ $0.lowercased() == "100-continue" }) else {
+            return .reply(.expectationFailed)
+        }
         let isEcho = target.path == "/echo" && isEchoing
         let file = ClientFile.at(target.path)
         guard target.path == "/ws" || target.path == "/healthz" || isEcho || file != nil else {

@@ -12,7 +12,8 @@ struct HandshakeTarget {
 
     /// Nil for what is neither origin-form nor absolute-form of a scheme that is spoken here.
     init?(_ uri: String) {
-        guard uri.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
+        // A fragment is none of a request's (RFC 9112, section 3.2.1).
+        guard uri.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else { return nil }
         var rest = Substring(uri)
         if rest.utf8.first == UInt8(ascii: "/") {
             host = nil

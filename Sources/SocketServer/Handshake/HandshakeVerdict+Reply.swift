@@ -33,6 +33,8 @@ extension HandshakeVerdict {
                 """,
             refusal: .misdirected)
         static let foreignOrigin = Reply(status: .forbidden, body: "this origin is not let in", refusal: .origin)
+        static let expectationFailed = Reply(
+            status: .expectationFailed, body: "only 100-continue can be met", refusal: .malformed)
         static let banned = Reply(status: .forbidden, body: "this address is banned", refusal: .banned)
 
         /// Not to be tried at another node: it would be one too many there as well.
