@@ -35,6 +35,18 @@ struct FullRedisFaults {
         try await bob.frame("joined")
         try await alice.frame("presence") { $0.text.contains("bob") }
 
+        // Nearly full: nobody joins a room anew, and whoever comes is let in, even where nothing is left.
+        _ = try await cluster.redis.cli("SETRANGE", "filler", "\(59 << 20)", "x")
+        try await eventually("a text that says so") {
+            try await node.request("GET", "/readyz").body.contains("joining rooms")
+        }
+        bob.send(#"{"id":2,"type":"join","roomId":"s"}"#)
+        #expect(try await bob.frame("error").text.contains("unavailable"))
+        _ = try await cluster.redis.cli("CONFIG", "SET", "maxmemory", "16mb")
+        let carol = try await WireClient.connect(to: node, as: "carol")
+        #expect(carol.isOpen)
+        _ = try await cluster.redis.cli("CONFIG", "SET", "maxmemory", "64mb")
+
         _ = try await cluster.redis.cli("DEL", "filler")
         try await eventually("room") {
             try await cluster.nodes[1].request("POST", "/v1/broadcast", body: body).status == 200

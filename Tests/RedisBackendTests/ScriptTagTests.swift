@@ -9,7 +9,7 @@ struct ScriptTagTests {
     /// Those that receivers of events and readers of pages call, a sweep, and bans of addresses have tests of their own;
     /// what is registered again is so with the keys of the first time.
     private static let elsewhere: Set<String> = [
-        "gather", "settle", "trim", "backlog", "replay", "page", "sweep", "yield", "connect_again", "join_again",
+        "gather", "settle", "trim", "backlog", "replay", "page", "sweep", "yield", "connect", "join_again",
         "ban", "lift",
     ]
 

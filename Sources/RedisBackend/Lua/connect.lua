@@ -1,5 +1,6 @@
-#!lua
--- connect: registers a connection of a user with its node, and tells that the user is online if that is new.
+#!lua flags=allow-oom
+-- connect: registers a connection of a user with its node, and tells that the user is online if that is new. A full Redis
+-- takes it: there are as many as the nodes have places, and nobody is kept out by what others have stored.
 --
 -- KEYS    1 the user's connections, 2 online, 3 session, 4 holders, 5 the node's set, 6 linger, 7 fence, 8 events,
 --         9 marks, 10 state, 11 the inbox's head, 12 verdict

@@ -39,10 +39,10 @@ end
 
 -- Appends entries of the log to `out` as seq, timestamp, body, leaving out those older than `oldest`; stops at
 -- `limit` entries or with the one that makes them `most` bytes. Answers how many were appended and whether more may follow.
+-- Few are read first, then about as many as are still wanted by their size: what is read and left is paid by nobody.
 local function read_log(log, out, command, from, to, limit, most, oldest)
-  local taken, bytes = 0, 0
+  local taken, bytes, wanted = 0, 0, math.min(2, limit)
   while taken < limit do
-    local wanted = math.min(50, limit - taken)
     local entries = redis.call(command, log, from, to, 'COUNT', wanted)
     for i, entry in ipairs(entries) do
       local fields = entry[2]
@@ -55,6 +55,8 @@ local function read_log(log, out, command, from, to, limit, most, oldest)
       end
     end
     if #entries < wanted then return taken, false end
+    local likely = taken > 0 and math.ceil((most - bytes) * taken / math.max(1, bytes)) or 50
+    wanted = math.min(50, limit - taken, math.max(1, likely))
     from = '(' .. entries[#entries][1]
   end
   return taken, true

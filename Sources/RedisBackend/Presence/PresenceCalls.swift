@@ -27,8 +27,7 @@ package struct PresenceCalls: Sendable {
         isAgain: Bool, reply: @escaping Reply
     ) {
         register(
-            isAgain ? store.scripts.connectAgain : store.scripts.connect, connection, session, holder, isKnown: isKnown,
-            since: since,
+            store.scripts.connect, connection, session, holder, isKnown: isKnown, since: since,
             cause: isAgain ? PresenceCause.restored.rawValue : "", mode: isAgain ? "again" : "new", reply: reply)
     }
 

@@ -15,8 +15,6 @@ package struct Scripts: Sendable {
     let beat = Scripts.script("beat", PackageResources.beat_lua)
     let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
     /// For what was there before, which a full Redis takes too: it only comes back.
-    let connectAgain = Scripts.script(
-        "connect_again", PackageResources.connect_lua, opening: .session, firstLine: "#!lua flags=allow-oom")
     let joinAgain = Scripts.script(
         "join_again", PackageResources.join_lua, opening: .roster, firstLine: "#!lua flags=allow-oom")
     let sessionResume = Scripts.script("session_resume", PackageResources.session_resume_lua, opening: .session)
@@ -51,7 +49,7 @@ package struct Scripts: Sendable {
             publish, position, history, heads, states, meet, agree, touch, beat, connect, sessionResume, close, pardon,
             admit, signal,
             disconnect, join, leave, sweep, look, claim, yield,
-            renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink, connectAgain,
+            renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
             joinAgain, ban, lift, bans,
         ]
     }
