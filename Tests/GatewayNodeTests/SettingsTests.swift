@@ -33,6 +33,7 @@ struct SettingsTests {
             ("client.joinBurst", "10", { $0.client.joinBurst == 10 }),
             ("budget.connection", "20ms", { $0.budget.connection == .milliseconds(20) }),
             ("budget.user", "0s", { $0.budget.user == .zero }),
+            ("budget.stored", "1MiB", { $0.budget.stored == 1 << 20 }),
             ("budget.room", "30ms", { $0.budget.room == .milliseconds(30) }),
             ("budget.node", "40ms", { $0.budget.node == .milliseconds(40) }),
             ("budget.stranger", "50ms", { $0.budget.stranger == .milliseconds(50) }),

@@ -64,6 +64,8 @@ struct CatchUpWalkTests {
         let embedded = EmbeddedHub {
             $0.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
             $0.maxQueuedBytes = 100_000
+            // Time stands still.
+            $0.budgets = BudgetSettings(connection: .unlimited, user: .unlimited)
         }
         let rooms = ["a", "b", "c", "*"]
         let payload = "\"" + String(repeating: "x", count: 3000) + "\""
@@ -99,7 +101,7 @@ struct CatchUpWalkTests {
                 client.clog?.open()
                 try client.take()
             }
-            embedded.loop.run()
+            embedded.advance(.milliseconds(20))
         }
         for client in clients {
             #expect(client.asked == nil && !client.isResuming, "seed \(seed)")

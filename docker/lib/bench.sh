@@ -81,6 +81,7 @@ start_bench_node() {
         MARTLET_THREADS=1 MARTLET_LOG_LEVEL=warning MARTLET_CLIENT_MESSAGES_PER_SECOND=1000000 \
         MARTLET_CLIENT_MESSAGE_BURST=1000000 MARTLET_CLIENT_JOINS_PER_SECOND=1000000 MARTLET_CLIENT_JOIN_BURST=1000000 \
         MARTLET_BUDGET_CONNECTION=0s MARTLET_BUDGET_USER=0s MARTLET_BUDGET_ROOM=0s MARTLET_BUDGET_NODE=0s \
+        MARTLET_BUDGET_STORED=0 \
         "${on_server[@]}" "$martlet" serve >"$bench_folder/node.log" 2>&1 &
     bench_processes+=("$!")
     if ! wait_ready "$api_port" "$!" 30; then

@@ -62,7 +62,8 @@ package struct ConnectionBudget: Sendable {
         blockedUntil = now
     }
 
-    private func wait(now: MonotonicTime) -> Duration? {
+    /// How long nothing more is done for the connection; nil where it has something left.
+    package func wait(now: MonotonicTime) -> Duration? {
         let own = budget.wait(now: now)
         guard blockedUntil > now else { return own }
         return max(own ?? .zero, blockedUntil - now)
@@ -96,18 +97,20 @@ package struct ConnectionBudget: Sendable {
         private var bytesOut: UInt32 = 0
         private var redisNanoseconds: UInt32 = 0
         private var processorNanoseconds: UInt32 = 0
+        private var storedBytes: UInt32 = 0
 
         mutating func add(_ spending: Spending) {
             bytesIn = UInt32(clamping: Int(bytesIn) + spending.bytesIn)
             bytesOut = UInt32(clamping: Int(bytesOut) + spending.bytesOut)
             redisNanoseconds = UInt32(clamping: Int(redisNanoseconds) + spending.redisNanoseconds)
             processorNanoseconds = UInt32(clamping: Int(processorNanoseconds) + spending.processorNanoseconds)
+            storedBytes = UInt32(clamping: Int(storedBytes) + spending.storedBytes)
         }
 
         var spending: Spending {
             Spending(
                 bytesIn: Int(bytesIn), bytesOut: Int(bytesOut), redisNanoseconds: Int(redisNanoseconds),
-                processorNanoseconds: Int(processorNanoseconds))
+                processorNanoseconds: Int(processorNanoseconds), storedBytes: Int(storedBytes))
         }
     }
 }

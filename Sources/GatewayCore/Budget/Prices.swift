@@ -24,7 +24,7 @@ package enum Prices {
 
     /// Rooms that a session brought back.
     package static func resumption(rooms: Int) -> Spending {
-        Spending(redisNanoseconds: rooms * 60 * microsecond, processorNanoseconds: rooms * 20 * microsecond)
+        Spending(redisNanoseconds: rooms * 95 * microsecond, processorNanoseconds: rooms * 45 * microsecond)
     }
 
     /// A step onto or off a roster, told to so many members.
@@ -41,7 +41,7 @@ package enum Prices {
     package static func publication(bytes: Int, receivers: Int) -> Spending {
         Spending(
             bytesOut: bytes * receivers, redisNanoseconds: 20 * microsecond + 100 * bytes,
-            processorNanoseconds: 20 * microsecond + 5 * bytes)
+            processorNanoseconds: 20 * microsecond + 5 * bytes, storedBytes: bytes + 100)
     }
 
     /// The same where nothing is kept.
@@ -58,8 +58,20 @@ package enum Prices {
     }
 
     /// Bytes that came out of a log, to be sent to whoever asked.
-    package static func logBytes(_ bytes: Int) -> Spending {
-        Spending(redisNanoseconds: 2 * bytes, processorNanoseconds: 6 * bytes)
+    ///
+    /// - Parameter isCompressing: whether they are compressed for this one.
+    package static func logBytes(_ bytes: Int, isCompressing: Bool) -> Spending {
+        Spending(redisNanoseconds: 8 * bytes, processorNanoseconds: (isCompressing ? 70 : 6) * bytes)
+    }
+
+    /// Members of a room that were read, sorted and told.
+    package static func members(_ count: Int, bytes: Int) -> Spending {
+        Spending(redisNanoseconds: count * microsecond, processorNanoseconds: count * 8 * microsecond + 6 * bytes)
+    }
+
+    /// The end of a connection that was in so many rooms.
+    package static func departure(rooms: Int) -> Spending {
+        Spending(redisNanoseconds: rooms * 80 * microsecond, processorNanoseconds: rooms * 60 * microsecond)
     }
 
     /// Users whose state is to be told.

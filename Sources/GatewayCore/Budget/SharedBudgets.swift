@@ -8,6 +8,8 @@ package final class SharedBudgets: Sendable {
     static let longestNodeWait = Duration.milliseconds(250)
     /// All strangers of one address have as much as so many.
     static let strangersOfAddress = 20.0
+    /// Seconds that are one second of what a user may have stored: a thousand are saved up.
+    static let storedSlowness = 200
     /// All connections of one user may join as often as so many.
     static let joiningConnections = 10
 
@@ -17,6 +19,8 @@ package final class SharedBudgets: Sendable {
     private let addresses: BudgetTable<IPAddress>
     /// In joins, not in time of a core.
     private let joins: BudgetTable<UserID>
+    /// In bytes, and by a clock that is slower, so that much more can be saved up and owed.
+    private let stored: BudgetTable<UserID>
     private let node: Mutex<Budget>
 
     /// - Parameter joins: how often one connection may join a room.
@@ -27,6 +31,9 @@ package final class SharedBudgets: Sendable {
         addresses = BudgetTable(allowance: settings.stranger.times(SharedBudgets.strangersOfAddress))
         let joinsPerSecond = Int64(joins.perSecond) * Int64(SharedBudgets.joiningConnections)
         self.joins = BudgetTable(allowance: Allowance(perSecond: .nanoseconds(joinsPerSecond)))
+        stored = BudgetTable(
+            allowance: Allowance(
+                perSecond: .nanoseconds(settings.storedBytesPerSecond * SharedBudgets.storedSlowness)))
         node = Mutex(Budget(now: now))
     }
 
@@ -38,7 +45,9 @@ package final class SharedBudgets: Sendable {
     ) -> Duration? {
         let ownWait: Duration?
         if let user {
-            ownWait = users.spend(spending.price, by: user, now: now)
+            let wait = users.spend(spending.price, by: user, now: now)
+            let storedWait = spending.storedBytes > 0 ? store(spending.storedBytes, by: user, now: now) : nil
+            ownWait = [wait, storedWait].compactMap(\.self).max()
         } else {
             ownWait = address.flatMap { SharedBudgets.counted($0) }.flatMap {
                 addresses.spend(spending.price, by: $0, now: now)
@@ -47,6 +56,11 @@ package final class SharedBudgets: Sendable {
         let nodeWait = spendNode(spending.redisNanoseconds, now: now).map { min($0, SharedBudgets.longestNodeWait) }
         guard let ownWait, let nodeWait else { return ownWait ?? nodeWait }
         return max(ownWait, nodeWait)
+    }
+
+    private func store(_ bytes: Int, by user: UserID, now: MonotonicTime) -> Duration? {
+        let slowNow = MonotonicTime(nanoseconds: now.nanoseconds / Int64(SharedBudgets.storedSlowness))
+        return stored.spend(bytes, by: user, now: slowNow).map { $0 * SharedBudgets.storedSlowness }
     }
 
     /// How long nothing may be done for a stranger of this address, however new: who has spent what a connection has is not

@@ -8,12 +8,18 @@ package struct Spending: Hashable, Sendable {
     package var redisNanoseconds = 0
     /// Of this node's cores.
     package var processorNanoseconds = 0
+    /// That Redis keeps for long.
+    package var storedBytes = 0
 
-    package init(bytesIn: Int = 0, bytesOut: Int = 0, redisNanoseconds: Int = 0, processorNanoseconds: Int = 0) {
+    package init(
+        bytesIn: Int = 0, bytesOut: Int = 0, redisNanoseconds: Int = 0, processorNanoseconds: Int = 0,
+        storedBytes: Int = 0
+    ) {
         self.bytesIn = bytesIn
         self.bytesOut = bytesOut
         self.redisNanoseconds = redisNanoseconds
         self.processorNanoseconds = processorNanoseconds
+        self.storedBytes = storedBytes
     }
 
     /// What it counts as, in nanoseconds of one core, whichever core that is.
@@ -25,7 +31,8 @@ package struct Spending: Hashable, Sendable {
         Spending(
             bytesIn: left.bytesIn + right.bytesIn, bytesOut: left.bytesOut + right.bytesOut,
             redisNanoseconds: left.redisNanoseconds + right.redisNanoseconds,
-            processorNanoseconds: left.processorNanoseconds + right.processorNanoseconds)
+            processorNanoseconds: left.processorNanoseconds + right.processorNanoseconds,
+            storedBytes: left.storedBytes + right.storedBytes)
     }
 
     package static func += (left: inout Spending, right: Spending) { left = left + right }

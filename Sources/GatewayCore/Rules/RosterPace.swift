@@ -37,6 +37,9 @@ package struct RosterPace: Sendable {
         recent[user, default: Recent()].times = (times.1, times.2, times.3, now)
     }
 
+    /// Whether this user was not told of lately.
+    package func isForgotten(_ user: UserID) -> Bool { recent[user] == nil }
+
     /// Forgets those who were told of more than a second ago.
     package mutating func forget(now: MonotonicTime) {
         recent = recent.filter { $0.value.times.3 + RosterPace.second > now }

@@ -68,6 +68,9 @@ extension SessionMachine {
         }
     }
 
+    /// How many rooms it is in, or about to be.
+    package var roomCount: Int { rooms.count }
+
     /// The connection has ended or is about to; all but the first call answer with nothing.
     package mutating func closed(_ end: End) -> Remains {
         phase = .closed

@@ -53,7 +53,7 @@ extension Settings {
         configuration.budgets = BudgetSettings(
             stranger: Allowance(perSecond: budget.stranger), connection: Allowance(perSecond: budget.connection),
             user: Allowance(perSecond: budget.user), room: Allowance(perSecond: budget.room),
-            node: Allowance(perSecond: budget.node))
+            node: Allowance(perSecond: budget.node), storedBytesPerSecond: budget.stored)
         configuration.maxQueuedBytes = client.maxQueuedBytes
         configuration.maxUnansweredBytes = client.maxUnansweredBytes
         configuration.sendBufferBytes = client.sendBufferBytes

@@ -165,6 +165,8 @@ package struct Settings: Sendable, Equatable {
         package var stranger = Duration.milliseconds(2)
         package var connection = Duration.milliseconds(100)
         package var user = Duration.milliseconds(200)
+        /// Bytes a second.
+        package var stored = 64 << 10
         package var room = Duration.milliseconds(400)
         package var node = Duration.milliseconds(750)
     }

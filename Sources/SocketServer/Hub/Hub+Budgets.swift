@@ -47,6 +47,42 @@ extension Hub {
         if let wait = budgets.spend(spending, in: room, now: now) { blockedRooms[room] = now + wait }
     }
 
+    // MARK: Output
+
+    /// Does what is next for one client, once it has paid for what was before and the loop has time.
+    ///
+    /// The tasks that go on when the system has taken a part follow each other without a look at the sockets: what
+    /// waits here waits for a time, so that those come in between.
+    func whenPaid(_ connection: SocketHandler, _ goOn: @escaping () -> Void) {
+        guard mustWait(connection) else { return goOn() }
+        outputTurn.wait(OutputTurn.Waiter(connection: connection, goOn: goOn))
+        postponeOutput()
+    }
+
+    /// Whether what is next for one client has to wait, for credit or for time.
+    func mustWait(_ connection: SocketHandler) -> Bool {
+        outputTurn.isOver || connection.budget.wait(now: now) != nil
+    }
+
+    private func postponeOutput() {
+        guard !outputTurn.isPostponed else { return }
+        outputTurn.isPostponed = true
+        eventLoop.scheduleTask(in: outputTurn.isOver ? Hub.nextTurn : Hub.nextLook) { [self] in
+            outputTurn.isPostponed = false
+            serveOutput()
+        }
+    }
+
+    private func serveOutput() {
+        let began = now
+        for waiter in outputTurn.begin() where waiter.connection.isOpen {
+            whenPaid(waiter.connection, waiter.goOn)
+        }
+        flush()
+        turns.turned(now - began)
+        if !outputTurn.isEmpty { postponeOutput() }
+    }
+
     // MARK: Input
 
     /// Notes what unpacking a client's bytes costs.

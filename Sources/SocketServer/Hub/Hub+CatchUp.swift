@@ -73,9 +73,18 @@ extension Hub {
         pump(connection)
     }
 
-    /// Sends one connection the next part of what it has missed, or asks for it.
+    /// Sends one connection the next part of what it has missed, or asks for it, when it has paid for the one before.
     func pump(_ connection: SocketHandler) {
         guard let queue = connection.catchUp, !queue.isSending else { return }
+        guard mustWait(connection) else { return pump(connection, queue) }
+        queue.isSending = true
+        whenPaid(connection) { [self] in
+            queue.isSending = false
+            pump(connection, queue)
+        }
+    }
+
+    private func pump(_ connection: SocketHandler, _ queue: CatchUp) {
         var part = ByteBuffer()
         while part.readableBytes < partBytes, let listener = queue.ready.first {
             if !listener.isGone {
@@ -113,10 +122,14 @@ extension Hub {
     }
 
     private func fill(_ part: inout ByteBuffer, from listener: Listener) {
+        let isCompressing = listener.connection.isCompressing
+        var bytes = 0
         while part.readableBytes < partBytes, let message = listener.next() {
-            write(.message(message), into: &part, isCompressed: listener.connection.isCompressing)
+            write(.message(message), into: &part, isCompressed: isCompressing)
+            bytes += message.payload.count
             messagesDelivered += 1
         }
+        outputTurn.spend(Prices.logBytes(bytes, isCompressing: isCompressing).price)
     }
 
     /// Asks for more while nothing waits in the socket, so that a slow client is not read ahead of.

@@ -82,8 +82,10 @@ extension Hub {
             connection.publishAnswered(id: id, room: room, result)
         case .history(let connection, let id, let range, let result):
             connection.historyAnswered(id: id, range: range, result)
+            pageReadEnded()
         case .members(let connection, let id, let room, let result):
             connection.membersAnswered(id: id, room: room, result)
+            pageReadEnded()
         case .sharers(let connection, let id, let users, let result):
             sharersAnswered(connection, id: id, users, result)
         case .signalled(let connection, let id, let result): connection.signalAnswered(id: id, result)

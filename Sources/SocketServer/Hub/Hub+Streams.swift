@@ -56,7 +56,11 @@ extension Hub {
     private func following(_ ticket: FollowTicket, _ room: RoomName, _ start: StreamStart) {
         guard let listener = tickets.removeValue(forKey: ticket) else { return }
         listener.answered(start)
-        if listener.missedBytes > 0 { listener.connection.spend(Prices.logBytes(listener.missedBytes), now: now) }
+        if listener.missedBytes > 0 {
+            let connection = listener.connection
+            let price = Prices.logBytes(listener.missedBytes, isCompressing: connection.isCompressing)
+            connection.spend(price, now: now)
+        }
         let hubRoom = listener.room
         // What was on its way to the members before is not for the one that comes now.
         send(hubRoom)

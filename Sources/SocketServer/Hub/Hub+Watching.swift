@@ -99,7 +99,18 @@ extension Hub {
     }
 
     func take(_ change: StatusChange) {
-        guard let watch = watched[change.userId], !watch.watchers.isEmpty else { return }
+        guard watched[change.userId]?.watchers.isEmpty == false else { return }
+        if let change = statusPace.take(change, now: now) { tell(change) }
+    }
+
+    /// Tells of those who came and went too often to be told of at once; each tick.
+    func tellWaitingStatuses(now: MonotonicTime) {
+        guard !statusPace.isEmpty else { return }
+        for change in statusPace.due(now: now) { tell(change) }
+    }
+
+    private func tell(_ change: StatusChange) {
+        guard let watch = watched[change.userId] else { return }
         let buffer = frame(.status(change))
         for watcher in watch.watchers.members { watcher.write(buffer) }
     }

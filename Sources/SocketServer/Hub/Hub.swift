@@ -45,6 +45,10 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private(set) lazy var compressor = FrameCompressor()
     /// What unpacking clients' bytes has taken of this turn.
     var inputTurn = InputTurn()
+    var outputTurn = OutputTurn()
+    var statusPace = StatusPace()
+    /// Pages that wait to be read.
+    var pageReads = BoundedQueue<PageRead>(maxUnderWay: 32)
     /// Connections whose bytes wait for a later turn or for credit, those first whose turn is next.
     var parked: [SocketHandler] = []
     var isLookingAtParked = false
@@ -52,7 +56,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var openedMail = OpenedMail()
     /// Rooms that have been sent too much, until when.
     var blockedRooms: [RoomName: MonotonicTime] = [:]
-    var resumptions = ResumptionQueue<Resumer>()
+    var resumptions = BoundedQueue<Resumer>(maxUnderWay: 64)
     private var framesIn = 0
     private var bytesOut = 0
     var messagesDelivered = 0
@@ -204,6 +208,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
             }
         }
         beginResumptions()
+        tellWaitingStatuses(now: now)
         if !blockedRooms.isEmpty { blockedRooms = blockedRooms.filter { $0.value > now } }
         watchMemory(now: now)
         flush()

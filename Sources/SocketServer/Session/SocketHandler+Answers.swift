@@ -46,14 +46,16 @@ extension SocketHandler {
 
     func historyAnswered(id: RequestID?, range: HistoryRange, _ result: Result<HistoryPage, BackendError>) {
         if case .success(let page) = result {
-            spend(Prices.logBytes(page.messages.reduce(0) { $0 + $1.payload.count + 128 }), now: hub.now)
+            let bytes = page.messages.reduce(0) { $0 + $1.payload.count + 128 }
+            spend(Prices.logBytes(bytes, isCompressing: isCompressing), now: hub.now)
         }
         perform(machine.historyAnswered(id: id, range: range, result))
     }
 
     func membersAnswered(id: RequestID?, room: RoomName, _ result: Result<MemberPage, DirectoryError>) {
         if case .success(let page) = result {
-            spend(Prices.logBytes(page.members.reduce(0) { $0 + $1.info.count + 64 }), now: hub.now)
+            let bytes = page.members.reduce(0) { $0 + $1.info.count + 64 }
+            spend(Prices.members(page.members.count, bytes: bytes), now: hub.now)
         }
         perform(machine.membersAnswered(id: id, room: room, result))
     }

@@ -111,6 +111,7 @@ extension SocketHandler {
 
     /// Leaves everything, here and in the registry; only the first call says how it ended.
     private func depart(_ end: SessionMachine.End) {
+        if machine.roomCount > 0 { spend(Prices.departure(rooms: machine.roomCount), now: hub.now) }
         settle()
         let remains = machine.closed(end)
         catchUp = nil

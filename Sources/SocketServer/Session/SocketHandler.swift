@@ -197,9 +197,13 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             switch action {
             case .send(let event): write(hub.frame(event, isCompressed: isCompressing))
             case .sendPage(let event):
-                write(hub.frame(event, isCompressed: isCompressing)) { [self] in
-                    perform(machine.pageLeft())
-                    hub.flush()
+                let frame = hub.frame(event, isCompressed: isCompressing)
+                hub.outputTurn.spend(Prices.logBytes(frame.readableBytes, isCompressing: isCompressing).price)
+                write(frame) { [self] in
+                    hub.whenPaid(self) { [self] in
+                        perform(machine.pageLeft())
+                        hub.flush()
+                    }
                 }
             case .register(let session):
                 hub.census.vouch(for: &seat)
@@ -226,9 +230,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             case .leave(let room): hub.leave(room, self)
             case .tellPosition(let id, let room): tellPosition(id, room)
             case .publish(let publication, let id): publish(publication, id)
-            case .readHistory(let room, let range, let id): readHistory(room, range, id)
+            case .readHistory(let room, let range, let id):
+                hub.read(PageRead(connection: self, id: id, subject: .history(room, range)))
             case .readMembers(let room, let limit, let cursor, let id):
-                hub.readMembers(of: room, limit: limit, cursor: cursor, id: id, for: self)
+                let subject = PageRead.Subject.members(room, limit: limit, cursor: cursor)
+                hub.read(PageRead(connection: self, id: id, subject: subject))
             case .findSharers(let users, let rooms, let id): hub.findSharers(users, rooms: rooms, id: id, for: self)
             case .watch(let users, let held, let refused, let id):
                 hub.watch(users, held: held, refused: refused, id: id, for: self)
@@ -296,12 +302,6 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         hub.log.publish(publication) { [hub] result in
             self.unansweredBytes.wrappingSubtract(bytes, ordering: .relaxed)
             hub.post(.published(self, id: id, room: publication.room, result))
-        }
-    }
-
-    private func readHistory(_ room: RoomName, _ range: HistoryRange, _ id: RequestID?) {
-        hub.log.history(of: room, range: range) { [hub] result in
-            hub.post(.history(self, id: id, range: range, result))
         }
     }
 }

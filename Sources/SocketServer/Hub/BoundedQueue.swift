@@ -1,19 +1,21 @@
-/// Who wants to go on with an earlier session: so many at a time are being asked for, the others wait in order.
+/// Who wants something of Redis whose cost is known only when it is there: so many at a time are being asked for, the others
+/// wait in order. A bound on those under way is one on what can be spent beyond what is left.
 ///
-/// What a session brings back, and so what it costs Redis, is known only when it is there: a bound on those under way is
-/// one on what can be spent beyond what is left. Belongs to its hub's event loop.
-struct ResumptionQueue<Waiter> {
-    /// A session of 200 rooms takes Redis some 12 ms.
-    static var maxUnderWay: Int { 64 }
-
+/// Belongs to its hub's event loop.
+struct BoundedQueue<Waiter> {
+    private let maxUnderWay: Int
     private var waiting: ArraySlice<Waiter> = []
     private var underWay = 0
+
+    init(maxUnderWay: Int) {
+        self.maxUnderWay = maxUnderWay
+    }
 
     mutating func add(_ waiter: Waiter) { waiting.append(waiter) }
 
     /// The next one that may be asked for; `ended` is called for each of them.
     mutating func next() -> Waiter? {
-        guard underWay < ResumptionQueue.maxUnderWay, let next = waiting.popFirst() else { return nil }
+        guard underWay < maxUnderWay, let next = waiting.popFirst() else { return nil }
         if waiting.isEmpty { waiting = [] }
         underWay += 1
         return next

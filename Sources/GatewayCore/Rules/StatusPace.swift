@@ -1,0 +1,50 @@
+/// How often the watchers of a user are told whether it is online, so that one who comes and goes without end costs them
+/// little: two changes at once, four a second in all. What is told late is how it is then.
+package struct StatusPace: Sendable {
+    private struct Waiting {
+        var change: StatusChange
+        /// What was told last.
+        let toldOnline: Bool
+    }
+
+    private var pace = RosterPace()
+    private var told: [UserID: Bool] = [:]
+    private var waiting: [UserID: Waiting] = [:]
+
+    package init() {}
+
+    /// Whether nobody was told of lately.
+    package var isEmpty: Bool { told.isEmpty }
+
+    /// A user has come or gone; answers what is to be told at once.
+    package mutating func take(_ change: StatusChange, now: MonotonicTime) -> StatusChange? {
+        let user = change.userId
+        if waiting[user] != nil {
+            waiting[user]?.change = change
+            return nil
+        }
+        if let last = told[user], !pace.allowsAtOnce(user, now: now) {
+            waiting[user] = Waiting(change: change, toldOnline: last)
+            return nil
+        }
+        return tell(change, now: now)
+    }
+
+    /// What is to be told by now of those who had to wait.
+    package mutating func due(now: MonotonicTime) -> [StatusChange] {
+        var changes: [StatusChange] = []
+        for (user, one) in waiting where pace.allows(user, now: now) {
+            waiting[user] = nil
+            if one.change.isOnline != one.toldOnline { changes.append(tell(one.change, now: now)) }
+        }
+        pace.forget(now: now)
+        told = told.filter { waiting[$0.key] != nil || !pace.isForgotten($0.key) }
+        return changes
+    }
+
+    private mutating func tell(_ change: StatusChange, now: MonotonicTime) -> StatusChange {
+        told[change.userId] = change.isOnline
+        pace.told(change.userId, now: now)
+        return change
+    }
+}

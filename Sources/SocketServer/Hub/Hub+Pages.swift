@@ -1,0 +1,48 @@
+import GatewayCore
+
+/// A page of history or of members that a client has asked for.
+struct PageRead {
+    enum Subject {
+        case history(RoomName, HistoryRange)
+        case members(RoomName, limit: Int, cursor: String?)
+    }
+
+    let connection: SocketHandler
+    let id: RequestID?
+    let subject: Subject
+}
+
+/// Pages are read a few at a time, whoever wants them: each takes Redis long, and what others ask for stands behind it.
+extension Hub {
+    func read(_ page: PageRead) {
+        pageReads.add(page)
+        readPages()
+    }
+
+    /// One that was being read has its answer.
+    func pageReadEnded() {
+        pageReads.ended()
+        readPages()
+    }
+
+    private func readPages() {
+        while let page = pageReads.next() {
+            guard page.connection.isOpen else {
+                pageReads.ended()
+                continue
+            }
+            read(page.subject, id: page.id, for: page.connection)
+        }
+    }
+
+    private func read(_ subject: PageRead.Subject, id: RequestID?, for connection: SocketHandler) {
+        switch subject {
+        case .history(let room, let range):
+            log.history(of: room, range: range) { [self] result in
+                post(.history(connection, id: id, range: range, result))
+            }
+        case .members(let room, let limit, let cursor):
+            readMembers(of: room, limit: limit, cursor: cursor, id: id, for: connection)
+        }
+    }
+}
