@@ -226,13 +226,13 @@ test("what was published before leaving is sent, and then the room is left", asy
   assert.equal((await gateway.request("leave")).roomId, "r");
 });
 
-test("what only those in a room may ask waits for its join, and is refused with it", async (t) => {
+test("what is asked of a room waits for its join, and whatever but reading is refused with it", async (t) => {
   const gateway = new Gateway(t);
   const client = gateway.client();
   const [room, secret] = [client.room("r"), client.room("secret")];
   const page = room.history({ limit: 1 });
   const members = room.members();
-  const refused = [secret.history(), secret.members()].map((wait) => assert.rejects(wait, { code: "forbidden" }));
+  const refused = [secret.publish(1), secret.signal("bob", 1)].map((wait) => assert.rejects(wait, { code: "forbidden" }));
   await gateway.welcome();
   assert.deepEqual([gateway.sent("history"), gateway.sent("members")], [[], []]);
   await gateway.answer("join", { type: "joined", ...at(3), recovered: true });
@@ -241,7 +241,49 @@ test("what only those in a room may ask waits for its join, and is refused with 
   await gateway.answer("members", { type: "members", members: [], count: 0, rosterVersion: 1 });
   assert.deepEqual([await page, await members], [{ epoch: "e", messages: [], more: false }, []]);
   await Promise.all(refused);
-  await assert.rejects(secret.history(), { code: "forbidden" });
+  assert.deepEqual([gateway.sent("message"), gateway.sent("signal")], [[], []]);
+});
+
+test("an observer, who may not join, reads the log and the members all the same", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = client.room("r");
+  const early = room.history({ limit: 1 });
+  await gateway.welcome();
+  await gateway.answer("join", { type: "error", code: "forbidden", message: "no" });
+  const log = { type: "history", epoch: "e", messages: [message(3)], more: false };
+  assert.equal((await gateway.answer("history", log)).limit, 1);
+  const [later, members] = [room.history(), room.members()];
+  await gateway.answer("history", log);
+  await gateway.answer("members", page(9, ["a"], "next"));
+  await gateway.answer("members", page(9, ["b"]));
+  assert.deepEqual((await Promise.all([early, later])).map(({ messages }) => messages), [[message(3)], [message(3)]]);
+  assert.deepEqual((await members).map(({ userId }) => userId), ["a", "b"]);
+  await assert.rejects(room.joined(), { code: "forbidden" });
+  assert.deepEqual(gateway.sent("join"), []);
+});
+
+test("who may neither join nor read is told so, and does not join again for it", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = client.room("r");
+  await gateway.welcome();
+  await gateway.answer("join", { type: "error", code: "forbidden", message: "no" });
+  const refused = [room.history(), room.members()].map((wait) => assert.rejects(wait, { code: "forbidden" }));
+  await gateway.answer("history", { type: "error", code: "not_member", message: "join the room first" });
+  await gateway.answer("members", { type: "error", code: "forbidden", message: "no" });
+  await Promise.all(refused);
+  assert.deepEqual(gateway.sent("join"), []);
+});
+
+test("what is no room's name is not asked for anything", async (t) => {
+  const gateway = new Gateway(t);
+  const room = gateway.client().room("");
+  const refused = assert.rejects(room.history(), { code: "bad_request" });
+  await gateway.welcome();
+  await gateway.answer("join", { type: "error", code: "bad_request", message: "no name" });
+  await refused;
+  await assert.rejects(room.members(), { code: "bad_request" });
   assert.deepEqual([gateway.sent("history"), gateway.sent("members")], [[], []]);
 });
 

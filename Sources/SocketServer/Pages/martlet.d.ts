@@ -183,7 +183,7 @@ export interface Room<Payload = unknown> {
   on(event: "message", listener: (message: Message<Payload>) => void): Off;
   on(event: "gap", listener: (gap: Gap) => void): Off;
   on(event: "presence", listener: (change: Presence) => void): Off;
-  /** The room's members, whole, at first and after each change. Not called where presence is off or not allowed. */
+  /** The members of a room that was joined, whole, at first and after each change. Not where presence is off or forbidden. */
   on(event: "members", listener: (members: Member[]) => void): Off;
   on(event: "signal", listener: (signal: { from: string; payload: unknown }) => void): Off;
   on(event: "state", listener: (change: RoomStateChange) => void): Off;
@@ -205,7 +205,8 @@ export interface Room<Payload = unknown> {
 
   /**
    * A page of the log, the newest messages unless an edge is given; 50 unless `limit` (1 to 1000) is. Like `members()`
-   * it is for those in the room: it waits until that is joined, and is rejected where that is refused.
+   * it waits until the room is joined. Where that is `forbidden` it is asked all the same, since one may be allowed to
+   * read without being in the room, and is rejected where one is not.
    */
   history(range?: { before?: number; after?: number; limit?: number }): Promise<History<Payload>>;
 

@@ -228,6 +228,16 @@ class Stream {
     return this.handles.size > 0 || this.outstanding > 0;
   }
 
+  // Whether a request of this room need not wait. Who may not join may be allowed to read all the same.
+  takes(frame) {
+    return this.phase === "in" || (this.phase === "refused" && !this.isClosedTo(frame));
+  }
+
+  // Whether a request of this room is refused as its join was.
+  isClosedTo(frame) {
+    return this.error !== null && !(this.error.code === "forbidden" && this.id !== null && READS.has(frame.type));
+  }
+
   emit(event, value) {
     for (const handle of [...this.handles]) handle[EMIT](event, value);
   }
@@ -776,7 +786,10 @@ class Core extends Emitter {
   #refuse(stream, error) {
     stream.isInSession = false;
     stream.become("refused", error);
-    for (const entry of [...this.#outbox]) if (entry.stream === stream) this.#finish(entry, error);
+    for (const entry of [...this.#outbox]) {
+      if (entry.stream === stream && stream.isClosedTo(entry.frame)) this.#finish(entry, error);
+    }
+    this.flush();
   }
 
   // ---- Requests
@@ -795,7 +808,7 @@ class Core extends Emitter {
       const entry = { frame, payload, stream, onLoss, dedupe, resolve, reject, isSent: false, sentAt: 0, tries: 0 };
       entry.size = new TextEncoder().encode(this.#encode(entry, 1e9)).length;
       if (this.state === "stopped" || this.state === "idle") reject(this.error ?? closed());
-      else if (stream?.error) reject(stream.error);
+      else if (stream?.isClosedTo(frame)) reject(stream.error);
       else if (entry.size > this.maxMessageBytes) reject(tooLarge(entry));
       else if (this.#outbox.size >= this.options.maxQueued) reject(new MartletError("queue_full", "too many requests wait"));
       else {
@@ -839,7 +852,7 @@ class Core extends Emitter {
     const isRead = (entry) => READS.has(entry.frame.type);
     let reads = [...this.#outbox].filter((entry) => entry.isSent && isRead(entry)).length;
     for (const entry of [...this.#outbox]) {
-      if (entry.isSent || (entry.stream && entry.stream.phase !== "in")) continue;
+      if (entry.isSent || entry.stream?.takes(entry.frame) === false) continue;
       if (isRead(entry) && reads >= MAX_READS) continue;
       if (!this.#mayGo()) return;
       if (isRead(entry)) reads += 1;
@@ -868,6 +881,8 @@ class Core extends Emitter {
   #answered(entry, reply, error) {
     if (error?.code === "rate_limited") {
       entry.isSent = false;
+    } else if (error?.code === "not_member" && entry.stream?.error) {
+      this.#finish(entry, entry.stream.error);
     } else if (error?.code === "not_member" && entry.stream && entry.tries++ < 3) {
       // The gateway has lost our membership: join again, from where we are.
       entry.isSent = false;
