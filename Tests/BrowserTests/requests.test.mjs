@@ -181,7 +181,7 @@ test("no more goes out than the gateway takes", async (t) => {
   await Promise.all(all);
 });
 
-test("what the gateway says that it takes goes before the options", async (t) => {
+test("what the gateway says that it takes goes before options that are above it", async (t) => {
   const gateway = new Gateway(t);
   const client = gateway.client({ maxMessageBytes: 100_000, messagesPerSecond: 1_000 });
   const room = client.room("r");
@@ -199,6 +199,35 @@ test("what the gateway says that it takes goes before the options", async (t) =>
   assert.ok(second > 5 && second <= 10, `${second} in a second`);
   client.close();
   await Promise.allSettled(all);
+});
+
+test("options below what the gateway takes bound it, and without options its word alone counts", async (t) => {
+  const gateway = new Gateway(t);
+  const limits = { messageBytes: 100_000, messagesPerSecond: 1_000, messageBurst: 4_000 };
+  const begin = async (options) => {
+    const room = gateway.client(options).room("r");
+    await gateway.welcome({ limits });
+    await gateway.answer("join", { type: "joined", ...at(0), recovered: true });
+    return room;
+  };
+  const publishAll = (room) => {
+    for (let index = 0; index < 300; index += 1) room.publish(index).catch(() => {});
+  };
+  const bound = await begin({ maxMessageBytes: 1_000, messagesPerSecond: 10 });
+  const refused = bound.publish("u".repeat(1_000)).catch(({ code }) => code);
+  assert.equal(await Promise.race([refused, turn()]), "too_large");
+  publishAll(bound);
+  await turn();
+  const first = gateway.sent("message").length;
+  assert.ok(first > 5 && first <= 20, `${first} at once`);
+  await gateway.pass(1_000);
+  const second = gateway.sent("message").length - first;
+  assert.ok(second > 5 && second <= 10, `${second} in a second`);
+  const free = await begin({});
+  free.publish("u".repeat(90_000)).catch(() => {});
+  publishAll(free);
+  await turn();
+  assert.equal(gateway.sent("message").length, 301);
 });
 
 test("a membership that the gateway has lost is mended under a publish", async (t) => {

@@ -123,9 +123,9 @@ export interface Options {
   WebSocket?: unknown;
   /** Requests that may wait, or be under way, at once: 1000. More are refused with `queue_full`. */
   maxQueued?: number;
-  /** The gateway's `client.maxMessageBytes`, where it does not tell it by itself: 65536. */
+  /** Nothing larger is sent, where this is below what the gateway takes; 65536 where neither says anything. */
   maxMessageBytes?: number;
-  /** The gateway's `client.messagesPerSecond`, where it does not tell it by itself: 100. */
+  /** No more goes out, where this is below what the gateway takes; 100 where neither says anything. */
   messagesPerSecond?: number;
 }
 

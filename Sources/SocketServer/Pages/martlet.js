@@ -91,10 +91,6 @@ class Timers {
 
 // How many frames may go out now. It stays below what the gateway allows, which counts pongs too.
 class Pace {
-  constructor(perSecond) {
-    this.limit(perSecond, 2 * perSecond);
-  }
-
   limit(perSecond, burst) {
     this.perMillisecond = (perSecond * 0.9) / 1000;
     this.burst = Math.max(1, burst * 0.75);
@@ -362,17 +358,16 @@ class Core extends Emitter {
   #watched = new Map(); // user → { listeners, status }
   #toWatch = new Set();
   #isFlushing = false;
-  #pace;
+  #pace = new Pace();
   #waiters = new Set();
 
   constructor(url, options) {
     super();
     this.url = absolute(url);
-    this.options = { maxQueued: 1000, maxMessageBytes: 65_536, messagesPerSecond: 100, ...options };
-    this.maxMessageBytes = this.options.maxMessageBytes;
+    this.options = { maxQueued: 1000, ...options };
     this.WebSocket = this.options.WebSocket ?? globalThis.WebSocket;
     if (!this.WebSocket) throw new TypeError("no WebSocket here: pass one in the options");
-    this.#pace = new Pace(this.options.messagesPerSecond);
+    this.#heed();
     this.streams.set("*", this.everyone);
   }
 
@@ -623,12 +618,13 @@ class Core extends Emitter {
     this.flush();
   }
 
-  // What this gateway takes, else what the options say.
+  // The lower of what this gateway takes and what the options say; where neither says anything, a gateway's defaults.
   #heed(limits) {
     const { maxMessageBytes, messagesPerSecond } = this.options;
-    this.maxMessageBytes = limits?.messageBytes ?? maxMessageBytes;
-    const perSecond = limits?.messagesPerSecond ?? messagesPerSecond;
-    this.#pace.limit(perSecond, limits?.messageBurst ?? 2 * perSecond);
+    this.maxMessageBytes = lower(limits?.messageBytes, maxMessageBytes) ?? 65_536;
+    const perSecond = lower(limits?.messagesPerSecond, messagesPerSecond) ?? 100;
+    const burst = lower(limits?.messageBurst, messagesPerSecond && 2 * messagesPerSecond);
+    this.#pace.limit(perSecond, burst ?? 2 * perSecond);
   }
 
   #nameInbox(userId) {
@@ -1146,6 +1142,11 @@ function refusal({ code, message, retryAfterMs }) {
 
 function tooLarge({ size }) {
   return new MartletError("too_large", `${size} bytes are too many`);
+}
+
+// Of two limits, either of which may be missing.
+function lower(one, other) {
+  return one === undefined || other < one ? other : one;
 }
 
 function unknownFate() {
