@@ -24,6 +24,8 @@ final class Conductor: @unchecked Sendable {
     private var nodeId = ""
     private var needsReplicas = false
     private var hasChecked = false
+    /// Whether it was said that the key of session ids cannot be read; until it is read again.
+    private var hasToldOfMissingKey = false
 
     init(
         health: Health, seal: SessionSeal, logger: Logger, fail: @escaping @Sendable (BackendStartError) -> Void
@@ -142,14 +144,31 @@ final class Conductor: @unchecked Sendable {
         ) { [self] result in
             guard case .success(let reply) = result, let key = reply.string else {
                 // The link may be down again: then its return asks.
+                guard store.link.isConnected else { return }
+                tellOfMissingKey(result)
                 store.link.eventLoop.scheduleTask(in: .seconds(1)) { [self] in
                     if store.link.isConnected { agreeOnSessions() }
                 }
                 return
             }
+            hasToldOfMissingKey = false
             guard !seal.agreed(on: key) else { return }
             logger.warning("The key of session ids is another release's: sessions end with their connections")
         }
+    }
+
+    /// Once, not at each of the attempts, which go on for as long as Redis refuses.
+    private func tellOfMissingKey(_ result: Result<RedisReply, RedisError>) {
+        guard !hasToldOfMissingKey else { return }
+        hasToldOfMissingKey = true
+        let reason =
+            switch result {
+            case .success: "the reply is no key"
+            case .failure(let error): "\(error)"
+            }
+        logger.warning(
+            "Redis does not give the key of session ids: it is asked again each second",
+            metadata: ["reason": "\(reason)"])
     }
 
     private func check() {
