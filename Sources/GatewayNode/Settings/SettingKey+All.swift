@@ -291,7 +291,7 @@ extension SettingKey {
             "presence.seenUsers", \.presence.seenUsers, .integer(0...1_000_000_000),
             """
             Of how many users who are offline it is remembered for 30 days when they were last seen; beyond that the \
-            longest away are forgotten. Each takes about 110 bytes of Redis.
+            longest away are forgotten. Each takes 110 to 260 bytes of Redis, more the longer its id.
             """),
         SettingKey(
             "session.ttl", \.session.ttl, .duration(.seconds(1)...(.seconds(86_400))),
