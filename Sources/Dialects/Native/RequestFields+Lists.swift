@@ -2,7 +2,7 @@ import GatewayCore
 
 /// The fields of a request that hold more than one value: positions and users.
 extension RequestFields {
-    /// As many rooms as a session may have by default, and with them the user's inbox and `*`.
+    /// A thousand rooms, five times what a session may have by default, and with them the user's inbox and `*`.
     private static let maxPositions = 1002
     private static let maxEpochBytes = 128
     private static let maxUsers = 1000

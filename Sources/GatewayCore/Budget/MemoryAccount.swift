@@ -2,8 +2,9 @@ import Synchronization
 
 /// What a node holds for its clients at this moment, all kinds of it under one budget; any thread.
 ///
-/// It only counts: what is to be done above the budget says `NodeMemory`. Bytes that several connections share, such as
-/// a message on its way to a whole room, count for each of them, so that the sum is rather too high than too low.
+/// It counts, and refuses messages where too many are on their way to Redis; what is to be done above the budget says
+/// `NodeMemory`. Bytes that several connections share, such as a message on its way to a whole room, count for each of
+/// them, so that the sum is rather too high than too low.
 package final class MemoryAccount: Sendable {
     package enum Kind: String, CaseIterable, Sendable {
         /// Waits in the channels of sockets whose clients do not read it.

@@ -51,7 +51,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case readHistory(room: RoomName, range: HistoryRange, id: RequestID?)
         /// Answered by `membersAnswered`.
         case readMembers(room: RoomName, limit: Int, cursor: String?, id: RequestID?)
-        /// Find out which of the users are in one of the rooms with this one; answered by `sharersFound` or `watchFailed`.
+        /// Find out which of the users are in one of the rooms with this one; answered by `sharersFound` or
+        /// `sharersUnknown`.
         case findSharers([UserID], rooms: [RoomName], id: RequestID?)
         /// Answered by `watching` or `watchFailed`; `held` is how many users the connection watches with these, `refused`
         /// whom it asked for besides and may not watch.
