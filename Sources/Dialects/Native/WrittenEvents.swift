@@ -9,7 +9,6 @@ package struct WrittenEvents: Sendable {
     package init() {}
 
     package var count: Int { starts.count }
-    package var byteCount: Int { bytes.count }
 
     package mutating func append(_ event: RosterEvent) {
         if !bytes.isEmpty { JSONWriter.append(",", to: &bytes) }

@@ -29,7 +29,7 @@ package struct HeavyHitters<Key: Hashable & Sendable>: Sendable {
 
     package mutating func add(_ spending: Spending, by key: Key) {
         spendings[key, default: Spending()] += spending
-        if spendings.count >= 2 * capacity { keep(best(capacity / 4)) }
+        if spendings.count >= 2 * capacity { spendings = best(capacity / 4) }
     }
 
     package mutating func add(_ others: HeavyHitters<Key>) {
@@ -52,9 +52,5 @@ package struct HeavyHitters<Key: Hashable & Sendable>: Sendable {
             .filter { measure.amount(of: $0.spending) > 0 }
             .sorted { measure.amount(of: $0.spending) > measure.amount(of: $1.spending) }
             .prefix(count).map(\.self)
-    }
-
-    private mutating func keep(_ best: [Key: Spending]) {
-        spendings = best
     }
 }
