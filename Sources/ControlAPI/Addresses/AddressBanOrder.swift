@@ -23,7 +23,7 @@ struct AddressBanOrder: Sendable {
             }
             return (
                 try AddressRange(named: fields.string("cidr")), seconds,
-                try AddressBanOrder.reason(fields.string("reason"))
+                try fields.reason(upTo: AddressBanOrder.maxReasonBytes) ?? ""
             )
         }
     }
@@ -42,17 +42,6 @@ struct AddressBanOrder: Sendable {
         var answer: [UInt8] = []
         JSONWriter.append(ban: ban, to: &answer)
         return .json(answer)
-    }
-
-    private static func reason(_ text: String?) throws(RequestError) -> String {
-        guard let text else { return "" }
-        guard text.utf8.count <= maxReasonBytes,
-            text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-        else {
-            throw RequestError(
-                .badRequest, "reason: must be at most \(maxReasonBytes) bytes without control characters")
-        }
-        return text
     }
 }
 

@@ -39,6 +39,17 @@ struct ObjectFields {
         return text
     }
 
+    /// The field `reason`, which people read: so many bytes at most, no control characters; nil where it is not given.
+    func reason(upTo maxBytes: Int) throws(RequestError) -> String? {
+        guard let text = try string("reason") else { return nil }
+        guard text.utf8.count <= maxBytes,
+            text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+        else {
+            throw RequestError(.badRequest, "reason: must be at most \(maxBytes) bytes without control characters")
+        }
+        return text
+    }
+
     /// Checks a whole text to its end; what it answers can be read without meeting anything that is not JSON.
     static func value(of text: UnsafeRawBufferPointer) throws(RequestError) -> JSONValue {
         do throws(JSONError) {

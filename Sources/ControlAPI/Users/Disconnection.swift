@@ -39,7 +39,7 @@ struct Disconnection: Sendable {
             let before = try Disconnection.whole(
                 fields["tokensBefore"], "tokensBefore", upTo: Disconnection.latestMoment)
             return Expulsion(
-                reason: reason, text: try Disconnection.text(fields.string("reason")) ?? reason.text,
+                reason: reason, text: try fields.reason(upTo: Disconnection.maxReasonBytes) ?? reason.text,
                 ban: ban.map { .seconds($0) }, tokensBefore: before.map { Int64($0) })
         }
     }
@@ -71,17 +71,6 @@ struct Disconnection: Sendable {
             throw RequestError(.badRequest, "code: must be one of \(known)")
         }
         return reason
-    }
-
-    private static func text(_ text: String?) throws(RequestError) -> String? {
-        guard let text else { return nil }
-        guard text.utf8.count <= maxReasonBytes,
-            text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-        else {
-            throw RequestError(
-                .badRequest, "reason: must be at most \(maxReasonBytes) bytes without control characters")
-        }
-        return text
     }
 }
 
