@@ -34,7 +34,7 @@ package struct RequestHeadRules: Sendable {
     package func refusal(of head: HTTPRequestHead) -> HeadRefusal? {
         let hosts = head.headers["host"]
         guard hosts.count <= 1 else { return malformed("Host: given more than once") }
-        if let host = hosts.first?.trimmed {
+        if let host = hosts.first?[...].withoutOuterBlanks {
             // It is empty where the target has no host, as `*` has none.
             guard host.isEmpty || HostName(host) != nil else {
                 return malformed("Host: not a host with, or without, a port")
@@ -61,15 +61,6 @@ package struct RequestHeadRules: Sendable {
 
     private func malformed(_ message: String) -> HeadRefusal {
         HeadRefusal(.badRequest, RequestError(.badRequest, message))
-    }
-}
-
-extension String {
-    /// Without the white space that may surround a field's value (RFC 9110, section 5.5).
-    fileprivate var trimmed: Substring {
-        var text = drop { $0 == " " || $0 == "\t" }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-        return text
     }
 }
 
@@ -104,7 +95,9 @@ extension HTTPRequestHead {
     /// Who the request is for: the host of the target where that is in absolute form (RFC 9112, section 3.2.2), else
     /// `Host`.
     package var authority: String? {
-        guard let target = absoluteTarget else { return headers.first(name: "host")?.trimmed.description }
+        guard let target = absoluteTarget else {
+            return headers.first(name: "host").map { String($0[...].withoutOuterBlanks) }
+        }
         let authority = target.prefix { !"/?#".contains($0) }
         return String(authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority)
     }

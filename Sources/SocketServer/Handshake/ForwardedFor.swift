@@ -19,8 +19,7 @@ package enum ForwardedFor {
 
     /// Without white space, brackets and port: `[2001:db8::1]:443` and `192.0.2.1:80` are seen as well.
     private static func trimmed(_ entry: Substring) -> Substring {
-        var text = entry.drop { $0 == " " || $0 == "\t" }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+        let text = entry.withoutOuterBlanks
         if text.first == "[", let end = text.firstIndex(of: "]") {
             return text[text.index(after: text.startIndex)..<end]
         }

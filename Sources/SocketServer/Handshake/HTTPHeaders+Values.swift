@@ -1,3 +1,4 @@
+import GatewayCore
 import NIOHTTP1
 
 extension HTTPHeaders {
@@ -7,20 +8,8 @@ extension HTTPHeaders {
         var isClean = true
         for (_, value) in self {
             guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else { return nil }
-            if let first = value.utf8.first, let last = value.utf8.last,
-                HTTPHeaders.isSpace(first) || HTTPHeaders.isSpace(last)
-            {
-                isClean = false
-            }
+            if value[...].withoutOuterBlanks.utf8.count != value.utf8.count { isClean = false }
         }
-        return isClean ? self : HTTPHeaders(map { ($0.name, HTTPHeaders.trim($0.value)) })
+        return isClean ? self : HTTPHeaders(map { ($0.name, String($0.value[...].withoutOuterBlanks)) })
     }
-
-    private static func trim(_ value: String) -> String {
-        let bytes = value.utf8.drop(while: isSpace)
-        guard let last = bytes.lastIndex(where: { !isSpace($0) }) else { return "" }
-        return String(value[bytes.startIndex...last])
-    }
-
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 }
