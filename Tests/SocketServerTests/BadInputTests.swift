@@ -268,4 +268,21 @@ struct EchoTests {
             #expect(await client.closeCode() == 1000)
         }
     }
+
+    @Test("where tokens are asked for, an echo is for strangers, and no longer than their messages")
+    func strangers() async throws {
+        try await TestServer.run {
+            $0.isEchoing = true
+            $0.authentication = .jwt(TableVerifier([:]))
+        } _: { server in
+            let client = try await server.connect("/echo")
+            let longest = ByteBuffer(repeating: 0xA5, count: 16 << 10)
+            var frames = ByteBuffer()
+            FrameEncoder.binary(longest, mask: 1, into: &frames)
+            FrameEncoder.binary(ByteBuffer(repeating: 0xA5, count: (16 << 10) + 1), mask: 1, into: &frames)
+            try await client.send(frames)
+            #expect(await client.event() == .binary(longest))
+            #expect(await client.closeCode() == 1009)
+        }
+    }
 }

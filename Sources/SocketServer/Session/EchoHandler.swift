@@ -4,7 +4,8 @@ import WebSocketFrames
 
 /// Sends every message back: a bare WebSocket for conformance suites, without pings and protocol.
 ///
-/// A client that does not read is not read from: at most one message and its echo are held for it.
+/// A client that does not read is not read from: at most one message and its echo are held for it. Where clients have to
+/// show a token, which is not asked for here, all are strangers: a message is then no longer than a stranger's.
 final class EchoHandler: ChannelInboundHandler, Supervised {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -26,7 +27,9 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
         self.hub = hub
         self.seat = seat
         decoder = FrameDecoder(
-            role: .server, maxMessageBytes: EchoHandler.maxMessageBytes, takesCompressed: deflate != nil)
+            role: .server,
+            maxMessageBytes: seat.isStranger ? SocketHandler.strangerMessageBytes : EchoHandler.maxMessageBytes,
+            takesCompressed: deflate != nil)
         // Also what is not worth it, since suites try messages of every size.
         compressor = deflate.flatMap { FrameCompressor(windowBits: $0.windowBits, minimumBytes: 1) }
     }
