@@ -29,6 +29,13 @@ package enum HostileFrames {
         return frame
     }
 
+    /// A close frame with 1000.
+    package static var farewell: ByteBuffer {
+        var buffer = ByteBuffer()
+        FrameEncoder.close(code: 1000, mask: mask, into: &buffer)
+        return buffer
+    }
+
     /// The same bytes so many times.
     package static func repeated(_ frame: ByteBuffer, _ count: Int) -> ByteBuffer {
         var all = ByteBuffer()

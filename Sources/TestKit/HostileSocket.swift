@@ -11,8 +11,8 @@ package final class HostileSocket: Sendable {
     private let channel: any Channel
     private let notes: Notes
 
-    /// Connects from a loopback address, which is all that it does by itself.
-    package static func connect(port: Int) async throws -> HostileSocket {
+    /// Connects, which is all that it does by itself; the gateway sees it come from the address that it connects to.
+    package static func connect(host: String = "127.0.0.1", port: Int) async throws -> HostileSocket {
         let notes = Notes()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -22,7 +22,7 @@ package final class HostileSocket: Sendable {
                     try channel.pipeline.syncOperations.addHandler(NotingHandler(notes))
                 }
             }
-            .connect(host: "127.0.0.1", port: port).get()
+            .connect(host: host, port: port).get()
         return HostileSocket(channel: channel, notes: notes)
     }
 
@@ -64,6 +64,12 @@ package final class HostileSocket: Sendable {
     }
 
     package func send(text: String) { send(HostileFrames.text(text)) }
+
+    /// Says goodbye, so that its session ends with it, and waits for no answer.
+    package func farewell() {
+        send(HostileFrames.farewell)
+        close()
+    }
 
     /// Counts the bytes that come from now on, and looks into none of them.
     package func listensNoMore() { notes.state.withLock { $0.isListening = false } }

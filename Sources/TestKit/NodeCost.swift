@@ -34,3 +34,18 @@ package struct RedisUse: Sendable {
         usedBytes = Int(number("used_memory"))
     }
 }
+
+/// What Linux holds for everybody's sockets.
+package struct KernelUse: Sendable {
+    /// Of TCP, in both directions.
+    package var socketBytes: Int
+
+    package init() throws {
+        let text = try String(contentsOfFile: "/proc/net/sockstat", encoding: .utf8)
+        let words = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("TCP:") }?.split(separator: " ") ?? []
+        guard let name = words.firstIndex(of: "mem"), name + 1 < words.count, let pages = Int(words[name + 1]) else {
+            throw NeverHappened(description: "/proc/net/sockstat is not as expected")
+        }
+        socketBytes = pages * sysconf(Int32(_SC_PAGESIZE))
+    }
+}
