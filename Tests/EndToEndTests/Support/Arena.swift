@@ -36,7 +36,7 @@ final class Arena: Sendable {
     /// Plays the part of the attack that is to be paid for, with honest clients beside it.
     func pay(_ act: () async throws -> Void) async throws {
         var credentials: [String: MartletClient.Credentials] = [:]
-        for user in Bystanders.users { credentials[user] = try await self.credentials(of: user) }
+        for user in Bystanders.users { credentials[user] = try self.credentials(of: user) }
         let bystanders = try await Bystanders.begin(
             on: node, credentials, mayBeRefused: attack.redisStandsStill)
         let before = try await use()
@@ -54,7 +54,7 @@ final class Arena: Sendable {
             bill.redisProcessor = after.redis.processor - before.redis.processor
             bill.redisBytes = after.redis.usedBytes - before.redis.usedBytes
             bill.worstPing = verdict.worstPing
-            bill.slowness = verdict.slowness
+            bill.slowness = verdict.slowness.factor
             bill.faults += verdict.faults
         }
     }
@@ -70,20 +70,27 @@ final class Arena: Sendable {
         )
     }
 
-    private func credentials(of user: String) async throws -> MartletClient.Credentials {
-        guard let secret = attack.secret else { return .user(user) }
-        let signed = try await NodeProcess.run(
-            ["token", "--user", user], environment: ["MARTLET_AUTH_SECRET": secret])
-        guard signed.status == 0, let token = signed.output.split(whereSeparator: \.isNewline).last.map(String.init)
-        else { throw NeverHappened(description: "no token: \(signed.output)") }
+    private func credentials(of user: String) throws -> MartletClient.Credentials {
+        guard attack.secret != nil else { return .user(user) }
+        let token = try token(of: user)
         return .token { token }
+    }
+
+    /// What a user shows who has been given a token, where clients need one.
+    ///
+    /// - Parameter info: what others are shown of the user, as JSON.
+    func token(of user: String, info: String = "{}") throws -> String {
+        guard let secret = attack.secret else { throw NeverHappened(description: "a token without a secret") }
+        let now = Int(Date().timeIntervalSince1970)
+        return try TestToken.signed(
+            #"{"sub":"\#(user)","iat":\#(now),"exp":\#(now + 3600),"info":\#(info)}"#, secret: secret)
     }
 
     // MARK: What attackers do
 
     /// A TCP connection to the client port and nothing more.
-    func connect(toAPI: Bool = false) async throws -> HostileSocket {
-        let socket = try await HostileSocket.connect(port: toAPI ? node.apiPort : node.clientPort)
+    func connect(host: String = "127.0.0.1", toAPI: Bool = false) async throws -> HostileSocket {
+        let socket = try await HostileSocket.connect(host: host, port: toAPI ? node.apiPort : node.clientPort)
         sockets.withLock { $0.append(socket) }
         return socket
     }
@@ -139,11 +146,11 @@ final class Arena: Sendable {
 
     // MARK: What honest people see
 
-    /// Somebody new comes and joins a room; that it does not work goes on the bill.
-    func admit(_ user: String) async throws {
+    /// Somebody new comes and joins a room; that it does not work, or takes too long, goes on the bill.
+    func admit(_ user: String, within limit: Duration = .seconds(4)) async throws {
         let start = ContinuousClock.now
         do {
-            let credentials = try await credentials(of: user)
+            let credentials = try credentials(of: user)
             let person = try await Participant.connect(to: node.clientURL, as: user) {
                 $0.credentials = credentials
                 $0.requestTimeout = .seconds(5)
@@ -152,7 +159,8 @@ final class Arena: Sendable {
             try await person.join("foyer")
             await person.close()
             let time = start.duration(to: .now)
-            if time > .seconds(4) { note("\(user) is let in after \(time)") }
+            let text = "\(user) is let in after \(Int(time / .milliseconds(1))) ms"
+            if time > limit { note(text) } else { remark(text) }
         } catch {
             note("\(user) is not let in: \(error)")
         }
@@ -160,6 +168,9 @@ final class Arena: Sendable {
 
     /// Puts something on the bill that should not be.
     func note(_ fault: String) { bill.withLock { $0.faults.append(fault) } }
+
+    /// Says on the bill what the attacker has come to, good or bad.
+    func remark(_ text: String) { bill.withLock { $0.remarks.append(text) } }
 
     /// Bytes that the attacker has sent by other ways than a socket of the arena's.
     func sent(_ bytes: Int) { bill.withLock { $0.sentBytes += bytes } }
@@ -186,8 +197,10 @@ struct Bill: Sendable {
     var worstPing = Duration.zero
     /// By how much the machine was slower than one that has time: 1 is not at all.
     var slowness = 1.0
-    /// What was wrong with an honest client's stream.
+    /// What was wrong with an honest client's stream, or came to the attacker that should not have.
     var faults: [String] = []
+    /// What else was seen.
+    var remarks: [String] = []
 
     /// What a ping may take at most while somebody else attacks, on this machine.
     var pingLimit: Duration { .milliseconds(250) * slowness }

@@ -9,26 +9,27 @@ final class Bystanders: Sendable {
         var worstPing = Duration.zero
         var peakBytes = 0
         var faults: [String] = []
-        /// Of a little work that was done again and again.
-        fileprivate var wall = Duration.zero
-        fileprivate var processor = Duration.zero
-
-        /// How much longer the work took than the processor needed for it, since others wanted the machine too.
-        var slowness: Double { max(1, wall / max(processor, .nanoseconds(1))) }
+        var slowness = Slowness()
     }
 
     static let users = ["ann", "ben"]
-    private static let room = "plaza"
 
+    private let room: String
     private let people: [Participant]
     private let mayBeRefused: Bool
     private let verdict = Mutex(Verdict())
+    /// How many pings of each have come to an end, good or bad.
+    private let pings = Mutex<[String: Int]>([:])
     private let published = Mutex(0)
     private let tasks = Mutex<[Task<Void, Never>]>([])
 
-    /// - Parameter mayBeRefused: whether messages may be refused, and come late.
+    /// - Parameters:
+    ///   - users: their names, each of them on no other node.
+    ///   - room: where they talk, and nobody else does.
+    ///   - mayBeRefused: whether messages may be refused, and come late.
     static func begin(
-        on node: NodeProcess, _ credentials: [String: MartletClient.Credentials], mayBeRefused: Bool
+        on node: NodeProcess, _ credentials: [String: MartletClient.Credentials], users: [String] = users,
+        in room: String = "plaza", mayBeRefused: Bool = false
     ) async throws -> Bystanders {
         var people: [Participant] = []
         for user in users {
@@ -38,26 +39,34 @@ final class Bystanders: Sendable {
             try await participant.join(room)
             people.append(participant)
         }
-        let bystanders = Bystanders(people, mayBeRefused)
+        let bystanders = Bystanders(people, room, mayBeRefused)
         bystanders.run(node)
         return bystanders
     }
 
-    private init(_ people: [Participant], _ mayBeRefused: Bool) {
+    private init(_ people: [Participant], _ room: String, _ mayBeRefused: Bool) {
         self.people = people
+        self.room = room
         self.mayBeRefused = mayBeRefused
     }
 
     /// Stops talking, waits until all that was said has come, and judges.
     func end() async throws -> Verdict {
+        // Of two more pings of each one has been sent after the end of the attack, which may have been short.
+        let before = pings.withLock { $0 }
+        try await eventually("two more pings of each") {
+            let now = self.pings.withLock { $0 }
+            return self.people.allSatisfy { now[$0.user, default: 0] >= before[$0.user, default: 0] + 2 }
+        }
         let tasks = tasks.withLock { $0 }
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
         let count = published.withLock { $0 }
         var verdict = verdict.withLock { $0 }
+        if count == 0, !mayBeRefused { verdict.faults.append("nothing was said") }
         for person in people {
-            try await eventually("\(person.user)'s messages") { person.latest(of: Bystanders.room) >= count }
-            verdict.faults += person.faults(of: Bystanders.room, upTo: count).map { "\(person.user): \($0)" }
+            try await eventually("\(person.user)'s messages") { person.latest(of: room) >= count }
+            verdict.faults += person.faults(of: room, upTo: count).map { "\(person.user): \($0)" }
             verdict.faults += person.gaps.map { "\(person.user): a gap in \($0.room)" }
             if person.connections.count > 1 { verdict.faults.append("\(person.user) was disconnected") }
             await person.close()
@@ -82,31 +91,38 @@ final class Bystanders: Sendable {
     }
 
     private func look(at node: NodeProcess) {
-        let spin = Spin.measure()
+        var slowness = Slowness()
+        slowness.measure()
         // A node that died is known by its clients.
         let resident = (try? ProcessUse(pid: node.pid))?.residentBytes ?? 0
         verdict.withLock { verdict in
-            verdict.wall += spin.wall
-            verdict.processor += spin.processor
+            verdict.slowness.add(slowness)
             verdict.peakBytes = max(verdict.peakBytes, resident)
         }
     }
 
     private func ping(_ person: Participant) async {
+        let start = ContinuousClock.now
+        var fault: String?
         do {
-            let time = try await person.client.ping()
-            verdict.withLock { $0.worstPing = max($0.worstPing, time) }
+            _ = try await person.client.ping()
         } catch MartletClient.Failure.cancelled {
-            // The end came first.
+            // The end came first; what it has taken until then counts.
         } catch {
-            verdict.withLock { $0.faults.append("\(person.user)'s ping: \(error)") }
+            fault = "\(person.user)'s ping: \(error)"
         }
+        let time = start.duration(to: .now)
+        verdict.withLock { verdict in
+            verdict.worstPing = max(verdict.worstPing, time)
+            if let fault { verdict.faults.append(fault) }
+        }
+        pings.withLock { $0[person.user, default: 0] += 1 }
     }
 
     private func say(_ person: Participant) async {
         let number = published.withLock { $0 }
         do {
-            let seq = try await person.client.publish(Array("\(number)".utf8), to: Bystanders.room).seq
+            let seq = try await person.client.publish(Array("\(number)".utf8), to: room).seq
             published.withLock { $0 = max($0, seq) }
         } catch MartletClient.Failure.cancelled {
             // The end came first; whether it was stored shows in the stream.
@@ -114,22 +130,5 @@ final class Bystanders: Sendable {
             if mayBeRefused { return }
             verdict.withLock { $0.faults.append("\(person.user)'s message: \(error)") }
         }
-    }
-}
-
-/// A little work for the processor.
-private enum Spin {
-    private static let length = Duration.milliseconds(2)
-
-    static func measure() -> (wall: Duration, processor: Duration) {
-        let start = (wall: ContinuousClock.now, processor: processorTime())
-        while processorTime() - start.processor < length {}
-        return (start.wall.duration(to: .now), processorTime() - start.processor)
-    }
-
-    private static func processorTime() -> Duration {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 }
