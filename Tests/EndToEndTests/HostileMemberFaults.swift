@@ -4,20 +4,47 @@ import Testing
 /// Whoever was let in spends what is their own, not the others' memory, Redis and streams.
 @Suite("Members who attack", .serialized)
 struct HostileMemberFaults {
+    @Test("what inflates to thousands of keys is not read to its end")
+    func memberKeys() async throws {
+        try await Arena.play(.memberKeys).expect(processor: .seconds(1), nodeMiB: 16)
+    }
+
     @Test("a member who fills Redis fills a part of it, and others log in")
     func fullRedis() async throws {
-        try await Arena.play(.fullRedis).expect(processor: .seconds(2), redisMiB: 36)
+        try await Arena.play(.fullRedis).expect(processor: .seconds(2), redisMiB: 32)
     }
 
     @Test("a member who floods a room is held to what a room may cost")
     func floodedRoom() async throws {
         let bill = try await Arena.play(.floodedRoom)
-        bill.expect(processor: .seconds(3), nodeMiB: 96)
+        bill.expect(processor: .seconds(1), redisMiB: 12)
         #expect(bill.receivedBytes < 96 << 20)
     }
 
-    @Test("members who never read cost their queues and no more")
+    @Test("what waits for a silent Redis is bounded")
+    func silentRedis() async throws {
+        try await Arena.play(.silentRedis).expect(processor: .seconds(3), nodeMiB: 128, redisMiB: 16)
+    }
+
+    @Test("members who never read cost what the node has set aside for them and no more")
     func deafMembers() async throws {
         try await Arena.play(.deafMembers).expect(processor: .seconds(1), nodeMiB: 48)
+    }
+
+    @Test("pages of history are paid for by their bytes")
+    func longPages() async throws {
+        let bill = try await Arena.play(.longPages)
+        bill.expect(processor: .seconds(1), redis: .seconds(1), nodeMiB: 16)
+        #expect(bill.receivedBytes < 64 << 20)
+    }
+
+    @Test("one request cannot write hundreds of MiB")
+    func hugeBroadcast() async throws {
+        try await Arena.play(.hugeBroadcast).expect(processor: .milliseconds(500), nodeMiB: 16, redisMiB: 2)
+    }
+
+    @Test("no user has more keys of messages remembered than the configuration grants")
+    func dedupeKeys() async throws {
+        try await Arena.play(.dedupeKeys).expect(processor: .seconds(1), redis: .seconds(1), redisMiB: 1)
     }
 }

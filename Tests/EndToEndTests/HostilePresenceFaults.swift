@@ -4,6 +4,18 @@ import Testing
 /// Coming and going has its price, and what is none of one's business is not told.
 @Suite("Members who come and go to harm", .serialized)
 struct HostilePresenceFaults {
+    @Test("a user's sessions with many rooms are not resumed faster than the user may spend")
+    func resumedRooms() async throws {
+        let bill = try await Arena.play(.resumedRooms)
+        // What a user has saved up, and a fifth of a second for each: two seconds and a bit of Redis, at most.
+        bill.expect(processor: .seconds(2), redis: .seconds(3), nodeMiB: 16)
+    }
+
+    @Test("one user has a hundred connections at most, and what is shown of it is kept once")
+    func crowdOfOne() async throws {
+        try await Arena.play(.crowdOfOne).expect(processor: .seconds(1), redis: .seconds(1), nodeMiB: 16, redisMiB: 1)
+    }
+
     @Test("who goes in and out of a room is told of at most four times a second")
     func revolvingDoor() async throws {
         let bill = try await Arena.play(.revolvingDoor)
@@ -12,24 +24,23 @@ struct HostilePresenceFaults {
         #expect(bill.receivedBytes < Int(200 * 200 * 4 * (bill.duration / .seconds(1) + 2)))
     }
 
-    @Test("outsiders are not told what was said in a room, who is in it, and who is online")
-    func outsiders() async throws {
-        let (redis, node) = try await start(["MARTLET_PRESENCE_WATCH": "nobody"])
-        defer { withExtendedLifetime(redis) {} }
-        let mallory = try await HostileSocket.open(port: node.clientPort, path: "/ws?userId=mallory")
-        try await mallory.text(with: #""type":"welcome""#)
-        mallory.send(text: #"{"type":"history","id":1,"roomId":"private"}"#)
-        #expect(try await mallory.text(with: #""id":1,"#).contains(#""code":"not_member""#))
-        mallory.send(text: #"{"type":"members","id":2,"roomId":"private"}"#)
-        #expect(try await mallory.text(with: #""id":2,"#).contains(#""code":"not_member""#))
-        mallory.send(text: #"{"type":"watch","id":3,"users":["ann"]}"#)
-        #expect(try await mallory.text(with: #""id":3,"#).contains(#"{"userId":"ann","code":"forbidden"}"#))
+    @Test("rooms that were only touched are forgotten within minutes")
+    func freshNames() async throws {
+        try await Arena.play(.freshNames).expect(processor: .seconds(1), redis: .seconds(1), redisMiB: 1)
     }
 
-    private func start(_ environment: [String: String] = [:]) async throws -> (RedisServerProcess, NodeProcess) {
-        let redis = try RedisServerProcess()
-        let node = try await NodeProcess.start(nodeId: "n0", redisURL: redis.url, environment: environment)
-        try await eventually("the node's readiness") { try await node.request("GET", "/readyz").status == 200 }
-        return (redis, node)
+    @Test("of users who came once no more are remembered than the configuration says")
+    func inventedUsers() async throws {
+        try await Arena.play(.inventedUsers).expect(processor: .seconds(3), redis: .seconds(3), redisMiB: 2)
+    }
+
+    @Test("who was sent away does not come back with the same token")
+    func bannedTokens() async throws {
+        try await Arena.play(.bannedTokens).expect(processor: .seconds(1), redis: .milliseconds(500), redisMiB: 1)
+    }
+
+    @Test("outsiders are not told what was said in a room, who is in it, and who is online")
+    func curiousOutsiders() async throws {
+        try await Arena.play(.curiousOutsiders).expect(processor: .seconds(1), redis: .milliseconds(500), redisMiB: 1)
     }
 }

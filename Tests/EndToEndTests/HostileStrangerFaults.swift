@@ -1,16 +1,64 @@
 import TestKit
 import Testing
 
-/// Whoever has no token costs next to nothing, and keeps nobody waiting.
+/// Whoever has no token costs next to nothing, keeps nobody waiting and keeps nobody out.
 @Suite("Strangers who attack", .serialized)
 struct HostileStrangerFaults {
     @Test("what inflates to thousands of keys is not unpacked for a stranger")
     func inflatedKeys() async throws {
-        try await Arena.play(.inflatedKeys).expect(processor: .milliseconds(800), nodeMiB: 32)
+        try await Arena.play(.inflatedKeys).expect(processor: .milliseconds(400), nodeMiB: 8)
     }
 
     @Test("half a message of a stranger is kept no larger than it came")
     func halfMessages() async throws {
-        try await Arena.play(.halfMessages).expect(processor: .milliseconds(500), nodeMiB: 8)
+        try await Arena.play(.halfMessages).expect(processor: .milliseconds(500), nodeMiB: 4)
+    }
+
+    @Test("strangers who take every place leave one for who has a token")
+    func occupiedDoor() async throws {
+        try await Arena.play(.occupiedDoor).expect(processor: .milliseconds(500), nodeMiB: 8)
+    }
+
+    @Test(
+        "handshakes that do not end count for their address from the accept on, and end soon",
+        .enabled(if: Attack.outsideAddress != nil, "a machine with an address beside loopback is needed"))
+    func halfHandshakes() async throws {
+        try await Arena.play(.halfHandshakes).expect(processor: .seconds(1), nodeMiB: 8)
+    }
+
+    @Test("an invented session does not come in before a real one")
+    func inventedSessions() async throws {
+        try await Arena.play(.inventedSessions).expect(processor: .milliseconds(500), nodeMiB: 8)
+    }
+
+    @Test("idle sockets on the api port do not make a node look dead")
+    func idleCallers() async throws {
+        try await Arena.play(.idleCallers).expect(processor: .seconds(1), nodeMiB: 32)
+    }
+
+    @Test("an address with too many connections is refused with 429, behind a proxy too")
+    func oneAddress() async throws {
+        let redis = try RedisServerProcess()
+        let node = try await NodeProcess.start(
+            nodeId: "n0", redisURL: redis.url,
+            environment: [
+                "MARTLET_CLIENT_TRUSTED_PROXIES": "127.0.0.1/32", "MARTLET_CLIENT_MAX_CONNECTIONS_PER_ADDRESS": "5",
+            ])
+        try await eventually("the node's readiness") { try await node.request("GET", "/readyz").status == 200 }
+        var sockets: [HostileSocket] = []
+        for _ in 0..<8 {
+            sockets.append(
+                try await HostileSocket.open(
+                    port: node.clientPort, path: "/ws?userId=mallory", headers: [("X-Forwarded-For", "203.0.113.7")]))
+        }
+        #expect(sockets.map(\.status) == [101, 101, 101, 101, 101, 429, 429, 429])
+        let other = try await HostileSocket.open(
+            port: node.clientPort, path: "/ws?userId=ann", headers: [("X-Forwarded-For", "203.0.113.8")])
+        #expect(other.status == 101)
+    }
+
+    @Test("a page of any site can do nothing to a node on loopback")
+    func foreignPages() async throws {
+        try await Arena.play(.foreignPages).expect(processor: .seconds(1), redis: .milliseconds(500), nodeMiB: 8)
     }
 }

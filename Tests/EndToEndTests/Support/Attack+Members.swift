@@ -8,6 +8,19 @@ extension Attack {
         #"{"type":"message","roomId":"\#(room)","payload":"\#(String(repeating: "a", count: bytes))"}"#
     }
 
+    /// Frames that inflate to thousands of keys, as strangers send them too.
+    static let memberKeys = Attack(name: "members send frames that inflate to thousands of keys") { arena, scale in
+        let frames = HostileFrames.repeated(inflatingFrame, 112)
+        let sockets = try await each(Array(0..<10 * scale)) { try await arena.member("mallory-\($0)", deflating: true) }
+        try await arena.pay {
+            for socket in sockets { socket.send(frames) }
+            // The welcome, and an answer to each frame.
+            try await eventually("the end of the frames", within: .seconds(300)) {
+                sockets.allSatisfy { !$0.isOpen || $0.textCount > 112 }
+            }
+        }
+    }
+
     /// Messages of 60 kB that are 150 bytes on the wire, into many rooms.
     static let fullRedis = Attack(name: "a member fills Redis", redis: .holding("40mb")) { arena, scale in
         let mallory = try await arena.member("mallory", deflating: true)
@@ -45,13 +58,15 @@ extension Attack {
     /// Publishes that wait for a Redis that stands still.
     static let silentRedis = Attack(name: "members publish while Redis stands still", redisStandsStill: true) {
         arena, scale in
-        let frames = HostileFrames.repeated(HostileFrames.text(message(to: "hall", bytes: 60_000)), 40 * scale)
+        let frames = HostileFrames.repeated(HostileFrames.text(message(to: "hall", bytes: 60_000)), 20 * scale)
         let members = try await each(Array(0..<20)) { try await arena.member("member-\($0)", in: "hall") }
         for member in members { member.listensNoMore() }
         try await arena.pay {
             arena.redis.pause()
-            for member in members { member.send(frames) }
-            try await arena.wait(.seconds(3))
+            for _ in 0..<3 {
+                for member in members { member.send(frames) }
+                try await arena.wait(.seconds(1))
+            }
             arena.redis.resume()
             try await arena.wait(.seconds(2))
         }
@@ -59,19 +74,24 @@ extension Attack {
 
     /// Members that take no byte from their sockets and send pings.
     static let deafMembers = Attack(name: "members never read") { arena, scale in
-        let members = try await each(Array(0..<20 * scale)) { try await arena.member("member-\($0)", in: "hall") }
+        let count = 20 * scale
+        let members = try await each(Array(0..<count)) { try await arena.member("member-\($0)", in: "hall") }
         for member in members {
             member.listensNoMore()
             try await member.stopReading()
         }
-        let payload = String(repeating: "a", count: 30_000)
+        let payload = String(repeating: "a", count: 60_000)
         try await arena.pay {
-            for _ in 0..<30 {
+            let before = try KernelUse().socketBytes
+            for _ in 0..<60 {
                 _ = try await arena.node.request(
                     "POST", "/v1/broadcast", body: #"{"to":{"rooms":["hall"]},"payload":"\#(payload)"}"#)
                 for member in members { member.send(text: #"{"type":"ping"}"#) }
             }
             try await arena.wait(.seconds(2))
+            let held = (try KernelUse().socketBytes - before) / count
+            arena.remark("the system holds \(held >> 10) KiB for each")
+            if held > 2 << 20 { arena.note("the system holds \(held >> 10) KiB for each") }
         }
     }
 
@@ -90,6 +110,33 @@ extension Attack {
                 mallory.send(HostileFrames.repeated(request, 4))
                 try await arena.wait(.milliseconds(40))
             }
+        }
+    }
+
+    /// Messages with keys that are to be remembered, as long as such keys may be.
+    static let dedupeKeys = Attack(
+        name: "a user has a key remembered with each message",
+        environment: ["MARTLET_CLIENT_DEDUPE_KEYS_PER_USER": "100"]
+    ) { arena, scale in
+        let mallory = try await arena.member("mallory", in: "attic")
+        let padding = String(repeating: "k", count: 50)
+        try await arena.pay {
+            for round in 0..<(5 * scale) where mallory.isOpen {
+                for number in 0..<80 {
+                    let key = "\(round)-\(number)-\(padding)"
+                    mallory.send(text: #"{"type":"message","roomId":"attic","payload":1,"dedupe":"\#(key)"}"#)
+                }
+                try await arena.wait(.seconds(1))
+            }
+            // Each message that was stored has left a key; honest clients' messages have some too.
+            let head = try await arena.redis.cli("--scan", "--pattern", "*:room:attic:head")
+            let count = Int(try await arena.redis.cli("HGET", head, "seq")) ?? 0
+            // One more every 1.2 s.
+            if count > 100 + 10 * scale { arena.note("\(count) keys of one user are remembered") }
+            let key = try await arena.redis.cli("--scan", "--pattern", "*dedupe*").split(separator: "\n").max {
+                $0.utf8.count < $1.utf8.count
+            }
+            arena.remark("\(count) keys of \(key?.utf8.count ?? 0) bytes at most")
         }
     }
 

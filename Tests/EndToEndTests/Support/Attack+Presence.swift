@@ -3,36 +3,52 @@ import TestKit
 
 /// What users who were let in can do by coming and going.
 extension Attack {
-    /// A session with many rooms, taken up again and again.
-    static let resumedRooms = Attack(name: "a session with a hundred rooms is resumed again and again") {
+    /// Four sessions with many rooms, each taken up again as soon as it can be.
+    static let resumedRooms = Attack(name: "sessions with a hundred rooms are resumed again and again") {
         arena, scale in
-        let mallory = try await arena.member("mallory")
-        try await arena.join((0..<100).map { "wing-\($0)" }, by: mallory)
-        var session = try await arena.session(of: mallory)
-        mallory.close()
+        let rooms = (0..<100).map { "wing-\($0)" }
+        let sessions = try await each(Array(0..<4)) { _ in
+            let socket = try await arena.member("mallory")
+            try await arena.join(rooms, by: socket)
+            let session = try await arena.session(of: socket)
+            socket.close()
+            return session
+        }
         try await arena.pay {
-            for _ in 0..<(250 * scale) {
-                let socket = try await arena.open("?userId=mallory&session=\(session)")
-                try await eventually("a welcome or a refusal") { socket.textCount > 0 || !socket.isOpen }
-                if socket.textCount > 0 { session = try await arena.session(of: socket) }
-                socket.send(text: #"{"type":"resume","since":{}}"#)
-                socket.close()
+            let end = ContinuousClock.now + .seconds(6 * scale)
+            let counts = try await each(sessions) { first in
+                var session = first
+                var count = 0
+                while ContinuousClock.now < end {
+                    let socket = try await arena.open("?userId=mallory&session=\(session)")
+                    try await eventually("a welcome or a refusal") { socket.textCount > 0 || !socket.isServed }
+                    if let welcome = socket.texts.first(where: { $0.contains(#""type":"welcome""#) }) {
+                        session = try await arena.session(of: socket)
+                        if welcome.contains(#""resumed":true"#) { count += 1 }
+                    }
+                    socket.send(text: #"{"type":"resume","since":{}}"#)
+                    socket.close()
+                }
+                return count
             }
-            try await arena.wait(.seconds(1))
+            arena.remark("\(counts.reduce(0, +)) times")
         }
     }
 
-    /// One user with hundreds of connections in one room.
-    static let crowdOfOne = Attack(name: "one user comes with three hundred connections") { arena, scale in
+    /// One user with hundreds of connections in one room, who wants much shown of it.
+    static let crowdOfOne = Attack(name: "one user comes with three hundred connections", secret: secret) {
+        arena, scale in
+        let token = try arena.token(of: "mallory", info: #"{"about":"\#(String(repeating: "a", count: 1900))"}"#)
         try await arena.pay {
             let sockets = try await each(Array(0..<300 * scale)) { _ in
-                let socket = try await arena.open("?userId=mallory")
+                let socket = try await arena.open("?token=\(token)")
                 socket.send(text: #"{"type":"join","roomId":"hall"}"#)
                 return socket
             }
-            try await arena.wait(.seconds(1))
-            let open = sockets.count { $0.isOpen }
+            try await eventually("an answer to each") { sockets.allSatisfy { $0.textCount > 0 || !$0.isServed } }
+            let open = sockets.count { $0.isServed }
             if open > 100 { arena.note("one user has \(open) connections") }
+            try await arena.wait(.milliseconds(500))
         }
     }
 
@@ -73,6 +89,34 @@ extension Attack {
                 let left = Int(try await arena.redis.cli("TTL", String(head))) ?? 0
                 if left > 3600 { arena.note("a room that was only touched is kept for \(left) s") }
             }
+        }
+    }
+
+    /// Users that come once and never again.
+    static let inventedUsers = Attack(
+        name: "hundreds of users come once each",
+        environment: ["MARTLET_PRESENCE_SEEN_USERS": "64", "MARTLET_PRESENCE_GRACE": "0s"]
+    ) { arena, scale in
+        try await arena.pay {
+            _ = try await each(Array(0..<300 * scale)) { number in
+                try await arena.member("ghost-\(number)").farewell()
+            }
+            @Sendable func remembered() async throws -> Int {
+                let script = """
+                    local n = 0
+                    for p = 0, 63 do n = n + redis.call('ZCARD', 'm:{p' .. p .. '}:seen') end
+                    return n
+                    """
+                return Int(try await arena.redis.cli("EVAL", script, "0")) ?? 0
+            }
+            try await eventually("most of them to have gone") { try await remembered() > 100 }
+            // Such lists are looked after three times in two minutes.
+            let end = ContinuousClock.now + .seconds(60)
+            try await eventually("fewer to be known", within: .seconds(90)) {
+                try await remembered() <= 64 || ContinuousClock.now > end
+            }
+            let count = try await remembered()
+            if count > 64 { arena.note("when \(count) users were last seen is remembered") }
         }
     }
 }
