@@ -118,6 +118,61 @@ struct HonestLoadFaults {
         _ = try await each(people, width: 100) { await $0.close() }
     }
 
+    @Test(
+        "two thousand people lose their connections at once, and are back in their sessions within three seconds",
+        arguments: ["directly", "through a proxy that names them"])
+    func storm(way: String) async throws {
+        let isProxied = way != "directly"
+        let node = try await NodeProcess.start(
+            nodeId: "storm", redisURL: nil,
+            environment: ["MARTLET_LOG_LEVEL": "info"].merging(
+                isProxied ? ["MARTLET_CLIENT_TRUSTED_PROXIES": "127.0.0.0/8"] : [:]
+            ) { $1 })
+        @Sendable func reach(_ number: Int, _ session: String = "") async throws -> HostileSocket {
+            let socket = try await HostileSocket.connect(port: node.clientPort)
+            let path = "/ws?userId=person-\(number)" + (session.isEmpty ? "" : "&session=\(session)")
+            let headers = isProxied ? [("X-Forwarded-For", "203.0.\(number / 250).\(number % 250)")] : []
+            socket.send(HostileSocket.handshake(path: path, headers: headers))
+            return socket
+        }
+        @Sendable func all(_ sockets: [HostileSocket], _ what: String, have part: String) async throws {
+            try await eventually(what) {
+                sockets.allSatisfy { !$0.isOpen || $0.texts.contains { $0.contains(part) } }
+            }
+        }
+        var people: [HostileSocket] = []
+        // A room for each twenty, which they come to little by little.
+        for start in stride(from: 0, to: 2000, by: 200) {
+            let sockets = try await each(Array(start..<start + 200)) { try await reach($0) }
+            try await all(sockets, "a welcome for everybody", have: #""type":"welcome""#)
+            for (index, socket) in sockets.enumerated() {
+                socket.send(text: #"{"type":"join","roomId":"class-\#((start + index) / 20)"}"#)
+            }
+            try await all(sockets, "everybody in a room", have: #""type":"joined""#)
+            people += sockets
+        }
+        let sessions = people.compactMap { $0.texts.first.flatMap { Frame(text: $0).string("session") } }
+        try #require(sessions.count == people.count)
+        for person in people { person.close() }
+        let (sockets, time, slowness) = try await Slowness.beside {
+            let sockets = try await each(Array(sessions.indices), width: 200) { number in
+                let socket = try await reach(number, sessions[number])
+                socket.send(text: #"{"type":"resume","since":{}}"#)
+                return socket
+            }
+            try await all(sockets, "an answer for everybody", have: #""type":"resumed""#)
+            return sockets
+        }
+        print("two thousand are back \(way) after \(time), slowness \(slowness)")
+        #expect(time < .seconds(3) * slowness * Bill.buildFactor)
+        #expect(sockets.allSatisfy { $0.status == 101 && $0.isOpen && $0.closeCode == nil })
+        #expect(sockets.allSatisfy { $0.texts.first?.contains(#""resumed":true"#) == true })
+        let sent = try await node.request("POST", "/v1/broadcast", body: #"{"to":{"everyone":true},"payload":"all"}"#)
+        #expect(sent.status == 200)
+        try await all(sockets, "the message for everybody", have: #""payload":"all""#)
+        #expect(sockets.allSatisfy { $0.isOpen && !$0.texts.contains { $0.contains(#""type":"error""#) } })
+    }
+
     /// Whether nobody was told that a request was too much, or sent away.
     private static func isUntroubled(_ participants: [Participant]) -> Bool {
         participants.flatMap(\.events).allSatisfy { event in
