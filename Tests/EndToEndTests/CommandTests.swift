@@ -12,6 +12,17 @@ struct CommandTests {
             (["MARTLET_CLIENT_HOST": "0.0.0.0"], "auth.mode"),
             (["MARTLET_AUTH_MODE": "jwt"], "auth.secret"),
             (["MARTLET_API_HOST": "0.0.0.0", "MARTLET_API_KEY": "local"], "api.key"),
+            (["MARTLET_API_HOST": "0.0.0.0", "MARTLET_API_KEY": "a"], "api.key"),
+            (
+                [
+                    "MARTLET_CLIENT_HOST": "0.0.0.0", "MARTLET_AUTH_MODE": "jwt",
+                    "MARTLET_AUTH_SECRET": "0123456789abcdef",
+                ], "auth.secret"
+            ),
+            (
+                ["MARTLET_WEBHOOKS_URL": "http://0x7f.1/", "MARTLET_WEBHOOKS_SECRET": "0123456789abcdef"],
+                "webhooks.url"
+            ),
             (["MARTLET_REDIS_URL": "redis://127.0.0.1:1"], "api.key"),
             (["MARTLET_REDIS_URL": "redis+cluster://127.0.0.1:1", "MARTLET_API_KEY": "k"], "redis.url"),
         ])
