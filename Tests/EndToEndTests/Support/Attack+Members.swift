@@ -95,21 +95,34 @@ extension Attack {
         }
     }
 
-    /// Requests of 60 bytes for pages of half a MiB.
+    /// Requests of 60 bytes for pages as long as there are, by eight connections of one user.
     static let longPages = Attack(name: "a member reads long pages of history") { arena, scale in
-        let mallory = try await arena.member("mallory", in: "archive")
-        mallory.listensNoMore()
-        let payload = String(repeating: "a", count: 2_000)
-        let batch = (0..<400).map { _ in #"{"to":{"rooms":["archive"]},"payload":"\#(payload)"}"# }
-        _ = try await arena.node.request(
-            "POST", "/v1/broadcast/batch", body: #"{"broadcasts":[\#(batch.joined(separator: ","))]}"#)
+        let payload = String(repeating: "a", count: 10_000)
+        let batch = (0..<90).map { _ in #"{"to":{"rooms":["archive"]},"payload":"\#(payload)"}"# }
+        for _ in 0..<3 {
+            _ = try await arena.node.request(
+                "POST", "/v1/broadcast/batch", body: #"{"broadcasts":[\#(batch.joined(separator: ","))]}"#)
+        }
         let request = HostileFrames.text(#"{"type":"history","id":1,"roomId":"archive","limit":1000}"#)
+        let sockets = try await each(Array(0..<8)) { _ in try await arena.member("mallory", in: "archive") }
+        sockets[0].send(request)
+        let pageBytes = try await sockets[0].text(with: #""id":1,"#).utf8.count
+        for socket in sockets { socket.listensNoMore() }
         try await arena.pay {
-            // As many pages as are read at once.
-            for _ in 0..<(75 * scale) where mallory.isOpen {
-                mallory.send(HostileFrames.repeated(request, 4))
-                try await arena.wait(.milliseconds(40))
+            let end = ContinuousClock.now + .seconds(4 * scale)
+            let counts = try await each(sockets) { socket in
+                let before = socket.receivedBytes
+                var asked = 0
+                while ContinuousClock.now < end, socket.isServed {
+                    // As many as are read at once, so that none is refused.
+                    let wanted = (socket.receivedBytes - before) / pageBytes + 4
+                    for _ in asked..<max(asked, wanted) { socket.send(request) }
+                    asked = max(asked, wanted)
+                    try await arena.wait(.milliseconds(5))
+                }
+                return asked
             }
+            arena.remark("\(counts.reduce(0, +)) pages of \(pageBytes >> 10) KiB")
         }
     }
 

@@ -48,8 +48,9 @@ extension Attack {
                     socket.send(HostileSocket.handshake(path: "/ws"))
                 }
             }
-            // Those that give way have three seconds to say goodbye, in which their places are not free.
-            try await arena.admit("newcomer", within: .seconds(8))
+            // Those that give way have three seconds to say goodbye, in which their places are not free, and whoever is
+            // refused tries again after a while.
+            try await arena.admit("newcomer", within: .seconds(12))
         }
     }
 

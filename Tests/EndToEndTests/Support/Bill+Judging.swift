@@ -14,11 +14,24 @@ extension Bill {
         processor: Duration, redis: Duration = .seconds(60), nodeMiB: Int = 1024, redisMiB: Int = 1024,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
+        print(self)
         #expect(faults == [], sourceLocation: sourceLocation)
         #expect(worstPing < pingLimit, "slowness \(slowness)", sourceLocation: sourceLocation)
         #expect(nodeProcessor < processor * Bill.buildFactor, sourceLocation: sourceLocation)
         #expect(redisProcessor < redis, sourceLocation: sourceLocation)
         #expect(nodeBytes < nodeMiB << 20, sourceLocation: sourceLocation)
         #expect(redisBytes < redisMiB << 20, sourceLocation: sourceLocation)
+    }
+}
+
+extension Bill: CustomStringConvertible {
+    var description: String {
+        func ms(_ time: Duration) -> String { "\(Int(time / .milliseconds(1))) ms" }
+        let parts = [
+            "\(sentBytes >> 10) KiB in \(ms(duration))", "node \(ms(nodeProcessor))", "Redis \(ms(redisProcessor))",
+            "\(receivedBytes >> 10) KiB back", "node grew \(nodeBytes >> 10) KiB", "Redis \(redisBytes >> 10) KiB",
+            "worst ping \(ms(worstPing)) of \(ms(pingLimit))",
+        ]
+        return (parts + remarks).joined(separator: ", ")
     }
 }
