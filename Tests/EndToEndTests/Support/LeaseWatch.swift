@@ -8,6 +8,11 @@ final class LeaseWatch: Sendable {
         var owners: [String: String] = [:]
         var faults: [String] = []
         var least = Int64.max
+
+        /// Each is told of once, though it may last.
+        mutating func note(_ fault: String) {
+            if !faults.contains(fault) { faults.append(fault) }
+        }
     }
 
     private let fleet: Fleet
@@ -55,17 +60,17 @@ final class LeaseWatch: Sendable {
             """
         let lines = try await fleet.redis.cli("EVAL", script, "0").split(separator: "\n")
         record.withLock { record in
-            if lines.count != fleet.nodes.count { record.faults.append("the index holds \(lines.count) nodes") }
+            if lines.count != fleet.nodes.count { record.note("the index holds \(lines.count) nodes") }
             for line in lines {
                 let parts = line.split(separator: " ", maxSplits: 2).map(String.init)
                 guard parts.count == 3, let left = Int64(parts[1]) else {
-                    record.faults.append("an entry is \(line)")
+                    record.note("an entry is \(line)")
                     continue
                 }
                 record.least = min(record.least, left)
-                if left < 0 { record.faults.append("the lease of \(parts[0]) has lapsed") }
+                if left < 0 { record.note("the lease of \(parts[0]) has lapsed") }
                 if let owner = record.owners.updateValue(parts[2], forKey: parts[0]), owner != parts[2] {
-                    record.faults.append("\(parts[0]) was \(owner) and is \(parts[2])")
+                    record.note("\(parts[0]) was \(owner) and is \(parts[2])")
                 }
             }
         }
