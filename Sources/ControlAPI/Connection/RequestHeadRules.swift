@@ -52,6 +52,11 @@ package struct RequestHeadRules: Sendable {
                     or localhost, or set a real api.key
                     """))
         }
+        // What is behind another coding could not be read (RFC 9112, section 6.1).
+        guard head.headers[canonicalForm: "transfer-encoding"].allSatisfy({ $0.lowercased() == "chunked" }) else {
+            return HeadRefusal(
+                .notImplemented, RequestError(.badRequest, "Transfer-Encoding: only chunked can be read"))
+        }
         let expectations = head.headers[canonicalForm: "expect"].filter { !$0.isEmpty }
         guard expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else {
             return HeadRefusal(.expectationFailed, RequestError(.badRequest, "Expect: only 100-continue can be met"))
