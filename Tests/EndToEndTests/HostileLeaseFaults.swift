@@ -63,7 +63,7 @@ struct HostileLeaseFaults {
         let verdicts = [try await beside.end(), try await elsewhere.end()]
         for verdict in verdicts {
             #expect(verdict.faults == [])
-            #expect(verdict.worstPing < .milliseconds(250) * verdict.slowness.factor)
+            #expect(verdict.worstPing < .milliseconds(250) * verdict.slowness.factor * Bill.buildFactor)
         }
         print("worst pings \(verdicts.map(\.worstPing)), the shortest lease \(leases.least) ms")
     }
