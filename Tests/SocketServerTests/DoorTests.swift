@@ -116,6 +116,7 @@ struct DoorTests {
         #expect(metrics["martlet_handshakes_refused_total{reason=strangers}"] == 1)
         _ = try embedded.upgrade("/ws", from: "192.0.2.3")
         #expect(try other.take() == ["close 4503"])
+        #expect(!other.channel.isActive, "its place is free without a word from it")
         #expect(waiting.channel.isActive && fourth.channel.isActive)
     }
 

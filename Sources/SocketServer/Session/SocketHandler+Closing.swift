@@ -66,13 +66,15 @@ extension SocketHandler {
         beginClosing(.byGateway(reason), code: reason.code, text: text)
     }
 
-    /// There are too many strangers, and this one is the one to go: at once where it has been told to go already.
+    /// There are too many strangers, and this one is the one to go: it is told so, and its place is free at once, whether it
+    /// hears it or not.
     func giveWay() {
         switch phase {
         case .open:
             guard machine.awaitsToken else { return }
             close(.unavailable, text: "too many connections without a token")
             flushIfDirty()
+            cut()
         case .closing: cut()
         case .ended: break
         }

@@ -50,7 +50,7 @@ extension Attack {
             }
             // Those that give way have three seconds to say goodbye, in which their places are not free, and whoever is
             // refused tries again after a while.
-            try await arena.admit("newcomer", within: .seconds(12))
+            try await arena.admit("newcomer", within: .seconds(3))
         }
     }
 
