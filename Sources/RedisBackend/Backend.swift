@@ -132,11 +132,9 @@ package final class Backend: Service {
             version: configuration.version, settings: settings, logger: logger, load: load,
             onEvent: conductor.registrarChanged)
         let calls = PresenceCalls(store: store, settings: settings, rules: configuration.rules)
-        let memory = MemoryWatch(link: commands, budget: configuration.memoryBudget, logger: logger, metrics: metrics)
-        self.memory = memory
         registry = PresenceRegistry(
-            calls: calls, seal: seal, nodeId: configuration.nodeId, logger: logger,
-            isCrowded: { memory.isCrowded }, onFenced: conductor.fenced, onClose: router.close)
+            calls: calls, seal: seal, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
+            onClose: router.close)
         registry.onRegisteredAgain = router.compareInbox
         registry.streams = router
         coordinator = Coordinator(
@@ -151,6 +149,8 @@ package final class Backend: Service {
 
         renewalInterval = TimeAmount(configuration.renewalInterval)
         self.health = health
+        memory = MemoryWatch(
+            link: commands, budget: configuration.memoryBudget, logger: logger, metrics: metrics)
         self.failures = failures
         let log = RedisMessageLog(
             store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
@@ -182,8 +182,7 @@ package final class Backend: Service {
 
     /// What the node cannot do just now although it serves; nil where there is nothing of the kind.
     package var restriction: String? {
-        if memory.isCrowded { return "Redis is nearly full: messages are refused, and joining rooms" }
-        return memory.isFull ? "Redis is fuller than redis.budget allows: messages are refused" : nil
+        memory.isFull ? "Redis is fuller than redis.budget allows: messages are refused" : nil
     }
 
     /// Runs until the shutdown; while Redis is away it goes on trying.

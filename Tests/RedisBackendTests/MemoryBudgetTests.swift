@@ -26,20 +26,6 @@ struct MemoryBudgetTests {
         #expect(gauge.answered(usage(900_000, of: 2_000_000)) == .emptied)
     }
 
-    @Test("half of what is above the budget is kept for logins")
-    func crowded() {
-        var gauge = MemoryGauge(budget: .share(percent: 80))
-        _ = gauge.answered(MemoryUsage(used: 89, max: 100))
-        #expect(gauge.isFull && !gauge.isCrowded)
-        _ = gauge.answered(MemoryUsage(used: 90, max: 100))
-        #expect(gauge.isFull && gauge.isCrowded)
-        _ = gauge.answered(MemoryUsage(used: 79, max: 100))
-        #expect(!gauge.isCrowded)
-        var bytes = MemoryGauge(budget: .bytes(50))
-        _ = bytes.answered(MemoryUsage(used: 60, max: 0))
-        #expect(bytes.isFull && !bytes.isCrowded)
-    }
-
     @Test("a share of no limit holds nothing back, which is said once")
     func limitless() {
         var gauge = MemoryGauge(budget: .share(percent: 80))

@@ -23,7 +23,6 @@ extension PresenceRegistry: Presence {
     ) {
         loop.execute { [self] in
             let isNew = held[id]?.rooms[room] == nil
-            if isNew, isCrowded() { return reply(.failure(PresenceRegistry.crowded)) }
             guard held.join(room, connection: id, info: info) else {
                 return reply(.failure(PresenceRegistry.gone))
             }

@@ -35,8 +35,6 @@ final class PresenceRegistry: @unchecked Sendable {
     /// Commands under way at most when much is registered again.
     static let batch = 500
     static let gone = BackendError.unavailable(reason: "the connection has closed")
-    static let crowded = BackendError.unavailable(reason: "Redis is nearly full: no rooms are joined")
-    let isCrowded: @Sendable () -> Bool
 
     let calls: PresenceCalls
     let seal: SessionSeal
@@ -86,10 +84,8 @@ final class PresenceRegistry: @unchecked Sendable {
     var store: Store { calls.store }
     var loop: any EventLoop { store.link.eventLoop }
 
-    /// - Parameter isCrowded: whether Redis has no room for rooms to be joined.
     init(
         calls: PresenceCalls, seal: SessionSeal, nodeId: String, logger: Logger,
-        isCrowded: @escaping @Sendable () -> Bool,
         onFenced: @escaping @Sendable (_ incarnation: Int64, _ fence: Int64) -> Void,
         onClose: @escaping @Sendable (StreamDelivery) -> Void
     ) {
@@ -98,7 +94,6 @@ final class PresenceRegistry: @unchecked Sendable {
         self.settings = calls.settings
         self.nodeId = nodeId
         self.logger = logger
-        self.isCrowded = isCrowded
         self.onFenced = onFenced
         self.onClose = onClose
     }

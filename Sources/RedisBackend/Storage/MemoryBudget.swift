@@ -55,8 +55,6 @@ package struct MemoryGauge: Sendable {
 
     package let budget: MemoryBudget
     package private(set) var isFull = false
-    /// Whether half of what is above the budget is taken too: from there on nobody joins a room, so that logins go on.
-    package private(set) var isCrowded = false
     package private(set) var limit: Int?
     private var isKnownLimitless = false
 
@@ -66,7 +64,6 @@ package struct MemoryGauge: Sendable {
 
     package mutating func answered(_ usage: MemoryUsage) -> Change {
         limit = budget.limit(maxMemory: usage.max)
-        isCrowded = limit.map { usage.max > $0 && usage.used >= $0 + (usage.max - $0) / 2 } ?? false
         guard let limit else {
             if isFull {
                 isFull = false

@@ -21,7 +21,6 @@ final class MemoryWatch: @unchecked Sendable {
     private var isAsking = false
     private var asking: RepeatedTask?
     private let isRefusing = Atomic<Bool>(false)
-    private let isRefusingJoins = Atomic<Bool>(false)
     /// Bytes sent since Redis was last asked.
     private let written = Atomic<Int>(0)
     /// Of how many it is asked before its time.
@@ -54,9 +53,6 @@ final class MemoryWatch: @unchecked Sendable {
     /// Whether there is no room for messages.
     var isFull: Bool { isRefusing.load(ordering: .relaxed) }
 
-    /// Whether there is no room for rooms to be joined, either.
-    var isCrowded: Bool { isRefusingJoins.load(ordering: .relaxed) }
-
     /// So many bytes are on their way to be stored.
     func note(_ bytes: Int) {
         let (before, after) = written.wrappingAdd(bytes, ordering: .relaxed)
@@ -82,7 +78,6 @@ final class MemoryWatch: @unchecked Sendable {
         let change = gauge.answered(usage)
         let limit = gauge.limit ?? 0
         isRefusing.store(gauge.isFull, ordering: .relaxed)
-        isRefusingJoins.store(gauge.isCrowded, ordering: .relaxed)
         room.store(gauge.room(usage), ordering: .relaxed)
         used.record(usage.used)
         allowed.record(limit)
