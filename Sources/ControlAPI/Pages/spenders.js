@@ -42,23 +42,32 @@ function row(spender, of) {
   const cells = [bytes(spender.bytesIn), bytes(spender.bytesOut), time(spender.redis), time(spender.cpu)];
   const first = element("td", name.length > 24 ? name.slice(0, 24) + "…" : name);
   first.title = name;
+  // Under the name, where it is seen however narrow the table is.
+  if (of !== "rooms") first.append(element("br"), of === "users" ? userBan(name) : addressBan(name));
   item.append(first, ...cells.map((text) => element("td", text)));
-  if (of === "addresses") item.append(banCell(name));
   return item;
 }
 
-function banCell(address) {
-  const cell = element("td");
+function addressBan(address) {
+  return banButton(address, address + " is kept out.", () => call("/v1/addresses/bans", {
+    method: "PUT", body: JSON.stringify({ cidr: address, seconds: BAN_SECONDS, reason: "by the console" }),
+  }));
+}
+
+function userBan(user) {
+  const path = "/v1/users/" + encodeURIComponent(user);
+  return banButton(user, user + " is kept out for an hour; DELETE " + path + "/ban lets it in again.", () => call(
+    path + "/disconnect", {
+      method: "POST", body: JSON.stringify({ code: 4403, reason: "banned", banSeconds: BAN_SECONDS }),
+    }));
+}
+
+function banButton(name, done, ask) {
   const button = element("button", "Ban", "small danger");
   button.type = "button";
-  button.setAttribute("aria-label", "Ban " + address + " for an hour");
-  askTwice(button, "For an hour?", () => change(
-    () => call("/v1/addresses/bans", {
-      method: "PUT", body: JSON.stringify({ cidr: address, seconds: BAN_SECONDS, reason: "by the console" }),
-    }),
-    address + " is kept out."));
-  cell.append(button);
-  return cell;
+  button.setAttribute("aria-label", "Ban " + name + " for an hour");
+  askTwice(button, "For an hour?", () => change(ask, done));
+  return button;
 }
 
 function banned({ cidr, until, reason }) {
