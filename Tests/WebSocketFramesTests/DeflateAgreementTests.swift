@@ -66,4 +66,13 @@ import WebSocketFrames
     func `a header that breaks the grammar is an error, whatever else is offered`(line: String) {
         #expect(throws: DeflateAgreement.MalformedOffers.self) { try response("permessage-deflate", line) }
     }
+
+    @Test func `more names than anybody needs are not read to their end`() throws {
+        let fair = (1...62).map { "a\($0)" }.joined(separator: ", ") + ", permessage-deflate"
+        #expect(try response(fair) != nil)
+        let many = (1...64).map { "a\($0)" }.joined(separator: ", ") + ", permessage-deflate"
+        #expect(throws: DeflateAgreement.MalformedOffers.self) { try response(many) }
+        let parameters = "permessage-deflate" + (1...64).map { "; a\($0)" }.joined()
+        #expect(throws: DeflateAgreement.MalformedOffers.self) { try response(parameters) }
+    }
 }

@@ -9,15 +9,20 @@ struct ExtensionOffer: Equatable {
     var name: String
     var parameters: [Parameter] = []
 
-    /// All extensions of all the header's lines, the most wanted first; nil where one breaks the grammar.
+    /// Extensions and parameters in all; browsers name three or four.
+    static let maxNames = 64
+
+    /// All extensions of all the header's lines, the most wanted first; nil where one breaks the grammar, or where they are
+    /// very many.
     static func list(_ lines: some Sequence<String>) -> [ExtensionOffer]? {
         var offers: [ExtensionOffer] = []
+        var names = maxNames
         for line in lines {
             var reader = HeaderReader(line)
             repeat {
                 // A list may have empty elements (RFC 9110, section 5.6.1.2).
                 if reader.isAtEndOfElement { continue }
-                guard let offer = reader.offer() else { return nil }
+                guard let offer = reader.offer(names: &names) else { return nil }
                 offers.append(offer)
             } while reader.take(UInt8(ascii: ","))
             guard reader.isAtEnd else { return nil }
@@ -45,11 +50,12 @@ private struct HeaderReader {
         return true
     }
 
-    mutating func offer() -> ExtensionOffer? {
-        guard let name = token() else { return nil }
+    /// - Parameter names: how many more there may be.
+    mutating func offer(names: inout Int) -> ExtensionOffer? {
+        guard let name = name(&names) else { return nil }
         var offer = ExtensionOffer(name: name)
         while take(UInt8(ascii: ";")) {
-            guard let name = token() else { return nil }
+            guard let name = self.name(&names) else { return nil }
             var value: String?
             if take(UInt8(ascii: "=")) {
                 value = rest.first == UInt8(ascii: "\"") ? quoted() : token()
@@ -58,6 +64,12 @@ private struct HeaderReader {
             offer.parameters.append(ExtensionOffer.Parameter(name: name, value: value))
         }
         return offer
+    }
+
+    private mutating func name(_ left: inout Int) -> String? {
+        guard left > 0 else { return nil }
+        left -= 1
+        return token()
     }
 
     private mutating func token() -> String? {
@@ -93,9 +105,14 @@ private struct HeaderReader {
     private static func isTokenByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "#")...UInt8(ascii: "'"),
+            UInt8(ascii: "^")...UInt8(ascii: "`"):
             true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        // The others of !#$%&'*+-.^_`|~
+        case UInt8(ascii: "!"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "|"), UInt8(ascii: "~"):
+            true
+        default: false
         }
     }
 }
