@@ -102,19 +102,19 @@ package final class Backend: Service {
         var redis = configuration.redis
         redis.clientName = "martlet:\(configuration.nodeId)"
         commands = RedisCommandLink(
-            configuration: redis, eventLoop: eventLoop, logger: logger, scripts: Scripts().all,
+            configuration: redis, eventLoop: eventLoop, logger: logger, scripts: Scripts.all,
             onState: conductor.commandLinkChanged)
         if configuration.rules.needReplicas {
             var redis = redis
             redis.confirmation = ReplicaConfirmation(timeout: redis.commandTimeout * 2 / 5)
             replicated = RedisCommandLink(
-                configuration: redis, eventLoop: eventLoop, logger: logger, scripts: [Scripts().publish])
+                configuration: redis, eventLoop: eventLoop, logger: logger, scripts: [Scripts.publish])
         } else {
             replicated = nil
         }
-        beats = RedisCommandLink(configuration: redis, eventLoop: life, logger: logger, scripts: [Scripts().beat])
+        beats = RedisCommandLink(configuration: redis, eventLoop: life, logger: logger, scripts: [Scripts.beat])
         coordination = RedisCommandLink(
-            configuration: redis, eventLoop: life, logger: logger, scripts: Scripts().coordination)
+            configuration: redis, eventLoop: life, logger: logger, scripts: Scripts.coordination)
         store = Store(link: commands, keys: keys)
         router = Router(
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
@@ -237,7 +237,7 @@ package final class Backend: Service {
                 for start in stride(from: 0, to: rooms.count, by: 500) {
                     let batch = rooms[start..<min(start + 500, rooms.count)]
                     store.call(
-                        store.scripts.touch, keys: batch.map { store.keys.head($0.room) },
+                        Scripts.touch, keys: batch.map { store.keys.head($0.room) },
                         arguments: batch.map { .integer($0.life.milliseconds) }
                     ) { _ in }
                 }

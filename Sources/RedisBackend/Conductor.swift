@@ -125,7 +125,7 @@ final class Conductor: @unchecked Sendable {
     private func meetAnotherRun(isFirst: Bool) {
         guard let store else { return }
         for partition in Partition.all {
-            store.call(store.scripts.meet, keys: [store.keys.state(partition)], arguments: [.runID]) { _ in }
+            store.call(Scripts.meet, keys: [store.keys.state(partition)], arguments: [.runID]) { _ in }
         }
         if !isFirst {
             logger.warning("This is another run of Redis: all rooms are compared with it")
@@ -140,7 +140,7 @@ final class Conductor: @unchecked Sendable {
     private func agreeOnSessions() {
         guard let store else { return }
         store.call(
-            store.scripts.agree, keys: [store.keys.deployment], arguments: ["sessionKey", .string(seal.proposal)]
+            Scripts.agree, keys: [store.keys.deployment], arguments: ["sessionKey", .string(seal.proposal)]
         ) { [self] result in
             guard case .success(let reply) = result, let key = reply.string else {
                 // The link may be down again: then its return asks.

@@ -27,7 +27,7 @@ final class LedgerBench: Sendable {
         link = RedisCommandLink(
             configuration: try RedisConfiguration(url: redis.url),
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), scripts: Scripts().all)
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), scripts: Scripts.all)
         link.start()
         let store = Store(link: link, keys: keys)
         ledger = store.eventLedger(settings)

@@ -192,7 +192,7 @@ final class Observer: Sendable {
         link = RedisCommandLink(
             configuration: try RedisConfiguration(url: redis.url),
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), scripts: Scripts().all)
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), scripts: Scripts.all)
         link.start()
     }
 

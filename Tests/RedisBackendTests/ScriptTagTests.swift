@@ -46,7 +46,7 @@ struct ScriptTagTests {
         }
         // What is compared after the subscriptions were away is asked for once they stand again.
         try await node.proxy.cutAll()
-        let names = Dictionary(uniqueKeysWithValues: Scripts().all.map { ($0.digest, $0.name) })
+        let names = Dictionary(uniqueKeysWithValues: Scripts.all.map { ($0.digest, $0.name) })
         let expected = Set(names.values).subtracting(ScriptTagTests.elsewhere)
         try await eventually("all scripts") { [redis] in
             let called = Set(try await ScriptTagTests.calls(redis).compactMap { names[$0.digest] })

@@ -28,7 +28,7 @@ struct StreamHintsTests {
     }
 
     private func calls(of name: String, _ fixture: RedisFixture) async throws -> Int {
-        let digest = try #require(Scripts().all.first { $0.name == name }).digest
+        let digest = try #require(Scripts.all.first { $0.name == name }).digest
         return try await fixture.redis.cli("SLOWLOG", "GET", "-1").split(separator: digest).count - 1
     }
 

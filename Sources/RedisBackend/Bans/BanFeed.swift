@@ -68,7 +68,7 @@ final class BanFeed: @unchecked Sendable {
         isUnderWay = true
         store.link.send(["GET", .string(store.keys.addressBanVersion.name)], timeout: nil) { [self] result in
             guard case .success(let reply) = result, reply.string ?? "" != version else { return looked() }
-            store.call(store.scripts.bans, keys: store.keys.addressBans, arguments: []) { [self] result in
+            store.call(Scripts.bans, keys: store.keys.addressBans, arguments: []) { [self] result in
                 if case .success(let reply) = result { take(AddressBanList(reply)) }
                 looked()
             }

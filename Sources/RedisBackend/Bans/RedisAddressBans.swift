@@ -14,7 +14,7 @@ struct RedisAddressBans: AddressBans {
         let reply: RedisReply
         do {
             reply = try await store.call(
-                store.scripts.ban, keys: store.keys.addressBans,
+                Scripts.ban, keys: store.keys.addressBans,
                 arguments: [
                     .string(range.description), .integer(Int64(seconds)), .string(reason),
                     .integer(Int64(RedisAddressBans.maxBans)),
@@ -31,7 +31,7 @@ struct RedisAddressBans: AddressBans {
         let reply: RedisReply
         do {
             reply = try await store.call(
-                store.scripts.lift, keys: store.keys.addressBans, arguments: [.string(range.description)])
+                Scripts.lift, keys: store.keys.addressBans, arguments: [.string(range.description)])
         } catch {
             throw BackendError(error)
         }
@@ -42,7 +42,7 @@ struct RedisAddressBans: AddressBans {
     func bans() async throws(BackendError) -> [AddressBan] {
         do {
             return AddressBanList(
-                try await store.call(store.scripts.bans, keys: store.keys.addressBans, arguments: [])
+                try await store.call(Scripts.bans, keys: store.keys.addressBans, arguments: [])
             ).bans
         } catch {
             throw BackendError(error)

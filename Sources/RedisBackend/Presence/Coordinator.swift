@@ -104,7 +104,7 @@ final class Coordinator: @unchecked Sendable {
         guard !posts[partition.number].isClaiming else { return }
         posts[partition.number].isClaiming = true
         store.call(
-            store.scripts.claim, keys: [store.keys.coordinator(partition)],
+            Scripts.claim, keys: [store.keys.coordinator(partition)],
             arguments: [.string(own.description)] + snapshot.holders.map { .string($0.description) }
         ) { [self] result in
             posts[partition.number].isClaiming = false
@@ -121,7 +121,7 @@ final class Coordinator: @unchecked Sendable {
         drop(partition)
         let told = loop.makePromise(of: Void.self)
         store.call(
-            store.scripts.yield, keys: [store.keys.coordinator(partition)], arguments: [.string(mark)],
+            Scripts.yield, keys: [store.keys.coordinator(partition)], arguments: [.string(mark)],
             timeout: timeout
         ) { _ in told.succeed() }
         return told.futureResult
@@ -211,7 +211,7 @@ final class Coordinator: @unchecked Sendable {
                 (store.keys.holders(partition), listLife), (store.keys.linger(partition), listLife),
             ])
             store.call(
-                store.scripts.shrink, keys: [store.keys.events(partition)],
+                Scripts.shrink, keys: [store.keys.events(partition)],
                 arguments: [.integer(Int64(settings.ledgerBytes))]
             ) { _ in }
             forgetSeen(partition)

@@ -21,7 +21,7 @@ extension PresenceCalls {
         let partition = Partition(of: room)
         let channel = keys.channel(room)
         store.call(
-            isAgain || replaced != nil ? store.scripts.joinAgain : store.scripts.join,
+            isAgain || replaced != nil ? Scripts.joinAgain : Scripts.join,
             keys: [
                 keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
                 keys.holders(partition), keys.held(by: holder, in: partition), keys.linger(partition),
@@ -49,7 +49,7 @@ extension PresenceCalls {
             case .anybody(let caller): (caller, "*")
             }
         store.call(
-            store.scripts.leave,
+            Scripts.leave,
             keys: [
                 keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
                 keys.held(by: caller, in: partition), keys.linger(partition), keys.events(partition),
@@ -66,7 +66,7 @@ extension PresenceCalls {
         _ room: RoomName, _ id: String, session: SessionID, isIn: Bool, reply: @escaping Reply
     ) {
         store.call(
-            store.scripts.remember, keys: [keys.session(session)],
+            Scripts.remember, keys: [keys.session(session)],
             arguments: [.string(id), isIn ? "add" : "remove", .string(room.string)], reply: reply)
     }
 
@@ -74,7 +74,7 @@ extension PresenceCalls {
     package func signal(_ signal: Signal, connection id: String, reply: @escaping Reply) {
         let nodes = keys.node("", in: Partition(of: signal.room))
         store.call(
-            store.scripts.signal, keys: [keys.members(signal.room)], channel: nodes,
+            Scripts.signal, keys: [keys.members(signal.room)], channel: nodes,
             arguments: [
                 .string(id), .string(signal.from.string), .string(signal.to.string), .string(signal.room.string),
                 .bytes(signal.payload), "PUBLISH", .string(nodes.name),

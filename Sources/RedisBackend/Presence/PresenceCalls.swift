@@ -27,7 +27,7 @@ package struct PresenceCalls: Sendable {
         isAgain: Bool, reply: @escaping Reply
     ) {
         register(
-            store.scripts.connect, connection, session, holder, isKnown: isKnown, since: since,
+            Scripts.connect, connection, session, holder, isKnown: isKnown, since: since,
             cause: isAgain ? PresenceCause.restored.rawValue : "", mode: isAgain ? "again" : "new", reply: reply)
     }
 
@@ -37,7 +37,7 @@ package struct PresenceCalls: Sendable {
         reply: @escaping Reply
     ) {
         register(
-            store.scripts.sessionResume, connection, session, holder, isKnown: isKnown, since: nil, cause: "",
+            Scripts.sessionResume, connection, session, holder, isKnown: isKnown, since: nil, cause: "",
             mode: "resume", reply: reply)
     }
 
@@ -69,7 +69,7 @@ package struct PresenceCalls: Sendable {
     /// Whether a fresh token of a user who is there already still counts.
     func admit(_ user: UserID, issuedAt: Int64?, reply: @escaping Reply) {
         store.call(
-            store.scripts.admit, keys: [keys.verdict(on: user)], arguments: [PresenceCalls.issued(issuedAt)],
+            Scripts.admit, keys: [keys.verdict(on: user)], arguments: [PresenceCalls.issued(issuedAt)],
             reply: reply)
     }
 
@@ -88,7 +88,7 @@ package struct PresenceCalls: Sendable {
         let partition = Partition(of: user.string)
         let channel = keys.status(of: user)
         store.call(
-            store.scripts.disconnect,
+            Scripts.disconnect,
             keys: [
                 keys.connections(of: user), keys.online(partition), keys.seen(partition), keys.session(session),
                 keys.held(by: holder, in: partition), keys.linger(partition), keys.events(partition),
@@ -116,7 +116,7 @@ package struct PresenceCalls: Sendable {
 
     package func renounce(_ partition: Partition, holder: Holder, reply: @escaping Reply) {
         store.call(
-            store.scripts.renounce, keys: [keys.fence(partition)],
+            Scripts.renounce, keys: [keys.fence(partition)],
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .integer(settings.fenceLife.milliseconds),
             ], reply: reply)
@@ -139,13 +139,13 @@ package struct PresenceCalls: Sendable {
                 arguments += ["r", .string(id), .string(user.string), .string(room.string)]
             }
         }
-        store.call(store.scripts.compare, keys: all, arguments: arguments, reply: reply)
+        store.call(Scripts.compare, keys: all, arguments: arguments, reply: reply)
     }
 
     func touch(_ lives: [(key: Key, life: Int64)]) {
         for start in stride(from: 0, to: lives.count, by: 500) {
             let batch = lives[start..<min(start + 500, lives.count)]
-            store.call(store.scripts.touch, keys: batch.map(\.key), arguments: batch.map { .integer($0.life) }) { _ in }
+            store.call(Scripts.touch, keys: batch.map(\.key), arguments: batch.map { .integer($0.life) }) { _ in }
         }
     }
 }

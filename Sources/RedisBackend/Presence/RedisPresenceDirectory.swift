@@ -134,7 +134,7 @@ struct RedisPresenceDirectory: PresenceDirectory {
         let settings = calls.settings
         let answers = try await ask([user]) { user, reply in
             store.call(
-                store.scripts.close,
+                Scripts.close,
                 keys: [
                     keys.connections(of: user), keys.marks(partition), keys.verdict(on: user), keys.online(partition),
                     keys.seen(partition), keys.linger(partition), keys.events(partition),
@@ -156,7 +156,7 @@ struct RedisPresenceDirectory: PresenceDirectory {
     func pardon(_ user: UserID) async throws(DirectoryError) -> Bool {
         let answers = try await ask([user]) { user, reply in
             store.call(
-                store.scripts.pardon, keys: [keys.verdict(on: user)],
+                Scripts.pardon, keys: [keys.verdict(on: user)],
                 arguments: [.integer(calls.settings.disconnectionLife.milliseconds)], reply: reply)
         }
         return answers[0].integer == 1
@@ -219,7 +219,7 @@ extension RedisPresenceDirectory {
             if partition == cursor.partition, let after = cursor.after {
                 arguments += [.integer(after.score), .string(after.member)]
             }
-            store.call(store.scripts.page, keys: [key(partition)], arguments: arguments, reply: reply)
+            store.call(Scripts.page, keys: [key(partition)], arguments: arguments, reply: reply)
         }
         var found: [(name: String, cursor: PageCursor)] = []
         for (partition, reply) in zip(partitions, replies) {

@@ -37,7 +37,7 @@ package struct Sweeper: Sendable {
 
     package func look(_ partition: Partition, mark: String, done: @escaping @Sendable (Finding) -> Void) {
         store.call(
-            store.scripts.look,
+            Scripts.look,
             keys: [
                 keys.coordinator(partition), keys.holders(partition), keys.linger(partition), keys.fence(partition),
             ], arguments: [.string(mark), .integer(Int64(Sweeper.batch))]
@@ -148,7 +148,7 @@ package struct Sweeper: Sendable {
             ]
             for member in members { arguments += [.string(member.connection), .string(member.user.string)] }
         }
-        store.call(store.scripts.sweep, keys: all, arguments: arguments) { result in
+        store.call(Scripts.sweep, keys: all, arguments: arguments) { result in
             guard case .success(let reply) = result else { return done(.failed) }
             done(reply[0].string == "ok" ? .left(reply[1].integer ?? 0) : .refused)
         }

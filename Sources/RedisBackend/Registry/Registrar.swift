@@ -177,7 +177,7 @@ final class Registrar: @unchecked Sendable {
             .integer(right.limit(now: NIODeadline.now().milliseconds)),
         ]
         store.call(
-            store.scripts.beat, keys: [store.keys.index, store.keys.marked], arguments: arguments, timeout: timeout,
+            Scripts.beat, keys: [store.keys.index, store.keys.marked], arguments: arguments, timeout: timeout,
             reply: reply)
     }
 

@@ -67,7 +67,7 @@ struct RedisMessageLog: MessageLog {
             .integer(Int64(rules.streamSize)), .integer(Int64(limits.bytes)), .integer(Int64(ledgerBytes)),
             .integer(Int64(rules.streamBytes)),
         ]
-        store.call(store.scripts.publish, keys: keys, channel: channel, arguments: arguments, stalled: .fail) {
+        store.call(Scripts.publish, keys: keys, channel: channel, arguments: arguments, stalled: .fail) {
             [counters, failures] result in
             let answer = result.backend { reply -> Published? in
                 guard let epoch = reply[0].string, let seq = reply[1].integer,
@@ -106,7 +106,7 @@ struct RedisMessageLog: MessageLog {
             isNewestFirst = false
         }
         let keys = [store.keys.state(Partition(of: room)), store.keys.head(room), store.keys.log(room)]
-        store.call(store.scripts.history, keys: keys, arguments: arguments) { result in
+        store.call(Scripts.history, keys: keys, arguments: arguments) { result in
             reply(
                 result.backend { reply -> HistoryPage? in
                     guard let epoch = reply[0].string, let seq = reply[1].integer, let more = reply[2].integer

@@ -41,7 +41,7 @@ extension Router {
 
     private func compare(_ batch: [Track], _ partition: Partition) {
         let keys = [store.keys.state(partition)] + batch.map { store.keys.head($0.room) }
-        store.call(store.scripts.heads, keys: keys, arguments: [.runID]) { [self] result in
+        store.call(Scripts.heads, keys: keys, arguments: [.runID]) { [self] result in
             guard case .success(let reply) = result, reply.count == 3 * batch.count else {
                 uncompared += batch
                 return wake()

@@ -174,7 +174,7 @@ extension Router {
         }
         var keys = [store.keys.state(Partition(of: room)), store.keys.head(room), store.keys.log(room)]
         if hasRoster { keys.append(store.keys.members(room)) }
-        store.call(store.scripts.position, keys: keys, arguments: arguments) { result in
+        store.call(Scripts.position, keys: keys, arguments: arguments) { result in
             reply(result.backend { PositionAnswer($0, room: room, after: part?.after, hasRoster: hasRoster) })
         }
     }

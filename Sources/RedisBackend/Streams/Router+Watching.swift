@@ -144,7 +144,7 @@ extension Router {
         }
         let breaks = breaks
         store.call(
-            store.scripts.states, keys: [store.keys.online(partition), store.keys.seen(partition)],
+            Scripts.states, keys: [store.keys.online(partition), store.keys.seen(partition)],
             arguments: batch.map { .string($0.user.string) }
         ) { [self] result in
             guard case .success(let reply) = result, reply.count == 2 * batch.count, breaks == self.breaks

@@ -16,14 +16,6 @@ protocol StreamHints: AnyObject, Sendable {
 }
 
 extension Position {
-    /// What `standing` of the presence scripts tells at this place of an answer; nil where it knows nothing.
-    init?(standingIn answer: RedisReply, at index: Int) {
-        guard let epoch = answer[index].string, let seq = answer[index + 1].integer, seq >= 0 else {
-            return nil
-        }
-        self.init(epoch: epoch, seq: Int(seq))
-    }
-
     /// The inbox's in the answer of `connect` or `session_resume`.
     init?(inboxIn answer: RedisReply) {
         guard answer[0].string == "ok" else { return nil }

@@ -19,7 +19,7 @@ struct RedisEventLedger: EventLedger {
 
     func gather(_ post: LedgerPost, for receiver: WebhookReceiver) async throws(LedgerError) -> LedgerBatch? {
         let reply = try await call(
-            store.scripts.gather, keys: keys(post, receiver),
+            Scripts.gather, keys: keys(post, receiver),
             arguments: [
                 .string(post.mark), .string(receiver.name), .runID, .string(names.link()),
                 .integer(Int64(RedisEventLedger.batch)), .integer(Int64(RedisEventLedger.batchBytes)),
@@ -56,7 +56,7 @@ struct RedisEventLedger: EventLedger {
     func trim(_ post: LedgerPost, receivers: [WebhookReceiver]) async throws(LedgerError) {
         let partition = Partition(number: post.partition)
         let reply = try await call(
-            store.scripts.trim,
+            Scripts.trim,
             keys: [store.keys.coordinator(partition), store.keys.webhooks(partition), store.keys.events(partition)],
             arguments: [
                 .string(post.mark), .integer(Int64(settings.kept)), .integer(settings.forgottenAfter.milliseconds),
@@ -81,7 +81,7 @@ struct RedisEventLedger: EventLedger {
         _ post: LedgerPost, _ receiver: WebhookReceiver, _ rest: [RedisArgument]
     ) async throws(LedgerError) {
         let reply = try await call(
-            store.scripts.settle, keys: keys(post, receiver),
+            Scripts.settle, keys: keys(post, receiver),
             arguments: [.string(post.mark), .string(receiver.name)] + rest)
         if reply.string == "refused" { throw .refused }
     }

@@ -18,7 +18,7 @@ struct RedisWebhookDirectory: WebhookDirectory {
         for receiver in chosen {
             _ = try await ask { partition in
                 (
-                    store.scripts.replay, [store.keys.webhooks(partition), store.keys.events(partition)],
+                    Scripts.replay, [store.keys.webhooks(partition), store.keys.events(partition)],
                     [.string(receiver.name), .string(order.start.entry(in: partition)), .string(types)]
                 )
             }
@@ -29,7 +29,7 @@ struct RedisWebhookDirectory: WebhookDirectory {
     private func status(of receiver: WebhookReceiver) async throws(BackendError) -> WebhookStatus {
         let replies = try await ask { partition in
             (
-                store.scripts.backlog,
+                Scripts.backlog,
                 [
                     store.keys.webhooks(partition), store.keys.events(partition),
                     store.keys.deadLetters(of: receiver.name, partition),

@@ -1,0 +1,51 @@
+import GatewayCore
+import RedisClient
+
+/// Asks which of what a node has registered in a partition lacks a part in Redis; answers their places in `entries`.
+package struct Compare: Script {
+    package struct Entry: Hashable, Sendable {
+        package let entry: HeldEntry
+        /// The session of its connection.
+        package let session: SessionID
+
+        package init(_ entry: HeldEntry, session: SessionID) {
+            self.entry = entry
+            self.session = session
+        }
+    }
+
+    /// What one call takes.
+    package static let most = 200
+
+    let entries: [Entry]
+    let partition: Partition
+    let holder: Holder
+
+    package init(_ entries: [Entry], in partition: Partition, holder: Holder) {
+        self.entries = entries
+        self.partition = partition
+        self.holder = holder
+    }
+
+    package var file: RedisScript { Scripts.compare }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        var all = [keys.online(partition), keys.rooms(partition), keys.holders(partition)]
+        var arguments: [RedisArgument] = [.string(holder.description)]
+        for entry in entries {
+            switch entry.entry {
+            case .user(let user, let id):
+                all += [keys.connections(of: user), keys.session(entry.session)]
+                arguments += ["u", .string(id), .string(user.string)]
+            case .member(let user, let id, let room):
+                all += [keys.members(room), keys.connections(in: room), keys.head(room)]
+                arguments += ["r", .string(id), .string(user.string), .string(room.string)]
+            }
+        }
+        return ScriptCall(keys: all, arguments: arguments)
+    }
+
+    package func read(_ reply: RedisReply) -> [Int]? {
+        reply.array.map { $0.compactMap { $0.integer.map(Int.init) }.filter(entries.indices.contains) }
+    }
+}

@@ -1,0 +1,131 @@
+import GatewayCore
+import RedisClient
+
+/// Registers a connection of a user with its node, under a session.
+package struct Connect: Script {
+    package enum Mode: Hashable, Sendable {
+        /// Never registered before.
+        case new
+        /// Registered before, since then, in ms by Redis's clock.
+        case again(since: Int64)
+    }
+
+    package enum Answer: Hashable, Sendable {
+        case registered(Registered)
+        /// The node is dead here below this incarnation.
+        case fenced(at: Int64)
+        /// A backend has banned the user.
+        case banned
+        /// The token was made void.
+        case void
+        /// The user has too many connections.
+        case full
+        /// Registered again: the user was disconnected in the meantime.
+        case ended
+        /// Registered again: the session names another connection by now.
+        case replaced
+    }
+
+    /// What is known of a connection that was taken in.
+    package struct Registered: Hashable, Sendable {
+        /// Since when it is there, in ms by Redis's clock.
+        package var since: Int64
+        /// Redis's clock, in ms.
+        package var now: Int64
+        /// Whether Redis held no such session; always so but for one that is registered again.
+        package var isNewSession = true
+        /// The node of each connection that was marked to be closed.
+        package var marked: [String] = []
+        /// Where the user's inbox stands; nil where that is not known.
+        package var inbox: Position?
+
+        package init(since: Int64, now: Int64) {
+            self.since = since
+            self.now = now
+        }
+    }
+
+    let registering: Registering
+    let mode: Mode
+
+    package init(_ registering: Registering, mode: Mode) {
+        self.registering = registering
+        self.mode = mode
+    }
+
+    package var file: RedisScript { Scripts.connect }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        switch mode {
+        case .new: registering.spelled(with: keys, mode: "new", since: 0, cause: "")
+        case .again(let since):
+            registering.spelled(with: keys, mode: "again", since: since, cause: PresenceCause.restored.rawValue)
+        }
+    }
+}
+
+/// What `connect` and `session_resume` are told alike.
+package struct Registering: Sendable {
+    let connection: PresenceConnection
+    let session: SessionID
+    let holder: Holder
+    /// Whether the holder is known to stand among those of the user's partition.
+    let isKnown: Bool
+    let settings: PresenceSettings
+
+    package init(
+        _ connection: PresenceConnection, session: SessionID, holder: Holder, isKnown: Bool = false,
+        settings: PresenceSettings
+    ) {
+        self.connection = connection
+        self.session = session
+        self.holder = holder
+        self.isKnown = isKnown
+        self.settings = settings
+    }
+
+    func spelled(with keys: Keys, mode: RedisArgument, since: Int64, cause: String) -> ScriptCall {
+        let user = connection.userId
+        let partition = Partition(of: user.string)
+        let status = keys.status(of: user)
+        let nodes = keys.node("", in: partition)
+        return ScriptCall(
+            keys: [
+                keys.connections(of: user), keys.online(partition), keys.session(session), keys.holders(partition),
+                keys.held(by: holder, in: partition), keys.linger(partition), keys.fence(partition),
+                keys.events(partition), keys.marks(partition), keys.state(partition),
+                keys.head(RoomName(inboxOf: user)), keys.verdict(on: user),
+            ],
+            arguments: [
+                .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
+                .string(connection.address), .string(session.secret), .integer(since), .string(cause),
+                .milliseconds(settings.life), .milliseconds(settings.sessionLife), .count(settings.ledgerSize),
+                ScriptCall.publish, .string(status.name), mode, .count(settings.maxConnectionsPerUser),
+                .string(settings.surplus.rawValue), .string(nodes.name), .milliseconds(settings.listLife), .runID,
+                .mustAnnounce(isKnown: isKnown), .moment(connection.issuedAt),
+            ], publishingOn: [status, nodes])
+    }
+}
+
+extension Connect.Answer: ScriptAnswer {
+    package init?(_ reply: RedisReply) {
+        switch reply[0].string {
+        case "ok":
+            guard let since = reply[1].integer, let now = reply[2].integer else { return nil }
+            var registered = Connect.Registered(since: since, now: now)
+            registered.isNewSession = reply[3].integer == 1
+            registered.marked = reply[4].strings
+            registered.inbox = Position(standingIn: reply, at: 5)
+            self = .registered(registered)
+        case "fenced":
+            guard let fence = reply[1].integer else { return nil }
+            self = .fenced(at: fence)
+        case "banned": self = .banned
+        case "void": self = .void
+        case "full": self = .full
+        case "ended": self = .ended
+        case "replaced": self = .replaced
+        default: return nil
+        }
+    }
+}

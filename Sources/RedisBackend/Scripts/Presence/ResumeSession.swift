@@ -1,0 +1,63 @@
+import GatewayCore
+import RedisClient
+
+/// Makes a session name another connection in place of the one that it names.
+package struct ResumeSession: Script {
+    package enum Answer: Hashable, Sendable {
+        case resumed(Connect.Registered, Earlier)
+        /// The session is gone, or another user's.
+        case unknown
+        case fenced(at: Int64)
+        case banned
+        case void
+        case full
+    }
+
+    /// What the session was before.
+    package struct Earlier: Hashable, Sendable {
+        /// The connection that it named.
+        package var connection: String
+        package var rooms: [RoomName]
+
+        package init(connection: String, rooms: [RoomName]) {
+            self.connection = connection
+            self.rooms = rooms
+        }
+    }
+
+    let registering: Registering
+
+    package init(_ registering: Registering) {
+        self.registering = registering
+    }
+
+    package var file: RedisScript { Scripts.sessionResume }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        registering.spelled(with: keys, mode: "resume", since: 0, cause: "")
+    }
+}
+
+extension ResumeSession.Answer: ScriptAnswer {
+    package init?(_ reply: RedisReply) {
+        switch reply[0].string {
+        case "ok":
+            guard let since = reply[1].integer, let now = reply[2].integer, let old = reply[3].string else {
+                return nil
+            }
+            var registered = Connect.Registered(since: since, now: now)
+            registered.marked = reply[4].strings
+            registered.inbox = Position(standingIn: reply, at: 5)
+            let rooms = (7..<max(7, reply.count)).compactMap { reply[$0].string.map(RoomName.init(unchecked:)) }
+            self = .resumed(registered, ResumeSession.Earlier(connection: old, rooms: rooms))
+        case "unknown": self = .unknown
+        case "fenced":
+            guard let fence = reply[1].integer else { return nil }
+            self = .fenced(at: fence)
+        case "banned": self = .banned
+        case "void": self = .void
+        case "full": self = .full
+        default: return nil
+        }
+    }
+}

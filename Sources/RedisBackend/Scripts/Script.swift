@@ -1,0 +1,82 @@
+import GatewayCore
+import RedisClient
+
+/// A call of a script of `Lua/`: each script has a type, which alone knows the order of its keys and arguments and what
+/// its reply means.
+package protocol Script: Sendable {
+    associatedtype Answer: Sendable
+
+    /// The file, behind the openings that it shares with others.
+    var file: RedisScript { get }
+
+    /// The keys and arguments, in the order in which the file names them.
+    func spelled(with keys: Keys) -> ScriptCall
+
+    /// Nil where the reply has another shape than the file says.
+    func read(_ reply: RedisReply) -> Answer?
+}
+
+/// An answer that a reply tells by itself.
+package protocol ScriptAnswer: Sendable {
+    init?(_ reply: RedisReply)
+}
+
+extension Script where Answer: ScriptAnswer {
+    package func read(_ reply: RedisReply) -> Answer? { Answer(reply) }
+}
+
+/// The keys and arguments of one call, all of one partition.
+package struct ScriptCall: Sendable {
+    /// The command by which scripts publish, as they are told it.
+    static let publish: RedisArgument = "PUBLISH"
+
+    let keys: [Key]
+    /// Where the script publishes, or what the channels begin with on which it does.
+    let channels: [Key]
+    let arguments: [RedisArgument]
+
+    init(keys: [Key], arguments: [RedisArgument], publishingOn channels: [Key] = []) {
+        self.keys = keys
+        self.channels = channels
+        self.arguments = arguments
+    }
+
+    /// The keys as the call declares them: the file's own first.
+    ///
+    /// A script names and counts its own keys itself, so that one that is declared behind them, as a guard of its slot,
+    /// changes nothing.
+    var declared: [String] { keys.map(\.name) }
+
+    /// Whether keys and channels are all of one partition, or all of the deployment as a whole.
+    var isOfOnePartition: Bool {
+        let partition = keys.first?.partition
+        return keys.allSatisfy { $0.partition == partition } && channels.allSatisfy { $0.partition == partition }
+    }
+}
+
+/// Why a call of a script has no answer.
+package enum CallError: Error, Sendable, Equatable {
+    /// As the link says.
+    case failed(RedisError)
+    /// It was answered in another shape than the script's.
+    case unreadable(script: String)
+}
+
+extension CallError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .failed(let error): "\(error)"
+        case .unreadable(let script): "\(script) answered in another shape"
+        }
+    }
+}
+
+extension BackendError {
+    /// What a call without an answer means for whoever asked.
+    init(_ error: CallError) {
+        switch error {
+        case .failed(let error): self.init(error)
+        case .unreadable: self = .unavailable(reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import RedisClient
+
+/// The scripts of `Lua/`, as they are loaded into Redis.
+package enum Scripts {
+    static let publish = Scripts.script("publish", PackageResources.publish_lua, opening: .slices)
+    static let position = Scripts.script("position", PackageResources.position_lua, opening: .epoch)
+    static let history = Scripts.script("history", PackageResources.history_lua, opening: .epoch)
+    static let heads = Scripts.script("heads", PackageResources.heads_lua)
+    static let states = Scripts.script("states", PackageResources.states_lua)
+    static let meet = Scripts.script("meet", PackageResources.meet_lua, opening: .epoch)
+    static let agree = Scripts.script("agree", PackageResources.agree_lua)
+    static let touch = Scripts.script("touch", PackageResources.touch_lua)
+    static let beat = Scripts.script("beat", PackageResources.beat_lua)
+    static let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
+    /// For what was there before, which a full Redis takes too: it only comes back.
+    static let joinAgain = Scripts.script(
+        "join_again", PackageResources.join_lua, opening: .roster, firstLine: "#!lua flags=allow-oom")
+    static let sessionResume = Scripts.script("session_resume", PackageResources.session_resume_lua, opening: .session)
+    static let close = Scripts.script("close", PackageResources.close_lua, opening: .verdict)
+    static let pardon = Scripts.script("pardon", PackageResources.pardon_lua, opening: .verdict)
+    static let admit = Scripts.script("admit", PackageResources.admit_lua, opening: .verdict)
+    static let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .roster)
+    static let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
+    static let join = Scripts.script("join", PackageResources.join_lua, opening: .roster)
+    static let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
+    static let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .roster)
+    static let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
+    static let claim = Scripts.script("claim", PackageResources.claim_lua)
+    static let yield = Scripts.script("yield", PackageResources.yield_lua)
+    static let renounce = Scripts.script("renounce", PackageResources.renounce_lua)
+    static let compare = Scripts.script("compare", PackageResources.compare_lua, opening: .roster)
+    static let remember = Scripts.script("remember", PackageResources.remember_lua)
+    static let page = Scripts.script("page", PackageResources.page_lua)
+    static let gather = Scripts.script("gather", PackageResources.gather_lua, opening: .ledger)
+    static let settle = Scripts.script("settle", PackageResources.settle_lua, opening: .ledger)
+    static let trim = Scripts.script("trim", PackageResources.trim_lua, opening: .ledger)
+    static let backlog = Scripts.script("backlog", PackageResources.backlog_lua, opening: .ledger)
+    static let replay = Scripts.script("replay", PackageResources.replay_lua, opening: .ledger)
+    static let ban = Scripts.script("ban", PackageResources.ban_lua)
+    static let lift = Scripts.script("lift", PackageResources.lift_lua)
+    static let bans = Scripts.script("bans", PackageResources.bans_lua)
+
+    static let shrink = Scripts.script("shrink", PackageResources.shrink_lua, opening: .ledger)
+
+    package static var all: [RedisScript] {
+        [
+            publish, position, history, heads, states, meet, agree, touch, beat, connect, sessionResume, close, pardon,
+            admit, signal,
+            disconnect, join, leave, sweep, look, claim, yield,
+            renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
+            joinAgain, ban, lift, bans,
+        ]
+    }
+
+    /// Those of a coordinator.
+    static var coordination: [RedisScript] { [look, claim, yield, sweep, touch, shrink] }
+
+    /// What several scripts share.
+    private enum Opening {
+        case none, epoch, slices, presence, roster, verdict, session, ledger
+
+        var source: [UInt8] {
+            switch self {
+            case .none: []
+            case .epoch: PackageResources.clock_lua + PackageResources.epoch_lua
+            case .slices: Opening.epoch.source + PackageResources.slices_lua
+            case .presence: PackageResources.clock_lua + PackageResources.presence_lua
+            case .roster: Opening.presence.source + PackageResources.roster_lua
+            case .verdict: Opening.presence.source + PackageResources.verdict_lua
+            case .session: Opening.verdict.source + PackageResources.session_lua
+            case .ledger: PackageResources.clock_lua + PackageResources.ledger_lua
+            }
+        }
+    }
+
+    /// The shared opening goes behind the first line, which must stay the first: it holds the script's flags.
+    private static func script(
+        _ name: String, _ source: [UInt8], opening: Opening = .none, firstLine: String? = nil
+    ) -> RedisScript {
+        let text = String(decoding: source, as: UTF8.self)
+        let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+        let opening = String(decoding: opening.source, as: UTF8.self)
+        return RedisScript(name: name, source: "\(firstLine ?? String(lines[0]))\n\(opening)\(lines[1])")
+    }
+}
