@@ -150,6 +150,14 @@ package struct PresenceCalls: Sendable {
     }
 }
 
+extension Position {
+    /// The inbox's in the answer of `connect` or `session_resume`.
+    init?(inboxIn answer: RedisReply) {
+        guard answer[0].string == "ok" else { return nil }
+        self.init(standingIn: answer, at: 5)
+    }
+}
+
 extension Departure {
     /// As the scripts name it.
     var mode: String {

@@ -26,6 +26,20 @@ extension RedisArgument {
 extension RedisReply {
     /// The texts of an array; none where it is no array.
     var strings: [String] { (0..<count).compactMap { self[$0].string } }
+
+    /// Milliseconds since 1970; nil where they are 0.
+    var moment: Int64? { integer.flatMap { $0 == 0 ? nil : $0 } }
+
+    /// The messages that `position` and `history` append to their answers: seq, timestamp, body.
+    func messages(of room: RoomName, epoch: String, from start: Int) -> [RoomMessage] {
+        stride(from: start, to: count - 2, by: 3).compactMap { index in
+            guard let seq = self[index].integer, let timestamp = self[index + 1].integer else { return nil }
+            return self[index + 2].withBytes {
+                MessageBody.decode(
+                    $0, room: room, position: Position(epoch: epoch, seq: Int(seq)), timestamp: timestamp)
+            }
+        }
+    }
 }
 
 extension Position {

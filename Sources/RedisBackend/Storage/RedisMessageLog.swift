@@ -177,21 +177,6 @@ extension Result where Success == RedisReply, Failure == RedisError {
     }
 }
 
-extension RedisReply {
-    /// The messages that `position` and `history` append to their answers: seq, timestamp, body.
-    func messages(of room: RoomName, epoch: String, from start: Int) -> [RoomMessage] {
-        stride(from: start, to: count - 2, by: 3).compactMap { index in
-            guard let seq = self[index].integer, let timestamp = self[index + 1].integer else {
-                return nil
-            }
-            return self[index + 2].withBytes {
-                MessageBody.decode(
-                    $0, room: room, position: Position(epoch: epoch, seq: Int(seq)), timestamp: timestamp)
-            }
-        }
-    }
-}
-
 extension RoomName {
     /// Whose inbox it is; nil for any other room.
     var inboxOwner: UserID? { isInbox ? UserID(unchecked: owner) : nil }

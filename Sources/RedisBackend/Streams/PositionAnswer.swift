@@ -1,8 +1,7 @@
 import GatewayCore
-import RedisClient
 
-/// What the script `position` answers.
-struct PositionAnswer: Sendable {
+/// Where a room's stream and its roster stand, as Redis has told it, and what was read of the log.
+package struct PositionAnswer: Sendable {
     let head: Position
     /// Nil where the room keeps none.
     let roster: RosterState?
@@ -19,33 +18,25 @@ struct PositionAnswer: Sendable {
     /// Whether `messages` has no hole.
     private let isContiguous: Bool
 
-    /// As another script has found it, with nothing of the log.
-    init(head: Position, roster: RosterState?) {
+    init(
+        head: Position, roster: RosterState?, timestamp: Int64, ends: String, after: Int?, messages: [RoomMessage],
+        more: Bool
+    ) {
         self.head = head
         self.roster = roster
-        timestamp = roster?.timestamp ?? 0
-        after = nil
-        messages = []
-        more = false
-        ends = ""
-        isContiguous = true
+        self.timestamp = timestamp
+        self.ends = ends
+        self.after = after
+        self.messages = messages
+        self.more = more
+        isContiguous = zip(messages, messages.dropFirst()).allSatisfy { $0.seq + 1 == $1.seq }
     }
 
-    /// Nil where the reply has another shape.
-    init?(_ reply: RedisReply, room: RoomName, after: Int?, hasRoster: Bool) {
-        guard let epoch = reply[0].string, let seq = reply[1].integer, let timestamp = reply[2].integer,
-            let ends = reply[3].string, let version = reply[4].integer, let members = reply[5].integer,
-            let more = reply[6].integer
-        else { return nil }
-        head = Position(epoch: epoch, seq: Int(seq))
-        roster =
-            hasRoster ? RosterState(members: Int(members), version: version, timestamp: timestamp) : nil
-        self.timestamp = timestamp
-        self.after = after
-        self.ends = ends
-        messages = reply.messages(of: room, epoch: epoch, from: 7)
-        isContiguous = zip(messages, messages.dropFirst()).allSatisfy { $0.seq + 1 == $1.seq }
-        self.more = more == 1
+    /// As another script has found it, with nothing of the log.
+    init(head: Position, roster: RosterState?) {
+        self.init(
+            head: head, roster: roster, timestamp: roster?.timestamp ?? 0, ends: "", after: nil, messages: [],
+            more: false)
     }
 
     /// Whether nothing was lost of what follows a position, as far as epochs tell.

@@ -1,12 +1,8 @@
 import GatewayCore
 import NIOCore
-import RedisClient
 
 /// What the link may have lost without a trace is found by comparing with the heads, many at a time; only what differs is asked about by itself.
 extension Router {
-    /// Rooms of one partition compared by one script.
-    private static let batch = 200
-
     func compare() {
         uncompared = tracks.all.filter { $0.cursor.position != nil }
         rereadWatched()
@@ -33,26 +29,22 @@ extension Router {
         let due = Dictionary(grouping: uncompared) { Partition(of: $0.room) }
         uncompared = []
         for (partition, tracks) in due {
-            for start in stride(from: 0, to: tracks.count, by: Router.batch) {
-                compare(Array(tracks[start..<min(start + Router.batch, tracks.count)]), partition)
+            for start in stride(from: 0, to: tracks.count, by: ReadHeads.most) {
+                compare(Array(tracks[start..<min(start + ReadHeads.most, tracks.count)]), partition)
             }
         }
     }
 
     private func compare(_ batch: [Track], _ partition: Partition) {
-        let keys = [store.keys.state(partition)] + batch.map { store.keys.head($0.room) }
-        store.call(Scripts.heads, keys: keys, arguments: [.runID]) { [self] result in
-            guard case .success(let reply) = result, reply.count == 3 * batch.count else {
+        store.call(ReadHeads(of: batch.map(\.room), in: partition)) { [self] result in
+            guard case .success(let heads) = result else {
                 uncompared += batch
                 return wake()
             }
-            for (index, track) in batch.enumerated() {
-                let epoch = reply[3 * index].string
-                let seq = reply[3 * index + 1].integer ?? 0
-                let version = reply[3 * index + 2].integer ?? 0
+            for (track, head) in zip(batch, heads) {
                 guard tracks[track.room] === track, let seen = track.cursor.position else { continue }
-                let hasMoved = seen.epoch != epoch || seq > seen.seq
-                guard hasMoved || version > track.roster?.version ?? .max else { continue }
+                let hasMoved = head.position.map { seen.epoch != $0.epoch || $0.seq > seen.seq } ?? true
+                guard hasMoved || head.rosterVersion > track.roster?.version ?? .max else { continue }
                 track.busy.needsCatchUp = true
                 track.busy.comparesRoster = true
                 look(at: track)

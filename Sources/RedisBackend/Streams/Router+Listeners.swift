@@ -1,6 +1,5 @@
 import GatewayCore
 import NIOCore
-import RedisClient
 
 /// How listeners go live: the head of their room is asked for, and they wait until the channel has brought all up to it.
 extension Router {
@@ -69,23 +68,11 @@ extension Router {
         }
     }
 
-    /// A part of a room's log.
-    struct LogPart {
-        /// The number behind which it is read.
-        var after: Int
-        /// Messages in it, at most.
-        var limit: Int
-        /// Bytes of messages after which it ends.
-        var bytes: Int
-
-        static let maxBytes = 1 << 20
-    }
-
     /// What has to be read of the log for those who wait; nil where memory holds what they have missed.
     ///
     /// One read serves all who are within its reach of the newest; one further behind is served in its turn, alone. It is
     /// no longer than what all of them together take.
-    private func partToRead(_ waiters: [Errand.Waiter], _ track: Track) -> LogPart? {
+    private func partToRead(_ waiters: [Errand.Waiter], _ track: Track) -> AskPosition.Part? {
         guard rules.log(of: track.room).size > 0 else { return nil }
         let seen = track.cursor.position?.seq
         var lacking: [Int] = []
@@ -94,14 +81,14 @@ extension Router {
             guard let since = waiter.since?.seq else { continue }
             if !waiter.readsLog, let seen, since >= seen || track.recent.holds(after: since) { continue }
             lacking.append(since)
-            bytes += min(max(0, waiter.portion.bytes), LogPart.maxBytes)
+            bytes += min(max(0, waiter.portion.bytes), AskPosition.Part.mostBytes)
         }
         guard let first = lacking.first, let last = lacking.max() else { return nil }
         let near = max(seen ?? last, last) - configuration.recoverLimit
-        return LogPart(
+        return AskPosition.Part(
             after: first < near ? first : lacking.reduce(first) { $1 >= near ? min($0, $1) : $0 },
             // One message tells whether all is there.
-            limit: bytes == 0 ? 1 : configuration.recoverLimit, bytes: min(bytes, LogPart.maxBytes))
+            limit: bytes == 0 ? 1 : configuration.recoverLimit, bytes: min(bytes, AskPosition.Part.mostBytes))
     }
 
     /// What was read of the log up to where the stream begins serves those who come next.
@@ -158,24 +145,13 @@ extension Router {
 
     /// Asks where a room stands, and what its log holds there.
     func position(
-        of track: Track, _ part: LogPart?,
+        of track: Track, _ part: AskPosition.Part?,
         reply: @escaping @Sendable (Result<PositionAnswer, BackendError>) -> Void
     ) {
         let room = track.room
-        let limits = rules.log(of: room)
-        let hasRoster = rules.presence(of: room) == .full
-        var arguments: [RedisArgument] = [
-            .runID, .string(names.epoch()),
-            .integer(room.isInbox ? 0 : LogLimits.emptyHeadLife.milliseconds),
-            .integer(limits.age.milliseconds),
-        ]
-        if let part {
-            arguments += [.integer(Int64(part.after)), .integer(Int64(part.limit)), .integer(Int64(part.bytes))]
-        }
-        var keys = [store.keys.state(Partition(of: room)), store.keys.head(room), store.keys.log(room)]
-        if hasRoster { keys.append(store.keys.members(room)) }
-        store.call(Scripts.position, keys: keys, arguments: arguments) { result in
-            reply(result.backend { PositionAnswer($0, room: room, after: part?.after, hasRoster: hasRoster) })
-        }
+        let question = AskPosition(
+            room, hasRoster: rules.presence(of: room) == .full, limits: rules.log(of: room), reading: part,
+            candidate: names.epoch())
+        store.call(question) { reply($0.mapError(BackendError.init)) }
     }
 }

@@ -10,7 +10,7 @@ extension Router {
         errand.isCatchingUp = true
         counters.caughtUp()
         let heldBefore = errand.held.count
-        let part = LogPart(after: position.seq, limit: configuration.catchUpLimit, bytes: LogPart.maxBytes)
+        let part = AskPosition.Part(after: position.seq, limit: configuration.catchUpLimit)
         self.position(of: track, part) { [self] result in
             errand.isCatchingUp = false
             guard case .success(let answer) = result else {

@@ -1,6 +1,5 @@
 import GatewayCore
 import NIOCore
-import RedisClient
 
 /// How users' states are followed: their channels first, then what Redis holds, so that nothing lies between the two.
 extension Router {
@@ -47,14 +46,10 @@ extension Router {
         if one.mustRead { read(one) }
     }
 
-    /// `s <1 or 0> <timestamp>`, by the presence scripts.
     func received(_ payload: UnsafeRawBufferPointer, _ one: Watched?) {
         guard let one else { return }
-        var fields = SpacedFields(payload)
-        guard let kind = fields.word(), kind.elementsEqual("s".utf8), let flag = fields.word(),
-            let timestamp = Int64(String(decoding: fields.rest, as: UTF8.self))
-        else { return unreadable() }
-        let isOnline = flag.elementsEqual("1".utf8)
+        guard let status = StatusMessage(payload) else { return unreadable() }
+        let (isOnline, timestamp) = (status.isOnline, status.timestamp)
         one.hasHeard = true
         one.forgottenSince = nil
         if let state = one.state {
@@ -131,8 +126,8 @@ extension Router {
             Partition(of: $0.user.string)
         }
         for (partition, all) in due {
-            for start in stride(from: 0, to: all.count, by: 500) {
-                read(Array(all[start..<min(start + 500, all.count)]), partition)
+            for start in stride(from: 0, to: all.count, by: ReadStates.most) {
+                read(Array(all[start..<min(start + ReadStates.most, all.count)]), partition)
             }
         }
     }
@@ -143,17 +138,13 @@ extension Router {
             one.hasHeard = false
         }
         let breaks = breaks
-        store.call(
-            Scripts.states, keys: [store.keys.online(partition), store.keys.seen(partition)],
-            arguments: batch.map { .string($0.user.string) }
-        ) { [self] result in
-            guard case .success(let reply) = result, reply.count == 2 * batch.count, breaks == self.breaks
-            else {
+        store.call(ReadStates(of: batch.map(\.user), in: partition)) { [self] result in
+            guard case .success(let states) = result, breaks == self.breaks else {
                 for one in batch { read(one) }
                 return
             }
-            for (index, one) in batch.enumerated() {
-                settle(one, online: reply[2 * index].integer ?? 0, seen: reply[2 * index + 1].integer ?? 0)
+            for (one, state) in zip(batch, states) {
+                settle(one, online: state.onlineSince ?? 0, seen: state.lastSeen ?? 0)
             }
         }
     }

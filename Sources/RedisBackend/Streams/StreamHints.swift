@@ -1,6 +1,5 @@
 import GatewayCore
 import NIOCore
-import RedisClient
 
 /// Who follows streams, told by other scripts where they stand, so that it need not ask; called on the links' loop.
 protocol StreamHints: AnyObject, Sendable {
@@ -13,14 +12,6 @@ protocol StreamHints: AnyObject, Sendable {
 
     /// Where a room's stream and roster stood when a connection of this node joined it.
     func room(_ room: RoomName, standsAt position: Position, _ roster: RosterState)
-}
-
-extension Position {
-    /// The inbox's in the answer of `connect` or `session_resume`.
-    init?(inboxIn answer: RedisReply) {
-        guard answer[0].string == "ok" else { return nil }
-        self.init(standingIn: answer, at: 5)
-    }
 }
 
 extension Router: StreamHints {

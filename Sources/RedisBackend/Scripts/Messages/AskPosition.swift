@@ -1,0 +1,65 @@
+import GatewayCore
+import RedisClient
+
+/// Asks where a room's stream and its roster stand, and what the log holds behind a number.
+package struct AskPosition: Script {
+    /// A part of a room's log.
+    package struct Part: Hashable, Sendable {
+        package static let mostBytes = 1 << 20
+
+        /// The number behind which it is read.
+        package var after: Int
+        /// Messages in it, at most.
+        package var limit: Int
+        /// Bytes of messages after which it ends.
+        package var bytes: Int
+
+        package init(after: Int, limit: Int, bytes: Int = Part.mostBytes) {
+            self.after = after
+            self.limit = limit
+            self.bytes = bytes
+        }
+    }
+
+    let room: RoomName
+    let hasRoster: Bool
+    /// What the room's log keeps.
+    let limits: LogLimits
+    /// Nil where the log is not read.
+    let part: Part?
+    /// The epoch that begins where the head is missing or of an earlier run of Redis.
+    let candidate: String
+
+    package init(_ room: RoomName, hasRoster: Bool, limits: LogLimits, reading part: Part?, candidate: String) {
+        self.room = room
+        self.hasRoster = hasRoster
+        self.limits = limits
+        self.part = part
+        self.candidate = candidate
+    }
+
+    package var file: RedisScript { Scripts.position }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        var all = [keys.state(Partition(of: room)), keys.head(room), keys.log(room)]
+        if hasRoster { all.append(keys.members(room)) }
+        var arguments: [RedisArgument] = [
+            .runID, .string(candidate), .milliseconds(room.isInbox ? .zero : LogLimits.emptyHeadLife),
+            .milliseconds(limits.age),
+        ]
+        if let part { arguments += [.count(part.after), .count(part.limit), .count(part.bytes)] }
+        return ScriptCall(keys: all, arguments: arguments)
+    }
+
+    package func read(_ reply: RedisReply) -> PositionAnswer? {
+        guard let epoch = reply[0].string, let seq = reply[1].integer, let now = reply[2].integer,
+            let ends = reply[3].string, let version = reply[4].integer, let members = reply[5].integer,
+            let more = reply[6].integer
+        else { return nil }
+        return PositionAnswer(
+            head: Position(epoch: epoch, seq: Int(seq)),
+            roster: hasRoster ? RosterState(members: Int(members), version: version, timestamp: now) : nil,
+            timestamp: now, ends: ends, after: part?.after,
+            messages: reply.messages(of: room, epoch: epoch, from: 7), more: more == 1)
+    }
+}

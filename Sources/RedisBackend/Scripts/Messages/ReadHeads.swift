@@ -1,0 +1,39 @@
+import GatewayCore
+import RedisClient
+
+/// Asks where many rooms of one partition stand; answers in their order.
+package struct ReadHeads: Script {
+    package struct Head: Hashable, Sendable {
+        /// Nil where the room has no head, or one of an earlier run of Redis.
+        package let position: Position?
+        package let rosterVersion: Int64
+    }
+
+    /// What one call takes.
+    package static let most = 200
+
+    let rooms: [RoomName]
+    let partition: Partition
+
+    package init(of rooms: [RoomName], in partition: Partition) {
+        self.rooms = rooms
+        self.partition = partition
+    }
+
+    package var file: RedisScript { Scripts.heads }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        ScriptCall(keys: [keys.state(partition)] + rooms.map(keys.head), arguments: [.runID])
+    }
+
+    package func read(_ reply: RedisReply) -> [Head]? {
+        guard reply.count == 3 * rooms.count else { return nil }
+        return rooms.indices.map { index in
+            let epoch = reply[3 * index].string.flatMap { $0.isEmpty ? nil : $0 }
+            let seq = Int(reply[3 * index + 1].integer ?? 0)
+            return Head(
+                position: epoch.map { Position(epoch: $0, seq: seq) },
+                rosterVersion: reply[3 * index + 2].integer ?? 0)
+        }
+    }
+}
