@@ -133,10 +133,10 @@ package final class Backend: Service {
             onEvent: conductor.registrarChanged)
         let calls = PresenceCalls(store: store, settings: settings, rules: configuration.rules)
         registry = PresenceRegistry(
-            calls: calls, seal: seal, nodeId: configuration.nodeId, logger: logger, onFenced: conductor.fenced,
-            onClose: router.close)
-        registry.onRegisteredAgain = router.compareInbox
-        registry.streams = router
+            store: store, settings: settings, rules: configuration.rules, seal: seal, nodeId: configuration.nodeId,
+            listeners: PresenceRegistry.Listeners(
+                onFenced: conductor.fenced, onClose: router.close, onRegisteredAgain: router.compareInbox,
+                streams: router))
         coordinator = Coordinator(
             calls: PresenceCalls(
                 store: Store(link: coordination, keys: keys), settings: settings, rules: configuration.rules),

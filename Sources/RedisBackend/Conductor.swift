@@ -59,7 +59,7 @@ final class Conductor: @unchecked Sendable {
             agreeOnSessions()
             check()
             if runID != previous { meetAnotherRun(isFirst: previous == nil) }
-            presence?.resume()
+            presence?.linked()
         case .disconnected(let reason):
             health.set(.commands, false)
             presence?.linkLost()
@@ -118,7 +118,7 @@ final class Conductor: @unchecked Sendable {
     func subscriptionChanged(isConnected: Bool) {
         health.set(.subscriptions, isConnected)
         // What was said over the node's channels meanwhile was lost.
-        if isConnected { presence?.readMarks() }
+        if isConnected { presence?.channelsRenewed() }
     }
 
     /// Closes the epochs of all partitions at once, so that no quiet one is passed over by a second change.

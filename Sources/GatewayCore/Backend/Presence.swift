@@ -75,7 +75,7 @@ package struct SessionResumption: Sendable {
 }
 
 /// A connection that has been registered.
-package struct Registration: Sendable {
+package struct Registration: Hashable, Sendable {
     package var session: String
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64
@@ -90,7 +90,7 @@ package struct Registration: Sendable {
 }
 
 /// What a session brought back: the connection is in these rooms again, with no event told.
-package struct ResumedSession: Sendable {
+package struct ResumedSession: Hashable, Sendable {
     package var rooms: [RoomName]
     /// Rooms of the session that the user may not be in any more, left by now.
     package var forbidden: [RoomName]

@@ -1,108 +1,58 @@
 import GatewayCore
-import Logging
 import NIOCore
 import RedisClient
 
-/// Keeps Redis's registry in step with the connections of this node.
-///
-/// What the node holds is entered into a table before anything is sent, and the table is the truth: whatever Redis
-/// lost, fenced or never got is registered again from it. Without a registration of the node, or when its last beat is
-/// older than a lease, nothing is written: calls wait and are carried out in order.
+/// Keeps Redis's registry in step with the connections of this node: does what `RegistrationMachine` says.
 ///
 /// `@unchecked Sendable`: all mutable state is touched on the link's loop only; the doors of `Presence` hop there, and so
 /// does what the registrar tells.
 final class PresenceRegistry: @unchecked Sendable {
-    typealias Registered = @Sendable (Result<Registration, RegistrationError>) -> Void
-
-    enum Operation {
-        case connect(String, resuming: SessionResumption?, reply: Registered)
-        case disconnect(HeldConnections.Held, Departure)
-        /// `isNew` where the connection was not in the room, nor had asked for it, before; `replaced` is the connection
-        /// whose place in the room it takes.
-        case join(
-            RoomName, String, isNew: Bool, replaced: String?,
-            reply: @Sendable (Result<RosterState, BackendError>) -> Void)
-        case leave(RoomName, PresenceConnection, Departure)
-        /// Takes a connection that this node does not hold out of a room.
-        case evict(RoomName, String, UserID)
-        /// Writes into the connection's session whether it is in the room.
-        case remember(RoomName, String)
-        case signal(Signal, String, reply: @Sendable (Result<Void, SignalError>) -> Void)
+    /// What others are told, on the loop.
+    struct Listeners: Sendable {
+        /// An incarnation is fenced: the node must take one above the fence.
+        var onFenced: @Sendable (_ incarnation: Int64, _ fence: Int64) -> Void
+        /// A connection's socket must be closed.
+        var onClose: @Sendable (StreamDelivery) -> Void
+        /// A user's connection is registered again: what came for the inbox before went to other nodes, or to none.
+        var onRegisteredAgain: @Sendable (UserID) -> Void
+        /// Where streams stand, as the scripts of presence find it.
+        var streams: any StreamHints
     }
 
-    /// Calls kept while Redis is away; beyond it they are dropped and their partition is compared later.
-    private static let maxWaiting = 100_000
-    /// Commands under way at most when much is registered again.
-    static let batch = 500
-    static let gone = BackendError.unavailable(reason: "the connection has closed")
+    /// Who is answered.
+    private enum Reply {
+        case registered(@Sendable (Result<Registration, RegistrationError>) -> Void)
+        case joined(@Sendable (Result<RosterState, BackendError>) -> Void)
+        case signalled(@Sendable (Result<Void, SignalError>) -> Void)
+    }
 
-    let calls: PresenceCalls
-    let seal: SessionSeal
-    let settings: PresenceSettings
-    let logger: Logger
-    let nodeId: String
-    /// Told that an incarnation is fenced: the node must take one above the fence.
-    private let onFenced: @Sendable (_ incarnation: Int64, _ fence: Int64) -> Void
-    /// Told of a connection whose socket must be closed.
-    let onClose: @Sendable (StreamDelivery) -> Void
-    /// Told of a user whose connection is registered again: what came for the inbox before went to other nodes, or to none.
-    var onRegisteredAgain: @Sendable (UserID) -> Void = { _ in }
-    /// Told on the loop of where streams stand, as the scripts of presence find it; set before the start.
-    weak var streams: (any StreamHints)?
-
-    let held = HeldConnections()
-    private(set) var holder: Holder?
-    /// When the last answered beat went out.
-    private var lastBeat = NIODeadline.uptimeNanoseconds(0)
-    /// When this loop heard of it: later, where the loop was held up.
-    private var heardLast = NIODeadline.uptimeNanoseconds(0)
-    private var waiting: [Operation] = []
-    /// False from the first call that had to wait until all that wait are carried out, so that none is overtaken.
-    private var isOpen = false
-    private var isStopped = false
-    private var underWay = 0
+    private let store: Store
+    private let settings: PresenceSettings
+    private let listeners: Listeners
+    private var machine: RegistrationMachine
+    private var replies: [RegistrationMachine.Ticket: Reply] = [:]
+    private var nextTicket: RegistrationMachine.Ticket = 0
     private var idle: EventLoopPromise<Void>?
-    /// Partitions that have the present incarnation among their holders, as an answer over the present link said. What
-    /// could take it from there breaks the link or gives the node another incarnation, and a comparison looks for it too.
-    private(set) var announcedIn: Set<Partition> = []
-    /// Partitions in which not all connections have been registered under the present incarnation.
-    var unconfirmed: Set<Partition> = []
-    /// Partitions in which not all rooms' members have been.
-    var unregistered: Set<Partition> = []
-    /// Partitions of `unconfirmed` that are under way.
-    var confirming = 0
-    /// Partitions whose set may differ from the table.
-    var doubtful: Set<Partition> = []
-    /// How often connections of the node had been marked when its marks were last read; nil until then.
-    var marksRead: Int64?
-    /// Connections of this node with a mark.
-    var marked: Set<String> = []
     private var ticking: RepeatedTask?
-    /// Turns of `renewNext`.
-    var tick = 0
 
-    var store: Store { calls.store }
-    var loop: any EventLoop { store.link.eventLoop }
+    private var loop: any EventLoop { store.link.eventLoop }
 
     init(
-        calls: PresenceCalls, seal: SessionSeal, nodeId: String, logger: Logger,
-        onFenced: @escaping @Sendable (_ incarnation: Int64, _ fence: Int64) -> Void,
-        onClose: @escaping @Sendable (StreamDelivery) -> Void
+        store: Store, settings: PresenceSettings, rules: RoomRules, seal: SessionSeal, nodeId: String,
+        listeners: Listeners
     ) {
-        self.calls = calls
-        self.seal = seal
-        self.settings = calls.settings
-        self.nodeId = nodeId
-        self.logger = logger
-        self.onFenced = onFenced
-        self.onClose = onClose
+        self.store = store
+        self.settings = settings
+        self.listeners = listeners
+        machine = RegistrationMachine(nodeId: nodeId, settings: settings, rules: rules, seal: seal)
     }
 
     func start() {
         loop.execute { [self] in
-            let delay = TimeAmount.nanoseconds(
-                TimeAmount(settings.renewal).nanoseconds / Int64(Partition.count))
-            ticking = loop.scheduleRepeatedTask(initialDelay: delay, delay: delay) { _ in self.renewNext() }
+            let delay = TimeAmount.nanoseconds(TimeAmount(settings.renewal).nanoseconds / Int64(Partition.count))
+            ticking = loop.scheduleRepeatedTask(initialDelay: delay, delay: delay) { _ in
+                self.perform(self.machine.ticked(now: .now))
+            }
         }
     }
 
@@ -111,140 +61,153 @@ final class PresenceRegistry: @unchecked Sendable {
         loop.flatSubmit { [self] in
             ticking?.cancel()
             ticking = nil
-            isStopped = true
-            let abandoned = waiting
-            waiting = []
-            for operation in abandoned { drop(operation, .unavailable(reason: "the node is shutting down")) }
-            guard underWay > 0 else { return loop.makeSucceededVoidFuture() }
+            perform(machine.stopped())
+            guard machine.underWay > 0 else { return loop.makeSucceededVoidFuture() }
             let promise = loop.makePromise(of: Void.self)
             idle = promise
-            loop.scheduleTask(in: limit) { [self] in
-                idle?.succeed()
-                idle = nil
-            }
+            loop.scheduleTask(in: limit) { [self] in ended() }
             return promise.futureResult
         }
     }
 
-    /// The node has this incarnation from now on: all that is held is registered under it.
+    // MARK: What the registrar and the links tell, on the loop
+
     func registered(_ incarnation: Int64, sent: NIODeadline) {
         loop.assertInEventLoop()
-        holder = Holder(node: nodeId, incarnation: incarnation)
-        (lastBeat, heardLast) = (sent, .now())
-        announcedIn = []
-        unconfirmed = Set(Partition.all)
-        unregistered = unconfirmed
-        marksRead = nil
-        resume()
+        perform(machine.registered(incarnation, sent: MonotonicTime(sent), now: .now))
     }
 
     func beaten(sent: NIODeadline, marks: Int64) {
         loop.assertInEventLoop()
-        guard let holder else { return }
-        let now = NIODeadline.now()
-        let silence = max(sent - lastBeat, now - heardLast)
-        (lastBeat, heardLast) = (sent, now)
-        // What nobody renewed for so long, since the node did not beat or this loop did not turn, may have expired: all of
-        // it is registered again, under a new incarnation.
-        guard silence < .nanoseconds(TimeAmount(settings.life).nanoseconds / 2) else {
-            return fenced(holder, at: holder.incarnation)
-        }
-        resume()
-        if marks != marksRead { readMarks(as: marks) }
+        perform(machine.beaten(sent: MonotonicTime(sent), marks: marks, now: .now))
     }
 
-    /// The node is not in the index any more: nothing is written until it is again.
     func lost() {
         loop.assertInEventLoop()
-        holder = nil
+        machine.lost()
     }
 
-    /// The link broke: Redis may come back without what it held.
+    func linked() {
+        loop.assertInEventLoop()
+        perform(machine.linked(now: .now))
+    }
+
     func linkLost() {
         loop.assertInEventLoop()
-        announcedIn = []
+        machine.linkLost()
     }
 
-    /// Carries out what waits, as soon as the node may write and the link can carry it; else the next beat tries again.
-    func resume() {
-        guard writer != nil, store.link.isConnected else { return }
-        isOpen = true
-        let operations = waiting
-        waiting = []
-        for operation in operations { perform(operation) }
-        registerAgain()
-        for partition in doubtful { compare(partition) }
+    func channelsRenewed() {
+        loop.assertInEventLoop()
+        perform(machine.channelsRenewed(now: .now))
     }
 
-    /// Who may write now; nil while the node may have been taken for dead.
-    var writer: Holder? {
-        NIODeadline.now() - lastBeat < TimeAmount(settings.lease) ? holder : nil
+    // MARK: What the machine says
+
+    private func perform(_ actions: [RegistrationMachine.Action]) {
+        for action in actions { perform(action) }
     }
 
-    /// Who may write, if nothing waits that this would overtake.
-    func admitted() -> Holder? {
-        guard isOpen, let writer else {
-            isOpen = false
-            return nil
+    private func perform(_ action: RegistrationMachine.Action) {
+        switch action {
+        case .send(let call): send(call)
+        case .registered(let ticket, let result):
+            if case .registered(let reply) = replies.removeValue(forKey: ticket) { reply(result) }
+        case .joined(let ticket, let result):
+            if case .joined(let reply) = replies.removeValue(forKey: ticket) { reply(result) }
+        case .signalled(let ticket, let error):
+            guard case .signalled(let reply) = replies.removeValue(forKey: ticket) else { return }
+            reply(error.map { .failure($0) } ?? .success(()))
+        case .expectInbox(let user): listeners.streams.expectInbox(of: user)
+        case .inboxStands(let user, let position): listeners.streams.inbox(of: user, standsAt: position)
+        case .roomStands(let room, let position, let roster):
+            listeners.streams.room(room, standsAt: position, roster)
+        case .registeredAgain(let user): listeners.onRegisteredAgain(user)
+        case .tellMarked(let nodes): store.tellMarked(nodes, life: settings.fenceLife)
+        case .close(let id, let reason, let text):
+            listeners.onClose(.close(connection: id, reason: reason, text: text))
+        case .eraseMark(let id, let partition): store.eraseMark(of: id, in: partition)
+        case .renew(let renewal): store.renew(renewal, settings)
+        case .takeNewIncarnation(let incarnation, let fence): listeners.onFenced(incarnation, fence)
         }
-        return writer
     }
 
-    /// A script has put this holder among a partition's, or found it there.
-    func noteHolder(_ writer: Holder, in partition: Partition) {
-        if holder == writer { announcedIn.insert(partition) }
+    private func send(_ call: RegistrationMachine.Call) {
+        store.ask(call, settings) { [self] answer in
+            perform(machine.answered(call, answer, now: .now))
+            if machine.underWay == 0 { ended() }
+        }
     }
 
-    /// Counts a command that is on its way; `left` is its other half.
-    func entered() { underWay += 1 }
-
-    func left() {
-        underWay -= 1
-        guard underWay == 0 else { return }
+    private func ended() {
         idle?.succeed()
         idle = nil
     }
 
-    var hasRoom: Bool { underWay < PresenceRegistry.batch }
-
-    /// A script found the writer fenced.
-    func fenced(_ writer: Holder, at fence: Int64) {
-        guard holder == writer else { return }
-        holder = nil
-        onFenced(writer.incarnation, fence)
+    private func ask(_ request: RegistrationMachine.Request) {
+        perform(machine.asked(request, now: .now))
     }
 
-    func wait(_ operation: Operation) {
-        guard !isStopped, waiting.count < PresenceRegistry.maxWaiting else {
-            return drop(operation, .unavailable(reason: "too many presence calls wait for Redis"))
-        }
-        waiting.append(operation)
+    private func ticket(for reply: Reply) -> RegistrationMachine.Ticket {
+        nextTicket += 1
+        replies[nextTicket] = reply
+        return nextTicket
     }
+}
 
-    /// Gives a call up; what Redis has of it meanwhile, the comparison takes away.
-    private func drop(_ operation: Operation, _ error: BackendError) {
-        switch operation {
-        case .connect(let id, _, let reply):
-            forget(id)
-            reply(.failure(.backend(error)))
-        case .join(let room, let id, let isNew, _, let reply):
-            if isNew { _ = held.leave(room, connection: id) }
-            doubtful.insert(Partition(of: room))
-            reply(.failure(error))
-        case .disconnect(let gone, _):
-            doubtful.insert(Partition(of: gone.connection.userId.string))
-            for room in gone.rooms.keys { doubtful.insert(Partition(of: room)) }
-        case .leave(let room, _, _): doubtful.insert(Partition(of: room))
-        // Its own node, its grace or a sweep ends it.
-        case .evict: break
-        case .remember: break
-        case .signal(_, _, let reply): reply(.failure(.backend(error)))
+extension PresenceRegistry: Presence {
+    func connect(
+        _ connection: PresenceConnection, resuming: SessionResumption?,
+        reply: @escaping @Sendable (Result<Registration, RegistrationError>) -> Void
+    ) {
+        loop.execute { [self] in
+            let session = SessionID(of: connection.userId)
+            ask(.connect(connection, session: session, resuming: resuming, ticket(for: .registered(reply))))
         }
     }
 
-    /// A connection that is not registered after all.
-    func forget(_ id: String) {
-        guard let gone = held.disconnect(id) else { return }
-        doubtful.insert(Partition(of: gone.connection.userId.string))
+    func disconnect(_ id: String, _ departure: Departure) {
+        loop.execute { [self] in ask(.disconnect(id, departure)) }
     }
+
+    func join(
+        _ room: RoomName, connection id: String, info: [UInt8],
+        reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void
+    ) {
+        loop.execute { [self] in
+            ask(.join(room, connection: id, member: nil, info: info, ticket(for: .joined(reply))))
+        }
+    }
+
+    func joinQuietly(_ room: RoomName, connection id: String) {
+        loop.execute { [self] in ask(.joinQuietly(room, connection: id)) }
+    }
+
+    func leave(_ room: RoomName, connection id: String) {
+        loop.execute { [self] in ask(.leave(room, connection: id)) }
+    }
+
+    func signal(
+        _ signal: Signal, connection id: String, reply: @escaping @Sendable (Result<Void, SignalError>) -> Void
+    ) {
+        loop.execute { [self] in ask(.signal(signal, connection: id, ticket(for: .signalled(reply)))) }
+    }
+
+    func admits(_ user: UserID, issuedAt: Int64?, reply: @escaping @Sendable (Clearance) -> Void) {
+        store.call(Admit(user, issuedAt: issuedAt)) { result in
+            switch result {
+            case .success(let clearance): reply(clearance)
+            case .failure(.failed): reply(.unknown)
+            case .failure(.unreadable): reply(.admitted)
+            }
+        }
+    }
+}
+
+extension MonotonicTime {
+    init(_ deadline: NIODeadline) {
+        self.init(nanoseconds: Int64(clamping: deadline.uptimeNanoseconds))
+    }
+
+    static var now: MonotonicTime { MonotonicTime(.now()) }
 }

@@ -3,14 +3,15 @@ import RedisClient
 
 /// Asks which of what a node has registered in a partition lacks a part in Redis; answers their places in `entries`.
 package struct Compare: Script {
-    package struct Entry: Hashable, Sendable {
-        package let entry: HeldEntry
-        /// The session of its connection.
-        package let session: SessionID
+    package enum Entry: Hashable, Sendable {
+        case user(UserID, connection: String, session: SessionID)
+        case member(UserID, connection: String, room: RoomName)
 
-        package init(_ entry: HeldEntry, session: SessionID) {
-            self.entry = entry
-            self.session = session
+        package var entry: HeldEntry {
+            switch self {
+            case .user(let user, let connection, _): .user(user, connection: connection)
+            case .member(let user, let connection, let room): .member(user, connection: connection, room: room)
+            }
         }
     }
 
@@ -33,9 +34,9 @@ package struct Compare: Script {
         var all = [keys.online(partition), keys.rooms(partition), keys.holders(partition)]
         var arguments: [RedisArgument] = [.string(holder.description)]
         for entry in entries {
-            switch entry.entry {
-            case .user(let user, let id):
-                all += [keys.connections(of: user), keys.session(entry.session)]
+            switch entry {
+            case .user(let user, let id, let session):
+                all += [keys.connections(of: user), keys.session(session)]
                 arguments += ["u", .string(id), .string(user.string)]
             case .member(let user, let id, let room):
                 all += [keys.members(room), keys.connections(in: room), keys.head(room)]

@@ -11,37 +11,56 @@ package final class HeldConnections {
         case asked(incarnation: Int64)
         /// Redis has taken it in, at milliseconds by its clock.
         case registered(since: Int64)
+        /// Its session names another connection by now, or its user is not let in any more: it is being closed, and
+        /// registers nothing any more.
+        case closing
     }
 
     /// One connection; once it is out of the table nothing in it changes any more.
     ///
     /// `@unchecked Sendable`: it is touched on the registry's loop only.
     package final class Held: @unchecked Sendable {
-        package let connection: PresenceConnection
-        package fileprivate(set) var session: SessionID
+        package let id: String
+        /// Nil for a guest, who has no user: nothing is registered of it but the rooms in which it shows somebody.
+        package fileprivate(set) var registrant: Registrant?
         package fileprivate(set) var standing = Standing.waiting
         /// Each with what is shown of the user there, a JSON object.
         package fileprivate(set) var rooms = RoomTable<[UInt8]>()
         /// Rooms without a roster, which only the session remembers.
         package fileprivate(set) var quietRooms: Set<RoomName> = []
-        /// Its session names another connection by now, or its user is not let in any more: it is being closed, and
-        /// registers nothing any more.
-        package fileprivate(set) var isReplaced = false
+        /// Whom it shows in rooms where that is not its own user.
+        fileprivate var members: [RoomName: UserID] = [:]
 
-        fileprivate init(_ connection: PresenceConnection, _ session: SessionID) {
+        fileprivate init(_ id: String, _ registrant: Registrant?) {
+            self.id = id
+            self.registrant = registrant
+        }
+
+        package var user: UserID? { registrant?.connection.userId }
+
+        /// Whether Redis has what there is of it to be had.
+        package var isRegistered: Bool {
+            switch standing {
+            case .registered: true
+            case .waiting, .asked, .closing: registrant == nil
+            }
+        }
+
+        /// Whom it shows in a room: its own user, if nobody else.
+        package func member(in room: RoomName) -> UserID? { members[room] ?? user }
+
+        package func isIn(_ room: RoomName) -> Bool { rooms[room] != nil || quietRooms.contains(room) }
+    }
+
+    /// A connection with the session under which it is registered.
+    package struct Registrant: Hashable, Sendable {
+        package var connection: PresenceConnection
+        package var session: SessionID
+
+        package init(_ connection: PresenceConnection, _ session: SessionID) {
             self.connection = connection
             self.session = session
         }
-
-        /// Redis has taken it in under its session, and that goes on nowhere else.
-        package var isRegistered: Bool { since != nil && !isReplaced }
-
-        /// Milliseconds by Redis's clock; nil until Redis has told it.
-        package var since: Int64? {
-            if case .registered(let since) = standing { since } else { nil }
-        }
-
-        package func isIn(_ room: RoomName) -> Bool { rooms[room] != nil || quietRooms.contains(room) }
     }
 
     private struct Holdings {
@@ -74,14 +93,16 @@ package final class HeldConnections {
         let holdings = partitions[partition.number]
         var entries: [HeldEntry] = []
         for held in holdings.members {
-            for (room, _) in held.rooms where holdings.rooms[room] != nil { entries.append(held.entry(in: room)) }
+            for (room, _) in held.rooms where holdings.rooms[room] != nil {
+                if let entry = held.entry(in: room) { entries.append(entry) }
+            }
         }
         return entries
     }
 
     /// All that the node's set in the partition should name.
     package func entries(in partition: Partition) -> Set<HeldEntry> {
-        Set(users(in: partition).map(\.entry)).union(members(in: partition))
+        Set(users(in: partition).compactMap(\.entry)).union(members(in: partition))
     }
 
     /// What a partition's set should name and does not, and what it names and should not.
@@ -96,15 +117,24 @@ package final class HeldConnections {
 
     /// Takes a connection in; false where one of that name is held already.
     package func connect(_ connection: PresenceConnection, session: SessionID) -> Bool {
-        guard connections[connection.id] == nil else { return false }
-        let held = Held(connection, session)
-        connections[connection.id] = held
-        partitions[held.partition.number].users.insert(held)
+        take(connection.id, Registrant(connection, session))
+    }
+
+    /// Takes in a connection without a user; nothing happens where one of that name is held already.
+    package func connect(guest id: String) { take(id, nil) }
+
+    @discardableResult
+    private func take(_ id: String, _ registrant: Registrant?) -> Bool {
+        guard connections[id] == nil else { return false }
+        let held = Held(id, registrant)
+        connections[id] = held
+        if let partition = held.partition { partitions[partition.number].users.insert(held) }
         return true
     }
 
     package func registered(_ id: String, since: Int64) {
-        connections[id]?.standing = .registered(since: since)
+        guard let held = connections[id], held.standing != .closing else { return }
+        held.standing = .registered(since: since)
     }
 
     /// Redis is being asked, under this incarnation, to take the connection in.
@@ -114,17 +144,18 @@ package final class HeldConnections {
 
     /// The connection goes on with this session.
     package func resumed(_ id: String, _ session: SessionID) {
-        connections[id]?.session = session
+        connections[id]?.registrant?.session = session
     }
 
-    package func replaced(_ id: String) {
-        connections[id]?.isReplaced = true
+    /// The connection is being closed.
+    package func closing(_ id: String) {
+        connections[id]?.standing = .closing
     }
 
     /// Forgets a connection; answers what it was and the rooms it was in or had asked for.
     package func disconnect(_ id: String) -> Held? {
         guard let held = connections.removeValue(forKey: id) else { return nil }
-        partitions[held.partition.number].users.remove(held)
+        if let partition = held.partition { partitions[partition.number].users.remove(held) }
         for room in held.rooms.keys {
             let partition = Partition(of: room)
             partitions[partition.number].members.remove(held)
@@ -135,13 +166,16 @@ package final class HeldConnections {
 
     // MARK: Rooms
 
-    /// Notes that a connection is in a room, or asked for it; false where the connection is not held.
-    package func join(_ room: RoomName, connection id: String, info: [UInt8]) -> Bool {
-        guard let held = connections[id] else { return false }
+    /// Notes that a connection is in a room, or asked for it; false where the connection is not held, or shows nobody.
+    ///
+    /// - Parameter member: whom it shows there; nil for its own user. It stays the one that it showed first.
+    package func join(_ room: RoomName, connection id: String, as member: UserID? = nil, info: [UInt8]) -> Bool {
+        guard let held = connections[id], let member = member ?? held.user else { return false }
         if held.rooms[room] == nil {
             let partition = Partition(of: room).number
             partitions[partition].rooms[room, default: 0] += 1
             partitions[partition].members.insert(held)
+            if member != held.user { held.members[room] = member }
         }
         held.rooms[room] = info
         return true
@@ -152,15 +186,16 @@ package final class HeldConnections {
         connections[id]?.quietRooms.insert(room)
     }
 
-    /// Forgets a room of a connection; nil where the connection is not held or not in the room.
-    package func leave(_ room: RoomName, connection id: String) -> PresenceConnection? {
+    /// Forgets a room of a connection; answers whom it showed there, nil where it is not held or not in the room.
+    package func leave(_ room: RoomName, connection id: String) -> UserID? {
         guard let held = connections[id], held.rooms.removeValue(forKey: room) != nil else { return nil }
+        defer { held.members[room] = nil }
         let partition = Partition(of: room)
         if !held.rooms.contains(where: { Partition(of: $0.key) == partition }) {
             partitions[partition.number].members.remove(held)
         }
         left(room, in: partition)
-        return held.connection
+        return held.member(in: room)
     }
 
     /// Forgets a room without a roster; false where the connection is not in it.
@@ -176,19 +211,19 @@ package final class HeldConnections {
 }
 
 extension HeldConnections.Held {
-    /// A session lies beside its user.
-    fileprivate var partition: Partition { session.partition }
+    /// A session lies beside its user; a guest has neither.
+    fileprivate var partition: Partition? { registrant?.session.partition }
 
-    /// As its user's partition names it.
-    package var entry: HeldEntry { .user(connection.userId, connection: connection.id) }
+    /// As its user's partition names it; nil for a guest.
+    package var entry: HeldEntry? { user.map { .user($0, connection: id) } }
 
-    package func entry(in room: RoomName) -> HeldEntry {
-        .member(connection.userId, connection: connection.id, room: room)
+    package func entry(in room: RoomName) -> HeldEntry? {
+        member(in: room).map { .member($0, connection: id, room: room) }
     }
 }
 
 extension HeldConnections.Held: Hashable {
     package static func == (left: HeldConnections.Held, right: HeldConnections.Held) -> Bool { left === right }
 
-    package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+    package func hash(into hasher: inout Hasher) { hasher.combine(id) }
 }

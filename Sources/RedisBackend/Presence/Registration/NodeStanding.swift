@@ -1,0 +1,85 @@
+import GatewayCore
+
+/// Whether this node may write, and what it knows of the Redis behind a partition.
+///
+/// It is asked by partition; today one server holds them all, and one answer serves.
+struct NodeStanding {
+    private enum Standing {
+        /// It is not in the index, or its incarnation is dead somewhere.
+        case away
+        case present(Presence)
+    }
+
+    private struct Presence {
+        let holder: Holder
+        /// When the last answered beat went out.
+        var beaten: MonotonicTime
+        /// When the node heard of it: later, where its loop was held up.
+        var heard: MonotonicTime
+        /// Partitions that have this incarnation among their holders, as an answer over the present link said. What
+        /// could take it from there breaks the link or gives the node another incarnation, and a comparison looks for
+        /// it too.
+        var announced = PartitionSet.none
+    }
+
+    private var standing = Standing.away
+    /// Whether calls go straight out.
+    private(set) var isLinked = false
+
+    /// Under which incarnation the node is in the index.
+    var holder: Holder? {
+        switch standing {
+        case .away: nil
+        case .present(let presence): presence.holder
+        }
+    }
+
+    mutating func registered(_ holder: Holder, sent: MonotonicTime, now: MonotonicTime) {
+        standing = .present(Presence(holder: holder, beaten: sent, heard: now))
+    }
+
+    /// Answers for how long nobody had beaten, or heard of it.
+    mutating func beaten(sent: MonotonicTime, now: MonotonicTime) -> Duration {
+        guard case .present(var presence) = standing else { return .zero }
+        let silence = max(sent - presence.beaten, now - presence.heard)
+        (presence.beaten, presence.heard) = (sent, now)
+        standing = .present(presence)
+        return silence
+    }
+
+    mutating func lost() { standing = .away }
+
+    mutating func linked() { isLinked = true }
+
+    mutating func linkLost() {
+        isLinked = false
+        guard case .present(var presence) = standing else { return }
+        presence.announced = .none
+        standing = .present(presence)
+    }
+
+    /// Who may write to a partition; nil while the node may have been taken for dead.
+    func writer(in partition: Partition, now: MonotonicTime, lease: Duration) -> Holder? {
+        writer(now: now, lease: lease)
+    }
+
+    /// Who may write to some partition.
+    func writer(now: MonotonicTime, lease: Duration) -> Holder? {
+        guard case .present(let presence) = standing, now - presence.beaten < lease else { return nil }
+        return presence.holder
+    }
+
+    /// A script has put this holder among a partition's, or found it there.
+    mutating func announced(_ writer: Holder, in partition: Partition) {
+        guard case .present(var presence) = standing, presence.holder == writer else { return }
+        presence.announced.insert(partition)
+        standing = .present(presence)
+    }
+
+    func isAnnounced(in partition: Partition) -> Bool {
+        switch standing {
+        case .away: false
+        case .present(let presence): presence.announced.contains(partition)
+        }
+    }
+}

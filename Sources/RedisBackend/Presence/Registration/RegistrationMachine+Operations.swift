@@ -1,0 +1,146 @@
+import GatewayCore
+
+/// What is asked, and how it is carried out.
+extension RegistrationMachine {
+    mutating func take(_ request: Request) {
+        switch request {
+        case .connect(let connection, let session, let resumption, let ticket):
+            guard held.connect(connection, session: session) else {
+                return emit(.registered(ticket, .failure(.backend(.conflict))))
+            }
+            resumptions[connection.id] = resumption
+            perform(.connect(connection.id, ticket))
+        case .connectGuest(let id):
+            held.connect(guest: id)
+        case .disconnect(let id, let departure):
+            depart(id, departure)
+        case .join(let room, let id, let member, let info, let ticket):
+            let isNew = held[id]?.rooms[room] == nil
+            guard held.join(room, connection: id, as: member, info: info) else {
+                return emit(.joined(ticket, .failure(RegistrationMachine.gone)))
+            }
+            perform(.join(Joining(room: room, connection: id, isNew: isNew, purpose: .asked(ticket))))
+        case .joinQuietly(let room, let id):
+            held.joinQuietly(room, connection: id)
+            perform(.remember(room, connection: id))
+        case .leave(let room, let id):
+            if held.leaveQuietly(room, connection: id) { perform(.remember(room, connection: id)) }
+            guard let user = held.leave(room, connection: id) else { return }
+            perform(.leave(Place(room, user), connection: id, .farewell(.explicit)))
+        case .signal(let signal, let id, let ticket):
+            perform(.signal(signal, connection: id, ticket))
+        }
+    }
+
+    /// A farewell asks Redis first whether the session has gone on elsewhere: then the rooms keep their grace, so that
+    /// the connection which took over finds its place there. A guest has no session.
+    mutating func depart(_ id: String, _ departure: Departure) {
+        guard let gone = held.disconnect(id) else { return }
+        let places = gone.rooms.keys.compactMap { room in gone.member(in: room).map { Place(room, $0) } }
+        guard let registrant = gone.registrant else {
+            for place in places { perform(.leave(place, connection: id, departure)) }
+            return
+        }
+        let departed = Departed(registrant: registrant, places: places)
+        if marks.remove(id) { emit(.eraseMark(id, Partition(of: departed.user.string))) }
+        if case .abrupt = departure {
+            for place in places { perform(.leave(place, connection: id, departure)) }
+        }
+        perform(.disconnect(departed, departure))
+    }
+
+    mutating func perform(_ operation: Operation) {
+        guard let holder = admitted(operation) else { return wait(operation) }
+        switch operation {
+        case .connect(let id, let ticket):
+            connect(id, ticket, holder)
+        case .join(let joining):
+            let (id, room) = (joining.connection, joining.room)
+            guard let connection = held[id], let info = connection.rooms[room], let user = connection.member(in: room)
+            else { return answer(joining, .failure(RegistrationMachine.gone)) }
+            send(.join(joining, user, info: info, writer(holder, in: Partition(of: room))))
+        case .leave(let place, let id, let departure):
+            // One that waited, and was overtaken by another join of the same connection, is void.
+            guard held[id]?.rooms[place.room] == nil else { return }
+            if held[id] != nil { perform(.remember(place.room, connection: id)) }
+            send(.leave(place, connection: id, departure, holder))
+        case .evict(let place, let id):
+            send(.evict(place, connection: id, holder))
+        case .remember(let room, let id):
+            guard let connection = held[id], let session = connection.registrant?.session else { return }
+            send(.remember(room, isIn: connection.isIn(room), connection: id, session))
+        case .disconnect(let departed, let departure):
+            send(.disconnect(departed, departure, holder))
+        case .signal(let signal, let id, let ticket):
+            send(.signal(signal, connection: id, ticket))
+        }
+    }
+
+    private mutating func connect(_ id: String, _ ticket: Ticket, _ holder: Holder) {
+        guard let registrant = held[id]?.registrant else {
+            return refuse(id, ticket, .backend(RegistrationMachine.gone))
+        }
+        let partition = registrant.session.partition
+        held.asked(id, incarnation: holder.incarnation)
+        emit(.expectInbox(registrant.connection.userId))
+        if let resumption = resumptions[id], let session = seal.open(resumption.session), session.partition == partition
+        {
+            send(.resume(registrant, session, writer(holder, in: partition), ticket))
+        } else {
+            send(.connect(registrant, writer(holder, in: partition), ticket))
+        }
+    }
+
+    private func writer(_ holder: Holder, in partition: Partition) -> Writer {
+        Writer(holder: holder, isKnown: standing.isAnnounced(in: partition))
+    }
+
+    /// Who may write, if nothing waits that this would overtake.
+    private mutating func admitted(_ operation: Operation) -> Holder? {
+        guard waiting.isOpen, let holder = writer(for: operation) else {
+            waiting.shut()
+            return nil
+        }
+        return holder
+    }
+
+    private func writer(for operation: Operation) -> Holder? {
+        let partition: Partition
+        switch operation {
+        case .connect(let id, _), .remember(_, let id):
+            // Of one that has gone nothing is written.
+            guard let session = held[id]?.registrant?.session else {
+                return standing.writer(now: now, lease: settings.lease)
+            }
+            partition = session.partition
+        case .disconnect(let departed, _): partition = departed.registrant.session.partition
+        case .join(let joining): partition = Partition(of: joining.room)
+        case .leave(let place, _, _), .evict(let place, _): partition = Partition(of: place.room)
+        case .signal(let signal, _, _): partition = Partition(of: signal.room)
+        }
+        return standing.writer(in: partition, now: now, lease: settings.lease)
+    }
+
+    /// The rooms that a connection is in, or has asked for, are told to its session.
+    mutating func rememberRooms(of id: String) {
+        guard let connection = held[id] else { return }
+        for room in connection.quietRooms { perform(.remember(room, connection: id)) }
+        for room in connection.rooms.keys { perform(.remember(room, connection: id)) }
+    }
+
+    // MARK: Answers to whoever asked
+
+    /// A connection that is not registered after all.
+    mutating func refuse(_ id: String, _ ticket: Ticket, _ error: RegistrationError) {
+        resumptions[id] = nil
+        if let gone = held.disconnect(id), let user = gone.user { doubtful.insert(Partition(of: user.string)) }
+        emit(.registered(ticket, .failure(error)))
+    }
+
+    mutating func answer(_ joining: Joining, _ result: Result<RosterState, BackendError>) {
+        switch joining.purpose {
+        case .asked(let ticket): emit(.joined(ticket, result))
+        case .moved: entered(joining, result)
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import GatewayCore
+
+/// Registering again what Redis lost or fenced.
+extension RegistrationMachine {
+    /// Goes on with the partitions in which not all is registered under the present incarnation, as far as the bound for
+    /// calls under way allows; each answer calls it again.
+    mutating func registerAgain(_ holder: Holder) {
+        while underWay < RegistrationMachine.batch, let (partition, stage) = again.next() {
+            let before = underWay
+            var hasFailed = false
+            let entries: [HeldEntry] =
+                switch stage {
+                case .connections: held.users(in: partition).compactMap(\.entry)
+                case .rooms: held.members(in: partition)
+                }
+            for entry in entries where !register(entry, holder, .all(partition)) { hasFailed = true }
+            settle(partition, again.began(partition, stage, answers: underWay - before, hasFailed: hasFailed), holder)
+        }
+    }
+
+    /// Asks to register one entry as one that was registered before; false where that cannot be asked now. One that went
+    /// meanwhile needs no asking.
+    ///
+    /// Nor does one that Redis is still to be asked for: its own call knows the limits and the session that it goes on
+    /// with. Where it was asked under an older incarnation, the answer is waited for: what that took in goes with it. Its
+    /// rooms wait too: one may have been joined under the older incarnation, where that was fenced for the user alone.
+    private mutating func register(_ entry: HeldEntry, _ holder: Holder, _ reason: Reason) -> Bool {
+        guard let connection = held[entry.connection] else { return true }
+        var since: Int64?
+        switch connection.standing {
+        case .closing: return true
+        case .waiting: if connection.registrant != nil { return true }
+        case .asked(let incarnation):
+            guard incarnation == holder.incarnation, case .user = entry else { return false }
+            return true
+        case .registered(let moment): since = moment
+        }
+        switch entry {
+        case .user:
+            guard let registrant = connection.registrant, let since else { return true }
+            send(.connectAgain(registrant, since: since, holder, reason))
+        case .member(let user, let id, let room):
+            guard let info = connection.rooms[room] else { return true }
+            send(.joinAgain(Place(room, user), connection: id, info: info, holder, reason))
+        }
+        return true
+    }
+
+    /// Something was registered again, or not.
+    mutating func registeredAgain(_ entry: HeldEntry, _ holder: Holder, _ reason: Reason, isRegistered: Bool) {
+        switch reason {
+        case .lacking:
+            if !isRegistered { doubtful.insert(entry.partition) }
+        case .all(let partition):
+            guard standing.holder == holder else { return }
+            settle(partition, again.answered(partition, isRegistered: isRegistered), holder)
+            goOnRegistering(holder)
+        }
+    }
+
+    private mutating func goOnRegistering(_ holder: Holder) {
+        if standing.writer(now: now, lease: settings.lease) == holder { registerAgain(holder) }
+    }
+
+    private func canWrite(_ holder: Holder, _ partition: Partition) -> Bool {
+        standing.writer(in: partition, now: now, lease: settings.lease) == holder
+    }
+
+    private mutating func settle(_ partition: Partition, _ outcome: Reregistration.Outcome, _ holder: Holder) {
+        switch outcome {
+        case .open, .connectionsEnded, .roomsFailed: break
+        // With everything in place the older incarnations may be swept.
+        case .complete: send(.renounce(partition, holder))
+        }
+    }
+
+    mutating func renounced(_ partition: Partition, _ holder: Holder, _ answer: Result<Answer, CallFailure>) {
+        guard standing.holder == holder else { return }
+        if case .failure = answer { again.notRenounced(partition) }
+        goOnRegistering(holder)
+    }
+
+    /// Whether the connection is through: registered, or being closed.
+    mutating func connectedAgain(
+        _ registrant: HeldConnections.Registrant, _ holder: Holder, _ answer: Result<Answer, CallFailure>
+    ) -> Bool {
+        guard case .success(.connect(let outcome)) = answer else { return false }
+        let id = registrant.connection.id
+        switch outcome {
+        case .registered(let registered):
+            held.registered(id, since: registered.since)
+            // A session that Redis had forgotten is told its rooms again.
+            if registered.isNewSession { rememberRooms(of: id) }
+            emit(.registeredAgain(registrant.connection.userId))
+        case .replaced: end(id, .replaced, "the session goes on elsewhere")
+        case .banned, .ended: end(id, .forbidden, CloseReason.forbidden.text)
+        case .void: end(id, .unauthorized, "the token is void")
+        case .fenced(let fence):
+            fenced(holder, at: fence)
+            return false
+        case .full: return false
+        }
+        return true
+    }
+
+    mutating func joinedAgain(_ holder: Holder, _ answer: Result<Answer, CallFailure>) -> Bool {
+        guard case .success(.join(let outcome)) = answer else { return false }
+        switch outcome {
+        case .joined: return true
+        case .fenced(let fence):
+            fenced(holder, at: fence)
+            return false
+        }
+    }
+
+    /// Has a socket closed whose connection is registered no more.
+    private mutating func end(_ id: String, _ reason: CloseReason, _ text: String) {
+        held.closing(id)
+        emit(.close(id, reason, text: text))
+    }
+
+    // MARK: Comparison
+
+    /// Reads the node's set in a partition, and mends what differs.
+    mutating func compare(_ partition: Partition, _ holder: Holder) {
+        doubtful.remove(partition)
+        send(.readHeld(partition, holder))
+    }
+
+    mutating func readHeld(_ partition: Partition, _ holder: Holder, _ answer: Result<Answer, CallFailure>) {
+        guard standing.holder == holder else { return }
+        guard case .success(.held(let found)) = answer, canWrite(holder, partition) else {
+            return doubtful.insert(partition)
+        }
+        let known = Set(found)
+        let (missing, stale) = held.compare(known, in: partition)
+        for entry in missing { registerLacking(entry, holder) }
+        // The set may name what the other keys have lost.
+        let named = known.subtracting(stale).compactMap { compared($0) }
+        compare(named[...], partition, holder)
+        // How it ended was not told: it is given the grace.
+        for entry in stale { send(.end(entry, holder)) }
+    }
+
+    /// An entry as it is compared; nil where Redis is not known to have it.
+    private func compared(_ entry: HeldEntry) -> Compare.Entry? {
+        guard let connection = held[entry.connection], connection.isRegistered else { return nil }
+        switch entry {
+        case .user(let user, let id):
+            return connection.registrant.map { .user(user, connection: id, session: $0.session) }
+        case .member(let user, let id, let room):
+            return .member(user, connection: id, room: room)
+        }
+    }
+
+    /// One call after the other: a room of tens of thousands would else be held in memory as commands.
+    private mutating func compare(_ entries: ArraySlice<Compare.Entry>, _ partition: Partition, _ holder: Holder) {
+        if !entries.isEmpty { send(.compare(entries, partition, holder)) }
+    }
+
+    mutating func compared(
+        _ entries: ArraySlice<Compare.Entry>, _ partition: Partition, _ holder: Holder,
+        _ answer: Result<Answer, CallFailure>
+    ) {
+        // The next round looks again.
+        guard case .success(.lacking(let places)) = answer, canWrite(holder, partition) else { return }
+        let asked = entries.prefix(Compare.most)
+        for place in places where asked.indices.contains(asked.startIndex + place) {
+            registerLacking(asked[asked.startIndex + place].entry, holder)
+        }
+        compare(entries.dropFirst(asked.count), partition, holder)
+    }
+
+    private mutating func registerLacking(_ entry: HeldEntry, _ holder: Holder) {
+        if !register(entry, holder, .lacking) { doubtful.insert(entry.partition) }
+    }
+
+    // MARK: Marks
+
+    /// Reads the node's marks in all partitions.
+    mutating func readMarks() {
+        for partition in Partition.all { send(.readMarks(partition)) }
+    }
+
+    /// A mark is kept until its connection has gone.
+    mutating func readMarks(_ partition: Partition, _ answer: Result<Answer, CallFailure>) {
+        // The next beat asks again.
+        guard case .success(.marks(let found)) = answer else { return marks.unread() }
+        for mark in found where mark.node == nodeId {
+            guard held[mark.connection] != nil else {
+                emit(.eraseMark(mark.connection, partition))
+                continue
+            }
+            marks.add(mark.connection)
+            emit(.close(mark.connection, CloseReason(rawValue: mark.code) ?? .forbidden, text: mark.text))
+        }
+    }
+}

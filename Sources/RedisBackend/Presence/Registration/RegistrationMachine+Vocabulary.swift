@@ -1,0 +1,159 @@
+import GatewayCore
+
+extension RegistrationMachine {
+    /// By which whoever asked is answered, once.
+    package typealias Ticket = Int
+
+    /// What is asked for a connection of this node.
+    package enum Request: Sendable {
+        /// Answered by `registered`; `session` is the one that is begun if no earlier one is gone on with.
+        case connect(PresenceConnection, session: SessionID, resuming: SessionResumption?, Ticket)
+        /// A connection without a user: there is nothing to register, and no answer.
+        case connectGuest(String)
+        case disconnect(String, Departure)
+        /// Answered by `joined`; `member` is whom it shows in the room, nil for its own user.
+        case join(RoomName, connection: String, member: UserID?, info: [UInt8], Ticket)
+        case joinQuietly(RoomName, connection: String)
+        case leave(RoomName, connection: String)
+        /// Answered by `signalled`.
+        case signal(Signal, connection: String, Ticket)
+    }
+
+    /// What is to be carried out in Redis, now or once that can be reached.
+    package enum Operation: Hashable, Sendable {
+        case connect(String, Ticket)
+        case disconnect(Departed, Departure)
+        case join(Joining)
+        case leave(Place, connection: String, Departure)
+        /// Takes a connection that this node does not hold out of a room.
+        case evict(Place, connection: String)
+        /// Writes into the connection's session whether it is in the room.
+        case remember(RoomName, connection: String)
+        case signal(Signal, connection: String, Ticket)
+    }
+
+    /// A user in a room.
+    package struct Place: Hashable, Sendable {
+        package var room: RoomName
+        package var user: UserID
+
+        package init(_ room: RoomName, _ user: UserID) {
+            self.room = room
+            self.user = user
+        }
+    }
+
+    package struct Joining: Hashable, Sendable {
+        package enum Purpose: Hashable, Sendable {
+            case asked(Ticket)
+            /// It takes the place of this connection, whose session goes on.
+            case moved(from: String)
+        }
+
+        package var room: RoomName
+        package var connection: String
+        /// Whether the connection was not in the room, nor had asked for it, before.
+        package var isNew: Bool
+        package var purpose: Purpose
+    }
+
+    /// A connection with a user that has gone.
+    package struct Departed: Hashable, Sendable {
+        package var registrant: HeldConnections.Registrant
+        package var user: UserID { registrant.connection.userId }
+        /// Where it showed somebody.
+        package var places: [Place]
+    }
+
+    /// A question to Redis, whose answer comes back with it.
+    package enum Call: Hashable, Sendable {
+        case connect(HeldConnections.Registrant, Writer, Ticket)
+        /// Goes on with an earlier session.
+        case resume(HeldConnections.Registrant, SessionID, Writer, Ticket)
+        case connectAgain(HeldConnections.Registrant, since: Int64, Holder, Reason)
+        case join(Joining, UserID, info: [UInt8], Writer)
+        case joinAgain(Place, connection: String, info: [UInt8], Holder, Reason)
+        case disconnect(Departed, Departure, Holder)
+        case leave(Place, connection: String, Departure, Holder)
+        case evict(Place, connection: String, Holder)
+        case remember(RoomName, isIn: Bool, connection: String, SessionID)
+        case signal(Signal, connection: String, Ticket)
+        case renounce(Partition, Holder)
+        /// What the node's set in the partition names.
+        case readHeld(Partition, Holder)
+        /// Which of the first of these lack a part, as many as one call takes.
+        case compare(ArraySlice<Compare.Entry>, Partition, Holder)
+        /// Takes away what Redis has of a connection that is not held.
+        case end(HeldEntry, Holder)
+        case readMarks(Partition)
+    }
+
+    /// Who writes, and whether the partition is known to have it among its holders.
+    package struct Writer: Hashable, Sendable {
+        package var holder: Holder
+        package var isKnown: Bool
+    }
+
+    /// Why something is registered again.
+    package enum Reason: Hashable, Sendable {
+        /// All of the partition is.
+        case all(Partition)
+        /// Redis lacked it.
+        case lacking
+    }
+
+    package enum Answer: Sendable {
+        case connect(Connect.Answer)
+        case resume(ResumeSession.Answer)
+        case join(Join.Answer)
+        case disconnect(Disconnect.Answer)
+        case signal(PassSignal.Answer)
+        /// Which says nothing.
+        case done
+        case held([HeldEntry])
+        /// Places in what was compared.
+        case lacking([Int])
+        case marks([CloseMark])
+    }
+
+    package enum CallFailure: Error, Hashable, Sendable {
+        /// Whether it took effect is not known; it may be made again.
+        case failed(BackendError)
+        /// It was answered in another shape.
+        case unreadable(BackendError)
+    }
+
+    package enum Action: Hashable, Sendable {
+        case send(Call)
+        case registered(Ticket, Result<Registration, RegistrationError>)
+        case joined(Ticket, Result<RosterState, BackendError>)
+        /// Nil where it was handed on.
+        case signalled(Ticket, SignalError?)
+        /// A connection of the user is about to be registered.
+        case expectInbox(UserID)
+        /// Where the inbox stood then; nil where that is not known, or it did not come about.
+        case inboxStands(UserID, Position?)
+        /// Where a room stood when a connection joined it.
+        case roomStands(RoomName, Position, RosterState)
+        /// What came for the user's inbox before went to other nodes, or to none.
+        case registeredAgain(UserID)
+        /// Tell these nodes, each as often as it is named, that connections of theirs were marked to be closed.
+        case tellMarked([String])
+        /// Close the socket.
+        case close(String, CloseReason, text: String)
+        /// A mark has done its work.
+        case eraseMark(String, Partition)
+        case renew(Renewal)
+        /// The incarnation is fenced: the node must take one above the fence.
+        case takeNewIncarnation(in: Int64, above: Int64)
+    }
+
+    /// What of one partition is to live on in Redis.
+    package struct Renewal: Hashable, Sendable {
+        package var partition: Partition
+        package var holder: Holder
+        package var users: Set<UserID>
+        package var sessions: [SessionID]
+        package var rooms: [RoomName]
+    }
+}

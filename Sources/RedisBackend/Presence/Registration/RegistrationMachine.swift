@@ -1,0 +1,199 @@
+import GatewayCore
+
+/// The rules by which Redis's registry follows the connections of this node.
+///
+/// What the node holds is entered into a table before anything is asked of Redis, and the table is the truth: whatever
+/// Redis lost, fenced or never got is registered again from it. While the node has no place in the index, or its last beat
+/// is older than a lease, nothing is asked: operations wait, and are carried out in order.
+///
+/// Each input answers with what is to be done, in this order. It knows no link and no clock.
+package struct RegistrationMachine: ~Copyable {
+    /// Calls under way at most when much is registered again.
+    static let batch = 500
+    static let gone = BackendError.unavailable(reason: "the connection has closed")
+
+    let nodeId: String
+    let settings: PresenceSettings
+    let rules: RoomRules
+    /// Signs and opens the names of sessions, by a key that others find out.
+    let seal: SessionSeal
+    package let held = HeldConnections()
+    var standing = NodeStanding()
+    var waiting = WaitingOperations()
+    var again = Reregistration()
+    var moves = RoomMoves()
+    var marks = CloseMarks()
+    /// What connections that are not registered yet say of an earlier session.
+    var resumptions: [String: SessionResumption] = [:]
+    /// Partitions in which what the node holds may differ from what Redis has of it.
+    var doubtful = PartitionSet.none
+    /// Calls without an answer.
+    package internal(set) var underWay = 0
+    /// Turns of `ticked`.
+    private var turn = 0
+    /// The time of the present input.
+    private(set) var now = MonotonicTime(nanoseconds: 0)
+    private var actions: [Action] = []
+
+    package init(nodeId: String, settings: PresenceSettings, rules: RoomRules, seal: SessionSeal) {
+        self.nodeId = nodeId
+        self.settings = settings
+        self.rules = rules
+        self.seal = seal
+    }
+
+    // MARK: Inputs
+
+    /// Somebody asks something for a connection of this node.
+    package mutating func asked(_ request: Request, now: MonotonicTime) -> [Action] {
+        self.now = now
+        take(request)
+        return taken()
+    }
+
+    /// Redis answered a call, or could not.
+    package mutating func answered(
+        _ call: Call, _ answer: Result<Answer, CallFailure>, now: MonotonicTime
+    ) -> [Action] {
+        self.now = now
+        underWay -= 1
+        take(answer, to: call)
+        return taken()
+    }
+
+    /// The node has this incarnation, by a beat that went out at `sent`: all that is held is registered under it.
+    package mutating func registered(_ incarnation: Int64, sent: MonotonicTime, now: MonotonicTime) -> [Action] {
+        self.now = now
+        standing.registered(Holder(node: nodeId, incarnation: incarnation), sent: sent, now: now)
+        again = Reregistration()
+        marks.unread()
+        goOn()
+        return taken()
+    }
+
+    /// A beat that went out at `sent` was answered: the node stands in the index, and so many marks were set for it.
+    package mutating func beaten(sent: MonotonicTime, marks count: Int64, now: MonotonicTime) -> [Action] {
+        self.now = now
+        guard let holder = standing.holder else { return [] }
+        // What nobody renewed for so long, since the node did not beat or was not told, may have expired: all of it is
+        // registered again, under a new incarnation.
+        guard standing.beaten(sent: sent, now: now) < settings.life / 2 else {
+            fenced(holder, at: holder.incarnation)
+            return taken()
+        }
+        goOn()
+        if marks.isNews(count) { readMarks() }
+        return taken()
+    }
+
+    /// The node is not in the index any more: nothing is asked until it is again.
+    package mutating func lost() { standing.lost() }
+
+    /// The link to the server of these partitions stands.
+    package mutating func linked(now: MonotonicTime) -> [Action] {
+        self.now = now
+        standing.linked()
+        goOn()
+        return taken()
+    }
+
+    /// It broke: Redis may come back without what it held.
+    package mutating func linkLost() { standing.linkLost() }
+
+    /// What was said over the node's channels for a while was lost.
+    package mutating func channelsRenewed(now: MonotonicTime) -> [Action] {
+        self.now = now
+        readMarks()
+        return taken()
+    }
+
+    /// It is time to renew the next partition; they take turns, so that no burst reaches Redis. In longer turns one of
+    /// them is compared as well.
+    package mutating func ticked(now: MonotonicTime) -> [Action] {
+        self.now = now
+        let partition = Partition.all[turn % Partition.count]
+        guard let writer = standing.writer(in: partition, now: now, lease: settings.lease) else { return [] }
+        turn += 1
+        let turns = max(1, Int(settings.comparison / settings.renewal * Double(Partition.count)))
+        if turn % turns == 0 { doubtful.insert(Partition.all[turn / turns % Partition.count]) }
+        renew(partition, writer)
+        // Whoever marked a connection may have died before the count was raised.
+        send(.readMarks(partition))
+        return taken()
+    }
+
+    /// The node ends: what waits is given up, and nothing waits any more.
+    package mutating func stopped() -> [Action] {
+        for operation in waiting.stop() { drop(operation, .unavailable(reason: "the node is shutting down")) }
+        return taken()
+    }
+
+    // MARK: Outputs
+
+    mutating func emit(_ action: Action) { actions.append(action) }
+
+    mutating func send(_ call: Call) {
+        underWay += 1
+        actions.append(.send(call))
+    }
+
+    private mutating func taken() -> [Action] {
+        defer { actions = [] }
+        return actions
+    }
+
+    // MARK: What follows
+
+    /// Carries out what waits, as soon as the node may write and the link can carry it; else the next beat tries again.
+    private mutating func goOn() {
+        guard let writer = standing.writer(now: now, lease: settings.lease), standing.isLinked else { return }
+        for operation in waiting.open() { perform(operation) }
+        again.retry()
+        registerAgain(writer)
+        var doubtful = doubtful
+        while let partition = doubtful.popFirst() { compare(partition, writer) }
+    }
+
+    /// A script found the writer fenced.
+    mutating func fenced(_ writer: Holder, at fence: Int64) {
+        guard standing.holder == writer else { return }
+        standing.lost()
+        emit(.takeNewIncarnation(in: writer.incarnation, above: fence))
+    }
+
+    mutating func wait(_ operation: Operation) {
+        if let dropped = waiting.add(operation) {
+            drop(dropped, .unavailable(reason: "too many presence calls wait for Redis"))
+        }
+    }
+
+    /// Gives an operation up; what Redis has of it meanwhile, the comparison takes away.
+    private mutating func drop(_ operation: Operation, _ error: BackendError) {
+        switch operation {
+        case .connect(let id, let ticket): refuse(id, ticket, .backend(error))
+        case .join(let joining):
+            if joining.isNew { _ = held.leave(joining.room, connection: joining.connection) }
+            doubtful.insert(Partition(of: joining.room))
+            answer(joining, .failure(error))
+        case .disconnect(let departed, _):
+            doubtful.insert(Partition(of: departed.user.string))
+            for place in departed.places { doubtful.insert(Partition(of: place.room)) }
+        case .leave(let place, _, _): doubtful.insert(Partition(of: place.room))
+        // Its own node, its grace or a sweep ends it.
+        case .evict: break
+        case .remember: break
+        case .signal(_, _, let ticket): emit(.signalled(ticket, .backend(error)))
+        }
+    }
+
+    private mutating func renew(_ partition: Partition, _ writer: Holder) {
+        let users = held.users(in: partition).compactMap(\.registrant)
+        let rooms = Array(held.rooms(in: partition))
+        guard !users.isEmpty || !rooms.isEmpty else { return }
+        emit(
+            .renew(
+                Renewal(
+                    partition: partition, holder: writer, users: Set(users.compactMap(\.connection.userId)),
+                    sessions: users.map(\.session), rooms: rooms)))
+    }
+}

@@ -1,0 +1,162 @@
+import GatewayCore
+import RedisClient
+
+/// Asking Redis what the registration machine wants asked.
+extension Store {
+    typealias Answered = @Sendable (Result<RegistrationMachine.Answer, RegistrationMachine.CallFailure>) -> Void
+
+    func ask(_ call: RegistrationMachine.Call, _ settings: PresenceSettings, reply: @escaping Answered) {
+        switch call {
+        case .connect(let registrant, let writer, _):
+            let registering = Registering(registrant, by: writer, settings: settings)
+            ask(Connect(registering, mode: .new), reply) { .connect($0) }
+        case .resume(let registrant, let session, let writer, _):
+            let next = HeldConnections.Registrant(registrant.connection, session)
+            ask(ResumeSession(Registering(next, by: writer, settings: settings)), reply) { .resume($0) }
+        case .connectAgain(let registrant, let since, let holder, _):
+            let registering = Registering(
+                registrant.connection, session: registrant.session, holder: holder, settings: settings)
+            ask(Connect(registering, mode: .again(since: since)), reply) { .connect($0) }
+        case .join(let joining, let user, let info, let writer):
+            let mode: Join.Mode =
+                switch joining.purpose {
+                case .asked: .new
+                case .moved(let connection): .replacing(connection)
+                }
+            let join = Join(
+                joining.room, connection: joining.connection, of: user, info: info, holder: writer.holder,
+                isKnown: writer.isKnown, mode: mode, settings: settings)
+            ask(join, reply) { .join($0) }
+        case .joinAgain(let place, let id, let info, let holder, _):
+            let join = Join(
+                place.room, connection: id, of: place.user, info: info, holder: holder, mode: .again,
+                settings: settings)
+            ask(join, reply) { .join($0) }
+        case .disconnect(let departed, let departure, let holder):
+            let disconnect = Disconnect(
+                departed.registrant.connection, session: departed.registrant.session, holder: holder,
+                departure: departure, settings: settings)
+            ask(disconnect, reply) { .disconnect($0) }
+        case .leave(let place, let id, let departure, let holder):
+            leave(place, id, .node(holder), departure, settings, reply)
+        case .evict(let place, let id, let holder):
+            leave(place, id, .anybody(caller: holder), .farewell(.explicit), settings, reply)
+        case .remember(let room, let isIn, let id, let session):
+            ask(Remember(room, isIn: isIn, connection: id, session: session), reply) { _ in .done }
+        case .signal(let signal, let id, _):
+            ask(PassSignal(signal, connection: id), reply) { .signal($0) }
+        case .renounce(let partition, let holder):
+            ask(Renounce(partition, holder: holder, settings: settings), reply) { _ in .done }
+        case .readHeld(let partition, let holder): readHeld(partition, holder, reply)
+        case .compare(let entries, let partition, let holder):
+            ask(Compare(Array(entries.prefix(Compare.most)), in: partition, holder: holder), reply) { .lacking($0) }
+        case .end(let entry, let holder): end(entry, holder, settings, reply)
+        case .readMarks(let partition): readMarks(partition, reply)
+        }
+    }
+
+    private func ask<Asked: Script>(
+        _ script: Asked, _ reply: @escaping Answered,
+        as answer: @escaping @Sendable (Asked.Answer) -> RegistrationMachine.Answer
+    ) {
+        call(script) { result in reply(result.map(answer).mapError(RegistrationMachine.CallFailure.init)) }
+    }
+
+    private func leave(
+        _ place: RegistrationMachine.Place, _ id: String, _ holder: Leave.From, _ departure: Departure,
+        _ settings: PresenceSettings, _ reply: @escaping Answered
+    ) {
+        let leave = Leave(
+            place.room, connection: id, of: place.user, holder: holder, departure: departure, settings: settings)
+        ask(leave, reply) { _ in .done }
+    }
+
+    /// How it ended was not told: it is given the grace.
+    private func end(
+        _ entry: HeldEntry, _ holder: Holder, _ settings: PresenceSettings, _ reply: @escaping Answered
+    ) {
+        switch entry {
+        case .user(let user, let id):
+            let disconnect = Disconnect(
+                PresenceConnection(id: id, userId: user, address: ""), session: SessionID(of: user), holder: holder,
+                departure: .abrupt(.lost), settings: settings)
+            ask(disconnect, reply) { _ in .done }
+        case .member(let user, let id, let room):
+            leave(RegistrationMachine.Place(room, user), id, .node(holder), .abrupt(.lost), settings, reply)
+        }
+    }
+
+    private func readHeld(_ partition: Partition, _ holder: Holder, _ reply: @escaping Answered) {
+        link.send(["SMEMBERS", .string(keys.held(by: holder, in: partition).name)]) { result in
+            reply(
+                result.map { .held($0.strings.compactMap(HeldEntry.init)) }
+                    .mapError { .failed(BackendError($0)) })
+        }
+    }
+
+    /// A mark is `node code text`.
+    private func readMarks(_ partition: Partition, _ reply: @escaping Answered) {
+        link.send(["HGETALL", .string(keys.marks(partition).name)]) { result in
+            let answer = result.map { reply -> RegistrationMachine.Answer in
+                .marks(
+                    stride(from: 0, to: reply.count - 1, by: 2).compactMap { index in
+                        guard let id = reply[index].string, let mark = reply[index + 1].string else { return nil }
+                        let fields = mark.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+                        guard fields.count == 3 else { return nil }
+                        return CloseMark(
+                            connection: id, node: String(fields[0]), code: UInt16(fields[1]) ?? 0,
+                            text: String(fields[2]))
+                    })
+            }
+            reply(answer.mapError { .failed(BackendError($0)) })
+        }
+    }
+
+    func eraseMark(of id: String, in partition: Partition) {
+        link.send(["HDEL", .string(keys.marks(partition).name), .string(id)]) { _ in }
+    }
+
+    /// Tells nodes that connections of theirs were marked, once for each time that a node is named.
+    func tellMarked(_ nodes: [String], life: Duration) {
+        for (node, names) in Dictionary(grouping: nodes, by: { $0 }) {
+            link.send(["HINCRBY", .string(keys.marked.name), .string(node), .count(names.count)]) { _ in }
+        }
+        guard !nodes.isEmpty else { return }
+        link.send(["PEXPIRE", .string(keys.marked.name), .milliseconds(life)]) { _ in }
+    }
+
+    func renew(_ renewal: RegistrationMachine.Renewal, _ settings: PresenceSettings) {
+        var lives: [(key: Key, life: Duration)] = []
+        lives.reserveCapacity(1 + renewal.users.count + renewal.sessions.count + 3 * renewal.rooms.count)
+        lives.append((keys.held(by: renewal.holder, in: renewal.partition), settings.listLife))
+        // Connections of one user share a key.
+        for user in renewal.users { lives.append((keys.connections(of: user), settings.life)) }
+        for session in renewal.sessions { lives.append((keys.session(session), settings.sessionLife)) }
+        for room in renewal.rooms {
+            lives.append((keys.members(room), settings.life))
+            lives.append((keys.connections(in: room), settings.life))
+            lives.append((keys.head(room), LogLimits.emptyHeadLife))
+        }
+        touch(lives)
+    }
+}
+
+extension RegistrationMachine.CallFailure {
+    init(_ error: CallError) {
+        self =
+            switch error {
+            case .failed: .failed(BackendError(error))
+            case .unreadable: .unreadable(BackendError(error))
+            }
+    }
+}
+
+extension Registering {
+    fileprivate init(
+        _ registrant: HeldConnections.Registrant, by writer: RegistrationMachine.Writer, settings: PresenceSettings
+    ) {
+        self.init(
+            registrant.connection, session: registrant.session, holder: writer.holder, isKnown: writer.isKnown,
+            settings: settings)
+    }
+}

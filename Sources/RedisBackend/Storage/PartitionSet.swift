@@ -1,0 +1,30 @@
+/// Some of the partitions, in their order; one word of memory.
+package struct PartitionSet: Hashable, Sendable {
+    private var bits: UInt64
+
+    package static let none = PartitionSet(bits: 0)
+    package static let all = PartitionSet(bits: .max >> UInt64(64 - Partition.count))
+
+    private init(bits: UInt64) {
+        self.bits = bits
+    }
+
+    package var isEmpty: Bool { bits == 0 }
+
+    package func contains(_ partition: Partition) -> Bool { bits & PartitionSet.bit(of: partition) != 0 }
+
+    package mutating func insert(_ partition: Partition) { bits |= PartitionSet.bit(of: partition) }
+
+    package mutating func remove(_ partition: Partition) { bits &= ~PartitionSet.bit(of: partition) }
+
+    package mutating func formUnion(_ others: PartitionSet) { bits |= others.bits }
+
+    /// Takes the first out; nil where there is none.
+    package mutating func popFirst() -> Partition? {
+        guard bits != 0 else { return nil }
+        defer { bits &= bits - 1 }
+        return Partition(number: bits.trailingZeroBitCount)
+    }
+
+    private static func bit(of partition: Partition) -> UInt64 { 1 << UInt64(partition.number) }
+}

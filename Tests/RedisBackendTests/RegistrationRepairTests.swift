@@ -1,0 +1,180 @@
+import GatewayCore
+import Testing
+
+@testable import RedisBackend
+
+@Suite("The rules of registering again")
+struct RegistrationRepairTests {
+    typealias Machine = RegistrationMachine
+
+    let alice = UserID(unchecked: "alice")
+    let room = RoomName(unchecked: "r")
+    let old = Holder(node: "n1", incarnation: 1)
+    let new = Holder(node: "n1", incarnation: 2)
+
+    /// A member of a room, and the node's incarnation is gone.
+    private func member() -> RegistryConversation {
+        let talk = RegistryConversation.standing()
+        talk.enter("c1", "alice", since: 5)
+        talk.enter(room: "r", "c1")
+        talk.lost()
+        return talk
+    }
+
+    private static func taken(isNewSession: Bool = false) -> Machine.Answer {
+        var registered = Connect.Registered(since: 5, now: 9)
+        registered.isNewSession = isNewSession
+        return .connect(.registered(registered))
+    }
+
+    @Test("a new incarnation registers the connections, then the members, then gives up the old ones")
+    func inOrder() throws {
+        let talk = member()
+        let connecting = talk.registered(2).calls
+        #expect(connecting.count == 1)
+        guard case .connectAgain(let registrant, since: 5, new, .all(Partition(of: "alice"))) = connecting.first else {
+            throw Unexpected([])
+        }
+        #expect(registrant.connection.id == "c1")
+        let before = talk.renounced.count
+        let joining = talk.answered(try #require(connecting.first), Self.taken())
+        #expect(joining.others == [.registeredAgain(alice)])
+        let place = Machine.Place(room, alice)
+        #expect(
+            joining.calls == [
+                .joinAgain(place, connection: "c1", info: Array("{}".utf8), new, .all(Partition(of: room)))
+            ])
+        #expect(talk.renounced.count == before + Partition.count - 1, "all but the room's")
+        _ = talk.answered(
+            try #require(joining.calls.first), .join(.joined(RegistryConversation.roster, stream: nil)))
+        #expect(talk.renounced.last == .renounce(Partition(of: room), new))
+        #expect(talk.renounced.count == before + Partition.count)
+    }
+
+    @Test("a session that Redis had forgotten is told its rooms again")
+    func remembers() throws {
+        let talk = member()
+        let call = try #require(talk.registered(2).calls.first)
+        let actions = talk.answered(call, Self.taken(isNewSession: true))
+        let session = try #require(talk.session(of: "c1"))
+        #expect(actions.calls.contains(.remember(room, isIn: true, connection: "c1", session)))
+    }
+
+    @Test(
+        "one whose session went on elsewhere, or whose user was thrown out, is closed and enters no room again",
+        arguments: [
+            (Connect.Answer.replaced, CloseReason.replaced), (.banned, .forbidden), (.ended, .forbidden),
+            (.void, .unauthorized),
+        ])
+    func closes(answer: Connect.Answer, reason: CloseReason) throws {
+        let talk = member()
+        let call = try #require(talk.registered(2).calls.first)
+        let actions = talk.answered(call, .connect(answer))
+        guard case .close("c1", reason, _) = actions.others.first else { throw Unexpected(actions) }
+        #expect(actions.calls == [])
+        #expect(talk.renounced.last?.isWrite == false && talk.renounced.count >= Partition.count)
+    }
+
+    @Test("what could not be registered again comes again with the next beat, and its partition is not given up before")
+    func again() throws {
+        let talk = member()
+        let before = talk.renounced.count
+        let call = try #require(talk.registered(2).calls.first)
+        #expect(talk.failed(call) == [], "rooms wait for all connections")
+        #expect(talk.renounced.count == before)
+        #expect(talk.beaten().calls.filter { $0.isWrite } == [call])
+    }
+
+    @Test(
+        "one that Redis was asked for under the old incarnation is waited for, one that it is still to be asked is not")
+    func underWay() throws {
+        let talk = RegistryConversation.standing()
+        let first = try #require(talk.connect("c1", "alice").calls.first)
+        talk.lost()
+        #expect(talk.registered(2).calls == [], "c1 may be taken in under the old one yet")
+        #expect(talk.beaten().calls.filter { $0.isWrite } == [])
+        var registered = Connect.Registered(since: 5, now: 9)
+        registered.isNewSession = true
+        _ = talk.answered(first, .connect(.registered(registered)))
+        guard case .connectAgain(_, since: 5, new, _) = talk.beaten().calls.first(where: { $0.isWrite }) else {
+            throw Unexpected([])
+        }
+    }
+
+    @Test("what Redis lacks of what is held is registered again, what it has beyond that gets the grace")
+    func compares() throws {
+        let talk = RegistryConversation.standing()
+        talk.enter("c1", "alice")
+        let refused = try #require(talk.connect("c2", "alice").calls.first)
+        _ = talk.answered(refused, .connect(.full))
+        let partition = Partition(of: "alice")
+        let reading = try #require(talk.beaten().calls.first { !$0.isWrite && $0 != .readMarks(partition) })
+        #expect(reading == .readHeld(partition, old))
+        let ghost = HeldEntry.user(alice, connection: "c2")
+        let calls = talk.answered(reading, .held([ghost])).calls
+        guard case .connectAgain(_, since: 5, old, .lacking) = calls.first else { throw Unexpected([]) }
+        #expect(calls.dropFirst() == [.end(ghost, old)])
+        // Where the set has all of it, the other keys are looked at.
+        _ = talk.failed(try #require(calls.first))
+        let second = try #require(talk.beaten().calls.first { $0 == .readHeld(partition, old) })
+        let whole = talk.answered(second, .held([.user(alice, connection: "c1")])).calls
+        let session = try #require(talk.session(of: "c1"))
+        #expect(whole == [.compare([.user(alice, connection: "c1", session: session)], partition, old)])
+        let lacking = talk.answered(try #require(whole.first), .lacking([0])).calls
+        guard case .connectAgain(_, since: 5, old, .lacking) = lacking.first else { throw Unexpected([]) }
+    }
+
+    @Test("a mark closes its connection and is erased once that has gone; another node's is left alone")
+    func marks() throws {
+        let talk = RegistryConversation.standing()
+        talk.enter("c1", "alice")
+        let reading = talk.beaten(marks: 3).calls.filter { if case .readMarks = $0 { true } else { false } }
+        #expect(reading.count == Partition.count)
+        #expect(talk.beaten(marks: 3).calls.filter { if case .readMarks = $0 { true } else { false } } == [])
+        let call = Machine.Call.readMarks(Partition(of: "alice"))
+        let actions = talk.answered(
+            call,
+            .marks([
+                CloseMark(connection: "c1", node: "n1", code: 4403, text: "out"),
+                CloseMark(connection: "c2", node: "n1", code: 4403, text: "out"),
+                CloseMark(connection: "c3", node: "n2", code: 4403, text: "out"),
+            ]))
+        #expect(
+            actions == [.close("c1", .forbidden, text: "out"), .eraseMark("c2", Partition(of: "alice"))])
+        #expect(
+            talk.disconnect("c1", .farewell(.kicked)).others == [.eraseMark("c1", Partition(of: "alice"))])
+        _ = talk.failed(.readMarks(Partition(of: "bob")))
+        #expect(talk.beaten(marks: 3).calls.count >= Partition.count, "they are read again")
+    }
+
+    @Test("a guest is nobody, until it shows somebody in a room; then that is registered, and registered again")
+    func guests() throws {
+        let talk = RegistryConversation.standing()
+        #expect(talk.connectGuest("g1") == [])
+        #expect(talk.join("r", "g1") == [.joined(1, .failure(Machine.gone))], "it shows nobody")
+        let bob = UserID(unchecked: "bob")
+        let call = try #require(talk.join("r", "g1", as: "bob").calls.first)
+        guard case .join(_, bob, _, _) = call else { throw Unexpected([]) }
+        let joined = talk.answered(call, .join(.joined(RegistryConversation.roster, stream: nil)))
+        #expect(joined == [.joined(2, .success(RegistryConversation.roster))], "it has no session to remember the room")
+        talk.lost()
+        let again = talk.registered(2).calls
+        let place = Machine.Place(room, bob)
+        #expect(
+            again == [.joinAgain(place, connection: "g1", info: Array("{}".utf8), new, .all(Partition(of: room)))])
+        let leaving = talk.disconnect("g1", .farewell(.closed)).calls
+        #expect(leaving == [.leave(place, connection: "g1", .farewell(.closed), new)])
+    }
+
+    @Test("a member may be another than the connection's user, and leaves as that one")
+    func shownAs() throws {
+        let talk = RegistryConversation.standing()
+        talk.enter("c1", "alice")
+        let bob = UserID(unchecked: "bob")
+        let call = try #require(talk.join("r", "c1", as: "bob").calls.first)
+        guard case .join(_, bob, _, _) = call else { throw Unexpected([]) }
+        _ = talk.answered(call, .join(.joined(RegistryConversation.roster, stream: nil)))
+        let calls = talk.leave("r", "c1").calls
+        #expect(calls.last == .leave(Machine.Place(room, bob), connection: "c1", .farewell(.explicit), old))
+    }
+}

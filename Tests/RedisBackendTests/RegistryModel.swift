@@ -1,0 +1,309 @@
+import GatewayCore
+
+@testable import RedisBackend
+
+/// Redis's registry, kept in memory: what the scripts of presence do, without lives, numbers and channels.
+struct RegistryModel {
+    typealias Machine = RegistrationMachine
+
+    struct Record: Hashable {
+        /// Nil while its grace runs.
+        var holder: Holder?
+        var since: Int64
+        /// Marked to be closed, so that it counts no more.
+        var isMarked = false
+    }
+
+    struct Session: Hashable {
+        var user: UserID
+        var connection: String
+        var before: String?
+        var rooms: Set<RoomName> = []
+    }
+
+    struct Corner: Hashable {
+        var holders: Set<Holder> = []
+        var fences: [String: Int64] = [:]
+        var held: [Holder: Set<HeldEntry>] = [:]
+        var lingering: Set<HeldEntry> = []
+        var marks: [String: CloseMark] = [:]
+    }
+
+    /// A holder whose name in a partition somebody has deleted: what it holds there nobody sweeps, and time alone ends.
+    struct Forgotten: Hashable {
+        var corner: Int
+        var holder: Holder
+    }
+
+    private(set) var clock: Int64 = 1_000
+    var forgotten: Set<Forgotten> = []
+    /// Node → incarnation.
+    var index: [String: Int64] = [:]
+    /// Node → how often connections of it were marked.
+    var marked: [String: Int64] = [:]
+    var corners = [Corner](repeating: Corner(), count: Partition.count)
+    var connections: [UserID: [String: Record]] = [:]
+    var sessions: [SessionID: Session] = [:]
+    var members: [RoomName: [UserID: [String: Holder?]]] = [:]
+    private(set) var online: Set<UserID> = []
+
+    mutating func pass(_ milliseconds: Int64) { clock += milliseconds }
+
+    // MARK: The index
+
+    mutating func register(_ node: String, above last: Int64) -> Int64 {
+        let incarnation = max(max(index[node] ?? 0, last) + 1, clock)
+        index[node] = incarnation
+        return incarnation
+    }
+
+    /// What a coordinator does that is sure of its index.
+    mutating func sweep() {
+        for partition in Partition.all {
+            for holder in corners[partition.number].holders {
+                let fence = corners[partition.number].fences[holder.node] ?? 0
+                if let living = index[holder.node] {
+                    guard holder.incarnation < living, holder.incarnation < fence else { continue }
+                } else {
+                    corners[partition.number].fences[holder.node] = max(fence, holder.incarnation + 1)
+                }
+                for entry in corners[partition.number].held[holder] ?? [] { remove(entry) { $0 == holder } }
+                corners[partition.number].held[holder] = nil
+                corners[partition.number].holders.remove(holder)
+            }
+        }
+    }
+
+    /// The lives of what dead nodes hold that nobody can sweep are over.
+    mutating func expire() {
+        for one in forgotten where index[one.holder.node] != one.holder.incarnation {
+            for entry in corners[one.corner].held.removeValue(forKey: one.holder) ?? [] {
+                remove(entry) { $0 == one.holder }
+            }
+            forgotten.remove(one)
+        }
+    }
+
+    mutating func endGraces() {
+        for partition in Partition.all {
+            for entry in corners[partition.number].lingering { remove(entry) { $0 == nil } }
+            corners[partition.number].lingering = []
+        }
+    }
+
+    private mutating func remove(_ entry: HeldEntry, where isTheirs: (Holder?) -> Bool) {
+        switch entry {
+        case .user(let user, let id):
+            guard let record = connections[user]?[id], isTheirs(record.holder) else { return }
+            removeConnection(id, of: user)
+        case .member(let user, let id, let room):
+            guard let holder = members[room]?[user]?[id], isTheirs(holder) else { return }
+            removeMember(id, of: user, in: room)
+        }
+    }
+
+    private mutating func removeConnection(_ id: String, of user: UserID) {
+        connections[user]?[id] = nil
+        guard connections[user]?.isEmpty ?? true else { return }
+        connections[user] = nil
+        online.remove(user)
+    }
+
+    private mutating func removeMember(_ id: String, of user: UserID, in room: RoomName) {
+        members[room]?[user]?[id] = nil
+        if members[room]?[user]?.isEmpty == true { members[room]?[user] = nil }
+        if members[room]?.isEmpty == true { members[room] = nil }
+    }
+
+    // MARK: Scripts
+
+    /// - Parameter isRepeated: sent again after a break.
+    mutating func answer(_ call: Machine.Call, isRepeated: Bool) -> Machine.Answer {
+        clock += 1
+        switch call {
+        case .connect(let registrant, let writer, _):
+            guard !isFenced(writer.holder, registrant.session.partition) else { return fenced(writer.holder) }
+            let isKnown = writer.isKnown && !isRepeated
+            return .connect(.registered(register(registrant, writer.holder, isKnown: isKnown, since: nil)))
+        case .resume(let registrant, let session, let writer, _):
+            return resume(registrant, session, writer, isRepeated)
+        case .connectAgain(let registrant, let since, let holder, _):
+            guard !isFenced(holder, registrant.session.partition) else { return fenced(holder) }
+            let named = sessions[registrant.session]?.connection
+            if let named, named != registrant.connection.id { return .connect(.replaced) }
+            var registered = register(registrant, holder, isKnown: false, since: since)
+            registered.isNewSession = named == nil
+            return .connect(.registered(registered))
+        case .join(let joining, let user, _, let writer):
+            var old: String?
+            if case .moved(let connection) = joining.purpose { old = connection }
+            return join(joining.room, joining.connection, user, writer.holder, writer.isKnown && !isRepeated, old)
+        case .joinAgain(let place, let id, _, let holder, _):
+            return join(place.room, id, place.user, holder, false, nil)
+        case .disconnect(let departed, let departure, let holder):
+            let registrant = departed.registrant
+            return .disconnect(
+                disconnect(registrant.connection.id, departed.user, registrant.session, departure, holder))
+        case .leave(let place, let id, let departure, let holder):
+            leave(place.room, id, place.user, departure, holder)
+            return .done
+        case .evict(let place, let id, _):
+            corners[Partition(of: place.room).number].lingering.remove(
+                .member(place.user, connection: id, room: place.room))
+            removeMember(id, of: place.user, in: place.room)
+            return .done
+        case .remember(let room, let isIn, let id, let session):
+            guard sessions[session]?.connection == id else { return .done }
+            if isIn { sessions[session]?.rooms.insert(room) } else { sessions[session]?.rooms.remove(room) }
+            return .done
+        case .signal(let signal, let id, _):
+            guard members[signal.room]?[signal.from]?[id] ?? nil != nil else { return .signal(.notMember) }
+            let count = members[signal.room]?[signal.to]?.values.count { $0 != nil } ?? 0
+            return .signal(count > 0 ? .passed(nodes: count) : .notFound)
+        case .renounce(let partition, let holder):
+            let fence = corners[partition.number].fences[holder.node] ?? 0
+            corners[partition.number].fences[holder.node] = max(fence, holder.incarnation)
+            return .done
+        case .readHeld(let partition, let holder):
+            return .held(Array(corners[partition.number].held[holder] ?? []))
+        case .compare(let entries, let partition, let holder):
+            let asked = Array(entries.prefix(Compare.most))
+            return .lacking(asked.indices.filter { !isWhole(asked[$0], partition, holder) })
+        case .end(let entry, let holder):
+            switch entry {
+            case .user(let user, let id): _ = disconnect(id, user, nil, .abrupt(.lost), holder)
+            case .member(let user, let id, let room): leave(room, id, user, .abrupt(.lost), holder)
+            }
+            return .done
+        case .readMarks(let partition):
+            return .marks(Array(corners[partition.number].marks.values))
+        }
+    }
+
+    private func isFenced(_ holder: Holder, _ partition: Partition) -> Bool {
+        corners[partition.number].fences[holder.node] ?? 0 > holder.incarnation
+    }
+
+    private func fenced(_ holder: Holder) -> Machine.Answer { .connect(.fenced(at: holder.incarnation + 1)) }
+
+    private mutating func register(
+        _ registrant: HeldConnections.Registrant, _ holder: Holder, isKnown: Bool, since: Int64?
+    ) -> Connect.Registered {
+        let (id, user) = (registrant.connection.id, registrant.connection.userId)
+        let entry = HeldEntry.user(user, connection: id)
+        let corner = registrant.session.partition.number
+        var record = connections[user]?[id] ?? Record(holder: holder, since: since ?? clock)
+        record.holder = holder
+        connections[user, default: [:]][id] = record
+        corners[corner].lingering.remove(entry)
+        var session = sessions[registrant.session] ?? Session(user: user, connection: id)
+        (session.user, session.connection) = (user, id)
+        sessions[registrant.session] = session
+        if !isKnown { corners[corner].holders.insert(holder) }
+        corners[corner].held[holder, default: []].insert(entry)
+        online.insert(user)
+        return Connect.Registered(since: record.since, now: clock)
+    }
+
+    private mutating func resume(
+        _ registrant: HeldConnections.Registrant, _ id: SessionID, _ writer: Machine.Writer, _ isRepeated: Bool
+    ) -> Machine.Answer {
+        guard !isFenced(writer.holder, id.partition) else { return .resume(.fenced(at: writer.holder.incarnation + 1)) }
+        let connection = registrant.connection
+        guard let session = sessions[id], session.user == connection.userId else { return .resume(.unknown) }
+        let old = session.connection == connection.id ? session.before ?? "" : session.connection
+        var nodes: [String] = []
+        if let record = connections[session.user]?[old] {
+            connections[session.user]?[old] = nil
+            corners[id.partition.number].lingering.remove(.user(session.user, connection: old))
+            if let holder = record.holder {
+                corners[id.partition.number].marks[old] = CloseMark(
+                    connection: old, node: holder.node, code: 4409, text: "the session goes on elsewhere")
+                nodes.append(holder.node)
+            }
+        } else if let mark = corners[id.partition.number].marks[old] {
+            nodes.append(mark.node)
+        }
+        sessions[id]?.before = old
+        let isKnown = writer.isKnown && !isRepeated
+        var registered = register(
+            HeldConnections.Registrant(connection, id), writer.holder, isKnown: isKnown, since: nil)
+        registered.marked = nodes
+        return .resume(
+            .resumed(
+                registered,
+                ResumeSession.Earlier(
+                    connection: old, rooms: session.rooms.sorted { $0.string < $1.string })))
+    }
+
+    private mutating func disconnect(
+        _ id: String, _ user: UserID, _ session: SessionID?, _ departure: Departure, _ holder: Holder
+    ) -> Disconnect.Answer {
+        let corner = Partition(of: user.string).number
+        corners[corner].held[holder]?.remove(.user(user, connection: id))
+        guard let record = connections[user]?[id] else {
+            removeConnection(id, of: user)
+            let named = session.flatMap { sessions[$0]?.connection }
+            return named.map { $0 != id } ?? false ? .replaced : .notHeld
+        }
+        guard let theirs = record.holder, theirs.node == holder.node, theirs.incarnation <= holder.incarnation else {
+            return .notHeld
+        }
+        if case .abrupt = departure {
+            connections[user]?[id]?.holder = nil
+            corners[corner].lingering.insert(.user(user, connection: id))
+            return .gone
+        }
+        if let session, let held = sessions[session], held.connection == id {
+            sessions[session] = held.before.map { _ in Session(user: UserID(unchecked: ""), connection: id) }
+        }
+        removeConnection(id, of: user)
+        return .gone
+    }
+
+    private mutating func join(
+        _ room: RoomName, _ id: String, _ user: UserID, _ holder: Holder, _ isKnown: Bool, _ old: String?
+    ) -> Machine.Answer {
+        let partition = Partition(of: room)
+        guard !isFenced(holder, partition) else { return .join(.fenced(at: holder.incarnation + 1)) }
+        if let old, members[room]?[user]?[old] != nil {
+            members[room]?[user]?[old] = nil
+            corners[partition.number].lingering.remove(.member(user, connection: old, room: room))
+        }
+        let entry = HeldEntry.member(user, connection: id, room: room)
+        members[room, default: [:]][user, default: [:]][id] = .some(holder)
+        corners[partition.number].lingering.remove(entry)
+        if !isKnown { corners[partition.number].holders.insert(holder) }
+        corners[partition.number].held[holder, default: []].insert(entry)
+        return .join(
+            .joined(RosterState(members: members[room]?.count ?? 0, version: clock, timestamp: clock), stream: nil))
+    }
+
+    private mutating func leave(
+        _ room: RoomName, _ id: String, _ user: UserID, _ departure: Departure, _ caller: Holder
+    ) {
+        let corner = Partition(of: room).number
+        let entry = HeldEntry.member(user, connection: id, room: room)
+        corners[corner].held[caller]?.remove(entry)
+        guard let theirs = members[room]?[user]?[id] ?? nil, theirs.node == caller.node,
+            theirs.incarnation <= caller.incarnation
+        else { return }
+        if case .abrupt = departure {
+            members[room]?[user]?[id] = .some(nil)
+            corners[corner].lingering.insert(entry)
+        } else {
+            removeMember(id, of: user, in: room)
+        }
+    }
+
+    private func isWhole(_ entry: Compare.Entry, _ partition: Partition, _ holder: Holder) -> Bool {
+        guard corners[partition.number].holders.contains(holder) else { return false }
+        switch entry {
+        case .user(let user, let id, let session):
+            return connections[user]?[id]?.holder == holder && sessions[session]?.connection == id
+                && online.contains(user)
+        case .member(let user, let id, let room):
+            return members[room]?[user]?[id] == .some(.some(holder))
+        }
+    }
+}
