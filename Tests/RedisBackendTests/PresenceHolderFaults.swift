@@ -43,14 +43,13 @@ struct PresenceHolderFaults {
         }
         #expect(try await holders() == ["", ""])
         redis.pause()
-        async let answer = withCheckedThrowingContinuation { continuation in
-            connect("c2") { continuation.resume(with: $0) }
-        }
+        let answer = observer.link.eventLoop.makePromise(of: RedisReply.self)
+        connect("c2") { answer.completeWith($0.mapError { $0 as any Error }) }
         // Behind the calls on the loop: they are on the wire.
         try await observer.link.eventLoop.submit {}.get()
         redis.kill9()
         try redis.restart(keepingData: false)
-        #expect(try await answer[0].string == "ok")
+        #expect(try await answer.futureResult.get()[0].string == "ok")
         try await eventually("both holders") { try await holders() == ["n1:5", "n1:5"] }
     }
 
