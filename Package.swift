@@ -124,29 +124,37 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
             ],
             swiftSettings: strict),
+        // For tests that need nothing else: a generator with a seed, microbenchmarks, waiting for a condition.
+        .target(name: "TestSupport", swiftSettings: strict),
         // For tests: real redis-servers, nodes as processes, a fault proxy, a webhook receiver, the stream checker.
         .target(
-            name: "TestKit", dependencies: ["MartletClient", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS],
+            name: "TestKit",
+            dependencies: ["TestSupport", "MartletClient", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS],
             swiftSettings: strict
         ),
 
         .testTarget(
             name: "RedisClientTests",
-            dependencies: ["RedisClient", "TestKit", nioCore, nioPosix, logging],
+            dependencies: ["RedisClient", "TestSupport", "TestKit", nioCore, nioPosix, logging],
             swiftSettings: strict),
-        .testTarget(name: "WebSocketFramesTests", dependencies: ["WebSocketFrames", nioCore], swiftSettings: strict),
-        .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"], swiftSettings: strict),
-        .testTarget(name: "DialectsTests", dependencies: ["Dialects", "GatewayCore"], swiftSettings: strict),
+        .testTarget(
+            name: "WebSocketFramesTests", dependencies: ["WebSocketFrames", nioCore, "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "DialectsTests", dependencies: ["Dialects", "GatewayCore", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "RedisBackendTests",
             dependencies: [
-                "RedisBackend", "RedisClient", "GatewayCore", "TestKit", nioCore, nioPosix, logging, metrics, lifecycle,
+                "RedisBackend", "RedisClient", "GatewayCore", "TestSupport", "TestKit", nioCore, nioPosix, logging,
+                metrics, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "SocketServerTests",
             dependencies: [
-                "SocketServer", "GatewayCore", "WebSocketFrames", nioCore, nioPosix, nioEmbedded, logging, metrics,
+                "SocketServer", "GatewayCore", "WebSocketFrames", "TestSupport", nioCore, nioPosix, nioEmbedded,
+                logging, metrics,
                 lifecycle,
             ],
             swiftSettings: strict),
@@ -159,25 +167,29 @@ let package = Package(
         .testTarget(
             name: "WebhooksTests",
             dependencies: [
-                "Webhooks", "RedisBackend", "RedisClient", "GatewayCore", "TestKit", nioCore, nioPosix, nioTLS, logging,
+                "Webhooks", "RedisBackend", "RedisClient", "GatewayCore", "TestSupport", "TestKit", nioCore, nioPosix,
+                nioTLS, logging,
                 metrics, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayNodeTests",
             dependencies: [
-                "GatewayNode", "GatewayCore", "RedisBackend", "TestKit", lifecycle, logging,
+                "GatewayNode", "GatewayCore", "RedisBackend", "TestSupport", "TestKit", lifecycle, logging,
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "MartletClientTests",
-            dependencies: ["MartletClient", "WebSocketFrames", "Dialects", "GatewayCore", nioCore, nioPosix, nioTLS],
+            dependencies: [
+                "MartletClient", "WebSocketFrames", "Dialects", "TestSupport", "GatewayCore", nioCore, nioPosix, nioTLS,
+            ],
             swiftSettings: strict),
         .testTarget(name: "LoadBenchTests", dependencies: ["LoadBench"], swiftSettings: strict),
         // Two real node processes on one real Redis.
         .testTarget(
-            name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestKit", nioCore], swiftSettings: strict
+            name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestSupport", "TestKit", nioCore],
+            swiftSettings: strict
         ),
     ],
     swiftLanguageModes: [.v6]

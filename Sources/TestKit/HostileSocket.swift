@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import WebSocketFrames
+import TestSupport
 
 /// A TCP connection that sends what it likes and counts what comes back.
 ///

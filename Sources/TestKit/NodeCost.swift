@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// What a process has used so far, as Linux counts it.
 package struct ProcessUse: Sendable {

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// A Redis with a replica, and for each node a way to one of the two that can be turned over by hand, as a failover does.
 package final class RedisReplicaPair: Sendable {

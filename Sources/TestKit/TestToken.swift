@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Tokens that claim whatever a test likes (RFC 7519, HS256); signed by openssl.
 package enum TestToken {

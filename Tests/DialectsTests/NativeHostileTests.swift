@@ -1,6 +1,7 @@
 import Dialects
 import GatewayCore
 import Testing
+import TestSupport
 
 /// Frames that nobody should send, in memory that ends where they end.
 @Suite struct NativeHostileTests {
@@ -64,7 +65,7 @@ import Testing
     }
 
     @Test func `frames changed at random are read or refused, whatever they say`() {
-        var random = SplitMix(state: 20_240_607)
+        var random = SplitMix(seed: 20_240_607)
         let interesting = Array(#"{}[]",:\u0e+-.tfn "#.utf8) + [0, 0x1F, 0x7F, 0x80, 0xC0, 0xED, 0xFF]
         for original in NativeHostileTests.requests + NativeHostileTests.events {
             for _ in 0..<1500 {
@@ -101,18 +102,5 @@ import Testing
     @Test func `dozens of unknown fields are passed over`() {
         let fields = (0..<60).map { #""f\#($0)":[{}]"# }.joined(separator: ",")
         #expect(isRead(#"{\#(fields),"type":"ping"}"#.utf8))
-    }
-}
-
-/// A small generator with a seed, so that a failure comes again (Steele, Lea, Flood: SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

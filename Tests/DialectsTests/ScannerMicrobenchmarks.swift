@@ -1,6 +1,7 @@
 import Dialects
 import GatewayCore
 import Testing
+import TestSupport
 
 @Suite(.enabled(if: Microbenchmark.rounds != nil), .serialized)
 struct ScannerMicrobenchmarks {

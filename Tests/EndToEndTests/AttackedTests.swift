@@ -1,5 +1,6 @@
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("An operator under attack")
 struct AttackedTests {

@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Users whom a backend keeps out")
 struct BanTests {

@@ -1,6 +1,7 @@
 import MartletClient
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("The Swift client and who is there")
 struct ClientPresenceTests {

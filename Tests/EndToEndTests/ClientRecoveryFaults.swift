@@ -1,6 +1,7 @@
 import MartletClient
 import TestKit
 import Testing
+import TestSupport
 
 /// The Swift client against real nodes: its streams go on, whatever becomes of its connections.
 @Suite("The Swift client and connections that break", .serialized)

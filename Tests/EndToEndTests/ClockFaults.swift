@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 /// Nodes whose wall clocks are wrong by a minute, one ahead and one behind: only Redis's clock counts.
 @Suite("Nodes whose clocks are wrong", .serialized)

@@ -2,6 +2,7 @@ import Foundation
 import MartletClient
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("The command line")
 struct CommandTests {

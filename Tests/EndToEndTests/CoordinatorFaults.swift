@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 /// A node that is stopped in the midst of what it does for others, and finds its place taken when it goes on.
 @Suite("Coordinators that stall", .serialized)

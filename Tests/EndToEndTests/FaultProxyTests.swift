@@ -3,6 +3,7 @@ import NIOPosix
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("The proxy that ill-treats connections", .timeLimit(.minutes(3)))
 struct FaultProxyTests {

@@ -1,5 +1,6 @@
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("A Redis without room, seen from outside", .serialized)
 struct FullRedisFaults {

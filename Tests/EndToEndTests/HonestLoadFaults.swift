@@ -1,6 +1,7 @@
 import MartletClient
 import TestKit
 import Testing
+import TestSupport
 
 /// What busy people do on a node with the limits that it ships with: nothing of it may meet one.
 @Suite("An honest load never meets a limit")

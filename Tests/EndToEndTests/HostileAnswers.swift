@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 /// Prints what weak secrets, strange names and keys that look like others' are answered, beside the table of attacks.
 @Suite(

@@ -2,6 +2,7 @@ import MartletClient
 import NIOCore
 import TestKit
 import Testing
+import TestSupport
 
 /// What clients have a node do must not keep it from saying that it lives.
 @Suite("Nodes that are kept busy", .serialized)

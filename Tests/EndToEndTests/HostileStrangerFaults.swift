@@ -1,5 +1,6 @@
 import TestKit
 import Testing
+import TestSupport
 
 /// Whoever has no token costs next to nothing, keeps nobody waiting and keeps nobody out.
 @Suite("Strangers who attack", .serialized)

@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 /// What a node holds for clients that do not read, and for a Redis that does not answer; measured on a process.
 @Suite("Memory of a node", .serialized)

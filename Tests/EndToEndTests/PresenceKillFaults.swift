@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 /// Nodes that are killed or held, and what the others say of their users.
 @Suite("Presence when nodes die", .serialized)

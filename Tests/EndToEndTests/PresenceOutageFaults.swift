@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 /// What a broken, emptied or unreachable Redis does to presence: a dead Redis tells nobody offline.
 @Suite("Presence when Redis fails", .serialized)

@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 /// Presence as clients and backends see it, over two nodes.
 @Suite("Presence over two nodes")

@@ -2,6 +2,7 @@ import MartletClient
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 /// What happens to Redis while clients are at work; one after the other, since each loads the machine.
 @Suite("Redis under fire", .serialized)

@@ -1,5 +1,6 @@
 import TestKit
 import Testing
+import TestSupport
 
 /// `durability: replicated` with node processes, a Redis and its replica.
 @Suite("Acknowledged only on a replica", .serialized)

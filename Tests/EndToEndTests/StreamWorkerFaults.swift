@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 /// The README's worker as it stands there, as real processes on what real nodes write.
 @Suite("A backend's own workers", .serialized)

@@ -1,6 +1,7 @@
 import MartletClient
 import TestKit
 import Testing
+import TestSupport
 
 /// Two node processes on one Redis of their own.
 struct Cluster: Sendable {

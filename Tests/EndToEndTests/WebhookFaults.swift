@@ -2,6 +2,7 @@ import Foundation
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 /// Real nodes that tell a real receiver, while one of them, or Redis, or the receiver is made to fail.
 @Suite("Webhooks under fire", .serialized)

@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
 /// Real nodes whose receivers fail, each in a way of its own, while the others go on.
 @Suite("Webhooks whose receivers fail", .serialized)

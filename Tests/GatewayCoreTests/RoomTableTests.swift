@@ -1,11 +1,12 @@
 import GatewayCore
 import Testing
+import TestSupport
 
 @Suite("A table of rooms")
 struct RoomTableTests {
     @Test("it holds what a dictionary would, however many rooms come and go")
     func likeADictionary() {
-        var generator = Seeded(state: 7)
+        var generator = SplitMix(seed: 7)
         var table = RoomTable<Int>()
         var model: [RoomName: Int] = [:]
         for step in 0..<4000 {
@@ -38,14 +39,5 @@ struct RoomTableTests {
     }
 
     /// splitmix64, so that a failure comes again.
-    private struct Seeded: RandomNumberGenerator {
-        var state: UInt64
 
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ mixed >> 31
-        }
-    }
 }

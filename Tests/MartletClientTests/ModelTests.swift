@@ -1,6 +1,7 @@
 import MartletClient
 import Synchronization
 import Testing
+import TestSupport
 
 /// The client against a gateway that keeps its word, while connections are cut wherever it hurts.
 @Suite struct ModelTests: ClientSuite {
@@ -9,7 +10,7 @@ import Testing
         private let state: Mutex<(random: SplitMix, left: Int)>
 
         init(seed: UInt64, cuts: Int) {
-            state = Mutex((SplitMix(state: seed), cuts))
+            state = Mutex((SplitMix(seed: seed), cuts))
         }
 
         /// After how many turns of the scheduler to cut; nil where there is to be peace.

@@ -1,6 +1,7 @@
 import GatewayCore
 import MartletClient
 import Testing
+import TestSupport
 
 /// Where streams are and how they go on, without a socket.
 @Suite struct StreamsTests {
@@ -171,7 +172,7 @@ import Testing
 
     /// A gateway that keeps its word and a link that breaks at any moment: nothing lost, nothing twice.
     @Test func `a stream cut a thousand times at random is whole`() {
-        var random = SplitMix(state: 7)
+        var random = SplitMix(seed: 7)
         var streams = Streams()
         _ = streams.welcomed(resumed: false, positions: [(inbox, at(0)), (.everyone, at(0))], maxBytes: 60_000)
         _ = streams.joined(joined(room, at(0)), since: nil)
@@ -205,18 +206,5 @@ import Testing
         }
         for seq in stride(from: sent + 1, through: head, by: 1) { hear(message(seq)) }
         #expect(seen == Array(1...head))
-    }
-}
-
-/// A small generator with a seed, so that a failure comes again (Steele, Lea, Flood: SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

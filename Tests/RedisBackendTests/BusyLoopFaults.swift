@@ -4,6 +4,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// A node whose clients keep their loop busy for longer than a lease.
 @Suite("A client loop that does not turn", .serialized)

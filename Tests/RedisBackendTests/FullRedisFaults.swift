@@ -3,6 +3,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// A Redis that has no room left: first for messages, then for anything new.
 @Suite("A Redis that fills up", .serialized)

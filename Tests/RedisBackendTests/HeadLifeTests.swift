@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// How long Redis keeps the head of a room: minutes where it was only touched, as long as its log where it was written to.
 @Suite("Heads of rooms that were never written to")

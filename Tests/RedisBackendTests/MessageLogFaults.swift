@@ -3,6 +3,7 @@ import RedisBackend
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("The log in Redis under fire", .serialized)
 struct MessageLogFaults {

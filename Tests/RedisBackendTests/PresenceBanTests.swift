@@ -3,6 +3,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Users who are thrown out", .serialized)
 struct PresenceBanTests {

@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// What users and those who invent them may leave behind.
 @Suite("What presence keeps of those who are gone", .serialized)

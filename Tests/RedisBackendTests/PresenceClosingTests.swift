@@ -3,6 +3,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Connections that others close", .serialized)
 struct PresenceClosingTests {

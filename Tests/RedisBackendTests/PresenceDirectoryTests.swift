@@ -3,6 +3,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Who is online, read from any node")
 struct PresenceDirectoryTests {

@@ -4,6 +4,7 @@ import RedisBackend
 import RedisClient
 import TestKit
 import Testing
+import TestSupport
 
 /// What becomes of presence where Redis has forgotten a part of it: nobody stays online whom nothing names any more.
 @Suite("Presence keys that expire", .serialized)

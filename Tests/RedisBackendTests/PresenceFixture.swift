@@ -8,6 +8,7 @@ import RedisClient
 import ServiceLifecycle
 import Synchronization
 import TestKit
+import TestSupport
 
 /// One node of a test: a whole backend, whose way to Redis can be cut.
 final class PresenceNode: Sendable {

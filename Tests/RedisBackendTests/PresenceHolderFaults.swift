@@ -5,6 +5,7 @@ import RedisBackend
 import RedisClient
 import TestKit
 import Testing
+import TestSupport
 
 /// A node that knows itself among a partition's holders does not put itself there again and again.
 @Suite("A node among the holders", .serialized, .timeLimit(.minutes(1)))

@@ -4,6 +4,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("A node that is killed", .serialized)
 struct PresenceKillFaults {

@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// Looking whether Redis agrees with the model.
 extension ModelRun {

@@ -5,6 +5,7 @@ import RedisBackend
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 /// The real side of a run, and the model beside it.
 final class ModelRun {
@@ -35,7 +36,7 @@ final class ModelRun {
     init(seed: UInt64, slots: Int) async throws {
         redis = try RedisServerProcess()
         observer = try Observer(redis)
-        generator = SplitMix(state: seed)
+        generator = SplitMix(seed: seed)
         for slot in 0..<slots {
             nodes.append(try await PresenceNode.start("n\(slot)", on: redis, settings: settings, loop: loop))
         }
@@ -181,18 +182,5 @@ final class Joins: Sendable {
             defer { state.failed = [] }
             return state.failed.filter { state.latest["\($0.id) \($0.room)"] == $0.attempt }.map { ($0.id, $0.room) }
         }
-    }
-}
-
-/// A small generator whose seed repeats a run's choices.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -4,6 +4,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Presence of whole nodes", .serialized)
 struct PresenceRegistryFaults {

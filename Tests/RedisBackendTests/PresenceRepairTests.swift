@@ -3,6 +3,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Presence that is registered again", .serialized)
 struct PresenceRepairTests {

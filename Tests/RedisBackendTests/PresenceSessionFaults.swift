@@ -3,6 +3,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Sessions that go on elsewhere", .serialized)
 struct PresenceSessionFaults {

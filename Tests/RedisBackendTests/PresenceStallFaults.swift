@@ -3,6 +3,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// Nodes that stop in the midst of what they do, and find the world changed when they go on.
 @Suite("Presence while nodes stall", .serialized)

@@ -7,6 +7,7 @@ import RedisClient
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 /// The scripts by themselves, each called twice.
 @Suite("Presence scripts")

@@ -8,6 +8,7 @@ import RedisClient
 import ServiceLifecycle
 import Synchronization
 import TestKit
+import TestSupport
 
 /// Backends of several nodes on one real Redis, ended with the test.
 struct RedisFixture: Sendable {

@@ -2,6 +2,7 @@ import GatewayCore
 import Testing
 
 @testable import RedisBackend
+import TestSupport
 
 /// Nodes that are nothing but their rules, before a registry that is nothing but its own: every step one call carried out,
 /// one answer delivered, or one thing gone wrong.
@@ -53,7 +54,7 @@ final class RegistryModelRun {
     private static let rooms = (0..<5).map { RoomName(unchecked: "r\($0)") }
 
     init(seed: UInt64, nodes count: Int) {
-        generator = SplitMix(state: seed)
+        generator = SplitMix(seed: seed)
         var settings = PresenceSettings()
         settings.comparison = .milliseconds(1)
         self.settings = settings

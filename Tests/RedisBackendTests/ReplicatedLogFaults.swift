@@ -3,6 +3,7 @@ import RedisBackend
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("The log where a replica must have what is acknowledged", .serialized)
 struct ReplicatedLogFaults {

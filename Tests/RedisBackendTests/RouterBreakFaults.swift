@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// What followers are told after a break of the link, of rooms, rosters, inboxes and users alike.
 @Suite("The streams over a break", .serialized)

@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// Streams over breaks, kills and restarts of Redis; one after the other, since each waits for time to pass.
 @Suite("The streams of rooms under fire", .serialized)

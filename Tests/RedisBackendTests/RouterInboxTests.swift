@@ -4,6 +4,7 @@ import RedisBackend
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Inboxes")
 struct RouterInboxTests {

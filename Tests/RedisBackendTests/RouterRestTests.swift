@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Rooms that rest")
 struct RouterRestTests {

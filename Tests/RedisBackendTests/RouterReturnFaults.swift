@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// Listeners that go and come back again and again, as clients do behind tunnels and over deploys.
 @Suite("Listeners that come back", .serialized)

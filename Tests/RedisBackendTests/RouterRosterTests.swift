@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Rosters as followers see them")
 struct RouterRosterTests {

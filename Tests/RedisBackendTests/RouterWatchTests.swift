@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("Users that are watched")
 struct RouterWatchTests {

@@ -3,6 +3,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("What scripts touch")
 struct ScriptTagTests {

@@ -3,6 +3,7 @@ import NIOPosix
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 @Suite struct SessionSealTests {
     private let alice = UserID(unchecked: "alice")

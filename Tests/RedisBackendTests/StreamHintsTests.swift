@@ -2,6 +2,7 @@ import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
+import TestSupport
 
 /// Listeners that go live by what the presence scripts have told of their stream.
 @Suite("Going live without a question")

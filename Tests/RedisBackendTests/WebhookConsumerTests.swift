@@ -7,6 +7,7 @@ import RedisBackend
 import RedisClient
 import TestKit
 import Testing
+import TestSupport
 
 /// Rooms whose messages a backend's own workers share out, and whose messages webhooks tell of.
 @Suite("Messages for a backend's own consumers")

@@ -3,6 +3,7 @@ import RedisBackend
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("The ledger's receivers and a Redis that dies")
 struct WebhookLedgerFaults {

@@ -6,6 +6,7 @@ import RedisBackend
 import RedisClient
 import TestKit
 import Testing
+import TestSupport
 
 @Suite("The ledger as receivers are given it")
 struct WebhookLedgerTests {

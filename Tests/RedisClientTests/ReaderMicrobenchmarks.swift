@@ -1,5 +1,6 @@
 import RedisClient
 import Testing
+import TestSupport
 
 @Suite(.enabled(if: Microbenchmark.rounds != nil), .serialized)
 struct ReaderMicrobenchmarks {

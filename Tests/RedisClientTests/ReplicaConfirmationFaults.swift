@@ -2,6 +2,7 @@ import NIOCore
 import RedisClient
 import TestKit
 import Testing
+import TestSupport
 
 /// A link whose answers wait for a replica, on a real pair.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct ReplicaConfirmationFaults {

@@ -1,5 +1,6 @@
 import RedisClient
 import Testing
+import TestSupport
 
 /// Feeds the chunks one after the other; the replies, and then the error if there was one.
 private func read(_ chunks: [ArraySlice<UInt8>], maxReplyBytes: Int = 1 << 20) throws -> [String] {
@@ -106,7 +107,7 @@ private func read(_ chunks: [ArraySlice<UInt8>], maxReplyBytes: Int = 1 << 20) t
     }
 
     @Test func `damaged streams give the same replies however they are split, and never crash`() throws {
-        var random = SeededRandom(state: 7)
+        var random = SplitMix(seed: 7)
         let alphabet = Array("0123456789\r\n$*:+-".utf8)
         for _ in 0..<3000 {
             var bytes = Self.stream
@@ -144,15 +145,5 @@ private func read(_ chunks: [ArraySlice<UInt8>], maxReplyBytes: Int = 1 << 20) t
         #expect(reply[3].isNull)
         #expect(reply[-1].isNull)
         #expect(reply[1].withBytes { $0.count } == 0)
-    }
-}
-
-/// A generator whose numbers are the same in every run.
-private struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 29)
     }
 }

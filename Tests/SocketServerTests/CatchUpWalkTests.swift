@@ -3,6 +3,7 @@ import NIOCore
 import NIOEmbedded
 import SocketServer
 import Testing
+import TestSupport
 
 /// A long random life of clients that lose their sockets, read slowly and come back, against what the rooms hold.
 @Suite
@@ -60,7 +61,7 @@ struct CatchUpWalkTests {
     @Test("whoever is cut off, reads slowly, resumes or joins again gets each message once and in order")
     func walk() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = Seeded(state: seed)
+        var generator = SplitMix(seed: seed)
         let embedded = EmbeddedHub {
             $0.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
             $0.maxQueuedBytes = 100_000

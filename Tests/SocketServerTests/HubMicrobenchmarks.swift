@@ -3,6 +3,7 @@ import NIOCore
 import SocketServer
 import Testing
 import WebSocketFrames
+import TestSupport
 
 @Suite(.enabled(if: Microbenchmark.rounds != nil), .serialized)
 struct HubMicrobenchmarks {

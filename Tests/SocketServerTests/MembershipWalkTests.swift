@@ -2,6 +2,7 @@ import GatewayCore
 import NIOCore
 import NIOEmbedded
 import Testing
+import TestSupport
 
 /// A long random life of connections and rooms against a model that says what everyone must have got.
 @Suite
@@ -22,7 +23,7 @@ struct MembershipWalkTests {
     )
     func walk() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = Seeded(state: seed)
+        var generator = SplitMix(seed: seed)
         let embedded = EmbeddedHub { $0.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000) }
         let rooms = ["a", "b", "c", "d"]
         var members: [Member] = []

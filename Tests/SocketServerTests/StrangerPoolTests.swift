@@ -1,6 +1,7 @@
 import GatewayCore
 import SocketServer
 import Testing
+import TestSupport
 
 @Suite
 struct StrangerPoolTests {
@@ -83,7 +84,7 @@ struct StrangerPoolTests {
             var address: IPAddress
             var isSheltered = false
         }
-        var random = Seeded(state: seed + 1)
+        var random = SplitMix(seed: seed + 1)
         var pool = StrangerPool<Int>()
         var strangers: [Stranger] = []
         let addresses = (0..<6).compactMap { IPAddress("10.0.0.\($0)") }

@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import WebSocketFrames
+import TestSupport
 
 @Suite(.enabled(if: Microbenchmark.rounds != nil), .serialized)
 struct CodecMicrobenchmarks {

@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import WebSocketFrames
+import TestSupport
 
 @Suite struct DeflateTests {
     private static let hello: [UInt8] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
@@ -117,7 +118,7 @@ import WebSocketFrames
 
     @Test func `what cannot be compressed may come a little larger than the limit`() {
         let limit = 1000
-        var generator = SeededGenerator(seed: 7)
+        var generator = SplitMix(seed: 7)
         let noise = generator.bytes(limit)
         // Blocks of 50 bytes that are only wrapped, five bytes of wrapping each.
         let wrapped = stride(from: 0, to: limit, by: 50).flatMap { start -> [UInt8] in
@@ -182,7 +183,7 @@ import WebSocketFrames
         }
         #expect(first([UInt8](repeating: 0x61, count: 511)) == 0x81)
         #expect(first([UInt8](repeating: 0x61, count: 512)) == 0xC1)
-        var generator = SeededGenerator(seed: 1)
+        var generator = SplitMix(seed: 1)
         #expect(first(generator.bytes(5000)) == 0x81)
     }
 
@@ -197,7 +198,7 @@ import WebSocketFrames
         }
         let first = frame(text)
         _ = frame([UInt8](repeating: 0x62, count: 100_000))
-        var generator = SeededGenerator(seed: 2)
+        var generator = SplitMix(seed: 2)
         _ = frame(generator.bytes(100_000))
         #expect(frame(text) == first)
         #expect(first.readableBytes < text.count / 5)
@@ -205,7 +206,7 @@ import WebSocketFrames
 
     @Test func `frames are appended behind what the buffer holds, in every class of length`() throws {
         let compressor = try #require(FrameCompressor(minimumBytes: 0))
-        var generator = SeededGenerator(seed: 3)
+        var generator = SplitMix(seed: 3)
         var buffer = ByteBuffer()
         var expected: [FrameDecoder.Event] = []
         for count in [0, 1, 100, 125, 126, 200, 1000, 65_535, 65_536, 200_000] {
@@ -223,7 +224,7 @@ import WebSocketFrames
 
     @Test(arguments: 9...15)
     func `what is sent in a window keeps to it`(windowBits: Int) throws {
-        var generator = SeededGenerator(seed: UInt64(windowBits))
+        var generator = SplitMix(seed: UInt64(windowBits))
         let noise = generator.bytes(1 << windowBits)
         // The same again a whole window later can only be found by a window larger than that.
         let payload = noise + noise
@@ -234,7 +235,7 @@ import WebSocketFrames
 
     @Test func `random messages in random fragments and pieces come back as they were sent`() throws {
         let seed = UInt64.random(in: 0...(.max))
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix(seed: seed)
         let compressor = try #require(FrameCompressor(minimumBytes: 0))
         for _ in 0..<300 {
             let words = (0..<Int.random(in: 1...8, using: &generator)).map { _ in generator.bytes(5) }
@@ -248,7 +249,7 @@ import WebSocketFrames
     }
 
     /// The frame of a server in masked fragments, as if a client had sent it.
-    private func refragmented(_ frame: ByteBuffer, using generator: inout SeededGenerator) -> [UInt8] {
+    private func refragmented(_ frame: ByteBuffer, using generator: inout SplitMix) -> [UInt8] {
         var frame = frame
         let first = frame.readInteger(as: UInt8.self) ?? 0
         let length = frame.readInteger(as: UInt8.self) ?? 0

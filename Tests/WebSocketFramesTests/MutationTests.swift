@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import WebSocketFrames
+import TestSupport
 
 @Suite struct MutationTests {
     @Test(arguments: [FrameDecoder.Role.server, .client], [false, true])
@@ -8,7 +9,7 @@ import WebSocketFrames
         role: FrameDecoder.Role, takesCompressed: Bool
     ) throws {
         let seed = UInt64.random(in: 0...(.max))
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix(seed: seed)
         let limit = 1024
         // Recorded by hand, since an expectation for each of so many checks would slow the suite down.
         func check(_ holds: Bool, line: Int = #line) {
@@ -51,7 +52,7 @@ import WebSocketFrames
     }
 
     private func stream(
-        role: FrameDecoder.Role, compressor: FrameCompressor?, using generator: inout SeededGenerator
+        role: FrameDecoder.Role, compressor: FrameCompressor?, using generator: inout SplitMix
     ) -> [UInt8] {
         var wire = Wire()
         for _ in 0..<Int.random(in: 1...8, using: &generator) {

@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import WebSocketFrames
+import TestSupport
 
 /// Pings are taken out of what may not be unpacked yet, and what is left is what would have come without them.
 @Suite struct PingsAheadTests {
@@ -50,7 +51,7 @@ import WebSocketFrames
 
     @Test func `half a compressed message is kept as it came, up to a kilobyte`() throws {
         let compressor = try #require(FrameCompressor(minimumBytes: 0))
-        var generator = SeededGenerator(seed: 3)
+        var generator = SplitMix(seed: 3)
         let noise = generator.bytes(20_000)
         for (payload, most) in [([UInt8](repeating: 0x61, count: 60_000), 1024), (noise, 160_000)] {
             var frame = ByteBuffer()

@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import WebSocketFrames
+import TestSupport
 
 @Suite struct SplitTests {
     private static let long = String(repeating: "κόσμε 🐦 ", count: 30)
@@ -49,7 +50,7 @@ import WebSocketFrames
 
     @Test func `a stream in pieces of random sizes gives the same events`() {
         let seed = UInt64.random(in: 0...(.max))
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix(seed: seed)
         let (bytes, expected) = Self.stream(mask: generator.bytes(4))
         for _ in 0..<500 {
             var decoder = FrameDecoder(role: .server, maxMessageBytes: 4096)

@@ -5,6 +5,7 @@ import RedisBackend
 import TestKit
 import Testing
 import Webhooks
+import TestSupport
 
 @Suite("Events from the ledger to the backend")
 struct DeliveryTests {

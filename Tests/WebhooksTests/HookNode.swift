@@ -8,6 +8,7 @@ import RedisClient
 import ServiceLifecycle
 import TestKit
 import Webhooks
+import TestSupport
 
 /// A node as far as webhooks need one: its registry and its senders, on a way to Redis that can be cut.
 final class HookNode: Sendable {

@@ -7,6 +7,7 @@ import Synchronization
 import TestKit
 import Testing
 import Webhooks
+import TestSupport
 
 @Suite("Receivers that fail")
 struct ReceiverFailureTests {

@@ -3,6 +3,7 @@ import MartletClient
 import NIOCore
 import Synchronization
 import TestKit
+import TestSupport
 
 /// One node on a Redis of its own with honest clients beside whatever is done to it, and what that costs.
 final class Arena: Sendable {

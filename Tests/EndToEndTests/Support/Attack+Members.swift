@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import TestKit
+import TestSupport
 
 /// What users who were let in can do with messages.
 extension Attack {

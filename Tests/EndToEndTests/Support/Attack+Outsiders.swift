@@ -1,5 +1,6 @@
 import NIOCore
 import TestKit
+import TestSupport
 
 /// What is tried by those who have no business here: pages of other sites, users who were sent away, the curious.
 extension Attack {

@@ -1,5 +1,6 @@
 import Foundation
 import TestKit
+import TestSupport
 
 /// What users who were let in can do by coming and going.
 extension Attack {

@@ -1,5 +1,6 @@
 import NIOCore
 import TestKit
+import TestSupport
 
 /// What can be done without a token.
 extension Attack {

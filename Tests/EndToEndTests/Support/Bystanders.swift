@@ -2,6 +2,7 @@ import Foundation
 import MartletClient
 import Synchronization
 import TestKit
+import TestSupport
 
 /// Two honest clients in a room that talk all the time, and look at the clock.
 final class Bystanders: Sendable {

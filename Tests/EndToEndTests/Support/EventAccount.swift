@@ -1,5 +1,6 @@
 import TestKit
 import Testing
+import TestSupport
 
 /// What the ledger holds against what the receiver was told.
 struct EventAccount: CustomStringConvertible {

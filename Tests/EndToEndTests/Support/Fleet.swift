@@ -1,5 +1,6 @@
 import Foundation
 import TestKit
+import TestSupport
 
 /// Some node processes on one Redis, and what can be read of all of them.
 final class Fleet: Sendable {

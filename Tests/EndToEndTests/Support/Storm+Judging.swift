@@ -3,6 +3,7 @@ import MartletClient
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 extension Storm {
     /// Waits until every client stands where its rooms stand, then judges all streams and rosters; prints the counts.

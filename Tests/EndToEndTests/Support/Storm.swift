@@ -3,6 +3,7 @@ import MartletClient
 import Synchronization
 import TestKit
 import Testing
+import TestSupport
 
 /// Clients in three rooms and fifty messages a second from a backend, while something breaks; then the reckoning.
 final class Storm: Sendable {

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import TestKit
+import TestSupport
 
 /// A client that speaks the protocol as text and writes down every frame, with nothing in between that mends or hides.
 final class WireClient: Sendable {

@@ -1,1 +1,0 @@
-../Microbenchmark/Microbenchmark.swift
