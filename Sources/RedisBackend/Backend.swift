@@ -131,16 +131,14 @@ package final class Backend: Service {
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
             version: configuration.version, settings: settings, logger: logger, load: load,
             onEvent: conductor.registrarChanged)
-        let calls = PresenceCalls(store: store, settings: settings, rules: configuration.rules)
         registry = PresenceRegistry(
             store: store, settings: settings, rules: configuration.rules, seal: seal, nodeId: configuration.nodeId,
             listeners: PresenceRegistry.Listeners(
                 onFenced: conductor.fenced, onClose: router.close, onRegisteredAgain: router.compareInbox,
                 streams: router))
         coordinator = Coordinator(
-            calls: PresenceCalls(
-                store: Store(link: coordination, keys: keys), settings: settings, rules: configuration.rules),
-            nodeId: configuration.nodeId, logger: logger)
+            store: Store(link: coordination, keys: keys), settings: settings, nodeId: configuration.nodeId,
+            logger: logger)
         let posts = LedgerPosts()
         if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }
         conductor.prepare(
@@ -150,21 +148,23 @@ package final class Backend: Service {
         renewalInterval = TimeAmount(configuration.renewalInterval)
         self.health = health
         memory = MemoryWatch(
-            link: commands, budget: configuration.memoryBudget, logger: logger, metrics: metrics)
+            store: store, budget: configuration.memoryBudget, logger: logger, metrics: metrics)
         self.failures = failures
         let log = RedisMessageLog(
             store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
             names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
             failures: FailureLog(logger: logger), memory: memory,
             marks: SharedMarks(limit: configuration.maxMarksPerUser, life: DedupeMark.userLife),
-            ledgerSize: configuration.receivers.isEmpty ? 0 : configuration.webhookLedger.backlog,
-            ledgerBytes: configuration.webhookLedger.bytes)
+            ledger: configuration.receivers.isEmpty
+                ? nil
+                : Publish.Bound(
+                    entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes))
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         streams = router
         sessionCheck = { seal.proof(of: $0) }
         directory = RedisNodeDirectory(store: store)
         presence = registry
-        presenceDirectory = RedisPresenceDirectory(calls: calls)
+        presenceDirectory = RedisPresenceDirectory(store: store, settings: settings)
         eventLedger = RedisEventLedger(
             store: store, posted: posts, names: names, settings: configuration.webhookLedger)
         webhookDirectory = RedisWebhookDirectory(store: store, receivers: configuration.receivers)
@@ -234,13 +234,7 @@ package final class Backend: Service {
     private func renewHeads(_ written: Router.WrittenHeads) {
         router.followedHeads(written) { [store] heads in
             for (_, rooms) in Dictionary(grouping: heads, by: { Partition(of: $0.room) }) {
-                for start in stride(from: 0, to: rooms.count, by: 500) {
-                    let batch = rooms[start..<min(start + 500, rooms.count)]
-                    store.call(
-                        Scripts.touch, keys: batch.map { store.keys.head($0.room) },
-                        arguments: batch.map { .integer($0.life.milliseconds) }
-                    ) { _ in }
-                }
+                store.touch(rooms.map { (store.keys.head($0.room), $0.life) })
             }
         }
     }

@@ -125,7 +125,7 @@ final class Conductor: @unchecked Sendable {
     private func meetAnotherRun(isFirst: Bool) {
         guard let store else { return }
         for partition in Partition.all {
-            store.call(Scripts.meet, keys: [store.keys.state(partition)], arguments: [.runID]) { _ in }
+            store.call(MeetRun(in: partition)) { _ in }
         }
         if !isFirst {
             logger.warning("This is another run of Redis: all rooms are compared with it")
@@ -139,42 +139,36 @@ final class Conductor: @unchecked Sendable {
     /// Reads what all nodes sign session ids with.
     private func agreeOnSessions() {
         guard let store else { return }
-        store.call(
-            Scripts.agree, keys: [store.keys.deployment], arguments: ["sessionKey", .string(seal.proposal)]
-        ) { [self] result in
-            guard case .success(let reply) = result, let key = reply.string else {
+        store.call(Agree(on: .sessionKey, proposal: seal.proposal)) { [self] result in
+            switch result {
+            case .success(let key):
+                hasToldOfMissingKey = false
+                guard !seal.agreed(on: key) else { return }
+                logger.warning("The key of session ids is another release's: sessions end with their connections")
+            case .failure(let error):
                 // The link may be down again: then its return asks.
                 guard store.link.isConnected else { return }
-                tellOfMissingKey(result)
+                tellOfMissingKey(error)
                 store.link.eventLoop.scheduleTask(in: .seconds(1)) { [self] in
                     if store.link.isConnected { agreeOnSessions() }
                 }
-                return
             }
-            hasToldOfMissingKey = false
-            guard !seal.agreed(on: key) else { return }
-            logger.warning("The key of session ids is another release's: sessions end with their connections")
         }
     }
 
     /// Once, not at each of the attempts, which go on for as long as Redis refuses.
-    private func tellOfMissingKey(_ result: Result<RedisReply, RedisError>) {
+    private func tellOfMissingKey(_ error: CallError) {
         guard !hasToldOfMissingKey else { return }
         hasToldOfMissingKey = true
-        let reason =
-            switch result {
-            case .success: "the reply is no key"
-            case .failure(let error): "\(error)"
-            }
         logger.warning(
             "Redis does not give the key of session ids: it is asked again each second",
-            metadata: ["reason": "\(reason)"])
+            metadata: ["reason": "\(error)"])
     }
 
     private func check() {
         guard let store, !hasChecked else { return }
-        store.link.send(["INFO", "server"], timeout: nil) { [self] result in
-            guard case .success(let reply) = result, let info = reply.string else { return }
+        store.send(.info(.server)) { [self] result in
+            guard case .success(let info) = result else { return }
             let version = info.infoField("redis_version") ?? "unknown"
             guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {
                 return fail(.tooOld(version: version))
@@ -187,9 +181,9 @@ final class Conductor: @unchecked Sendable {
 
     /// Under any other policy Redis may drop what was promised to be kept.
     private func checkMemoryPolicy(_ store: Store) {
-        store.link.send(["INFO", "memory"], timeout: nil) { [self] result in
-            guard case .success(let reply) = result, let info = reply.string,
-                let policy = info.infoField("maxmemory_policy"), policy != "noeviction"
+        store.send(.info(.memory)) { [self] result in
+            guard case .success(let info) = result, let policy = info.infoField("maxmemory_policy"),
+                policy != "noeviction"
             else { return }
             logger.warning(
                 "Redis evicts keys when it is full, which breaks promises; set maxmemory-policy noeviction",
@@ -199,28 +193,23 @@ final class Conductor: @unchecked Sendable {
 
     /// Without a replica no publish to a room with `durability: replicated` is acknowledged.
     private func checkReplicas(_ store: Store) {
-        store.link.send(["INFO", "replication"], timeout: nil) { [self] result in
-            guard case .success(let reply) = result, let info = reply.string,
-                info.infoField("connected_slaves") == "0"
-            else { return }
+        store.send(.info(.replication)) { [self] result in
+            guard case .success(let info) = result, info.infoField("connected_slaves") == "0" else { return }
             logger.warning(
                 "Redis has no replica: publishes with durability replicated fail as unavailable until it has one")
         }
     }
 
     private func checkPartitions(_ store: Store) {
-        let deployment = RedisArgument.string(store.keys.deployment.name)
-        store.link.send(["HSETNX", deployment, "partitions", .integer(Int64(Partition.count))], timeout: nil) { _ in }
-        store.link.send(["HGET", deployment, "partitions"], timeout: nil) { [self] result in
-            guard case .success(let reply) = result else { return }
-            guard !reply.isNull, seal.isSettled else {
+        store.send(.propose(Partition.count, for: "partitions", of: store.keys.deployment))
+        store.send(.field("partitions", of: store.keys.deployment)) { [self] result in
+            guard case .success(let stored) = result else { return }
+            guard let stored, seal.isSettled else {
                 // A full Redis has not taken the number yet, or the key of sessions is still to be read.
                 store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.checkPartitions(store) }
                 return
             }
-            guard let stored = reply.integer, stored == Int64(Partition.count) else {
-                return fail(.partitions(stored: reply.string ?? "unreadable"))
-            }
+            guard Int(stored) == Partition.count else { return fail(.partitions(stored: stored)) }
             hasChecked = true
             health.set(.checks, true)
         }

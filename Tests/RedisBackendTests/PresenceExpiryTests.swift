@@ -21,24 +21,22 @@ struct PresenceExpiryTests {
         observer = try Observer(redis)
     }
 
-    private func calls(_ settings: PresenceSettings) -> PresenceCalls {
-        PresenceCalls(
-            store: Store(link: observer.link, keys: observer.keys), settings: settings, rules: RoomRules())
-    }
-
-    private func answer(_ call: (@escaping PresenceCalls.Reply) -> Void) async throws -> RedisReply {
-        try await withCheckedThrowingContinuation { continuation in call { continuation.resume(with: $0) } }
-    }
-
-    private func enter(_ id: String, _ calls: PresenceCalls) async throws {
+    private func enter(_ id: String, _ settings: PresenceSettings) async throws {
         let connection = PresenceConnection(id: id, userId: alice, address: "")
-        _ = try await answer {
-            calls.connect(
-                connection, session: SessionID(of: alice), holder: holder, since: nil, isAgain: false, reply: $0)
-        }
-        _ = try await answer {
-            calls.join(room, connection, info: Array("{}".utf8), holder: holder, isAgain: false, reply: $0)
-        }
+        _ = try await observer.store.call(Connect(connection, by: holder, settings: settings))
+        _ = try await observer.store.call(
+            Join(
+                room, connection: id, of: alice, info: Array("{}".utf8), holder: holder, mode: .new,
+                settings: settings))
+    }
+
+    private func leave(_ id: String, _ departure: Departure, _ settings: PresenceSettings) async throws {
+        let connection = PresenceConnection(id: id, userId: alice, address: "")
+        _ = try await observer.store.call(
+            Leave(room, connection: id, of: alice, holder: .node(holder), departure: departure, settings: settings))
+        _ = try await observer.store.call(
+            Disconnect(
+                connection, session: SessionID(of: alice), holder: holder, departure: departure, settings: settings))
     }
 
     /// Milliseconds.
@@ -57,8 +55,7 @@ struct PresenceExpiryTests {
     func lives() async throws {
         var settings = PresenceSettings()
         settings.grace = .seconds(300)
-        let calls = calls(settings)
-        try await enter("c1", calls)
+        try await enter("c1", settings)
         let keys = observer.keys
         let own = Partition(of: "alice")
         let rooms = Partition(of: room)
@@ -66,23 +63,15 @@ struct PresenceExpiryTests {
         let lists = [own, rooms].flatMap { [keys.holders($0), keys.held(by: holder, in: $0)] }
         for key in named { #expect((60_000...120_000).contains(try await life(key)), "\(key.name)") }
         for key in lists { #expect((180_000...240_000).contains(try await life(key)), "\(key.name)") }
-        let connection = PresenceConnection(id: "c1", userId: alice, address: "")
-        _ = try await answer {
-            calls.leave(
-                room, connection: "c1", of: alice, holder: .node(holder), departure: .abrupt(.lost), reply: $0)
-        }
-        _ = try await answer {
-            calls.disconnect(
-                connection, session: SessionID(of: alice), holder: holder, departure: .abrupt(.lost), reply: $0)
-        }
+        try await leave("c1", .abrupt(.lost), settings)
         for key in records { #expect((300_000...421_000).contains(try await life(key)), "\(key.name)") }
         for key in [keys.linger(own), keys.linger(rooms)] { #expect(try await life(key) > 421_000, "\(key.name)") }
     }
 
     @Test("a connection and a join give the keys that they write beside a whole life again")
     func renewal() async throws {
-        let calls = calls(PresenceSettings())
-        try await enter("c1", calls)
+        let settings = PresenceSettings()
+        try await enter("c1", settings)
         let keys = observer.keys
         let own = Partition(of: "alice")
         let rooms = Partition(of: room)
@@ -90,14 +79,14 @@ struct PresenceExpiryTests {
             records + [keys.online(own), keys.rooms(rooms), keys.connections(in: room)]
             + [own, rooms].flatMap { [keys.holders($0), keys.held(by: holder, in: $0)] }
         for key in all { _ = try await observer.link.send(["PEXPIRE", .string(key.name), "5000"]) }
-        try await enter("c2", calls)
+        try await enter("c2", settings)
         for key in all { #expect(try await life(key) > 60_000, "\(key.name)") }
     }
 
     @Test("a dead node's users whose records have expired are told offline, and its rooms vacated, once")
     func sweptWithoutRecords() async throws {
-        let calls = calls(.brisk())
-        try await enter("c1", calls)
+        let settings = PresenceSettings.brisk()
+        try await enter("c1", settings)
         try await forget(records)
         for partition in Partition.all {
             _ = try await observer.link.send(["SET", .string(observer.keys.coordinator(partition).name), "n9:1 1"])
@@ -105,7 +94,9 @@ struct PresenceExpiryTests {
         for _ in 0..<2 {
             for partition in Partition.all {
                 let isRefused = await withCheckedContinuation { continuation in
-                    Sweeper(calls: calls).sweep(partition, dead: [holder], due: [], mark: "n9:1 1") {
+                    Sweeper(store: observer.store, settings: settings).sweep(
+                        partition, dead: [holder], due: [], mark: "n9:1 1"
+                    ) {
                         continuation.resume(returning: $0)
                     }
                 }
@@ -121,21 +112,10 @@ struct PresenceExpiryTests {
 
     @Test("a connection whose record has expired still takes its user offline, and its room with it")
     func closedWithoutRecords() async throws {
-        let calls = calls(.brisk())
-        try await enter("c1", calls)
+        let settings = PresenceSettings.brisk()
+        try await enter("c1", settings)
         try await forget(records)
-        let connection = PresenceConnection(id: "c1", userId: alice, address: "")
-        for _ in 0..<2 {
-            _ = try await answer {
-                calls.leave(
-                    room, connection: "c1", of: alice, holder: .node(holder), departure: .farewell(.closed), reply: $0)
-            }
-            _ = try await answer {
-                calls.disconnect(
-                    connection, session: SessionID(of: alice), holder: holder, departure: .farewell(.closed),
-                    reply: $0)
-            }
-        }
+        for _ in 0..<2 { try await leave("c1", .farewell(.closed), settings) }
         let told = try await observer.texts()
         #expect(told.filter { $0.hasPrefix("user.offline") } == ["user.offline alice closed"])
         #expect(told.filter { $0.hasPrefix("room.vacated") } == ["room.vacated  r closed"])

@@ -160,6 +160,32 @@ extension SessionID {
     }
 }
 
+extension Connect {
+    /// A connection that is new, or was registered before.
+    init(
+        _ connection: PresenceConnection, session: SessionID, by holder: Holder, isKnown: Bool = false,
+        again since: Int64? = nil, settings: PresenceSettings
+    ) {
+        self.init(
+            Registering(connection, session: session, holder: holder, isKnown: isKnown, settings: settings),
+            mode: since.map { .again(since: $0) } ?? .new)
+    }
+
+    /// A new one, under a new session.
+    init(_ connection: PresenceConnection, by holder: Holder, isKnown: Bool = false, settings: PresenceSettings) {
+        let session = SessionID(of: connection.userId)
+        self.init(connection, session: session, by: holder, isKnown: isKnown, settings: settings)
+    }
+}
+
+extension Join.Answer {
+    var roster: RosterState? { if case .joined(let roster, _) = self { roster } else { nil } }
+}
+
+extension Connect.Answer {
+    var isRegistered: Bool { if case .registered = self { true } else { false } }
+}
+
 extension PresenceSettings {
     /// Short enough for a test that waits for a lease to end.
     static func brisk(lease: Duration = .milliseconds(600), grace: Duration = .milliseconds(400)) -> PresenceSettings {
@@ -188,6 +214,7 @@ final class Observer: Sendable {
 
     let link: RedisCommandLink
     let keys = Keys(prefix: "m")
+    var store: Store { Store(link: link, keys: keys) }
 
     init(_ redis: RedisServerProcess) throws {
         link = RedisCommandLink(

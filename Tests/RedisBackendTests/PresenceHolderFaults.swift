@@ -12,7 +12,6 @@ import TestSupport
 struct PresenceHolderFaults {
     private let redis: RedisServerProcess
     private let observer: Observer
-    private let calls: PresenceCalls
     private let alice = UserID(unchecked: "alice")
     private let room = RoomName(unchecked: "r")
     private let holder = Holder(node: "n1", incarnation: 5)
@@ -20,16 +19,16 @@ struct PresenceHolderFaults {
     init() throws {
         redis = try RedisServerProcess()
         observer = try Observer(redis)
-        calls = PresenceCalls(
-            store: Store(link: observer.link, keys: observer.keys), settings: PresenceSettings(), rules: RoomRules())
     }
 
-    private func connect(_ id: String, reply: @escaping PresenceCalls.Reply) {
+    private func connect(_ id: String, reply: @escaping @Sendable (Result<Connect.Answer, CallError>) -> Void) {
         let connection = PresenceConnection(id: id, userId: alice, address: "")
-        calls.connect(
-            connection, session: SessionID(of: alice), holder: holder, isKnown: true, since: nil, isAgain: false,
-            reply: reply)
-        calls.join(room, connection, info: Array("{}".utf8), holder: holder, isKnown: true, isAgain: false) { _ in }
+        let settings = PresenceSettings()
+        observer.store.call(Connect(connection, by: holder, isKnown: true, settings: settings), reply: reply)
+        let join = Join(
+            room, connection: id, of: alice, info: Array("{}".utf8), holder: holder, isKnown: true, mode: .new,
+            settings: settings)
+        observer.store.call(join) { _ in }
     }
 
     private func holders() async throws -> [String] {
@@ -44,13 +43,13 @@ struct PresenceHolderFaults {
         }
         #expect(try await holders() == ["", ""])
         redis.pause()
-        let answer = observer.link.eventLoop.makePromise(of: RedisReply.self)
+        let answer = observer.link.eventLoop.makePromise(of: Connect.Answer.self)
         connect("c2") { answer.completeWith($0.mapError { $0 as any Error }) }
         // Behind the calls on the loop: they are on the wire.
         try await observer.link.eventLoop.submit {}.get()
         redis.kill9()
         try redis.restart(keepingData: false)
-        #expect(try await answer.futureResult.get()[0].string == "ok")
+        #expect(try await answer.futureResult.get().isRegistered)
         try await eventually("both holders") { try await holders() == ["n1:5", "n1:5"] }
     }
 

@@ -3,13 +3,14 @@ import RedisBackend
 import RedisClient
 import TestKit
 import Testing
+import TestSupport
 
 /// One user's list in a room, which holds each of its connections.
 @Suite("A user's many connections in one room", .serialized)
 struct PresenceManyTests {
     private let redis: RedisServerProcess
     private let observer: Observer
-    private let calls: PresenceCalls
+    private let settings = PresenceSettings.brisk()
     private let holder = Holder(node: "n1", incarnation: 100)
     private let alice = UserID(unchecked: "alice")
     private let room = RoomName(unchecked: "r")
@@ -17,26 +18,20 @@ struct PresenceManyTests {
     init() throws {
         redis = try RedisServerProcess()
         observer = try Observer(redis)
-        calls = PresenceCalls(
-            store: Store(link: observer.link, keys: observer.keys), settings: .brisk(), rules: RoomRules())
     }
 
     private func join(_ id: String, info: String = "{}", holder: Holder, replacing: String? = nil) async throws {
-        let connection = PresenceConnection(id: id, userId: alice, address: "")
-        let answer: RedisReply = try await withCheckedThrowingContinuation { continuation in
-            calls.join(
-                room, connection, info: Array(info.utf8), holder: holder, isAgain: false, replaced: replacing
-            ) { continuation.resume(with: $0) }
-        }
-        #expect(answer[0].string == "ok" && answer[1].integer == 1)
+        let answer = try await observer.store.call(
+            Join(
+                room, connection: id, of: alice, info: Array(info.utf8), holder: holder,
+                mode: replacing.map { .replacing($0) } ?? .new, settings: settings))
+        guard case .joined(let roster, _) = answer else { throw NeverHappened(description: "\(answer)") }
+        #expect(roster.members == 1)
     }
 
-    private func leave(_ id: String, _ departure: Departure = .farewell(.explicit)) async throws -> Int64? {
-        try await withCheckedThrowingContinuation { continuation in
-            calls.leave(room, connection: id, of: alice, holder: .node(holder), departure: departure) {
-                continuation.resume(with: $0)
-            }
-        }.integer
+    private func leave(_ id: String, _ departure: Departure = .farewell(.explicit)) async throws -> Leave.Answer {
+        try await observer.store.call(
+            Leave(room, connection: id, of: alice, holder: .node(holder), departure: departure, settings: settings))
     }
 
     private func member() async throws -> Member? {
@@ -58,14 +53,14 @@ struct PresenceManyTests {
         #expect(try await member()?.info == Array(#"{"e":1}"#.utf8))
         try await join("f", info: #"{"g":2}"#, holder: holder, replacing: "b")
         #expect(try await member()?.info == Array(#"{"g":2}"#.utf8))
-        #expect(try await leave("b") == 0)
-        #expect(try await leave("ab", .abrupt(.lost)) == 1)
+        #expect(try await leave("b") == .notHeld)
+        #expect(try await leave("ab", .abrupt(.lost)) == .gone)
         #expect(try await member()?.connections == 5)
         for (left, name) in ["-ab", "f", "d", "_-ab"].enumerated() {
-            #expect(try await leave(name) == 1)
+            #expect(try await leave(name) == .gone)
             #expect(try await member()?.connections == 4 - left)
         }
-        #expect(try await leave("x}d") == 1)
+        #expect(try await leave("x}d") == .gone)
         #expect(try await observer.texts().filter { $0.hasPrefix("member.left") } == [])
         // The one in its grace is the last.
         #expect(try await redis.cli("HLEN", observer.keys.members(room).name) == "1")
@@ -81,7 +76,7 @@ struct PresenceManyTests {
         for number in (0..<100).reversed() {
             #expect(try await member()?.info == Array(info.utf8))
             #expect(try await member()?.connections == number + 1)
-            #expect(try await leave("connection-\(number)") == 1)
+            #expect(try await leave("connection-\(number)") == .gone)
         }
         #expect(try await member() == nil)
     }
@@ -94,7 +89,9 @@ struct PresenceManyTests {
         _ = try await observer.link.send(["SET", .string(observer.keys.coordinator(partition).name), "n9:1 1"])
         for (dead, left) in [(holder, 200), (other, nil as Int?)] {
             let isRefused = await withCheckedContinuation { continuation in
-                Sweeper(calls: calls).sweep(partition, dead: [dead], due: [], mark: "n9:1 1") {
+                Sweeper(store: observer.store, settings: settings).sweep(
+                    partition, dead: [dead], due: [], mark: "n9:1 1"
+                ) {
                     continuation.resume(returning: $0)
                 }
             }

@@ -179,11 +179,12 @@ struct PresenceRegistryFaults {
         try await node.connect("c1", "alice")
         try await node.join("r", "c1")
         let holder = try #require(try await observer.holders().first.flatMap { Holder($0) })
-        let calls = PresenceCalls(
-            store: Store(link: observer.link, keys: observer.keys), settings: settings, rules: RoomRules())
         let ghost = PresenceConnection(id: "c9", userId: UserID(unchecked: "ghost"), address: "")
-        calls.connect(ghost, session: SessionID(of: ghost.userId), holder: holder, since: nil, isAgain: false) { _ in }
-        calls.join(RoomName(unchecked: "r"), ghost, info: [], holder: holder, isAgain: false) { _ in }
+        observer.store.call(Connect(ghost, by: holder, settings: settings)) { _ in }
+        let join = Join(
+            RoomName(unchecked: "r"), connection: ghost.id, of: ghost.userId, info: [], holder: holder, mode: .new,
+            settings: settings)
+        observer.store.call(join) { _ in }
         let alice = UserID(unchecked: "alice")
         let partition = Partition(of: "alice")
         let lost = [

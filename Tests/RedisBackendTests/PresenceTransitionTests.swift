@@ -14,7 +14,7 @@ import TestSupport
 struct PresenceTransitionTests {
     private let redis: RedisServerProcess
     private let observer: Observer
-    private let calls: PresenceCalls
+    private let settings = PresenceSettings.brisk(grace: .seconds(60))
     private let holder = Holder(node: "n1", incarnation: 100)
     private let alice = UserID(unchecked: "alice")
     private let room = RoomName(unchecked: "lesson-1")
@@ -22,9 +22,6 @@ struct PresenceTransitionTests {
     init() throws {
         redis = try RedisServerProcess()
         observer = try Observer(redis)
-        calls = PresenceCalls(
-            store: Store(link: observer.link, keys: observer.keys),
-            settings: .brisk(grace: .seconds(60)), rules: RoomRules())
     }
 
     private func connection(_ id: String) -> PresenceConnection {
@@ -37,51 +34,42 @@ struct PresenceTransitionTests {
     }
 
     /// Calls a script twice, as a retry after a lost reply does; answers what the second one said.
-    private func twice(
-        _ call: (@escaping @Sendable (Result<RedisReply, RedisError>) -> Void) -> Void
-    ) async throws -> RedisReply {
-        _ = try await withCheckedThrowingContinuation { continuation in
-            call { continuation.resume(with: $0) }
-        }
-        return try await withCheckedThrowingContinuation { continuation in
-            call { continuation.resume(with: $0) }
-        }
+    private func twice<Called: Script>(_ script: Called) async throws -> Called.Answer {
+        _ = try await observer.store.call(script)
+        return try await observer.store.call(script)
     }
 
-    private func connect(_ id: String, _ holder: Holder) async throws -> RedisReply {
-        let session = try session(id)
-        return try await twice {
-            calls.connect(connection(id), session: session, holder: holder, since: nil, isAgain: false, reply: $0)
-        }
+    private func connect(_ id: String, _ holder: Holder) async throws -> Connect.Answer {
+        try await twice(Connect(connection(id), session: try session(id), by: holder, settings: settings))
     }
 
-    private func disconnect(_ id: String, _ departure: Departure) async throws -> RedisReply {
-        let session = try session(id)
-        return try await twice {
-            calls.disconnect(connection(id), session: session, holder: holder, departure: departure, reply: $0)
-        }
+    private func disconnect(_ id: String, _ departure: Departure) async throws -> Disconnect.Answer {
+        try await twice(
+            Disconnect(
+                connection(id), session: try session(id), holder: holder, departure: departure, settings: settings))
     }
 
-    private func join(_ id: String, _ holder: Holder, info: String = "{}") async throws -> RedisReply {
-        try await twice {
-            calls.join(room, connection(id), info: Array(info.utf8), holder: holder, isAgain: false, reply: $0)
-        }
+    private func join(
+        _ id: String, _ holder: Holder, info: String = "{}", mode: Join.Mode = .new
+    ) async throws -> Join.Answer {
+        try await twice(
+            Join(
+                room, connection: id, of: alice, info: Array(info.utf8), holder: holder, mode: mode,
+                settings: settings))
     }
 
-    private func leave(_ id: String, _ departure: Departure) async throws -> RedisReply {
-        try await twice {
-            calls.leave(
-                room, connection: id, of: alice, holder: .node(holder), departure: departure, reply: $0)
-        }
+    private func leave(_ id: String, _ departure: Departure) async throws -> Leave.Answer {
+        try await twice(
+            Leave(room, connection: id, of: alice, holder: .node(holder), departure: departure, settings: settings))
     }
 
     @Test("a second connection of the same user announces nothing, nor does the first of two to go")
     func users() async throws {
         let first = try await connect("c1", holder)
-        #expect(first[0].string == "ok")
+        #expect(first.isRegistered)
         _ = try await connect("c2", holder)
         #expect(try await observer.texts() == ["user.online alice"])
-        #expect(try await disconnect("c1", .farewell(.closed)).integer == 0)
+        #expect(try await disconnect("c1", .farewell(.closed)) == .notHeld)
         #expect(try await observer.texts() == ["user.online alice"])
         _ = try await disconnect("c2", .farewell(.kicked))
         #expect(try await observer.texts() == ["user.online alice", "user.offline alice kicked"])
@@ -93,10 +81,10 @@ struct PresenceTransitionTests {
     @Test("a member is told with the first connection in a room and with the last, and each event is one version")
     func members() async throws {
         let joined = try await join("c1", holder, info: #"{"a":"1 2"}"#)
-        let version = try #require(joined[2].integer)
-        #expect(joined[1].integer == 1)
+        let first = try #require(joined.roster)
+        #expect(first.members == 1)
         let second = try await join("c2", holder, info: "{}")
-        #expect(second[1].integer == 1 && second[2].integer == version)
+        #expect(second.roster?.members == 1 && second.roster?.version == first.version)
         _ = try await leave("c1", .farewell(.explicit))
         _ = try await leave("c2", .farewell(.explicit))
         #expect(
@@ -105,7 +93,7 @@ struct PresenceTransitionTests {
                 "room.vacated  lesson-1 explicit",
             ])
         let again = try await join("c3", holder)
-        #expect(again[2].integer == version + 2)
+        #expect(again.roster?.version == first.version + 2)
         #expect(try await redis.cli("SCARD", observer.keys.connections(in: room).name) == "1")
     }
 
@@ -120,7 +108,7 @@ struct PresenceTransitionTests {
         #expect(try await redis.cli("EXISTS", observer.keys.connections(in: room).name) == "0")
         #expect(try await redis.cli("ZCARD", observer.keys.linger(Partition(of: "alice")).name) == "1")
         // A farewell that comes late finds nothing that the node holds.
-        #expect(try await disconnect("c1", .farewell(.closed)).integer == 0)
+        #expect(try await disconnect("c1", .farewell(.closed)) == .notHeld)
         #expect(try await observer.texts().filter { $0.contains("off") } == [])
     }
 
@@ -128,10 +116,11 @@ struct PresenceTransitionTests {
     func fences() async throws {
         _ = try await connect("c1", holder)
         let partition = Partition(of: "alice")
-        _ = try await twice { calls.renounce(partition, holder: Holder(node: "n1", incarnation: 101), reply: $0) }
+        _ = try await twice(
+            Renounce(partition, holder: Holder(node: "n1", incarnation: 101), settings: settings))
         let refused = try await connect("c2", holder)
-        #expect(refused[0].string == "fenced" && refused[1].integer == 101)
-        #expect(try await disconnect("c1", .farewell(.closed)).integer == 0)
+        #expect(refused == .fenced(at: 101))
+        #expect(try await disconnect("c1", .farewell(.closed)) == .notHeld)
         #expect(try await observer.texts() == ["user.online alice", "user.offline alice closed"])
     }
 
@@ -141,10 +130,8 @@ struct PresenceTransitionTests {
         _ = try await join("c1", holder)
         let newer = Holder(node: "n1", incarnation: 101)
         let session = try session("c1")
-        _ = try await twice {
-            calls.connect(connection("c1"), session: session, holder: newer, since: 5, isAgain: true, reply: $0)
-        }
-        _ = try await twice { calls.join(room, connection("c1"), info: [], holder: newer, isAgain: true, reply: $0) }
+        _ = try await twice(Connect(connection("c1"), session: session, by: newer, again: 5, settings: settings))
+        _ = try await join("c1", newer, info: "", mode: .again)
         let before = try await observer.texts()
         try await appoint()
         for partition in Set([Partition(of: "alice"), Partition(of: room)]) {
@@ -160,8 +147,11 @@ struct PresenceTransitionTests {
         for number in 0..<450 {
             let user = UserID(unchecked: "u\(number)")
             let connection = PresenceConnection(id: "c\(number)", userId: user, address: "")
-            calls.connect(connection, session: SessionID(of: user), holder: holder, since: nil, isAgain: false) { _ in }
-            calls.join(room, connection, info: Array("{}".utf8), holder: holder, isAgain: false) { _ in }
+            observer.store.call(Connect(connection, by: holder, settings: settings)) { _ in }
+            let info = Array("{}".utf8)
+            let join = Join(
+                room, connection: connection.id, of: user, info: info, holder: holder, mode: .new, settings: settings)
+            observer.store.call(join) { _ in }
         }
         for partition in Partition.all { try await sweep(partition, [holder]) }
         let ledger = try await observer.ledger()
@@ -178,7 +168,8 @@ struct PresenceTransitionTests {
         _ = try await connect("c1", holder)
         let partition = Partition(of: "alice")
         let refused = await withCheckedContinuation { continuation in
-            Sweeper(calls: calls).sweep(partition, dead: [holder], due: [], mark: "n9:1 1") {
+            Sweeper(store: observer.store, settings: settings).sweep(partition, dead: [holder], due: [], mark: "n9:1 1")
+            {
                 continuation.resume(returning: $0)
             }
         }
@@ -193,9 +184,9 @@ struct PresenceTransitionTests {
         _ = try await connect("c2", holder)
         try await appoint()
         _ = try await redis.cli("CONFIG", "SET", "maxmemory", "1")
-        #expect(try await connect("c3", holder).count > 1)
-        await #expect(throws: RedisError.self) { try await join("c3", holder) }
-        #expect(try await disconnect("c1", .farewell(.closed)).integer == 0)
+        #expect(try await connect("c3", holder).isRegistered)
+        await #expect(throws: CallError.self) { try await join("c3", holder) }
+        #expect(try await disconnect("c1", .farewell(.closed)) == .notHeld)
         for partition in Partition.all { try await sweep(partition, [holder]) }
         #expect(try await observer.texts().contains("user.offline alice node_lost"))
         #expect(try await observer.texts().contains("member.left alice lesson-1 node_lost"))
@@ -234,7 +225,7 @@ struct PresenceTransitionTests {
 
     private func sweep(_ partition: Partition, _ dead: [Holder]) async throws {
         let refused = await withCheckedContinuation { continuation in
-            Sweeper(calls: calls).sweep(partition, dead: dead, due: [], mark: "n9:1 1") {
+            Sweeper(store: observer.store, settings: settings).sweep(partition, dead: dead, due: [], mark: "n9:1 1") {
                 continuation.resume(returning: $0)
             }
         }

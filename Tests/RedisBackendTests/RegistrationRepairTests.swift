@@ -135,9 +135,9 @@ struct RegistrationRepairTests {
         let actions = talk.answered(
             call,
             .marks([
-                CloseMark(connection: "c1", node: "n1", code: 4403, text: "out"),
-                CloseMark(connection: "c2", node: "n1", code: 4403, text: "out"),
-                CloseMark(connection: "c3", node: "n2", code: 4403, text: "out"),
+                CloseMark(connection: "c1", node: "n1", reason: .forbidden, text: "out"),
+                CloseMark(connection: "c2", node: "n1", reason: .forbidden, text: "out"),
+                CloseMark(connection: "c3", node: "n2", reason: .forbidden, text: "out"),
             ]))
         #expect(
             actions == [.close("c1", .forbidden, text: "out"), .eraseMark("c2", Partition(of: "alice"))])

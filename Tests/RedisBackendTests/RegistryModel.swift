@@ -218,7 +218,7 @@ struct RegistryModel {
             corners[id.partition.number].lingering.remove(.user(session.user, connection: old))
             if let holder = record.holder {
                 corners[id.partition.number].marks[old] = CloseMark(
-                    connection: old, node: holder.node, code: 4409, text: "the session goes on elsewhere")
+                    connection: old, node: holder.node, reason: .replaced, text: "the session goes on elsewhere")
                 nodes.append(holder.node)
             }
         } else if let mark = corners[id.partition.number].marks[old] {

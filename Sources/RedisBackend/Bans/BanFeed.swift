@@ -1,6 +1,5 @@
 import GatewayCore
 import NIOCore
-import RedisClient
 
 #if canImport(Glibc)
     import Glibc
@@ -66,10 +65,10 @@ final class BanFeed: @unchecked Sendable {
     private func look() {
         guard !isUnderWay else { return }
         isUnderWay = true
-        store.link.send(["GET", .string(store.keys.addressBanVersion.name)], timeout: nil) { [self] result in
-            guard case .success(let reply) = result, reply.string ?? "" != version else { return looked() }
-            store.call(Scripts.bans, keys: store.keys.addressBans, arguments: []) { [self] result in
-                if case .success(let reply) = result { take(AddressBanList(reply)) }
+        store.send(.text(of: store.keys.addressBanVersion)) { [self] result in
+            guard case .success(let found) = result, found ?? "" != version else { return looked() }
+            store.call(ReadBans()) { [self] result in
+                if case .success(let list) = result { take(list) }
                 looked()
             }
         }
@@ -82,7 +81,7 @@ final class BanFeed: @unchecked Sendable {
         look()
     }
 
-    private func take(_ list: AddressBanList) {
+    private func take(_ list: ReadBans.Answer) {
         version = list.version
         let ahead = wallMilliseconds() - list.now
         banned.replace(

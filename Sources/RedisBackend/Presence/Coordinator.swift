@@ -1,7 +1,6 @@
 import GatewayCore
 import Logging
 import NIOCore
-import RedisClient
 
 /// Looks after the partitions that fall to this node: sweeps the dead, ends graces, renews what all share.
 ///
@@ -23,7 +22,8 @@ final class Coordinator: @unchecked Sendable {
         var alarm: Scheduled<Void>?
     }
 
-    private let calls: PresenceCalls
+    private let store: Store
+    private let settings: PresenceSettings
     private let sweeper: Sweeper
     private let nodeId: String
     private let logger: Logger
@@ -36,13 +36,12 @@ final class Coordinator: @unchecked Sendable {
     var onMark: @Sendable (Partition, String?) -> Void = { _, _ in }
     private var renewing: RepeatedTask?
 
-    private var store: Store { calls.store }
-    private var settings: PresenceSettings { calls.settings }
     private var loop: any EventLoop { store.link.eventLoop }
 
-    init(calls: PresenceCalls, nodeId: String, logger: Logger) {
-        self.calls = calls
-        sweeper = Sweeper(calls: calls)
+    init(store: Store, settings: PresenceSettings, nodeId: String, logger: Logger) {
+        self.store = store
+        self.settings = settings
+        sweeper = Sweeper(store: store, settings: settings)
         self.nodeId = nodeId
         self.logger = logger
     }
@@ -103,13 +102,9 @@ final class Coordinator: @unchecked Sendable {
     private func claim(_ partition: Partition, _ own: Holder, _ snapshot: IndexSnapshot) {
         guard !posts[partition.number].isClaiming else { return }
         posts[partition.number].isClaiming = true
-        store.call(
-            Scripts.claim, keys: [store.keys.coordinator(partition)],
-            arguments: [.string(own.description)] + snapshot.holders.map { .string($0.description) }
-        ) { [self] result in
+        store.call(ClaimPartition(partition, for: own, live: snapshot.holders)) { [self] result in
             posts[partition.number].isClaiming = false
-            guard case .success(let reply) = result, reply[0].integer == 1, let mark = reply[1].string, !isStopped
-            else { return }
+            guard case .success(.claimed(let mark)) = result, !isStopped else { return }
             posts[partition.number].mark = mark
             posts[partition.number].isCalm = false
             onMark(partition, mark)
@@ -120,10 +115,7 @@ final class Coordinator: @unchecked Sendable {
     private func yield(_ partition: Partition, mark: String, timeout: TimeAmount?) -> EventLoopFuture<Void> {
         drop(partition)
         let told = loop.makePromise(of: Void.self)
-        store.call(
-            Scripts.yield, keys: [store.keys.coordinator(partition)], arguments: [.string(mark)],
-            timeout: timeout
-        ) { _ in told.succeed() }
+        store.call(YieldPartition(partition, mark: mark), timeout: timeout) { _ in told.succeed() }
         return told.futureResult
     }
 
@@ -156,12 +148,12 @@ final class Coordinator: @unchecked Sendable {
         }
     }
 
-    private func sweep(_ partition: Partition, _ found: Sweeper.Found, _ mark: String) {
+    private func sweep(_ partition: Partition, _ found: Look.Found, _ mark: String) {
         let dead = found.holders.filter { index?.mustSweep($0.holder, fence: $0.fence) ?? false }.map(\.holder)
         if let next = found.nextGraceEnd { wake(partition, in: .milliseconds(max(1, next - found.now + 1))) }
         let areHere = found.holders.allSatisfy { index?.incarnations[$0.holder.node] == $0.holder.incarnation }
         posts[partition.number].isCalm = areHere && found.due.isEmpty
-        if found.due.count == Sweeper.batch { posts[partition.number].mustLookAgain = true }
+        if found.due.count == Sweep.most { posts[partition.number].mustLookAgain = true }
         for holder in dead {
             logger.info(
                 "A dead node is swept out of a partition",
@@ -193,27 +185,21 @@ final class Coordinator: @unchecked Sendable {
 
     /// Whoever was last seen too long ago, and the longest away where they are too many.
     private func forgetSeen(_ partition: Partition) {
-        let seen = RedisArgument.string(store.keys.seen(partition).name)
-        store.link.send(["ZREMRANGEBYRANK", seen, 0, .integer(Int64(-1 - settings.seenUsers))]) { _ in }
+        let seen = store.keys.seen(partition)
+        store.send(.keep(highest: settings.seenUsers, of: seen))
         // By the clock of the last beat; that it is a beat old does not matter for an age of days.
         guard let now = index?.now else { return }
-        let oldest = now - settings.seenAge.milliseconds
-        store.link.send(["ZREMRANGEBYSCORE", seen, "-inf", .integer(oldest)]) { _ in }
+        store.send(.forget(upTo: now - settings.seenAge.milliseconds, in: seen))
     }
 
     /// Keys that no single node holds live as long as their partition is looked after.
     private func renewShared() {
-        let life = settings.life.milliseconds
-        let listLife = settings.listLife.milliseconds
         for partition in Partition.all where posts[partition.number].mark != nil {
-            calls.touch([
-                (store.keys.online(partition), life), (store.keys.rooms(partition), life),
-                (store.keys.holders(partition), listLife), (store.keys.linger(partition), listLife),
+            store.touch([
+                (store.keys.online(partition), settings.life), (store.keys.rooms(partition), settings.life),
+                (store.keys.holders(partition), settings.listLife), (store.keys.linger(partition), settings.listLife),
             ])
-            store.call(
-                Scripts.shrink, keys: [store.keys.events(partition)],
-                arguments: [.integer(Int64(settings.ledgerBytes))]
-            ) { _ in }
+            store.call(Shrink([(store.keys.events(partition), settings.ledgerBytes)])) { _ in }
             forgetSeen(partition)
         }
     }

@@ -126,7 +126,7 @@ final class PresenceRegistry: @unchecked Sendable {
         case .tellMarked(let nodes): store.tellMarked(nodes, life: settings.fenceLife)
         case .close(let id, let reason, let text):
             listeners.onClose(.close(connection: id, reason: reason, text: text))
-        case .eraseMark(let id, let partition): store.eraseMark(of: id, in: partition)
+        case .eraseMark(let id, let partition): store.send(.remove(id, from: store.keys.marks(partition)))
         case .renew(let renewal): store.renew(renewal, settings)
         case .takeNewIncarnation(let incarnation, let fence): listeners.onFenced(incarnation, fence)
         }

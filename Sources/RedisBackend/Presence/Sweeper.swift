@@ -1,61 +1,31 @@
 import GatewayCore
-import NIOCore
-import RedisClient
 
 /// Takes away what a dead node held, or what outlived its grace, a batch at a time.
 ///
 /// Has no state; all callbacks come on the link's loop.
 package struct Sweeper: Sendable {
-    /// What a look at a partition showed.
-    package struct Found: Sendable {
-        /// Redis's clock in milliseconds.
-        package let now: Int64
-        package let nextGraceEnd: Int64?
-        package let holders: [(holder: Holder, fence: Int64)]
-        /// Whose grace is over, a batch at most.
-        package let due: [HeldEntry]
-    }
-
     package enum Finding: Sendable {
-        case found(Found)
+        case found(Look.Found)
         /// The mark is no longer the caller's.
         case refused
         case failed
     }
 
-    /// Entries in one script.
-    static let batch = 200
+    private let store: Store
+    private let settings: PresenceSettings
 
-    let calls: PresenceCalls
-
-    package init(calls: PresenceCalls) {
-        self.calls = calls
+    package init(store: Store, settings: PresenceSettings) {
+        self.store = store
+        self.settings = settings
     }
 
-    private var store: Store { calls.store }
-    private var keys: Keys { calls.store.keys }
-
     package func look(_ partition: Partition, mark: String, done: @escaping @Sendable (Finding) -> Void) {
-        store.call(
-            Scripts.look,
-            keys: [
-                keys.coordinator(partition), keys.holders(partition), keys.linger(partition), keys.fence(partition),
-            ], arguments: [.string(mark), .integer(Int64(Sweeper.batch))]
-        ) { result in
-            guard case .success(let reply) = result else { return done(.failed) }
-            guard reply[0].string == "ok", let now = reply[1].integer, let next = reply[2].integer else {
-                return done(.refused)
+        store.call(Look(at: partition, mark: mark)) { result in
+            switch result {
+            case .success(.found(let found)): done(.found(found))
+            case .success(.refused): done(.refused)
+            case .failure: done(.failed)
             }
-            let holders = stride(from: 0, to: reply[3].count - 1, by: 2).compactMap { index in
-                reply[3][index].string.flatMap(Holder.init).map {
-                    (holder: $0, fence: reply[3][index + 1].integer ?? 0)
-                }
-            }
-            done(
-                .found(
-                    Found(
-                        now: now, nextGraceEnd: next < 0 ? nil : next, holders: holders,
-                        due: (reply[4].array ?? []).compactMap { $0.string.flatMap(HeldEntry.init) })))
         }
     }
 
@@ -65,8 +35,7 @@ package struct Sweeper: Sendable {
         done: @escaping @Sendable (_ isRefused: Bool) -> Void
     ) {
         guard !due.isEmpty else { return sweepNext(partition, dead[...], mark: mark, done: done) }
-        call(partition, holder: nil, due, mark: mark) { outcome in
-            guard case .left = outcome else { return done(outcome == .refused) }
+        call(partition, .graces, due, mark: mark, refused: done) { _ in
             sweepNext(partition, dead[...], mark: mark, done: done)
         }
     }
@@ -77,8 +46,7 @@ package struct Sweeper: Sendable {
     ) {
         guard let holder = dead.first else { return done(false) }
         // The first call brings only the fence: behind it nothing is added to what is read then.
-        call(partition, holder: holder, [], mark: mark) { outcome in
-            guard case .left = outcome else { return done(outcome == .refused) }
+        call(partition, .node(holder), [], mark: mark, refused: done) { _ in
             sweepRest(partition, dead, mark: mark, done: done)
         }
     }
@@ -88,16 +56,13 @@ package struct Sweeper: Sendable {
         done: @escaping @Sendable (_ isRefused: Bool) -> Void
     ) {
         guard let holder = dead.first else { return done(false) }
-        let set = RedisArgument.string(keys.held(by: holder, in: partition).name)
-        store.link.send(["SRANDMEMBER", set, .integer(Int64(Sweeper.batch))]) { result in
-            guard case .success(let reply) = result else { return done(false) }
-            let entries = (reply.array ?? []).compactMap { $0.string.flatMap(HeldEntry.init) }
+        store.send(.someEntries(of: store.keys.held(by: holder, in: partition), most: Sweep.most)) { result in
+            guard case .success(let entries) = result else { return done(false) }
             guard !entries.isEmpty else {
                 // Nothing is left, and the holder went with the last entry or with the fence.
                 return sweepNext(partition, dead.dropFirst(), mark: mark, done: done)
             }
-            call(partition, holder: holder, entries, mark: mark) { outcome in
-                guard case .left(let left) = outcome else { return done(outcome == .refused) }
+            call(partition, .node(holder), entries, mark: mark, refused: done) { left in
                 if left > 0 {
                     sweepRest(partition, dead, mark: mark, done: done)
                 } else {
@@ -107,50 +72,18 @@ package struct Sweeper: Sendable {
         }
     }
 
-    private enum Outcome: Hashable {
-        case left(Int64)
-        case refused
-        case failed
-    }
-
-    /// One `sweep`: of a dead holder's entries, or where there is none, of those in linger.
+    /// Goes on behind one call with how many entries are left, unless it was refused or failed.
     private func call(
-        _ partition: Partition, holder: Holder?, _ entries: [HeldEntry], mark: String,
-        done: @escaping @Sendable (Outcome) -> Void
+        _ partition: Partition, _ swept: Sweep.Of, _ entries: [HeldEntry], mark: String,
+        refused: @escaping @Sendable (_ isRefused: Bool) -> Void, next: @escaping @Sendable (_ left: Int64) -> Void
     ) {
-        var all = [
-            keys.coordinator(partition), keys.fence(partition), keys.holders(partition),
-            holder.map { keys.held(by: $0, in: partition) } ?? keys.linger(partition), keys.online(partition),
-            keys.seen(partition), keys.rooms(partition), keys.events(partition),
-        ]
-        var arguments: [RedisArgument] = [
-            .string(mark), holder == nil ? "linger" : "node", .string(holder?.node ?? "-"),
-            .integer(holder?.incarnation ?? 0), .integer(Int64(calls.settings.ledgerSize)), "PUBLISH",
-            .integer(calls.settings.fenceLife.milliseconds),
-        ]
-        var rooms: [RoomName: [(connection: String, user: UserID)]] = [:]
-        for entry in entries {
-            switch entry {
-            case .user(let user, let connection):
-                all.append(keys.connections(of: user))
-                arguments += [
-                    "u", .string(connection), .string(user.string), .string(keys.status(of: user).name),
-                ]
-            case .member(let user, let connection, let room):
-                rooms[room, default: []].append((connection, user))
+        let sweep = Sweep(partition, mark: mark, of: swept, entries, settings: settings)
+        store.call(sweep) { result in
+            switch result {
+            case .success(.left(let left)): next(left)
+            case .success(.refused): refused(true)
+            case .failure: refused(false)
             }
-        }
-        for (room, members) in rooms {
-            all += [keys.members(room), keys.connections(in: room), keys.head(room)]
-            arguments += [
-                "r", .string(room.string), .string(keys.channel(room).name),
-                .integer(LogLimits.emptyHeadLife.milliseconds), .integer(Int64(members.count)),
-            ]
-            for member in members { arguments += [.string(member.connection), .string(member.user.string)] }
-        }
-        store.call(Scripts.sweep, keys: all, arguments: arguments) { result in
-            guard case .success(let reply) = result else { return done(.failed) }
-            done(reply[0].string == "ok" ? .left(reply[1].integer ?? 0) : .refused)
         }
     }
 }

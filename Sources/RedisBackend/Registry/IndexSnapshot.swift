@@ -1,5 +1,3 @@
-import RedisClient
-
 /// The index as a beat's answer showed it.
 package struct IndexSnapshot: Sendable {
     /// Redis's clock at the beat, in milliseconds.
@@ -23,19 +21,15 @@ package struct IndexSnapshot: Sendable {
         self.isSure = isSure
     }
 
-    /// The answer to `renew`: `ok`, now, marks, then node, incarnation and end of lease of each.
-    init?(_ reply: RedisReply, ownNode: String, isSure: Bool) {
-        guard let now = reply[1].integer, let marks = reply[2].integer else { return nil }
+    package init(_ index: Beat.Index, ownNode: String, isSure: Bool) {
         var incarnations: [String: Int64] = [:]
         var earliest: Int64?
-        for index in stride(from: 3, to: reply.count - 2, by: 3) {
-            guard let node = reply[index].string, let incarnation = reply[index + 1].integer,
-                let end = reply[index + 2].integer
-            else { return nil }
-            incarnations[node] = incarnation
-            if node != ownNode, end >= now { earliest = min(earliest ?? end, end) }
+        for node in index.nodes {
+            incarnations[node.name] = node.incarnation
+            if node.name != ownNode, node.end >= index.now { earliest = min(earliest ?? node.end, node.end) }
         }
-        self.init(now: now, incarnations: incarnations, earliestEnd: earliest, isSure: isSure, marks: marks)
+        self.init(
+            now: index.now, incarnations: incarnations, earliestEnd: earliest, isSure: isSure, marks: index.marks)
     }
 
     /// Every node as a holder under its present incarnation.

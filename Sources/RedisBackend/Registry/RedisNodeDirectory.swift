@@ -1,5 +1,4 @@
 import GatewayCore
-import RedisClient
 
 /// The live nodes, read from the index.
 struct RedisNodeDirectory: NodeDirectory {
@@ -7,12 +6,11 @@ struct RedisNodeDirectory: NodeDirectory {
 
     func nodes() async throws(BackendError) -> [NodeEntry] {
         do {
-            let time = try await store.link.send(["TIME"])
-            let entries = try await store.link.send(["HGETALL", .string(store.keys.index.name)])
-            guard let seconds = time[0].integer else { return [] }
-            return stride(from: 0, to: entries.count - 1, by: 2).compactMap { index in
-                guard let nodeId = entries[index].string, let entry = entries[index + 1].string else { return nil }
-                return NodeDescription.liveNode(nodeId, entry: entry, now: seconds * 1000)
+            let time = store.ask(.time)
+            let entries = store.ask(.fields(of: store.keys.index))
+            let now = try await time.answer * 1000
+            return try await entries.answer.compactMap { entry in
+                NodeDescription.liveNode(entry.name, entry: entry.value, now: now)
             }.sorted { $0.nodeId < $1.nodeId }
         } catch {
             throw BackendError(error)

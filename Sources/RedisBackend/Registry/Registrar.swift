@@ -1,14 +1,11 @@
 import GatewayCore
 import Logging
 import NIOCore
-import RedisClient
 
 /// Keeps the node in the index: three beats a lease on a connection of its own, one more as a lease ends unrenewed.
 ///
 /// `@unchecked Sendable`: all mutable state is touched on the link's loop only.
 final class Registrar: @unchecked Sendable {
-    private static let indexLifeMilliseconds: Int64 = 120_000
-
     /// What the rest of the node must hear, told on the link's loop.
     enum Event: Sendable {
         case registered(incarnation: Int64, sent: NIODeadline)
@@ -21,13 +18,11 @@ final class Registrar: @unchecked Sendable {
     }
 
     private let store: Store
-    private let nodeId: String
-    private let instance: String
+    private let node: Beat.Node
     private let version: String
     private let load: @Sendable () -> NodeLoad
     private let logger: Logger
     private let onEvent: @Sendable (Event) -> Void
-    private let leaseMilliseconds: Int64
     private let interval: TimeAmount
     private var lease: Lease
     private var right: DeclarationRight
@@ -46,16 +41,15 @@ final class Registrar: @unchecked Sendable {
         load: @escaping @Sendable () -> NodeLoad, onEvent: @escaping @Sendable (Event) -> Void
     ) {
         self.store = store
-        self.nodeId = nodeId
-        self.instance = instance
+        node = Beat.Node(nodeId, instance: instance, lease: settings.lease)
         self.version = version
         self.load = load
         self.logger = logger
         self.onEvent = onEvent
-        leaseMilliseconds = settings.lease.milliseconds
         interval = .milliseconds(settings.interval.milliseconds)
-        lease = Lease(leaseMilliseconds: leaseMilliseconds)
-        right = DeclarationRight(lease: leaseMilliseconds, interval: settings.interval.milliseconds)
+        lease = Lease(leaseMilliseconds: settings.lease.milliseconds)
+        right = DeclarationRight(
+            lease: settings.lease.milliseconds, interval: settings.interval.milliseconds)
     }
 
     func start() {
@@ -85,7 +79,7 @@ final class Registrar: @unchecked Sendable {
             beating = nil
             earlyBeat?.cancel()
             guard isRegistered else { return done.succeed() }
-            call(mode: "release", incarnation: 0, timeout: .seconds(1)) { _ in done.succeed() }
+            store.call(Release(node), timeout: .seconds(1)) { _ in done.succeed() }
         }
         return done.futureResult
     }
@@ -93,44 +87,50 @@ final class Registrar: @unchecked Sendable {
     private func beat() {
         guard !isUnderWay, !isStopped else { return }
         isUnderWay = true
-        let mode: String
-        let incarnation: Int64
-        switch lease.next {
-        case .register(let after): (mode, incarnation) = ("register", after)
-        case .renew(let held): (mode, incarnation) = ("renew", held)
-        }
+        let asked = lease.next
+        let mode: Beat.Mode =
+            switch asked {
+            case .register(let highest): .register(after: highest)
+            case .renew(let incarnation): .renew(incarnation: incarnation)
+            }
+        let description = NodeDescription.encode(startedAt: startedAt, load: load(), version: version)
         let sent = NIODeadline.now()
-        call(mode: mode, incarnation: incarnation, timeout: .milliseconds(leaseMilliseconds)) { [self] result in
+        let beat = Beat(
+            mode, of: node, description: description, declaringUntil: right.limit(now: sent.milliseconds))
+        store.call(beat, timeout: TimeAmount(node.lease)) { [self] result in
             isUnderWay = false
             guard !isStopped else { return }
-            received(result, mode: mode, incarnation: incarnation, sent: sent)
+            received(result, asked: asked, sent: sent)
             guard mustBeatAgain else { return }
             mustBeatAgain = false
-            beat()
+            self.beat()
         }
     }
 
-    private func received(
-        _ result: Result<RedisReply, RedisError>, mode: String, incarnation: Int64, sent: NIODeadline
-    ) {
-        guard case .success(let reply) = result, let answer = Registrar.answer(reply, mode: mode) else {
-            return right.failed()
-        }
-        if startedAt == 0, case .registered(let given) = answer { startedAt = given }
-        let now = NIODeadline.now()
-        if case .renewed = answer {
-            // Renounced while the beat was under way: what it renewed is given up already.
-            guard lease.incarnation == incarnation, let redis = reply[1].integer else { return }
-            right.answered(sent: sent.milliseconds, now: now.milliseconds, redis: redis)
-        } else {
+    private func received(_ result: Result<Beat.Answer, CallError>, asked: Lease.Beat, sent: NIODeadline) {
+        let now = NIODeadline.now().milliseconds
+        switch result {
+        case .failure:
             right.failed()
+        case .success(.registered(let incarnation)):
+            if startedAt == 0 { startedAt = incarnation }
+            right.failed()
+            act(on: lease.received(.registered(incarnation: incarnation), now: now), sent: sent)
+        case .success(.renewed(let index)):
+            // Renounced while the beat was under way: what it renewed is given up already.
+            guard lease.next == asked else { return }
+            right.answered(sent: sent.milliseconds, now: now, redis: index.now)
+            act(on: lease.received(.renewed, now: now), sent: sent)
+            let snapshot = IndexSnapshot(index, ownNode: node.name, isSure: right.holds(now: now))
+            onEvent(.beat(snapshot, sent: sent))
+            beatEarly(snapshot)
+        case .success(.lost):
+            right.failed()
+            act(on: lease.received(.lost, now: now), sent: sent)
+        case .success(.taken):
+            right.failed()
+            act(on: lease.received(.taken, now: now), sent: sent)
         }
-        act(on: lease.received(answer, now: now.milliseconds), sent: sent)
-        guard case .renewed = answer,
-            let index = IndexSnapshot(reply, ownNode: nodeId, isSure: right.holds(now: now.milliseconds))
-        else { return }
-        onEvent(.beat(index, sent: sent))
-        beatEarly(index)
     }
 
     /// Looks again as soon as a lease may have ended, so that a death is seen without waiting for the next beat.
@@ -163,30 +163,6 @@ final class Registrar: @unchecked Sendable {
             isStopped = true
             beating?.cancel()
             onEvent(.refused)
-        }
-    }
-
-    private func call(
-        mode: String, incarnation: Int64, timeout: TimeAmount,
-        reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
-    ) {
-        let description = NodeDescription.encode(startedAt: startedAt, load: load(), version: version)
-        let arguments: [RedisArgument] = [
-            .string(mode), .string(nodeId), .string(instance), .integer(incarnation),
-            .integer(leaseMilliseconds), .integer(Registrar.indexLifeMilliseconds), .string(description),
-            .integer(right.limit(now: NIODeadline.now().milliseconds)),
-        ]
-        store.call(
-            Scripts.beat, keys: [store.keys.index, store.keys.marked], arguments: arguments, timeout: timeout,
-            reply: reply)
-    }
-
-    private static func answer(_ reply: RedisReply, mode: String) -> Lease.Answer? {
-        switch reply[0].string {
-        case "ok": return mode == "register" ? reply[1].integer.map { .registered(incarnation: $0) } : .renewed
-        case "lost": return .lost
-        case "taken": return .taken
-        default: return nil
         }
     }
 }

@@ -27,6 +27,11 @@ extension RedisReply {
     /// The texts of an array; none where it is no array.
     var strings: [String] { (0..<count).compactMap { self[$0].string } }
 
+    /// The elements of an array two by two; none where it is no array.
+    var pairs: [(name: RedisReply, value: RedisReply)] {
+        stride(from: 0, to: count - 1, by: 2).map { (self[$0], self[$0 + 1]) }
+    }
+
     /// Milliseconds since 1970; nil where they are 0.
     var moment: Int64? { integer.flatMap { $0 == 0 ? nil : $0 } }
 

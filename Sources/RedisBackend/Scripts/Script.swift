@@ -25,15 +25,20 @@ extension Script where Answer: ScriptAnswer {
     package func read(_ reply: RedisReply) -> Answer? { Answer(reply) }
 }
 
+/// Redis has done it; the reply says no more than that.
+package struct Done: ScriptAnswer {
+    package init(_ reply: RedisReply) {}
+}
+
 /// The keys and arguments of one call, all of one partition.
 package struct ScriptCall: Sendable {
     /// The command by which scripts publish, as they are told it.
     static let publish: RedisArgument = "PUBLISH"
 
-    let keys: [Key]
+    package let keys: [Key]
     /// Where the script publishes, or what the channels begin with on which it does.
     let channels: [Key]
-    let arguments: [RedisArgument]
+    package let arguments: [RedisArgument]
 
     init(keys: [Key], arguments: [RedisArgument], publishingOn channels: [Key] = []) {
         self.keys = keys
@@ -45,7 +50,7 @@ package struct ScriptCall: Sendable {
     ///
     /// A script names and counts its own keys itself, so that one that is declared behind them, as a guard of its slot,
     /// changes nothing.
-    var declared: [String] { keys.map(\.name) }
+    package var declared: [String] { keys.map(\.name) }
 
     /// Whether keys and channels are all of one partition, or all of the deployment as a whole.
     var isOfOnePartition: Bool {
@@ -58,15 +63,15 @@ package struct ScriptCall: Sendable {
 package enum CallError: Error, Sendable, Equatable {
     /// As the link says.
     case failed(RedisError)
-    /// It was answered in another shape than the script's.
-    case unreadable(script: String)
+    /// It was answered in another shape than the script's, or the command's.
+    case unreadable(call: String)
 }
 
 extension CallError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .failed(let error): "\(error)"
-        case .unreadable(let script): "\(script) answered in another shape"
+        case .unreadable(let call): "\(call) answered in another shape"
         }
     }
 }

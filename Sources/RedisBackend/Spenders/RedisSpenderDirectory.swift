@@ -1,5 +1,4 @@
 import GatewayCore
-import RedisClient
 
 /// Who spends most, read from what all live nodes have told.
 struct RedisSpenderDirectory: SpenderDirectory {
@@ -8,17 +7,17 @@ struct RedisSpenderDirectory: SpenderDirectory {
 
     func spenders(_ kind: SpenderKind) async throws(BackendError) -> [Spender] {
         let nodes = try await nodes.nodes()
-        guard !nodes.isEmpty else { return [] }
-        let reports: RedisReply
+        let keys = nodes.map { store.keys.spenders(of: $0.nodeId) }
+        guard let first = keys.first else { return [] }
+        let reports: [String?]
         do {
-            reports = try await store.link.send(
-                ["MGET"] + nodes.map { .string(store.keys.spenders(of: $0.nodeId).name) })
+            reports = try await store.send(.texts(of: first, Array(keys.dropFirst())))
         } catch {
             throw BackendError(error)
         }
         var sums: [ExactString: Spending] = [:]
-        for index in 0..<reports.count {
-            for spender in SpenderReport.decode(reports[index].string ?? "", kind) {
+        for report in reports {
+            for spender in SpenderReport.decode(report ?? "", kind) {
                 sums[ExactString(spender.name), default: Spending()] += spender.spending
             }
         }

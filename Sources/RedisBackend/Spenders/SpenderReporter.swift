@@ -1,14 +1,13 @@
 import Dispatch
 import GatewayCore
 import NIOCore
-import RedisClient
 
 /// Tells every few seconds who spends most on this node; summing that up takes a while, and is done on a queue of its own.
 ///
 /// `@unchecked Sendable`: all mutable state is touched on the link's loop only.
 final class SpenderReporter: @unchecked Sendable {
     /// A node that is gone is believed for so long.
-    private static let lifeMilliseconds: Int64 = 15_000
+    private static let life = Duration.seconds(15)
 
     private let store: Store
     private let nodeId: String
@@ -55,11 +54,8 @@ final class SpenderReporter: @unchecked Sendable {
     private func write(_ text: String) {
         // What was told before ends by itself.
         guard !text.isEmpty else { return isUnderWay = false }
-        store.link.send(
-            [
-                "SET", .string(store.keys.spenders(of: nodeId).name), .string(text), "PX",
-                .integer(SpenderReporter.lifeMilliseconds),
-            ], timeout: nil
-        ) { [self] _ in isUnderWay = false }
+        store.send(.write(text, to: store.keys.spenders(of: nodeId), life: SpenderReporter.life)) { [self] _ in
+            isUnderWay = false
+        }
     }
 }

@@ -1,7 +1,6 @@
 import Logging
 import Metrics
 import NIOCore
-import RedisClient
 import Synchronization
 
 /// Asks Redis once a second how much of it is taken, sooner where this node writes much, and says whether messages may be
@@ -13,7 +12,7 @@ import Synchronization
 final class MemoryWatch: @unchecked Sendable {
     private static let interval = TimeAmount.seconds(1)
 
-    private let link: RedisCommandLink
+    private let store: Store
     private let logger: Logger
     private let used: Gauge
     private let allowed: Gauge
@@ -26,8 +25,10 @@ final class MemoryWatch: @unchecked Sendable {
     /// Of how many it is asked before its time.
     private let room = Atomic<Int>(.max)
 
-    init(link: RedisCommandLink, budget: MemoryBudget, logger: Logger, metrics: any MetricsFactory) {
-        self.link = link
+    private var loop: any EventLoop { store.link.eventLoop }
+
+    init(store: Store, budget: MemoryBudget, logger: Logger, metrics: any MetricsFactory) {
+        self.store = store
         self.logger = logger
         gauge = MemoryGauge(budget: budget)
         used = Gauge(label: "martlet_redis_memory_used_bytes", dimensions: [], factory: metrics)
@@ -37,14 +38,14 @@ final class MemoryWatch: @unchecked Sendable {
     }
 
     func start() {
-        let loop = link.eventLoop
+        let loop = loop
         loop.execute { [self] in
             asking = loop.scheduleRepeatedTask(initialDelay: .zero, delay: MemoryWatch.interval) { _ in self.ask() }
         }
     }
 
     func stop() {
-        link.eventLoop.execute { [self] in
+        loop.execute { [self] in
             asking?.cancel()
             asking = nil
         }
@@ -58,18 +59,16 @@ final class MemoryWatch: @unchecked Sendable {
         let (before, after) = written.wrappingAdd(bytes, ordering: .relaxed)
         let room = room.load(ordering: .relaxed)
         guard before < room, after >= room else { return }
-        link.eventLoop.execute { [self] in ask() }
+        loop.execute { [self] in ask() }
     }
 
     private func ask() {
-        guard !isAsking, asking != nil, link.isConnected else { return }
+        guard !isAsking, asking != nil, store.link.isConnected else { return }
         isAsking = true
         written.store(0, ordering: .relaxed)
-        link.send(["INFO", "memory"], timeout: nil) { [self] result in
+        store.send(.info(.memory)) { [self] result in
             isAsking = false
-            guard case .success(let reply) = result, let usage = reply.string.flatMap(MemoryUsage.init(info:)) else {
-                return
-            }
+            guard case .success(let info) = result, let usage = MemoryUsage(info: info) else { return }
             heard(usage)
         }
     }

@@ -16,58 +16,66 @@ package struct Store: Sendable {
     ///
     /// In a Redis Cluster a publish to another slot reaches nobody, or fails after the writes: a call across
     /// partitions is our own mistake and stops the program.
-    func call<Called: Script>(
+    package func call<Called: Script>(
         _ script: Called, timeout: TimeAmount? = nil, stalled: StallPolicy = .wait,
         reply: @escaping @Sendable (Result<Called.Answer, CallError>) -> Void
     ) {
+        perform(script, timeout, stalled, read: script.read, reply)
+    }
+
+    /// As above. What the reply tells by itself is read without the call, which need not be kept until then.
+    package func call<Called: Script>(
+        _ script: Called, timeout: TimeAmount? = nil, stalled: StallPolicy = .wait,
+        reply: @escaping @Sendable (Result<Called.Answer, CallError>) -> Void
+    ) where Called.Answer: ScriptAnswer {
+        perform(script, timeout, stalled, read: Called.Answer.init, reply)
+    }
+
+    private func perform<Called: Script>(
+        _ script: Called, _ timeout: TimeAmount?, _ stalled: StallPolicy,
+        read: @escaping @Sendable (RedisReply) -> Called.Answer?,
+        _ reply: @escaping @Sendable (Result<Called.Answer, CallError>) -> Void
+    ) {
         let call = script.spelled(with: keys)
+        let name = script.file.name
         guard call.isOfOnePartition else {
-            preconditionFailure("\(script.file.name) would touch several partitions: \(call.keys) \(call.channels)")
+            preconditionFailure("\(name) would touch several partitions: \(call.keys) \(call.channels)")
         }
-        link.call(
-            script.file, keys: call.declared, arguments: call.arguments, timeout: timeout, stalled: stalled
-        ) { result in
-            switch result {
-            case .success(let answer):
-                reply(script.read(answer).map { .success($0) } ?? .failure(.unreadable(script: script.file.name)))
-            case .failure(let error): reply(.failure(.failed(error)))
-            }
+        link.call(script.file, keys: call.declared, arguments: call.arguments, timeout: timeout, stalled: stalled) {
+            reply(Store.answer($0, of: name, read: read))
         }
     }
 
-    /// Calls a script on keys (and a channel, where it publishes) of one partition; `reply` comes on the link's loop.
-    ///
-    /// In a Redis Cluster a publish to another slot reaches nobody, or fails after the writes: a call across
-    /// partitions is our own mistake and stops the program.
-    func call(
-        _ script: RedisScript, keys: [Key], channel: Key? = nil, arguments: [RedisArgument],
-        timeout: TimeAmount? = nil, stalled: StallPolicy = .wait,
-        reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
+    /// Sends one command; `reply` comes on the link's loop.
+    package func send<Answer>(
+        _ command: KeyCommand<Answer>, reply: @escaping @Sendable (Result<Answer, CallError>) -> Void = { _ in }
     ) {
-        let partition = keys.first?.partition
-        for key in keys + (channel.map { [$0] } ?? []) where key.partition != partition {
-            preconditionFailure("\(script.name) would touch \(keys[0].name) and \(key.name), of two partitions")
+        link.send(command.words) { reply(Store.answer($0, of: command.name, read: command.read)) }
+    }
+
+    private static func answer<Answer>(
+        _ result: Result<RedisReply, RedisError>, of name: String, read: (RedisReply) -> Answer?
+    ) -> Result<Answer, CallError> {
+        switch result {
+        case .success(let reply): read(reply).map { .success($0) } ?? .failure(.unreadable(call: name))
+        case .failure(let error): .failure(.failed(error))
         }
-        link.call(
-            script, keys: keys.map(\.name), arguments: arguments, timeout: timeout, stalled: stalled, reply: reply)
     }
 }
 
 extension Store {
     /// As above; cancelling the task does not take the call back.
-    func call<Called: Script>(_ script: Called) async throws(CallError) -> Called.Answer {
+    package func call<Called: Script>(_ script: Called) async throws(CallError) -> Called.Answer {
         let result = await withCheckedContinuation { continuation in
             call(script) { continuation.resume(returning: $0) }
         }
         return try result.get()
     }
 
-    /// As above; cancelling the task does not take the call back.
-    func call(
-        _ script: RedisScript, keys: [Key], arguments: [RedisArgument]
-    ) async throws(RedisError) -> RedisReply {
+    /// As above; cancelling the task does not take the command back.
+    package func send<Answer>(_ command: KeyCommand<Answer>) async throws(CallError) -> Answer {
         let result = await withCheckedContinuation { continuation in
-            call(script, keys: keys, arguments: arguments) { continuation.resume(returning: $0) }
+            send(command) { continuation.resume(returning: $0) }
         }
         return try result.get()
     }

@@ -1,15 +1,7 @@
 import GatewayCore
-import RedisClient
 
 /// The ledgers of all partitions as streams in Redis, each receiver's place in them a consumer group.
 struct RedisEventLedger: EventLedger {
-    /// Entries in one batch.
-    static let batch = 100
-    /// After so many bytes no more entries are added to a batch: one message of a room may bring 64 KiB or more.
-    static let batchBytes = 256 * 1024
-    /// How far back a receiver begins that is new: longer than a node takes from its start to its first look.
-    static let beginning = Duration.seconds(120)
-
     let store: Store
     let posted: LedgerPosts
     let names: NameSource
@@ -18,87 +10,59 @@ struct RedisEventLedger: EventLedger {
     func posts() -> [LedgerPost] { posted.all }
 
     func gather(_ post: LedgerPost, for receiver: WebhookReceiver) async throws(LedgerError) -> LedgerBatch? {
-        let reply = try await call(
-            Scripts.gather, keys: keys(post, receiver),
-            arguments: [
-                .string(post.mark), .string(receiver.name), .runID, .string(names.link()),
-                .integer(Int64(RedisEventLedger.batch)), .integer(Int64(RedisEventLedger.batchBytes)),
-                .integer(RedisEventLedger.beginning.milliseconds),
-            ])
-        if reply[0].string == "refused" { throw .refused }
-        return LedgerReply.batch(reply, partition: post.partition, for: receiver)
+        switch try await call(Gather(post, for: receiver.name, candidate: names.link())) {
+        case .nothing: return nil
+        case .gathered(let gathered): return LedgerBatch(gathered, partition: post.partition, for: receiver)
+        case .refused: throw .refused
+        }
     }
 
     func settle(
         _ batch: LedgerBatch, of post: LedgerPost, for receiver: WebhookReceiver, as outcome: LedgerOutcome
     ) async throws(LedgerError) {
-        let (what, note): (RedisArgument, String) =
-            switch (batch.kind, outcome) {
-            case (.news, .sent): ("sent", "")
-            case (.news, .givenUp(let reason)): ("dead", reason)
-            case (.loss, _): ("loss", batch.token)
-            case (.replay, .sent): ("replay", batch.token)
-            case (.replay, .givenUp): ("quit", batch.token)
-            }
         let wanted = batch.events.map(\.entry).filter { !$0.isEmpty }
-        let others = batch.entries.filter { !wanted.contains($0) }
-        try await settle(
-            post, receiver,
-            [what, .string(note)] + deadLetters
-                + [.integer(Int64(wanted.count)), .string(batch.entries.last ?? "-")]
-                + (wanted + others).map { .string($0) })
+        let entries = Settle.Entries(
+            wanted: wanted, others: batch.entries.filter { !wanted.contains($0) }, last: batch.entries.last ?? "-")
+        let what: Settle.What =
+            switch (batch.kind, outcome) {
+            case (.news, .sent): .sent(entries)
+            case (.news, .givenUp(let reason)): .givenUp(entries, reason: reason)
+            case (.loss, _): .lossTold(token: batch.token)
+            case (.replay, .sent): .replayed(entries, token: batch.token)
+            case (.replay, .givenUp): .replayEnded(token: batch.token)
+            }
+        try await settle(what, of: post, for: receiver)
     }
 
     func note(_ problem: String, of post: LedgerPost, for receiver: WebhookReceiver) async throws(LedgerError) {
-        try await settle(post, receiver, ["note", .string(problem)] + deadLetters + [0, "-"])
+        try await settle(.failed(problem: problem), of: post, for: receiver)
     }
 
     func trim(_ post: LedgerPost, receivers: [WebhookReceiver]) async throws(LedgerError) {
-        let partition = Partition(number: post.partition)
-        let reply = try await call(
-            Scripts.trim,
-            keys: [store.keys.coordinator(partition), store.keys.webhooks(partition), store.keys.events(partition)],
-            arguments: [
-                .string(post.mark), .integer(Int64(settings.kept)), .integer(settings.forgottenAfter.milliseconds),
-            ] + receivers.map { .string($0.name) })
-        if reply.string == "refused" { throw .refused }
-        for name in (reply.array ?? []).compactMap(\.string) {
+        let trim = Trim(
+            post, receivers: receivers.map(\.name), kept: settings.kept, forgottenAfter: settings.forgottenAfter)
+        guard case .trimmed(let forgotten) = try await call(trim) else { throw .refused }
+        for name in forgotten {
             do {
-                let key = store.keys.deadLetters(of: name, partition)
-                _ = try await store.link.send(["UNLINK", .string(key.name)])
+                let key = store.keys.deadLetters(of: name, Partition(number: post.partition))
+                _ = try await store.send(.forget(key))
             } catch {
                 throw .unavailable(reason: "\(error)")
             }
         }
     }
 
-    /// How many are kept, about, and their bytes.
-    private var deadLetters: [RedisArgument] {
-        [.integer(Int64(settings.deadLetters)), .integer(Int64(settings.bytes))]
-    }
-
     private func settle(
-        _ post: LedgerPost, _ receiver: WebhookReceiver, _ rest: [RedisArgument]
+        _ what: Settle.What, of post: LedgerPost, for receiver: WebhookReceiver
     ) async throws(LedgerError) {
-        let reply = try await call(
-            Scripts.settle, keys: keys(post, receiver),
-            arguments: [.string(post.mark), .string(receiver.name)] + rest)
-        if reply.string == "refused" { throw .refused }
+        let kept = Publish.Bound(entries: settings.deadLetters, bytes: settings.bytes)
+        let settle = Settle(what, of: post, for: receiver.name, deadLetters: kept)
+        guard try await call(settle) == .settled else { throw .refused }
     }
 
-    private func keys(_ post: LedgerPost, _ receiver: WebhookReceiver) -> [Key] {
-        let partition = Partition(number: post.partition)
-        return [
-            store.keys.coordinator(partition), store.keys.webhooks(partition), store.keys.events(partition),
-            store.keys.deadLetters(of: receiver.name, partition),
-        ]
-    }
-
-    private func call(
-        _ script: RedisScript, keys: [Key], arguments: [RedisArgument]
-    ) async throws(LedgerError) -> RedisReply {
+    private func call<Called: Script>(_ script: Called) async throws(LedgerError) -> Called.Answer {
         do {
-            return try await store.call(script, keys: keys, arguments: arguments)
+            return try await store.call(script)
         } catch {
             throw .unavailable(reason: "\(error)")
         }

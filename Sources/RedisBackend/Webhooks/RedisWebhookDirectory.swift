@@ -1,5 +1,4 @@
 import GatewayCore
-import RedisClient
 
 /// How the configured receivers fare, added up over all partitions in one pipeline each.
 struct RedisWebhookDirectory: WebhookDirectory {
@@ -14,71 +13,41 @@ struct RedisWebhookDirectory: WebhookDirectory {
 
     func replay(_ order: ReplayOrder) async throws(BackendError) -> Int {
         let chosen = receivers.filter { order.url == nil || [$0.url, $0.shownURL].contains(order.url) }
-        let types = order.types.map { $0.sorted().joined(separator: ",") } ?? "*"
         for receiver in chosen {
-            _ = try await ask { partition in
-                (
-                    Scripts.replay, [store.keys.webhooks(partition), store.keys.events(partition)],
-                    [.string(receiver.name), .string(order.start.entry(in: partition)), .string(types)]
-                )
+            _ = try await answers { partition in
+                Replay(
+                    partition, for: receiver.name, from: order.start.entry(in: partition), types: order.types)
             }
         }
         return chosen.count
     }
 
     private func status(of receiver: WebhookReceiver) async throws(BackendError) -> WebhookStatus {
-        let replies = try await ask { partition in
-            (
-                Scripts.backlog,
-                [
-                    store.keys.webhooks(partition), store.keys.events(partition),
-                    store.keys.deadLetters(of: receiver.name, partition),
-                ], [.string(receiver.name)]
-            )
-        }
         var status = WebhookStatus(receiver: receiver)
-        for reply in replies {
-            func count(_ index: Int) -> Int { Int(reply[index].integer ?? 0) }
-            status.lag += count(0)
-            if let oldest = LedgerEntryID(reply[1].string ?? "") {
-                status.oldest = min(status.oldest ?? .max, oldest.milliseconds)
-            }
-            status.deadLetters += count(2)
-            status.givenUp += count(3)
-            status.lost += count(4)
-            status.replaying += count(5)
-            if let sent = reply[6].integer, sent > 0 { status.lastSent = max(status.lastSent ?? 0, sent) }
-            let error = (reply[7].string ?? "").split(separator: " ", maxSplits: 1)
-            if error.count == 2, let time = Int64(error[0]), time > status.lastError?.timestamp ?? 0 {
-                status.lastError = WebhookStatus.Problem(timestamp: time, message: String(error[1]))
+        for backlog in try await answers({ ReadBacklog(of: receiver.name, in: $0) }) {
+            status.lag += backlog.lag
+            if let oldest = backlog.oldest { status.oldest = min(status.oldest ?? .max, oldest.milliseconds) }
+            status.deadLetters += backlog.deadLetters
+            status.givenUp += backlog.givenUp
+            status.lost += backlog.lost
+            if backlog.isReplaying { status.replaying += 1 }
+            if let sent = backlog.lastSent { status.lastSent = max(status.lastSent ?? 0, sent) }
+            if let failure = backlog.lastFailure, failure.timestamp > status.lastError?.timestamp ?? 0 {
+                status.lastError = WebhookStatus.Problem(timestamp: failure.timestamp, message: failure.problem)
             }
         }
         return status
     }
 
     /// Asks every partition at once and waits for all answers.
-    private func ask(
-        _ question: (Partition) -> (RedisScript, [Key], [RedisArgument])
-    ) async throws(BackendError) -> [RedisReply] {
-        let replies = Partition.all.map { partition in
-            let promise = store.link.eventLoop.makePromise(of: RedisReply.self)
-            let (script, keys, arguments) = question(partition)
-            store.call(script, keys: keys, arguments: arguments) {
-                promise.completeWith($0.mapError { $0 as any Error })
-            }
-            return promise.futureResult
+    private func answers<Called: Script>(
+        _ question: (Partition) -> Called
+    ) async throws(BackendError) -> [Called.Answer] {
+        do {
+            return try await Partition.all.map { store.ask(question($0)) }.answers()
+        } catch {
+            throw .unavailable(reason: "\(error)")
         }
-        var answers: [RedisReply] = []
-        var failure: BackendError?
-        for reply in replies {
-            do {
-                answers.append(try await reply.get())
-            } catch {
-                failure = failure ?? .unavailable(reason: "\(error)")
-            }
-        }
-        if let failure { throw failure }
-        return answers
     }
 }
 

@@ -20,19 +20,3 @@ struct CloseMarks {
     /// The connection has gone; whether it had a mark.
     mutating func remove(_ connection: String) -> Bool { marked.remove(connection) != nil }
 }
-
-/// A mark as Redis holds it.
-package struct CloseMark: Hashable, Sendable {
-    package var connection: String
-    /// Whose connection it is.
-    package var node: String
-    package var code: UInt16
-    package var text: String
-
-    package init(connection: String, node: String, code: UInt16, text: String) {
-        self.connection = connection
-        self.node = node
-        self.code = code
-        self.text = text
-    }
-}

@@ -192,7 +192,7 @@ extension RegistrationMachine {
                 continue
             }
             marks.add(mark.connection)
-            emit(.close(mark.connection, CloseReason(rawValue: mark.code) ?? .forbidden, text: mark.text))
+            emit(.close(mark.connection, mark.reason, text: mark.text))
         }
     }
 }

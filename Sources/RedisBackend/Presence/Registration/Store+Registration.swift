@@ -47,11 +47,13 @@ extension Store {
             ask(PassSignal(signal, connection: id), reply) { .signal($0) }
         case .renounce(let partition, let holder):
             ask(Renounce(partition, holder: holder, settings: settings), reply) { _ in .done }
-        case .readHeld(let partition, let holder): readHeld(partition, holder, reply)
+        case .readHeld(let partition, let holder):
+            ask(.entries(of: keys.held(by: holder, in: partition)), reply) { .held($0) }
         case .compare(let entries, let partition, let holder):
             ask(Compare(Array(entries.prefix(Compare.most)), in: partition, holder: holder), reply) { .lacking($0) }
         case .end(let entry, let holder): end(entry, holder, settings, reply)
-        case .readMarks(let partition): readMarks(partition, reply)
+        case .readMarks(let partition):
+            ask(.marks(in: keys.marks(partition)), reply) { .marks($0) }
         }
     }
 
@@ -60,6 +62,13 @@ extension Store {
         as answer: @escaping @Sendable (Asked.Answer) -> RegistrationMachine.Answer
     ) {
         call(script) { result in reply(result.map(answer).mapError(RegistrationMachine.CallFailure.init)) }
+    }
+
+    private func ask<Found>(
+        _ command: KeyCommand<Found>, _ reply: @escaping Answered,
+        as answer: @escaping @Sendable (Found) -> RegistrationMachine.Answer
+    ) {
+        send(command) { result in reply(result.map(answer).mapError(RegistrationMachine.CallFailure.init)) }
     }
 
     private func leave(
@@ -84,45 +93,6 @@ extension Store {
         case .member(let user, let id, let room):
             leave(RegistrationMachine.Place(room, user), id, .node(holder), .abrupt(.lost), settings, reply)
         }
-    }
-
-    private func readHeld(_ partition: Partition, _ holder: Holder, _ reply: @escaping Answered) {
-        link.send(["SMEMBERS", .string(keys.held(by: holder, in: partition).name)]) { result in
-            reply(
-                result.map { .held($0.strings.compactMap(HeldEntry.init)) }
-                    .mapError { .failed(BackendError($0)) })
-        }
-    }
-
-    /// A mark is `node code text`.
-    private func readMarks(_ partition: Partition, _ reply: @escaping Answered) {
-        link.send(["HGETALL", .string(keys.marks(partition).name)]) { result in
-            let answer = result.map { reply -> RegistrationMachine.Answer in
-                .marks(
-                    stride(from: 0, to: reply.count - 1, by: 2).compactMap { index in
-                        guard let id = reply[index].string, let mark = reply[index + 1].string else { return nil }
-                        let fields = mark.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-                        guard fields.count == 3 else { return nil }
-                        return CloseMark(
-                            connection: id, node: String(fields[0]), code: UInt16(fields[1]) ?? 0,
-                            text: String(fields[2]))
-                    })
-            }
-            reply(answer.mapError { .failed(BackendError($0)) })
-        }
-    }
-
-    func eraseMark(of id: String, in partition: Partition) {
-        link.send(["HDEL", .string(keys.marks(partition).name), .string(id)]) { _ in }
-    }
-
-    /// Tells nodes that connections of theirs were marked, once for each time that a node is named.
-    func tellMarked(_ nodes: [String], life: Duration) {
-        for (node, names) in Dictionary(grouping: nodes, by: { $0 }) {
-            link.send(["HINCRBY", .string(keys.marked.name), .string(node), .count(names.count)]) { _ in }
-        }
-        guard !nodes.isEmpty else { return }
-        link.send(["PEXPIRE", .string(keys.marked.name), .milliseconds(life)]) { _ in }
     }
 
     func renew(_ renewal: RegistrationMachine.Renewal, _ settings: PresenceSettings) {

@@ -1,6 +1,6 @@
 /// Under which run of Redis entries of a ledger were written, so that an id never names two events: `name>id` with
 /// commas between, newest first; an entry has the first name whose id lies before its own.
-struct LedgerBirths {
+package struct LedgerBirths: Sendable {
     private var births: [(name: Substring, after: LedgerEntryID)] = []
 
     init(_ text: String) {
@@ -14,22 +14,5 @@ struct LedgerBirths {
     /// Of entries older than what is still known, the oldest name.
     func name(of entry: LedgerEntryID) -> Substring {
         births.first { $0.after < entry }?.name ?? births.last?.name ?? "0"
-    }
-}
-
-/// An entry's id in its stream: `milliseconds-number`.
-struct LedgerEntryID: Comparable {
-    let milliseconds: Int64
-    let number: UInt64
-
-    init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let milliseconds = Int64(parts[0]), let number = UInt64(parts[1]) else { return nil }
-        self.milliseconds = milliseconds
-        self.number = number
-    }
-
-    static func < (left: LedgerEntryID, right: LedgerEntryID) -> Bool {
-        (left.milliseconds, left.number) < (right.milliseconds, right.number)
     }
 }

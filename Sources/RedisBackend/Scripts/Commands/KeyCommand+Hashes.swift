@@ -1,0 +1,94 @@
+import GatewayCore
+import RedisClient
+
+/// A field of a hash and what it holds.
+package struct Field: Hashable, Sendable {
+    package let name: String
+    package let value: String
+}
+
+/// What one step of a scan brought.
+package struct MembersScan: Sendable {
+    /// Where the next begins; `0` where there is none.
+    package let next: String
+    package let members: [Member]
+}
+
+extension KeyCommand where Answer == Int64 {
+    package static func size(ofHash key: Key) -> Self {
+        KeyCommand("HLEN", key) { $0.integer }
+    }
+
+    /// Answers how many there were.
+    package static func remove(_ field: String, from key: Key) -> Self {
+        KeyCommand("HDEL", key, [.string(field)]) { $0.integer }
+    }
+
+    /// Adds to a number; answers what it is then.
+    package static func add(_ count: Int, to field: String, of key: Key) -> Self {
+        KeyCommand("HINCRBY", key, [.string(field), .count(count)]) { $0.integer }
+    }
+
+    /// Gives a field its value where it has none; answers whether it had none (0, 1).
+    package static func propose(_ value: Int, for field: String, of key: Key) -> Self {
+        KeyCommand("HSETNX", key, [.string(field), .count(value)]) { $0.integer }
+    }
+}
+
+extension KeyCommand where Answer == String? {
+    /// Nil where there is no such field.
+    package static func field(_ name: String, of key: Key) -> Self {
+        KeyCommand("HGET", key, [.string(name)]) { $0.isNull ? .some(nil) : $0.string }
+    }
+}
+
+extension KeyCommand where Answer == Bool {
+    package static func has(_ field: String, in key: Key) -> Self {
+        KeyCommand("HEXISTS", key, [.string(field)]) { $0.integer.map { $0 == 1 } }
+    }
+}
+
+extension KeyCommand where Answer == [String] {
+    /// The names of all fields.
+    package static func names(in key: Key) -> Self {
+        KeyCommand("HKEYS", key) { $0.array == nil ? nil : $0.strings }
+    }
+}
+
+extension KeyCommand where Answer == [Field] {
+    package static func fields(of key: Key) -> Self {
+        KeyCommand("HGETALL", key) { reply in
+            reply.array == nil
+                ? nil
+                : reply.pairs.compactMap { name, value in
+                    guard let name = name.string, let value = value.string else { return nil }
+                    return Field(name: name, value: value)
+                }
+        }
+    }
+}
+
+extension KeyCommand where Answer == Position? {
+    /// Where a room's stream stands by its head; nil where it has none.
+    package static func position(ofHead key: Key) -> Self {
+        KeyCommand("HMGET", key, ["epoch", "seq"]) { reply in
+            guard reply.count == 2 else { return nil }
+            return .some(Position(standingIn: reply, at: 0))
+        }
+    }
+}
+
+extension KeyCommand where Answer == MembersScan {
+    /// Some of a room's members, from where a step before ended.
+    package static func scan(members key: Key, from place: String, about count: Int) -> Self {
+        KeyCommand("HSCAN", key, [.string(place), "COUNT", .count(count)]) { reply in
+            guard let next = reply[0].string else { return nil }
+            return MembersScan(
+                next: next,
+                members: reply[1].pairs.compactMap { name, packed in
+                    guard let name = name.string else { return nil }
+                    return packed.withBytes { PackedMember.unpack($0, user: UserID(unchecked: name)) }
+                })
+        }
+    }
+}

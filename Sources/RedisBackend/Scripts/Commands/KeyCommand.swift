@@ -1,0 +1,29 @@
+import RedisClient
+
+/// One plain command: the key it is about, which says its partition, and what its reply means.
+package struct KeyCommand<Answer: Sendable>: Sendable {
+    /// Nil for the few that are about the server itself.
+    let key: Key?
+    /// For texts of errors.
+    let name: String
+    let words: [RedisArgument]
+    /// Nil where the reply has another shape than the command's.
+    let read: @Sendable (RedisReply) -> Answer?
+
+    init(
+        _ name: String, _ key: Key, _ rest: [RedisArgument] = [], read: @escaping @Sendable (RedisReply) -> Answer?
+    ) {
+        self.key = key
+        self.name = name
+        words = [.string(name), .string(key.name)] + rest
+        self.read = read
+    }
+
+    /// About the server itself.
+    init(_ name: String, section: String? = nil, read: @escaping @Sendable (RedisReply) -> Answer?) {
+        key = nil
+        self.name = name
+        words = [.string(name)] + (section.map { [.string($0)] } ?? [])
+        self.read = read
+    }
+}

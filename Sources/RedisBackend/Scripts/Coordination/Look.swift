@@ -1,0 +1,58 @@
+import RedisClient
+
+/// Tells a coordinator what its partition holds that may have to be swept.
+package struct Look: Script {
+    package enum Answer: Sendable {
+        case found(Found)
+        /// The mark is no longer the caller's.
+        case refused
+    }
+
+    package struct Found: Sendable {
+        /// Redis's clock in milliseconds.
+        package let now: Int64
+        package let nextGraceEnd: Int64?
+        /// Each with its node's fence; 0: none.
+        package let holders: [(holder: Holder, fence: Int64)]
+        /// Whose grace is over, a batch at most.
+        package let due: [HeldEntry]
+    }
+
+    let partition: Partition
+    let mark: String
+    /// How many that are due are told at most.
+    let batch: Int
+
+    package init(at partition: Partition, mark: String, batch: Int = Sweep.most) {
+        self.partition = partition
+        self.mark = mark
+        self.batch = batch
+    }
+
+    package var file: RedisScript { Scripts.look }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        ScriptCall(
+            keys: [
+                keys.coordinator(partition), keys.holders(partition), keys.linger(partition), keys.fence(partition),
+            ], arguments: [.string(mark), .count(batch)])
+    }
+}
+
+extension Look.Answer: ScriptAnswer {
+    package init?(_ reply: RedisReply) {
+        switch reply[0].string {
+        case "ok":
+            guard let now = reply[1].integer, let next = reply[2].integer else { return nil }
+            let holders = reply[3].pairs.compactMap { name, fence in
+                name.string.flatMap(Holder.init).map { (holder: $0, fence: fence.integer ?? 0) }
+            }
+            self = .found(
+                Look.Found(
+                    now: now, nextGraceEnd: next < 0 ? nil : next, holders: holders,
+                    due: reply[4].strings.compactMap { HeldEntry($0) }))
+        case "refused": self = .refused
+        default: return nil
+        }
+    }
+}

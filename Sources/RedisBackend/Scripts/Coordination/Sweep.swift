@@ -1,0 +1,92 @@
+import GatewayCore
+import RedisClient
+
+/// Takes away what a dead incarnation held, or what has outlived its grace.
+package struct Sweep: Script {
+    package enum Of: Hashable, Sendable {
+        /// All entries are of its set; without any it is fenced only.
+        case node(Holder)
+        /// All entries are of those whose grace runs.
+        case graces
+    }
+
+    package enum Answer: Hashable, Sendable {
+        /// How many entries are left.
+        case left(Int64)
+        /// The mark is no longer the caller's.
+        case refused
+    }
+
+    /// Entries in one call.
+    package static let most = 200
+
+    let partition: Partition
+    let mark: String
+    let swept: Of
+    let entries: [HeldEntry]
+    let settings: PresenceSettings
+
+    package init(
+        _ partition: Partition, mark: String, of swept: Of, _ entries: [HeldEntry], settings: PresenceSettings
+    ) {
+        self.partition = partition
+        self.mark = mark
+        self.swept = swept
+        self.entries = entries
+        self.settings = settings
+    }
+
+    package var file: RedisScript { Scripts.sweep }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        let (list, kind, node, incarnation): (Key, RedisArgument, String, Int64) =
+            switch swept {
+            case .node(let holder): (keys.held(by: holder, in: partition), "node", holder.node, holder.incarnation)
+            case .graces: (keys.linger(partition), "linger", "-", 0)
+            }
+        var all = [
+            keys.coordinator(partition), keys.fence(partition), keys.holders(partition), list, keys.online(partition),
+            keys.seen(partition), keys.rooms(partition), keys.events(partition),
+        ]
+        var channels: [Key] = []
+        var arguments: [RedisArgument] = [
+            .string(mark), kind, .string(node), .integer(incarnation), .count(settings.ledgerSize),
+            ScriptCall.publish, .milliseconds(settings.fenceLife),
+        ]
+        var rooms: [RoomName: [(connection: String, user: UserID)]] = [:]
+        for entry in entries {
+            switch entry {
+            case .user(let user, let connection):
+                all.append(keys.connections(of: user))
+                channels.append(keys.status(of: user))
+                arguments += [
+                    "u", .string(connection), .string(user.string), .string(keys.status(of: user).name),
+                ]
+            case .member(let user, let connection, let room):
+                rooms[room, default: []].append((connection, user))
+            }
+        }
+        for (room, members) in rooms {
+            all += [keys.members(room), keys.connections(in: room), keys.head(room)]
+            channels.append(keys.channel(room))
+            arguments += [
+                "r", .string(room.string), .string(keys.channel(room).name), .milliseconds(LogLimits.emptyHeadLife),
+                .count(members.count),
+            ]
+            for member in members { arguments += [.string(member.connection), .string(member.user.string)] }
+        }
+        return ScriptCall(keys: all, arguments: arguments, publishingOn: channels)
+    }
+}
+
+extension Sweep.Answer: ScriptAnswer {
+    package init?(_ reply: RedisReply) {
+        switch reply[0].string {
+        case "ok":
+            guard let left = reply[1].integer else { return nil }
+            self = .left(left)
+        case "refused": self = .refused
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import RedisClient
+
+/// Tells a partition which run of Redis this is, so that its rooms' epochs are closed where it is another; answers the
+/// term.
+package struct MeetRun: Script {
+    let partition: Partition
+
+    package init(in partition: Partition) {
+        self.partition = partition
+    }
+
+    package var file: RedisScript { Scripts.meet }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        ScriptCall(keys: [keys.state(partition)], arguments: [.runID])
+    }
+
+    package func read(_ reply: RedisReply) -> Int64? { reply.integer }
+}

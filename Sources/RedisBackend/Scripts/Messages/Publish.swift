@@ -1,0 +1,96 @@
+import GatewayCore
+import RedisClient
+
+/// Gives a message its room's next number, stores it and sends it to the members; answers where it was stored.
+package struct Publish: Script {
+    /// How much a stream of the partition keeps, about.
+    package struct Bound: Hashable, Sendable {
+        package var entries: Int
+        package var bytes: Int
+
+        package init(entries: Int, bytes: Int) {
+            self.entries = entries
+            self.bytes = bytes
+        }
+    }
+
+    let room: RoomName
+    /// As `MessageBody` encodes it.
+    let body: [UInt8]
+    let dedupe: DedupeMark?
+    /// What the room's log keeps.
+    let limits: LogLimits
+    /// The epoch that begins where the head is missing or of an earlier run of Redis.
+    let candidate: String
+    /// The call's own name, which begins with that of its link.
+    let operation: String
+    /// Nil where the ledger is not told.
+    package var ledger: Bound?
+    /// Nil where the message does not go into the partition's stream.
+    package var stream: Bound?
+    /// Whether the caller waits for a replica.
+    package var isReplicated = false
+
+    package init(
+        _ body: [UInt8], to room: RoomName, under dedupe: DedupeMark? = nil, limits: LogLimits, candidate: String,
+        operation: String
+    ) {
+        self.room = room
+        self.body = body
+        self.dedupe = dedupe
+        self.limits = limits
+        self.candidate = candidate
+        self.operation = operation
+    }
+
+    package typealias Answer = Published
+
+    package var file: RedisScript { Scripts.publish }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        let partition = Partition(of: room)
+        var all: [Key] = []
+        all.reserveCapacity(10)
+        all += [keys.state(partition), keys.head(room), keys.log(room)]
+        var flags = ""
+        if let dedupe {
+            flags += "d"
+            all.append(keys.dedupe(room, dedupe))
+        }
+        var channel = keys.channel(room)
+        if let user = room.inboxOwner {
+            flags += "i"
+            all += [keys.connections(of: user), keys.online(partition)]
+            channel = keys.node("", in: partition)
+        }
+        if ledger != nil {
+            flags += "e"
+            all += [keys.events(partition), keys.bytes(partition)]
+        }
+        if stream != nil {
+            flags += "m"
+            all += [keys.messages(partition), keys.bytes(partition)]
+        }
+        if isReplicated { flags += "r" }
+        return ScriptCall(
+            keys: all,
+            arguments: [
+                .runID, .string(candidate), .attempt, .string(operation), .count(limits.size),
+                .milliseconds(limits.age), .milliseconds(limits.headLife), ScriptCall.publish, .string(channel.name),
+                .bytes(body), .milliseconds(dedupe?.life ?? .zero), .connection, .string(flags), .string(room.owner),
+                .count(ledger?.entries ?? 0), .count(stream?.entries ?? 0), .count(limits.bytes),
+                .count(ledger?.bytes ?? 0), .count(stream?.bytes ?? 0),
+            ], publishingOn: [channel])
+    }
+}
+
+extension Published: ScriptAnswer {
+    package init?(_ reply: RedisReply) {
+        guard let epoch = reply[0].string, let seq = reply[1].integer, let timestamp = reply[2].integer else {
+            return nil
+        }
+        self.init(
+            position: Position(epoch: epoch, seq: Int(seq)), timestamp: timestamp,
+            reach: reply[4].integer.map { Reach(isOnline: reply[3].integer == 1, connections: Int($0)) })
+    }
+}

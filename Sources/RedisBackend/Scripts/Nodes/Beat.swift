@@ -1,0 +1,133 @@
+import RedisClient
+
+/// Registers a node, or renews its lease.
+package struct Beat: Script {
+    package enum Mode: Hashable, Sendable {
+        /// With the highest incarnation that the node has had.
+        case register(after: Int64)
+        case renew(incarnation: Int64)
+    }
+
+    package enum Answer: Hashable, Sendable {
+        case registered(incarnation: Int64)
+        case renewed(Index)
+        /// The entry is gone.
+        case lost
+        /// Another instance has the node's name.
+        case taken
+    }
+
+    /// The index, as it is behind the beat.
+    package struct Index: Hashable, Sendable {
+        package struct Node: Hashable, Sendable {
+            package let name: String
+            package let incarnation: Int64
+            /// The end of its lease, in ms by Redis's clock.
+            package let end: Int64
+        }
+
+        /// Redis's clock, in ms.
+        package let now: Int64
+        /// How often connections of the node were marked to be closed.
+        package let marks: Int64
+        package let nodes: [Node]
+    }
+
+    /// Who beats.
+    package struct Node: Sendable {
+        package let name: String
+        /// Tells two processes of one name apart.
+        package let instance: String
+        package let lease: Duration
+
+        package init(_ name: String, instance: String, lease: Duration) {
+            self.name = name
+            self.instance = instance
+            self.lease = lease
+        }
+
+        private static let indexLife = Duration.seconds(120)
+
+        /// As the script wants it, whatever it is told.
+        fileprivate func spelled(
+            with keys: Keys, mode: RedisArgument, incarnation: Int64, description: String, declaringUntil: Int64
+        ) -> ScriptCall {
+            ScriptCall(
+                keys: [keys.index, keys.marked],
+                arguments: [
+                    mode, .string(name), .string(instance), .integer(incarnation), .milliseconds(lease),
+                    .milliseconds(Node.indexLife), .string(description), .integer(declaringUntil),
+                ])
+        }
+    }
+
+    let mode: Mode
+    let node: Node
+    /// What the node says of itself.
+    let description: String
+    /// Until when, in ms by Redis's clock, it may declare others dead; 0: not at all.
+    let declaringUntil: Int64
+
+    package init(_ mode: Mode, of node: Node, description: String, declaringUntil: Int64) {
+        self.mode = mode
+        self.node = node
+        self.description = description
+        self.declaringUntil = declaringUntil
+    }
+
+    package var file: RedisScript { Scripts.beat }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        let (word, incarnation): (RedisArgument, Int64) =
+            switch mode {
+            case .register(let highest): ("register", highest)
+            case .renew(let incarnation): ("renew", incarnation)
+            }
+        return node.spelled(
+            with: keys, mode: word, incarnation: incarnation, description: description, declaringUntil: declaringUntil)
+    }
+
+    package func read(_ reply: RedisReply) -> Answer? {
+        switch (reply[0].string, mode) {
+        case ("ok", .register): reply[1].integer.map { .registered(incarnation: $0) }
+        case ("ok", .renew): Index(reply).map { .renewed($0) }
+        case ("lost", _): .lost
+        case ("taken", _): .taken
+        default: nil
+        }
+    }
+}
+
+/// Takes a node out of the index.
+package struct Release: Script {
+    package typealias Answer = Done
+
+    let node: Beat.Node
+
+    package init(_ node: Beat.Node) {
+        self.node = node
+    }
+
+    package var file: RedisScript { Scripts.beat }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        node.spelled(with: keys, mode: "release", incarnation: 0, description: "", declaringUntil: 0)
+    }
+}
+
+extension Beat.Index: ScriptAnswer {
+    /// `ok`, now, marks, then node, incarnation and end of lease of each.
+    package init?(_ reply: RedisReply) {
+        guard let now = reply[1].integer, let marks = reply[2].integer else { return nil }
+        var nodes: [Node] = []
+        for index in stride(from: 3, to: reply.count - 2, by: 3) {
+            guard let name = reply[index].string, let incarnation = reply[index + 1].integer,
+                let end = reply[index + 2].integer
+            else { return nil }
+            nodes.append(Node(name: name, incarnation: incarnation, end: end))
+        }
+        self.now = now
+        self.marks = marks
+        self.nodes = nodes
+    }
+}

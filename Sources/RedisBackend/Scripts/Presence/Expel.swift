@@ -1,0 +1,49 @@
+import GatewayCore
+import RedisClient
+
+/// Marks all connections of a user to be closed, ends the user's sessions, and remembers who may not come back.
+package struct Expel: Script {
+    package struct Answer: Hashable, Sendable {
+        package let expelled: Expelled
+        /// The node of each connection that was marked.
+        package let marked: [String]
+    }
+
+    let user: UserID
+    let expulsion: Expulsion
+    let settings: PresenceSettings
+
+    package init(_ user: UserID, _ expulsion: Expulsion, settings: PresenceSettings) {
+        self.user = user
+        self.expulsion = expulsion
+        self.settings = settings
+    }
+
+    package var file: RedisScript { Scripts.close }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        let partition = Partition(of: user.string)
+        let nodes = keys.node("", in: partition)
+        let status = keys.status(of: user)
+        return ScriptCall(
+            keys: [
+                keys.connections(of: user), keys.marks(partition), keys.verdict(on: user), keys.online(partition),
+                keys.seen(partition), keys.linger(partition), keys.events(partition),
+            ],
+            arguments: [
+                .count(Int(expulsion.reason.code)), .string(expulsion.text), .milliseconds(settings.life),
+                ScriptCall.publish, .string(nodes.name), .string(user.string), .string(status.name),
+                .count(settings.ledgerSize), expulsion.ban.map { .milliseconds($0) } ?? "",
+                .moment(expulsion.tokensBefore), .milliseconds(settings.disconnectionLife),
+                .milliseconds(settings.voidTokenLife),
+            ], publishingOn: [nodes, status])
+    }
+}
+
+extension Expel.Answer: ScriptAnswer {
+    package init?(_ reply: RedisReply) {
+        guard let connections = reply[0].integer, let banned = reply[2].integer else { return nil }
+        expelled = Expelled(connections: Int(connections), bannedUntil: banned > 0 ? banned : nil)
+        marked = reply[1].strings
+    }
+}

@@ -1,0 +1,19 @@
+/// A message as it comes over a channel.
+struct ChannelMessage {
+    let epoch: UnsafeRawBufferPointer
+    let seq: Int
+    let timestamp: Int64
+    let body: UnsafeRawBufferPointer
+
+    /// Nil where the bytes are not what `publish` sends; what is given out lies in `bytes` and dies with it.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        var fields = SpacedFields(bytes)
+        guard let kind = fields.word(), kind.elementsEqual("m".utf8), let epoch = fields.word(),
+            let seq = fields.integer(), let timestamp = fields.integer()
+        else { return nil }
+        self.epoch = epoch
+        self.seq = Int(seq)
+        self.timestamp = timestamp
+        body = fields.rest
+    }
+}

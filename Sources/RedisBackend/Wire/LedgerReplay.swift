@@ -1,0 +1,12 @@
+/// What is to be sent again to a receiver, as `replay:<receiver>` holds it: `from to types`, the types with commas, or `*`;
+/// from where and up to where only the scripts read.
+struct LedgerReplay: Hashable, Sendable {
+    /// Nil for all.
+    let types: Set<String>?
+
+    /// Nil where the text is empty.
+    init?(_ text: String) {
+        guard let types = text.split(separator: " ").last else { return nil }
+        self.types = types == "*" ? nil : Set(types.split(separator: ",").map(String.init))
+    }
+}

@@ -1,0 +1,29 @@
+import GatewayCore
+
+/// How a message lies in the log and on a channel: opaque to the scripts, `msgType`, length of the user's name, user's name, payload.
+///
+/// `1 5 alice{"text":"hi"}`; on a channel behind `m <epoch> <seq> <timestamp> `.
+enum MessageBody {
+    static func encode(_ publication: Publication) -> [UInt8] {
+        let user = publication.userId.string.utf8
+        var body: [UInt8] = []
+        body.reserveCapacity(16 + user.count + publication.payload.count)
+        body.append(contentsOf: "\(publication.msgType) \(user.count) ".utf8)
+        body.append(contentsOf: user)
+        body.append(contentsOf: publication.payload)
+        return body
+    }
+
+    /// Nil where the bytes are not what `encode` writes.
+    static func decode(
+        _ bytes: UnsafeRawBufferPointer, room: RoomName, position: Position, timestamp: Int64
+    ) -> RoomMessage? {
+        var fields = SpacedFields(bytes)
+        guard let msgType = fields.integer(), let length = fields.integer(), let user = fields.take(Int(length)) else {
+            return nil
+        }
+        return RoomMessage(
+            room: room, userId: UserID(unchecked: String(decoding: user, as: UTF8.self)), msgType: Int(msgType),
+            payload: [UInt8](fields.rest), timestamp: timestamp, position: position)
+    }
+}

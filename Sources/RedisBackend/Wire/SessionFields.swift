@@ -1,0 +1,26 @@
+import GatewayCore
+import RedisClient
+
+/// What a session remembers of its connection: `c` connection, `a` its address, and a field `r:<room>` for each room; the
+/// others only the scripts read.
+package struct SessionFields: Sendable {
+    package private(set) var connection: String?
+    package private(set) var address: String?
+    package private(set) var rooms: [RoomName] = []
+
+    /// Of a session that there is not.
+    init() {}
+
+    init(_ fields: [(name: RedisReply, value: RedisReply)]) {
+        for (name, value) in fields {
+            guard let field = name.string else { continue }
+            switch field {
+            case "c": connection = value.string
+            case "a": address = value.string
+            case _ where field.hasPrefix("r:"): rooms.append(RoomName(unchecked: String(field.dropFirst(2))))
+            default: break
+            }
+        }
+        rooms.sort { $0.string < $1.string }
+    }
+}
