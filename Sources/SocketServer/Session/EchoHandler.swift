@@ -10,6 +10,13 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    private enum Phase {
+        case open
+        /// A close frame is on its way; the connection is cut at this moment.
+        case closing(cutAt: MonotonicTime)
+        case ended
+    }
+
     static let maxMessageBytes = 16 << 20
 
     private let hub: Hub
@@ -17,9 +24,7 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
     private var decoder: FrameDecoder
     /// Nil where compression was not agreed on.
     private let compressor: FrameCompressor?
-    /// Nil while the connection is open.
-    private var cutAt: MonotonicTime?
-    private var hasEnded = false
+    private var phase = Phase.open
     private var context: ChannelHandlerContext?
     var supervisedIndex: Int?
 
@@ -53,7 +58,7 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        while cutAt == nil, let event = decoder.next(from: &bytes) { answer(event, context) }
+        while case .open = phase, let event = decoder.next(from: &bytes) { answer(event, context) }
         hub.receiveBuffer.lend(bytes)
     }
 
@@ -80,10 +85,14 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
 
     func check(now: MonotonicTime, wallMilliseconds: Int64) {
         guard let context else { return }
-        if let cutAt {
-            if cutAt <= now { context.close(promise: nil) }
-        } else if hub.census.isDraining {
+        switch phase {
+        case .open:
+            guard hub.census.isDraining else { return }
             close(code: CloseReason.goingAway.code, reason: CloseReason.goingAway.text, context)
+        case .closing(let cutAt):
+            if cutAt <= now { context.close(promise: nil) }
+        case .ended:
+            break
         }
     }
 
@@ -122,16 +131,17 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
     }
 
     private func close(code: UInt16?, reason: String, _ context: ChannelHandlerContext) {
+        // First, since the socket may end while the frame is written.
+        phase = .closing(cutAt: hub.now + hub.configuration.closeTimeout)
         var frame = context.channel.allocator.buffer(capacity: 128)
         FrameEncoder.close(code: code, reason: reason, into: &frame)
         context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
         context.close(mode: .output, promise: nil)
-        cutAt = hub.now + hub.configuration.closeTimeout
     }
 
     private func end() {
-        guard !hasEnded else { return }
-        hasEnded = true
+        if case .ended = phase { return }
+        phase = .ended
         hub.unsupervise(self)
         hub.metrics.close(nil)
         hub.census.leave()
