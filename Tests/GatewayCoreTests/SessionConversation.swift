@@ -62,24 +62,26 @@ final class SessionConversation {
         lines(machine.opened(with: credentials, session: session))
     }
 
+    func answered(_ answer: SessionMachine.Answer) -> [String] { lines(machine.answered(answer, now: now)) }
+
     /// - Parameter rooms: what the session brought back; nil for a new one.
     func registered(_ rooms: [String]? = nil, forbidden: [String] = []) -> [String] {
         let resumed = rooms.map {
             ResumedSession(rooms: $0.map(Self.room), forbidden: forbidden.map(Self.room))
         }
-        return lines(machine.registered(Registration(session: "s1", timestamp: 5, resumed: resumed)))
+        return answered(.registered(result: .success(Registration(session: "s1", timestamp: 5, resumed: resumed))))
     }
     func registrationFailed(_ error: RegistrationError) -> [String] {
-        lines(machine.registrationFailed(error))
+        answered(.registered(result: .failure(error)))
     }
     /// With a registry that lets all tokens count, at once.
     func verified(_ identity: Identity) -> [String] {
-        let actions = machine.verified(identity)
+        let actions = machine.answered(.verified(result: .success(identity)), now: now)
         guard case .confirm = actions.first else { return lines(actions) }
         return confirmed(.admitted)
     }
-    func confirmed(_ admission: Clearance) -> [String] { lines(machine.confirmed(admission)) }
-    func refused(_ text: String) -> [String] { lines(machine.refused(TokenError(text))) }
+    func confirmed(_ clearance: Clearance) -> [String] { answered(.confirmed(clearance: clearance)) }
+    func refused(_ text: String) -> [String] { answered(.verified(result: .failure(TokenError(text)))) }
 
     func ask(_ id: Int, _ command: ClientCommand) -> [String] {
         let id = RequestID(json: Array(String(id).utf8))
@@ -111,12 +113,12 @@ final class SessionConversation {
     }
     func watching(_ id: Int, _ users: String...) -> [String] {
         let statuses = users.map { UserStatus(userId: UserID(unchecked: $0), isOnline: false, lastSeen: nil) }
-        return lines(machine.watching(id: RequestID(json: Array(String(id).utf8)), statuses, refused: []))
+        return answered(.watching(id: RequestID(json: Array(String(id).utf8)), users: statuses, refused: []))
     }
     func sharers(_ id: Int, of users: [String], _ sharers: Set<String>) -> [String] {
         let sharers = Set(sharers.map { UserID(unchecked: $0) })
         let id = RequestID(json: Array(String(id).utf8))
-        return lines(machine.sharersFound(id: id, of: users.map { UserID(unchecked: $0) }, sharers))
+        return answered(.sharersFound(id: id, users: users.map { UserID(unchecked: $0) }, sharers: sharers))
     }
     func members(_ id: Int, _ room: String) -> [String] {
         ask(id, .members(room: Self.room(room), limit: 100, cursor: nil))
@@ -143,10 +145,13 @@ final class SessionConversation {
         return lines(machine.receivedMalformed(MalformedRequest(id: id, error: error), now: now))
     }
 
-    func enrolled(_ room: String) -> [String] { lines(machine.enrolled(Self.room(room))) }
+    func enrolled(_ room: String) -> [String] {
+        let roster = RosterState(members: 1, version: 9, timestamp: 5)
+        return answered(.enrolled(room: Self.room(room), result: .success(roster)))
+    }
 
     func enrollmentFailed(_ room: String) -> [String] {
-        lines(machine.enrollmentFailed(Self.room(room), .unavailable(reason: "secret")))
+        answered(.enrolled(room: Self.room(room), result: .failure(.unavailable(reason: "secret"))))
     }
 
     func ready(
@@ -156,7 +161,7 @@ final class SessionConversation {
         let start = StreamStart(
             position: Position(epoch: "e", seq: seq), recovered: recovered, missed: missed, roster: roster,
             timestamp: 5)
-        return lines(machine.streamReady(Self.room(room), start, now: now))
+        return answered(.streamReady(room: Self.room(room), start: start))
     }
 
     static func message(_ room: String, _ seq: Int, bytes: Int = 1) -> RoomMessage {
@@ -166,7 +171,7 @@ final class SessionConversation {
     }
 
     func failed(_ room: String) -> [String] {
-        lines(machine.streamFailed(Self.room(room), .unavailable(reason: "secret")))
+        answered(.streamFailed(room: Self.room(room), error: .unavailable(reason: "secret")))
     }
 
     func wait(_ duration: Duration) -> [String] {

@@ -224,13 +224,13 @@ struct SessionTokenTests {
         var fresh = SessionConversation.identity(expires: 1_700_000_100)
         fresh.issuedAt = 7
         _ = talk.auth(1, "u")
-        #expect(talk.lines(talk.machine.verified(fresh)) == ["confirm alice issued 7"])
+        #expect(talk.answered(.verified(result: .success(fresh))) == ["confirm alice issued 7"])
         #expect(talk.auth(2, "v") == ["error 2 conflict"])
         #expect(talk.confirmed(.admitted) == ["authenticated 1 1700000100000"])
         #expect(talk.confirmed(.admitted) == [])
         _ = talk.auth(3, "w")
         #expect(talk.confirmed(.admitted) == [])
-        _ = talk.machine.verified(fresh)
+        _ = talk.answered(.verified(result: .success(fresh)))
         #expect(talk.confirmed(.unknown) == ["authenticated 3 1700000100000"])
     }
 
@@ -241,7 +241,7 @@ struct SessionTokenTests {
         ] {
             let talk = SessionConversation.live(tokens: true)
             _ = talk.auth(1, "u")
-            _ = talk.machine.verified(SessionConversation.identity())
+            _ = talk.answered(.verified(result: .success(SessionConversation.identity())))
             #expect(talk.confirmed(admission) == [end])
             #expect(talk.confirmed(.admitted) == [])
         }

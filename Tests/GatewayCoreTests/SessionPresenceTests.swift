@@ -13,10 +13,10 @@ struct SessionPresenceTests {
         #expect(talk.members(2, "r") == [])
         let room = SessionConversation.room("r")
         let page = MemberPage(members: [], count: 3, rosterVersion: 9, next: nil)
-        #expect(talk.lines(talk.machine.membersAnswered(id: id(1), room: room, .success(page))) == ["members 1 3"])
+        #expect(talk.answered(.members(id: id(1), room: room, result: .success(page))) == ["members 1 3"])
         #expect(talk.lines(talk.machine.pageLeft()) == ["members 2 r 100"])
-        let bad = talk.machine.membersAnswered(id: id(2), room: room, .failure(.badCursor))
-        #expect(talk.lines(bad) == ["error 2 bad_request"])
+        let bad = talk.answered(.members(id: id(2), room: room, result: .failure(.badCursor)))
+        #expect(bad == ["error 2 bad_request"])
     }
 
     @Test("a token without presence hides the roster, whoever comes and goes, and the list")
@@ -53,7 +53,7 @@ struct SessionPresenceTests {
         #expect(talk.watch(2, "bob") == ["error 2 rate_limited"])
         _ = talk.watching(0, "u0", "v0")
         #expect(talk.watch(3, "bob") == ["watch 3 bob"])
-        _ = talk.machine.watchFailed(id: id(1), asked: 2, unwatched: [], BackendError.conflict.request)
+        _ = talk.answered(.watchFailed(id: id(1), asked: 2, unwatched: [], error: .conflict))
         #expect(talk.watch(4, "bob", "carol") == ["watch 4 bob carol"])
     }
 
@@ -72,9 +72,9 @@ struct SessionPresenceTests {
         let talk = SessionConversation.live(limits: SessionLimits(maxWatched: 1))
         _ = talk.watch(1, "bob")
         let bob = UserID(unchecked: "bob")
-        let error = BackendError.unavailable(reason: "secret").request
-        let failed = talk.machine.watchFailed(id: id(1), asked: 1, unwatched: [bob], error)
-        #expect(talk.lines(failed) == ["error 1 unavailable"])
+        let error = BackendError.unavailable(reason: "secret")
+        let failed = talk.answered(.watchFailed(id: id(1), asked: 1, unwatched: [bob], error: error))
+        #expect(failed == ["error 1 unavailable"])
         #expect(!talk.isWatching(bob.string))
         #expect(talk.watch(2, "carol") == ["watch 2 carol"])
     }
@@ -88,7 +88,7 @@ struct SessionPresenceTests {
         #expect(talk.signal(4, "bob", "r") == [])
         _ = talk.enrolled("r")
         #expect(talk.ready("r").last == "signal 4 alice to bob in r")
-        #expect(talk.lines(talk.machine.signalAnswered(id: id(4), .success(()))) == ["ack 4"])
-        #expect(talk.lines(talk.machine.signalAnswered(id: id(4), .failure(.notFound))) == ["error 4 not_found"])
+        #expect(talk.answered(.signalled(id: id(4), result: .success(()))) == ["ack 4"])
+        #expect(talk.answered(.signalled(id: id(4), result: .failure(.notFound))) == ["error 4 not_found"])
     }
 }

@@ -53,6 +53,27 @@ struct SessionSpendingTests {
         let late = talk.machine.receivedUnpaid(request, retryAfter: .seconds(1))
         #expect(late.isEmpty)
     }
+
+    @Test("an answer is paid for by what it brings, and one that brings nothing is free")
+    func answerPrices() {
+        let room = SessionConversation.room("r")
+        let resumed = ResumedSession(rooms: [room], forbidden: [SessionConversation.room("s")])
+        let back = SessionMachine.Answer.registered(
+            result: .success(Registration(session: "s1", timestamp: 5, resumed: resumed)))
+        #expect(back.spending(isCompressing: false) == Prices.resumption(rooms: 2))
+        let new = SessionMachine.Answer.registered(result: .success(Registration(session: "s1", timestamp: 5)))
+        #expect(new.spending(isCompressing: false) == nil)
+
+        let range = HistoryRange(edge: .newest, limit: 50)
+        let page = HistoryPage(
+            room: room, head: Position(epoch: "e", seq: 1), messages: [SessionConversation.message("r", 1, bytes: 72)],
+            more: false)
+        let history = SessionMachine.Answer.history(id: nil, range: range, result: .success(page))
+        #expect(history.spending(isCompressing: false) == Prices.logBytes(200, isCompressing: false))
+        #expect(history.spending(isCompressing: true) == Prices.logBytes(200, isCompressing: true))
+        let away = SessionMachine.Answer.history(id: nil, range: range, result: .failure(.conflict))
+        #expect(away.spending(isCompressing: false) == nil)
+    }
 }
 
 extension SessionConversation {

@@ -33,7 +33,7 @@ struct SessionWatchTests {
         let states = [UserStatus(userId: UserID(unchecked: "carol"), isOnline: true, lastSeen: nil)]
         let refused = ["bob", "dave"].map { UserID(unchecked: $0) }
         #expect(
-            talk.lines(talk.machine.watching(id: id(1), states, refused: refused)) == [
+            talk.answered(.watching(id: id(1), users: states, refused: refused)) == [
                 "watching 1 1 bob forbidden dave forbidden"
             ])
         #expect(talk.isWatching("carol"))
@@ -112,9 +112,10 @@ struct SessionWatchTests {
         _ = talk.watching(1, "bob")
         _ = talk.watch(2, "bob", "carol")
         let users = ["bob", "carol"].map { UserID(unchecked: $0) }
-        let failed = talk.machine.sharersUnknown(
-            id: id(2), of: users, unwatched: [users[1]], .backend(.unavailable(reason: "secret")))
-        #expect(talk.lines(failed) == ["error 2 unavailable"])
+        let failed = talk.answered(
+            .sharersUnknown(
+                id: id(2), users: users, unwatched: [users[1]], error: .backend(.unavailable(reason: "secret"))))
+        #expect(failed == ["error 2 unavailable"])
         #expect(talk.isWatching(users[0].string))
         #expect(!talk.isWatching(users[1].string))
         #expect(talk.watch(3, "dave") == ["ask 3 dave in r"])

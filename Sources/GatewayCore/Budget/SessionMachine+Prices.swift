@@ -21,3 +21,24 @@ extension SessionMachine.Action {
         }
     }
 }
+
+extension SessionMachine.Answer {
+    /// What an answer costs that could not be priced before it was there; nil for what was paid for when it was asked.
+    ///
+    /// - Parameter isCompressing: whether what is sent of it is compressed for this client.
+    package func spending(isCompressing: Bool) -> Spending? {
+        switch self {
+        case .registered(.success(let registration)):
+            registration.resumed.map { Prices.resumption(rooms: $0.rooms.count + $0.forbidden.count) }
+        case .history(_, _, .success(let page)):
+            Prices.logBytes(
+                page.messages.reduce(0) { $0 + $1.payload.count + 128 }, isCompressing: isCompressing)
+        case .members(_, _, .success(let page)):
+            Prices.members(page.members.count, bytes: page.members.reduce(0) { $0 + $1.info.count + 64 })
+        case .verified, .confirmed, .registered(.failure), .enrolled, .streamReady, .streamFailed, .published,
+            .history(_, _, .failure), .members(_, _, .failure), .sharersFound, .sharersUnknown, .watching, .watchFailed,
+            .signalled:
+            nil
+        }
+    }
+}

@@ -19,7 +19,7 @@ extension SessionMachine {
     }
 
     /// The token is good.
-    package mutating func verified(_ identity: Identity) -> [Action] {
+    mutating func verified(_ identity: Identity) -> [Action] {
         switch phase {
         case .verifying(let opening):
             return register(identity, opening)
@@ -37,7 +37,7 @@ extension SessionMachine {
     }
 
     /// The token is not good.
-    package mutating func refused(_ error: TokenError) -> [Action] {
+    mutating func refused(_ error: TokenError) -> [Action] {
         switch phase {
         case .verifying:
             return close(.unauthorized, error.message)
@@ -67,7 +67,7 @@ extension SessionMachine {
     }
 
     /// The registry knows the connection.
-    package mutating func registered(_ registration: Registration) -> [Action] {
+    mutating func registered(_ registration: Registration) -> [Action] {
         guard case .registering(let opening) = phase, let identity else { return [] }
         phase = .entering(opening, registration)
         let asked = Membership.joining(Joining(id: nil, since: nil, origin: .silent))
@@ -76,7 +76,7 @@ extension SessionMachine {
     }
 
     /// The registry has not taken the connection in, and knows nothing of it.
-    package mutating func registrationFailed(_ error: RegistrationError) -> [Action] {
+    mutating func registrationFailed(_ error: RegistrationError) -> [Action] {
         guard case .registering = phase else { return [] }
         isRegistered = false
         return switch error {
@@ -90,7 +90,7 @@ extension SessionMachine {
     // MARK: Streams
 
     /// The stream of a room is there.
-    package mutating func streamReady(_ room: RoomName, _ start: StreamStart, now: MonotonicTime) -> [Action] {
+    mutating func streamReady(_ room: RoomName, _ start: StreamStart, now: MonotonicTime) -> [Action] {
         switch phase {
         case .entering(_, let registration):
             guard membership(of: room) != nil else { return [] }
@@ -105,7 +105,7 @@ extension SessionMachine {
     }
 
     /// The stream of a room could not be had; the asking for it is forgotten by then.
-    package mutating func streamFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
+    mutating func streamFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
         switch phase {
         case .entering: [.followLater(room)]
         case .live: notJoined(room, error.request)
@@ -148,7 +148,7 @@ extension SessionMachine {
 
     /// Whether a fresh token of this user still counts. While Redis is away it does: whoever was thrown out before is
     /// gone, and connections are not to end for want of it.
-    package mutating func confirmed(_ admission: Clearance) -> [Action] {
+    mutating func confirmed(_ admission: Clearance) -> [Action] {
         guard case .live = phase, case .confirming(let id, let fresh) = refresh else { return [] }
         refresh = nil
         return switch admission {

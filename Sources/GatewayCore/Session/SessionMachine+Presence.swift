@@ -35,7 +35,7 @@ extension SessionMachine {
     }
 
     /// What became of a `readMembers`.
-    package mutating func membersAnswered(
+    mutating func membersRead(
         id: RequestID?, room: RoomName, _ result: Result<MemberPage, DirectoryError>
     ) -> [Action] {
         guard isLive else { return [] }
@@ -63,7 +63,7 @@ extension SessionMachine {
     }
 
     /// What became of a `signal`.
-    package func signalAnswered(id: RequestID?, _ result: Result<Void, SignalError>) -> [Action] {
+    func signalled(id: RequestID?, _ result: Result<Void, SignalError>) -> [Action] {
         guard isLive else { return [] }
         return switch result {
         case .success: [.send(.acknowledged(id: id))]

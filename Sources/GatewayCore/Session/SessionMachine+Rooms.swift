@@ -90,13 +90,13 @@ extension SessionMachine {
     // MARK: Answers
 
     /// The connection is on the room's roster.
-    package mutating func enrolled(_ room: RoomName) -> [Action] {
+    mutating func enrolled(_ room: RoomName) -> [Action] {
         guard isLive, case .joining(let joining) = rooms[room] else { return [] }
         return [.follow(room, since: joining.since)]
     }
 
     /// It is not.
-    package mutating func enrollmentFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
+    mutating func enrollmentFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
         guard isLive, case .joining(let joining) = rooms[room] else { return [] }
         rooms[room] = nil
         return refuse(joining.id, error.request) + serveWaiting(for: room)
@@ -174,7 +174,7 @@ extension SessionMachine {
     }
 
     /// What became of a `publish`.
-    package func publishAnswered(
+    func published(
         id: RequestID?, room: RoomName, _ result: Result<Published, BackendError>
     ) -> [Action] {
         guard isLive else { return [] }
@@ -185,7 +185,7 @@ extension SessionMachine {
     }
 
     /// What became of a `readHistory`.
-    package mutating func historyAnswered(
+    mutating func historyRead(
         id: RequestID?, range: HistoryRange, _ result: Result<HistoryPage, BackendError>
     ) -> [Action] {
         guard isLive else { return [] }

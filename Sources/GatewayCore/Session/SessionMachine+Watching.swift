@@ -45,7 +45,7 @@ extension SessionMachine {
     }
 
     /// Those in a room with this user are watched, the others are not, or no longer.
-    package mutating func sharersFound(id: RequestID?, of users: [UserID], _ sharers: Set<UserID>) -> [Action] {
+    mutating func sharersFound(id: RequestID?, of users: [UserID], _ sharers: Set<UserID>) -> [Action] {
         watchChecks -= 1
         guard isLive else { return [] }
         let refused = users.filter { !sharers.contains($0) }
@@ -60,7 +60,7 @@ extension SessionMachine {
     }
 
     /// Nobody knows who of them is in a room with this user.
-    package mutating func sharersUnknown(
+    mutating func sharersUnknown(
         id: RequestID?, of users: [UserID], unwatched: [UserID], _ error: DirectoryError
     ) -> [Action] {
         watchChecks -= 1
@@ -80,14 +80,14 @@ extension SessionMachine {
     package func isWatching(_ user: UserID) -> Bool { watched.contains(user) }
 
     /// The users asked for are watched from here on, those aside that were unwatched in the meantime.
-    package mutating func watching(id: RequestID?, _ users: [UserStatus], refused: [UserID]) -> [Action] {
+    mutating func watching(id: RequestID?, _ users: [UserStatus], refused: [UserID]) -> [Action] {
         watchesAsked -= users.count
         guard isLive else { return [] }
         return [.send(.watching(id: id, users: users + refused.map(UserStatus.init(unwatchable:))))]
     }
 
     /// The users asked for, so many, could not be watched; `unwatched` are those that were not watched before either.
-    package mutating func watchFailed(
+    mutating func watchFailed(
         id: RequestID?, asked: Int, unwatched: [UserID], _ error: RequestError
     ) -> [Action] {
         watchesAsked -= asked

@@ -15,21 +15,22 @@ package struct SessionMachine: ~Copyable, Sendable {
         case refused(String)
     }
 
+    /// What is to be done; where something comes back of it, that is an ``Answer``.
     package enum Action: Sendable {
         case send(ServerEvent)
         /// The same; `pageLeft` is called once the client's socket has taken it.
         case sendPage(ServerEvent)
-        /// Register the connection; answered by `registered` or `registrationFailed`.
+        /// Register the connection; answered by `registered`.
         case register(resuming: String?)
         /// The same, but after a little while.
         case registerLater
         /// Send `welcome`: the session is live. The positions to tell are where the inbox and `*` stand now.
         case welcome(UserID, session: String, resumed: Bool, timestamp: Int64)
-        /// Check a token; answered by `verified` or `refused`.
+        /// Check a token; answered by `verified`.
         case verify(token: String)
         /// Ask whether this token of the user still counts; answered by `confirmed`.
         case confirm(Identity)
-        /// Put the connection on a room's roster; answered by `enrolled` or `enrollmentFailed`.
+        /// Put the connection on a room's roster; answered by `enrolled`.
         case enroll(RoomName, info: [UInt8])
         /// Note a room without a roster in the session alone; there is no answer.
         case enrollQuietly(RoomName)
@@ -45,11 +46,11 @@ package struct SessionMachine: ~Copyable, Sendable {
         case leave(RoomName)
         /// Answer `joined` with where the room stands now.
         case tellPosition(id: RequestID?, room: RoomName)
-        /// Answered by `publishAnswered`.
+        /// Answered by `published`.
         case publish(Publication, id: RequestID?)
-        /// Answered by `historyAnswered`.
+        /// Answered by `history`.
         case readHistory(room: RoomName, range: HistoryRange, id: RequestID?)
-        /// Answered by `membersAnswered`.
+        /// Answered by `members`.
         case readMembers(room: RoomName, limit: Int, cursor: String?, id: RequestID?)
         /// Find out which of the users are in one of the rooms with this one; answered by `sharersFound` or
         /// `sharersUnknown`.
@@ -58,7 +59,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         /// whom it asked for besides and may not watch.
         case watch([UserID], held: Int, refused: [UserID], id: RequestID?)
         case unwatch([UserID])
-        /// Answered by `signalAnswered`.
+        /// Answered by `signalled`.
         case signal(Signal, id: RequestID?)
         /// The last action there is.
         case close(CloseReason, text: String)

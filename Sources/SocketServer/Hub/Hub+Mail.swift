@@ -74,23 +74,15 @@ extension Hub {
     private func read(_ letter: Letter) {
         switch letter {
         case .deliveries(let deliveries): openedMail.deliveries = deliveries[...]
-        case .registered(let connection, let isResuming, let result):
-            connection.registered(result)
-            if isResuming { resumptionEnded() }
-        case .enrolled(let connection, let room, let result): connection.enrolled(room, result)
-        case .published(let connection, let id, let room, let result):
-            connection.publishAnswered(id: id, room: room, result)
-        case .history(let connection, let id, let range, let result):
-            connection.historyAnswered(id: id, range: range, result)
-            pageReadEnded()
-        case .members(let connection, let id, let room, let result):
-            connection.membersAnswered(id: id, room: room, result)
-            pageReadEnded()
-        case .sharers(let connection, let id, let users, let result):
-            sharersAnswered(connection, id: id, users, result)
-        case .signalled(let connection, let id, let result): connection.signalAnswered(id: id, result)
-        case .confirmed(let connection, let admission): connection.confirmed(admission)
-        case .verified(let connection, let result): connection.verified(result)
+        case .answer(let connection, let answer, let work):
+            connection.answered(answer)
+            switch work {
+            case .resumption: resumptionEnded()
+            case .pageRead: pageReadEnded()
+            case nil: break
+            }
+        case .sharersUnknown(let connection, let id, let users, let error):
+            sharersUnknown(id: id, of: users, error, for: connection)
         }
     }
 }

@@ -47,27 +47,27 @@ extension Hub {
         let entry = PresenceConnection(
             id: connection.id.description, userId: identity.userId, address: connection.address?.description ?? "",
             issuedAt: identity.issuedAt)
-        let isResuming = resumption != nil
+        let work: QueuedWork? = resumption == nil ? nil : .resumption
         presence.connect(entry, resuming: resumption) { [self] result in
-            post(.registered(connection, isResuming: isResuming, result))
+            post(.answer(connection, .registered(result: result), ends: work))
         }
     }
 
     func confirm(_ identity: Identity, for connection: SocketHandler) {
-        presence.admits(identity.userId, issuedAt: identity.issuedAt) { [self] admission in
-            post(.confirmed(connection, admission))
+        presence.admits(identity.userId, issuedAt: identity.issuedAt) { [self] clearance in
+            post(.answer(connection, .confirmed(clearance: clearance)))
         }
     }
 
     func enroll(_ connection: SocketHandler, in room: RoomName, info: [UInt8]) {
         presence.join(room, connection: connection.id.description, info: info) { [self] result in
-            post(.enrolled(connection, room: room, result))
+            post(.answer(connection, .enrolled(room: room, result: result)))
         }
     }
 
     func signal(_ signal: Signal, id: RequestID?, from connection: SocketHandler) {
         presence.signal(signal, connection: connection.id.description) { [self] result in
-            post(.signalled(connection, id: id, result))
+            post(.answer(connection, .signalled(id: id, result: result)))
         }
     }
 
@@ -76,9 +76,9 @@ extension Hub {
         Task { [self] in
             do throws(DirectoryError) {
                 let page = try await members(of: room, limit: limit, cursor: cursor)
-                post(.members(connection, id: id, room: room, .success(page)))
+                post(.answer(connection, .members(id: id, room: room, result: .success(page)), ends: .pageRead))
             } catch {
-                post(.members(connection, id: id, room: room, .failure(error)))
+                post(.answer(connection, .members(id: id, room: room, result: .failure(error)), ends: .pageRead))
             }
         }
     }

@@ -71,7 +71,7 @@ extension Hub {
         } else {
             // A member is told below where the roster stands: what waits for it lies before that.
             tellBundle(of: hubRoom, to: listener.connection)
-            listener.connection.streamReady(room, start)
+            listener.connection.answered(.streamReady(room: room, start: start))
         }
     }
 
@@ -81,7 +81,7 @@ extension Hub {
         listener.missedBytes = 0
         guard listener.backlog == nil else { return retryLater(.listener(listener)) }
         listener.room.stopAwaiting(listener)
-        listener.connection.streamFailed(room, error)
+        listener.connection.answered(.streamFailed(room: room, error: error))
         closeIfEmpty(listener.room)
         pump(listener.connection)
     }

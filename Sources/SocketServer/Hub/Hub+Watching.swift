@@ -28,9 +28,9 @@ extension Hub {
         Task { [self] in
             do throws(DirectoryError) {
                 let sharers = try await presenceDirectory.sharers(of: user, in: rooms, among: users)
-                post(.sharers(connection, id: id, users: users, .success(sharers)))
+                post(.answer(connection, .sharersFound(id: id, users: users, sharers: sharers)))
             } catch {
-                post(.sharers(connection, id: id, users: users, .failure(error)))
+                post(.sharersUnknown(connection, id: id, users: users, error: error))
             }
         }
     }
@@ -38,7 +38,7 @@ extension Hub {
     /// Asks for the state of users; from the answer on the connection is told of their changes.
     func watch(_ users: [UserID], held: Int, refused: [UserID], id: RequestID?, for connection: SocketHandler) {
         eventLoop.assertInEventLoop()
-        guard !users.isEmpty else { return connection.watching(id: id, [], refused: refused) }
+        guard !users.isEmpty else { return connection.answered(.watching(id: id, users: [], refused: refused)) }
         nextTicket += 1
         watchQuestions[nextTicket] = WatchQuestion(connection: connection, id: id, users: users, refused: refused)
         for user in users { watched[user, default: Watch()].asked += 1 }
@@ -70,18 +70,15 @@ extension Hub {
             if connection.machine.isWatching(user) { _ = watched[user]?.watchers.add(connection) }
             endIfIdle(user)
         }
-        connection.watching(id: question.id, statuses, refused: question.refused)
+        connection.answered(.watching(id: question.id, users: statuses, refused: question.refused))
     }
 
-    func sharersAnswered(
-        _ connection: SocketHandler, id: RequestID?, _ users: [UserID], _ result: Result<Set<UserID>, DirectoryError>
+    /// Nobody knows who of the users is in a room with the connection's.
+    func sharersUnknown(
+        id: RequestID?, of users: [UserID], _ error: DirectoryError, for connection: SocketHandler
     ) {
-        switch result {
-        case .success(let sharers): connection.sharersFound(id: id, of: users, sharers)
-        case .failure(let error):
-            let unwatched = users.filter { !isWatched($0, by: connection) }
-            connection.sharersUnknown(id: id, of: users, unwatched: unwatched, error)
-        }
+        let unwatched = users.filter { !isWatched($0, by: connection) }
+        connection.answered(.sharersUnknown(id: id, users: users, unwatched: unwatched, error: error))
     }
 
     private func isWatched(_ user: UserID, by connection: SocketHandler) -> Bool {
@@ -95,7 +92,8 @@ extension Hub {
             watched[user]?.asked -= 1
             endIfIdle(user)
         }
-        question.connection.watchFailed(id: question.id, asked: question.users.count, unwatched: unwatched, error)
+        question.connection.answered(
+            .watchFailed(id: question.id, asked: question.users.count, unwatched: unwatched, error: error))
     }
 
     func take(_ change: StatusChange) {

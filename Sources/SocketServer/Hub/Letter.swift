@@ -3,15 +3,16 @@ import GatewayCore
 /// What reaches a hub from other threads.
 enum Letter: Sendable {
     case deliveries([StreamDelivery])
-    case registered(SocketHandler, isResuming: Bool, Result<Registration, RegistrationError>)
-    case enrolled(SocketHandler, room: RoomName, Result<RosterState, BackendError>)
-    case published(SocketHandler, id: RequestID?, room: RoomName, Result<Published, BackendError>)
-    case history(SocketHandler, id: RequestID?, range: HistoryRange, Result<HistoryPage, BackendError>)
-    case members(SocketHandler, id: RequestID?, room: RoomName, Result<MemberPage, DirectoryError>)
-    case sharers(SocketHandler, id: RequestID?, users: [UserID], Result<Set<UserID>, DirectoryError>)
-    case signalled(SocketHandler, id: RequestID?, Result<Void, SignalError>)
-    case confirmed(SocketHandler, Clearance)
-    case verified(SocketHandler, Result<Identity, TokenError>)
+    /// What a session has asked for is there; where it stood in a queue, the next one can begin.
+    case answer(SocketHandler, SessionMachine.Answer, ends: QueuedWork? = nil)
+    /// The session is told more than this, which the hub has to look up.
+    case sharersUnknown(SocketHandler, id: RequestID?, users: [UserID], error: DirectoryError)
+}
+
+/// What a hub does a few at a time, whoever wants it.
+enum QueuedWork: Sendable {
+    case resumption
+    case pageRead
 }
 
 /// Letters for one event loop: however many come before it turns to them, it is woken once.

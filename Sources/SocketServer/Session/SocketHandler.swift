@@ -266,9 +266,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         guard case .jwt(let verifier) = hub.configuration.authentication else { return }
         Task { [hub] in
             do throws(TokenError) {
-                hub.post(.verified(self, .success(try await verifier.verify(token))))
+                hub.post(.answer(self, .verified(result: .success(try await verifier.verify(token)))))
             } catch {
-                hub.post(.verified(self, .failure(error)))
+                hub.post(.answer(self, .verified(result: .failure(error))))
             }
         }
     }
@@ -293,7 +293,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         let bytes = Int32(clamping: publication.memoryBytes)
         guard admitPublish(bytes) else {
             let error = BackendError.unavailable(reason: "too many of the connection's messages have no answer")
-            return publishAnswered(id: id, room: publication.room, .failure(error))
+            return answered(.published(id: id, room: publication.room, result: .failure(error)))
         }
         let spending = Prices.publication(
             bytes: publication.payload.count, receivers: hub.audience(of: publication.room))
@@ -301,7 +301,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         hub.spend(bytesOut: spending.bytesOut, in: publication.room, now: now)
         hub.log.publish(publication) { [hub] result in
             self.unansweredBytes.wrappingSubtract(bytes, ordering: .relaxed)
-            hub.post(.published(self, id: id, room: publication.room, result))
+            hub.post(.answer(self, .published(id: id, room: publication.room, result: result)))
         }
     }
 }
