@@ -2,7 +2,7 @@
 /// wait in order. A bound on those under way is one on what can be spent beyond what is left.
 ///
 /// Belongs to its hub's event loop.
-struct BoundedQueue<Waiter> {
+final class BoundedQueue<Waiter> {
     private let maxUnderWay: Int
     private var waiting: ArraySlice<Waiter> = []
     private var underWay = 0
@@ -11,10 +11,10 @@ struct BoundedQueue<Waiter> {
         self.maxUnderWay = maxUnderWay
     }
 
-    mutating func add(_ waiter: Waiter) { waiting.append(waiter) }
+    func add(_ waiter: Waiter) { waiting.append(waiter) }
 
     /// The next one that may be asked for; `ended` is called for each of them.
-    mutating func next() -> Waiter? {
+    func next() -> Waiter? {
         guard underWay < maxUnderWay, let next = waiting.popFirst() else { return nil }
         if waiting.isEmpty { waiting = [] }
         underWay += 1
@@ -22,7 +22,7 @@ struct BoundedQueue<Waiter> {
     }
 
     /// One that was under way has its answer.
-    mutating func ended() { underWay -= 1 }
+    func ended() { underWay -= 1 }
 
     var isEmpty: Bool { waiting.isEmpty }
 

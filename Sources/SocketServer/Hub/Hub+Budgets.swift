@@ -29,10 +29,7 @@ extension Hub {
 
     /// How long nothing more may be sent to a room.
     func wait(for room: RoomName, now: MonotonicTime) -> Duration? {
-        guard !blockedRooms.isEmpty, let end = blockedRooms[room] else { return nil }
-        if end > now { return end - now }
-        blockedRooms[room] = nil
-        return nil
+        blockedRooms.wait(for: room, now: now)
     }
 
     /// Takes out of a room's budget what goes out to its members.
@@ -44,7 +41,7 @@ extension Hub {
         let spending = Spending(bytesOut: Int(hubRoom.unsettledKilobytes) << 10)
         hubRoom.unsettledKilobytes = 0
         tally?.spent(spending, in: room)
-        if let wait = budgets.spend(spending, in: room, now: now) { blockedRooms[room] = now + wait }
+        if let wait = budgets.spend(spending, in: room, now: now) { blockedRooms.block(room, until: now + wait) }
     }
 
     // MARK: Output
@@ -66,9 +63,8 @@ extension Hub {
 
     private func postponeOutput() {
         guard !outputTurn.isPostponed else { return }
-        outputTurn.isPostponed = true
+        outputTurn.postpone()
         eventLoop.scheduleTask(in: outputTurn.isOver ? Hub.nextTurn : Hub.nextLook) { [self] in
-            outputTurn.isPostponed = false
             serveOutput()
         }
     }
@@ -79,7 +75,7 @@ extension Hub {
             whenPaid(waiter.connection, waiter.goOn)
         }
         flush()
-        turns.turned(now - began)
+        turned(since: began)
         if !outputTurn.isEmpty { postponeOutput() }
     }
 
@@ -94,34 +90,26 @@ extension Hub {
 
     /// Keeps a connection with bytes that may not be unpacked yet.
     func park(_ connection: SocketHandler) {
-        parked.append(connection)
+        inputTurn.park(connection)
         lookAtParked(after: Hub.nextTurn)
     }
 
     private func lookAtParked(after time: TimeAmount) {
-        guard !isLookingAtParked else { return }
-        isLookingAtParked = true
-        eventLoop.scheduleTask(in: time) { [self] in
-            isLookingAtParked = false
-            serveParked()
-        }
+        guard !inputTurn.isLooking else { return }
+        inputTurn.willLook()
+        eventLoop.scheduleTask(in: time) { [self] in serveParked() }
     }
 
     private func serveParked() {
         let now = now
-        // Strangers, of whom there may be very many, come after all who are none.
-        let connections = parked.filter { !$0.machine.isStranger } + parked.filter { $0.machine.isStranger }
-        parked = []
         var left: [SocketHandler] = []
-        for connection in connections {
+        for connection in inputTurn.takeParked() {
             guard let unread = connection.unread else { continue }
             if unread.until > now || inputTurn.isOver { left.append(connection) } else { connection.goOn() }
         }
-        // Who has had a share and is not done comes after those who have not.
-        parked = left + parked
+        inputTurn.parkFirst(left)
         flush()
-        guard !parked.isEmpty else { return }
-        let isPressing = parked.contains { ($0.unread?.until ?? now) <= now }
-        lookAtParked(after: isPressing ? Hub.nextTurn : Hub.nextLook)
+        guard inputTurn.isAnyoneParked else { return }
+        lookAtParked(after: inputTurn.isPressing(now: now) ? Hub.nextTurn : Hub.nextLook)
     }
 }

@@ -39,7 +39,7 @@ extension Hub {
     private func tell(_ change: RosterChange, in hubRoom: HubRoom) {
         let makers = change.events.compactMap { $0.connection.flatMap { ConnectionID($0) } }
         let isOpen = settings.showsPresence(in: hubRoom.name)
-        let buffer = frame(.presence(change))
+        let buffer = writer.frame(.presence(change))
         for member in hubRoom.members where member.machine.seesPresence(in: hubRoom.name, ruled: isOpen) {
             guard makers.contains(member.id) else {
                 member.write(buffer)
@@ -47,7 +47,7 @@ extension Hub {
             }
             var others = change
             others.events.removeAll { $0.connection.flatMap { ConnectionID($0) } == member.id }
-            if !others.events.isEmpty { member.write(frame(.presence(others))) }
+            if !others.events.isEmpty { member.write(writer.frame(.presence(others))) }
         }
     }
 
@@ -64,8 +64,7 @@ extension Hub {
     private func openBundle(of hubRoom: HubRoom, after change: RosterChange) -> RosterBundle {
         let bundle = RosterBundle(after: change)
         hubRoom.bundle = bundle
-        bundling.append(hubRoom)
-        if bundling.count == 1 { scheduleBundles() }
+        if bundling.add(hubRoom) { scheduleBundles() }
         return bundle
     }
 
@@ -78,9 +77,7 @@ extension Hub {
 
     private func tellBundles() {
         let now = now
-        let due = bundling
-        bundling = []
-        for hubRoom in due {
+        for hubRoom in bundling.takeAll() {
             guard let bundle = hubRoom.bundle else { continue }
             bundle.pace.forget(now: now)
             if bundle.steps.isEmpty, bundle.pace.isEmpty {
@@ -88,7 +85,7 @@ extension Hub {
                 continue
             }
             if bundle.steps.users.allSatisfy({ bundle.pace.allows($0, now: now) }) { tellBundle(of: hubRoom) }
-            bundling.append(hubRoom)
+            _ = bundling.add(hubRoom)
         }
         if !bundling.isEmpty { scheduleBundles() }
     }
@@ -99,16 +96,16 @@ extension Hub {
         let isOpen = settings.showsPresence(in: hubRoom.name)
         let change = bundle.change(after: bundle.steps.first)
         let written = bundle.written()
-        let buffer = frame(.presence(change))
-        let compressed = hubRoom.compressingMembers > 0 ? frameAgain(buffer) : buffer
+        let buffer = writer.frame(.presence(change))
+        let compressed = hubRoom.compressingMembers > 0 ? writer.frameAgain(buffer) : buffer
         for member in hubRoom.members where member.machine.seesPresence(in: hubRoom.name, ruled: isOpen) {
             if let known = bundle.newcomers[member.number] {
                 guard known < bundle.steps.last else { continue }
                 if let written {
                     let count = Int(clamping: bundle.steps.last - known)
-                    member.write(frame(bundle.latest, events: written.suffix(count)))
+                    member.write(writer.frame(bundle.latest, events: written.suffix(count)))
                 } else {
-                    member.write(frame(.presence(bundle.change(after: known))))
+                    member.write(writer.frame(.presence(bundle.change(after: known))))
                 }
                 // Each newcomer has a frame of its own; hundreds of them at once would take tens of megabytes.
                 member.flushIfDirty()
@@ -129,7 +126,7 @@ extension Hub {
         let known = bundle.newcomers[member.number] ?? bundle.steps.first
         guard known < bundle.steps.last else { return }
         if member.machine.seesPresence(in: hubRoom.name) {
-            member.write(frame(.presence(bundle.change(after: known))))
+            member.write(writer.frame(.presence(bundle.change(after: known))))
         }
         bundle.note(member.number, knows: bundle.steps.last)
     }
@@ -149,7 +146,7 @@ extension Hub {
                 metrics.signalsDropped.increment()
                 continue
             }
-            let frame = buffer ?? frame(.signal(signal))
+            let frame = buffer ?? writer.frame(.signal(signal))
             buffer = frame
             receiver.write(frame)
         }

@@ -23,12 +23,11 @@ extension Hub {
     }
 
     func ask(_ listener: Listener, since: ClientPosition?, _ portion: Portion) {
-        nextTicket += 1
-        listener.ticket = nextTicket
+        let ticket = tickets.next(for: listener)
+        listener.ticket = ticket
         listener.since = since
         listener.missedBytes = portion.bytes
-        tickets[nextTicket] = listener
-        streams.follow(listener.room.name, since: since, portion: portion, ticket: nextTicket, hub: number)
+        streams.follow(listener.room.name, since: since, portion: portion, ticket: ticket, hub: number)
     }
 
     /// Forgets a listener, live or pending; the last one takes the room along.
@@ -53,19 +52,19 @@ extension Hub {
         listener.isGone = true
         listener.backlog = nil
         listener.missedBytes = 0
-        if let ticket = listener.ticket { tickets[ticket] = nil }
+        if let ticket = listener.ticket { _ = tickets.take(ticket) }
     }
 
     private func open(_ room: RoomName) -> HubRoom {
         let hubRoom = HubRoom(name: room)
-        rooms[room] = hubRoom
+        insert(hubRoom)
         census.roomOpened(room)
         return hubRoom
     }
 
     func closeIfEmpty(_ hubRoom: HubRoom) {
         guard hubRoom.isEmpty, rooms[hubRoom.name] === hubRoom else { return }
-        rooms[hubRoom.name] = nil
+        remove(hubRoom)
         streams.unfollow(hubRoom.name, hub: number)
         census.roomClosed(hubRoom.name)
     }

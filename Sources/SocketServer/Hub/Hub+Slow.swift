@@ -4,14 +4,6 @@ import NIOCore
 /// Clients that read more slowly than their rooms speak: they are no members for a while but listeners that have been
 /// sent all up to a position, and catch up from ring and log at the pace at which their socket drains.
 extension Hub {
-    /// More waits in a connection's socket than may; its rooms are taken out before the turn ends, never amid the
-    /// members that are just being written to.
-    func noteOverfull(_ connection: SocketHandler) { overfull.append(connection) }
-
-    func feedOverfull() {
-        while let connection = overfull.popLast() { feedFromLog(connection) }
-    }
-
     /// Has everything that comes in a connection's rooms wait in the log rather than in its socket.
     ///
     /// A room that it asks for anew just now stays as it is: its listener is on its way already.
@@ -56,7 +48,7 @@ extension Hub {
                 claims.append(NodeMemory.Claim(bytes: bytes, isLive: connection.isLive))
             }
         }
-        let relief = nodeMemory.relieve(
+        let relief = holdings.relieve(
             held: held, budget: memory.budget, closing: closing, claims: claims, now: now)
         for index in relief.feed { feedFromLog(connections[index]) }
         for index in relief.close { connections[index].closeSlow(.overBudget) }

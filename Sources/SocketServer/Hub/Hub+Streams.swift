@@ -35,13 +35,14 @@ extension Hub {
     private func append(_ message: RoomMessage, to hubRoom: HubRoom) {
         var buffer = hubRoom.outgoing ?? ByteBuffer()
         if hubRoom.outgoing == nil {
-            sending.append(hubRoom)
-            receiversWaiting += hubRoom.members.count
+            sending.add(hubRoom)
         }
         hubRoom.outgoing = nil
         let start = buffer.writerIndex
-        write(.message(message), into: &buffer)
-        if hubRoom.compressingMembers > 0 { addCompressed(to: hubRoom, lastOf: buffer, from: start) }
+        writer.write(.message(message), into: &buffer)
+        if hubRoom.compressingMembers > 0 {
+            hubRoom.compressed = writer.addAgain(to: hubRoom.compressed, lastOf: buffer, from: start)
+        }
         let size = buffer.readableBytes
         hubRoom.outgoing = buffer
         hubRoom.outgoingMessages += 1
@@ -54,7 +55,7 @@ extension Hub {
 
     /// A listener's answer: its session is told, or it goes on with what it missed.
     private func following(_ ticket: FollowTicket, _ room: RoomName, _ start: StreamStart) {
-        guard let listener = tickets.removeValue(forKey: ticket) else { return }
+        guard let listener = tickets.take(ticket) else { return }
         listener.answered(start)
         if listener.missedBytes > 0 {
             let connection = listener.connection
@@ -76,7 +77,7 @@ extension Hub {
     }
 
     private func failed(_ ticket: FollowTicket, _ room: RoomName, _ error: BackendError) {
-        guard let listener = tickets.removeValue(forKey: ticket) else { return }
+        guard let listener = tickets.take(ticket) else { return }
         listener.ticket = nil
         listener.missedBytes = 0
         guard listener.backlog == nil else { return retryLater(.listener(listener)) }
@@ -91,7 +92,7 @@ extension Hub {
         send(hubRoom)
         hubRoom.position = position
         guard !hubRoom.members.isEmpty else { return }
-        let buffer = frame(event)
+        let buffer = writer.frame(event)
         for member in hubRoom.members { member.write(buffer) }
     }
 
@@ -106,7 +107,7 @@ extension Hub {
         } else {
             for member in members { member.write(buffer) }
         }
-        messagesDelivered += hubRoom.outgoingMessages * members.count
+        countDelivered(hubRoom.outgoingMessages * members.count)
         hubRoom.outgoingMessages = 0
     }
 
@@ -131,7 +132,7 @@ extension Hub {
             for member in members { member.writeLast(buffer, bytes) }
         }
         countBytesOut(buffer.readableBytes * members.count)
-        messagesDelivered += hubRoom.outgoingMessages * members.count
+        countDelivered(hubRoom.outgoingMessages * members.count)
         hubRoom.outgoingMessages = 0
     }
 }

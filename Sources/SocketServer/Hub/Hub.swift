@@ -4,7 +4,6 @@ import Logging
 import Metrics
 import NIOCore
 import Synchronization
-import WebSocketFrames
 
 /// All connections of one event loop and the rooms they are in.
 ///
@@ -17,56 +16,41 @@ package final class Hub: StreamSink, @unchecked Sendable {
 
     // Loop-local from here on.
     private(set) var number: HubNumber = 0
-    var rooms: [RoomName: HubRoom] = [:]
-    var tickets: [FollowTicket: Listener] = [:]
-    var watched: [UserID: Watch] = [:]
-    var watchQuestions: [FollowTicket: WatchQuestion] = [:]
-    var nextTicket: FollowTicket = 0
+    private(set) var rooms: [RoomName: HubRoom] = [:]
     private var nextConnection: ConnectionNumber = 0
     private(set) var heartbeat: Heartbeat
     private var supervised = SupervisedList()
-    let receiveBuffer = ReceiveBuffer()
     /// Connections that have been written to and not flushed.
     private var dirty: [SocketHandler] = []
-    /// Rooms with something in `outgoing`.
-    var sending: [HubRoom] = []
-    /// Rooms with a `bundle`.
-    var bundling: [HubRoom] = []
+    /// Connections with more in their sockets than may wait there; their rooms are fed from the log before the turn ends.
+    private var overfull: [SocketHandler] = []
     private var retrying: [Retry] = []
     private var ticking: RepeatedTask?
-    var turns = TurnMeter()
+    private var turns = TurnMeter()
     private var longestTurn: Gauge?
     /// When the loop last came round, in nanoseconds of the monotonic clock; 0 while the hub does not tick. Any thread.
     private let lastTick = Atomic<Int64>(0)
     private let dialect = NativeDialect()
-    /// The event written last, without the frame around it.
-    private(set) var scratch: [UInt8] = []
-    /// One for all rooms and connections; made for the first message that is worth it.
-    private(set) lazy var compressor = FrameCompressor()
-    /// What unpacking clients' bytes has taken of this turn.
-    var inputTurn = InputTurn()
-    var outputTurn = OutputTurn()
-    var statusPace = StatusPace()
-    /// Pages that wait to be read.
-    var pageReads = BoundedQueue<PageRead>(maxUnderWay: 32)
-    /// Connections whose bytes wait for a later turn or for credit, those first whose turn is next.
-    var parked: [SocketHandler] = []
-    var isLookingAtParked = false
-    /// Mail that has been taken out of the box and waits for a later turn.
-    var openedMail = OpenedMail()
-    /// Rooms that have been sent too much, until when.
-    var blockedRooms: [RoomName: MonotonicTime] = [:]
-    var resumptions = BoundedQueue<Resumer>(maxUnderWay: 64)
     private var framesIn = 0
     private var bytesOut = 0
-    var messagesDelivered = 0
-    /// Members of the rooms in `sending`, each as often as it is in one.
-    var receiversWaiting = 0
-    /// What the connections of this loop hold.
-    var holdings = HubHoldings()
-    /// Connections with more in their sockets than may wait there; their rooms are fed from the log before the turn ends.
-    var overfull: [SocketHandler] = []
-    var nodeMemory = NodeMemory()
+    private var messagesDelivered = 0
+
+    // Its parts; each keeps what only it may change.
+    let writer = FrameWriter()
+    let tickets = FollowTickets()
+    let watchBoard = WatchBoard<SocketHandler>()
+    let receiveBuffer = ReceiveBuffer()
+    let openedMail = OpenedMail()
+    let sending = SendingRooms()
+    let bundling = BundlingRooms()
+    /// What unpacking clients' bytes has taken of this turn, and whose wait for a later one.
+    let inputTurn = InputTurn()
+    let outputTurn = OutputTurn()
+    /// Pages that wait to be read.
+    let pageReads = BoundedQueue<PageRead>(maxUnderWay: 32)
+    let resumptions = BoundedQueue<Resumer>(maxUnderWay: 64)
+    let blockedRooms = BlockedRooms()
+    let holdings = HubHoldings()
 
     /// What is tried again at the next tick, where it is still wanted.
     enum Retry {
@@ -209,7 +193,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
         }
         beginResumptions()
         tellWaitingStatuses(now: now)
-        if !blockedRooms.isEmpty { blockedRooms = blockedRooms.filter { $0.value > now } }
+        blockedRooms.forget(now: now)
         watchMemory(now: now)
         flush()
         record()
@@ -246,6 +230,12 @@ package final class Hub: StreamSink, @unchecked Sendable {
         if mustWake { eventLoop.execute { self.openMail() } }
     }
 
+    // MARK: Rooms
+
+    func insert(_ room: HubRoom) { rooms[room.name] = room }
+
+    func remove(_ room: HubRoom) { rooms[room.name] = nil }
+
     // MARK: Frames
 
     /// Reads a text frame.
@@ -253,36 +243,23 @@ package final class Hub: StreamSink, @unchecked Sendable {
         frame.withUnsafeReadableBytes { dialect.decode($0) }
     }
 
-    /// Appends an event as a finished frame.
-    ///
-    /// - Parameter isCompressed: whether it may be, for those who agreed on that.
-    func write(_ event: ServerEvent, into buffer: inout ByteBuffer, isCompressed: Bool = false) {
-        scratch.removeAll(keepingCapacity: scratch.capacity <= 1 << 17)
-        dialect.encode(event, into: &scratch)
-        if isCompressed, isWorthCompressing, let compressor { return compressor.text(scratch, into: &buffer) }
-        FrameEncoder.text(scratch, into: &buffer)
-    }
-
-    /// An event as a finished frame.
-    func frame(_ event: ServerEvent, isCompressed: Bool = false) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        write(event, into: &buffer, isCompressed: isCompressed)
-        return buffer
-    }
-
-    /// A roster's change as a finished frame, with events that have been written before in place of its own.
-    func frame(_ change: RosterChange, events: ArraySlice<UInt8>) -> ByteBuffer {
-        scratch.removeAll(keepingCapacity: scratch.capacity <= 1 << 17)
-        dialect.encode(change, events: events, into: &scratch)
-        var buffer = ByteBuffer()
-        FrameEncoder.text(scratch, into: &buffer)
-        return buffer
-    }
-
     func countFrame() { framesIn += 1 }
+
+    func countDelivered(_ count: Int) { messagesDelivered += count }
+
+    /// Notes how long a turn took, or a part of one.
+    func turned(since began: MonotonicTime) { turns.turned(now - began) }
 
     /// Notes that a connection has been written to: it is flushed at the end of the turn.
     func markDirty(_ connection: SocketHandler) { dirty.append(connection) }
+
+    /// More waits in a connection's socket than may; its rooms are taken out before the turn ends, never amid the
+    /// members that are just being written to.
+    func noteOverfull(_ connection: SocketHandler) { overfull.append(connection) }
+
+    func feedOverfull() {
+        while let connection = overfull.popLast() { feedFromLog(connection) }
+    }
 
     func countBytesOut(_ count: Int) { bytesOut += count }
 

@@ -1,15 +1,12 @@
 import GatewayCore
 import NIOCore
 
-/// A connection's number within its hub.
-typealias ConnectionNumber = UInt64
-
 /// One room as one hub knows it: who listens, who is about to, and where the room stands. It belongs to the hub's event loop.
 ///
 /// There is one for each inbox, so an empty one must be small.
 final class HubRoom {
     let name: RoomName
-    private var list = ConnectionList()
+    private var list = ConnectionList<SocketHandler>()
     /// Who is no member yet: without an answer from the stream, without a word from the session, or not caught up.
     private(set) var pending: [ConnectionNumber: Listener] = [:]
     /// What every member has been sent, or is in `outgoing`.

@@ -16,7 +16,7 @@ extension SocketHandler {
     func noteQueued(_ bytes: Int) {
         guard isOpen else { return }
         let slow = watchQueue()
-        hub.holdings.sockets += bytes - slow.queue.queuedBytes
+        hub.holdings.noteSockets(by: bytes - slow.queue.queuedBytes)
         let part = catchUp?.sendingBytes ?? 0
         let isTooMuch = slow.queue.queued(bytes, limit: hub.configuration.maxQueuedBytes + part)
         if isTooMuch { return closeSlow(.tooMuch) }
@@ -28,7 +28,7 @@ extension SocketHandler {
         guard let context else { return }
         let slow = watchQueue()
         let bytes = hub.probe.queuedBytes(context.channel) ?? 0
-        hub.holdings.sockets += bytes - slow.queue.queuedBytes
+        hub.holdings.noteSockets(by: bytes - slow.queue.queuedBytes)
         slow.queue.feedsFromLog(waiting: bytes)
     }
 
@@ -53,7 +53,7 @@ extension SocketHandler {
     func lookAtQueue(now: MonotonicTime) {
         guard let slow, let context else { return }
         let look = hub.probe.look(context.channel)
-        hub.holdings.sockets += look.queuedBytes - slow.queue.queuedBytes
+        hub.holdings.noteSockets(by: look.queuedBytes - slow.queue.queuedBytes)
         switch slow.queue.looked(look, now: now) {
         case .drained: self.slow = nil
         case .waiting: break
@@ -75,7 +75,7 @@ extension SocketHandler {
     private func noteHalfMessage(_ bytes: Int) {
         let bytes = Int32(clamping: bytes)
         guard bytes != halfMessageBytes else { return }
-        hub.holdings.halfMessages += Int(bytes) - Int(halfMessageBytes)
+        hub.holdings.noteHalfMessages(by: Int(bytes) - Int(halfMessageBytes))
         halfMessageBytes = bytes
     }
 
@@ -91,7 +91,7 @@ extension SocketHandler {
 
     /// The socket has ended, and what waited in it.
     func forgetHoldings() {
-        if let slow { hub.holdings.sockets -= slow.queue.queuedBytes }
+        if let slow { hub.holdings.noteSockets(by: -slow.queue.queuedBytes) }
         slow = nil
         noteHalfMessage(0)
     }

@@ -10,7 +10,7 @@ import WebSocketFrames
 ///
 /// `@unchecked Sendable`, so that answers from other threads can name it: everything in it but `number` is touched on the
 /// hub's event loop alone.
-final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendable {
+final class SocketHandler: ChannelInboundHandler, Supervised, Numbered, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -65,7 +65,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     var slow: SlowSocket?
     /// Of what it missed: held for it, or asked for.
     var missedBytes = 0 {
-        didSet { hub.holdings.catchUps += missedBytes - oldValue }
+        didSet { hub.holdings.noteCatchUps(by: missedBytes - oldValue) }
     }
 
     init(hub: Hub, seat: Seat, isCompressing: Bool) {
@@ -195,9 +195,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             guard isOpen else { return }
             if let spending = action.spending(audience: hub.audience) { spend(spending, now: hub.now) }
             switch action {
-            case .send(let event): write(hub.frame(event, isCompressed: isCompressing))
+            case .send(let event): write(hub.writer.frame(event, isCompressed: isCompressing))
             case .sendPage(let event):
-                let frame = hub.frame(event, isCompressed: isCompressing)
+                let frame = hub.writer.frame(event, isCompressed: isCompressing)
                 hub.outputTurn.spend(Prices.logBytes(frame.readableBytes, isCompressing: isCompressing).price)
                 write(frame) { [self] in
                     hub.whenPaid(self) { [self] in
@@ -252,7 +252,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
             resumed: resumed, heartbeat: Int(hub.configuration.heartbeatInterval.milliseconds), timestamp: timestamp,
             positions: own.compactMap { room in hub.standing(of: room).map { (room, $0.position) } },
             limits: hub.configuration.clientLimits)
-        write(hub.frame(.welcome(welcome)))
+        write(hub.writer.frame(.welcome(welcome)))
         hub.logger.debug(
             "session live",
             metadata: [
@@ -276,11 +276,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
     private func tellPosition(_ id: RequestID?, _ room: RoomName) {
         guard let standing = hub.standing(of: room, for: self) else {
             let error = BackendError.unavailable(reason: "the room is not followed just now").request
-            return write(hub.frame(.error(id: id, error: error)))
+            return write(hub.writer.frame(.error(id: id, error: error)))
         }
         let roster = machine.seesPresence(in: room) ? standing.roster : nil
         let joined = Joined(room: room, position: standing.position, recovered: true, roster: roster)
-        write(hub.frame(.joined(id: id, joined)))
+        write(hub.writer.frame(.joined(id: id, joined)))
     }
 
     private func publish(_ publication: Publication, _ id: RequestID?) {
@@ -288,7 +288,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, @unchecked Sendabl
         if let wait = hub.wait(for: publication.room, now: now) {
             hub.metrics.budgetRefusals.increment()
             let error = RequestError(.rateLimited, "too much goes out to this room; slow down", retryAfter: wait)
-            return write(hub.frame(.error(id: id, error: error)))
+            return write(hub.writer.frame(.error(id: id, error: error)))
         }
         let bytes = Int32(clamping: publication.memoryBytes)
         guard admitPublish(bytes) else {

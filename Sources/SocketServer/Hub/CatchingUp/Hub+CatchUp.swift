@@ -7,21 +7,13 @@ import NIOCore
 /// However many rooms a connection catches up with, a bounded part of what it missed is held for it: the other listeners
 /// have their positions only, and ask when the socket has drained.
 extension Hub {
-    /// Of the frames that wait in one client's socket; a part is sent when the one before has left.
-    private var partBytes: Int { configuration.maxQueuedBytes / (memory.isOverdrawn ? 16 : 4) }
-
-    /// Of the missed messages held and asked for, for all listeners of one connection.
-    private var maxMissedBytes: Int { configuration.maxQueuedBytes / (memory.isOverdrawn ? 8 : 2) }
-
-    /// A share of what may still be asked for, that leaves something for others; nothing where it would not be worth it.
-    private func share(for connection: SocketHandler, among count: Int) -> Portion {
-        let bytes = (maxMissedBytes - connection.missedBytes) / max(1, min(count, 8))
-        return bytes < maxMissedBytes / 64 ? .none : Portion(bytes: bytes)
+    private var shares: CatchUpShares {
+        CatchUpShares(queuedBytes: configuration.maxQueuedBytes, isOverdrawn: memory.isOverdrawn)
     }
 
     /// How much a new listener with a position may be answered at once.
     func firstPortion(for connection: SocketHandler) -> Portion {
-        share(for: connection, among: 8)
+        shares.firstShare(heldBytes: connection.missedBytes)
     }
 
     /// The session has told its client where it begins in a room.
@@ -46,15 +38,15 @@ extension Hub {
         if !start.recovered {
             var position = start.position
             if let first = start.missed.first { position.seq = first.seq - 1 }
-            connection.write(frame(.gap(room: room, position: position)))
+            connection.write(writer.frame(.gap(room: room, position: position)))
         } else if start.position.epoch != backlog.epoch {
             let position = Position(epoch: start.position.epoch, seq: backlog.seen.seq)
-            connection.write(frame(.epoch(room: room, position: position)))
+            connection.write(writer.frame(.epoch(room: room, position: position)))
         }
         if let roster = start.roster, roster.version != backlog.rosterVersion,
             connection.machine.seesPresence(in: room)
         {
-            connection.write(frame(.presence(RosterChange(unseen: roster, in: room))))
+            connection.write(writer.frame(.presence(RosterChange(unseen: roster, in: room))))
         }
         listener.backlog = Backlog(start, since: listener.since)
         catchUp(listener)
@@ -86,7 +78,7 @@ extension Hub {
 
     private func pump(_ connection: SocketHandler, _ queue: CatchUp) {
         var part = ByteBuffer()
-        while part.readableBytes < partBytes, let listener = queue.ready.first {
+        while part.readableBytes < shares.partBytes, let listener = queue.ready.first {
             if !listener.isGone {
                 fill(&part, from: listener)
                 if listener.backlog?.rest.isEmpty == false { break }
@@ -124,10 +116,10 @@ extension Hub {
     private func fill(_ part: inout ByteBuffer, from listener: Listener) {
         let isCompressing = listener.connection.isCompressing
         var bytes = 0
-        while part.readableBytes < partBytes, let message = listener.next() {
-            write(.message(message), into: &part, isCompressed: isCompressing)
+        while part.readableBytes < shares.partBytes, let message = listener.next() {
+            writer.write(.message(message), into: &part, isCompressed: isCompressing)
             bytes += message.payload.count
-            messagesDelivered += 1
+            countDelivered(1)
         }
         outputTurn.spend(Prices.logBytes(bytes, isCompressing: isCompressing).price)
     }
@@ -142,11 +134,10 @@ extension Hub {
                 if listener.isCaughtUp {
                     becomeMember(listener)
                 } else {
-                    let isAlone = connection.missedBytes == 0
-                    guard isAlone || !listener.needsRoom else { return }
-                    var portion = share(for: connection, among: queue.hungry.count - asked)
-                    portion.atLeastOne = isAlone
-                    guard !portion.isNone else { return }
+                    let portion = shares.nextShare(
+                        heldBytes: connection.missedBytes, among: queue.hungry.count - asked,
+                        needsRoom: listener.needsRoom)
+                    guard let portion else { return }
                     ask(listener, since: ClientPosition(seen), portion)
                 }
             }

@@ -4,7 +4,7 @@ import GatewayCore
 ///
 /// What does not fit, or is for a client that owes, waits for a later turn, in the order it came. Belongs to its hub's
 /// event loop.
-struct OutputTurn {
+final class OutputTurn {
     /// In nanoseconds of a core as `Prices` counts them.
     static let limit = 20_000_000
 
@@ -17,18 +17,21 @@ struct OutputTurn {
     private var spent = 0
     private var waiting: [Waiter] = []
     /// Whether a later turn has been asked for.
-    var isPostponed = false
+    private(set) var isPostponed = false
 
     var isOver: Bool { spent >= OutputTurn.limit }
     var isEmpty: Bool { waiting.isEmpty }
 
-    mutating func spend(_ price: Int) { spent += price }
+    func spend(_ price: Int) { spent += price }
 
-    mutating func wait(_ waiter: Waiter) { waiting.append(waiter) }
+    func wait(_ waiter: Waiter) { waiting.append(waiter) }
+
+    func postpone() { isPostponed = true }
 
     /// Begins a turn: takes out all that wait.
-    mutating func begin() -> [Waiter] {
+    func begin() -> [Waiter] {
         spent = 0
+        isPostponed = false
         defer { waiting = [] }
         return waiting
     }

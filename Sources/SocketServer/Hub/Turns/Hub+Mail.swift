@@ -1,19 +1,6 @@
 import GatewayCore
 import NIOCore
 
-/// Letters taken out of the mailbox and not read yet, in their order.
-struct OpenedMail {
-    var letters: ArraySlice<Letter> = []
-    /// What is left of the letter that was read last.
-    var deliveries: ArraySlice<StreamDelivery> = []
-    /// Of the messages in all that was taken out, until the last of it has been read.
-    var messageBytes = 0
-    /// Whether a later turn has been asked for.
-    var isPostponed = false
-
-    var isEmpty: Bool { letters.isEmpty && deliveries.isEmpty }
-}
-
 /// Mail is read for a bounded time of each turn: the sockets of the loop, and the pings in them, come in between.
 extension Hub {
     private static let mailTime = Duration.milliseconds(20)
@@ -28,20 +15,20 @@ extension Hub {
         let began = now
         if openedMail.isEmpty {
             let taken = mailbox.withLock { $0.takeAll() }
-            openedMail = OpenedMail(letters: taken.letters[...], messageBytes: taken.messageBytes)
+            openedMail.open(taken.letters, messageBytes: taken.messageBytes)
             memory.add(taken.messageBytes, to: .mail)
         }
         readMail()
         sendAll()
         flush()
-        turns.turned(now - began)
+        turned(since: began)
         guard !openedMail.isEmpty else {
             memory.add(-openedMail.messageBytes, to: .mail)
-            return openedMail = OpenedMail()
+            return openedMail.close()
         }
-        openedMail.isPostponed = true
+        openedMail.postpone()
         eventLoop.scheduleTask(in: Hub.nextTurn) { [self] in
-            openedMail.isPostponed = false
+            openedMail.resume()
             openMail()
             // Nobody was woken for what came meanwhile.
             if openedMail.isEmpty { openMail() }
@@ -51,18 +38,18 @@ extension Hub {
     private func readMail() {
         let end = now + Hub.mailTime
         var unclocked = 0
-        receiversWaiting = 0
+        sending.beginTurn()
         while true {
-            while let delivery = openedMail.deliveries.popFirst() {
+            while let delivery = openedMail.nextDelivery() {
                 take(delivery)
                 unclocked += 1
-                if case .messages = delivery, unclocked < Hub.unclockedMessages, receiversWaiting < Hub.maxReceivers {
+                if case .messages = delivery, unclocked < Hub.unclockedMessages, sending.receivers < Hub.maxReceivers {
                     continue
                 }
                 unclocked = 0
-                if receiversWaiting >= Hub.maxReceivers || now >= end { return }
+                if sending.receivers >= Hub.maxReceivers || now >= end { return }
             }
-            guard let letter = openedMail.letters.popFirst() else { return }
+            guard let letter = openedMail.nextLetter() else { return }
             read(letter)
             unclocked += 1
             guard unclocked >= Hub.unclockedMessages else { continue }
@@ -73,7 +60,7 @@ extension Hub {
 
     private func read(_ letter: Letter) {
         switch letter {
-        case .deliveries(let deliveries): openedMail.deliveries = deliveries[...]
+        case .deliveries(let deliveries): openedMail.unfold(deliveries)
         case .answer(let connection, let answer, let work):
             connection.answered(answer)
             switch work {
