@@ -63,6 +63,7 @@ let package = Package(
                 "GatewayCore", "RedisClient", .product(name: "Crypto", package: "swift-crypto"), nioCore, logging,
                 metrics, lifecycle, collections,
             ],
+            exclude: ["Wire/Grammar.md"],
             resources: [.embedInCode("Lua")],
             swiftSettings: strict),
         // The client port: listener, handshake, one handler a socket, one hub an event loop.

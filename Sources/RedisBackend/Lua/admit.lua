@@ -5,4 +5,6 @@
 -- ARGV    1 when the token was issued in ms, 0 where it does not say, '' where there is none
 -- result  `ok`; `banned`, or `void` for a token from before the user's others were made void
 -- cost    O(1)
-return refusal(verdict(KEYS[1]), ARGV[1], now()) or { 'ok' }
+local verdict_key = KEYS[1]
+local issued = ARGV[1]
+return refusal(verdict(verdict_key), issued, now()) or { 'ok' }

@@ -5,5 +5,7 @@
 -- ARGV    1 field, 2 the value that the caller would give it
 -- result  the value that all nodes hold
 -- cost    O(1)
-redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
-return redis.call('HGET', KEYS[1], ARGV[1])
+local deployment = KEYS[1]
+local field, value = ARGV[1], ARGV[2]
+redis.call('HSETNX', deployment, field, value)
+return redis.call('HGET', deployment, field)

@@ -7,7 +7,8 @@
 --         under way (0, 1), when it was last sent something (0: never), `timestamp message` of its last failure
 --         ('' for none)
 -- cost    O(1)
-local webhooks, events, name = KEYS[1], KEYS[2], ARGV[1]
+local webhooks, events, dead = KEYS[1], KEYS[2], KEYS[3]
+local name = ARGV[1]
 local state = redis.call(
   'HMGET', webhooks, 'read:' .. name, 'dead:' .. name, 'losses:' .. name, 'replay:' .. name, 'sent:' .. name,
   'error:' .. name)
@@ -22,6 +23,6 @@ if group and state[1] then
   oldest = first or ''
 end
 return {
-  lag, oldest, redis.call('XLEN', KEYS[3]), tonumber(state[2]) or 0, tonumber(state[3]) or 0, state[4] and 1 or 0,
+  lag, oldest, redis.call('XLEN', dead), tonumber(state[2]) or 0, tonumber(state[3]) or 0, state[4] and 1 or 0,
   tonumber(state[5]) or 0, state[6] or '',
 }

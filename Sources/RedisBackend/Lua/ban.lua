@@ -6,21 +6,23 @@
 -- result  `ok` and the end in ms by Redis's clock; `full` where there are as many as there may be
 --         All keys end with the last ban.
 -- cost    O(log bans), and as much for each of up to 1,000 that have ended
+local ranges, reasons, version_key = KEYS[1], KEYS[2], KEYS[3]
+local range, seconds, reason, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1000)
+local over = redis.call('ZRANGEBYSCORE', ranges, '-inf', now, 'LIMIT', 0, 1000)
 if #over > 0 then
-  redis.call('ZREM', KEYS[1], unpack(over))
-  redis.call('HDEL', KEYS[2], unpack(over))
+  redis.call('ZREM', ranges, unpack(over))
+  redis.call('HDEL', reasons, unpack(over))
 end
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) then
+if not redis.call('ZSCORE', ranges, range) and redis.call('ZCARD', ranges) >= tonumber(most) then
   return { 'full' }
 end
-local ends = now + ARGV[2] * 1000
-redis.call('ZADD', KEYS[1], ends, ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-local version = tonumber(redis.call('GET', KEYS[3]) or 0)
-redis.call('SET', KEYS[3], string.format('%.0f', math.max(version + 1, now)))
-local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
-for _, key in ipairs(KEYS) do redis.call('PEXPIREAT', key, string.format('%.0f', last)) end
+local ends = now + seconds * 1000
+redis.call('ZADD', ranges, ends, range)
+redis.call('HSET', reasons, range, reason)
+local version = tonumber(redis.call('GET', version_key) or 0)
+redis.call('SET', version_key, string.format('%.0f', math.max(version + 1, now)))
+local last = redis.call('ZRANGE', ranges, -1, -1, 'WITHSCORES')[2]
+for _, key in ipairs({ ranges, reasons, version_key }) do redis.call('PEXPIREAT', key, string.format('%.0f', last)) end
 return { 'ok', ends }

@@ -13,10 +13,12 @@
 --         An entry is `instance incarnation lease-end description`. A lapsed one still renews: a node is dead once its
 --         lapsed entry was removed by a caller that may declare it.
 -- cost    O(1); renew O(nodes)
-local index, node, instance = KEYS[1], ARGV[2], ARGV[3]
+local index, marked = KEYS[1], KEYS[2]
+local mode, node, instance, last, lease, index_life = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local description, may_declare_until = ARGV[7], ARGV[8]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local lease = tonumber(ARGV[5])
+lease = tonumber(lease)
 
 local function parse(entry)
   local owner, incarnation, ends = string.match(entry, '^(%S+) (%d+) (%d+) ')
@@ -24,29 +26,29 @@ local function parse(entry)
 end
 
 local function write(incarnation)
-  local entry = string.format('%s %.0f %.0f %s', instance, incarnation, now + lease, ARGV[7])
+  local entry = string.format('%s %.0f %.0f %s', instance, incarnation, now + lease, description)
   redis.call('HSET', index, node, entry)
-  redis.call('PEXPIRE', index, ARGV[6])
+  redis.call('PEXPIRE', index, index_life)
 end
 
 local entry = redis.call('HGET', index, node)
 local owner, incarnation, ends
 if entry then owner, incarnation, ends = parse(entry) end
 
-if ARGV[1] == 'release' then
+if mode == 'release' then
   if owner == instance then redis.call('HDEL', index, node) end
   return { 'ok' }
 end
-if ARGV[1] == 'renew' then
+if mode == 'renew' then
   if not entry then return { 'lost' } end
   if owner ~= instance then return { 'taken' } end
-  if incarnation ~= tonumber(ARGV[4]) then return { 'lost' } end
+  if incarnation ~= tonumber(last) then return { 'lost' } end
   write(incarnation)
-  local marks = tonumber(redis.call('HGET', KEYS[2], node) or 0)
+  local marks = tonumber(redis.call('HGET', marked, node) or 0)
   local answer, all = { 'ok', now, marks }, redis.call('HGETALL', index)
   for i = 1, #all, 2 do
     local _, held, lapses = parse(all[i + 1])
-    if not lapses or lapses < now and now <= tonumber(ARGV[8]) then
+    if not lapses or lapses < now and now <= tonumber(may_declare_until) then
       redis.call('HDEL', index, all[i])
     else
       local n = #answer
@@ -57,7 +59,7 @@ if ARGV[1] == 'renew' then
 end
 
 if entry and owner ~= instance and ends > now then return { 'taken', ends - now } end
-incarnation = math.max(incarnation or 0, tonumber(ARGV[4])) + 1
+incarnation = math.max(incarnation or 0, tonumber(last)) + 1
 if incarnation < now then incarnation = now end
 write(incarnation)
 return { 'ok', incarnation }

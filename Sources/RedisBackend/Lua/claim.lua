@@ -5,12 +5,14 @@
 -- ARGV    1 the caller as `node:incarnation`, then every live node in that way
 -- result  1 and the caller's mark, or 0 and that of another
 -- cost    O(live nodes)
-local mark = redis.call('GET', KEYS[1])
+local coordinator = KEYS[1]
+local caller = ARGV[1]
+local mark = redis.call('GET', coordinator)
 local holder, token = string.match(mark or '- 0', '^(%S+) (%d+)$')
-if holder == ARGV[1] then return { 1, mark } end
+if holder == caller then return { 1, mark } end
 for i = 2, #ARGV do
   if ARGV[i] == holder then return { 0, mark } end
 end
-mark = ARGV[1] .. ' ' .. (tonumber(token) + 1)
-redis.call('SET', KEYS[1], mark)
+mark = caller .. ' ' .. (tonumber(token) + 1)
+redis.call('SET', coordinator, mark)
 return { 1, mark }

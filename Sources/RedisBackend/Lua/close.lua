@@ -10,28 +10,33 @@
 -- result  how many connections there are, without those in their grace, the node of each, until when the user is banned
 --         (0: is not)
 -- cost    O(the user's connections)
-local marks = { key = KEYS[2], life = ARGV[3], command = ARGV[4], channel = ARGV[5] }
-local moment, ledger = now(), { key = KEYS[7], size = ARGV[8] }
+local conns, marks_key, verdict_key, online, seen, lingering = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local events = KEYS[7]
+local code, text, life, command, nodes_channel, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local status_channel, ledger_size, ban, void_before, remembered = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local void_remembered = ARGV[12]
+local marks = { key = marks_key, life = life, command = command, channel = nodes_channel }
+local moment, ledger = now(), { key = events, size = ledger_size }
 local user = {
-  conns = KEYS[1], online = KEYS[4], seen = KEYS[5], name = ARGV[6], command = ARGV[4], channel = ARGV[7],
+  conns = conns, online = online, seen = seen, name = name, command = command, channel = status_channel,
 }
-local said = verdict(KEYS[3]) or { banned = 0, before = 0 }
-if ARGV[9] ~= '' then said.banned = moment + ARGV[9] end
-if ARGV[10] ~= '' then said.before = math.max(said.before, tonumber(ARGV[10])) end
+local said = verdict(verdict_key) or { banned = 0, before = 0 }
+if ban ~= '' then said.banned = moment + ban end
+if void_before ~= '' then said.before = math.max(said.before, tonumber(void_before)) end
 if said.banned <= tonumber(moment) then said.banned = 0 end
 said.ended = tonumber(moment)
-judge(KEYS[3], said, moment, tonumber(ARGV[11]), tonumber(ARGV[12]))
+judge(verdict_key, said, moment, tonumber(remembered), tonumber(void_remembered))
 
-local nodes, all = {}, redis.call('HGETALL', KEYS[1])
+local nodes, all = {}, redis.call('HGETALL', conns)
 for i = 1, #all, 2 do
   local holder, rest = string.match(all[i + 1], '^(%S+) %S+ %S+(.*)$')
   if string.sub(holder, 1, 1) == '~' then
     -- The grace was for a session that goes on no more.
-    redis.call('ZREM', KEYS[6], 'u|' .. all[i] .. '|' .. ARGV[6])
+    redis.call('ZREM', lingering, 'u|' .. all[i] .. '|' .. name)
     remove_connection(user, all[i], 'kicked', ledger, moment)
   else
-    if rest == '' then redis.call('HSET', KEYS[1], all[i], all[i + 1] .. ' !') end
-    nodes[#nodes + 1] = mark(marks, all[i], holder, ARGV[1], ARGV[2])
+    if rest == '' then redis.call('HSET', conns, all[i], all[i + 1] .. ' !') end
+    nodes[#nodes + 1] = mark(marks, all[i], holder, code, text)
   end
 end
 return { #nodes, nodes, said.banned }

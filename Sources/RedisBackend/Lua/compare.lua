@@ -7,17 +7,19 @@
 --         `r`, connection, user, room for a member entry
 -- result  the places of those that do, counted from 0
 -- cost    O(entries)
-local holder, has_holder = ARGV[1], redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 1
+local online, rooms, holders = KEYS[1], KEYS[2], KEYS[3]
+local holder = ARGV[1]
+local has_holder = redis.call('SISMEMBER', holders, holder) == 1
 
 local function is_user(conns, session, connection, user)
   return string.match(redis.call('HGET', conns, connection) or '', '^%S+') == holder
-    and redis.call('HGET', session, 'c') == connection and redis.call('ZSCORE', KEYS[1], user)
+    and redis.call('HGET', session, 'c') == connection and redis.call('ZSCORE', online, user)
 end
 
 local function is_member(members, conns, head, connection, user, room)
   local _, _, found = find_connection(redis.call('HGET', members, user) or '', connection)
   return found == holder and redis.call('SISMEMBER', conns, connection) == 1
-    and redis.call('ZSCORE', KEYS[2], room) and redis.call('HEXISTS', head, 'roster') == 1
+    and redis.call('ZSCORE', rooms, room) and redis.call('HEXISTS', head, 'roster') == 1
 end
 
 local lacking, place, key, i = {}, 0, 4, 2

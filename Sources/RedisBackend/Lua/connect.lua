@@ -19,17 +19,17 @@
 -- cost    O(1); with a limit that is reached O(the user's connections)
 local fence = fenced()
 if fence then return { 'fenced', fence } end
-local moment, said = now(), verdict(KEYS[12])
-local refused = refusal(said, ARGV[21], moment)
+local moment, said = now(), verdict(verdict_key)
+local refused = refusal(said, issued, moment)
 if refused then return refused end
 local named, nodes = nil, {}
-if ARGV[14] == 'again' then
-  if said and tonumber(ARGV[7]) <= said.ended then return { 'ended' } end
-  named = redis.call('HGET', KEYS[3], 'c')
-  if named and named ~= ARGV[3] then return { 'replaced' } end
+if mode == 'again' then
+  if said and tonumber(began) <= said.ended then return { 'ended' } end
+  named = redis.call('HGET', session, 'c')
+  if named and named ~= connection then return { 'replaced' } end
 else
   nodes = admit('')
   if not nodes then return { 'full' } end
 end
 local since = register(moment, said)
-return { 'ok', since, moment, named and 0 or 1, nodes, standing(KEYS[10], KEYS[11], ARGV[19]) }
+return { 'ok', since, moment, named and 0 or 1, nodes, standing(state, inbox_head, run) }

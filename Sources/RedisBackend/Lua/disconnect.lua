@@ -6,35 +6,38 @@
 --         8 life of the keys in ms, 9 ledger size, 10 PUBLISH or SPUBLISH, 11 the user's status channel
 -- result  1, or 0 where the node does not hold the connection (any more), 2 where its session names another by now
 -- cost    O(1)
-local connection, name = ARGV[3], ARGV[4]
+local conns, online, seen, session_key, held, lingering = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local events = KEYS[7]
+local node, incarnation, connection, name, mode, cause = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local grace, life, ledger_size, command, channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local entry = 'u|' .. connection .. '|' .. name
-redis.call('SREM', KEYS[5], entry)
-local moment, ledger = now(), { key = KEYS[7], size = ARGV[9] }
+redis.call('SREM', held, entry)
+local moment, ledger = now(), { key = events, size = ledger_size }
 local user = {
-  conns = KEYS[1], online = KEYS[2], seen = KEYS[3], name = name, command = ARGV[10], channel = ARGV[11],
+  conns = conns, online = online, seen = seen, name = name, command = command, channel = channel,
 }
-local record = redis.call('HGET', KEYS[1], connection)
+local record = redis.call('HGET', conns, connection)
 if not record then
-  remove_connection(user, connection, ARGV[6], ledger, moment)
-  local named = redis.call('HGET', KEYS[4], 'c')
+  remove_connection(user, connection, cause, ledger, moment)
+  local named = redis.call('HGET', session_key, 'c')
   return named and named ~= connection and 2 or 0
 end
 local holder, rest = string.match(record, '^(%S+)( .*)$')
-if not is_held_by(holder, ARGV[1], ARGV[2]) then return 0 end
-if ARGV[5] == 'lost' then
-  redis.call('HSET', KEYS[1], connection, '~' .. ARGV[6] .. rest)
-  redis.call('ZADD', KEYS[6], moment + ARGV[7], entry)
-  linger(KEYS[1], KEYS[6], ARGV[7], ARGV[8])
+if not is_held_by(holder, node, incarnation) then return 0 end
+if mode == 'lost' then
+  redis.call('HSET', conns, connection, '~' .. cause .. rest)
+  redis.call('ZADD', lingering, moment + grace, entry)
+  linger(conns, lingering, grace, life)
   return 1
 end
-local session = redis.call('HMGET', KEYS[4], 'c', 'b')
+local session = redis.call('HMGET', session_key, 'c', 'b')
 if session[1] == connection then
-  redis.call('DEL', KEYS[4])
+  redis.call('DEL', session_key)
   -- What remains tells a node that was away, and still has the socket of a connection before, that it is over.
   if session[2] then
-    redis.call('HSET', KEYS[4], 'c', connection)
-    redis.call('PEXPIRE', KEYS[4], ARGV[8])
+    redis.call('HSET', session_key, 'c', connection)
+    redis.call('PEXPIRE', session_key, life)
   end
 end
-remove_connection(user, connection, ARGV[6], ledger, moment)
+remove_connection(user, connection, cause, ledger, moment)
 return 1

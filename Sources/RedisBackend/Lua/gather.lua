@@ -10,24 +10,26 @@
 --         `news` or `replay`, now, lag, whether more may follow (0, 1), births, the replay's field, then each entry as
 --         id and its fields
 -- cost    O(entries given); once for a new receiver, O(entries of its first minutes)
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'refused' } end
-local webhooks, events, dead, name = KEYS[2], KEYS[3], KEYS[4], ARGV[2]
+local coordinator, webhooks, events, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local caller, name, run, candidate, most, most_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local beginning = ARGV[7]
+if redis.call('GET', coordinator) ~= caller then return { 'refused' } end
 local state = redis.call('HMGET', webhooks, 'run', 'births', 'read:' .. name, 'lost:' .. name, 'replay:' .. name)
 local births, read, loss, replay, moment = state[2], tonumber(state[3]), state[4], state[5], now()
 
-if state[1] ~= ARGV[3] then
+if state[1] ~= run then
   local _, _, last = measure(events)
-  local kept, count = ARGV[4] .. '>' .. (births and last or '0-0'), 1
+  local kept, count = candidate .. '>' .. (births and last or '0-0'), 1
   for old in string.gmatch(births or '', '[^,]+') do
     if count >= 32 then break end
     kept, count = kept .. ',' .. old, count + 1
   end
   births = kept
-  redis.call('HSET', webhooks, 'run', ARGV[3], 'births', births)
+  redis.call('HSET', webhooks, 'run', run, 'births', births)
 end
 
 local function ask(from)
-  return redis.pcall('XREADGROUP', 'GROUP', name, 'sender', 'COUNT', ARGV[5], 'STREAMS', events, from)
+  return redis.pcall('XREADGROUP', 'GROUP', name, 'sender', 'COUNT', most, 'STREAMS', events, from)
 end
 
 -- The receiver has no place here: a new one begins a little way back, so that nothing is missed between a node's start
@@ -36,7 +38,7 @@ local function take_place()
   local first = '0-0'
   if not read then
     if redis.call('EXISTS', events) == 1 then redis.call('XGROUP', 'DESTROY', events, name) end
-    first = string.format('%.0f-0', moment - ARGV[7])
+    first = string.format('%.0f-0', moment - beginning)
   end
   redis.call('XGROUP', 'CREATE', events, name, first, 'MKSTREAM')
   local added, length = measure(events)
@@ -59,9 +61,9 @@ if loss then return { 'loss', moment, lag(0), 0, births, loss } end
 
 -- An array of entries with what comes before it.
 local function answer(kind, entries, waiting, field)
-  local reply, bytes, more = { kind, moment, lag(waiting), 0, births, field }, 0, #entries >= tonumber(ARGV[5])
+  local reply, bytes, more = { kind, moment, lag(waiting), 0, births, field }, 0, #entries >= tonumber(most)
   for _, entry in ipairs(entries) do
-    if bytes > tonumber(ARGV[6]) then
+    if bytes > tonumber(most_bytes) then
       more = true
       break
     end
@@ -86,8 +88,8 @@ if replay then
   local from, last = string.match(replay, '^(%S+) (%S+) ')
   -- Dead letters come first: those that the ledger itself still holds are read there.
   local first = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1]
-  local found = redis.call('XRANGE', dead, from, first and '(' .. first[1] or last, 'COUNT', ARGV[5])
-  if #found == 0 then found = redis.call('XRANGE', events, from, last, 'COUNT', ARGV[5]) end
+  local found = redis.call('XRANGE', dead, from, first and '(' .. first[1] or last, 'COUNT', most)
+  if #found == 0 then found = redis.call('XRANGE', events, from, last, 'COUNT', most) end
   if #found > 0 then return answer('replay', found, 0, replay) end
   redis.call('HDEL', webhooks, 'replay:' .. name)
 end

@@ -2,14 +2,16 @@
 -- heads: says where many rooms of one partition stand, so that a node finds those it has missed something of.
 --
 -- KEYS    1 state, then the heads
--- ARGV    1 run_id
+-- ARGV    1 run_id, 2 how many heads
 -- result  epoch ('': it has none, or one of an earlier run of Redis), seq, roster version for each head
 -- cost    O(heads)
-local state = redis.call('HMGET', KEYS[1], 'run', 'term')
+local state_key = KEYS[1]
+local run, count = ARGV[1], ARGV[2]
+local state = redis.call('HMGET', state_key, 'run', 'term')
 local answer = {}
-for i = 2, #KEYS do
+for i = 2, count + 1 do
   local head = redis.call('HMGET', KEYS[i], 'epoch', 'term', 'seq', 'roster')
-  local is_present = state[1] == ARGV[1] and head[2] == state[2]
+  local is_present = state[1] == run and head[2] == state[2]
   answer[#answer + 1] = is_present and head[1] or ''
   answer[#answer + 1] = tonumber(head[3] or 0)
   answer[#answer + 1] = tonumber(head[4] or 0)

@@ -7,19 +7,22 @@
 -- result  epoch ('' where the room has no head), seq, more (0, 1), then seq, timestamp, body for each message;
 --         `after` oldest first, `before` newest first
 -- cost    O(messages returned)
-if redis.call('EXISTS', KEYS[2]) == 0 then return { '', 0, 0 } end
-local term, is_new_term = meet(KEYS[1], ARGV[1])
-local epoch, seq, ends, change = head_of(KEYS[2], term, ARGV[2])
-settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
+local state, head, log = KEYS[1], KEYS[2], KEYS[3]
+local run, candidate, age, most, most_bytes, edge = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local place = ARGV[7]
+if redis.call('EXISTS', head) == 0 then return { '', 0, 0 } end
+local term, is_new_term = meet(state, run)
+local epoch, seq, ends, change = head_of(head, term, candidate)
+settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
 
 local answer = { epoch, seq, 0 }
-local limit, oldest = tonumber(ARGV[4]), now() - tonumber(ARGV[3])
-local from, to, command = '(' .. (ARGV[7] or '0') .. '-0', '+', 'XRANGE'
-if ARGV[6] == 'before' then
+local limit, oldest = tonumber(most), now() - tonumber(age)
+local from, to, command = '(' .. (place or '0') .. '-0', '+', 'XRANGE'
+if edge == 'before' then
   from, to, command = '+', '-', 'XREVRANGE'
-  if ARGV[7] then from = '(' .. ARGV[7] .. '-0' end
+  if place then from = '(' .. place .. '-0' end
 end
-local taken, more = read_log(KEYS[3], answer, command, from, to, limit + 1, tonumber(ARGV[5]), oldest)
+local taken, more = read_log(log, answer, command, from, to, limit + 1, tonumber(most_bytes), oldest)
 if taken > limit then
   for _ = 1, 3 do table.remove(answer) end
   more = true

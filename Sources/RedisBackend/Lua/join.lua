@@ -10,53 +10,56 @@
 -- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
 --         the incarnation below which the node is dead here
 -- cost    O(1), but for copying what is kept of the user's connections in the room, some 60 bytes each
+local members, conns, rooms, head, holders, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local lingering, fences, events, state = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local life = ARGV[8]
-local fence = redis.call('HGET', KEYS[8], node)
+local cause, life, head_life, ledger_size, command, channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local replaced, list_life, run, must_announce = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
+local fence = redis.call('HGET', fences, node)
 if fence and tonumber(fence) > tonumber(incarnation) then return { 'fenced', tonumber(fence) } end
 
 local moment = now()
 local room = {
-  members = KEYS[1], head = KEYS[4], head_life = ARGV[9], command = ARGV[11], channel = ARGV[12],
+  members = members, head = head, head_life = head_life, command = command, channel = channel,
 }
-local packed = connections_of(redis.call('HGET', KEYS[1], user) or '')
-if ARGV[13] ~= '' then
-  local first, last = find_connection(packed, ARGV[13])
+local packed = connections_of(redis.call('HGET', members, user) or '')
+if replaced ~= '' then
+  local first, last = find_connection(packed, replaced)
   if first then
     packed = splice(packed, first, last, '')
-    redis.call('SREM', KEYS[2], ARGV[13])
-    redis.call('ZREM', KEYS[7], 'r|' .. name .. '|' .. user .. '|' .. ARGV[13])
+    redis.call('SREM', conns, replaced)
+    redis.call('ZREM', lingering, 'r|' .. name .. '|' .. user .. '|' .. replaced)
   end
 end
 local entry, holder = 'r|' .. name .. '|' .. user .. '|' .. connection, node .. ':' .. incarnation
 local own, last = find_connection(packed, connection)
 local text = spell_connection(connection, holder)
 packed = own and splice(packed, own, last, text) or packed .. text
-local is_new = redis.call('HSET', KEYS[1], user, info .. packed) == 1
+local is_new = redis.call('HSET', members, user, info .. packed) == 1
 -- Also where nothing is new: joined again after an outage, the keys may be at their end.
-redis.call('PEXPIRE', KEYS[1], life)
-redis.call('SADD', KEYS[2], connection)
-redis.call('PEXPIRE', KEYS[2], life)
-if ARGV[16] == '1' then
-  redis.call('SADD', KEYS[5], holder)
-  redis.call('PEXPIRE', KEYS[5], ARGV[14])
+redis.call('PEXPIRE', members, life)
+redis.call('SADD', conns, connection)
+redis.call('PEXPIRE', conns, life)
+if must_announce == '1' then
+  redis.call('SADD', holders, holder)
+  redis.call('PEXPIRE', holders, list_life)
 end
-redis.call('SADD', KEYS[6], entry)
-redis.call('PEXPIRE', KEYS[6], ARGV[14])
-if own then redis.call('ZREM', KEYS[7], entry) end
-local ledger = { key = KEYS[9], size = ARGV[10] }
-if redis.call('ZADD', KEYS[3], 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, ARGV[7]) end
-redis.call('PEXPIRE', KEYS[3], life)
+redis.call('SADD', held, entry)
+redis.call('PEXPIRE', held, list_life)
+if own then redis.call('ZREM', lingering, entry) end
+local ledger = { key = events, size = ledger_size }
+if redis.call('ZADD', rooms, 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, cause) end
+redis.call('PEXPIRE', rooms, life)
 if is_new then
-  note(ledger, 'member.joined', user, name, ARGV[7])
+  note(ledger, 'member.joined', user, name, cause)
   local version = step(room, moment)
-  keep(KEYS[4], ARGV[9])
+  keep(head, head_life)
   -- Who comes is told by the answer; who is registered again by this step, like the others.
-  local maker = ARGV[7] == '' and connection or '-'
+  local maker = cause == '' and connection or '-'
   local members = publish(room, version, moment, { spell('j', maker, user, info) })
-  return { 'ok', members, version, moment, standing(KEYS[10], KEYS[4], ARGV[15]) }
+  return { 'ok', members, version, moment, standing(state, head, run) }
 end
-redis.call('HSETNX', KEYS[4], 'roster', moment)
-keep(KEYS[4], ARGV[9])
-local version = tonumber(redis.call('HGET', KEYS[4], 'roster'))
-return { 'ok', redis.call('HLEN', KEYS[1]), version, moment, standing(KEYS[10], KEYS[4], ARGV[15]) }
+redis.call('HSETNX', head, 'roster', moment)
+keep(head, head_life)
+local version = tonumber(redis.call('HGET', head, 'roster'))
+return { 'ok', redis.call('HLEN', members), version, moment, standing(state, head, run) }

@@ -8,30 +8,34 @@
 --         13 the room's channel
 -- result  1, or 0 where the node does not hold the connection in the room (any more)
 -- cost    as `join`
-local connection, user, name = ARGV[3], ARGV[4], ARGV[5]
+local members, conns, rooms, head, held, lingering = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local events = KEYS[7]
+local node, incarnation, connection, user, name, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local cause, grace, life, head_life, ledger_size, command = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local channel = ARGV[13]
 local entry = 'r|' .. name .. '|' .. user .. '|' .. connection
-redis.call('SREM', KEYS[5], entry)
+redis.call('SREM', held, entry)
 local room = {
-  members = KEYS[1], conns = KEYS[2], rooms = KEYS[3], head = KEYS[4], name = name, head_life = ARGV[10],
-  command = ARGV[12], channel = ARGV[13],
+  members = members, conns = conns, rooms = rooms, head = head, name = name, head_life = head_life,
+  command = command, channel = channel,
 }
-local ledger, packed = { key = KEYS[7], size = ARGV[11] }, redis.call('HGET', KEYS[1], user) or ''
+local ledger, packed = { key = events, size = ledger_size }, redis.call('HGET', members, user) or ''
 local first, last, holder = find_connection(packed, connection)
 if not first then
-  vacate(room, ARGV[7], ledger)
+  vacate(room, cause, ledger)
   return 0
 end
-if ARGV[1] ~= '*' and not is_held_by(holder, ARGV[1], ARGV[2]) then return 0 end
+if node ~= '*' and not is_held_by(holder, node, incarnation) then return 0 end
 
 local moment = now()
-if ARGV[6] == 'lost' then
-  redis.call('HSET', KEYS[1], user, splice(packed, first, last, spell_connection(connection, '~' .. ARGV[7])))
-  redis.call('SREM', KEYS[2], connection)
-  redis.call('ZADD', KEYS[6], moment + ARGV[8], entry)
-  linger(KEYS[1], KEYS[6], ARGV[8], ARGV[9])
+if mode == 'lost' then
+  redis.call('HSET', members, user, splice(packed, first, last, spell_connection(connection, '~' .. cause)))
+  redis.call('SREM', conns, connection)
+  redis.call('ZADD', lingering, moment + grace, entry)
+  linger(members, lingering, grace, life)
   return 1
 end
-if ARGV[1] == '*' then redis.call('ZREM', KEYS[6], entry) end
-local event = remove_memberships(room, user, { connection }, splice(packed, first, last, ''), ARGV[7], ledger)
+if node == '*' then redis.call('ZREM', lingering, entry) end
+local event = remove_memberships(room, user, { connection }, splice(packed, first, last, ''), cause, ledger)
 if event then publish(room, step(room, moment), moment, { event }) end
 return 1

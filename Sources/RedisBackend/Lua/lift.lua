@@ -5,12 +5,14 @@
 -- ARGV    1 range
 -- result  1, or 0 where that very range is not banned
 -- cost    O(log bans)
+local ranges, reasons, version_key = KEYS[1], KEYS[2], KEYS[3]
+local range = ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ends = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)
-redis.call('ZREM', KEYS[1], ARGV[1])
-redis.call('HDEL', KEYS[2], ARGV[1])
+local ends = tonumber(redis.call('ZSCORE', ranges, range) or 0)
+redis.call('ZREM', ranges, range)
+redis.call('HDEL', reasons, range)
 if ends <= now then return 0 end
-local version = tonumber(redis.call('GET', KEYS[3]) or 0)
-redis.call('SET', KEYS[3], string.format('%.0f', math.max(version + 1, now)), 'KEEPTTL')
+local version = tonumber(redis.call('GET', version_key) or 0)
+redis.call('SET', version_key, string.format('%.0f', math.max(version + 1, now)), 'KEEPTTL')
 return 1

@@ -6,12 +6,14 @@
 -- result  `ok`, now, when the next grace ends (-1: none runs), the holders each followed by its node's fence (0: none),
 --         the entries of linger whose grace is over; `refused` where the mark is no longer the caller's
 -- cost    O(holders)
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'refused' } end
+local coordinator, holders_key, lingering, fences = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local caller, most = ARGV[1], ARGV[2]
+if redis.call('GET', coordinator) ~= caller then return { 'refused' } end
 local moment, holders = now(), {}
-for _, holder in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+for _, holder in ipairs(redis.call('SMEMBERS', holders_key)) do
   holders[#holders + 1] = holder
-  holders[#holders + 1] = tonumber(redis.call('HGET', KEYS[4], string.match(holder, '^[^:]+'))) or 0
+  holders[#holders + 1] = tonumber(redis.call('HGET', fences, string.match(holder, '^[^:]+'))) or 0
 end
-local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', moment, 'LIMIT', 0, ARGV[2])
-local later = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. moment, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+local due = redis.call('ZRANGEBYSCORE', lingering, '-inf', moment, 'LIMIT', 0, most)
+local later = redis.call('ZRANGEBYSCORE', lingering, '(' .. moment, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
 return { 'ok', moment, tonumber(later[2]) or -1, holders, due }

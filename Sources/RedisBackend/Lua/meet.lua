@@ -5,6 +5,8 @@
 -- ARGV    1 run_id
 -- result  the term
 -- cost    O(1)
-local term, is_new_term = meet(KEYS[1], ARGV[1])
-if is_new_term then redis.call('HSET', KEYS[1], 'run', ARGV[1], 'term', term) end
+local state = KEYS[1]
+local run = ARGV[1]
+local term, is_new_term = meet(state, run)
+if is_new_term then redis.call('HSET', state, 'run', run, 'term', term) end
 return tonumber(term)

@@ -5,15 +5,17 @@
 -- ARGV    1 limit, 2 score and 3 member after which to go on (left out, both: from the beginning)
 -- result  member, score for each
 -- cost    O(log set + limit); more where the member after which to go on has gone and many have its score
-local limit = tonumber(ARGV[1])
-if not ARGV[2] then return redis.call('ZRANGE', KEYS[1], 0, limit - 1, 'WITHSCORES') end
-local score, from = redis.call('ZSCORE', KEYS[1], ARGV[3]), nil
-if score and tonumber(score) == tonumber(ARGV[2]) then
-  from = redis.call('ZRANK', KEYS[1], ARGV[3]) + 1
+local set = KEYS[1]
+local most, after_score, after = ARGV[1], ARGV[2], ARGV[3]
+local limit = tonumber(most)
+if not after_score then return redis.call('ZRANGE', set, 0, limit - 1, 'WITHSCORES') end
+local score, from = redis.call('ZSCORE', set, after), nil
+if score and tonumber(score) == tonumber(after_score) then
+  from = redis.call('ZRANK', set, after) + 1
 else
-  from = redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. ARGV[2])
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[2], ARGV[2])) do
-    if member <= ARGV[3] then from = from + 1 end
+  from = redis.call('ZCOUNT', set, '-inf', '(' .. after_score)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', set, after_score, after_score)) do
+    if member <= after then from = from + 1 end
   end
 end
-return redis.call('ZRANGE', KEYS[1], from, from + limit - 1, 'WITHSCORES')
+return redis.call('ZRANGE', set, from, from + limit - 1, 'WITHSCORES')

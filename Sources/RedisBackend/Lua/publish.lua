@@ -13,6 +13,11 @@
 --         error `MARTLET unknown`: a retry to a room without a log, whose first try may have been stored
 -- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to five
 --         minutes ago, the longest that a command is retried, 5,000 entries at most, and its later ones go on from there
+local state, head, log = KEYS[1], KEYS[2], KEYS[3]
+local run, candidate, attempt, operation, log_size, log_age = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local head_life, command, channel, body, dedupe_life, client = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local flags, name, ledger_size, stream_size, log_bytes = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
+local ledger_bytes, stream_bytes = ARGV[18], ARGV[19]
 
 -- The log's entry of this operation. A link retries in its old order, and on one connection each operation once: what
 -- it asks for lies behind what it found last on this connection, and behind one that was never stored none was. `mark`,
@@ -69,9 +74,9 @@ local function weigh(hash, prefix, stream, id, bytes, most)
   if held > (tonumber(due) or 0) then bound(hash, prefix, stream, id, bytes, held, tonumber(most)) end
 end
 
-local taken, user = 3, ARGV[14]
+local taken, user = 3, name
 local function keys_of(flag, count)
-  if not string.find(ARGV[13], flag, 1, true) then return nil end
+  if not string.find(flags, flag, 1, true) then return nil end
   taken = taken + count
   return KEYS[taken - count + 1], KEYS[taken - count + 2]
 end
@@ -90,72 +95,72 @@ if dedupe then
   local first = redis.call('GET', dedupe)
   if first then
     -- WAIT looks at the connection's last write: without one it would say nothing of the message's first try.
-    if string.find(ARGV[13], 'r', 1, true) then redis.call('SET', dedupe, first, 'KEEPTTL') end
+    if string.find(flags, 'r', 1, true) then redis.call('SET', dedupe, first, 'KEEPTTL') end
     local epoch, seq, timestamp = string.match(first, '^(%S+) (%d+) (%d+)$')
     return { epoch, tonumber(seq), tonumber(timestamp), is_online, connections }
   end
 end
-local size, age = tonumber(ARGV[5]), tonumber(ARGV[6])
-local term, is_new_term = meet(KEYS[1], ARGV[1])
-local epoch, seq, ends, change, held, due = head_of(KEYS[2], term, ARGV[2])
-local noted = 'retried:' .. string.sub(ARGV[4], 1, 8)
-if ARGV[3] == '1' then
+local size, age = tonumber(log_size), tonumber(log_age)
+local term, is_new_term = meet(state, run)
+local epoch, seq, ends, change, held, due = head_of(head, term, candidate)
+local noted = 'retried:' .. string.sub(operation, 1, 8)
+if attempt == '1' then
   if size == 0 and not dedupe then return redis.error_reply('MARTLET unknown') end
   local mark
   if not change then
-    local connection, last = string.match(redis.call('HGET', KEYS[2], noted) or '', '^(%d+ %d+) (%d+)$')
-    if connection == term .. ' ' .. ARGV[12] then mark = tonumber(last) end
+    local connection, last = string.match(redis.call('HGET', head, noted) or '', '^(%d+ %d+) (%d+)$')
+    if connection == term .. ' ' .. client then mark = tonumber(last) end
   end
   if mark and seq - mark > 5000 then mark = nil end
-  local entry = change ~= 'missing' and find(KEYS[3], ARGV[4], mark, now() - 300000)
+  local entry = change ~= 'missing' and find(log, operation, mark, now() - 300000)
   if entry then
-    settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
+    settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
     local found = tonumber(string.match(entry[1], '^%d+'))
-    note(KEYS[2], noted, term .. ' ' .. ARGV[12] .. ' ' .. found)
+    note(head, noted, term .. ' ' .. client .. ' ' .. found)
     return { epoch, found, tonumber(entry[2][2]), is_online, connections }
   end
 end
 
 local timestamp = now()
-settle(KEYS[1], ARGV[1], term, is_new_term, KEYS[2], KEYS[3], epoch, seq, ends, change)
+settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
 seq = seq + 1
 -- Written once: Lua writes numbers slowly.
-local written, bytes = seq .. '', #ARGV[10] + entry_bytes
+local written, bytes = seq .. '', #body + entry_bytes
 if size > 0 then
   held = (tonumber(held) or 0) + bytes
-  redis.call('HSET', KEYS[2], 'seq', written, 'held', held .. '')
+  redis.call('HSET', head, 'seq', written, 'held', held .. '')
 else
-  redis.call('HSET', KEYS[2], 'seq', written)
+  redis.call('HSET', head, 'seq', written)
 end
-redis.call('PEXPIRE', KEYS[2], ARGV[7])
-if ARGV[3] == '1' then note(KEYS[2], noted, term .. ' ' .. ARGV[12] .. ' ' .. written) end
+redis.call('PEXPIRE', head, head_life)
+if attempt == '1' then note(head, noted, term .. ' ' .. client .. ' ' .. written) end
 if size > 0 then
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], written .. '-0', 't', timestamp, 'o', ARGV[4], 'b', ARGV[10])
-  redis.call('PEXPIRE', KEYS[3], ARGV[6])
-  if seq % 16 == 0 then trim_old(KEYS[3], timestamp - age) end
-  if held > (tonumber(due) or 0) then bound(KEYS[2], '', KEYS[3], written, bytes, held, tonumber(ARGV[17])) end
+  redis.call('XADD', log, 'MAXLEN', '~', log_size, written .. '-0', 't', timestamp, 'o', operation, 'b', body)
+  redis.call('PEXPIRE', log, log_age)
+  if seq % 16 == 0 then trim_old(log, timestamp - age) end
+  if held > (tonumber(due) or 0) then bound(head, '', log, written, bytes, held, tonumber(log_bytes)) end
 end
-if dedupe then redis.call('SET', dedupe, epoch .. ' ' .. written .. ' ' .. timestamp, 'PX', ARGV[11]) end
+if dedupe then redis.call('SET', dedupe, epoch .. ' ' .. written .. ' ' .. timestamp, 'PX', dedupe_life) end
 if events then
-  local id = redis.call('XADD', events, 'MAXLEN', '~', ARGV[15], '*', 't', 'message.published', 'u', '', 'r', ARGV[14],
-    'c', '', 'e', epoch, 'q', written, 'm', timestamp, 'b', ARGV[10])
-  weigh(events_held, 'events:', events, id, bytes + #ARGV[14], ARGV[18])
+  local id = redis.call('XADD', events, 'MAXLEN', '~', ledger_size, '*', 't', 'message.published', 'u', '', 'r', name,
+    'c', '', 'e', epoch, 'q', written, 'm', timestamp, 'b', body)
+  weigh(events_held, 'events:', events, id, bytes + #name, ledger_bytes)
 end
 if messages then
   -- The body is `msgType length user payload`, as the node put it together.
-  local kind, length, start = string.match(ARGV[10], '^(%d+) (%d+) ()')
+  local kind, length, start = string.match(body, '^(%d+) (%d+) ()')
   local rest = start + tonumber(length)
-  local id = redis.call('XADD', messages, 'MAXLEN', '~', ARGV[16], '*', 'roomId', ARGV[14], 'seq', written, 'epoch',
-    epoch, 'userId', string.sub(ARGV[10], start, rest - 1), 'msgType', kind, 'payload', string.sub(ARGV[10], rest),
+  local id = redis.call('XADD', messages, 'MAXLEN', '~', stream_size, '*', 'roomId', name, 'seq', written, 'epoch',
+    epoch, 'userId', string.sub(body, start, rest - 1), 'msgType', kind, 'payload', string.sub(body, rest),
     'timestamp', timestamp)
-  weigh(messages_held, 'messages:', messages, id, bytes + #ARGV[14], ARGV[19])
+  weigh(messages_held, 'messages:', messages, id, bytes + #name, stream_bytes)
 end
 local place = epoch .. ' ' .. written .. ' ' .. timestamp .. ' '
 if conns then
   for node in pairs(nodes) do
-    redis.call(ARGV[8], ARGV[9] .. node, 'i ' .. place .. #user .. ' ' .. user .. ARGV[10])
+    redis.call(command, channel .. node, 'i ' .. place .. #user .. ' ' .. user .. body)
   end
 else
-  redis.call(ARGV[8], ARGV[9], 'm ' .. place .. ARGV[10])
+  redis.call(command, channel, 'm ' .. place .. body)
 end
 return { epoch, seq, timestamp, is_online, connections }

@@ -5,10 +5,12 @@
 -- ARGV    1 connection, 2 `add` or `remove`, 3 room
 -- result  1, or 0 where the session is gone or names another connection
 -- cost    O(1)
-if redis.call('HGET', KEYS[1], 'c') ~= ARGV[1] then return 0 end
-if ARGV[2] == 'add' then
-  redis.call('HSET', KEYS[1], 'r:' .. ARGV[3], '')
+local session = KEYS[1]
+local connection, what, room = ARGV[1], ARGV[2], ARGV[3]
+if redis.call('HGET', session, 'c') ~= connection then return 0 end
+if what == 'add' then
+  redis.call('HSET', session, 'r:' .. room, '')
 else
-  redis.call('HDEL', KEYS[1], 'r:' .. ARGV[3])
+  redis.call('HDEL', session, 'r:' .. room)
 end
 return 1

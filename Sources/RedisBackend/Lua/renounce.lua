@@ -5,8 +5,10 @@
 -- ARGV    1 node, 2 its incarnation, 3 life of the fence in ms
 -- result  the fence
 -- cost    O(1)
-local fence = tonumber(redis.call('HGET', KEYS[1], ARGV[1])) or 0
-if fence >= tonumber(ARGV[2]) then return fence end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return tonumber(ARGV[2])
+local fences = KEYS[1]
+local node, incarnation, life = ARGV[1], ARGV[2], ARGV[3]
+local fence = tonumber(redis.call('HGET', fences, node)) or 0
+if fence >= tonumber(incarnation) then return fence end
+redis.call('HSET', fences, node, incarnation)
+redis.call('PEXPIRE', fences, life)
+return tonumber(incarnation)

@@ -7,11 +7,13 @@
 -- ARGV    1 receiver, 2 the first id, 3 types with commas, or `*` for all
 -- result  OK
 -- cost    O(receivers)
-local group, _, length, newest = groups_of(KEYS[2])[ARGV[1]], measure(KEYS[2])
+local webhooks, events = KEYS[1], KEYS[2]
+local name, first_id, wanted_types = ARGV[1], ARGV[2], ARGV[3]
+local group, _, length, newest = groups_of(events)[name], measure(events)
 if not group and length == 0 then return redis.status_reply('OK') end
 local last = group and group.last or newest
-local field, first, types = 'replay:' .. ARGV[1], ARGV[2], ARGV[3]
-local from, wanted = string.match(redis.call('HGET', KEYS[1], field) or '', '^(%S+) %S+ (%S+)$')
+local field, first, types = 'replay:' .. name, first_id, wanted_types
+local from, wanted = string.match(redis.call('HGET', webhooks, field) or '', '^(%S+) %S+ (%S+)$')
 if from then
   -- One that has begun goes on behind an id: `(id`.
   if is_after(first, (string.gsub(from, '^%(', ''))) then first = from end
@@ -23,5 +25,5 @@ if from then
     end
   end
 end
-redis.call('HSET', KEYS[1], field, first .. ' ' .. last .. ' ' .. types)
+redis.call('HSET', webhooks, field, first .. ' ' .. last .. ' ' .. types)
 return redis.status_reply('OK')

@@ -7,24 +7,26 @@
 --         entries the receiver wants, 8 the last entry's id, then the ids of those it wants, then of the others
 -- result  1, or `refused` where the mark is no longer the caller's
 -- cost    O(entries); of dead letters O(all that are kept) as well
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'refused' end
-local webhooks, events, dead, name, what = KEYS[2], KEYS[3], KEYS[4], ARGV[2], ARGV[3]
-local wanted, all = { unpack(ARGV, 9, 8 + ARGV[7]) }, { unpack(ARGV, 9) }
+local coordinator, webhooks, events, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local caller, name, what, reason, most_dead, most_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local wanted_count, last = ARGV[7], ARGV[8]
+if redis.call('GET', coordinator) ~= caller then return 'refused' end
+local wanted, all = { unpack(ARGV, 9, 8 + wanted_count) }, { unpack(ARGV, 9) }
 
 local function forget(field)
-  if redis.call('HGET', webhooks, field .. name) == ARGV[4] then redis.call('HDEL', webhooks, field .. name) end
+  if redis.call('HGET', webhooks, field .. name) == reason then redis.call('HDEL', webhooks, field .. name) end
 end
 
 if what == 'note' then
-  redis.call('HSET', webhooks, 'error:' .. name, now() .. ' ' .. ARGV[4])
+  redis.call('HSET', webhooks, 'error:' .. name, now() .. ' ' .. reason)
 elseif what == 'loss' then
   forget('lost:')
 elseif what == 'quit' then
   forget('replay:')
 elseif what == 'replay' then
-  if redis.call('HGET', webhooks, 'replay:' .. name) == ARGV[4] then
-    local rest = string.match(ARGV[4], '^%S+( .*)$')
-    redis.call('HSET', webhooks, 'replay:' .. name, '(' .. ARGV[8] .. rest)
+  if redis.call('HGET', webhooks, 'replay:' .. name) == reason then
+    local rest = string.match(reason, '^%S+( .*)$')
+    redis.call('HSET', webhooks, 'replay:' .. name, '(' .. last .. rest)
     if #wanted > 0 then redis.call('XDEL', dead, unpack(wanted)) end
   end
 elseif what == 'dead' then
@@ -33,14 +35,14 @@ elseif what == 'dead' then
     local entry = redis.call('XRANGE', events, id, id)[1]
     -- One that is not later than the last dead letter was put there before.
     if entry and (not top or is_after(id, top[1])) then
-      redis.call('XADD', dead, 'MAXLEN', '~', ARGV[5], id, unpack(entry[2]))
+      redis.call('XADD', dead, 'MAXLEN', '~', most_dead, id, unpack(entry[2]))
     end
   end
-  shrink(dead, tonumber(ARGV[6]))
+  shrink(dead, tonumber(most_bytes))
   if redis.call('XACK', events, name, unpack(all)) > 0 then
     redis.call('HINCRBY', webhooks, 'dead:' .. name, #wanted)
   end
-  redis.call('HSET', webhooks, 'error:' .. name, now() .. ' ' .. ARGV[4])
+  redis.call('HSET', webhooks, 'error:' .. name, now() .. ' ' .. reason)
 else
   redis.call('XACK', events, name, unpack(all))
 end

@@ -6,5 +6,5 @@
 -- result  how many entries went
 -- cost    O(the streams' blocks, of 4 KiB or one entry, + entries let go)
 local gone = 0
-for i, stream in ipairs(KEYS) do gone = gone + shrink(stream, tonumber(ARGV[i])) end
+for i, most in ipairs(ARGV) do gone = gone + shrink(KEYS[i], tonumber(most)) end
 return gone

@@ -6,14 +6,17 @@
 --         7 what the nodes' channels begin with
 -- result  how many nodes; -1 where the sender is not in the room, 0 where the receiver is not
 -- cost    O(the receiver's connections in the room)
-local _, _, holder = find_connection(redis.call('HGET', KEYS[1], ARGV[2]) or '', ARGV[1])
+local members = KEYS[1]
+local connection, sender, receiver, room, payload, command = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local nodes_channel = ARGV[7]
+local _, _, holder = find_connection(redis.call('HGET', members, sender) or '', connection)
 if not holder or string.sub(holder, 1, 1) == '~' then return -1 end
-local text = 'g ' .. #ARGV[4] .. ' ' .. #ARGV[2] .. ' ' .. #ARGV[3] .. ' ' .. ARGV[4] .. ARGV[2] .. ARGV[3] .. ARGV[5]
+local text = 'g ' .. #room .. ' ' .. #sender .. ' ' .. #receiver .. ' ' .. room .. sender .. receiver .. payload
 local told, count = {}, 0
-for holder in string.gmatch(redis.call('HGET', KEYS[1], ARGV[3]) or '', '\1([^\2]+)') do
+for holder in string.gmatch(redis.call('HGET', members, receiver) or '', '\1([^\2]+)') do
   local node = string.match(holder, '^([^~:][^:]*):')
   if node and not told[node] then
-    redis.call(ARGV[6], ARGV[7] .. node, text)
+    redis.call(command, nodes_channel .. node, text)
     told[node], count = true, count + 1
   end
 end

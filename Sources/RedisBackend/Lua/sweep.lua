@@ -9,12 +9,17 @@
 -- result  `ok` and how many entries are left (of a node: when none is, its holder is gone too); `refused` where the
 --         mark is no longer the caller's
 -- cost    O(entries); an entry is taken away only if its record still bears that incarnation, or its grace is over
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'refused' } end
-local is_node, node, incarnation, command = ARGV[2] == 'node', ARGV[3], tonumber(ARGV[4]), ARGV[6]
-local dead, moment, ledger = node .. ':' .. ARGV[4], now(), { key = KEYS[8], size = ARGV[5] }
-if is_node and (tonumber(redis.call('HGET', KEYS[2], node)) or 0) <= incarnation then
-  redis.call('HSET', KEYS[2], node, incarnation + 1)
-  redis.call('PEXPIRE', KEYS[2], ARGV[7])
+local coordinator, fences, holders, list, online, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local rooms, events = KEYS[7], KEYS[8]
+local caller, what, node, incarnation, ledger_size, command = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local fence_life = ARGV[7]
+if redis.call('GET', coordinator) ~= caller then return { 'refused' } end
+local is_node = what == 'node'
+local dead, moment, ledger = node .. ':' .. incarnation, now(), { key = events, size = ledger_size }
+incarnation = tonumber(incarnation)
+if is_node and (tonumber(redis.call('HGET', fences, node)) or 0) <= incarnation then
+  redis.call('HSET', fences, node, incarnation + 1)
+  redis.call('PEXPIRE', fences, fence_life)
 end
 
 -- Leaves parts out, each { first, last }.
@@ -30,10 +35,10 @@ end
 
 -- Takes the entry off the list of what is to be done; false where it is not due.
 local function take(entry)
-  if is_node then return redis.call('SREM', KEYS[4], entry) == 1 end
-  local due = redis.call('ZSCORE', KEYS[4], entry)
+  if is_node then return redis.call('SREM', list, entry) == 1 end
+  local due = redis.call('ZSCORE', list, entry)
   if not due or tonumber(due) > tonumber(moment) then return false end
-  return redis.call('ZREM', KEYS[4], entry) == 1
+  return redis.call('ZREM', list, entry) == 1
 end
 
 -- Why a connection with this holder goes; nil where it is held anew. Without a holder its record has expired.
@@ -52,7 +57,7 @@ while ARGV[i] do
       local cause = cause_of(record and string.match(record, '^%S+'))
       if cause then
         local user = {
-          conns = KEYS[key], online = KEYS[5], seen = KEYS[6], name = name, command = command, channel = ARGV[i + 3],
+          conns = KEYS[key], online = online, seen = seen, name = name, command = command, channel = ARGV[i + 3],
         }
         remove_connection(user, connection, cause, ledger, moment)
       end
@@ -61,7 +66,7 @@ while ARGV[i] do
   else
     local room = {
       name = ARGV[i + 1], channel = ARGV[i + 2], head_life = ARGV[i + 3], command = command,
-      members = KEYS[key], conns = KEYS[key + 1], head = KEYS[key + 2], rooms = KEYS[7],
+      members = KEYS[key], conns = KEYS[key + 1], head = KEYS[key + 2], rooms = rooms,
     }
     local count, users, taken, events, version = tonumber(ARGV[i + 4]), {}, {}, {}, nil
     i = i + 5
@@ -99,7 +104,7 @@ while ARGV[i] do
     key = key + 3
   end
 end
-if not is_node then return { 'ok', redis.call('ZCARD', KEYS[4]) } end
-local left = redis.call('SCARD', KEYS[4])
-if left == 0 then redis.call('SREM', KEYS[3], dead) end
+if not is_node then return { 'ok', redis.call('ZCARD', list) } end
+local left = redis.call('SCARD', list)
+if left == 0 then redis.call('SREM', holders, dead) end
 return { 'ok', left }

@@ -6,7 +6,7 @@
 -- result  how many were there
 -- cost    O(keys)
 local renewed = 0
-for i, key in ipairs(KEYS) do
-  renewed = renewed + redis.call('PEXPIRE', key, ARGV[i], 'GT')
+for i, life in ipairs(ARGV) do
+  renewed = renewed + redis.call('PEXPIRE', KEYS[i], life, 'GT')
 end
 return renewed

@@ -6,8 +6,10 @@
 --         coordinator knows any more is given up, then the receivers
 -- result  the receivers whose places went, or `refused` where the mark is no longer the caller's
 -- cost    O(receivers + entries let go)
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'refused' end
-local webhooks, events, moment, known = KEYS[2], KEYS[3], now(), {}
+local coordinator, webhooks, events = KEYS[1], KEYS[2], KEYS[3]
+local caller, kept, patience = ARGV[1], ARGV[2], ARGV[3]
+if redis.call('GET', coordinator) ~= caller then return 'refused' end
+local moment, known = now(), {}
 for i = 4, #ARGV do known[ARGV[i]] = true end
 local added, length = measure(events)
 local settled, gone = added, {}
@@ -20,7 +22,7 @@ for name, group in pairs(groups_of(events)) do
       redis.call('HSET', webhooks, 'seen:' .. name, moment)
       seen = moment
     end
-    if moment - seen > tonumber(ARGV[3]) then
+    if moment - seen > tonumber(patience) then
       gone[#gone + 1] = name
       redis.call('XGROUP', 'DESTROY', events, name)
       for _, field in ipairs({ 'read', 'seen', 'lost', 'losses', 'replay', 'dead', 'error', 'sent' }) do
@@ -31,6 +33,6 @@ for name, group in pairs(groups_of(events)) do
     end
   end
 end
-local excess = math.min(length - tonumber(ARGV[2]), settled - (added - length))
+local excess = math.min(length - tonumber(kept), settled - (added - length))
 if excess > 0 then redis.call('XTRIM', events, 'MAXLEN', '~', length - excess) end
 return gone

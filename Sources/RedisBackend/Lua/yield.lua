@@ -5,6 +5,8 @@
 -- ARGV    1 the caller's mark
 -- result  1, or 0 where the mark is no longer the caller's
 -- cost    O(1)
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], '- ' .. string.match(ARGV[1], '%d+$'))
+local coordinator = KEYS[1]
+local caller = ARGV[1]
+if redis.call('GET', coordinator) ~= caller then return 0 end
+redis.call('SET', coordinator, '- ' .. string.match(caller, '%d+$'))
 return 1

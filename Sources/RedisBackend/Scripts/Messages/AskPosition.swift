@@ -45,7 +45,7 @@ package struct AskPosition: Script {
         if hasRoster { all.append(keys.members(room)) }
         var arguments: [RedisArgument] = [
             .runID, .string(candidate), .milliseconds(room.isInbox ? .zero : LogLimits.emptyHeadLife),
-            .milliseconds(limits.age),
+            .milliseconds(limits.age), hasRoster ? 1 : 0,
         ]
         if let part { arguments += [.count(part.after), .count(part.limit), .count(part.bytes)] }
         return ScriptCall(keys: all, arguments: arguments)
