@@ -50,11 +50,13 @@ struct RegistrationMachineTests {
         #expect(actions.count == 2 && joining.connection == "c1")
     }
 
-    @Test("what is asked behind something that waits does not overtake it, though a beat has been answered since")
+    @Test("what is asked behind something that waits does not overtake it, though the node may write again by then")
     func keepsOrder() throws {
-        let talk = RegistryConversation()
+        let talk = RegistryConversation.standing()
+        talk.lost()
         #expect(talk.connect("c1", "alice") == [])
-        #expect(talk.registered(1) == [], "the link does not stand")
+        talk.linkLost()
+        #expect(talk.registered(2) == [], "the link does not stand")
         #expect(talk.connect("c2", "alice") == [])
         let calls = talk.linked().calls.filter { $0.isWrite }
         #expect(calls.map(\.connection) == ["c1", "c2"])
