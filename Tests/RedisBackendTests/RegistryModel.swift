@@ -94,7 +94,8 @@ struct RegistryModel {
     private mutating func remove(_ entry: HeldEntry, where isTheirs: (Holder?) -> Bool) {
         switch entry {
         case .user(let user, let id):
-            guard let record = connections[user]?[id], isTheirs(record.holder) else { return }
+            // One whose record has gone leaves its user offline, if no other is left.
+            if let record = connections[user]?[id], !isTheirs(record.holder) { return }
             removeConnection(id, of: user)
         case .member(let user, let id, let room):
             guard let holder = members[room]?[user]?[id], isTheirs(holder) else { return }
