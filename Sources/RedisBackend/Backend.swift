@@ -231,7 +231,7 @@ package final class Backend: Service {
     }
 
     /// Rooms that are followed keep their head, however quiet they are.
-    private func renewHeads(_ written: Router.WrittenHeads) {
+    private func renewHeads(_ written: WrittenHeads) {
         router.followedHeads(written) { [store] heads in
             for (_, rooms) in Dictionary(grouping: heads, by: { Partition(of: $0.room) }) {
                 store.touch(rooms.map { (store.keys.head($0.room), $0.life) })

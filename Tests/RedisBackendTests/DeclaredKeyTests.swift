@@ -79,7 +79,7 @@ struct DeclaredKeyTests {
                     body, to: RoomName(inboxOf: alice), limits: limits, candidate: "e1", operation: "link00003")
             },
             { _ in
-                let part = AskPosition.Part(after: 0, limit: 10)
+                let part = LogPart(after: 0, limit: 10)
                 return AskPosition(room, hasRoster: true, limits: limits, reading: part, candidate: "e1")
             },
             { _ in AskPosition(room, hasRoster: false, limits: limits, reading: nil, candidate: "e1") },

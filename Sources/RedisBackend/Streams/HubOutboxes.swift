@@ -1,53 +1,68 @@
 import GatewayCore
+import NIOCore
 
 /// What the hubs are to be told at the end of the turn, in order.
-struct HubOutboxes {
+///
+/// `@unchecked Sendable`: it belongs to the router's loop, where the end of the turn comes too.
+final class HubOutboxes: @unchecked Sendable {
+    private let loop: any EventLoop
     private var sinks: [any StreamSink] = []
     private var boxes: [[StreamDelivery]] = []
     /// Tracks with messages of this turn that are in no box yet.
     private var touched: [Track] = []
+    private var isFlushScheduled = false
 
-    mutating func add(_ sink: any StreamSink, number: HubNumber) {
+    init(loop: any EventLoop) {
+        self.loop = loop
+    }
+
+    func add(_ sink: any StreamSink, number: HubNumber) {
         precondition(number == sinks.count, "hubs are numbered in the order in which they are opened")
         sinks.append(sink)
         boxes.append([])
     }
 
     /// A message for all hubs that follow the room; messages of one turn go together.
-    mutating func add(_ message: RoomMessage, of track: Track) {
+    func add(_ message: RoomMessage, of track: Track) {
+        guard !track.hubs.isEmpty else { return }
         if track.turn.isEmpty { touched.append(track) }
         track.turn.append(message)
+        scheduleFlush()
     }
 
     /// Anything else for all hubs that follow the room.
-    mutating func add(_ delivery: StreamDelivery, of track: Track) {
+    func add(_ delivery: StreamDelivery, of track: Track) {
+        guard !track.hubs.isEmpty else { return }
         settle(track)
         add(delivery, to: track.hubs)
     }
 
     /// Something for one hub alone, behind what the room's followers were told so far.
-    mutating func add(_ delivery: StreamDelivery, of track: Track, to hub: HubNumber) {
+    func add(_ delivery: StreamDelivery, of track: Track, to hub: HubNumber) {
         settle(track)
-        boxes[hub].append(delivery)
+        add(delivery, to: hub)
     }
 
     /// Something of no room, for these hubs.
-    mutating func add(_ delivery: StreamDelivery, to hubs: HubSet) {
+    func add(_ delivery: StreamDelivery, to hubs: HubSet) {
         for hub in hubs { boxes[hub].append(delivery) }
+        scheduleFlush()
     }
 
     /// Something of no room, for one hub.
-    mutating func add(_ delivery: StreamDelivery, to hub: HubNumber) {
+    func add(_ delivery: StreamDelivery, to hub: HubNumber) {
         boxes[hub].append(delivery)
+        scheduleFlush()
     }
 
     /// Something that any hub may hold the connection for.
-    mutating func addToAll(_ delivery: StreamDelivery) {
+    func addToAll(_ delivery: StreamDelivery) {
         for hub in boxes.indices { boxes[hub].append(delivery) }
+        scheduleFlush()
     }
 
     /// Hands everything over.
-    mutating func flush() {
+    func flush() {
         for track in touched { settle(track) }
         touched.removeAll(keepingCapacity: true)
         for hub in boxes.indices where !boxes[hub].isEmpty {
@@ -57,10 +72,19 @@ struct HubOutboxes {
         }
     }
 
-    private mutating func settle(_ track: Track) {
+    private func scheduleFlush() {
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        loop.execute { [self] in
+            isFlushScheduled = false
+            flush()
+        }
+    }
+
+    private func settle(_ track: Track) {
         guard !track.turn.isEmpty else { return }
         let delivery = StreamDelivery.messages(room: track.room, messages: track.turn)
         track.turn = []
-        add(delivery, to: track.hubs)
+        for hub in track.hubs { boxes[hub].append(delivery) }
     }
 }

@@ -1,7 +1,7 @@
 import DequeModule
 import GatewayCore
 
-/// Bounds what all rings of recent messages hold together: the node's oldest message goes first.
+/// Bounds what all rooms' recent messages hold together: the node's oldest message goes first.
 struct RecentBudget {
     private struct Note {
         let track: Track
@@ -17,21 +17,14 @@ struct RecentBudget {
         self.maxBytes = maxBytes
     }
 
-    /// Puts a message into its room's ring and takes out what no longer fits.
-    mutating func append(_ message: RoomMessage, to track: Track) {
+    /// Notes a message that its room remembers now, and has rooms forget what no longer fits.
+    mutating func note(_ message: RoomMessage, of track: Track) {
         let cost = message.memoryBytes
-        track.recent.append(message)
-        notes.append(Note(track: track, generation: track.recentGeneration, bytes: cost))
+        notes.append(Note(track: track, generation: track.machine.generation, bytes: cost))
         bytes += cost
         while bytes > maxBytes, let oldest = notes.popFirst() {
             bytes -= oldest.bytes
-            if oldest.generation == oldest.track.recentGeneration { oldest.track.recent.removeOldest() }
+            oldest.track.machine.forgetOldest(of: oldest.generation)
         }
-    }
-
-    /// Empties a room's ring: what follows does not continue it.
-    mutating func clear(_ track: Track) {
-        track.recent.removeAll()
-        track.recentGeneration &+= 1
     }
 }

@@ -5,20 +5,19 @@ import RedisClient
 extension Router: RedisSubscriptionHandler {
     func subscriptionConnected(afterBreak: Bool) {
         loop.assertInEventLoop()
-        isConnected = true
+        link.connected()
         onConnection(true)
         if afterBreak { compare() }
-        for track in unsettled.values { advance(track) }
-        advanceWatching()
+        linkReturned()
+        watched.linkReturned()
     }
 
     func subscriptionLost() {
         loop.assertInEventLoop()
-        isConnected = false
-        breaks += 1
+        link.lost()
         onConnection(false)
-        for track in tracks.all { track.isSubscribed = false }
-        for one in watched.all { one.isSubscribed = false }
+        for track in tracks.all { track.machine.linkLost() }
+        watched.linkLost()
     }
 
     func subscribed(channel: String) {
@@ -27,7 +26,7 @@ extension Router: RedisSubscriptionHandler {
             switch ChannelName(UnsafeRawBufferPointer(bytes), prefixLength: prefixLength) {
             case .room(let name): subscribed(tracks[name: name])
             case .everyone: subscribed(tracks[.everyone])
-            case .status(let name): subscribed(watched[name: name])
+            case .status(let name): watched.subscribed(UserID(unchecked: String(decoding: name, as: UTF8.self)))
             case .node, nil: break
             }
         }
@@ -35,8 +34,7 @@ extension Router: RedisSubscriptionHandler {
 
     private func subscribed(_ track: Track?) {
         guard let track else { return }
-        track.isSubscribed = true
-        advance(track)
+        perform(track.machine.subscribed(conditions(of: track)), track)
     }
 
     func received(channel: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
@@ -44,7 +42,7 @@ extension Router: RedisSubscriptionHandler {
         switch ChannelName(channel, prefixLength: prefixLength) {
         case .room(let name): received(payload, tracks[name: name])
         case .everyone: received(payload, tracks[.everyone])
-        case .status(let name): received(payload, watched[name: name])
+        case .status(let name): received(payload, of: UserID(unchecked: String(decoding: name, as: UTF8.self)))
         case .node: receivedOnNode(payload)
         case nil: unreadable()
         }
@@ -64,6 +62,11 @@ extension Router: RedisSubscriptionHandler {
         take(message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
     }
 
+    private func received(_ payload: UnsafeRawBufferPointer, of user: UserID) {
+        guard let message = StatusMessage(payload) else { return unreadable() }
+        watched.heard(KnownState(isOnline: message.isOnline, timestamp: message.timestamp), of: user)
+    }
+
     private func receivedOnNode(_ payload: UnsafeRawBufferPointer) {
         switch NodeMessage(payload) {
         case .inbox(let message):
@@ -72,10 +75,8 @@ extension Router: RedisSubscriptionHandler {
                 message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
         case .close(let connection, let reason, let text):
             outboxes.addToAll(.close(connection: connection, reason: reason, text: text))
-            scheduleFlush()
         case .signal(let signal):
             outboxes.addToAll(.signal(signal))
-            scheduleFlush()
         case nil:
             unreadable()
         }
@@ -91,7 +92,7 @@ extension Router: RedisSubscriptionHandler {
         _ track: Track
     ) {
         // The epoch is nearly always the one known: its string is shared rather than made anew.
-        let known = track.cursor.position?.epoch
+        let known = track.machine.position?.epoch
         let epoch =
             known.flatMap { $0.hasBytes(epoch) ? $0 : nil }
             ?? String(decoding: epoch, as: UTF8.self)
@@ -99,46 +100,5 @@ extension Router: RedisSubscriptionHandler {
             body, room: track.room, position: Position(epoch: epoch, seq: seq), timestamp: timestamp)
         guard let message else { return unreadable() }
         take(message, track)
-    }
-
-    /// A message is there: from the channel, from what was held, or from the log.
-    func take(_ message: RoomMessage, _ track: Track) {
-        if let errand = track.errand, errand.isCatchingUp { return errand.hold(.message(message)) }
-        switch track.cursor.receive(message.position) {
-        case .deliver:
-            deliver(message, track)
-        case .begin(let position):
-            outboxes.add(.epoch(room: track.room, position: position), of: track)
-            deliver(message, track)
-        case .drop:
-            counters.repeated()
-        case .hold:
-            track.busy.hold(.message(message))
-        case .catchUp:
-            track.busy.hold(.message(message))
-            track.busy.needsCatchUp = true
-            look(at: track)
-            advance(track)
-        }
-    }
-
-    private func deliver(_ message: RoomMessage, _ track: Track) {
-        budget.append(message, to: track)
-        if !track.hubs.isEmpty {
-            outboxes.add(message, of: track)
-            scheduleFlush()
-        }
-        settleParked(track)
-    }
-
-    /// Takes what was kept while the stream's place was unknown or the log was asked.
-    func releaseHeld(_ track: Track) {
-        guard let errand = track.errand, !errand.isCatchingUp else { return }
-        for one in errand.takeHeld() {
-            switch one {
-            case .message(let message): take(message, track)
-            case .roster(let change): take(change, track)
-            }
-        }
     }
 }

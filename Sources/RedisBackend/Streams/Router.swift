@@ -1,38 +1,31 @@
 import GatewayCore
 import Logging
 import NIOCore
-import RedisClient
 import Synchronization
 
 /// Follows rooms, inboxes and users' states for the node's hubs: every message once, in order, holes filled from the log.
 ///
-/// Everything happens on one event loop, that of the links to Redis; the doors for hubs hop there. A listener goes
-/// live with the answer of a script that is sent once the room's channel is subscribed, so nothing lies between its
-/// position and what it is sent.
+/// What is to be done is for `TrackMachine` and `WatchMachine` to say; here it is performed. Everything happens on one
+/// event loop, that of the links to Redis; the doors for hubs hop there.
 ///
 /// `@unchecked Sendable`: all mutable state is touched on `loop` only, which each entry asserts.
 final class Router: @unchecked Sendable {
     struct Configuration {
         /// Whose channels bring the messages for inboxes.
-        var nodeId: String
-        /// `log.recoverLimit`: missed messages given to a listener at once.
-        var recoverLimit: Int
-        /// How long a listener waits for Redis.
-        var followTimeout: TimeAmount = .seconds(5)
-        /// How long the channel may lag behind a position before the log is asked instead.
-        var maxLag: TimeAmount = .milliseconds(100)
-        /// The same where the log keeps nothing.
-        var maxLagWithoutLog: TimeAmount = .seconds(2)
-        /// How long a room or a user is followed after the last listener or watcher has gone.
-        var lingering: TimeAmount = .seconds(2)
-        /// For the rings of recent messages of all rooms together.
-        var recentBytes = 16 << 20
-        /// Messages asked of the log at once where the channel left a hole.
-        var catchUpLimit = 200
-        /// Users watched by all hubs together, and for a while after.
-        var maxWatched: Int
-        /// How long a user whom Redis has forgotten counts as online still: the nodes register again meanwhile.
-        var forgottenGrace: TimeAmount = .seconds(10)
+        let nodeId: String
+        let tracks: TrackConditions.Settings
+        let watching: WatchMachine.Settings
+        /// For the recent messages of all rooms together.
+        let recentBytes = 16 << 20
+
+        /// - Parameters:
+        ///   - recoverLimit: `log.recoverLimit`, missed messages given to a listener at once.
+        ///   - maxWatched: users watched by all hubs together.
+        init(nodeId: String, recoverLimit: Int, maxWatched: Int) {
+            self.nodeId = nodeId
+            tracks = TrackConditions.Settings(recoverLimit: recoverLimit)
+            watching = WatchMachine.Settings(maxWatched: maxWatched)
+        }
     }
 
     let loop: any EventLoop
@@ -41,26 +34,18 @@ final class Router: @unchecked Sendable {
     let names: NameSource
     let counters: BackendCounters
     let logger: Logger
-    let configuration: Configuration
     /// Told when the subscriptions stand, the node's own channels among them, and when they no longer do: a node that
     /// registers a user before would not hear what is sent to it for them.
     let onConnection: @Sendable (Bool) -> Void
     let prefixLength: Int
-    var subscriptions: (any ChannelSubscriptions)?
-    var isConnected = false
-    /// How often the subscriptions have been lost.
-    var breaks = 0
-    var tracks = TrackTable()
-    var watched = WatchTable()
-    var outboxes = HubOutboxes()
-    var budget: RecentBudget
-    var isFlushScheduled = false
-    /// Tracks that the next tick has to look at.
-    var unsettled: [ObjectIdentifier: Track] = [:]
-    /// Tracks to be compared with their heads.
-    var uncompared: [Track] = []
-    /// The next look at what waits for time; nil while nothing does.
-    var ticking: Scheduled<Void>?
+    let link = ChannelLink()
+    let outboxes: HubOutboxes
+    let watched: WatchedUsers
+    private let configuration: Configuration
+    private let ticker: Ticker
+    private(set) var tracks = TrackTable()
+    private var agenda = TrackAgenda()
+    private var budget: RecentBudget
     private let hubCount = Mutex(0)
 
     init(
@@ -79,6 +64,10 @@ final class Router: @unchecked Sendable {
         self.onConnection = onConnection
         prefixLength = store.keys.prefix.utf8.count
         budget = RecentBudget(maxBytes: configuration.recentBytes)
+        outboxes = HubOutboxes(loop: loop)
+        ticker = Ticker(loop: loop)
+        watched = WatchedUsers(
+            loop: loop, store: store, link: link, outboxes: outboxes, ticker: ticker, settings: configuration.watching)
     }
 
     /// Begins to follow, through these subscriptions, which are not started before.
@@ -86,17 +75,16 @@ final class Router: @unchecked Sendable {
         subscriptions.subscribe(
             Partition.all.map { store.keys.node(configuration.nodeId, in: $0).name })
         loop.execute { [self] in
-            self.subscriptions = subscriptions
-            subscriptions.subscribe(tracks.all.compactMap(channel) + watched.users.map(channel))
-            wake()
+            link.start(subscriptions)
+            link.subscribe(tracks.all.compactMap(channel) + watched.channels)
+            ticker.start { [self] in tick() }
         }
     }
 
     func stop() {
         loop.execute { [self] in
-            ticking?.cancel()
-            ticking = nil
-            subscriptions = nil
+            ticker.stop()
+            link.stop()
         }
     }
 
@@ -106,6 +94,13 @@ final class Router: @unchecked Sendable {
         loop.execute { [self] in compare() }
     }
 
+    /// A user is registered with this node again; called on the loop.
+    func compareInbox(of user: UserID) {
+        loop.assertInEventLoop()
+        guard let track = tracks[RoomName(inboxOf: user)], track.machine.position != nil else { return }
+        compareLater([track])
+    }
+
     /// The heads of the rooms followed, each with the life it is to have; `reply` comes on the router's loop.
     func followedHeads(
         _ written: WrittenHeads, reply: @escaping @Sendable ([(room: RoomName, life: Duration)]) -> Void
@@ -113,35 +108,39 @@ final class Router: @unchecked Sendable {
         loop.execute { [self] in
             reply(
                 tracks.all.compactMap { track in
-                    if track.cursor.position?.seq ?? 0 > 0 {
-                        return written == .included ? (track.room, rules.log(of: track.room).headLife) : nil
-                    }
-                    // An inbox has no head before its first message.
-                    return track.room.isInbox ? nil : (track.room, LogLimits.emptyHeadLife)
+                    let life = track.machine.headLife(written, of: track.room, limits: rules.log(of: track.room))
+                    return life.map { (track.room, $0) }
                 })
         }
     }
 
-    /// Whether the heads of rooms that have messages, and so live long, are asked for too.
-    enum WrittenHeads { case included, leftOut }
+    /// A connection of this node is to be closed: whichever hub has it is told.
+    func close(_ closing: StreamDelivery) {
+        loop.assertInEventLoop()
+        outboxes.addToAll(closing)
+    }
+
+    /// The room's track, begun where there is none.
+    func track(of room: RoomName) -> Track {
+        if let track = tracks[room] { return track }
+        let track = Track(room: room)
+        tracks.insert(track)
+        link.subscribe(channel(of: track).map { [$0] } ?? [])
+        return track
+    }
+
+    func conditions(of track: Track) -> TrackConditions {
+        let partition = Partition(of: track.room)
+        return TrackConditions(
+            now: .now, isConnected: link.stands(in: partition), breaks: link.breaks(of: partition),
+            isAnswered: store.link.isConnected, isInbox: track.room.isInbox,
+            keepsRoster: rules.presence(of: track.room) == .full, limits: rules.log(of: track.room),
+            settings: configuration.tracks)
+    }
 
     /// An inbox has no channel of its own.
-    func channel(of track: Track) -> String? {
+    private func channel(of track: Track) -> String? {
         track.room.isInbox ? nil : store.keys.channel(track.room).name
-    }
-
-    func channel(of user: UserID) -> String {
-        store.keys.status(of: user).name
-    }
-
-    /// Hands what was gathered to the hubs at the end of this turn.
-    func scheduleFlush() {
-        guard !isFlushScheduled else { return }
-        isFlushScheduled = true
-        loop.execute { [self] in
-            isFlushScheduled = false
-            outboxes.flush()
-        }
     }
 }
 
@@ -161,36 +160,138 @@ extension Router: RoomStreams {
     ) {
         loop.execute { [self] in
             let track = track(of: room)
-            track.errand?.idleSince = nil
-            let deadline = NIODeadline.now() + configuration.followTimeout
-            wait(
-                Errand.Waiter(ticket: ticket, hub: hub, since: since, portion: portion, deadline: deadline), track)
-            advance(track)
+            let conditions = conditions(of: track)
+            let listener = Listener(
+                ticket: ticket, hub: hub, since: since, portion: portion,
+                deadline: conditions.now + configuration.tracks.followTimeout)
+            perform(track.machine.listenerCame(listener, conditions), track)
         }
     }
 
     func unfollow(_ room: RoomName, hub: HubNumber) {
         loop.execute { [self] in
             guard let track = tracks[room] else { return }
-            track.forget(hub)
-            rest(track)
+            track.hubs.remove(hub)
+            perform(track.machine.left(hub, isFollowed: !track.hubs.isEmpty, now: .now), track)
         }
     }
 
     func watch(_ users: [UserID], held: Int, ticket: FollowTicket, hub: HubNumber) {
-        loop.execute { [self] in beginWatching(users, held: held, ticket: ticket, hub: hub) }
+        loop.execute { [self] in watched.watch(users, held: held, ticket: ticket, hub: hub) }
     }
 
     func unwatch(_ user: UserID, hub: HubNumber) {
-        loop.execute { [self] in endWatching(user, hub: hub) }
+        loop.execute { [self] in watched.unwatch(user, hub: hub) }
+    }
+}
+
+/// What tracks call for.
+extension Router {
+    /// A message came over the channel.
+    func take(_ message: RoomMessage, _ track: Track) {
+        switch track.machine.received(message, conditions(of: track)) {
+        case .deliver: deliver(message, track)
+        case .repeated: counters.repeated()
+        case .kept: break
+        case .perform(let actions): perform(actions, track)
+        }
     }
 
-    /// The room's track, begun where there is none.
-    func track(of room: RoomName) -> Track {
-        if let track = tracks[room] { return track }
-        let track = Track(room: room)
-        tracks.insert(track)
-        if let channel = channel(of: track) { subscriptions?.subscribe([channel]) }
-        return track
+    /// Steps of the roster came over the channel.
+    func take(_ change: RosterChange, _ track: Track) {
+        switch track.machine.received(change, conditions(of: track)) {
+        case .tell(let change): outboxes.add(.presence(change), of: track)
+        case .nothing: break
+        case .perform(let actions): perform(actions, track)
+        }
+    }
+
+    func perform(_ actions: [TrackMachine.Action], _ track: Track) {
+        for action in actions {
+            switch action {
+            case .deliver(let message): deliver(message, track)
+            case .remember(let messages): for message in messages { budget.note(message, of: track) }
+            case .repeated: counters.repeated()
+            case .epoch(let position): outboxes.add(.epoch(room: track.room, position: position), of: track)
+            case .gap(let position):
+                counters.lost()
+                logger.error(
+                    "Messages of a room were lost",
+                    metadata: ["room": "\(track.room)", "seq": "\(position.seq)"])
+                outboxes.add(.gap(room: track.room, position: position), of: track)
+            case .presence(let change): outboxes.add(.presence(change), of: track)
+            case .rosterMoved(let state): outboxes.add(.presence(RosterChange(state, of: track.room)), of: track)
+            case .start(let listener, let start):
+                let answer = StreamDelivery.following(ticket: listener.ticket, room: track.room, start: start)
+                outboxes.add(answer, of: track, to: listener.hub)
+                if !start.hasMore { track.hubs.insert(listener.hub) }
+            case .fail(let listener, let error):
+                outboxes.add(
+                    .failed(ticket: listener.ticket, room: track.room, error: error), of: track, to: listener.hub)
+            case .ask(let part):
+                position(of: track, part) { [self] answer in
+                    perform(track.machine.answered(answer, conditions(of: track)), track)
+                }
+            case .catchUp(let part):
+                counters.caughtUp()
+                position(of: track, part) { [self] answer in
+                    perform(track.machine.caughtUp(answer, conditions(of: track)), track)
+                }
+            case .compare: compareLater([track])
+            case .look:
+                agenda.look(at: track)
+                ticker.wake()
+            case .leave:
+                if let channel = channel(of: track) { link.unsubscribe([channel]) }
+                tracks.remove(track)
+                agenda.settle(track)
+            }
+        }
+    }
+
+    private func deliver(_ message: RoomMessage, _ track: Track) {
+        budget.note(message, of: track)
+        outboxes.add(message, of: track)
+    }
+}
+
+/// What waits for time to pass, or for the links.
+extension Router {
+    /// The channels come in again.
+    func linkReturned() {
+        for track in agenda.all { perform(track.machine.linkReturned(conditions(of: track)), track) }
+    }
+
+    /// What the link may have lost without a trace is found by comparing with the heads, many at a time; only what differs
+    /// is asked about by itself.
+    func compare() {
+        agenda.compareAll(tracks.all.filter { $0.machine.position != nil })
+        ticker.wake()
+        watched.doubtAll()
+        sendComparisons()
+    }
+
+    /// Has the next tick compare these tracks with their heads, together with others.
+    func compareLater(_ tracks: [Track]) {
+        agenda.compare(tracks)
+        ticker.wake()
+    }
+
+    /// Sends what is to be compared; while a link is away it waits for the tick.
+    private func sendComparisons() {
+        guard store.link.isConnected, link.standsSomewhere else { return }
+        compare(agenda.takeUncompared { link.stands(in: Partition(of: $0.room)) })
+    }
+
+    /// Answers whether something waits still.
+    private func tick() -> Bool {
+        let now = MonotonicTime.now
+        for track in agenda.due(now: now) {
+            perform(track.machine.ticked(conditions(of: track)), track)
+            if !track.machine.isBusy { agenda.settle(track) }
+        }
+        sendComparisons()
+        watched.ticked(now: now)
+        return !agenda.isEmpty || watched.isWaiting
     }
 }

@@ -3,34 +3,16 @@ import RedisClient
 
 /// Asks where a room's stream and its roster stand, and what the log holds behind a number.
 package struct AskPosition: Script {
-    /// A part of a room's log.
-    package struct Part: Hashable, Sendable {
-        package static let mostBytes = 1 << 20
-
-        /// The number behind which it is read.
-        package var after: Int
-        /// Messages in it, at most.
-        package var limit: Int
-        /// Bytes of messages after which it ends.
-        package var bytes: Int
-
-        package init(after: Int, limit: Int, bytes: Int = Part.mostBytes) {
-            self.after = after
-            self.limit = limit
-            self.bytes = bytes
-        }
-    }
-
     let room: RoomName
     let hasRoster: Bool
     /// What the room's log keeps.
     let limits: LogLimits
     /// Nil where the log is not read.
-    let part: Part?
+    let part: LogPart?
     /// The epoch that begins where the head is missing or of an earlier run of Redis.
     let candidate: String
 
-    package init(_ room: RoomName, hasRoster: Bool, limits: LogLimits, reading part: Part?, candidate: String) {
+    package init(_ room: RoomName, hasRoster: Bool, limits: LogLimits, reading part: LogPart?, candidate: String) {
         self.room = room
         self.hasRoster = hasRoster
         self.limits = limits

@@ -4,8 +4,8 @@ import RedisClient
 /// Asks where many rooms of one partition stand; answers in their order.
 package struct ReadHeads: Script {
     package struct Head: Hashable, Sendable {
-        /// Nil where the room has no head, or one of an earlier run of Redis.
-        package let position: Position?
+        /// With an empty epoch where the room has no head, or one of an earlier run of Redis.
+        package let position: Position
         package let rosterVersion: Int64
     }
 
@@ -29,10 +29,9 @@ package struct ReadHeads: Script {
     package func read(_ reply: RedisReply) -> [Head]? {
         guard reply.count == 3 * rooms.count else { return nil }
         return rooms.indices.map { index in
-            let epoch = reply[3 * index].string.flatMap { $0.isEmpty ? nil : $0 }
-            let seq = Int(reply[3 * index + 1].integer ?? 0)
-            return Head(
-                position: epoch.map { Position(epoch: $0, seq: seq) },
+            Head(
+                position: Position(
+                    epoch: reply[3 * index].string ?? "", seq: Int(reply[3 * index + 1].integer ?? 0)),
                 rosterVersion: reply[3 * index + 2].integer ?? 0)
         }
     }

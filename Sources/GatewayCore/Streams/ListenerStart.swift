@@ -1,7 +1,5 @@
-import GatewayCore
-
 /// Finds out where a listener begins, from what Redis answered and what this node has delivered since.
-enum ListenerStart {
+package enum ListenerStart: Sendable {
     case start(StreamStart)
     /// What it has missed has to be read from the log.
     case readLog
@@ -12,7 +10,7 @@ enum ListenerStart {
     ///   - portion: how much of what it has missed the listener takes at once.
     ///   - limit: how many missed messages at once.
     ///   - limits: what the room's log keeps.
-    init(
+    package init(
         since: ClientPosition?, answer: PositionAnswer, seen: Position, recent: RecentMessages,
         roster: RosterState?, portion: Portion, limit: Int, limits: LogLimits
     ) {

@@ -1,24 +1,22 @@
-import GatewayCore
-
 /// Where a room's stream and its roster stand, as Redis has told it, and what was read of the log.
 package struct PositionAnswer: Sendable {
-    let head: Position
+    package let head: Position
     /// Nil where the room keeps none.
-    let roster: RosterState?
+    package let roster: RosterState?
     /// Redis's clock, in milliseconds since 1970; 0 where it was not read.
-    let timestamp: Int64
+    package let timestamp: Int64
     /// The number behind which the log was read; nil where it was not.
-    let after: Int?
+    package let after: Int?
     /// What was read of the log.
-    let messages: [RoomMessage]
+    package let messages: [RoomMessage]
     /// Whether the log holds more beyond `messages`.
-    let more: Bool
+    package let more: Bool
     /// The latest epochs before the head's, each with its last seq: `epoch=seq,…`, newest first.
     private let ends: String
     /// Whether `messages` has no hole.
     private let isContiguous: Bool
 
-    init(
+    package init(
         head: Position, roster: RosterState?, timestamp: Int64, ends: String, after: Int?, messages: [RoomMessage],
         more: Bool
     ) {
@@ -33,14 +31,14 @@ package struct PositionAnswer: Sendable {
     }
 
     /// As another script has found it, with nothing of the log.
-    init(head: Position, roster: RosterState?) {
+    package init(head: Position, roster: RosterState?) {
         self.init(
             head: head, roster: roster, timestamp: roster?.timestamp ?? 0, ends: "", after: nil, messages: [],
             more: false)
     }
 
     /// Whether nothing was lost of what follows a position, as far as epochs tell.
-    func isGood(epoch: String?, seq: Int) -> Bool {
+    package func isGood(epoch: String?, seq: Int) -> Bool {
         guard let epoch, !epoch.isEmpty, epoch != head.epoch else { return seq <= head.seq }
         for end in ends.split(separator: ",") {
             let parts = end.split(separator: "=")
@@ -51,13 +49,13 @@ package struct PositionAnswer: Sendable {
     }
 
     /// Whether all that follows a number is in `messages`, or is announced as more.
-    func isWhole(after seq: Int) -> Bool {
+    package func isWhole(after seq: Int) -> Bool {
         guard let first = messages.first, let last = messages.last else { return seq == head.seq }
         return isContiguous && first.seq <= seq + 1 && (more || last.seq == head.seq)
     }
 
     /// What was read behind a number; of messages without a hole.
-    func messages(after seq: Int) -> ArraySlice<RoomMessage> {
+    package func messages(after seq: Int) -> ArraySlice<RoomMessage> {
         guard let first = messages.first else { return [] }
         return messages.dropFirst(max(0, seq + 1 - first.seq))
     }

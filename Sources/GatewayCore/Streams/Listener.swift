@@ -1,0 +1,30 @@
+/// A hub's listener that wants to go live in a room.
+package struct Listener: Sendable {
+    package let ticket: FollowTicket
+    package let hub: HubNumber
+    /// What it has seen; nil where it asks for nothing that lies before now.
+    package let since: ClientPosition?
+    /// How much of what it has missed it takes at once.
+    package let portion: Portion
+    /// When it is told that Redis did not answer.
+    package let deadline: MonotonicTime
+    /// Whether memory was found not to hold what it has missed.
+    var readsLog = false
+
+    package init(
+        ticket: FollowTicket, hub: HubNumber, since: ClientPosition?, portion: Portion, deadline: MonotonicTime
+    ) {
+        self.ticket = ticket
+        self.hub = hub
+        self.since = since
+        self.portion = portion
+        self.deadline = deadline
+    }
+}
+
+/// A listener whose position the channel has not reached yet.
+struct ParkedListener {
+    let listener: Listener
+    let answer: PositionAnswer
+    let since: MonotonicTime
+}

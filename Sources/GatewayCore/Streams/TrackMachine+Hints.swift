@@ -1,0 +1,47 @@
+/// What other scripts tell of the stream, so that it need not be asked for.
+extension TrackMachine {
+    /// A connection of the inbox's user is about to be registered: what comes from now on is kept.
+    package mutating func registrationBegan(_ conditions: TrackConditions) {
+        let errand = busy
+        errand.idleSince = nil
+        if errand.registration == nil {
+            errand.registration = TrackErrand.Registration(
+                breaks: conditions.isConnected ? conditions.breaks : nil)
+        } else {
+            errand.registration?.count += 1
+        }
+    }
+
+    /// Where the inbox stood at the registration; nil where that did not come about or is not known.
+    package mutating func registrationEnded(
+        at position: Position?, _ conditions: TrackConditions
+    ) -> [Action] {
+        guard let errand, let registration = errand.registration else { return [] }
+        errand.registration?.count -= 1
+        if registration.count == 1 { errand.registration = nil }
+        var actions: [Action] = []
+        if let seen = self.position {
+            // What came while the user had no connection here went to other nodes.
+            if seen.epoch != position?.epoch || seen.seq < position?.seq ?? .max { errand.fallBehind() }
+        } else if let position, errand.question == nil, registration.breaks == conditions.breaks {
+            begin(at: position, nil)
+            release(conditions, &actions)
+        }
+        advance(conditions, &actions)
+        actions.append(look(errand))
+        rest(now: conditions.now, &actions)
+        return actions
+    }
+
+    /// Where the stream and its roster stood when a connection of this node joined the room.
+    package mutating func joined(
+        at position: Position, _ roster: RosterState, _ conditions: TrackConditions
+    ) -> [Action] {
+        // A room that is followed already goes on without a hole, so a listener may enter where the script has seen it.
+        guard self.position?.epoch == position.epoch else { return [] }
+        busy.known = (
+            PositionAnswer(head: position, roster: roster), conditions.now + conditions.settings.followTimeout
+        )
+        return [look(busy)]
+    }
+}

@@ -1,0 +1,337 @@
+/// What a node does about one room, inbox or `*` that it follows: every message once and in order, holes filled from
+/// the log, each listener live from where it was told that the room stands.
+///
+/// It knows neither Redis nor time: whoever has it tells what the channel brings, what Redis answers and which time it
+/// is, and performs what it is answered, in order. A listener goes live with the answer to a question that is asked once
+/// the room's channel is subscribed, so nothing lies between its position and what it is sent.
+package struct TrackMachine: ~Copyable {
+    /// What a message that has come over the channel means; without an array for the next one, which nearly every one is.
+    package enum Receipt {
+        /// It goes to the followers.
+        case deliver
+        /// It was seen already.
+        case repeated
+        /// It is kept for when the stream's place is known or the log has answered.
+        case kept
+        case perform([Action])
+    }
+
+    /// What steps of the roster that have come over the channel mean.
+    package enum RosterReceipt {
+        /// They go to the followers.
+        case tell(RosterChange)
+        /// They were told already, or are kept.
+        case nothing
+        case perform([Action])
+    }
+
+    package enum Action {
+        /// For all followers; it is among the recent messages now.
+        case deliver(RoomMessage)
+        /// These are among the recent messages now.
+        case remember([RoomMessage])
+        /// A message came twice and was dropped.
+        case repeated
+        /// The stream goes on under a new epoch.
+        case epoch(Position)
+        /// Messages were lost: the stream goes on after this position.
+        case gap(Position)
+        case presence(RosterChange)
+        /// The roster has changed unseen.
+        case rosterMoved(RosterState)
+        /// The listener is answered; its hub follows from then on unless the start has more.
+        case start(Listener, StreamStart)
+        case fail(Listener, BackendError)
+        /// Where the room stands, and what its log holds there: answered by `answered`.
+        case ask(LogPart?)
+        /// The same for what all followers have missed: answered by `caughtUp`.
+        case catchUp(LogPart)
+        /// The track is to be compared with the room's head, together with others: answered by `compared`.
+        case compare
+        /// The next tick is to look at the track.
+        case look
+        /// The room is followed no longer.
+        case leave
+    }
+
+    private var cursor = StreamCursor()
+    /// The roster as the hubs were told it; nil until the first answer, and where the room keeps none.
+    package private(set) var roster: RosterState?
+    private(set) var isSubscribed = false
+    /// Whether a hub has a live listener.
+    private var isFollowed = false
+    private(set) var recent = RecentMessages()
+    /// Nil while nothing is under way: the stream is known and the next number is awaited.
+    private(set) var errand: TrackErrand?
+
+    package init() {}
+
+    /// Up to where everything was delivered; nil until the first answer.
+    package var position: Position? { cursor.position }
+
+    /// Raised when the recent messages begin anew.
+    package var generation: Int32 { recent.generation }
+
+    package var isBusy: Bool { errand != nil }
+
+    /// Whether no listener is here or on the way.
+    package var isUnused: Bool { !isFollowed && errand?.hasListeners != true }
+
+    /// Whether a tick has something to do.
+    package func isDue(now: MonotonicTime) -> Bool {
+        guard let errand else { return false }
+        return errand.restsUntil.map { $0 <= now } ?? true
+    }
+
+    /// The oldest of the recent messages no longer fits into memory.
+    package mutating func forgetOldest(of generation: Int32) {
+        recent.removeOldest(of: generation)
+    }
+
+    /// What is under way, made where there is nothing yet.
+    var busy: TrackErrand {
+        mutating get {
+            if let errand { return errand }
+            let errand = TrackErrand(cursor.position == nil ? .unknown(isCut: false) : .steady)
+            self.errand = errand
+            return errand
+        }
+    }
+
+    /// Nothing is under way any more.
+    mutating func settle() {
+        errand = nil
+    }
+
+    /// Nobody can come back to what was delivered.
+    mutating func forgetRecent() {
+        recent.removeAll()
+    }
+
+    mutating func setFollowed(_ isFollowed: Bool) {
+        self.isFollowed = isFollowed
+    }
+}
+
+/// The channel and its link.
+extension TrackMachine {
+    package mutating func subscribed(_ conditions: TrackConditions) -> [Action] {
+        isSubscribed = true
+        var actions: [Action] = []
+        advance(conditions, &actions)
+        return actions
+    }
+
+    package mutating func linkLost() {
+        isSubscribed = false
+    }
+
+    /// A link stands again.
+    package mutating func linkReturned(_ conditions: TrackConditions) -> [Action] {
+        var actions: [Action] = []
+        advance(conditions, &actions)
+        return actions
+    }
+
+    /// A message came over the channel.
+    package mutating func received(_ message: RoomMessage, _ conditions: @autoclosure () -> TrackConditions) -> Receipt
+    {
+        if let errand, errand.isCatchingUp {
+            errand.hold(.message(message))
+            return .kept
+        }
+        let verdict = cursor.receive(message.position)
+        switch verdict {
+        case .deliver where errand?.parked.isEmpty != false:
+            recent.append(message)
+            return .deliver
+        case .drop:
+            return .repeated
+        case .hold:
+            busy.hold(.message(message))
+            return .kept
+        case .deliver, .begin, .catchUp:
+            var actions: [Action] = []
+            follow(verdict, message, conditions(), &actions)
+            return .perform(actions)
+        }
+    }
+
+    /// Steps of the roster came over the channel: each version is told once and in order, and one that was lost as a
+    /// change without events.
+    package mutating func received(
+        _ change: RosterChange, _ conditions: @autoclosure () -> TrackConditions
+    ) -> RosterReceipt {
+        if let errand, errand.isCatchingUp {
+            errand.hold(.roster(change))
+            return .nothing
+        }
+        guard let known = roster, cursor.position != nil else {
+            // Nobody is live before the first answer, which may be older than this.
+            if change.version > roster?.version ?? .min { roster = change.state }
+            return .nothing
+        }
+        guard change.version > known.version else { return .nothing }
+        var change = change
+        let steps = Int(change.version - known.version)
+        // Steps that were told already go, and with a step missing in front the others would mislead.
+        change.events = steps <= change.events.count ? Array(change.events.suffix(steps)) : []
+        roster = change.state
+        guard errand?.parked.isEmpty == false else { return .tell(change) }
+        var actions = [Action.presence(change)]
+        settleParked(conditions(), &actions)
+        return .perform(actions)
+    }
+}
+
+/// Holes and breaks: what the channel did not bring is asked of the log, what cannot be filled is told.
+extension TrackMachine {
+    /// `catchUp` was answered.
+    package mutating func caughtUp(
+        _ result: Result<PositionAnswer, BackendError>, _ conditions: TrackConditions
+    ) -> [Action] {
+        guard let errand, case .catchingUp(let run) = errand.stage else { return [] }
+        guard case .success(let answer) = result else {
+            // Redis is away: the tick asks again.
+            errand.stage = .behind(comparesRoster: run.comparesRoster)
+            return [look(errand)]
+        }
+        errand.stage = run.isDueAgain ? .behind(comparesRoster: false) : .steady
+        // What was heard before the question was asked is in the answer or in no log: it belongs to a run of Redis
+        // that has been rolled back, and would be asked about for ever.
+        errand.held.drop(among: run.heldBefore) { $0.epoch != answer.head.epoch || $0.seq > answer.head.seq }
+        var actions: [Action] = []
+        let goesOn = recover(answer, from: run, conditions, &actions)
+        settleParked(conditions, &actions)
+        release(conditions, &actions)
+        if run.comparesRoster, !goesOn, let state = answer.roster, let known = roster, state.version > known.version {
+            roster = state
+            actions.append(.rosterMoved(state))
+            settleParked(conditions, &actions)
+        }
+        // Where nothing has come of it the tick asks again, not every round trip.
+        if !errand.isBehind || cursor.position != run.position { advance(conditions, &actions) }
+        actions.append(look(errand))
+        return actions
+    }
+
+    /// `compare` was answered, or all tracks are compared: where the room's head and roster stand, with an empty epoch where
+    /// there is no head of this run of Redis.
+    package mutating func compared(
+        _ head: Position, rosterVersion: Int64, _ conditions: TrackConditions
+    ) -> [Action] {
+        guard let seen = cursor.position else { return [] }
+        let hasMoved = head.epoch != seen.epoch || head.seq > seen.seq
+        guard hasMoved || rosterVersion > roster?.version ?? .max else { return [] }
+        busy.fallBehind(comparesRoster: true)
+        var actions = [look(busy)]
+        advance(conditions, &actions)
+        return actions
+    }
+}
+
+/// How the stream goes on.
+extension TrackMachine {
+    /// The stream is followed from this position on; of the rosters the newer one holds.
+    mutating func begin(at position: Position, _ state: RosterState?) {
+        cursor.begin(at: position)
+        roster = [state, roster].compactMap(\.self).max { $0.version < $1.version }
+        guard let errand, case .unknown(let isCut) = errand.stage else { return }
+        errand.stage = isCut ? .behind(comparesRoster: true) : .steady
+    }
+
+    /// A message is there: from what was held, or from the log.
+    private mutating func take(
+        _ message: RoomMessage, _ conditions: TrackConditions, _ actions: inout [Action]
+    ) {
+        if let errand, errand.isCatchingUp { return errand.hold(.message(message)) }
+        follow(cursor.receive(message.position), message, conditions, &actions)
+    }
+
+    private mutating func follow(
+        _ verdict: StreamCursor.Verdict, _ message: RoomMessage, _ conditions: TrackConditions,
+        _ actions: inout [Action]
+    ) {
+        switch verdict {
+        case .deliver:
+            deliver(message, conditions, &actions)
+        case .begin(let position):
+            actions.append(.epoch(position))
+            deliver(message, conditions, &actions)
+        case .drop:
+            actions.append(.repeated)
+        case .hold:
+            busy.hold(.message(message))
+        case .catchUp:
+            busy.fallBehind()
+            busy.hold(.message(message))
+            actions.append(look(busy))
+            advance(conditions, &actions)
+        }
+    }
+
+    private mutating func deliver(
+        _ message: RoomMessage, _ conditions: TrackConditions, _ actions: inout [Action]
+    ) {
+        recent.append(message)
+        actions.append(.deliver(message))
+        settleParked(conditions, &actions)
+    }
+
+    private mutating func take(
+        _ change: RosterChange, _ conditions: TrackConditions, _ actions: inout [Action]
+    ) {
+        switch received(change, conditions) {
+        case .tell(let change): actions.append(.presence(change))
+        case .nothing: break
+        case .perform(let found): actions += found
+        }
+    }
+
+    /// Takes what was kept while the stream's place was unknown or the log was asked.
+    mutating func release(_ conditions: TrackConditions, _ actions: inout [Action]) {
+        guard let errand, !errand.isCatchingUp else { return }
+        for item in errand.held.takeAll() {
+            switch item {
+            case .message(let message): take(message, conditions, &actions)
+            case .roster(let change): take(change, conditions, &actions)
+            }
+        }
+    }
+
+    /// Answers whether the log has more of what was asked for.
+    private mutating func recover(
+        _ answer: PositionAnswer, from run: TrackErrand.CatchUp, _ conditions: TrackConditions,
+        _ actions: inout [Action]
+    ) -> Bool {
+        let seen = run.position
+        // Whoever has seen nothing has lost nothing that the log still holds: a room's head that never had a message ends
+        // with its last follower, and begins anew.
+        let isGood = seen.seq == 0 || answer.isGood(epoch: seen.epoch, seq: seen.seq)
+        switch cursor.recover(isGood: isGood && answer.isWhole(after: seen.seq), head: answer.head) {
+        case .lost(let position):
+            forgetRecent()
+            actions.append(.gap(position))
+            return false
+        case .whole(let newEpoch):
+            if let newEpoch { actions.append(.epoch(newEpoch)) }
+            for message in answer.messages { take(message, conditions, &actions) }
+            if answer.more { busy.fallBehind(comparesRoster: run.comparesRoster) }
+            return answer.more
+        }
+    }
+
+    /// What was read of the log up to where the stream begins serves those who come next.
+    mutating func remember(_ answer: PositionAnswer, _ actions: inout [Action]) {
+        guard recent.count == 0, let first = answer.messages.first, !answer.more,
+            cursor.position == answer.head, answer.isWhole(after: first.seq - 1)
+        else { return }
+        for message in answer.messages { recent.append(message) }
+        actions.append(.remember(answer.messages))
+    }
+}
+
+extension RosterChange {
+    /// The roster after the last event.
+    package var state: RosterState { RosterState(members: members, version: version, timestamp: timestamp) }
+}

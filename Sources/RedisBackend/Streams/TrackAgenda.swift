@@ -1,0 +1,42 @@
+import GatewayCore
+
+/// The tracks that time has to be looked at for, and those to be compared with their heads.
+struct TrackAgenda {
+    private var unsettled: [ObjectIdentifier: Track] = [:]
+    private var uncompared: [Track] = []
+
+    var isEmpty: Bool { unsettled.isEmpty && uncompared.isEmpty }
+
+    /// Those with something under way.
+    var all: [Track] { Array(unsettled.values) }
+
+    /// Those of them that a tick has to look at.
+    func due(now: MonotonicTime) -> [Track] {
+        unsettled.values.filter { $0.machine.isDue(now: now) }
+    }
+
+    mutating func look(at track: Track) {
+        unsettled[ObjectIdentifier(track)] = track
+    }
+
+    mutating func settle(_ track: Track) {
+        unsettled[ObjectIdentifier(track)] = nil
+    }
+
+    /// What was noted before is among them.
+    mutating func compareAll(_ tracks: [Track]) {
+        uncompared = tracks
+    }
+
+    mutating func compare(_ tracks: [Track]) {
+        uncompared += tracks
+    }
+
+    /// Takes out those to be compared whose head can be asked for.
+    mutating func takeUncompared(where isReachable: (Track) -> Bool) -> [Track] {
+        guard !uncompared.isEmpty else { return [] }
+        let reachable = uncompared.filter(isReachable)
+        uncompared = reachable.count == uncompared.count ? [] : uncompared.filter { !isReachable($0) }
+        return reachable
+    }
+}

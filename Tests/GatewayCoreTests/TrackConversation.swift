@@ -1,0 +1,194 @@
+import GatewayCore
+
+/// A track's machine in conversation: inputs in few words, what it calls for as lines that can be compared.
+final class TrackConversation {
+    let room = RoomName(unchecked: "lesson-1")
+    private var machine = TrackMachine()
+    var conditions: TrackConditions
+    /// Hubs that follow, as whoever performs keeps them.
+    private var hubs: Set<HubNumber> = []
+    private var ticket: FollowTicket = 0
+
+    init(
+        isInbox: Bool = false, keepsRoster: Bool = false,
+        limits: LogLimits = LogLimits(size: 1000, age: .seconds(3600)), recoverLimit: Int = 1000
+    ) {
+        conditions = TrackConditions(
+            now: MonotonicTime(nanoseconds: 0), isConnected: true, breaks: 0, isAnswered: true, isInbox: isInbox,
+            keepsRoster: keepsRoster, limits: limits, settings: TrackConditions.Settings(recoverLimit: recoverLimit))
+    }
+
+    /// One whose channel stands and whose first listener, of hub 0, is live.
+    static func live(
+        at seq: Int, keepsRoster: Bool = false, roster: Int64? = nil,
+        limits: LogLimits = LogLimits(size: 1000, age: .seconds(3600)), recoverLimit: Int = 1000
+    ) -> TrackConversation {
+        let talk = TrackConversation(keepsRoster: keepsRoster, limits: limits, recoverLimit: recoverLimit)
+        _ = talk.subscribed()
+        _ = talk.follow()
+        _ = talk.answered(seq, roster: roster)
+        _ = talk.tick(after: .zero)
+        return talk
+    }
+
+    var position: Position? { machine.position }
+    var isBusy: Bool { machine.isBusy }
+    var isDue: Bool { machine.isDue(now: conditions.now) }
+
+    // What comes from outside.
+
+    func subscribed() -> [String] { told(machine.subscribed(conditions)) }
+
+    func linkLost() {
+        conditions.isConnected = false
+        conditions.breaks += 1
+        machine.linkLost()
+    }
+
+    func linkReturned() -> [String] {
+        conditions.isConnected = true
+        return told(machine.linkReturned(conditions))
+    }
+
+    func hear(_ seq: Int, _ epoch: String = "e1", bytes: Int = 0) -> [String] {
+        let message = message(seq, epoch, bytes: bytes)
+        switch machine.received(message, conditions) {
+        case .deliver: return ["deliver \(seq)"]
+        case .repeated: return ["repeated"]
+        case .kept: return ["kept"]
+        case .perform(let actions): return told(actions)
+        }
+    }
+
+    func step(_ version: Int64, _ users: String..., members: Int = 1) -> [String] {
+        let events = users.map {
+            RosterEvent(kind: .join, userId: UserID(unchecked: $0), info: nil, connection: nil)
+        }
+        let change = RosterChange(room: room, events: events, members: members, version: version, timestamp: 0)
+        switch machine.received(change, conditions) {
+        case .tell(let change): return [line(of: change)]
+        case .nothing: return []
+        case .perform(let actions): return told(actions)
+        }
+    }
+
+    /// Tickets count from 1.
+    func follow(
+        since seq: Int? = nil, _ epoch: String? = nil, portion: Portion = .unbounded, hub: HubNumber = 0
+    ) -> [String] {
+        ticket += 1
+        let listener = Listener(
+            ticket: ticket, hub: hub, since: seq.map { ClientPosition(epoch: epoch, seq: $0) }, portion: portion,
+            deadline: conditions.now + conditions.settings.followTimeout)
+        return told(machine.listenerCame(listener, conditions))
+    }
+
+    func leave(hub: HubNumber = 0) -> [String] {
+        hubs.remove(hub)
+        return told(machine.left(hub, isFollowed: !hubs.isEmpty, now: conditions.now))
+    }
+
+    func tick(after duration: Duration) -> [String] {
+        conditions.now = conditions.now + duration
+        return told(machine.ticked(conditions))
+    }
+
+    func registering() { machine.registrationBegan(conditions) }
+
+    func registered(at position: Position?) -> [String] {
+        told(machine.registrationEnded(at: position, conditions))
+    }
+
+    func joined(at seq: Int, _ epoch: String = "e1", roster: Int64) -> [String] {
+        told(machine.joined(at: Position(epoch: epoch, seq: seq), state(roster), conditions))
+    }
+
+    func compared(_ seq: Int, _ epoch: String = "e1", roster: Int64 = 0) -> [String] {
+        told(machine.compared(Position(epoch: epoch, seq: seq), rosterVersion: roster, conditions))
+    }
+
+    func forgetOldest() { machine.forgetOldest(of: machine.generation) }
+
+    // What Redis answers.
+
+    func answered(
+        _ seq: Int, _ epoch: String = "e1", ends: String = "", log: [Int] = [], after: Int? = nil, more: Bool = false,
+        roster: Int64? = nil
+    ) -> [String] {
+        let answer = answer(seq, epoch, ends: ends, log: log, after: after, more: more, roster: roster)
+        return told(machine.answered(.success(answer), conditions))
+    }
+
+    func unanswered() -> [String] {
+        told(machine.answered(.failure(.unavailable(reason: "away")), conditions))
+    }
+
+    func caughtUp(
+        _ seq: Int, _ epoch: String = "e1", ends: String = "", log: [Int] = [], more: Bool = false,
+        roster: Int64? = nil
+    ) -> [String] {
+        let answer = answer(seq, epoch, ends: ends, log: log, after: 0, more: more, roster: roster)
+        return told(machine.caughtUp(.success(answer), conditions))
+    }
+
+    func notCaughtUp() -> [String] {
+        told(machine.caughtUp(.failure(.unavailable(reason: "away")), conditions))
+    }
+
+    private func answer(
+        _ seq: Int, _ epoch: String, ends: String, log: [Int], after: Int?, more: Bool, roster: Int64?
+    ) -> PositionAnswer {
+        PositionAnswer(
+            head: Position(epoch: epoch, seq: seq), roster: roster.map(state), timestamp: 1000, ends: ends,
+            after: after, messages: log.map { message($0, epoch) }, more: more)
+    }
+
+    private func message(_ seq: Int, _ epoch: String, bytes: Int = 0) -> RoomMessage {
+        RoomMessage(
+            room: room, userId: UserID(unchecked: "amy"), msgType: 1, payload: Array(repeating: 0x20, count: bytes),
+            timestamp: 1000, position: Position(epoch: epoch, seq: seq))
+    }
+
+    private func state(_ version: Int64) -> RosterState {
+        RosterState(members: 1, version: version, timestamp: 1000)
+    }
+
+    // What is to be done, in order; that time is to be looked at is left out.
+
+    private func told(_ actions: [TrackMachine.Action]) -> [String] {
+        actions.compactMap { action in
+            switch action {
+            case .deliver(let message): return "deliver \(message.seq)"
+            case .remember(let messages): return "remember \(messages.map(\.seq))"
+            case .repeated: return "repeated"
+            case .epoch(let position): return "epoch \(position.epoch)/\(position.seq)"
+            case .gap(let position): return "gap \(position.epoch)/\(position.seq)"
+            case .presence(let change): return line(of: change)
+            case .rosterMoved(let state): return "roster moved to \(state.version)"
+            case .start(let listener, let start):
+                if !start.hasMore { hubs.insert(listener.hub) }
+                return line(of: start, listener)
+            case .fail(let listener, _): return "fail \(listener.ticket)"
+            case .ask(nil): return "ask"
+            case .ask(let part?): return "ask after \(part.after) for \(part.limit)"
+            case .catchUp(let part): return "catch up after \(part.after)"
+            case .compare: return "compare"
+            case .look: return nil
+            case .leave: return "leave"
+            }
+        }
+    }
+
+    private func line(of change: RosterChange) -> String {
+        "roster \(change.version) \(change.events.map(\.userId.string))"
+    }
+
+    private func line(of start: StreamStart, _ listener: Listener) -> String {
+        var line = "start \(listener.ticket) at \(start.position.epoch)/\(start.position.seq)"
+        if let roster = start.roster { line += " roster \(roster.version)" }
+        if !start.recovered { line += " lost" }
+        if !start.missed.isEmpty { line += " missed \(start.missed.map(\.seq))" }
+        if start.hasMore { line += " more" }
+        return line
+    }
+}

@@ -1,0 +1,183 @@
+import GatewayCore
+import Testing
+
+@Suite("Following users' states")
+struct WatchMachineTests {
+    @Test(
+        "a user is asked about once the channel stands, and the hub is answered when all are known, in the order asked")
+    func watches() {
+        let talk = WatchConversation()
+        #expect(talk.watch(["bob", "amy"]) == [#"subscribe ["amy", "bob"]"#])
+        #expect(talk.read() == [])
+        #expect(talk.subscribed("amy") == ["read"])
+        #expect(talk.read() == ["amy"])
+        #expect(talk.answered(true, at: 50) == [])
+        #expect(talk.subscribed("bob") == ["read"])
+        #expect(talk.read() == ["bob"])
+        #expect(talk.answered(false, at: 40) == ["answer 1 of 0: bob off 40, amy on"])
+        // One who is watched already is answered from memory.
+        #expect(talk.watch(["amy"], hub: 1) == ["answer 2 of 1: amy on"])
+    }
+
+    @Test("a change is told once to all hubs that were answered, and what is older than what is known is not")
+    func tellsChanges() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.watch(["amy"], hub: 1)
+        #expect(talk.heard("amy", true, at: 50) == ["tell [0, 1] amy on 50"])
+        #expect(talk.heard("amy", true, at: 50) == [])
+        #expect(talk.heard("amy", false, at: 40) == [])
+        #expect(talk.heard("amy", false, at: 60) == ["tell [0, 1] amy off 60"])
+        #expect(talk.heard("bob", true, at: 70) == [])
+    }
+
+    @Test("of two changes in one millisecond Redis says which was the later")
+    func settlesTies() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.heard("amy", true, at: 50)
+        #expect(talk.heard("amy", false, at: 50) == ["read", "tell [0] amy off 50"])
+        #expect(talk.read() == ["amy"])
+        #expect(talk.answered(true, at: 50) == ["tell [0] amy on 50"])
+    }
+
+    @Test("what the channel brings while Redis is asked holds against an older answer, and a tie is asked about again")
+    func prefersTheNewer() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.doubtAll()
+        _ = talk.read()
+        #expect(talk.heard("amy", true, at: 50) == ["tell [0] amy on 50"])
+        #expect(talk.answered(false, at: 40) == [])
+        _ = talk.doubtAll()
+        _ = talk.read()
+        _ = talk.heard("amy", true, at: 50)
+        #expect(talk.answered(false, at: 50) == ["read"])
+        #expect(talk.read() == ["amy"])
+        #expect(talk.answered(false, at: 60) == ["tell [0] amy off 60"])
+    }
+
+    @Test("an answer over a break counts for none, and what was missed is asked for once the channel stands again")
+    func asksAgainAfterABreak() {
+        let talk = WatchConversation()
+        _ = talk.watch(["amy"])
+        _ = talk.subscribed("amy")
+        _ = talk.read()
+        talk.linkLost()
+        #expect(talk.answered(true, at: 50) == ["read"])
+        #expect(talk.read() == [])
+        #expect(talk.subscribed("amy") == ["read"])
+        #expect(talk.read() == ["amy"])
+        #expect(talk.answered(nil) == ["read"])
+        #expect(talk.read() == ["amy"])
+        #expect(talk.answered(true, at: 60) == ["answer 1 of 0: amy on"])
+    }
+
+    @Test("whom Redis cannot be asked about waits, and the others do not")
+    func waitsForRedis() {
+        let talk = WatchConversation()
+        _ = talk.watch(["amy", "bob"])
+        _ = talk.subscribed("amy")
+        _ = talk.subscribed("bob")
+        talk.unreachable = [UserID(unchecked: "amy")]
+        #expect(talk.read() == ["bob"])
+        #expect(talk.isWaiting)
+        #expect(talk.tick(after: .milliseconds(50)) == ["read"])
+        talk.unreachable = []
+        #expect(talk.read() == ["amy"])
+    }
+
+    @Test("one whose state is in doubt is answered for only when Redis has told it")
+    func answersWithCertainty() {
+        let talk = WatchConversation.watching("amy")
+        #expect(talk.doubtAll() == ["read"])
+        #expect(talk.watch(["amy"], hub: 1) == [])
+        _ = talk.read()
+        #expect(talk.answered(true, at: 50) == ["tell [0] amy on 50", "answer 2 of 1: amy on"])
+    }
+
+    @Test("a Redis that has forgotten who is online is given time, and is believed after that")
+    func forgivesForgetting() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.heard("amy", true, at: 50)
+        _ = talk.doubtAll()
+        _ = talk.read()
+        #expect(talk.answered(false, at: 0) == ["ask about amy later"])
+        #expect(talk.askAgain(after: .milliseconds(9999)) == ["read"])
+        _ = talk.read()
+        #expect(talk.answered(false, at: 0) == ["ask about amy later"])
+        #expect(talk.askAgain(after: .milliseconds(1)) == ["read"])
+        _ = talk.read()
+        #expect(talk.answered(false, at: 0) == ["tell [0] amy off 0"])
+    }
+
+    @Test(
+        "one whom a node registers again meanwhile is not asked about any more, and has gone where Redis saw it later")
+    func endsForgiving() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.heard("amy", true, at: 50)
+        _ = talk.doubtAll()
+        _ = talk.read()
+        #expect(talk.answered(false, at: 0) == ["ask about amy later"])
+        _ = talk.heard("amy", true, at: 60)
+        #expect(talk.askAgain(after: .milliseconds(500)) == [])
+        _ = talk.doubtAll()
+        _ = talk.read()
+        #expect(talk.answered(false, at: 70) == ["tell [0] amy off 70"])
+    }
+
+    @Test("a hub that is not answered in time is told so, once, and its users are let go")
+    func fails() {
+        let talk = WatchConversation()
+        _ = talk.watch(["amy"], hub: 3)
+        #expect(talk.tick(after: .milliseconds(4999)) == [])
+        #expect(talk.tick(after: .milliseconds(1)) == ["fail 1 of 3"])
+        _ = talk.subscribed("amy")
+        _ = talk.read()
+        #expect(talk.answered(true, at: 50) == [])
+        #expect(talk.tick(after: .seconds(2)) == [#"unsubscribe ["amy"]"#])
+        #expect(!talk.isWaiting)
+    }
+
+    @Test("one taken back before the answer is not followed, and one taken back later a little while")
+    func unwatches() {
+        let talk = WatchConversation()
+        _ = talk.watch(["amy", "bob"])
+        talk.unwatch("amy")
+        for user in ["amy", "bob"] { _ = talk.subscribed(user) }
+        _ = talk.read()
+        #expect(
+            talk.answered([.init(isOnline: true, timestamp: 1), .init(isOnline: true, timestamp: 2)]) == [
+                "answer 1 of 0: amy on, bob on"
+            ])
+        #expect(talk.heard("amy", false, at: 10) == [])
+        #expect(talk.heard("bob", false, at: 10) == ["tell [0] bob off 10"])
+        talk.unwatch("bob")
+        #expect(talk.tick(after: .milliseconds(1999)) == [])
+        _ = talk.watch(["bob"])
+        #expect(talk.tick(after: .milliseconds(1)) == [#"unsubscribe ["amy"]"#])
+        #expect(talk.watched == ["bob"])
+    }
+
+    @Test("where room is scarce those whom nobody watches make way at once")
+    func makesRoom() {
+        let talk = WatchConversation(maxWatched: 64)
+        for round in 0..<20 {
+            let users = (0..<40).map { "user \(round) \($0)" }
+            #expect(!talk.watch(users).contains { $0.hasPrefix("fail") })
+            for user in users { _ = talk.subscribed(user) }
+            _ = talk.read()
+            _ = talk.answered(users.map { _ in .init(isOnline: false, timestamp: 0) })
+            for user in users { talk.unwatch(user) }
+        }
+        #expect(talk.watched.count == 40)
+    }
+
+    @Test("the last room is for those that watch few, and whoever is watched already takes none")
+    func sharesRoom() {
+        let talk = WatchConversation(maxWatched: 1000)
+        let users = (0..<900).map { "user \($0)" }
+        _ = talk.watch(Array(users[..<800]))
+        #expect(talk.watch(Array(users[800..<813])) == ["fail 2 of 0"])
+        #expect(talk.watch(Array(users[800..<805]), hub: 1).count == 1)
+        #expect(talk.watched.count == 805)
+        #expect(talk.watch(Array(users[..<800]), hub: 2) == [])
+    }
+}
