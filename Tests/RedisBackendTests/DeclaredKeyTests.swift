@@ -9,6 +9,7 @@ import Testing
 @Suite("Keys that a call declares")
 struct DeclaredKeyTests {
     private let alice = UserID(unchecked: "alice")
+    private let session = SessionID(of: UserID(unchecked: "alice"))
     private let room = RoomName(unchecked: "r")
     private let holder = Holder(node: "n1", incarnation: 5)
     private let settings = PresenceSettings()
@@ -20,8 +21,7 @@ struct DeclaredKeyTests {
         let observer = try Observer(redis)
         let (plain, guarded) = (Keys(prefix: "a"), Keys(prefix: "b"))
         var called: Set<String> = []
-        for make in calls() {
-            let (first, second) = (make(plain), make(guarded))
+        for (first, second) in zip(scripts(plain), scripts(guarded)) {
             let (left, right) = (first.spelled(with: plain), second.spelled(with: guarded))
             called.insert(first.file.name)
             let expected = try await observer.link.call(first.file, keys: left.declared, arguments: left.arguments)
@@ -36,92 +36,74 @@ struct DeclaredKeyTests {
     }
 
     /// In an order in which each finds something.
-    private func calls() -> [@Sendable (Keys) -> any Script] {
+    private func scripts(_ keys: Keys) -> [any Script] {
         let (own, rooms) = (Partition(of: alice.string), Partition(of: room))
-        let connection = PresenceConnection(id: "c1", userId: alice, address: "")
         let next = PresenceConnection(id: "c2", userId: alice, address: "")
-        let session = SessionID(of: alice)
         let info = Array("{}".utf8)
-        let settings = settings, limits = limits, room = room, alice = alice, holder = holder
-        let body = Array("1 5 alice{}".utf8)
         let post = LedgerPost(partition: own.number, mark: "n1:5 1")
         let node = Beat.Node("n1", instance: "i", lease: .seconds(3))
-        let signal = Signal(room: room, from: alice, to: alice, payload: info)
-        let dead = Publish.Bound(entries: 10, bytes: 1 << 20)
-        let range = AddressRange("10.0.0.0/8")
-        return [
-            { _ in MeetRun(in: own) }, { _ in Agree(on: .sessionKey, proposal: "x") },
-            { _ in Beat(.register(after: 4), of: node, description: "1 0 0 0 v", declaringUntil: 0) },
-            { _ in ClaimPartition(own, for: holder, live: [holder]) },
-            { _ in Connect(connection, session: session, by: holder, settings: settings) },
-            { _ in
-                ResumeSession(Registering(next, session: session, holder: holder, settings: settings))
-            },
-            { _ in
-                Join(room, connection: "c2", of: alice, info: info, holder: holder, mode: .new, settings: settings)
-            },
-            { _ in
-                Join(room, connection: "c2", of: alice, info: info, holder: holder, mode: .again, settings: settings)
-            },
-            { _ in Remember(room, isIn: true, connection: "c2", session: session) },
-            { _ in PassSignal(signal, connection: "c2") }, { _ in Admit(alice, issuedAt: 1) },
-            { _ in Publish(body, to: room, limits: limits, candidate: "e1", operation: "link00001") },
-            { _ in
-                let mark = DedupeMark(owner: .user(alice), key: "k")
-                var publish = Publish(
-                    body, to: room, under: mark, limits: limits, candidate: "e1", operation: "link00002")
-                publish.ledger = dead
-                publish.stream = dead
-                return publish
-            },
-            { _ in
-                Publish(
-                    body, to: RoomName(inboxOf: alice), limits: limits, candidate: "e1", operation: "link00003")
-            },
-            { _ in
-                let part = LogPart(after: 0, limit: 10)
-                return AskPosition(room, hasRoster: true, limits: limits, reading: part, candidate: "e1")
-            },
-            { _ in AskPosition(room, hasRoster: false, limits: limits, reading: nil, candidate: "e1") },
-            { _ in ReadHeads(of: [room], in: rooms) },
-            { _ in
-                ReadHistory(of: room, range: HistoryRange(edge: .newest, limit: 5), age: .seconds(60), candidate: "e1")
-            },
-            { _ in ReadStates(of: [alice], in: own) }, { ReadPage(of: $0.online(own), limit: 5, after: nil) },
-            { Touch([($0.online(own), .seconds(200)), ($0.seen(own), .seconds(200))][...]) },
-            { _ in
-                Compare([.user(alice, connection: "c2", session: session)], in: own, holder: holder)
-            },
-            { _ in
-                Compare([.member(alice, connection: "c2", room: room)], in: rooms, holder: holder)
-            },
-            { _ in Gather(post, for: "w", candidate: "b1") },
-            { _ in Settle(.failed(problem: "x"), of: post, for: "w", deadLetters: dead) },
-            { _ in ReadBacklog(of: "w", in: own) }, { _ in Replay(own, for: "w", from: "0-0", types: nil) },
-            { _ in Trim(post, receivers: ["w"], kept: 10, forgottenAfter: .seconds(60)) },
-            { Shrink([($0.events(own), 1 << 20)]) }, { _ in Look(at: own, mark: post.mark) },
-            { _ in
-                Leave(
-                    room, connection: "c2", of: alice, holder: .node(holder), departure: .abrupt(.lost),
-                    settings: settings)
-            },
-            { _ in Expel(alice, Expulsion(text: "out", ban: .seconds(60)), settings: settings) },
-            { _ in Pardon(alice, settings: settings) },
-            { _ in
-                Sweep(own, mark: post.mark, of: .node(holder), [.user(alice, connection: "c2")], settings: settings)
-            },
-            { _ in
-                Disconnect(next, session: session, holder: holder, departure: .farewell(.closed), settings: settings)
-            },
-            { _ in Renounce(own, holder: holder, settings: settings) },
-            { _ in YieldPartition(own, mark: post.mark) },
+        let kept = Publish.Bound(entries: 10, bytes: 1 << 20)
+        let part = LogPart(after: 0, limit: 10, bytes: 1 << 20)
+        var all: [any Script] = [MeetRun(in: own), Agree(on: .sessionKey, proposal: "x")]
+        all.append(Beat(.register(after: 4), of: node, description: "1 0 0 0 v", declaringUntil: 0))
+        all.append(ClaimPartition(own, for: holder, live: [holder]))
+        let connection = PresenceConnection(id: "c1", userId: alice, address: "")
+        all.append(Connect(connection, session: session, by: holder, settings: settings))
+        all.append(ResumeSession(Registering(next, session: session, holder: holder, settings: settings)))
+        for mode in [Join.Mode.new, .again] {
+            all.append(
+                Join(room, connection: "c2", of: alice, info: info, holder: holder, mode: mode, settings: settings))
+        }
+        all.append(Remember(room, isIn: true, connection: "c2", session: session))
+        all.append(PassSignal(Signal(room: room, from: alice, to: alice, payload: info), connection: "c2"))
+        all.append(Admit(alice, issuedAt: 1))
+        all += publishes(kept)
+        all.append(AskPosition(room, hasRoster: true, limits: limits, reading: part, candidate: "e1"))
+        all.append(AskPosition(room, hasRoster: false, limits: limits, reading: nil, candidate: "e1"))
+        all.append(ReadHeads(of: [room], in: rooms))
+        let newest = HistoryRange(edge: .newest, limit: 5)
+        all.append(ReadHistory(of: room, range: newest, age: .seconds(60), candidate: "e1"))
+        all.append(ReadStates(of: [alice], in: own))
+        all.append(ReadPage(of: keys.online(own), limit: 5, after: nil))
+        all.append(Touch([(keys.online(own), .seconds(200)), (keys.seen(own), .seconds(200))]))
+        all.append(Compare([.user(alice, connection: "c2", session: session)], in: own, holder: holder))
+        all.append(Compare([.member(alice, connection: "c2", room: room)], in: rooms, holder: holder))
+        all.append(Gather(post, for: "w", candidate: "b1"))
+        all.append(Settle(.failed(problem: "x"), of: post, for: "w", deadLetters: kept))
+        all.append(ReadBacklog(of: "w", in: own))
+        all.append(Replay(own, for: "w", from: "0-0", types: nil))
+        all.append(Trim(post, receivers: ["w"], kept: 10, forgottenAfter: .seconds(60)))
+        all.append(Shrink([(keys.events(own), 1 << 20)]))
+        all.append(Look(at: own, mark: post.mark))
+        all.append(
+            Leave(
+                room, connection: "c2", of: alice, holder: .node(holder), departure: .abrupt(.lost),
+                settings: settings))
+        all.append(Expel(alice, Expulsion(text: "out", ban: .seconds(60)), settings: settings))
+        all.append(Pardon(alice, settings: settings))
+        let entries = [HeldEntry.user(alice, connection: "c2")]
+        all.append(Sweep(own, mark: post.mark, of: .node(holder), entries, settings: settings))
+        all.append(
+            Disconnect(next, session: session, holder: holder, departure: .farewell(.closed), settings: settings))
+        all.append(Renounce(own, holder: holder, settings: settings))
+        all.append(YieldPartition(own, mark: post.mark))
+        guard let range = AddressRange("10.0.0.0/8") else { return all }
+        return all + [
+            BanAddresses(range, seconds: 60, reason: "x", most: 10), ReadBans(), LiftBan(of: range),
         ]
-            + (range.map { range -> [@Sendable (Keys) -> any Script] in
-                [
-                    { _ in BanAddresses(range, seconds: 60, reason: "x", most: 10) }, { _ in ReadBans() },
-                    { _ in LiftBan(of: range) },
-                ]
-            } ?? [])
+    }
+
+    private func publishes(_ kept: Publish.Bound) -> [any Script] {
+        let body = Array("1 5 alice{}".utf8)
+        let mark = DedupeMark(owner: .user(alice), key: "k")
+        var told = Publish(body, to: room, under: mark, limits: limits, candidate: "e1", operation: "link00002")
+        told.ledger = kept
+        told.stream = kept
+        let inbox = RoomName(inboxOf: alice)
+        return [
+            Publish(body, to: room, limits: limits, candidate: "e1", operation: "link00001"), told,
+            Publish(body, to: inbox, limits: limits, candidate: "e1", operation: "link00003"),
+        ]
     }
 
     /// Without what differs from call to call: the clock, and what is made of it.
