@@ -21,17 +21,12 @@ package struct SocketServerConfiguration: Sendable {
 
     /// The largest message, over all its fragments.
     package var maxMessageBytes = 65_536
-    /// Rooms one connection may be in.
-    package var maxRooms = 200
+    /// How much one connection may ask for; what may wait for it, and what a page holds, follow from `maxQueuedBytes`.
+    package var limits = SessionLimits()
     /// Who may watch whom.
     package var watchRight = WatchRight.anyone
-    /// Users one connection may watch.
-    package var maxWatched = 1000
     /// In rooms with more members, changes of the roster that come within a quarter of a second are told in one frame.
     package var presenceBundleAbove = 100
-    package var rate = RateLimit()
-    /// Rooms that one connection may join; those aside that it is in.
-    package var joinRate = RateLimit.joins
     package var budgets = BudgetSettings()
     /// Bytes that may wait for one client to read them: its rooms are fed from the log when half of it does.
     package var maxQueuedBytes = 1 << 20
@@ -39,12 +34,6 @@ package struct SocketServerConfiguration: Sendable {
     package var maxUnansweredBytes = 4 << 20
     /// What the system keeps for one client that does not read, at most; 0 leaves that to the system.
     package var sendBufferBytes = 512 << 10
-    /// From the end of the handshake to `welcome`.
-    package var authTimeout = Duration.seconds(10)
-    /// How long the rooms of a resumed session wait for the client's positions.
-    package var resumeTimeout = Duration.seconds(10)
-    /// How long a token is still good after it has expired.
-    package var leeway = Duration.seconds(1)
     /// The pages that browsers may come from.
     package var origins: OriginRule = ["*"]
     /// The hosts that are answered; any but on a port of this machine alone where nobody has to prove who they are.
@@ -82,8 +71,8 @@ package struct SocketServerConfiguration: Sendable {
     /// What clients are told at the beginning, so that they keep to it.
     var clientLimits: ClientLimits {
         ClientLimits(
-            messageBytes: maxMessageBytes, messagesPerSecond: rate.perSecond, messageBurst: rate.burst,
-            rooms: maxRooms, watched: maxWatched)
+            messageBytes: maxMessageBytes, messagesPerSecond: limits.rate.perSecond, messageBurst: limits.rate.burst,
+            rooms: limits.maxRooms, watched: limits.maxWatched)
     }
 
     /// Whether this address is believed to say whose connections it brings.
@@ -99,9 +88,8 @@ package struct SocketServerConfiguration: Sendable {
             case .none: false
             case .jwt: true
             }
-        var limits = SessionLimits(
-            maxRooms: maxRooms, maxWatched: maxWatched, rate: rate, joins: joinRate, authTimeout: authTimeout,
-            resumeTimeout: resumeTimeout, leeway: leeway, maxWaitingBytes: maxQueuedBytes)
+        var limits = limits
+        limits.maxWaitingBytes = maxQueuedBytes
         // All pages at once are half of what may wait for the client: the rest is for what is live, and missed.
         limits.maxPageBytes = maxQueuedBytes / (2 * limits.maxReads)
         return SessionSettings(rules: rules, watchRight: watchRight, limits: limits, takesTokens: takesTokens)

@@ -16,7 +16,7 @@ struct AuthenticationTests {
         ])
         try await TestServer.run {
             $0.authentication = .jwt(verifier)
-            $0.leeway = .zero
+            $0.limits.leeway = .zero
         } _: { server in
             try await body(server)
         }

@@ -13,7 +13,7 @@ struct BacklogTests {
 
     private let embedded = EmbeddedHub {
         $0.maxQueuedBytes = BacklogTests.queuedBytes
-        $0.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
+        $0.limits.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
         $0.budgets = BudgetSettings(connection: .unlimited, user: .unlimited)
     }
 

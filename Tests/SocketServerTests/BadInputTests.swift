@@ -99,7 +99,7 @@ struct BadInputTests {
     @Test("a client above its rate is told so, and closed when it goes on")
     func rate() async throws {
         try await TestServer.run {
-            $0.rate = RateLimit(perSecond: 1, burst: 5)
+            $0.limits.rate = RateLimit(perSecond: 1, burst: 5)
         } _: { server in
             let client = try await server.enter()
             let pings = Self.frame { buffer in

@@ -63,7 +63,7 @@ struct CatchUpWalkTests {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SplitMix(seed: seed)
         let embedded = EmbeddedHub {
-            $0.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
+            $0.limits.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
             $0.maxQueuedBytes = 100_000
             // Time stands still.
             $0.budgets = BudgetSettings(connection: .unlimited, user: .unlimited)

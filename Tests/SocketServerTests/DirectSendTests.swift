@@ -133,7 +133,7 @@ struct WaysOutTests {
     @Test("frames of one turn leave in their order, be they few or many", arguments: [2, 20, 200])
     func oneTurn(count: Int) async throws {
         try await TestServer.run {
-            $0.rate = RateLimit(perSecond: 100_000, burst: 100_000)
+            $0.limits.rate = RateLimit(perSecond: 100_000, burst: 100_000)
         } _: { server in
             let client = try await server.enter()
             for round in 1...3 {

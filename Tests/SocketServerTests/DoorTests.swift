@@ -161,7 +161,7 @@ struct StrangersWithTokensTests {
         try await TestServer.run {
             $0.authentication = .jwt(verifier)
             $0.maxConnections = 8
-            $0.authTimeout = .seconds(50)
+            $0.limits.authTimeout = .seconds(50)
         } _: { server in
             let bearer = try await server.connect("/ws?token=alice")
             for _ in 1...4 { _ = try await server.connect("/ws") }
@@ -176,7 +176,7 @@ struct StrangersWithTokensTests {
         try await TestServer.run {
             $0.authentication = .jwt(verifier)
             $0.maxConnections = 8
-            $0.authTimeout = .seconds(50)
+            $0.limits.authTimeout = .seconds(50)
         } _: { server in
             server.backend.goAway(true)
             var bearers: [TestClient] = []
@@ -193,7 +193,7 @@ struct StrangersWithTokensTests {
         let verifier = TableVerifier([token: Identity(userId: UserID(unchecked: "alice"))])
         try await TestServer.run {
             $0.authentication = .jwt(verifier)
-            $0.authTimeout = .seconds(50)
+            $0.limits.authTimeout = .seconds(50)
         } _: { server in
             let inAddress = try await server.connect("/ws?token=\(token)")
             #expect(try await inAddress.text().contains(#""userId":"alice""#))

@@ -19,7 +19,7 @@ struct MailTurnTests {
         let rule = RoomRule(pattern: pattern, presence: .off, log: LogLimits(size: 10, age: .seconds(60)))
         let embedded = EmbeddedHub {
             $0.rules = RoomRules(rules: [rule])
-            $0.rate = RateLimit(perSecond: 10_000, burst: 10_000)
+            $0.limits.rate = RateLimit(perSecond: 10_000, burst: 10_000)
         }
         let rooms = (0..<50).map { "r\($0)" }
         let members = try (0..<100).map { try embedded.enter("u\($0)") }

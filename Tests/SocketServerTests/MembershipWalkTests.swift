@@ -24,7 +24,7 @@ struct MembershipWalkTests {
     func walk() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SplitMix(seed: seed)
-        let embedded = EmbeddedHub { $0.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000) }
+        let embedded = EmbeddedHub { $0.limits.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000) }
         let rooms = ["a", "b", "c", "d"]
         var members: [Member] = []
         for step in 0..<1500 {

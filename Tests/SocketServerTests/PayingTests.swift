@@ -75,7 +75,7 @@ struct PayingTests {
         half = half.getSlice(at: 0, length: half.readableBytes - 1) ?? half
         let embedded = EmbeddedHub {
             $0.authentication = Self.waiting
-            $0.authTimeout = .seconds(120)
+            $0.limits.authTimeout = .seconds(120)
         }
         let stranger = try embedded.upgrade("/ws")
         try stranger.send(half)
@@ -172,7 +172,7 @@ struct PayingTests {
     func refusedByRoom() throws {
         let embedded = EmbeddedHub {
             $0.budgets = BudgetSettings(room: Allowance(perSecond: .milliseconds(1)))
-            $0.rate = RateLimit(perSecond: 10_000, burst: 10_000)
+            $0.limits.rate = RateLimit(perSecond: 10_000, burst: 10_000)
         }
         let members = try (0..<200).map { index in
             let member = try embedded.enter("u\(index)")
@@ -191,7 +191,7 @@ struct PayingTests {
 
     @Test("unpacking what many send takes a bounded part of a turn, and somebody's ping comes in between")
     func turns() throws {
-        let embedded = EmbeddedHub { $0.rate = RateLimit(perSecond: 10_000, burst: 10_000) }
+        let embedded = EmbeddedHub { $0.limits.rate = RateLimit(perSecond: 10_000, burst: 10_000) }
         let flood = try (0..<20).map { try compressing(embedded, "/ws?userId=u\($0)") }
         for socket in flood { _ = try socket.take() }
         let bystander = try embedded.enter("bystander")
@@ -221,7 +221,7 @@ struct PayingTests {
     func smallFrames() throws {
         let embedded = EmbeddedHub {
             $0.authentication = Self.waiting
-            $0.rate = RateLimit(perSecond: 100_000, burst: 100_000)
+            $0.limits.rate = RateLimit(perSecond: 100_000, burst: 100_000)
             $0.budgets = BudgetSettings(stranger: Allowance(perSecond: .milliseconds(100)))
         }
         var frames = ByteBuffer()
@@ -240,7 +240,7 @@ struct PayingTests {
 
     @Test("so many go on with a session at a time; the others' turn comes when one has its answer")
     func resumptions() throws {
-        let embedded = EmbeddedHub { $0.authTimeout = .seconds(120) }
+        let embedded = EmbeddedHub { $0.limits.authTimeout = .seconds(120) }
         for index in 0..<70 { _ = try embedded.enter("u\(index)") }
         embedded.backend.holdRegistrations()
         let resumed = try (0..<70).map { try embedded.upgrade("/ws?userId=u\($0)&session=s\($0 + 1)") }
@@ -255,7 +255,7 @@ struct PayingTests {
     @Test("sessions are resumed one at a time while the node owes Redis's time, so that others' debts keep nobody out")
     func resumptionInDebt() throws {
         let embedded = EmbeddedHub {
-            $0.authTimeout = .seconds(120)
+            $0.limits.authTimeout = .seconds(120)
             $0.budgets = BudgetSettings(node: Allowance(perSecond: .microseconds(1)))
         }
         for index in 0..<5 { _ = try embedded.enter("u\(index)") }

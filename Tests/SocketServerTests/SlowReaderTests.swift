@@ -17,7 +17,7 @@ struct SlowReaderTests {
     init() {
         embedded = EmbeddedHub(metrics: metrics, memory: memory) {
             $0.maxQueuedBytes = SlowReaderTests.queuedBytes
-            $0.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
+            $0.limits.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
             let plenty = Allowance(perSecond: .seconds(1000))
             $0.budgets = BudgetSettings(connection: plenty, user: plenty, room: plenty, node: plenty)
         }
@@ -240,7 +240,7 @@ struct NodeBudgetTests {
     @Test("above the budget the worst are fed from the log, then closed; whoever holds little stays")
     func worst() throws {
         let embedded = EmbeddedHub(metrics: metrics, memory: memory) {
-            $0.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
+            $0.limits.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
         }
         let users = ["worst", "bad", "good"]
         var sockets: [EmbeddedSocket] = []

@@ -44,12 +44,12 @@ extension Settings {
         configuration.authentication = authentication
         configuration.rules = rooms
         configuration.maxMessageBytes = client.maxMessageBytes
-        configuration.maxRooms = client.maxRooms
-        configuration.maxWatched = client.maxWatched
+        configuration.limits.maxRooms = client.maxRooms
+        configuration.limits.maxWatched = client.maxWatched
         configuration.watchRight = presence.watch
         configuration.presenceBundleAbove = presence.bundleAbove
-        configuration.rate = RateLimit(perSecond: client.messagesPerSecond, burst: client.messageBurst)
-        configuration.joinRate = RateLimit(perSecond: client.joinsPerSecond, burst: client.joinBurst)
+        configuration.limits.rate = RateLimit(perSecond: client.messagesPerSecond, burst: client.messageBurst)
+        configuration.limits.joins = RateLimit(perSecond: client.joinsPerSecond, burst: client.joinBurst)
         configuration.budgets = BudgetSettings(
             stranger: Allowance(perSecond: budget.stranger), connection: Allowance(perSecond: budget.connection),
             user: Allowance(perSecond: budget.user), room: Allowance(perSecond: budget.room),
@@ -57,8 +57,8 @@ extension Settings {
         configuration.maxQueuedBytes = client.maxQueuedBytes
         configuration.maxUnansweredBytes = client.maxUnansweredBytes
         configuration.sendBufferBytes = client.sendBufferBytes
-        configuration.authTimeout = client.authTimeout
-        configuration.leeway = auth.leeway
+        configuration.limits.authTimeout = client.authTimeout
+        configuration.limits.leeway = auth.leeway
         configuration.origins = originRule
         configuration.fence = clientFence
         configuration.trustedProxies = client.trustedProxies.compactMap { AddressRange($0) }
