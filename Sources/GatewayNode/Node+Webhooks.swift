@@ -8,7 +8,7 @@ extension Node {
     func webhookService(_ backend: Backend, metrics: any MetricsFactory) -> WebhookService? {
         guard !settings.webhooks.receivers.isEmpty else { return nil }
         return WebhookService(
-            configuration: settings.webhookConfiguration, ledger: backend.eventLedger, metrics: metrics, logger: logger,
+            configuration: settings.webhooks, ledger: backend.eventLedger, metrics: metrics, logger: logger,
             now: { Int64(Date().timeIntervalSince1970) })
     }
 }

@@ -29,7 +29,7 @@ package struct Node: Sendable {
         logger.info(
             "Descriptor limit", metadata: ["before": "\(descriptors.before)", "now": "\(descriptors.now)"])
         do {
-            let embedded = settings.redis.url == nil ? try await EmbeddedRedis.start() : nil
+            let embedded = settings.redisURL == nil ? try await EmbeddedRedis.start() : nil
             do {
                 try await serve(on: embedded)
             } catch {
@@ -49,9 +49,9 @@ package struct Node: Sendable {
         let life = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let metrics = MetricsRegistry()
         let load = LoadMeter()
-        let memory = MemoryAccount(budget: settings.memoryBudget)
+        let memory = MemoryAccount(budget: settings.memoryLimit)
         let spending = SpendingBook(now: Clocks.system.monotonic)
-        var stored = try settings.backendConfiguration(redisURL: embedded?.url ?? settings.redis.url ?? "")
+        var stored = try settings.backendConfiguration(redisURL: embedded?.url ?? settings.redisURL ?? "")
         stored.memory = memory
         stored.spenders = { spending.spenders() }
         let backend = Backend(
@@ -138,7 +138,7 @@ package struct Node: Sendable {
         return .jwt(
             await JWTVerifier(
                 secret: secret, issuer: settings.auth.issuer, audience: settings.auth.audience,
-                leeway: settings.auth.leeway, now: { Int64(Date().timeIntervalSince1970 * 1000) }))
+                leeway: settings.client.limits.leeway, now: { Int64(Date().timeIntervalSince1970 * 1000) }))
     }
 
     private static func readiness(_ backend: Backend, _ sockets: SocketServer) -> Readiness {

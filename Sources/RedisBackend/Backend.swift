@@ -22,7 +22,7 @@ package final class Backend: Service {
         /// `redis.budget`.
         package var memoryBudget = MemoryBudget.share(percent: 80)
         /// `client.dedupeKeysPerUser`; 0: no limit.
-        package var maxMarksPerUser = 0
+        package var maxMarksPerUser = 25_000
         package var presence = PresenceSettings()
         /// Who is told of the ledger's events; without any, the ledger is only bounded.
         package var receivers: [WebhookReceiver] = []

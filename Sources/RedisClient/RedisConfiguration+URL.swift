@@ -8,23 +8,31 @@ package struct RedisURLError: Error, Sendable, Equatable, CustomStringConvertibl
 }
 
 extension RedisConfiguration {
+    /// What a URL says, and defaults beside it; see ``lead(to:)``.
+    package init(url: String) throws(RedisURLError) {
+        self.init()
+        try lead(to: url)
+    }
+
+    /// Goes where a URL leads, as whom it names; everything else stays. Where it throws, the value is of no more use.
+    ///
     /// Reads `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
     /// `unix:///path[?db=n&user=…&password=…]`.
     ///
     /// User and password are percent-decoded; `redis://:secret@host` gives a password alone. TCP forms take `?db=`
     /// and, with TLS, `?ca=` (a PEM file) as well.
-    package init(url: String) throws(RedisURLError) {
+    package mutating func lead(to url: String) throws(RedisURLError) {
         guard let scheme = url.range(of: "://") else {
             throw RedisURLError("it must begin with redis://, rediss:// or unix://")
         }
         let name = url[..<scheme.lowerBound].lowercased()
         let rest = url[scheme.upperBound...]
         let (location, query) = rest.split(atFirst: "?")
+        (tls, certificateAuthorityFile, username, password, database) = (name == "rediss", nil, nil, nil, 0)
         switch name {
         case "redis", "rediss":
             let (authority, path) = location.split(atFirst: "/")
-            self.init(endpoint: try Self.tcpEndpoint(authority.split(atLast: "@").after))
-            tls = name == "rediss"
+            endpoint = try Self.tcpEndpoint(authority.split(atLast: "@").after)
             if let credentials = authority.split(atLast: "@").before {
                 try take(credentials: credentials)
             }
@@ -35,7 +43,7 @@ extension RedisConfiguration {
             }
             let path = try Self.decoded(location, as: "path")
             guard path.utf8.count <= 103 else { throw RedisURLError("the socket's path is longer than 103 bytes") }
-            self.init(endpoint: .unix(path: path))
+            endpoint = .unix(path: path)
         default:
             throw RedisURLError("it must begin with redis://, rediss:// or unix://")
         }

@@ -16,7 +16,7 @@ package struct RedisConfiguration: Sendable {
     /// Shown by `CLIENT LIST`; without blanks.
     package var clientName: String?
     /// From dialling to the end of the greeting.
-    package var connectTimeout: Duration = .seconds(3)
+    package var connectTimeout: Duration = .seconds(5)
     /// A command's deadline where it gives none; also how long the oldest unanswered command may keep the link.
     package var commandTimeout: Duration = .seconds(5)
     /// How long the link may be down until new commands fail at once instead of waiting for it, and how long the oldest
@@ -39,7 +39,7 @@ package struct RedisConfiguration: Sendable {
     /// Of a command link: which copies a command must have before its caller is answered; nil for none.
     package var confirmation: ReplicaConfirmation?
 
-    package init(endpoint: Endpoint) {
+    package init(endpoint: Endpoint = .tcp(host: "127.0.0.1", port: 6379)) {
         self.endpoint = endpoint
     }
 }

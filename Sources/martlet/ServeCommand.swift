@@ -58,7 +58,7 @@ struct ServeCommand: AsyncParsableCommand {
         } else {
             logger.info("Starting", metadata: ["settings": .array(lines.map { .string($0) })])
         }
-        if settings.api.isKeyMade, let key = settings.api.keys.first {
+        if settings.isKeyMade, let key = settings.api.keys.first {
             Console.say("API key of this run: \(key)")
         }
     }

@@ -16,9 +16,9 @@ struct SettingsOriginTests {
             ("capacitor://localhost", "capacitor://localhost"), ("*", "*"),
         ])
     func forms(text: String, form: String) throws {
-        #expect(try load("client: {origins: ['\(text)']}\n").settings.client.origins == [form])
+        #expect(try load("client: {origins: ['\(text)']}\n").settings.origins == [form])
         #expect(
-            try load(nil, ["MARTLET_CLIENT_ORIGINS": "\(text), https://b.example"]).settings.client.origins.first
+            try load(nil, ["MARTLET_CLIENT_ORIGINS": "\(text), https://b.example"]).settings.origins.first
                 == form)
     }
 

@@ -14,7 +14,7 @@ struct SettingsTemplateTests {
 
     @Test("as it stands it changes nothing")
     func harmless() throws {
-        #expect(try load(SettingsTemplate.yaml).settings == load().settings)
+        #expect(try written(load(SettingsTemplate.yaml).settings) == written(load().settings))
     }
 
     @Test("with every # taken away it gives the defaults, and the rules that are shown")
@@ -26,13 +26,11 @@ struct SettingsTemplateTests {
             guard text.hasPrefix("#"), !isSentence else { return String(line) }
             return String(line.prefix(line.count - text.count) + text.dropFirst())
         }
-        var settings = try load(lines.joined(separator: "\n")).settings
+        let settings = try load(lines.joined(separator: "\n")).settings
         #expect(settings.rooms.rules.map(\.pattern.description) == ["lesson-*", "orders.*", "news.*"])
-        settings.rooms.rules = []
         // A * that somebody wrote says more than one that is assumed: it opens a loopback port, too.
-        #expect(settings.client.areOriginsWritten)
-        settings.client.areOriginsWritten = false
-        #expect(try settings == load().settings)
+        #expect(settings.areOriginsWritten)
+        #expect(try written(settings) == written(load().settings))
     }
 
     @Test("every key is shown with its variable")

@@ -18,7 +18,7 @@ struct SettingsWebhooksTests {
               giveUpAfter: 1h
             """
         let settings = try load(yaml).settings
-        #expect(settings.webhooks.urls.count == 2 && settings.webhooks.secrets.count == 2)
+        #expect(settings.webhooks.receivers.count == 2 && settings.webhooks.secrets.count == 2)
         #expect(settings.webhooks.giveUpAfter == .seconds(3600))
         let lines = settings.summary(partitions: 64).suffix(2)
         #expect(
@@ -32,7 +32,8 @@ struct SettingsWebhooksTests {
                 "MARTLET_WEBHOOKS_URL": "https://a.example/, https://b.example/ user.offline",
                 "MARTLET_WEBHOOKS_SECRET": Self.secret,
             ])
-        #expect(same.settings.webhooks.urls == ["https://a.example/", "https://b.example/ user.offline"])
+        #expect(same.settings.webhooks.receivers.map(\.url) == ["https://a.example/", "https://b.example/"])
+        #expect(same.settings.webhooks.receivers.map(\.types) == [nil, ["user.offline"]])
         #expect(same.warnings == [])
     }
 
@@ -67,7 +68,7 @@ struct SettingsWebhooksTests {
             "MARTLET_WEBHOOKS_URL": "http://127.0.0.1:9000/", "MARTLET_WEBHOOKS_SECRET": Self.secret,
             "MARTLET_WEBHOOKS_ALLOW_PRIVATE": "true",
         ]
-        #expect(try load(nil, environment).settings.webhooks.allowPrivate)
+        #expect(try load(nil, environment).settings.webhooks.allowsPrivate)
     }
 
     @Test("a file of authorities that holds none, or is not there, is refused by name")

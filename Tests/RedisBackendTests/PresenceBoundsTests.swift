@@ -19,7 +19,7 @@ struct PresenceBoundsTests {
     func seen() async throws {
         var settings = PresenceSettings.brisk()
         settings.renewal = .milliseconds(200)
-        settings.seenUsers = 3
+        settings.seenUsers = 3 * Partition.count
         let key = observer.keys.seen(Partition(of: "alice")).name
         let now = 1_900_000_000_000
         for number in 1...10 { _ = try await redis.cli("ZADD", key, "\(now + number)", "u\(number)") }

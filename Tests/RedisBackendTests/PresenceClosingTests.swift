@@ -81,6 +81,7 @@ struct PresenceClosingTests {
     func closeOldest() async throws {
         var settings = PresenceSettings.brisk()
         settings.maxConnectionsPerUser = 1
+        settings.surplus = .closeOldest
         try await withNodes(settings) { first, second in
             try await first.connect("c1", "alice")
             try await second.connect("c2", "alice")

@@ -61,6 +61,8 @@ final class PresenceNode: Sendable {
         configuration.presence = settings
         configuration.redis.reconnectCeiling = .milliseconds(50)
         configuration.redis.commandTimeout = .seconds(60)
+        configuration.redis.connectTimeout = .seconds(3)
+        configuration.maxMarksPerUser = 0
         configuration.renewalInterval = renewalInterval
         return PresenceNode(
             name: name,
@@ -193,6 +195,7 @@ extension PresenceSettings {
         settings.lease = lease
         settings.grace = grace
         settings.roomGrace = .milliseconds(100)
+        settings.maxConnectionsPerUser = 0
         return settings
     }
 }

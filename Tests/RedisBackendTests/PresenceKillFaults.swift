@@ -85,8 +85,8 @@ struct PresenceKillFaults {
         let redis = try RedisServerProcess()
         var settings = PresenceSettings.brisk()
         settings.life = .seconds(2)
-        settings.sessionLife = .seconds(2)
         settings.renewal = .milliseconds(200)
+        settings.sessionTTL = .seconds(2) - settings.renewal
         let node = try await PresenceNode.start("n1", on: redis, settings: settings)
         for number in 0..<30 {
             try await node.connect("c\(number)", "u\(number)")

@@ -42,6 +42,9 @@ struct RedisFixture: Sendable {
             // A try that falls into the time of a busy machine's slow restart is soon followed by another.
             configuration.redis.reconnectCeiling = .milliseconds(50)
             configuration.redis.commandTimeout = commandTimeout
+            configuration.redis.connectTimeout = .seconds(3)
+            configuration.presence.maxConnectionsPerUser = 0
+            configuration.maxMarksPerUser = 0
             configuration.recoverLimit = recoverLimit
             configuration.maxWatched = maxWatched
             configure(index, &configuration)

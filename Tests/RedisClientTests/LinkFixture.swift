@@ -10,11 +10,13 @@ extension Logger {
 extension RedisConfiguration {
     init(port: Int) {
         self.init(endpoint: .tcp(host: "127.0.0.1", port: port))
+        connectTimeout = .seconds(3)
         reconnectCeiling = .milliseconds(100)
     }
 
     init(socket: String) {
         self.init(endpoint: .unix(path: socket))
+        connectTimeout = .seconds(3)
         reconnectCeiling = .milliseconds(100)
     }
 }

@@ -36,6 +36,16 @@ import Testing
         #expect(configuration.description == "unix:///run/redis one.sock?db=3")
     }
 
+    @Test func `one that is led elsewhere keeps its times and nothing of where it led before`() throws {
+        var configuration = try RedisConfiguration(url: "rediss://alice:secret@redis.internal:7000/5?ca=/authority.pem")
+        configuration.commandTimeout = .seconds(9)
+        try configuration.lead(to: "redis://other")
+        #expect(configuration.endpoint == .tcp(host: "other", port: 6379) && configuration.database == 0)
+        #expect(configuration.username == nil && configuration.password == nil)
+        #expect(!configuration.tls && configuration.certificateAuthorityFile == nil)
+        #expect(configuration.commandTimeout == .seconds(9))
+    }
+
     @Test(arguments: [
         "localhost:6379", "http://localhost", "redis://", "redis://:secret@", "redis://h:0", "redis://h:99999",
         "redis://h:secret", "redis://h/x", "redis://u@h", "redis://[::1", "redis://:secret%zz@h",

@@ -40,6 +40,7 @@ final class HookNode: Sendable {
         presence.grace = .milliseconds(200)
         configuration.presence = presence
         configuration.redis.reconnectCeiling = .milliseconds(50)
+        configuration.redis.connectTimeout = .seconds(3)
         configuration.receivers = webhooks.receivers
         configuration.webhookLedger = ledger
         let backend = Backend(

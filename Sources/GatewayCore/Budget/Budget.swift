@@ -9,6 +9,11 @@ package struct Allowance: Hashable, Sendable {
         nanosecondsPerUnit = nanoseconds == 0 ? 0 : 1_000_000_000 / Double(nanoseconds)
     }
 
+    /// Zero where nothing is limited.
+    package var perSecond: Duration {
+        nanosecondsPerUnit == 0 ? .zero : .nanoseconds(Int64((1_000_000_000 / nanosecondsPerUnit).rounded()))
+    }
+
     package static let unlimited = Allowance(perSecond: .zero)
 
     /// As much as so many have.

@@ -37,7 +37,7 @@ extension Settings {
     private static let leastBudget = 64 << 20
 
     /// `client.memoryBudget`, or what it stands for.
-    var memoryBudget: Int {
-        client.memoryBudget > 0 ? client.memoryBudget : max(Settings.leastBudget, MachineMemory.available / 4)
+    var memoryLimit: Int {
+        memoryBudget > 0 ? memoryBudget : max(Settings.leastBudget, MachineMemory.available / 4)
     }
 }

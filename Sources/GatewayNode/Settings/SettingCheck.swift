@@ -53,8 +53,11 @@ enum SettingCheck {
         text == "HS256" ? nil : "names an algorithm other than HS256"
     }
 
-    static func addressBlock(_ text: String) -> String? {
-        AddressRange(text) == nil ? "is not an address or a CIDR block such as 10.0.0.0/8" : nil
+    static func addressBlock(_ text: String) throws(ValueRefusal) -> AddressRange {
+        guard let range = AddressRange(text) else {
+            throw ValueRefusal("is not an address or a CIDR block such as 10.0.0.0/8")
+        }
+        return range
     }
 
     /// The answer holds no part of the URL, which may contain a password.

@@ -23,26 +23,26 @@ extension SettingKey {
             "client.maxMessageBytes", \.client.maxMessageBytes, .bytes(1024...(16 << 20)),
             "The longest message a client may send; above it the connection is closed with 1009."),
         SettingKey(
-            "client.maxRooms", \.client.maxRooms, .integer(1...100_000),
+            "client.maxRooms", \.client.limits.maxRooms, .integer(1...100_000),
             "How many rooms one connection may be in."),
         SettingKey(
-            "client.maxWatched", \.client.maxWatched, .integer(1...100_000),
+            "client.maxWatched", \.client.limits.maxWatched, .integer(1...100_000),
             "How many users one connection may watch."),
         SettingKey(
-            "client.messagesPerSecond", \.client.messagesPerSecond, .integer(1...1_000_000),
+            "client.messagesPerSecond", \.client.limits.rate.perSecond, .integer(1...1_000_000),
             "Frames a second from one connection in the long run, 50 users watched being one; more are rate_limited."),
         SettingKey(
-            "client.messageBurst", \.client.messageBurst, .integer(1...1_000_000),
+            "client.messageBurst", \.client.limits.rate.burst, .integer(1...1_000_000),
             "How many frames one connection may send at once."),
         SettingKey(
-            "client.joinsPerSecond", \.client.joinsPerSecond, .integer(1...1_000_000),
+            "client.joinsPerSecond", \.client.limits.joins.perSecond, .integer(1...1_000_000),
             """
             How many rooms a second one connection may join in the long run, since each join is told to all members; \
             more are rate_limited. All connections of a user on this node together join ten times as many, and 500 at \
             once by default, since Redis keeps what is known of a room for some minutes.
             """),
         SettingKey(
-            "client.joinBurst", \.client.joinBurst, .integer(1...1_000_000),
+            "client.joinBurst", \.client.limits.joins.burst, .integer(1...1_000_000),
             "How many rooms one connection may join at once, as a page that is loaded does."),
         SettingKey(
             "client.maxQueuedBytes", \.client.maxQueuedBytes, .bytes((16 << 10)...(1 << 30)),
@@ -64,14 +64,14 @@ extension SettingKey {
             4 MiB. A reader 100 ms away can get about five times as much a second. 0 leaves it to the system.
             """),
         SettingKey(
-            "client.memoryBudget", \.client.memoryBudget, .bytes(0...(1 << 40)),
+            "client.memoryBudget", \.memoryBudget, .bytes(0...(1 << 40)),
             """
             How much all that waits may take together: for sockets, to be caught up with, for Redis, between threads, and \
             as half messages. Above it the connections for which most is held are sent their rooms from the log, then \
             closed with 4413. 0 is a quarter of the memory that the process may use.
             """),
         SettingKey(
-            "client.authTimeout", \.client.authTimeout, .duration(.milliseconds(100)...(.seconds(300))),
+            "client.authTimeout", \.client.limits.authTimeout, .duration(.milliseconds(100)...(.seconds(300))),
             "How long a connection may take to show its token, or wait for Redis, after the handshake."),
         SettingKey(
             "client.handshakeTimeout", \.client.handshakeTimeout, .duration(.milliseconds(100)...(.seconds(300))),
@@ -80,7 +80,7 @@ extension SettingKey {
             honest client; whoever takes longer holds a place that others want.
             """),
         SettingKey(
-            "client.origins", \.client.origins, .list("origins, or *", atLeast: 1, form: SettingCheck.origin),
+            "client.origins", \.origins, .list("origins, or *", atLeast: 1, show: { $0 }, form: SettingCheck.origin),
             """
             The pages that may connect, such as https://app.example; * is any (tokens are what protects). Left out, \
             with auth.mode none on a loopback client.host, it is the pages of this machine, and then no request is \
@@ -88,7 +88,7 @@ extension SettingKey {
             """),
         SettingKey(
             "client.trustedProxies", \.client.trustedProxies,
-            .list("addresses or CIDR blocks", check: SettingCheck.addressBlock),
+            .list("addresses or CIDR blocks", show: \.description, form: SettingCheck.addressBlock),
             "The proxies, such as 10.0.0.0/8, whose X-Forwarded-For is believed."),
         SettingKey(
             "client.maxConnections", \.client.maxConnections, .integer(0...10_000_000),
@@ -105,19 +105,19 @@ extension SettingKey {
             Loopback is not counted; behind client.trustedProxies the address that they name is. 0 sets no limit.
             """),
         SettingKey(
-            "client.maxConnectionsPerUser", \.client.maxConnectionsPerUser, .integer(0...10_000),
+            "client.maxConnectionsPerUser", \.backend.presence.maxConnectionsPerUser, .integer(0...10_000),
             """
             How many connections one user may hold on all nodes together, far more than one has tabs and devices: each \
             costs memory in every room that it is in. 0 sets no limit.
             """),
         SettingKey(
-            "client.onTooManyConnections", \.client.onTooManyConnections, .choice,
+            "client.onTooManyConnections", \.backend.presence.surplus, .choice,
             """
             What happens when a user has one connection too many: the new one is closed with 4429, or the user's oldest \
             with 4409, so that whoever has a user's token can close what that user has open.
             """),
         SettingKey(
-            "client.dedupeKeysPerUser", \.client.dedupeKeysPerUser, .integer(0...10_000_000),
+            "client.dedupeKeysPerUser", \.backend.maxMarksPerUser, .integer(0...10_000_000),
             """
             How many messages with a dedupe key one user's connections to this node may send within the two minutes for \
             which each key is remembered; more are rate_limited. One connection at its full rate stays below half of the \
@@ -131,10 +131,10 @@ extension SettingKey {
             Loopback is not counted. 0 sets no limit.
             """),
         SettingKey(
-            "client.compression", \.client.compression, .boolean,
+            "client.compression", \.client.isCompressing, .boolean,
             "Whether messages are compressed for clients that offer it (permessage-deflate)."),
         SettingKey(
-            "client.echo", \.client.echo, .boolean,
+            "client.echo", \.client.isEchoing, .boolean,
             "Whether /echo answers: a bare WebSocket echo for conformance suites."),
     ]
 
@@ -187,29 +187,29 @@ extension SettingKey {
             "auth.audience", \.auth.audience, .optional("text"),
             "What a token's aud must be or contain; left out, it is not looked at."),
         SettingKey(
-            "auth.leeway", \.auth.leeway, .duration(.zero...(.seconds(600))),
+            "auth.leeway", \.client.limits.leeway, .duration(.zero...(.seconds(600))),
             "How far the clocks of issuer and node may differ."),
     ]
 
     private static let redis = [
         SettingKey(
-            "redis.url", \.redis.url, .optional("redis://, rediss:// or unix://", check: SettingCheck.redisURL),
+            "redis.url", \.redisURL, .optional("redis://, rediss:// or unix://", check: SettingCheck.redisURL),
             isSecret: true,
             """
             The Redis (7.0 or later) that all nodes share: redis://user:password@host:6379/0. Left out, the node \
             starts a private one that keeps nothing and serves this node alone.
             """),
         SettingKey(
-            "redis.prefix", \.redis.prefix, .text("1 to 32 of A-Z a-z 0-9 . _ -", check: SettingCheck.prefix),
+            "redis.prefix", \.backend.prefix, .text("1 to 32 of A-Z a-z 0-9 . _ -", check: SettingCheck.prefix),
             "What every key in Redis begins with."),
         SettingKey(
-            "redis.commandTimeout", \.redis.commandTimeout, .duration(.milliseconds(100)...(.seconds(300))),
+            "redis.commandTimeout", \.backend.redis.commandTimeout, .duration(.milliseconds(100)...(.seconds(300))),
             "How long Redis may take to answer before a request fails as unavailable."),
         SettingKey(
-            "redis.connectTimeout", \.redis.connectTimeout, .duration(.milliseconds(100)...(.seconds(300))),
+            "redis.connectTimeout", \.backend.redis.connectTimeout, .duration(.milliseconds(100)...(.seconds(300))),
             "How long one attempt to connect to Redis may take."),
         SettingKey(
-            "redis.budget", \.redis.budget, .memoryBudget,
+            "redis.budget", \.backend.memoryBudget, .memoryBudget,
             """
             How full Redis may be before messages are refused as unavailable, so that there is room left for logins, joins \
             and leaves; a share of Redis's maxmemory, or bytes. 0 refuses nothing before Redis does, which then refuses \
@@ -237,7 +237,7 @@ extension SettingKey {
             "log.age", \.rooms.defaultLog.age, logAge,
             "How long Redis keeps a room's messages."),
         SettingKey(
-            "log.recoverLimit", \.log.recoverLimit, .integer(1...10_000),
+            "log.recoverLimit", \.backend.recoverLimit, .integer(1...10_000),
             "How many missed messages of one room a client that comes back is sent at once; more follow in parts."),
         SettingKey(
             "log.inboxSize", \.rooms.inboxLog.size, logSize,
@@ -276,40 +276,40 @@ extension SettingKey {
 
     private static let presence = [
         SettingKey(
-            "presence.grace", \.presence.grace, .duration(.zero...(.seconds(300))),
+            "presence.grace", \.backend.presence.grace, .duration(.zero...(.seconds(300))),
             "How long a user stays online after a connection was lost without a farewell."),
         SettingKey(
-            "presence.watch", \.presence.watch, .choice,
+            "presence.watch", \.client.watchRight, .choice,
             """
             Whom a client may watch: anyone whose name it knows; with sameRoom those who are in a room with it at that \
             moment, where it may know who is there (asked of Redis for each user and room); or nobody.
             """),
         SettingKey(
-            "presence.bundleAbove", \.presence.bundleAbove, .integer(0...1_000_000),
+            "presence.bundleAbove", \.client.presenceBundleAbove, .integer(0...1_000_000),
             "In rooms with more members, those who come and go in the same quarter of a second are told in one frame."),
         SettingKey(
-            "presence.seenUsers", \.presence.seenUsers, .integer(0...1_000_000_000),
+            "presence.seenUsers", \.backend.presence.seenUsers, .integer(0...1_000_000_000),
             """
             Of how many users who are offline it is remembered for 30 days when they were last seen; beyond that the \
             longest away are forgotten. Each takes 110 to 260 bytes of Redis, more the longer its id.
             """),
         SettingKey(
-            "session.ttl", \.session.ttl, .duration(.seconds(1)...(.seconds(86_400))),
+            "session.ttl", \.backend.presence.sessionTTL, .duration(.seconds(1)...(.seconds(86_400))),
             "How long a client may take to come back and find itself in its rooms again."),
     ]
 
     private static let running = [
         SettingKey(
-            "heartbeat.interval", \.heartbeat.interval, .duration(.seconds(1)...(.seconds(600))),
+            "heartbeat.interval", \.client.heartbeatInterval, .duration(.seconds(1)...(.seconds(600))),
             "How often each connection is pinged."),
         SettingKey(
-            "heartbeat.missed", \.heartbeat.missed, .integer(1...100),
+            "heartbeat.missed", \.client.missedHeartbeats, .integer(1...100),
             "After how many pings in a row without a sign of life a connection is closed with 4408."),
         SettingKey(
-            "drain.timeout", \.drain.timeout, .duration(.zero...(.seconds(3600))),
+            "drain.timeout", \.client.drainTimeout, .duration(.zero...(.seconds(3600))),
             "How long a node that was told to end waits for its clients to move."),
         SettingKey(
-            "drain.rate", \.drain.rate, .integer(1...1_000_000),
+            "drain.rate", \.client.drainRate, .integer(1...1_000_000),
             "How many clients a second such a node sends elsewhere."),
         SettingKey(
             "threads", \.threads, .integer(0...1024),

@@ -2,8 +2,8 @@ extension SettingKey {
     /// The keys of `webhooks`.
     static let webhooks = [
         SettingKey(
-            "webhooks.url", \.webhooks.urls,
-            .list("URLs and types", check: SettingCheck.webhook), isSecret: true,
+            "webhooks.url", \.webhooks.receivers,
+            .list("URLs and types", show: \.setting, form: SettingCheck.webhook), isSecret: true,
             """
             Where events are sent: user.online, user.offline, room.occupied, room.vacated, member.joined, \
             member.left, message.published. A URL without types is sent all: [https://a.example/hooks, \
@@ -27,19 +27,19 @@ extension SettingKey {
             "webhooks.giveUpAfter", \.webhooks.giveUpAfter, .duration(.seconds(1)...(.seconds(720 * 3600))),
             "After how long an event that could not be delivered becomes a dead letter."),
         SettingKey(
-            "webhooks.allowPrivate", \.webhooks.allowPrivate, .boolean,
+            "webhooks.allowPrivate", \.webhooks.allowsPrivate, .boolean,
             "Whether events are sent to private, loopback and link-local addresses, as those of docker compose are."),
         SettingKey(
-            "webhooks.caFile", \.webhooks.caFile, .optional("PEM file", check: SettingCheck.authorities),
+            "webhooks.caFile", \.webhooks.authorityFile, .optional("PEM file", check: SettingCheck.authorities),
             "Authorities of your own, trusted beside the system's, for receivers whose certificates come from them."),
         SettingKey(
-            "webhooks.backlog", \.webhooks.backlog, .integer(1000...10_000_000),
+            "webhooks.backlog", \.backend.webhookLedger.backlog, .integer(1000...10_000_000),
             """
             How many events each of the 64 ledgers keeps for a URL that does not take them; beyond it the oldest \
             are lost, which is counted and told by an event events.lost.
             """),
         SettingKey(
-            "webhooks.backlogBytes", \.webhooks.backlogBytes, .bytes((64 << 10)...(1 << 40)),
+            "webhooks.backlogBytes", \.backend.webhookLedger.bytes, .bytes((64 << 10)...(1 << 40)),
             """
             How many bytes each of those ledgers keeps, whatever their counts say, and as many again of what could not \
             be delivered to a URL; 64 times as much are the most that each of the two takes.

@@ -10,7 +10,10 @@ package struct SettingKey: Sendable {
     package let defaultText: String
     /// A secret's value is never shown, and it can come from a file of its own.
     package let isSecret: Bool
+    /// Reads a value into its one place in the settings.
     let read: @Sendable (RawSetting, inout Settings) throws(ValueRefusal) -> Void
+    /// What the settings hold in that place, as the file would say it; secrets as well.
+    package let written: @Sendable (Settings) -> String
 
     init<Value: Sendable>(
         _ path: String, _ field: any WritableKeyPath<Settings, Value> & Sendable, _ kind: SettingKind<Value>,
@@ -20,6 +23,7 @@ package struct SettingKey: Sendable {
         self.doc = doc
         self.isSecret = isSecret
         words = kind.words
+        written = { kind.show($0[keyPath: field]) }
         self.defaultText = defaultText ?? kind.show(Settings()[keyPath: field])
         read = { raw, settings throws(ValueRefusal) in
             settings[keyPath: field] = try kind.parse(raw)

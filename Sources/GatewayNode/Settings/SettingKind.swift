@@ -1,3 +1,4 @@
+import GatewayCore
 import RedisBackend
 
 /// How a value is written: what the explained file says of it, how it is read, and how it is shown.
@@ -81,6 +82,16 @@ extension SettingKind<Duration> {
     }
 }
 
+extension SettingKind<Allowance> {
+    /// A time of a core for each second; zero sets no limit.
+    static var allowance: SettingKind {
+        let time = SettingKind<Duration>.duration(.zero...(.seconds(100)))
+        return SettingKind(time.words, show: { time.show($0.perSecond) }) { text throws(ValueRefusal) in
+            Allowance(perSecond: try time.parse(.text(text)))
+        }
+    }
+}
+
 extension SettingKind<Bool> {
     static var boolean: SettingKind {
         SettingKind("true or false", show: { String($0) }) { text throws(ValueRefusal) in
@@ -134,25 +145,28 @@ extension SettingKind<[String]> {
     static func list(
         _ words: String, atLeast least: Int = 0, check: @escaping @Sendable (String) -> String?
     ) -> SettingKind {
-        SettingKind(listOf: words, atLeast: least) { item throws(ValueRefusal) in
+        SettingKind(listOf: words, atLeast: least, show: { $0 }) { item throws(ValueRefusal) in
             if let problem = check(item) { throw ValueRefusal(problem) }
             return item
         }
     }
+}
 
-    /// The same, with each item brought into a form of its own.
-    static func list(
-        _ words: String, atLeast least: Int = 0,
-        form: @escaping @Sendable (String) throws(ValueRefusal) -> String
-    ) -> SettingKind {
-        SettingKind(listOf: words, atLeast: least, form: form)
+extension SettingKind {
+    /// The same, with each item brought into a form of its own, which `show` turns back.
+    static func list<Item>(
+        _ words: String, atLeast least: Int = 0, show: @escaping @Sendable (Item) -> String,
+        form: @escaping @Sendable (String) throws(ValueRefusal) -> Item
+    ) -> SettingKind where Value == [Item] {
+        SettingKind(listOf: words, atLeast: least, show: show, form: form)
     }
 
-    private init(
-        listOf words: String, atLeast least: Int, form: @escaping @Sendable (String) throws(ValueRefusal) -> String
-    ) {
+    private init<Item>(
+        listOf words: String, atLeast least: Int, show item: @escaping @Sendable (Item) -> String,
+        form: @escaping @Sendable (String) throws(ValueRefusal) -> Item
+    ) where Value == [Item] {
         self.words = "list of \(words), with commas where it is one text"
-        show = { "[" + $0.map(YAMLText.quote).joined(separator: ", ") + "]" }
+        show = { "[" + $0.map { YAMLText.quote(item($0)) }.joined(separator: ", ") + "]" }
         parse = { raw throws(ValueRefusal) in
             let items: [String] =
                 switch raw {
@@ -162,7 +176,7 @@ extension SettingKind<[String]> {
                     text.split(separator: ",", omittingEmptySubsequences: false).map(YAMLText.trim)
                 }
             guard items.count >= least else { throw ValueRefusal("is empty") }
-            var formed: [String] = []
+            var formed: [Item] = []
             for item in items {
                 if item.isEmpty { throw ValueRefusal("has an empty item") }
                 formed.append(try form(item))

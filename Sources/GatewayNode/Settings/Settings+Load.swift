@@ -100,7 +100,7 @@ struct SettingsReader {
 
     /// Applies the rules that span keys, and makes what may be left out.
     mutating func decide(_ host: Settings.Host) throws(SettingsError) -> (settings: Settings, warnings: [String]) {
-        settings.client.areOriginsWritten = origins["client.origins"] != nil
+        settings.areOriginsWritten = origins["client.origins"] != nil
         try decideAuth()
         try decideKeys(host)
         try decideWebhooks()
@@ -158,19 +158,19 @@ struct SettingsReader {
             }
             return
         }
-        guard settings.redis.url == nil else {
+        guard settings.redisURL == nil else {
             throw SettingsError(
                 "api.key is missing: with redis.url set, all nodes need the same one (MARTLET_API_KEY)")
         }
         settings.api.keys = [host.randomCharacters(32)]
-        settings.api.isKeyMade = true
+        settings.isKeyMade = true
     }
 
     private func checkDurability() throws(SettingsError) {
         let rooms = settings.rooms
         guard rooms.needReplicas else { return }
         let place = rooms.rules.firstIndex { $0.durability == .replicated }.map { "rooms[\($0)]" } ?? "log"
-        guard settings.redis.url != nil else {
+        guard settings.redisURL != nil else {
             throw SettingsError(
                 "\(place).durability = replicated needs redis.url: the node's own Redis has no replica")
         }

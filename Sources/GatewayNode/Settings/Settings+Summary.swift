@@ -8,14 +8,15 @@ extension Settings {
     ///   - clientPort: The port that is really bound, where the settings leave it open.
     ///   - apiPort: The same for the api port.
     package func summary(partitions: Int, clientPort: Int? = nil, apiPort: Int? = nil) -> [String] {
+        let presence = backend.presence
         let limits = [
             "messages up to \(ByteCount.show(client.maxMessageBytes))",
-            "\(client.messagesPerSecond) a second (burst \(client.messageBurst))",
-            "\(client.maxRooms) rooms a connection",
+            "\(client.limits.rate.perSecond) a second (burst \(client.limits.rate.burst))",
+            "\(client.limits.maxRooms) rooms a connection",
             "\(ByteCount.show(client.maxQueuedBytes)) queued",
             client.maxConnections == 0 ? nil : "\(client.maxConnections) connections",
             client.maxConnectionsPerAddress == 0 ? nil : "\(client.maxConnectionsPerAddress) from one address",
-            client.maxConnectionsPerUser == 0 ? nil : "\(client.maxConnectionsPerUser) of one user",
+            presence.maxConnectionsPerUser == 0 ? nil : "\(presence.maxConnectionsPerUser) of one user",
             client.acceptRate == 0 ? nil : "\(client.acceptRate) handshakes a second",
         ]
         return [
@@ -29,9 +30,9 @@ extension Settings {
                     ? "" : "; \(rooms.rules.count) rule\(rooms.rules.count == 1 ? "" : "s") by pattern"),
             "limits   " + limits.compactMap { $0 }.joined(separator: ", "),
             "losses   a user stays online for \(DurationText.show(presence.grace)), "
-                + "a session can be resumed for \(DurationText.show(session.ttl))",
-            "beats    a ping every \(DurationText.show(heartbeat.interval)), \(heartbeat.missed) missed end a connection; "
-                + "draining takes up to \(DurationText.show(drain.timeout))",
+                + "a session can be resumed for \(DurationText.show(presence.sessionTTL))",
+            "beats    a ping every \(DurationText.show(client.heartbeatInterval)), \(client.missedHeartbeats) missed end a connection; "
+                + "draining takes up to \(DurationText.show(client.drainTimeout))",
         ] + webhookSummary
     }
 
@@ -43,15 +44,15 @@ extension Settings {
     }
 
     private var keySummary: String {
-        if api.isKeyMade { return "with a key made for this run" }
+        if isKeyMade { return "with a key made for this run" }
         return api.keys.count == 1 ? "with the configured key" : "with any of \(api.keys.count) configured keys"
     }
 
     private var redisSummary: String {
-        guard let url = redis.url else { return "a private one, which keeps nothing and ends with this node" }
+        guard let url = redisURL else { return "a private one, which keeps nothing and ends with this node" }
         // The description leaves user and password out; a URL that was loaded can be read.
         let place = (try? RedisConfiguration(url: url)).map(\.description) ?? "unreadable"
-        return "\(place), keys begin with \(redis.prefix)"
+        return "\(place), keys begin with \(backend.prefix)"
     }
 
     private static func show(_ limits: LogLimits) -> String {

@@ -2,55 +2,12 @@ import GatewayCore
 import Webhooks
 
 extension Settings {
-    /// Who is told of events.
-    package struct Webhooks: Sendable, Equatable {
-        /// A URL each, and behind it, with blanks between, the types it wants; without them it is sent all.
-        package var urls: [String] = []
-        /// Each request is signed with every one of them.
-        package var secrets: [String] = []
-        package var timeout = Duration.seconds(30)
-        /// Requests at once to one receiver.
-        package var concurrency = 8
-        package var giveUpAfter = Duration.seconds(24 * 3600)
-        package var allowPrivate = false
-        /// A PEM file with authorities to trust beside the system's.
-        package var caFile: String?
-        /// Entries of each partition's ledger, about, kept for a receiver that does not take them.
-        package var backlog = 100_000
-        /// Bytes that each of them keeps, and as many of dead letters.
-        package var backlogBytes = 8 << 20
-
-        /// In the order of the settings; what was loaded can be read.
-        var receivers: [WebhookReceiver] { urls.compactMap { WebhookReceiver(setting: $0) } }
-    }
-
-    var webhookConfiguration: WebhookConfiguration {
-        var configuration = WebhookConfiguration(receivers: webhooks.receivers, secrets: webhooks.secrets)
-        configuration.timeout = webhooks.timeout
-        configuration.concurrency = webhooks.concurrency
-        configuration.giveUpAfter = webhooks.giveUpAfter
-        configuration.allowsPrivate = webhooks.allowPrivate
-        configuration.authorityFile = webhooks.caFile
-        return configuration
-    }
-
     /// One line for each receiver, without what may be secret in its URL.
     var webhookSummary: [String] {
         webhooks.receivers.map { receiver in
             let types = receiver.types.map { $0.sorted().joined(separator: ", ") } ?? "all events"
             return "webhook  \(receiver.shownURL), \(types)"
         }
-    }
-}
-
-extension WebhookReceiver {
-    /// Nil where the text is no URL with, behind it, types of events.
-    init?(setting text: String) {
-        let words = text.split(separator: " ").map(String.init)
-        guard let url = words.first, WebhookURL(url) != nil else { return nil }
-        let types = words.dropFirst()
-        guard types.allSatisfy({ EventType(rawValue: $0) != nil }) else { return nil }
-        self.init(url: url, types: types.isEmpty ? nil : Set(types))
     }
 }
 
@@ -66,25 +23,32 @@ extension SettingCheck {
         }
     }
 
-    /// The answer holds no part of the URL, which may contain a secret.
-    static func webhook(_ text: String) -> String? {
+    /// A URL and, behind it with blanks between, the types that are sent there; without them all are. What is wrong is said
+    /// without any part of the URL, which may contain a secret.
+    static func webhook(_ text: String) throws(ValueRefusal) -> WebhookReceiver {
         let words = text.split(separator: " ").map(String.init)
         guard let url = words.first, WebhookURL(url) != nil else {
-            return "holds what is no URL with http:// or https://"
+            throw ValueRefusal("holds what is no URL with http:// or https://")
         }
         let known = EventType.allCases.map(\.rawValue)
-        for type in words.dropFirst() where !known.contains(type) {
-            return "holds \(type), which is no type of event\(Spelling.hint(for: type, among: known))"
+        let types = words.dropFirst()
+        for type in types where !known.contains(type) {
+            throw ValueRefusal("holds \(type), which is no type of event\(Spelling.hint(for: type, among: known))")
         }
-        return nil
+        return WebhookReceiver(url: url, types: types.isEmpty ? nil : Set(types))
     }
+}
+
+extension WebhookReceiver {
+    /// As a list of settings has it.
+    var setting: String { ([url] + (types?.sorted() ?? [])).joined(separator: " ") }
 }
 
 extension SettingsReader {
     /// What spans the keys of webhooks.
     mutating func decideWebhooks() throws(SettingsError) {
         let webhooks = settings.webhooks
-        guard !webhooks.urls.isEmpty else {
+        guard !webhooks.receivers.isEmpty else {
             if !webhooks.secrets.isEmpty { warnings.append("webhooks.secret has no effect: there is no webhooks.url") }
             return
         }
@@ -102,7 +66,7 @@ extension SettingsReader {
             throw SettingsError("webhooks.url holds the same URL twice")
         }
         for receiver in receivers {
-            guard let url = WebhookURL(receiver.url), !webhooks.allowPrivate, url.isPlainlyPrivate else { continue }
+            guard let url = WebhookURL(receiver.url), !webhooks.allowsPrivate, url.isPlainlyPrivate else { continue }
             throw SettingsError(
                 """
                 webhooks.url leads to \(url.host), a private address, which needs webhooks.allowPrivate \

@@ -186,7 +186,7 @@ final class Coordinator: @unchecked Sendable {
     /// Whoever was last seen too long ago, and the longest away where they are too many.
     private func forgetSeen(_ partition: Partition) {
         let seen = store.keys.seen(partition)
-        store.send(.keep(highest: settings.seenUsers, of: seen))
+        store.send(.keep(highest: settings.seenUsersOfPartition, of: seen))
         // By the clock of the last beat; that it is a beat old does not matter for an age of days.
         guard let now = index?.now else { return }
         store.send(.forget(upTo: now - settings.seenAge.milliseconds, in: seen))

@@ -12,8 +12,8 @@ package struct PresenceSettings: Sendable {
     package var renewal: Duration = .seconds(30)
     /// How often what a node has in one partition is compared with what it holds: all 64 within 5 minutes.
     package var comparison: Duration = .milliseconds(4500)
-    /// How long a session outlives its connection: `session.ttl` and one renewal.
-    package var sessionLife: Duration = .seconds(150)
+    /// `session.ttl`: how long a client may take to come back.
+    package var sessionTTL: Duration = .seconds(120)
     /// How long a fence is remembered.
     package var fenceLife: Duration = .seconds(86_400)
     /// How long it is remembered that a user was disconnected, so that no node that was cut off brings it back.
@@ -22,26 +22,36 @@ package struct PresenceSettings: Sendable {
     package var voidTokenLife: Duration = .seconds(31_536_000)
     /// How long it is remembered when a user was last seen.
     package var seenAge: Duration = .seconds(30 * 86_400)
-    /// Of how many users each partition remembers that: beyond it the longest away are forgotten.
-    package var seenUsers = 15_625
+    /// `presence.seenUsers`: of how many users, about, that is remembered.
+    package var seenUsers = 1_000_000
     /// Transitions kept of each partition, about.
     package var ledgerSize = 10_000
     /// Bytes that they take, and messages that receivers of events are told of with them.
     package var ledgerBytes = 8 << 20
 
     /// `client.maxConnectionsPerUser`, on all nodes together; 0: no limit.
-    package var maxConnectionsPerUser = 0
-    /// What happens when a user has one connection more than allowed.
-    package var surplus = Surplus.closeOldest
+    package var maxConnectionsPerUser = 100
+    /// `client.onTooManyConnections`: what happens when a user has one connection more than allowed.
+    package var surplus = Surplus.refuseNewest
 
-    /// As the scripts spell it.
-    package enum Surplus: String, Sendable {
-        case closeOldest, refuseNewest
+    /// As the scripts and the settings spell it.
+    package enum Surplus: String, Sendable, CaseIterable {
+        /// The oldest is closed with 4409.
+        case closeOldest
+        /// The new one is closed with 4429.
+        case refuseNewest
     }
 
     package init() {}
 
     var interval: Duration { lease / 3 }
+
+    /// How long a session outlives its connection: one renewal longer than it can be resumed.
+    var sessionLife: Duration { sessionTTL + renewal }
+
+    /// Of how many users each partition remembers when they were seen, since names fall evenly into them: beyond it the
+    /// longest away are forgotten.
+    var seenUsersOfPartition: Int { (seenUsers + Partition.count - 1) / Partition.count }
 
     /// After which Redis forgets the lists of what must be taken away: long after what they name.
     var listLife: Duration { life * 2 }
