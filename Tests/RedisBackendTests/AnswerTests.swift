@@ -1,0 +1,112 @@
+import Foundation
+import GatewayCore
+import RedisClient
+import Testing
+
+@testable import RedisBackend
+
+/// What replies mean, without a Redis.
+@Suite("What a reply tells")
+struct AnswerTests {
+    /// RESP, with a bar for each line's end.
+    private func reply(_ text: String) throws -> RedisReply {
+        let reader = try #require(ReplyReader(maxReplyBytes: 1024))
+        var found: RedisReply?
+        try Array(text.replacing("|", with: "\r\n").utf8).withUnsafeBytes { bytes in
+            try reader.read(bytes) { reply in
+                found = reply.copied()
+                return true
+            }
+        }
+        return try #require(found)
+    }
+
+    @Test("a registration tells since when it holds, whom it has marked and where the inbox stands")
+    func registered() throws {
+        let text = "*7|+ok|:5|$1|9|:0|*1|$2|n2|$2|e1|:3|"
+        let answer = Connect.Answer(try reply(text))
+        var registered = Connect.Registered(since: 5, now: 9)
+        registered.isNewSession = false
+        registered.marked = ["n2"]
+        registered.inbox = Position(epoch: "e1", seq: 3)
+        #expect(answer == .registered(registered))
+        #expect(Connect.Answer(try reply("*2|+fenced|:8|")) == .fenced(at: 8))
+        #expect(Connect.Answer(try reply("*1|+replaced|")) == .replaced)
+    }
+
+    @Test("a head of an earlier run of Redis tells no position")
+    func standing() throws {
+        let answer = Join.Answer(try reply("*6|+ok|:2|:7|$1|9|$0||:-1|"))
+        #expect(answer == .joined(RosterState(members: 2, version: 7, timestamp: 9), stream: nil))
+    }
+
+    @Test("a renewed lease shows the index, and half an entry of it makes the reply none")
+    func index() throws {
+        let node = Beat.Node("n1", instance: "i", lease: .seconds(3))
+        let beat = Beat(.renew(incarnation: 5), of: node, description: "", declaringUntil: 0)
+        let renewed = beat.read(try reply("*6|+ok|:9|:1|$2|n1|:5|$2|12|"))
+        guard case .renewed(let index) = renewed else {
+            Issue.record("\(String(describing: renewed))")
+            return
+        }
+        #expect(index.now == 9 && index.marks == 1)
+        #expect(index.nodes.map(\.name) == ["n1"] && index.nodes.map(\.end) == [12])
+        #expect(beat.read(try reply("*6|+ok|:9|:1|$2|n1|$1|x|:12|")) == nil)
+        #expect(beat.read(try reply("*1|+taken|")) == .taken)
+    }
+
+    @Test("what is not there is told apart from what was taken before")
+    func claims() throws {
+        let key = Keys(prefix: "m").idempotency("k")
+        let claim = KeyCommand<Claim>.claim(key, with: "d 2", life: .seconds(1))
+        #expect(claim.read(try reply("$-1|")) == .taken)
+        #expect(claim.read(try reply("$3|d 1|")) == .held(by: "d 1"))
+        #expect(claim.read(try reply(":1|")) == nil)
+    }
+
+    @Test(
+        "a reply of another shape is nobody's answer",
+        arguments: ["$-1|", ":7|", "+strange|", "*0|", "*1|+ok|", "*2|$-1|:1|", "*2|*0|*0|", "*3|+ok|*0|*0|"])
+    func strange(_ text: String) throws {
+        let reply = try reply(text)
+        let partition = Partition(number: 0)
+        let room = RoomName(unchecked: "r")
+        let limits = LogLimits(size: 1, age: .seconds(1))
+        #expect(Connect.Answer(reply) == nil)
+        #expect(ResumeSession.Answer(reply) == nil)
+        #expect(Join.Answer(reply) == nil)
+        #expect(Disconnect.Answer(reply) == nil && Leave.Answer(reply) == nil)
+        #expect(Expel.Answer(reply) == nil && Pardon.Answer(reply) == nil)
+        #expect(Sweep.Answer(reply) == nil && ClaimPartition.Answer(reply) == nil)
+        #expect(Settle.Answer(reply) == nil && BanAddresses.Answer(reply) == nil && LiftBan.Answer(reply) == nil)
+        #expect(ReadBacklog.Answer(reply) == nil && ReadBans.Answer(reply) == nil)
+        #expect(Published(reply) == nil)
+        #expect(ReadHeads(of: [room, room], in: partition).read(reply) == nil)
+        #expect(
+            AskPosition(room, hasRoster: true, limits: limits, reading: nil, candidate: "e").read(reply) == nil)
+        if case .found = Look.Answer(reply) { Issue.record("found something") }
+        if case .gathered = Gather.Answer(reply) { Issue.record("gathered something") }
+    }
+
+    @Test("no reply is read by number outside Scripts, and no script names a position below its first lines")
+    func byName() throws {
+        let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let module = package.appending(path: "Sources/RedisBackend")
+        let files = try #require(FileManager.default.enumerator(at: module, includingPropertiesForKeys: nil))
+            .compactMap { $0 as? URL }
+        #expect(files.contains { $0.pathExtension == "lua" } && files.contains { $0.pathExtension == "swift" })
+        for file in files where file.pathExtension == "swift" && !file.path.contains("/Scripts/") {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            #expect(!text.contains(/\[\d+\]\.(string|integer|bytes|isNull|strings)\b/), "\(file.lastPathComponent)")
+        }
+        for file in files where file.pathExtension == "lua" {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            let code = text.split(separator: "\n").filter { !$0.hasPrefix("--") && !$0.hasPrefix("#!") }
+            let first = code.firstIndex { !$0.contains(/^local [\w, ]+ = (KEYS|ARGV)\[/) } ?? code.endIndex
+            for line in code[first...] {
+                #expect(!line.contains(/(KEYS|ARGV)\[\d|#KEYS|ipairs\(KEYS\)/), "\(file.lastPathComponent): \(line)")
+            }
+        }
+    }
+}
