@@ -3,7 +3,7 @@ import GatewayCore
 import RedisClient
 import Testing
 
-@testable import RedisBackend
+import RedisBackend
 
 /// What replies mean, without a Redis.
 @Suite("What a reply tells")

@@ -3,7 +3,7 @@ import RedisClient
 import TestKit
 import Testing
 
-@testable import RedisBackend
+import RedisBackend
 
 /// With a Cluster each call declares one key more, so that a slot on the move freezes as a whole.
 @Suite("Keys that a call declares")

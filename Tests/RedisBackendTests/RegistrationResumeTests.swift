@@ -1,7 +1,7 @@
 import GatewayCore
 import Testing
 
-@testable import RedisBackend
+import RedisBackend
 
 @Suite("The rules of going on with a session")
 struct RegistrationResumeTests {

@@ -1,6 +1,6 @@
 import GatewayCore
 
-@testable import RedisBackend
+import RedisBackend
 
 /// A talk with the registration machine of one node, whose clock the test moves.
 final class RegistryConversation {

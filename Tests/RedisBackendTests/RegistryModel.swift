@@ -1,6 +1,6 @@
 import GatewayCore
 
-@testable import RedisBackend
+import RedisBackend
 
 /// Redis's registry, kept in memory: what the scripts of presence do, without lives, numbers and channels.
 struct RegistryModel {

@@ -1,7 +1,7 @@
 import GatewayCore
 import Testing
 
-@testable import RedisBackend
+import RedisBackend
 import TestSupport
 
 /// Nodes that are nothing but their rules, before a registry that is nothing but its own: every step one call carried out,

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import RedisBackend
+import RedisBackend
 
 @Suite("Registration against a model of Redis")
 struct RegistryModelTests {

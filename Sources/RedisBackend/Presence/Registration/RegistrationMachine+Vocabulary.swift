@@ -92,6 +92,11 @@ extension RegistrationMachine {
     package struct Writer: Hashable, Sendable {
         package var holder: Holder
         package var isKnown: Bool
+
+        package init(holder: Holder, isKnown: Bool) {
+            self.holder = holder
+            self.isKnown = isKnown
+        }
     }
 
     /// Why something is registered again.

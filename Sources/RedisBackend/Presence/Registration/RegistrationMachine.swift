@@ -10,7 +10,7 @@ import GatewayCore
 package struct RegistrationMachine: ~Copyable {
     /// Calls under way at most when much is registered again.
     static let batch = 500
-    static let gone = BackendError.unavailable(reason: "the connection has closed")
+    package static let gone = BackendError.unavailable(reason: "the connection has closed")
 
     let nodeId: String
     let settings: PresenceSettings

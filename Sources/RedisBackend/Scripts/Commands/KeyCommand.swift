@@ -8,7 +8,7 @@ package struct KeyCommand<Answer: Sendable>: Sendable {
     let name: String
     let words: [RedisArgument]
     /// Nil where the reply has another shape than the command's.
-    let read: @Sendable (RedisReply) -> Answer?
+    package let read: @Sendable (RedisReply) -> Answer?
 
     init(
         _ name: String, _ key: Key, _ rest: [RedisArgument] = [], read: @escaping @Sendable (RedisReply) -> Answer?
