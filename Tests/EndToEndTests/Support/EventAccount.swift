@@ -65,7 +65,11 @@ struct EventAccount: CustomStringConvertible {
             let ids = Set(server.events.map(\.id))
             return try await fleet.ledger().count <= ids.count
         }
+        // What has happened since that look is awaited too: a grace may have ended in between.
         let ledger = try await fleet.ledger()
+        try await eventually("the last events of \(what)", within: limit) {
+            EventAccount(ledger: ledger, events: server.events).lost == 0
+        }
         let account = EventAccount(ledger: ledger, events: server.events)
         print("\(what): \(account)")
         #expect(account.lost == 0)
