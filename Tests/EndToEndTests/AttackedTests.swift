@@ -4,8 +4,7 @@ import TestSupport
 
 @Suite("An operator under attack")
 struct AttackedTests {
-    @Test("sees who it is on any node, bans an address on all, and lets it in again")
-    func seesAndBans() async throws {
+    @Test func `sees who it is on any node, bans an address on all, and lets it in again`() async throws {
         let cluster = try await Cluster.start(environment: Cluster.patience)
         let (a, b) = (cluster.nodes[0], cluster.nodes[1])
         let alice = try await WireClient.connect(to: a, as: "alice")

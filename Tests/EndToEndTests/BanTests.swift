@@ -14,8 +14,10 @@ struct BanTests {
         return made.output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    @Test("a ban closes everywhere and holds on every node until it is lifted; tokens from before a moment stay void")
-    func bans() async throws {
+    @Test
+    func `a ban closes everywhere and holds on every node until it is lifted; tokens from before a moment stay void`()
+        async throws
+    {
         let environment = ["MARTLET_AUTH_MODE": "jwt", "MARTLET_AUTH_SECRET": Self.secret]
         let cluster = try await Cluster.start(environment: environment.merging(Cluster.patience) { $1 })
         let (a, b) = (cluster.nodes[0], cluster.nodes[1])

@@ -11,8 +11,7 @@ struct BenchTests {
         try await NodeProcess.run(["bench"] + arguments.split(separator: " ").map(String.init))
     }
 
-    @Test("every way of publishing delivers all, seen by workers too, to users with tokens")
-    func publishes() async throws {
+    @Test func `every way of publishing delivers all, seen by workers too, to users with tokens`() async throws {
         let node = try await NodeProcess.start(
             nodeId: "bench", redisURL: nil,
             environment: [
@@ -35,8 +34,7 @@ struct BenchTests {
         withExtendedLifetime(node) {}
     }
 
-    @Test("joins, leaves and a reconnect storm are checked and counted, as JSON and as a page")
-    func comesAndGoes() async throws {
+    @Test func `joins, leaves and a reconnect storm are checked and counted, as JSON and as a page`() async throws {
         // Churners join and leave as fast as they are answered.
         let node = try await NodeProcess.start(
             nodeId: "bench", redisURL: nil,
@@ -62,8 +60,7 @@ struct BenchTests {
         withExtendedLifetime(node) {}
     }
 
-    @Test("faults end with 1, what cannot be run with 2")
-    func exitStatus() async throws {
+    @Test func `faults end with 1, what cannot be run with 2`() async throws {
         // Nobody listens on port 1.
         let refused = try await bench("connect -n 3 --target 127.0.0.1:1")
         #expect(refused.status == 1, "\(refused.output)")

@@ -5,8 +5,7 @@ import TestSupport
 
 @Suite("The Swift client and who is there")
 struct ClientPresenceTests {
-    @Test("members, watched users and signals work between two nodes")
-    func presence() async throws {
+    @Test func `members, watched users and signals work between two nodes`() async throws {
         let redis = try RedisServerProcess()
         async let first = NodeProcess.start(nodeId: "a", redisURL: redis.url)
         async let second = NodeProcess.start(nodeId: "b", redisURL: redis.url)

@@ -12,8 +12,10 @@ struct ClientRecoveryFaults {
         return [try await a, try await b]
     }
 
-    @Test("connections reset again and again come back on either node, with every message and no change of presence")
-    func resets() async throws {
+    @Test
+    func `connections reset again and again come back on either node, with every message and no change of presence`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let nodes = try await nodes(redis)
         let alice = try await Participant.connect(to: nodes[0].clientURL, as: "alice") {
@@ -45,8 +47,7 @@ struct ClientRecoveryFaults {
         withExtendedLifetime((redis, nodes)) {}
     }
 
-    @Test("what a client publishes while its connections are cut is stored once, in its order")
-    func publishes() async throws {
+    @Test func `what a client publishes while its connections are cut is stored once, in its order`() async throws {
         let redis = try RedisServerProcess()
         let nodes = try await nodes(redis)
         let alice = try await Participant.connect(to: nodes[0].clientURL, as: "alice") {
@@ -69,8 +70,7 @@ struct ClientRecoveryFaults {
         withExtendedLifetime((redis, nodes)) {}
     }
 
-    @Test("the inbox and everyone's stream go on across a killed node")
-    func ownStreams() async throws {
+    @Test func `the inbox and everyone's stream go on across a killed node`() async throws {
         let redis = try RedisServerProcess()
         let nodes = try await nodes(redis)
         let alice = try await Participant.connect(to: nodes[0].clientURL, as: "alice") {
@@ -99,8 +99,9 @@ struct ClientRecoveryFaults {
         withExtendedLifetime((redis, nodes)) {}
     }
 
-    @Test("a node that is killed and started again has its clients back, joined, without anything typed")
-    func reconnects() async throws {
+    @Test func `a node that is killed and started again has its clients back, joined, without anything typed`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let first = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)
         let other = try await NodeProcess.start(nodeId: "b", redisURL: redis.url)

@@ -6,8 +6,10 @@ import TestSupport
 /// Nodes whose wall clocks are wrong by a minute, one ahead and one behind: only Redis's clock counts.
 @Suite("Nodes whose clocks are wrong", .serialized)
 struct ClockFaults {
-    @Test("with clocks two minutes apart nothing is lost, nobody is told to go who stays, and all times are Redis's")
-    func apart() async throws {
+    @Test
+    func `with clocks two minutes apart nothing is lost, nobody is told to go who stays, and all times are Redis's`()
+        async throws
+    {
         let startedAt = Date()
         let offsets: [Duration] = [.seconds(60), .seconds(-60), .zero]
         let fleet = try await Fleet.start(3, clocks: offsets)
@@ -50,10 +52,10 @@ struct ClockFaults {
         #expect(times.filter { !(began...now).contains($0) } == [])
     }
 
-    @Test(
-        "a killed node's users are gone in time, each told once, whichever way the clocks are wrong",
-        arguments: [60, -60])
-    func killed(offset: Int) async throws {
+    @Test(arguments: [60, -60])
+    func `a killed node's users are gone in time, each told once, whichever way the clocks are wrong`(offset: Int)
+        async throws
+    {
         let fleet = try await Fleet.start(3, clocks: [.seconds(offset), .seconds(-offset)])
         let watcher = try await WireClient.connect(to: fleet.nodes[1], as: "watcher")
         try await watcher.join("r")

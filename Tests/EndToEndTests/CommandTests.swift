@@ -7,7 +7,6 @@ import TestSupport
 @Suite("The command line")
 struct CommandTests {
     @Test(
-        "wrong configuration is one line that names the key, and exit status 78",
         arguments: [
             (["MARTLET_CLIENT_PORT": "http"], "client.port"),
             (["MARTLET_CLIENT_HOST": "0.0.0.0"], "auth.mode"),
@@ -27,15 +26,17 @@ struct CommandTests {
             (["MARTLET_REDIS_URL": "redis://127.0.0.1:1"], "api.key"),
             (["MARTLET_REDIS_URL": "redis+cluster://127.0.0.1:1", "MARTLET_API_KEY": "k"], "redis.url"),
         ])
-    func refusesConfiguration(environment: [String: String], key: String) async throws {
+    func `wrong configuration is one line that names the key, and exit status 78`(
+        environment: [String: String], key: String
+    ) async throws {
         let (status, output) = try await NodeProcess.run(["serve"], environment: environment)
         #expect(status == 78)
         #expect(output.contains(key))
         #expect(output.split(separator: "\n").count == 1, "\(output)")
     }
 
-    @Test("no key and no secret reaches the log at any level", arguments: ["trace", "debug", "info"])
-    func keepsSecrets(level: String) async throws {
+    @Test(arguments: ["trace", "debug", "info"])
+    func `no key and no secret reaches the log at any level`(level: String) async throws {
         var options = RedisServerProcess.Options()
         options.password = "hidden-redis-password"
         let redis = try RedisServerProcess(options)
@@ -56,8 +57,7 @@ struct CommandTests {
         withExtendedLifetime(redis) {}
     }
 
-    @Test("a token that the command makes opens a session, and an expired or foreign one does not")
-    func makesTokens() async throws {
+    @Test func `a token that the command makes opens a session, and an expired or foreign one does not`() async throws {
         let secret = "0123456789abcdef0123456789abcdef"
         let redis = try RedisServerProcess()
         let node = try await NodeProcess.start(
@@ -81,8 +81,9 @@ struct CommandTests {
         #expect(!node.log.contains(good.suffix(20)))
     }
 
-    @Test("without a Redis of its own choosing a node brings one, which is gone when the node is killed")
-    func bringsRedis() async throws {
+    @Test func `without a Redis of its own choosing a node brings one, which is gone when the node is killed`()
+        async throws
+    {
         let node = try await NodeProcess.start(nodeId: "a", redisURL: nil)
         try await eventually("readiness") { try await node.request("GET", "/readyz").status == 200 }
         let answer = try await node.request("POST", "/v1/broadcast", body: #"{"to":{"everyone":true},"payload":1}"#)
@@ -93,8 +94,9 @@ struct CommandTests {
         #expect(!servers.isEmpty)
     }
 
-    @Test("SIGTERM sends clients elsewhere and ends the node with status 0; the health check follows")
-    func drains() async throws {
+    @Test func `SIGTERM sends clients elsewhere and ends the node with status 0; the health check follows`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let node = try await NodeProcess.start(
             nodeId: "a", redisURL: redis.url, environment: ["MARTLET_DRAIN_TIMEOUT": "2s"])
@@ -119,8 +121,7 @@ struct CommandTests {
         #expect(gone.status != 0)
     }
 
-    @Test("a hang-up is passed over with a line of the log, and the node serves on")
-    func hangUp() async throws {
+    @Test func `a hang-up is passed over with a line of the log, and the node serves on`() async throws {
         let redis = try RedisServerProcess()
         let node = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)
         try await eventually("readiness") { try await node.request("GET", "/readyz").status == 200 }
@@ -129,8 +130,7 @@ struct CommandTests {
         #expect(try await node.request("GET", "/readyz").status == 200)
     }
 
-    @Test("a second node with a living one's name waits for two leases and refuses, status 75")
-    func refusesTakenNames() async throws {
+    @Test func `a second node with a living one's name waits for two leases and refuses, status 75`() async throws {
         let redis = try RedisServerProcess()
         let first = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)
         try await eventually("readiness") { try await first.request("GET", "/readyz").status == 200 }
@@ -141,8 +141,7 @@ struct CommandTests {
         #expect(try await first.request("GET", "/readyz").status == 200)
     }
 
-    @Test("a Redis that refuses the password ends the node with status 78")
-    func refusesPasswords() async throws {
+    @Test func `a Redis that refuses the password ends the node with status 78`() async throws {
         var options = RedisServerProcess.Options()
         options.password = "right"
         let redis = try RedisServerProcess(options)

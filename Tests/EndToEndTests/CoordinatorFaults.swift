@@ -8,9 +8,11 @@ import TestSupport
 struct CoordinatorFaults {
     private static let partition = 7
 
-    @Test(
-        "one stopped in the midst of a sweep of 300 users: another ends it, each is told once, the rest moves nothing")
-    func stopped() async throws {
+    @Test
+    func
+        `one stopped in the midst of a sweep of 300 users: another ends it, each is told once, the rest moves nothing`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let proxies = try await each([0, 1, 2]) { _ in
             try await FaultProxy.start(target: .unix(path: redis.socketPath))

@@ -36,8 +36,9 @@ struct FaultProxyTests {
         try await proxy.waitUntil { $0.bytesFromClients == before + text.utf8.count }
     }
 
-    @Test("bytes that are delayed are not overtaken when the delay is lifted, shortened or followed by holding")
-    func order() async throws {
+    @Test func `bytes that are delayed are not overtaken when the delay is lifted, shortened or followed by holding`()
+        async throws
+    {
         try await withLine { proxy, client, received in
             try await proxy.treat(.toServer, .delay(.hours(1)))
             try await send("a", client, through: proxy)
@@ -61,8 +62,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("what is held comes in order, what is dropped never, and what passes at once")
-    func others() async throws {
+    @Test func `what is held comes in order, what is dropped never, and what passes at once`() async throws {
         try await withLine { proxy, client, received in
             try await send("a", client, through: proxy)
             try await eventually("a") { received.text == "a" }

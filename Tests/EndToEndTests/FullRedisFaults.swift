@@ -4,9 +4,11 @@ import TestSupport
 
 @Suite("A Redis without room, seen from outside", .serialized)
 struct FullRedisFaults {
-    @Test(
-        "clients and REST are refused, users come and go, readiness says so and stays, and all goes on with room again")
-    func refused() async throws {
+    @Test
+    func
+        `clients and REST are refused, users come and go, readiness says so and stays, and all goes on with room again`()
+        async throws
+    {
         var options = RedisServerProcess.Options()
         options.maxMemory = "64mb"
         let cluster = try await Cluster.start(options)

@@ -6,8 +6,7 @@ import TestSupport
 /// What busy people do on a node with the limits that it ships with: nothing of it may meet one.
 @Suite("An honest load never meets a limit")
 struct HonestLoadFaults {
-    @Test("a whiteboard sends sixty strokes a second, and everybody at it sees each")
-    func whiteboard() async throws {
+    @Test func `a whiteboard sends sixty strokes a second, and everybody at it sees each`() async throws {
         let node = try await NodeProcess.start(nodeId: "whiteboard", redisURL: nil)
         let artist = try await Participant.connect(to: node.clientURL, as: "artist")
         let viewers = try await each(Array(0..<9), width: 9) { number in
@@ -32,8 +31,7 @@ struct HonestLoadFaults {
         for participant in [artist] + viewers { await participant.close() }
     }
 
-    @Test("a history of a thousand messages is read from its end to its beginning at one go")
-    func history() async throws {
+    @Test func `a history of a thousand messages is read from its end to its beginning at one go`() async throws {
         let node = try await NodeProcess.start(nodeId: "history", redisURL: nil)
         let broadcasts = (0..<1000).map { #"{"to":{"rooms":["long"]},"payload":"line \#($0)"}"# }
         let stored = try await node.request(
@@ -54,8 +52,7 @@ struct HonestLoadFaults {
         await reader.close()
     }
 
-    @Test("a page with fifty rooms is loaded anew ten times in a row")
-    func reload() async throws {
+    @Test func `a page with fifty rooms is loaded anew ten times in a row`() async throws {
         let node = try await NodeProcess.start(nodeId: "reload", redisURL: nil)
         for _ in 0..<10 {
             let page = try await Participant.connect(to: node.clientURL, as: "reader")
@@ -73,8 +70,9 @@ struct HonestLoadFaults {
         }
     }
 
-    @Test("a session with fifty rooms comes back ten times in a row, and is in all of them each time")
-    func resume() async throws {
+    @Test func `a session with fifty rooms comes back ten times in a row, and is in all of them each time`()
+        async throws
+    {
         let node = try await NodeProcess.start(nodeId: "resume", redisURL: nil)
         let traveller = try await Participant.connect(to: node.clientURL, as: "traveller") {
             $0.firstDelay = .milliseconds(10)
@@ -98,8 +96,7 @@ struct HonestLoadFaults {
         await traveller.close()
     }
 
-    @Test("five hundred people behind one address come at once, through a proxy that names it")
-    func office() async throws {
+    @Test func `five hundred people behind one address come at once, through a proxy that names it`() async throws {
         let node = try await NodeProcess.start(
             nodeId: "office", redisURL: nil, environment: ["MARTLET_CLIENT_TRUSTED_PROXIES": "127.0.0.0/8"])
         let people = try await each(Array(0..<500), width: 100) { number in
@@ -119,10 +116,10 @@ struct HonestLoadFaults {
         _ = try await each(people, width: 100) { await $0.close() }
     }
 
-    @Test(
-        "two thousand people lose their connections at once, and are back in their sessions within three seconds",
-        arguments: ["directly", "through a proxy that names them"])
-    func storm(way: String) async throws {
+    @Test(arguments: ["directly", "through a proxy that names them"])
+    func `two thousand people lose their connections at once, and are back in their sessions within three seconds`(
+        way: String
+    ) async throws {
         let isProxied = way != "directly"
         let node = try await NodeProcess.start(
             nodeId: "storm", redisURL: nil,

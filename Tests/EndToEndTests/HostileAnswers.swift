@@ -10,8 +10,7 @@ import TestSupport
 struct HostileAnswers {
     private static let secret = Attack.secret
 
-    @Test("a node with secrets that can be guessed, or a receiver in a private place")
-    func starts() async throws {
+    @Test func `a node with secrets that can be guessed, or a receiver in a private place`() async throws {
         let everywhere = ["MARTLET_CLIENT_HOST": "0.0.0.0", "MARTLET_AUTH_MODE": "jwt"]
         let cases = [
             ("api.key of one byte on 0.0.0.0", ["MARTLET_API_HOST": "0.0.0.0", "MARTLET_API_KEY": "a"]),
@@ -27,8 +26,7 @@ struct HostileAnswers {
         for (what, environment) in cases { print("| \(what) | \(try await start(environment)) |") }
     }
 
-    @Test("names that do not print, and the backend's own")
-    func names() async throws {
+    @Test func `names that do not print, and the backend's own`() async throws {
         let redis = try RedisServerProcess()
         let node = try await NodeProcess.start(
             nodeId: "n0", redisURL: redis.url,
@@ -50,8 +48,7 @@ struct HostileAnswers {
         }
     }
 
-    @Test("a dedupe key whose place in Redis would be another room's log")
-    func dedupeKey() async throws {
+    @Test func `a dedupe key whose place in Redis would be another room's log`() async throws {
         let redis = try RedisServerProcess()
         let node = try await NodeProcess.start(nodeId: "n0", redisURL: redis.url)
         try await eventually("the node's readiness") { try await node.request("GET", "/readyz").status == 200 }

@@ -14,10 +14,10 @@ struct HostileLeaseFaults {
         var testDescription: String { self == .strangers ? "from strangers" : "from members" }
     }
 
-    @Test(
-        "a hundred sockets full of frames that inflate to thousands of keys delay nobody and move no lease",
-        arguments: Senders.allCases)
-    func inflatedKeys(from senders: Senders) async throws {
+    @Test(arguments: Senders.allCases)
+    func `a hundred sockets full of frames that inflate to thousands of keys delay nobody and move no lease`(
+        from senders: Senders
+    ) async throws {
         let isStrange = senders == .strangers
         let fleet = try await Fleet.start(
             2,

@@ -4,48 +4,40 @@ import Testing
 /// Whoever was let in spends what is their own, not the others' memory, Redis and streams.
 @Suite("Members who attack", .serialized)
 struct HostileMemberFaults {
-    @Test("what inflates to thousands of keys is not read to its end")
-    func memberKeys() async throws {
+    @Test func `what inflates to thousands of keys is not read to its end`() async throws {
         try await Arena.play(.memberKeys).expect(processor: .milliseconds(600), nodeMiB: 8)
     }
 
-    @Test("a member who fills Redis fills a part of it, and others log in")
-    func fullRedis() async throws {
+    @Test func `a member who fills Redis fills a part of it, and others log in`() async throws {
         try await Arena.play(.fullRedis).expect(processor: .seconds(2), nodeMiB: 32, redisMiB: 20)
     }
 
-    @Test("a member who floods a room is held to what a room may cost")
-    func floodedRoom() async throws {
+    @Test func `a member who floods a room is held to what a room may cost`() async throws {
         let bill = try await Arena.play(.floodedRoom)
         bill.expect(processor: .seconds(1), nodeMiB: 24, redisMiB: 12)
         #expect(bill.receivedBytes < 96 << 20)
     }
 
-    @Test("what waits for a silent Redis is bounded")
-    func silentRedis() async throws {
+    @Test func `what waits for a silent Redis is bounded`() async throws {
         try await Arena.play(.silentRedis).expect(processor: .seconds(3), nodeMiB: 128, redisMiB: 16)
     }
 
-    @Test("members who never read cost what the node has set aside for them and no more")
-    func deafMembers() async throws {
+    @Test func `members who never read cost what the node has set aside for them and no more`() async throws {
         try await Arena.play(.deafMembers).expect(processor: .seconds(1), nodeMiB: 24, redisMiB: 12)
     }
 
-    @Test("pages of history are not read faster than their reader may spend")
-    func longPages() async throws {
+    @Test func `pages of history are not read faster than their reader may spend`() async throws {
         let bill = try await Arena.play(.longPages)
         bill.expect(processor: .seconds(1), redis: .seconds(3), nodeMiB: 16)
         // 1.5 ms for 118 KiB, of a second saved up and a fifth of one for each.
         #expect(bill.receivedBytes < 160 << 20)
     }
 
-    @Test("one request cannot write hundreds of MiB")
-    func hugeBroadcast() async throws {
+    @Test func `one request cannot write hundreds of MiB`() async throws {
         try await Arena.play(.hugeBroadcast).expect(processor: .milliseconds(300), nodeMiB: 8, redisMiB: 1)
     }
 
-    @Test("no user has more keys of messages remembered than the configuration grants")
-    func dedupeKeys() async throws {
+    @Test func `no user has more keys of messages remembered than the configuration grants`() async throws {
         try await Arena.play(.dedupeKeys).expect(processor: .seconds(1), redis: .seconds(1), redisMiB: 1)
     }
 }

@@ -5,40 +5,32 @@ import TestSupport
 /// Whoever has no token costs next to nothing, keeps nobody waiting and keeps nobody out.
 @Suite("Strangers who attack", .serialized)
 struct HostileStrangerFaults {
-    @Test("what inflates to thousands of keys is not unpacked for a stranger")
-    func inflatedKeys() async throws {
+    @Test func `what inflates to thousands of keys is not unpacked for a stranger`() async throws {
         try await Arena.play(.inflatedKeys).expect(processor: .milliseconds(400), nodeMiB: 8)
     }
 
-    @Test("half a message of a stranger is kept no larger than it came")
-    func halfMessages() async throws {
+    @Test func `half a message of a stranger is kept no larger than it came`() async throws {
         try await Arena.play(.halfMessages).expect(processor: .milliseconds(500), nodeMiB: 4)
     }
 
-    @Test("strangers who take every place leave one for who has a token")
-    func occupiedDoor() async throws {
+    @Test func `strangers who take every place leave one for who has a token`() async throws {
         try await Arena.play(.occupiedDoor).expect(processor: .milliseconds(500), nodeMiB: 8)
     }
 
-    @Test(
-        "handshakes that do not end count for their address from the accept on, and end soon",
-        .enabled(if: Attack.outsideAddress != nil, "a machine with an address beside loopback is needed"))
-    func halfHandshakes() async throws {
+    @Test(.enabled(if: Attack.outsideAddress != nil, "a machine with an address beside loopback is needed"))
+    func `handshakes that do not end count for their address from the accept on, and end soon`() async throws {
         try await Arena.play(.halfHandshakes).expect(processor: .seconds(1), nodeMiB: 8)
     }
 
-    @Test("an invented session does not come in before a real one")
-    func inventedSessions() async throws {
+    @Test func `an invented session does not come in before a real one`() async throws {
         try await Arena.play(.inventedSessions).expect(processor: .milliseconds(500), nodeMiB: 8)
     }
 
-    @Test("idle sockets on the api port do not make a node look dead")
-    func idleCallers() async throws {
+    @Test func `idle sockets on the api port do not make a node look dead`() async throws {
         try await Arena.play(.idleCallers).expect(processor: .seconds(1), nodeMiB: 32)
     }
 
-    @Test("an address with too many connections is refused with 429, behind a proxy too")
-    func oneAddress() async throws {
+    @Test func `an address with too many connections is refused with 429, behind a proxy too`() async throws {
         let redis = try RedisServerProcess()
         let node = try await NodeProcess.start(
             nodeId: "n0", redisURL: redis.url,
@@ -58,8 +50,7 @@ struct HostileStrangerFaults {
         #expect(other.status == 101)
     }
 
-    @Test("a page of any site can do nothing to a node on loopback")
-    func foreignPages() async throws {
+    @Test func `a page of any site can do nothing to a node on loopback`() async throws {
         try await Arena.play(.foreignPages).expect(processor: .seconds(1), redis: .milliseconds(500), nodeMiB: 8)
     }
 }

@@ -12,8 +12,7 @@ struct HostileTable {
         "Redis grew", "worst ping", "seen",
     ]
 
-    @Test("who pays what for each attack")
-    func table() async throws {
+    @Test func `who pays what for each attack`() async throws {
         let scale = ProcessInfo.processInfo.environment["MARTLET_HOSTILE_TABLE"].flatMap { Int($0) } ?? 1
         print(row(HostileTable.columns))
         print(row(HostileTable.columns.map { _ in "---" }))

@@ -8,8 +8,9 @@ import TestSupport
 struct MemoryFaults {
     private static let mebibyte = 1 << 20
 
-    @Test("a Redis that stands still does not fill the node: publishes fail at once, and memory is given back")
-    func redisStandsStill() async throws {
+    @Test func `a Redis that stands still does not fill the node: publishes fail at once, and memory is given back`()
+        async throws
+    {
         // Without prices, so that nothing but the bounds of memory keeps messages back.
         let fleet = try await Fleet.start(
             1,
@@ -59,8 +60,9 @@ struct MemoryFaults {
         #expect(clients.allSatisfy { $0.isOpen })
     }
 
-    @Test("a client that reads nothing and sends pings is closed when it has taken no byte for half a minute")
-    func takesNothing() async throws {
+    @Test func `a client that reads nothing and sends pings is closed when it has taken no byte for half a minute`()
+        async throws
+    {
         let fleet = try await Fleet.start(1)
         let node = fleet.nodes[0]
         let idler = try await WireClient.connect(to: node, as: "idler")

@@ -9,8 +9,9 @@ struct PresenceKillFaults {
     private static let users = (0..<300).map { "user-\($0)" }
     private static func room(_ number: Int) -> String { "room-\(number % 10)" }
 
-    @Test("one node of three killed: its users are gone within 5 s, each told once, nobody else is touched")
-    func oneOfThree() async throws {
+    @Test func `one node of three killed: its users are gone within 5 s, each told once, nobody else is touched`()
+        async throws
+    {
         let fleet = try await Fleet.start(3)
         let (observer, survivors) = (fleet.nodes[0], [fleet.nodes[0], fleet.nodes[1]])
         let watcher = try await WireClient.connect(to: observer, as: "watcher")
@@ -82,8 +83,9 @@ struct PresenceKillFaults {
         withExtendedLifetime((lost, doubles)) {}
     }
 
-    @Test("every node killed: one that starts then shows nobody within 6 s, and Redis keeps nothing of them")
-    func all() async throws {
+    @Test func `every node killed: one that starts then shows nobody within 6 s, and Redis keeps nothing of them`()
+        async throws
+    {
         let fleet = try await Fleet.start(2)
         let users = Array(Self.users.prefix(100))
         let lost = try await each(Array(users.enumerated())) { number, user in
@@ -112,8 +114,8 @@ struct PresenceKillFaults {
         withExtendedLifetime(lost) {}
     }
 
-    @Test("a node held for 8 s: its users go and come back, no socket is closed, nobody stays wrong")
-    func held() async throws {
+    @Test func `a node held for 8 s: its users go and come back, no socket is closed, nobody stays wrong`() async throws
+    {
         let fleet = try await Fleet.start(2)
         let users = Array(Self.users.prefix(60))
         let watcher = try await WireClient.connect(to: fleet.nodes[0], as: "watcher")
@@ -154,8 +156,7 @@ struct PresenceKillFaults {
         try await watcher.frame("message") { $0.string("payload") == "back" }
     }
 
-    @Test("a second node under the same name gives up, and the first one's users stay")
-    func sameName() async throws {
+    @Test func `a second node under the same name gives up, and the first one's users stay`() async throws {
         let fleet = try await Fleet.start(1)
         let client = try await WireClient.connect(to: fleet.nodes[0], as: "alice")
         let (status, output) = try await NodeProcess.run(

@@ -38,8 +38,7 @@ struct PresenceOutageFaults {
         return options
     }
 
-    @Test("Redis killed and back with its data after 4 s: nobody is told offline")
-    func backWithData() async throws {
+    @Test func `Redis killed and back with its data after 4 s: nobody is told offline`() async throws {
         let fleet = try await Fleet.start(2, Self.options())
         let clients = try await Self.populate(fleet)
         fleet.redis.kill9()
@@ -53,8 +52,9 @@ struct PresenceOutageFaults {
         #expect(clients.flatMap { $0.frames("presence") }.flatMap(\.steps).filter { $0.hasPrefix("leave") } == [])
     }
 
-    @Test("Redis back empty: everybody is registered again within 6 s, and clients are told no leave")
-    func backEmpty() async throws {
+    @Test func `Redis back empty: everybody is registered again within 6 s, and clients are told no leave`()
+        async throws
+    {
         let fleet = try await Fleet.start(2)
         let clients = try await Self.populate(fleet)
         try fleet.redis.restart(keepingData: false)
@@ -77,8 +77,7 @@ struct PresenceOutageFaults {
         #expect(clients.flatMap { $0.frames("presence") }.flatMap(\.steps).filter { $0.hasPrefix("leave") } == [])
     }
 
-    @Test("Redis paused for 5 s: nobody is told offline, by nobody")
-    func paused() async throws {
+    @Test func `Redis paused for 5 s: nobody is told offline, by nobody`() async throws {
         let fleet = try await Fleet.start(2)
         let clients = try await Self.populate(fleet)
         fleet.redis.pause()
@@ -91,8 +90,10 @@ struct PresenceOutageFaults {
         #expect(gone == [])
     }
 
-    @Test("one node cut off from a living Redis for 5 s, with joins and leaves under way: its users go and return")
-    func cutOff() async throws {
+    @Test
+    func `one node cut off from a living Redis for 5 s, with joins and leaves under way: its users go and return`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath))
         let fleet = try await Fleet.over(redis) { $0 == 1 ? "redis://127.0.0.1:\(proxy.port)" : $1 }
@@ -148,8 +149,7 @@ struct PresenceOutageFaults {
         try await proxy.stop()
     }
 
-    @Test("the subscription link cut alone: what it lost is told, and nobody goes")
-    func subscriptionsCut() async throws {
+    @Test func `the subscription link cut alone: what it lost is told, and nobody goes`() async throws {
         let fleet = try await Fleet.start(2)
         let clients = try await Self.populate(fleet)
         let watcher = try await WireClient.connect(to: fleet.nodes[0], as: "watcher")
@@ -179,8 +179,7 @@ struct PresenceOutageFaults {
         #expect(gone == ["leaver"])
     }
 
-    @Test("a full Redis: leaves and sweeps still work")
-    func full() async throws {
+    @Test func `a full Redis: leaves and sweeps still work`() async throws {
         let fleet = try await Fleet.start(2)
         let staying = try await WireClient.connect(to: fleet.nodes[0], as: "staying")
         let leaving = try await WireClient.connect(to: fleet.nodes[0], as: "leaving")

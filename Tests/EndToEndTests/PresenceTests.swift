@@ -12,8 +12,7 @@ struct PresenceTests {
         return (cluster, cluster.nodes[0], cluster.nodes[1])
     }
 
-    @Test("members are told of each other once, whatever the node and however many connections")
-    func rosters() async throws {
+    @Test func `members are told of each other once, whatever the node and however many connections`() async throws {
         let (cluster, a, b) = try await Self.start()
         let alice = try await WireClient.connect(to: a, as: "alice")
         let joined = try await alice.join("r")
@@ -39,8 +38,10 @@ struct PresenceTests {
         withExtendedLifetime(cluster) {}
     }
 
-    @Test("a farewell is told at once, a cut connection after the grace, and one that is back within it not at all")
-    func grace() async throws {
+    @Test
+    func `a farewell is told at once, a cut connection after the grace, and one that is back within it not at all`()
+        async throws
+    {
         // Long enough for a busy machine to come back in.
         let (cluster, a, b) = try await Self.start(["MARTLET_PRESENCE_GRACE": "15s"])
         let watcher = try await WireClient.connect(to: a, as: "watcher")
@@ -77,8 +78,7 @@ struct PresenceTests {
         withExtendedLifetime(cluster) {}
     }
 
-    @Test("a push to users says who was reached, and the inbox keeps it for who was not")
-    func inboxes() async throws {
+    @Test func `a push to users says who was reached, and the inbox keeps it for who was not`() async throws {
         let (cluster, a, b) = try await Self.start()
         let phone = try await WireClient.connect(to: a, as: "alice")
         let laptop = try await WireClient.connect(to: b, as: "alice")
@@ -103,8 +103,7 @@ struct PresenceTests {
         withExtendedLifetime(cluster) {}
     }
 
-    @Test("a signal reaches the other's connections in the room alone")
-    func signals() async throws {
+    @Test func `a signal reaches the other's connections in the room alone`() async throws {
         let (cluster, a, b) = try await Self.start()
         let alice = try await WireClient.connect(to: a, as: "alice")
         let bob = try await WireClient.connect(to: b, as: "bob")
@@ -123,8 +122,7 @@ struct PresenceTests {
         withExtendedLifetime(cluster) {}
     }
 
-    @Test("a backend disconnects a user on every node within a second")
-    func kicks() async throws {
+    @Test func `a backend disconnects a user on every node within a second`() async throws {
         let (cluster, a, b) = try await Self.start()
         let clients = [
             try await WireClient.connect(to: a, as: "eve"), try await WireClient.connect(to: b, as: "eve"),
@@ -145,10 +143,10 @@ struct PresenceTests {
         withExtendedLifetime(cluster) {}
     }
 
-    @Test(
-        "one connection a user: the oldest is closed with 4409, or the newest with 4429, on whatever node",
-        arguments: [("closeOldest", 4409), ("refuseNewest", 4429)])
-    func limits(policy: String, code: UInt16) async throws {
+    @Test(arguments: [("closeOldest", 4409), ("refuseNewest", 4429)])
+    func `one connection a user: the oldest is closed with 4409, or the newest with 4429, on whatever node`(
+        policy: String, code: UInt16
+    ) async throws {
         let (cluster, a, b) = try await Self.start([
             "MARTLET_CLIENT_MAX_CONNECTIONS_PER_USER": "1", "MARTLET_CLIENT_ON_TOO_MANY_CONNECTIONS": policy,
         ])
@@ -165,8 +163,9 @@ struct PresenceTests {
         withExtendedLifetime(cluster) {}
     }
 
-    @Test("a user joins and leaves a thousand rooms, a socket closes with joins under way, and nothing stays")
-    func churn() async throws {
+    @Test func `a user joins and leaves a thousand rooms, a socket closes with joins under way, and nothing stays`()
+        async throws
+    {
         let (cluster, a, b) = try await Self.start([
             "MARTLET_CLIENT_MESSAGES_PER_SECOND": "100000", "MARTLET_CLIENT_MESSAGE_BURST": "100000",
             "MARTLET_CLIENT_MAX_ROOMS": "1000", "MARTLET_CLIENT_JOIN_BURST": "2000",

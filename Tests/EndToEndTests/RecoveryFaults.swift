@@ -14,8 +14,7 @@ struct RecoveryFaults {
         return options
     }
 
-    @Test("clients cut by resets at random are back on any node")
-    func resets() async throws {
+    @Test func `clients cut by resets at random are back on any node`() async throws {
         let fleet = try await Fleet.start(2)
         let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(5)) {
@@ -27,8 +26,7 @@ struct RecoveryFaults {
         try await storm.judge("resets")
     }
 
-    @Test("a node killed, and another started")
-    func nodeKilled() async throws {
+    @Test func `a node killed, and another started`() async throws {
         let fleet = try await Fleet.start(3)
         let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(8)) {
@@ -41,8 +39,7 @@ struct RecoveryFaults {
         try await storm.judge("node killed")
     }
 
-    @Test("the links to Redis cut for 3 s, twice")
-    func linksCut() async throws {
+    @Test func `the links to Redis cut for 3 s, twice`() async throws {
         let redis = try RedisServerProcess()
         let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath))
         let fleet = try await Fleet.over(redis) { _, _ in "redis://127.0.0.1:\(proxy.port)" }
@@ -61,8 +58,7 @@ struct RecoveryFaults {
         try await proxy.stop()
     }
 
-    @Test("Redis paused for 5 s")
-    func paused() async throws {
+    @Test func `Redis paused for 5 s`() async throws {
         let fleet = try await Fleet.start(2)
         let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(8)) {
@@ -74,8 +70,8 @@ struct RecoveryFaults {
         try await storm.judge("Redis paused")
     }
 
-    @Test("Redis killed and back with its data", arguments: ["always", "everysec"])
-    func restarted(fsync: String) async throws {
+    @Test(arguments: ["always", "everysec"])
+    func `Redis killed and back with its data`(fsync: String) async throws {
         let fleet = try await Fleet.start(2, Self.kept(fsync))
         let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(6)) {
@@ -87,8 +83,8 @@ struct RecoveryFaults {
         try await storm.judge("Redis restarted, \(fsync)")
     }
 
-    @Test("Redis back empty, by a restart or by FLUSHALL", arguments: ["restart", "FLUSHALL"])
-    func emptied(how: String) async throws {
+    @Test(arguments: ["restart", "FLUSHALL"])
+    func `Redis back empty, by a restart or by FLUSHALL`(how: String) async throws {
         let fleet = try await Fleet.start(2)
         let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(6)) {
@@ -102,8 +98,7 @@ struct RecoveryFaults {
         try await storm.judge("Redis empty, \(how)", allowsGaps: true)
     }
 
-    @Test("a replica promoted that lacks the last writes, one node after the other")
-    func promoted() async throws {
+    @Test func `a replica promoted that lacks the last writes, one node after the other`() async throws {
         let pair = try await RedisReplicaPair.start(nodes: 2)
         let fleet = try await Fleet.over(pair.primary) { number, _ in pair.urls[number] }
         let storm = try await Storm.begin(on: fleet)
@@ -120,8 +115,9 @@ struct RecoveryFaults {
         try await pair.stop()
     }
 
-    @Test("a node with 200 clients told to end: each is asked away at its moment, and nothing is lost or told")
-    func drained() async throws {
+    @Test func `a node with 200 clients told to end: each is asked away at its moment, and nothing is lost or told`()
+        async throws
+    {
         let limit = Duration.seconds(20)
         let fleet = try await Fleet.start(2, environment: ["MARTLET_DRAIN_TIMEOUT": "20s", "MARTLET_DRAIN_RATE": "1"])
         let storm = try await Storm.begin(on: fleet, clients: 230) { $0 < 200 ? 1 : 0 }
@@ -154,8 +150,7 @@ struct RecoveryFaults {
         }
     }
 
-    @Test("clients that stop reading for 10 s are closed or wait, and come out whole")
-    func slowReaders() async throws {
+    @Test func `clients that stop reading for 10 s are closed or wait, and come out whole`() async throws {
         let fleet = try await Fleet.start(
             2,
             environment: [

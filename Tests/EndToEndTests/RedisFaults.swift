@@ -9,8 +9,9 @@ import TestSupport
 struct RedisFaults {
     private static let rooms = (0..<5).map { "room-\($0)" }
 
-    @Test("Redis killed and started again under load: clients stay, acknowledged messages arrive once")
-    func killedUnderLoad() async throws {
+    @Test func `Redis killed and started again under load: clients stay, acknowledged messages arrive once`()
+        async throws
+    {
         var options = RedisServerProcess.Options()
         options.appendOnly = true
         options.appendFsync = "always"
@@ -59,8 +60,9 @@ struct RedisFaults {
         print("acknowledged \(tally.acknowledged), refused \(tally.refused), members \(members.count)")
     }
 
-    @Test("Redis stopped for good: requests are refused within the deadline, sockets stay, readiness says so")
-    func stopped() async throws {
+    @Test func `Redis stopped for good: requests are refused within the deadline, sockets stay, readiness says so`()
+        async throws
+    {
         let cluster = try await Cluster.start()
         let alice = try await Participant.connect(to: cluster.nodes[0].clientURL, as: "alice")
         try await alice.join("r")
@@ -86,8 +88,7 @@ struct RedisFaults {
         #expect(!alice.events.contains { if case .disconnected = $0 { true } else { false } })
     }
 
-    @Test("Redis paused for longer than the deadline: unavailable, then all is as before")
-    func paused() async throws {
+    @Test func `Redis paused for longer than the deadline: unavailable, then all is as before`() async throws {
         let cluster = try await Cluster.start(environment: ["MARTLET_REDIS_COMMAND_TIMEOUT": "1s"])
         let alice = try await Participant.connect(to: cluster.nodes[0].clientURL, as: "alice")
         try await alice.join("r")
@@ -101,8 +102,7 @@ struct RedisFaults {
         #expect(alice.faults(of: "r", upTo: alice.latest(of: "r")) == [])
     }
 
-    @Test("a full Redis: unavailable with the reason in the log, and the node lives on")
-    func full() async throws {
+    @Test func `a full Redis: unavailable with the reason in the log, and the node lives on`() async throws {
         let cluster = try await Cluster.start()
         let alice = try await Participant.connect(to: cluster.nodes[0].clientURL, as: "alice")
         try await alice.join("r")

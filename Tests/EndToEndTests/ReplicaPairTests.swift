@@ -3,8 +3,7 @@ import Testing
 
 @Suite("A Redis, its replica, and the ways to them")
 struct ReplicaPairTests {
-    @Test("a promoted replica lacks what came later, and only who is turned over sees it")
-    func promotes() async throws {
+    @Test func `a promoted replica lacks what came later, and only who is turned over sees it`() async throws {
         let pair = try await RedisReplicaPair.start(nodes: 2)
         _ = try await pair.primary.cli("SET", "k", "1")
         try await pair.caughtUp()

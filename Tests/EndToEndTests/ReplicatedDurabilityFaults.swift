@@ -5,8 +5,8 @@ import TestSupport
 /// `durability: replicated` with node processes, a Redis and its replica.
 @Suite("Acknowledged only on a replica", .serialized)
 struct ReplicatedDurabilityFaults {
-    @Test("the primary killed under load and its replica promoted: no acknowledged message is lost")
-    func primaryKilled() async throws {
+    @Test func `the primary killed under load and its replica promoted: no acknowledged message is lost`() async throws
+    {
         let pair = try await RedisReplicaPair.start(nodes: 2)
         let fleet = try await Fleet.over(
             pair.primary, environment: ["MARTLET_LOG_DURABILITY": "replicated"]
@@ -26,8 +26,10 @@ struct ReplicatedDurabilityFaults {
         try await pair.stop()
     }
 
-    @Test("with the replica stalled REST, batch and WebSocket hear that it is not confirmed, then get the first number")
-    func stalled() async throws {
+    @Test
+    func `with the replica stalled REST, batch and WebSocket hear that it is not confirmed, then get the first number`()
+        async throws
+    {
         let pair = try await RedisReplicaPair.start(nodes: 1)
         let node = try await NodeProcess.start(
             nodeId: "n", redisURL: pair.urls[0],
@@ -65,8 +67,7 @@ struct ReplicatedDurabilityFaults {
         withExtendedLifetime(node) {}
     }
 
-    @Test("a node whose Redis has no replica says so at its start")
-    func warned() async throws {
+    @Test func `a node whose Redis has no replica says so at its start`() async throws {
         let redis = try RedisServerProcess()
         let node = try await NodeProcess.start(
             nodeId: "n", redisURL: redis.url, environment: ["MARTLET_LOG_DURABILITY": "replicated"])

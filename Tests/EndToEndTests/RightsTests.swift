@@ -10,8 +10,9 @@ struct RightsTests {
         return (cluster, cluster.nodes[0], cluster.nodes[1])
     }
 
-    @Test("members and history are for those in the room, and so is watching where the configuration says so")
-    func strangers() async throws {
+    @Test func `members and history are for those in the room, and so is watching where the configuration says so`()
+        async throws
+    {
         let (cluster, a, b) = try await Self.start(["MARTLET_PRESENCE_WATCH": "sameRoom"])
         let alice = try await WireClient.connect(to: a, as: "alice")
         let bob = try await WireClient.connect(to: b, as: "bob")
@@ -32,8 +33,9 @@ struct RightsTests {
         withExtendedLifetime(cluster) {}
     }
 
-    @Test("of one that joins and leaves without end the others are told what is left, a few times a second")
-    func endless() async throws {
+    @Test func `of one that joins and leaves without end the others are told what is left, a few times a second`()
+        async throws
+    {
         let (cluster, a, b) = try await Self.start()
         let alice = try await WireClient.connect(to: a, as: "alice")
         let bob = try await WireClient.connect(to: b, as: "bob")

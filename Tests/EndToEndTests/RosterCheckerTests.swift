@@ -25,8 +25,7 @@ struct RosterCheckerTests {
         return checker
     }
 
-    @Test("it has nothing to say of a roster that is told whole, bundled or not")
-    func whole() {
+    @Test func `it has nothing to say of a roster that is told whole, bundled or not`() {
         var checker = checker()
         checker.received(told(["+c"], members: 3, version: 7))
         checker.received(told(["-a", "+a", "-b"], members: 2, version: 10))
@@ -34,8 +33,7 @@ struct RosterCheckerTests {
         #expect(checker.steps == 5)
     }
 
-    @Test("a net change is whole where it begins at what was told, whatever is left of it")
-    func netChange() {
+    @Test func `a net change is whole where it begins at what was told, whatever is left of it`() {
         var checker = checker()
         checker.received(told(["+c", "-a"], from: 6, members: 2, version: 12))
         checker.received(told([], from: 12, members: 2, version: 14))
@@ -45,8 +43,7 @@ struct RosterCheckerTests {
         #expect(checker.faults == [.skipped(from: 14, to: 15), .repeated(18)])
     }
 
-    @Test("a roster that was read in the midst of a net change proves nothing")
-    func overtakenByNetChange() {
+    @Test func `a roster that was read in the midst of a net change proves nothing`() {
         var checker = RosterChecker()
         checker.joined(version: 5)
         checker.read(["a", "ghost"], version: 6)
@@ -54,8 +51,7 @@ struct RosterCheckerTests {
         #expect(checker.faults(against: ["a", "b"]) == [])
     }
 
-    @Test("it tells events that come twice, go back and are left out")
-    func events() {
+    @Test func `it tells events that come twice, go back and are left out`() {
         var checker = checker()
         checker.received(told(["+b"], members: 2, version: 7))
         #expect(checker.faults == [.joinedTwice("b")])
@@ -73,8 +69,7 @@ struct RosterCheckerTests {
         #expect(checker.faults == [.miscounted(told: 9, counted: 3)])
     }
 
-    @Test("it tells of a leave of somebody who stays, and of none once they may go")
-    func falseLeaves() {
+    @Test func `it tells of a leave of somebody who stays, and of none once they may go`() {
         var checker = checker()
         checker.stay(["a", "b"])
         checker.received(told(["-a"], members: 1, version: 7))
@@ -84,15 +79,13 @@ struct RosterCheckerTests {
         #expect(checker.faults == [.falseLeave("a")])
     }
 
-    @Test("it tells who is missing and who is a ghost, by what the registry says")
-    func registry() {
+    @Test func `it tells who is missing and who is a ghost, by what the registry says`() {
         var checker = checker()
         checker.received(told(["+c"], members: 3, version: 7))
         #expect(checker.faults(against: ["a", "b", "d"]) == [.missing("d"), .ghost("c")])
     }
 
-    @Test("what was away or told as unseen is not held against anybody until the roster is read again")
-    func unseen() {
+    @Test func `what was away or told as unseen is not held against anybody until the roster is read again`() {
         var checker = checker()
         checker.received(told([], members: 7, version: 20))
         checker.received(told(["+c"], members: 8, version: 21))
@@ -105,8 +98,7 @@ struct RosterCheckerTests {
         #expect(checker.faults(against: []) == [.skipped(from: 40, to: 42), .ghost("c")])
     }
 
-    @Test("steps that the roster held already when it was read count once")
-    func overtaken() {
+    @Test func `steps that the roster held already when it was read count once`() {
         var checker = RosterChecker()
         checker.joined(version: 5)
         checker.read(["a", "b"], version: 6)

@@ -10,21 +10,18 @@ struct StreamCheckerTests {
         return checker.faults(upTo: end)
     }
 
-    @Test("it has nothing to say of a whole stream")
-    func whole() {
+    @Test func `it has nothing to say of a whole stream`() {
         #expect(faults([4, 5, 6], joinedAt: 3, upTo: 6) == [])
     }
 
-    @Test("it tells a loss, a repeat and a swap")
-    func faulty() {
+    @Test func `it tells a loss, a repeat and a swap`() {
         #expect(faults([1, 2, 5], upTo: 5) == [.lost(3...4)])
         #expect(faults([1, 2, 2, 3], upTo: 3) == [.doubled(2)])
         #expect(faults([1, 3, 2], upTo: 3) == [.outOfOrder(2)])
         #expect(faults([2, 3], joinedAt: 0, upTo: 5) == [.lost(1...1), .lost(4...5)])
     }
 
-    @Test("a gap that was told is no loss, and what comes behind it is judged again")
-    func gaps() {
+    @Test func `a gap that was told is no loss, and what comes behind it is judged again`() {
         var checker = StreamChecker()
         checker.joined(at: 0)
         checker.received(1)
@@ -34,8 +31,7 @@ struct StreamCheckerTests {
         #expect(checker.faults(upTo: 10) == [.lost(9...9)])
     }
 
-    @Test("it tells them from a stream of thousands, wherever they are")
-    func anywhere() {
+    @Test func `it tells them from a stream of thousands, wherever they are`() {
         for place in [2, 500, 999] {
             var lost = Array(1...1000)
             lost.remove(at: place - 1)
@@ -52,8 +48,7 @@ struct StreamCheckerTests {
         }
     }
 
-    @Test("a loss right behind the join is told, though the first message came before the answer")
-    func early() {
+    @Test func `a loss right behind the join is told, though the first message came before the answer`() {
         var checker = StreamChecker()
         checker.received(7)
         checker.joined(at: 4)
@@ -62,8 +57,7 @@ struct StreamCheckerTests {
         #expect(checker.faults(upTo: 8) == [.lost(5...6)])
     }
 
-    @Test("it keeps where gaps were told")
-    func toldGaps() {
+    @Test func `it keeps where gaps were told`() {
         var checker = StreamChecker()
         checker.joined(at: 0)
         checker.gap(to: 7)

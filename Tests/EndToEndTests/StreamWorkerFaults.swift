@@ -20,8 +20,9 @@ struct StreamWorkerFaults {
 
         """
 
-    @Test("two share the messages out, one is killed: each message is done once, in order for its room")
-    func twoWorkers() async throws {
+    @Test func `two share the messages out, one is killed: each message is done once, in order for its room`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let rules = FileManager.default.temporaryDirectory.path + "/stream-rules-\(UUID().uuidString).yaml"
         try "rooms:\n  - {pattern: \"order-*\", stream: true}\n".write(toFile: rules, atomically: true, encoding: .utf8)

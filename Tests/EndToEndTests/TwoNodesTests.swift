@@ -31,8 +31,7 @@ struct Cluster: Sendable {
 
 @Suite("Two nodes and one Redis")
 struct TwoNodesTests {
-    @Test("a message goes from a client on one node to the members on both, byte for byte")
-    func publishes() async throws {
+    @Test func `a message goes from a client on one node to the members on both, byte for byte`() async throws {
         let cluster = try await Cluster.start(environment: Cluster.patience)
         let alice = try await Participant.connect(to: cluster.nodes[0].clientURL, as: "alice")
         let bob = try await Participant.connect(to: cluster.nodes[1].clientURL, as: "bob")
@@ -55,8 +54,7 @@ struct TwoNodesTests {
         #expect(page.messages.map(\.payload) == payloads.map { Array($0.utf8) })
     }
 
-    @Test("a REST call through either node reaches the members on both, and everyone")
-    func broadcasts() async throws {
+    @Test func `a REST call through either node reaches the members on both, and everyone`() async throws {
         let cluster = try await Cluster.start(environment: Cluster.patience)
         let alice = try await Participant.connect(to: cluster.nodes[0].clientURL, as: "alice")
         let bob = try await Participant.connect(to: cluster.nodes[1].clientURL, as: "bob")
@@ -82,8 +80,8 @@ struct TwoNodesTests {
         #expect(log.status == 200 && log.body.contains(#""payload":{"n": 1}"#))
     }
 
-    @Test("the same idempotency key gets the first answer from the other node too, another body 409")
-    func repeatsBroadcasts() async throws {
+    @Test func `the same idempotency key gets the first answer from the other node too, another body 409`() async throws
+    {
         let cluster = try await Cluster.start(environment: Cluster.patience)
         let body = #"{"to":{"rooms":["r"]},"payload":1,"idempotencyKey":"order-7"}"#
         let first = try await cluster.nodes[0].request("POST", "/v1/broadcast", body: body)
@@ -96,8 +94,7 @@ struct TwoNodesTests {
         #expect((log.json?["messages"] as? [Any])?.count == 1)
     }
 
-    @Test("both nodes are listed with their connections, whichever is asked")
-    func listsNodes() async throws {
+    @Test func `both nodes are listed with their connections, whichever is asked`() async throws {
         let cluster = try await Cluster.start(environment: Cluster.patience)
         let alice = try await Participant.connect(to: cluster.nodes[0].clientURL, as: "alice")
         try await alice.join("r")
@@ -111,8 +108,7 @@ struct TwoNodesTests {
         await alice.close()
     }
 
-    @Test("who is not in a room, names none, or sends rubbish is told so, and nobody else notices")
-    func refuses() async throws {
+    @Test func `who is not in a room, names none, or sends rubbish is told so, and nobody else notices`() async throws {
         let cluster = try await Cluster.start(environment: Cluster.patience)
         let alice = try await Participant.connect(to: cluster.nodes[0].clientURL, as: "alice")
         await #expect(throws: MartletClient.Failure.self) { try await alice.client.publish(Array("1".utf8), to: "r") }

@@ -7,8 +7,8 @@ import TestSupport
 /// Real nodes that tell a real receiver, while one of them, or Redis, or the receiver is made to fail.
 @Suite("Webhooks under fire", .serialized)
 struct WebhookFaults {
-    @Test("one node of three killed: the receiver knows the last of 300 users offline in under 6 s")
-    func killedNode() async throws {
+    @Test func `one node of three killed: the receiver knows the last of 300 users offline in under 6 s`() async throws
+    {
         let server = try await HookServer.start()
         let fleet = try await Fleet.start(3, environment: Fleet.webhooks(server, ["MARTLET_PRESENCE_GRACE": "5s"]))
         let users = (0..<300).map { "user-\($0)" }
@@ -32,12 +32,13 @@ struct WebhookFaults {
     }
 
     @Test(
-        "a receiver that fails for a while gets everything in order",
         arguments: [
             ("500 twice, then 200", HookServer.Reply.status(500)), ("reset", .reset),
             ("302", .redirect("/elsewhere")), ("slow, 10 s", .late(.seconds(10))),
         ])
-    func failingReceiver(name: String, reply: HookServer.Reply) async throws {
+    func `a receiver that fails for a while gets everything in order`(name: String, reply: HookServer.Reply)
+        async throws
+    {
         // The first two requests that tell of each partition's users fail; which they are does not matter.
         let server = try await HookServer.start { number, _ in number % 3 != 2 && number < 60 ? reply : .status(200) }
         let fleet = try await Fleet.start(2, environment: Fleet.webhooks(server))
@@ -45,10 +46,10 @@ struct WebhookFaults {
         try await EventAccount.compare(fleet, server, name, within: .seconds(180))
     }
 
-    @Test(
-        "sending nodes killed, or told to end, in the middle of a batch: the other sends it again under the same ids",
-        arguments: [true, false])
-    func senderGoneInBatch(isKilled: Bool) async throws {
+    @Test(arguments: [true, false])
+    func `sending nodes killed, or told to end, in the middle of a batch: the other sends it again under the same ids`(
+        isKilled: Bool
+    ) async throws {
         let killing = Mutex(false)
         let server = try await HookServer.start { number, _ in
             killing.withLock { $0 } ? .never : .late(.milliseconds(20))
@@ -68,8 +69,7 @@ struct WebhookFaults {
         withExtendedLifetime(clients) {}
     }
 
-    @Test("all nodes killed and one started: what the ledger holds is still told")
-    func allKilled() async throws {
+    @Test func `all nodes killed and one started: what the ledger holds is still told`() async throws {
         let gate = Mutex(true)
         let server = try await HookServer.start { _, _ in gate.withLock { $0 } ? .status(503) : .status(200) }
         var options = RedisServerProcess.Options()
@@ -86,8 +86,10 @@ struct WebhookFaults {
         last.kill9()
     }
 
-    @Test("Redis killed and back under load, partitions moving between three nodes: nothing is lost, all is in order")
-    func redisAndPartitions() async throws {
+    @Test
+    func `Redis killed and back under load, partitions moving between three nodes: nothing is lost, all is in order`()
+        async throws
+    {
         let server = try await HookServer.start { _, _ in .late(.milliseconds(5)) }
         var options = RedisServerProcess.Options()
         options.appendOnly = true
@@ -108,8 +110,7 @@ struct WebhookFaults {
         try await EventAccount.compare(fleet, server, "Redis killed, partitions moving")
     }
 
-    @Test("10,000 users offline at once are told, each once in the ledger, in order")
-    func tenThousand() async throws {
+    @Test func `10,000 users offline at once are told, each once in the ledger, in order`() async throws {
         let server = try await HookServer.start()
         let fleet = try await Fleet.start(
             2, environment: Fleet.webhooks(server, ["MARTLET_WEBHOOKS_CONCURRENCY": "16"]))

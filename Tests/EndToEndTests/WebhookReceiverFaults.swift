@@ -6,8 +6,10 @@ import TestSupport
 /// Real nodes whose receivers fail, each in a way of its own, while the others go on.
 @Suite("Webhooks whose receivers fail", .serialized)
 struct WebhookReceiverFaults {
-    @Test("down for a minute, wrong certificates, a wrong name: each gets all once it is mended, the good one at once")
-    func atOnce() async throws {
+    @Test
+    func `down for a minute, wrong certificates, a wrong name: each gets all once it is mended, the good one at once`()
+        async throws
+    {
         let certificates = try TestCertificates()
         let port = try ReservedPort()
         let good = try await HookServer.start()
@@ -67,8 +69,10 @@ struct WebhookReceiverFaults {
         withExtendedLifetime(nodes) {}
     }
 
-    @Test("a private address that is not allowed: refused at the start, or told where a name leads there; then allowed")
-    func privateAddress() async throws {
+    @Test
+    func `a private address that is not allowed: refused at the start, or told where a name leads there; then allowed`()
+        async throws
+    {
         // The machine's name leads to 127.0.0.1 on some, to 127.0.1.1 or another address of its own on others.
         let server = try await HookServer.start(host: "0.0.0.0")
         let plain = try await NodeProcess.run(
@@ -104,8 +108,9 @@ struct WebhookReceiverFaults {
         withExtendedLifetime((redis, lenient)) {}
     }
 
-    @Test("a backlog that is full: what is lost is counted, logged as an error and told before what follows")
-    func backlog() async throws {
+    @Test func `a backlog that is full: what is lost is counted, logged as an error and told before what follows`()
+        async throws
+    {
         let gate = Gate()
         let server = try await HookServer.start { _, _ in gate.isOpen ? .status(200) : .status(503) }
         let fleet = try await Fleet.start(1, environment: Fleet.webhooks(server, ["MARTLET_WEBHOOKS_BACKLOG": "1000"]))

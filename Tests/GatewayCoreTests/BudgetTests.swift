@@ -8,8 +8,7 @@ struct BudgetTests {
     private let allowance = Allowance(perSecond: .milliseconds(10))
     private static let millisecond = 1_000_000
 
-    @Test("five seconds' worth can be spent at once, and after that as much as comes back")
-    func savings() {
+    @Test func `five seconds' worth can be spent at once, and after that as much as comes back`() {
         var budget = Budget(now: start)
         for _ in 1...50 {
             #expect(budget.wait(now: start) == nil)
@@ -22,16 +21,14 @@ struct BudgetTests {
         #expect(budget.wait(now: start + .milliseconds(100)) == nil)
     }
 
-    @Test("whoever has anything left gets what is dear, and then waits until it is paid off")
-    func debt() {
+    @Test func `whoever has anything left gets what is dear, and then waits until it is paid off`() {
         var budget = Budget(now: start)
         budget.spend(100 * Self.millisecond, now: start, allowance)
         #expect(budget.wait(now: start) == .seconds(5))
         #expect(budget.wait(now: start + .seconds(5)) == nil)
     }
 
-    @Test("a rest saves up no more than five seconds' worth")
-    func rest() {
+    @Test func `a rest saves up no more than five seconds' worth`() {
         var budget = Budget(now: start)
         budget.spend(Self.millisecond, now: start, allowance)
         #expect(!budget.isFull(now: start + .milliseconds(99)))
@@ -41,23 +38,20 @@ struct BudgetTests {
         #expect(budget.wait(now: later) == .seconds(1))
     }
 
-    @Test("a debt ends after a minute, however great the price was")
-    func longest() {
+    @Test func `a debt ends after a minute, however great the price was`() {
         var budget = Budget(now: start)
         for _ in 1...3 { budget.spend(.max, now: start, allowance) }
         #expect(budget.wait(now: start) == .seconds(60))
     }
 
-    @Test("what was paid for and not needed comes back")
-    func refund() {
+    @Test func `what was paid for and not needed comes back`() {
         var budget = Budget(now: start)
         budget.spend(60 * Self.millisecond, now: start, allowance)
         budget.spend(-10 * Self.millisecond, now: start, allowance)
         #expect(budget.wait(now: start) == nil)
     }
 
-    @Test("without a limit nothing is ever lacking")
-    func unlimited() {
+    @Test func `without a limit nothing is ever lacking`() {
         var budget = Budget(now: start)
         budget.spend(.max, now: start, .unlimited)
         #expect(budget.isFull(now: start))
@@ -77,15 +71,13 @@ struct ConnectionBudgetTests {
         return budget
     }
 
-    @Test("a frame that will be paid for within two seconds waits for that long and is served")
-    func waits() {
+    @Test func `a frame that will be paid for within two seconds waits for that long and is served`() {
         var budget = spent(60)
         #expect(budget.admit(now: start) == .waits(.seconds(1)))
         #expect(budget.admit(now: start + .seconds(1), after: .wait) == .served)
     }
 
-    @Test("one that will not waits for two seconds, and its request is refused with the time that is left")
-    func refused() {
+    @Test func `one that will not waits for two seconds, and its request is refused with the time that is left`() {
         var budget = spent(100)
         #expect(budget.admit(now: start) == .waits(.seconds(2)))
         #expect(budget.admit(now: start + .seconds(2), after: .wait) == .refused(retryAfter: .seconds(3)))
@@ -93,8 +85,7 @@ struct ConnectionBudgetTests {
         #expect(budget.admit(now: start + .seconds(5), after: .wait) == .served)
     }
 
-    @Test("what waited with it is refused with it, and counts as one wait in vain")
-    func refusedTogether() {
+    @Test func `what waited with it is refused with it, and counts as one wait in vain`() {
         var budget = spent(100)
         #expect(budget.admit(now: start + .seconds(2), after: .wait) == .refused(retryAfter: .seconds(3)))
         for _ in 1...100 {
@@ -103,23 +94,20 @@ struct ConnectionBudgetTests {
         #expect(budget.admit(now: start + .seconds(4), after: .wait) == .refused(retryAfter: .seconds(1)))
     }
 
-    @Test("who is let in begins anew, whatever it owed as a stranger")
-    func letIn() {
+    @Test func `who is let in begins anew, whatever it owed as a stranger`() {
         var budget = spent(100)
         budget.block(for: .seconds(60), now: start)
         budget.welcome(now: start)
         #expect(budget.admit(now: start) == .served)
     }
 
-    @Test("twenty waits in vain without a credit between them are the end of patience")
-    func exhausted() {
+    @Test func `twenty waits in vain without a credit between them are the end of patience`() {
         var budget = spent(100)
         for _ in 1...20 { #expect(budget.admit(now: start, after: .wait) == .refused(retryAfter: .seconds(5))) }
         #expect(budget.admit(now: start, after: .wait) == .exhausted)
     }
 
-    @Test("a client that rests until it has credit is forgiven")
-    func forgiven() {
+    @Test func `a client that rests until it has credit is forgiven`() {
         var budget = spent(100)
         for _ in 1...20 { _ = budget.admit(now: start, after: .wait) }
         #expect(budget.admit(now: start + .seconds(5)) == .served)
@@ -127,15 +115,13 @@ struct ConnectionBudgetTests {
         #expect(budget.admit(now: start + .seconds(5), after: .wait) == .refused(retryAfter: .seconds(6)))
     }
 
-    @Test("a stranger that has nothing left neither waits nor is refused: it is closed")
-    func stranger() {
+    @Test func `a stranger that has nothing left neither waits nor is refused: it is closed`() {
         var budget = spent(60)
         #expect(budget.admit(now: start, isStranger: true) == .exhausted)
         #expect(budget.admit(now: start + .seconds(1), isStranger: true) == .served)
     }
 
-    @Test("small change is gathered, and told once it has become much or at the end")
-    func settles() {
+    @Test func `small change is gathered, and told once it has become much or at the end`() {
         var budget = ConnectionBudget(now: start)
         let little = Spending(bytesIn: 10, processorNanoseconds: 999_999)
         #expect(budget.spend(little, now: start, allowance) == nil)
@@ -148,8 +134,7 @@ struct ConnectionBudgetTests {
         #expect(budget.settle() == little)
     }
 
-    @Test("whoever is blocked by others waits for them, however much it has itself")
-    func blocked() {
+    @Test func `whoever is blocked by others waits for them, however much it has itself`() {
         var budget = ConnectionBudget(now: start)
         budget.block(for: .seconds(1), now: start)
         #expect(budget.admit(now: start) == .waits(.seconds(1)))
@@ -165,8 +150,7 @@ struct SharedBudgetsTests {
     private let bob = UserID(unchecked: "bob")
     private let room = RoomName(unchecked: "r")
 
-    @Test("the connections of one user spend together, and another user notices nothing")
-    func users() {
+    @Test func `the connections of one user spend together, and another user notices nothing`() {
         let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
         let second = Spending(processorNanoseconds: 1_000_000_000)
         #expect(budgets.spend(second, by: alice, at: nil, now: start) == nil)
@@ -175,8 +159,7 @@ struct SharedBudgetsTests {
         #expect(budgets.spend(second, by: bob, at: nil, now: start) == nil)
     }
 
-    @Test("strangers of one address spend together, and one more that comes finds nothing left")
-    func strangers() throws {
+    @Test func `strangers of one address spend together, and one more that comes finds nothing left`() throws {
         let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
         let address = try #require(IPAddress("192.0.2.7"))
         let much = Spending(processorNanoseconds: 200_000_000)
@@ -190,8 +173,7 @@ struct SharedBudgetsTests {
         #expect(budgets.spend(Spending(), by: alice, at: address, now: start) == nil)
     }
 
-    @Test("the connections of one user join ten times as often as one of them may, and no more")
-    func joins() {
+    @Test func `the connections of one user join ten times as often as one of them may, and no more`() {
         let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
         for _ in 1...500 { #expect(budgets.join(by: alice, now: start) == nil) }
         #expect(budgets.join(by: alice, now: start) == .milliseconds(10))
@@ -199,8 +181,7 @@ struct SharedBudgetsTests {
         #expect(budgets.join(by: alice, now: start + .seconds(5)) == nil)
     }
 
-    @Test("what Redis keeps of a user's messages is bounded over many minutes")
-    func stored() {
+    @Test func `what Redis keeps of a user's messages is bounded over many minutes`() {
         let budgets = SharedBudgets(settings: BudgetSettings(user: .unlimited, node: .unlimited), now: start)
         let mebibyte = Spending(storedBytes: 1 << 20)
         for _ in 1...62 { #expect(budgets.spend(mebibyte, by: alice, at: nil, now: start) == nil) }
@@ -210,8 +191,7 @@ struct SharedBudgetsTests {
         #expect(budgets.spend(mebibyte, by: alice, at: nil, now: start + .seconds(600)) == nil)
     }
 
-    @Test("what goes out to a room is spent by all who send there")
-    func rooms() {
+    @Test func `what goes out to a room is spent by all who send there`() {
         let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
         let gigabyte = Spending(bytesOut: 1_000_000_000)
         #expect(budgets.spend(gigabyte, in: room, now: start) == nil)
@@ -220,8 +200,7 @@ struct SharedBudgetsTests {
         #expect(budgets.spend(gigabyte, in: RoomName(unchecked: "q"), now: start) == nil)
     }
 
-    @Test("the time of Redis is the whole node's")
-    func node() {
+    @Test func `the time of Redis is the whole node's`() {
         let budgets = SharedBudgets(settings: BudgetSettings(user: .unlimited), now: start)
         let much = Spending(redisNanoseconds: 3_750_000_000, processorNanoseconds: 1)
         #expect(budgets.spend(much, by: alice, at: nil, now: start) == nil)
@@ -232,8 +211,7 @@ struct SharedBudgetsTests {
         #expect(budgets.nodeWait(now: start + .seconds(1)) == nil)
     }
 
-    @Test("whoever has saved up all is forgotten, when it comes again or when others come")
-    func forgets() {
+    @Test func `whoever has saved up all is forgotten, when it comes again or when others come`() {
         let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
         let little = Spending(processorNanoseconds: 2_000_000)
         for index in 0..<5000 {
@@ -249,8 +227,7 @@ struct SharedBudgetsTests {
         #expect(budgets.keptCount < 7000)
     }
 
-    @Test("as many debtors as there may be are kept, and no more")
-    func bounded() {
+    @Test func `as many debtors as there may be are kept, and no more`() {
         let budgets = SharedBudgets(settings: BudgetSettings(), now: start)
         for index in 0..<100_000 {
             _ = budgets.spend(
@@ -266,8 +243,7 @@ struct SharedBudgetsTests {
         #expect(budgets.keptCount == 1000)
     }
 
-    @Test("where nothing is limited nothing is kept")
-    func unlimited() {
+    @Test func `where nothing is limited nothing is kept`() {
         let settings = BudgetSettings(
             stranger: .unlimited, connection: .unlimited, user: .unlimited, room: .unlimited, node: .unlimited)
         let budgets = SharedBudgets(settings: settings, now: start)
@@ -304,19 +280,16 @@ struct HonestLoadTests {
             + Prices.publication(bytes: bytes, receivers: receivers)
     }
 
-    @Test("a whiteboard at 60 messages a second before a thousand people")
-    func whiteboard() {
+    @Test func `a whiteboard at 60 messages a second before a thousand people`() {
         #expect(lasts(message(300, receivers: 1000), perSecond: 60))
         #expect(lasts(message(1000, receivers: 500), perSecond: 60))
     }
 
-    @Test("a client at its whole rate of 100 messages a second in a room of 500")
-    func fullRate() {
+    @Test func `a client at its whole rate of 100 messages a second in a room of 500`() {
         #expect(lasts(message(500, receivers: 500), perSecond: 100))
     }
 
-    @Test("a history of 1,000 messages of a kilobyte, at once")
-    func history() {
+    @Test func `a history of 1,000 messages of a kilobyte, at once`() {
         var connection = ConnectionBudget(now: start)
         for _ in 1...10 {
             #expect(connection.admit(now: start) == .served)
@@ -326,8 +299,7 @@ struct HonestLoadTests {
         #expect(connection.admit(now: start) == .served)
     }
 
-    @Test("a reload with 50 rooms, its rosters and a page of each room's history, at once")
-    func reload() {
+    @Test func `a reload with 50 rooms, its rosters and a page of each room's history, at once`() {
         var connection = ConnectionBudget(now: start)
         for _ in 1...50 {
             for spending in [
@@ -340,8 +312,7 @@ struct HonestLoadTests {
         }
     }
 
-    @Test("twelve thousand that come back to one node within three seconds")
-    func storm() {
+    @Test func `twelve thousand that come back to one node within three seconds`() {
         let shared = SharedBudgets(settings: settings, now: start)
         for index in 0..<12_000 {
             let now = start + .microseconds(index * 250)
@@ -350,13 +321,11 @@ struct HonestLoadTests {
         }
     }
 
-    @Test("sixteen hundred messages of 64 KB in a minute are more than one client may send to anybody")
-    func flood() {
+    @Test func `sixteen hundred messages of 64 KB in a minute are more than one client may send to anybody`() {
         #expect(!lasts(message(65_000, receivers: 1), perSecond: 27))
     }
 
-    @Test("sessions of 200 rooms are resumed by one user as often as costs a fifth of a core, and not more")
-    func resumes() {
+    @Test func `sessions of 200 rooms are resumed by one user as often as costs a fifth of a core, and not more`() {
         let shared = SharedBudgets(settings: settings, now: start)
         var resumed = 0
         for milliseconds in 0..<60_000 {

@@ -19,15 +19,13 @@ struct HistoryPageCutTests {
         return HistoryPage(room: room, head: Position(epoch: "e", seq: sizes.count), messages: messages, more: more)
     }
 
-    @Test("a page that fits stays as it is")
-    func fits() {
+    @Test func `a page that fits stays as it is`() {
         let cut = page([10, 10]).cut(toBytes: Self.bytes(10, 10), readFrom: .newest)
         #expect(cut.messages.map(\.seq) == [1, 2])
         #expect(!cut.more)
     }
 
-    @Test("read backwards, the newest messages stay")
-    func backwards() {
+    @Test func `read backwards, the newest messages stay`() {
         for edge in [HistoryRange.Edge.newest, .before(9)] {
             let cut = page([10, 10, 10]).cut(toBytes: Self.bytes(10, 15), readFrom: edge)
             #expect(cut.messages.map(\.seq) == [2, 3])
@@ -35,15 +33,13 @@ struct HistoryPageCutTests {
         }
     }
 
-    @Test("read forwards, the oldest stay")
-    func forwards() {
+    @Test func `read forwards, the oldest stay`() {
         let cut = page([10, 10, 10]).cut(toBytes: Self.bytes(10, 15), readFrom: .after(0))
         #expect(cut.messages.map(\.seq) == [1, 2])
         #expect(cut.more)
     }
 
-    @Test("one message comes however large it is, so that a reader gets on")
-    func oneAtLeast() {
+    @Test func `one message comes however large it is, so that a reader gets on`() {
         #expect(page([100, 10]).cut(toBytes: 5, readFrom: .after(0)).messages.map(\.seq) == [1])
         #expect(page([]).cut(toBytes: 5, readFrom: .newest).messages.isEmpty)
     }

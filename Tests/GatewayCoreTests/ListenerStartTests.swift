@@ -115,8 +115,8 @@ struct ListenerStartTests {
             size: 0, result: "read"),
     ]
 
-    @Test("is decided from what Redis answered and what the node remembers", arguments: rows)
-    func decides(row: Row) {
+    @Test(arguments: rows)
+    func `is decided from what Redis answered and what the node remembers`(row: Row) {
         let answer = PositionAnswer(
             head: Position(epoch: "e1", seq: row.head), roster: nil, timestamp: 1100, ends: row.ends, after: row.after,
             messages: row.log.map(Self.message), more: row.more)
@@ -180,8 +180,8 @@ struct LogPartTests {
             part: LogPart(after: 900, limit: 1, bytes: 0)),
     ]
 
-    @Test("is what those who wait have missed and memory lacks", arguments: rows)
-    func decides(row: Row) {
+    @Test(arguments: rows)
+    func `is what those who wait have missed and memory lacks`(row: Row) {
         var recent = RecentMessages()
         for seq in 981...1000 {
             recent.append(
@@ -208,8 +208,7 @@ struct RecentMessagesTests {
             position: Position(epoch: "e1", seq: seq))
     }
 
-    @Test("the oldest go first, and the others stay in order")
-    mutating func forgetsTheOldest() {
+    @Test mutating func `the oldest go first, and the others stay in order`() {
         for seq in 1...1000 {
             recent.append(message(seq))
             if seq > 10 { recent.removeOldest(of: recent.generation) }
@@ -223,8 +222,7 @@ struct RecentMessagesTests {
         #expect(recent.count == 0 && recent.after(0).isEmpty && !recent.holds(after: 1000))
     }
 
-    @Test("what was noted before they began anew takes nothing out")
-    mutating func beginsAnew() {
+    @Test mutating func `what was noted before they began anew takes nothing out`() {
         recent.append(message(1))
         let before = recent.generation
         recent.removeAll()

@@ -7,8 +7,8 @@ struct MarkBudgetTests {
     private let bob = UserID(unchecked: "bob")
     private let start = MonotonicTime(nanoseconds: 1)
 
-    @Test("a user may use as many at once as are remembered, and is told when there is one again; others are apart")
-    func bounds() {
+    @Test
+    func `a user may use as many at once as are remembered, and is told when there is one again; others are apart`() {
         var budget = MarkBudget(limit: 120, life: .seconds(120))
         for _ in 0..<120 { #expect(budget.take(alice, now: start) == nil) }
         #expect(budget.take(alice, now: start) == .seconds(1))
@@ -19,8 +19,8 @@ struct MarkBudgetTests {
         for _ in 0..<120 { #expect(budget.take(alice, now: start + .seconds(200)) == nil) }
     }
 
-    @Test("within the life of a key a user never uses more than twice as many", arguments: [1, 7, 100])
-    func never(limit: Int) {
+    @Test(arguments: [1, 7, 100])
+    func `within the life of a key a user never uses more than twice as many`(limit: Int) {
         var budget = MarkBudget(limit: limit, life: .seconds(120))
         var used: [MonotonicTime] = []
         for step in 0..<4000 {
@@ -30,8 +30,7 @@ struct MarkBudgetTests {
         }
     }
 
-    @Test("users who have rested cost nothing")
-    func forgets() {
+    @Test func `users who have rested cost nothing`() {
         var budget = MarkBudget(limit: 100, life: .seconds(120))
         for number in 0..<100_000 {
             _ = budget.take(UserID(unchecked: "u\(number)"), now: start + .milliseconds(number))
@@ -40,8 +39,7 @@ struct MarkBudgetTests {
         #expect(budget.count < 5000)
     }
 
-    @Test("without a limit nothing is refused or noted")
-    func off() {
+    @Test func `without a limit nothing is refused or noted`() {
         var budget = MarkBudget(limit: 0, life: .seconds(120))
         for _ in 0..<1000 { #expect(budget.take(alice, now: start) == nil) }
         #expect(budget.count == 0)

@@ -3,53 +3,46 @@ import Testing
 
 @Suite
 struct UserIDTests {
-    @Test("a user is 1 to 128 bytes of text", arguments: ["a", "auth0|7", "a@b.c", "ü", "日本", " ", "*", "@x", "👩‍👩‍👧"])
-    func good(name: String) {
+    @Test(arguments: ["a", "auth0|7", "a@b.c", "ü", "日本", " ", "*", "@x", "👩‍👩‍👧"])
+    func `a user is 1 to 128 bytes of text`(name: String) {
         #expect(UserID(name)?.string == name)
     }
 
-    @Test(
-        "control characters, nothing and too much are no user",
-        arguments: ["", "a\u{0}", "\n", "a\u{7F}", "\u{85}", "\u{9F}", String(repeating: "a", count: 129)])
-    func bad(name: String) {
+    @Test(arguments: ["", "a\u{0}", "\n", "a\u{7F}", "\u{85}", "\u{9F}", String(repeating: "a", count: 129)])
+    func `control characters, nothing and too much are no user`(name: String) {
         #expect(UserID(name) == nil)
     }
 
     @Test(
-        "a person's name prints",
         arguments: [
             "a", "System", "systems", "auth0|7", "a@b.c", "a b", "ü", "日本 語", "*", "@x", "👩‍👩‍👧", "می\u{200C}خواهم",
             "a\u{A0}b", "\u{301}", String(repeating: "é", count: 64),
         ])
-    func person(name: String) {
+    func `a person's name prints`(name: String) {
         #expect(UserID(person: name)?.string == name)
     }
 
     @Test(
-        "what does not print, stands for the backend or hides at an end is no person's name",
         arguments: [
             "", "system", " ", " a", "a ", "a\u{A0}", "\u{3000}a", "a\u{2028}b", "a\u{2029}b", "\u{202E}a", "a\u{200B}",
             "\u{FEFF}a", "a\u{AD}b", "a\u{E000}", "a\u{378}", "a\u{E0041}", "a\u{0}", "\n", "a\u{7F}", "\u{9F}",
             "a\u{10FFFF}", String(repeating: "a", count: 129),
         ])
-    func noPerson(name: String) {
+    func `what does not print, stands for the backend or hides at an end is no person's name`(name: String) {
         #expect(UserID(person: name) == nil)
     }
 
-    @Test(
-        "messages of the backend, and what Redis holds, bear names that no person may take", arguments: ["system", " "])
-    func stored(name: String) {
+    @Test(arguments: ["system", " "])
+    func `messages of the backend, and what Redis holds, bear names that no person may take`(name: String) {
         #expect(UserID(name)?.string == name)
     }
 
-    @Test("bytes are counted, not characters")
-    func bytes() {
+    @Test func `bytes are counted, not characters`() {
         #expect(UserID(String(repeating: "é", count: 64)) != nil)
         #expect(UserID(String(repeating: "é", count: 65)) == nil)
     }
 
-    @Test("names that look alike are different users")
-    func exact() throws {
+    @Test func `names that look alike are different users`() throws {
         let composed = try #require(UserID("caf\u{E9}"))
         let decomposed = try #require(UserID("cafe\u{301}"))
         #expect(composed != decomposed)
@@ -60,21 +53,18 @@ struct UserIDTests {
 
 @Suite
 struct RoomNameTests {
-    @Test("a room is made of a few characters", arguments: ["r", "lesson-7", "a_b.c:d=e,f", "A9", "-", "=", ","])
-    func good(name: String) {
+    @Test(arguments: ["r", "lesson-7", "a_b.c:d=e,f", "A9", "-", "=", ","])
+    func `a room is made of a few characters`(name: String) {
         #expect(RoomName(room: name)?.string == name)
         #expect(RoomName(name)?.string == name)
     }
 
-    @Test(
-        "everything else is no room proper",
-        arguments: ["", " ", "a b", "ü", "a/b", "*", "@u", "a*", "a\u{0}", "{p}", String(repeating: "a", count: 129)])
-    func bad(name: String) {
+    @Test(arguments: ["", " ", "a b", "ü", "a/b", "*", "@u", "a*", "a\u{0}", "{p}", String(repeating: "a", count: 129)])
+    func `everything else is no room proper`(name: String) {
         #expect(RoomName(room: name) == nil)
     }
 
-    @Test("inboxes and everyone are names of their own kind")
-    func kinds() throws {
+    @Test func `inboxes and everyone are names of their own kind`() throws {
         let inbox = try #require(RoomName("@a b|ü"))
         #expect(inbox.isInbox)
         #expect(inbox == RoomName(inboxOf: UserID(unchecked: "a b|ü")))
@@ -85,8 +75,7 @@ struct RoomNameTests {
         #expect(RoomName("**") == nil)
     }
 
-    @Test("an inbox is named by the rule for users, whose 128 bytes do not count the sign")
-    func longInbox() {
+    @Test func `an inbox is named by the rule for users, whose 128 bytes do not count the sign`() {
         #expect(RoomName("@" + String(repeating: "u", count: 128)) != nil)
         #expect(RoomName("@" + String(repeating: "u", count: 129)) == nil)
     }

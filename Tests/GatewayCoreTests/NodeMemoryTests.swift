@@ -17,32 +17,28 @@ import Testing
             closing: closing * mebibyte, claims: own, now: MonotonicTime(nanoseconds: seconds * 1_000_000_000))
     }
 
-    @Test("within the budget nothing is done, however much is held for one")
-    mutating func within() {
+    @Test mutating func `within the budget nothing is done, however much is held for one`() {
         #expect(relieve([(99, true)], at: 1) == NodeMemory.Relief())
     }
 
-    @Test("above it the worst are fed from the log, as many as have what is too much")
-    mutating func feeds() {
+    @Test mutating func `above it the worst are fed from the log, as many as have what is too much`() {
         let relief = relieve([(5, true), (40, true), (20, true), (45, true)], at: 1)
         #expect(relief == NodeMemory.Relief(feed: [3], close: []))
     }
 
-    @Test("who is fed from the log already is closed once that has not helped for a while, the worst first")
-    mutating func closes() {
+    @Test
+    mutating func `who is fed from the log already is closed once that has not helped for a while, the worst first`() {
         let claims: [Held] = [(30, false), (60, false), (20, true)]
         #expect(relieve(claims, at: 1).close.isEmpty)
         #expect(relieve(claims, at: 2).close.isEmpty)
         #expect(relieve(claims, at: 3) == NodeMemory.Relief(feed: [], close: [1]))
     }
 
-    @Test("far above the budget the worst are closed at once")
-    mutating func closesAtOnce() {
+    @Test mutating func `far above the budget the worst are closed at once`() {
         #expect(relieve([(90, false), (50, false)], at: 1).close == [0])
     }
 
-    @Test("a time within the budget begins the patience anew")
-    mutating func anew() {
+    @Test mutating func `a time within the budget begins the patience anew`() {
         let claims: [Held] = [(60, false), (45, false)]
         _ = relieve(claims, at: 1)
         _ = relieve([], at: 2)
@@ -50,14 +46,13 @@ import Testing
         #expect(relieve(claims, at: 6).close == [0])
     }
 
-    @Test("what those hold that are being closed is not taken from others again")
-    mutating func closing() {
+    @Test mutating func `what those hold that are being closed is not taken from others again`() {
         _ = relieve([(50, false)], closing: 60, at: 1)
         #expect(relieve([(50, false)], closing: 60, at: 9) == NodeMemory.Relief())
     }
 
-    @Test("a loop answers for its own share only, and connections for which little is held are left alone")
-    mutating func share() {
+    @Test
+    mutating func `a loop answers for its own share only, and connections for which little is held are left alone`() {
         let relief = relieve([(1, true), (4, true), (5, true)], others: 100, at: 1)
         #expect(relief.feed == [2])
         let small = NodeMemory.Claim(bytes: NodeMemory.harmlessBytes - 1, isLive: true)
@@ -69,8 +64,7 @@ import Testing
 }
 
 extension NodeMemoryTests {
-    @Test("far above the budget nobody is left alone for holding little, since many may")
-    mutating func manySmall() {
+    @Test mutating func `far above the budget nobody is left alone for holding little, since many may`() {
         let small = NodeMemory.Claim(bytes: NodeMemory.harmlessBytes - 1, isLive: false)
         let relief = memory.relieve(
             held: 5000 << 16, budget: 2500 << 16, closing: 0, claims: Array(repeating: small, count: 5000),
@@ -80,8 +74,7 @@ extension NodeMemoryTests {
 }
 
 @Suite struct MemoryAccountTests {
-    @Test("all kinds count against one budget")
-    func kinds() {
+    @Test func `all kinds count against one budget`() {
         let account = MemoryAccount(budget: 1000)
         for kind in MemoryAccount.Kind.allCases { account.add(200, to: kind) }
         #expect(account.held == 1000 && !account.isOverdrawn)
@@ -91,8 +84,7 @@ extension NodeMemoryTests {
         #expect(account.held == 800)
     }
 
-    @Test("messages on their way to Redis may take a quarter, and what is refused is not counted")
-    func publishes() {
+    @Test func `messages on their way to Redis may take a quarter, and what is refused is not counted`() {
         let account = MemoryAccount(budget: 1000)
         #expect(account.admitPublish(250))
         #expect(!account.admitPublish(1))
@@ -115,37 +107,34 @@ extension NodeMemoryTests {
 
     private mutating func isTooMuch(_ bytes: Int) -> Bool { queue.queued(bytes, limit: 1000) }
 
-    @Test("who takes nothing for thirty seconds while bytes wait is found")
-    mutating func tookNothing() {
+    @Test mutating func `who takes nothing for thirty seconds while bytes wait is found`() {
         #expect(look(queued: 5000, system: 100, taken: 7, at: 1) == .waiting)
         #expect(look(queued: 6000, system: 100, taken: 7, at: 29) == .waiting)
         #expect(look(queued: 7000, system: 100, taken: 7, at: 30) == .tookNothing)
     }
 
-    @Test("one byte taken begins the thirty seconds anew, however much more has come to wait")
-    mutating func taken() {
+    @Test mutating func `one byte taken begins the thirty seconds anew, however much more has come to wait`() {
         #expect(look(queued: 5000, taken: 7, at: 1) == .waiting)
         #expect(look(queued: 900_000, taken: 8, at: 29) == .waiting)
         #expect(look(queued: 900_000, taken: 8, at: 58) == .waiting)
         #expect(look(queued: 900_000, taken: 8, at: 59) == .tookNothing)
     }
 
-    @Test("where the system does not count, fewer bytes that wait are bytes taken")
-    mutating func uncounted() {
+    @Test mutating func `where the system does not count, fewer bytes that wait are bytes taken`() {
         #expect(look(queued: 5000, at: 1) == .waiting)
         #expect(look(queued: 4999, at: 29) == .waiting)
         #expect(look(queued: 4999, at: 58) == .waiting)
         #expect(look(queued: 4999, at: 59) == .tookNothing)
     }
 
-    @Test("a socket is done with when next to nothing waits; unanswered pings are the heartbeat's affair")
-    mutating func drained() {
+    @Test
+    mutating func `a socket is done with when next to nothing waits; unanswered pings are the heartbeat's affair`() {
         #expect(look(system: 40, taken: 1, at: 1) == .waiting)
         #expect(look(system: 6, taken: 1, at: 99) == .drained)
     }
 
-    @Test("fed from the log, a queue may shrink from any height, and grow by what may wait but no more")
-    mutating func limit() {
+    @Test mutating func `fed from the log, a queue may shrink from any height, and grow by what may wait but no more`()
+    {
         #expect(isTooMuch(9_000_000) == false)
         queue.feedsFromLog(waiting: 9_000_000)
         #expect(isTooMuch(9_000_900) == false)
@@ -154,8 +143,7 @@ extension NodeMemoryTests {
         #expect(isTooMuch(1501) == true)
     }
 
-    @Test("who is sent all as it comes again is fed from the log first when too much waits")
-    mutating func liveAgain() {
+    @Test mutating func `who is sent all as it comes again is fed from the log first when too much waits`() {
         queue.feedsFromLog(waiting: 100)
         queue.goesLive(below: 1_000_000)
         #expect(isTooMuch(9_000_000) == false)

@@ -11,8 +11,7 @@ struct PortionTests {
         return (filled.map(\.seq), isAll)
     }
 
-    @Test("as many messages are taken as there is room for, those taken before counted")
-    func bytes() {
+    @Test func `as many messages are taken as there is room for, those taken before counted`() {
         for taken in 0...3 {
             #expect(fill(Portion(bytes: 3999), taken) == ([1, 2, 3], false))
             #expect(fill(Portion(bytes: 5000), taken) == ([1, 2, 3, 4, 5], true))
@@ -21,8 +20,7 @@ struct PortionTests {
         #expect(fill(.unbounded, limit: 5) == ([1, 2, 3, 4, 5], true))
     }
 
-    @Test("a message that is too large is taken alone, where one has to be")
-    func atLeastOne() {
+    @Test func `a message that is too large is taken alone, where one has to be`() {
         #expect(fill(Portion(bytes: 10)) == ([], false))
         #expect(fill(Portion(bytes: 10, atLeastOne: true)) == ([1], false))
         #expect(fill(.none) == ([], false))

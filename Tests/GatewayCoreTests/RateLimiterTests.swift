@@ -12,14 +12,12 @@ struct RateLimiterTests {
         (0..<count).map { _ in limiter.take(now: time, limit: limit) }
     }
 
-    @Test("a burst is let through and no frame more")
-    func burst() {
+    @Test func `a burst is let through and no frame more`() {
         var limiter = RateLimiter(now: start)
         #expect(verdicts(4, &limiter, at: start) == [.accepted, .accepted, .accepted, .refused])
     }
 
-    @Test("a frame that counts as many is let through by a bucket that is not empty; those after it wait")
-    func weight() {
+    @Test func `a frame that counts as many is let through by a bucket that is not empty; those after it wait`() {
         var limiter = RateLimiter(now: start)
         #expect(verdicts(2, &limiter, at: start) == [.accepted, .accepted])
         #expect(limiter.take(now: start, limit: limit, weight: 5) == .accepted)
@@ -27,8 +25,7 @@ struct RateLimiterTests {
         #expect(verdicts(2, &limiter, at: start + .milliseconds(500)) == [.accepted, .refused])
     }
 
-    @Test("a frame comes back for each tenth of a second")
-    func refill() {
+    @Test func `a frame comes back for each tenth of a second`() {
         var limiter = RateLimiter(now: start)
         _ = verdicts(3, &limiter, at: start)
         #expect(verdicts(1, &limiter, at: start + .milliseconds(99)) == [.refused])
@@ -36,22 +33,19 @@ struct RateLimiterTests {
         #expect(verdicts(3, &limiter, at: start + .milliseconds(300)) == [.accepted, .accepted, .refused])
     }
 
-    @Test("a rest does not save up more than a burst")
-    func rest() {
+    @Test func `a rest does not save up more than a burst`() {
         var limiter = RateLimiter(now: start)
         #expect(verdicts(4, &limiter, at: start + .seconds(3600)) == [.accepted, .accepted, .accepted, .refused])
     }
 
-    @Test("ten bursts of refused frames are the end of patience")
-    func exhausted() {
+    @Test func `ten bursts of refused frames are the end of patience`() {
         var limiter = RateLimiter(now: start)
         _ = verdicts(3, &limiter, at: start)
         #expect(verdicts(30, &limiter, at: start).allSatisfy { $0 == .refused })
         #expect(limiter.take(now: start, limit: limit) == .exhausted)
     }
 
-    @Test("a client that rests until its bucket is full is forgiven")
-    func forgiven() {
+    @Test func `a client that rests until its bucket is full is forgiven`() {
         var limiter = RateLimiter(now: start)
         _ = verdicts(33, &limiter, at: start)
         let later = start + .milliseconds(300)

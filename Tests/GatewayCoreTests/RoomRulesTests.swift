@@ -9,7 +9,6 @@ struct RoomPatternTests {
     }
 
     @Test(
-        "a star stands for any run of characters, the empty one too",
         arguments: [
             ("lesson-*", "lesson-7", true), ("lesson-*", "lesson-", true), ("lesson-*", "lesson", false),
             ("*", "anything", true), ("*-chat", "a-chat", true), ("*-chat", "chat", false),
@@ -17,17 +16,18 @@ struct RoomPatternTests {
             ("a**b", "ab", true), ("*a*a*", "a", false), ("*a*a*", "aa", true), ("room", "room", true),
             ("room", "rooms", false), ("room", "Room", false), ("*ab*ab", "abab", true), ("*ab*ab", "ab", false),
         ])
-    func stars(pattern: String, room: String, isMatch: Bool) throws {
+    func `a star stands for any run of characters, the empty one too`(pattern: String, room: String, isMatch: Bool)
+        throws
+    {
         #expect(try matches(pattern, room) == isMatch)
     }
 
-    @Test("a pattern holds what a room's name may hold, and stars", arguments: ["", "a b", "@u", "ü", "a?", "a/b"])
-    func refused(pattern: String) {
+    @Test(arguments: ["", "a b", "@u", "ü", "a?", "a/b"])
+    func `a pattern holds what a room's name may hold, and stars`(pattern: String) {
         #expect(RoomPattern(pattern) == nil)
     }
 
-    @Test("a pattern of many stars takes a long name without trying every way")
-    func manyStars() throws {
+    @Test func `a pattern of many stars takes a long name without trying every way`() throws {
         let pattern = String(repeating: "a*", count: 60) + "b"
         #expect(try !matches(pattern, String(repeating: "a", count: 128)))
     }
@@ -41,13 +41,12 @@ struct RoomRulesTests {
 
     private func pattern(_ text: String) throws -> RoomPattern { try #require(RoomPattern(text)) }
 
-    @Test("where nothing is configured everything is allowed", arguments: RoomAction.allCases)
-    func defaults(action: RoomAction) {
+    @Test(arguments: RoomAction.allCases)
+    func `where nothing is configured everything is allowed`(action: RoomAction) {
         #expect(RoomRules().allows(action, in: room, for: alice))
     }
 
-    @Test("the first rule that matches wins")
-    func firstMatch() throws {
+    @Test func `the first rule that matches wins`() throws {
         let rules = RoomRules(rules: [
             RoomRule(pattern: try pattern("lesson-1"), allow: [.join], log: LogLimits(size: 1, age: day)),
             RoomRule(pattern: try pattern("lesson-*"), allow: [.publish], log: LogLimits(size: 2, age: day)),
@@ -60,8 +59,7 @@ struct RoomRulesTests {
         #expect(rules.log(of: .everyone).size == 100)
     }
 
-    @Test("a token's rooms are all that is allowed, whatever the configuration says")
-    func grants() throws {
+    @Test func `a token's rooms are all that is allowed, whatever the configuration says`() throws {
         let grants = RoomGrants([
             (try pattern("lesson-*"), [.join]), (try pattern("*-1"), [.history]),
         ])
@@ -75,8 +73,7 @@ struct RoomRulesTests {
         #expect(RoomAction.allCases.allSatisfy { !rules.allows($0, in: room, for: nothing) })
     }
 
-    @Test("a client reads its own inbox and everyone's room, and writes to neither")
-    func readOnlyRooms() {
+    @Test func `a client reads its own inbox and everyone's room, and writes to neither`() {
         let rules = RoomRules()
         let own = RoomName(inboxOf: alice.userId)
         let foreign = RoomName(inboxOf: UserID(unchecked: "bob"))
@@ -87,8 +84,10 @@ struct RoomRulesTests {
         #expect(RoomAction.allCases.allSatisfy { !rules.allows($0, in: foreign, for: alice) })
     }
 
-    @Test("from outside a room may be read where its rule says so, or by a token that grants reading and not joining")
-    func outside() throws {
+    @Test
+    func `from outside a room may be read where its rule says so, or by a token that grants reading and not joining`()
+        throws
+    {
         let log = LogLimits(size: 1, age: day)
         let rules = RoomRules(rules: [RoomRule(pattern: try pattern("open-*"), outside: [.history], log: log)])
         let open = RoomName(unchecked: "open-1")
@@ -109,8 +108,7 @@ struct RoomRulesTests {
         #expect(rules.allowsOutside(.presence, in: RoomName(unchecked: "lesson-2"), for: pupil))
     }
 
-    @Test("grants are equal when they name the same patterns and actions")
-    func equality() throws {
+    @Test func `grants are equal when they name the same patterns and actions`() throws {
         let one = RoomGrants([(try pattern("a-*"), [.join, .publish])])
         let same = RoomGrants([(try pattern("a-*"), [.publish, .join])])
         let other = RoomGrants([(try pattern("a-*"), [.join])])

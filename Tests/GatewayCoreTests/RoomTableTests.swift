@@ -4,8 +4,7 @@ import TestSupport
 
 @Suite("A table of rooms")
 struct RoomTableTests {
-    @Test("it holds what a dictionary would, however many rooms come and go")
-    func likeADictionary() {
+    @Test func `it holds what a dictionary would, however many rooms come and go`() {
         var generator = SplitMix(seed: 7)
         var table = RoomTable<Int>()
         var model: [RoomName: Int] = [:]
@@ -29,8 +28,7 @@ struct RoomTableTests {
         }
     }
 
-    @Test("nothing put for a room takes it out")
-    func nothing() {
+    @Test func `nothing put for a room takes it out`() {
         var table = RoomTable<Int>()
         let room = RoomName(unchecked: "r")
         table[room] = 1

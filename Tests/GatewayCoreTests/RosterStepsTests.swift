@@ -29,8 +29,7 @@ struct RosterStepsTests {
         }
     }
 
-    @Test("steps of different users are all told, in their order")
-    func different() {
+    @Test func `steps of different users are all told, in their order`() {
         let steps = steps("+a1", "-b", "+c")
         #expect(words(steps.net(after: 10)) == ["+a1", "-b", "+c"])
         #expect(words(steps.net(after: 12)) == ["+c"])
@@ -39,8 +38,7 @@ struct RosterStepsTests {
         #expect(!steps.hasRepeats)
     }
 
-    @Test("who came and went again is no news, who went and came again may be shown otherwise")
-    func cancelled() {
+    @Test func `who came and went again is no news, who went and came again may be shown otherwise`() {
         #expect(words(steps("+a", "-a").net(after: 10)) == [])
         #expect(words(steps("-a", "+a2").net(after: 10)) == ["~a2"])
         #expect(words(steps("-a", "+a2", "-a").net(after: 10)) == ["-a"])
@@ -50,8 +48,7 @@ struct RosterStepsTests {
         #expect(words(steps("+a1", "+b", "-a", "+c", "+a3").net(after: 10)) == ["+a3", "+b", "+c"])
     }
 
-    @Test("whoever knows some of the steps is told what is left of the others")
-    func known() {
+    @Test func `whoever knows some of the steps is told what is left of the others`() {
         let steps = steps("+a1", "+b", "-a", "+a2", "-b")
         #expect(words(steps.net(after: 9)) == ["+a2"])
         #expect(words(steps.net(after: 10)) == ["+a2"])
@@ -61,8 +58,7 @@ struct RosterStepsTests {
         #expect(words(steps.net(after: 15)) == [])
     }
 
-    @Test("whatever the steps, what is left of them makes the same roster")
-    func sameRoster() {
+    @Test func `whatever the steps, what is left of them makes the same roster`() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<200 {
             var rosters: [Set<String>] = [["a", "b"]]
@@ -91,8 +87,7 @@ struct RosterStepsTests {
         }
     }
 
-    @Test("the steps of one user never fill them, those of many users and of long infos do")
-    func full() {
+    @Test func `the steps of one user never fill them, those of many users and of long infos do`() {
         var one = RosterSteps(after: 0)
         for index in 0..<2000 {
             let info = index % 2 == 0 ? Array(repeating: UInt8(ascii: "x"), count: 2000) : nil
@@ -116,8 +111,8 @@ struct RosterPaceTests {
 
     private func at(_ milliseconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: milliseconds * 1_000_000) }
 
-    @Test("two steps are told as they come, the next two when they are told together, and no fifth within the second")
-    func four() {
+    @Test
+    func `two steps are told as they come, the next two when they are told together, and no fifth within the second`() {
         var pace = RosterPace()
         for _ in 1...2 {
             #expect(pace.allowsAtOnce(alice, now: at(0)))
@@ -135,8 +130,7 @@ struct RosterPaceTests {
         #expect(pace.allowsAtOnce(UserID(unchecked: "bob"), now: at(100)))
     }
 
-    @Test("what is older than a second is forgotten, and nothing else")
-    func forget() {
+    @Test func `what is older than a second is forgotten, and nothing else`() {
         var pace = RosterPace()
         pace.told(alice, now: at(0))
         pace.told(UserID(unchecked: "bob"), now: at(500))

@@ -5,8 +5,7 @@ import Testing
 struct SessionOpeningTests {
     private static let welcome = ["welcome alice session s1 time 5", "enter *", "enter @alice"]
 
-    @Test("a token is checked, the connection registered, its own streams followed, then the client welcomed")
-    func tokenAtHandshake() {
+    @Test func `a token is checked, the connection registered, its own streams followed, then the client welcomed`() {
         let talk = SessionConversation(tokens: true)
         #expect(talk.open(.token("t")) == ["verify t"])
         #expect(talk.verified(SessionConversation.identity()) == ["register"])
@@ -16,8 +15,8 @@ struct SessionOpeningTests {
         #expect(talk.isLive)
     }
 
-    @Test("the session that a client names is asked for when it is known who the client is, however that is told")
-    func sessionNamed() {
+    @Test func `the session that a client names is asked for when it is known who the client is, however that is told`()
+    {
         let early = SessionConversation(tokens: true)
         _ = early.open(.token("t"), session: "s0")
         #expect(early.verified(SessionConversation.identity()) == ["register resuming s0"])
@@ -29,8 +28,7 @@ struct SessionOpeningTests {
         #expect(unproven.open(.identity(SessionConversation.identity()), session: "s0") == ["register resuming s0"])
     }
 
-    @Test("a registry that cannot be reached is asked again until the time is over, with the same session")
-    func registryAway() {
+    @Test func `a registry that cannot be reached is asked again until the time is over, with the same session`() {
         let talk = SessionConversation()
         _ = talk.open(.identity(SessionConversation.identity()), session: "s0")
         #expect(talk.registrationFailed(.backend(.unavailable(reason: "secret"))) == ["register later"])
@@ -40,16 +38,14 @@ struct SessionOpeningTests {
         #expect(talk.registered() == [])
     }
 
-    @Test("one connection too many is closed with 4409, and the registry has nothing to forget")
-    func tooManyConnections() {
+    @Test func `one connection too many is closed with 4409, and the registry has nothing to forget`() {
         let talk = SessionConversation()
         _ = talk.open(.identity(SessionConversation.identity()))
         #expect(talk.registrationFailed(.tooManyConnections) == ["close 4429 too many connections"])
         #expect(talk.end(.byGateway(.replaced)) == [])
     }
 
-    @Test("frames wait for welcome where a token came with the handshake, and are served in their order")
-    func framesWait() {
+    @Test func `frames wait for welcome where a token came with the handshake, and are served in their order`() {
         let talk = SessionConversation(tokens: true)
         _ = talk.open(.token("t"))
         #expect(talk.join(1, "r") == [])
@@ -65,24 +61,21 @@ struct SessionOpeningTests {
             talk.ready("r", seq: 9) == ["joined 1 r at 9", "enter r at 9 missed 0", "publish 3 r by alice"])
     }
 
-    @Test("more frames than may wait for welcome close the connection")
-    func tooManyWait() {
+    @Test func `more frames than may wait for welcome close the connection`() {
         let talk = SessionConversation(tokens: true)
         _ = talk.open(.token("t"))
         for id in 1...64 { #expect(talk.ping(id) == []) }
         #expect(talk.ping(65) == ["close 4429 too many requests"])
     }
 
-    @Test("more bytes than may wait for welcome close the connection")
-    func tooMuchWaits() {
+    @Test func `more bytes than may wait for welcome close the connection`() {
         let talk = SessionConversation(tokens: true, limits: SessionLimits(maxWaitingBytes: 100))
         _ = talk.open(.token("t"))
         #expect(talk.say(1, "r", bytes: 100) == [])
         #expect(talk.say(2, "r", bytes: 1) == ["close 4429 too many requests"])
     }
 
-    @Test("without a token only auth and ping are taken")
-    func stranger() {
+    @Test func `without a token only auth and ping are taken`() {
         let talk = SessionConversation(tokens: true)
         #expect(talk.open(.none) == [])
         #expect(talk.join(1, "r") == ["error 1 unauthorized"])
@@ -98,8 +91,7 @@ struct SessionOpeningTests {
         #expect(talk.ready("@alice") == Self.welcome)
     }
 
-    @Test("a second auth waits until the first has been answered, and is then a refresh")
-    func secondAuth() {
+    @Test func `a second auth waits until the first has been answered, and is then a refresh`() {
         let talk = SessionConversation(tokens: true)
         _ = talk.open(.none)
         _ = talk.auth(1, "t")
@@ -111,8 +103,7 @@ struct SessionOpeningTests {
         #expect(talk.verified(SessionConversation.identity(expires: 9)) == ["authenticated 2 9000"])
     }
 
-    @Test("a bad token closes with 4401 and says why")
-    func badToken() {
+    @Test func `a bad token closes with 4401 and says why`() {
         let talk = SessionConversation(tokens: true)
         _ = talk.open(.token("t"))
         #expect(talk.refused("the token has expired") == ["close 4401 the token has expired"])
@@ -120,24 +111,21 @@ struct SessionOpeningTests {
         #expect(talk.verified(SessionConversation.identity()) == [])
     }
 
-    @Test("a name that cannot be right closes with 4401 and names the problem")
-    func badUser() {
+    @Test func `a name that cannot be right closes with 4401 and names the problem`() {
         let talk = SessionConversation()
         #expect(talk.open(.refused("userId: not UTF-8")) == ["close 4401 userId: not UTF-8"])
         let nameless = SessionConversation()
         #expect(nameless.open(.none) == ["close 4401 userId is missing"])
     }
 
-    @Test("no token in time is 4401")
-    func noToken() {
+    @Test func `no token in time is 4401`() {
         let talk = SessionConversation(tokens: true)
         _ = talk.open(.none)
         #expect(talk.wait(.milliseconds(9_999)) == [])
         #expect(talk.wait(.milliseconds(1)) == ["close 4401 no token came"])
     }
 
-    @Test("a backend that does not answer in time is 4503")
-    func noBackend() {
+    @Test func `a backend that does not answer in time is 4503`() {
         let talk = SessionConversation()
         _ = talk.open(.identity(SessionConversation.identity()))
         _ = talk.registered()
@@ -149,15 +137,13 @@ struct SessionOpeningTests {
         #expect(talk.wait(.seconds(1)) == ["close 4503 unavailable"])
     }
 
-    @Test("a verifier that does not answer in time is 4503")
-    func noVerifier() {
+    @Test func `a verifier that does not answer in time is 4503`() {
         let talk = SessionConversation(tokens: true)
         _ = talk.open(.token("t"))
         #expect(talk.wait(.seconds(10)) == ["close 4503 unavailable"])
     }
 
-    @Test("deadlines are told: the timeout first, then the token's end")
-    func deadlines() {
+    @Test func `deadlines are told: the timeout first, then the token's end`() {
         let talk = SessionConversation(tokens: true)
         let opened = talk.now
         _ = talk.open(.token("t"))
@@ -178,21 +164,18 @@ struct SessionOpeningTests {
 struct SessionTokenTests {
     private let lessons = RoomPattern("lesson-*").map { RoomGrants([($0, Set(RoomAction.allCases))]) }
 
-    @Test("a token that expires closes the living connection, after the leeway")
-    func expiry() {
+    @Test func `a token that expires closes the living connection, after the leeway`() {
         let talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
         #expect(talk.wait(.milliseconds(10_999)) == [])
         #expect(talk.wait(.milliseconds(1)) == ["close 4401 the token has expired"])
     }
 
-    @Test("an expiry beyond all time is none")
-    func farExpiry() {
+    @Test func `an expiry beyond all time is none`() {
         let talk = SessionConversation.live(tokens: true, expires: .max)
         #expect(talk.wait(.seconds(1_000_000)) == [])
     }
 
-    @Test("a fresh token moves the end")
-    func refresh() {
+    @Test func `a fresh token moves the end`() {
         let talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
         #expect(talk.auth(1, "u") == ["verify u"])
         let fresh = SessionConversation.identity(expires: 1_700_000_100)
@@ -201,16 +184,15 @@ struct SessionTokenTests {
         #expect(talk.wait(.seconds(51)) == ["close 4401 the token has expired"])
     }
 
-    @Test("a token may end in any year", arguments: [99_999_999_999, 1_700_000_000_000, 1 << 53, .max])
-    func endsInAnyYear(expires: Int64) {
+    @Test(arguments: [99_999_999_999, 1_700_000_000_000, 1 << 53, .max])
+    func `a token may end in any year`(expires: Int64) {
         let talk = SessionConversation.live(tokens: true, expires: expires)
         let deadline = talk.deadline(wall: talk.wallMilliseconds)
         #expect(deadline.map { $0 > talk.now + .seconds(100 * 365 * 86400) } ?? true)
         #expect(talk.wait(.seconds(86400)) == [])
     }
 
-    @Test("another user's token is forbidden and changes nothing")
-    func anotherUser() {
+    @Test func `another user's token is forbidden and changes nothing`() {
         let talk = SessionConversation.live(tokens: true, expires: 1_700_000_010)
         _ = talk.auth(1, "u")
         #expect(talk.verified(SessionConversation.identity("bob")) == ["error 1 forbidden"])
@@ -218,8 +200,7 @@ struct SessionTokenTests {
         #expect(talk.wait(.seconds(11)) == ["close 4401 the token has expired"])
     }
 
-    @Test("of a fresh token the registry is asked whether it still counts")
-    func confirmed() {
+    @Test func `of a fresh token the registry is asked whether it still counts`() {
         let talk = SessionConversation.live(tokens: true)
         var fresh = SessionConversation.identity(expires: 1_700_000_100)
         fresh.issuedAt = 7
@@ -234,8 +215,7 @@ struct SessionTokenTests {
         #expect(talk.confirmed(.unknown) == ["authenticated 3 1700000100000"])
     }
 
-    @Test("a fresh token that is void ends the connection, and so does a ban")
-    func voidRefresh() {
+    @Test func `a fresh token that is void ends the connection, and so does a ban`() {
         for (admission, end) in [
             (Clearance.tokenVoid, "close 4401 the token is void"), (.banned, "close 4403 banned"),
         ] {
@@ -247,8 +227,7 @@ struct SessionTokenTests {
         }
     }
 
-    @Test("who is banned, or has a void token, is not let in")
-    func notLetIn() {
+    @Test func `who is banned, or has a void token, is not let in`() {
         for (error, end) in [
             (RegistrationError.banned, "close 4403 banned"), (.tokenVoid, "close 4401 the token is void"),
         ] {
@@ -259,16 +238,14 @@ struct SessionTokenTests {
         }
     }
 
-    @Test("a bad fresh token is an error, and the old one holds on")
-    func badRefresh() {
+    @Test func `a bad fresh token is an error, and the old one holds on`() {
         let talk = SessionConversation.live(tokens: true)
         _ = talk.auth(1, "u")
         #expect(talk.refused("bad") == ["error 1 unauthorized"])
         #expect(talk.join(2, "r") == ["enroll r {}"])
     }
 
-    @Test("one token is checked at a time")
-    func twoRefreshes() {
+    @Test func `one token is checked at a time`() {
         let talk = SessionConversation.live(tokens: true)
         _ = talk.auth(1, "u")
         #expect(talk.auth(2, "v") == ["error 2 conflict"])
@@ -276,8 +253,7 @@ struct SessionTokenTests {
         #expect(talk.auth(3, "w") == ["verify w"])
     }
 
-    @Test("rooms that the fresh token does not allow are left")
-    func narrower() {
+    @Test func `rooms that the fresh token does not allow are left`() {
         let talk = SessionConversation.live(tokens: true)
         for room in ["lesson-1", "b", "a"] { talk.enter(room) }
         _ = talk.join(2, "c")
@@ -293,8 +269,7 @@ struct SessionTokenTests {
         #expect(talk.say(5, "lesson-1") == ["publish 5 lesson-1 by alice"])
     }
 
-    @Test("a room that the fresh token does not allow is left though its replay could not be had either")
-    func narrowerDuringReplay() {
+    @Test func `a room that the fresh token does not allow is left though its replay could not be had either`() {
         let talk = SessionConversation.live(tokens: true)
         for room in ["lesson-1", "a"] {
             talk.enter(room)
@@ -308,8 +283,7 @@ struct SessionTokenTests {
         #expect(talk.isMember(of: "lesson-1"))
     }
 
-    @Test("where nobody proves who they are, tokens mean nothing")
-    func noTokens() {
+    @Test func `where nobody proves who they are, tokens mean nothing`() {
         let talk = SessionConversation.live()
         #expect(talk.auth(1, "u") == ["error 1 bad_request"])
     }

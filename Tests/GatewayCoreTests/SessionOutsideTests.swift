@@ -5,8 +5,7 @@ import Testing
 struct SessionOutsideTests {
     private func pattern(_ text: String) throws -> RoomPattern { try #require(RoomPattern(text)) }
 
-    @Test("members and history are for those in the room, before a join and after the leave")
-    func members() {
+    @Test func `members and history are for those in the room, before a join and after the leave`() {
         let talk = SessionConversation.live()
         #expect(talk.read(1, "r") == ["error 1 not_member"])
         #expect(talk.members(2, "r") == ["error 2 not_member"])
@@ -18,8 +17,7 @@ struct SessionOutsideTests {
         #expect(talk.members(7, "r") == ["error 7 not_member"])
     }
 
-    @Test("what is asked while the join is under way waits for it, and is refused where it fails")
-    func waits() {
+    @Test func `what is asked while the join is under way waits for it, and is refused where it fails`() {
         let talk = SessionConversation.live()
         _ = talk.join(1, "r")
         #expect(talk.read(2, "r") == [])
@@ -31,8 +29,7 @@ struct SessionOutsideTests {
         #expect(talk.enrollmentFailed("s") == ["error 4 unavailable", "error 5 not_member"])
     }
 
-    @Test("a member that joins again with a position, or whose session came back, need not wait")
-    func again() {
+    @Test func `a member that joins again with a position, or whose session came back, need not wait`() {
         let talk = SessionConversation.live()
         talk.enter("r")
         _ = talk.join(1, "r", since: 5)
@@ -43,8 +40,7 @@ struct SessionOutsideTests {
         #expect(resumed.members(3, "r") == ["members 3 r 100"])
     }
 
-    @Test("a room's rule lets others look in, each right for itself, also while a join is under way")
-    func rule() throws {
+    @Test func `a room's rule lets others look in, each right for itself, also while a join is under way`() throws {
         let log = LogLimits(size: 1, age: .seconds(1))
         let rules = RoomRules(rules: [
             RoomRule(pattern: try pattern("news"), outside: [.history], log: log),
@@ -62,8 +58,7 @@ struct SessionOutsideTests {
         #expect(talk.read(8, "news") == ["history 8 news"])
     }
 
-    @Test("a token that grants reading and not joining is an observer's")
-    func observer() throws {
+    @Test func `a token that grants reading and not joining is an observer's`() throws {
         let grants = RoomGrants([
             (try pattern("lesson-*"), [.presence, .history]), (try pattern("lesson-7"), [.join]),
         ])

@@ -5,8 +5,7 @@ import Testing
 struct SessionPresenceTests {
     private func id(_ number: Int) -> RequestID { RequestID(json: Array(String(number).utf8)) }
 
-    @Test("members are listed by whoever may know of presence, a few pages at once")
-    func members() {
+    @Test func `members are listed by whoever may know of presence, a few pages at once`() {
         let talk = SessionConversation.live(limits: SessionLimits(maxReads: 1))
         talk.enter("r")
         #expect(talk.members(1, "r") == ["members 1 r 100"])
@@ -19,8 +18,7 @@ struct SessionPresenceTests {
         #expect(bad == ["error 2 bad_request"])
     }
 
-    @Test("a token without presence hides the roster, whoever comes and goes, and the list")
-    func hidden() throws {
+    @Test func `a token without presence hides the roster, whoever comes and goes, and the list`() throws {
         let grants = RoomGrants([(try #require(RoomPattern("*")), [.join, .publish])])
         let talk = SessionConversation.live(grants: grants)
         _ = talk.join(1, "r")
@@ -30,8 +28,7 @@ struct SessionPresenceTests {
         #expect(talk.members(2, "r") == ["error 2 forbidden"])
     }
 
-    @Test("users are watched up to the limit, each counted once; unwatching is answered and makes room")
-    func watch() {
+    @Test func `users are watched up to the limit, each counted once; unwatching is answered and makes room`() {
         let talk = SessionConversation.live(limits: SessionLimits(maxWatched: 2))
         #expect(talk.watch(1, "bob", "bob") == ["watch 1 bob"])
         #expect(talk.watching(1, "bob") == ["watching 1 1"])
@@ -43,8 +40,7 @@ struct SessionPresenceTests {
         #expect(talk.watch(6, "dave") == ["watch 6 dave"])
     }
 
-    @Test("users unwatched before the answer give no place to others without end")
-    func watchesUnanswered() {
+    @Test func `users unwatched before the answer give no place to others without end`() {
         let talk = SessionConversation.live(limits: SessionLimits(maxWatched: 2))
         for id in 0..<2 {
             #expect(talk.watch(id, "u\(id)", "v\(id)") == ["watch \(id) u\(id) v\(id)"])
@@ -57,8 +53,7 @@ struct SessionPresenceTests {
         #expect(talk.watch(4, "bob", "carol") == ["watch 4 bob carol"])
     }
 
-    @Test("a watch or unwatch counts as a frame for each fifty users")
-    func weight() {
+    @Test func `a watch or unwatch counts as a frame for each fifty users`() {
         let talk = SessionConversation.live(limits: SessionLimits(rate: RateLimit(perSecond: 1, burst: 10)))
         let users = (0..<200).map { UserID(unchecked: "u\($0)") }
         #expect(talk.ask(1, .watch(users: Array(users.prefix(51)))).count == 1)
@@ -67,8 +62,7 @@ struct SessionPresenceTests {
         #expect(talk.ping(7) == ["error 7 rate_limited"])
     }
 
-    @Test("users that could not be watched leave their places free")
-    func watchFails() {
+    @Test func `users that could not be watched leave their places free`() {
         let talk = SessionConversation.live(limits: SessionLimits(maxWatched: 1))
         _ = talk.watch(1, "bob")
         let bob = UserID(unchecked: "bob")
@@ -79,8 +73,7 @@ struct SessionPresenceTests {
         #expect(talk.watch(2, "carol") == ["watch 2 carol"])
     }
 
-    @Test("a signal goes from a member, by its own name, and is answered by an acknowledgement or the error")
-    func signal() {
+    @Test func `a signal goes from a member, by its own name, and is answered by an acknowledgement or the error`() {
         let talk = SessionConversation.live()
         #expect(talk.signal(1, "bob", "r") == ["error 1 not_member"])
         #expect(talk.signal(2, "bob", "*") == ["error 2 not_member"])

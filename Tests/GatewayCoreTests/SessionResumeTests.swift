@@ -3,8 +3,7 @@ import Testing
 
 @Suite
 struct SessionResumeTests {
-    @Test("a resumed session is welcomed with nothing entered")
-    func welcome() {
+    @Test func `a resumed session is welcomed with nothing entered`() {
         let talk = SessionConversation()
         #expect(talk.open(.identity(SessionConversation.identity()), session: "s0") == ["register resuming s0"])
         #expect(talk.registered(["r"]) == ["follow *", "follow @alice"])
@@ -13,8 +12,7 @@ struct SessionResumeTests {
         #expect(talk.isMember(of: "r"))
     }
 
-    @Test("resume asks for all rooms, named or not, and is answered once all have answered")
-    func resume() {
+    @Test func `resume asks for all rooms, named or not, and is answered once all have answered`() {
         let talk = SessionConversation.resumed("b", "a")
         #expect(
             talk.resume(1, ["a": 4, "@alice": 2]) == [
@@ -31,8 +29,7 @@ struct SessionResumeTests {
         #expect(talk.resume(2) == ["error 2 conflict"])
     }
 
-    @Test("rooms that are no longer allowed are told, and rooms that the session did not hold")
-    func refused() {
+    @Test func `rooms that are no longer allowed are told, and rooms that the session did not hold`() {
         let talk = SessionConversation.resumed("a", forbidden: ["z"])
         _ = talk.resume(1, ["a": 1, "z": 1, "never": 1, "@bob": 1])
         _ = talk.ready("*")
@@ -40,16 +37,14 @@ struct SessionResumeTests {
         #expect(talk.ready("a").first == "resumed 1 @bob forbidden, a at 7, never not_member, z forbidden")
     }
 
-    @Test("a room joined by itself takes its position from there, the others go on waiting")
-    func byJoin() {
+    @Test func `a room joined by itself takes its position from there, the others go on waiting`() {
         let talk = SessionConversation.resumed("a", "b")
         #expect(talk.join(1, "a", since: 4) == ["follow a since 4"])
         #expect(talk.ready("a") == ["joined 1 a at 7", "enter a at 7 missed 0"])
         #expect(talk.resume(2, ["b": 1]) == ["follow *", "follow @alice", "follow b since 1"])
     }
 
-    @Test("rooms that nobody gives a position for go on after ten seconds, without a word")
-    func release() {
+    @Test func `rooms that nobody gives a position for go on after ten seconds, without a word`() {
         let talk = SessionConversation.resumed("a")
         let welcomed = talk.now
         #expect(talk.deadline(wall: 0) == welcomed + .seconds(10))
@@ -66,8 +61,7 @@ struct SessionResumeTests {
         #expect(talk.ready("a") == ["resumed 1 a at 7", "enter a at 7 missed 0"])
     }
 
-    @Test("a room whose stream cannot be had is told as unavailable and goes on when it can")
-    func unavailable() {
+    @Test func `a room whose stream cannot be had is told as unavailable and goes on when it can`() {
         let talk = SessionConversation.resumed("a")
         _ = talk.resume(1, ["a": 4])
         _ = talk.ready("*")
@@ -79,8 +73,7 @@ struct SessionResumeTests {
         #expect(talk.ready("a") == ["enter a at 7 missed 0"])
     }
 
-    @Test("a room that waits can be left and written to")
-    func waitingRoom() {
+    @Test func `a room that waits can be left and written to`() {
         let talk = SessionConversation.resumed("a")
         #expect(talk.say(1, "a") == ["publish 1 a by alice"])
         #expect(talk.leave(2, "a") == ["withdraw a", "leave a", "left 2 a"])
@@ -89,8 +82,7 @@ struct SessionResumeTests {
         #expect(talk.ready("@alice").first == "resumed 3 a not_member")
     }
 
-    @Test("what is asked of a room while resume gathers waits for its end")
-    func waits() {
+    @Test func `what is asked of a room while resume gathers waits for its end`() {
         let talk = SessionConversation.resumed("a")
         _ = talk.resume(1, ["a": 4])
         #expect(talk.say(2, "a") == [])
@@ -105,14 +97,12 @@ struct SessionResumeTests {
             ])
     }
 
-    @Test("a new session has nothing to resume")
-    func fresh() {
+    @Test func `a new session has nothing to resume`() {
         let talk = SessionConversation.live()
         #expect(talk.resume(1, ["a": 4]) == ["error 1 conflict"])
     }
 
-    @Test("a narrower token that comes while rooms wait, or while they are gathered, takes them along")
-    func narrower() throws {
+    @Test func `a narrower token that comes while rooms wait, or while they are gathered, takes them along`() throws {
         let grants = RoomGrants([(try #require(RoomPattern("a")), Set(RoomAction.allCases))])
         let narrow = SessionConversation.identity(grants: grants)
         let waiting = SessionConversation.resumed("a", "b", tokens: true)
@@ -130,8 +120,7 @@ struct SessionResumeTests {
             ])
     }
 
-    @Test("the end of a resumed session names its rooms, and its registry is told")
-    func end() {
+    @Test func `the end of a resumed session names its rooms, and its registry is told`() {
         let talk = SessionConversation.resumed("a")
         #expect(talk.end(.lost) == ["*", "@alice", "a", "abrupt lost"])
     }

@@ -9,8 +9,7 @@ struct SessionRoomsTests {
         return talk
     }
 
-    @Test("a join is put on the roster, answered when the stream is there too, then the room is entered")
-    func join() {
+    @Test func `a join is put on the roster, answered when the stream is there too, then the room is entered`() {
         let talk = SessionConversation.live()
         #expect(talk.join(1, "r") == ["enroll r {}"])
         #expect(talk.enrolled("r") == ["follow r"])
@@ -20,8 +19,7 @@ struct SessionRoomsTests {
         #expect(talk.leave(2, "r") == ["withdraw r", "leave r", "left 2 r"])
     }
 
-    @Test("where a room keeps no presence only the session is told of it, and nobody of a roster")
-    func presenceOff() throws {
+    @Test func `where a room keeps no presence only the session is told of it, and nobody of a roster`() throws {
         let log = LogLimits(size: 1, age: .seconds(1))
         let rule = RoomRule(pattern: try #require(RoomPattern("feed")), presence: .off, log: log)
         let talk = SessionConversation.live(rules: RoomRules(rules: [rule]))
@@ -33,8 +31,7 @@ struct SessionRoomsTests {
         #expect(talk.failed("feed") == ["withdraw feed", "error 4 unavailable"])
     }
 
-    @Test("a join with a position is told whether nothing was lost, and gets what it missed")
-    func joinSince() {
+    @Test func `a join with a position is told whether nothing was lost, and gets what it missed`() {
         let talk = SessionConversation.live()
         _ = talk.join(1, "r", since: 5)
         #expect(talk.enrolled("r") == ["follow r since 5"])
@@ -45,8 +42,7 @@ struct SessionRoomsTests {
             ])
     }
 
-    @Test("a member that joins again with a position stays a member, also where it cannot be answered")
-    func replay() {
+    @Test func `a member that joins again with a position stays a member, also where it cannot be answered`() {
         let talk = joined("r")
         #expect(talk.join(1, "r", since: 5) == ["follow r since 5"])
         #expect(talk.isMember(of: "r"))
@@ -56,8 +52,7 @@ struct SessionRoomsTests {
         #expect(talk.failed("r") == ["error 2 unavailable", "publish 3 r by alice"])
     }
 
-    @Test("the own inbox and everyone's room are caught up with by join, others' inboxes are not")
-    func ownStreams() {
+    @Test func `the own inbox and everyone's room are caught up with by join, others' inboxes are not`() {
         let talk = SessionConversation.live()
         #expect(talk.join(1, "@alice", since: 0) == ["follow @alice since 0"])
         #expect(talk.ready("@alice") == ["joined 1 @alice at 7", "enter @alice at 7 missed 0"])
@@ -68,15 +63,13 @@ struct SessionRoomsTests {
         #expect(talk.leave(5, "*") == ["error 5 bad_request"])
     }
 
-    @Test("joining again tells where the room stands and changes nothing")
-    func joinAgain() {
+    @Test func `joining again tells where the room stands and changes nothing`() {
         let talk = joined("r")
         #expect(talk.join(1, "r") == ["position 1 r"])
         #expect(talk.join(2, "*") == ["position 2 *"])
     }
 
-    @Test("a stream that cannot be had fails the join alone")
-    func joinFails() {
+    @Test func `a stream that cannot be had fails the join alone`() {
         let talk = SessionConversation.live()
         _ = talk.join(1, "r")
         _ = talk.enrolled("r")
@@ -87,8 +80,7 @@ struct SessionRoomsTests {
         #expect(talk.join(4, "r") == ["enroll r {}"])
     }
 
-    @Test("what is asked of a room before its join is answered waits for it, other rooms do not")
-    func waitsForJoin() {
+    @Test func `what is asked of a room before its join is answered waits for it, other rooms do not`() {
         let talk = joined("other")
         _ = talk.join(1, "r")
         #expect(talk.say(2, "r") == [])
@@ -107,8 +99,7 @@ struct SessionRoomsTests {
             talk.ready("r", seq: 8) == ["joined 4 r at 8", "enter r at 8 missed 0", "publish 5 r by alice"])
     }
 
-    @Test("what waits for a join that fails is answered as for a room not joined")
-    func waitsInVain() {
+    @Test func `what waits for a join that fails is answered as for a room not joined`() {
         let talk = SessionConversation.live()
         _ = talk.join(1, "r")
         _ = talk.say(2, "r")
@@ -116,8 +107,7 @@ struct SessionRoomsTests {
         #expect(talk.enrollmentFailed("r") == ["error 1 unavailable", "error 2 not_member", "left 3 r"])
     }
 
-    @Test("too many requests for a room that is not there yet are refused, not kept")
-    func tooManyWait() {
+    @Test func `too many requests for a room that is not there yet are refused, not kept`() {
         let talk = SessionConversation.live(limits: SessionLimits(maxWaitingFrames: 2))
         _ = talk.join(1, "r")
         #expect(talk.say(2, "r") + talk.say(3, "r") == [])
@@ -126,8 +116,7 @@ struct SessionRoomsTests {
         #expect(talk.ready("r").suffix(2) == ["publish 2 r by alice", "publish 3 r by alice"])
     }
 
-    @Test("leaving ends the membership, and leaving what was not joined is answered as well")
-    func leave() {
+    @Test func `leaving ends the membership, and leaving what was not joined is answered as well`() {
         let talk = joined("r")
         #expect(talk.leave(1, "r") == ["withdraw r", "leave r", "left 1 r"])
         #expect(talk.leave(2, "r") == ["left 2 r"])
@@ -135,8 +124,7 @@ struct SessionRoomsTests {
         #expect(talk.leave(4, "*") == ["error 4 bad_request"])
     }
 
-    @Test("no more rooms than allowed, those not answered yet counted")
-    func maxRooms() {
+    @Test func `no more rooms than allowed, those not answered yet counted`() {
         let talk = joined("a", limits: SessionLimits(maxRooms: 2))
         _ = talk.join(1, "b")
         #expect(talk.join(2, "c") == ["error 2 forbidden"])
@@ -144,8 +132,7 @@ struct SessionRoomsTests {
         #expect(talk.join(4, "c") == ["enroll c {}"])
     }
 
-    @Test("rules forbid joining, sending and reading, each for itself")
-    func rules() throws {
+    @Test func `rules forbid joining, sending and reading, each for itself`() throws {
         let log = LogLimits(size: 1, age: .seconds(1))
         let rules = RoomRules(rules: [
             RoomRule(pattern: try #require(RoomPattern("silent")), allow: [.join], log: log),
@@ -162,8 +149,7 @@ struct SessionRoomsTests {
         #expect(talk.read(5, "silent") == ["error 5 forbidden"])
     }
 
-    @Test("clients read their own inbox and everyone's room, and write to neither")
-    func special() {
+    @Test func `clients read their own inbox and everyone's room, and write to neither`() {
         let talk = SessionConversation.live()
         #expect(talk.read(3, "@alice") == ["history 3 @alice"])
         #expect(talk.read(4, "@bob") == ["error 4 forbidden"])
@@ -173,8 +159,7 @@ struct SessionRoomsTests {
         #expect(talk.members(8, "*") == ["error 8 forbidden"])
     }
 
-    @Test("a publish is answered by ack or by the error, and after the end by nothing")
-    func publish() {
+    @Test func `a publish is answered by ack or by the error, and after the end by nothing`() {
         let talk = joined("r")
         let room = SessionConversation.room("r")
         let id = RequestID(json: [UInt8(ascii: "1")])
@@ -187,8 +172,7 @@ struct SessionRoomsTests {
         #expect(talk.answered(.published(id: id, room: room, result: .success(published))) == [])
     }
 
-    @Test("a few pages at once are read, the others wait until one has left for the client, or failed")
-    func histories() {
+    @Test func `a few pages at once are read, the others wait until one has left for the client, or failed`() {
         let talk = joined("r", limits: SessionLimits(maxWaitingFrames: 3, maxReads: 1))
         #expect(talk.read(1, "r") == ["history 1 r"])
         #expect(talk.read(2, "r") == [])
@@ -208,8 +192,7 @@ struct SessionRoomsTests {
         #expect(talk.read(6, "r") == ["history 6 r"])
     }
 
-    @Test("a page that waits for its room is not read before the room is joined")
-    func earlyHistory() {
+    @Test func `a page that waits for its room is not read before the room is joined`() {
         let talk = joined("r", limits: SessionLimits(maxReads: 1))
         _ = talk.join(1, "late")
         #expect(talk.read(2, "late") == [])
@@ -220,8 +203,7 @@ struct SessionRoomsTests {
 
 @Suite
 struct SessionLimitsTests {
-    @Test("ten malformed frames in a row close, nine and a good one do not")
-    func malformed() {
+    @Test func `ten malformed frames in a row close, nine and a good one do not`() {
         let talk = SessionConversation.live()
         for id in 1...9 { #expect(talk.malformed(id) == ["error \(id) bad_request"]) }
         #expect(talk.ping(10) == ["pong 10"])
@@ -230,8 +212,7 @@ struct SessionLimitsTests {
         #expect(talk.malformed() == [])
     }
 
-    @Test("a client above its rate is told so, and closed when it does not heed it")
-    func rate() {
+    @Test func `a client above its rate is told so, and closed when it does not heed it`() {
         let talk = SessionConversation.live(limits: SessionLimits(rate: RateLimit(perSecond: 1, burst: 2)))
         #expect(talk.ping(1) + talk.ping(2) == ["pong 1", "pong 2"])
         #expect(talk.ping(3) == ["error 3 rate_limited"])
@@ -239,16 +220,14 @@ struct SessionLimitsTests {
         #expect(talk.ping(4) == ["close 4429 too many requests"])
     }
 
-    @Test("malformed frames and control frames count like any other")
-    func allFramesCount() {
+    @Test func `malformed frames and control frames count like any other`() {
         let talk = SessionConversation.live(limits: SessionLimits(rate: RateLimit(perSecond: 1, burst: 2)))
         #expect(talk.malformed(1) == ["error 1 bad_request"])
         #expect(talk.machine.receivedControlFrame(now: talk.now) == .accepted)
         #expect(talk.malformed(2) == ["error 2 rate_limited"])
     }
 
-    @Test("a draining node tells those who are in, and closes those who are not")
-    func drain() {
+    @Test func `a draining node tells those who are in, and closes those who are not`() {
         let live = SessionConversation.live()
         let drained = live
         #expect(live.lines(drained.machine.drain(afterMilliseconds: 5)) == ["reconnect 5"])
@@ -257,8 +236,7 @@ struct SessionLimitsTests {
         #expect(entering.lines(entering.machine.drain(afterMilliseconds: 5)) == ["close 1001 going away"])
     }
 
-    @Test("the end names every room in which the hub has a listener, waiting ones too, and every watched user")
-    func closed() {
+    @Test func `the end names every room in which the hub has a listener, waiting ones too, and every watched user`() {
         let talk = SessionConversation.live()
         talk.enter("a")
         _ = talk.join(2, "b")
@@ -274,7 +252,6 @@ struct SessionLimitsTests {
     }
 
     @Test(
-        "a farewell takes effect at once, everything else has the grace",
         arguments: [
             (SessionMachine.End.byClient(code: 1000), "farewell closed"), (.byClient(code: 1001), "abrupt lost"),
             (.byClient(code: nil), "abrupt lost"), (.lost, "abrupt lost"),
@@ -282,13 +259,12 @@ struct SessionLimitsTests {
             (.byGateway(.replaced), "farewell replaced"), (.byGateway(.goingAway), "abrupt drained"),
             (.byGateway(.tooSlow), "abrupt lost"), (.byGateway(.heartbeatMissed), "abrupt lost"),
         ])
-    func departure(end: SessionMachine.End, told: String) {
+    func `a farewell takes effect at once, everything else has the grace`(end: SessionMachine.End, told: String) {
         let talk = SessionConversation.live()
         #expect(talk.end(end).last == told)
     }
 
-    @Test("whoever was sent away comes back, whatever its close says; whoever is kicked does not")
-    func sentAway() {
+    @Test func `whoever was sent away comes back, whatever its close says; whoever is kicked does not`() {
         let (talk, kicked) = (SessionConversation.live(), SessionConversation.live())
         _ = talk.machine.drain(afterMilliseconds: 1)
         _ = kicked.machine.drain(afterMilliseconds: 1)
@@ -296,8 +272,9 @@ struct SessionLimitsTests {
         #expect(kicked.end(.byGateway(.forbidden)).last == "farewell kicked")
     }
 
-    @Test("a connection that ends while it is being registered is told of, and an answer that comes late means nothing")
-    func endsInRegistration() {
+    @Test
+    func `a connection that ends while it is being registered is told of, and an answer that comes late means nothing`()
+    {
         let talk = SessionConversation()
         _ = talk.open(.identity(SessionConversation.identity()))
         #expect(talk.end(.lost) == ["abrupt lost"])

@@ -4,8 +4,7 @@ import Testing
 /// What a session is refused for its number or its price.
 @Suite
 struct SessionSpendingTests {
-    @Test("rooms are joined at a rate of their own; a room one is in costs none of it")
-    func joins() {
+    @Test func `rooms are joined at a rate of their own; a room one is in costs none of it`() {
         let talk = SessionConversation.live(limits: SessionLimits(joins: RateLimit(perSecond: 1, burst: 2)))
         #expect(talk.join(1, "a") == ["enroll a {}"])
         #expect(talk.join(2, "b") == ["enroll b {}"])
@@ -19,8 +18,7 @@ struct SessionSpendingTests {
         #expect(talk.join(7, "d") == ["error 7 rate_limited"])
     }
 
-    @Test("two hundred rooms can be joined at once, and no more than that by default")
-    func defaults() {
+    @Test func `two hundred rooms can be joined at once, and no more than that by default`() {
         let talk = SessionConversation.live(limits: SessionLimits(rate: RateLimit(perSecond: 1000, burst: 1000)))
         for index in 1...200 { #expect(talk.join(index, "r\(index)") == ["enroll r\(index) {}"]) }
         #expect(talk.join(201, "r201") == ["error 201 rate_limited"])
@@ -28,8 +26,7 @@ struct SessionSpendingTests {
         #expect(talk.join(202, "r202") == ["error 202 forbidden"])
     }
 
-    @Test("whoever is refused is told when the same may be asked again")
-    func retryAfter() throws {
+    @Test func `whoever is refused is told when the same may be asked again`() throws {
         let limits = SessionLimits(
             rate: RateLimit(perSecond: 10, burst: 3), joins: RateLimit(perSecond: 1, burst: 1))
         let talk = SessionConversation.live(limits: limits)
@@ -39,8 +36,7 @@ struct SessionSpendingTests {
         #expect(talk.retryAfter(.ping) == 100)
     }
 
-    @Test("what is not paid for is refused with the time it takes, a ping aside")
-    func unpaid() {
+    @Test func `what is not paid for is refused with the time it takes, a ping aside`() {
         let talk = SessionConversation.live()
         let request = ClientRequest(
             id: nil, command: .members(room: SessionConversation.room("r"), limit: 1, cursor: nil))
@@ -54,8 +50,7 @@ struct SessionSpendingTests {
         #expect(late.isEmpty)
     }
 
-    @Test("an answer is paid for by what it brings, and one that brings nothing is free")
-    func answerPrices() {
+    @Test func `an answer is paid for by what it brings, and one that brings nothing is free`() {
         let room = SessionConversation.room("r")
         let resumed = ResumedSession(rooms: [room], forbidden: [SessionConversation.room("s")])
         let back = SessionMachine.Answer.registered(

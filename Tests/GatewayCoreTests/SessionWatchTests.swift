@@ -14,16 +14,14 @@ struct SessionWatchTests {
         return talk
     }
 
-    @Test("where nobody may be watched each is named as forbidden, and nobody is asked about")
-    func nobody() {
+    @Test func `where nobody may be watched each is named as forbidden, and nobody is asked about`() {
         let talk = SessionConversation.live(watchRight: .nobody)
         #expect(talk.watch(1, "bob", "carol", "bob") == ["watching 1 0 bob forbidden carol forbidden"])
         #expect(!talk.isWatching("bob"))
         #expect(talk.unwatch(2, "bob") == ["watching 2 0"])
     }
 
-    @Test("who shares a room is watched, the others are named as forbidden")
-    func sameRoom() {
+    @Test func `who shares a room is watched, the others are named as forbidden`() {
         let talk = live("r", "s")
         #expect(talk.watch(1, "bob", "carol", "dave") == ["ask 1 bob carol dave in r s"])
         #expect(
@@ -40,8 +38,7 @@ struct SessionWatchTests {
         #expect(!talk.isWatching("bob"))
     }
 
-    @Test("where nobody shares a room the answer is there at once, and one watched before is watched no longer")
-    func noneLeft() {
+    @Test func `where nobody shares a room the answer is there at once, and one watched before is watched no longer`() {
         let talk = live("r")
         _ = talk.watch(1, "bob")
         _ = talk.sharers(1, of: ["bob"], ["bob"])
@@ -52,8 +49,7 @@ struct SessionWatchTests {
         #expect(alone.watch(1, "bob") == ["unwatch bob", "watching 1 0 bob forbidden"])
     }
 
-    @Test("a room whose members one may not know of makes nobody watchable")
-    func hidden() throws {
+    @Test func `a room whose members one may not know of makes nobody watchable`() throws {
         let log = LogLimits(size: 1, age: .seconds(1))
         let rules = RoomRules(rules: [
             RoomRule(pattern: try #require(RoomPattern("dark")), allow: [.join], log: log),
@@ -65,8 +61,7 @@ struct SessionWatchTests {
         #expect(talk.watch(1, "bob") == ["ask 1 bob in open"])
     }
 
-    @Test("a watch that comes with the joins waits until they are through")
-    func waits() {
+    @Test func `a watch that comes with the joins waits until they are through`() {
         let talk = live("r")
         _ = talk.join(1, "s")
         _ = talk.join(2, "t")
@@ -76,8 +71,7 @@ struct SessionWatchTests {
         #expect(talk.enrollmentFailed("t") == ["error 2 unavailable", "ask 3 bob in r s"])
     }
 
-    @Test("an unwatch waits behind a watch that waits")
-    func ordered() {
+    @Test func `an unwatch waits behind a watch that waits`() {
         let talk = live("r")
         _ = talk.join(1, "s")
         #expect(talk.watch(2, "bob") == [])
@@ -88,8 +82,7 @@ struct SessionWatchTests {
         #expect(!talk.isWatching("bob"))
     }
 
-    @Test("few questions at once, and each counts by users and rooms against the rate")
-    func bounded() {
+    @Test func `few questions at once, and each counts by users and rooms against the rate`() {
         let talk = live("r", limits: SessionLimits(rate: RateLimit(perSecond: 1, burst: 20)))
         for id in 1...4 { #expect(talk.watch(id, "u\(id)") == ["ask \(id) u\(id) in r"]) }
         #expect(talk.watch(5, "u5") == ["error 5 rate_limited"])
@@ -104,8 +97,7 @@ struct SessionWatchTests {
         #expect(crowded.ping(27) == ["error 27 rate_limited"])
     }
 
-    @Test("where it cannot be known who shares a room the request fails, and those watched before still are")
-    func unknown() {
+    @Test func `where it cannot be known who shares a room the request fails, and those watched before still are`() {
         let talk = live("r", limits: SessionLimits(maxWatched: 2))
         _ = talk.watch(1, "bob")
         _ = talk.sharers(1, of: ["bob"], ["bob"])

@@ -17,8 +17,7 @@ import Testing
         pace.due(now: start + wait).map(\.timestamp)
     }
 
-    @Test("who comes and goes now and then is told of at once")
-    mutating func usual() {
+    @Test mutating func `who comes and goes now and then is told of at once`() {
         #expect(take(true, 1) == 1)
         #expect(take(false, 2) == 2)
         #expect(due(after: .seconds(2)).isEmpty)
@@ -26,8 +25,7 @@ import Testing
         #expect(take(true, 3, after: .seconds(2)) == 3)
     }
 
-    @Test("who does so without end is told of four times a second, as it is then")
-    mutating func flapping() {
+    @Test mutating func `who does so without end is told of four times a second, as it is then`() {
         var told = 0
         for step in 0..<1000 {
             let wait = Duration.milliseconds(10 * step)
@@ -37,8 +35,7 @@ import Testing
         #expect((10...41).contains(told))
     }
 
-    @Test("what has changed back is not told, what has not is, and no change is lost")
-    mutating func net() {
+    @Test mutating func `what has changed back is not told, what has not is, and no change is lost`() {
         #expect(take(true, 1) == 1)
         #expect(take(false, 2) == 2)
         #expect(take(true, 3) == nil)

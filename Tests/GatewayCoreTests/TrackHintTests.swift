@@ -5,8 +5,7 @@ import Testing
 struct TrackHintTests {
     private let first = Position(epoch: "", seq: 0)
 
-    @Test("an inbox stands where its user's registration has seen it, and what came meanwhile is kept for it")
-    func sparesTheQuestion() {
+    @Test func `an inbox stands where its user's registration has seen it, and what came meanwhile is kept for it`() {
         let talk = TrackConversation(isInbox: true)
         talk.registering()
         #expect(talk.hear(6) == ["kept"])
@@ -14,8 +13,7 @@ struct TrackHintTests {
         #expect(talk.follow() == ["start 1 at e1/6"])
     }
 
-    @Test("the first message of an inbox brings its epoch")
-    func beginsAnEpoch() {
+    @Test func `the first message of an inbox brings its epoch`() {
         let talk = TrackConversation(isInbox: true)
         talk.registering()
         _ = talk.registered(at: first)
@@ -23,8 +21,9 @@ struct TrackHintTests {
         #expect(talk.hear(1) == ["epoch e1/0", "deliver 1"])
     }
 
-    @Test("a registration that came about over a break spares no question, nor one that began without the subscription")
-    func asksAfterABreak() {
+    @Test
+    func `a registration that came about over a break spares no question, nor one that began without the subscription`()
+    {
         let talk = TrackConversation(isInbox: true)
         talk.registering()
         talk.linkLost()
@@ -39,10 +38,10 @@ struct TrackHintTests {
         #expect(early.follow() == ["ask"])
     }
 
-    @Test(
-        "of several registrations at once the first says since when nothing was missed, and the track stays for the last"
-    )
-    func countsRegistrations() {
+    @Test
+    func
+        `of several registrations at once the first says since when nothing was missed, and the track stays for the last`()
+    {
         let talk = TrackConversation(isInbox: true)
         talk.registering()
         talk.registering()
@@ -53,8 +52,7 @@ struct TrackHintTests {
         #expect(talk.tick(after: .seconds(2)) == ["leave"])
     }
 
-    @Test("an inbox whose user was elsewhere meanwhile is caught up with, and one that has not moved is not")
-    func catchesUp() {
+    @Test func `an inbox whose user was elsewhere meanwhile is caught up with, and one that has not moved is not`() {
         let talk = TrackConversation(isInbox: true)
         talk.registering()
         _ = talk.registered(at: Position(epoch: "e1", seq: 5))
@@ -67,8 +65,7 @@ struct TrackHintTests {
         #expect(talk.registered(at: nil) == ["catch up after 6"])
     }
 
-    @Test("who joins a followed room stands where the join has seen it, once the channel has come that far")
-    func standsWhereItJoined() {
+    @Test func `who joins a followed room stands where the join has seen it, once the channel has come that far`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 1)
         _ = talk.joined(at: 6, roster: 2)
         #expect(talk.follow(hub: 1) == [])
@@ -78,8 +75,7 @@ struct TrackHintTests {
         #expect(talk.follow(since: 5, hub: 1) == ["ask"])
     }
 
-    @Test("what a join has seen of another epoch, or too long ago, is not gone by")
-    func distrustsOldHints() {
+    @Test func `what a join has seen of another epoch, or too long ago, is not gone by`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 1)
         _ = talk.joined(at: 5, "e2", roster: 1)
         #expect(talk.follow(hub: 1) == ["ask"])

@@ -3,8 +3,7 @@ import Testing
 
 @Suite("Going live in a followed room")
 struct TrackListenerTests {
-    @Test("where the room stands is asked once its channel is subscribed, for all who wait")
-    func asksBehindTheSubscription() {
+    @Test func `where the room stands is asked once its channel is subscribed, for all who wait`() {
         let talk = TrackConversation()
         #expect(talk.follow() == [])
         #expect(talk.follow(hub: 1) == [])
@@ -18,14 +17,12 @@ struct TrackListenerTests {
             ])
     }
 
-    @Test("an inbox has no channel of its own to wait for")
-    func asksForInboxes() {
+    @Test func `an inbox has no channel of its own to wait for`() {
         let talk = TrackConversation(isInbox: true)
         #expect(talk.follow() == ["ask"])
     }
 
-    @Test("a listener goes live only where the stream has reached its position")
-    func waitsForMessages() {
+    @Test func `a listener goes live only where the stream has reached its position`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 1)
         #expect(talk.follow(hub: 1) == ["ask"])
         #expect(talk.answered(7, roster: 1) == [])
@@ -33,8 +30,7 @@ struct TrackListenerTests {
         #expect(talk.hear(7) == ["deliver 7", "start 2 at e1/7 roster 1"])
     }
 
-    @Test("a listener goes live only where the roster has reached its own, by a step or by what was compared")
-    func waitsForTheRoster() {
+    @Test func `a listener goes live only where the roster has reached its own, by a step or by what was compared`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 1)
         _ = talk.follow(hub: 1)
         #expect(talk.answered(5, roster: 2) == [])
@@ -46,11 +42,12 @@ struct TrackListenerTests {
     }
 
     @Test(
-        "where the channel lags too long behind a position the log is asked, later where it keeps nothing",
         arguments: [
             (1000, Duration.milliseconds(100)), (0, .seconds(2)),
         ])
-    func asksTheLogInstead(size: Int, lag: Duration) {
+    func `where the channel lags too long behind a position the log is asked, later where it keeps nothing`(
+        size: Int, lag: Duration
+    ) {
         let talk = TrackConversation.live(
             at: 5, keepsRoster: true, roster: 1, limits: LogLimits(size: size, age: .seconds(60)))
         _ = talk.follow(hub: 1)
@@ -60,8 +57,7 @@ struct TrackListenerTests {
         #expect(talk.caughtUp(7, log: [6, 7]) == ["deliver 6", "deliver 7", "start 2 at e1/7 roster 1"])
     }
 
-    @Test("an answer of another epoch has the stream caught up with, then the room asked again")
-    func meetsAnotherEpoch() {
+    @Test func `an answer of another epoch has the stream caught up with, then the room asked again`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 1)
         _ = talk.follow(hub: 1)
         #expect(talk.answered(5, "e2", roster: 1) == ["catch up after 5"])
@@ -69,8 +65,8 @@ struct TrackListenerTests {
         #expect(talk.answered(5, "e2", roster: 1) == ["start 2 at e2/5 roster 1"])
     }
 
-    @Test("one that Redis does not answer in time is told so, waiting or parked, and one that is asked about is not")
-    func fails() {
+    @Test
+    func `one that Redis does not answer in time is told so, waiting or parked, and one that is asked about is not`() {
         let talk = TrackConversation(keepsRoster: true)
         _ = talk.follow()
         #expect(talk.tick(after: .milliseconds(4999)) == [])
@@ -86,8 +82,7 @@ struct TrackListenerTests {
         #expect(parked.tick(after: .seconds(5)) == ["fail 2"])
     }
 
-    @Test("one whose hub has gone is not answered")
-    func forgetsHubs() {
+    @Test func `one whose hub has gone is not answered`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 1)
         _ = talk.follow(hub: 1)
         _ = talk.follow(hub: 1)
@@ -99,10 +94,10 @@ struct TrackListenerTests {
         #expect(talk.hear(6) == ["deliver 6"])
     }
 
-    @Test(
-        "what a listener has missed comes from memory where that holds it, else from the log, which then serves the next"
-    )
-    func readsTheLogOnce() {
+    @Test
+    func
+        `what a listener has missed comes from memory where that holds it, else from the log, which then serves the next`()
+    {
         let talk = TrackConversation(keepsRoster: true)
         _ = talk.subscribed()
         #expect(talk.follow(since: 3) == ["ask after 3 for 1000"])
@@ -116,8 +111,7 @@ struct TrackListenerTests {
         #expect(talk.follow(since: 3) == ["ask after 3 for 1000"])
     }
 
-    @Test("memory that has forgotten between the question and the answer has the log read")
-    func readsTheLogAfterAll() {
+    @Test func `memory that has forgotten between the question and the answer has the log read`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 1)
         _ = talk.hear(6)
         #expect(talk.follow(since: 5) == ["ask"])
@@ -125,8 +119,8 @@ struct TrackListenerTests {
         #expect(talk.answered(6, roster: 1) == ["ask after 5 for 1000"])
     }
 
-    @Test("one that takes only a part is not live before the last, and keeps the room no longer than another would")
-    func goesLiveWithTheLastPart() {
+    @Test
+    func `one that takes only a part is not live before the last, and keeps the room no longer than another would`() {
         let talk = TrackConversation(recoverLimit: 2)
         _ = talk.subscribed()
         _ = talk.follow(since: 1)
@@ -134,8 +128,7 @@ struct TrackListenerTests {
         #expect(talk.tick(after: .seconds(2)) == ["leave"])
     }
 
-    @Test("an answer that came over a break of the link is compared with the head")
-    func comparesAfterABreak() {
+    @Test func `an answer that came over a break of the link is compared with the head`() {
         let talk = TrackConversation()
         _ = talk.subscribed()
         _ = talk.follow()
@@ -147,8 +140,7 @@ struct TrackListenerTests {
         #expect(whole.answered(5) == ["start 1 at e1/5"])
     }
 
-    @Test("more than may be kept before the first answer is left to the log")
-    func boundsWhatIsHeldBefore() {
+    @Test func `more than may be kept before the first answer is left to the log`() {
         let talk = TrackConversation()
         _ = talk.subscribed()
         _ = talk.hear(6, bytes: 5 << 20)

@@ -3,9 +3,10 @@ import Testing
 
 @Suite("A followed room")
 struct TrackMachineTests {
-    @Test(
-        "the next number goes to the followers, one that was seen does not, and a track at rest has nothing under way")
-    func delivers() {
+    @Test
+    func
+        `the next number goes to the followers, one that was seen does not, and a track at rest has nothing under way`()
+    {
         let talk = TrackConversation.live(at: 5)
         #expect(!talk.isBusy)
         #expect(talk.hear(6) == ["deliver 6"])
@@ -14,13 +15,11 @@ struct TrackMachineTests {
         #expect(!talk.isBusy)
     }
 
-    @Test("a track is small, since every user's inbox has one")
-    func staysSmall() {
+    @Test func `a track is small, since every user's inbox has one`() {
         #expect(MemoryLayout<TrackMachine>.size <= 80)
     }
 
-    @Test("a hole is asked of the log, and what comes meanwhile waits for the answer")
-    func fillsHoles() {
+    @Test func `a hole is asked of the log, and what comes meanwhile waits for the answer`() {
         let talk = TrackConversation.live(at: 5)
         #expect(talk.hear(7) == ["catch up after 5"])
         #expect(talk.hear(8) == ["kept"])
@@ -32,8 +31,7 @@ struct TrackMachineTests {
         #expect(talk.hear(10) == ["deliver 10"])
     }
 
-    @Test("one question to the log is under way at a time")
-    func asksOnce() {
+    @Test func `one question to the log is under way at a time`() {
         let talk = TrackConversation.live(at: 5)
         #expect(talk.hear(9) == ["catch up after 5"])
         #expect(talk.compared(20) == [])
@@ -42,24 +40,21 @@ struct TrackMachineTests {
         #expect(talk.caughtUp(9, log: [6, 7, 8, 9]).suffix(2) == ["repeated", "catch up after 9"])
     }
 
-    @Test("a log that has more than one answer holds is read on from there")
-    func readsOn() {
+    @Test func `a log that has more than one answer holds is read on from there`() {
         let talk = TrackConversation.live(at: 5)
         _ = talk.compared(8)
         #expect(talk.caughtUp(8, log: [6, 7], more: true) == ["deliver 6", "deliver 7", "catch up after 7"])
         #expect(talk.caughtUp(8, log: [8]) == ["deliver 8"])
     }
 
-    @Test("nothing was lost over another epoch that says so: followers are told of it before what follows")
-    func tellsEpochs() {
+    @Test func `nothing was lost over another epoch that says so: followers are told of it before what follows`() {
         let talk = TrackConversation.live(at: 5)
         #expect(talk.hear(6, "e2") == ["catch up after 5"])
         #expect(
             talk.caughtUp(6, "e2", ends: "e1=5", log: [6]) == ["epoch e2/5", "deliver 6", "repeated"])
     }
 
-    @Test("what the log no longer has is told as a gap, and the stream goes on behind it")
-    func tellsGaps() {
+    @Test func `what the log no longer has is told as a gap, and the stream goes on behind it`() {
         let talk = TrackConversation.live(at: 5)
         #expect(talk.hear(9) == ["catch up after 5"])
         #expect(talk.caughtUp(9, log: [8, 9]) == ["gap e1/9", "repeated"])
@@ -68,15 +63,13 @@ struct TrackMachineTests {
         #expect(talk.caughtUp(1, "e2", ends: "e1=7", log: [1]) == ["gap e2/1", "repeated"])
     }
 
-    @Test("whoever has seen nothing has lost nothing that the log holds")
-    func losesNothingFromTheStart() {
+    @Test func `whoever has seen nothing has lost nothing that the log holds`() {
         let talk = TrackConversation.live(at: 0)
         #expect(talk.hear(1, "e2") == ["catch up after 0"])
         #expect(talk.caughtUp(1, "e2", log: [1]) == ["epoch e2/0", "deliver 1", "repeated"])
     }
 
-    @Test("what was heard before the question and lies beyond the answer is dropped; what came after it is not")
-    func dropsStrays() {
+    @Test func `what was heard before the question and lies beyond the answer is dropped; what came after it is not`() {
         let talk = TrackConversation.live(at: 5)
         #expect(talk.hear(99) == ["catch up after 5"])
         #expect(talk.hear(7) == ["kept"])
@@ -87,8 +80,7 @@ struct TrackMachineTests {
         #expect(talk.hear(9) == ["deliver 9"])
     }
 
-    @Test("more than may be kept is left to the log, which is asked again")
-    func boundsWhatIsHeld() {
+    @Test func `more than may be kept is left to the log, which is asked again`() {
         let talk = TrackConversation.live(at: 5)
         _ = talk.hear(7, bytes: 3 << 20)
         #expect(talk.hear(8, bytes: 2 << 20) == ["kept"])
@@ -97,8 +89,7 @@ struct TrackMachineTests {
         #expect(talk.caughtUp(8, log: [8]) == ["deliver 8"])
     }
 
-    @Test("where Redis is away the tick asks again, not every round trip")
-    func asksAgain() {
+    @Test func `where Redis is away the tick asks again, not every round trip`() {
         let talk = TrackConversation.live(at: 5)
         _ = talk.hear(7)
         #expect(talk.notCaughtUp() == [])
@@ -112,8 +103,7 @@ struct TrackMachineTests {
         #expect(talk.caughtUp(5) == ["catch up after 5"])
     }
 
-    @Test("nothing is asked while the channel does not stand, and what was missed is asked for once it does")
-    func waitsForTheChannel() {
+    @Test func `nothing is asked while the channel does not stand, and what was missed is asked for once it does`() {
         let talk = TrackConversation.live(at: 5)
         talk.linkLost()
         #expect(talk.compared(8) == [])
@@ -121,8 +111,7 @@ struct TrackMachineTests {
         #expect(talk.subscribed() == ["catch up after 5"])
     }
 
-    @Test("a head that has moved on is caught up with, one that has not costs no question")
-    func compares() {
+    @Test func `a head that has moved on is caught up with, one that has not costs no question`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 3)
         #expect(talk.compared(5, roster: 3) == [])
         #expect(talk.compared(4, roster: 2) == [])
@@ -132,8 +121,7 @@ struct TrackMachineTests {
         #expect(talk.compared(6, "", roster: 3) == ["catch up after 6"])
     }
 
-    @Test("an inbox that was never written to has not moved where there is no head")
-    func comparesEmptyInboxes() {
+    @Test func `an inbox that was never written to has not moved where there is no head`() {
         let talk = TrackConversation(isInbox: true)
         talk.registering()
         _ = talk.registered(at: Position(epoch: "", seq: 0))
@@ -141,8 +129,8 @@ struct TrackMachineTests {
         #expect(talk.compared(1, "") == ["catch up after 0"])
     }
 
-    @Test("a track is left a little after its last listener, and not while one has come back or an answer is due")
-    func lingers() {
+    @Test func `a track is left a little after its last listener, and not while one has come back or an answer is due`()
+    {
         let talk = TrackConversation.live(at: 5)
         #expect(talk.follow(hub: 1).first == "start 2 at e1/5")
         #expect(talk.leave(hub: 0) == [])

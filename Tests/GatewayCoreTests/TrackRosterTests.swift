@@ -3,8 +3,7 @@ import Testing
 
 @Suite("A followed room's roster")
 struct TrackRosterTests {
-    @Test("each step is told once, and one behind a lost one without events")
-    func tellsSteps() {
+    @Test func `each step is told once, and one behind a lost one without events`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 10)
         #expect(talk.step(10, "zoe") == [])
         #expect(talk.step(11, "amy") == [#"roster 11 ["amy"]"#])
@@ -13,8 +12,7 @@ struct TrackRosterTests {
         #expect(talk.step(15, "joe") == ["roster 15 []"])
     }
 
-    @Test("steps wait for the log's answer, and what it alone knows is told without events")
-    func waitsForTheLog() {
+    @Test func `steps wait for the log's answer, and what it alone knows is told without events`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 10)
         #expect(talk.compared(6, roster: 11) == ["catch up after 5"])
         #expect(talk.step(11, "amy") == [])
@@ -22,8 +20,7 @@ struct TrackRosterTests {
             talk.caughtUp(6, log: [6], roster: 12) == ["deliver 6", #"roster 11 ["amy"]"#, "roster moved to 12"])
     }
 
-    @Test("a hole alone has no roster compared, and one that was lost with the messages is")
-    func comparesWhereAsked() {
+    @Test func `a hole alone has no roster compared, and one that was lost with the messages is`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 10)
         _ = talk.hear(7)
         #expect(talk.caughtUp(7, log: [6, 7], roster: 12) == ["deliver 6", "deliver 7", "repeated"])
@@ -31,16 +28,14 @@ struct TrackRosterTests {
         #expect(talk.caughtUp(9, "e2", log: [9], more: true, roster: 12) == ["gap e2/9", "roster moved to 12"])
     }
 
-    @Test("the roster is compared with the last answer of several")
-    func comparesAtTheEnd() {
+    @Test func `the roster is compared with the last answer of several`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 10)
         _ = talk.compared(7, roster: 12)
         #expect(talk.caughtUp(7, log: [6], more: true, roster: 12) == ["deliver 6", "catch up after 6"])
         #expect(talk.caughtUp(7, log: [7], roster: 12) == ["deliver 7", "roster moved to 12"])
     }
 
-    @Test("before the first answer only the newest step is known, and the answer may be older")
-    func keepsTheNewest() {
+    @Test func `before the first answer only the newest step is known, and the answer may be older`() {
         let talk = TrackConversation(keepsRoster: true)
         _ = talk.subscribed()
         #expect(talk.follow() == ["ask"])

@@ -3,9 +3,10 @@ import Testing
 
 @Suite("Following users' states")
 struct WatchMachineTests {
-    @Test(
-        "a user is asked about once the channel stands, and the hub is answered when all are known, in the order asked")
-    func watches() {
+    @Test
+    func
+        `a user is asked about once the channel stands, and the hub is answered when all are known, in the order asked`()
+    {
         let talk = WatchConversation()
         #expect(talk.watch(["bob", "amy"]) == [#"subscribe ["amy", "bob"]"#])
         #expect(talk.read() == [])
@@ -19,8 +20,7 @@ struct WatchMachineTests {
         #expect(talk.watch(["amy"], hub: 1) == ["answer 2 of 1: amy on"])
     }
 
-    @Test("a change is told once to all hubs that were answered, and what is older than what is known is not")
-    func tellsChanges() {
+    @Test func `a change is told once to all hubs that were answered, and what is older than what is known is not`() {
         let talk = WatchConversation.watching("amy")
         _ = talk.watch(["amy"], hub: 1)
         #expect(talk.heard("amy", true, at: 50) == ["tell [0, 1] amy on 50"])
@@ -30,8 +30,7 @@ struct WatchMachineTests {
         #expect(talk.heard("bob", true, at: 70) == [])
     }
 
-    @Test("of two changes in one millisecond Redis says which was the later")
-    func settlesTies() {
+    @Test func `of two changes in one millisecond Redis says which was the later`() {
         let talk = WatchConversation.watching("amy")
         _ = talk.heard("amy", true, at: 50)
         #expect(talk.heard("amy", false, at: 50) == ["read", "tell [0] amy off 50"])
@@ -39,8 +38,9 @@ struct WatchMachineTests {
         #expect(talk.answered(true, at: 50) == ["tell [0] amy on 50"])
     }
 
-    @Test("what the channel brings while Redis is asked holds against an older answer, and a tie is asked about again")
-    func prefersTheNewer() {
+    @Test
+    func `what the channel brings while Redis is asked holds against an older answer, and a tie is asked about again`()
+    {
         let talk = WatchConversation.watching("amy")
         _ = talk.doubtAll()
         _ = talk.read()
@@ -54,8 +54,8 @@ struct WatchMachineTests {
         #expect(talk.answered(false, at: 60) == ["tell [0] amy off 60"])
     }
 
-    @Test("an answer over a break counts for none, and what was missed is asked for once the channel stands again")
-    func asksAgainAfterABreak() {
+    @Test
+    func `an answer over a break counts for none, and what was missed is asked for once the channel stands again`() {
         let talk = WatchConversation()
         _ = talk.watch(["amy"])
         _ = talk.subscribed("amy")
@@ -70,8 +70,7 @@ struct WatchMachineTests {
         #expect(talk.answered(true, at: 60) == ["answer 1 of 0: amy on"])
     }
 
-    @Test("whom Redis cannot be asked about waits, and the others do not")
-    func waitsForRedis() {
+    @Test func `whom Redis cannot be asked about waits, and the others do not`() {
         let talk = WatchConversation()
         _ = talk.watch(["amy", "bob"])
         _ = talk.subscribed("amy")
@@ -84,8 +83,7 @@ struct WatchMachineTests {
         #expect(talk.read() == ["amy"])
     }
 
-    @Test("one whose state is in doubt is answered for only when Redis has told it")
-    func answersWithCertainty() {
+    @Test func `one whose state is in doubt is answered for only when Redis has told it`() {
         let talk = WatchConversation.watching("amy")
         #expect(talk.doubtAll() == ["read"])
         #expect(talk.watch(["amy"], hub: 1) == [])
@@ -93,8 +91,7 @@ struct WatchMachineTests {
         #expect(talk.answered(true, at: 50) == ["tell [0] amy on 50", "answer 2 of 1: amy on"])
     }
 
-    @Test("a Redis that has forgotten who is online is given time, and is believed after that")
-    func forgivesForgetting() {
+    @Test func `a Redis that has forgotten who is online is given time, and is believed after that`() {
         let talk = WatchConversation.watching("amy")
         _ = talk.heard("amy", true, at: 50)
         _ = talk.doubtAll()
@@ -108,9 +105,10 @@ struct WatchMachineTests {
         #expect(talk.answered(false, at: 0) == ["tell [0] amy off 0"])
     }
 
-    @Test(
-        "one whom a node registers again meanwhile is not asked about any more, and has gone where Redis saw it later")
-    func endsForgiving() {
+    @Test
+    func
+        `one whom a node registers again meanwhile is not asked about any more, and has gone where Redis saw it later`()
+    {
         let talk = WatchConversation.watching("amy")
         _ = talk.heard("amy", true, at: 50)
         _ = talk.doubtAll()
@@ -123,8 +121,7 @@ struct WatchMachineTests {
         #expect(talk.answered(false, at: 70) == ["tell [0] amy off 70"])
     }
 
-    @Test("a hub that is not answered in time is told so, once, and its users are let go")
-    func fails() {
+    @Test func `a hub that is not answered in time is told so, once, and its users are let go`() {
         let talk = WatchConversation()
         _ = talk.watch(["amy"], hub: 3)
         #expect(talk.tick(after: .milliseconds(4999)) == [])
@@ -136,8 +133,7 @@ struct WatchMachineTests {
         #expect(!talk.isWaiting)
     }
 
-    @Test("one taken back before the answer is not followed, and one taken back later a little while")
-    func unwatches() {
+    @Test func `one taken back before the answer is not followed, and one taken back later a little while`() {
         let talk = WatchConversation()
         _ = talk.watch(["amy", "bob"])
         talk.unwatch("amy")
@@ -156,8 +152,7 @@ struct WatchMachineTests {
         #expect(talk.watched == ["bob"])
     }
 
-    @Test("where room is scarce those whom nobody watches make way at once")
-    func makesRoom() {
+    @Test func `where room is scarce those whom nobody watches make way at once`() {
         let talk = WatchConversation(maxWatched: 64)
         for round in 0..<20 {
             let users = (0..<40).map { "user \(round) \($0)" }
@@ -170,8 +165,7 @@ struct WatchMachineTests {
         #expect(talk.watched.count == 40)
     }
 
-    @Test("the last room is for those that watch few, and whoever is watched already takes none")
-    func sharesRoom() {
+    @Test func `the last room is for those that watch few, and whoever is watched already takes none`() {
         let talk = WatchConversation(maxWatched: 1000)
         let users = (0..<900).map { "user \($0)" }
         _ = talk.watch(Array(users[..<800]))

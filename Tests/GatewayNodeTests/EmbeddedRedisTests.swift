@@ -95,8 +95,7 @@ private final class LastCaller: Service {
 
 @Suite("The private Redis", .timeLimit(.minutes(2)))
 struct EmbeddedRedisTests {
-    @Test("answers on a unix socket in a folder nobody else may enter, and keeps nothing")
-    func answers() async throws {
+    @Test func `answers on a unix socket in a folder nobody else may enter, and keeps nothing`() async throws {
         try await withRedis { redis, scratch in
             #expect(redis.url == "unix://\(redis.socketPath)" && redis.folder.hasPrefix(scratch.path))
             #expect(try await ask(redis.socketPath, "PING") == "+PONG\r\n")
@@ -109,8 +108,7 @@ struct EmbeddedRedisTests {
         }
     }
 
-    @Test("is gone with its folder when it was stopped, however often that is said")
-    func stops() async throws {
+    @Test func `is gone with its folder when it was stopped, however often that is said`() async throws {
         let scratch = try Scratch()
         let redis = try await EmbeddedRedis.start(temporary: scratch.path)
         await redis.stop()
@@ -120,8 +118,7 @@ struct EmbeddedRedisTests {
         #expect(kill(redis.guardianId, 0) == -1)
     }
 
-    @Test("lives in a session of its own, which a terminal's Ctrl-C does not reach")
-    func session() async throws {
+    @Test func `lives in a session of its own, which a terminal's Ctrl-C does not reach`() async throws {
         try await withRedis { redis, _ in
             let server = try await serverId(of: redis)
             #expect(try stat(redis.guardianId)[3] == "\(redis.guardianId)")
@@ -130,8 +127,7 @@ struct EmbeddedRedisTests {
         }
     }
 
-    @Test("holds no copy of another's lifeline: each ends when its own is cut")
-    func lifelines() async throws {
+    @Test func `holds no copy of another's lifeline: each ends when its own is cut`() async throws {
         try await withRedis { first, _ in
             try await withRedis { second, _ in
                 await first.stop()
@@ -141,8 +137,7 @@ struct EmbeddedRedisTests {
         }
     }
 
-    @Test("is killed even while it is stopped by a signal")
-    func stoppedBySignal() async throws {
+    @Test func `is killed even while it is stopped by a signal`() async throws {
         let scratch = try Scratch()
         let redis = try await EmbeddedRedis.start(temporary: scratch.path)
         kill(try await serverId(of: redis), SIGSTOP)
@@ -150,8 +145,7 @@ struct EmbeddedRedisTests {
         #expect(!FileManager.default.fileExists(atPath: redis.folder))
     }
 
-    @Test("tells when it ends by itself, and its service throws")
-    func endsByItself() async throws {
+    @Test func `tells when it ends by itself, and its service throws`() async throws {
         try await withRedis { redis, _ in
             let run = Task { try await redis.run() }
             kill(try await serverId(of: redis), SIGKILL)
@@ -162,8 +156,7 @@ struct EmbeddedRedisTests {
         }
     }
 
-    @Test("does not outlive the shell that guards it")
-    func guardianKilled() async throws {
+    @Test func `does not outlive the shell that guards it`() async throws {
         try await withRedis { redis, _ in
             let connection = try Connection(to: redis.socketPath)
             kill(redis.guardianId, SIGKILL)
@@ -173,8 +166,7 @@ struct EmbeddedRedisTests {
         }
     }
 
-    @Test("is stopped last by a service group that is told to end")
-    func inAGroup() async throws {
+    @Test func `is stopped last by a service group that is told to end`() async throws {
         let scratch = try Scratch()
         let redis = try await EmbeddedRedis.start(temporary: scratch.path)
         let user = LastCaller(socket: redis.socketPath)
@@ -190,8 +182,7 @@ struct EmbeddedRedisTests {
         #expect(await redis.waitUntilExit() == .stopped)
     }
 
-    @Test("is not started where there is none, and the error says what to do")
-    func missing() async throws {
+    @Test func `is not started where there is none, and the error says what to do`() async throws {
         let scratch = try Scratch()
         let error = await #expect(throws: EmbeddedRedisError.self) {
             try await EmbeddedRedis.start(temporary: scratch.path, path: scratch.path)
@@ -202,8 +193,7 @@ struct EmbeddedRedisTests {
         )
     }
 
-    @Test("that fails at its start is refused with its own last words, and leaves nothing")
-    func failing() async throws {
+    @Test func `that fails at its start is refused with its own last words, and leaves nothing`() async throws {
         let scratch = try Scratch()
         let folder = "\(scratch.path)/bin"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -215,8 +205,7 @@ struct EmbeddedRedisTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["bin"])
     }
 
-    @Test("that does not answer in time is ended")
-    func silent() async throws {
+    @Test func `that does not answer in time is ended`() async throws {
         let scratch = try Scratch()
         try FileManager.default.createDirectory(atPath: "\(scratch.path)/bin", withIntermediateDirectories: true)
         try scratch.program("bin/redis-server", "#!/bin/sh\nexec sleep 1000\n")
@@ -227,8 +216,7 @@ struct EmbeddedRedisTests {
         #expect(error?.description == "the private Redis did not answer in time")
     }
 
-    @Test("lies in /tmp where the temporary folder's name leaves no room for a socket's")
-    func longTemporary() async throws {
+    @Test func `lies in /tmp where the temporary folder's name leaves no room for a socket's`() async throws {
         let scratch = try Scratch()
         let long = "\(scratch.path)/\(String(repeating: "x", count: 60))"
         try FileManager.default.createDirectory(atPath: long, withIntermediateDirectories: true)
@@ -237,8 +225,7 @@ struct EmbeddedRedisTests {
         await redis.stop()
     }
 
-    @Test("goes with a node that is killed with -9: the kernel cuts the lifeline")
-    func nodeKilled() async throws {
+    @Test func `goes with a node that is killed with -9: the kernel cuts the lifeline`() async throws {
         let scratch = try Scratch()
         let folder = "\(scratch.path)/redis"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

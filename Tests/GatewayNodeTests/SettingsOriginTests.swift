@@ -5,7 +5,6 @@ import Testing
 @Suite("Who may use the client port, from which pages and by which name")
 struct SettingsOriginTests {
     @Test(
-        "an origin is brought into the form that browsers send",
         arguments: [
             ("https://App.Example", "https://app.example"), ("https://app.example:443", "https://app.example"),
             ("http://app.example:80", "http://app.example"),
@@ -15,7 +14,7 @@ struct SettingsOriginTests {
             ("https://straße.example", "https://xn--strae-oqa.example"),
             ("capacitor://localhost", "capacitor://localhost"), ("*", "*"),
         ])
-    func forms(text: String, form: String) throws {
+    func `an origin is brought into the form that browsers send`(text: String, form: String) throws {
         #expect(try load("client: {origins: ['\(text)']}\n").settings.origins == [form])
         #expect(
             try load(nil, ["MARTLET_CLIENT_ORIGINS": "\(text), https://b.example"]).settings.origins.first
@@ -23,7 +22,6 @@ struct SettingsOriginTests {
     }
 
     @Test(
-        "what no browser would ever send is refused, with what to write in its place",
         arguments: [
             ("https://app.example/", "is not an origin"), ("https://a@app.example", "is not an origin"),
             ("app.example", "is not an origin"), ("null", "is not an origin"),
@@ -32,13 +30,17 @@ struct SettingsOriginTests {
             ("https://ü:ü@münchen.example", "write it in the form that begins with xn--"),
             ("https://münchen.example/x", "write it in the form that begins with xn--"),
         ])
-    func refused(text: String, part: String) throws {
+    func `what no browser would ever send is refused, with what to write in its place`(text: String, part: String)
+        throws
+    {
         let line = try refusal(nil, ["MARTLET_CLIENT_ORIGINS": text])
         #expect(line?.contains(part) == true && line?.hasPrefix("client.origins = ") == true)
     }
 
-    @Test("on a loopback port where nobody has to prove who they are, pages and names of this machine alone are served")
-    func ownMachine() throws {
+    @Test
+    func `on a loopback port where nobody has to prove who they are, pages and names of this machine alone are served`()
+        throws
+    {
         let settings = try load("client: {port: 8080}\n").settings
         #expect(settings.originRule.letsIn("http://localhost:3000"))
         #expect(!settings.originRule.letsIn("https://evil.example"))
@@ -46,8 +48,7 @@ struct SettingsOriginTests {
         #expect(fence.serves("localhost:8080") && !fence.serves("evil.example:8080"))
     }
 
-    @Test("origins that somebody wrote are served there by their names, and a star opens both")
-    func written() throws {
+    @Test func `origins that somebody wrote are served there by their names, and a star opens both`() throws {
         let named = try load("client: {origins: ['https://Dev.example:8443']}\n").settings
         #expect(named.originRule.letsIn("https://dev.example:8443"))
         #expect(!named.originRule.letsIn("http://localhost:3000"))
@@ -57,20 +58,21 @@ struct SettingsOriginTests {
     }
 
     @Test(
-        "with tokens, or on an address that others reach, any host and page is served by default",
         arguments: [
             "auth: {mode: jwt, secret: 0123456789012345678901234567890123456789}\n",
             "client: {host: 0.0.0.0}\nauth: {mode: none}\n",
         ])
-    func elsewhere(yaml: String) throws {
+    func `with tokens, or on an address that others reach, any host and page is served by default`(yaml: String) throws
+    {
         let settings = try load(yaml).settings
         #expect(settings.originRule.letsIn("https://app.example") && settings.clientFence.serves("public.example"))
     }
 
-    @Test(
-        "the api port answers other hosts than this machine's only with keys that nobody guesses, or where a star is written"
-    )
-    func apiPort() throws {
+    @Test
+    func
+        `the api port answers other hosts than this machine's only with keys that nobody guesses, or where a star is written`()
+        throws
+    {
         for key in ["local", "short", "LOCAL"] {
             let fence = try load("api: {key: \(key)}\n").settings.apiFence
             #expect(fence.serves("127.0.0.1:8081") && !fence.serves("evil.example"))
@@ -80,8 +82,7 @@ struct SettingsOriginTests {
         #expect(try load("api: {key: local}\nclient: {origins: ['*']}\n").settings.apiFence.serves("evil.example"))
     }
 
-    @Test("the console's own page is let in, however narrow the list is")
-    func console() throws {
+    @Test func `the console's own page is let in, however narrow the list is`() throws {
         for yaml in ["client: {origins: ['https://a.example']}\n", "client: {port: 1}\n"] {
             #expect(try load(yaml).settings.originRule.letsIn("http://127.0.0.1:8081"))
         }

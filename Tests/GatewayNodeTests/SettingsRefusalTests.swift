@@ -5,7 +5,6 @@ import Testing
 @Suite("Settings that are refused")
 struct SettingsRefusalTests {
     @Test(
-        "a wrong file is refused in one line that names key and place",
         arguments: [
             ("client:\n  prot: 1\n", "client.prot is not a key, did you mean client.port? (martlet.yaml, line 2)"),
             ("port: 1\n", "port is not a key, did you mean client.port or api.port? (martlet.yaml, line 1)"),
@@ -107,19 +106,17 @@ struct SettingsRefusalTests {
                 "rooms[0].log.age = \"5\" needs a unit, as in 500ms, 5s, 2m or 24h (martlet.yaml, line 3)"
             ),
         ])
-    func file(yaml: String, line: String) throws {
+    func `a wrong file is refused in one line that names key and place`(yaml: String, line: String) throws {
         #expect(try refusal(yaml) == line)
     }
 
-    @Test("a wrong variable is refused by name")
-    func variable() throws {
+    @Test func `a wrong variable is refused by name`() throws {
         #expect(
             try refusal(nil, ["MARTLET_CLIENT_PORT": "x\ny"])
                 == "client.port = \"x y\" is not a whole number (from MARTLET_CLIENT_PORT)")
     }
 
-    @Test("an unknown variable is only warned of, with the one that was meant")
-    func unknownVariable() throws {
+    @Test func `an unknown variable is only warned of, with the one that was meant`() throws {
         let (_, warnings) = try load(nil, ["MARTLET_CLIENT_PROT": "1", "MARTLET_XYZZY": "1", "HOME": "/"])
         #expect(
             warnings == [
@@ -129,7 +126,6 @@ struct SettingsRefusalTests {
     }
 
     @Test(
-        "what cannot go together is refused",
         arguments: [
             (
                 ["MARTLET_CLIENT_HOST": "0.0.0.0"],
@@ -177,17 +173,16 @@ struct SettingsRefusalTests {
                 "redis.url begins with redis+cluster://, which comes with a later version (from MARTLET_REDIS_URL)"
             ),
         ])
-    func together(environment: [String: String], line: String) throws {
+    func `what cannot go together is refused`(environment: [String: String], line: String) throws {
         #expect(try refusal(nil, environment) == line)
     }
 
     @Test(
-        "no refusal shows a secret",
         arguments: [
             ["MARTLET_REDIS_URL": "redis://:hunter2@"], ["MARTLET_REDIS_URL": "hunter2"],
             ["MARTLET_AUTH_SECRET": "hunter2"], ["MARTLET_API_KEY": "hunter2 hunter2"],
         ])
-    func secrets(environment: [String: String]) throws {
+    func `no refusal shows a secret`(environment: [String: String]) throws {
         let line = try #require(try refusal(nil, environment))
         #expect(!line.contains("hunter2"))
         let (name, value) = try #require(environment.first)
@@ -196,16 +191,14 @@ struct SettingsRefusalTests {
         #expect(!fromFile.contains("hunter2") && fromFile.contains("\(name)_FILE"))
     }
 
-    @Test("a secret's file is read without its last line's end")
-    func secretFile() throws {
+    @Test func `a secret's file is read without its last line's end`() throws {
         let scratch = try Scratch()
         let secret = try scratch.file("jwt", "0123456789abcdef0123456789abcdef\r\n")
         let settings = try load(nil, ["MARTLET_AUTH_MODE": "jwt", "MARTLET_AUTH_SECRET_FILE": secret]).settings
         #expect(settings.auth.secret == "0123456789abcdef0123456789abcdef")
     }
 
-    @Test("a secret's file that cannot be used is refused by the variable's name")
-    func badSecretFile() throws {
+    @Test func `a secret's file that cannot be used is refused by the variable's name`() throws {
         let scratch = try Scratch()
         let missing = "\(scratch.path)/none"
         #expect(
@@ -220,7 +213,6 @@ struct SettingsRefusalTests {
     }
 
     @Test(
-        "durability replicated is refused where there is no replica, or nothing for it to have",
         arguments: [
             (
                 "log: {durability: replicated}",
@@ -235,18 +227,18 @@ struct SettingsRefusalTests {
                 "rooms[0].durability = replicated keeps nothing: its log.size is 0"
             ),
         ])
-    func durability(yaml: String, problem: String) throws {
+    func `durability replicated is refused where there is no replica, or nothing for it to have`(
+        yaml: String, problem: String
+    ) throws {
         #expect(try refusal(yaml, ["MARTLET_API_KEY": "k"]) == problem)
     }
 
-    @Test("a durability that is none is refused with its place")
-    func durabilityWord() throws {
+    @Test func `a durability that is none is refused with its place`() throws {
         let problem = try #require(try refusal("rooms:\n  - pattern: a\n    durability: replicate\n", [:]))
         #expect(problem.hasPrefix("rooms[0].durability = \"replicate\" is none of primary, replicated"))
     }
 
-    @Test("a file that is not there, not text, or a folder is refused")
-    func unreadable() throws {
+    @Test func `a file that is not there, not text, or a folder is refused`() throws {
         let scratch = try Scratch()
         let binary = "\(scratch.path)/binary"
         try Data([0xff, 0xfe, 0x00]).write(to: URL(fileURLWithPath: binary))
@@ -260,7 +252,6 @@ struct SettingsRefusalTests {
     }
 
     @Test(
-        "what is allowed but unwise is warned of",
         arguments: [
             (["MARTLET_AUTH_SECRET": "0123456789abcdef"], "auth.secret has no effect: auth.mode is none"),
             (
@@ -268,18 +259,17 @@ struct SettingsRefusalTests {
                 "auth.secret is shorter than 32 bytes: what signs with HS256 should be as long as its hash"
             ),
         ])
-    func warnings(environment: [String: String], warning: String) throws {
+    func `what is allowed but unwise is warned of`(environment: [String: String], warning: String) throws {
         #expect(try load(nil, environment).warnings == [warning])
     }
 
     @Test(
-        "a key that is easily guessed is refused where others can try it",
         arguments: [
             ("local", "is well known"), ("Secret", "is well known"), ("changeme", "is well known"),
             ("CHANGEMECHANGEME", "is well known"), ("your-api-key-here", "is well known"),
             ("fifteen-bytes-x", "is shorter than 16 bytes"), ("a-long-enough-key-1,a", "is shorter than 16 bytes"),
         ])
-    func weakKeys(key: String, problem: String) throws {
+    func `a key that is easily guessed is refused where others can try it`(key: String, problem: String) throws {
         #expect(
             try refusal(nil, ["MARTLET_API_KEY": key, "MARTLET_API_HOST": "::"])
                 == """
@@ -289,8 +279,7 @@ struct SettingsRefusalTests {
         #expect(try load(nil, ["MARTLET_API_KEY": key]).warnings.isEmpty)
     }
 
-    @Test("a key of 16 bytes and a secret of 32 are taken on any host")
-    func strongKeys() throws {
+    @Test func `a key of 16 bytes and a secret of 32 are taken on any host`() throws {
         let environment = [
             "MARTLET_API_KEY": "sixteen-bytes-ok", "MARTLET_API_HOST": "0.0.0.0", "MARTLET_CLIENT_HOST": "0.0.0.0",
             "MARTLET_AUTH_MODE": "jwt", "MARTLET_AUTH_SECRET": "0123456789abcdef0123456789abcdef",
@@ -298,15 +287,13 @@ struct SettingsRefusalTests {
         #expect(try load(nil, environment).warnings.isEmpty)
     }
 
-    @Test("hosts of this machine alone need no auth.mode", arguments: ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-    func loopback(host: String) throws {
+    @Test(arguments: ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+    func `hosts of this machine alone need no auth.mode`(host: String) throws {
         #expect(try refusal(nil, ["MARTLET_CLIENT_HOST": host]) == nil)
     }
 
-    @Test(
-        "hosts that others reach need it",
-        arguments: ["0.0.0.0", "::", "10.0.0.1", "gateway.example", "::ffff:10.0.0.1"])
-    func reachable(host: String) throws {
+    @Test(arguments: ["0.0.0.0", "::", "10.0.0.1", "gateway.example", "::ffff:10.0.0.1"])
+    func `hosts that others reach need it`(host: String) throws {
         #expect(try refusal(nil, ["MARTLET_CLIENT_HOST": host])?.hasPrefix("auth.mode must be said") == true)
     }
 }

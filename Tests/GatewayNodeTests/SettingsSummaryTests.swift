@@ -3,8 +3,7 @@ import Testing
 
 @Suite("What the start says")
 struct SettingsSummaryTests {
-    @Test("on a laptop: ports, a Redis that keeps nothing, a key made for this run")
-    func laptop() throws {
+    @Test func `on a laptop: ports, a Redis that keeps nothing, a key made for this run`() throws {
         #expect(
             try load().settings.summary(partitions: 64) == [
                 "martlet \(MartletVersion.current), node box-xxxx",
@@ -20,8 +19,7 @@ struct SettingsSummaryTests {
             ])
     }
 
-    @Test("in production: no password, no key, no secret, and the ports that are really bound")
-    func production() throws {
+    @Test func `in production: no password, no key, no secret, and the ports that are really bound`() throws {
         let settings = try load(
             "rooms:\n  - pattern: a\n",
             [

@@ -4,21 +4,18 @@ import Testing
 
 @Suite("The explained configuration file")
 struct SettingsTemplateTests {
-    @Test("config/martlet.yaml is what the key table says")
-    func committed() throws {
+    @Test func `config/martlet.yaml is what the key table says`() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let file = try String(contentsOf: root.appendingPathComponent("config/martlet.yaml"), encoding: .utf8)
         #expect(file == SettingsTemplate.yaml, "write it anew: martlet config > config/martlet.yaml")
     }
 
-    @Test("as it stands it changes nothing")
-    func harmless() throws {
+    @Test func `as it stands it changes nothing`() throws {
         #expect(try written(load(SettingsTemplate.yaml).settings) == written(load().settings))
     }
 
-    @Test("with every # taken away it gives the defaults, and the rules that are shown")
-    func uncommented() throws {
+    @Test func `with every # taken away it gives the defaults, and the rules that are shown`() throws {
         let lines = SettingsTemplate.yaml.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             let text = line.drop { $0 == " " }
             // A sentence follows its # after one space, a key after none, an entry of a list after two.
@@ -33,8 +30,7 @@ struct SettingsTemplateTests {
         #expect(try written(settings) == written(load().settings))
     }
 
-    @Test("every key is shown with its variable")
-    func complete() {
+    @Test func `every key is shown with its variable`() {
         for key in SettingKey.all {
             #expect(SettingsTemplate.yaml.contains("; \(key.variable)"))
         }

@@ -5,8 +5,7 @@ import Testing
 
 @Suite("Settings")
 struct SettingsTests {
-    @Test("nothing configured gives a node for this machine alone, with a key of its own")
-    func defaults() throws {
+    @Test func `nothing configured gives a node for this machine alone, with a key of its own`() throws {
         let (settings, warnings) = try load()
         var expected = Settings()
         expected.nodeId = "box-xxxx"
@@ -18,17 +17,15 @@ struct SettingsTests {
     }
 
     @Test(
-        "a file may nest its keys, leave groups empty, and be empty itself",
         arguments: [
             "", "# nothing\n", "client:\n",
             "client:\n  port: 80\n  origins: [https://a.example, https://b.example]\napi: {}\n",
         ])
-    func shapes(yaml: String) throws {
+    func `a file may nest its keys, leave groups empty, and be empty itself`(yaml: String) throws {
         #expect(try refusal(yaml) == nil)
     }
 
-    @Test("lists are YAML lists, or one text with commas")
-    func lists() throws {
+    @Test func `lists are YAML lists, or one text with commas`() throws {
         let fromFile = try load("client:\n  trustedProxies: [10.0.0.0/8, 'fd00::/8']\n").settings
         let fromVariable = try load(nil, ["MARTLET_CLIENT_TRUSTED_PROXIES": "10.0.0.0/8, fd00::/8"]).settings
         #expect(fromFile.client.trustedProxies.map(\.description) == ["10.0.0.0/8", "fd00::/8"])
@@ -36,25 +33,22 @@ struct SettingsTests {
         #expect(try load(nil, ["MARTLET_API_KEY": "new,old"]).settings.api.keys == ["new", "old"])
     }
 
-    @Test("an empty variable counts as not set")
-    func emptyVariable() throws {
+    @Test func `an empty variable counts as not set`() throws {
         let settings = try load(nil, ["MARTLET_REDIS_URL": "", "MARTLET_CLIENT_PORT": "", "MARTLET_API_KEY_FILE": ""])
         #expect(settings.settings.redisURL == nil && settings.settings.client.port == 8080)
     }
 
     @Test(
-        "how full Redis may be is a share, bytes or nothing",
         arguments: [
             ("80%", MemoryBudget.share(percent: 80)), ("100%", .share(percent: 100)), ("800MiB", .bytes(800 << 20)),
             ("1000", .bytes(1000)), ("0", .off),
         ])
-    func budget(text: String, budget: MemoryBudget) throws {
+    func `how full Redis may be is a share, bytes or nothing`(text: String, budget: MemoryBudget) throws {
         #expect(try load(nil, ["MARTLET_REDIS_BUDGET": text]).settings.backend.memoryBudget == budget)
         #expect(try load("redis: {budget: \(text)}\n").settings.backend.memoryBudget == budget)
     }
 
-    @Test("room rules are read in their order and take what log.size, log.bytes and log.age came to")
-    func rooms() throws {
+    @Test func `room rules are read in their order and take what log.size, log.bytes and log.age came to`() throws {
         let yaml = """
             log:
               size: 50
@@ -87,8 +81,9 @@ struct SettingsTests {
             ])
     }
 
-    @Test("a rule says when a publish is acknowledged; left out, log.durability does, for inboxes and * too")
-    func durability() throws {
+    @Test func `a rule says when a publish is acknowledged; left out, log.durability does, for inboxes and * too`()
+        throws
+    {
         let yaml = """
             redis: {url: "redis://localhost"}
             api: {key: k}
@@ -107,8 +102,7 @@ struct SettingsTests {
         #expect(try !load().settings.rooms.needReplicas)
     }
 
-    @Test("a host's name that would not do as a node's is trimmed to what does")
-    func nodeId() throws {
+    @Test func `a host's name that would not do as a node's is trimmed to what does`() throws {
         let odd = try Settings.load(file: nil, environment: [:], host: .named("my box!\u{e9}"))
         #expect(odd.settings.nodeId == "mybox-xxxx")
         let long = try Settings.load(file: nil, environment: [:], host: .named(String(repeating: "h", count: 200)))
@@ -117,8 +111,7 @@ struct SettingsTests {
         #expect(none.settings.nodeId == "node-xxxx")
     }
 
-    @Test("this machine gives a name and characters nobody can guess")
-    func currentHost() {
+    @Test func `this machine gives a name and characters nobody can guess`() {
         #expect(!Settings.Host.current.name().isEmpty)
         let (one, other) = (Settings.Host.current.randomCharacters(32), Settings.Host.current.randomCharacters(32))
         #expect(one.count == 32 && one != other)

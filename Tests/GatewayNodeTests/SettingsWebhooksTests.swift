@@ -7,8 +7,10 @@ import Testing
 struct SettingsWebhooksTests {
     private static let secret = "sixteen bytes ok"
 
-    @Test("several URLs, each with its own types, by file or by variable; the start says them without their secrets")
-    func urls() throws {
+    @Test
+    func `several URLs, each with its own types, by file or by variable; the start says them without their secrets`()
+        throws
+    {
         let yaml = """
             webhooks:
               url:
@@ -38,7 +40,6 @@ struct SettingsWebhooksTests {
     }
 
     @Test(
-        "what cannot work is refused, without showing what may be secret",
         arguments: [
             ("ftp://a.example/hunter2", "holds what is no URL with http:// or https://"),
             (
@@ -54,7 +55,7 @@ struct SettingsWebhooksTests {
             ("http://10.0.0.7/", "leads to 10.0.0.7"), ("http://0x7f.1/", "leads to 0x7f.1, a private address"),
             ("http://2130706433/", "leads to 2130706433"), ("http://a.localhost./", "leads to a.localhost."),
         ])
-    func refusals(url: String, problem: String) throws {
+    func `what cannot work is refused, without showing what may be secret`(url: String, problem: String) throws {
         let error = try #require(throws: SettingsError.self) {
             try load(nil, ["MARTLET_WEBHOOKS_URL": url, "MARTLET_WEBHOOKS_SECRET": Self.secret])
         }
@@ -62,8 +63,7 @@ struct SettingsWebhooksTests {
         #expect(!error.description.contains("hunter2"))
     }
 
-    @Test("private addresses are taken where that is said")
-    func allowPrivate() throws {
+    @Test func `private addresses are taken where that is said`() throws {
         let environment = [
             "MARTLET_WEBHOOKS_URL": "http://127.0.0.1:9000/", "MARTLET_WEBHOOKS_SECRET": Self.secret,
             "MARTLET_WEBHOOKS_ALLOW_PRIVATE": "true",
@@ -71,8 +71,7 @@ struct SettingsWebhooksTests {
         #expect(try load(nil, environment).settings.webhooks.allowsPrivate)
     }
 
-    @Test("a file of authorities that holds none, or is not there, is refused by name")
-    func authorities() throws {
+    @Test func `a file of authorities that holds none, or is not there, is refused by name`() throws {
         for file in ["/dev/null", "/nowhere/ca.pem"] {
             let error = try #require(throws: SettingsError.self) {
                 try load(nil, ["MARTLET_WEBHOOKS_CA_FILE": file])
@@ -82,8 +81,7 @@ struct SettingsWebhooksTests {
         }
     }
 
-    @Test("a URL needs a secret, two at most, none too short; a secret alone is a warning")
-    func secrets() throws {
+    @Test func `a URL needs a secret, two at most, none too short; a secret alone is a warning`() throws {
         let url = ["MARTLET_WEBHOOKS_URL": "https://a.example/"]
         for (secret, problem) in [
             ("", "is missing"), ("short", "shorter than 16"),
@@ -99,8 +97,7 @@ struct SettingsWebhooksTests {
                 == ["webhooks.secret has no effect: there is no webhooks.url"])
     }
 
-    @Test("a rule can tell of messages and put them into the stream; left out it does neither")
-    func rules() throws {
+    @Test func `a rule can tell of messages and put them into the stream; left out it does neither`() throws {
         let yaml = """
             rooms:
               - pattern: order-*

@@ -4,57 +4,51 @@ import Testing
 @Suite("Units")
 struct UnitsTests {
     @Test(
-        "times are read with their unit",
         arguments: [
             ("500ms", Duration.milliseconds(500)), ("5s", .seconds(5)), ("2m", .seconds(120)),
             ("24h", .seconds(86_400)),
             ("0s", .zero),
         ])
-    func times(text: String, duration: Duration) {
+    func `times are read with their unit`(text: String, duration: Duration) {
         #expect(DurationText.parse(text) == duration)
     }
 
     @Test(
-        "what is no time is not read",
         arguments: [
             "", "5", "s", "-5s", "5 s", "1.5s", "5d", "5S", "99999999999999999999s", "9223372036854775807h", "٥s",
         ])
-    func noTimes(text: String) {
+    func `what is no time is not read`(text: String) {
         #expect(DurationText.parse(text) == nil)
     }
 
     @Test(
-        "times are shown so that they are read back",
         arguments: [
             (Duration.seconds(30), "30s"), (.seconds(120), "120s"), (.seconds(180), "3m"), (.seconds(86_400), "24h"),
             (.milliseconds(1500), "1500ms"), (.zero, "0s"), (.seconds(3601), "3601s"),
         ])
-    func shown(duration: Duration, text: String) {
+    func `times are shown so that they are read back`(duration: Duration, text: String) {
         #expect(DurationText.show(duration) == text)
         #expect(DurationText.parse(text) == duration)
     }
 
     @Test(
-        "sizes are read as bytes or with a unit",
         arguments: [
             ("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("1MiB", 1_048_576), ("2GiB", 2_147_483_648),
         ])
-    func sizes(text: String, bytes: Int) {
+    func `sizes are read as bytes or with a unit`(text: String, bytes: Int) {
         #expect(ByteCount.parse(text) == bytes)
     }
 
-    @Test(
-        "what is no size is not read", arguments: ["", "KiB", "1KB", "1kib", "1 KiB", "-1", "9223372036854775807GiB"])
-    func noSizes(text: String) {
+    @Test(arguments: ["", "KiB", "1KB", "1kib", "1 KiB", "-1", "9223372036854775807GiB"])
+    func `what is no size is not read`(text: String) {
         #expect(ByteCount.parse(text) == nil)
     }
 
     @Test(
-        "sizes are shown in their largest whole unit",
         arguments: [
             (0, "0"), (1000, "1000"), (65_536, "64KiB"), (1_048_576, "1MiB"), (1_048_577, "1048577"),
         ])
-    func shownSizes(bytes: Int, text: String) {
+    func `sizes are shown in their largest whole unit`(bytes: Int, text: String) {
         #expect(ByteCount.show(bytes) == text)
         #expect(ByteCount.parse(text) == bytes)
     }

@@ -8,8 +8,7 @@ import TestSupport
 struct AddressBanTests {
     private static func range(_ text: String) throws -> AddressRange { try #require(AddressRange(text)) }
 
-    @Test("every node hears of a ban and of its end")
-    func everyNode() async throws {
+    @Test func `every node hears of a ban and of its end`() async throws {
         let fixture = try RedisFixture()
         let address = try #require(IPAddress("203.0.113.7"))
         let banned = [BannedAddresses(), BannedAddresses()]
@@ -32,8 +31,7 @@ struct AddressBanTests {
         }
     }
 
-    @Test("a node that starts later, or is cut off meanwhile, goes by what there is")
-    func later() async throws {
+    @Test func `a node that starts later, or is cut off meanwhile, goes by what there is`() async throws {
         let fixture = try RedisFixture()
         let address = try #require(IPAddress("2001:db8::9"))
         try await fixture.withBackends([nil]) { backends in
@@ -57,8 +55,7 @@ struct AddressBanTests {
         try await proxy.stop()
     }
 
-    @Test("bans end by themselves, leave nothing behind, and a ban again is the later one")
-    func ends() async throws {
+    @Test func `bans end by themselves, leave nothing behind, and a ban again is the later one`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let bans = backends[0].addressBans
@@ -74,8 +71,7 @@ struct AddressBanTests {
         }
     }
 
-    @Test("there is a most, and those that are over make room")
-    func most() async throws {
+    @Test func `there is a most, and those that are over make room`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let bans = backends[0].addressBans

@@ -21,8 +21,7 @@ struct AnswerTests {
         return try #require(found)
     }
 
-    @Test("a registration tells since when it holds, whom it has marked and where the inbox stands")
-    func registered() throws {
+    @Test func `a registration tells since when it holds, whom it has marked and where the inbox stands`() throws {
         let text = "*7|+ok|:5|$1|9|:0|*1|$2|n2|$2|e1|:3|"
         let answer = Connect.Answer(try reply(text))
         var registered = Connect.Registered(since: 5, now: 9)
@@ -34,14 +33,12 @@ struct AnswerTests {
         #expect(Connect.Answer(try reply("*1|+replaced|")) == .replaced)
     }
 
-    @Test("a head of an earlier run of Redis tells no position")
-    func standing() throws {
+    @Test func `a head of an earlier run of Redis tells no position`() throws {
         let answer = Join.Answer(try reply("*6|+ok|:2|:7|$1|9|$0||:-1|"))
         #expect(answer == .joined(RosterState(members: 2, version: 7, timestamp: 9), stream: nil))
     }
 
-    @Test("a renewed lease shows the index, and half an entry of it makes the reply none")
-    func index() throws {
+    @Test func `a renewed lease shows the index, and half an entry of it makes the reply none`() throws {
         let node = Beat.Node("n1", instance: "i", lease: .seconds(3))
         let beat = Beat(.renew(incarnation: 5), of: node, description: "", declaringUntil: 0)
         let renewed = beat.read(try reply("*6|+ok|:9|:1|$2|n1|:5|$2|12|"))
@@ -55,8 +52,7 @@ struct AnswerTests {
         #expect(beat.read(try reply("*1|+taken|")) == .taken)
     }
 
-    @Test("what is not there is told apart from what was taken before")
-    func claims() throws {
+    @Test func `what is not there is told apart from what was taken before`() throws {
         let key = Keys(prefix: "m").idempotency("k")
         let claim = KeyCommand<Claim>.claim(key, with: "d 2", life: .seconds(1))
         #expect(claim.read(try reply("$-1|")) == .taken)
@@ -64,10 +60,8 @@ struct AnswerTests {
         #expect(claim.read(try reply(":1|")) == nil)
     }
 
-    @Test(
-        "a reply of another shape is nobody's answer",
-        arguments: ["$-1|", ":7|", "+strange|", "*0|", "*1|+ok|", "*2|$-1|:1|", "*2|*0|*0|", "*3|+ok|*0|*0|"])
-    func strange(_ text: String) throws {
+    @Test(arguments: ["$-1|", ":7|", "+strange|", "*0|", "*1|+ok|", "*2|$-1|:1|", "*2|*0|*0|", "*3|+ok|*0|*0|"])
+    func `a reply of another shape is nobody's answer`(_ text: String) throws {
         let reply = try reply(text)
         let partition = Partition(number: 0)
         let room = RoomName(unchecked: "r")
@@ -88,8 +82,9 @@ struct AnswerTests {
         if case .gathered = Gather.Answer(reply) { Issue.record("gathered something") }
     }
 
-    @Test("no reply is read by number outside Scripts, and no script names a position below its first lines")
-    func byName() throws {
+    @Test func `no reply is read by number outside Scripts, and no script names a position below its first lines`()
+        throws
+    {
         let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let module = package.appending(path: "Sources/RedisBackend")

@@ -42,8 +42,7 @@ import Testing
         func note(_ result: String) { notes.withLock { $0.append(result) } }
     }
 
-    @Test("messages on their way are bounded: one too many is unavailable at once, until others are answered")
-    func bounded() {
+    @Test func `messages on their way are bounded: one too many is unavailable at once, until others are answered`() {
         let silent = SilentLog()
         let memory = MemoryAccount(budget: 40_000)
         let log = BoundedMessageLog(silent, memory: memory)

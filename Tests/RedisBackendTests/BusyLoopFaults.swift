@@ -26,8 +26,9 @@ struct BusyLoopFaults {
         return ("\(fields[0]) \(fields[1])", try #require(Int64(fields[2])))
     }
 
-    @Test("moves no lease: the node stays in the index, its coordinator goes on, and nobody is told offline")
-    func heldUp() async throws {
+    @Test func `moves no lease: the node stays in the index, its coordinator goes on, and nobody is told offline`()
+        async throws
+    {
         let clients = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let life = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let node = try await PresenceNode.start(

@@ -15,8 +15,7 @@ struct DeclaredKeyTests {
     private let settings = PresenceSettings()
     private let limits = LogLimits(size: 10, age: .seconds(60))
 
-    @Test("a key that is declared behind a script's own changes none of its answers")
-    func oneMore() async throws {
+    @Test func `a key that is declared behind a script's own changes none of its answers`() async throws {
         let redis = try RedisServerProcess()
         let observer = try Observer(redis)
         let (plain, guarded) = (Keys(prefix: "a"), Keys(prefix: "b"))

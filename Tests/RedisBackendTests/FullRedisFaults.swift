@@ -25,8 +25,9 @@ struct FullRedisFaults {
         }
     }
 
-    @Test("from four fifths on messages are refused, and users come and go, are seen and swept, as ever")
-    func refusesMessages() async throws {
+    @Test func `from four fifths on messages are refused, and users come and go, are seen and swept, as ever`()
+        async throws
+    {
         let redis = try Self.server()
         let observer = try Observer(redis)
         let node = try await PresenceNode.start("n1", on: redis, settings: .brisk())
@@ -58,8 +59,8 @@ struct FullRedisFaults {
         try await node.stop()
     }
 
-    @Test("one that takes nothing new forgets those who leave all the same, and keeps whom it knows")
-    func stillForgets() async throws {
+    @Test func `one that takes nothing new forgets those who leave all the same, and keeps whom it knows`() async throws
+    {
         let redis = try Self.server()
         let observer = try Observer(redis)
         let loop = MultiThreadedEventLoopGroup.singleton.next()

@@ -14,8 +14,9 @@ struct HeadLifeTests {
         try #require(Int(try await fixture.redis.cli("PTTL", head)))
     }
 
-    @Test("asking where a room stands keeps its head for minutes, a message for as long as the log and an hour")
-    func followed() async throws {
+    @Test func `asking where a room stands keeps its head for minutes, a message for as long as the log and an hour`()
+        async throws
+    {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -31,8 +32,7 @@ struct HeadLifeTests {
         }
     }
 
-    @Test("a member keeps a head for minutes, and does not shorten the life of one with messages")
-    func joined() async throws {
+    @Test func `a member keeps a head for minutes, and does not shorten the life of one with messages`() async throws {
         let redis = try RedisServerProcess()
         let fixture = RedisFixture(on: redis)
         let node = try await PresenceNode.start("n1", on: redis, settings: .brisk())
@@ -54,8 +54,7 @@ struct HeadLifeTests {
         try await node.stop()
     }
 
-    @Test("a head that the last to leave makes anew ends too")
-    func leftBehind() async throws {
+    @Test func `a head that the last to leave makes anew ends too`() async throws {
         let redis = try RedisServerProcess()
         let node = try await PresenceNode.start("n1", on: redis, settings: .brisk())
         try await node.connect("c1", "alice")
@@ -67,8 +66,7 @@ struct HeadLifeTests {
         try await node.stop()
     }
 
-    @Test("whoever follows a room keeps its head")
-    func renewed() async throws {
+    @Test func `whoever follows a room keeps its head`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil], renewalInterval: .seconds(3)) { backends in
             let sink = RecordingSink()
@@ -83,8 +81,7 @@ struct HeadLifeTests {
         }
     }
 
-    @Test("a head that has ended under whoever follows the room is a new epoch, and no loss")
-    func ended() async throws {
+    @Test func `a head that has ended under whoever follows the room is a new epoch, and no loss`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()

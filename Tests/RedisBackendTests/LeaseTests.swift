@@ -5,8 +5,7 @@ import Testing
 struct LeaseTests {
     private var lease = Lease(leaseMilliseconds: 3000)
 
-    @Test("it registers, renews, and registers anew under a higher incarnation when its entry is gone")
-    mutating func renews() {
+    @Test mutating func `it registers, renews, and registers anew under a higher incarnation when its entry is gone`() {
         #expect(lease.next == .register(after: 0))
         #expect(lease.received(.registered(incarnation: 7), now: 0) == .held)
         #expect(lease.next == .renew(incarnation: 7))
@@ -16,21 +15,18 @@ struct LeaseTests {
         #expect(lease.received(.registered(incarnation: 8), now: 2010) == .held)
     }
 
-    @Test("a name that is held is waited for, two leases long, then refused")
-    mutating func waits() {
+    @Test mutating func `a name that is held is waited for, two leases long, then refused`() {
         #expect(lease.received(.taken, now: 100) == .waiting)
         #expect(lease.received(.taken, now: 6100) == .waiting)
         #expect(lease.received(.taken, now: 6101) == .refused)
     }
 
-    @Test("one that wakes to find its name taken is refused at once")
-    mutating func isReplaced() {
+    @Test mutating func `one that wakes to find its name taken is refused at once`() {
         _ = lease.received(.registered(incarnation: 7), now: 0)
         #expect(lease.received(.taken, now: 9000) == .refused)
     }
 
-    @Test("one whose entry was lost and whose name is then taken is refused as well")
-    mutating func isReplacedAfterALoss() {
+    @Test mutating func `one whose entry was lost and whose name is then taken is refused as well`() {
         _ = lease.received(.registered(incarnation: 7), now: 0)
         _ = lease.received(.lost, now: 9000)
         #expect(lease.received(.taken, now: 9001) == .refused)

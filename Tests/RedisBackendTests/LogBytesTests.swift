@@ -13,8 +13,9 @@ struct LogBytesTests {
 
     private static func held(_ page: HistoryPage) -> Int { page.messages.reduce(0) { $0 + $1.payload.count } }
 
-    @Test("a room keeps no more bytes than its rule says, whatever its count, and the newest of them")
-    func bounds() async throws {
+    @Test func `a room keeps no more bytes than its rule says, whatever its count, and the newest of them`()
+        async throws
+    {
         let rules = RoomRules(defaultLog: LogLimits(size: 1000, age: .seconds(60), bytes: Self.bytes))
         try await RedisFixture(rules: rules).withBackends([nil]) { backends in
             let log = backends[0].messageLog
@@ -31,8 +32,7 @@ struct LogBytesTests {
         }
     }
 
-    @Test("whoever has missed more than it keeps is told so, and whoever has not gets the rest")
-    func tellsWhatWent() async throws {
+    @Test func `whoever has missed more than it keeps is told so, and whoever has not gets the rest`() async throws {
         let rules = RoomRules(defaultLog: LogLimits(size: 1000, age: .seconds(60), bytes: Self.bytes))
         try await RedisFixture(rules: rules).withBackends([nil]) { backends in
             let log = backends[0].messageLog
@@ -53,8 +53,7 @@ struct LogBytesTests {
         }
     }
 
-    @Test("a message that is longer than all a room may keep is delivered, and nothing is kept")
-    func tooLong() async throws {
+    @Test func `a message that is longer than all a room may keep is delivered, and nothing is kept`() async throws {
         let rules = RoomRules(defaultLog: LogLimits(size: 1000, age: .seconds(60), bytes: Self.bytes))
         try await RedisFixture(rules: rules).withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -68,8 +67,9 @@ struct LogBytesTests {
         }
     }
 
-    @Test("what goes by count or with the key, and a new epoch, neither free bytes that are held nor hold others")
-    func doesNotDrift() async throws {
+    @Test func `what goes by count or with the key, and a new epoch, neither free bytes that are held nor hold others`()
+        async throws
+    {
         let rules = RoomRules(defaultLog: LogLimits(size: 100, age: .seconds(60), bytes: Self.bytes))
         let fixture = try RedisFixture(rules: rules)
         try await fixture.withBackends([nil]) { backends in
@@ -89,8 +89,7 @@ struct LogBytesTests {
         }
     }
 
-    @Test("the ledger and the streams for consumers keep no more bytes than they may")
-    func boundsStreams() async throws {
+    @Test func `the ledger and the streams for consumers keep no more bytes than they may`() async throws {
         var rule = RoomRule(pattern: try #require(RoomPattern("*")), log: LogLimits(size: 10, age: .seconds(60)))
         rule.tellsMessages = true
         rule.isStreamed = true

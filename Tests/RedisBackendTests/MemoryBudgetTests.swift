@@ -3,8 +3,7 @@ import Testing
 
 @Suite("How full Redis may be")
 struct MemoryBudgetTests {
-    @Test("a budget is a share of Redis's limit, or bytes whether it has one or not")
-    func limits() {
+    @Test func `a budget is a share of Redis's limit, or bytes whether it has one or not`() {
         #expect(MemoryBudget.share(percent: 80).limit(maxMemory: 1000) == 800)
         #expect(MemoryBudget.share(percent: 100).limit(maxMemory: .max) == Int.max / 100 * 100)
         #expect(MemoryBudget.share(percent: 80).limit(maxMemory: 0) == nil)
@@ -12,8 +11,7 @@ struct MemoryBudgetTests {
         #expect(MemoryBudget.off.limit(maxMemory: 1000) == nil)
     }
 
-    @Test("messages are refused from the budget on, and taken again a little below it")
-    func gauge() {
+    @Test func `messages are refused from the budget on, and taken again a little below it`() {
         var gauge = MemoryGauge(budget: .share(percent: 80))
         func usage(_ used: Int, of max: Int = 1_000_000) -> MemoryUsage { MemoryUsage(used: used, max: max) }
         #expect(gauge.answered(usage(799_999)) == .none && !gauge.isFull)
@@ -26,8 +24,7 @@ struct MemoryBudgetTests {
         #expect(gauge.answered(usage(900_000, of: 2_000_000)) == .emptied)
     }
 
-    @Test("a share of no limit holds nothing back, which is said once")
-    func limitless() {
+    @Test func `a share of no limit holds nothing back, which is said once`() {
         var gauge = MemoryGauge(budget: .share(percent: 80))
         #expect(gauge.answered(MemoryUsage(used: 1 << 40, max: 0)) == .limitless)
         #expect(gauge.answered(MemoryUsage(used: 1 << 40, max: 0)) == .none && !gauge.isFull)
@@ -38,8 +35,7 @@ struct MemoryBudgetTests {
         #expect(off.room(MemoryUsage(used: 999, max: 1000)) == .max)
     }
 
-    @Test("the nearer the budget, the fewer bytes are written before Redis is asked again")
-    func room() {
+    @Test func `the nearer the budget, the fewer bytes are written before Redis is asked again`() {
         var gauge = MemoryGauge(budget: .bytes(100 << 20))
         let (far, near) = (MemoryUsage(used: 0, max: 0), MemoryUsage(used: 99 << 20, max: 0))
         _ = gauge.answered(far)
@@ -47,8 +43,7 @@ struct MemoryBudgetTests {
         #expect(gauge.room(near) == MemoryGauge.leastRoom)
     }
 
-    @Test("INFO tells what counts and what is allowed")
-    func info() {
+    @Test func `INFO tells what counts and what is allowed`() {
         let fields = [
             "# Memory", "used_memory:1000", "used_memory_peak:9", "maxmemory:5000", "mem_not_counted_for_evict:200",
         ]

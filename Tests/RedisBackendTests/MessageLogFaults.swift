@@ -7,8 +7,7 @@ import TestSupport
 
 @Suite("The log in Redis under fire", .serialized)
 struct MessageLogFaults {
-    @Test("a thousand messages whose answers were lost are stored once, in order")
-    func storesOnceOverABreak() async throws {
+    @Test func `a thousand messages whose answers were lost are stored once, in order`() async throws {
         let fixture = try RedisFixture()
         let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
         try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)"]) { backends in
@@ -29,8 +28,7 @@ struct MessageLogFaults {
         try await proxy.stop()
     }
 
-    @Test("what a restart left unanswered is answered under the new epoch, with its old number")
-    func answersUnderTheNewEpoch() async throws {
+    @Test func `what a restart left unanswered is answered under the new epoch, with its old number`() async throws {
         var options = RedisServerProcess.Options()
         options.appendOnly = true
         let fixture = try RedisFixture(options)

@@ -5,8 +5,7 @@ import Testing
 
 @Suite("The log in Redis")
 struct MessageLogTests {
-    @Test("a room's messages are numbered from 1 without holes and come back byte for byte")
-    func numbersMessages() async throws {
+    @Test func `a room's messages are numbered from 1 without holes and come back byte for byte`() async throws {
         try await RedisFixture().withBackends([nil]) { backends in
             let payloads = [
                 #"{"a": 1e400 ,"a":9007199254740993}"#, #""\ud800 é""#, "null",
@@ -25,8 +24,7 @@ struct MessageLogTests {
         }
     }
 
-    @Test("history pages both ways and says whether there is more")
-    func pagesHistory() async throws {
+    @Test func `history pages both ways and says whether there is more`() async throws {
         try await RedisFixture().withBackends([nil]) { backends in
             let log = backends[0].messageLog
             for index in 1...120 { _ = try await log.publish(Publication(room, "\(index)")) }
@@ -41,8 +39,7 @@ struct MessageLogTests {
         }
     }
 
-    @Test("a room never written to has no head, and asking does not make one")
-    func leavesUnknownRoomsAlone() async throws {
+    @Test func `a room never written to has no head, and asking does not make one`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let page = try await backends[0].messageLog.history(of: room, range: HistoryRange(edge: .newest, limit: 10))
@@ -51,8 +48,7 @@ struct MessageLogTests {
         }
     }
 
-    @Test("the same dedupe key of one user is stored once, of two users twice")
-    func storesOnce() async throws {
+    @Test func `the same dedupe key of one user is stored once, of two users twice`() async throws {
         try await RedisFixture().withBackends([nil]) { backends in
             let log = backends[0].messageLog
             let alice = DedupeMark(owner: .user(UserID(unchecked: "alice")), key: "k")
@@ -64,8 +60,7 @@ struct MessageLogTests {
         }
     }
 
-    @Test("an idempotency key belongs to the request that used it first")
-    func claimsKeys() async throws {
+    @Test func `an idempotency key belongs to the request that used it first`() async throws {
         try await RedisFixture().withBackends([nil]) { backends in
             let log = backends[0].messageLog
             let first = try await log.claim(key: "k", digest: "d1", id: "one")
@@ -75,8 +70,7 @@ struct MessageLogTests {
         }
     }
 
-    @Test("the log is bounded by count, and nothing is kept where its size is 0")
-    func boundsByCount() async throws {
+    @Test func `the log is bounded by count, and nothing is kept where its size is 0`() async throws {
         let rules = RoomRules(
             rules: [
                 RoomRule(pattern: try #require(RoomPattern("quiet-*")), log: LogLimits(size: 0, age: .seconds(60)))
@@ -97,8 +91,7 @@ struct MessageLogTests {
         }
     }
 
-    @Test("a full Redis refuses to store and still answers reads")
-    func refusesWhenFull() async throws {
+    @Test func `a full Redis refuses to store and still answers reads`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil], configure: { $1.memoryBudget = .off }) { backends in
             let log = backends[0].messageLog
@@ -115,8 +108,7 @@ struct MessageLogTests {
         }
     }
 
-    @Test("a lost log never lets a number stand for two messages")
-    func restartsNumbersUnderAnotherEpoch() async throws {
+    @Test func `a lost log never lets a number stand for two messages`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let log = backends[0].messageLog

@@ -6,15 +6,12 @@ import Testing
 struct PartitionTests {
     private let keys = Keys(prefix: "m")
 
-    @Test("the checksum is the one Redis Cluster uses")
-    func checksum() {
+    @Test func `the checksum is the one Redis Cluster uses`() {
         #expect(CRC16.checksum(of: "123456789".utf8) == 0x31C3)
     }
 
-    @Test(
-        "all keys of a room, and its channel, lie in one slot of a cluster",
-        arguments: ["lesson-1", "a", "@a|{b}", "*"])
-    func oneSlot(name: String) {
+    @Test(arguments: ["lesson-1", "a", "@a|{b}", "*"])
+    func `all keys of a room, and its channel, lie in one slot of a cluster`(name: String) {
         let room = RoomName(unchecked: name)
         let mark = DedupeMark(owner: .user(UserID(unchecked: "{x}")), key: "{y}")
         let all = [
@@ -27,8 +24,7 @@ struct PartitionTests {
         #expect(tags == [Substring(Partition(of: room).tag.dropLast())])
     }
 
-    @Test("no mark has a key that is another's, and each is as short, whatever names are made up")
-    func marks() {
+    @Test func `no mark has a key that is another's, and each is as short, whatever names are made up`() {
         let parts = ["lobby", "lobby:dedupe", "lobby:dedupe:u3:bob", "lobby:dedupe:u3:bob:Z26", "a", "a:log"]
         let names = ["Z26:log", "Z26", "log", "bob", "u3:bob", "\u{0}", String(repeating: "k", count: 128)]
         let rooms = parts.map { RoomName(unchecked: $0) }
@@ -46,15 +42,13 @@ struct PartitionTests {
         #expect(named.allSatisfy { $0.name.utf8.count <= "m:{p63}:dedupe:".utf8.count + 32 })
     }
 
-    @Test("an inbox lies in its user's partition")
-    func inboxes() {
+    @Test func `an inbox lies in its user's partition`() {
         let user = UserID(unchecked: "auth0|7")
         #expect(Partition(of: RoomName(inboxOf: user)) == Partition(of: user.string))
         #expect(keys.log(RoomName(inboxOf: user)).name.hasSuffix(":inbox:auth0|7:log"))
     }
 
-    @Test("names spread over all partitions")
-    func spread() {
+    @Test func `names spread over all partitions`() {
         let numbers = Set((0..<2000).map { Partition(of: "room-\($0)").number })
         #expect(numbers == Set(0..<64))
     }

@@ -32,8 +32,7 @@ struct PresenceBanTests {
         Expulsion(text: "out", ban: ban, tokensBefore: tokensBefore)
     }
 
-    @Test("a banned user is closed, and let in by no node until the ban is lifted")
-    func banned() async throws {
+    @Test func `a banned user is closed, and let in by no node until the ban is lifted`() async throws {
         try await withNodes { first, second in
             let session = try await second.connect("c1", "alice").session
             let expelled = try await first.directory.disconnect(alice, expulsion(ban: .seconds(60)))
@@ -59,8 +58,9 @@ struct PresenceBanTests {
         }
     }
 
-    @Test("a ban ends by itself, is replaced by a later one, and is shown of a user who was never seen")
-    func ends() async throws {
+    @Test func `a ban ends by itself, is replaced by a later one, and is shown of a user who was never seen`()
+        async throws
+    {
         try await withNodes { first, second in
             #expect(try await first.directory.disconnect(alice, expulsion(ban: .seconds(600))).connections == 0)
             #expect(try await second.directory.user(alice)?.bannedUntil != nil)
@@ -81,8 +81,9 @@ struct PresenceBanTests {
         }
     }
 
-    @Test("tokens from before a moment are void, and those that do not say when; whoever needs none is let in")
-    func voidTokens() async throws {
+    @Test func `tokens from before a moment are void, and those that do not say when; whoever needs none is let in`()
+        async throws
+    {
         try await withNodes { first, second in
             let moment: Int64 = 1_700_000_000_000
             let session = try await second.connect("c1", "alice", issuedAt: 5).session
@@ -111,8 +112,7 @@ struct PresenceBanTests {
         }
     }
 
-    @Test("a session in its grace ends with the disconnection of its user, who is offline at once")
-    func graceEnds() async throws {
+    @Test func `a session in its grace ends with the disconnection of its user, who is offline at once`() async throws {
         try await withNodes { first, second in
             let session = try await first.connect("c1", "alice").session
             try await first.join("r", "c1")
@@ -127,8 +127,9 @@ struct PresenceBanTests {
         }
     }
 
-    @Test("a session goes on that began after the disconnection, though the clock was set back in between")
-    func laterByOlderClock() async throws {
+    @Test func `a session goes on that began after the disconnection, though the clock was set back in between`()
+        async throws
+    {
         try await withNodes { first, second in
             _ = try await second.directory.disconnect(alice, expulsion())
             let verdict = Keys(prefix: "m").verdict(on: alice).name
@@ -140,8 +141,7 @@ struct PresenceBanTests {
         }
     }
 
-    @Test("a session goes on that began after the disconnection")
-    func laterSession() async throws {
+    @Test func `a session goes on that began after the disconnection`() async throws {
         try await withNodes { first, second in
             _ = try await second.directory.disconnect(alice, expulsion())
             // Perhaps in the same millisecond.
@@ -152,10 +152,8 @@ struct PresenceBanTests {
         }
     }
 
-    @Test(
-        "a node that was cut off brings nobody back who was thrown out meanwhile",
-        arguments: [nil, Duration.seconds(60)])
-    func cutOff(ban: Duration?) async throws {
+    @Test(arguments: [nil, Duration.seconds(60)])
+    func `a node that was cut off brings nobody back who was thrown out meanwhile`(ban: Duration?) async throws {
         try await withNodes(.brisk()) { first, second in
             try await first.connect("c1", "alice", issuedAt: 5)
             try await first.connect("d1", "bob", issuedAt: 5)

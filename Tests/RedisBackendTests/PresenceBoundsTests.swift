@@ -15,8 +15,7 @@ struct PresenceBoundsTests {
         observer = try Observer(redis)
     }
 
-    @Test("so many users are remembered as last seen, and the longest away go first")
-    func seen() async throws {
+    @Test func `so many users are remembered as last seen, and the longest away go first`() async throws {
         var settings = PresenceSettings.brisk()
         settings.renewal = .milliseconds(200)
         settings.seenUsers = 3 * Partition.count
@@ -29,8 +28,9 @@ struct PresenceBoundsTests {
         try await node.stop()
     }
 
-    @Test("who connects and drops over and over is refused until a grace has ended, and may go on with a session")
-    func sessions() async throws {
+    @Test func `who connects and drops over and over is refused until a grace has ended, and may go on with a session`()
+        async throws
+    {
         var settings = PresenceSettings.brisk(grace: .seconds(60))
         settings.maxConnectionsPerUser = 2
         settings.surplus = .refuseNewest
@@ -48,8 +48,7 @@ struct PresenceBoundsTests {
         try await node.stop()
     }
 
-    @Test("the ledger takes no more memory than it may, and keeps the newest")
-    func ledger() async throws {
+    @Test func `the ledger takes no more memory than it may, and keeps the newest`() async throws {
         let events = observer.keys.events(Partition(number: 7)).name
         let name = String(repeating: "n", count: 128)
         for number in 1...1000 {
@@ -73,8 +72,9 @@ struct PresenceBoundsTests {
         }
     }
 
-    @Test("dedupe keys of one user are refused beyond so many, and those of others and messages without are not")
-    func dedupeKeys() async throws {
+    @Test func `dedupe keys of one user are refused beyond so many, and those of others and messages without are not`()
+        async throws
+    {
         let fixture = RedisFixture(on: redis)
         try await fixture.withBackends([nil], configure: { $1.maxMarksPerUser = 10 }) { backends in
             let log = backends[0].messageLog

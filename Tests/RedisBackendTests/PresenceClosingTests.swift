@@ -28,8 +28,7 @@ struct PresenceClosingTests {
         try await second.stop()
     }
 
-    @Test("a user's connections are closed on all nodes, with the code and the reason given")
-    func kick() async throws {
+    @Test func `a user's connections are closed on all nodes, with the code and the reason given`() async throws {
         try await withNodes { first, second in
             try await first.connect("c1", "alice")
             try await second.connect("c2", "alice")
@@ -44,8 +43,7 @@ struct PresenceClosingTests {
         }
     }
 
-    @Test("a mark is obeyed though the word about it was lost, and is gone with its connection")
-    func lostHint() async throws {
+    @Test func `a mark is obeyed though the word about it was lost, and is gone with its connection`() async throws {
         try await withNodes { first, second in
             try await second.connect("c1", "alice")
             // What the script does, without what it says over the channel.
@@ -60,8 +58,8 @@ struct PresenceClosingTests {
         }
     }
 
-    @Test("marks, and the count of them, are forgotten by themselves where no node takes them away")
-    func marksExpire() async throws {
+    @Test func `marks, and the count of them, are forgotten by themselves where no node takes them away`() async throws
+    {
         try await withNodes { first, second in
             try await second.connect("c1", "alice")
             #expect(try await first.directory.disconnect(alice, code: 4403, reason: "out") == 1)
@@ -77,8 +75,7 @@ struct PresenceClosingTests {
         }
     }
 
-    @Test("with one connection a user the oldest is closed for the newest, on whatever node")
-    func closeOldest() async throws {
+    @Test func `with one connection a user the oldest is closed for the newest, on whatever node`() async throws {
         var settings = PresenceSettings.brisk()
         settings.maxConnectionsPerUser = 1
         settings.surplus = .closeOldest
@@ -96,8 +93,9 @@ struct PresenceClosingTests {
         }
     }
 
-    @Test("or the newest is refused, where neither a grace nor the session's own old connection counts")
-    func refuseNewest() async throws {
+    @Test func `or the newest is refused, where neither a grace nor the session's own old connection counts`()
+        async throws
+    {
         var settings = PresenceSettings.brisk(grace: .seconds(30))
         settings.maxConnectionsPerUser = 1
         settings.surplus = .refuseNewest
@@ -115,8 +113,9 @@ struct PresenceClosingTests {
         }
     }
 
-    @Test("a signal reaches the other's connections in the room on all nodes, from members to members only")
-    func signals() async throws {
+    @Test func `a signal reaches the other's connections in the room on all nodes, from members to members only`()
+        async throws
+    {
         try await withNodes { first, second in
             try await first.connect("c1", "alice")
             try await first.connect("b1", "bob")

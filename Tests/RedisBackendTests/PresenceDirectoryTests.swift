@@ -22,8 +22,9 @@ struct PresenceDirectoryTests {
         try await reader.stop()
     }
 
-    @Test("a user's connections are listed with node, time, address and rooms, those in their grace left out")
-    func user() async throws {
+    @Test func `a user's connections are listed with node, time, address and rooms, those in their grace left out`()
+        async throws
+    {
         try await withNodes { writer, reader in
             #expect(try await reader.user(UserID(unchecked: "a|ice")) == nil)
             let since = try await writer.connect("c1", "a|ice", address: "2001:db8::1")
@@ -47,9 +48,11 @@ struct PresenceDirectoryTests {
         }
     }
 
-    @Test(
-        "who shares a room with a user is found in small rooms and large ones, and only where the user is in them too")
-    func sharers() async throws {
+    @Test
+    func
+        `who shares a room with a user is found in small rooms and large ones, and only where the user is in them too`()
+        async throws
+    {
         try await withNodes { writer, reader in
             for (index, user) in ["alice", "bob", "carol", "dave", "erin"].enumerated() {
                 try await writer.connect("c\(index)", user)
@@ -77,8 +80,9 @@ struct PresenceDirectoryTests {
         }
     }
 
-    @Test("a thousand users are asked for at once and answered in their order, with when they were last seen")
-    func statuses() async throws {
+    @Test func `a thousand users are asked for at once and answered in their order, with when they were last seen`()
+        async throws
+    {
         try await withNodes { writer, reader in
             for number in stride(from: 0, to: 100, by: 2) { try await writer.connect("c\(number)", "u\(number)") }
             writer.presence.disconnect("c0", .farewell(.closed))
@@ -92,8 +96,8 @@ struct PresenceDirectoryTests {
         }
     }
 
-    @Test("pages over users and rooms hold each one once while others come and go", arguments: [1, 7, 100])
-    func pages(limit: Int) async throws {
+    @Test(arguments: [1, 7, 100])
+    func `pages over users and rooms hold each one once while others come and go`(limit: Int) async throws {
         try await withNodes { writer, reader in
             for number in 0..<60 {
                 try await writer.connect("c\(number)", "u\(number)")
@@ -130,8 +134,7 @@ struct PresenceDirectoryTests {
         }
     }
 
-    @Test("a cursor that no page has given is refused")
-    func badCursors() async throws {
+    @Test func `a cursor that no page has given is refused`() async throws {
         try await withNodes { _, reader in
             await #expect(throws: DirectoryError.badCursor) { try await reader.users(limit: 5, cursor: "x") }
             await #expect(throws: DirectoryError.badCursor) {
@@ -140,8 +143,8 @@ struct PresenceDirectoryTests {
         }
     }
 
-    @Test("members come in pages, each with what the latest joined connection shows", arguments: [3, 50, 1000])
-    func members(limit: Int) async throws {
+    @Test(arguments: [3, 50, 1000])
+    func `members come in pages, each with what the latest joined connection shows`(limit: Int) async throws {
         try await withNodes { writer, reader in
             let room = RoomName(unchecked: "r")
             #expect(try await reader.room(room) == nil)

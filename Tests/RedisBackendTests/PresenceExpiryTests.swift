@@ -51,8 +51,7 @@ struct PresenceExpiryTests {
     /// What names the connections of alice, and what is told of her.
     private var records: [Key] { [observer.keys.connections(of: alice), observer.keys.members(room)] }
 
-    @Test("the lists of what must be taken away outlive what they name, a grace included")
-    func lives() async throws {
+    @Test func `the lists of what must be taken away outlive what they name, a grace included`() async throws {
         var settings = PresenceSettings()
         settings.grace = .seconds(300)
         try await enter("c1", settings)
@@ -68,8 +67,7 @@ struct PresenceExpiryTests {
         for key in [keys.linger(own), keys.linger(rooms)] { #expect(try await life(key) > 421_000, "\(key.name)") }
     }
 
-    @Test("a connection and a join give the keys that they write beside a whole life again")
-    func renewal() async throws {
+    @Test func `a connection and a join give the keys that they write beside a whole life again`() async throws {
         let settings = PresenceSettings()
         try await enter("c1", settings)
         let keys = observer.keys
@@ -83,8 +81,9 @@ struct PresenceExpiryTests {
         for key in all { #expect(try await life(key) > 60_000, "\(key.name)") }
     }
 
-    @Test("a dead node's users whose records have expired are told offline, and its rooms vacated, once")
-    func sweptWithoutRecords() async throws {
+    @Test func `a dead node's users whose records have expired are told offline, and its rooms vacated, once`()
+        async throws
+    {
         let settings = PresenceSettings.brisk()
         try await enter("c1", settings)
         try await forget(records)
@@ -110,8 +109,8 @@ struct PresenceExpiryTests {
         #expect(try await redis.cli("KEYS", "*:rooms") == "")
     }
 
-    @Test("a connection whose record has expired still takes its user offline, and its room with it")
-    func closedWithoutRecords() async throws {
+    @Test func `a connection whose record has expired still takes its user offline, and its room with it`() async throws
+    {
         let settings = PresenceSettings.brisk()
         try await enter("c1", settings)
         try await forget(records)
@@ -121,8 +120,9 @@ struct PresenceExpiryTests {
         #expect(told.filter { $0.hasPrefix("room.vacated") } == ["room.vacated  r closed"])
     }
 
-    @Test("when all nodes died long ago, one that starts leaves nobody online, whatever has expired by then")
-    func lateStart() async throws {
+    @Test func `when all nodes died long ago, one that starts leaves nobody online, whatever has expired by then`()
+        async throws
+    {
         var dead: [PresenceNode] = []
         for name in ["n1", "n2"] {
             dead.append(try await PresenceNode.start(name, on: redis, settings: .brisk(), loop: loop))
@@ -144,8 +144,8 @@ struct PresenceExpiryTests {
         try await late.stop()
     }
 
-    @Test("a grace that is longer than the life of the keys ends with the user and the member told")
-    func longGrace() async throws {
+    @Test func `a grace that is longer than the life of the keys ends with the user and the member told`() async throws
+    {
         var settings = PresenceSettings.brisk(grace: .seconds(3))
         settings.life = .seconds(2)
         settings.renewal = .milliseconds(200)

@@ -36,8 +36,9 @@ struct PresenceHolderFaults {
         return [try await redis.cli("SMEMBERS", keys[0]), try await redis.cli("SMEMBERS", keys[1])]
     }
 
-    @Test("what is on its way when Redis comes back empty puts the node there again, so that its end is seen")
-    func emptied() async throws {
+    @Test func `what is on its way when Redis comes back empty puts the node there again, so that its end is seen`()
+        async throws
+    {
         _ = try await withCheckedThrowingContinuation { continuation in
             connect("c1") { continuation.resume(with: $0) }
         }
@@ -53,8 +54,9 @@ struct PresenceHolderFaults {
         try await eventually("both holders") { try await holders() == ["n1:5", "n1:5"] }
     }
 
-    @Test("a room that was joined under an incarnation which the user's partition had fenced is joined again")
-    func fencedElsewhere() async throws {
+    @Test func `a room that was joined under an incarnation which the user's partition had fenced is joined again`()
+        async throws
+    {
         let node = try await PresenceNode.start("n1", on: redis, settings: .brisk())
         let keys = observer.keys
         try #require(Partition(of: "alice") != Partition(of: room))

@@ -8,8 +8,9 @@ import TestSupport
 
 @Suite("A node that is killed", .serialized)
 struct PresenceKillFaults {
-    @Test("its 300 users are told offline within a lease and two seconds, each once, and nobody else is")
-    func killed() async throws {
+    @Test func `its 300 users are told offline within a lease and two seconds, each once, and nobody else is`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let observer = try Observer(redis)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -56,8 +57,9 @@ struct PresenceKillFaults {
         }
     }
 
-    @Test("when all nodes die at once, one that starts soon sweeps what they left, and tells each user once")
-    func allKilled() async throws {
+    @Test func `when all nodes die at once, one that starts soon sweeps what they left, and tells each user once`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let observer = try Observer(redis)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -80,8 +82,9 @@ struct PresenceKillFaults {
         try await late.stop()
     }
 
-    @Test("what live nodes hold outlives the life of its keys, and Redis forgets it when all nodes are dead")
-    func expiry() async throws {
+    @Test func `what live nodes hold outlives the life of its keys, and Redis forgets it when all nodes are dead`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         var settings = PresenceSettings.brisk()
         settings.life = .seconds(2)

@@ -40,8 +40,7 @@ struct PresenceManyTests {
         return packed.isNull ? nil : packed.withBytes { PackedMember.unpack($0, user: alice) }
     }
 
-    @Test("names that end others, and infos that look like connections, are told apart")
-    func toldApart() async throws {
+    @Test func `names that end others, and infos that look like connections, are told apart`() async throws {
         let infos = ["{}", #"{ "a": "b n1:100 2 {}", "c" : "d\u0001n1:100 2 {}" }"#, ""]
         let names = ["b", "ab", "-ab", "_-ab", "d", "x}d"]
         for (number, name) in names.enumerated() { try await join(name, info: infos[number % 3], holder: holder) }
@@ -66,8 +65,7 @@ struct PresenceManyTests {
         #expect(try await redis.cli("HLEN", observer.keys.members(room).name) == "1")
     }
 
-    @Test("what is shown of a user is kept once, however many connections there are")
-    func keptOnce() async throws {
+    @Test func `what is shown of a user is kept once, however many connections there are`() async throws {
         let info = #"{"n":"\#(String(repeating: "x", count: 2000))"}"#
         for number in 0..<100 { try await join("connection-\(number)", info: info, holder: holder) }
         let key = observer.keys.members(room).name
@@ -81,8 +79,8 @@ struct PresenceManyTests {
         #expect(try await member() == nil)
     }
 
-    @Test("a sweep takes one node's away and leaves another's, and tells of the user with the last")
-    func swept() async throws {
+    @Test func `a sweep takes one node's away and leaves another's, and tells of the user with the last`() async throws
+    {
         let other = Holder(node: "n2", incarnation: 100)
         for number in 0..<600 { try await join("c\(number)", holder: number % 3 == 0 ? other : holder) }
         let partition = Partition(of: room)

@@ -19,8 +19,10 @@ struct PresenceModelTests {
         [.pausedRedis, .longCut, .kill, .shortCut], [.stall, .longCut],
     ]
 
-    @Test("after hundreds of random steps and faults, rosters, counts and ledger are the model's", arguments: runs)
-    func randomSteps(faults: [Fault]) async throws {
+    @Test(arguments: runs)
+    func `after hundreds of random steps and faults, rosters, counts and ledger are the model's`(faults: [Fault])
+        async throws
+    {
         let given = ProcessInfo.processInfo.environment["MARTLET_TEST_SEED"].flatMap(UInt64.init)
         let seed = given ?? UInt64.random(in: 0...UInt64(UInt32.max))
         print("presence model: seed \(seed)")

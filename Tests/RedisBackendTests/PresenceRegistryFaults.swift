@@ -25,8 +25,8 @@ struct PresenceRegistryFaults {
         try await observer.ledger().filter { $0.type == "user.offline" }
     }
 
-    @Test("after a loss a user is told offline once the grace is over, and a member a little later")
-    func graces() async throws {
+    @Test func `after a loss a user is told offline once the grace is over, and a member a little later`() async throws
+    {
         let node = try await start("n1")
         try await node.connect("c1", "alice")
         try await node.join("r", "c1")
@@ -42,8 +42,7 @@ struct PresenceRegistryFaults {
         try await node.stop()
     }
 
-    @Test("a reconnect within the grace on another node is no event at all")
-    func reconnects() async throws {
+    @Test func `a reconnect within the grace on another node is no event at all`() async throws {
         let first = try await start("n1", .brisk(grace: .seconds(1)))
         let second = try await start("n2", .brisk(grace: .seconds(1)))
         try await first.connect("c1", "alice")
@@ -59,8 +58,7 @@ struct PresenceRegistryFaults {
         try await second.stop()
     }
 
-    @Test("a node cut off from Redis is taken for dead, and its users return when it does")
-    func cutOff() async throws {
+    @Test func `a node cut off from Redis is taken for dead, and its users return when it does`() async throws {
         let survivor = try await start("n1")
         let cut = try await start("n2")
         for number in 0..<40 {
@@ -91,8 +89,7 @@ struct PresenceRegistryFaults {
         try await cut.stop()
     }
 
-    @Test("an outage of Redis tells nobody offline")
-    func outage() async throws {
+    @Test func `an outage of Redis tells nobody offline`() async throws {
         let nodes = [try await start("n1"), try await start("n2")]
         for number in 0..<20 { try await nodes[number % 2].connect("c\(number)", "u\(number)") }
         let before = try await observer.texts()
@@ -109,8 +106,7 @@ struct PresenceRegistryFaults {
         for node in nodes { try await node.stop() }
     }
 
-    @Test("an emptied Redis is filled again, and says so")
-    func emptied() async throws {
+    @Test func `an emptied Redis is filled again, and says so`() async throws {
         let nodes = [try await start("n1"), try await start("n2")]
         for number in 0..<20 {
             try await nodes[number % 2].connect("c\(number)", "u\(number)")
@@ -136,8 +132,10 @@ struct PresenceRegistryFaults {
         for node in nodes { try await node.stop() }
     }
 
-    @Test("another run of Redis with its data is no event, and what was held before is held under a new incarnation")
-    func anotherRun() async throws {
+    @Test
+    func `another run of Redis with its data is no event, and what was held before is held under a new incarnation`()
+        async throws
+    {
         var options = RedisServerProcess.Options()
         options.appendOnly = true
         let redis = try RedisServerProcess(options)
@@ -156,8 +154,7 @@ struct PresenceRegistryFaults {
         try await node.stop()
     }
 
-    @Test("a node that leaves hands its partitions to those that stay")
-    func handsOver() async throws {
+    @Test func `a node that leaves hands its partitions to those that stay`() async throws {
         let first = try await start("n1")
         let second = try await start("n2")
         let keys = Partition.all.map { observer.keys.coordinator($0).name }
@@ -170,8 +167,8 @@ struct PresenceRegistryFaults {
         try await first.stop()
     }
 
-    @Test("what Redis lost of a living node, and what it has too much, is mended by the comparison")
-    func comparison() async throws {
+    @Test func `what Redis lost of a living node, and what it has too much, is mended by the comparison`() async throws
+    {
         var settings = PresenceSettings.brisk()
         settings.renewal = .milliseconds(200)
         settings.comparison = .milliseconds(100)

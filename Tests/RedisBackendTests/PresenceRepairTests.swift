@@ -30,8 +30,7 @@ struct PresenceRepairTests {
         return settings
     }
 
-    @Test("a node alone that was away until its keys had expired registers all of it again")
-    func silence() async throws {
+    @Test func `a node alone that was away until its keys had expired registers all of it again`() async throws {
         var settings = PresenceSettings.brisk()
         settings.life = .seconds(2)
         settings.renewal = .milliseconds(200)
@@ -58,8 +57,9 @@ struct PresenceRepairTests {
         try await node.stop()
     }
 
-    @Test("a connection that waits to go on with a session is not registered with another one meanwhile")
-    func waitingResume() async throws {
+    @Test func `a connection that waits to go on with a session is not registered with another one meanwhile`()
+        async throws
+    {
         let node = try await start("n1", .brisk())
         let session = try await node.connect("c1", "alice").session
         try await node.join("r", "c1")
@@ -83,8 +83,8 @@ struct PresenceRepairTests {
         try await node.stop()
     }
 
-    @Test("what is joined before the registration is answered is in the session", arguments: [true, false])
-    func earlyJoin(isKnown: Bool) async throws {
+    @Test(arguments: [true, false])
+    func `what is joined before the registration is answered is in the session`(isKnown: Bool) async throws {
         let node = try await start("n1", .brisk())
         let known = try await node.connect("c1", "alice").session
         let shown = isKnown ? known : SessionID(of: alice).string
@@ -108,8 +108,8 @@ struct PresenceRepairTests {
         try await node.stop()
     }
 
-    @Test("whichever key of a living node vanishes, the comparison brings it back", arguments: 0..<8)
-    func vanished(which: Int) async throws {
+    @Test(arguments: 0..<8)
+    func `whichever key of a living node vanishes, the comparison brings it back`(which: Int) async throws {
         let nodes = [try await start("n1", comparing), try await start("n2", comparing)]
         let session = try await nodes[0].connect("c1", "alice").session
         try await nodes[1].connect("c2", "alice")
@@ -146,8 +146,10 @@ struct PresenceRepairTests {
         }
     }
 
-    @Test("the list of holders, when it vanishes, comes back with the comparison, so that the dead are still swept")
-    func vanishedHolders() async throws {
+    @Test
+    func `the list of holders, when it vanishes, comes back with the comparison, so that the dead are still swept`()
+        async throws
+    {
         let nodes = [try await start("n1", comparing), try await start("n2", comparing)]
         try await nodes[0].connect("c1", "alice")
         try await nodes[1].connect("c2", "bob")

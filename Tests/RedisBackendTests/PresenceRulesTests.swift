@@ -4,8 +4,9 @@ import Testing
 
 @Suite("Presence rules")
 struct PresenceRulesTests {
-    @Test("all nodes agree on a partition's coordinator, shares are even, and one that goes moves only its own")
-    func rendezvous() throws {
+    @Test func `all nodes agree on a partition's coordinator, shares are even, and one that goes moves only its own`()
+        throws
+    {
         let nodes = ["node-0", "node-1", "node-2", "node-3"]
         func owners(_ nodes: [String]) -> [String] {
             Partition.all.compactMap { Rendezvous.coordinator(of: $0, among: nodes) }
@@ -19,8 +20,7 @@ struct PresenceRulesTests {
         #expect(owners([]) == [])
     }
 
-    @Test("a node may declare others dead after one lease of beats answered soon, and no longer than that")
-    func right() {
+    @Test func `a node may declare others dead after one lease of beats answered soon, and no longer than that`() {
         var right = DeclarationRight(lease: 3000, interval: 1000)
         #expect(right.limit(now: 0) == 0)
         for beat in 0...3 {
@@ -33,10 +33,10 @@ struct PresenceRulesTests {
         #expect(!right.holds(now: 5003))
     }
 
-    @Test(
-        "a late answer, a missing one, a node that slept and a clock that jumped each take the right away for a lease",
-        arguments: ["late", "missing", "slept", "jumped"])
-    func rightIsLost(how: String) {
+    @Test(arguments: ["late", "missing", "slept", "jumped"])
+    func `a late answer, a missing one, a node that slept and a clock that jumped each take the right away for a lease`(
+        how: String
+    ) {
         var right = DeclarationRight(lease: 3000, interval: 1000)
         for beat in 0...4 {
             let sent = Int64(beat) * 1000
@@ -61,8 +61,7 @@ struct PresenceRulesTests {
         #expect(right.holds(now: end + 2))
     }
 
-    @Test("what is missing from the index is swept, unless it came after the index was read or nothing is sure")
-    func sweeping() {
+    @Test func `what is missing from the index is swept, unless it came after the index was read or nothing is sure`() {
         let index = IndexSnapshot(now: 1000, incarnations: ["a": 500, "b": 900], earliestEnd: nil, isSure: true)
         #expect(index.mustSweep(Holder(node: "c", incarnation: 999), fence: 0))
         #expect(!index.mustSweep(Holder(node: "c", incarnation: 1000), fence: 0))
@@ -73,8 +72,7 @@ struct PresenceRulesTests {
         #expect(!unsure.mustSweep(Holder(node: "c", incarnation: 1), fence: 0))
     }
 
-    @Test("an incarnation that was fenced is followed by one above the fence")
-    func renouncing() {
+    @Test func `an incarnation that was fenced is followed by one above the fence`() {
         var lease = Lease(leaseMilliseconds: 3000)
         _ = lease.received(.registered(incarnation: 7), now: 0)
         lease.renounce(above: 12)
@@ -83,10 +81,8 @@ struct PresenceRulesTests {
         #expect(outcome == .held)
     }
 
-    @Test(
-        "an entry reads back as it was written, whatever the user is called",
-        arguments: ["alice", "auth0|7", "|", "a b", "é"])
-    func entries(user: String) {
+    @Test(arguments: ["alice", "auth0|7", "|", "a b", "é"])
+    func `an entry reads back as it was written, whatever the user is called`(user: String) {
         let userId = UserID(unchecked: user)
         let room = RoomName(unchecked: "lesson-1:a=b")
         for entry in [HeldEntry.user(userId, connection: "c1"), .member(userId, connection: "c1", room: room)] {
@@ -95,8 +91,7 @@ struct PresenceRulesTests {
         for text in ["", "u", "u|c1", "r|a|b", "x|a|b|c"] { #expect(HeldEntry(text) == nil) }
     }
 
-    @Test("a closing connection takes away the rooms it is in and those it only asked for")
-    func table() {
+    @Test func `a closing connection takes away the rooms it is in and those it only asked for`() {
         let held = HeldConnections()
         let user = UserID(unchecked: "alice")
         let connection = PresenceConnection(id: "c1", userId: user, address: "")
@@ -119,8 +114,7 @@ struct PresenceRulesTests {
         #expect(Partition.all.allSatisfy { held.entries(in: $0).isEmpty && held.rooms(in: $0).isEmpty })
     }
 
-    @Test("a room is held as long as one connection is in it, and listed with its members where it lies")
-    func heldRooms() throws {
+    @Test func `a room is held as long as one connection is in it, and listed with its members where it lies`() throws {
         let held = HeldConnections()
         let room = RoomName(unchecked: "a")
         let partition = Partition(of: room)
@@ -141,8 +135,7 @@ struct PresenceRulesTests {
         #expect(held.users(in: Partition(of: user.string)).map(\.id) == ["c1"])
     }
 
-    @Test("a member of two rooms of one partition stays listed there when it leaves the first")
-    func neighbours() throws {
+    @Test func `a member of two rooms of one partition stays listed there when it leaves the first`() throws {
         let held = HeldConnections()
         let user = UserID(unchecked: "alice")
         _ = held.connect(PresenceConnection(id: "c1", userId: user, address: ""), session: SessionID(of: user))
@@ -158,8 +151,7 @@ struct PresenceRulesTests {
         #expect(held.members(in: partition).isEmpty)
     }
 
-    @Test("a session's name leads to its user's partition, and nothing else is taken for one")
-    func sessions() {
+    @Test func `a session's name leads to its user's partition, and nothing else is taken for one`() {
         let user = UserID(unchecked: "alice")
         let session = SessionID(of: user)
         #expect(SessionID(session.string) == session)
@@ -172,8 +164,7 @@ struct PresenceRulesTests {
         }
     }
 
-    @Test("a page's cursor reads back as it was written")
-    func cursors() {
+    @Test func `a page's cursor reads back as it was written`() {
         let place = PageCursor.Place(score: 1_700_000_000_000, member: "a.b|c")
         for cursor in [
             PageCursor(partition: Partition(number: 17), after: place),

@@ -54,8 +54,7 @@ struct PresenceSessionFaults {
         return record?.connections.first { $0.connectionId == id }?.rooms.map(\.string)
     }
 
-    @Test("a session that was lost and goes on within the grace is no event, and brings its rooms")
-    func afterALoss() async throws {
+    @Test func `a session that was lost and goes on within the grace is no event, and brings its rooms`() async throws {
         try await withSession { first, second, session in
             let before = try await observer.texts()
             let version = try await second.directory.members(of: RoomName(unchecked: "r1"), limit: 1, cursor: nil)
@@ -75,8 +74,9 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("a session goes on while its old socket seems open: that one is closed, and its farewell ends nothing")
-    func whileOpen() async throws {
+    @Test func `a session goes on while its old socket seems open: that one is closed, and its farewell ends nothing`()
+        async throws
+    {
         try await withSession { first, second, session in
             let before = try await observer.texts()
             _ = try await second.connect("c2", "alice", resuming: session)
@@ -90,8 +90,7 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("a farewell that reaches Redis between the session's move and its rooms' tells nobody")
-    func farewellBetween() async throws {
+    @Test func `a farewell that reaches Redis between the session's move and its rooms' tells nobody`() async throws {
         try await withSession { first, second, session in
             let before = try await observer.texts()
             let resumed = Task { try await second.connect("c2", "alice", resuming: session) }
@@ -107,8 +106,9 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("resumed twice, by two nodes at once, the session ends up with one connection and no event")
-    func twice() async throws {
+    @Test func `resumed twice, by two nodes at once, the session ends up with one connection and no event`()
+        async throws
+    {
         try await withSession { first, second, session in
             let before = try await observer.texts()
             async let one = first.connect("c2", "alice", resuming: session)
@@ -130,8 +130,9 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("resumed on the node that holds it, as on one that drains, the session moves there as well")
-    func onTheSameNode() async throws {
+    @Test func `resumed on the node that holds it, as on one that drains, the session moves there as well`()
+        async throws
+    {
         try await withSession { first, _, session in
             let before = try await observer.texts()
             _ = try await first.connect("c2", "alice", resuming: session)
@@ -143,8 +144,7 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("unknown, foreign and ended sessions begin a new one")
-    func others() async throws {
+    @Test func `unknown, foreign and ended sessions begin a new one`() async throws {
         try await withSession { first, second, session in
             let foreign = try await second.connect("d1", "bob", resuming: session)
             #expect(foreign.resumed == nil && foreign.session != session)
@@ -159,8 +159,7 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("a room that is no longer allowed is left, and named")
-    func forbidden() async throws {
+    @Test func `a room that is no longer allowed is left, and named`() async throws {
         try await withSession { first, second, session in
             first.presence.disconnect("c1", .abrupt(.lost))
             let registration = try await second.connect("c2", "alice", resuming: session, forbidden: ["r2"])
@@ -173,8 +172,9 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("a session whose node was killed goes on before the sweep and after it, and is swept by neither")
-    func afterAKill() async throws {
+    @Test func `a session whose node was killed goes on before the sweep and after it, and is swept by neither`()
+        async throws
+    {
         for waits in [false, true] {
             let names = waits ? ["n3", "n4"] : ["n1", "n2"]
             let victim = try await start(names[0])
@@ -206,8 +206,10 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("a node that was cut off finds its connection's session elsewhere, registers nothing of it, and closes it")
-    func cutOff() async throws {
+    @Test
+    func `a node that was cut off finds its connection's session elsewhere, registers nothing of it, and closes it`()
+        async throws
+    {
         try await withSession { first, second, session in
             try await first.cut()
             _ = try await second.connect("c2", "alice", resuming: session)
@@ -228,8 +230,7 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("nor does it register one whose session went on elsewhere and has ended there")
-    func cutOffUntilTheEnd() async throws {
+    @Test func `nor does it register one whose session went on elsewhere and has ended there`() async throws {
         try await withSession { first, second, session in
             try await first.cut()
             try await eventually("the cut node's end") { [observer] in
@@ -248,8 +249,7 @@ struct PresenceSessionFaults {
         }
     }
 
-    @Test("rooms without a roster come back with the session, and are told to nobody")
-    func quietRooms() async throws {
+    @Test func `rooms without a roster come back with the session, and are told to nobody`() async throws {
         try await withSession { first, second, session in
             let quiet = RoomName(unchecked: "quiet")
             first.presence.joinQuietly(quiet, connection: "c1")

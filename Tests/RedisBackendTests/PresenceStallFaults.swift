@@ -25,8 +25,10 @@ struct PresenceStallFaults {
         try await observer.ledger().filter { $0.type == "user.offline" }
     }
 
-    @Test("a coordinator that stalls while it sweeps, and wakes after another has taken over, takes away nothing more")
-    func stalledSweep() async throws {
+    @Test
+    func `a coordinator that stalls while it sweeps, and wakes after another has taken over, takes away nothing more`()
+        async throws
+    {
         let partition = Partition(number: 7)
         let count = 3000
         var names: [String] = []
@@ -75,8 +77,7 @@ struct PresenceStallFaults {
         try await survivor.stop()
     }
 
-    @Test("of two nodes with one name the second does not start, and the first one's users stay")
-    func oneName() async throws {
+    @Test func `of two nodes with one name the second does not start, and the first one's users stay`() async throws {
         let node = try await start("n1")
         for number in 0..<20 { try await node.connect("c\(number)", "u\(number)") }
         let before = try await observer.texts()
@@ -88,8 +89,8 @@ struct PresenceStallFaults {
         try await node.stop()
     }
 
-    @Test("a node that stalls until another has its name ends, and its users are told offline once")
-    func nameLost() async throws {
+    @Test func `a node that stalls until another has its name ends, and its users are told offline once`() async throws
+    {
         let first = try await start("n1")
         for number in 0..<20 {
             try await first.connect("c\(number)", "u\(number)")

@@ -63,8 +63,8 @@ struct PresenceTransitionTests {
             Leave(room, connection: id, of: alice, holder: .node(holder), departure: departure, settings: settings))
     }
 
-    @Test("a second connection of the same user announces nothing, nor does the first of two to go")
-    func users() async throws {
+    @Test func `a second connection of the same user announces nothing, nor does the first of two to go`() async throws
+    {
         let first = try await connect("c1", holder)
         #expect(first.isRegistered)
         _ = try await connect("c2", holder)
@@ -78,8 +78,9 @@ struct PresenceTransitionTests {
         #expect(try await redis.cli("KEYS", "*:node:*") == "")
     }
 
-    @Test("a member is told with the first connection in a room and with the last, and each event is one version")
-    func members() async throws {
+    @Test func `a member is told with the first connection in a room and with the last, and each event is one version`()
+        async throws
+    {
         let joined = try await join("c1", holder, info: #"{"a":"1 2"}"#)
         let first = try #require(joined.roster)
         #expect(first.members == 1)
@@ -97,8 +98,7 @@ struct PresenceTransitionTests {
         #expect(try await redis.cli("SCARD", observer.keys.connections(in: room).name) == "1")
     }
 
-    @Test("a loss keeps user and member for the grace, under nobody's name")
-    func losses() async throws {
+    @Test func `a loss keeps user and member for the grace, under nobody's name`() async throws {
         _ = try await connect("c1", holder)
         _ = try await join("c1", holder)
         _ = try await leave("c1", .abrupt(.lost))
@@ -112,8 +112,7 @@ struct PresenceTransitionTests {
         #expect(try await observer.texts().filter { $0.contains("off") } == [])
     }
 
-    @Test("a fenced node registers nothing, and may still take away what it held")
-    func fences() async throws {
+    @Test func `a fenced node registers nothing, and may still take away what it held`() async throws {
         _ = try await connect("c1", holder)
         let partition = Partition(of: "alice")
         _ = try await twice(
@@ -124,8 +123,10 @@ struct PresenceTransitionTests {
         #expect(try await observer.texts() == ["user.online alice", "user.offline alice closed"])
     }
 
-    @Test("a node registers again under a new incarnation without a word, and sweeping the old one takes nothing away")
-    func incarnations() async throws {
+    @Test
+    func `a node registers again under a new incarnation without a word, and sweeping the old one takes nothing away`()
+        async throws
+    {
         _ = try await connect("c1", holder)
         _ = try await join("c1", holder)
         let newer = Holder(node: "n1", incarnation: 101)
@@ -141,8 +142,7 @@ struct PresenceTransitionTests {
         #expect(try await observer.holders() == ["n1:101"])
     }
 
-    @Test("a sweep takes away all of a dead node, in several batches, and each user once")
-    func sweeps() async throws {
+    @Test func `a sweep takes away all of a dead node, in several batches, and each user once`() async throws {
         try await appoint()
         for number in 0..<450 {
             let user = UserID(unchecked: "u\(number)")
@@ -163,8 +163,7 @@ struct PresenceTransitionTests {
         #expect(try await redis.cli("KEYS", "*:node:*") == "")
     }
 
-    @Test("a sweep under a mark that another has taken over does nothing")
-    func oldMarks() async throws {
+    @Test func `a sweep under a mark that another has taken over does nothing`() async throws {
         _ = try await connect("c1", holder)
         let partition = Partition(of: "alice")
         let refused = await withCheckedContinuation { continuation in
@@ -177,8 +176,7 @@ struct PresenceTransitionTests {
         #expect(try await observer.texts() == ["user.online alice"])
     }
 
-    @Test("a full Redis still takes logins, leaves, losses and sweeps")
-    func fullRedis() async throws {
+    @Test func `a full Redis still takes logins, leaves, losses and sweeps`() async throws {
         _ = try await connect("c1", holder)
         _ = try await join("c1", holder)
         _ = try await connect("c2", holder)
@@ -192,8 +190,7 @@ struct PresenceTransitionTests {
         #expect(try await observer.texts().contains("member.left alice lesson-1 node_lost"))
     }
 
-    @Test("what goes over a room's channel says who came and went, and by which connection")
-    func channel() async throws {
+    @Test func `what goes over a room's channel says who came and went, and by which connection`() async throws {
         let heard = Mutex<[PresenceMessage?]>([])
         let listener = ChannelListener { bytes in heard.withLock { $0.append(PresenceMessage(bytes)) } }
         let subscriber = RedisSubscriber(

@@ -11,8 +11,7 @@ struct RegistrationMachineTests {
     let room = RoomName(unchecked: "r")
     let holder = Holder(node: "n1", incarnation: 1)
 
-    @Test("a connection is asked for, and whoever asked is answered with its session")
-    func connects() throws {
+    @Test func `a connection is asked for, and whoever asked is answered with its session`() throws {
         let talk = RegistryConversation.standing()
         let actions = talk.connect("c1", "alice")
         let session = try #require(talk.session(of: "c1"))
@@ -37,8 +36,10 @@ struct RegistrationMachineTests {
         #expect(!later.isKnown)
     }
 
-    @Test("nothing is written while the node may have been taken for dead, and then in the order it was asked for")
-    func waits() throws {
+    @Test
+    func `nothing is written while the node may have been taken for dead, and then in the order it was asked for`()
+        throws
+    {
         let talk = RegistryConversation.standing()
         talk.pass(talk.settings.lease)
         #expect(talk.connect("c1", "alice") == [])
@@ -50,8 +51,10 @@ struct RegistrationMachineTests {
         #expect(actions.count == 2 && joining.connection == "c1")
     }
 
-    @Test("what is asked behind something that waits does not overtake it, though the node may write again by then")
-    func keepsOrder() throws {
+    @Test
+    func `what is asked behind something that waits does not overtake it, though the node may write again by then`()
+        throws
+    {
         let talk = RegistryConversation.standing()
         talk.lost()
         #expect(talk.connect("c1", "alice") == [])
@@ -62,8 +65,7 @@ struct RegistrationMachineTests {
         #expect(calls.map(\.connection) == ["c1", "c2"])
     }
 
-    @Test("where no answer came the call is made again with the next beat, and answered once")
-    func repeats() throws {
+    @Test func `where no answer came the call is made again with the next beat, and answered once`() throws {
         let talk = RegistryConversation.standing()
         let call = try #require(talk.connect("c1", "alice").calls.first)
         #expect(talk.failed(call) == [.inboxStands(alice, nil)])
@@ -71,8 +73,7 @@ struct RegistrationMachineTests {
         #expect(again == [call])
     }
 
-    @Test("a fenced writer takes an incarnation above the fence, and its call is made under that")
-    func fenced() throws {
+    @Test func `a fenced writer takes an incarnation above the fence, and its call is made under that`() throws {
         let talk = RegistryConversation.standing()
         let call = try #require(talk.connect("c1", "alice").calls.first)
         #expect(
@@ -90,11 +91,12 @@ struct RegistrationMachineTests {
     }
 
     @Test(
-        "a user who is not let in is told so, and leaves nothing behind",
         arguments: [
             (Connect.Answer.banned, RegistrationError.banned), (.void, .tokenVoid), (.full, .tooManyConnections),
         ])
-    func refused(answer: Connect.Answer, error: RegistrationError) throws {
+    func `a user who is not let in is told so, and leaves nothing behind`(
+        answer: Connect.Answer, error: RegistrationError
+    ) throws {
         let talk = RegistryConversation.standing()
         let call = try #require(talk.connect("c1", "alice").calls.first)
         #expect(talk.answered(call, .connect(answer)).last == .registered(1, .failure(error)))
@@ -103,8 +105,7 @@ struct RegistrationMachineTests {
         #expect(talk.beaten().calls.contains(.readHeld(Partition(of: "alice"), holder)))
     }
 
-    @Test("the room's members come first, then the session remembers the room")
-    func joins() throws {
+    @Test func `the room's members come first, then the session remembers the room`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         let call = try #require(talk.join("r", "c1").calls.first)
@@ -118,8 +119,9 @@ struct RegistrationMachineTests {
             ])
     }
 
-    @Test("a join without an answer fails, is forgotten, and Redis is looked at; one that was in the room stays")
-    func failedJoin() throws {
+    @Test func `a join without an answer fails, is forgotten, and Redis is looked at; one that was in the room stays`()
+        throws
+    {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         let first = try #require(talk.join("r", "c1").calls.first)
@@ -133,8 +135,7 @@ struct RegistrationMachineTests {
         #expect(talk.failed(again).calls == [], "it is in the room still")
     }
 
-    @Test("a farewell asks whether the session went on, before the rooms are left")
-    func farewell() throws {
+    @Test func `a farewell asks whether the session went on, before the rooms are left`() throws {
         for (answer, departure) in [
             (Disconnect.Answer.gone, Departure.farewell(.closed)), (.replaced, .abrupt(.closed)),
         ] {
@@ -148,8 +149,7 @@ struct RegistrationMachineTests {
         }
     }
 
-    @Test("one that is lost leaves its rooms at once, for the grace")
-    func abrupt() throws {
+    @Test func `one that is lost leaves its rooms at once, for the grace`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         talk.enter(room: "r", "c1")
@@ -158,8 +158,7 @@ struct RegistrationMachineTests {
         guard case .disconnect(_, .abrupt(.lost), holder) = calls.last else { throw Unexpected([]) }
     }
 
-    @Test("a leave that waited is void where the connection has joined again since")
-    func overtaken() throws {
+    @Test func `a leave that waited is void where the connection has joined again since`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         talk.enter(room: "r", "c1")
@@ -170,16 +169,14 @@ struct RegistrationMachineTests {
         guard case .join = calls.first else { throw Unexpected([]) }
     }
 
-    @Test("a node without beats for half a life has all registered again, under a new incarnation")
-    func slept() {
+    @Test func `a node without beats for half a life has all registered again, under a new incarnation`() {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         talk.pass(talk.settings.life / 2)
         #expect(talk.beaten().others == [.takeNewIncarnation(in: 1, above: 1)])
     }
 
-    @Test("what waits when the node ends is answered, and nothing waits any more")
-    func stops() {
+    @Test func `what waits when the node ends is answered, and nothing waits any more`() {
         let talk = RegistryConversation()
         #expect(talk.connect("c1", "alice") == [])
         let failure = RegistrationError.backend(.unavailable(reason: "the node is shutting down"))
@@ -187,8 +184,7 @@ struct RegistrationMachineTests {
         #expect(talk.connect("c2", "alice").count == 1)
     }
 
-    @Test("of one partition at a time all that is held is renewed, and one is compared every few turns")
-    func renews() throws {
+    @Test func `of one partition at a time all that is held is renewed, and one is compared every few turns`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         talk.enter("c2", "alice")

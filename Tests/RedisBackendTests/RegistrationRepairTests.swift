@@ -27,8 +27,7 @@ struct RegistrationRepairTests {
         return .connect(.registered(registered))
     }
 
-    @Test("a new incarnation registers the connections, then the members, then gives up the old ones")
-    func inOrder() throws {
+    @Test func `a new incarnation registers the connections, then the members, then gives up the old ones`() throws {
         let talk = member()
         let connecting = talk.registered(2).calls
         #expect(connecting.count == 1)
@@ -51,8 +50,7 @@ struct RegistrationRepairTests {
         #expect(talk.renounced.count == before + Partition.count)
     }
 
-    @Test("a session that Redis had forgotten is told its rooms again")
-    func remembers() throws {
+    @Test func `a session that Redis had forgotten is told its rooms again`() throws {
         let talk = member()
         let call = try #require(talk.registered(2).calls.first)
         let actions = talk.answered(call, Self.taken(isNewSession: true))
@@ -61,12 +59,13 @@ struct RegistrationRepairTests {
     }
 
     @Test(
-        "one whose session went on elsewhere, or whose user was thrown out, is closed and enters no room again",
         arguments: [
             (Connect.Answer.replaced, CloseReason.replaced), (.banned, .forbidden), (.ended, .forbidden),
             (.void, .unauthorized),
         ])
-    func closes(answer: Connect.Answer, reason: CloseReason) throws {
+    func `one whose session went on elsewhere, or whose user was thrown out, is closed and enters no room again`(
+        answer: Connect.Answer, reason: CloseReason
+    ) throws {
         let talk = member()
         let call = try #require(talk.registered(2).calls.first)
         let actions = talk.answered(call, .connect(answer))
@@ -76,8 +75,10 @@ struct RegistrationRepairTests {
         #expect(talk.registered(3).calls == [], "nothing of it is registered any more")
     }
 
-    @Test("what could not be registered again comes again with the next beat, and its partition is not given up before")
-    func again() throws {
+    @Test
+    func `what could not be registered again comes again with the next beat, and its partition is not given up before`()
+        throws
+    {
         let talk = member()
         let before = talk.renounced.count
         let call = try #require(talk.registered(2).calls.first)
@@ -86,9 +87,11 @@ struct RegistrationRepairTests {
         #expect(talk.beaten().calls.filter { $0.isWrite } == [call])
     }
 
-    @Test(
-        "one that Redis was asked for under the old incarnation is waited for, one that it is still to be asked is not")
-    func underWay() throws {
+    @Test
+    func
+        `one that Redis was asked for under the old incarnation is waited for, one that it is still to be asked is not`()
+        throws
+    {
         let talk = RegistryConversation.standing()
         let first = try #require(talk.connect("c1", "alice").calls.first)
         talk.lost()
@@ -102,8 +105,7 @@ struct RegistrationRepairTests {
         }
     }
 
-    @Test("what Redis lacks of what is held is registered again, what it has beyond that gets the grace")
-    func compares() throws {
+    @Test func `what Redis lacks of what is held is registered again, what it has beyond that gets the grace`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         let refused = try #require(talk.connect("c2", "alice").calls.first)
@@ -125,8 +127,7 @@ struct RegistrationRepairTests {
         guard case .connectAgain(_, since: 5, old, .lacking) = lacking.first else { throw Unexpected([]) }
     }
 
-    @Test("a mark closes its connection and is erased once that has gone; another node's is left alone")
-    func marks() throws {
+    @Test func `a mark closes its connection and is erased once that has gone; another node's is left alone`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         let reading = talk.beaten(marks: 3).calls.filter { if case .readMarks = $0 { true } else { false } }
@@ -148,8 +149,9 @@ struct RegistrationRepairTests {
         #expect(talk.beaten(marks: 3).calls.count >= Partition.count, "they are read again")
     }
 
-    @Test("a guest is nobody, until it shows somebody in a room; then that is registered, and registered again")
-    func guests() throws {
+    @Test func `a guest is nobody, until it shows somebody in a room; then that is registered, and registered again`()
+        throws
+    {
         let talk = RegistryConversation.standing()
         #expect(talk.connectGuest("g1") == [])
         #expect(talk.join("r", "g1") == [.joined(1, .failure(Machine.gone))], "it shows nobody")
@@ -167,8 +169,7 @@ struct RegistrationRepairTests {
         #expect(leaving == [.leave(place, connection: "g1", .farewell(.closed), new)])
     }
 
-    @Test("a member may be another than the connection's user, and leaves as that one")
-    func shownAs() throws {
+    @Test func `a member may be another than the connection's user, and leaves as that one`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         let bob = UserID(unchecked: "bob")

@@ -36,8 +36,9 @@ struct RegistrationResumeTests {
                 ResumeSession.Earlier(connection: "c1", rooms: rooms.map(RoomName.init(unchecked:)))))
     }
 
-    @Test("the rooms are moved all at once, then whoever asked is answered, with those that are forbidden now")
-    func moves() throws {
+    @Test func `the rooms are moved all at once, then whoever asked is answered, with those that are forbidden now`()
+        throws
+    {
         let one = try resume()
         guard case .resume(_, one.session, _, 1) = one.call else { throw Unexpected([]) }
         let actions = one.talk.answered(one.call, Self.answer(rooms: ["r", "s", "secret"]))
@@ -56,8 +57,7 @@ struct RegistrationResumeTests {
             ])
     }
 
-    @Test("where a room cannot be moved the session stays for the next try")
-    func failedMove() throws {
+    @Test func `where a room cannot be moved the session stays for the next try`() throws {
         let one = try resume()
         let actions = one.talk.answered(one.call, Self.answer(rooms: ["r"]))
         let join = try #require(actions.calls.first { if case .join = $0 { true } else { false } })
@@ -67,8 +67,7 @@ struct RegistrationResumeTests {
         #expect(!one.talk.isHeld("c2"))
     }
 
-    @Test("an unknown session is followed by a new one, as is one that was not given out here")
-    func unknown() throws {
+    @Test func `an unknown session is followed by a new one, as is one that was not given out here`() throws {
         let one = try resume()
         let actions = one.talk.answered(one.call, .resume(.unknown))
         guard case .connect(let registrant, _, 1) = actions.calls.first else { throw Unexpected(actions) }
@@ -77,8 +76,7 @@ struct RegistrationResumeTests {
         guard case .connect = invented.calls.first else { throw Unexpected(invented) }
     }
 
-    @Test("another user's session is not gone on with")
-    func others() throws {
+    @Test func `another user's session is not gone on with`() throws {
         let one = try resume()
         // The seal is good; only where users share a partition does Redis have to say no.
         let stranger = "bob"
@@ -88,8 +86,7 @@ struct RegistrationResumeTests {
         }
     }
 
-    @Test("a client that has gone before its rooms were moved is answered all the same")
-    func gone() throws {
+    @Test func `a client that has gone before its rooms were moved is answered all the same`() throws {
         let one = try resume()
         _ = one.talk.disconnect("c2", .abrupt(.lost))
         let actions = one.talk.answered(one.call, Self.answer(rooms: ["r"]))

@@ -5,8 +5,10 @@ import RedisBackend
 
 @Suite("Registration against a model of Redis")
 struct RegistryModelTests {
-    @Test("in 100,000 random steps every call is answered once, and table and registry agree whenever all is quiet")
-    func randomSteps() throws {
+    @Test
+    func `in 100,000 random steps every call is answered once, and table and registry agree whenever all is quiet`()
+        throws
+    {
         let given = ProcessInfo.processInfo.environment["MARTLET_TEST_SEED"].flatMap { UInt64($0) }
         let seed = given ?? UInt64.random(in: .min ... .max)
         let run = RegistryModelRun(seed: seed, nodes: 3)

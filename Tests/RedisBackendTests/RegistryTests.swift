@@ -6,8 +6,7 @@ import RedisBackend
 
 @Suite("Nodes in the index")
 struct RegistryTests {
-    @Test("every live node is listed with what it says of itself")
-    func listsNodes() async throws {
+    @Test func `every live node is listed with what it says of itself`() async throws {
         try await RedisFixture().withBackends([nil, nil]) { backends in
             let nodes = try await backends[1].directory.nodes()
             #expect(nodes.map(\.nodeId) == ["node-0", "node-1"])

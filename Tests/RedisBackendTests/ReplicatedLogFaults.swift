@@ -17,8 +17,9 @@ struct ReplicatedLogFaults {
         return RoomRules(rules: [rule])
     }
 
-    @Test("a publish fails as unconfirmed while the replica stands still, and other rooms are not held up")
-    func stalledReplica() async throws {
+    @Test func `a publish fails as unconfirmed while the replica stands still, and other rooms are not held up`()
+        async throws
+    {
         let pair = try await RedisReplicaPair.start(nodes: 1)
         let fixture = try RedisFixture(rules: try rules())
         try await fixture.withBackends([pair.urls[0]], commandTimeout: .seconds(5)) { backends in
@@ -49,8 +50,8 @@ struct ReplicatedLogFaults {
         try await pair.stop()
     }
 
-    @Test("a repeat under the same key writes, so that a WAIT that looks at writes alone covers it")
-    func repeatWrites() async throws {
+    @Test func `a repeat under the same key writes, so that a WAIT that looks at writes alone covers it`() async throws
+    {
         let pair = try await RedisReplicaPair.start(nodes: 1)
         let fixture = try RedisFixture(rules: try rules())
         try await fixture.withBackends([pair.urls[0]]) { backends in

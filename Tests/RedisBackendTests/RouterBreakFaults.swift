@@ -11,8 +11,7 @@ struct RouterBreakFaults {
     private let amy = UserID(unchecked: "amy")
     private let bob = UserID(unchecked: "bob")
 
-    @Test("all that changed while the link was away is told once it is back, in quiet rooms too")
-    func comparesAll() async throws {
+    @Test func `all that changed while the link was away is told once it is back, in quiet rooms too`() async throws {
         let fixture = try RedisFixture()
         let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
         try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)", nil]) { backends in
@@ -53,8 +52,9 @@ struct RouterBreakFaults {
         try await proxy.stop()
     }
 
-    @Test("listeners that come with a position during a break get exactly what they missed once it is over")
-    func waitsForTheLink() async throws {
+    @Test func `listeners that come with a position during a break get exactly what they missed once it is over`()
+        async throws
+    {
         let fixture = try RedisFixture()
         let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
         try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)", nil]) { backends in
@@ -79,8 +79,7 @@ struct RouterBreakFaults {
         try await proxy.stop()
     }
 
-    @Test("positions given while the link lags and breaks and others publish are answered exactly")
-    func answersOnABadLink() async throws {
+    @Test func `positions given while the link lags and breaks and others publish are answered exactly`() async throws {
         let limits = LogLimits(size: 1000, age: .seconds(60))
         let fixture = try RedisFixture(rules: RoomRules(inboxLog: limits))
         let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
@@ -123,8 +122,7 @@ struct RouterBreakFaults {
         try await proxy.stop()
     }
 
-    @Test("a Redis that comes back empty is told to those who come with a position from before")
-    func judgesPositionsFromBefore() async throws {
+    @Test func `a Redis that comes back empty is told to those who come with a position from before`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -145,8 +143,10 @@ struct RouterBreakFaults {
         }
     }
 
-    @Test("a Redis that forgets who is online tells no watcher that they went, unless nobody registers them again")
-    func forgivesForgetting() async throws {
+    @Test
+    func `a Redis that forgets who is online tells no watcher that they went, unless nobody registers them again`()
+        async throws
+    {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             for (user, since) in [(amy, 1000), (bob, 2000)] {
@@ -165,8 +165,7 @@ struct RouterBreakFaults {
         }
     }
 
-    @Test("watchers are answered once Redis is there, and told where it stays away")
-    func failsWatchers() async throws {
+    @Test func `watchers are answered once Redis is there, and told where it stays away`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()

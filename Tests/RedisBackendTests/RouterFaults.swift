@@ -7,8 +7,7 @@ import TestSupport
 /// Streams over breaks, kills and restarts of Redis; one after the other, since each waits for time to pass.
 @Suite("The streams of rooms under fire", .serialized)
 struct RouterFaults {
-    @Test("a quiet room whose last message was lost on the link is caught up without another one")
-    func catchesUpAfterACut() async throws {
+    @Test func `a quiet room whose last message was lost on the link is caught up without another one`() async throws {
         let fixture = try RedisFixture()
         let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
         try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)", nil]) { backends in
@@ -31,8 +30,7 @@ struct RouterFaults {
         try await proxy.stop()
     }
 
-    @Test("a Redis that is killed and comes back with its data costs an epoch and no gap")
-    func survivesARestart() async throws {
+    @Test func `a Redis that is killed and comes back with its data costs an epoch and no gap`() async throws {
         var options = RedisServerProcess.Options()
         options.appendOnly = true
         options.appendFsync = "always"
@@ -56,8 +54,7 @@ struct RouterFaults {
         }
     }
 
-    @Test("a Redis that comes back empty is told as a gap, and the room goes on")
-    func tellsAnEmptiedRedis() async throws {
+    @Test func `a Redis that comes back empty is told as a gap, and the room goes on`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -74,8 +71,7 @@ struct RouterFaults {
         }
     }
 
-    @Test("listeners that Redis does not answer are told so, and may ask again")
-    func failsFollowers() async throws {
+    @Test func `listeners that Redis does not answer are told so, and may ask again`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -92,8 +88,7 @@ struct RouterFaults {
         }
     }
 
-    @Test("a room that keeps nothing is told what was lost in a break, and goes on behind it")
-    func tellsWhatNothingKeeps() async throws {
+    @Test func `a room that keeps nothing is told what was lost in a break, and goes on behind it`() async throws {
         let fixture = try RedisFixture(rules: RoomRules(defaultLog: LogLimits(size: 0, age: .seconds(60))))
         let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
         try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)", nil]) { backends in
@@ -116,8 +111,9 @@ struct RouterFaults {
         try await proxy.stop()
     }
 
-    @Test("a listener that joins after a restart is told the new epoch's position, the others the epoch")
-    func joinsAnotherEpoch() async throws {
+    @Test func `a listener that joins after a restart is told the new epoch's position, the others the epoch`()
+        async throws
+    {
         var options = RedisServerProcess.Options()
         options.appendOnly = true
         let fixture = try RedisFixture(options)
@@ -143,8 +139,7 @@ struct RouterFaults {
         }
     }
 
-    @Test("listeners are answered once and messages come in order while the link lags and breaks")
-    func joinsOnABadLink() async throws {
+    @Test func `listeners are answered once and messages come in order while the link lags and breaks`() async throws {
         let fixture = try RedisFixture()
         let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
         try await fixture.withBackends(["redis://127.0.0.1:\(proxy.port)", nil]) { backends in

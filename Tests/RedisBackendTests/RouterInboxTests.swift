@@ -22,8 +22,9 @@ struct RouterInboxTests {
             "ZADD", keys.online(Partition(of: user.string)).name, "1700000000000", user.string)
     }
 
-    @Test("a message goes to just the nodes that hold the user, once to each, and says who was reached")
-    func reachesTheUsersNodes() async throws {
+    @Test func `a message goes to just the nodes that hold the user, once to each, and says who was reached`()
+        async throws
+    {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil, nil, nil]) { backends in
             let nobody = try await backends[0].messageLog.publish(Publication(inbox, "0"))
@@ -49,8 +50,8 @@ struct RouterInboxTests {
         }
     }
 
-    @Test("a hole in an inbox is filled from its log, and what came before is there for a position")
-    func fillsHoles() async throws {
+    @Test func `a hole in an inbox is filled from its log, and what came before is there for a position`() async throws
+    {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             for _ in 1...4 { _ = try await backends[0].messageLog.publish(Publication(inbox, "0")) }
@@ -67,8 +68,7 @@ struct RouterInboxTests {
         }
     }
 
-    @Test("closes and signals reach every hub of the node")
-    func passesOn() async throws {
+    @Test func `closes and signals reach every hub of the node`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sinks = [RecordingSink(), RecordingSink()]
@@ -92,8 +92,9 @@ struct RouterInboxTests {
         }
     }
 
-    @Test("what came while Redis had forgotten the user's connection is there once it is registered again")
-    func comparesOnceRegisteredAgain() async throws {
+    @Test func `what came while Redis had forgotten the user's connection is there once it is registered again`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         var settings = PresenceSettings()
         settings.renewal = .milliseconds(200)
@@ -115,8 +116,7 @@ struct RouterInboxTests {
         try await node.stop()
     }
 
-    @Test("ten thousand idle inboxes cost little memory")
-    func staysSmall() async throws {
+    @Test func `ten thousand idle inboxes cost little memory`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = CountingSink()

@@ -8,8 +8,7 @@ struct RouterNodeMessageTests {
         bytes.withUnsafeBytes { NodeMessage($0) }
     }
 
-    @Test("a signal comes back as it was, whatever its names and payload hold")
-    func signals() throws {
+    @Test func `a signal comes back as it was, whatever its names and payload hold`() throws {
         let names = ["a b", "ü 7 1", "x"]
         for payload in [[], Array("{\"a b\": 1}".utf8), [0, 32, 255, 10, 13]] {
             let signal = Signal(
@@ -23,8 +22,7 @@ struct RouterNodeMessageTests {
         }
     }
 
-    @Test("a close names its connection, its code and its text")
-    func closes() {
+    @Test func `a close names its connection, its code and its text`() {
         guard
             case .close(let connection, let reason, let text) = decode(
                 NodeMessage.close("c 1", .forbidden, text: "bye 2 é"))
@@ -35,8 +33,7 @@ struct RouterNodeMessageTests {
         #expect(connection == "c 1" && reason == .forbidden && text == "bye 2 é")
     }
 
-    @Test("what is cut short, of another kind or of an unknown code is refused, and nothing is read beyond it")
-    func refuses() {
+    @Test func `what is cut short, of another kind or of an unknown code is refused, and nothing is read beyond it`() {
         let whole = [
             NodeMessage.close("conn", .replaced, text: "gone"), Array("i epoch 7 1700000000000 5 alice1 3 bobx".utf8),
             NodeMessage.encode(

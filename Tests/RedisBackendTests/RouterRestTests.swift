@@ -6,8 +6,9 @@ import TestSupport
 
 @Suite("Rooms that rest")
 struct RouterRestTests {
-    @Test("a room is let go a little after its last listener, and kept for one who comes back before that")
-    func letGo() async throws {
+    @Test func `a room is let go a little after its last listener, and kept for one who comes back before that`()
+        async throws
+    {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let streams = backends[0].streams

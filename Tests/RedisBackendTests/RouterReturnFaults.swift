@@ -40,8 +40,7 @@ struct RouterReturnFaults {
         }
     }
 
-    @Test("each sees every message once and in order, on whatever node, while links lag and break")
-    func returns() async throws {
+    @Test func `each sees every message once and in order, on whatever node, while links lag and break`() async throws {
         let limits = LogLimits(size: 10_000, age: .seconds(600))
         let fixture = try RedisFixture(rules: RoomRules(defaultLog: limits))
         let proxies = [
@@ -98,8 +97,7 @@ struct RouterReturnFaults {
         for proxy in proxies { try await proxy.stop() }
     }
 
-    @Test("positions from before a restart of Redis are good, and those it lost are told")
-    func returnsAfterARestart() async throws {
+    @Test func `positions from before a restart of Redis are good, and those it lost are told`() async throws {
         var options = RedisServerProcess.Options()
         options.appendOnly = true
         options.appendFsync = "always"

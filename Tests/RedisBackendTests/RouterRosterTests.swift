@@ -12,8 +12,7 @@ struct RouterRosterTests {
         _ = try await fixture.redis.cli("PUBLISH", Keys(prefix: "m").channel(room).name, payload)
     }
 
-    @Test("versions come once and in order with the messages, and a jump is told without events")
-    func tellsVersions() async throws {
+    @Test func `versions come once and in order with the messages, and a jump is told without events`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let head = Keys(prefix: "m").head(room).name
@@ -53,8 +52,7 @@ struct RouterRosterTests {
         }
     }
 
-    @Test("a listener waits for the step that its roster has, and is not told it again")
-    func waitsForTheRoster() async throws {
+    @Test func `a listener waits for the step that its roster has, and is not told it again`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let head = Keys(prefix: "m").head(room).name
@@ -72,8 +70,7 @@ struct RouterRosterTests {
         }
     }
 
-    @Test("inboxes and everyone's room have no roster")
-    func hasNone() async throws {
+    @Test func `inboxes and everyone's room have no roster`() async throws {
         try await RedisFixture().withBackends([nil]) { backends in
             let sink = RecordingSink()
             let hub = backends[0].streams.open(sink)

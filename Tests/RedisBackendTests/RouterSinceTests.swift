@@ -6,8 +6,7 @@ import TestSupport
 
 @Suite("What listeners have missed")
 struct RouterSinceTests {
-    @Test("a position gives exactly what came after it, from memory and from the log alike")
-    func givesExactlyWhatWasMissed() async throws {
+    @Test func `a position gives exactly what came after it, from memory and from the log alike`() async throws {
         try await RedisFixture().withBackends([nil, nil]) { backends in
             // The first node has seen everything, the second nothing.
             let early = RecordingSink()
@@ -40,8 +39,7 @@ struct RouterSinceTests {
         }
     }
 
-    @Test("what was missed and what is live join without a hole or a repeat while others publish")
-    func joinsUnderLoad() async throws {
+    @Test func `what was missed and what is live join without a hole or a repeat while others publish`() async throws {
         try await RedisFixture().withBackends([nil, nil, nil]) { backends in
             let last = 600
             let sinks = (0..<60).map { _ in RecordingSink() }
@@ -73,8 +71,10 @@ struct RouterSinceTests {
         }
     }
 
-    @Test("a log that was trimmed says so to those who are behind it, and gives all it has to those who ask for that")
-    func tellsOfATrimmedLog() async throws {
+    @Test
+    func `a log that was trimmed says so to those who are behind it, and gives all it has to those who ask for that`()
+        async throws
+    {
         let fixture = try RedisFixture(rules: RoomRules(defaultLog: LogLimits(size: 100, age: .seconds(60))))
         try await fixture.withBackends([nil]) { backends in
             for _ in 1...350 { _ = try await backends[0].messageLog.publish(Publication(room, "0")) }
@@ -96,8 +96,7 @@ struct RouterSinceTests {
         }
     }
 
-    @Test("a room that keeps nothing recovers only who has missed nothing")
-    func recoversNothingWithoutALog() async throws {
+    @Test func `a room that keeps nothing recovers only who has missed nothing`() async throws {
         let fixture = try RedisFixture(rules: RoomRules(defaultLog: LogLimits(size: 0, age: .seconds(60))))
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -117,8 +116,8 @@ struct RouterSinceTests {
         }
     }
 
-    @Test("more than fits at once comes in parts, and only the last makes the listener live", arguments: [true, false])
-    func comesInParts(isWarm: Bool) async throws {
+    @Test(arguments: [true, false])
+    func `more than fits at once comes in parts, and only the last makes the listener live`(isWarm: Bool) async throws {
         try await RedisFixture().withBackends([nil, nil], recoverLimit: 10) { backends in
             // One who is live, and whose node remembers the messages or not.
             let live = RecordingSink()
@@ -154,8 +153,8 @@ struct RouterSinceTests {
         }
     }
 
-    @Test("an answer holds no more than the listener takes, from memory and the log alike", arguments: [true, false])
-    func keepsToPortions(isWarm: Bool) async throws {
+    @Test(arguments: [true, false])
+    func `an answer holds no more than the listener takes, from memory and the log alike`(isWarm: Bool) async throws {
         try await RedisFixture().withBackends([nil, nil]) { backends in
             let live = RecordingSink()
             let liveHub = backends[0].streams.open(live)
@@ -192,8 +191,7 @@ struct RouterSinceTests {
         }
     }
 
-    @Test("a position that the log no longer reaches is told to a listener that takes nothing yet")
-    func tellsOfATrimmedLogAtOnce() async throws {
+    @Test func `a position that the log no longer reaches is told to a listener that takes nothing yet`() async throws {
         let fixture = try RedisFixture(rules: RoomRules(defaultLog: LogLimits(size: 100, age: .seconds(60))))
         try await fixture.withBackends([nil]) { backends in
             for _ in 1...350 { _ = try await backends[0].messageLog.publish(Publication(room, "0")) }
@@ -214,8 +212,7 @@ struct RouterSinceTests {
         }
     }
 
-    @Test("positions of an earlier epoch are good up to its end")
-    func judgesEarlierEpochs() async throws {
+    @Test func `positions of an earlier epoch are good up to its end`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             for _ in 1...3 { _ = try await backends[0].messageLog.publish(Publication(room, "0")) }
@@ -236,8 +233,8 @@ struct RouterSinceTests {
         }
     }
 
-    @Test("a thousand listeners that come back at once cost Redis a handful of questions", arguments: [true, false])
-    func answersAStorm(isWarm: Bool) async throws {
+    @Test(arguments: [true, false])
+    func `a thousand listeners that come back at once cost Redis a handful of questions`(isWarm: Bool) async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil, nil]) { backends in
             let hubs = (0..<2).map { _ in RecordingSink() }

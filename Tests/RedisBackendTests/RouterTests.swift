@@ -6,8 +6,7 @@ import TestSupport
 
 @Suite("The streams of rooms")
 struct RouterTests {
-    @Test("two nodes see the messages of both in one order")
-    func delivers() async throws {
+    @Test func `two nodes see the messages of both in one order`() async throws {
         try await RedisFixture().withBackends([nil, nil]) { backends in
             let sinks = [RecordingSink(), RecordingSink()]
             for (backend, sink) in zip(backends, sinks) {
@@ -31,8 +30,7 @@ struct RouterTests {
         }
     }
 
-    @Test("a listener that joins under load gets everything after its position, once")
-    func joinsUnderLoad() async throws {
+    @Test func `a listener that joins under load gets everything after its position, once`() async throws {
         try await RedisFixture().withBackends([nil, nil]) { backends in
             let early = RecordingSink()
             backends[0].streams.follow(room, ticket: 0, hub: backends[0].streams.open(early))
@@ -58,8 +56,7 @@ struct RouterTests {
         }
     }
 
-    @Test("FLUSHALL in a quiet room is noticed by the beat and told")
-    func noticesAFlush() async throws {
+    @Test func `FLUSHALL in a quiet room is noticed by the beat and told`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -73,8 +70,7 @@ struct RouterTests {
         }
     }
 
-    @Test("everyone's room goes to all who follow it, and a room nobody follows is left")
-    func followsAndLeaves() async throws {
+    @Test func `everyone's room goes to all who follow it, and a room nobody follows is left`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -92,8 +88,8 @@ struct RouterTests {
         }
     }
 
-    @Test("a message that no log holds is asked about once, and the room goes on", arguments: ["", "elsewhere"])
-    func forgetsStrays(epoch: String) async throws {
+    @Test(arguments: ["", "elsewhere"])
+    func `a message that no log holds is asked about once, and the room goes on`(epoch: String) async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -113,8 +109,7 @@ struct RouterTests {
         }
     }
 
-    @Test("listeners that leave and come back again and again are answered each time")
-    func comesBack() async throws {
+    @Test func `listeners that leave and come back again and again are answered each time`() async throws {
         try await RedisFixture().withBackends([nil]) { backends in
             let sink = RecordingSink()
             let hub = backends[0].streams.open(sink)

@@ -24,8 +24,7 @@ struct RouterWatchTests {
         _ = try await fixture.redis.cli("PUBLISH", keys.status(of: user).name, payload)
     }
 
-    @Test("the states of many users come in the order asked, then each change once")
-    func watches() async throws {
+    @Test func `the states of many users come in the order asked, then each change once`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let users = (0..<200).map { UserID(unchecked: "user \($0)") }
@@ -62,8 +61,7 @@ struct RouterWatchTests {
         }
     }
 
-    @Test("nobody is told of users no longer watched, and their channels are left")
-    func unwatches() async throws {
+    @Test func `nobody is told of users no longer watched, and their channels are left`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let (amy, bob) = (UserID(unchecked: "amy"), UserID(unchecked: "bob"))
@@ -83,8 +81,7 @@ struct RouterWatchTests {
         }
     }
 
-    @Test("users that are watched no longer make way at once for others where room is scarce")
-    func makesRoom() async throws {
+    @Test func `users that are watched no longer make way at once for others where room is scarce`() async throws {
         try await RedisFixture().withBackends([nil], maxWatched: 64) { backends in
             let sink = RecordingSink()
             let hub = backends[0].streams.open(sink)
@@ -98,8 +95,7 @@ struct RouterWatchTests {
         }
     }
 
-    @Test("the last room is for those that watch few, and whoever is watched already takes none")
-    func sharesRoom() async throws {
+    @Test func `the last room is for those that watch few, and whoever is watched already takes none`() async throws {
         try await RedisFixture().withBackends([nil], maxWatched: 1000) { backends in
             let sink = RecordingSink()
             let hub = backends[0].streams.open(sink)
@@ -114,8 +110,7 @@ struct RouterWatchTests {
         }
     }
 
-    @Test("two changes within one millisecond are told apart by asking Redis")
-    func settlesTies() async throws {
+    @Test func `two changes within one millisecond are told apart by asking Redis`() async throws {
         let fixture = try RedisFixture()
         try await fixture.withBackends([nil]) { backends in
             let amy = UserID(unchecked: "amy")

@@ -14,8 +14,7 @@ struct ScriptTagTests {
         "ban", "lift",
     ]
 
-    @Test("every script is called, and each call's keys and channel share one tag")
-    func oneTagEach() async throws {
+    @Test func `every script is called, and each call's keys and channel share one tag`() async throws {
         var options = RedisServerProcess.Options()
         options.arguments = ["--slowlog-log-slower-than", "0", "--slowlog-max-len", "50000"]
         let redis = try RedisServerProcess(options)

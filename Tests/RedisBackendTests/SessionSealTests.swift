@@ -15,8 +15,7 @@ import TestSupport
         return seal
     }
 
-    @Test("every node with the key knows an id that one of them gave out")
-    func known() throws {
+    @Test func `every node with the key knows an id that one of them gave out`() throws {
         let id = SessionID(of: alice)
         let shown = seal(key).seal(id)
         #expect(shown.hasPrefix(id.string + ".1") && shown.utf8.count == id.string.utf8.count + 18)
@@ -24,8 +23,7 @@ import TestSupport
         #expect(seal(key).proof(of: shown) == .genuine)
     }
 
-    @Test("whatever character of an id is another one, it is invented")
-    func changed() {
+    @Test func `whatever character of an id is another one, it is invented`() {
         let seal = seal(key)
         let shown = seal.seal(SessionID(of: alice))
         for index in shown.indices {
@@ -36,8 +34,7 @@ import TestSupport
         }
     }
 
-    @Test("an id without a seal, with half of one, with another key's, or nonsense is invented")
-    func invented() {
+    @Test func `an id without a seal, with half of one, with another key's, or nonsense is invented`() {
         let seal = seal(key)
         let id = SessionID(of: alice)
         let shown = seal.seal(id)
@@ -49,8 +46,7 @@ import TestSupport
         }
     }
 
-    @Test("before the key is known nothing can be told of an id, and none is opened")
-    func undecided() {
+    @Test func `before the key is known nothing can be told of an id, and none is opened`() {
         let early = SessionSeal()
         let id = SessionID(of: alice)
         #expect(!early.isSettled)
@@ -59,8 +55,7 @@ import TestSupport
         #expect(early.open(seal(key).seal(id)) == nil)
     }
 
-    @Test("the key of a later release is not understood, and not replaced by another")
-    func unreadable() {
+    @Test func `the key of a later release is not understood, and not replaced by another`() {
         for text in ["2:" + String(repeating: "0f", count: 32), "1:0f", "", "1:" + String(repeating: "0g", count: 32)] {
             let seal = SessionSeal()
             #expect(!seal.agreed(on: text))
@@ -68,16 +63,14 @@ import TestSupport
         }
     }
 
-    @Test("a proposal is a key, another one for each node, and the deployment's once that is known")
-    func proposal() {
+    @Test func `a proposal is a key, another one for each node, and the deployment's once that is known`() {
         let (one, other) = (SessionSeal(), SessionSeal())
         #expect(one.proposal != other.proposal)
         #expect(other.agreed(on: one.proposal))
         #expect(other.proposal == one.proposal)
     }
 
-    @Test("nodes agree on one key, and hold to it where Redis has lost it")
-    func agreement() async throws {
+    @Test func `nodes agree on one key, and hold to it where Redis has lost it`() async throws {
         let redis = try RedisServerProcess()
         let observer = try Observer(redis)
         let loop = MultiThreadedEventLoopGroup.singleton.next()

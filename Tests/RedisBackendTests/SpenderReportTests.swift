@@ -6,8 +6,9 @@ import TestSupport
 
 @Suite("Who spends most")
 struct SpenderReportTests {
-    @Test("what nodes tell is summed up by name, byte for byte, and a node that is gone is not counted")
-    func sums() async throws {
+    @Test func `what nodes tell is summed up by name, byte for byte, and a node that is gone is not counted`()
+        async throws
+    {
         let fixture = try RedisFixture()
         // A combining character at the beginning, and one name in two spellings.
         let names = ["\u{308}a b", "e\u{301}", "\u{e9}"]

@@ -40,10 +40,9 @@ struct StreamHintsTests {
         return try RedisFixture(options)
     }
 
-    @Test(
-        "an inbox that was never written to leaves nothing in Redis, and its first message begins an epoch"
-    )
-    func firstMessage() async throws {
+    @Test func `an inbox that was never written to leaves nothing in Redis, and its first message begins an epoch`()
+        async throws
+    {
         let fixture = try fixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()
@@ -70,8 +69,7 @@ struct StreamHintsTests {
         withExtendedLifetime(fixture) {}
     }
 
-    @Test("what comes for an inbox while its user's connection is being registered is kept for it")
-    func duringRegistration() async throws {
+    @Test func `what comes for an inbox while its user's connection is being registered is kept for it`() async throws {
         let fixture = try fixture()
         try await fixture.withBackends([nil, nil]) { backends in
             let sink = RecordingSink()
@@ -106,10 +104,9 @@ struct StreamHintsTests {
         return all
     }
 
-    @Test(
-        "a room that is followed is asked about once, and each joiner stands where its own join has seen it"
-    )
-    func followedRoom() async throws {
+    @Test func `a room that is followed is asked about once, and each joiner stands where its own join has seen it`()
+        async throws
+    {
         let fixture = try fixture()
         try await fixture.withBackends([nil, nil]) { backends in
             let sink = RecordingSink()
@@ -132,8 +129,7 @@ struct StreamHintsTests {
         withExtendedLifetime(fixture) {}
     }
 
-    @Test("an inbox whose user was elsewhere meanwhile is caught up when a connection comes back")
-    func backAgain() async throws {
+    @Test func `an inbox whose user was elsewhere meanwhile is caught up when a connection comes back`() async throws {
         let fixture = try fixture()
         try await fixture.withBackends([nil]) { backends in
             let sink = RecordingSink()

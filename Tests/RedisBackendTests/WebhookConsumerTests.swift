@@ -20,8 +20,9 @@ struct WebhookConsumerTests {
         return RoomRules(rules: [rule])
     }
 
-    @Test("an entry of the stream has the documented fields, the payload as it was sent; other rooms have none")
-    func fields() async throws {
+    @Test func `an entry of the stream has the documented fields, the payload as it was sent; other rooms have none`()
+        async throws
+    {
         let fixture = try RedisFixture(rules: try rules())
         try await fixture.withBackends([nil]) { backends in
             let room = RoomName(unchecked: "order-1")
@@ -47,8 +48,9 @@ struct WebhookConsumerTests {
         }
     }
 
-    @Test("where a receiver is configured, the ledger is told of each message once, a repeat by its key included")
-    func told() async throws {
+    @Test func `where a receiver is configured, the ledger is told of each message once, a repeat by its key included`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let rules = try rules()
         var configuration = Backend.Configuration(

@@ -13,8 +13,7 @@ struct WebhookLedgerFaults {
         return options
     }
 
-    @Test("after a restart of Redis what was given and not settled comes again under the same ids")
-    func restart() async throws {
+    @Test func `after a restart of Redis what was given and not settled comes again under the same ids`() async throws {
         let bench = try await LedgerBench(options: persistent())
         try await bench.write(["user.online a", "user.online b"])
         let batch = try #require(try await bench.gather())
@@ -30,8 +29,7 @@ struct WebhookLedgerFaults {
         #expect(news.events[0].id.split(separator: "-").last != batch.events[0].id.split(separator: "-").last)
     }
 
-    @Test("in an emptied Redis all that the new ledger holds is given, under ids of its own")
-    func emptied() async throws {
+    @Test func `in an emptied Redis all that the new ledger holds is given, under ids of its own`() async throws {
         let bench = try await LedgerBench()
         try await bench.write(["user.online a"])
         let batch = try #require(try await bench.gather())

@@ -10,8 +10,7 @@ import TestSupport
 
 @Suite("The ledger as receivers are given it")
 struct WebhookLedgerTests {
-    @Test("events come in order, the same ones until they are settled, and then not again")
-    func givesUntilSettled() async throws {
+    @Test func `events come in order, the same ones until they are settled, and then not again`() async throws {
         let bench = try await LedgerBench()
         try await bench.write(["user.online alice", "user.offline alice closed"])
         let first = try #require(try await bench.gather())
@@ -27,8 +26,9 @@ struct WebhookLedgerTests {
         #expect(Set(first.events.map(\.id)).isDisjoint(with: second.events.map(\.id)))
     }
 
-    @Test("each receiver has a place of its own, and what it does not want is settled without being sent")
-    func receiversAreApart() async throws {
+    @Test func `each receiver has a place of its own, and what it does not want is settled without being sent`()
+        async throws
+    {
         let bench = try await LedgerBench()
         let picky = WebhookReceiver(name: "hook-b", url: "http://b", types: ["user.offline"])
         try await bench.write(["user.online alice", "user.offline alice closed"])
@@ -42,8 +42,9 @@ struct WebhookLedgerTests {
         #expect(try await bench.gather(for: picky) == nil)
     }
 
-    @Test("a coordinator that was replaced can neither read nor settle, and its batch comes to the next one")
-    func fencing() async throws {
+    @Test func `a coordinator that was replaced can neither read nor settle, and its batch comes to the next one`()
+        async throws
+    {
         let bench = try await LedgerBench()
         try await bench.write(["user.online alice"])
         let old = bench.post
@@ -56,8 +57,7 @@ struct WebhookLedgerTests {
         #expect(again.events == batch.events)
     }
 
-    @Test("a batch ends at a hundred events or 256 KiB, and the rest follows")
-    func batchBounds() async throws {
+    @Test func `a batch ends at a hundred events or 256 KiB, and the rest follows`() async throws {
         let bench = try await LedgerBench()
         try await bench.write((0..<150).map { "user.online u\($0)" })
         let first = try #require(try await bench.gather())
@@ -76,8 +76,7 @@ struct WebhookLedgerTests {
         #expect(sizes == [3, 3])
     }
 
-    @Test("what the ledger could not keep is counted and told before what follows, once")
-    func losses() async throws {
+    @Test func `what the ledger could not keep is counted and told before what follows, once`() async throws {
         let bench = try await LedgerBench()
         try await bench.write(["user.online a"])
         try await bench.settle(try #require(try await bench.gather()))
@@ -100,8 +99,7 @@ struct WebhookLedgerTests {
         #expect(try await bench.status().lost == 25)
     }
 
-    @Test("the ledger is trimmed up to the slowest receiver's place and no further")
-    func trimming() async throws {
+    @Test func `the ledger is trimmed up to the slowest receiver's place and no further`() async throws {
         var settings = WebhookLedgerSettings()
         settings.kept = 0
         let bench = try await LedgerBench(settings)
@@ -119,8 +117,7 @@ struct WebhookLedgerTests {
         #expect(try await bench.gather(for: slow)?.texts.first == "user.online u100")
     }
 
-    @Test("a receiver that nobody configures any more holds the ledger for a while, not for ever")
-    func forgottenReceivers() async throws {
+    @Test func `a receiver that nobody configures any more holds the ledger for a while, not for ever`() async throws {
         var settings = WebhookLedgerSettings()
         settings.kept = 0
         settings.forgottenAfter = .zero
@@ -141,8 +138,7 @@ struct WebhookLedgerTests {
         #expect(try await bench.deadLetters(of: gone) == 0)
     }
 
-    @Test("given up, events lie as dead letters until a replay has sent them")
-    func deadLetters() async throws {
+    @Test func `given up, events lie as dead letters until a replay has sent them`() async throws {
         let bench = try await LedgerBench()
         try await bench.write(["user.online alice", "user.offline alice lost"])
         let batch = try #require(try await bench.gather())
@@ -165,8 +161,9 @@ struct WebhookLedgerTests {
         #expect(status.deadLetters == 1 && status.givenUp == 2 && status.replaying == 0)
     }
 
-    @Test("a replay sends what was sent, under the same ids, before what is new; it can begin at an event")
-    func replay() async throws {
+    @Test func `a replay sends what was sent, under the same ids, before what is new; it can begin at an event`()
+        async throws
+    {
         let bench = try await LedgerBench()
         try await bench.write(["user.online a", "user.online b", "user.online c"])
         let batch = try #require(try await bench.gather())
@@ -181,8 +178,7 @@ struct WebhookLedgerTests {
         #expect(try await bench.directory.replay(ReplayOrder(start: .time(0), url: "http://nobody")) == 0)
     }
 
-    @Test("a replay that is asked for while another is under way takes nothing from it")
-    func replaysJoin() async throws {
+    @Test func `a replay that is asked for while another is under way takes nothing from it`() async throws {
         let bench = try await LedgerBench()
         try await bench.write(["user.online a", "user.offline a closed", "room.vacated b", "user.online c"])
         let batch = try #require(try await bench.gather())
@@ -203,8 +199,7 @@ struct WebhookLedgerTests {
         #expect(try await bench.gather() == nil)
     }
 
-    @Test("a replay for a receiver that has no place yet brings what was before its beginning")
-    func replayForNew() async throws {
+    @Test func `a replay for a receiver that has no place yet brings what was before its beginning`() async throws {
         let bench = try await LedgerBench()
         _ = try await bench.link.send([
             "XADD", .string(bench.events), "1000-0", "t", "user.online", "u", "old", "r", "", "c", "",
@@ -217,8 +212,7 @@ struct WebhookLedgerTests {
         #expect(try await bench.gather()?.texts == ["user.online new"])
     }
 
-    @Test("a replay can be asked for by a receiver's URL as it is shown")
-    func replayByShownURL() async throws {
+    @Test func `a replay can be asked for by a receiver's URL as it is shown`() async throws {
         let bench = try await LedgerBench(url: "https://user:pass@a.example/hooks?token=x")
         try await bench.write(["user.online a"])
         try await bench.settle(try #require(try await bench.gather()))
@@ -230,8 +224,7 @@ struct WebhookLedgerTests {
         }
     }
 
-    @Test("a replay that is given up ends, and no dead letter goes with it")
-    func replayGivenUp() async throws {
+    @Test func `a replay that is given up ends, and no dead letter goes with it`() async throws {
         let bench = try await LedgerBench()
         try await bench.write(["user.online a"])
         try await bench.settle(try #require(try await bench.gather()))
@@ -241,8 +234,7 @@ struct WebhookLedgerTests {
         #expect(try await bench.status().givenUp == 0)
     }
 
-    @Test("a message that a room's rule tells of brings its payload as it was sent")
-    func messages() async throws {
+    @Test func `a message that a room's rule tells of brings its payload as it was sent`() async throws {
         let bench = try await LedgerBench()
         try await bench.writeMessage(#"{ "a" : 1.0 }"#)
         let event = try #require(try await bench.gather()?.events.first)
@@ -251,8 +243,7 @@ struct WebhookLedgerTests {
         #expect(event.message?.position == Position(epoch: "e1", seq: 7) && event.timestamp == 1234)
     }
 
-    @Test("a new receiver begins two minutes back")
-    func beginning() async throws {
+    @Test func `a new receiver begins two minutes back`() async throws {
         let bench = try await LedgerBench()
         let time = try await bench.link.send(["TIME"])
         let now = try #require(time[0].integer) * 1000

@@ -22,8 +22,7 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("a token comes in the address, in a header or in the first frame")
-    func ways() async throws {
+    @Test func `a token comes in the address, in a header or in the first frame`() async throws {
         try await run { server in
             let inAddress = try await server.connect("/ws?token=alice")
             #expect(try await inAddress.text().contains(#""userId":"alice""#))
@@ -37,8 +36,8 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("a bad token closes with 4401 and its reason", arguments: ["/ws?token=wrong", "/ws?token="])
-    func bad(target: String) async throws {
+    @Test(arguments: ["/ws?token=wrong", "/ws?token="])
+    func `a bad token closes with 4401 and its reason`(target: String) async throws {
         try await run { server in
             let client = try await server.connect(target)
             let closing = try #require(await client.closing())
@@ -47,8 +46,7 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("a token that ends on a living connection closes it with 4401")
-    func expiry() async throws {
+    @Test func `a token that ends on a living connection closes it with 4401`() async throws {
         try await run { server in
             let client = try await server.connect("/ws?token=short")
             #expect(try await client.text().contains(#""type":"welcome""#))
@@ -56,8 +54,7 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("a fresh token is answered with its end; another user's is forbidden")
-    func refresh() async throws {
+    @Test func `a fresh token is answered with its end; another user's is forbidden`() async throws {
         try await run { server in
             let client = try await server.connect("/ws?token=alice")
             _ = try await client.text()
@@ -68,8 +65,7 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("a fresh token that a backend has made void closes the connection")
-    func voidRefresh() async throws {
+    @Test func `a fresh token that a backend has made void closes the connection`() async throws {
         try await run { server in
             let client = try await server.connect("/ws?token=alice")
             _ = try await client.text()
@@ -79,8 +75,7 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("no token and no payload reaches the log, whatever is done with them")
-    func secrets() async throws {
+    @Test func `no token and no payload reaches the log, whatever is done with them`() async throws {
         let log = LogCollector()
         let verifier = TableVerifier(["s3cret": Self.alice])
         try await TestServer.run(logger: log.logger) {
@@ -98,8 +93,7 @@ struct AuthenticationTests {
         #expect(!log.lines.contains { $0.contains("s3cret") })
     }
 
-    @Test("a narrower token takes the rooms along that it does not allow")
-    func narrower() async throws {
+    @Test func `a narrower token takes the rooms along that it does not allow`() async throws {
         try await run { server in
             let client = try await server.connect("/ws?token=alice")
             _ = try await client.text()

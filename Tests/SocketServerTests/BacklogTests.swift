@@ -48,8 +48,10 @@ struct BacklogTests {
         for room in Self.rooms { #expect(seen[room] == Array(first + 1...count), "\(room)") }
     }
 
-    @Test("a client that joins many rooms with positions has a part of what it missed held, and gets all, in order")
-    func joins() throws {
+    @Test
+    func `a client that joins many rooms with positions has a part of what it missed held, and gets all, in order`()
+        throws
+    {
         fill()
         let socket = try embedded.enter()
         let clog = try socket.clog()
@@ -60,8 +62,9 @@ struct BacklogTests {
         #expect(Set(try socket.takeMessages()) == Set(Self.rooms.map { "\($0) \(Self.messages + 1)" }))
     }
 
-    @Test("a client that resumes in many rooms has no more held, also while the last room has not answered")
-    func resumes() throws {
+    @Test func `a client that resumes in many rooms has no more held, also while the last room has not answered`()
+        throws
+    {
         let old = try embedded.enter()
         for room in Self.rooms { try old.send(#"{"type":"join","roomId":"\#(room)"}"#) }
         try old.channel.close().wait()
@@ -80,8 +83,7 @@ struct BacklogTests {
         expectAll(try read(socket, clog), after: 5)
     }
 
-    @Test("messages larger than all that may be held come one at a time")
-    func large() throws {
+    @Test func `messages larger than all that may be held come one at a time`() throws {
         fill(50_000, count: 3)
         let socket = try embedded.enter()
         let clog = try socket.clog()
@@ -89,8 +91,7 @@ struct BacklogTests {
         expectAll(try read(socket, clog, largest: 50_200), count: 3)
     }
 
-    @Test("rooms left while they wait for their turn make way for the others")
-    func leaves() throws {
+    @Test func `rooms left while they wait for their turn make way for the others`() throws {
         fill()
         let socket = try embedded.enter()
         let clog = try socket.clog()
@@ -100,8 +101,7 @@ struct BacklogTests {
         #expect(seen[Self.rooms.last ?? ""] == Array(1...Self.messages))
     }
 
-    @Test("what could not be asked for is asked for again when the streams are back")
-    func fails() throws {
+    @Test func `what could not be asked for is asked for again when the streams are back`() throws {
         fill()
         let socket = try embedded.enter()
         let clog = try socket.clog()

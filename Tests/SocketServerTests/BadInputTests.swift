@@ -32,7 +32,6 @@ struct BadInputTests {
     }
 
     @Test(
-        "frames that break a rule close with the code that names it",
         arguments: [
             Frame("2^63 bytes", 1002, [0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]),
             Frame("2^40 bytes", 1009, [0x81, 0xFF, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4]),
@@ -45,7 +44,7 @@ struct BadInputTests {
             Frame("a continuation of nothing", 1002, [0x80, 0x80, 1, 2, 3, 4]),
             Frame("a close of one byte", 1002, [0x88, 0x81, 0, 0, 0, 0, 3]),
         ])
-    func closes(frame: Frame) async throws {
+    func `frames that break a rule close with the code that names it`(frame: Frame) async throws {
         try await TestServer.run { server in
             let bystander = try await server.enter("bystander")
             let client = try await server.enter()
@@ -56,7 +55,6 @@ struct BadInputTests {
     }
 
     @Test(
-        "requests that mean nothing are answered bad_request, and the connection stays",
         arguments: [
             "not JSON", "[]", "{", #"{"type":7}"#, #"{"type":"dance","id":5}"#, #"{"type":"join","id":5}"#,
             #"{"type":"join","id":5,"roomId":"a b"}"#, #"{"type":"leave","id":5,"roomId":"@alice"}"#,
@@ -65,7 +63,7 @@ struct BadInputTests {
             #"{"type":"ping","x":"# + String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000)
                 + "}",
         ])
-    func badRequests(frame: String) async throws {
+    func `requests that mean nothing are answered bad_request, and the connection stays`(frame: String) async throws {
         try await TestServer.run { server in
             let client = try await server.enter()
             let reply = try await client.ask(frame)
@@ -76,8 +74,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("ten malformed frames in a row are the end")
-    func malformed() async throws {
+    @Test func `ten malformed frames in a row are the end`() async throws {
         try await TestServer.run { server in
             let client = try await server.enter()
             for _ in 1...10 { try await client.send("x") }
@@ -86,8 +83,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("a message to a room not joined is not_member")
-    func notMember() async throws {
+    @Test func `a message to a room not joined is not_member`() async throws {
         try await TestServer.run { server in
             let client = try await server.enter()
             let reply = try await client.ask(#"{"type":"message","id":1,"roomId":"r","payload":1}"#)
@@ -96,8 +92,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("a client above its rate is told so, and closed when it goes on")
-    func rate() async throws {
+    @Test func `a client above its rate is told so, and closed when it goes on`() async throws {
         try await TestServer.run {
             $0.limits.rate = RateLimit(perSecond: 1, burst: 5)
         } _: { server in
@@ -112,8 +107,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("a flood of pings from a client that never reads ends it, and nobody else notices")
-    func pingFlood() async throws {
+    @Test func `a flood of pings from a client that never reads ends it, and nobody else notices`() async throws {
         try await TestServer.run { server in
             let bystander = try await server.enter("bystander")
             let flooder = try await TestClient.connect(port: server.port, isReading: false)
@@ -129,9 +123,11 @@ struct BadInputTests {
         }
     }
 
-    @Test(
-        "for a member that does not read little is kept; the others get everything at once, and it when it reads again")
-    func tooSlow() async throws {
+    @Test
+    func
+        `for a member that does not read little is kept; the others get everything at once, and it when it reads again`()
+        async throws
+    {
         let memory = MemoryAccount(budget: .max)
         let limit = 1 << 18
         try await TestServer.run(memory: memory) {
@@ -162,8 +158,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("a half-closed socket is let go")
-    func halfClosed() async throws {
+    @Test func `a half-closed socket is let go`() async throws {
         try await TestServer.run { server in
             let client = try await server.enter()
             try await client.channel.close(mode: .output)
@@ -180,8 +175,8 @@ struct ClosingTests {
         try await client.send(frame)
     }
 
-    @Test("a client's close is answered with its own code, then the socket ends", arguments: [1000, 1001, 3000, 4999])
-    func answered(code: UInt16) async throws {
+    @Test(arguments: [1000, 1001, 3000, 4999])
+    func `a client's close is answered with its own code, then the socket ends`(code: UInt16) async throws {
         try await TestServer.run { server in
             let client = try await server.enter()
             try await close(client, code)
@@ -190,8 +185,7 @@ struct ClosingTests {
         }
     }
 
-    @Test("a close without a code is answered without one")
-    func codeless() async throws {
+    @Test func `a close without a code is answered without one`() async throws {
         try await TestServer.run { server in
             let client = try await server.enter()
             try await close(client, nil)
@@ -200,8 +194,7 @@ struct ClosingTests {
         }
     }
 
-    @Test("what was asked before the close is answered before the close")
-    func orderly() async throws {
+    @Test func `what was asked before the close is answered before the close`() async throws {
         try await TestServer.run { server in
             let client = try await server.enter()
             try await client.send(#"{"type":"ping","id":1}"#)
@@ -211,8 +204,9 @@ struct ClosingTests {
         }
     }
 
-    @Test("a shutdown tells clients to reconnect, answers handshakes 503, and closes with 1001 who stays")
-    func drain() async throws {
+    @Test func `a shutdown tells clients to reconnect, answers handshakes 503, and closes with 1001 who stays`()
+        async throws
+    {
         try await TestServer.run {
             $0.drainTimeout = .seconds(60)
         } _: { server in
@@ -233,8 +227,7 @@ struct ClosingTests {
         }
     }
 
-    @Test("a shutdown does not wait for ever for clients that stay")
-    func drainEnds() async throws {
+    @Test func `a shutdown does not wait for ever for clients that stay`() async throws {
         try await TestServer.run {
             $0.drainTimeout = .milliseconds(1)
             $0.closeTimeout = .milliseconds(100)
@@ -249,8 +242,9 @@ struct ClosingTests {
 
 @Suite(.timeLimit(.minutes(1)))
 struct EchoTests {
-    @Test("where it is switched on, text and binary come back, large ones too, and pings are answered")
-    func echo() async throws {
+    @Test func `where it is switched on, text and binary come back, large ones too, and pings are answered`()
+        async throws
+    {
         try await TestServer.run {
             $0.isEchoing = true
         } _: { server in
@@ -269,8 +263,8 @@ struct EchoTests {
         }
     }
 
-    @Test("where tokens are asked for, an echo is for strangers, and no longer than their messages")
-    func strangers() async throws {
+    @Test func `where tokens are asked for, an echo is for strangers, and no longer than their messages`() async throws
+    {
         try await TestServer.run {
             $0.isEchoing = true
             $0.authentication = .jwt(TableVerifier([:]))

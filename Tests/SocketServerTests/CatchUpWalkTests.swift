@@ -58,8 +58,7 @@ struct CatchUpWalkTests {
         }
     }
 
-    @Test("whoever is cut off, reads slowly, resumes or joins again gets each message once and in order")
-    func walk() throws {
+    @Test func `whoever is cut off, reads slowly, resumes or joins again gets each message once and in order`() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SplitMix(seed: seed)
         let embedded = EmbeddedHub {

@@ -19,13 +19,12 @@ struct ClientFileTests {
     }
 
     @Test(
-        "the client library is served to pages of any origin",
         arguments: [
             ("/martlet.js", "text/javascript; charset=utf-8", "export class Martlet"),
             ("/martlet.js?v=2", "text/javascript; charset=utf-8", "export class Martlet"),
             ("/martlet.d.ts", "text/plain; charset=utf-8", "export class Martlet"),
         ])
-    func served(path: String, type: String, part: String) async throws {
+    func `the client library is served to pages of any origin`(path: String, type: String, part: String) async throws {
         let (head, body) = try await Self.answer("GET", path)
         #expect(head.hasPrefix("HTTP/1.1 200 "))
         #expect(Self.value(of: "Content-Type", in: head) == type)
@@ -34,16 +33,14 @@ struct ClientFileTests {
         #expect(body.contains(part))
     }
 
-    @Test("HEAD is answered as GET is, without the bytes")
-    func head() async throws {
+    @Test func `HEAD is answered as GET is, without the bytes`() async throws {
         let get = try await Self.answer("GET", "/martlet.js")
         let head = try await Self.answer("HEAD", "/martlet.js")
         #expect(head.head == get.head)
         #expect(head.body == "")
     }
 
-    @Test("whoever has the present bytes is not sent them again")
-    func known() async throws {
+    @Test func `whoever has the present bytes is not sent them again`() async throws {
         let first = try await Self.answer("GET", "/martlet.js")
         let tag = try #require(Self.value(of: "ETag", in: first.head))
         for known in [tag, "W/" + tag, #""other", "# + tag] {
@@ -58,8 +55,7 @@ struct ClientFileTests {
         #expect(Self.value(of: "ETag", in: types.head) != tag)
     }
 
-    @Test("nothing is posted to the client library")
-    func refused() async throws {
+    @Test func `nothing is posted to the client library`() async throws {
         let post = try await Self.answer("POST", "/martlet.js")
         #expect(post.head.hasPrefix("HTTP/1.1 405 "))
         #expect(Self.value(of: "Allow", in: post.head) == "GET, HEAD")

@@ -13,8 +13,7 @@ struct DepartureTests {
         try socket.send(frame)
     }
 
-    @Test("a connection is registered before it is welcomed, and told of once when it ends")
-    func life() throws {
+    @Test func `a connection is registered before it is welcomed, and told of once when it ends`() throws {
         let embedded = EmbeddedHub()
         let socket = try embedded.enter("alice")
         try socket.send(#"{"type":"join","id":1,"roomId":"r"}"#)
@@ -27,8 +26,7 @@ struct DepartureTests {
             ])
     }
 
-    @Test("a reset and a page reload have the grace")
-    func abrupt() throws {
+    @Test func `a reset and a page reload have the grace`() throws {
         let embedded = EmbeddedHub()
         let reset = try embedded.enter("reset")
         let reloaded = try embedded.enter("reloaded")
@@ -38,8 +36,7 @@ struct DepartureTests {
             embedded.backend.told.suffix(2) == ["disconnect reset abrupt lost", "disconnect reloaded abrupt lost"])
     }
 
-    @Test("a connection that ends while it is being registered is told of as well")
-    func inRegistration() throws {
+    @Test func `a connection that ends while it is being registered is told of as well`() throws {
         let embedded = EmbeddedHub()
         embedded.backend.holdRegistrations()
         let socket = try embedded.upgrade("/ws?userId=alice")
@@ -50,8 +47,7 @@ struct DepartureTests {
         #expect(embedded.backend.calls.isEmpty)
     }
 
-    @Test("a kick closes the connection it names with its code and reason, and is a farewell")
-    func kick() throws {
+    @Test func `a kick closes the connection it names with its code and reason, and is a farewell`() throws {
         let embedded = EmbeddedHub()
         let kicked = try embedded.enter("kicked")
         let bystander = try embedded.enter("bystander")
@@ -68,8 +64,7 @@ struct DepartureTests {
         #expect(try bystander.take() == [])
     }
 
-    @Test("one connection too many is closed with 4429 and says why")
-    func tooMany() throws {
+    @Test func `one connection too many is closed with 4429 and says why`() throws {
         let embedded = EmbeddedHub()
         embedded.backend.limitConnections(to: 1)
         let first = try embedded.enter("alice")
@@ -82,8 +77,10 @@ struct DepartureTests {
         #expect(!embedded.backend.told.contains { $0.hasPrefix("disconnect") })
     }
 
-    @Test("a node that drains holds everybody's presence: those who go by themselves, who stay, and who never got in")
-    func drained() throws {
+    @Test
+    func `a node that drains holds everybody's presence: those who go by themselves, who stay, and who never got in`()
+        throws
+    {
         let embedded = EmbeddedHub()
         let leaving = try embedded.enter("leaving")
         let staying = try embedded.enter("staying")
@@ -103,16 +100,14 @@ struct DepartureTests {
             ])
     }
 
-    @Test("a hub that is cut off tells of everybody before it is done")
-    func cut() throws {
+    @Test func `a hub that is cut off tells of everybody before it is done`() throws {
         let embedded = EmbeddedHub()
         _ = try embedded.enter("alice")
         embedded.hub.cutAll()
         #expect(embedded.backend.told.last == "disconnect alice abrupt drained")
     }
 
-    @Test("the address that a connection came from is registered with it")
-    func address() throws {
+    @Test func `the address that a connection came from is registered with it`() throws {
         let embedded = EmbeddedHub { $0.trustedProxies = [AddressRange("127.0.0.0/8")].compactMap { $0 } }
         let socket = try embedded.accept()
         try socket.send(

@@ -48,15 +48,13 @@ struct DirectSendTests {
         bytes.withUnsafeBytes { DirectSend.send($0, to: descriptor) }
     }
 
-    @Test("what has room is taken whole")
-    func whole() throws {
+    @Test func `what has room is taken whole`() throws {
         let ends = try Ends()
         #expect(send([1, 2, 3], to: ends.ours) == 3)
         #expect(ends.read() == [1, 2, 3])
     }
 
-    @Test("of what is too much only the beginning is taken, then nothing until there is room again")
-    func short() throws {
+    @Test func `of what is too much only the beginning is taken, then nothing until there is room again`() throws {
         let ends = try Ends()
         let bytes = (0..<(8 << 20)).map { UInt8(truncatingIfNeeded: $0 / 3) }
         let sent = send(bytes, to: ends.ours)
@@ -73,8 +71,7 @@ struct DirectSendTests {
         #expect(ends.read() == [7])
     }
 
-    @Test("a socket that nobody reads any more, and none at all, take nothing and end no process")
-    func broken() throws {
+    @Test func `a socket that nobody reads any more, and none at all, take nothing and end no process`() throws {
         let ends = try Ends()
         shutdown(ends.ours, CInt(SHUT_WR))
         #expect(send([1], to: ends.ours) == 0)
@@ -100,8 +97,8 @@ struct WaysOutTests {
         }
     }
 
-    @Test("a client that pauses gets all in order: what left at once, what waited, what came after")
-    func pausing() async throws {
+    @Test func `a client that pauses gets all in order: what left at once, what waited, what came after`() async throws
+    {
         let payload = String(repeating: "x", count: 40_000)
         try await TestServer.run {
             $0.maxQueuedBytes = 1 << 26
@@ -130,8 +127,8 @@ struct WaysOutTests {
         }
     }
 
-    @Test("frames of one turn leave in their order, be they few or many", arguments: [2, 20, 200])
-    func oneTurn(count: Int) async throws {
+    @Test(arguments: [2, 20, 200])
+    func `frames of one turn leave in their order, be they few or many`(count: Int) async throws {
         try await TestServer.run {
             $0.limits.rate = RateLimit(perSecond: 100_000, burst: 100_000)
         } _: { server in
@@ -146,8 +143,9 @@ struct WaysOutTests {
         }
     }
 
-    @Test("what was asked before a close in the same packet is answered before it, and then comes the end")
-    func beforeClose() async throws {
+    @Test func `what was asked before a close in the same packet is answered before it, and then comes the end`()
+        async throws
+    {
         try await TestServer.run { server in
             let client = try await server.enter()
             var requests = ByteBuffer()
@@ -160,8 +158,7 @@ struct WaysOutTests {
         }
     }
 
-    @Test("members that vanish while they are sent to are let go, and the others miss nothing")
-    func vanishing() async throws {
+    @Test func `members that vanish while they are sent to are let go, and the others miss nothing`() async throws {
         try await TestServer.run { server in
             let reader = try await server.enter("reader")
             _ = try await reader.ask(#"{"type":"join","roomId":"r"}"#)

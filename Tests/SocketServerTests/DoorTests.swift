@@ -17,8 +17,10 @@ struct DoorTests {
 
     // MARK: Addresses
 
-    @Test("half-open handshakes count for their address; one too many is told so before it asks, not to try elsewhere")
-    func halfOpen() throws {
+    @Test
+    func `half-open handshakes count for their address; one too many is told so before it asks, not to try elsewhere`()
+        throws
+    {
         let metrics = CountingMetrics()
         let embedded = EmbeddedHub(metrics: metrics) { $0.maxConnectionsPerAddress = 2 }
         let half = try half(embedded, from: "192.0.2.1")
@@ -33,8 +35,7 @@ struct DoorTests {
         _ = try embedded.enter(from: "192.0.2.1")
     }
 
-    @Test("behind a trusted proxy the address that it names counts, and the proxy's own does not")
-    func proxied() throws {
+    @Test func `behind a trusted proxy the address that it names counts, and the proxy's own does not`() throws {
         let range = try #require(AddressRange("10.0.0.0/8"))
         let embedded = EmbeddedHub {
             $0.maxConnectionsPerAddress = 1
@@ -58,15 +59,13 @@ struct DoorTests {
         #expect(try ask("1.2.3.4").head.hasPrefix("HTTP/1.1 101 "))
     }
 
-    @Test("500 people behind one address, and any number on this machine, are within the defaults")
-    func defaults() throws {
+    @Test func `500 people behind one address, and any number on this machine, are within the defaults`() throws {
         let embedded = EmbeddedHub()
         for _ in 1...500 { _ = try embedded.enter(from: "192.0.2.1") }
         for _ in 1...1100 { _ = try embedded.enter() }
     }
 
-    @Test("the first refusal by address is logged with the name of the setting, the next ones are not")
-    func logged() throws {
+    @Test func `the first refusal by address is logged with the name of the setting, the next ones are not`() throws {
         let log = LogCollector()
         let embedded = EmbeddedHub(logger: log.logger) { $0.maxConnectionsPerAddress = 1 }
         _ = try embedded.enter(from: "192.0.2.1")
@@ -78,8 +77,8 @@ struct DoorTests {
 
     // MARK: Bans
 
-    @Test("a banned address is told 403 before it asks, until its ban ends, by a trusted proxy's word too")
-    func banned() throws {
+    @Test func `a banned address is told 403 before it asks, until its ban ends, by a trusted proxy's word too`() throws
+    {
         let bans = BannedAddresses()
         let metrics = CountingMetrics()
         let proxies = try #require(AddressRange("10.0.0.0/8"))
@@ -101,8 +100,9 @@ struct DoorTests {
 
     // MARK: Strangers
 
-    @Test("where strangers fill their quarter, the oldest of the address with most gives way; who is in stays")
-    func strangers() throws {
+    @Test func `where strangers fill their quarter, the oldest of the address with most gives way; who is in stays`()
+        throws
+    {
         let metrics = CountingMetrics()
         let embedded = EmbeddedHub(metrics: metrics) {
             $0.authentication = .jwt(TableVerifier([:]))
@@ -120,8 +120,7 @@ struct DoorTests {
         #expect(waiting.channel.isActive && fourth.channel.isActive)
     }
 
-    @Test("whoever has said who it is is no stranger")
-    func known() throws {
+    @Test func `whoever has said who it is is no stranger`() throws {
         let embedded = EmbeddedHub { $0.maxConnections = 8 }
         let members = try (1...6).map { try embedded.enter("u\($0)", from: "192.0.2.1") }
         for _ in 1...6 { _ = try half(embedded, from: "192.0.2.1") }
@@ -129,8 +128,7 @@ struct DoorTests {
         _ = try embedded.enter("late", from: "192.0.2.2")
     }
 
-    @Test("a flood of half-open handshakes keeps out nobody who finishes theirs")
-    func flood() throws {
+    @Test func `a flood of half-open handshakes keeps out nobody who finishes theirs`() throws {
         let embedded = EmbeddedHub { $0.maxConnections = 100 }
         for round in 1...10 {
             for _ in 1...50 { _ = try half(embedded, from: "192.0.2.1") }
@@ -155,8 +153,9 @@ struct StrangersWithTokensTests {
         }
     }
 
-    @Test("one that has shown a token gives way to nobody while that is checked, and is in when it was good")
-    func checked() async throws {
+    @Test func `one that has shown a token gives way to nobody while that is checked, and is in when it was good`()
+        async throws
+    {
         let verifier = HeldVerifier()
         try await TestServer.run {
             $0.authentication = .jwt(verifier)
@@ -170,8 +169,7 @@ struct StrangersWithTokensTests {
         }
     }
 
-    @Test("while Redis is away nobody with a token gives way")
-    func away() async throws {
+    @Test func `while Redis is away nobody with a token gives way`() async throws {
         let verifier = TableVerifier(["alice": Identity(userId: UserID(unchecked: "alice"))])
         try await TestServer.run {
             $0.authentication = .jwt(verifier)
@@ -187,8 +185,9 @@ struct StrangersWithTokensTests {
         }
     }
 
-    @Test("a token of 16 KiB fits in the address and in a header, and beside an empty one in the address")
-    func long() async throws {
+    @Test func `a token of 16 KiB fits in the address and in a header, and beside an empty one in the address`()
+        async throws
+    {
         let token = String(repeating: "t", count: 16 << 10)
         let verifier = TableVerifier([token: Identity(userId: UserID(unchecked: "alice"))])
         try await TestServer.run {
@@ -204,8 +203,7 @@ struct StrangersWithTokensTests {
         }
     }
 
-    @Test("whoever sends more than fits is told another way for its token")
-    func tooLong() async throws {
+    @Test func `whoever sends more than fits is told another way for its token`() async throws {
         try await TestServer.run { server in
             let client = try await TestClient.connect(port: server.port)
             let token = String(repeating: "t", count: 25 << 10)

@@ -19,24 +19,22 @@ struct FenceTests {
         return String(socket.takeHead()?.dropFirst("HTTP/1.1 ".count).prefix(3) ?? "")
     }
 
-    @Test("no path is answered for another host", arguments: ["/ws", "/healthz", "/martlet.js", "/echo", "/none", "/"])
-    func misdirected(path: String) throws {
+    @Test(arguments: ["/ws", "/healthz", "/martlet.js", "/echo", "/none", "/"])
+    func `no path is answered for another host`(path: String) throws {
         #expect(try status("GET \(path) HTTP/1.1", "Host: evil.example:8080") == "421")
         #expect(try status("POST \(path) HTTP/1.1", "Host: evil.example:8080") == "421")
         #expect(try status("GET http://evil.example\(path) HTTP/1.1", "Host: localhost") == "421")
         #expect(try status("GET \(path) HTTP/1.0") == "421")
     }
 
-    @Test("this machine's names are served, and of an absolute form its host counts")
-    func served() throws {
+    @Test func `this machine's names are served, and of an absolute form its host counts`() throws {
         #expect(try status("GET /healthz HTTP/1.1", "Host: localhost:8080") == "200")
         #expect(try status("GET /healthz HTTP/1.1", "Host: [::1]:8080") == "200")
         #expect(try status("GET /healthz HTTP/1.1", "Host: app.localhost.") == "200")
         #expect(try status("GET http://127.0.0.1:8080/healthz HTTP/1.1", "Host: evil.example") == "200")
     }
 
-    @Test("an expectation that cannot be met, a fragment and a host with an empty label are refused")
-    func malformed() throws {
+    @Test func `an expectation that cannot be met, a fragment and a host with an empty label are refused`() throws {
         #expect(try status("GET /healthz HTTP/1.1", "Host: localhost", "Expect: 100-continue") == "200")
         #expect(try status("GET /healthz HTTP/1.1", "Host: localhost", "Expect: tea") == "417")
         #expect(try status("GET /healthz#x HTTP/1.1", "Host: localhost") == "400")
@@ -44,8 +42,9 @@ struct FenceTests {
         #expect(try status("GET /healthz HTTP/1.1", "Host: a..localhost") == "400")
     }
 
-    @Test("a page of this machine may connect from any port, another site's may not, and no browser need be one")
-    func pages() throws {
+    @Test func `a page of this machine may connect from any port, another site's may not, and no browser need be one`()
+        throws
+    {
         let metrics = CountingMetrics()
         let embedded = embedded(metrics: metrics)
         for (origin, status) in [

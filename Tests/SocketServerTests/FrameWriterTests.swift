@@ -16,16 +16,14 @@ struct FrameWriterTests {
                 timestamp: 5, position: Position(epoch: "e", seq: seq)))
     }
 
-    @Test("only what is worth it is compressed, and only for those who agreed")
-    func worth() {
+    @Test func `only what is worth it is compressed, and only for those who agreed`() {
         #expect(writer.frame(message(1, bytes: 1), isCompressed: true) == writer.frame(message(1, bytes: 1)))
         let plain = writer.frame(message(2, bytes: 2000))
         let compressed = writer.frame(message(2, bytes: 2000), isCompressed: true)
         #expect(compressed.readableBytes < plain.readableBytes / 4)
     }
 
-    @Test("the event written last is compressed without being encoded again, or stays as it is")
-    func again() {
+    @Test func `the event written last is compressed without being encoded again, or stays as it is`() {
         let compressed = writer.frame(message(1, bytes: 2000), isCompressed: true)
         let plain = writer.frame(message(1, bytes: 2000))
         #expect(writer.frameAgain(plain) == compressed)
@@ -33,10 +31,11 @@ struct FrameWriterTests {
         #expect(writer.frameAgain(small) == small)
     }
 
-    @Test(
-        "a room's frames for those who take them compressed are the plain ones until one is worth it, and keep their order"
-    )
-    func room() throws {
+    @Test
+    func
+        `a room's frames for those who take them compressed are the plain ones until one is worth it, and keep their order`()
+        throws
+    {
         var plain = writer.frame(message(1, bytes: 1))
         #expect(writer.addAgain(to: nil, lastOf: plain, from: 0) == nil)
         let first = plain

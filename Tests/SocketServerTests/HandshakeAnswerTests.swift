@@ -12,16 +12,14 @@ struct HandshakeAnswerTests {
         return socket
     }
 
-    @Test("a client that is registered at once gets the answer and its welcome in one turn")
-    func together() throws {
+    @Test func `a client that is registered at once gets the answer and its welcome in one turn`() throws {
         let embedded = EmbeddedHub()
         let socket = try ask(embedded, "/ws?userId=alice")
         #expect(try #require(socket.takeHead()).hasPrefix("HTTP/1.1 101 "))
         #expect(try socket.take().map { $0.contains(#""type":"welcome""#) } == [true])
     }
 
-    @Test("a client that waits for its registration hears at the next tick that it was let in")
-    func waiting() throws {
+    @Test func `a client that waits for its registration hears at the next tick that it was let in`() throws {
         let embedded = EmbeddedHub()
         embedded.backend.holdRegistrations()
         let socket = try ask(embedded, "/ws?userId=alice")
@@ -31,8 +29,7 @@ struct HandshakeAnswerTests {
         #expect(try socket.takeReplies().isEmpty)
     }
 
-    @Test("so does one whose deadline lies beyond the next heartbeat")
-    func shortHeartbeat() throws {
+    @Test func `so does one whose deadline lies beyond the next heartbeat`() throws {
         let embedded = EmbeddedHub { $0.heartbeatInterval = .seconds(2) }
         embedded.backend.goAway(true)
         let socket = try ask(embedded, "/ws?userId=alice")
@@ -40,8 +37,7 @@ struct HandshakeAnswerTests {
         #expect(try #require(socket.takeHead()).hasPrefix("HTTP/1.1 101 "))
     }
 
-    @Test("a client that has to show a token first hears of it at once")
-    func token() throws {
+    @Test func `a client that has to show a token first hears of it at once`() throws {
         let embedded = EmbeddedHub { $0.authentication = .jwt(TableVerifier([:])) }
         embedded.backend.holdRegistrations()
         let socket = try ask(embedded, "/ws")

@@ -33,7 +33,6 @@ struct HandshakeTests {
     private static let long = String(repeating: "x", count: 25_000)
 
     @Test(
-        "requests that are no handshake get the fitting status",
         arguments: [
             Request("health", 200, lines: "GET /healthz HTTP/1.1", "Host: x"),
             Request("posted health", 405, lines: "POST /healthz HTTP/1.1", "Host: x"),
@@ -81,7 +80,7 @@ struct HandshakeTests {
             Request("nonsense", 400, "nonsense\r\n\r\n"), Request("HTTP/2", 400, "GET /ws HTTP/2.0\r\n\r\n"),
             Request("TLS", 400, "\u{16}\u{3}\u{1}\r\n\r\n"),
         ])
-    func statuses(request: Request) async throws {
+    func `requests that are no handshake get the fitting status`(request: Request) async throws {
         try await TestServer.run { server in
             let client = try await TestClient.connect(port: server.port)
             try await client.send(raw: request.text)
@@ -93,13 +92,12 @@ struct HandshakeTests {
     }
 
     @Test(
-        "white space around a header's value is none of it",
         arguments: [
             ("Version: 13", "Version: 13 "), ("Version: 13", "Version:13\t"), ("Version: 13", "Version: \t13 \t "),
             ("25jZQ==", "25jZQ== \t"), ("Upgrade: websocket", "Upgrade: websocket "),
             ("Connection: Upgrade", "Connection: Upgrade\t"), ("app.example", "app.example "),
         ])
-    func whiteSpace(plain: String, spaced: String) throws {
+    func `white space around a header's value is none of it`(plain: String, spaced: String) throws {
         let embedded = EmbeddedHub { $0.origins = ["https://app.example"] }
         let request = TestClient.request("/ws?userId=a", headers: [("Origin", "https://app.example")])
             .replacing(plain, with: spaced)
@@ -108,10 +106,8 @@ struct HandshakeTests {
         #expect(socket.takeHead()?.hasPrefix("HTTP/1.1 101 ") == true)
     }
 
-    @Test(
-        "HEAD is answered as GET is, without the body",
-        arguments: ["/healthz", "/martlet.js", "/martlet.d.ts", "/ws", "/none"])
-    func head(path: String) async throws {
+    @Test(arguments: ["/healthz", "/martlet.js", "/martlet.d.ts", "/ws", "/none"])
+    func `HEAD is answered as GET is, without the body`(path: String) async throws {
         try await TestServer.run { server in
             var answers: [String] = []
             for method in ["GET", "HEAD"] {
@@ -125,8 +121,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("a wrong version is told the right one")
-    func version() async throws {
+    @Test func `a wrong version is told the right one`() async throws {
         try await TestServer.run { server in
             let client = try await TestClient.connect(port: server.port)
             try await client.send(raw: Self.good.replacing("Version: 13", with: "Version: 12"))
@@ -134,8 +129,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("the handshake is answered as RFC 6455 has it, whatever the case and order of its words")
-    func accepted() async throws {
+    @Test func `the handshake is answered as RFC 6455 has it, whatever the case and order of its words`() async throws {
         try await TestServer.run { server in
             let client = try await TestClient.connect(port: server.port)
             let request =
@@ -151,8 +145,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("the subprotocol is confirmed where it was offered among others")
-    func subprotocol() async throws {
+    @Test func `the subprotocol is confirmed where it was offered among others`() async throws {
         try await TestServer.run { server in
             let client = try await TestClient.connect(port: server.port)
             let offers = [("Sec-WebSocket-Protocol", "mqtt, martlet.v1")]
@@ -164,8 +157,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("frames that come together with the handshake are not lost")
-    func together() async throws {
+    @Test func `frames that come together with the handshake are not lost`() async throws {
         try await TestServer.run { server in
             let client = try await TestClient.connect(port: server.port)
             var bytes = ByteBuffer(string: Self.good)
@@ -180,8 +172,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("a handshake in single bytes is a handshake")
-    func singleBytes() async throws {
+    @Test func `a handshake in single bytes is a handshake`() async throws {
         try await TestServer.run { server in
             let client = try await TestClient.connect(port: server.port)
             for byte in Self.good.utf8 { try await client.send(ByteBuffer(bytes: [byte])) }
@@ -189,8 +180,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("only the origins of the list are let in; who names none is no browser")
-    func origins() async throws {
+    @Test func `only the origins of the list are let in; who names none is no browser`() async throws {
         try await TestServer.run {
             $0.origins = ["https://app.example"]
         } _: { server in
@@ -205,8 +195,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("a full node answers 503 with Retry-After, and takes the next when one has left")
-    func full() async throws {
+    @Test func `a full node answers 503 with Retry-After, and takes the next when one has left`() async throws {
         try await TestServer.run {
             $0.maxConnections = 1
         } _: { server in
@@ -221,8 +210,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("half a handshake and a slow header are cut in time, and nobody else notices")
-    func slow() async throws {
+    @Test func `half a handshake and a slow header are cut in time, and nobody else notices`() async throws {
         try await TestServer.run {
             $0.handshakeTimeout = .milliseconds(700)
         } _: { server in
@@ -240,14 +228,15 @@ struct HandshakeTests {
     }
 
     @Test(
-        "a user's name that cannot be right is told by 4401 after the handshake",
         arguments: [
             ("/ws", "userId is missing"), ("/ws?userId=%ff", "userId: not UTF-8"),
             ("/ws?userId=%zz", "userId: bad percent escape"),
             ("/ws?userId=", "userId: \(UserID.rule)"), ("/ws?userId=a%00", "userId: \(UserID.rule)"),
             ("/ws?userId=system", "userId: \(UserID.rule)"), ("/ws?userId=%E2%80%8Ba", "userId: \(UserID.rule)"),
         ])
-    func badUser(target: String, reason: String) async throws {
+    func `a user's name that cannot be right is told by 4401 after the handshake`(target: String, reason: String)
+        async throws
+    {
         try await TestServer.run { server in
             let client = try await server.connect(target)
             let closing = try #require(await client.closing())

@@ -7,8 +7,7 @@ import WebSocketFrames
 
 @Suite
 struct HeartbeatTests {
-    @Test("a silent client is pinged three times and closed after three to four intervals")
-    func silent() throws {
+    @Test func `a silent client is pinged three times and closed after three to four intervals`() throws {
         let embedded = EmbeddedHub { $0.heartbeatInterval = .seconds(10) }
         let socket = try embedded.enter()
         embedded.advance(.milliseconds(29_900))
@@ -20,8 +19,8 @@ struct HeartbeatTests {
         #expect(late.last == "close 4408")
     }
 
-    @Test("any frame keeps a client alive", arguments: [true, false])
-    func alive(isPong: Bool) throws {
+    @Test(arguments: [true, false])
+    func `any frame keeps a client alive`(isPong: Bool) throws {
         let embedded = EmbeddedHub { $0.heartbeatInterval = .seconds(10) }
         let socket = try embedded.enter()
         for _ in 1...8 {
@@ -33,8 +32,7 @@ struct HeartbeatTests {
         #expect(!frames.contains("close 4408"))
     }
 
-    @Test("two unanswered pings and an answer begin the count anew")
-    func anew() throws {
+    @Test func `two unanswered pings and an answer begin the count anew`() throws {
         let embedded = EmbeddedHub { $0.heartbeatInterval = .seconds(10) }
         let socket = try embedded.enter()
         for _ in 1...5 {
@@ -44,8 +42,7 @@ struct HeartbeatTests {
         #expect(try !socket.take().contains("close 4408"))
     }
 
-    @Test("the pings of many connections are spread over the interval")
-    func spread() throws {
+    @Test func `the pings of many connections are spread over the interval`() throws {
         let embedded = EmbeddedHub { $0.heartbeatInterval = .seconds(64) }
         let sockets = try (0..<128).map { try embedded.enter("u\($0)") }
         var counts: [Int] = []
@@ -57,8 +54,7 @@ struct HeartbeatTests {
         #expect((counts.max() ?? 0) <= 4)
     }
 
-    @Test("a client that does not answer the close is cut after the time for it")
-    func cut() throws {
+    @Test func `a client that does not answer the close is cut after the time for it`() throws {
         let embedded = EmbeddedHub { $0.closeTimeout = .seconds(3) }
         let socket = try embedded.enter()
         var frame = ByteBuffer()
@@ -73,8 +69,7 @@ struct HeartbeatTests {
         #expect(embedded.surroundings.census.status.connections == 0)
     }
 
-    @Test("no token in time is 4401, half a handshake is cut without a word")
-    func timeouts() throws {
+    @Test func `no token in time is 4401, half a handshake is cut without a word`() throws {
         let embedded = EmbeddedHub { $0.authentication = .jwt(NeverVerifier()) }
         let stranger = try embedded.upgrade("/ws")
         let half = try embedded.accept()

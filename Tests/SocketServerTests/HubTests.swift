@@ -11,8 +11,7 @@ struct HubTests {
         try socket.send(#"{"type":"join","id":1,"roomId":"\#(room)"}"#)
     }
 
-    @Test("a member gets what comes after its join, each message once, in order")
-    func order() throws {
+    @Test func `a member gets what comes after its join, each message once, in order`() throws {
         let embedded = EmbeddedHub()
         let early = try embedded.enter("early")
         try join(early)
@@ -24,8 +23,7 @@ struct HubTests {
         #expect(try late.takeMessages() == ["r 4", "r 5"])
     }
 
-    @Test("what a joiner missed comes after joined, to it alone, and before what is live")
-    func missed() throws {
+    @Test func `what a joiner missed comes after joined, to it alone, and before what is live`() throws {
         let embedded = EmbeddedHub()
         let member = try embedded.enter("member")
         try join(member)
@@ -56,8 +54,7 @@ struct HubTests {
         #expect(atJoiner.count == 4)
     }
 
-    @Test("the stream of a room is let go exactly when its last listener, live or waiting, has gone")
-    func unfollow() throws {
+    @Test func `the stream of a room is let go exactly when its last listener, live or waiting, has gone`() throws {
         let embedded = EmbeddedHub()
         let one = try embedded.enter("one")
         let two = try embedded.enter("two")
@@ -76,8 +73,7 @@ struct HubTests {
         #expect(embedded.surroundings.census.status.rooms == 0)
     }
 
-    @Test("a room joined again while the old answer is still on its way begins with the new answer")
-    func lateAnswer() throws {
+    @Test func `a room joined again while the old answer is still on its way begins with the new answer`() throws {
         let embedded = EmbeddedHub()
         let socket = try embedded.enter()
         let other = try embedded.enter("other")
@@ -91,8 +87,7 @@ struct HubTests {
         #expect(try socket.take().count == 2)
     }
 
-    @Test("a failed join leaves no listener behind")
-    func failed() throws {
+    @Test func `a failed join leaves no listener behind`() throws {
         let embedded = EmbeddedHub()
         let socket = try embedded.enter()
         embedded.backend.goAway(true)
@@ -104,8 +99,7 @@ struct HubTests {
         #expect(try socket.take().first?.contains(#""type":"joined""#) == true)
     }
 
-    @Test("without a backend handshakes are taken and wait; on its return they are welcomed")
-    func waiting() throws {
+    @Test func `without a backend handshakes are taken and wait; on its return they are welcomed`() throws {
         let embedded = EmbeddedHub()
         embedded.backend.goAway(true)
         let socket = try embedded.upgrade("/ws?userId=alice")
@@ -116,8 +110,7 @@ struct HubTests {
         #expect(try socket.takeReplies().first?.contains(#""type":"welcome""#) == true)
     }
 
-    @Test("a backend that stays away is told by 4503 when the time to wait is over")
-    func unavailable() throws {
+    @Test func `a backend that stays away is told by 4503 when the time to wait is over`() throws {
         let embedded = EmbeddedHub()
         embedded.backend.goAway(true)
         let socket = try embedded.upgrade("/ws?userId=alice")
@@ -125,8 +118,7 @@ struct HubTests {
         #expect(try socket.takeReplies() == ["close 4503"])
     }
 
-    @Test("joining again tells the position up to which everything has been sent")
-    func position() throws {
+    @Test func `joining again tells the position up to which everything has been sent`() throws {
         let embedded = EmbeddedHub()
         let socket = try embedded.enter()
         try join(socket)
@@ -143,8 +135,7 @@ struct HubTests {
             try socket.take() == [#"{"type":"joined","id":3,"roomId":"*","epoch":"e1","seq":0,"recovered":true}"#])
     }
 
-    @Test("gap and epoch reach the members behind what came before")
-    func gap() throws {
+    @Test func `gap and epoch reach the members behind what came before`() throws {
         let embedded = EmbeddedHub()
         let socket = try embedded.enter()
         try join(socket)
@@ -165,8 +156,7 @@ struct HubTests {
         #expect(frames[2] == #"{"type":"epoch","roomId":"r","epoch":"e3","seq":9}"#)
     }
 
-    @Test("everyone's room reaches every connection, from welcome on")
-    func everyone() throws {
+    @Test func `everyone's room reaches every connection, from welcome on`() throws {
         let embedded = EmbeddedHub()
         embedded.publish("*")
         let one = try embedded.upgrade("/ws?userId=one")
@@ -175,8 +165,7 @@ struct HubTests {
         #expect(try one.takeMessages() == ["* 2"])
     }
 
-    @Test("messages that come in one turn go out in one buffer and one flush for each member")
-    func oneFlush() throws {
+    @Test func `messages that come in one turn go out in one buffer and one flush for each member`() throws {
         let embedded = EmbeddedHub()
         let socket = try embedded.enter()
         try join(socket)
@@ -192,8 +181,7 @@ struct HubTests {
         #expect(try socket.takeMessages().count == 16)
     }
 
-    @Test("a loop that falls too far behind gives its members a gap in place of what it gave up")
-    func tooFarBehind() throws {
+    @Test func `a loop that falls too far behind gives its members a gap in place of what it gave up`() throws {
         let embedded = EmbeddedHub()
         let socket = try embedded.enter()
         try join(socket)

@@ -13,8 +13,9 @@ struct MailTurnTests {
         return .messages(room: name, messages: [message])
     }
 
-    @Test("mail for thousands is read in parts, a turn for each, and all get all of it, each room's in its order")
-    func parts() throws {
+    @Test func `mail for thousands is read in parts, a turn for each, and all get all of it, each room's in its order`()
+        throws
+    {
         let pattern = try #require(RoomPattern("r*"))
         let rule = RoomRule(pattern: pattern, presence: .off, log: LogLimits(size: 10, age: .seconds(60)))
         let embedded = EmbeddedHub {

@@ -18,10 +18,11 @@ struct MembershipWalkTests {
         }
     }
 
-    @Test(
-        "whoever joins, leaves and goes, each member gets each message of its rooms once, and no stream is kept in vain"
-    )
-    func walk() throws {
+    @Test
+    func
+        `whoever joins, leaves and goes, each member gets each message of its rooms once, and no stream is kept in vain`()
+        throws
+    {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SplitMix(seed: seed)
         let embedded = EmbeddedHub { $0.limits.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000) }

@@ -4,8 +4,7 @@ import Testing
 
 @Suite
 struct MetricsTests {
-    @Test("connections, refusals, closes, frames and deliveries are counted")
-    func counted() throws {
+    @Test func `connections, refusals, closes, frames and deliveries are counted`() throws {
         let metrics = CountingMetrics()
         let embedded = EmbeddedHub(metrics: metrics) { $0.origins = ["https://app.example"] }
         let one = try embedded.enter("one")
@@ -29,8 +28,9 @@ struct MetricsTests {
         #expect(metrics["martlet_connections"] == 0)
     }
 
-    @Test("a handshake that never ends is a timeout, one that cannot be read is malformed; each is counted once")
-    func refused() throws {
+    @Test func `a handshake that never ends is a timeout, one that cannot be read is malformed; each is counted once`()
+        throws
+    {
         let metrics = CountingMetrics()
         let embedded = EmbeddedHub(metrics: metrics)
         let slow = try embedded.accept()

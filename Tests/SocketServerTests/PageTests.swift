@@ -7,8 +7,9 @@ import Testing
 /// Pages of history that are asked for faster than they are read.
 @Suite
 struct PageTests {
-    @Test("all pages that a client may ask for at once take half of what may wait for it, and one more waits")
-    func atOnce() throws {
+    @Test func `all pages that a client may ask for at once take half of what may wait for it, and one more waits`()
+        throws
+    {
         let embedded = EmbeddedHub { $0.maxQueuedBytes = 100_000 }
         let payload = "\"" + String(repeating: "x", count: 500) + "\""
         for _ in 1...200 { embedded.publish("r", payload) }

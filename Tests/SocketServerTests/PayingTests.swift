@@ -33,8 +33,9 @@ struct PayingTests {
 
     // MARK: Strangers
 
-    @Test("a stranger that sends little that stands for much is closed before it has cost ten milliseconds")
-    func strangerBombs() throws {
+    @Test func `a stranger that sends little that stands for much is closed before it has cost ten milliseconds`()
+        throws
+    {
         let embedded = EmbeddedHub { $0.authentication = Self.waiting }
         let stranger = try compressing(embedded, "/ws")
         let bomb = try bomb()
@@ -55,8 +56,7 @@ struct PayingTests {
         #expect((20..<200).contains(sent))
     }
 
-    @Test("a stranger's message has 16 KiB at most; whoever has been let in may send more")
-    func strangerMessage() throws {
+    @Test func `a stranger's message has 16 KiB at most; whoever has been let in may send more`() throws {
         let long = #"{"type":"ping","x":""# + String(repeating: "x", count: 17_000) + "\"}"
         let closed = EmbeddedHub { $0.authentication = Self.waiting }
         let stranger = try closed.upgrade("/ws")
@@ -68,8 +68,7 @@ struct PayingTests {
         #expect(try member.take() == [#"{"type":"pong"}"#])
     }
 
-    @Test("a stranger's half message ends it after ten seconds; a member's does not")
-    func halfMessage() throws {
+    @Test func `a stranger's half message ends it after ten seconds; a member's does not`() throws {
         var half = ByteBuffer()
         FrameEncoder.text(#"{"type":"auth","token":"x"}"#, mask: 7, into: &half)
         half = half.getSlice(at: 0, length: half.readableBytes - 1) ?? half
@@ -92,8 +91,8 @@ struct PayingTests {
 
     // MARK: Waiting
 
-    @Test("what has no credit waits, pings in it are answered ahead, and then all is served in its order")
-    func waits() throws {
+    @Test func `what has no credit waits, pings in it are answered ahead, and then all is served in its order`() throws
+    {
         let embedded = EmbeddedHub { $0.budgets = BudgetSettings(connection: Allowance(perSecond: .milliseconds(1))) }
         let member = try embedded.enter()
         var frames = ByteBuffer()
@@ -111,8 +110,8 @@ struct PayingTests {
         #expect(try member.takeReplies() == [#"{"type":"pong","id":1}"#, #"{"type":"pong","id":2}"#])
     }
 
-    @Test("who owes for longer than two seconds is told when to come again, and closed for not heeding it")
-    func refused() throws {
+    @Test func `who owes for longer than two seconds is told when to come again, and closed for not heeding it`() throws
+    {
         let embedded = EmbeddedHub { $0.budgets = BudgetSettings(connection: Allowance(perSecond: .milliseconds(1))) }
         let member = try embedded.enter()
         for _ in 1...8 {
@@ -125,8 +124,7 @@ struct PayingTests {
         #expect((500...60_000).contains(wait))
     }
 
-    @Test("the connections of one user wait for each other's debts, and another user's do not")
-    func users() throws {
+    @Test func `the connections of one user wait for each other's debts, and another user's do not`() throws {
         let embedded = EmbeddedHub { $0.budgets = BudgetSettings(user: Allowance(perSecond: .milliseconds(1))) }
         let first = try embedded.enter("alice")
         let second = try embedded.enter("alice")
@@ -146,8 +144,7 @@ struct PayingTests {
 
     // MARK: Rooms
 
-    @Test("a room that has been sent too much refuses messages for a while, whoever sends them")
-    func rooms() throws {
+    @Test func `a room that has been sent too much refuses messages for a while, whoever sends them`() throws {
         let embedded = EmbeddedHub { $0.budgets = BudgetSettings(room: Allowance(perSecond: .milliseconds(1))) }
         var members: [EmbeddedSocket] = []
         for index in 0..<200 {
@@ -168,8 +165,7 @@ struct PayingTests {
         #expect(try members[1].take().contains { $0.contains(#""type":"ack","id":3"#) })
     }
 
-    @Test("what a full room refuses does not count as on its way to Redis")
-    func refusedByRoom() throws {
+    @Test func `what a full room refuses does not count as on its way to Redis`() throws {
         let embedded = EmbeddedHub {
             $0.budgets = BudgetSettings(room: Allowance(perSecond: .milliseconds(1)))
             $0.limits.rate = RateLimit(perSecond: 10_000, burst: 10_000)
@@ -189,8 +185,8 @@ struct PayingTests {
 
     // MARK: Turns
 
-    @Test("unpacking what many send takes a bounded part of a turn, and somebody's ping comes in between")
-    func turns() throws {
+    @Test func `unpacking what many send takes a bounded part of a turn, and somebody's ping comes in between`() throws
+    {
         let embedded = EmbeddedHub { $0.limits.rate = RateLimit(perSecond: 10_000, burst: 10_000) }
         let flood = try (0..<20).map { try compressing(embedded, "/ws?userId=u\($0)") }
         for socket in flood { _ = try socket.take() }
@@ -217,8 +213,7 @@ struct PayingTests {
         #expect(zip(served, rest).allSatisfy { $0 + $1 == 30 })
     }
 
-    @Test("a turn of many small frames is bounded like one of few large ones")
-    func smallFrames() throws {
+    @Test func `a turn of many small frames is bounded like one of few large ones`() throws {
         let embedded = EmbeddedHub {
             $0.authentication = Self.waiting
             $0.limits.rate = RateLimit(perSecond: 100_000, burst: 100_000)
@@ -238,8 +233,7 @@ struct PayingTests {
 
     // MARK: Sessions
 
-    @Test("so many go on with a session at a time; the others' turn comes when one has its answer")
-    func resumptions() throws {
+    @Test func `so many go on with a session at a time; the others' turn comes when one has its answer`() throws {
         let embedded = EmbeddedHub { $0.limits.authTimeout = .seconds(120) }
         for index in 0..<70 { _ = try embedded.enter("u\(index)") }
         embedded.backend.holdRegistrations()
@@ -252,8 +246,10 @@ struct PayingTests {
         #expect(resumed.allSatisfy { ((try? $0.take()) ?? []).contains { $0.contains(#""resumed":true"#) } })
     }
 
-    @Test("sessions are resumed one at a time while the node owes Redis's time, so that others' debts keep nobody out")
-    func resumptionInDebt() throws {
+    @Test
+    func `sessions are resumed one at a time while the node owes Redis's time, so that others' debts keep nobody out`()
+        throws
+    {
         let embedded = EmbeddedHub {
             $0.limits.authTimeout = .seconds(120)
             $0.budgets = BudgetSettings(node: Allowance(perSecond: .microseconds(1)))
@@ -269,8 +265,9 @@ struct PayingTests {
 
     // MARK: Who spends what
 
-    @Test("what has become much is told to the account of who spends what, the rest when the connection ends")
-    func tally() throws {
+    @Test func `what has become much is told to the account of who spends what, the rest when the connection ends`()
+        throws
+    {
         let tally = Tally()
         let embedded = EmbeddedHub(tally: tally)
         let alice = try embedded.enter("alice")

@@ -17,8 +17,9 @@ struct PresenceFramesTests {
             + #""members":\#(members),"rosterVersion":\#(version),"timestamp":1000}"#
     }
 
-    @Test("members are told who comes and goes, whoever comes is told how many there are, and nothing of itself")
-    func comesAndGoes() throws {
+    @Test func `members are told who comes and goes, whoever comes is told how many there are, and nothing of itself`()
+        throws
+    {
         let embedded = EmbeddedHub()
         let alice = try embedded.enter("alice")
         try join(alice)
@@ -34,8 +35,7 @@ struct PresenceFramesTests {
         #expect(try bob.take() == [#"{"type":"left","id":2,"roomId":"r"}"#])
     }
 
-    @Test("a change that names the receiver's own connection is not for it, though the rest of it is")
-    func ownStep() throws {
+    @Test func `a change that names the receiver's own connection is not for it, though the rest of it is`() throws {
         let embedded = EmbeddedHub()
         let alice = try embedded.enter("alice")
         try join(alice)
@@ -54,8 +54,7 @@ struct PresenceFramesTests {
         #expect(try alice.take() == [presence("join", "bob", members: 2, version: 7)])
     }
 
-    @Test("whoever may not know of presence is told nothing of it")
-    func notAllowed() throws {
+    @Test func `whoever may not know of presence is told nothing of it`() throws {
         let pattern = try #require(RoomPattern("r"))
         let rule = RoomRule(pattern: pattern, allow: [.join], log: LogLimits(size: 1, age: .seconds(1)))
         let embedded = EmbeddedHub { $0.rules = RoomRules(rules: [rule]) }
@@ -68,8 +67,7 @@ struct PresenceFramesTests {
         #expect(try alice.take() == [])
     }
 
-    @Test("in a large room the changes of a quarter of a second come in one frame")
-    func bundled() throws {
+    @Test func `in a large room the changes of a quarter of a second come in one frame`() throws {
         let embedded = EmbeddedHub { $0.presenceBundleAbove = 2 }
         let sockets = try ["a", "b", "c", "d", "e"].map { try embedded.enter($0) }
         for socket in sockets { try join(socket) }
@@ -93,8 +91,9 @@ struct PresenceFramesTests {
         #expect(frames[4] == [])
     }
 
-    @Test("users who come at once with much to tell of themselves are told in frames that any client can take")
-    func bundledLarge() throws {
+    @Test func `users who come at once with much to tell of themselves are told in frames that any client can take`()
+        throws
+    {
         let embedded = EmbeddedHub { $0.presenceBundleAbove = 0 }
         let alice = try embedded.enter("alice")
         try join(alice)
@@ -116,8 +115,7 @@ struct PresenceFramesTests {
         #expect(frames.reduce(0) { $0 + $1.matches(of: /"event":"join"/).count } == 499)
     }
 
-    @Test("joining again tells the roster up to which everything has been told")
-    func bundleBeforePosition() throws {
+    @Test func `joining again tells the roster up to which everything has been told`() throws {
         let embedded = EmbeddedHub { $0.presenceBundleAbove = 0 }
         let alice = try embedded.enter("alice")
         try join(alice)
@@ -132,8 +130,7 @@ struct PresenceFramesTests {
         #expect(try alice.take() == [])
     }
 
-    @Test("a member that asks for a replay is told what waited for it before, with nobody missing")
-    func bundleBeforeReplay() throws {
+    @Test func `a member that asks for a replay is told what waited for it before, with nobody missing`() throws {
         let embedded = EmbeddedHub { $0.presenceBundleAbove = 0 }
         let alice = try embedded.enter("alice")
         try join(alice)
@@ -150,8 +147,9 @@ struct PresenceFramesTests {
         #expect(frames.last == presence("join", "carol", members: 3, version: 3))
     }
 
-    @Test("signals and changes reach each of many connections of one user, and the rest when some have gone")
-    func manyConnections() throws {
+    @Test func `signals and changes reach each of many connections of one user, and the rest when some have gone`()
+        throws
+    {
         let embedded = EmbeddedHub()
         var sockets = try (0..<40).map { _ in try embedded.enter("alice") }
         for socket in sockets { try socket.send(#"{"type":"watch","users":["bob"]}"#) }
@@ -172,8 +170,7 @@ struct PresenceFramesTests {
 
     // MARK: Watching
 
-    @Test("watched users' states are told at once and as they change, until they are unwatched")
-    func watch() throws {
+    @Test func `watched users' states are told at once and as they change, until they are unwatched`() throws {
         let embedded = EmbeddedHub()
         let alice = try embedded.enter("alice")
         try alice.send(#"{"type":"watch","id":1,"users":["bob","alice"]}"#)
@@ -189,8 +186,7 @@ struct PresenceFramesTests {
         #expect(try alice.take() == [])
     }
 
-    @Test("where only those in the same room may be watched, the others are listed as forbidden")
-    func sameRoom() async throws {
+    @Test func `where only those in the same room may be watched, the others are listed as forbidden`() async throws {
         try await TestServer.run({ $0.watchRight = .sameRoom }) { server in
             let alice = try await server.enter("alice")
             let bob = try await server.enter("bob")
@@ -209,8 +205,7 @@ struct PresenceFramesTests {
         }
     }
 
-    @Test("a user is let go when the last who watched has gone, and not before")
-    func unwatch() throws {
+    @Test func `a user is let go when the last who watched has gone, and not before`() throws {
         let embedded = EmbeddedHub()
         let one = try embedded.enter("one")
         let two = try embedded.enter("two")
@@ -222,8 +217,7 @@ struct PresenceFramesTests {
         #expect(embedded.backend.calls.contains(unwatched))
     }
 
-    @Test("a watcher that leaves before the answer leaves nothing behind, and a failed watch neither")
-    func watchFails() throws {
+    @Test func `a watcher that leaves before the answer leaves nothing behind, and a failed watch neither`() throws {
         let embedded = EmbeddedHub()
         let alice = try embedded.enter("alice")
         embedded.backend.goAway(true)
@@ -234,8 +228,7 @@ struct PresenceFramesTests {
 
     // MARK: Signals
 
-    @Test("a signal reaches all connections of the other that are in the room, and no others")
-    func signal() throws {
+    @Test func `a signal reaches all connections of the other that are in the room, and no others`() throws {
         let embedded = EmbeddedHub()
         let alice = try embedded.enter("alice")
         let inside = try embedded.enter("bob")
@@ -256,8 +249,10 @@ struct PresenceFramesTests {
         #expect(try alice.take().first?.contains(#""id":8,"code":"not_found""#) == true)
     }
 
-    @Test("a signal reaches who has come back and not said where it stands, and who is on the roster and not answered")
-    func signalEarly() throws {
+    @Test
+    func `a signal reaches who has come back and not said where it stands, and who is on the roster and not answered`()
+        throws
+    {
         let embedded = EmbeddedHub()
         let alice = try embedded.enter("alice")
         let bob = try embedded.enter("bob")
@@ -283,8 +278,7 @@ struct PresenceFramesTests {
 
 @Suite(.timeLimit(.minutes(1)))
 struct MembersTests {
-    @Test("members come in pages")
-    func pages() async throws {
+    @Test func `members come in pages`() async throws {
         try await TestServer.run { server in
             let clients = [try await server.enter("alice"), try await server.enter("bob")]
             for client in clients { try await client.send(#"{"type":"join","id":1,"roomId":"r"}"#) }

@@ -5,8 +5,7 @@ import WebSocketFrames
 /// All sockets of a loop read into one buffer, one after the other.
 @Suite(.timeLimit(.minutes(1)))
 struct ReceivingTests {
-    @Test("requests of many clients that come in pieces, mixed, are each read as they were sent")
-    func mixed() async throws {
+    @Test func `requests of many clients that come in pieces, mixed, are each read as they were sent`() async throws {
         try await TestServer.run { server in
             var clients: [TestClient] = []
             for index in 0..<6 { clients.append(try await server.enter("u\(index)")) }
@@ -38,8 +37,7 @@ struct ReceivingTests {
         }
     }
 
-    @Test("a message of many reads is taken whole, beside others that come meanwhile")
-    func large() async throws {
+    @Test func `a message of many reads is taken whole, beside others that come meanwhile`() async throws {
         try await TestServer.run {
             $0.maxMessageBytes = 1 << 20
         } _: { server in
@@ -64,8 +62,7 @@ struct ReceivingTests {
         }
     }
 
-    @Test("a handshake in single bytes leads to a session, whatever buffers its bytes came in")
-    func byByte() async throws {
+    @Test func `a handshake in single bytes leads to a session, whatever buffers its bytes came in`() async throws {
         try await TestServer.run { server in
             let client = try await TestClient.connect(port: server.port)
             for byte in TestClient.request("/ws?userId=alice").utf8 { try await client.send(ByteBuffer(bytes: [byte])) }

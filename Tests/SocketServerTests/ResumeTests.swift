@@ -27,9 +27,11 @@ struct ResumeTests {
         return socket
     }
 
-    @Test(
-        "one resume brings back all rooms, the inbox and everyone's room, each with what was missed and nothing twice")
-    func resume() throws {
+    @Test
+    func
+        `one resume brings back all rooms, the inbox and everyone's room, each with what was missed and nothing twice`()
+        throws
+    {
         let embedded = EmbeddedHub()
         let old = try begin(embedded, "a", "b")
         for room in ["a", "b", "*", "@alice"] { embedded.publish(room) }
@@ -61,8 +63,7 @@ struct ResumeTests {
         #expect(seqs("@alice") == [2, 3, 4])
     }
 
-    @Test("messages that come while the last room has not answered follow resumed, once and in order")
-    func liveBetweenAnswers() throws {
+    @Test func `messages that come while the last room has not answered follow resumed, once and in order`() throws {
         let embedded = EmbeddedHub()
         let old = try begin(embedded, "a", "b")
         embedded.publish("a")
@@ -93,8 +94,7 @@ struct ResumeTests {
         #expect(try other.takeMessages() == ["a 2", "a 3", "a 4", "a 5"])
     }
 
-    @Test("nothing of a resumed session's rooms is sent for ten seconds, then they go on from there")
-    func release() throws {
+    @Test func `nothing of a resumed session's rooms is sent for ten seconds, then they go on from there`() throws {
         let embedded = EmbeddedHub()
         let old = try begin(embedded, "a")
         try old.channel.close().wait()
@@ -113,8 +113,7 @@ struct ResumeTests {
         #expect(Set(try back.takeMessages()) == ["a 3", "* 2"])
     }
 
-    @Test("a session resumed while its old socket is still open closes that one with 4409")
-    func replaced() throws {
+    @Test func `a session resumed while its old socket is still open closes that one with 4409`() throws {
         let embedded = EmbeddedHub()
         let old = try begin(embedded, "a")
         let back = try comeBack(embedded)
@@ -125,8 +124,7 @@ struct ResumeTests {
         #expect(try back.takeMessages() == ["a 1"])
     }
 
-    @Test("an unknown session begins a new one")
-    func unknown() throws {
+    @Test func `an unknown session begins a new one`() throws {
         let embedded = EmbeddedHub()
         let socket = try embedded.upgrade("/ws?userId=alice&session=never")
         #expect(try socket.take().first?.contains(#""session":"s1","resumed":false"#) == true)
@@ -136,8 +134,7 @@ struct ResumeTests {
 
     // MARK: Catching up
 
-    @Test("what a joiner missed comes after joined, page by page, then what is live")
-    func pages() throws {
+    @Test func `what a joiner missed comes after joined, page by page, then what is live`() throws {
         let embedded = EmbeddedHub()
         embedded.backend.limitPages(to: 3)
         for _ in 1...10 { embedded.publish("r") }
@@ -150,8 +147,8 @@ struct ResumeTests {
         #expect(seqs == Array(3...11))
     }
 
-    @Test("a joiner that reads slowly is sent a part at a time, and goes live with everything in between")
-    func slowly() throws {
+    @Test func `a joiner that reads slowly is sent a part at a time, and goes live with everything in between`() throws
+    {
         let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
         embedded.backend.limitPages(to: 20)
         let payload = "\"" + String(repeating: "x", count: 1000) + "\""
@@ -197,8 +194,9 @@ struct ResumeTests {
         return (socket, clog)
     }
 
-    @Test("a join without a position tells one that is being caught up what it has been sent, not what is there")
-    func standingInBetween() throws {
+    @Test func `a join without a position tells one that is being caught up what it has been sent, not what is there`()
+        throws
+    {
         let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
         let (socket, clog) = try joinSlowly(embedded)
         clog.letThrough()
@@ -213,8 +211,9 @@ struct ResumeTests {
         #expect(seqs.last == 50)
     }
 
-    @Test("one whose second question for a replay fails while the first is answered goes on with the first")
-    func failsInBetween() throws {
+    @Test func `one whose second question for a replay fails while the first is answered goes on with the first`()
+        throws
+    {
         let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
         let (socket, clog) = try joinSlowly(embedded)
         embedded.backend.goAway(true)
@@ -229,8 +228,9 @@ struct ResumeTests {
         #expect(seqs == Array(1...51))
     }
 
-    @Test("one that asks for a second replay goes on with the first until the second is answered, and not after")
-    func asksAgainInBetween() throws {
+    @Test func `one that asks for a second replay goes on with the first until the second is answered, and not after`()
+        throws
+    {
         let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
         let (socket, clog) = try joinSlowly(embedded)
         embedded.backend.hold(true)
@@ -251,8 +251,7 @@ struct ResumeTests {
         #expect(seqs == Array(1...51) + Array(49...52))
     }
 
-    @Test("a member that leaves while it is being caught up gets no more, and leaves nothing behind")
-    func leavesInBetween() throws {
+    @Test func `a member that leaves while it is being caught up gets no more, and leaves nothing behind`() throws {
         let embedded = EmbeddedHub { $0.maxQueuedBytes = 40_000 }
         let (socket, clog) = try joinSlowly(embedded)
         try socket.send(#"{"type":"leave","id":2,"roomId":"r"}"#)
@@ -264,8 +263,7 @@ struct ResumeTests {
         #expect(embedded.backend.calls.last == .unfollow(RoomName(unchecked: "r"), hub: 0))
     }
 
-    @Test("a member that asks for a replay gets it after joined, then goes on where the others are")
-    func replay() throws {
+    @Test func `a member that asks for a replay gets it after joined, then goes on where the others are`() throws {
         let embedded = EmbeddedHub()
         embedded.backend.limitPages(to: 2)
         let socket = try embedded.enter()
@@ -277,8 +275,7 @@ struct ResumeTests {
         #expect(try socket.takeMessages() == (3...6).map { "r \($0)" })
     }
 
-    @Test("what was lost, or renamed, while a joiner is being caught up is told where it happened")
-    func gapInBetween() throws {
+    @Test func `what was lost, or renamed, while a joiner is being caught up is told where it happened`() throws {
         let embedded = EmbeddedHub { $0.maxQueuedBytes = 4000 }
         let payload = "\"" + String(repeating: "x", count: 1000) + "\""
         for _ in 1...6 { embedded.publish("r", payload) }

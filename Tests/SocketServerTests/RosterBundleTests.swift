@@ -50,8 +50,7 @@ struct RosterBundleTests {
 
     private func told(_ socket: EmbeddedSocket) throws -> [Told] { try socket.take().compactMap(Told.init) }
 
-    @Test("a join and the leave after it are told as they come")
-    func ordinary() throws {
+    @Test func `a join and the leave after it are told as they come`() throws {
         try enter(bob)
         try leave(bob)
         #expect(try told(alice).map(\.events) == [["+bob"], ["-bob"]])
@@ -59,8 +58,9 @@ struct RosterBundleTests {
         #expect(try told(alice) == [])
     }
 
-    @Test("what one user does again and again is told four times a second, each time with what is left of it")
-    func endless() throws {
+    @Test func `what one user does again and again is told four times a second, each time with what is left of it`()
+        throws
+    {
         var frames: [(at: Int, told: Told)] = []
         for step in 0..<100 {
             if step % 2 == 0 { try enter(bob) } else { try leave(bob) }
@@ -95,8 +95,9 @@ struct RosterBundleTests {
         #expect(frames.count < 30)
     }
 
-    @Test("others who come while somebody's steps wait are told with them, a quarter of a second later at most")
-    func others() throws {
+    @Test func `others who come while somebody's steps wait are told with them, a quarter of a second later at most`()
+        throws
+    {
         for _ in 0..<2 {
             try enter(bob)
             try leave(bob)
@@ -112,8 +113,7 @@ struct RosterBundleTests {
         #expect(try told(carol) == [])
     }
 
-    @Test("whoever enters in the midst of the steps is told what is left of the rest")
-    func newcomer() throws {
+    @Test func `whoever enters in the midst of the steps is told what is left of the rest`() throws {
         for _ in 0..<2 {
             try enter(bob)
             try leave(bob)
@@ -129,8 +129,7 @@ struct RosterBundleTests {
         #expect(try told(alice).last?.events == ["+carol"])
     }
 
-    @Test("in a large room the same holds, and one frame tells of all")
-    func large() throws {
+    @Test func `in a large room the same holds, and one frame tells of all`() throws {
         let sockets = try (0..<10).map { try embedded.enter("u\($0)") }
         for socket in sockets { try enter(socket) }
         embedded.advance(.seconds(2))
@@ -150,8 +149,9 @@ struct RosterBundleTests {
         #expect(try told(alice) == [])
     }
 
-    @Test("a member that joins again is told alone what waits, so that asking hastens nothing for the others")
-    func asking() throws {
+    @Test func `a member that joins again is told alone what waits, so that asking hastens nothing for the others`()
+        throws
+    {
         let carol = try embedded.enter("carol")
         try enter(carol)
         for _ in 0..<2 {

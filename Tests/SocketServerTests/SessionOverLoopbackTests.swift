@@ -3,8 +3,7 @@ import Testing
 /// Whole sessions over real sockets.
 @Suite(.timeLimit(.minutes(1)))
 struct SessionOverLoopbackTests {
-    @Test("a message reaches its sender and the other member, byte for byte")
-    func thread() async throws {
+    @Test func `a message reaches its sender and the other member, byte for byte`() async throws {
         try await TestServer.run { server in
             let alice = try await server.enter("alice")
             let bob = try await server.enter("bob")

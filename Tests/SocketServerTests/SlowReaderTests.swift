@@ -45,8 +45,9 @@ struct SlowReaderTests {
         return messages
     }
 
-    @Test("a slow reader gets every message once and in order, little waits for it, and then it is live again")
-    func slow() throws {
+    @Test func `a slow reader gets every message once and in order, little waits for it, and then it is live again`()
+        throws
+    {
         let (slow, quick) = (try enter("slow"), try enter("quick"))
         let clog = try slow.clog(mark: Self.queuedBytes / 2)
         for seq in 1...300 {
@@ -66,9 +67,11 @@ struct SlowReaderTests {
         #expect(metrics["martlet_connections_closed_total{code=4413}"] == 0)
     }
 
-    @Test(
-        "all that one turn brings in several rooms, and in the inbox, comes once and in order to who fell behind in it")
-    func oneTurn() throws {
+    @Test
+    func
+        `all that one turn brings in several rooms, and in the inbox, comes once and in order to who fell behind in it`()
+        throws
+    {
         let rooms = ["a", "b", "c", "@slow"]
         let slow = try enter("slow", rooms: ["a", "b", "c"])
         let clog = try slow.clog(mark: Self.queuedBytes / 2)
@@ -88,8 +91,7 @@ struct SlowReaderTests {
         }
     }
 
-    @Test("a slow reader is told of a gap only where the log has moved on, and stays")
-    func movedOn() throws {
+    @Test func `a slow reader is told of a gap only where the log has moved on, and stays`() throws {
         let slow = try enter()
         let clog = try slow.clog(mark: Self.queuedBytes / 2)
         for _ in 1...100 { publish() }
@@ -107,8 +109,9 @@ struct SlowReaderTests {
         #expect(slow.channel.isActive)
     }
 
-    @Test("who comes and goes while a slow reader is behind is told to it as a roster that has changed unseen")
-    func roster() throws {
+    @Test func `who comes and goes while a slow reader is behind is told to it as a roster that has changed unseen`()
+        throws
+    {
         let slow = try enter("slow")
         let clog = try slow.clog(mark: Self.queuedBytes / 2)
         for _ in 1...40 { publish() }
@@ -125,8 +128,7 @@ struct SlowReaderTests {
         #expect(presence.count == 1 && presence.first?.contains(#""events":[]"#) == true)
     }
 
-    @Test("a slow reader may leave and join again: it gets what comes from then on")
-    func leaves() throws {
+    @Test func `a slow reader may leave and join again: it gets what comes from then on`() throws {
         let slow = try enter()
         let clog = try slow.clog(mark: Self.queuedBytes / 2)
         for _ in 1...100 { publish() }
@@ -138,8 +140,7 @@ struct SlowReaderTests {
         #expect(messages == Array(Set(messages)).sorted { Int($0.dropFirst(2)) ?? 0 < Int($1.dropFirst(2)) ?? 0 })
     }
 
-    @Test("the socket's own word that it is full is enough to be fed from the log")
-    func unwritable() throws {
+    @Test func `the socket's own word that it is full is enough to be fed from the log`() throws {
         let slow = try enter()
         slow.channel.isWritable = false
         slow.channel.pipeline.fireChannelWritabilityChanged()
@@ -148,8 +149,7 @@ struct SlowReaderTests {
         #expect(try slow.takeMessages() == ["r 1"])
     }
 
-    @Test("who takes no byte for thirty seconds is closed with 4413, whatever it sends")
-    func tookNothing() throws {
+    @Test func `who takes no byte for thirty seconds is closed with 4413, whatever it sends`() throws {
         let socket = try enter()
         let clog = try socket.clog(mark: Self.queuedBytes / 2)
         publish()
@@ -169,8 +169,7 @@ struct SlowReaderTests {
         #expect(memory.held == 0)
     }
 
-    @Test("who takes something now and then stays")
-    func takesLittle() throws {
+    @Test func `who takes something now and then stays`() throws {
         let socket = try enter()
         let clog = try socket.clog()
         for _ in 1...20 { publish() }
@@ -182,8 +181,7 @@ struct SlowReaderTests {
         #expect(socket.channel.isActive && clog.waitingBytes > 0)
     }
 
-    @Test("answers that nobody reads end the connection when they alone are more than may wait")
-    func answers() throws {
+    @Test func `answers that nobody reads end the connection when they alone are more than may wait`() throws {
         let socket = try enter()
         let clog = try socket.clog(mark: Self.queuedBytes / 2)
         var pings = ByteBuffer()
@@ -198,8 +196,7 @@ struct SlowReaderTests {
         #expect(clog.waitingBytes < 3 * Self.queuedBytes)
     }
 
-    @Test("signals for a receiver that does not read are dropped, and it gets the later ones")
-    func signals() throws {
+    @Test func `signals for a receiver that does not read are dropped, and it gets the later ones`() throws {
         let (alice, bob) = (try enter("alice"), try enter("bob"))
         _ = try alice.take()
         let signal = #"{"type":"signal","to":"bob","roomId":"r","payload":1}"#
@@ -212,8 +209,8 @@ struct SlowReaderTests {
         #expect(try bob.take().count == 1)
     }
 
-    @Test("messages without an answer from the log are bounded for a connection, and taken again after it")
-    func unanswered() throws {
+    @Test func `messages without an answer from the log are bounded for a connection, and taken again after it`() throws
+    {
         let embedded = EmbeddedHub { $0.maxUnansweredBytes = 10_000 }
         let socket = try embedded.enter()
         try socket.send(#"{"type":"join","roomId":"r"}"#)
@@ -237,8 +234,7 @@ struct NodeBudgetTests {
     private let metrics = CountingMetrics()
     private let memory = MemoryAccount(budget: 400_000)
 
-    @Test("above the budget the worst are fed from the log, then closed; whoever holds little stays")
-    func worst() throws {
+    @Test func `above the budget the worst are fed from the log, then closed; whoever holds little stays`() throws {
         let embedded = EmbeddedHub(metrics: metrics, memory: memory) {
             $0.limits.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
         }
@@ -267,8 +263,7 @@ struct NodeBudgetTests {
         #expect(!memory.isOverdrawn)
     }
 
-    @Test("half messages count, and are forgotten when they are whole or their connection ends")
-    func halfMessages() throws {
+    @Test func `half messages count, and are forgotten when they are whole or their connection ends`() throws {
         let embedded = EmbeddedHub(memory: memory)
         let socket = try embedded.enter()
         var half = ByteBuffer()

@@ -9,8 +9,7 @@ struct StrangerPoolTests {
     private static let b = IPAddress("192.0.2.2") ?? .unspecified
     private static let c = IPAddress("192.0.2.3") ?? .unspecified
 
-    @Test("the oldest of the address with most gives way")
-    func most() {
+    @Test func `the oldest of the address with most gives way`() {
         var pool = StrangerPool<String>()
         _ = pool.enter("a1", from: Self.a)
         _ = pool.enter("b1", from: Self.b)
@@ -22,8 +21,7 @@ struct StrangerPoolTests {
         #expect(pool.count == 3)
     }
 
-    @Test("who has left or given way is in nobody's way, and its ticket is worth nothing")
-    func left() {
+    @Test func `who has left or given way is in nobody's way, and its ticket is worth nothing`() {
         var pool = StrangerPool<String>()
         let a1 = pool.enter("a1", from: Self.a)
         let a2 = pool.enter("a2", from: Self.a)
@@ -41,8 +39,7 @@ struct StrangerPoolTests {
         #expect(pool.count == 0)
     }
 
-    @Test("one that has shown a token does not give way while that is checked")
-    func sheltered() {
+    @Test func `one that has shown a token does not give way while that is checked`() {
         var pool = StrangerPool<String>()
         let a1 = pool.enter("a1", from: Self.a)
         let a2 = pool.enter("a2", from: Self.a)
@@ -60,8 +57,7 @@ struct StrangerPoolTests {
         #expect(pool.count == 0)
     }
 
-    @Test("one that a proxy has named counts at that address, as its newest")
-    func moved() {
+    @Test func `one that a proxy has named counts at that address, as its newest`() {
         var pool = StrangerPool<String>()
         let one = pool.enter("one", from: Self.a)
         let two = pool.enter("two", from: Self.a)
@@ -76,8 +72,8 @@ struct StrangerPoolTests {
     }
 
     /// The same by counting all there are at each step.
-    @Test("who gives way is always the oldest of an address with most, whatever came and went before", arguments: 0..<8)
-    func model(seed: UInt64) {
+    @Test(arguments: 0..<8)
+    func `who gives way is always the oldest of an address with most, whatever came and went before`(seed: UInt64) {
         struct Stranger {
             var name: Int
             var ticket: StrangerTicket
@@ -143,8 +139,10 @@ struct AdmissionTests {
 
     private struct Dropped: Error {}
 
-    @Test("an address holds so many sockets, half-open ones too; a few more are told so, and the rest get no word")
-    func address() throws {
+    @Test
+    func `an address holds so many sockets, half-open ones too; a few more are told so, and the rest get no word`()
+        throws
+    {
         var admission = Admission<String>(maxConnections: 1000, spare: 10, maxPerAddress: 2)
         let first = try seat(admission.open("1", from: Self.a, isProxy: false))
         #expect(outcome(admission.open("2", from: Self.a, isProxy: false)) == "seated")
@@ -161,8 +159,8 @@ struct AdmissionTests {
         #expect(outcome(admission.open("4", from: Self.a, isProxy: false)) == "refused")
     }
 
-    @Test("a /64 of IPv6 is one address, and this machine's are not counted", arguments: ["127.0.0.1", "::1"])
-    func unit(loopback: String) throws {
+    @Test(arguments: ["127.0.0.1", "::1"])
+    func `a /64 of IPv6 is one address, and this machine's are not counted`(loopback: String) throws {
         var admission = Admission<String>(maxConnections: 1000, spare: 10, maxPerAddress: 1)
         #expect(outcome(admission.open("1", from: IPAddress("2001:db8::1"), isProxy: false)) == "seated")
         #expect(outcome(admission.open("2", from: IPAddress("2001:db8::ffff:2"), isProxy: false)) == "refused")
@@ -172,8 +170,7 @@ struct AdmissionTests {
         }
     }
 
-    @Test("a trusted proxy may bring any number; each counts where the proxy says it is from")
-    func proxied() throws {
+    @Test func `a trusted proxy may bring any number; each counts where the proxy says it is from`() throws {
         var admission = Admission<String>(maxConnections: 1000, spare: 10, maxPerAddress: 1)
         let client = try #require(Self.b)
         var seats: [Seat] = []
@@ -192,8 +189,9 @@ struct AdmissionTests {
         }
     }
 
-    @Test("strangers have a quarter, in which the address with most makes room; those vouched for have the rest")
-    func quarter() throws {
+    @Test func `strangers have a quarter, in which the address with most makes room; those vouched for have the rest`()
+        throws
+    {
         var admission = Admission<String>(maxConnections: 16, spare: 10, maxPerAddress: 0)
         for name in ["a1", "a2", "a3"] {
             #expect(outcome(admission.open(name, from: Self.a, isProxy: false)) == "seated")
@@ -207,8 +205,9 @@ struct AdmissionTests {
         #expect(outcome(admission.open("b3", from: Self.b, isProxy: false)) == "seated for a2")
     }
 
-    @Test("where all strangers have shown tokens a newcomer waits outside, and gets in when one was no good")
-    func sheltered() throws {
+    @Test func `where all strangers have shown tokens a newcomer waits outside, and gets in when one was no good`()
+        throws
+    {
         var admission = Admission<String>(maxConnections: 8, spare: 10, maxPerAddress: 0)
         let seats = try ["a1", "a2"].map { try seat(admission.open($0, from: Self.a, isProxy: false)) }
         for seat in seats { admission.shelter(seat) }
@@ -217,8 +216,7 @@ struct AdmissionTests {
         #expect(outcome(admission.open("b1", from: Self.b, isProxy: false)) == "seated for a2")
     }
 
-    @Test("where those vouched for leave less, strangers have less, but never nothing")
-    func full() throws {
+    @Test func `where those vouched for leave less, strangers have less, but never nothing`() throws {
         var admission = Admission<String>(maxConnections: 16, spare: 4, maxPerAddress: 0)
         for _ in 1...17 {
             var seat = try seat(admission.open("m", from: Self.a, isProxy: false))

@@ -14,8 +14,7 @@ import Testing
         }
     }
 
-    @Test("a tick that comes late tells of a turn that long")
-    func late() {
+    @Test func `a tick that comes late tells of a turn that long`() {
         var meter = TurnMeter()
         tick(&meter, from: 0, to: 1)
         #expect(meter.longest == .zero)
@@ -23,15 +22,13 @@ import Testing
         #expect(meter.longest == .seconds(10))
     }
 
-    @Test("of what it is told the longest counts")
-    func told() {
+    @Test func `of what it is told the longest counts`() {
         var meter = TurnMeter()
         for milliseconds in [3, 40, 7] { meter.turned(.milliseconds(milliseconds)) }
         #expect(meter.longest == .milliseconds(40))
     }
 
-    @Test("a long turn is shown for half a minute at least, and for a minute at most")
-    func forgotten() {
+    @Test func `a long turn is shown for half a minute at least, and for a minute at most`() {
         var meter = TurnMeter()
         tick(&meter, from: 0, to: 29)
         meter.turned(.milliseconds(400))
@@ -41,8 +38,7 @@ import Testing
         #expect(meter.longest == .zero)
     }
 
-    @Test("what was long before a loop stood still is not shown as new, the standing still is")
-    func stoodStill() {
+    @Test func `what was long before a loop stood still is not shown as new, the standing still is`() {
         var meter = TurnMeter()
         tick(&meter, from: 0, to: 1)
         meter.turned(.seconds(200))

@@ -34,8 +34,7 @@ struct WatchBoardTests {
         return board.changed(change, now: start + time)?.isOnline
     }
 
-    @Test("a connection is told of a user from the answer on, not from the question on")
-    func answers() {
+    @Test func `a connection is told of a user from the answer on, not from the question on`() {
         ask(one, 1, "bob")
         #expect(change("bob", online: true) == nil)
         #expect(told(of: "bob") == [])
@@ -45,8 +44,7 @@ struct WatchBoardTests {
         #expect(answer(1) == nil, "one question has one answer")
     }
 
-    @Test("a user unwatched before the answer is nobody's, and the streams are told so once")
-    func unwatchedMeanwhile() {
+    @Test func `a user unwatched before the answer is nobody's, and the streams are told so once`() {
         ask(one, 1, "bob", "carol")
         #expect(board.unwatch([user("bob")], by: 1) == [], "its answer is still to come")
         #expect(answer(1, wanted: ["carol"]) == ["bob"])
@@ -54,8 +52,7 @@ struct WatchBoardTests {
         #expect(told(of: "carol") == [1])
     }
 
-    @Test("a user is let go with the last of its watchers, not before")
-    func lastWatcher() {
+    @Test func `a user is let go with the last of its watchers, not before`() {
         ask(one, 1, "bob")
         ask(two, 2, "bob")
         _ = answer(1)
@@ -66,8 +63,7 @@ struct WatchBoardTests {
         #expect(board.unwatch([user("bob")], by: 2) == [])
     }
 
-    @Test("a question that fails leaves those watched before, and lets the others go")
-    func failures() {
+    @Test func `a question that fails leaves those watched before, and lets the others go`() {
         ask(one, 1, "bob")
         _ = answer(1)
         ask(one, 2, "bob", "carol")
@@ -78,8 +74,7 @@ struct WatchBoardTests {
         #expect(board.failed(2)?.idle == nil)
     }
 
-    @Test("one who comes and goes without end is told of twice at once, then as it stands at a tick")
-    func pace() {
+    @Test func `one who comes and goes without end is told of twice at once, then as it stands at a tick`() {
         ask(one, 1, "bob")
         _ = answer(1)
         #expect(change("bob", online: true) == true)

@@ -5,25 +5,21 @@ import Webhooks
 @Suite("Where a receiver is")
 struct AddressTests {
     @Test(
-        "a host of numbers is the address that the system reads in it",
         arguments: [
             ("127.0.0.1", "127.0.0.1"), ("0x7f.1", "127.0.0.1"), ("0x7f000001", "127.0.0.1"),
             ("017700000001", "127.0.0.1"), ("2130706433", "127.0.0.1"), ("127.1", "127.0.0.1"), ("0", "0.0.0.0"),
             ("0xA.0x0.0x0.0x1", "10.0.0.1"), ("010.8.8.8", "8.8.8.8"), ("::1", "::1"), ("::ffff:a00:1", "10.0.0.1"),
         ])
-    func numbers(host: String, address: String) {
+    func `a host of numbers is the address that the system reads in it`(host: String, address: String) {
         #expect(AddressGuard.literal(host)?.description == address)
     }
 
-    @Test(
-        "a name is no address",
-        arguments: ["a.example", "localhost", "1.2.3.4.5", "0x7g.1", "256.1.1.1", "1.2.3.4 x", ""])
-    func names(host: String) {
+    @Test(arguments: ["a.example", "localhost", "1.2.3.4.5", "0x7g.1", "256.1.1.1", "1.2.3.4 x", ""])
+    func `a name is no address`(host: String) {
         #expect(AddressGuard.literal(host) == nil)
     }
 
-    @Test("a URL is read as the HTTP client reads it, or is none")
-    func disagreement() {
+    @Test func `a URL is read as the HTTP client reads it, or is none`() {
         #expect(WebhookURL("http://a.example\\@127.0.0.1/")?.host == "127.0.0.1")
         #expect(WebhookURL("http://%6cocalhost/") == nil)
         #expect(WebhookURL("http://a@b@c/")?.host == "c")
@@ -32,8 +28,10 @@ struct AddressTests {
         #expect(WebhookURL("https://us%40er:p:w@hooks.example/a")?.host == "hooks.example")
     }
 
-    @Test("an address that answers is kept, one that does not gives way to the next, and a name is asked again in time")
-    func route() throws {
+    @Test
+    func `an address that answers is kept, one that does not gives way to the next, and a name is asked again in time`()
+        throws
+    {
         func at(_ seconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }
         let (a, b, c) = (
             try #require(IPAddress("192.0.2.1")), try #require(IPAddress("192.0.2.2")),

@@ -9,8 +9,9 @@ import TestSupport
 
 @Suite("Events from the ledger to the backend")
 struct DeliveryTests {
-    @Test("a user who comes, joins and goes is told in order, signed, to each receiver what it wants")
-    func tells() async throws {
+    @Test func `a user who comes, joins and goes is told in order, signed, to each receiver what it wants`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let all = try await HookServer.start()
         let picky = try await HookServer.start()
@@ -39,8 +40,9 @@ struct DeliveryTests {
         try await node.stop()
     }
 
-    @Test("a receiver that hangs holds up neither the other receiver nor more requests than it is allowed")
-    func slowReceiver() async throws {
+    @Test func `a receiver that hangs holds up neither the other receiver nor more requests than it is allowed`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         let hanging = try await HookServer.start { _, _ in .never }
         let good = try await HookServer.start()
@@ -60,8 +62,9 @@ struct DeliveryTests {
         try await node.stop()
     }
 
-    @Test("events that nobody was there to send are sent by the next node, a batch cut short again under its ids")
-    func nextNode() async throws {
+    @Test func `events that nobody was there to send are sent by the next node, a batch cut short again under its ids`()
+        async throws
+    {
         let redis = try RedisServerProcess()
         // The first node's request is never answered.
         let server = try await HookServer.start { number, _ in number == 0 ? .never : .status(200) }

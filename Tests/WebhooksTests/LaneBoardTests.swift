@@ -11,8 +11,7 @@ struct LaneBoardTests {
 
     private func at(_ milliseconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: milliseconds * 1_000_000) }
 
-    @Test("a lane gathers, sends, settles, and rests until it looks again")
-    func oneRound() {
+    @Test func `a lane gathers, sends, settles, and rests until it looks again`() {
         var board = board()
         let post = LedgerPost(3)
         #expect(board.tick([post], now: at(0)) == [.gather(post)])
@@ -29,8 +28,7 @@ struct LaneBoardTests {
         #expect(board.isEmpty(since: at(310)) && !board.isEmpty(since: at(311)))
     }
 
-    @Test("where more is known to follow, the lane does not rest")
-    func hasMore() {
+    @Test func `where more is known to follow, the lane does not rest`() {
         var board = board()
         let post = LedgerPost(3)
         let batch = LedgerBatch(["a"], hasMore: true)
@@ -40,8 +38,7 @@ struct LaneBoardTests {
         #expect(board.settled(post, .success(()), now: at(0)) == [.gather(post)])
     }
 
-    @Test("what the receiver wants none of is settled without a request")
-    func nothingWanted() {
+    @Test func `what the receiver wants none of is settled without a request`() {
         var board = board()
         let post = LedgerPost(3)
         var batch = LedgerBatch([])
@@ -50,8 +47,7 @@ struct LaneBoardTests {
         #expect(board.gathered(post, .success(batch), now: at(0)) == [.settle(post, batch, .sent)])
     }
 
-    @Test("a failure is retried after pauses that double, up to the longest")
-    func backoff() {
+    @Test func `a failure is retried after pauses that double, up to the longest`() {
         var board = board()
         let post = LedgerPost(3)
         let batch = LedgerBatch(["a"])
@@ -69,8 +65,7 @@ struct LaneBoardTests {
         #expect(board.tick([post], now: at(now + 15_000)) == [.send(post, batch)])
     }
 
-    @Test("a failing lane blocks no other")
-    func lanesAreApart() {
+    @Test func `a failing lane blocks no other`() {
         var board = board()
         let (first, second) = (LedgerPost(1), LedgerPost(2))
         let batch = LedgerBatch(["a"])
@@ -80,8 +75,7 @@ struct LaneBoardTests {
         #expect(board.gathered(second, .success(batch), now: at(1)) == [.send(second, batch)])
     }
 
-    @Test("no more requests are under way than allowed, and who waited longest comes next")
-    func concurrency() {
+    @Test func `no more requests are under way than allowed, and who waited longest comes next`() {
         var board = board(concurrency: 2)
         let posts = (0..<4).map { LedgerPost($0) }
         let batch = LedgerBatch(["a"])
@@ -96,8 +90,7 @@ struct LaneBoardTests {
                 == [.note(posts[0], "x"), .send(posts[3], batch)])
     }
 
-    @Test("requests of partitions that went to another node still count until they end")
-    func lostPostsCount() {
+    @Test func `requests of partitions that went to another node still count until they end`() {
         var board = board(concurrency: 1)
         let (old, new) = (LedgerPost(1), LedgerPost(2))
         let batch = LedgerBatch(["a"])
@@ -108,8 +101,7 @@ struct LaneBoardTests {
         #expect(board.sent(old, .taken, now: at(20), chance: 0) == [.send(new, batch)])
     }
 
-    @Test("under another mark a lane begins anew, and what was under way changes nothing")
-    func newMark() {
+    @Test func `under another mark a lane begins anew, and what was under way changes nothing`() {
         var board = board()
         let (old, new) = (LedgerPost(1), LedgerPost(1, mark: "other 2"))
         let batch = LedgerBatch(["a"])
@@ -121,8 +113,7 @@ struct LaneBoardTests {
         #expect(board.gathered(new, .success(batch), now: at(30)) == [.send(new, batch)])
     }
 
-    @Test("when the receiver answers again, the lanes that wait go at once, but each only once")
-    func hurry() {
+    @Test func `when the receiver answers again, the lanes that wait go at once, but each only once`() {
         var board = board()
         let (down, up) = (LedgerPost(1), LedgerPost(2))
         let batch = LedgerBatch(["a"])
@@ -137,8 +128,7 @@ struct LaneBoardTests {
         #expect(!board.sent(up, .taken, now: at(4), chance: 0).contains(.send(down, batch)))
     }
 
-    @Test("old events are given up after some attempts, young ones are not, a loss never")
-    func givingUp() {
+    @Test func `old events are given up after some attempts, young ones are not, a loss never`() {
         for (age, kind, isGivenUp) in [
             (3_600_000, LedgerBatch.Kind.news, true), (3_000_000, .news, false), (3_600_000, .loss, false),
         ] as [(Int64, LedgerBatch.Kind, Bool)] {
@@ -157,8 +147,7 @@ struct LaneBoardTests {
         }
     }
 
-    @Test("what was delivered while the store failed is settled later, not sent again")
-    func settlesAgain() {
+    @Test func `what was delivered while the store failed is settled later, not sent again`() {
         var board = board()
         let post = LedgerPost(1)
         let batch = LedgerBatch(["a"])

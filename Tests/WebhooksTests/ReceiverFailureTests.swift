@@ -12,14 +12,15 @@ import TestSupport
 @Suite("Receivers that fail")
 struct ReceiverFailureTests {
     @Test(
-        "an attempt that fails is made again until it is taken, and the reason is told",
         arguments: [
             (HookServer.Reply.status(500), "the receiver answered 500"),
             (.status(404), "the receiver answered 404"),
             (.redirect("/elsewhere"), "the receiver answered 302, and redirects are not followed"),
             (.reset, "Connection reset by peer"),
         ])
-    func retries(reply: HookServer.Reply, reason: String) async throws {
+    func `an attempt that fails is made again until it is taken, and the reason is told`(
+        reply: HookServer.Reply, reason: String
+    ) async throws {
         let server = try await HookServer.start { number, _ in number < 2 ? reply : .status(200) }
         let ledger = FakeLedger(events: 25)
         try await serve(.brisk([WebhookReceiver(url: server.url, types: nil)]), ledger) {
@@ -33,8 +34,7 @@ struct ReceiverFailureTests {
         #expect(notes.count == 2 && notes.allSatisfy { $0.contains(reason) }, "\(notes)")
     }
 
-    @Test("a receiver that does not answer in time is asked again")
-    func silent() async throws {
+    @Test func `a receiver that does not answer in time is asked again`() async throws {
         let server = try await HookServer.start { number, _ in number == 0 ? .never : .status(200) }
         var configuration = WebhookConfiguration.brisk([WebhookReceiver(url: server.url, types: nil)])
         configuration.timeout = .milliseconds(500)
@@ -47,8 +47,7 @@ struct ReceiverFailureTests {
         #expect(await ledger.notes.first == "the receiver did not answer within 0.5 seconds")
     }
 
-    @Test("an answer counts by its status, however its body ends")
-    func brokenBody() async throws {
+    @Test func `an answer counts by its status, however its body ends`() async throws {
         let server = try await HookServer.start { _, _ in .broken }
         let ledger = FakeLedger(events: 15)
         try await serve(.brisk([WebhookReceiver(url: server.url, types: nil)]), ledger) {
@@ -58,8 +57,9 @@ struct ReceiverFailureTests {
         #expect(await ledger.notes == [])
     }
 
-    @Test("a receiver that is down gets all when it is up, and one whose name does not resolve is said to")
-    func unreachable() async throws {
+    @Test func `a receiver that is down gets all when it is up, and one whose name does not resolve is said to`()
+        async throws
+    {
         let port = try ReservedPort()
         let receiver = WebhookReceiver(url: "http://127.0.0.1:\(port.number)/hooks", types: nil)
         let ledger = FakeLedger(events: 15)
@@ -75,8 +75,10 @@ struct ReceiverFailureTests {
         #expect(problem.hasPrefix("the receiver's name does not resolve: correct webhooks.url"), "\(problem)")
     }
 
-    @Test("a certificate that nobody vouches for, or for another name, is refused, one of a known authority is not")
-    func certificates() async throws {
+    @Test
+    func `a certificate that nobody vouches for, or for another name, is refused, one of a known authority is not`()
+        async throws
+    {
         let made = try TestCertificates()
         let server = try await HookServer.start(tls: try made.selfSigned(for: "localhost"))
         var configuration = WebhookConfiguration.brisk([
@@ -102,8 +104,9 @@ struct ReceiverFailureTests {
         #expect(server.events.count == 1)
     }
 
-    @Test("a private address is refused before anything is sent, however it is written, and the way out is named")
-    func privateAddress() async throws {
+    @Test func `a private address is refused before anything is sent, however it is written, and the way out is named`()
+        async throws
+    {
         let server = try await HookServer.start()
         for host in ["127.0.0.1", "localhost", "0x7f.1"] {
             let problem = try await problem(of: "http://\(host):\(server.port)/", allowsPrivate: false)
@@ -112,8 +115,7 @@ struct ReceiverFailureTests {
         #expect(server.requests.isEmpty)
     }
 
-    @Test("the address that was looked at is the one that is dialled, under the receiver's name")
-    func dialled() async throws {
+    @Test func `the address that was looked at is the one that is dialled, under the receiver's name`() async throws {
         let server = try await HookServer.start()
         // The system knows no such name: whoever asked it again would reach nobody.
         let receiver = WebhookReceiver(url: "http://receiver.invalid:\(server.port)/", types: nil)
@@ -129,8 +131,9 @@ struct ReceiverFailureTests {
         try await sender.shutdown()
     }
 
-    @Test("a name that turns private is not even connected to, and of several addresses only public ones count")
-    func rebinding() async throws {
+    @Test func `a name that turns private is not even connected to, and of several addresses only public ones count`()
+        async throws
+    {
         let server = try await HookServer.start()
         let receiver = WebhookReceiver(url: "http://receiver.invalid:\(server.port)/", types: nil)
         var configuration = WebhookConfiguration.brisk([receiver])
@@ -148,8 +151,7 @@ struct ReceiverFailureTests {
         try await sender.shutdown()
     }
 
-    @Test("where the first of several addresses does not answer the next is tried")
-    func severalAddresses() async throws {
+    @Test func `where the first of several addresses does not answer the next is tried`() async throws {
         let server = try await HookServer.start()
         let receiver = WebhookReceiver(url: "http://receiver.invalid:\(server.port)/", types: nil)
         let sender = WebhookSender(to: receiver, configuration: .brisk([receiver]), now: { 0 }) { _ in
@@ -165,8 +167,7 @@ struct ReceiverFailureTests {
         try await sender.shutdown()
     }
 
-    @Test("a name that takes for ever to resolve holds up neither the end nor another receiver")
-    func hangingName() async throws {
+    @Test func `a name that takes for ever to resolve holds up neither the end nor another receiver`() async throws {
         let server = try await HookServer.start()
         let receiver = WebhookReceiver(url: server.url, types: nil)
         let (asked, hangs) = (AsyncStream.makeStream(of: Void.self), DispatchSemaphore(value: 0))
@@ -187,8 +188,7 @@ struct ReceiverFailureTests {
         try await other.shutdown()
     }
 
-    @Test("user and password of a URL are sent as HTTP's basic authentication")
-    func credentials() async throws {
+    @Test func `user and password of a URL are sent as HTTP's basic authentication`() async throws {
         let server = try await HookServer.start()
         let receiver = WebhookReceiver(url: "http://us%40er:pa:ss@127.0.0.1:\(server.port)/", types: nil)
         let sender = WebhookSender(to: receiver, configuration: .brisk([receiver]), now: { 0 })
@@ -198,8 +198,7 @@ struct ReceiverFailureTests {
         try await sender.shutdown()
     }
 
-    @Test("old events that nobody takes are given up after some attempts")
-    func givesUp() async throws {
+    @Test func `old events that nobody takes are given up after some attempts`() async throws {
         let server = try await HookServer.start { _, _ in .status(503) }
         var configuration = WebhookConfiguration.brisk([WebhookReceiver(url: server.url, types: nil)])
         configuration.giveUpAfter = .zero
@@ -212,8 +211,7 @@ struct ReceiverFailureTests {
         #expect(server.requests.count == 6)
     }
 
-    @Test("a node that ends sends what is there first")
-    func drains() async throws {
+    @Test func `a node that ends sends what is there first`() async throws {
         let server = try await HookServer.start { _, _ in .late(.milliseconds(100)) }
         var configuration = WebhookConfiguration.brisk([WebhookReceiver(url: server.url, types: nil)])
         configuration.drainTimeout = .seconds(60)

@@ -6,8 +6,7 @@ import Webhooks
 
 @Suite("What goes over the wire")
 struct WireTests {
-    @Test("the signature is that of the contract, by openssl's reckoning")
-    func signature() throws {
+    @Test func `the signature is that of the contract, by openssl's reckoning`() throws {
         // printf '%s' '1700000000.{"events":[]}' | openssl dgst -sha256 -hmac 'a secret of 20 bytes'
         let body = Array(#"{"events":[]}"#.utf8)
         let signature = WebhookSignature(of: body, secrets: ["a secret of 20 bytes"], timestamp: 1_700_000_000)
@@ -15,8 +14,7 @@ struct WireTests {
             signature.text == "t=1700000000,v1=c4fe97f3618fb3484d460f59e6095e5c2130a6caa6cc32c6e357bd80435ef2d4")
     }
 
-    @Test("during a rotation both secrets open it, and nothing else does")
-    func rotation() throws {
+    @Test func `during a rotation both secrets open it, and nothing else does`() throws {
         let body = Array("{}".utf8)
         let text = WebhookSignature(of: body, secrets: ["old secret", "new secret"], timestamp: 5).text
         let signature = try #require(WebhookSignature(text))
@@ -28,8 +26,7 @@ struct WireTests {
         #expect(!later.isValid(for: body, secret: "new secret"))
     }
 
-    @Test("the README's check takes what is signed with its secret and young, and nothing else")
-    func readme() async throws {
+    @Test func `the README's check takes what is signed with its secret and young, and nothing else`() async throws {
         let (body, now) = (#"{"events":[{"payload":"é"}]}"#, Int64(Date().timeIntervalSince1970))
         func header(_ secrets: [String], _ time: Int64) -> String {
             WebhookSignature(of: Array(body.utf8), secrets: secrets, timestamp: time).text
@@ -46,13 +43,12 @@ struct WireTests {
         #expect(output.split(separator: "\n") == good.map { _ in "True" } + bad.map { _ in "False" }, "\(output)")
     }
 
-    @Test("a signature that is none is nil", arguments: ["", "t=1", "v1=00", "t=x,v1=00", "t=1,v1=0", "t=1,v1=zz"])
-    func badSignature(text: String) {
+    @Test(arguments: ["", "t=1", "v1=00", "t=x,v1=00", "t=1,v1=0", "t=1,v1=zz"])
+    func `a signature that is none is nil`(text: String) {
         #expect(WebhookSignature(text) == nil)
     }
 
-    @Test("events are spelt as the contract has them, a payload as it was sent")
-    func body() {
+    @Test func `events are spelt as the contract has them, a payload as it was sent`() {
         let events = [
             LedgerEvent(
                 id: "17-1-0-ab", entry: "1-0", type: "user.offline", userId: "a\"b", cause: "node_lost", timestamp: 1),
@@ -73,26 +69,22 @@ struct WireTests {
     }
 
     @Test(
-        "what is not of the public internet is private",
         arguments: [
             "127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "0.0.0.0",
             "100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0",
             "fc00::1", "fd12::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1",
             "not an address",
         ])
-    func privateAddresses(ip: String) {
+    func `what is not of the public internet is private`(ip: String) {
         #expect(AddressGuard.isPrivate(ip))
     }
 
-    @Test(
-        "public addresses are not private",
-        arguments: ["1.1.1.1", "172.32.0.1", "100.128.0.1", "192.1.0.1", "2606:4700::1", "::ffff:8.8.8.8"])
-    func publicAddresses(ip: String) {
+    @Test(arguments: ["1.1.1.1", "172.32.0.1", "100.128.0.1", "192.1.0.1", "2606:4700::1", "::ffff:8.8.8.8"])
+    func `public addresses are not private`(ip: String) {
         #expect(!AddressGuard.isPrivate(ip))
     }
 
-    @Test("a URL is taken apart, and shown without what may be secret")
-    func urls() {
+    @Test func `a URL is taken apart, and shown without what may be secret`() {
         let text = "https://us%40er:p:w@hooks.example:8443/a/b?token=x"
         let url = WebhookURL(text)
         #expect(url?.host == "hooks.example" && url?.port == 8443 && url?.isSecure == true)
@@ -107,8 +99,7 @@ struct WireTests {
         }
     }
 
-    @Test("a receiver's name is its URL's, whatever its types")
-    func names() {
+    @Test func `a receiver's name is its URL's, whatever its types`() {
         let name = WebhookReceiver(url: "https://a.example/hooks", types: nil).name
         #expect(name == WebhookReceiver(url: "https://a.example/hooks", types: ["user.online"]).name)
         #expect(name != WebhookReceiver(url: "https://a.example/hook", types: nil).name)
