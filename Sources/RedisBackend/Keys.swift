@@ -39,7 +39,8 @@ package struct Keys: Sendable {
     /// string, PX 15 s, by each node every 5 s: who spends most on it, see `SpenderReport`.
     package func spenders(of node: String) -> Key { nodesKey("top:\(node)") }
 
-    /// hash, no expiry, by every script that meets another run of Redis: `run` (the run_id last met), `term`.
+    /// hash, no expiry, by every script that meets another run of Redis: `run` (the run_id last met), `term`; by `close`:
+    /// `ended`, the number of the last disconnection of a user.
     package func state(_ partition: Partition) -> Key { key(partition, "state") }
 
     /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,
@@ -86,7 +87,7 @@ package struct Keys: Sendable {
     package func connections(of user: UserID) -> Key { userKey(user, "conns") }
 
     /// string, PXAT as long as a part of it holds, by `close` and `pardon`: until when the user is banned, before when
-    /// tokens are void, when all connections were closed; milliseconds, 0 where that does not hold.
+    /// tokens are void, in milliseconds, 0 where that does not hold; the number of the last disconnection.
     package func verdict(on user: UserID) -> Key { userKey(user, "verdict") }
 
     /// zset, EXPIRE 120 s, by the presence scripts, renewed by the coordinator: users told online → since.
@@ -95,8 +96,8 @@ package struct Keys: Sendable {
     /// zset, bounded by age and by how many they are, by the presence scripts: user → last seen.
     package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
 
-    /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`: u user, c connection, a its address, t when
-    /// that was registered, b the connection before it, a field `r:<room>` for each room.
+    /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`: u user, c connection, a its address, e the
+    /// number of the disconnection that it came after, b the connection before it, a field `r:<room>` for each room.
     package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }
 
     /// hash, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: user → what is shown of it, and its connections here.

@@ -21,14 +21,19 @@ struct AnswerTests {
         return try #require(found)
     }
 
-    @Test func `a registration tells since when it holds, whom it has marked and where the inbox stands`() throws {
-        let text = "*7|+ok|:5|$1|9|:0|*1|$2|n2|$2|e1|:3|"
+    @Test func `a registration tells since when it holds, after what, whom it has marked and where the inbox stands`()
+        throws
+    {
+        let text = "*7|+ok|:5|$1|9|:4|*1|$2|n2|$2|e1|:3|"
         let answer = Connect.Answer(try reply(text))
         var registered = Connect.Registered(since: 5, now: 9)
-        registered.isNewSession = false
+        registered.disconnection = 4
         registered.marked = ["n2"]
         registered.inbox = Position(epoch: "e1", seq: 3)
         #expect(answer == .registered(registered))
+        let resumed = ResumeSession.Answer(try reply("*9|+ok|:5|$1|9|:4|*1|$2|n2|$2|e1|:3|$2|c1|$1|r|"))
+        let earlier = ResumeSession.Earlier(connection: "c1", rooms: [RoomName(unchecked: "r")])
+        #expect(resumed == .resumed(registered, earlier))
         #expect(Connect.Answer(try reply("*2|+fenced|:8|")) == .fenced(at: 8))
         #expect(Connect.Answer(try reply("*1|+replaced|")) == .replaced)
     }

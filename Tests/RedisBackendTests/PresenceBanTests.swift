@@ -152,6 +152,48 @@ struct PresenceBanTests {
         }
     }
 
+    @Test func `a connection that is lost while its user is thrown out has no grace`() async throws {
+        try await withNodes { first, second in
+            let session = try await first.connect("c1", "alice").session
+            _ = try await second.directory.disconnect(alice, expulsion())
+            // The socket broke before the word to close it came, or with it.
+            first.presence.disconnect("c1", .abrupt(.lost))
+            try await first.connect("d1", "bob")
+            #expect(try await second.directory.user(alice)?.status.isOnline == false)
+            #expect(try await second.connect("c2", "alice", resuming: session).resumed == nil)
+        }
+    }
+
+    @Test func `whoever is thrown out is offline at once, though the node of the connection does not hear of it`()
+        async throws
+    {
+        try await withNodes { first, second in
+            let session = try await first.connect("c1", "alice").session
+            try await first.cut()
+            #expect(try await second.directory.disconnect(alice, expulsion()).connections == 1)
+            #expect(try await second.directory.statuses(of: [alice])[0].isOnline == false)
+            #expect(try await second.connect("c2", "alice", resuming: session).resumed == nil)
+            try await first.heal()
+            try await eventually("a closing") { first.closed.contains("c1") }
+            first.presence.disconnect("c1", .farewell(.kicked))
+            #expect(
+                try await observer.texts() == ["user.online alice", "user.offline alice kicked", "user.online alice"])
+        }
+    }
+
+    @Test func `a connection that began by a clock that has gone back since is ended like any other`() async throws {
+        try await withNodes { first, _ in
+            let connection = PresenceConnection(id: "c1", userId: alice, address: "")
+            let holder = Holder(node: "n9", incarnation: 5)
+            let now = try await redis.cli("TIME").split(separator: "\n").first.flatMap { Int64($0) } ?? 0
+            _ = try await first.directory.disconnect(alice, expulsion())
+            let again = Connect(
+                connection, session: SessionID(of: alice), by: holder, again: (now + 60) * 1000,
+                settings: PresenceSettings())
+            #expect(try await observer.store.call(again) == .ended)
+        }
+    }
+
     @Test(arguments: [nil, Duration.seconds(60)])
     func `a node that was cut off brings nobody back who was thrown out meanwhile`(ban: Duration?) async throws {
         try await withNodes(.brisk()) { first, second in

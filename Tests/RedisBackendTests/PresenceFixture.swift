@@ -170,7 +170,7 @@ extension Connect {
     ) {
         self.init(
             Registering(connection, session: session, holder: holder, isKnown: isKnown, settings: settings),
-            mode: since.map { .again(since: $0) } ?? .new)
+            mode: since.map { .again(Earlier(since: $0)) } ?? .new)
     }
 
     /// A new one, under a new session.

@@ -83,6 +83,34 @@ struct PresenceRepairTests {
         try await node.stop()
     }
 
+    @Test func `a session whose rooms a failover lost, or brought back, is told what its connection is in`()
+        async throws
+    {
+        let nodes = [try await start("n1", .brisk()), try await start("n2", .brisk())]
+        let session = try await nodes[0].connect("c1", "alice").session
+        try await nodes[0].join("r", "c1")
+        nodes[0].presence.joinQuietly(RoomName(unchecked: "quiet"), connection: "c1")
+        let name = observer.keys.session(try #require(SessionID(shown: session))).name
+        try await eventually("both rooms in the session") { [redis] in
+            let fields = try await redis.cli("HKEYS", name).split(separator: "\n")
+            return fields.contains("r:quiet") && fields.contains("r:r")
+        }
+        // What a replica has that was promoted without the last writes; then all is registered again.
+        _ = try await redis.cli("HDEL", name, "r:r", "r:quiet")
+        _ = try await redis.cli("HSET", name, "r:left", "")
+        let old = try #require(try await observer.holders().first { $0.hasPrefix("n1:") }.flatMap { Holder($0) })
+        let fence = observer.keys.fence(Partition(of: "bob")).name
+        _ = try await redis.cli("HSET", fence, "n1", "\(old.incarnation + 5)")
+        try await nodes[0].connect("d1", "bob")
+        try await eventually("the new incarnation alone") {
+            try await observer.holders().allSatisfy { $0 != old.description }
+        }
+        nodes[0].presence.disconnect("c1", .abrupt(.lost))
+        let resumed = try await nodes[1].connect("c2", "alice", resuming: session)
+        #expect(resumed.resumed?.rooms.map(\.string).sorted() == ["quiet", "r"])
+        for node in nodes { try await node.stop() }
+    }
+
     @Test(arguments: [true, false])
     func `what is joined before the registration is answered is in the session`(isKnown: Bool) async throws {
         let node = try await start("n1", .brisk())

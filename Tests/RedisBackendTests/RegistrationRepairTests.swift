@@ -21,22 +21,26 @@ struct RegistrationRepairTests {
         return talk
     }
 
-    private static func taken(isNewSession: Bool = false) -> Machine.Answer {
-        var registered = Connect.Registered(since: 5, now: 9)
-        registered.isNewSession = isNewSession
-        return .connect(.registered(registered))
+    private static let taken = Machine.Answer.connect(.registered(Connect.Registered(since: 5, now: 9)))
+
+    /// As it is registered again, in no room but these.
+    private static func since(_ since: Int64, in rooms: String...) -> Connect.Earlier {
+        Connect.Earlier(since: since, rooms: Set(rooms.map(RoomName.init(unchecked:))))
     }
 
     @Test func `a new incarnation registers the connections, then the members, then gives up the old ones`() throws {
         let talk = member()
         let connecting = talk.registered(2).calls
         #expect(connecting.count == 1)
-        guard case .connectAgain(let registrant, since: 5, new, .all(Partition(of: "alice"))) = connecting.first else {
+        guard
+            case .connectAgain(let registrant, Self.since(5, in: "r"), new, .all(Partition(of: "alice"))) = connecting
+                .first
+        else {
             throw Unexpected([])
         }
         #expect(registrant.connection.id == "c1")
         let before = talk.renounced.count
-        let joining = talk.answered(try #require(connecting.first), Self.taken())
+        let joining = talk.answered(try #require(connecting.first), Self.taken)
         #expect(joining.others == [.registeredAgain(alice)])
         let place = Machine.Place(room, alice)
         #expect(
@@ -50,12 +54,52 @@ struct RegistrationRepairTests {
         #expect(talk.renounced.count == before + Partition.count)
     }
 
-    @Test func `a session that Redis had forgotten is told its rooms again`() throws {
-        let talk = member()
-        let call = try #require(talk.registered(2).calls.first)
-        let actions = talk.answered(call, Self.taken(isNewSession: true))
+    @Test func `a connection says again which rooms it is in, after which disconnection it came, and since when`()
+        throws
+    {
+        let talk = RegistryConversation.standing()
+        let call = try #require(talk.connect("c1", "alice").calls.first)
+        var registered = Connect.Registered(since: 5, now: 9)
+        registered.disconnection = 7
+        _ = talk.answered(call, .connect(.registered(registered)))
+        talk.enter(room: "r", "c1")
+        _ = talk.joinQuietly("quiet", "c1")
+        talk.lost()
+        guard case .connectAgain(_, let earlier, new, _) = talk.registered(2).calls.first else { throw Unexpected([]) }
+        let rooms = Set(["r", "quiet"].map(RoomName.init(unchecked:)))
+        #expect(earlier == Connect.Earlier(since: 5, disconnection: 7, rooms: rooms))
+    }
+
+    @Test func `a room that lacked a member is told to the session as well`() throws {
+        let talk = RegistryConversation.standing()
+        talk.enter("c1", "alice")
+        talk.enter(room: "r", "c1")
+        let entry = HeldEntry.member(alice, connection: "c1", room: room)
+        let joining = talk.answered(.readHeld(entry.partition, old), .held([])).calls
+        guard case .joinAgain(_, "c1", _, old, .lacking) = joining.first else { throw Unexpected([]) }
+        let joined = Machine.Answer.join(.joined(RegistryConversation.roster, stream: nil))
         let session = try #require(talk.session(of: "c1"))
-        #expect(actions.calls.contains(.remember(room, isIn: true, connection: "c1", session)))
+        #expect(
+            talk.answered(try #require(joining.first), joined).calls == [
+                .remember(room, isIn: true, connection: "c1", session)
+            ])
+    }
+
+    @Test(arguments: [true, false])
+    func `a node that was away for longer than disconnections are remembered sends everybody away`(isLost: Bool) throws
+    {
+        let talk = member()
+        _ = talk.answered(try #require(talk.registered(2).calls.first), Self.taken)
+        if isLost {
+            talk.lost()
+            talk.pass(talk.settings.disconnectionLife - .seconds(1))
+            #expect(talk.registered(3).others == [], "it says again what it has")
+            talk.lost()
+        }
+        talk.pass(talk.settings.disconnectionLife)
+        let sent = isLost ? talk.registered(4) : talk.beaten()
+        #expect(sent.others.contains(.close("c1", .goingAway, text: CloseReason.goingAway.text)))
+        #expect(!sent.calls.contains { if case .connectAgain = $0 { true } else { false } })
     }
 
     @Test(
@@ -97,10 +141,8 @@ struct RegistrationRepairTests {
         talk.lost()
         #expect(talk.registered(2).calls == [], "c1 may be taken in under the old one yet")
         #expect(talk.beaten().calls.filter { $0.isWrite } == [])
-        var registered = Connect.Registered(since: 5, now: 9)
-        registered.isNewSession = true
-        _ = talk.answered(first, .connect(.registered(registered)))
-        guard case .connectAgain(_, since: 5, new, _) = talk.beaten().calls.first(where: { $0.isWrite }) else {
+        _ = talk.answered(first, Self.taken)
+        guard case .connectAgain(_, Self.since(5), new, _) = talk.beaten().calls.first(where: { $0.isWrite }) else {
             throw Unexpected([])
         }
     }
@@ -115,7 +157,7 @@ struct RegistrationRepairTests {
         #expect(reading == .readHeld(partition, old))
         let ghost = HeldEntry.user(alice, connection: "c2")
         let calls = talk.answered(reading, .held([ghost])).calls
-        guard case .connectAgain(_, since: 5, old, .lacking) = calls.first else { throw Unexpected([]) }
+        guard case .connectAgain(_, Self.since(5), old, .lacking) = calls.first else { throw Unexpected([]) }
         #expect(calls.dropFirst() == [.end(ghost, old)])
         // Where the set has all of it, the other keys are looked at.
         _ = talk.failed(try #require(calls.first))
@@ -124,7 +166,7 @@ struct RegistrationRepairTests {
         let session = try #require(talk.session(of: "c1"))
         #expect(whole == [.compare([.user(alice, connection: "c1", session: session)], partition, old)])
         let lacking = talk.answered(try #require(whole.first), .lacking([0])).calls
-        guard case .connectAgain(_, since: 5, old, .lacking) = lacking.first else { throw Unexpected([]) }
+        guard case .connectAgain(_, Self.since(5), old, .lacking) = lacking.first else { throw Unexpected([]) }
     }
 
     @Test func `a mark closes its connection and is erased once that has gone; another node's is left alone`() throws {

@@ -75,6 +75,10 @@ final class RegistryConversation {
                 info: [UInt8]("{}".utf8), next()), now: now)
     }
 
+    func joinQuietly(_ room: String, _ id: String) -> [Machine.Action] {
+        machine.asked(.joinQuietly(RoomName(unchecked: room), connection: id), now: now)
+    }
+
     func leave(_ room: String, _ id: String) -> [Machine.Action] {
         machine.asked(.leave(RoomName(unchecked: room), connection: id), now: now)
     }

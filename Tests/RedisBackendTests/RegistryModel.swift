@@ -128,12 +128,12 @@ struct RegistryModel {
             return .connect(.registered(register(registrant, writer.holder, isKnown: isKnown, since: nil)))
         case .resume(let registrant, let session, let writer, _):
             return resume(registrant, session, writer, isRepeated)
-        case .connectAgain(let registrant, let since, let holder, _):
+        case .connectAgain(let registrant, let earlier, let holder, _):
             guard !isFenced(holder, registrant.session.partition) else { return fenced(holder) }
             let named = sessions[registrant.session]?.connection
             if let named, named != registrant.connection.id { return .connect(.replaced) }
-            var registered = register(registrant, holder, isKnown: false, since: since)
-            registered.isNewSession = named == nil
+            let registered = register(registrant, holder, isKnown: false, since: earlier.since)
+            sessions[registrant.session]?.rooms = earlier.rooms
             return .connect(.registered(registered))
         case .join(let joining, let user, _, let writer):
             var old: String?

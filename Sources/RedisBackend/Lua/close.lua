@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- close: marks all connections of a user to be closed, ends the sessions, wherever their connections stand, and
--- remembers who may not come back.
+-- close: ends all sessions of a user, wherever their connections stand, tells that the user is offline, marks those
+-- connections to be closed that a node holds, and remembers who may not come back.
 --
--- KEYS    1 the user's connections, 2 marks, 3 verdict, 4 online, 5 seen, 6 linger, 7 events
+-- KEYS    1 the user's connections, 2 marks, 3 verdict, 4 online, 5 seen, 6 linger, 7 events, 8 state
 -- ARGV    1 close code, 2 text, 3 life of the marks in ms, 4 PUBLISH or SPUBLISH, 5 what the nodes' channels begin with,
 --         6 user, 7 the user's status channel, 8 ledger size, 9 for how long the user is banned from now in ms, '' where
 --         that stays as it is, 10 before when the user's tokens are void in ms (only later than before counts; '' as
@@ -11,7 +11,7 @@
 --         (0: is not)
 -- cost    O(the user's connections)
 local conns, marks_key, verdict_key, online, seen, lingering = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local events = KEYS[7]
+local events, state = KEYS[7], KEYS[8]
 local code, text, life, command, nodes_channel, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local status_channel, ledger_size, ban, void_before, remembered = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local void_remembered = ARGV[12]
@@ -20,23 +20,27 @@ local moment, ledger = now(), { key = events, size = ledger_size }
 local user = {
   conns = conns, online = online, seen = seen, name = name, command = command, channel = status_channel,
 }
-local said = verdict(verdict_key) or { banned = 0, before = 0 }
+local said = verdict(verdict_key) or { banned = 0, before = 0, ended = 0 }
 if ban ~= '' then said.banned = moment + ban end
 if void_before ~= '' then said.before = math.max(said.before, tonumber(void_before)) end
 if said.banned <= tonumber(moment) then said.banned = 0 end
-said.ended = tonumber(moment)
+-- Sessions and connections are compared by which disconnections they came after, and by no moment: each has a number above
+-- all that were before it in the partition, though the clock went back since.
+local last = math.max(tonumber(redis.call('HGET', state, 'ended') or 0), said.ended)
+said.ended = math.max(tonumber(moment), last + 1)
+redis.call('HSET', state, 'ended', string.format('%.0f', said.ended))
 judge(verdict_key, said, moment, tonumber(remembered), tonumber(void_remembered))
 
 local nodes, all = {}, redis.call('HGETALL', conns)
 for i = 1, #all, 2 do
-  local holder, rest = string.match(all[i + 1], '^(%S+) %S+ %S+(.*)$')
+  local holder = string.match(all[i + 1], '^%S+')
   if string.sub(holder, 1, 1) == '~' then
     -- The grace was for a session that goes on no more.
     redis.call('ZREM', lingering, 'u|' .. all[i] .. '|' .. name)
-    remove_connection(user, all[i], 'kicked', ledger, moment)
   else
-    if rest == '' then redis.call('HSET', conns, all[i], all[i + 1] .. ' !') end
     nodes[#nodes + 1] = mark(marks, all[i], holder, code, text)
   end
+  -- Its node may be cut off, or may be about to say that it was lost: nobody waits for that.
+  remove_connection(user, all[i], 'kicked', ledger, moment)
 end
 return { #nodes, nodes, said.banned }

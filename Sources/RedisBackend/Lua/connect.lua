@@ -10,26 +10,44 @@
 --         15 connections a user may have (0: any number), 16 `closeOldest` or `refuseNewest`,
 --         17 what the nodes' channels begin with, 18 life of `holders` and the node's set, which outlive what they
 --         name, in ms, 19 run_id, 20 whether the node has to be put among the holders (0, 1),
---         21 when the token was issued in ms, 0 where it does not say, '' where there is none
--- result  `ok`, since, now, whether the session is new (0, 1; always 1 unless `again`), the nodes of connections that
---         were marked to be closed, epoch and seq of the inbox (as `standing` tells them); `fenced`, the incarnation
+--         21 when the token was issued in ms, 0 where it does not say, '' where there is none, 22 for `again` the number
+--         of the disconnection of the user that it came after, and then the rooms that it is in
+-- result  `ok`, since, now, the number of the disconnection of the user that it came after (0: of none), the nodes of
+--         connections that were marked to be closed, epoch and seq of the inbox (as `standing` tells them); `fenced`, the incarnation
 --         below which the node is dead here; `banned` and `void` (the token) where the user is not let in; `full`
 --         where the user has too many; where it is registered again, `ended` after a disconnection of the user, and
 --         `replaced` where its session names another connection by now
--- cost    O(1); with a limit that is reached O(the user's connections)
+-- cost    O(1); with a limit that is reached O(the user's connections); for `again` O(rooms)
 local fence = fenced()
 if fence then return { 'fenced', fence } end
 local moment, said = now(), verdict(verdict_key)
 local refused = refusal(said, issued, moment)
 if refused then return refused end
-local named, nodes = nil, {}
+
+-- Has the session name the rooms that the connection is in: a failover may have lost some, or brought back what was left.
+local function name_rooms()
+  local rooms = {}
+  for i = 23, #ARGV do rooms['r:' .. ARGV[i]] = true end
+  for _, field in ipairs(redis.call('HKEYS', session)) do
+    if rooms[field] then
+      rooms[field] = nil
+    elseif string.sub(field, 1, 2) == 'r:' then
+      redis.call('HDEL', session, field)
+    end
+  end
+  for field in pairs(rooms) do redis.call('HSET', session, field, '') end
+end
+
+local ended, nodes = last_ended(said), {}
 if mode == 'again' then
-  if said and tonumber(began) <= said.ended then return { 'ended' } end
-  named = redis.call('HGET', session, 'c')
+  if tonumber(past) < ended then return { 'ended' } end
+  local named = redis.call('HGET', session, 'c')
   if named and named ~= connection then return { 'replaced' } end
+  ended = past
+  name_rooms()
 else
   nodes = admit('')
   if not nodes then return { 'full' } end
 end
-local since = register(moment, said)
-return { 'ok', since, moment, named and 0 or 1, nodes, standing(state, inbox_head, run) }
+local since = register(moment, ended)
+return { 'ok', since, moment, tonumber(ended), nodes, standing(state, inbox_head, run) }

@@ -4,9 +4,9 @@
 --
 -- KEYS    as `connect` has them
 -- ARGV    as `connect` has them
--- result  `ok`, since, now, the connection that was replaced, the nodes of connections that were marked to be closed,
---         epoch and seq of the inbox, then the session's rooms; the same again on a retry. `unknown` where the session
---         is gone, ended with a disconnection of the user, or another user's; `fenced`, `banned`, `void` and `full` as
+-- result  `ok`, since, now, the number of the disconnection of the user that it came after, the nodes of connections that
+--         were marked to be closed, epoch and seq of the inbox, the connection that was replaced, then the session's
+--         rooms; the same again on a retry. `unknown` where the session is gone, ended with a disconnection of the user, or another user's; `fenced`, `banned`, `void` and `full` as
 --         `connect` answers them
 -- cost    O(the session's rooms); with a limit that is reached O(the user's connections) as well
 local fence = fenced()
@@ -14,8 +14,9 @@ if fence then return { 'fenced', fence } end
 local moment, said = now(), verdict(verdict_key)
 local refused = refusal(said, issued, moment)
 if refused then return refused end
-local held = redis.call('HMGET', session, 'u', 'c', 'b', 't')
-if held[1] ~= user or said and tonumber(held[4] or 0) <= said.ended then return { 'unknown' } end
+local held = redis.call('HMGET', session, 'u', 'c', 'b', 'e')
+local ended = tonumber(held[4] or 0)
+if held[1] ~= user or ended < last_ended(said) then return { 'unknown' } end
 local old = held[2]
 if old == connection then old = held[3] or '' end
 local nodes = admit(old)
@@ -34,8 +35,9 @@ else
   if marked then nodes[#nodes + 1] = string.match(marked, '^%S+') end
 end
 redis.call('HSET', session, 'b', old)
-local since = register(moment, said)
-local answer = { 'ok', since, moment, old, nodes, standing(state, inbox_head, run) }
+local since = register(moment, ended)
+local epoch, seq = standing(state, inbox_head, run)
+local answer = { 'ok', since, moment, ended, nodes, epoch, seq, old }
 for _, field in ipairs(redis.call('HKEYS', session)) do
   if string.sub(field, 1, 2) == 'r:' then answer[#answer + 1] = string.sub(field, 3) end
 end

@@ -16,7 +16,8 @@ package struct PresenceSettings: Sendable {
     package var sessionTTL: Duration = .seconds(120)
     /// How long a fence is remembered.
     package var fenceLife: Duration = .seconds(86_400)
-    /// How long it is remembered that a user was disconnected, so that no node that was cut off brings it back.
+    /// How long it is remembered that a user was disconnected, so that no node that was cut off brings it back; one that was
+    /// away for longer sends its clients away.
     package var disconnectionLife: Duration = .seconds(86_400)
     /// How long tokens stay void, from the moment before which they are: longer than any should be good for.
     package var voidTokenLife: Duration = .seconds(31_536_000)

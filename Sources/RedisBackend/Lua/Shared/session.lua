@@ -7,6 +7,7 @@ local node, incarnation, connection, user, address, secret = ARGV[1], ARGV[2], A
 local began, cause, life, session_life, ledger_size, command = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local status_channel, mode, most_connections, surplus = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
 local nodes_channel, list_life, run, must_announce, issued = ARGV[17], ARGV[18], ARGV[19], ARGV[20], ARGV[21]
+local past = ARGV[22]
 
 -- In base 36, so that a record stays below the 64 bytes up to which Redis packs a hash.
 local function base36(number)
@@ -55,14 +56,11 @@ local function admit(old)
 end
 
 -- Writes the connection's record and entry and the session's fields, and tells that the user is online if that is new.
--- Answers since when the connection is there. That is after the user was last disconnected, though both were in one
--- millisecond or the clock has gone back: what has been let in since is not what was ended then.
-local function register(moment, said)
+-- Answers since when the connection is there. `ended` is the number of the disconnection of the user that it came after.
+local function register(moment, ended)
   local entry, holder = 'u|' .. connection .. '|' .. user, node .. ':' .. incarnation
   local since = tonumber(began)
-  local start = moment
-  if said and tonumber(moment) <= said.ended then start = string.format('%.0f', said.ended + 1) end
-  if since == 0 then since = tonumber(start) end
+  if since == 0 then since = tonumber(moment) end
   local text = holder .. ' ' .. base36(since) .. ' ' .. secret
   if redis.call('HSETNX', conns, connection, text) == 0 then
     local began, rest = string.match(redis.call('HGET', conns, connection), '^%S+ (%S+) %S+(.*)$')
@@ -71,7 +69,7 @@ local function register(moment, said)
     redis.call('ZREM', lingering, entry)
   end
   redis.call('PEXPIRE', conns, life)
-  redis.call('HSET', session, 'u', user, 'c', connection, 'a', address, 't', start)
+  redis.call('HSET', session, 'u', user, 'c', connection, 'a', address, 'e', ended)
   redis.call('PEXPIRE', session, session_life)
   if must_announce == '1' then
     redis.call('SADD', holders, holder)

@@ -9,8 +9,8 @@ package final class HeldConnections {
         case waiting
         /// Redis was asked under this incarnation, and may answer yet.
         case asked(incarnation: Int64)
-        /// Redis has taken it in, at milliseconds by its clock.
-        case registered(since: Int64)
+        /// Redis has taken it in, at milliseconds by its clock, and after the disconnection of the user with this number.
+        case registered(since: Int64, disconnection: Int64)
         /// Its session names another connection by now, or its user is not let in any more: it is being closed, and
         /// registers nothing any more.
         case closing
@@ -50,6 +50,9 @@ package final class HeldConnections {
         package func member(in room: RoomName) -> UserID? { members[room] ?? user }
 
         package func isIn(_ room: RoomName) -> Bool { rooms[room] != nil || quietRooms.contains(room) }
+
+        /// Those that its session is to name.
+        package var allRooms: Set<RoomName> { quietRooms.union(rooms.keys) }
     }
 
     /// A connection with the session under which it is registered.
@@ -132,9 +135,9 @@ package final class HeldConnections {
         return true
     }
 
-    package func registered(_ id: String, since: Int64) {
+    package func registered(_ id: String, _ registered: Connect.Registered) {
         guard let held = connections[id], held.standing != .closing else { return }
-        held.standing = .registered(since: since)
+        held.standing = .registered(since: registered.since, disconnection: registered.disconnection)
     }
 
     /// Redis is being asked, under this incarnation, to take the connection in.

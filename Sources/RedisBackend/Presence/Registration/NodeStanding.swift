@@ -23,6 +23,8 @@ struct NodeStanding {
     }
 
     private var standing = Standing.away
+    /// When the last answered beat went out, under whatever incarnation; nil before the first.
+    private var spoken: MonotonicTime?
     /// Whether calls go straight out.
     private(set) var isLinked = false
 
@@ -34,15 +36,18 @@ struct NodeStanding {
         }
     }
 
-    mutating func registered(_ holder: Holder, sent: MonotonicTime, now: MonotonicTime) {
+    /// Answers for how long nobody had beaten.
+    mutating func registered(_ holder: Holder, sent: MonotonicTime, now: MonotonicTime) -> Duration {
+        defer { spoken = sent }
         standing = .present(Presence(holder: holder, beaten: sent, heard: now))
+        return spoken.map { sent - $0 } ?? .zero
     }
 
     /// Answers for how long nobody had beaten, or heard of it.
     mutating func beaten(sent: MonotonicTime, now: MonotonicTime) -> Duration {
         guard case .present(var presence) = standing else { return .zero }
         let silence = max(sent - presence.beaten, now - presence.heard)
-        (presence.beaten, presence.heard) = (sent, now)
+        (presence.beaten, presence.heard, spoken) = (sent, now, sent)
         standing = .present(presence)
         return silence
     }

@@ -88,7 +88,7 @@ extension RegistrationMachine {
         _ registered: Connect.Registered, _ registrant: HeldConnections.Registrant, _ writer: Writer
     ) {
         standing.announced(writer.holder, in: registrant.session.partition)
-        held.registered(registrant.connection.id, since: registered.since)
+        held.registered(registrant.connection.id, registered)
         // What was joined since this was asked for found no session yet.
         rememberRooms(of: registrant.connection.id)
         if !registered.marked.isEmpty { emit(.tellMarked(registered.marked)) }

@@ -26,19 +26,21 @@ extension RegistrationMachine {
     /// rooms wait too: one may have been joined under the older incarnation, where that was fenced for the user alone.
     private mutating func register(_ entry: HeldEntry, _ holder: Holder, _ reason: Reason) -> Bool {
         guard let connection = held[entry.connection] else { return true }
-        var since: Int64?
+        var earlier: Connect.Earlier?
         switch connection.standing {
         case .closing: return true
         case .waiting: if connection.registrant != nil { return true }
         case .asked(let incarnation):
             guard incarnation == holder.incarnation, case .user = entry else { return false }
             return true
-        case .registered(let moment): since = moment
+        case .registered(let since, let disconnection):
+            earlier = Connect.Earlier(since: since, disconnection: disconnection, rooms: [])
         }
         switch entry {
         case .user:
-            guard let registrant = connection.registrant, let since else { return true }
-            send(.connectAgain(registrant, since: since, holder, reason))
+            guard let registrant = connection.registrant, var earlier else { return true }
+            earlier.rooms = connection.allRooms
+            send(.connectAgain(registrant, earlier, holder, reason))
         case .member(let user, let id, let room):
             guard let info = connection.rooms[room] else { return true }
             send(.joinAgain(Place(room, user), connection: id, info: info, holder, reason))
@@ -50,7 +52,9 @@ extension RegistrationMachine {
     mutating func registeredAgain(_ entry: HeldEntry, _ holder: Holder, _ reason: Reason, isRegistered: Bool) {
         switch reason {
         case .lacking:
-            if !isRegistered { doubtful.insert(entry.partition) }
+            guard isRegistered else { return doubtful.insert(entry.partition) }
+            // The session may lack what the room did.
+            if case .member(_, let id, let room) = entry { perform(.remember(room, connection: id)) }
         case .all(let partition):
             guard standing.holder == holder else { return }
             settle(partition, again.answered(partition, isRegistered: isRegistered), holder)
@@ -88,9 +92,7 @@ extension RegistrationMachine {
         let id = registrant.connection.id
         switch outcome {
         case .registered(let registered):
-            held.registered(id, since: registered.since)
-            // A session that Redis had forgotten is told its rooms again.
-            if registered.isNewSession { rememberRooms(of: id) }
+            held.registered(id, registered)
             emit(.registeredAgain(registrant.connection.userId))
         case .replaced: end(id, .replaced, "the session goes on elsewhere")
         case .banned, .ended: end(id, .forbidden, CloseReason.forbidden.text)
@@ -110,6 +112,16 @@ extension RegistrationMachine {
         case .fenced(let fence):
             fenced(holder, at: fence)
             return false
+        }
+    }
+
+    /// Redis remembers nobody who was thrown out so long ago: whoever was may be here yet.
+    mutating func endForgotten(after silence: Duration) {
+        guard silence >= settings.disconnectionLife else { return }
+        for partition in Partition.all {
+            for connection in held.users(in: partition) where connection.isRegistered {
+                end(connection.id, .goingAway, CloseReason.goingAway.text)
+            }
         }
     }
 

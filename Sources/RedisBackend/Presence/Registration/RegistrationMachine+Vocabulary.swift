@@ -70,7 +70,7 @@ extension RegistrationMachine {
         case connect(HeldConnections.Registrant, Writer, Ticket)
         /// Goes on with an earlier session.
         case resume(HeldConnections.Registrant, SessionID, Writer, Ticket)
-        case connectAgain(HeldConnections.Registrant, since: Int64, Holder, Reason)
+        case connectAgain(HeldConnections.Registrant, Connect.Earlier, Holder, Reason)
         case join(Joining, UserID, info: [UInt8], Writer)
         case joinAgain(Place, connection: String, info: [UInt8], Holder, Reason)
         case disconnect(Departed, Departure, Holder)

@@ -64,7 +64,8 @@ package struct RegistrationMachine: ~Copyable {
     /// The node has this incarnation, by a beat that went out at `sent`: all that is held is registered under it.
     package mutating func registered(_ incarnation: Int64, sent: MonotonicTime, now: MonotonicTime) -> [Action] {
         self.now = now
-        standing.registered(Holder(node: nodeId, incarnation: incarnation), sent: sent, now: now)
+        let holder = Holder(node: nodeId, incarnation: incarnation)
+        endForgotten(after: standing.registered(holder, sent: sent, now: now))
         again = Reregistration()
         marks.unread()
         goOn()
@@ -77,7 +78,9 @@ package struct RegistrationMachine: ~Copyable {
         guard let holder = standing.holder else { return [] }
         // What nobody renewed for so long, since the node did not beat or was not told, may have expired: all of it is
         // registered again, under a new incarnation.
-        guard standing.beaten(sent: sent, now: now) < settings.life / 2 else {
+        let silence = standing.beaten(sent: sent, now: now)
+        endForgotten(after: silence)
+        guard silence < settings.life / 2 else {
             fenced(holder, at: holder.incarnation)
             return taken()
         }

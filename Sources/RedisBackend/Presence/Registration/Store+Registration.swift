@@ -13,10 +13,10 @@ extension Store {
         case .resume(let registrant, let session, let writer, _):
             let next = HeldConnections.Registrant(registrant.connection, session)
             ask(ResumeSession(Registering(next, by: writer, settings: settings)), reply) { .resume($0) }
-        case .connectAgain(let registrant, let since, let holder, _):
+        case .connectAgain(let registrant, let earlier, let holder, _):
             let registering = Registering(
                 registrant.connection, session: registrant.session, holder: holder, settings: settings)
-            ask(Connect(registering, mode: .again(since: since)), reply) { .connect($0) }
+            ask(Connect(registering, mode: .again(earlier)), reply) { .connect($0) }
         case .join(let joining, let user, let info, let writer):
             let mode: Join.Mode =
                 switch joining.purpose {

@@ -6,8 +6,24 @@ package struct Connect: Script {
     package enum Mode: Hashable, Sendable {
         /// Never registered before.
         case new
-        /// Registered before, since then, in ms by Redis's clock.
-        case again(since: Int64)
+        /// Registered before.
+        case again(Earlier)
+    }
+
+    /// What a node knows of a connection that was registered before.
+    package struct Earlier: Hashable, Sendable {
+        /// Since when it is there, in ms by Redis's clock.
+        package var since: Int64
+        /// The number of the disconnection of the user that it came after; 0: of none.
+        package var disconnection: Int64
+        /// Those that its session is to name.
+        package var rooms: Set<RoomName>
+
+        package init(since: Int64, disconnection: Int64 = 0, rooms: Set<RoomName> = []) {
+            self.since = since
+            self.disconnection = disconnection
+            self.rooms = rooms
+        }
     }
 
     package enum Answer: Hashable, Sendable {
@@ -32,8 +48,8 @@ package struct Connect: Script {
         package var since: Int64
         /// Redis's clock, in ms.
         package var now: Int64
-        /// Whether Redis held no such session; always so but for one that is registered again.
-        package var isNewSession = true
+        /// The number of the disconnection of the user that it came after; 0: of none.
+        package var disconnection: Int64 = 0
         /// The node of each connection that was marked to be closed.
         package var marked: [String] = []
         /// Where the user's inbox stands; nil where that is not known.
@@ -58,8 +74,10 @@ package struct Connect: Script {
     package func spelled(with keys: Keys) -> ScriptCall {
         switch mode {
         case .new: registering.spelled(with: keys, mode: "new", since: 0, cause: "")
-        case .again(let since):
-            registering.spelled(with: keys, mode: "again", since: since, cause: PresenceCause.restored.rawValue)
+        case .again(let earlier):
+            registering.spelled(
+                with: keys, mode: "again", since: earlier.since, cause: PresenceCause.restored.rawValue,
+                behind: [.integer(earlier.disconnection)] + earlier.rooms.map { .string($0.string) })
         }
     }
 }
@@ -84,7 +102,10 @@ package struct Registering: Sendable {
         self.settings = settings
     }
 
-    func spelled(with keys: Keys, mode: RedisArgument, since: Int64, cause: String) -> ScriptCall {
+    /// - Parameter more: what stands behind the arguments of both.
+    func spelled(
+        with keys: Keys, mode: RedisArgument, since: Int64, cause: String, behind more: [RedisArgument] = []
+    ) -> ScriptCall {
         let user = connection.userId
         let partition = Partition(of: user.string)
         let status = keys.status(of: user)
@@ -103,7 +124,7 @@ package struct Registering: Sendable {
                 ScriptCall.publish, .string(status.name), mode, .count(settings.maxConnectionsPerUser),
                 .string(settings.surplus.rawValue), .string(nodes.name), .milliseconds(settings.listLife), .runID,
                 .mustAnnounce(isKnown: isKnown), .moment(connection.issuedAt),
-            ], publishingOn: [status, nodes])
+            ] + more, publishingOn: [status, nodes])
     }
 }
 
@@ -113,7 +134,7 @@ extension Connect.Answer: ScriptAnswer {
         case "ok":
             guard let since = reply[1].integer, let now = reply[2].integer else { return nil }
             var registered = Connect.Registered(since: since, now: now)
-            registered.isNewSession = reply[3].integer == 1
+            registered.disconnection = reply[3].integer ?? 0
             registered.marked = reply[4].strings
             registered.inbox = Position(standingIn: reply, at: 5)
             self = .registered(registered)

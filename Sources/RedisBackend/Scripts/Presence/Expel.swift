@@ -1,7 +1,7 @@
 import GatewayCore
 import RedisClient
 
-/// Marks all connections of a user to be closed, ends the user's sessions, and remembers who may not come back.
+/// Ends all sessions of a user, marks the connections to be closed, and remembers who may not come back.
 package struct Expel: Script {
     package struct Answer: Hashable, Sendable {
         package let expelled: Expelled
@@ -28,7 +28,7 @@ package struct Expel: Script {
         return ScriptCall(
             keys: [
                 keys.connections(of: user), keys.marks(partition), keys.verdict(on: user), keys.online(partition),
-                keys.seen(partition), keys.linger(partition), keys.events(partition),
+                keys.seen(partition), keys.linger(partition), keys.events(partition), keys.state(partition),
             ],
             arguments: [
                 .count(Int(expulsion.reason.code)), .string(expulsion.text), .milliseconds(settings.life),

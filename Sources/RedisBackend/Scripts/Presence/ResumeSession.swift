@@ -42,13 +42,14 @@ extension ResumeSession.Answer: ScriptAnswer {
     package init?(_ reply: RedisReply) {
         switch reply[0].string {
         case "ok":
-            guard let since = reply[1].integer, let now = reply[2].integer, let old = reply[3].string else {
+            guard let since = reply[1].integer, let now = reply[2].integer, let old = reply[7].string else {
                 return nil
             }
             var registered = Connect.Registered(since: since, now: now)
+            registered.disconnection = reply[3].integer ?? 0
             registered.marked = reply[4].strings
             registered.inbox = Position(standingIn: reply, at: 5)
-            let rooms = (7..<max(7, reply.count)).compactMap { reply[$0].string.map(RoomName.init(unchecked:)) }
+            let rooms = (8..<max(8, reply.count)).compactMap { reply[$0].string.map(RoomName.init(unchecked:)) }
             self = .resumed(registered, ResumeSession.Earlier(connection: old, rooms: rooms))
         case "unknown": self = .unknown
         case "fenced":
