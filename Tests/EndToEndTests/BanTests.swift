@@ -55,4 +55,26 @@ struct BanTests {
         }
         withExtendedLifetime(cluster) {}
     }
+
+    @Test func `a session whose connection is in its grace ends with a disconnection as well, offline at once`()
+        async throws
+    {
+        let environment = Cluster.patience.merging(["MARTLET_PRESENCE_GRACE": "60s"]) { $1 }
+        let cluster = try await Cluster.start(environment: environment)
+        let (a, b) = (cluster.nodes[0], cluster.nodes[1])
+        let lost = try await WireClient.connect(to: a, as: "eve")
+        try await lost.join("r")
+        let session = try #require(try await lost.frame("welcome").string("session"))
+        lost.abort()
+        try await eventually("the grace") {
+            (try await b.request("GET", "/v1/users/eve").json?["connections"] as? [Any])?.isEmpty == true
+        }
+        #expect(try await b.request("GET", "/v1/users/eve").json?["online"] as? Bool == true)
+        let answer = try await b.request("POST", "/v1/users/eve/disconnect", body: "{}")
+        #expect(answer.json?["disconnected"] as? Int == 0)
+        #expect(try await a.request("GET", "/v1/users/eve").json?["online"] as? Bool == false)
+        let back = try await WireClient.connect(to: b, as: "eve", query: "&session=\(session)")
+        #expect(try await back.frame("welcome").bool("resumed") == false)
+        withExtendedLifetime(cluster) {}
+    }
 }
