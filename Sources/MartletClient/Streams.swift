@@ -111,11 +111,12 @@ package struct Streams: Sendable {
             case .joined(let position, let recovered):
                 let isWhole = goOn(entry.room, from: since, at: position, recovered: recovered)
                 outcomes.append(isWhole ? .resumed(entry.room, position) : .lost(entry.room, position))
-            case .refused(.conflict), .refused(.notMember), .refused(.rateLimited), .refused(.unavailable):
-                outcomes.append(.join(entry.room))
-            case .refused(let code):
+            case .refused(.forbidden):
                 streams[entry.room] = nil
-                outcomes.append(.refused(entry.room, code))
+                outcomes.append(.refused(entry.room, .forbidden))
+            // All but a right that is gone may have passed: what holds is said to a join.
+            case .refused:
+                outcomes.append(.join(entry.room))
             }
         }
         for room in missing.keys where wants(room) { outcomes.append(.join(room)) }

@@ -316,6 +316,29 @@ test("rooms no longer allowed are told when a session resumes, and when a token 
   await assert.rejects(room.joined(), { code: "forbidden" });
 });
 
+for (const code of ["unavailable", "conflict", "not_found", "of_a_later_gateway"]) {
+  test(`a room that a session could not bring back, ${code}, is joined again, and loses nothing`, async (t) => {
+    const gateway = new Gateway(t);
+    const { room } = await gateway.joined(0);
+    await gateway.say(message(1));
+    await gateway.end(1006);
+    await gateway.pass(1_000);
+    await gateway.welcome({ resumed: true });
+    const { id } = await gateway.request("resume");
+    const others = ["*", "@alice"].map((roomId) => ({ roomId, ...at(0), recovered: true }));
+    await gateway.say({ type: "resumed", id, rooms: [...others, { roomId: "r", code }] });
+    assert.notEqual(room.state, "refused");
+    // The room goes on by itself too, and what that brings comes again.
+    await gateway.say({ type: "gap", roomId: "r", ...at(1) }, message(2));
+    await gateway.pass(1_500);
+    const join = await gateway.request("join");
+    assert.deepEqual(join.since, at(1));
+    await gateway.say({ id: join.id, roomId: "r", ...joined(2) }, message(2), message(3));
+    assert.deepEqual(room.log, [1, 2, 3]);
+    assert.equal(room.state, "joined");
+  });
+}
+
 test("a join is tried again where Redis is away", async (t) => {
   const gateway = new Gateway(t);
   const client = gateway.client();

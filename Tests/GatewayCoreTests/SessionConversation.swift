@@ -155,11 +155,12 @@ final class SessionConversation {
     }
 
     func ready(
-        _ room: String, seq: Int = 7, recovered: Bool = true, missed: [RoomMessage] = [], members: Int? = nil
+        _ room: String, epoch: String = "e", seq: Int = 7, recovered: Bool = true, missed: [RoomMessage] = [],
+        members: Int? = nil
     ) -> [String] {
         let roster = members.map { RosterState(members: $0, version: 9, timestamp: 5) }
         let start = StreamStart(
-            position: Position(epoch: "e", seq: seq), recovered: recovered, missed: missed, roster: roster,
+            position: Position(epoch: epoch, seq: seq), recovered: recovered, missed: missed, roster: roster,
             timestamp: 5)
         return answered(.streamReady(room: Self.room(room), start: start))
     }
@@ -248,7 +249,9 @@ final class SessionConversation {
             "watching \(text(id)) \(users.count { $0.refusal == nil })"
                 + users.filter { $0.refusal != nil }.map { " \($0.userId) \($0.refusal?.rawValue ?? "")" }.joined()
         case .acknowledged(let id): "ack \(text(id))"
-        case .welcome, .message, .presence, .status, .signal, .gap, .epoch: "not the machine's"
+        case .gap(let room, let position): "gap \(room) at \(position.seq)"
+        case .epoch(let room, let position): "epoch \(room) \(position.epoch) at \(position.seq)"
+        case .welcome, .message, .presence, .status, .signal: "not the machine's"
         }
     }
 

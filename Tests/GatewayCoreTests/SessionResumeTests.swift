@@ -53,7 +53,7 @@ struct SessionResumeTests {
         #expect(talk.deadline(wall: 0) == nil)
         #expect(talk.failed("a") == ["follow a later"])
         #expect(talk.lines(talk.machine.retry(SessionConversation.room("a"))) == ["follow a"])
-        #expect(talk.ready("a") == ["enter a at 7 missed 0"])
+        #expect(talk.ready("a") == ["gap a at 7", "enter a at 7 missed 0"], "what came since it was due is lost")
         _ = talk.ready("*")
         _ = talk.ready("@alice")
         // A resume that comes too late repeats what was missed.
@@ -61,16 +61,70 @@ struct SessionResumeTests {
         #expect(talk.ready("a") == ["resumed 1 a at 7", "enter a at 7 missed 0"])
     }
 
-    @Test func `a room whose stream cannot be had is told as unavailable and goes on when it can`() {
+    /// Alice's room of which `resume` was told that it is unavailable.
+    private func unavailable(since: Int?) -> SessionConversation {
         let talk = SessionConversation.resumed("a")
-        _ = talk.resume(1, ["a": 4])
+        _ = talk.resume(1, since.map { ["a": $0] } ?? [:])
         _ = talk.ready("*")
         _ = talk.ready("@alice")
         #expect(
             talk.failed("a") == [
                 "resumed 1 a unavailable", "enter * at 7 missed 0", "enter @alice at 7 missed 0", "follow a later",
             ])
-        #expect(talk.ready("a") == ["enter a at 7 missed 0"])
+        return talk
+    }
+
+    private func retry(_ talk: SessionConversation) -> [String] {
+        talk.lines(talk.machine.retry(SessionConversation.room("a")))
+    }
+
+    @Test func `a room whose stream cannot be had is told as unavailable and goes on from its position when it can`() {
+        let talk = unavailable(since: 4)
+        #expect(retry(talk) == ["follow a since 4"])
+        #expect(talk.failed("a") == ["follow a later"])
+        #expect(retry(talk) == ["follow a since 4"])
+        let missed = [5, 6, 7].map { SessionConversation.message("a", $0) }
+        #expect(talk.ready("a", missed: missed) == ["enter a at 7 missed 3"])
+    }
+
+    @Test func `where what it missed is lost by then, or it had no position, it is told a gap`() {
+        let lost = unavailable(since: 4)
+        #expect(lost.ready("a", recovered: false) == ["gap a at 7", "enter a at 7 missed 0"])
+        let part = unavailable(since: 4)
+        let missed = [SessionConversation.message("a", 7)]
+        #expect(part.ready("a", recovered: false, missed: missed) == ["gap a at 6", "enter a at 7 missed 1"])
+        let unnamed = unavailable(since: nil)
+        #expect(unnamed.ready("a") == ["gap a at 7", "enter a at 7 missed 0"])
+    }
+
+    @Test func `and where it goes on under another epoch, that`() {
+        let talk = unavailable(since: 4)
+        #expect(talk.ready("a", epoch: "f") == ["epoch a f at 4", "enter a at 7 missed 0"])
+    }
+
+    @Test func `a join with a position that comes meanwhile is answered behind that`() {
+        let talk = unavailable(since: 4)
+        #expect(talk.join(2, "a", since: 4) == [])
+        #expect(talk.ready("a") == ["enter a at 7 missed 0", "follow a since 4"])
+        #expect(talk.ready("a") == ["joined 2 a at 7", "enter a at 7 missed 0"])
+    }
+
+    @Test func `a room that went on without a position, and cannot be repeated, is repeated as soon as it can`() {
+        let talk = SessionConversation.resumed("a")
+        _ = talk.wait(.seconds(10))
+        for room in ["*", "@alice", "a"] { _ = talk.ready(room) }
+        #expect(talk.resume(1, ["a": 4]) == ["follow a since 4"])
+        #expect(talk.failed("a") == ["resumed 1 a unavailable", "follow a later"])
+        #expect(talk.isMember(of: "a"))
+        #expect(retry(talk) == ["follow a since 4"])
+        #expect(talk.ready("a", recovered: false) == ["gap a at 7", "enter a at 7 missed 0"])
+    }
+
+    @Test func `so does one that was to be joined with its position, whose join was refused for want of Redis`() {
+        let talk = SessionConversation.resumed("a")
+        #expect(talk.join(1, "a", since: 4) == ["follow a since 4"])
+        #expect(talk.failed("a") == ["error 1 unavailable", "follow a later"])
+        #expect(retry(talk) == ["follow a since 4"])
     }
 
     @Test func `a room that waits can be left and written to`() {

@@ -126,6 +126,26 @@ import TestSupport
         #expect(!streams.wants(RoomName(unchecked: "forbidden")))
     }
 
+    @Test(arguments: ErrorCode.allCases.filter { $0 != .forbidden })
+    func `a room that the session could not bring back, for whatever passing reason, is joined where it was`(
+        code: ErrorCode
+    ) {
+        var streams = streams()
+        streams.disconnected()
+        let welcomed = streams.welcomed(
+            resumed: true, positions: [(inbox, at(3)), (.everyone, at(7))], maxBytes: 60_000)
+        let told = (welcomed.resume ?? [:]).keys.map { name in
+            ResumedRoom(
+                room: name, outcome: name == room ? .refused(code) : .joined(position: at(3), recovered: true))
+        }
+        #expect(streams.resumed(told, asked: welcomed.resume ?? [:]).contains(.join(room)))
+        // It goes on by itself too: what that brings counts with the join, which says where it goes on.
+        #expect(streams.received(message(11)) == .drop && streams.gap(in: room, at: at(11)) == false)
+        #expect(streams.position(of: room) == at(10))
+        #expect(streams.joined(joined(room, at(12)), since: since(10)) == true)
+        #expect([11, 12].map { streams.received(message($0)) } == [.pass(at(11)), .pass(at(12))])
+    }
+
     @Test func `without the session every room is joined where it was, and what has not moved is left alone`() {
         var streams = streams()
         streams.disconnected()

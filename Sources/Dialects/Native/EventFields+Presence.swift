@@ -18,7 +18,7 @@ extension EventFields {
             let outcome: ResumedRoom.Outcome =
                 entry.field("code") == nil
                 ? .joined(position: try entry.position(), recovered: try entry.boolean("recovered"))
-                // As with errors, a code of a later version means a request that had better not come again.
+                // As with errors, a code of a later version counts as `bad_request`.
                 : .refused(ErrorCode(rawValue: try entry.text("code")) ?? .badRequest)
             rooms.append(ResumedRoom(room: try entry.room(), outcome: outcome))
         }

@@ -65,6 +65,12 @@ package struct StreamStart: Sendable {
         self.roster = roster
         self.timestamp = timestamp
     }
+
+    /// After which it goes on: where `missed` begins, or where the room stands.
+    package var beginning: Position {
+        guard let first = missed.first else { return position }
+        return Position(epoch: position.epoch, seq: first.seq - 1)
+    }
 }
 
 /// What a hub is told, in order.

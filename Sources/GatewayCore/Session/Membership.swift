@@ -15,10 +15,13 @@ extension SessionMachine {
             case fresh
             /// A member's `join` with a position; `wasLive` unless its room was still waiting for one.
             case again(wasLive: Bool)
-            /// A part of `resume`; `wasLive` as above.
-            case resumed(wasLive: Bool)
+            /// A part of `resume`.
+            case resumed
             /// The room goes on from now, without a word to the client.
             case silent
+            /// The stream could not be had when it was due: the room goes on by itself from where the client stood, and what
+            /// is lost by then is told.
+            case late
         }
 
         var id: RequestID?
@@ -68,7 +71,7 @@ extension SessionMachine.Joining {
     var isMember: Bool {
         switch origin {
         case .fresh: false
-        case .again, .resumed, .silent: true
+        case .again, .resumed, .silent, .late: true
         }
     }
 }

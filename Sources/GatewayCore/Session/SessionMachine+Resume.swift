@@ -44,21 +44,20 @@ extension SessionMachine {
         let named = Set(since.keys)
         var refused: [RoomName: ErrorCode] = [:]
         for room in resumption.forbidden { refused[room] = .forbidden }
-        var asked: [(room: RoomName, wasLive: Bool)] = []
+        var asked: [RoomName] = []
         for room in named.union(awaitingRooms) {
             switch membership(of: room) {
-            case .awaiting: asked.append((room, false))
-            case .joined: asked.append((room, true))
+            case .awaiting, .joined: asked.append(room)
             case .joining: refused[room] = .conflict
             case nil: refused[room] = refused[room] ?? (isAllowed(.join, in: room) ? .notMember : .forbidden)
             }
         }
         let gathering = Gathering(
-            id: request.id, named: named, missing: Set(asked.map(\.room)), refused: refused)
+            id: request.id, named: named, missing: Set(asked), refused: refused)
         guard !asked.isEmpty else { return finish(gathering) }
         self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
-        return asked.sorted { $0.room.string < $1.room.string }.flatMap { room, wasLive in
-            follow(room, Joining(id: nil, since: since[room], origin: .resumed(wasLive: wasLive)))
+        return asked.sorted { $0.string < $1.string }.flatMap { room in
+            follow(room, Joining(id: nil, since: since[room], origin: .resumed))
         }
     }
 
@@ -109,10 +108,10 @@ extension SessionMachine {
         var entering: [Action] = []
         let rooms = gathering.answers.keys.sorted { $0.string < $1.string }
         for room in rooms {
-            guard case .joining(let joining) = membership(of: room), case .resumed(let wasLive) = joining.origin,
+            guard case .joining(let joining) = membership(of: room), case .resumed = joining.origin,
                 let answer = gathering.answers[room]
             else { continue }
-            let (outcome, actions) = settle(room, answer, wasLive: wasLive)
+            let (outcome, actions) = settle(room, answer, since: joining.since)
             entering += actions
             // The streams that every connection is in by itself are answered where they were asked for.
             if gathering.named.contains(room) || !(room.isEveryone || room.isInbox) {
@@ -124,7 +123,7 @@ extension SessionMachine {
     }
 
     private mutating func settle(
-        _ room: RoomName, _ answer: Result<StreamStart, RequestError>, wasLive: Bool
+        _ room: RoomName, _ answer: Result<StreamStart, RequestError>, since: ClientPosition?
     ) -> (ResumedRoom.Outcome, [Action]) {
         // The token may have been replaced by a narrower one in the meantime.
         guard isAllowed(.join, in: room) else { return (.refused(.forbidden), drop(room)) }
@@ -134,9 +133,7 @@ extension SessionMachine {
             let actions = rosterNotice(of: room, start) + [.enter(room, .start(start))]
             return (.joined(position: start.position, recovered: start.recovered), actions)
         case .failure(let error):
-            guard wasLive else { return (.refused(error.code), goOnSilently(room)) }
-            setMembership(of: room, .joined)
-            return (.refused(error.code), [])
+            return (.refused(error.code), goOnLater(room, from: since))
         }
     }
 }

@@ -115,7 +115,17 @@ extension SessionMachine {
             return [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))] + serveWaiting(for: room)
         case .silent:
             return rosterNotice(of: room, start) + [.enter(room, .start(start))] + serveWaiting(for: room)
+        case .late:
+            return rosterNotice(of: room, start) + notice(of: room, start, since: joining.since)
+                + [.enter(room, .start(start))] + serveWaiting(for: room)
         }
+    }
+
+    /// How a room goes on of which the client waits for nothing: who had said no position has lost what came meanwhile.
+    private func notice(of room: RoomName, _ start: StreamStart, since: ClientPosition?) -> [Action] {
+        guard let since, start.recovered else { return [.send(.gap(room: room, position: start.beginning))] }
+        guard let epoch = since.epoch, epoch != start.position.epoch else { return [] }
+        return [.send(.epoch(room: room, position: Position(epoch: start.position.epoch, seq: since.seq)))]
     }
 
     /// What this client may know of the roster.
@@ -132,13 +142,13 @@ extension SessionMachine {
             return [.withdraw(room)] + refuse(joining.id, error) + serveWaiting(for: room)
         case .again(let wasLive):
             guard isAllowed(.join, in: room) else { return expel(from: room, joining) }
-            guard wasLive else { return refuse(joining.id, error) + goOnSilently(room) }
+            guard wasLive else { return refuse(joining.id, error) + goOnLater(room, from: joining.since) }
             setMembership(of: room, .joined)
             return refuse(joining.id, error) + serveWaiting(for: room)
         case .resumed:
             return gathered(room, .failure(error))
-        case .silent:
-            return [.followLater(room)]
+        case .silent, .late:
+            return goOnLater(room, from: joining.since)
         }
     }
 
@@ -147,14 +157,14 @@ extension SessionMachine {
         let answer: [Action] =
             switch joining.origin {
             case .fresh, .again, .resumed: refuse(joining.id, .forbidden, "the room may not be joined")
-            case .silent: [.send(.left(id: nil, room: room))]
+            case .silent, .late: [.send(.left(id: nil, room: room))]
             }
         return drop(room) + answer + serveWaiting(for: room)
     }
 
-    /// A member whose position could not be used is to get at least what comes from now on.
-    mutating func goOnSilently(_ room: RoomName) -> [Action] {
-        setMembership(of: room, .joining(Joining(id: nil, since: nil, origin: .silent)))
+    /// A member whose stream could not be had goes on without asking again, as soon as it can.
+    mutating func goOnLater(_ room: RoomName, from since: ClientPosition?) -> [Action] {
+        setMembership(of: room, .joining(Joining(id: nil, since: since, origin: .late)))
         return [.followLater(room)]
     }
 

@@ -682,7 +682,7 @@ class Core extends Emitter {
       for (const { stream, from } of named) {
         const room = rooms.get(stream.id);
         if (stream.position !== from || !room) stream.become("out");
-        else if (room.code) this.#notJoined(stream, refusal({ message: "the room was not joined again", ...room }));
+        else if (room.code) this.#notResumed(stream, refusal({ message: "the room was not joined again", ...room }));
         else stream.joined(room);
         this.settle(stream);
       }
@@ -756,8 +756,18 @@ class Core extends Emitter {
     });
   }
 
+  // All but a right that is gone may have passed: what holds is said to a join.
+  #notResumed(stream, error) {
+    if (error.code === "forbidden") return this.#refuse(stream, error);
+    this.#joinLater(stream, error);
+  }
+
   #notJoined(stream, error) {
     if (!PASSING.has(error.code)) return this.#refuse(stream, error);
+    this.#joinLater(stream, error);
+  }
+
+  #joinLater(stream, error) {
     stream.become("out");
     stream.isDelayed = true;
     this.#later(error);

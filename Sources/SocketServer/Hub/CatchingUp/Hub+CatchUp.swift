@@ -36,9 +36,7 @@ extension Hub {
         let connection = listener.connection
         let room = listener.room.name
         if !start.recovered {
-            var position = start.position
-            if let first = start.missed.first { position.seq = first.seq - 1 }
-            connection.write(writer.frame(.gap(room: room, position: position)))
+            connection.write(writer.frame(.gap(room: room, position: start.beginning)))
         } else if start.position.epoch != backlog.epoch {
             let position = Position(epoch: start.position.epoch, seq: backlog.seen.seq)
             connection.write(writer.frame(.epoch(room: room, position: position)))
