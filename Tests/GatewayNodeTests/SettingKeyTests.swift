@@ -1,7 +1,6 @@
 import GatewayCore
 import GatewayNode
 import RedisBackend
-import SocketServer
 import Testing
 
 @Suite("The table of keys")

@@ -14,6 +14,7 @@ struct SettingsTests {
         #expect(warnings.isEmpty)
         #expect(settings.client.port == 8080 && settings.api.port == 8081 && settings.auth.mode == .none)
         #expect(settings.rooms.defaultLog == LogLimits(size: 1000, age: .seconds(86_400)))
+        #expect(settings.rooms.rules.isEmpty)
     }
 
     @Test(
