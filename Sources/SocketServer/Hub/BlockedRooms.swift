@@ -1,13 +1,17 @@
 import GatewayCore
 
-/// Rooms that have been sent too much, until when. Belongs to its hub's event loop.
-final class BlockedRooms {
+/// Rooms that have been sent too much, until when.
+///
+/// Pure. A class, so that only it writes what it keeps; it belongs to its hub's event loop.
+package final class BlockedRooms {
     private var ends: [RoomName: MonotonicTime] = [:]
 
-    func block(_ room: RoomName, until end: MonotonicTime) { ends[room] = end }
+    package init() {}
+
+    package func block(_ room: RoomName, until end: MonotonicTime) { ends[room] = end }
 
     /// How long nothing more may be sent to a room.
-    func wait(for room: RoomName, now: MonotonicTime) -> Duration? {
+    package func wait(for room: RoomName, now: MonotonicTime) -> Duration? {
         guard !ends.isEmpty, let end = ends[room] else { return nil }
         if end > now { return end - now }
         ends[room] = nil
@@ -15,7 +19,7 @@ final class BlockedRooms {
     }
 
     /// Forgets those whose time is over.
-    func forget(now: MonotonicTime) {
+    package func forget(now: MonotonicTime) {
         if !ends.isEmpty { ends = ends.filter { $0.value > now } }
     }
 }

@@ -1,20 +1,20 @@
 /// Who wants something of Redis whose cost is known only when it is there: so many at a time are being asked for, the others
 /// wait in order. A bound on those under way is one on what can be spent beyond what is left.
 ///
-/// Belongs to its hub's event loop.
-final class BoundedQueue<Waiter> {
+/// Pure. A class, so that only it writes what it keeps; it belongs to its hub's event loop.
+package final class BoundedQueue<Waiter> {
     private let maxUnderWay: Int
     private var waiting: ArraySlice<Waiter> = []
     private var underWay = 0
 
-    init(maxUnderWay: Int) {
+    package init(maxUnderWay: Int) {
         self.maxUnderWay = maxUnderWay
     }
 
-    func add(_ waiter: Waiter) { waiting.append(waiter) }
+    package func add(_ waiter: Waiter) { waiting.append(waiter) }
 
     /// The next one that may be asked for; `ended` is called for each of them.
-    func next() -> Waiter? {
+    package func next() -> Waiter? {
         guard underWay < maxUnderWay, let next = waiting.popFirst() else { return nil }
         if waiting.isEmpty { waiting = [] }
         underWay += 1
@@ -22,10 +22,10 @@ final class BoundedQueue<Waiter> {
     }
 
     /// One that was under way has its answer.
-    func ended() { underWay -= 1 }
+    package func ended() { underWay -= 1 }
 
-    var isEmpty: Bool { waiting.isEmpty }
+    package var isEmpty: Bool { waiting.isEmpty }
 
     /// Whether nothing is being asked for.
-    var isIdle: Bool { underWay == 0 }
+    package var isIdle: Bool { underWay == 0 }
 }

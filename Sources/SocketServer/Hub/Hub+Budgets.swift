@@ -3,6 +3,12 @@ import NIOCore
 
 /// What connections of this loop spend, in common with those of other loops; and those that wait.
 extension Hub {
+    /// One client's next part.
+    struct OutputWaiter {
+        let connection: SocketHandler
+        let goOn: () -> Void
+    }
+
     private static let nextTurn = TimeAmount.milliseconds(1)
     private static let nextLook = TimeAmount.milliseconds(20)
     /// Gathered for a room before all loops are told.
@@ -52,7 +58,7 @@ extension Hub {
     /// waits here waits for a time, so that those come in between.
     func whenPaid(_ connection: SocketHandler, _ goOn: @escaping () -> Void) {
         guard mustWait(connection) else { return goOn() }
-        outputTurn.wait(OutputTurn.Waiter(connection: connection, goOn: goOn))
+        outputTurn.wait(OutputWaiter(connection: connection, goOn: goOn))
         postponeOutput()
     }
 
@@ -90,26 +96,26 @@ extension Hub {
 
     /// Keeps a connection with bytes that may not be unpacked yet.
     func park(_ connection: SocketHandler) {
-        inputTurn.park(connection)
+        parked.park(connection)
         lookAtParked(after: Hub.nextTurn)
     }
 
     private func lookAtParked(after time: TimeAmount) {
-        guard !inputTurn.isLooking else { return }
-        inputTurn.willLook()
+        guard !parked.isLooking else { return }
+        parked.willLook()
         eventLoop.scheduleTask(in: time) { [self] in serveParked() }
     }
 
     private func serveParked() {
         let now = now
         var left: [SocketHandler] = []
-        for connection in inputTurn.takeParked() {
+        for connection in parked.takeAll() {
             guard let unread = connection.unread else { continue }
             if unread.until > now || inputTurn.isOver { left.append(connection) } else { connection.goOn() }
         }
-        inputTurn.parkFirst(left)
+        parked.parkFirst(left)
         flush()
-        guard inputTurn.isAnyoneParked else { return }
-        lookAtParked(after: inputTurn.isPressing(now: now) ? Hub.nextTurn : Hub.nextLook)
+        guard !parked.isEmpty else { return }
+        lookAtParked(after: parked.isPressing(now: now) ? Hub.nextTurn : Hub.nextLook)
     }
 }

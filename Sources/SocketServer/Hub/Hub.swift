@@ -37,15 +37,16 @@ package final class Hub: StreamSink, @unchecked Sendable {
 
     // Its parts; each keeps what only it may change.
     let writer = FrameWriter()
-    let tickets = FollowTickets()
+    let tickets = FollowTickets<Listener>()
     let watchBoard = WatchBoard<SocketHandler>()
     let receiveBuffer = ReceiveBuffer()
-    let openedMail = OpenedMail()
+    let openedMail = OpenedMail<Letter>()
     let sending = SendingRooms()
     let bundling = BundlingRooms()
-    /// What unpacking clients' bytes has taken of this turn, and whose wait for a later one.
+    /// What unpacking clients' bytes has taken of this turn.
     let inputTurn = InputTurn()
-    let outputTurn = OutputTurn()
+    let parked = ParkedConnections<SocketHandler>()
+    let outputTurn = OutputTurn<OutputWaiter>()
     /// Pages that wait to be read.
     let pageReads = BoundedQueue<PageRead>(maxUnderWay: 32)
     let resumptions = BoundedQueue<Resumer>(maxUnderWay: 64)

@@ -23,6 +23,10 @@ extension SocketHandler {
         }
     }
 
+    var isStranger: Bool { machine.isStranger }
+
+    var unreadUntil: MonotonicTime? { unread?.until }
+
     /// Serves what is in the bytes, up to where it has to wait; those beyond are kept.
     ///
     /// - Parameter past: of the first frame; those behind one that is refused have waited as long.

@@ -10,7 +10,7 @@ import WebSocketFrames
 ///
 /// `@unchecked Sendable`, so that answers from other threads can name it: everything in it but `number` is touched on the
 /// hub's event loop alone.
-final class SocketHandler: ChannelInboundHandler, Supervised, Numbered, @unchecked Sendable {
+final class SocketHandler: ChannelInboundHandler, Supervised, Numbered, Parkable, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
