@@ -14,19 +14,14 @@ extension Hub {
     func follow(_ room: RoomName, since: ClientPosition?, for connection: SocketHandler) {
         eventLoop.assertInEventLoop()
         let hubRoom = rooms[room] ?? open(room)
-        let listener = Listener(connection: connection, room: hubRoom)
-        if let before = hubRoom.pending[connection.number] {
-            if before.backlog == nil { end(before) } else { listener.before = before }
-        }
-        hubRoom.await(listener)
-        ask(listener, since: since, since == nil ? .none : firstPortion(for: connection))
+        let listener = Listener(connection: connection, room: hubRoom, since: since)
+        if let before = hubRoom.await(listener) { end(before) }
+        ask(listener, since == nil ? .none : firstPortion(for: connection))
     }
 
-    func ask(_ listener: Listener, since: ClientPosition?, _ portion: Portion) {
+    func ask(_ listener: Listener, _ portion: Portion) {
         let ticket = tickets.next(for: listener)
-        listener.ticket = ticket
-        listener.since = since
-        listener.missedBytes = portion.bytes
+        let since = listener.asks(portion, ticket: ticket)
         streams.follow(listener.room.name, since: since, portion: portion, ticket: ticket, hub: number)
     }
 
@@ -34,25 +29,16 @@ extension Hub {
     func leave(_ room: RoomName, _ connection: SocketHandler) {
         eventLoop.assertInEventLoop()
         guard let hubRoom = rooms[room] else { return }
-        forget(connection.number, in: hubRoom)
+        for listener in hubRoom.stopAwaiting(connection.number) { end(listener) }
         hubRoom.remove(connection.number)
         closeIfEmpty(hubRoom)
         // What was held for it may be asked for by another.
         pump(connection)
     }
 
-    private func forget(_ number: ConnectionNumber, in hubRoom: HubRoom) {
-        guard let listener = hubRoom.stopAwaiting(number) else { return }
-        if let before = listener.before { end(before) }
-        end(listener)
-    }
-
     /// Nothing more is asked for a listener, or sent to it.
     func end(_ listener: Listener) {
-        listener.isGone = true
-        listener.backlog = nil
-        listener.missedBytes = 0
-        if let ticket = listener.ticket { _ = tickets.take(ticket) }
+        if let ticket = listener.ends() { _ = tickets.take(ticket) }
     }
 
     private func open(_ room: RoomName) -> HubRoom {

@@ -14,20 +14,18 @@ extension Hub {
             guard let hubRoom = rooms[room], hubRoom.hasMember(connection.number),
                 hubRoom.pending[connection.number] == nil, let position = hubRoom.sentPosition
             else { continue }
-            let listener = Listener(connection: connection, room: hubRoom)
             let told = hubRoom.bundle?.version(toldTo: connection.number) ?? hubRoom.roster?.version
-            listener.backlog = Backlog(of: position, rosterVersion: told)
+            let listener = Listener(
+                connection: connection, room: hubRoom, backlog: Backlog(of: position, rosterVersion: told))
             hubRoom.remove(connection.number)
-            hubRoom.await(listener)
+            // Nothing of it is on its way into this room.
+            _ = hubRoom.await(listener)
             listeners.append(listener)
         }
         if !listeners.isEmpty || connection.slow?.queue.isFedFromLog != true { connection.feedsFromLog() }
         guard !listeners.isEmpty else { return }
         metrics.count(.fedFromLog)
-        let queue = connection.catchUp ?? CatchUp()
-        connection.catchUp = queue
-        queue.hungry += listeners
-        if !queue.isSending { pumpWhenDrained(connection, queue) }
+        if connection.beginCatchUp().addSlow(listeners) { writePart(ByteBuffer(), to: connection) }
     }
 
     /// What waits in the node for all connections is within the budget, or the worst give way.

@@ -56,7 +56,7 @@ extension Hub {
     /// A listener's answer: its session is told, or it goes on with what it missed.
     private func following(_ ticket: FollowTicket, _ room: RoomName, _ start: StreamStart) {
         guard let listener = tickets.take(ticket) else { return }
-        listener.answered(start)
+        let answer = listener.answered(start)
         if listener.missedBytes > 0 {
             let connection = listener.connection
             let price = Prices.logBytes(listener.missedBytes, isCompressing: connection.isCompressing)
@@ -67,9 +67,9 @@ extension Hub {
         send(hubRoom)
         hubRoom.position = start.position
         if let roster = start.roster { hubRoom.roster = roster }
-        if let backlog = listener.backlog {
-            goOn(listener, backlog, start)
-        } else {
+        switch answer {
+        case .goesOn(let turn, let unseenRoster): goOn(listener, turn, unseenRoster)
+        case .begins:
             // A member is told below where the roster stands: what waits for it lies before that.
             tellBundle(of: hubRoom, to: listener.connection)
             listener.connection.answered(.streamReady(room: room, start: start))
@@ -78,13 +78,14 @@ extension Hub {
 
     private func failed(_ ticket: FollowTicket, _ room: RoomName, _ error: BackendError) {
         guard let listener = tickets.take(ticket) else { return }
-        listener.ticket = nil
-        listener.missedBytes = 0
-        guard listener.backlog == nil else { return retryLater(.listener(listener)) }
-        listener.room.stopAwaiting(listener)
-        listener.connection.answered(.streamFailed(room: room, error: error))
-        closeIfEmpty(listener.room)
-        pump(listener.connection)
+        switch listener.failed() {
+        case .triesAgain: retryLater(.listener(listener))
+        case .givesUp:
+            listener.room.stopAwaiting(listener)
+            listener.connection.answered(.streamFailed(room: room, error: error))
+            closeIfEmpty(listener.room)
+            pump(listener.connection)
+        }
     }
 
     private func tell(_ event: ServerEvent, of room: RoomName, at position: Position) {

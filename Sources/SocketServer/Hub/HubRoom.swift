@@ -4,11 +4,11 @@ import NIOCore
 /// One room as one hub knows it: who listens, who is about to, and where the room stands. It belongs to the hub's event loop.
 ///
 /// There is one for each inbox, so an empty one must be small.
-final class HubRoom {
+final class HubRoom: RoomStanding {
     let name: RoomName
     private var list = ConnectionList<SocketHandler>()
-    /// Who is no member yet: without an answer from the stream, without a word from the session, or not caught up.
-    private(set) var pending: [ConnectionNumber: Listener] = [:]
+    /// Who is no member yet.
+    private(set) var pending = PendingListeners<SocketHandler, HubRoom>()
     /// What every member has been sent, or is in `outgoing`.
     var position: Position?
     /// The last one told or answered; nil where none is kept.
@@ -52,29 +52,15 @@ final class HubRoom {
 
     // MARK: Listeners
 
-    func await(_ listener: Listener) {
-        pending[listener.connection.number] = listener
-    }
+    /// - Returns: the one whose question is of no interest any more.
+    func await(_ listener: Listener) -> Listener? { pending.add(listener) }
 
-    /// One has become a member, its question has failed, or another of its connection waits in its place.
-    ///
-    /// What its connection was before its question, it is again.
-    func stopAwaiting(_ listener: Listener) {
-        let number = listener.connection.number
-        if let latest = pending[number], latest !== listener {
-            if latest.before === listener { latest.before = nil }
-        } else if let before = listener.before {
-            pending[number] = before
-        } else {
-            stopAwaiting(number)
-        }
-    }
+    /// - Returns: the one that was being caught up until now.
+    func begin(_ number: ConnectionNumber) -> Listener? { pending.begin(number) }
 
-    @discardableResult
-    func stopAwaiting(_ number: ConnectionNumber) -> Listener? {
-        guard let listener = pending.removeValue(forKey: number) else { return nil }
-        // An emptied dictionary would keep its storage.
-        if pending.isEmpty { pending = [:] }
-        return listener
-    }
+    /// One has become a member, or its question has failed.
+    func stopAwaiting(_ listener: Listener) { pending.settle(listener) }
+
+    /// - Returns: all that the connection had on the way.
+    func stopAwaiting(_ number: ConnectionNumber) -> [Listener] { pending.remove(number) }
 }

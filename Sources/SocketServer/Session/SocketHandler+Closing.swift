@@ -116,7 +116,7 @@ extension SocketHandler {
         if machine.roomCount > 0 { spend(Prices.departure(rooms: machine.roomCount), now: hub.now) }
         settle()
         let remains = machine.closed(end)
-        catchUp = nil
+        endCatchUp()
         for room in remains.rooms { hub.leave(room, self) }
         if !remains.watched.isEmpty { hub.unwatch(remains.watched, for: self) }
         if let departure = remains.departure { hub.presence.disconnect(id.description, departure) }

@@ -17,7 +17,7 @@ extension SocketHandler {
         guard isOpen else { return }
         let slow = watchQueue()
         hub.holdings.noteSockets(by: bytes - slow.queue.queuedBytes)
-        let part = catchUp?.sendingBytes ?? 0
+        let part = catchUp?.sentBytes ?? 0
         let isTooMuch = slow.queue.queued(bytes, limit: hub.configuration.maxQueuedBytes + part)
         if isTooMuch { return closeSlow(.tooMuch) }
         if bytes > hub.configuration.maxLiveBytes { hub.noteOverfull(self) }

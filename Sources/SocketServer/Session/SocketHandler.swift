@@ -10,7 +10,7 @@ import WebSocketFrames
 ///
 /// `@unchecked Sendable`, so that answers from other threads can name it: everything in it but `number` is touched on the
 /// hub's event loop alone.
-final class SocketHandler: ChannelInboundHandler, Supervised, Numbered, Parkable, @unchecked Sendable {
+final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkable, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -60,13 +60,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, Numbered, Parkable
     /// Nil unless what has been read has to wait.
     var unread: Unread?
     /// Nil while nothing that it missed has to be sent.
-    var catchUp: CatchUp?
+    private(set) var catchUp: CatchUp<SocketHandler, HubRoom>?
     /// Nil while nothing is known to wait for the client.
     var slow: SlowSocket?
     /// Of what it missed: held for it, or asked for.
-    var missedBytes = 0 {
-        didSet { hub.holdings.noteCatchUps(by: missedBytes - oldValue) }
-    }
+    private(set) var missedBytes = 0
 
     init(hub: Hub, seat: Seat, isCompressing: Bool) {
         self.hub = hub
@@ -86,6 +84,21 @@ final class SocketHandler: ChannelInboundHandler, Supervised, Numbered, Parkable
     var isOpen: Bool {
         if case .open = phase { return true }
         return false
+    }
+
+    // MARK: What it missed
+
+    func beginCatchUp() -> CatchUp<SocketHandler, HubRoom> {
+        let queue = catchUp ?? CatchUp()
+        catchUp = queue
+        return queue
+    }
+
+    func endCatchUp() { catchUp = nil }
+
+    func countMissed(_ change: Int) {
+        missedBytes += change
+        hub.holdings.noteCatchUps(by: change)
     }
 
     // MARK: Channel

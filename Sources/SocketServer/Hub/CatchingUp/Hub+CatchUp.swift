@@ -19,11 +19,10 @@ extension Hub {
     /// The session has told its client where it begins in a room.
     func enter(_ room: RoomName, _ connection: SocketHandler, _ entry: SessionMachine.Entry) {
         guard let hubRoom = rooms[room], let listener = hubRoom.pending[connection.number] else { return }
-        if let before = listener.before { end(before) }
-        listener.before = nil
+        if let before = hubRoom.begin(connection.number) { end(before) }
         switch entry {
         case .now: return becomeMember(listener)
-        case .start(let start): listener.backlog = Backlog(start, since: listener.since)
+        case .start(let start): listener.begins(with: start)
         }
         if listener.isCaughtUp { return becomeMember(listener) }
         // A member that asked for what it has seen already gets nothing new before that.
@@ -31,115 +30,67 @@ extension Hub {
         catchUp(listener)
     }
 
-    /// The answer to a listener that asked again, from where it had got to.
-    func goOn(_ listener: Listener, _ backlog: Backlog, _ start: StreamStart) {
+    /// A listener that asked again has its answer: its client is told what has changed under it.
+    func goOn(_ listener: Listener, _ turn: Listener.Turn, _ unseenRoster: RosterState?) {
         let connection = listener.connection
         let room = listener.room.name
-        if !start.recovered {
-            connection.write(writer.frame(.gap(room: room, position: start.beginning)))
-        } else if start.position.epoch != backlog.epoch {
-            let position = Position(epoch: start.position.epoch, seq: backlog.seen.seq)
-            connection.write(writer.frame(.epoch(room: room, position: position)))
+        switch turn {
+        case .seamless: break
+        case .gap(let position): connection.write(writer.frame(.gap(room: room, position: position)))
+        case .epoch(let position): connection.write(writer.frame(.epoch(room: room, position: position)))
         }
-        if let roster = start.roster, roster.version != backlog.rosterVersion,
-            connection.machine.seesPresence(in: room)
-        {
-            connection.write(writer.frame(.presence(RosterChange(unseen: roster, in: room))))
+        if let unseenRoster, connection.machine.seesPresence(in: room) {
+            connection.write(writer.frame(.presence(RosterChange(unseen: unseenRoster, in: room))))
         }
-        listener.backlog = Backlog(start, since: listener.since)
         catchUp(listener)
     }
 
     /// Has a listener be sent what it holds, or ask for more when it is its turn.
     func catchUp(_ listener: Listener) {
-        let connection = listener.connection
-        let queue = connection.catchUp ?? CatchUp()
-        connection.catchUp = queue
-        if listener.backlog?.rest.isEmpty == false {
-            queue.ready.append(listener)
-        } else {
-            queue.hungry.append(listener)
-        }
-        pump(connection)
+        listener.connection.beginCatchUp().add(listener)
+        pump(listener.connection)
     }
 
     /// Sends one connection the next part of what it has missed, or asks for it, when it has paid for the one before.
     func pump(_ connection: SocketHandler) {
-        guard let queue = connection.catchUp, !queue.isSending else { return }
-        guard mustWait(connection) else { return pump(connection, queue) }
-        queue.isSending = true
-        whenPaid(connection) { [self] in
-            queue.isSending = false
-            pump(connection, queue)
-        }
-    }
-
-    private func pump(_ connection: SocketHandler, _ queue: CatchUp) {
-        var part = ByteBuffer()
-        while part.readableBytes < shares.partBytes, let listener = queue.ready.first {
-            if !listener.isGone {
-                fill(&part, from: listener)
-                if listener.backlog?.rest.isEmpty == false { break }
-                if listener.isCaughtUp { becomeMember(listener) } else { queue.hungry.append(listener) }
+        guard let queue = connection.catchUp else { return }
+        switch queue.begin(isPaid: !mustWait(connection)) {
+        case .isUnderWay: break
+        case .now: writeNext(to: connection, queue)
+        case .whenPaid:
+            whenPaid(connection) { [self] in
+                queue.wentOn()
+                writeNext(to: connection, queue)
             }
-            queue.ready.removeFirst()
         }
-        guard part.readableBytes > 0 else {
-            ask(queue, for: connection)
-            if queue.isEmpty { connection.catchUp = nil }
-            return
-        }
-        guard !queue.isEmpty else {
-            connection.catchUp = nil
-            return connection.write(part)
-        }
-        send(part, to: connection, queue)
     }
 
-    /// Goes on once all that waits in the socket has left.
-    func pumpWhenDrained(_ connection: SocketHandler, _ queue: CatchUp) {
-        send(ByteBuffer(), to: connection, queue)
+    private func writeNext(to connection: SocketHandler, _ queue: CatchUp<SocketHandler, HubRoom>) {
+        var part = ByteBuffer()
+        var bytes = 0
+        while let step = queue.next(written: part.readableBytes, shares) {
+            switch step {
+            case .write(let message):
+                writer.write(.message(message), into: &part, isCompressed: connection.isCompressing)
+                bytes += message.payload.count
+                countDelivered(1)
+            case .admit(let listener): becomeMember(listener)
+            case .ask(let listener, let portion): ask(listener, portion)
+            }
+        }
+        outputTurn.spend(Prices.logBytes(bytes, isCompressing: connection.isCompressing).price)
+        if queue.isEmpty { connection.endCatchUp() }
+        guard part.readableBytes > 0 else { return }
+        if queue.isEmpty { connection.write(part) } else { writePart(part, to: connection) }
     }
 
-    private func send(_ part: ByteBuffer, to connection: SocketHandler, _ queue: CatchUp) {
-        queue.sendingBytes = part.readableBytes
-        queue.isSending = true
+    /// Sends a part, and goes on when all of it has left.
+    func writePart(_ part: ByteBuffer, to connection: SocketHandler) {
+        connection.catchUp?.sends(part.readableBytes)
         connection.write(part) { [self] in
-            connection.catchUp?.isSending = false
+            connection.catchUp?.wentOn()
             pump(connection)
             flush()
-        }
-    }
-
-    private func fill(_ part: inout ByteBuffer, from listener: Listener) {
-        let isCompressing = listener.connection.isCompressing
-        var bytes = 0
-        while part.readableBytes < shares.partBytes, let message = listener.next() {
-            writer.write(.message(message), into: &part, isCompressed: isCompressing)
-            bytes += message.payload.count
-            countDelivered(1)
-        }
-        outputTurn.spend(Prices.logBytes(bytes, isCompressing: isCompressing).price)
-    }
-
-    /// Asks for more while nothing waits in the socket, so that a slow client is not read ahead of.
-    private func ask(_ queue: CatchUp, for connection: SocketHandler) {
-        var asked = 0
-        defer { queue.hungry.removeFirst(asked) }
-        while asked < queue.hungry.count {
-            let listener = queue.hungry[asked]
-            if !listener.isGone, let seen = listener.backlog?.seen {
-                if listener.isCaughtUp {
-                    becomeMember(listener)
-                } else {
-                    let portion = shares.nextShare(
-                        heldBytes: connection.missedBytes, among: queue.hungry.count - asked,
-                        needsRoom: listener.needsRoom)
-                    guard let portion else { return }
-                    ask(listener, since: ClientPosition(seen), portion)
-                }
-            }
-            asked += 1
         }
     }
 
@@ -154,6 +105,9 @@ extension Hub {
         connection.slow?.queue.goesLive(below: configuration.maxLiveBytes)
     }
 }
+
+/// What is on its way into a room of this port.
+typealias Listener = RoomListener<SocketHandler, HubRoom>
 
 extension RosterChange {
     /// The roster has changed by steps that are not told.
