@@ -97,7 +97,14 @@ package final class Backend: Service {
             of: BackendStartError.self, bufferingPolicy: .bufferingOldest(1))
         let health = Health(metrics: metrics)
         let seal = SessionSeal()
-        let conductor = Conductor(health: health, seal: seal, logger: logger) { failure.yield($0) }
+        let watch = ServerWatch { trouble in
+            switch trouble {
+            case nil: health.set(.servers, true)
+            case .apart: health.set(.servers, false)
+            case .unfit(let reason): health.set(.servers, false, because: reason)
+            }
+        }
+        let conductor = Conductor(health: health, seal: seal, watch: watch, logger: logger) { failure.yield($0) }
 
         var redis = configuration.redis
         redis.clientName = "martlet:\(configuration.nodeId)"
@@ -108,13 +115,19 @@ package final class Backend: Service {
             var redis = redis
             redis.confirmation = ReplicaConfirmation(timeout: redis.commandTimeout * 2 / 5)
             replicated = RedisCommandLink(
-                configuration: redis, eventLoop: eventLoop, logger: logger, scripts: [Scripts.publish])
+                configuration: redis, eventLoop: eventLoop, logger: logger, scripts: [Scripts.publish],
+                onState: { conductor.otherLinkChanged(.replicated, $0) })
         } else {
             replicated = nil
         }
-        beats = RedisCommandLink(configuration: redis, eventLoop: life, logger: logger, scripts: [Scripts.beat])
+        var bound = redis
+        bound.onAnotherServer = .fail
+        beats = RedisCommandLink(
+            configuration: bound, eventLoop: life, logger: logger, scripts: [Scripts.beat],
+            onState: { conductor.lifeLinkChanged(.beats, $0) })
         coordination = RedisCommandLink(
-            configuration: redis, eventLoop: life, logger: logger, scripts: Scripts.coordination)
+            configuration: bound, eventLoop: life, logger: logger, scripts: Scripts.coordination,
+            onState: { conductor.lifeLinkChanged(.coordination, $0) })
         store = Store(link: commands, keys: keys)
         router = Router(
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
@@ -123,7 +136,18 @@ package final class Backend: Service {
                 nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit,
                 maxWatched: configuration.maxWatched),
             onConnection: conductor.subscriptionChanged)
-        subscriber = RedisSubscriber(configuration: redis, eventLoop: eventLoop, logger: logger, handler: router)
+        subscriber = RedisSubscriber(
+            configuration: redis, eventLoop: eventLoop, logger: logger, handler: router,
+            onState: { conductor.otherLinkChanged(.subscriptions, $0) })
+        watch.prepare { [commands, replicated, beats, coordination, subscriber] departure in
+            switch departure.link {
+            case .commands: commands.leave(departure.server)
+            case .replicated: replicated?.leave(departure.server)
+            case .beats: beats.leave(departure.server)
+            case .coordination: coordination.leave(departure.server)
+            case .subscriptions: subscriber.leave(departure.server)
+            }
+        }
         var settings = configuration.presence
         if !configuration.receivers.isEmpty { settings.ledgerSize = configuration.webhookLedger.backlog }
         settings.ledgerBytes = configuration.webhookLedger.bytes

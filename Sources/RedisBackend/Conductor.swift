@@ -13,6 +13,7 @@ import RedisClient
 final class Conductor: @unchecked Sendable {
     private let health: Health
     private let seal: SessionSeal
+    private let watch: ServerWatch
     private let logger: Logger
     private let fail: @Sendable (BackendStartError) -> Void
     private var store: Store?
@@ -28,10 +29,12 @@ final class Conductor: @unchecked Sendable {
     private var hasToldOfMissingKey = false
 
     init(
-        health: Health, seal: SessionSeal, logger: Logger, fail: @escaping @Sendable (BackendStartError) -> Void
+        health: Health, seal: SessionSeal, watch: ServerWatch, logger: Logger,
+        fail: @escaping @Sendable (BackendStartError) -> Void
     ) {
         self.health = health
         self.seal = seal
+        self.watch = watch
         self.logger = logger
         self.fail = fail
     }
@@ -51,19 +54,24 @@ final class Conductor: @unchecked Sendable {
     }
 
     func commandLinkChanged(_ state: RedisLinkState) {
+        watch.changed(.commands, state)
         switch state {
-        case .connected(let runID, _, let previous):
+        case .connected(let server, _, let previous):
             health.set(.commands, true)
             logger.info("Redis is reached")
             // First of all: whoever is registered behind it is told an id with a seal.
             agreeOnSessions()
             check()
-            if runID != previous { meetAnotherRun(isFirst: previous == nil) }
+            if server != previous { meetAnother(isFirst: previous == nil) }
             presence?.linked()
         case .disconnected(let reason):
             health.set(.commands, false)
             presence?.linkLost()
             logger.warning("Redis is not reached", metadata: ["reason": "\(reason)"])
+        case .unfit(let reason):
+            health.set(.commands, false, because: reason)
+            presence?.linkLost()
+            logger.warning("Redis cannot serve this node", metadata: ["reason": "\(reason)"])
         case .refused(let message):
             health.set(.commands, false)
             if hasChecked {
@@ -74,6 +82,19 @@ final class Conductor: @unchecked Sendable {
         }
     }
 
+    /// The beat's link and the coordinator's; on the life's loop. What is known of the dead, and which partitions are this
+    /// node's, was another server's word.
+    func lifeLinkChanged(_ link: ServerIdentity.Link, _ state: RedisLinkState) {
+        watch.changed(link, state)
+        guard case .connected(let server, _, let previous) = state else { return }
+        if let previous, previous != server { coordinator?.lost() }
+    }
+
+    /// The subscriptions' link, and that of replicated publishes.
+    func otherLinkChanged(_ link: ServerIdentity.Link, _ state: RedisLinkState) {
+        watch.changed(link, state)
+    }
+
     /// Tells the coordinator, which is on the registrar's loop, and hops once for all others. They may be held up: a
     /// registry that hears of no beat writes nothing, so what it hears late does no harm.
     func registrarChanged(_ event: Registrar.Event) {
@@ -81,7 +102,12 @@ final class Conductor: @unchecked Sendable {
         case .registered:
             health.set(.registration, true)
         case .beat(let index, _):
-            coordinator?.beaten(index)
+            // While the links lead to different servers, one server's index is not to be swept by over another's.
+            if watch.isOne { coordinator?.beaten(index) } else { coordinator?.lost() }
+        case .moved:
+            logger.warning("Redis has become another server under its links: they are made anew")
+            coordinator?.lost()
+            watch.changed(under: .beats)
         case .lost:
             health.set(.registration, false)
             coordinator?.lost()
@@ -105,6 +131,9 @@ final class Conductor: @unchecked Sendable {
             agreeOnSessions()
             router?.compareAll()
             presence?.lost()
+        case .moved:
+            // All that follows from it begins with the new links.
+            break
         case .refused:
             presence?.lost()
         }
@@ -122,15 +151,15 @@ final class Conductor: @unchecked Sendable {
     }
 
     /// Closes the epochs of all partitions at once, so that no quiet one is passed over by a second change.
-    private func meetAnotherRun(isFirst: Bool) {
+    private func meetAnother(isFirst: Bool) {
         guard let store else { return }
         for partition in Partition.all {
-            store.call(MeetRun(in: partition)) { _ in }
+            store.call(MeetServer(in: partition)) { _ in }
         }
         if !isFirst {
-            logger.warning("This is another run of Redis: all rooms are compared with it")
+            logger.warning("This is another Redis than before: all rooms are compared with it")
             router?.compareAll()
-            // What this run remembers of the node may be older than what the node knows, or newer than the truth.
+            // What this one remembers of the node may be older than what the node knows, or newer than the truth.
             presence?.lost()
             if let incarnation { registrar?.renounce(incarnation) }
         }

@@ -4,12 +4,13 @@ import Synchronization
 /// Whether the backend can do its work just now, as the links and the registry told it.
 final class Health: Sendable {
     enum Part: Int, CaseIterable, Sendable {
-        case commands, subscriptions, registration, checks
+        case commands, servers, subscriptions, registration, checks
 
         /// What is said while it is missing.
         var reason: String {
             switch self {
             case .commands: "Redis is not reached"
+            case .servers: "the links to Redis do not all lead to one primary"
             case .subscriptions: "the subscriptions to Redis are not in place"
             case .registration: "the node is not registered in Redis"
             case .checks: "Redis has not been checked"
@@ -17,7 +18,13 @@ final class Health: Sendable {
         }
     }
 
-    private let parts = Mutex<Set<Part>>([])
+    private struct State {
+        var parts: Set<Part> = []
+        /// Why a part is missing, where more can be said than that it is.
+        var reasons: [Part: String] = [:]
+    }
+
+    private let state = Mutex(State())
     private let isUp: Gauge
 
     init(metrics: any MetricsFactory) {
@@ -25,17 +32,20 @@ final class Health: Sendable {
         isUp.record(0)
     }
 
-    func set(_ part: Part, _ isThere: Bool) {
-        let isWhole = parts.withLock { parts in
-            if isThere { parts.insert(part) } else { parts.remove(part) }
-            return parts.count == Part.allCases.count
+    /// - Parameter reason: why it is missing, where more can be said than that.
+    func set(_ part: Part, _ isThere: Bool, because reason: String? = nil) {
+        let isWhole = state.withLock { state in
+            if isThere { state.parts.insert(part) } else { state.parts.remove(part) }
+            state.reasons[part] = reason
+            return state.parts.count == Part.allCases.count
         }
         isUp.record(isWhole ? 1 : 0)
     }
 
     /// Nil where all is well, else the first thing that is missing.
     var problem: String? {
-        let parts = parts.withLock { $0 }
-        return Part.allCases.first { !parts.contains($0) }?.reason
+        let state = state.withLock { $0 }
+        guard let missing = Part.allCases.first(where: { !state.parts.contains($0) }) else { return nil }
+        return state.reasons[missing].map { "\(missing.reason): \($0)" } ?? missing.reason
     }
 }

@@ -39,7 +39,7 @@ package struct Keys: Sendable {
     /// string, PX 15 s, by each node every 5 s: who spends most on it, see `SpenderReport`.
     package func spenders(of node: String) -> Key { nodesKey("top:\(node)") }
 
-    /// hash, no expiry, by every script that meets another run of Redis: `run` (the run_id last met), `term`; by `close`:
+    /// hash, no expiry, by every script that meets another server: `run` (the server last met, see `ServerID`), `term`; by `close`:
     /// `ended`, the number of the last disconnection of a user.
     package func state(_ partition: Partition) -> Key { key(partition, "state") }
 

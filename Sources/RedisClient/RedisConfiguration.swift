@@ -36,12 +36,21 @@ package struct RedisConfiguration: Sendable {
     package var maxBytesOnWire = 4 * 1024 * 1024
     /// The memory that one reply may take; a larger one breaks the link.
     package var maxReplyBytes = 128 * 1024 * 1024
+    /// Of a command link: what becomes of commands without an answer where the next connection leads to another server.
+    package var onAnotherServer = OnAnotherServer.sendAgain
     /// Of a command link: which copies a command must have before its caller is answered; nil for none.
     package var confirmation: ReplicaConfirmation?
 
     package init(endpoint: Endpoint = .tcp(host: "127.0.0.1", port: 6379)) {
         self.endpoint = endpoint
     }
+}
+
+/// What becomes of commands that one server has not answered, or was never sent, and another might.
+package enum OnAnotherServer: Sendable, Hashable {
+    case sendAgain
+    /// What they say was true of the first only.
+    case fail
 }
 
 /// Answers are held back until `WAIT` says that replicas have what the command wrote.

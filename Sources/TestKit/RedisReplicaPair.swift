@@ -49,8 +49,13 @@ package final class RedisReplicaPair: Sendable {
 
     /// Takes a node, by its number, over to the replica and cuts what it has with the primary.
     package func turn(_ node: Int) async throws {
-        try await ways[node].redirect(to: .unix(path: replica.socketPath))
+        try await redirect(node)
         try await ways[node].cutAll()
+    }
+
+    /// Leads new connections of a node, by its number, to the replica; those it has stay.
+    package func redirect(_ node: Int) async throws {
+        try await ways[node].redirect(to: .unix(path: replica.socketPath))
     }
 
     /// Cuts what a node, by its number, has with its Redis; it may come back at once.

@@ -54,6 +54,23 @@ import Testing
         #expect(pipeline.answered() == nil)
     }
 
+    @Test
+    mutating func `what another server is not to be told fails before it is linked, and what comes then is written`() {
+        pipeline.started(now: start)
+        #expect(link(at: start).isEmpty)
+        #expect(isWrite(pipeline.submitted(command(1), now: start)))
+        pipeline.unlinked(now: start)
+        #expect(isWait(pipeline.submitted(command(2), now: start)))
+        for failure in pipeline.abandoned() { failure.reply(.failure(failure.error)) }
+        #expect(
+            answers.all == [
+                Answer(number: 1, result: .failure(.timeout)),
+                Answer(number: 2, result: .failure(.unavailable("this is another server"))),
+            ])
+        #expect(link(at: start).isEmpty)
+        for number in 3...5 { #expect(isWrite(pipeline.submitted(command(number), now: start))) }
+    }
+
     @Test mutating func `after a break the unanswered go again, in their old order, before what came since`() {
         pipeline.started(now: start)
         #expect(link(at: start).isEmpty)

@@ -5,6 +5,7 @@ import Testing
     private var configuration = RedisConfiguration(endpoint: .unix(path: "/nowhere"))
     private let script = RedisScript(name: "one", source: "return 1")
     private let info = "$36|redis_version:7.0.15\nrun_id:abc\nos:x|"
+    private let primary = "$33|role:master\nx:1\nmaster_replid:def|"
 
     /// The commands that an action sends, as words.
     private func sent(_ action: Greeting.Action) -> [String] {
@@ -14,7 +15,7 @@ import Testing
                 switch argument {
                 case .string(let text): text
                 case .integer(let number): "\(number)"
-                case .bytes, .runID, .attempt, .connection: "?"
+                case .bytes, .server, .attempt, .connection: "?"
                 }
             }.joined(separator: " ")
         }
@@ -40,15 +41,12 @@ import Testing
         if case .wait = action { true } else { false }
     }
 
-    private func isRefusal(_ action: Greeting.Action) -> Bool? {
-        if case .fail(_, let refused) = action { refused } else { nil }
+    private func failure(_ action: Greeting.Action) -> LinkFailure? {
+        if case .fail(_, let failure) = action { failure } else { nil }
     }
 
     private func previous(_ runID: String) -> LinkIdentity {
-        var identity = LinkIdentity()
-        identity.runID = runID
-        identity.clientID = 41
-        return identity
+        LinkIdentity(server: ServerID(runID: runID, replicationID: "earlier"), clientID: 41)
     }
 
     @Test mutating func `a first link authenticates, asks who is there and then sets itself up`() throws {
@@ -57,23 +55,25 @@ import Testing
         configuration.database = 2
         configuration.clientName = "n"
         var greeting = Greeting(commandLink: configuration, previous: nil, scripts: [script])
-        #expect(sent(greeting.start()) == ["AUTH u p", "INFO server"])
+        #expect(sent(greeting.start()) == ["AUTH u p", "INFO server", "INFO replication"])
         #expect(try isWait(greeting.received(reply("+OK|"))))
-        let rest = sent(greeting.received(try reply(info)))
+        #expect(try isWait(greeting.received(reply(info))))
+        let rest = sent(greeting.received(try reply(primary)))
         #expect(rest == ["SELECT 2", "CLIENT SETNAME n", "CLIENT ID", "SCRIPT LOAD return 1"])
         #expect(try isWait(greeting.received(reply("+OK|"))))
         #expect(try isWait(greeting.received(reply("+OK|"))))
         #expect(try isWait(greeting.received(reply(":42|"))))
         let ready = identity(greeting.received(try reply("$1|d|")))
-        #expect(ready?.runID == "abc")
+        #expect(ready?.server == ServerID(runID: "abc", replicationID: "def"))
         #expect(ready?.version == "7.0.15")
         #expect(ready?.clientID == 42)
     }
 
     @Test func `the old link is killed and its end awaited before anything else is said`() throws {
         var greeting = Greeting(commandLink: configuration, previous: previous("abc"), scripts: [])
-        #expect(sent(greeting.start()) == ["INFO server"])
-        #expect(try sent(greeting.received(reply(info))) == ["CLIENT KILL ID 41"])
+        #expect(sent(greeting.start()) == ["INFO server", "INFO replication"])
+        #expect(try isWait(greeting.received(reply(info))))
+        #expect(try sent(greeting.received(reply(primary))) == ["CLIENT KILL ID 41"])
         #expect(try sent(greeting.received(reply("-ERR No such client|"))) == ["CLIENT ID"])
         #expect(try identity(greeting.received(reply(":43|")))?.clientID == 43)
     }
@@ -81,34 +81,60 @@ import Testing
     @Test func `no client of another run is killed`() throws {
         var greeting = Greeting(commandLink: configuration, previous: previous("other"), scripts: [])
         _ = greeting.start()
-        #expect(try sent(greeting.received(reply(info))) == ["CLIENT ID"])
+        _ = greeting.received(try reply(info))
+        #expect(try sent(greeting.received(reply(primary))) == ["CLIENT ID"])
     }
 
-    @Test(arguments: [
-        ("-WRONGPASS invalid username-password pair|", true), ("-NOAUTH Authentication required.|", true),
-        ("-NOPERM this user has no permissions|", true), ("-DENIED Redis is running in protected mode|", true),
-        ("-LOADING Redis is loading the dataset in memory|", false), ("-BUSY Redis is busy running a script|", false),
-        ("-ERR max number of clients reached|", false), ("-ERR AUTH called without any password|", true),
-    ])
-    func `only what an operator must mend counts as refused`(text: String, isRefused: Bool) throws {
+    @Test(
+        arguments: [
+            ("-WRONGPASS invalid username-password pair|", .refused), ("-NOAUTH Authentication required.|", .refused),
+            ("-NOPERM this user has no permissions|", .refused),
+            ("-DENIED Redis is running in protected mode|", .refused),
+            ("-LOADING Redis is loading the dataset in memory|", .passing),
+            ("-BUSY Redis is busy running a script|", .passing),
+            ("-ERR max number of clients reached|", .passing), ("-ERR AUTH called without any password|", .refused),
+        ] as [(String, LinkFailure)])
+    func `only what an operator must mend counts as refused`(text: String, expected: LinkFailure) throws {
         var configuration = configuration
         configuration.password = "p"
         var greeting = Greeting(commandLink: configuration, previous: nil, scripts: [])
         _ = greeting.start()
-        #expect(try isRefusal(greeting.received(reply(text))) == isRefused)
+        #expect(try failure(greeting.received(reply(text))) == expected)
     }
 
     @Test(arguments: ["+OK|", "$0||", ":1|", "*1|+x|", "$-1|"])
     func `a server that does not say who it is, is none`(text: String) throws {
         var greeting = Greeting(commandLink: configuration, previous: nil, scripts: [])
         _ = greeting.start()
-        #expect(try isRefusal(greeting.received(reply(text))) == false)
+        #expect(try failure(greeting.received(reply(text))) == .passing)
     }
 
-    @Test func `a reply too many is a failure`() throws {
+    @Test(arguments: ["+OK|", "$0||", ":1|", "$11|role:master|", "$31|role:master\nmaster_replid:\nx:00|"])
+    func `a server that does not say which data it holds, is none`(text: String) throws {
+        var greeting = Greeting(commandLink: configuration, previous: nil, scripts: [])
+        _ = greeting.start()
+        _ = greeting.received(try reply(info))
+        #expect(try failure(greeting.received(reply(text))) == .passing)
+    }
+
+    @Test(arguments: [true, false])
+    func `a replica is not accepted, and nothing is said to it but the question`(isForSubscriptions: Bool) throws {
+        var greeting =
+            isForSubscriptions
+            ? Greeting(subscriptions: configuration)
+            : Greeting(commandLink: configuration, previous: previous("abc"), scripts: [script])
+        #expect(sent(greeting.start()) == ["INFO server", "INFO replication"])
+        _ = greeting.received(try reply(info))
+        #expect(try failure(greeting.received(reply("$28|role:slave\nmaster_replid:def|"))) == .unfit)
+    }
+
+    @Test func `subscriptions too know which server brings them, and a reply too many is a failure`() throws {
         var greeting = Greeting(subscriptions: configuration)
-        #expect(sent(greeting.start()) == ["PING"])
-        #expect(try identity(greeting.received(reply("+PONG|"))) != nil)
-        #expect(try isRefusal(greeting.received(reply("+PONG|"))) == false)
+        _ = greeting.start()
+        _ = greeting.received(try reply(info))
+        #expect(try sent(greeting.received(reply(primary))) == ["PING"])
+        let ready = identity(greeting.received(try reply("+PONG|")))
+        #expect(ready?.server == ServerID(runID: "abc", replicationID: "def"))
+        #expect(try failure(greeting.received(reply("+PONG|"))) == .passing)
     }
 }

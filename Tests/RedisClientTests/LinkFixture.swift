@@ -30,8 +30,12 @@ extension RedisLinkState {
         if case .disconnected = self { true } else { false }
     }
 
-    var runID: String? {
-        if case .connected(let runID, _, _) = self { runID } else { nil }
+    var isUnfit: Bool {
+        if case .unfit = self { true } else { false }
+    }
+
+    var server: ServerID? {
+        if case .connected(let server, _, _) = self { server } else { nil }
     }
 }
 

@@ -140,21 +140,21 @@ import Testing
         configuration.failFastAfter = .seconds(30)
         configuration.commandTimeout = .seconds(30)
         try await withLink(configuration) { link, states in
-            _ = try await link.send(["RPUSH", "list", .runID])
+            _ = try await link.send(["RPUSH", "list", .server])
             server.kill9()
             try await states.until { $0.contains(where: \.isDisconnected) }
-            async let waiting = link.send(["RPUSH", "list", .runID])
+            async let waiting = link.send(["RPUSH", "list", .server])
             try server.restart(keepingData: true)
             #expect(try await waiting.integer == 2)
             let list = try await link.send(["LRANGE", "list", 0, -1]).strings
-            let runs = states.all.compactMap(\.runID)
-            #expect(list == runs)
-            #expect(Set(runs).count == 2)
+            let servers = states.all.compactMap(\.server)
+            #expect(list == servers.map(\.token))
+            #expect(Set(servers.map(\.runID)).count == 2)
             guard case .connected(_, _, let previous) = states.all.last else {
                 Issue.record("told as \(states.all)")
                 return
             }
-            #expect(previous == runs.first)
+            #expect(previous == servers.first)
         }
     }
 
@@ -243,7 +243,8 @@ import Testing
     func `a violation in the middle breaks the link, and the command goes again on the next`(
         violation: String
     ) async throws {
-        let info = "$16\r\nrun_id:abcdefghi\r\n"
+        let role = "role:master\nmaster_replid:d"
+        let info = "$16\r\nrun_id:abcdefghi\r\n$\(role.utf8.count)\r\n\(role)\r\n"
         let peer = try await ScriptedPeer.start(connections: [
             [info, ":7\r\n", violation], [info, ":1\r\n", ":8\r\n", "+PONG\r\n"],
         ])

@@ -49,14 +49,15 @@ import Testing
         }
     }
 
-    @Test func `placeholders are filled in with the server's run and a first attempt`() async throws {
+    @Test func `placeholders are filled in with the server's token and a first attempt`() async throws {
         let server = try RedisServerProcess()
         try await withLink(RedisConfiguration(socket: server.socketPath)) { link, states in
-            _ = try await link.send(["RPUSH", "k", .runID, .attempt])
+            _ = try await link.send(["RPUSH", "k", .server, .attempt])
             let values = try await link.send(["LRANGE", "k", 0, -1]).strings
-            #expect(values == [states.all.first?.runID ?? "?", "0"])
-            let info = try await server.cli("INFO", "server")
-            #expect(info.contains("run_id:\(values[0])"))
+            let known = try #require(states.all.first?.server)
+            #expect(values == [known.token, "0"])
+            #expect(try await server.cli("INFO", "server").contains("run_id:\(known.runID)"))
+            #expect(try await server.cli("INFO", "replication").contains("master_replid:\(known.replicationID)"))
         }
     }
 

@@ -54,7 +54,7 @@ import Testing
 @Suite struct CommandEncoderTests {
     private func encoded(_ arguments: [RedisArgument], isRetry: Bool = false) -> String {
         var buffer = ByteBuffer()
-        CommandEncoder(runID: "r1", clientID: 17).write(arguments, isRetry: isRetry, into: &buffer)
+        CommandEncoder(server: "r1", clientID: 17).write(arguments, isRetry: isRetry, into: &buffer)
         return String(buffer: buffer).replacing("\r\n", with: "|")
     }
 
@@ -65,8 +65,8 @@ import Testing
     }
 
     @Test func `placeholders take the connection, its server's run and whether it is a retry`() {
-        #expect(encoded([.runID, .attempt]) == "*2|$2|r1|$1|0|")
-        #expect(encoded([.runID, .attempt], isRetry: true) == "*2|$2|r1|$1|1|")
+        #expect(encoded([.server, .attempt]) == "*2|$2|r1|$1|0|")
+        #expect(encoded([.server, .attempt], isRetry: true) == "*2|$2|r1|$1|1|")
         #expect(encoded([.connection]) == "*1|$2|17|")
     }
 }

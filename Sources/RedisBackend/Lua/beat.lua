@@ -4,8 +4,10 @@
 -- KEYS    1 index, 2 how many marks were set
 -- ARGV    1 `register`, `renew` or `release`, 2 node, 3 instance, 4 incarnation, 5 lease in ms,
 --         6 life of the index in ms, 7 what the node says of itself,
---         8 until when, by Redis's clock in ms, it may declare others dead (0: not)
--- result  register: `ok` and the incarnation given, or `taken` and the ms that the other instance's lease still runs
+--         8 until when, by Redis's clock in ms, it may declare others dead (0: not),
+--         9 the server that the link was greeted by
+-- result  `moved` where this is no longer that server, or no primary: nothing was written; else
+--         register: `ok` and the incarnation given, or `taken` and the ms that the other instance's lease still runs
 --         renew:    `ok`, now, how often connections of the node were marked to be closed, and each node, its
 --                   incarnation and the end of its lease; `lost` where the entry is gone, `taken` where another
 --                   instance has it
@@ -15,7 +17,7 @@
 -- cost    O(1); renew O(nodes)
 local index, marked = KEYS[1], KEYS[2]
 local mode, node, instance, last, lease, index_life = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local description, may_declare_until = ARGV[7], ARGV[8]
+local description, may_declare_until, server = ARGV[7], ARGV[8], ARGV[9]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 lease = tonumber(lease)
@@ -38,6 +40,12 @@ if entry then owner, incarnation, ends = parse(entry) end
 if mode == 'release' then
   if owner == instance then redis.call('HDEL', index, node) end
   return { 'ok' }
+end
+-- A link that never broke leads to the same process; only its history may be another.
+local about = redis.call('INFO', 'replication')
+local history = string.match(about, 'master_replid:(%w+)') or ''
+if not string.find(about, 'role:master', 1, true) or string.sub(history, 1, 20) ~= string.match(server, '[^:]*$') then
+  return { 'moved' }
 end
 if mode == 'renew' then
   if not entry then return { 'lost' } end

@@ -9,7 +9,7 @@
 --         13 the user's status channel, 14 `new`, or `again` for one that was registered before,
 --         15 connections a user may have (0: any number), 16 `closeOldest` or `refuseNewest`,
 --         17 what the nodes' channels begin with, 18 life of `holders` and the node's set, which outlive what they
---         name, in ms, 19 run_id, 20 whether the node has to be put among the holders (0, 1),
+--         name, in ms, 19 server, 20 whether the node has to be put among the holders (0, 1),
 --         21 when the token was issued in ms, 0 where it does not say, '' where there is none, 22 for `again` the number
 --         of the disconnection of the user that it came after, and then the rooms that it is in
 -- result  `ok`, since, now, the number of the disconnection of the user that it came after (0: of none), the nodes of

@@ -2,7 +2,7 @@
 -- heads: says where many rooms of one partition stand, so that a node finds those it has missed something of.
 --
 -- KEYS    1 state, then the heads
--- ARGV    1 run_id, 2 how many heads
+-- ARGV    1 server, 2 how many heads
 -- result  epoch ('': it has none, or one of an earlier run of Redis), seq, roster version for each head
 -- cost    O(heads)
 local state_key = KEYS[1]

@@ -2,7 +2,7 @@
 -- history: reads part of a room's log, without creating anything for a room that was never written to.
 --
 -- KEYS    1 state, 2 head, 3 log
--- ARGV    1 run_id, 2 candidate for a new epoch, 3 log age in ms, 4 limit of messages, 5 limit of bytes,
+-- ARGV    1 server, 2 candidate for a new epoch, 3 log age in ms, 4 limit of messages, 5 limit of bytes,
 --         6 `before` or `after`, 7 seq (`before` without one: the newest)
 -- result  epoch ('' where the room has no head), seq, more (0, 1), then seq, timestamp, body for each message;
 --         `after` oldest first, `before` newest first

@@ -6,7 +6,7 @@
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 room, 6 info, 7 cause, 8 life of the keys in ms,
 --         9 life of a head without messages in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel,
 --         13 the connection whose place it takes, or its grace's (empty: none), 14 life of `holders` and the node's
---         set, which outlive what they name, in ms, 15 run_id, 16 whether the node has to be put among the holders (0, 1)
+--         set, which outlive what they name, in ms, 15 server, 16 whether the node has to be put among the holders (0, 1)
 -- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
 --         the incarnation below which the node is dead here
 -- cost    O(1), but for copying what is kept of the user's connections in the room, some 60 bytes each

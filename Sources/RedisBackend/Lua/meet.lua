@@ -2,7 +2,7 @@
 -- meet: tells a partition which run of Redis this is, so that its rooms' epochs are closed where it is another.
 --
 -- KEYS    1 state
--- ARGV    1 run_id
+-- ARGV    1 server
 -- result  the term
 -- cost    O(1)
 local state = KEYS[1]

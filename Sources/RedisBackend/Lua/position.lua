@@ -2,7 +2,7 @@
 -- position: says where a room's stream and its roster stand, and what the log holds behind a number.
 --
 -- KEYS    1 state, 2 head, 3 log, 4 members (left out where the room keeps no roster)
--- ARGV    1 run_id, 2 candidate for a new epoch, 3 life of a head without messages in ms, 4 log age in ms,
+-- ARGV    1 server, 2 candidate for a new epoch, 3 life of a head without messages in ms, 4 log age in ms,
 --         5 whether the room keeps a roster (0, 1), 6 seq behind which the log is read (left out: it is not),
 --         7 limit of messages, 8 limit of bytes
 -- result  epoch, seq, now, ends (old epoch=last seq, newest first), roster version (0: nobody was ever in the room),

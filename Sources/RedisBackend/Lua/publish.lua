@@ -3,7 +3,7 @@
 --
 -- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: d dedupe; i the user's connections, online;
 --         e events, held; m messages, held
--- ARGV    1 run_id, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (its first eight
+-- ARGV    1 server, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (its first eight
 --         characters name its link), 5 log size, 6 log age in ms, 7 life of the head in ms, 8 PUBLISH or SPUBLISH,
 --         9 channel; of an inbox what the channels of nodes begin with, 10 body, 11 life of the dedupe key in ms,
 --         12 connection, 13 flags (d: with a dedupe key, i: to an inbox, e: the ledger is told, m: it goes into the

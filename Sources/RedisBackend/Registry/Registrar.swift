@@ -13,6 +13,8 @@ final class Registrar: @unchecked Sendable {
         case beat(IndexSnapshot, sent: NIODeadline)
         /// The entry was gone though Redis is there: what this node knows of Redis may be gone as well.
         case lost
+        /// Redis is another by now, though the link never broke.
+        case moved
         /// Another instance has the node's name.
         case refused
     }
@@ -124,6 +126,9 @@ final class Registrar: @unchecked Sendable {
             let snapshot = IndexSnapshot(index, ownNode: node.name, isSure: right.holds(now: now))
             onEvent(.beat(snapshot, sent: sent))
             beatEarly(snapshot)
+        case .success(.moved):
+            right.failed()
+            onEvent(.moved)
         case .success(.lost):
             right.failed()
             act(on: lease.received(.lost, now: now), sent: sent)

@@ -3,8 +3,8 @@ package enum RedisArgument: Sendable, Hashable {
     case bytes([UInt8])
     case string(String)
     case integer(Int64)
-    /// Filled in when the command is written: the `run_id` of the server at the other end of that connection.
-    case runID
+    /// Filled in when the command is written: the token of the server at the other end of that connection, see `ServerID`.
+    case server
     /// Filled in when the command is written: `0` at first, `1` when it is sent again after a break.
     case attempt
     /// Filled in when the command is written: the `CLIENT ID` of that connection, another one after each break.
@@ -28,7 +28,7 @@ extension RedisArgument {
         case .bytes(let bytes): bytes.count + 16
         case .string(let string): string.utf8.count + 16
         case .integer: 24
-        case .runID: 80
+        case .server: 80
         case .attempt: 8
         case .connection: 24
         }

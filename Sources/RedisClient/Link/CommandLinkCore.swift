@@ -58,11 +58,18 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         return closed
     }
 
+    /// Gives the connection up if it leads to this server.
+    func leave(_ server: ServerID) {
+        eventLoop.assertInEventLoop()
+        guard isConnected.load(ordering: .relaxed), identity?.server == server else { return }
+        connector.giveUp(reason: "the other links lead to another server, or it is no longer the same")
+    }
+
     /// Takes in what was handed in since the last time: one write and one flush for all of it.
     func submit(_ submissions: [Submission]) {
         eventLoop.assertInEventLoop()
         let now = eventLoop.now
-        let encoder = CommandEncoder(runID: identity?.runID ?? "", clientID: identity?.clientID ?? 0)
+        let encoder = CommandEncoder(server: identity?.server.token ?? "", clientID: identity?.clientID ?? 0)
         var buffer = ByteBuffer()
         for submission in submissions {
             let command = command(submission, now: now)
@@ -93,7 +100,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         // Zero would be for ever.
         let milliseconds = max(1, TimeAmount(confirmation.timeout).nanoseconds / 1_000_000)
         let command: [RedisArgument] = ["WAIT", .integer(Int64(confirmation.replicas)), .integer(milliseconds)]
-        CommandEncoder(runID: "").write(command, isRetry: false, into: &buffer)
+        CommandEncoder().write(command, isRetry: false, into: &buffer)
     }
 
     /// The WAIT was answered with a number, or failed.
@@ -128,16 +135,22 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         self.identity = identity
         logger.info(
             "Connected to Redis",
-            metadata: ["redis": "\(configuration)", "version": "\(identity.version)", "runID": "\(identity.runID)"])
+            metadata: [
+                "redis": "\(configuration)", "version": "\(identity.version)", "runID": "\(identity.server.runID)",
+                "replicationID": "\(identity.server.replicationID)",
+            ])
         let now = eventLoop.now
         fail(pipeline.expired(now: now))
-        let encoder = CommandEncoder(runID: identity.runID, clientID: identity.clientID)
+        if configuration.onAnotherServer == .fail, let previous, previous.server != identity.server {
+            fail(pipeline.abandoned())
+        }
+        let encoder = CommandEncoder(server: identity.server.token, clientID: identity.clientID)
         var buffer = ByteBuffer()
         pipeline.linked(now: now) { encoder.write($0.arguments, isRetry: $0.isRetry, into: &buffer) }
         awaitReplicas(into: &buffer)
         if buffer.readableBytes > 0 { connector.write(buffer) }
         isConnected.store(true, ordering: .relaxed)
-        report(.connected(runID: identity.runID, clientID: identity.clientID, previousRunID: previous?.runID))
+        report(.connected(to: identity.server, clientID: identity.clientID, previous: previous?.server))
     }
 
     func received(_ reply: BorrowedReply) -> String? {
@@ -173,21 +186,21 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     /// Answers have made room for what was held back.
     func readCompleted() {
         guard pipeline.holdsBack, let identity else { return }
-        let encoder = CommandEncoder(runID: identity.runID, clientID: identity.clientID)
+        let encoder = CommandEncoder(server: identity.server.token, clientID: identity.clientID)
         var buffer = ByteBuffer()
         pipeline.release(now: eventLoop.now) { encoder.write($0.arguments, isRetry: $0.isRetry, into: &buffer) }
         awaitReplicas(into: &buffer)
         if buffer.readableBytes > 0 { connector.write(buffer) }
     }
 
-    func disconnected(reason: String, refused: Bool) {
+    func disconnected(reason: String, _ failure: LinkFailure) {
         if isConnected.exchange(false, ordering: .relaxed) {
             logger.warning("Lost the link to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
             pipeline.unlinked(now: eventLoop.now)
         } else {
             logger.debug("Could not reach Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
         }
-        report(refused ? .refused(message: reason) : .disconnected(reason: reason))
+        report(RedisLinkState(failure, reason: reason))
     }
 
     func ticked(now: NIODeadline) {
@@ -198,7 +211,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
             connector.giveUp(reason: "no answer in time")
         } else if pipeline.isIdle, now - connector.lastRead >= pingInterval {
             var buffer = ByteBuffer()
-            CommandEncoder(runID: "").write(["PING"], isRetry: false, into: &buffer)
+            CommandEncoder().write(["PING"], isRetry: false, into: &buffer)
             pipeline.pinged(patience: pingTimeout, now: now)
             connector.write(buffer)
         }

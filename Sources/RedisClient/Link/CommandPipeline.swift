@@ -276,6 +276,18 @@ package struct CommandPipeline {
         return failures
     }
 
+    /// Takes everybody who waits for a link: the next one leads to where their commands mean something else.
+    package mutating func abandoned() -> [Failure] {
+        let failures = waiting.compactMap { command in
+            command.reply.map {
+                Failure(reply: $0, error: command.isRetry ? .timeout : .unavailable("this is another server"))
+            }
+        }
+        for command in waiting { bytes -= command.bytes }
+        waiting = []
+        return failures
+    }
+
     /// Takes everybody; nothing is admitted any more.
     package mutating func closed() -> [Failure] {
         mode = .closed

@@ -11,8 +11,8 @@ protocol ConnectionOwner: AnyObject, Sendable {
     /// Returns why the connection must be given up, or nil.
     func received(_ reply: BorrowedReply) -> String?
     func readCompleted()
-    /// The connection, or an attempt at one, failed. `refused` where only an operator can mend it.
-    func disconnected(reason: String, refused: Bool)
+    /// The connection, or an attempt at one, failed.
+    func disconnected(reason: String, _ failure: LinkFailure)
     func ticked(now: NIODeadline)
 }
 
@@ -93,7 +93,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     }
 
     /// Gives the present connection up, tells the owner, and dials again.
-    func giveUp(reason: String, refused: Bool = false) {
+    func giveUp(reason: String, _ failure: LinkFailure = .passing) {
         eventLoop.assertInEventLoop()
         switch state {
         case .connected(let channel, _):
@@ -108,7 +108,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         case .idle, .pausing, .stopped:
             return
         }
-        owner?.disconnected(reason: reason, refused: refused)
+        owner?.disconnected(reason: reason, failure)
     }
 
     // MARK: What the handler tells
@@ -179,7 +179,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         do {
             if configuration.tls, tlsContext == nil { tlsContext = try makeTLSContext() }
         } catch {
-            giveUp(reason: "TLS cannot be set up: \(error)", refused: true)
+            giveUp(reason: "TLS cannot be set up: \(error)", .refused)
             return
         }
         connect().assumeIsolated().whenComplete { result in
@@ -256,7 +256,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         case .send(let commands):
             var buffer = channel.allocator.buffer(capacity: 1024)
             for command in commands {
-                CommandEncoder(runID: "").write(command, isRetry: false, into: &buffer)
+                CommandEncoder().write(command, isRetry: false, into: &buffer)
             }
             channel.writeAndFlush(buffer, promise: nil)
             return true
@@ -268,8 +268,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
             lastRead = connectedAt
             owner?.connected(identity)
             return isCurrent(handler)
-        case .fail(let reason, let refused):
-            giveUp(reason: reason, refused: refused)
+        case .fail(let reason, let failure):
+            giveUp(reason: reason, failure)
             return false
         }
     }

@@ -2,29 +2,33 @@ import NIOCore
 
 /// Which server a link leads to, and which of its clients the link is.
 package struct LinkIdentity: Sendable, Equatable {
-    package var runID = ""
-    package var version = ""
-    package var clientID: Int64 = 0
+    package let server: ServerID
+    package let version: String
+    /// 0 for a link whose old self need not be ended.
+    package fileprivate(set) var clientID: Int64
 
-    package init() {}
+    package init(server: ServerID, version: String = "", clientID: Int64 = 0) {
+        self.server = server
+        self.version = version
+        self.clientID = clientID
+    }
 }
 
 /// What is said on a new connection before anything else, as a machine without I/O.
 ///
-/// Phases, each sent at once and answered in full before the next: who are you; end my old self; the rest. The old
-/// link is killed before any other command, since the server may still hold bytes of it that would run after newer
-/// ones; and only if the server is the same run, since another one's clients bear the same numbers.
+/// Phases, each sent at once and answered in full before the next: who are you; end my old self; the rest. Only a primary
+/// is accepted. The old link is killed before any other command, since the server may still hold bytes of it that would
+/// run after newer ones; and only if the server is the same run, since another one's clients bear the same numbers.
 package struct Greeting {
     package enum Action {
         case send([[RedisArgument]])
         case wait
         case ready(LinkIdentity)
-        /// `refused` where trying again without a change by an operator is pointless.
-        case fail(reason: String, refused: Bool)
+        case fail(reason: String, LinkFailure)
     }
 
     private enum Step {
-        case auth, info, kill(Int64), select, setName, clientID, load(RedisScript), ping
+        case auth, server, replication, kill(Int64), select, setName, clientID, load(RedisScript), ping
     }
 
     private enum Phase {
@@ -35,7 +39,10 @@ package struct Greeting {
     private let isForSubscriptions: Bool
     private let previous: LinkIdentity?
     private let scripts: [RedisScript]
-    private var identity = LinkIdentity()
+    private var runID = ""
+    private var version = ""
+    /// Once both parts of it are known.
+    private var identity: LinkIdentity?
     private var phase = Phase.first
     private var unanswered: [Step] = []
 
@@ -55,29 +62,24 @@ package struct Greeting {
     }
 
     package mutating func start() -> Action {
-        var steps: [Step] = configuration.password == nil ? [] : [.auth]
-        if isForSubscriptions {
-            if configuration.clientName != nil { steps.append(.setName) }
-            steps.append(.ping)
-        } else {
-            steps.append(.info)
-        }
-        return send(steps)
+        let steps: [Step] = configuration.password == nil ? [] : [.auth]
+        return send(steps + [.server, .replication])
     }
 
     package mutating func received(_ reply: RedisReply) -> Action {
-        guard !unanswered.isEmpty else { return .fail(reason: "a reply to nothing", refused: false) }
+        guard !unanswered.isEmpty else { return .fail(reason: "a reply to nothing", .passing) }
         let step = unanswered.removeFirst()
         if reply.isError, let failure = failure(of: step, ErrorReply(reply.string ?? "")) { return failure }
         switch step {
-        case .info:
-            readInfo(reply.string ?? "")
-            guard !identity.runID.isEmpty, identity.runID.utf8.count <= 64 else {
-                return .fail(reason: "INFO names no run_id", refused: false)
-            }
+        case .server:
+            version = infoField("redis_version", reply) ?? ""
+            runID = infoField("run_id", reply) ?? ""
+            guard Greeting.isID(runID) else { return .fail(reason: "INFO names no run_id", .passing) }
+        case .replication:
+            if let failure = readReplication(reply) { return failure }
         case .clientID:
-            guard let id = reply.integer else { return .fail(reason: "CLIENT ID gave no number", refused: false) }
-            identity.clientID = id
+            guard let id = reply.integer else { return .fail(reason: "CLIENT ID gave no number", .passing) }
+            identity?.clientID = id
         case .auth, .kill, .select, .setName, .load, .ping:
             break
         }
@@ -86,11 +88,12 @@ package struct Greeting {
 
     private mutating func nextPhase() -> Action {
         switch phase {
-        case .first where isForSubscriptions, .rest, .done:
+        case .rest, .done:
             phase = .done
+            guard let identity else { return .fail(reason: "INFO names no master_replid", .passing) }
             return .ready(identity)
         case .first:
-            guard let previous, previous.runID == identity.runID else { return sendRest() }
+            guard let previous, previous.server.runID == runID else { return sendRest() }
             phase = .kill
             return send([.kill(previous.clientID)])
         case .kill:
@@ -100,10 +103,10 @@ package struct Greeting {
 
     private mutating func sendRest() -> Action {
         phase = .rest
-        var steps: [Step] = configuration.database == 0 ? [] : [.select]
-        if configuration.clientName != nil { steps.append(.setName) }
-        steps.append(.clientID)
-        return send(steps + scripts.map { .load($0) })
+        let name: [Step] = configuration.clientName == nil ? [] : [.setName]
+        if isForSubscriptions { return send(name + [.ping]) }
+        let database: [Step] = configuration.database == 0 ? [] : [.select]
+        return send(database + name + [.clientID] + scripts.map { .load($0) })
     }
 
     private mutating func send(_ steps: [Step]) -> Action {
@@ -115,7 +118,8 @@ package struct Greeting {
         switch step {
         case .auth:
             ["AUTH"] + (configuration.username.map { [.string($0)] } ?? []) + [.string(configuration.password ?? "")]
-        case .info: ["INFO", "server"]
+        case .server: ["INFO", "server"]
+        case .replication: ["INFO", "replication"]
         case .kill(let id): ["CLIENT", "KILL", "ID", .integer(id)]
         case .select: ["SELECT", .integer(Int64(configuration.database))]
         case .setName: ["CLIENT", "SETNAME", .string(configuration.clientName ?? "")]
@@ -130,24 +134,37 @@ package struct Greeting {
         let full = error.message.hasPrefix("max number of clients")
         switch (step, error.kind) {
         case (_, .refusesUs):
-            return .fail(reason: "\(error.code) \(error.message)", refused: true)
+            return .fail(reason: "\(error.code) \(error.message)", .refused)
         case (_, .breaksLink):
-            return .fail(reason: "\(error.code) \(error.message)", refused: false)
+            return .fail(reason: "\(error.code) \(error.message)", .passing)
         case (.kill, .failsCommand):
             return nil
         case (.load(let script), .failsCommand):
-            return .fail(reason: "the script \(script.name) was not taken: \(error.message)", refused: !full)
+            return .fail(
+                reason: "the script \(script.name) was not taken: \(error.message)", full ? .passing : .refused)
         case (.auth, .failsCommand), (.select, .failsCommand), (.setName, .failsCommand):
-            return .fail(reason: "\(error.code) \(error.message)", refused: !full)
-        case (.info, .failsCommand), (.clientID, .failsCommand), (.ping, .failsCommand):
-            return .fail(reason: "\(error.code) \(error.message)", refused: false)
+            return .fail(reason: "\(error.code) \(error.message)", full ? .passing : .refused)
+        case (.server, .failsCommand), (.replication, .failsCommand), (.clientID, .failsCommand),
+            (.ping, .failsCommand):
+            return .fail(reason: "\(error.code) \(error.message)", .passing)
         }
     }
 
-    private mutating func readInfo(_ text: String) {
-        for line in text.split(whereSeparator: \.isNewline) {
-            if line.hasPrefix("run_id:") { identity.runID = String(line.dropFirst("run_id:".count)) }
-            if line.hasPrefix("redis_version:") { identity.version = String(line.dropFirst("redis_version:".count)) }
+    /// Nil where it is a primary's.
+    private mutating func readReplication(_ reply: RedisReply) -> Action? {
+        guard let role = infoField("role", reply) else { return .fail(reason: "INFO names no role", .passing) }
+        guard role == "master" else { return .fail(reason: "it is a replica, and only a primary will do", .unfit) }
+        guard let history = infoField("master_replid", reply), Greeting.isID(history) else {
+            return .fail(reason: "INFO names no master_replid", .passing)
         }
+        identity = LinkIdentity(server: ServerID(runID: runID, replicationID: history), version: version)
+        return nil
+    }
+
+    private static func isID(_ text: String) -> Bool { (1...64).contains(text.utf8.count) }
+
+    private func infoField(_ name: String, _ info: RedisReply) -> String? {
+        let lines = (info.string ?? "").split(whereSeparator: \.isNewline)
+        return lines.first { $0.hasPrefix("\(name):") }.map { String($0.dropFirst(name.utf8.count + 1)) }
     }
 }

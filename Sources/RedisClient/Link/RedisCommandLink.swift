@@ -47,6 +47,11 @@ package final class RedisCommandLink: Sendable {
         eventLoop.flatSubmit { self.core.shutdown() }
     }
 
+    /// Makes the connection anew if it leads to this server, from any thread.
+    package func leave(_ server: ServerID) {
+        eventLoop.execute { self.core.leave(server) }
+    }
+
     /// Sends a command, from any thread. The callback is called exactly once, on the link's loop.
     ///
     /// - Parameters:

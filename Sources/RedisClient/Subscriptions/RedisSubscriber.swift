@@ -14,14 +14,14 @@ package final class RedisSubscriber: Sendable {
     private let core: SubscriberCore
     private let inbox = Mutex(Inbox())
 
-    /// The handler is held until the shutdown.
+    /// The handler is held until the shutdown; `onState` is called on the loop at each change.
     package init(
         configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger,
-        handler: any RedisSubscriptionHandler
+        handler: any RedisSubscriptionHandler, onState: @escaping @Sendable (RedisLinkState) -> Void = { _ in }
     ) {
         self.eventLoop = eventLoop
         self.core = SubscriberCore(
-            configuration: configuration, eventLoop: eventLoop, logger: logger, handler: handler)
+            configuration: configuration, eventLoop: eventLoop, logger: logger, handler: handler, onState: onState)
     }
 
     /// Begins to connect. Channels may be named before.
@@ -32,6 +32,11 @@ package final class RedisSubscriber: Sendable {
     /// Closes the connection for good; the handler is not called any more. The future is done when it is closed.
     package func shutdown() -> EventLoopFuture<Void> {
         eventLoop.flatSubmit { self.core.shutdown() }
+    }
+
+    /// Makes the connection anew if it leads to this server, from any thread.
+    package func leave(_ server: ServerID) {
+        eventLoop.execute { self.core.leave(server) }
     }
 
     /// Wants these channels, from now on and after every break, from any thread; changes of one thread take effect in

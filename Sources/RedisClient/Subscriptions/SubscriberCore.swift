@@ -16,7 +16,11 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
     private let connector: Connector<SubscriberCore>
     private let pingInterval: TimeAmount
     private let pingTimeout: TimeAmount
+    private let onState: @Sendable (RedisLinkState) -> Void
     private var handler: (any RedisSubscriptionHandler)?
+    /// Where the connection leads, or led last.
+    private var server: ServerID?
+    private var lastState: RedisLinkState?
     private var channels = SubscriptionSet()
     private var isConnected = false
     private var isConfirmed = false
@@ -30,12 +34,13 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
 
     init(
         configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger,
-        handler: any RedisSubscriptionHandler
+        handler: any RedisSubscriptionHandler, onState: @escaping @Sendable (RedisLinkState) -> Void
     ) {
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.logger = logger
         self.handler = handler
+        self.onState = onState
         self.connector = Connector(configuration: configuration, eventLoop: eventLoop)
         self.pingInterval = TimeAmount(configuration.pingInterval)
         self.pingTimeout = TimeAmount(configuration.pingTimeout)
@@ -51,6 +56,19 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
         isConnected = false
         handler = nil
         return connector.stop()
+    }
+
+    /// Gives the connection up if it leads to this server.
+    func leave(_ server: ServerID) {
+        eventLoop.assertInEventLoop()
+        guard isConnected, self.server == server else { return }
+        connector.giveUp(reason: "the other links lead to another server, or it is no longer the same")
+    }
+
+    private func report(_ state: RedisLinkState) {
+        guard state != lastState else { return }
+        lastState = state
+        onState(state)
     }
 
     /// Takes in the changes since the last time: one write for all of them.
@@ -79,7 +97,7 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
     }
 
     private func write(_ command: RedisArgument, _ names: [String], into buffer: inout ByteBuffer) {
-        let encoder = CommandEncoder(runID: "")
+        let encoder = CommandEncoder()
         for start in stride(from: 0, to: names.count, by: Self.batch) {
             let some = names[start..<min(start + Self.batch, names.count)]
             encoder.write([command] + some.map { .string($0) }, isRetry: false, into: &buffer)
@@ -93,11 +111,14 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
     }
 
     func connected(_ identity: LinkIdentity) {
+        let previous = server
+        server = identity.server
         isConnected = true
         pingedAt = nil
+        report(.connected(to: identity.server, clientID: identity.clientID, previous: previous))
         var buffer = ByteBuffer()
         write("SUBSCRIBE", channels.connected(), into: &buffer)
-        CommandEncoder(runID: "").write(["PING", .string(Self.marker)], isRetry: false, into: &buffer)
+        CommandEncoder().write(["PING", .string(Self.marker)], isRetry: false, into: &buffer)
         connector.write(buffer)
     }
 
@@ -122,7 +143,7 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
         if reply.isError {
             let error = ErrorReply(reply.string(of: reply.root))
             let reason = "\(error.code) \(error.message)"
-            if error.kind == .refusesUs { connector.giveUp(reason: reason, refused: true) }
+            if error.kind == .refusesUs { connector.giveUp(reason: reason, .refused) }
             return reason
         }
         // A pong is an array of two while anything is subscribed, else what PING gives anywhere.
@@ -143,11 +164,12 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
         handler?.readComplete()
     }
 
-    func disconnected(reason: String, refused: Bool) {
+    func disconnected(reason: String, _ failure: LinkFailure) {
         isConnected = false
         channels.disconnected()
         let metadata: Logger.Metadata = ["redis": "\(configuration)", "reason": "\(reason)"]
-        if refused {
+        report(RedisLinkState(failure, reason: reason))
+        if failure == .refused {
             logger.error("Redis refuses the subscriptions", metadata: metadata)
         } else if isConfirmed {
             logger.warning("Lost the subscriptions to Redis", metadata: metadata)
@@ -168,7 +190,7 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
         } else if now - lastSign >= pingInterval {
             pingedAt = now
             var buffer = ByteBuffer()
-            CommandEncoder(runID: "").write(["PING"], isRetry: false, into: &buffer)
+            CommandEncoder().write(["PING"], isRetry: false, into: &buffer)
             connector.write(buffer)
         }
     }

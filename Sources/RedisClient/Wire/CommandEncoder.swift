@@ -2,13 +2,13 @@ import NIOCore
 
 /// Writes commands as RESP arrays of bulk strings.
 package struct CommandEncoder {
-    /// The `run_id` of the server at the other end.
-    private let runID: String
+    /// The token of the server at the other end, see `ServerID`.
+    private let server: String
     /// What that server calls the connection.
     private let clientID: Int64
 
-    package init(runID: String, clientID: Int64 = 0) {
-        self.runID = runID
+    package init(server: String = "", clientID: Int64 = 0) {
+        self.server = server
         self.clientID = clientID
     }
 
@@ -26,8 +26,8 @@ package struct CommandEncoder {
                     cursor.putBulk(string)
                 case .integer(let value):
                     cursor.putBulk(value)
-                case .runID:
-                    cursor.putBulk(runID)
+                case .server:
+                    cursor.putBulk(server)
                 case .attempt:
                     cursor.putBulk(isRetry ? 1 : 0)
                 case .connection:

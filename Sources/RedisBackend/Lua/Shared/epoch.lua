@@ -1,6 +1,6 @@
 -- Shared opening of the scripts that touch a room's head; put behind their first line when they are loaded.
 --
--- An epoch belongs to one run of one Redis. `state` holds the run_id last met and the term it began; a head that
+-- An epoch belongs to one run of one Redis. `state` holds the server last met and the term it began; a head that
 -- was written in an older term has its epoch closed at the present seq and goes on under a new one.
 
 -- The present term, and whether it still has to be written.

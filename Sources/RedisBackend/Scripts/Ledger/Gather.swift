@@ -49,7 +49,7 @@ package struct Gather: Script {
         ScriptCall(
             keys: keys.ledger(of: post, for: receiver),
             arguments: [
-                .string(post.mark), .string(receiver), .runID, .string(candidate), .count(Gather.most),
+                .string(post.mark), .string(receiver), .server, .string(candidate), .count(Gather.most),
                 .count(Gather.mostBytes), .milliseconds(Gather.beginning),
             ])
     }

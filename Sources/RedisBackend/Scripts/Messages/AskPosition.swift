@@ -26,7 +26,7 @@ package struct AskPosition: Script {
         var all = [keys.state(Partition(of: room)), keys.head(room), keys.log(room)]
         if hasRoster { all.append(keys.members(room)) }
         var arguments: [RedisArgument] = [
-            .runID, .string(candidate), .milliseconds(room.isInbox ? .zero : LogLimits.emptyHeadLife),
+            .server, .string(candidate), .milliseconds(room.isInbox ? .zero : LogLimits.emptyHeadLife),
             .milliseconds(limits.age), hasRoster ? 1 : 0,
         ]
         if let part { arguments += [.count(part.after), .count(part.limit), .count(part.bytes)] }

@@ -75,7 +75,7 @@ package struct Publish: Script {
         return ScriptCall(
             keys: all,
             arguments: [
-                .runID, .string(candidate), .attempt, .string(operation), .count(limits.size),
+                .server, .string(candidate), .attempt, .string(operation), .count(limits.size),
                 .milliseconds(limits.age), .milliseconds(limits.headLife), ScriptCall.publish, .string(channel.name),
                 .bytes(body), .milliseconds(dedupe?.life ?? .zero), .connection, .string(flags), .string(room.owner),
                 .count(ledger?.entries ?? 0), .count(stream?.entries ?? 0), .count(limits.bytes),

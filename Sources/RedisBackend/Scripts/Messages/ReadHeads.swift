@@ -23,7 +23,7 @@ package struct ReadHeads: Script {
     package var file: RedisScript { Scripts.heads }
 
     package func spelled(with keys: Keys) -> ScriptCall {
-        ScriptCall(keys: [keys.state(partition)] + rooms.map(keys.head), arguments: [.runID, .count(rooms.count)])
+        ScriptCall(keys: [keys.state(partition)] + rooms.map(keys.head), arguments: [.server, .count(rooms.count)])
     }
 
     package func read(_ reply: RedisReply) -> [Head]? {

@@ -29,7 +29,7 @@ package struct ReadHistory: Script {
         return ScriptCall(
             keys: [keys.state(Partition(of: room)), keys.head(room), keys.log(room)],
             arguments: [
-                .runID, .string(candidate), .milliseconds(age), .count(range.limit), .count(range.maxBytes),
+                .server, .string(candidate), .milliseconds(age), .count(range.limit), .count(range.maxBytes),
             ] + edge)
     }
 

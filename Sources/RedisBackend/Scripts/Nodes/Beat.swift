@@ -15,6 +15,8 @@ package struct Beat: Script {
         case lost
         /// Another instance has the node's name.
         case taken
+        /// This is no longer the server that the link was greeted by; nothing was written.
+        case moved
     }
 
     /// The index, as it is behind the beat.
@@ -57,6 +59,7 @@ package struct Beat: Script {
                 arguments: [
                     mode, .string(name), .string(instance), .integer(incarnation), .milliseconds(lease),
                     .milliseconds(Node.indexLife), .string(description), .integer(declaringUntil),
+                    .server,
                 ])
         }
     }
@@ -93,6 +96,7 @@ package struct Beat: Script {
         case ("ok", .renew): Index(reply).map { .renewed($0) }
         case ("lost", _): .lost
         case ("taken", _): .taken
+        case ("moved", _): .moved
         default: nil
         }
     }

@@ -122,7 +122,7 @@ package struct Registering: Sendable {
                 .string(connection.address), .string(session.secret), .integer(since), .string(cause),
                 .milliseconds(settings.life), .milliseconds(settings.sessionLife), .count(settings.ledgerSize),
                 ScriptCall.publish, .string(status.name), mode, .count(settings.maxConnectionsPerUser),
-                .string(settings.surplus.rawValue), .string(nodes.name), .milliseconds(settings.listLife), .runID,
+                .string(settings.surplus.rawValue), .string(nodes.name), .milliseconds(settings.listLife), .server,
                 .mustAnnounce(isKnown: isKnown), .moment(connection.issuedAt),
             ] + more, publishingOn: [status, nodes])
     }

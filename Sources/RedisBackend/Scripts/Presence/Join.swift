@@ -66,7 +66,7 @@ package struct Join: Script {
                 .string(holder.node), .integer(holder.incarnation), .string(connection), .string(user.string),
                 .string(room.string), .bytes(info), .string(cause), .milliseconds(settings.life),
                 .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), ScriptCall.publish,
-                .string(channel.name), .string(replaced), .milliseconds(settings.listLife), .runID,
+                .string(channel.name), .string(replaced), .milliseconds(settings.listLife), .server,
                 .mustAnnounce(isKnown: isKnown),
             ], publishingOn: [channel])
     }

@@ -1,8 +1,7 @@
 import RedisClient
 
-/// Tells a partition which run of Redis this is, so that its rooms' epochs are closed where it is another; answers the
-/// term.
-package struct MeetRun: Script {
+/// Tells a partition which server this is, so that its rooms' epochs are closed where it is another; answers the term.
+package struct MeetServer: Script {
     let partition: Partition
 
     package init(in partition: Partition) {
@@ -12,7 +11,7 @@ package struct MeetRun: Script {
     package var file: RedisScript { Scripts.meet }
 
     package func spelled(with keys: Keys) -> ScriptCall {
-        ScriptCall(keys: [keys.state(partition)], arguments: [.runID])
+        ScriptCall(keys: [keys.state(partition)], arguments: [.server])
     }
 
     package func read(_ reply: RedisReply) -> Int64? { reply.integer }

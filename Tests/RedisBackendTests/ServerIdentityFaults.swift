@@ -1,0 +1,110 @@
+import GatewayCore
+import RedisBackend
+import RedisClient
+import TestKit
+import Testing
+import TestSupport
+
+/// A Redis that is another than before, or not the same for all links of a node.
+@Suite(.serialized)
+struct ServerIdentityFaults {
+    private let keys = Keys(prefix: "m")
+
+    /// Redis listens on TCP and takes `DEBUG`.
+    private static var options: RedisServerProcess.Options {
+        var options = RedisServerProcess.Options()
+        options.listensOnTCP = true
+        options.arguments = ["--enable-debug-command", "yes"]
+        return options
+    }
+
+    /// A second server that has what the first has.
+    private func replica(of redis: RedisServerProcess) async throws -> RedisServerProcess {
+        let replica = try RedisServerProcess(ServerIdentityFaults.options)
+        try await attach(replica, to: redis)
+        return replica
+    }
+
+    private func attach(_ replica: RedisServerProcess, to primary: RedisServerProcess) async throws {
+        _ = try await replica.cli("REPLICAOF", "127.0.0.1", "\(try #require(primary.port))")
+        try await eventually("the sync") {
+            try await replica.cli("INFO", "replication").contains("master_link_status:up")
+        }
+    }
+
+    private func incarnation(_ redis: RedisServerProcess) async throws -> Int64 {
+        let entry = try await redis.cli("HGET", keys.index.name, "node-0").split(separator: " ")
+        return entry.count > 1 ? Int64(entry[1]) ?? 0 : 0
+    }
+
+    private func servers(_ redis: RedisServerProcess) async throws -> Set<String> {
+        var found: Set<String> = []
+        for partition in Partition.all { found.insert(try await redis.cli("HGET", keys.state(partition).name, "run")) }
+        return found
+    }
+
+    @Test
+    func `a primary demoted and promoted again with older data loses for its followers what it says, and no more`()
+        async throws
+    {
+        let fixture = try RedisFixture(ServerIdentityFaults.options)
+        let other = try await replica(of: fixture.redis)
+        try await fixture.withBackends([nil]) { backends in
+            let sink = RecordingSink()
+            let hub = backends[0].streams.open(sink)
+            backends[0].streams.follow(room, ticket: 1, hub: hub)
+            try await eventually("an answer") { sink.hasAnswer(to: 1) }
+            _ = try await backends[0].messageLog.publish(Publication(room, "1"))
+            try await eventually("the copy") {
+                try await other.cli("HGET", keys.head(room).name, "seq") == "1"
+            }
+            _ = try await other.cli("REPLICAOF", "NO", "ONE")
+            for number in 2...6 { _ = try await backends[0].messageLog.publish(Publication(room, "\(number)")) }
+            try await eventually("all of them") { sink.sequence.count == 6 }
+
+            try await attach(fixture.redis, to: other)
+            try await eventually("a reason") { backends[0].problem?.contains("replica") ?? false }
+            _ = try await fixture.redis.cli("REPLICAOF", "NO", "ONE")
+            try await eventually("the node") { backends[0].problem == nil }
+            try await eventually("the gap") { !sink.gaps.isEmpty }
+            for number in 7...9 { _ = try await backends[0].messageLog.publish(Publication(room, "\(number)")) }
+            try await eventually("the rest") { sink.messages.count == 9 }
+            #expect(sink.messages.map { String(decoding: $0.payload, as: UTF8.self) } == (1...9).map(String.init))
+        }
+        other.stop()
+    }
+
+    @Test func `a server that is another by now under unbroken links is met as one, in every partition`() async throws {
+        let fixture = try RedisFixture(ServerIdentityFaults.options)
+        try await fixture.withBackends([nil]) { backends in
+            let (before, first) = (try await incarnation(fixture.redis), try await servers(fixture.redis))
+            #expect(first.count == 1)
+            _ = try await fixture.redis.cli("DEBUG", "CHANGE-REPL-ID")
+            try await eventually("another name in all partitions") {
+                let now = try await servers(fixture.redis)
+                return now.count == 1 && now != first
+            }
+            try await eventually("a new incarnation") { try await incarnation(fixture.redis) > before }
+            try await eventually("the node") { backends[0].problem == nil }
+        }
+    }
+
+    @Test func `links that a failover has left behind follow those that it has not`() async throws {
+        let pair = try await RedisReplicaPair.start(nodes: 1)
+        try await RedisFixture(on: pair.primary).withBackends([pair.urls[0]]) { backends in
+            try await pair.promote()
+            try await pair.redirect(0)
+            // What is no subscription is cut: the old primary goes on serving that.
+            _ = try await pair.primary.cli("CLIENT", "KILL", "TYPE", "normal")
+            try await eventually("all links on the promoted one") {
+                let (old, new) = (
+                    try await pair.primary.cli("CLIENT", "LIST"), try await pair.replica.cli("CLIENT", "LIST")
+                )
+                return !old.contains("name=martlet:node-0")
+                    && new.split(separator: "\n").count { $0.contains("sub=64") } == 1
+            }
+            try await eventually("the node") { backends[0].problem == nil }
+        }
+        try await pair.stop()
+    }
+}
