@@ -122,8 +122,11 @@ package final class Backend: Service {
         }
         var bound = redis
         bound.onAnotherServer = .fail
+        var beating = bound
+        beating.commandTimeout = configuration.presence.beatTimeout
+        beating.quickConnectTimeout = configuration.presence.beatTimeout
         beats = RedisCommandLink(
-            configuration: bound, eventLoop: life, logger: logger, scripts: [Scripts.beat],
+            configuration: beating, eventLoop: life, logger: logger, scripts: [Scripts.beat],
             onState: { conductor.lifeLinkChanged(.beats, $0) })
         coordination = RedisCommandLink(
             configuration: bound, eventLoop: life, logger: logger, scripts: Scripts.coordination,

@@ -17,6 +17,8 @@ package struct RedisConfiguration: Sendable {
     package var clientName: String?
     /// From dialling to the end of the greeting.
     package var connectTimeout: Duration = .seconds(5)
+    /// The same for the first two attempts after a break, where a third must follow soon; nil: as long as any.
+    package var quickConnectTimeout: Duration?
     /// A command's deadline where it gives none; also how long the oldest unanswered command may keep the link.
     package var commandTimeout: Duration = .seconds(5)
     /// How long the link may be down until new commands fail at once instead of waiting for it, and how long the oldest

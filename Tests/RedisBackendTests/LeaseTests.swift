@@ -21,14 +21,25 @@ struct LeaseTests {
         #expect(lease.received(.taken, now: 6101) == .refused)
     }
 
-    @Test mutating func `one that wakes to find its name taken is refused at once`() {
+    @Test mutating func `one that wakes to find its name taken is refused once the other has renewed its lease`() {
         _ = lease.received(.registered(incarnation: 7), now: 0)
-        #expect(lease.received(.taken, now: 9000) == .refused)
+        #expect(lease.received(.taken, now: 9000) == .waiting)
+        #expect(lease.next == .register(after: 7))
+        #expect(lease.received(.taken, now: 12_000) == .waiting)
+        #expect(lease.received(.taken, now: 12_001) == .refused)
     }
 
     @Test mutating func `one whose entry was lost and whose name is then taken is refused as well`() {
         _ = lease.received(.registered(incarnation: 7), now: 0)
         _ = lease.received(.lost, now: 9000)
-        #expect(lease.received(.taken, now: 9001) == .refused)
+        #expect(lease.received(.taken, now: 9001) == .waiting)
+        #expect(lease.received(.taken, now: 12_002) == .refused)
+    }
+
+    @Test mutating func `one that meets the lease of its own predecessor has its name again once that has ended`() {
+        _ = lease.received(.registered(incarnation: 7), now: 0)
+        #expect(lease.received(.taken, now: 9000) == .waiting)
+        #expect(lease.received(.registered(incarnation: 8), now: 11_900) == .held)
+        #expect(lease.received(.taken, now: 30_000) == .waiting)
     }
 }

@@ -107,4 +107,24 @@ struct ServerIdentityFaults {
         }
         try await pair.stop()
     }
+
+    @Test func `one silent connection, the beat's too, costs nobody a lease`() async throws {
+        let redis = try RedisServerProcess()
+        let observer = try Observer(redis)
+        let nodes = [
+            try await PresenceNode.start("node-0", on: redis, settings: PresenceSettings()),
+            try await PresenceNode.start("node-1", on: redis, settings: PresenceSettings()),
+        ]
+        try await nodes[0].connect("a1", "alice")
+        let before = try await incarnation(redis)
+        let start = try #require(Int64(try await redis.cli("TIME").prefix(10)))
+        try await nodes[0].proxy.treat(.toServer, .drop)
+        try await nodes[0].proxy.treat(.toServer, .pass, isForNewOnly: true)
+        try await eventually("two leases") {
+            try #require(Int64(try await redis.cli("TIME").prefix(10))) > start + 7
+        }
+        #expect(try await incarnation(redis) == before)
+        #expect(try await observer.texts() == ["user.online alice"])
+        for node in nodes { try await node.stop() }
+    }
 }

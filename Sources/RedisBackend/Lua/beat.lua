@@ -9,8 +9,8 @@
 -- result  `moved` where this is no longer that server, or no primary: nothing was written; else
 --         register: `ok` and the incarnation given, or `taken` and the ms that the other instance's lease still runs
 --         renew:    `ok`, now, how often connections of the node were marked to be closed, and each node, its
---                   incarnation and the end of its lease; `lost` where the entry is gone, `taken` where another
---                   instance has it
+--                   incarnation and the end of its lease; `lost` where the entry is gone, or was left by another
+--                   instance whose lease has ended; `taken` where that still runs
 --         release:  `ok`
 --         An entry is `instance incarnation lease-end description`. A lapsed one still renews: a node is dead once its
 --         lapsed entry was removed by a caller that may declare it.
@@ -49,7 +49,10 @@ if not string.find(about, 'role:master', 1, true) or string.sub(history, 1, 20) 
 end
 if mode == 'renew' then
   if not entry then return { 'lost' } end
-  if owner ~= instance then return { 'taken' } end
+  if owner ~= instance then
+    if ends > now then return { 'taken', ends - now } end
+    return { 'lost' }
+  end
   if incarnation ~= tonumber(last) then return { 'lost' } end
   write(incarnation)
   local marks = tonumber(redis.call('HGET', marked, node) or 0)

@@ -47,6 +47,10 @@ package struct PresenceSettings: Sendable {
 
     var interval: Duration { lease / 3 }
 
+    /// How long a beat's answer is waited for: so little that two more tries, each on a fresh connection, fit into what is
+    /// left of the lease then; but no less than a busy machine needs.
+    var beatTimeout: Duration { max(lease / 6, .milliseconds(250)) }
+
     /// How long a session outlives its connection: one renewal longer than it can be resumed.
     var sessionLife: Duration { sessionTTL + renewal }
 

@@ -15,7 +15,7 @@ package struct Lease: Sendable {
         case renewed
         /// The entry is gone: swept, or the whole index forgotten.
         case lost
-        /// Another instance holds the name.
+        /// Another instance holds the name, and its lease runs.
         case taken
     }
 
@@ -30,15 +30,17 @@ package struct Lease: Sendable {
         case refused
     }
 
-    /// How long a name that is held by another is waited for at the start, in milliseconds: two leases.
-    private let patience: Int64
+    /// How long a name that is held by another is waited for, in milliseconds: two leases at the start, one by a node that
+    /// has held it. So long a copy of Redis may show the lease of one that is gone; whoever lives renews it.
+    private var patience: Int64 { hasHeld ? lease : 2 * lease }
+    private let lease: Int64
     private var waitingSince: Int64?
     private var hasHeld = false
     package private(set) var incarnation: Int64?
     private var highest: Int64 = 0
 
     package init(leaseMilliseconds: Int64) {
-        patience = 2 * leaseMilliseconds
+        lease = leaseMilliseconds
     }
 
     package var next: Beat {
@@ -67,7 +69,6 @@ package struct Lease: Sendable {
             return .lost
         case .taken:
             incarnation = nil
-            guard !hasHeld else { return .refused }
             let since = waitingSince ?? now
             waitingSince = since
             return now - since > patience ? .refused : .waiting

@@ -72,6 +72,12 @@ final class Registrar: @unchecked Sendable {
         }
     }
 
+    /// The link stands again, where a beat may have been given up with the last: the next does not wait for its time.
+    func linked() {
+        loop.assertInEventLoop()
+        if beating != nil { beat() }
+    }
+
     /// Stops beating and takes the node out of the index, as far as Redis can be reached within a second.
     func stop() -> EventLoopFuture<Void> {
         let done = loop.makePromise(of: Void.self)
@@ -99,7 +105,7 @@ final class Registrar: @unchecked Sendable {
         let sent = NIODeadline.now()
         let beat = Beat(
             mode, of: node, description: description, declaringUntil: right.limit(now: sent.milliseconds))
-        store.call(beat, timeout: TimeAmount(node.lease)) { [self] result in
+        store.call(beat) { [self] result in
             isUnderWay = false
             guard !isStopped else { return }
             received(result, asked: asked, sent: sent)
@@ -113,7 +119,8 @@ final class Registrar: @unchecked Sendable {
         let now = NIODeadline.now().milliseconds
         switch result {
         case .failure:
-            right.failed()
+            // The next one may still be in time: how long none was answered is what counts.
+            break
         case .success(.registered(let incarnation)):
             if startedAt == 0 { startedAt = incarnation }
             right.failed()
@@ -162,6 +169,10 @@ final class Registrar: @unchecked Sendable {
             onEvent(.lost)
             beat()
         case .waiting:
+            if isRegistered {
+                isRegistered = false
+                onEvent(.lost)
+            }
             logger.info("Another instance holds the node's name; waiting for its lease to end")
         case .refused:
             isRegistered = false

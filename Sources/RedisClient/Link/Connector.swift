@@ -36,6 +36,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     private var backoff: Backoff
     private var connectedAt = NIODeadline.distantPast
     private var attempts = 0
+    /// Those since a connection last was the owner's.
+    private var failedAttempts = 0
     private var connectDeadline = NIODeadline.distantFuture
     private var ticks: RepeatedTask?
     private var tlsContext: NIOSSLContext?
@@ -51,8 +53,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.backoff = Backoff(limit: TimeAmount(configuration.reconnectCeiling))
         let shortest = min(
-            configuration.connectTimeout, configuration.commandTimeout, configuration.pingInterval,
-            configuration.pingTimeout)
+            configuration.connectTimeout, configuration.quickConnectTimeout ?? configuration.connectTimeout,
+            configuration.commandTimeout, configuration.pingInterval, configuration.pingTimeout)
         tickInterval = TimeAmount(min(max(shortest / 4, .milliseconds(10)), .milliseconds(250)))
     }
 
@@ -175,7 +177,9 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         attempts += 1
         let attempt = attempts
         state = .dialling(attempt: attempt)
-        connectDeadline = eventLoop.now + TimeAmount(configuration.connectTimeout)
+        let quick = failedAttempts < 2 ? configuration.quickConnectTimeout : nil
+        failedAttempts += 1
+        connectDeadline = eventLoop.now + TimeAmount(quick ?? configuration.connectTimeout)
         do {
             if configuration.tls, tlsContext == nil { tlsContext = try makeTLSContext() }
         } catch {
@@ -264,6 +268,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
             return true
         case .ready(let identity):
             state = .connected(channel, handler)
+            failedAttempts = 0
             connectedAt = eventLoop.now
             lastRead = connectedAt
             owner?.connected(identity)
