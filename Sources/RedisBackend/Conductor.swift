@@ -22,6 +22,8 @@ final class Conductor: @unchecked Sendable {
     private var coordinator: Coordinator?
     private var registrar: Registrar?
     private var incarnation: Int64?
+    /// How often Redis was set back under one identity, as the partitions were told.
+    private var round: Int64 = 0
     private var nodeId = ""
     private var needsReplicas = false
     private var hasChecked = false
@@ -122,8 +124,9 @@ final class Conductor: @unchecked Sendable {
 
     private func heard(_ event: Registrar.Event) {
         switch event {
-        case .registered(let given, let sent):
+        case .registered(let given, let told, let sent):
             incarnation = given
+            if told != round { meetSetBack(round: told) }
             presence?.registered(given, sent: sent)
         case .beat(let index, let sent):
             presence?.beaten(sent: sent, marks: index.marks)
@@ -164,6 +167,18 @@ final class Conductor: @unchecked Sendable {
             presence?.lost()
             if let incarnation { registrar?.renounce(incarnation) }
         }
+    }
+
+    /// Redis is what it was at an earlier time, though no link and no identity says so; or the node has just come, and the
+    /// partitions know.
+    private func meetSetBack(round: Int64) {
+        guard let store else { return }
+        self.round = round
+        for partition in Partition.all {
+            store.call(MeetServer(in: partition, round: round)) { _ in }
+        }
+        logger.warning("Redis was set back: all rooms are compared with it")
+        router?.compareAll()
     }
 
     /// Reads what all nodes sign session ids with.

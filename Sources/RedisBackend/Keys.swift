@@ -39,8 +39,13 @@ package struct Keys: Sendable {
     /// string, PX 15 s, by each node every 5 s: who spends most on it, see `SpenderReport`.
     package func spenders(of node: String) -> Key { nodesKey("top:\(node)") }
 
-    /// hash, no expiry, by every script that meets another server: `run` (the server last met, see `ServerID`), `term`; by `close`:
-    /// `ended`, the number of the last disconnection of a user.
+    /// hash, no expiry, by each node's beat: `id` (the server that the index's nodes are registered with, see `ServerID`),
+    /// `since` (when the first registered with it, 0 where it is the first), `from` (what lies below was registered with
+    /// another), `round` (how often it was set back under one identity).
+    package var server: Key { Key(name: "\(prefix):{nodes}:server", partition: nil) }
+
+    /// hash, no expiry, by every script that meets another server: `run` (the server last met, see `ServerID`), `term`;
+    /// by `meet` `round`, as ``server`` has it; by `close` `ended`, the number of the last disconnection of a user.
     package func state(_ partition: Partition) -> Key { key(partition, "state") }
 
     /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,

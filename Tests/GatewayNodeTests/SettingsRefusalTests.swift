@@ -255,6 +255,10 @@ struct SettingsRefusalTests {
         arguments: [
             (["MARTLET_AUTH_SECRET": "0123456789abcdef"], "auth.secret has no effect: auth.mode is none"),
             (
+                ["MARTLET_REDIS_FAILOVER_GRACE": "14s"],
+                "redis.failoverGrace is below 15s: a failover by Sentinel may take longer, and then tells users offline"
+            ),
+            (
                 ["MARTLET_AUTH_SECRET": "0123456789abcdef", "MARTLET_AUTH_MODE": "jwt"],
                 "auth.secret is shorter than 32 bytes: what signs with HS256 should be as long as its hash"
             ),

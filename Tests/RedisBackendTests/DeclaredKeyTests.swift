@@ -44,7 +44,7 @@ struct DeclaredKeyTests {
         let kept = Publish.Bound(entries: 10, bytes: 1 << 20)
         let part = LogPart(after: 0, limit: 10, bytes: 1 << 20)
         var all: [any Script] = [MeetServer(in: own), Agree(on: .sessionKey, proposal: "x")]
-        all.append(Beat(.register(after: 4), of: node, description: "1 0 0 0 v", declaringUntil: 0))
+        all.append(Beat(.register(after: 4), of: node, description: "version=v", declaringUntil: 0, sparing: 0))
         all.append(ClaimPartition(own, for: holder, live: [holder]))
         let connection = PresenceConnection(id: "c1", userId: alice, address: "")
         all.append(Connect(connection, session: session, by: holder, settings: settings))

@@ -8,11 +8,13 @@ struct LeaseTests {
     @Test mutating func `it registers, renews, and registers anew under a higher incarnation when its entry is gone`() {
         #expect(lease.next == .register(after: 0))
         #expect(lease.received(.registered(incarnation: 7), now: 0) == .held)
-        #expect(lease.next == .renew(incarnation: 7))
-        #expect(lease.received(.renewed, now: 1000) == .held)
+        #expect(lease.next == .renew(incarnation: 7, leaseEnd: 0))
+        #expect(lease.received(.renewed(leaseEnd: 4000), now: 1000) == .held)
+        #expect(lease.next == .renew(incarnation: 7, leaseEnd: 4000))
         #expect(lease.received(.lost, now: 2000) == .lost)
         #expect(lease.next == .register(after: 7))
         #expect(lease.received(.registered(incarnation: 8), now: 2010) == .held)
+        #expect(lease.next == .renew(incarnation: 8, leaseEnd: 0))
     }
 
     @Test mutating func `a name that is held is waited for, two leases long, then refused`() {

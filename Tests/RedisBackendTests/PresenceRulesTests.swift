@@ -68,6 +68,9 @@ struct PresenceRulesTests {
         #expect(!index.mustSweep(Holder(node: "a", incarnation: 500), fence: 500))
         #expect(!index.mustSweep(Holder(node: "b", incarnation: 800), fence: 800))
         #expect(index.mustSweep(Holder(node: "b", incarnation: 800), fence: 900))
+        let met = IndexSnapshot(now: 1000, incarnations: [:], earliestEnd: nil, isSure: true, spares: 700)
+        #expect(!met.mustSweep(Holder(node: "c", incarnation: 699), fence: 0))
+        #expect(met.mustSweep(Holder(node: "c", incarnation: 700), fence: 0))
         let unsure = IndexSnapshot(now: 1000, incarnations: [:], earliestEnd: nil, isSure: false)
         #expect(!unsure.mustSweep(Holder(node: "c", incarnation: 1), fence: 0))
     }

@@ -1,4 +1,5 @@
 import GatewayCore
+import NIOPosix
 import RedisBackend
 import RedisClient
 import TestKit
@@ -126,5 +127,55 @@ struct ServerIdentityFaults {
         #expect(try await incarnation(redis) == before)
         #expect(try await observer.texts() == ["user.online alice"])
         for node in nodes { try await node.stop() }
+    }
+
+    @Test
+    func `a failover that two nodes have not followed yet tells nobody of theirs offline to a third, nor sweeps them`()
+        async throws
+    {
+        var options = ServerIdentityFaults.options
+        options.arguments = []
+        let old = try RedisServerProcess(options)
+        let new = try await replica(of: old)
+        let before = try Observer(old)
+        var settings = PresenceSettings.brisk(lease: .seconds(1))
+        settings.failoverGrace = .seconds(8)
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let nodes = [
+            try await PresenceNode.start("n1", on: old, settings: settings, loop: loop),
+            try await PresenceNode.start("n2", on: old, settings: settings, loop: loop),
+        ]
+        for number in 0..<30 {
+            try await nodes[number % 2].connect("c\(number)", "u\(number)")
+            try await nodes[number % 2].join("r", "c\(number)")
+        }
+        let told = try await before.ledger().count
+        _ = try await old.cli("SET", "copied", "all")
+        try await eventually("the copy") { try await new.cli("GET", "copied") == "all" }
+        _ = try await new.cli("REPLICAOF", "NO", "ONE")
+        let after = try Observer(new)
+        let third = try await PresenceNode.start("n3", on: new, settings: settings, loop: loop)
+        let start = try await time(new)
+        try await eventually("three leases") { try await time(new) > start + 3000 }
+        #expect(try await after.ledger().count == told)
+
+        // One comes over in time; the other never does.
+        try await nodes[0].proxy.redirect(to: .unix(path: new.socketPath))
+        try await nodes[0].proxy.cutAll()
+        try await eventually("the node") { nodes[0].backend.problem == nil }
+        try await eventually("the end of those that did not come") {
+            try await after.ledger().filter { $0.type == "user.offline" }.count == 15
+        }
+        let ends = try await after.ledger().filter { $0.type == "user.offline" }
+        #expect(Set(ends.map(\.user)) == Set((0..<15).map { "u\($0 * 2 + 1)" }))
+        #expect(try await after.ledger().filter { $0.cause == "restored" } == [])
+        for node in nodes + [third] { try await node.stop() }
+        for redis in [old, new] { redis.stop() }
+    }
+
+    /// Milliseconds by the clock of Redis.
+    private func time(_ redis: RedisServerProcess) async throws -> Int64 {
+        let parts = try await redis.cli("TIME").split(separator: "\n").compactMap { Int64($0) }
+        return try #require(parts.first) * 1000 + (parts.last ?? 0) / 1000
     }
 }

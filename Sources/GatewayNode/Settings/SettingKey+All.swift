@@ -209,6 +209,12 @@ extension SettingKey {
             "redis.connectTimeout", \.backend.redis.connectTimeout, .duration(.milliseconds(100)...(.seconds(300))),
             "How long one attempt to connect to Redis may take."),
         SettingKey(
+            "redis.failoverGrace", \.backend.presence.failoverGrace, .duration(.zero...(.seconds(3600))),
+            """
+            For how long after nodes began to meet another Redis, by a failover or a restart, nobody is told offline for \
+            not having registered with it yet. It should outlast what a failover takes: some 11s with Sentinel.
+            """),
+        SettingKey(
             "redis.budget", \.backend.memoryBudget, .memoryBudget,
             """
             How full Redis may be before messages are refused as unavailable, so that there is room left for logins, joins \

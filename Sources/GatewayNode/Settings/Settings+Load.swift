@@ -106,6 +106,11 @@ struct SettingsReader {
         try decideWebhooks()
         try checkPorts()
         try checkDurability()
+        if settings.backend.presence.failoverGrace < .seconds(15) {
+            warnings.append(
+                "redis.failoverGrace is below 15s: a failover by Sentinel may take longer, and then tells users offline"
+            )
+        }
         if settings.client.maxQueuedBytes < 2 * settings.client.maxMessageBytes {
             throw SettingsError(
                 "client.maxQueuedBytes must be at least twice client.maxMessageBytes: a single message would close its readers"

@@ -1,12 +1,15 @@
 #!lua flags=allow-oom
--- meet: tells a partition which run of Redis this is, so that its rooms' epochs are closed where it is another.
+-- meet: tells a partition which server this is, so that its rooms' epochs are closed where it is another, or was set
+-- back.
 --
 -- KEYS    1 state
--- ARGV    1 server
+-- ARGV    1 server, 2 round: how often it was set back under one identity, as `beat` counts it
 -- result  the term
 -- cost    O(1)
 local state = KEYS[1]
-local run = ARGV[1]
-local term, is_new_term = meet(state, run)
-if is_new_term then redis.call('HSET', state, 'run', run, 'term', term) end
+local server, round = ARGV[1], tonumber(ARGV[2])
+local term, is_new_term = meet(state, server)
+local before = tonumber(redis.call('HGET', state, 'round')) or 0
+if not is_new_term and before < round then term, is_new_term = tostring(tonumber(term) + 1), true end
+if is_new_term then redis.call('HSET', state, 'run', server, 'term', term, 'round', math.max(before, round)) end
 return tonumber(term)

@@ -2,6 +2,9 @@
 package struct PresenceSettings: Sendable {
     /// How long a node that has not beaten still counts as live; it beats three times in it.
     package var lease: Duration = .seconds(3)
+    /// `redis.failoverGrace`: for how long after nodes began to meet another Redis nobody is taken for dead who has not
+    /// registered with it yet.
+    package var failoverGrace: Duration = .seconds(30)
     /// `presence.grace`: how long a user stays online after an abrupt loss.
     package var grace: Duration = .seconds(5)
     /// By how much a member's grace in a room outlasts the user's.

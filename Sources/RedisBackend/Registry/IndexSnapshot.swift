@@ -8,20 +8,24 @@ package struct IndexSnapshot: Sendable {
     package let earliestEnd: Int64?
     /// Whether this node may declare others dead: then what is missing here is dead, not merely late to come back.
     package let isSure: Bool
+    /// The incarnation below which nobody may be taken for dead yet: they may be with the server that was before this one.
+    package let spares: Int64
     /// How often connections of this node were marked to be closed.
     package let marks: Int64
 
     package init(
-        now: Int64, incarnations: [String: Int64], earliestEnd: Int64?, isSure: Bool, marks: Int64 = 0
+        now: Int64, incarnations: [String: Int64], earliestEnd: Int64?, isSure: Bool, spares: Int64 = 0,
+        marks: Int64 = 0
     ) {
         self.now = now
+        self.spares = spares
         self.marks = marks
         self.incarnations = incarnations
         self.earliestEnd = earliestEnd
         self.isSure = isSure
     }
 
-    package init(_ index: Beat.Index, ownNode: String, isSure: Bool) {
+    package init(_ index: Beat.Index, ownNode: String, isSure: Bool, spares: Int64) {
         var incarnations: [String: Int64] = [:]
         var earliest: Int64?
         for node in index.nodes {
@@ -29,7 +33,8 @@ package struct IndexSnapshot: Sendable {
             if node.name != ownNode, node.end >= index.now { earliest = min(earliest ?? node.end, node.end) }
         }
         self.init(
-            now: index.now, incarnations: incarnations, earliestEnd: earliest, isSure: isSure, marks: index.marks)
+            now: index.now, incarnations: incarnations, earliestEnd: earliest, isSure: isSure, spares: spares,
+            marks: index.marks)
     }
 
     /// Every node as a holder under its present incarnation.
@@ -38,11 +43,11 @@ package struct IndexSnapshot: Sendable {
     /// Whether all that this holder left in a partition is to be swept.
     ///
     /// A node that is missing is dead unless it has registered after this was read, which its incarnation tells: that
-    /// is never below the time of the registration. An older incarnation of a living node goes once the node has said,
+    /// is never below the time of the registration, or unless it may be with another server. An older incarnation of a living node goes once the node has said,
     /// by its fence, that it has registered all again.
     package func mustSweep(_ holder: Holder, fence: Int64) -> Bool {
         guard isSure, holder.incarnation < now else { return false }
-        guard let living = incarnations[holder.node] else { return true }
+        guard let living = incarnations[holder.node] else { return holder.incarnation >= spares }
         return holder.incarnation < living && holder.incarnation < fence
     }
 }

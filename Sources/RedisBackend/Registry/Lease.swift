@@ -6,13 +6,15 @@ package struct Lease: Sendable {
     package enum Beat: Hashable, Sendable {
         /// With the highest incarnation this node has had.
         case register(after: Int64)
-        case renew(incarnation: Int64)
+        /// With the end of the lease that was answered last, by Redis's clock; 0 for none yet.
+        case renew(incarnation: Int64, leaseEnd: Int64)
     }
 
     /// What Redis answered.
     package enum Answer: Hashable, Sendable {
         case registered(incarnation: Int64)
-        case renewed
+        /// Until then, by Redis's clock.
+        case renewed(leaseEnd: Int64)
         /// The entry is gone: swept, or the whole index forgotten.
         case lost
         /// Another instance holds the name, and its lease runs.
@@ -37,6 +39,7 @@ package struct Lease: Sendable {
     private var waitingSince: Int64?
     private var hasHeld = false
     package private(set) var incarnation: Int64?
+    private var leaseEnd: Int64 = 0
     private var highest: Int64 = 0
 
     package init(leaseMilliseconds: Int64) {
@@ -44,7 +47,7 @@ package struct Lease: Sendable {
     }
 
     package var next: Beat {
-        incarnation.map { .renew(incarnation: $0) } ?? .register(after: highest)
+        incarnation.map { .renew(incarnation: $0, leaseEnd: leaseEnd) } ?? .register(after: highest)
     }
 
     /// The present incarnation is of no use any more, fenced or unknown to another run of Redis: the next beat takes one
@@ -59,10 +62,12 @@ package struct Lease: Sendable {
         case .registered(let given):
             incarnation = given
             highest = given
+            leaseEnd = 0
             hasHeld = true
             waitingSince = nil
             return .held
-        case .renewed:
+        case .renewed(let end):
+            leaseEnd = end
             return .held
         case .lost:
             incarnation = nil

@@ -8,7 +8,8 @@ import NIOCore
 final class Registrar: @unchecked Sendable {
     /// What the rest of the node must hear, told on the link's loop.
     enum Event: Sendable {
-        case registered(incarnation: Int64, sent: NIODeadline)
+        /// `round`: how often Redis was set back under one identity.
+        case registered(incarnation: Int64, round: Int64, sent: NIODeadline)
         /// A beat that went out at `sent` was answered.
         case beat(IndexSnapshot, sent: NIODeadline)
         /// The entry was gone though Redis is there: what this node knows of Redis may be gone as well.
@@ -28,6 +29,7 @@ final class Registrar: @unchecked Sendable {
     private let interval: TimeAmount
     private var lease: Lease
     private var right: DeclarationRight
+    private var grace: FailoverGrace
     private var startedAt: Int64 = 0
     private var beating: RepeatedTask?
     private var isUnderWay = false
@@ -52,6 +54,7 @@ final class Registrar: @unchecked Sendable {
         lease = Lease(leaseMilliseconds: settings.lease.milliseconds)
         right = DeclarationRight(
             lease: settings.lease.milliseconds, interval: settings.interval.milliseconds)
+        grace = FailoverGrace(length: settings.failoverGrace.milliseconds)
     }
 
     func start() {
@@ -99,12 +102,13 @@ final class Registrar: @unchecked Sendable {
         let mode: Beat.Mode =
             switch asked {
             case .register(let highest): .register(after: highest)
-            case .renew(let incarnation): .renew(incarnation: incarnation)
+            case .renew(let incarnation, let end): .renew(incarnation: incarnation, leaseEnd: end)
             }
         let description = NodeDescription.encode(startedAt: startedAt, load: load(), version: version)
         let sent = NIODeadline.now()
         let beat = Beat(
-            mode, of: node, description: description, declaringUntil: right.limit(now: sent.milliseconds))
+            mode, of: node, description: description, declaringUntil: right.limit(now: sent.milliseconds),
+            sparing: grace.spares(now: sent.milliseconds))
         store.call(beat) { [self] result in
             isUnderWay = false
             guard !isStopped else { return }
@@ -121,16 +125,19 @@ final class Registrar: @unchecked Sendable {
         case .failure:
             // The next one may still be in time: how long none was answered is what counts.
             break
-        case .success(.registered(let incarnation)):
+        case .success(.registered(let incarnation, let round)):
             if startedAt == 0 { startedAt = incarnation }
             right.failed()
-            act(on: lease.received(.registered(incarnation: incarnation), now: now), sent: sent)
+            act(on: lease.received(.registered(incarnation: incarnation), now: now), round: round, sent: sent)
         case .success(.renewed(let index)):
             // Renounced while the beat was under way: what it renewed is given up already.
             guard lease.next == asked else { return }
             right.answered(sent: sent.milliseconds, now: now, redis: index.now)
-            act(on: lease.received(.renewed, now: now), sent: sent)
-            let snapshot = IndexSnapshot(index, ownNode: node.name, isSure: right.holds(now: now))
+            grace.heard(of: index.meeting, redis: index.now, now: now)
+            let end = index.nodes.first { $0.name == node.name }?.end ?? 0
+            act(on: lease.received(.renewed(leaseEnd: end), now: now), sent: sent)
+            let snapshot = IndexSnapshot(
+                index, ownNode: node.name, isSure: right.holds(now: now), spares: grace.spares(now: now))
             onEvent(.beat(snapshot, sent: sent))
             beatEarly(snapshot)
         case .success(.moved):
@@ -154,13 +161,13 @@ final class Registrar: @unchecked Sendable {
         earlyBeat = loop.scheduleTask(in: delay) { [self] in beat() }
     }
 
-    private func act(on outcome: Lease.Outcome, sent: NIODeadline) {
+    private func act(on outcome: Lease.Outcome, round: Int64 = 0, sent: NIODeadline) {
         switch outcome {
         case .held:
             guard !isRegistered, let incarnation = lease.incarnation else { return }
             isRegistered = true
             logger.info("The node is registered", metadata: ["incarnation": "\(incarnation)"])
-            onEvent(.registered(incarnation: incarnation, sent: sent))
+            onEvent(.registered(incarnation: incarnation, round: round, sent: sent))
             // Who else is there is told by renewing only.
             beat()
         case .lost:

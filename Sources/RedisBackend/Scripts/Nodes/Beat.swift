@@ -5,11 +5,13 @@ package struct Beat: Script {
     package enum Mode: Hashable, Sendable {
         /// With the highest incarnation that the node has had.
         case register(after: Int64)
-        case renew(incarnation: Int64)
+        /// With the end of the lease that was answered last, in ms by Redis's clock; 0 for none yet.
+        case renew(incarnation: Int64, leaseEnd: Int64)
     }
 
     package enum Answer: Hashable, Sendable {
-        case registered(incarnation: Int64)
+        /// `round`: how often the server was set back under one identity.
+        case registered(incarnation: Int64, round: Int64)
         case renewed(Index)
         /// The entry is gone.
         case lost
@@ -32,6 +34,7 @@ package struct Beat: Script {
         package let now: Int64
         /// How often connections of the node were marked to be closed.
         package let marks: Int64
+        package let meeting: ServerMeeting
         package let nodes: [Node]
     }
 
@@ -52,14 +55,15 @@ package struct Beat: Script {
 
         /// As the script wants it, whatever it is told.
         fileprivate func spelled(
-            with keys: Keys, mode: RedisArgument, incarnation: Int64, description: String, declaringUntil: Int64
+            with keys: Keys, mode: RedisArgument, incarnation: Int64, leaseEnd: Int64 = 0, description: String = "",
+            declaringUntil: Int64 = 0, sparing: Int64 = 0
         ) -> ScriptCall {
             ScriptCall(
-                keys: [keys.index, keys.marked],
+                keys: [keys.index, keys.marked, keys.server],
                 arguments: [
                     mode, .string(name), .string(instance), .integer(incarnation), .milliseconds(lease),
                     .milliseconds(Node.indexLife), .string(description), .integer(declaringUntil),
-                    .server,
+                    .server, .integer(leaseEnd), .integer(sparing),
                 ])
         }
     }
@@ -70,29 +74,36 @@ package struct Beat: Script {
     let description: String
     /// Until when, in ms by Redis's clock, it may declare others dead; 0: not at all.
     let declaringUntil: Int64
+    /// The incarnation below which it may declare nobody dead.
+    let sparing: Int64
 
-    package init(_ mode: Mode, of node: Node, description: String, declaringUntil: Int64) {
+    package init(_ mode: Mode, of node: Node, description: String, declaringUntil: Int64, sparing: Int64) {
         self.mode = mode
         self.node = node
         self.description = description
         self.declaringUntil = declaringUntil
+        self.sparing = sparing
     }
 
     package var file: RedisScript { Scripts.beat }
 
     package func spelled(with keys: Keys) -> ScriptCall {
-        let (word, incarnation): (RedisArgument, Int64) =
+        let (word, incarnation, leaseEnd): (RedisArgument, Int64, Int64) =
             switch mode {
-            case .register(let highest): ("register", highest)
-            case .renew(let incarnation): ("renew", incarnation)
+            case .register(let highest): ("register", highest, 0)
+            case .renew(let incarnation, let end): ("renew", incarnation, end)
             }
         return node.spelled(
-            with: keys, mode: word, incarnation: incarnation, description: description, declaringUntil: declaringUntil)
+            with: keys, mode: word, incarnation: incarnation, leaseEnd: leaseEnd, description: description,
+            declaringUntil: declaringUntil, sparing: sparing)
     }
 
     package func read(_ reply: RedisReply) -> Answer? {
         switch (reply[0].string, mode) {
-        case ("ok", .register): reply[1].integer.map { .registered(incarnation: $0) }
+        case ("ok", .register):
+            reply[1].integer.flatMap { incarnation in
+                reply[2].integer.map { .registered(incarnation: incarnation, round: $0) }
+            }
         case ("ok", .renew): Index(reply).map { .renewed($0) }
         case ("lost", _): .lost
         case ("taken", _): .taken
@@ -115,16 +126,18 @@ package struct Release: Script {
     package var file: RedisScript { Scripts.beat }
 
     package func spelled(with keys: Keys) -> ScriptCall {
-        node.spelled(with: keys, mode: "release", incarnation: 0, description: "", declaringUntil: 0)
+        node.spelled(with: keys, mode: "release", incarnation: 0)
     }
 }
 
 extension Beat.Index: ScriptAnswer {
-    /// `ok`, now, marks, then node, incarnation and end of lease of each.
+    /// `ok`, now, marks, since, from, then node, incarnation and end of lease of each.
     package init?(_ reply: RedisReply) {
-        guard let now = reply[1].integer, let marks = reply[2].integer else { return nil }
+        guard let now = reply[1].integer, let marks = reply[2].integer, let since = reply[3].integer,
+            let from = reply[4].integer
+        else { return nil }
         var nodes: [Node] = []
-        for index in stride(from: 3, to: reply.count - 2, by: 3) {
+        for index in stride(from: 5, to: reply.count - 2, by: 3) {
             guard let name = reply[index].string, let incarnation = reply[index + 1].integer,
                 let end = reply[index + 2].integer
             else { return nil }
@@ -132,6 +145,7 @@ extension Beat.Index: ScriptAnswer {
         }
         self.now = now
         self.marks = marks
+        meeting = ServerMeeting(since: since, from: from)
         self.nodes = nodes
     }
 }
