@@ -113,6 +113,24 @@ struct ResumeTests {
         #expect(Set(try back.takeMessages()) == ["a 3", "* 2"])
     }
 
+    @Test func `a room that resume could not have goes on by itself from its position, once it can be had`() throws {
+        let embedded = EmbeddedHub()
+        let old = try begin(embedded, "a")
+        embedded.publish("a")
+        try old.channel.close().wait()
+        let back = try comeBack(embedded)
+        embedded.publish("a")
+        embedded.backend.goAway(true)
+        try back.send(#"{"type":"resume","id":7,"since":{"a":{"epoch":"e1","seq":1}}}"#)
+        embedded.loop.run()
+        #expect(try back.take().contains { $0.contains(#"{"roomId":"a","code":"unavailable"}"#) })
+        embedded.backend.goAway(false)
+        embedded.publish("a")
+        embedded.advance(.seconds(2))
+        embedded.publish("a")
+        #expect(try back.takeMessages() == ["a 2", "a 3", "a 4"])
+    }
+
     @Test func `a session resumed while its old socket is still open closes that one with 4409`() throws {
         let embedded = EmbeddedHub()
         let old = try begin(embedded, "a")

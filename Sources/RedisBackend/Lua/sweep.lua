@@ -1,18 +1,23 @@
 #!lua flags=allow-oom
 -- sweep: takes away what a dead incarnation held, or what has outlived its grace, a batch at a time.
 --
+-- A member whose place another connection of its session is about to take, however late its join comes, is given time
+-- until that has come, or is known not to come.
+--
 -- KEYS    1 coordinator, 2 fence, 3 holders, 4 the dead node's set or linger, 5 online, 6 seen, 7 rooms, 8 events,
---         then for each user entry its connections; for each room its members, connections, head
+--         9 linger, then for each user entry its connections; for each room its members, connections, head
 -- ARGV    1 the caller's mark, 2 `node` or `linger`, 3 node, 4 incarnation, 5 ledger size, 6 PUBLISH or SPUBLISH,
---         7 life of the fence in ms, then `u`, connection, user, status channel for a user entry; and
---         `r`, room, channel, life of a head without messages in ms, count, then connection, user for each entry of the room
+--         7 life of the fence in ms, 8 life of the keys in ms, 9 after which time a member is looked at again that is
+--         given time, in ms, then `u`, connection, user, status channel for a user entry; and
+--         `r`, room, channel, life of a head without messages in ms, count, then for each entry of the room connection,
+--         user, and the connection that is to take its place (its own name: that is open yet; empty: none)
 -- result  `ok` and how many entries are left (of a node: when none is, its holder is gone too); `refused` where the
 --         mark is no longer the caller's
 -- cost    O(entries); an entry is taken away only if its record still bears that incarnation, or its grace is over
 local coordinator, fences, holders, list, online, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local rooms, events = KEYS[7], KEYS[8]
+local rooms, events, lingering = KEYS[7], KEYS[8], KEYS[9]
 local caller, what, node, incarnation, ledger_size, command = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local fence_life = ARGV[7]
+local fence_life, life, patience = ARGV[7], ARGV[8], ARGV[9]
 if redis.call('GET', coordinator) ~= caller then return { 'refused' } end
 local is_node = what == 'node'
 local dead, moment, ledger = node .. ':' .. incarnation, now(), { key = events, size = ledger_size }
@@ -41,6 +46,25 @@ local function take(entry)
   return redis.call('ZREM', list, entry) == 1
 end
 
+-- Whether a member is given time, which it then has.
+local function spare(room, user, connection, heir)
+  if heir == '' then return false end
+  local packed = redis.call('HGET', room.members, user) or ''
+  local first, last, holder = find_connection(packed, connection)
+  if not first or heir ~= connection and find_connection(packed, heir) then return false end
+  local entry = 'r|' .. room.name .. '|' .. user .. '|' .. connection
+  if is_node then
+    if holder ~= dead or redis.call('SREM', list, entry) == 0 then return false end
+    redis.call('HSET', room.members, user, splice(packed, first, last, spell_connection(connection, '~node_lost')))
+    redis.call('SREM', room.conns, connection)
+  elseif not redis.call('ZSCORE', list, entry) then
+    return false
+  end
+  redis.call('ZADD', lingering, moment + patience, entry)
+  linger(room.members, lingering, patience, life)
+  return true
+end
+
 -- Why a connection with this holder goes; nil where it is held anew. Without a holder its record has expired.
 local function cause_of(holder)
   if not holder then return is_node and 'node_lost' or 'lost' end
@@ -48,7 +72,7 @@ local function cause_of(holder)
   return string.match(holder, '^~(%S+)$')
 end
 
-local key, i = 9, 8
+local key, i = 10, 10
 while ARGV[i] do
   if ARGV[i] == 'u' then
     local connection, name = ARGV[i + 1], ARGV[i + 2]
@@ -71,14 +95,14 @@ while ARGV[i] do
     local count, users, taken, events, version = tonumber(ARGV[i + 4]), {}, {}, {}, nil
     i = i + 5
     for _ = 1, count do
-      local connection, user = ARGV[i], ARGV[i + 1]
-      if take('r|' .. room.name .. '|' .. user .. '|' .. connection) then
+      local connection, user, heir = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+      if not spare(room, user, connection, heir) and take('r|' .. room.name .. '|' .. user .. '|' .. connection) then
         if not taken[user] then
           users[#users + 1], taken[user] = user, {}
         end
         table.insert(taken[user], connection)
       end
-      i = i + 2
+      i = i + 3
     end
     for _, user in ipairs(users) do
       local packed = redis.call('HGET', room.members, user) or ''

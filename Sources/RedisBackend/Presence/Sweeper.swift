@@ -77,12 +77,16 @@ package struct Sweeper: Sendable {
         _ partition: Partition, _ swept: Sweep.Of, _ entries: [HeldEntry], mark: String,
         refused: @escaping @Sendable (_ isRefused: Bool) -> Void, next: @escaping @Sendable (_ left: Int64) -> Void
     ) {
-        let sweep = Sweep(partition, mark: mark, of: swept, entries, settings: settings)
-        store.call(sweep) { result in
-            switch result {
-            case .success(.left(let left)): next(left)
-            case .success(.refused): refused(true)
-            case .failure: refused(false)
+        Heirs(store: store).find(among: entries, of: swept).whenComplete { found in
+            // Who knows nothing of a user takes nobody of it away: the next look asks again.
+            guard case .success(let heirs) = found else { return refused(false) }
+            let sweep = Sweep(partition, mark: mark, of: swept, entries, heirs: heirs, settings: settings)
+            store.call(sweep) { result in
+                switch result {
+                case .success(.left(let left)): next(left)
+                case .success(.refused): refused(true)
+                case .failure: refused(false)
+                }
             }
         }
     }

@@ -42,6 +42,15 @@ extension KeyCommand where Answer == String? {
     }
 }
 
+extension KeyCommand where Answer == [String?] {
+    /// Nil for each that there is not.
+    package static func fields(_ names: [String], of key: Key) -> Self {
+        KeyCommand("HMGET", key, names.map { .string($0) }) { reply in
+            reply.count == names.count ? reply.array.map { $0.map(\.string) } : nil
+        }
+    }
+}
+
 extension KeyCommand where Answer == Bool {
     package static func has(_ field: String, in key: Key) -> Self {
         KeyCommand("HEXISTS", key, [.string(field)]) { $0.integer.map { $0 == 1 } }

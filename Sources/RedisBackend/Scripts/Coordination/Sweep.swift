@@ -19,20 +19,26 @@ package struct Sweep: Script {
 
     /// Entries in one call.
     package static let most = 200
+    /// After which a member is looked at again whose place another connection is to take.
+    private static let patience = Duration.seconds(1)
 
     let partition: Partition
     let mark: String
     let swept: Of
     let entries: [HeldEntry]
+    /// Of members: the connection that is to take its place, or its own where that is open yet.
+    let heirs: [HeldEntry: String]
     let settings: PresenceSettings
 
     package init(
-        _ partition: Partition, mark: String, of swept: Of, _ entries: [HeldEntry], settings: PresenceSettings
+        _ partition: Partition, mark: String, of swept: Of, _ entries: [HeldEntry], heirs: [HeldEntry: String] = [:],
+        settings: PresenceSettings
     ) {
         self.partition = partition
         self.mark = mark
         self.swept = swept
         self.entries = entries
+        self.heirs = heirs
         self.settings = settings
     }
 
@@ -46,14 +52,15 @@ package struct Sweep: Script {
             }
         var all = [
             keys.coordinator(partition), keys.fence(partition), keys.holders(partition), list, keys.online(partition),
-            keys.seen(partition), keys.rooms(partition), keys.events(partition),
+            keys.seen(partition), keys.rooms(partition), keys.events(partition), keys.linger(partition),
         ]
         var channels: [Key] = []
         var arguments: [RedisArgument] = [
             .string(mark), kind, .string(node), .integer(incarnation), .count(settings.ledgerSize),
-            ScriptCall.publish, .milliseconds(settings.fenceLife),
+            ScriptCall.publish, .milliseconds(settings.fenceLife), .milliseconds(settings.life),
+            .milliseconds(Sweep.patience),
         ]
-        var rooms: [RoomName: [(connection: String, user: UserID)]] = [:]
+        var rooms: [RoomName: [(connection: String, user: UserID, heir: String)]] = [:]
         for entry in entries {
             switch entry {
             case .user(let user, let connection):
@@ -63,7 +70,7 @@ package struct Sweep: Script {
                     "u", .string(connection), .string(user.string), .string(keys.status(of: user).name),
                 ]
             case .member(let user, let connection, let room):
-                rooms[room, default: []].append((connection, user))
+                rooms[room, default: []].append((connection, user, heirs[entry] ?? ""))
             }
         }
         for (room, members) in rooms {
@@ -73,7 +80,9 @@ package struct Sweep: Script {
                 "r", .string(room.string), .string(keys.channel(room).name), .milliseconds(LogLimits.emptyHeadLife),
                 .count(members.count),
             ]
-            for member in members { arguments += [.string(member.connection), .string(member.user.string)] }
+            for member in members {
+                arguments += [.string(member.connection), .string(member.user.string), .string(member.heir)]
+            }
         }
         return ScriptCall(keys: all, arguments: arguments, publishingOn: channels)
     }

@@ -1,0 +1,77 @@
+import GatewayCore
+import NIOCore
+
+/// Finds the members that must not be swept yet, since their session goes on: a resume moves the session first, in the
+/// user's partition, and its rooms only when that is answered, each in the room's own.
+///
+/// All answers come on the link's loop.
+struct Heirs: Sendable {
+    let store: Store
+
+    /// Members that another connection of their session is to follow in the room, each with that connection, or with its own
+    /// where its grace may yet be taken over. Fails where a user could not be asked about.
+    func find(among entries: [HeldEntry], of swept: Sweep.Of) -> EventLoopFuture<[HeldEntry: String]> {
+        let loop = store.link.eventLoop
+        var members: [UserID: [HeldEntry]] = [:]
+        for entry in entries {
+            guard case .member(let user, _, _) = entry else { continue }
+            members[user, default: []].append(entry)
+        }
+        guard !members.isEmpty else { return loop.makeSucceededFuture([:]) }
+        return merge(members.map { find($0.value, of: $0.key, swept) })
+    }
+
+    private func find(
+        _ members: [HeldEntry], of user: UserID, _ swept: Sweep.Of
+    ) -> EventLoopFuture<[HeldEntry: String]> {
+        answer(.fields(of: store.keys.connections(of: user))).flatMap { records in
+            var heirs: [HeldEntry: String] = [:]
+            // The user's grace ends before the rooms': until that is swept the session may be resumed.
+            if case .graces = swept {
+                let lingering = Set(records.filter { $0.value.hasPrefix("~") }.map(\.name))
+                for member in members where lingering.contains(member.connection) { heirs[member] = member.connection }
+            }
+            let open = members.filter { heirs[$0] == nil }
+            let leaving = Set(open.map(\.connection))
+            let asked = records.compactMap { record -> EventLoopFuture<[HeldEntry: String]>? in
+                guard !open.isEmpty, !leaving.contains(record.name),
+                    let field = ConnectionField(id: record.name, record: record.value, of: user),
+                    swept != .node(field.holder), let session = field.session
+                else { return nil }
+                return find(open, followedBy: field.id, session)
+            }
+            return merge(asked + [store.link.eventLoop.makeSucceededFuture(heirs)])
+        }
+    }
+
+    /// Those whose place this connection is to take, by what its session says.
+    private func find(
+        _ members: [HeldEntry], followedBy id: String, _ session: SessionID
+    ) -> EventLoopFuture<[HeldEntry: String]> {
+        let key = store.keys.session(session)
+        return answer(.fields(["c", "b"], of: key)).flatMap { names in
+            let followed = members.filter { names[0] == id && names[1] == $0.connection }
+            guard !followed.isEmpty else { return store.link.eventLoop.makeSucceededFuture([:]) }
+            let rooms = followed.map { member in
+                if case .member(_, _, let room) = member { "r:\(room)" } else { "" }
+            }
+            return answer(.fields(rooms, of: key)).map { fields in
+                var heirs: [HeldEntry: String] = [:]
+                for (member, room) in zip(followed, fields) where room != nil { heirs[member] = id }
+                return heirs
+            }
+        }
+    }
+
+    private func merge(_ found: [EventLoopFuture<[HeldEntry: String]>]) -> EventLoopFuture<[HeldEntry: String]> {
+        EventLoopFuture.reduce(into: [:], found, on: store.link.eventLoop) { all, some in
+            all.merge(some) { first, _ in first }
+        }
+    }
+
+    private func answer<Answer>(_ command: KeyCommand<Answer>) -> EventLoopFuture<Answer> {
+        let promise = store.link.eventLoop.makePromise(of: Answer.self)
+        store.send(command) { result in promise.completeWith(result.mapError { $0 as any Error }) }
+        return promise.futureResult
+    }
+}
