@@ -90,7 +90,7 @@ package final class Backend: Service {
         configuration: Configuration, eventLoop: any EventLoop, life: any EventLoop, logger: Logger,
         metrics: any MetricsFactory, load: @escaping @Sendable () -> NodeLoad
     ) {
-        let keys = Keys(prefix: configuration.prefix)
+        let keys = Keys(prefix: configuration.prefix, database: configuration.redis.database)
         let names = NameSource()
         let counters = BackendCounters(factory: metrics)
         let (failures, failure) = AsyncStream.makeStream(

@@ -12,12 +12,23 @@ package struct Key: Hashable, Sendable {
 package struct Keys: Sendable {
     /// `redis.prefix`.
     package let prefix: String
+    /// What channels begin with, which Redis keeps in no database: the prefix and, but for database 0, a slash and the
+    /// database. No prefix holds a slash or a colon, so that no two deployments share a channel, or a key.
+    let channelPrefix: String
     /// What the keys of each partition begin with.
     private let beginnings: [String]
+    private let channelBeginnings: [String]
 
-    package init(prefix: String) {
+    /// - Parameter database: of the links, which only channels must name.
+    package init(prefix: String, database: Int = 0) {
         self.prefix = prefix
-        beginnings = Partition.all.map { "\(prefix):\($0.tag):" }
+        channelPrefix = database == 0 ? prefix : "\(prefix)/\(database)"
+        beginnings = Keys.beginnings(behind: prefix)
+        channelBeginnings = Keys.beginnings(behind: channelPrefix)
+    }
+
+    private static func beginnings(behind prefix: String) -> [String] {
+        Partition.all.map { "\(prefix):\($0.tag):" }
     }
 
     /// hash, no expiry, written once by the first node: `partitions`, the number all nodes must agree on, and
@@ -78,7 +89,7 @@ package struct Keys: Sendable {
 
     /// channel, by `publish`: the room's messages; by the presence scripts: its members' comings and goings.
     package func channel(_ room: RoomName) -> Key {
-        room.isEveryone ? key(Partition(of: room), "all") : roomKey(room, nil)
+        channel(Partition(of: room), room.isEveryone ? "all" : "room:\(room.owner)")
     }
 
     /// hash, EXPIRE a day, by whoever marks connections to be closed: node → how often that was done; its beat reads it.
@@ -148,10 +159,10 @@ package struct Keys: Sendable {
     package func coordinator(_ partition: Partition) -> Key { key(partition, "coordinator") }
 
     /// channel, by the presence scripts: `s <1 or 0> <timestamp>` as the user goes online and offline.
-    package func status(of user: UserID) -> Key { key(Partition(of: user.string), "status:\(user.string)") }
+    package func status(of user: UserID) -> Key { channel(Partition(of: user.string), "status:\(user.string)") }
 
     /// channel, by `publish` and the presence scripts: what is for the users of one node, see `NodeMessage`.
-    package func node(_ node: String, in partition: Partition) -> Key { key(partition, "node:\(node)") }
+    package func node(_ node: String, in partition: Partition) -> Key { channel(partition, "node:\(node)") }
 
     private func nodesKey(_ name: String) -> Key { Key(name: "\(prefix):{nodes}:\(name)", partition: nil) }
 
@@ -159,12 +170,15 @@ package struct Keys: Sendable {
         key(Partition(of: user.string), "user:\(user.string):\(part)")
     }
 
-    private func roomKey(_ room: RoomName, _ part: String?) -> Key {
-        let name = (room.isInbox ? "inbox:" : "room:") + room.owner
-        return key(Partition(of: room), part.map { "\(name):\($0)" } ?? name)
+    private func roomKey(_ room: RoomName, _ part: String) -> Key {
+        key(Partition(of: room), "\(room.isInbox ? "inbox" : "room"):\(room.owner):\(part)")
     }
 
     private func key(_ partition: Partition, _ name: String) -> Key {
         Key(name: beginnings[partition.number] + name, partition: partition)
+    }
+
+    private func channel(_ partition: Partition, _ name: String) -> Key {
+        Key(name: channelBeginnings[partition.number] + name, partition: partition)
     }
 }

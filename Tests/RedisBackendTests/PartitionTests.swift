@@ -42,6 +42,29 @@ struct PartitionTests {
         #expect(named.allSatisfy { $0.name.utf8.count <= "m:{p63}:dedupe:".utf8.count + 32 })
     }
 
+    @Test func `channels of database 0 are named as keys are, and those of another bear it behind a slash`() {
+        let room = RoomName(unchecked: "r")
+        let (first, second) = (Keys(prefix: "m"), Keys(prefix: "m", database: 1))
+        let tag = Partition(of: room).tag
+        #expect(first.channel(room).name == "m:\(tag):room:r" && second.channel(room).name == "m/1:\(tag):room:r")
+        #expect(second.head(room).name == first.head(room).name)
+        #expect(second.channel(.everyone).name == "m/1:\(Partition(of: .everyone).tag):all")
+    }
+
+    @Test func `no two deployments share a channel, whatever their prefixes`() {
+        let user = UserID(unchecked: "u")
+        var names: [String] = []
+        for prefix in ["m", "m1", "m-1", "m_1", "m.1", "1"] {
+            for database in [0, 1, 11] {
+                let keys = Keys(prefix: prefix, database: database)
+                names += [keys.channel(.everyone), keys.status(of: user), keys.node("n", in: Partition(number: 0))].map(
+                    \.name)
+                names.append(keys.channel(RoomName(unchecked: "r")).name)
+            }
+        }
+        #expect(Set(names).count == names.count)
+    }
+
     @Test func `an inbox lies in its user's partition`() {
         let user = UserID(unchecked: "auth0|7")
         #expect(Partition(of: RoomName(inboxOf: user)) == Partition(of: user.string))

@@ -62,7 +62,7 @@ final class Router: @unchecked Sendable {
         self.logger = logger
         self.configuration = configuration
         self.onConnection = onConnection
-        prefixLength = store.keys.prefix.utf8.count
+        prefixLength = store.keys.channelPrefix.utf8.count
         budget = RecentBudget(maxBytes: configuration.recentBytes)
         outboxes = HubOutboxes(loop: loop)
         ticker = Ticker(loop: loop)

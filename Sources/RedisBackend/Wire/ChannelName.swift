@@ -11,9 +11,9 @@ enum ChannelName {
     private static let nodeStart = Array("node:".utf8)
     private static let statusStart = Array("status:".utf8)
 
-    /// - Parameter prefixLength: bytes of `redis.prefix`.
+    /// - Parameter prefixLength: bytes of `Keys.channelPrefix`.
     init?(_ channel: UnsafeRawBufferPointer, prefixLength: Int) {
-        // Behind the prefix comes a tag, `:{p0}:` to `:{p63}:`.
+        // Behind it comes a tag, `:{p0}:` to `:{p63}:`.
         let tag = prefixLength + 4
         guard channel.count > tag + 2,
             let tagEnd = channel[tag..<(tag + 2)].firstIndex(of: UInt8(ascii: "}"))
