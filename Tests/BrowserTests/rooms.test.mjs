@@ -51,6 +51,30 @@ test("a resumed session gives all positions in one frame, and its rooms wait for
   assert.deepEqual(inbox.log, [1, 2]);
 });
 
+test("a room may be called as JavaScript's own things are", async (t) => {
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined(41);
+  const names = ["__proto__", "constructor", "toString"];
+  const rooms = names.map((name) => record(client.room(name)));
+  await turn();
+  for (const [index, name] of names.entries()) {
+    const { id } = gateway.sent("join").find(({ roomId }) => roomId === name);
+    await gateway.say({ ...joined(index + 1), id, roomId: name });
+  }
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome({ resumed: true, positions: {} });
+  const resume = await gateway.request("resume");
+  assert.deepEqual(Object.entries(resume.since).filter(([name]) => names.includes(name)), [
+    ["__proto__", at(1)], ["constructor", at(2)], ["toString", at(3)],
+  ]);
+  const back = (roomId, seq) => ({ roomId, ...at(seq), recovered: true });
+  await gateway.say({
+    type: "resumed", id: resume.id, rooms: [back("r", 41), back("*", 0), ...names.map((name, i) => back(name, i + 1))],
+  });
+  assert.deepEqual(rooms.map((room) => room.position), [at(1), at(2), at(3)]);
+});
+
 test("a session that is gone joins all rooms again from where they were", async (t) => {
   const gateway = new Gateway(t);
   const { client, room } = await gateway.joined(41);

@@ -666,7 +666,8 @@ class Core extends Emitter {
 
   // One frame brings back all rooms of the session; those that do not fit into it are joined one by one.
   #resume() {
-    const since = {};
+    // Without a prototype: a room may be called `__proto__`.
+    const since = Object.create(null);
     const named = [];
     let size = 100;
     for (const stream of new Set([this.everyone, this.inbox, ...this.streams.values()])) {
