@@ -100,6 +100,22 @@ import Testing
         }
     }
 
+    @Test func `a payload nested 64 deep is stored, alone and in a batch, and one deeper is refused`() async throws {
+        try await Api.serve { api async throws in
+            func broadcast(_ depth: Int) -> String {
+                let payload = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+                return #"{"to":{"rooms":["r"]},"payload":\#(payload)}"#
+            }
+            #expect(try await api.send(.POST, "/v1/broadcast", broadcast(64)).status == 200)
+            let deeper = try await api.send(.POST, "/v1/broadcast", broadcast(65))
+            #expect(deeper.status == 400 && deeper.text.contains("nested too deep"))
+            let body = #"{"broadcasts":[\#(broadcast(64)),\#(broadcast(65))]}"#
+            let batch = try await api.send(.POST, "/v1/broadcast/batch", body)
+            #expect(batch.status == 200 && batch.text.contains("nested too deep"), "\(batch.text)")
+            #expect(api.log.payloads(of: "r").map(\.count) == [128, 128])
+        }
+    }
+
     @Test func `nesting ten thousand deep and bytes that are not UTF-8 are refused`() async throws {
         try await Api.serve { api async throws in
             let deep = String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000)

@@ -89,13 +89,40 @@ import TestSupport
         }
     }
 
+    private static func nested(_ count: Int) -> String {
+        String(repeating: "[", count: count) + String(repeating: "]", count: count)
+    }
+
+    /// Where payloads stand in what the gateway sends: by themselves, and in a page.
+    private static let bearers = [
+        #"{"type":"message","roomId":"r","userId":"u","msgType":1,"payload":#,"timestamp":1,"seq":4}"#,
+        #"{"type":"signal","roomId":"r","from":"a","payload":#}"#,
+        #"{"type":"history","roomId":"r","epoch":"e","messages":[{"roomId":"r","userId":"u","msgType":1,"payload":#,"timestamp":1,"seq":4}],"more":false}"#,
+        #"{"type":"presence","roomId":"r","events":[{"event":"join","userId":"u","info":{"a":#}}],"members":3,"rosterVersion":9,"timestamp":1}"#,
+    ]
+
+    @Test func `a payload may be nested 64 deep, whatever it stands in, and no deeper`() {
+        for frame in [
+            #"{"type":"message","roomId":"r","payload":#}"#, #"{"type":"signal","to":"b","roomId":"r","payload":#}"#,
+            #"{"payload":#,"roomId":"r","type":"message","id":1}"#,
+        ] {
+            #expect(isRead(frame.replacing("#", with: Self.nested(64)).utf8), "\(frame)")
+            #expect(!isRead(frame.replacing("#", with: Self.nested(65)).utf8), "\(frame)")
+        }
+        for frame in Self.bearers {
+            let depth = frame.contains("info") ? 63 : 64
+            #expect(isReadByClient(frame.replacing("#", with: Self.nested(depth)).utf8), "\(frame)")
+            #expect(!isReadByClient(frame.replacing("#", with: Self.nested(200)).utf8), "\(frame)")
+        }
+    }
+
     @Test func `a payload nested 10,000 deep is refused with the request's mark`() {
         let frame = #"{"id":1,"type":"message","roomId":"r","payload":"# + String(repeating: "[", count: 10_000)
         guard case .failure(let refused) = dialect.decode(frame + String(repeating: "]", count: 10_000) + "}") else {
             Issue.record("it was read")
             return
         }
-        #expect(refused.error == RequestError(.badRequest, "not JSON: nested too deep at byte 111"))
+        #expect(refused.error == RequestError(.badRequest, "not JSON: nested too deep at byte 112"))
         #expect(refused.id?.json == Array("1".utf8))
     }
 

@@ -129,7 +129,8 @@ struct Broadcaster: Sendable {
     private static func requests(
         in batch: JSONValue
     ) throws(RequestError) -> [Result<BroadcastRequest, RequestError>] {
-        let fields = try ObjectFields(of: batch, named: ["broadcasts"], path: "the body")
+        let fields = try ObjectFields(
+            of: batch, named: ["broadcasts"], path: "the body", upTo: JSONScanner.maxTextDepth)
         guard let list = fields["broadcasts"], let elements = try ObjectFields.elements(of: list),
             elements.count <= maxBatch
         else { throw RequestError(.badRequest, "broadcasts: must be an array of at most \(maxBatch) broadcasts") }

@@ -7,18 +7,22 @@ import GatewayCore
 struct ObjectFields {
     private var values: [String: JSONValue] = [:]
 
-    /// - Parameter path: how errors name the object, such as `to`.
+    /// - Parameters:
+    ///   - path: how errors name the object, such as `to`.
+    ///   - maxDepth: containers inside each other in each field; that a payload is not nested deeper is seen here.
     ///
     /// A field given twice is refused: whoever checks the first and whoever obeys the last must not be deceived
     /// about each other.
-    init(of object: JSONValue, named names: Set<String>, path: String) throws(RequestError) {
+    init(of object: JSONValue, named names: Set<String>, path: String, upTo maxDepth: Int = JSONScanner.maxDepth)
+        throws(RequestError)
+    {
         guard case .object = object.kind else { throw RequestError(.badRequest, "\(path): must be an object") }
         var repeated: String?
         do throws(JSONError) {
             var scanner = JSONScanner(object.bytes)
             var key = try scanner.firstKey()
             while let name = key {
-                let value = try scanner.value()
+                let value = try scanner.value(upTo: maxDepth)
                 if let name = name.text, names.contains(name), values.updateValue(value, forKey: name) != nil {
                     repeated = name
                 }
@@ -54,7 +58,7 @@ struct ObjectFields {
     static func value(of text: UnsafeRawBufferPointer) throws(RequestError) -> JSONValue {
         do throws(JSONError) {
             var scanner = JSONScanner(text)
-            let value = try scanner.value()
+            let value = try scanner.value(upTo: JSONScanner.maxTextDepth)
             try scanner.end()
             return value
         } catch {
@@ -70,7 +74,7 @@ struct ObjectFields {
             var scanner = JSONScanner(value.bytes)
             var hasMore = try scanner.firstElement()
             while hasMore {
-                elements.append(try scanner.value())
+                elements.append(try scanner.value(upTo: JSONScanner.maxTextDepth))
                 hasMore = try scanner.nextElement()
             }
         } catch {

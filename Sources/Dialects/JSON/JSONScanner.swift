@@ -3,8 +3,10 @@
 /// It is safe on any bytes and never reads beyond them. That the text is UTF-8 was checked by whoever received it.
 /// What it hands out points into the text's memory and must not outlive it.
 package struct JSONScanner {
-    /// Objects and arrays inside each other, the outermost counted; what is nested deeper is refused.
+    /// Objects and arrays inside each other in one value, the outermost counted; what is nested deeper is refused.
     package static let maxDepth = 64
+    /// The same of a text in which values stand that may be nested as deep by themselves, such as a page of messages.
+    package static let maxTextDepth = 72
 
     private let bytes: UnsafeRawBufferPointer
     /// How far it has come, in bytes from the beginning.
@@ -53,10 +55,12 @@ package struct JSONScanner {
     }
 
     /// Checks the next value to its end and hands it out as it stands.
-    package mutating func value() throws(JSONError) -> JSONValue {
+    ///
+    /// - Parameter maxDepth: containers inside each other in it, itself counted; not above `maxTextDepth`.
+    package mutating func value(upTo maxDepth: Int = JSONScanner.maxDepth) throws(JSONError) -> JSONValue {
         skipSpace()
         let start = offset
-        let kind = try skipValue()
+        let kind = try skipValue(upTo: maxDepth)
         return JSONValue(kind: kind, bytes: UnsafeRawBufferPointer(rebasing: bytes[start..<offset]))
     }
 
@@ -101,10 +105,10 @@ package struct JSONScanner {
         offset &+= 1
     }
 
-    private mutating func enter(_ opening: UInt8) throws(JSONError) {
+    private mutating func enter(_ opening: UInt8, upTo limit: Int = JSONScanner.maxTextDepth) throws(JSONError) {
         skipSpace()
         guard current == opening else { throw unexpected }
-        guard depth < JSONScanner.maxDepth else { throw JSONError(.tooDeep, at: offset) }
+        guard depth < limit else { throw JSONError(.tooDeep, at: offset) }
         depth += 1
         offset &+= 1
         skipSpace()
@@ -134,14 +138,14 @@ package struct JSONScanner {
     // MARK: Values
 
     @inline(__always)
-    private mutating func skipValue() throws(JSONError) -> JSONValue.Kind {
+    private mutating func skipValue(upTo maxDepth: Int) throws(JSONError) -> JSONValue.Kind {
         switch current {
         case UInt8(ascii: "\""): return .string(hasEscapes: try skipString())
         case UInt8(ascii: "{"):
-            try skipContainer()
+            try skipContainer(upTo: maxDepth)
             return .object
         case UInt8(ascii: "["):
-            try skipContainer()
+            try skipContainer(upTo: maxDepth)
             return .array
         default: return try skipScalar()
         }
@@ -165,32 +169,32 @@ package struct JSONScanner {
     }
 
     /// An object or array with all that is in it, in one loop: the text's nesting never reaches this thread's stack.
-    private mutating func skipContainer() throws(JSONError) {
-        // One bit for each open container, the innermost lowest: 1 is an object. 64 bits are `maxDepth`.
-        var kinds: UInt64 = 0
+    private mutating func skipContainer(upTo maxDepth: Int) throws(JSONError) {
+        var kinds = Nesting()
         let outside = depth
+        let limit = outside + maxDepth
         while true {
             // Here a value begins.
             switch current {
             case UInt8(ascii: "{"):
-                try enter(UInt8(ascii: "{"))
-                kinds = kinds << 1 | 1
+                try enter(UInt8(ascii: "{"), upTo: limit)
+                kinds.enter(isObject: true)
                 if !leaves(at: UInt8(ascii: "}")) {
                     _ = try key()
                     continue
                 }
-                kinds >>= 1
+                kinds.leave()
             case UInt8(ascii: "["):
-                try enter(UInt8(ascii: "["))
-                kinds <<= 1
+                try enter(UInt8(ascii: "["), upTo: limit)
+                kinds.enter(isObject: false)
                 if !leaves(at: UInt8(ascii: "]")) { continue }
-                kinds >>= 1
+                kinds.leave()
             case UInt8(ascii: "\""): _ = try skipString()
             default: _ = try skipScalar()
             }
             // Here one has ended, and perhaps those around it.
             while depth > outside {
-                let isObject = kinds & 1 == 1
+                let isObject = kinds.isInObject
                 skipSpace()
                 if current == UInt8(ascii: ",") {
                     offset &+= 1
@@ -199,7 +203,7 @@ package struct JSONScanner {
                     break
                 }
                 guard leaves(at: isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else { throw unexpected }
-                kinds >>= 1
+                kinds.leave()
             }
             if depth == outside { return }
         }
@@ -207,6 +211,29 @@ package struct JSONScanner {
 
     private mutating func skipLiteral(_ literal: StaticString) throws(JSONError) {
         for index in 0..<literal.utf8CodeUnitCount { try take(literal.utf8Start[index]) }
+    }
+}
+
+extension JSONScanner {
+    /// Of what kind each open container is: a bit for each of at most 128, the innermost lowest.
+    private struct Nesting {
+        private var inner: UInt64 = 0
+        private var outer: UInt64 = 0
+
+        @inline(__always)
+        var isInObject: Bool { inner & 1 == 1 }
+
+        @inline(__always)
+        mutating func enter(isObject: Bool) {
+            outer = outer << 1 | inner >> 63
+            inner = inner << 1 | (isObject ? 1 : 0)
+        }
+
+        @inline(__always)
+        mutating func leave() {
+            inner = inner >> 1 | outer << 63
+            outer >>= 1
+        }
     }
 }
 

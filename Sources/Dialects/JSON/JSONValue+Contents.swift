@@ -9,7 +9,7 @@ extension JSONValue {
             var fields: [(key: JSONString, value: JSONValue)] = []
             var key = try scanner.firstKey()
             while let name = key {
-                fields.append((name, try scanner.value()))
+                fields.append((name, try scanner.value(upTo: JSONScanner.maxTextDepth)))
                 guard fields.count <= limit else { break }
                 key = try scanner.nextKey()
             }
@@ -29,7 +29,7 @@ extension JSONValue {
             var elements: [JSONValue] = []
             var isThere = try scanner.firstElement()
             while isThere {
-                elements.append(try scanner.value())
+                elements.append(try scanner.value(upTo: JSONScanner.maxTextDepth))
                 guard elements.count <= limit else { break }
                 isThere = try scanner.nextElement()
             }

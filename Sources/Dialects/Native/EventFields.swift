@@ -2,7 +2,7 @@ import GatewayCore
 
 /// The fields of one object that the gateway sent, as they stand in its frame.
 ///
-/// Of a field that comes twice the first counts: the gateway is trusted not to do so.
+/// Of a field that comes twice the first counts: the gateway is trusted not to do so, nor to nest a payload too deep.
 struct EventFields {
     private var fields: [(key: JSONString, value: JSONValue)] = []
 
@@ -12,7 +12,7 @@ struct EventFields {
         do throws(JSONError) {
             var key = try scanner.firstKey()
             while let name = key {
-                fields.append((name, try scanner.value()))
+                fields.append((name, try scanner.value(upTo: JSONScanner.maxTextDepth)))
                 key = try scanner.nextKey()
             }
             try scanner.end()
