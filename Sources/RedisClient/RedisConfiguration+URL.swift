@@ -19,7 +19,7 @@ extension RedisConfiguration {
     /// Reads `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
     /// `unix:///path[?db=n&user=…&password=…]`.
     ///
-    /// User and password are percent-decoded; `redis://:secret@host` gives a password alone. TCP forms take `?db=`
+    /// User and password are percent-decoded; `redis://:secret@host` gives a password alone, `redis://:@host` none. TCP forms take `?db=`
     /// and, with TLS, `?ca=` (a PEM file) as well.
     package mutating func lead(to url: String) throws(RedisURLError) {
         guard let scheme = url.range(of: "://") else {
@@ -50,6 +50,9 @@ extension RedisConfiguration {
         for item in (query ?? "").split(separator: "&") {
             try take(query: item)
         }
+        if username?.isEmpty == true { username = nil }
+        // Nothing to log in with; beside a user it is one who needs no password.
+        if username == nil, password?.isEmpty == true { password = nil }
     }
 
     private mutating func take(credentials: Substring) throws(RedisURLError) {

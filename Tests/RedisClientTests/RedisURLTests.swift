@@ -28,6 +28,21 @@ import Testing
         #expect(configuration.tls)
     }
 
+    @Test(arguments: [
+        "redis://:@h", "redis://@h", "rediss://:@h:6379/0", "unix:///s?password=", "unix:///s?user=&password=",
+        "redis://h?password=",
+    ])
+    func `an empty password alone is none`(url: String) throws {
+        let configuration = try RedisConfiguration(url: url)
+        #expect(configuration.username == nil && configuration.password == nil)
+    }
+
+    @Test(arguments: ["redis://bob:@h", "unix:///s?user=bob&password=", "unix:///s?password=&user=bob"])
+    func `a user may have an empty password, which Redis then does not look at`(url: String) throws {
+        let configuration = try RedisConfiguration(url: url)
+        #expect(configuration.username == "bob" && configuration.password == "")
+    }
+
     @Test func `a unix URL takes database and password from its query`() throws {
         let configuration = try RedisConfiguration(url: "unix:///run/redis%20one.sock?db=3&password=p%26w")
         #expect(configuration.endpoint == .unix(path: "/run/redis one.sock"))
