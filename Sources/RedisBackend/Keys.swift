@@ -92,7 +92,8 @@ package struct Keys: Sendable {
         channel(Partition(of: room), room.isEveryone ? "all" : "room:\(room.owner)")
     }
 
-    /// hash, EXPIRE a day, by whoever marks connections to be closed: node → how often that was done; its beat reads it.
+    /// hash, EXPIRE a day, by `tell`: node → how often connections of it were marked to be closed, counted from the time of
+    /// the first in ms; its beat reads it; `node:at` → when it was written last, a day after which both go.
     package var marked: Key { Key(name: "\(prefix):{nodes}:marked", partition: nil) }
 
     /// hash, EXPIRE 120 s, by the scripts that mark, read by the nodes: connection to be closed → node, close code, text.
@@ -136,7 +137,8 @@ package struct Keys: Sendable {
     /// grace.
     package func linger(_ partition: Partition) -> Key { key(partition, "linger") }
 
-    /// hash, EXPIRE a day, by `sweep` and `renounce`: node → the incarnation below which it is dead here.
+    /// hash, EXPIRE a day, by `sweep` and `renounce`: node → the incarnation below which it is dead here; `node:at` → when
+    /// that was written, a day after which both go.
     package func fence(_ partition: Partition) -> Key { key(partition, "fence") }
 
     /// stream, bounded by count and in bytes, by the presence scripts: the ledger of all transitions: t type, u user, r room, c cause; by

@@ -4,11 +4,11 @@
 -- KEYS    1 fence
 -- ARGV    1 node, 2 its incarnation, 3 life of the fence in ms
 -- result  the fence
--- cost    O(1)
+-- cost    O(nodes fenced within that life)
 local fences = KEYS[1]
 local node, incarnation, life = ARGV[1], ARGV[2], ARGV[3]
 local fence = tonumber(redis.call('HGET', fences, node)) or 0
 if fence >= tonumber(incarnation) then return fence end
 redis.call('HSET', fences, node, incarnation)
-redis.call('PEXPIRE', fences, life)
+written(fences, node, life, now())
 return tonumber(incarnation)

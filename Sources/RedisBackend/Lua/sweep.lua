@@ -13,7 +13,7 @@
 --         user, and the connection that is to take its place (its own name: that is open yet; empty: none)
 -- result  `ok` and how many entries are left (of a node: when none is, its holder is gone too); `refused` where the
 --         mark is no longer the caller's
--- cost    O(entries); an entry is taken away only if its record still bears that incarnation, or its grace is over
+-- cost    O(entries), once O(nodes fenced within that life); an entry is taken away only if its record still bears that incarnation, or its grace is over
 local coordinator, fences, holders, list, online, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local rooms, events, lingering = KEYS[7], KEYS[8], KEYS[9]
 local caller, what, node, incarnation, ledger_size, command = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -24,7 +24,7 @@ local dead, moment, ledger = node .. ':' .. incarnation, now(), { key = events, 
 incarnation = tonumber(incarnation)
 if is_node and (tonumber(redis.call('HGET', fences, node)) or 0) <= incarnation then
   redis.call('HSET', fences, node, incarnation + 1)
-  redis.call('PEXPIRE', fences, fence_life)
+  written(fences, node, fence_life, moment)
 end
 
 -- Leaves parts out, each { first, last }.

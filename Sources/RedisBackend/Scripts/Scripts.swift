@@ -27,7 +27,7 @@ package enum Scripts {
     static let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
     static let claim = Scripts.script("claim", PackageResources.claim_lua)
     static let yield = Scripts.script("yield", PackageResources.yield_lua)
-    static let renounce = Scripts.script("renounce", PackageResources.renounce_lua)
+    static let renounce = Scripts.script("renounce", PackageResources.renounce_lua, opening: .presence)
     static let compare = Scripts.script("compare", PackageResources.compare_lua, opening: .roster)
     static let remember = Scripts.script("remember", PackageResources.remember_lua)
     static let page = Scripts.script("page", PackageResources.page_lua)
@@ -36,6 +36,7 @@ package enum Scripts {
     static let trim = Scripts.script("trim", PackageResources.trim_lua, opening: .ledger)
     static let backlog = Scripts.script("backlog", PackageResources.backlog_lua, opening: .ledger)
     static let replay = Scripts.script("replay", PackageResources.replay_lua, opening: .ledger)
+    static let tell = Scripts.script("tell", PackageResources.tell_lua, opening: .presence)
     static let ban = Scripts.script("ban", PackageResources.ban_lua)
     static let lift = Scripts.script("lift", PackageResources.lift_lua)
     static let bans = Scripts.script("bans", PackageResources.bans_lua)
@@ -48,7 +49,7 @@ package enum Scripts {
             admit, signal,
             disconnect, join, leave, sweep, look, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
-            joinAgain, ban, lift, bans,
+            joinAgain, tell, ban, lift, bans,
         ]
     }
 

@@ -26,6 +26,25 @@ local function is_held_by(holder, node, incarnation)
   return name == node and tonumber(held) <= tonumber(incarnation)
 end
 
+-- A field of a hash that has one for each node was written. Names of nodes come once, so that what was not written for
+-- so long goes; when it was stands beside it under `<node>:at`, as no node is called.
+local function written(hash, node, life, moment)
+  redis.call('HSET', hash, node .. ':at', moment)
+  redis.call('PEXPIRE', hash, life)
+  local all, times = redis.call('HGETALL', hash), {}
+  for i = 1, #all, 2 do times[all[i]] = all[i + 1] end
+  for field in pairs(times) do
+    local time = times[field .. ':at']
+    if string.sub(field, -3) == ':at' then
+      -- Looked at with its node.
+    elseif not time then
+      redis.call('HSET', hash, field .. ':at', moment)
+    elseif moment - time > tonumber(life) then
+      redis.call('HDEL', hash, field, field .. ':at')
+    end
+  end
+end
+
 -- Marks a connection to be closed: for its node to find, and as a hint over the node's channel. Answers the node.
 local function mark(marks, connection, holder, code, text)
   local node = string.match(holder, '^[^:]+')
