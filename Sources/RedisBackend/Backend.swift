@@ -152,7 +152,9 @@ package final class Backend: Service {
             }
         }
         var settings = configuration.presence
-        if !configuration.receivers.isEmpty { settings.ledgerSize = configuration.webhookLedger.backlog }
+        // Without receivers too: another node may have some, and what each node writes is trimmed by its own bound.
+        settings.ledgerSize = configuration.webhookLedger.backlog
+        if configuration.receivers.isEmpty { settings.idleLedger = configuration.webhookLedger }
         settings.ledgerBytes = configuration.webhookLedger.bytes
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),

@@ -77,4 +77,41 @@ struct ForgettingTests {
         try await first.stop()
         try await second.stop()
     }
+
+    @Test func `a node without receivers keeps what one of another node has not settled, and else little`() async throws
+    {
+        let fixture = try RedisFixture()
+        let keys = Keys(prefix: "m")
+        let user = UserID(unchecked: "alice")
+        let partition = Partition(of: user.string)
+        let events = keys.events(partition).name
+        let fill =
+            "for i = 1, 12000 do redis.call('XADD', KEYS[1], '*', 't', 'user.online', 'u', 'x', 'r', '', 'c', '') end"
+        _ = try await fixture.redis.cli("EVAL", fill, "1", events)
+        _ = try await fixture.redis.cli("XGROUP", "CREATE", events, "hook-a", "0")
+        _ = try await fixture.redis.cli("HSET", keys.webhooks(partition).name, "read:hook-a", "0")
+        try await fixture.withBackends(
+            [nil], configure: { _, configuration in configuration.presence.renewal = .milliseconds(100) }
+        ) { backends in
+            for number in 0..<30 {
+                _ = try await withCheckedThrowingContinuation { continuation in
+                    backends[0].presence.connect(
+                        PresenceConnection(id: "c\(number)", userId: user, address: ""), resuming: nil
+                    ) { continuation.resume(with: $0) }
+                }
+                backends[0].presence.disconnect("c\(number)", .farewell(.closed))
+            }
+            try await eventually("all events") {
+                try await fixture.redis.cli("XREVRANGE", events, "+", "-", "COUNT", "1").contains("offline")
+            }
+            let linger = keys.linger(partition).name
+            // Renewed by then, at least once.
+            _ = try await fixture.redis.cli("ZADD", linger, "99999999999999", "u|x|x")
+            _ = try await fixture.redis.cli("PEXPIRE", linger, "200000")
+            try await eventually("a renewal") { Int(try await fixture.redis.cli("PTTL", linger)) ?? 0 > 200_000 }
+            #expect(try #require(Int(try await fixture.redis.cli("XLEN", events))) >= 12_000)
+            _ = try await fixture.redis.cli("XGROUP", "DESTROY", events, "hook-a")
+            try await eventually("a smaller ledger") { Int(try await fixture.redis.cli("XLEN", events)) ?? 0 < 10_300 }
+        }
+    }
 }

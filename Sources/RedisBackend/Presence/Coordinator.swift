@@ -194,13 +194,27 @@ final class Coordinator: @unchecked Sendable {
 
     /// Keys that no single node holds live as long as their partition is looked after.
     private func renewShared() {
-        for partition in Partition.all where posts[partition.number].mark != nil {
+        for partition in Partition.all {
+            guard let mark = posts[partition.number].mark else { continue }
             store.touch([
                 (store.keys.online(partition), settings.life), (store.keys.rooms(partition), settings.life),
                 (store.keys.holders(partition), settings.listLife), (store.keys.linger(partition), settings.listLife),
             ])
             store.call(Shrink([(store.keys.events(partition), settings.ledgerBytes)])) { _ in }
             forgetSeen(partition)
+            if let idle = settings.idleLedger { trimIdleLedger(partition, mark: mark, idle) }
+        }
+    }
+
+    /// Receivers that this node has would trim it; here it is what nobody waits for that goes, and in time the places of
+    /// receivers that no node has any more.
+    private func trimIdleLedger(_ partition: Partition, mark: String, _ idle: WebhookLedgerSettings) {
+        let trim = Trim(
+            LedgerPost(partition: partition.number, mark: mark), receivers: [], kept: idle.kept,
+            forgottenAfter: idle.forgottenAfter)
+        store.call(trim) { [store] result in
+            guard case .success(.trimmed(let forgotten)) = result else { return }
+            for name in forgotten { store.send(.forget(store.keys.deadLetters(of: name, partition))) }
         }
     }
 }

@@ -28,8 +28,11 @@ package struct PresenceSettings: Sendable {
     package var seenAge: Duration = .seconds(30 * 86_400)
     /// `presence.seenUsers`: of how many users, about, that is remembered.
     package var seenUsers = 1_000_000
-    /// Transitions kept of each partition, about.
+    /// Transitions kept of each partition at most, about.
     package var ledgerSize = 10_000
+    /// How the ledger is trimmed where this node has no receivers that see to it: what those of other nodes have not
+    /// settled stays.
+    package var idleLedger: WebhookLedgerSettings?
     /// Bytes that they take, and messages that receivers of events are told of with them.
     package var ledgerBytes = 8 << 20
 

@@ -54,7 +54,7 @@ package enum Scripts {
     }
 
     /// Those of a coordinator.
-    static var coordination: [RedisScript] { [look, claim, yield, sweep, touch, shrink] }
+    static var coordination: [RedisScript] { [look, claim, yield, sweep, touch, shrink, trim] }
 
     /// What several scripts share.
     private enum Opening {
