@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+#!lua flags=no-writes
 -- backlog: tells how a receiver fares in a partition.
 --
 -- KEYS    1 webhooks, 2 events, 3 the receiver's dead letters

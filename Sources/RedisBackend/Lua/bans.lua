@@ -1,4 +1,4 @@
-#!lua flags=no-writes,allow-oom
+#!lua flags=no-writes
 -- bans: the banned ranges of addresses.
 --
 -- KEYS    1 banned ranges by the end of their ban, 2 why, 3 version of both

@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+#!lua flags=no-writes
 -- compare: says which of what a node has registered lacks a part, as after somebody deleted a key.
 --
 -- KEYS    1 online, 2 rooms, 3 holders, then for each user entry its connections, session; for each member entry the

@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+#!lua flags=no-writes
 -- heads: says where many rooms of one partition stand, so that a node finds those it has missed something of.
 --
 -- KEYS    1 state, then the heads

@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+#!lua flags=no-writes
 -- look: tells a coordinator what its partition holds that may have to be swept.
 --
 -- KEYS    1 coordinator, 2 holders, 3 linger, 4 fence

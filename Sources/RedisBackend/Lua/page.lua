@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+#!lua flags=no-writes
 -- page: reads part of a sorted set, in an order that stays while members come and go.
 --
 -- KEYS    1 the set

@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+#!lua flags=no-writes
 -- states: says of users whether they are online.
 --
 -- KEYS    1 online, 2 seen

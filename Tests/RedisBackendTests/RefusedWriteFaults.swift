@@ -1,0 +1,61 @@
+import Foundation
+import GatewayCore
+import RedisBackend
+import TestKit
+import Testing
+import TestSupport
+
+/// A Redis that takes no writes just now: it has too few replicas, its disk has failed it, or it is full.
+@Suite("Reading where nothing may be written", .serialized)
+struct RefusedWriteFaults {
+    enum Refusal: CaseIterable, Sendable {
+        case noReplicas, failedSave, outOfMemory
+
+        func begin(at redis: RedisServerProcess) async throws {
+            switch self {
+            case .noReplicas:
+                _ = try await redis.cli("CONFIG", "SET", "min-replicas-to-write", "1")
+            case .failedSave:
+                _ = try await redis.cli("CONFIG", "SET", "save", "3600 1")
+                // The place of its file is taken by a folder.
+                _ = try await redis.cli("CONFIG", "SET", "dbfilename", "taken")
+                _ = try await redis.cli("BGSAVE")
+                try await eventually { try await redis.cli("INFO", "persistence").contains("bgsave_status:err") }
+            case .outOfMemory:
+                _ = try await redis.cli("CONFIG", "SET", "maxmemory", "1")
+            }
+        }
+    }
+
+    @Test(arguments: Refusal.allCases) func `what only reads goes on`(refusal: Refusal) async throws {
+        var options = RedisServerProcess.Options()
+        options.arguments = ["--enable-protected-configs", "yes"]
+        let redis = try RedisServerProcess(options)
+        let observer = try Observer(redis)
+        let store = observer.store
+        let user = UserID(unchecked: "alice")
+        let (own, rooms) = (Partition(of: user.string), Partition(of: room))
+        let holder = Holder(node: "n1", incarnation: 5)
+        _ = try await store.call(MeetRun(in: rooms))
+        let claim = try await store.call(ClaimPartition(own, for: holder, live: [holder]))
+        guard case .claimed(let mark) = claim else { throw NeverHappened(description: "no mark: \(claim)") }
+        try FileManager.default.createDirectory(atPath: redis.folder + "/taken", withIntermediateDirectories: false)
+        try await refusal.begin(at: redis)
+        await #expect(throws: CallError.self) {
+            try await store.call(
+                Publish(
+                    Array("1 5 alice{}".utf8), to: room, limits: LogLimits(size: 10, age: .seconds(60)),
+                    candidate: "e1",
+                    operation: "link00001"))
+        }
+        _ = try await store.call(ReadStates(of: [user], in: own))
+        _ = try await store.call(ReadHeads(of: [room], in: rooms))
+        _ = try await store.call(ReadPage(of: store.keys.online(own), limit: 5, after: nil))
+        _ = try await store.call(ReadBacklog(of: "w", in: own))
+        _ = try await store.call(Look(at: own, mark: mark))
+        _ = try await store.call(
+            Compare([.user(user, connection: "c", session: SessionID(of: user))], in: own, holder: holder))
+        _ = try await store.call(Admit(user, issuedAt: 1))
+        _ = try await store.call(ReadBans())
+    }
+}
