@@ -57,6 +57,21 @@ struct CommandTests {
         withExtendedLifetime(redis) {}
     }
 
+    @Test func `a node on one server of a Redis Cluster does not start, and names the URL that is needed`() async throws
+    {
+        var options = RedisServerProcess.Options()
+        options.listensOnTCP = true
+        options.arguments = ["--cluster-enabled", "yes"]
+        let redis = try RedisServerProcess(options)
+        let ended = try await NodeProcess.run(
+            ["serve"],
+            environment: [
+                "MARTLET_REDIS_URL": redis.url, "MARTLET_CLIENT_PORT": "0", "MARTLET_API_PORT": "0",
+                "MARTLET_API_KEY": NodeProcess.apiKey, "MARTLET_AUTH_MODE": "none",
+            ])
+        #expect(ended.status == 78 && ended.output.contains("redis+cluster://"), "\(ended.output)")
+    }
+
     @Test func `a token that the command makes opens a session, and an expired or foreign one does not`() async throws {
         let secret = "0123456789abcdef0123456789abcdef"
         let redis = try RedisServerProcess()

@@ -45,8 +45,8 @@ import Testing
         if case .fail(_, let failure) = action { failure } else { nil }
     }
 
-    private func previous(_ runID: String) -> LinkIdentity {
-        LinkIdentity(server: ServerID(runID: runID, replicationID: "earlier"), clientID: 41)
+    private func previous(_ runID: String, clientID: Int64 = 41) -> LinkIdentity {
+        LinkIdentity(server: ServerID(runID: runID, replicationID: "earlier"), clientID: clientID)
     }
 
     @Test mutating func `a first link authenticates, asks who is there and then sets itself up`() throws {
@@ -76,6 +76,27 @@ import Testing
         #expect(try sent(greeting.received(reply(primary))) == ["CLIENT KILL ID 41"])
         #expect(try sent(greeting.received(reply("-ERR No such client|"))) == ["CLIENT ID"])
         #expect(try identity(greeting.received(reply(":43|")))?.clientID == 43)
+    }
+
+    @Test func `a link comes back to a server that it left for another, and ends what it was there`() throws {
+        let other = previous("other", clientID: 7)
+        var greeting = Greeting(commandLink: configuration, previous: other, earlier: [previous("abc")], scripts: [])
+        _ = greeting.start()
+        #expect(try isWait(greeting.received(reply(info))))
+        #expect(try sent(greeting.received(reply(primary))) == ["CLIENT KILL ID 41"])
+    }
+
+    @Test(arguments: ["cluster", "sentinel"], ["redis", "server"])
+    func `a server of another kind is refused, with the URL that leads to one`(mode: String, name: String) throws {
+        var greeting = Greeting(commandLink: configuration, previous: nil, scripts: [])
+        _ = greeting.start()
+        let text = "redis_version:7.0.15\n\(name)_mode:\(mode)\nrun_id:abc\n"
+        guard case .fail(let reason, .refused) = greeting.received(try reply("$\(text.utf8.count)|\(text)|"))
+        else {
+            Issue.record("it was taken")
+            return
+        }
+        #expect(reason.contains("redis+\(mode)://"))
     }
 
     @Test func `no client of another run is killed`() throws {

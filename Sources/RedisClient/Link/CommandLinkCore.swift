@@ -26,7 +26,12 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     private let pingTimeout: TimeAmount
     private var pipeline: CommandPipeline
     private var identity: LinkIdentity?
+    /// The last link to each server before the present one, the latest first.
+    private var earlier: [LinkIdentity] = []
     private var lastState: RedisLinkState?
+
+    /// Servers that are remembered: more than any link goes back and forth between.
+    private static let mostEarlier = 16
 
     init(
         configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger, scripts: [RedisScript],
@@ -127,12 +132,13 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     // MARK: ConnectionOwner
 
     func greeting() -> Greeting {
-        Greeting(commandLink: configuration, previous: identity, scripts: scripts)
+        Greeting(commandLink: configuration, previous: identity, earlier: earlier, scripts: scripts)
     }
 
     func connected(_ identity: LinkIdentity) {
         let previous = self.identity
         self.identity = identity
+        if let previous { remember(previous) }
         logger.info(
             "Connected to Redis",
             metadata: [
@@ -151,6 +157,12 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         if buffer.readableBytes > 0 { connector.write(buffer) }
         isConnected.store(true, ordering: .relaxed)
         report(.connected(to: identity.server, clientID: identity.clientID, previous: previous?.server))
+    }
+
+    private func remember(_ previous: LinkIdentity) {
+        earlier.insert(previous, at: 0)
+        earlier.removeAll { $0.server.runID == identity?.server.runID }
+        if earlier.count > Self.mostEarlier { earlier.removeLast() }
     }
 
     func received(_ reply: BorrowedReply) -> String? {

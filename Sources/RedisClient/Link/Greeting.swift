@@ -37,7 +37,8 @@ package struct Greeting {
 
     private let configuration: RedisConfiguration
     private let isForSubscriptions: Bool
-    private let previous: LinkIdentity?
+    /// The last link to each server that was met.
+    private let former: [LinkIdentity]
     private let scripts: [RedisScript]
     private var runID = ""
     private var version = ""
@@ -46,18 +47,22 @@ package struct Greeting {
     private var phase = Phase.first
     private var unanswered: [Step] = []
 
-    /// For a command link; `previous` is the last link that was ready.
-    package init(commandLink configuration: RedisConfiguration, previous: LinkIdentity?, scripts: [RedisScript]) {
+    /// For a command link; `previous` is the last link that was ready, `earlier` are those to servers before it: one may
+    /// come back to a server that still holds what the link had sent it.
+    package init(
+        commandLink configuration: RedisConfiguration, previous: LinkIdentity?, earlier: [LinkIdentity] = [],
+        scripts: [RedisScript]
+    ) {
         self.configuration = configuration
         self.isForSubscriptions = false
-        self.previous = previous
+        self.former = [previous].compactMap { $0 } + earlier
         self.scripts = scripts
     }
 
     package init(subscriptions configuration: RedisConfiguration) {
         self.configuration = configuration
         self.isForSubscriptions = true
-        self.previous = nil
+        self.former = []
         self.scripts = []
     }
 
@@ -72,6 +77,7 @@ package struct Greeting {
         if reply.isError, let failure = failure(of: step, ErrorReply(reply.string ?? "")) { return failure }
         switch step {
         case .server:
+            if let reason = Greeting.problem(ofMode: mode(reply)) { return .fail(reason: reason, .refused) }
             version = infoField("redis_version", reply) ?? ""
             runID = infoField("run_id", reply) ?? ""
             guard Greeting.isID(runID) else { return .fail(reason: "INFO names no run_id", .passing) }
@@ -93,9 +99,9 @@ package struct Greeting {
             guard let identity else { return .fail(reason: "INFO names no master_replid", .passing) }
             return .ready(identity)
         case .first:
-            guard let previous, previous.server.runID == runID else { return sendRest() }
+            guard let old = former.first(where: { $0.server.runID == runID }) else { return sendRest() }
             phase = .kill
-            return send([.kill(previous.clientID)])
+            return send([.kill(old.clientID)])
         case .kill:
             return sendRest()
         }
@@ -148,6 +154,28 @@ package struct Greeting {
             (.ping, .failsCommand):
             return .fail(reason: "\(error.code) \(error.message)", .passing)
         }
+    }
+
+    /// Why a server of this kind cannot be used; nil for one that stands by itself.
+    private static func problem(ofMode mode: String) -> String? {
+        switch mode {
+        case "cluster":
+            """
+            it is a node of a Redis Cluster, and redis:// is for one server by itself; clusters need \
+            redis+cluster://, which comes with a later version
+            """
+        case "sentinel":
+            """
+            it is a Sentinel, which only knows where a server is; it needs redis+sentinel://, which comes with a \
+            later version
+            """
+        default: nil
+        }
+    }
+
+    /// Valkey has its own name for it.
+    private func mode(_ info: RedisReply) -> String {
+        infoField("redis_mode", info) ?? infoField("server_mode", info) ?? ""
     }
 
     /// Nil where it is a primary's.
