@@ -31,6 +31,8 @@ package final class Backend: Service {
         package var recoverLimit = 1000
         /// Users watched by all connections of the node together; beyond them `watch` fails.
         package var maxWatched = 200_000
+        /// `canary.interval`: how often the node sends itself a message through Redis; 0: never.
+        package var canaryInterval: Duration = .seconds(5)
         /// Kept the same as all other nodes': whom the client port refuses.
         package var bannedAddresses = BannedAddresses()
         /// How often the node looks whether those have changed.
@@ -71,6 +73,7 @@ package final class Backend: Service {
     private let coordination: RedisCommandLink
     private let subscriber: RedisSubscriber
     private let router: Router
+    private let canary: CanaryWatch
     private let registrar: Registrar
     private let registry: PresenceRegistry
     private let coordinator: Coordinator
@@ -138,7 +141,7 @@ package final class Backend: Service {
             configuration: Router.Configuration(
                 nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit,
                 maxWatched: configuration.maxWatched),
-            onConnection: conductor.subscriptionChanged)
+            onConnection: conductor.subscriptionChanged, onCanary: conductor.canaryReturned)
         subscriber = RedisSubscriber(
             configuration: redis, eventLoop: eventLoop, logger: logger, handler: router,
             onState: { conductor.otherLinkChanged(.subscriptions, $0) })
@@ -151,6 +154,12 @@ package final class Backend: Service {
             case .subscriptions: subscriber.leave(departure.server)
             }
         }
+        canary = CanaryWatch(
+            store: store, partition: Partition.all[0], node: configuration.nodeId, instance: names.instance(),
+            interval: configuration.canaryInterval, health: health, logger: logger, metrics: metrics,
+            renewSubscriptions: { [subscriber] in
+                subscriber.renew(reason: "what was published did not come over it")
+            })
         var settings = configuration.presence
         // Without receivers too: another node may have some, and what each node writes is trimmed by its own bound.
         settings.ledgerSize = configuration.webhookLedger.backlog
@@ -171,8 +180,8 @@ package final class Backend: Service {
         let posts = LedgerPosts()
         if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }
         conductor.prepare(
-            store: store, router: router, presence: registry, coordinator: coordinator, registrar: registrar,
-            nodeId: configuration.nodeId, needsReplicas: configuration.rules.needReplicas)
+            store: store, router: router, canary: canary, presence: registry, coordinator: coordinator,
+            registrar: registrar, nodeId: configuration.nodeId, needsReplicas: configuration.rules.needReplicas)
 
         renewalInterval = TimeAmount(configuration.renewalInterval)
         self.health = health
@@ -219,6 +228,7 @@ package final class Backend: Service {
     /// Throws `BackendStartError` where an operator must act.
     package func run() async throws {
         router.start(subscriber)
+        canary.start()
         commands.start()
         replicated?.start()
         beats.start()
@@ -249,6 +259,7 @@ package final class Backend: Service {
         memory.stop()
         banFeed.stop()
         spenderReporter.stop()
+        canary.stop()
         router.stop()
         // Departures under way are told, the partitions handed on, then the node leaves the index.
         try? await registry.stop(within: .seconds(1)).get()  // It only waits, and cannot fail.

@@ -18,6 +18,7 @@ final class Conductor: @unchecked Sendable {
     private let fail: @Sendable (BackendStartError) -> Void
     private var store: Store?
     private var router: Router?
+    private var canary: CanaryWatch?
     private var presence: PresenceRegistry?
     private var coordinator: Coordinator?
     private var registrar: Registrar?
@@ -43,11 +44,12 @@ final class Conductor: @unchecked Sendable {
 
     /// Completes the circle: the links need somebody to tell, and what is told needs the links.
     func prepare(
-        store: Store, router: Router, presence: PresenceRegistry, coordinator: Coordinator, registrar: Registrar,
-        nodeId: String, needsReplicas: Bool
+        store: Store, router: Router, canary: CanaryWatch, presence: PresenceRegistry, coordinator: Coordinator,
+        registrar: Registrar, nodeId: String, needsReplicas: Bool
     ) {
         self.store = store
         self.router = router
+        self.canary = canary
         self.presence = presence
         self.coordinator = coordinator
         self.registrar = registrar
@@ -66,16 +68,18 @@ final class Conductor: @unchecked Sendable {
             check()
             if server != previous { meetAnother(isFirst: previous == nil) }
             presence?.linked()
+            canary?.commandsChanged(true)
         case .disconnected(let reason):
             health.set(.commands, false)
             presence?.linkLost()
+            canary?.commandsChanged(false)
             logger.warning("Redis is not reached", metadata: ["reason": "\(reason)"])
         case .unfit(let reason):
             health.set(.commands, false, because: reason)
             presence?.linkLost()
             logger.warning("Redis cannot serve this node", metadata: ["reason": "\(reason)"])
         case .refused(let message):
-            health.set(.commands, false)
+            health.set(.commands, false, because: message)
             if hasChecked {
                 logger.error("Redis refuses the connection", metadata: ["reason": "\(message)"])
             } else {
@@ -149,9 +153,16 @@ final class Conductor: @unchecked Sendable {
     }
 
     func subscriptionChanged(isConnected: Bool) {
+        // Before the links count as whole: one that is awaited is to be seen as such.
+        canary?.subscriptionsChanged(isConnected)
         health.set(.subscriptions, isConnected)
         // What was said over the node's channels meanwhile was lost.
         if isConnected { presence?.channelsRenewed() }
+    }
+
+    /// What this node, or another of its name, sent to itself came over the subscriptions.
+    func canaryReturned(_ number: Int, to instance: String) {
+        canary?.returned(number, to: instance)
     }
 
     /// Closes the epochs of all partitions at once, so that no quiet one is passed over by a second change.

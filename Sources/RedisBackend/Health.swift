@@ -4,13 +4,14 @@ import Synchronization
 /// Whether the backend can do its work just now, as the links and the registry told it.
 final class Health: Sendable {
     enum Part: Int, CaseIterable, Sendable {
-        case commands, servers, subscriptions, registration, checks
+        case commands, servers, canary, subscriptions, registration, checks
 
         /// What is said while it is missing.
         var reason: String {
             switch self {
             case .commands: "Redis is not reached"
             case .servers: "the links to Redis do not all lead to one primary"
+            case .canary: "a message that the node sends to itself through Redis does not come back"
             case .subscriptions: "the subscriptions to Redis are not in place"
             case .registration: "the node is not registered in Redis"
             case .checks: "Redis has not been checked"

@@ -77,6 +77,12 @@ package final class FaultProxy: Sendable {
         }.get()
     }
 
+    /// Drops for ever all that goes over those of the present connections on which the client has said this, such as
+    /// `SUBSCRIBE`, among the first it said; both their ends stay open.
+    package func silence(_ word: String) async throws {
+        try await core.eventLoop.submit { self.core.silence(word) }.get()
+    }
+
     /// Whether new connections are closed at once.
     package func refuse(_ isRefusing: Bool) async throws {
         try await core.eventLoop.submit { self.core.isRefusing = isRefusing }.get()
@@ -207,6 +213,13 @@ private final class FaultProxyCore: @unchecked Sendable {
         }
     }
 
+    func silence(_ word: String) {
+        for pair in pairs.values where pair.toServer.hasBrought(word) {
+            pair.toServer.treatment = .drop
+            pair.toClient.treatment = .drop
+        }
+    }
+
     func wait(_ condition: @escaping @Sendable (FaultProxy.Counts) -> Bool) -> EventLoopFuture<Void> {
         let promise = eventLoop.makePromise(of: Void.self)
         waiters.append((condition, promise))
@@ -258,6 +271,9 @@ private final class Pump: ChannelInboundHandler {
     /// In the order they came in; nothing overtakes.
     private var waiting: [Waiting] = []
     private var isAbandoned = false
+    /// The first bytes that came.
+    private var beginning = ByteBuffer()
+    private static let beginningBytes = 4096
 
     init(to other: any Channel, treatment: FaultProxy.Treatment, onBytes: @escaping (Int) -> Void) {
         self.other = other
@@ -300,6 +316,11 @@ private final class Pump: ChannelInboundHandler {
         _ = other.eventLoop.assumeIsolated().scheduleTask(deadline: next) { self.passOn() }
     }
 
+    /// Whether this was among the first bytes that came.
+    func hasBrought(_ word: String) -> Bool {
+        String(decoding: beginning.readableBytesView, as: UTF8.self).contains(word)
+    }
+
     func cut() {
         context?.close(promise: nil)
     }
@@ -313,6 +334,8 @@ private final class Pump: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
         onBytes(buffer.readableBytes)
+        let missing = Pump.beginningBytes - beginning.readableBytes
+        if missing > 0 { beginning.writeBytes(buffer.readableBytesView.prefix(missing)) }
         switch treatment {
         case .pass:
             other.writeAndFlush(buffer, promise: nil)

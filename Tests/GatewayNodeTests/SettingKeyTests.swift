@@ -55,6 +55,7 @@ struct SettingKeyTests {
         ("redis.commandTimeout", "1s", { $0.backend.redis.commandTimeout == .seconds(1) }),
         ("redis.connectTimeout", "2s", { $0.backend.redis.connectTimeout == .seconds(2) }),
         ("redis.failoverGrace", "20s", { $0.backend.presence.failoverGrace == .seconds(20) }),
+        ("canary.interval", "0s", { $0.backend.canaryInterval == .zero }),
         ("redis.budget", "70%", { $0.backend.memoryBudget == .share(percent: 70) }),
         ("log.level", "trace", { $0.log.level == .trace }),
         ("log.format", "json", { $0.log.format == .json }),

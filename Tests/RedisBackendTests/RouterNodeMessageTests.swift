@@ -33,6 +33,16 @@ struct RouterNodeMessageTests {
         #expect(connection == "c 1" && reason == .forbidden && text == "bye 2 é")
     }
 
+    @Test func `a canary comes back with its number and whose it is`() {
+        guard case .canary(number: 12, instance: "00ff") = decode(Array("c 00ff 12".utf8)) else {
+            Issue.record("not a canary")
+            return
+        }
+        for text in ["c 00ff", "c 00ff ", "c 00ff x", "c 00ff 1 2", "c  1x"] {
+            #expect(decode(Array(text.utf8)) == nil)
+        }
+    }
+
     @Test func `what is cut short, of another kind or of an unknown code is refused, and nothing is read beyond it`() {
         let whole = [
             NodeMessage.close("conn", .replaced, text: "gone"), Array("i epoch 7 1700000000000 5 alice1 3 bobx".utf8),

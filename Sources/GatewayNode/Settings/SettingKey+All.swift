@@ -3,7 +3,7 @@ import GatewayCore
 extension SettingKey {
     /// Every scalar key, in the order of the explained file.
     package static let all: [SettingKey] =
-        node + client + budget + api + auth + redis + log + presence + webhooks
+        node + client + budget + api + auth + redis + canary + log + presence + webhooks
         + running
 
     private static let node = [
@@ -221,6 +221,15 @@ extension SettingKey {
             and leaves; a share of Redis's maxmemory, or bytes. 0 refuses nothing before Redis does, which then refuses \
             those too.
             """),
+    ]
+
+    private static let canary = [
+        SettingKey(
+            "canary.interval", \.backend.canaryInterval, .duration(.zero...(.seconds(300))),
+            """
+            How often the node sends itself a message through Redis, which must come back within two of these: else \
+            /readyz is 503 and the subscriptions are made anew. 0s sends none.
+            """)
     ]
 
     private static let log = [

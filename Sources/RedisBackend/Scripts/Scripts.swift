@@ -11,6 +11,7 @@ package enum Scripts {
     static let agree = Scripts.script("agree", PackageResources.agree_lua)
     static let touch = Scripts.script("touch", PackageResources.touch_lua)
     static let beat = Scripts.script("beat", PackageResources.beat_lua)
+    static let canary = Scripts.script("canary", PackageResources.canary_lua)
     static let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
     /// For what was there before, which a full Redis takes too: it only comes back.
     static let joinAgain = Scripts.script(
@@ -45,7 +46,8 @@ package enum Scripts {
 
     package static var all: [RedisScript] {
         [
-            publish, position, history, heads, states, meet, agree, touch, beat, connect, sessionResume, close, pardon,
+            publish, position, history, heads, states, meet, agree, touch, beat, canary, connect, sessionResume, close,
+            pardon,
             admit, signal,
             disconnect, join, leave, sweep, look, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,

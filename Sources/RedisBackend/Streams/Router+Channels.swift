@@ -77,6 +77,8 @@ extension Router: RedisSubscriptionHandler {
             outboxes.addToAll(.close(connection: connection, reason: reason, text: text))
         case .signal(let signal):
             outboxes.addToAll(.signal(signal))
+        case .canary(let number, let instance):
+            onCanary(number, instance)
         case nil:
             unreadable()
         }

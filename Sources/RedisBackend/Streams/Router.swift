@@ -37,6 +37,8 @@ final class Router: @unchecked Sendable {
     /// Told when the subscriptions stand, the node's own channels among them, and when they no longer do: a node that
     /// registers a user before would not hear what is sent to it for them.
     let onConnection: @Sendable (Bool) -> Void
+    /// Told of what this node, or another of its name, sent to itself.
+    let onCanary: @Sendable (_ number: Int, _ instance: String) -> Void
     let prefixLength: Int
     let link = ChannelLink()
     let outboxes: HubOutboxes
@@ -52,7 +54,8 @@ final class Router: @unchecked Sendable {
         loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource,
         counters: BackendCounters,
         logger: Logger, configuration: Configuration,
-        onConnection: @escaping @Sendable (Bool) -> Void = { _ in }
+        onConnection: @escaping @Sendable (Bool) -> Void = { _ in },
+        onCanary: @escaping @Sendable (_ number: Int, _ instance: String) -> Void = { _, _ in }
     ) {
         self.loop = loop
         self.store = store
@@ -62,6 +65,7 @@ final class Router: @unchecked Sendable {
         self.logger = logger
         self.configuration = configuration
         self.onConnection = onConnection
+        self.onCanary = onCanary
         prefixLength = store.keys.channelPrefix.utf8.count
         budget = RecentBudget(maxBytes: configuration.recentBytes)
         outboxes = HubOutboxes(loop: loop)

@@ -8,6 +8,7 @@ import GatewayCore
 /// - `x <code> <connection length> <text length> <connection><text>`: close this connection
 /// - `g <room length> <from length> <to length> <room><from><to><payload>`: a signal for those connections of `to` that
 ///   are in the room
+/// - `c <instance> <number>`: what the node sent to itself, to see whether it comes back
 ///
 /// In a script: `'x ' .. code .. ' ' .. #connection .. ' ' .. #text .. ' ' .. connection .. text`, and
 /// `'g ' .. #room .. ' ' .. #from .. ' ' .. #to .. ' ' .. room .. from .. to .. payload`.
@@ -16,6 +17,7 @@ package enum NodeMessage {
     case inbox(InboxMessage)
     case close(connection: String, reason: CloseReason, text: String)
     case signal(Signal)
+    case canary(number: Int, instance: String)
 
     package struct InboxMessage {
         let user: UnsafeRawBufferPointer
@@ -55,6 +57,11 @@ package enum NodeMessage {
                 Signal(
                     room: RoomName(unchecked: room), from: UserID(unchecked: from), to: UserID(unchecked: to),
                     payload: [UInt8](fields.rest)))
+        case UInt8(ascii: "c"):
+            guard let instance = fields.word(), let number = Int(String(decoding: fields.rest, as: UTF8.self)) else {
+                return nil
+            }
+            self = .canary(number: number, instance: String(decoding: instance, as: UTF8.self))
         default:
             return nil
         }

@@ -39,6 +39,11 @@ package final class RedisSubscriber: Sendable {
         eventLoop.execute { self.core.leave(server) }
     }
 
+    /// Gives the connection up and makes it anew, from any thread.
+    package func renew(reason: String) {
+        eventLoop.execute { self.core.renew(reason: reason) }
+    }
+
     /// Wants these channels, from now on and after every break, from any thread; changes of one thread take effect in
     /// its order. Each is told to the handler when Redis confirms it, at once if it has already.
     package func subscribe(_ channels: [String]) {

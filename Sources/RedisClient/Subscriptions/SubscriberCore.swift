@@ -58,6 +58,12 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
         return connector.stop()
     }
 
+    /// Gives the connection up, if it stands, and makes it anew.
+    func renew(reason: String) {
+        eventLoop.assertInEventLoop()
+        if isConnected { connector.giveUp(reason: reason) }
+    }
+
     /// Gives the connection up if it leads to this server.
     func leave(_ server: ServerID) {
         eventLoop.assertInEventLoop()

@@ -1,0 +1,9 @@
+#!lua flags=allow-oom
+-- canary: sends a node a message over its own channel, which it must hear again.
+--
+-- KEYS    1 state, which is not looked at: it says the partition
+-- ARGV    1 PUBLISH or SPUBLISH, 2 the node's channel, 3 the message
+-- result  how many heard it
+-- cost    O(1)
+local command, channel, message = ARGV[1], ARGV[2], ARGV[3]
+return redis.call(command, channel, message)
