@@ -65,7 +65,7 @@ package struct Keys: Sendable {
     package func head(_ room: RoomName) -> Key { roomKey(room, "head") }
 
     /// stream with ids `seq-0`, MAXLEN ~ log size, bounded in bytes, EXPIRE log age, by `publish`: t timestamp,
-    /// o operation, b body.
+    /// o operation (its link, and its number there), b body.
     package func log(_ room: RoomName) -> Key { roomKey(room, "log") }
 
     /// string, PX 2 min (a client's `dedupe`) or 10 min (a backend's key), by `publish`: epoch, seq, timestamp.

@@ -97,13 +97,13 @@ struct DeclaredKeyTests {
     private func publishes(_ kept: Publish.Bound) -> [any Script] {
         let body = Array("1 5 alice{}".utf8)
         let mark = DedupeMark(owner: .user(alice), key: "k")
-        var told = Publish(body, to: room, under: mark, limits: limits, candidate: "e1", operation: "link00002")
+        var told = Publish(body, to: room, under: mark, limits: limits, candidate: "e1", link: "link0002")
         told.ledger = kept
         told.stream = kept
         let inbox = RoomName(inboxOf: alice)
         return [
-            Publish(body, to: room, limits: limits, candidate: "e1", operation: "link00001"), told,
-            Publish(body, to: inbox, limits: limits, candidate: "e1", operation: "link00003"),
+            Publish(body, to: room, limits: limits, candidate: "e1", link: "link0001"), told,
+            Publish(body, to: inbox, limits: limits, candidate: "e1", link: "link0003"),
         ]
     }
 

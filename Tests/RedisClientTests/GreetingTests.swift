@@ -15,7 +15,7 @@ import Testing
                 switch argument {
                 case .string(let text): text
                 case .integer(let number): "\(number)"
-                case .bytes, .server, .attempt, .connection: "?"
+                case .bytes, .server, .attempt, .connection, .numbered: "?"
                 }
             }.joined(separator: " ")
         }

@@ -35,6 +35,27 @@ import Testing
         try await proxy.stop()
     }
 
+    @Test func `a command keeps its number when it is sent again, and those behind it have greater ones`() async throws
+    {
+        let server = try RedisServerProcess()
+        let proxy = try await FaultProxy.start(target: .unix(path: server.socketPath))
+        try await withLink(RedisConfiguration(port: proxy.port)) { link, _ in
+            _ = try await link.send(["DEL", "list"], timeout: .seconds(60))
+            let answers = Recorder<Answer>()
+            try await proxy.treat(.toClient, .hold)
+            for number in 1...3 { link.send(["RPUSH", "list", .numbered("")], as: number, to: answers) }
+            while try await server.cli("LLEN", "list") != "3" {}
+            try await proxy.treat(.toClient, .pass, isForNewOnly: true)
+            try await proxy.cutAll()
+            link.send(["RPUSH", "list", .numbered("")], as: 4, to: answers)
+            try await answers.until { $0.count == 4 }
+            let numbers = try await link.send(["LRANGE", "list", 0, -1]).strings.compactMap(Int.init)
+            #expect(Array(numbers.prefix(3)) == Array(numbers.dropFirst(3).prefix(3)))
+            #expect(Set(numbers).sorted() == Array(numbers.dropFirst(3)) && numbers.count == 7)
+        }
+        try await proxy.stop()
+    }
+
     @Test func `bytes of a dead link never run after those of the new one`() async throws {
         let server = try RedisServerProcess()
         let proxy = try await FaultProxy.start(target: .unix(path: server.socketPath))

@@ -52,9 +52,10 @@ import Testing
 }
 
 @Suite struct CommandEncoderTests {
-    private func encoded(_ arguments: [RedisArgument], isRetry: Bool = false) -> String {
+    private func encoded(_ arguments: [RedisArgument], isRetry: Bool = false, number: Int64 = 0) -> String {
         var buffer = ByteBuffer()
-        CommandEncoder(server: "r1", clientID: 17).write(arguments, isRetry: isRetry, into: &buffer)
+        CommandEncoder(server: "r1", clientID: 17).write(
+            arguments, isRetry: isRetry, number: number, into: &buffer)
         return String(buffer: buffer).replacing("\r\n", with: "|")
     }
 
@@ -68,6 +69,7 @@ import Testing
         #expect(encoded([.server, .attempt]) == "*2|$2|r1|$1|0|")
         #expect(encoded([.server, .attempt], isRetry: true) == "*2|$2|r1|$1|1|")
         #expect(encoded([.connection]) == "*1|$2|17|")
+        #expect(encoded([.numbered("link")], number: 205) == "*1|$7|link205|")
     }
 }
 

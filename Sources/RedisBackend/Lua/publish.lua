@@ -3,37 +3,62 @@
 --
 -- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: d dedupe; i the user's connections, online;
 --         e events, held; m messages, held
--- ARGV    1 server, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (its first eight
---         characters name its link), 5 log size, 6 log age in ms, 7 life of the head in ms, 8 PUBLISH or SPUBLISH,
+-- ARGV    1 server, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (eight characters that
+--         name its link, then its number there, which grows from call to call), 5 log size, 6 log age in ms,
+--         7 life of the head in ms, 8 PUBLISH or SPUBLISH,
 --         9 channel; of an inbox what the channels of nodes begin with, 10 body, 11 life of the dedupe key in ms,
 --         12 connection, 13 flags (d: with a dedupe key, i: to an inbox, e: the ledger is told, m: it goes into the
 --         partition's stream of messages, r: the caller waits for replicas), 14 user (of an inbox) or room, 15 ledger size,
 --         16 size of the stream, 17 log bytes, 18 ledger bytes, 19 bytes of the stream
 -- result  epoch, seq, timestamp, and of an inbox whether the user is online (0, 1) and on how many connections;
---         error `MARTLET unknown`: a retry to a room without a log, whose first try may have been stored
--- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to five
---         minutes ago, the longest that a command is retried, 5,000 entries at most, and its later ones go on from there
+--         error, of a retry alone: `MARTLET refused` (it was not stored and one after it was: stored now it would stand
+--         behind that), `MARTLET unknown` (it may have been stored, and the log does not hold that any more)
+-- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to the link's
+--         entry before it, or to five minutes ago, the longest that a command is retried, 5,000 entries at most; its
+--         later ones go on from there
 local state, head, log = KEYS[1], KEYS[2], KEYS[3]
 local run, candidate, attempt, operation, log_size, log_age = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local head_life, command, channel, body, dedupe_life, client = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local flags, name, ledger_size, stream_size, log_bytes = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
 local ledger_bytes, stream_bytes = ARGV[18], ARGV[19]
 
--- The log's entry of this operation. A link retries in its old order, and on one connection each operation once: what
--- it asks for lies behind what it found last on this connection, and behind one that was never stored none was. `mark`,
--- a seq, says where that is. Without a mark the log is read from its end, back to `oldest`.
-local function find(log, operation, mark, oldest)
+-- What has become of an operation that is retried: its entry; or `refused` or `unknown`; or nothing, where neither it nor
+-- one after it was stored. Then the seq behind which the link's next retry has to look, where that is known.
+--
+-- A link's operations stand in the log in the order of their numbers: it sends and retries them so, and none is stored
+-- behind a later one. `mark` is a seq from an earlier retry on the same connection: what is asked for lies behind it.
+-- Without one the log is read from its end, where an entry counts for a minute before the next at most: a clock that
+-- has stepped forward makes no entry old.
+local function find(log, seq, operation, mark)
+  local link, number = string.sub(operation, 1, 8), tonumber(string.sub(operation, 9))
   local command, from, to, read, count = 'XREVRANGE', '+', '-', 0, 4
   if mark then command, from, to = 'XRANGE', '(' .. mark .. '-0', '+' end
+  local verdict, place, age, newer = nil, mark or seq + 1, 0, tonumber(now())
   while read < 5000 do
     local entries = redis.call(command, log, from, to, 'COUNT', count)
     for _, entry in ipairs(entries) do
-      if entry[2][4] == operation then return entry end
-      if not mark and tonumber(entry[2][2]) < oldest then return nil end
+      local id, timestamp, other = tonumber(string.match(entry[1], '^%d+')), tonumber(entry[2][2]), entry[2][4]
+      -- What lay between was let go of.
+      if mark and read == 0 and id > mark + 1 then verdict = 'unknown' end
+      if string.sub(other, 1, 8) == link then
+        local its_number = tonumber(string.sub(other, 9))
+        if its_number == number then return entry, nil, id end
+        if mark and its_number > number then return nil, verdict or 'refused', place end
+        if not mark and its_number < number then return nil, verdict, id end
+        if its_number > number then verdict = 'refused' end
+      end
+      read, place = read + 1, id
+      age, newer = age + math.min(math.max(newer - timestamp, 0), 60000), timestamp
+      if not mark and age > 300000 then return nil, verdict end
     end
-    if #entries < count then return nil end
-    read, from, count = read + #entries, '(' .. entries[#entries][1], math.min(2 * count, 50)
+    if #entries < count then break end
+    from, count = '(' .. entries[#entries][1], math.min(2 * count, 50)
   end
+  if mark then return nil, verdict or place < seq and 'unknown' or nil, mark end
+  -- A log that has ended by its age is gone as a whole.
+  if read == 0 and redis.call('EXISTS', log) == 0 then return nil end
+  if place > 1 and newer > now() - 300000 then verdict = 'unknown' end
+  return nil, verdict
 end
 
 -- Notes in the head where the link's next retry has to look; where such notes have become many, other links' go.
@@ -112,12 +137,18 @@ if attempt == '1' then
     if connection == term .. ' ' .. client then mark = tonumber(last) end
   end
   if mark and seq - mark > 5000 then mark = nil end
-  local entry = change ~= 'missing' and find(log, operation, mark, now() - 300000)
+  local entry, verdict, place
+  if change ~= 'missing' then entry, verdict, place = find(log, seq, operation, mark) end
   if entry then
     settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
-    local found = tonumber(string.match(entry[1], '^%d+'))
-    note(head, noted, term .. ' ' .. client .. ' ' .. found)
-    return { epoch, found, tonumber(entry[2][2]), is_online, connections }
+    note(head, noted, term .. ' ' .. client .. ' ' .. place)
+    return { epoch, place, tonumber(entry[2][2]), is_online, connections }
+  end
+  -- What was stored under a dedupe key would have been found there.
+  if verdict == 'unknown' and dedupe then verdict = nil end
+  if verdict then
+    if place and not change then note(head, noted, term .. ' ' .. client .. ' ' .. place) end
+    return redis.error_reply('MARTLET ' .. verdict)
   end
 end
 

@@ -10,11 +10,6 @@ struct NameSource: Sendable {
         NameSource.hex(UInt64.random(in: 0..<(1 << 32)), digits: 8)
     }
 
-    /// One publish, so that its retry is known for what it is: its link's name and 40 random bits.
-    func operation(on link: String) -> String {
-        link + NameSource.hex(UInt64.random(in: 0..<(1 << 40)), digits: 10)
-    }
-
     /// One process: 64 random bits.
     func instance() -> String {
         NameSource.hex(UInt64.random(in: .min ... .max), digits: 16)

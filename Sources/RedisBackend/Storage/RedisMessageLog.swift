@@ -31,7 +31,7 @@ struct RedisMessageLog: MessageLog {
         if let replicated { (store, link) = (replicated, replicatedLink) }
         var call = Publish(
             MessageBody.encode(publication), to: room, under: publication.dedupe, limits: rules.log(of: room),
-            candidate: names.epoch(), operation: names.operation(on: link))
+            candidate: names.epoch(), link: link)
         call.isReplicated = replicated != nil
         if let ledger, rules.tellsMessages(of: room) { call.ledger = ledger }
         if rules.isStreamed(room) { call.stream = Publish.Bound(entries: rules.streamSize, bytes: rules.streamBytes) }

@@ -9,6 +9,9 @@ package enum RedisArgument: Sendable, Hashable {
     case attempt
     /// Filled in when the command is written: the `CLIENT ID` of that connection, another one after each break.
     case connection
+    /// Filled in when the command is written: this name and, behind it, the command's number on its link. Numbers grow
+    /// in the order in which the link sends, and a command that is sent again keeps its own.
+    case numbered(String)
 }
 
 extension RedisArgument: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
@@ -31,6 +34,7 @@ extension RedisArgument {
         case .server: 80
         case .attempt: 8
         case .connection: 24
+        case .numbered(let name): name.utf8.count + 36
         }
     }
 }

@@ -25,6 +25,8 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     private let pingInterval: TimeAmount
     private let pingTimeout: TimeAmount
     private var pipeline: CommandPipeline
+    /// Of the last command that was handed in.
+    private var lastNumber: Int64 = 0
     private var identity: LinkIdentity?
     /// The last link to each server before the present one, the latest first.
     private var earlier: [LinkIdentity] = []
@@ -79,7 +81,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         for submission in submissions {
             let command = command(submission, now: now)
             switch pipeline.submitted(command, now: now) {
-            case .write: encoder.write(command.arguments, isRetry: false, into: &buffer)
+            case .write: write(command, encoder, into: &buffer)
             case .wait: break
             case .reject(let error): submission.reply(.failure(error))
             }
@@ -92,9 +94,15 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         let timeout = submission.timeout ?? commandTimeout
         var bytes = 16
         for argument in submission.arguments { bytes += argument.estimatedBytes }
+        lastNumber += 1
         return CommandPipeline.Command(
             arguments: submission.arguments, reply: submission.reply, deadline: now + timeout,
-            patience: max(timeout, commandTimeout), bytes: bytes, failsBehindStall: submission.stalled == .fail)
+            patience: max(timeout, commandTimeout), bytes: bytes, number: lastNumber,
+            failsBehindStall: submission.stalled == .fail)
+    }
+
+    private func write(_ command: CommandPipeline.Command, _ encoder: CommandEncoder, into buffer: inout ByteBuffer) {
+        encoder.write(command.arguments, isRetry: command.isRetry, number: command.number, into: &buffer)
     }
 
     /// One WAIT stands behind all that a turn of the loop has written.
@@ -152,7 +160,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         }
         let encoder = CommandEncoder(server: identity.server.token, clientID: identity.clientID)
         var buffer = ByteBuffer()
-        pipeline.linked(now: now) { encoder.write($0.arguments, isRetry: $0.isRetry, into: &buffer) }
+        pipeline.linked(now: now) { write($0, encoder, into: &buffer) }
         awaitReplicas(into: &buffer)
         if buffer.readableBytes > 0 { connector.write(buffer) }
         isConnected.store(true, ordering: .relaxed)
@@ -200,7 +208,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         guard pipeline.holdsBack, let identity else { return }
         let encoder = CommandEncoder(server: identity.server.token, clientID: identity.clientID)
         var buffer = ByteBuffer()
-        pipeline.release(now: eventLoop.now) { encoder.write($0.arguments, isRetry: $0.isRetry, into: &buffer) }
+        pipeline.release(now: eventLoop.now) { write($0, encoder, into: &buffer) }
         awaitReplicas(into: &buffer)
         if buffer.readableBytes > 0 { connector.write(buffer) }
     }

@@ -13,6 +13,8 @@ package struct CommandPipeline {
         /// How long it may be the oldest unanswered command before the link counts as broken.
         package let patience: TimeAmount
         package let bytes: Int
+        /// In the order in which the link's commands were handed in; 0 where nothing asks for it.
+        package let number: Int64
         /// Whether it fails at once, rather than wait, while an older one has had no answer for too long.
         package let failsBehindStall: Bool
         package fileprivate(set) var isRetry = false
@@ -24,13 +26,14 @@ package struct CommandPipeline {
 
         package init(
             arguments: [RedisArgument], reply: Callback?, deadline: NIODeadline, patience: TimeAmount, bytes: Int,
-            failsBehindStall: Bool = false
+            number: Int64 = 0, failsBehindStall: Bool = false
         ) {
             self.arguments = arguments
             self.reply = reply
             self.deadline = deadline
             self.patience = patience
             self.bytes = bytes
+            self.number = number
             self.failsBehindStall = failsBehindStall
         }
     }

@@ -12,7 +12,10 @@ package struct CommandEncoder {
         self.clientID = clientID
     }
 
-    package func write(_ arguments: [RedisArgument], isRetry: Bool, into buffer: inout ByteBuffer) {
+    /// - Parameter number: the command's on its link.
+    package func write(
+        _ arguments: [RedisArgument], isRetry: Bool, number: Int64 = 0, into buffer: inout ByteBuffer
+    ) {
         var bound = 32
         for argument in arguments { bound += argument.estimatedBytes + 16 }
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
@@ -32,6 +35,8 @@ package struct CommandEncoder {
                     cursor.putBulk(isRetry ? 1 : 0)
                 case .connection:
                     cursor.putBulk(clientID)
+                case .numbered(let name):
+                    cursor.putBulk(name, number)
                 }
             }
             return cursor.offset
@@ -91,6 +96,13 @@ private struct Cursor {
         if written == nil {
             Array(string.utf8).withUnsafeBytes { putBulk($0) }
         }
+    }
+
+    mutating func putBulk(_ name: String, _ number: Int64) {
+        putHeader(UInt8(ascii: "$"), name.utf8.count + Self.digitCount(number.magnitude))
+        for byte in name.utf8 { put(byte) }
+        putDigits(of: number.magnitude)
+        putLineEnd()
     }
 
     mutating func putBulk(_ value: Int64) {

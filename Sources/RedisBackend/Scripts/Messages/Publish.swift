@@ -22,8 +22,8 @@ package struct Publish: Script {
     let limits: LogLimits
     /// The epoch that begins where the head is missing or of an earlier run of Redis.
     let candidate: String
-    /// The call's own name, which begins with that of its link.
-    let operation: String
+    /// The name of the link that it goes over: with its number there a call is known when it is retried.
+    let link: String
     /// Nil where the ledger is not told.
     package var ledger: Bound?
     /// Nil where the message does not go into the partition's stream.
@@ -33,14 +33,14 @@ package struct Publish: Script {
 
     package init(
         _ body: [UInt8], to room: RoomName, under dedupe: DedupeMark? = nil, limits: LogLimits, candidate: String,
-        operation: String
+        link: String
     ) {
         self.room = room
         self.body = body
         self.dedupe = dedupe
         self.limits = limits
         self.candidate = candidate
-        self.operation = operation
+        self.link = link
     }
 
     package typealias Answer = Published
@@ -75,7 +75,7 @@ package struct Publish: Script {
         return ScriptCall(
             keys: all,
             arguments: [
-                .server, .string(candidate), .attempt, .string(operation), .count(limits.size),
+                .server, .string(candidate), .attempt, .numbered(link), .count(limits.size),
                 .milliseconds(limits.age), .milliseconds(limits.headLife), ScriptCall.publish, .string(channel.name),
                 .bytes(body), .milliseconds(dedupe?.life ?? .zero), .connection, .string(flags), .string(room.owner),
                 .count(ledger?.entries ?? 0), .count(stream?.entries ?? 0), .count(limits.bytes),
