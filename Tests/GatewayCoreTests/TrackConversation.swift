@@ -8,6 +8,10 @@ final class TrackConversation {
     /// Hubs that follow, as whoever performs keeps them.
     private var hubs: Set<HubNumber> = []
     private var ticket: FollowTicket = 0
+    /// Behind which the log was last to be read.
+    private var after = 0
+    /// Of messages that came with some, as the log holds them then.
+    private var sizes: [Int: Int] = [:]
 
     init(
         isInbox: Bool = false, keepsRoster: Bool = false,
@@ -50,8 +54,9 @@ final class TrackConversation {
         return told(machine.linkReturned(conditions))
     }
 
-    func hear(_ seq: Int, _ epoch: String = "e1", bytes: Int = 0) -> [String] {
-        let message = message(seq, epoch, bytes: bytes)
+    func hear(_ seq: Int, _ epoch: String = "e1", bytes: Int = 0, at timestamp: Int64 = 1000) -> [String] {
+        sizes[seq] = bytes
+        let message = message(seq, epoch, bytes: bytes, at: timestamp)
         switch machine.received(message, conditions) {
         case .deliver: return ["deliver \(seq)"]
         case .repeated: return ["repeated"]
@@ -103,8 +108,11 @@ final class TrackConversation {
         told(machine.joined(at: Position(epoch: epoch, seq: seq), state(roster), conditions))
     }
 
-    func compared(_ seq: Int, _ epoch: String = "e1", roster: Int64 = 0) -> [String] {
-        told(machine.compared(Position(epoch: epoch, seq: seq), rosterVersion: roster, conditions))
+    /// - Parameter asked: up to where everything was delivered then, where that was not now.
+    func compared(_ seq: Int, _ epoch: String = "e1", roster: Int64 = 0, asked: Position? = nil) -> [String] {
+        told(
+            machine.compared(
+                Position(epoch: epoch, seq: seq), rosterVersion: roster, asked: asked ?? position, conditions))
     }
 
     func forgetOldest() { machine.forgetOldest(of: machine.generation) }
@@ -123,11 +131,13 @@ final class TrackConversation {
         told(machine.answered(.failure(.unavailable(reason: "away")), conditions))
     }
 
+    /// - Parameter timestamps: of those messages that were not stored at 1000.
     func caughtUp(
-        _ seq: Int, _ epoch: String = "e1", ends: String = "", log: [Int] = [], more: Bool = false,
-        roster: Int64? = nil
+        _ seq: Int, _ epoch: String = "e1", ends: String = "", log: [Int] = [], at timestamps: [Int: Int64] = [:],
+        more: Bool = false, roster: Int64? = nil
     ) -> [String] {
-        let answer = answer(seq, epoch, ends: ends, log: log, after: 0, more: more, roster: roster)
+        let answer = answer(
+            seq, epoch, ends: ends, log: log, at: timestamps, after: after, more: more, roster: roster)
         return told(machine.caughtUp(.success(answer), conditions))
     }
 
@@ -136,17 +146,19 @@ final class TrackConversation {
     }
 
     private func answer(
-        _ seq: Int, _ epoch: String, ends: String, log: [Int], after: Int?, more: Bool, roster: Int64?
+        _ seq: Int, _ epoch: String, ends: String, log: [Int], at timestamps: [Int: Int64] = [:], after: Int?,
+        more: Bool, roster: Int64?
     ) -> PositionAnswer {
         PositionAnswer(
             head: Position(epoch: epoch, seq: seq), roster: roster.map(state), timestamp: 1000, ends: ends,
-            after: after, messages: log.map { message($0, epoch) }, more: more)
+            after: after, messages: log.map { message($0, epoch, bytes: sizes[$0] ?? 0, at: timestamps[$0] ?? 1000) },
+            more: more)
     }
 
-    private func message(_ seq: Int, _ epoch: String, bytes: Int = 0) -> RoomMessage {
+    private func message(_ seq: Int, _ epoch: String, bytes: Int, at timestamp: Int64) -> RoomMessage {
         RoomMessage(
             room: room, userId: UserID(unchecked: "amy"), msgType: 1, payload: Array(repeating: 0x20, count: bytes),
-            timestamp: 1000, position: Position(epoch: epoch, seq: seq))
+            timestamp: timestamp, position: Position(epoch: epoch, seq: seq))
     }
 
     private func state(_ version: Int64) -> RosterState {
@@ -171,7 +183,9 @@ final class TrackConversation {
             case .fail(let listener, _): return "fail \(listener.ticket)"
             case .ask(nil): return "ask"
             case .ask(let part?): return "ask after \(part.after) for \(part.limit)"
-            case .catchUp(let part): return "catch up after \(part.after)"
+            case .catchUp(let part):
+                after = part.after
+                return "catch up after \(part.after)"
             case .compare: return "compare"
             case .look: return nil
             case .leave: return "leave"

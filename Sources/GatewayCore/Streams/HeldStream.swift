@@ -34,6 +34,14 @@ struct HeldStream {
         return items
     }
 
+    /// The lowest number behind this one that a message of this epoch has.
+    func firstSeq(of epoch: String, behind seq: Int) -> Int? {
+        items.compactMap { item in
+            guard case .message(let message) = item, message.position.epoch == epoch else { return nil }
+            return message.seq > seq ? message.seq : nil
+        }.min()
+    }
+
     /// Drops those messages among the first so many whose position is of no use.
     mutating func drop(among count: Int, where isUseless: (Position) -> Bool) {
         items = items.enumerated().filter { offset, item in

@@ -37,15 +37,20 @@ package struct PositionAnswer: Sendable {
             more: false)
     }
 
-    /// Whether nothing was lost of what follows a position, as far as epochs tell.
-    package func isGood(epoch: String?, seq: Int) -> Bool {
-        guard let epoch, !epoch.isEmpty, epoch != head.epoch else { return seq <= head.seq }
+    /// The last number of an epoch, as far as Redis remembers; of the present one, where it stands.
+    package func end(of epoch: String?) -> Int? {
+        guard let epoch, !epoch.isEmpty, epoch != head.epoch else { return head.seq }
         for end in ends.split(separator: ",") {
             let parts = end.split(separator: "=")
             guard parts.count == 2, let last = Int(parts[1]), parts[0] == epoch else { continue }
-            return seq <= last
+            return last
         }
-        return false
+        return nil
+    }
+
+    /// Whether nothing was lost of what follows a position, as far as epochs tell.
+    package func isGood(epoch: String?, seq: Int) -> Bool {
+        end(of: epoch).map { seq <= $0 } ?? false
     }
 
     /// Whether all that follows a number is in `messages`, or is announced as more.
@@ -53,6 +58,9 @@ package struct PositionAnswer: Sendable {
         guard let first = messages.first, let last = messages.last else { return seq == head.seq }
         return isContiguous && first.seq <= seq + 1 && (more || last.seq == head.seq)
     }
+
+    /// What was read under a number.
+    package func message(_ seq: Int) -> RoomMessage? { messages.first { $0.seq == seq } }
 
     /// What was read behind a number; of messages without a hole.
     package func messages(after seq: Int) -> ArraySlice<RoomMessage> {

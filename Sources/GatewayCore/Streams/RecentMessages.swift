@@ -18,6 +18,15 @@ package struct RecentMessages: Sendable {
         return first.seq <= seq + 1
     }
 
+    /// The number of the oldest.
+    package var firstSeq: Int? { count > 0 ? places[Int(firstPlace)]?.seq : nil }
+
+    /// The one with a number, if it is here.
+    package func message(_ seq: Int) -> RoomMessage? {
+        guard let first = firstSeq, seq >= first, seq - first < count else { return nil }
+        return places[Int(firstPlace) + seq - first]
+    }
+
     /// The messages after `seq`, which are here.
     package func after(_ seq: Int) -> some Collection<RoomMessage> {
         let last = (places.last ?? nil)?.seq ?? seq

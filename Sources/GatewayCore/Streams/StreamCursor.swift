@@ -16,47 +16,39 @@ package struct StreamCursor: Sendable {
         case hold
     }
 
-    /// What the log's answer to `catchUp` means.
-    package enum Recovery: Hashable, Sendable {
-        /// All is there; under a new epoch if one is given, which followers are told of first.
-        case whole(newEpoch: Position?)
-        /// Something was lost: followers are told that it goes on after this position.
-        case lost(Position)
-    }
-
     /// Up to where everything was delivered; nil until the first answer.
     package private(set) var position: Position?
+    /// No message up to there was later than this by Redis's clock, unless that has stepped back; 0 where it is not known.
+    package private(set) var timestamp: Int64 = 0
 
     package init() {}
 
-    /// The stream is followed from here on.
-    package mutating func begin(at position: Position) {
+    /// The stream is followed from here on, where it stood at this time.
+    package mutating func begin(at position: Position, timestamp: Int64) {
         self.position = position
+        self.timestamp = timestamp
     }
 
     /// A message came over the channel.
-    package mutating func receive(_ next: Position) -> Verdict {
+    package mutating func receive(_ next: Position, timestamp: Int64) -> Verdict {
         guard let seen = position else { return .hold }
         if seen.epoch.isEmpty, next.seq == seen.seq + 1 {
-            position = next
+            begin(at: next, timestamp: timestamp)
             return .begin(Position(epoch: next.epoch, seq: seen.seq))
         }
         guard next.epoch == seen.epoch else { return .catchUp(after: seen) }
         if next.seq <= seen.seq { return .drop }
         guard next.seq == seen.seq + 1 else { return .catchUp(after: seen) }
-        position = next
+        begin(at: next, timestamp: timestamp)
         return .deliver
     }
 
-    /// The log answered a `catchUp`: `isGood` says that nothing was lost since the position seen, `head` where the room stands.
-    package mutating func recover(isGood: Bool, head: Position) -> Recovery {
-        guard isGood, let seen = position, seen.seq <= head.seq else {
-            position = head
-            return .lost(head)
-        }
-        let isNewEpoch = seen.epoch != head.epoch
-        let renamed = Position(epoch: head.epoch, seq: seen.seq)
+    /// Nothing was lost, and the stream goes on under this epoch; answers where, if it is a new one, which followers are told
+    /// of first.
+    package mutating func goOn(under epoch: String) -> Position? {
+        guard let seen = position, seen.epoch != epoch else { return nil }
+        let renamed = Position(epoch: epoch, seq: seen.seq)
         position = renamed
-        return .whole(newEpoch: isNewEpoch ? renamed : nil)
+        return renamed
     }
 }

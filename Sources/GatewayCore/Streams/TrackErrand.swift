@@ -27,6 +27,8 @@ final class TrackErrand {
     /// A question for listeners, who stay in it until it is answered.
     struct Question {
         var listeners: [Listener]
+        /// Up to where everything was delivered when it was asked.
+        let seen: Position?
         /// How often the subscriptions had been lost when it was asked.
         let breaks: Int
     }
@@ -39,6 +41,11 @@ final class TrackErrand {
     }
 
     var stage: Stage
+    /// The first number under which something else than was seen has been found: nothing more is told before the log was
+    /// asked about it.
+    var doubted: Int?
+    /// Behind which number the log is to be read, where it is not the latest that was seen.
+    var readsBehind: Int?
     /// Not asked for yet.
     var waiting: [Listener] = []
     var question: Question?
@@ -62,6 +69,9 @@ final class TrackErrand {
         case .unknown, .steady, .behind: false
         }
     }
+
+    /// Whether what comes has to wait for what the log says.
+    var holdsBack: Bool { isCatchingUp || doubted != nil }
 
     var isBehind: Bool {
         switch stage {
@@ -103,6 +113,12 @@ final class TrackErrand {
             run.comparesRoster = run.comparesRoster || comparesRoster
             stage = .catchingUp(run)
         }
+    }
+
+    /// Notes that the log may hold something else than was seen, from this number on.
+    func doubt(from seq: Int) {
+        doubted = min(seq, doubted ?? seq)
+        fallBehind()
     }
 
     /// Keeps something for when the stream's place is known; what does not fit is fetched from the log again.

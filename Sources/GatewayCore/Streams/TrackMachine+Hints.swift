@@ -24,7 +24,7 @@ extension TrackMachine {
             // What came while the user had no connection here went to other nodes.
             if seen.epoch != position?.epoch || seen.seq < position?.seq ?? .max { errand.fallBehind() }
         } else if let position, errand.question == nil, registration.breaks == conditions.breaks {
-            begin(at: position, nil)
+            begin(at: position, nil, timestamp: 0)
             release(conditions, &actions)
         }
         advance(conditions, &actions)

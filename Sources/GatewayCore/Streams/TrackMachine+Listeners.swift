@@ -27,9 +27,12 @@ extension TrackMachine {
         switch result {
         case .failure(let error):
             for listener in question.listeners { fail(listener, error, now: conditions.now, &actions) }
+        case .success(let answer) where answer.head.isBehind(question.seen):
+            busy.doubt(from: answer.head.seq + 1)
+            for listener in question.listeners { wait(listener, &actions) }
         case .success(let answer):
             if position == nil {
-                begin(at: answer.head, answer.roster)
+                begin(at: answer.head, answer.roster, timestamp: answer.timestamp)
                 // What came between the answer and a subscription that was renewed since went to nobody.
                 if question.breaks != conditions.breaks { actions.append(.compare) }
             }
@@ -50,11 +53,13 @@ extension TrackMachine {
         case .catchingUp:
             return
         case .behind(let comparesRoster):
-            guard let position else { return }
+            guard let position, let fork else { return }
             errand.stage = .catchingUp(
                 TrackErrand.CatchUp(
                     position: position, heldBefore: errand.held.count, comparesRoster: comparesRoster))
-            actions.append(.catchUp(LogPart(after: position.seq, limit: conditions.settings.catchUpLimit)))
+            let after = errand.readsBehind ?? fork.readsBehind
+            errand.readsBehind = nil
+            actions.append(.catchUp(LogPart(after: after, limit: conditions.settings.catchUpLimit)))
         case .unknown, .steady:
             guard !errand.waiting.isEmpty, errand.question == nil else { return }
             serveByWhatIsKnown(errand, conditions, &actions)
@@ -64,7 +69,8 @@ extension TrackMachine {
                 ? LogPart(
                     for: errand.waiting, seen: position?.seq, recent: recent,
                     limit: conditions.settings.recoverLimit) : nil
-            errand.question = TrackErrand.Question(listeners: errand.waiting, breaks: conditions.breaks)
+            errand.question = TrackErrand.Question(
+                listeners: errand.waiting, seen: position, breaks: conditions.breaks)
             errand.waiting = []
             actions.append(.ask(part))
         }

@@ -69,6 +69,11 @@ package struct TrackMachine: ~Copyable {
     /// Up to where everything was delivered; nil until the first answer.
     package var position: Position? { cursor.position }
 
+    /// By which the log's past is compared with what was seen; nil until the first answer.
+    var fork: Fork? {
+        cursor.position.map { Fork(seen: $0, at: cursor.timestamp, recent: recent) }
+    }
+
     /// Raised when the recent messages begin anew.
     package var generation: Int32 { recent.generation }
 
@@ -136,21 +141,21 @@ extension TrackMachine {
     /// A message came over the channel.
     package mutating func received(_ message: RoomMessage, _ conditions: @autoclosure () -> TrackConditions) -> Receipt
     {
-        if let errand, errand.isCatchingUp {
+        if let errand, errand.holdsBack {
             errand.hold(.message(message))
             return .kept
         }
-        let verdict = cursor.receive(message.position)
+        let verdict = cursor.receive(message.position, timestamp: message.timestamp)
         switch verdict {
         case .deliver where errand?.parked.isEmpty != false:
             recent.append(message)
             return .deliver
-        case .drop:
+        case .drop where fork?.isRepeat(message) != false:
             return .repeated
         case .hold:
             busy.hold(.message(message))
             return .kept
-        case .deliver, .begin, .catchUp:
+        case .deliver, .begin, .drop, .catchUp:
             var actions: [Action] = []
             follow(verdict, message, conditions(), &actions)
             return .perform(actions)
@@ -162,7 +167,7 @@ extension TrackMachine {
     package mutating func received(
         _ change: RosterChange, _ conditions: @autoclosure () -> TrackConditions
     ) -> RosterReceipt {
-        if let errand, errand.isCatchingUp {
+        if let errand, errand.holdsBack {
             errand.hold(.roster(change))
             return .nothing
         }
@@ -197,11 +202,33 @@ extension TrackMachine {
             return [look(errand)]
         }
         errand.stage = run.isDueAgain ? .behind(comparesRoster: false) : .steady
+        var actions: [Action] = []
+        let verdict = Fork(seen: run.position, at: cursor.timestamp, recent: recent).judge(
+            answer, doubted: errand.doubted, limit: conditions.settings.catchUpLimit,
+            keepsLog: conditions.limits.size > 0)
         // What was heard before the question was asked is in the answer or in no log: it belongs to a run of Redis
         // that has been rolled back, and would be asked about for ever.
-        errand.held.drop(among: run.heldBefore) { $0.epoch != answer.head.epoch || $0.seq > answer.head.seq }
-        var actions: [Action] = []
-        let goesOn = recover(answer, from: run, conditions, &actions)
+        errand.held.drop(among: run.heldBefore) {
+            $0.epoch != answer.head.epoch || $0.seq > answer.head.seq
+                || verdict == .goesOn && $0.seq <= run.position.seq
+        }
+        switch verdict {
+        case .readBehind(let seq):
+            errand.fallBehind(comparesRoster: run.comparesRoster)
+            errand.readsBehind = seq
+            advance(conditions, &actions)
+            return actions + [look(errand)]
+        case .goesOn:
+            if let newEpoch = cursor.goOn(under: answer.head.epoch) { actions.append(.epoch(newEpoch)) }
+        case .lost(let seq):
+            lose(answer, at: seq, &actions)
+        case .lostAll(let seq):
+            // The channel may have brought some of what is in no log.
+            let next = errand.held.firstSeq(of: answer.head.epoch, behind: seq) ?? .max
+            lose(answer, at: min(next - 1, answer.head.seq), &actions)
+        }
+        errand.doubted = nil
+        let goesOn = take(answer, run, conditions, &actions)
         settleParked(conditions, &actions)
         release(conditions, &actions)
         if run.comparesRoster, !goesOn, let state = answer.roster, let known = roster, state.version > known.version {
@@ -217,12 +244,16 @@ extension TrackMachine {
 
     /// `compare` was answered, or all tracks are compared: where the room's head and roster stand, with an empty epoch where
     /// there is no head of this run of Redis.
+    ///
+    /// - Parameter asked: up to where everything was delivered when that was asked.
     package mutating func compared(
-        _ head: Position, rosterVersion: Int64, _ conditions: TrackConditions
+        _ head: Position, rosterVersion: Int64, asked: Position?, _ conditions: TrackConditions
     ) -> [Action] {
         guard let seen = cursor.position else { return [] }
         let hasMoved = head.epoch != seen.epoch || head.seq > seen.seq
-        guard hasMoved || rosterVersion > roster?.version ?? .max else { return [] }
+        let isBehind = head.isBehind(asked)
+        guard hasMoved || isBehind || rosterVersion > roster?.version ?? .max else { return [] }
+        if isBehind { busy.doubt(from: head.seq + 1) }
         busy.fallBehind(comparesRoster: true)
         var actions = [look(busy)]
         advance(conditions, &actions)
@@ -233,8 +264,8 @@ extension TrackMachine {
 /// How the stream goes on.
 extension TrackMachine {
     /// The stream is followed from this position on; of the rosters the newer one holds.
-    mutating func begin(at position: Position, _ state: RosterState?) {
-        cursor.begin(at: position)
+    mutating func begin(at position: Position, _ state: RosterState?, timestamp: Int64) {
+        cursor.begin(at: position, timestamp: timestamp)
         roster = [state, roster].compactMap(\.self).max { $0.version < $1.version }
         guard let errand, case .unknown(let isCut) = errand.stage else { return }
         errand.stage = isCut ? .behind(comparesRoster: true) : .steady
@@ -244,8 +275,9 @@ extension TrackMachine {
     private mutating func take(
         _ message: RoomMessage, _ conditions: TrackConditions, _ actions: inout [Action]
     ) {
-        if let errand, errand.isCatchingUp { return errand.hold(.message(message)) }
-        follow(cursor.receive(message.position), message, conditions, &actions)
+        if let errand, errand.holdsBack { return errand.hold(.message(message)) }
+        follow(
+            cursor.receive(message.position, timestamp: message.timestamp), message, conditions, &actions)
     }
 
     private mutating func follow(
@@ -258,16 +290,26 @@ extension TrackMachine {
         case .begin(let position):
             actions.append(.epoch(position))
             deliver(message, conditions, &actions)
-        case .drop:
+        case .drop where fork?.isRepeat(message) != false:
             actions.append(.repeated)
         case .hold:
             busy.hold(.message(message))
+        case .drop:
+            busy.doubt(from: message.seq)
+            ask(about: message, conditions, &actions)
         case .catchUp:
             busy.fallBehind()
-            busy.hold(.message(message))
-            actions.append(look(busy))
-            advance(conditions, &actions)
+            ask(about: message, conditions, &actions)
         }
+    }
+
+    /// Keeps a message until the log has said what it is to what was seen.
+    private mutating func ask(
+        about message: RoomMessage, _ conditions: TrackConditions, _ actions: inout [Action]
+    ) {
+        busy.hold(.message(message))
+        actions.append(look(busy))
+        advance(conditions, &actions)
     }
 
     private mutating func deliver(
@@ -290,7 +332,7 @@ extension TrackMachine {
 
     /// Takes what was kept while the stream's place was unknown or the log was asked.
     mutating func release(_ conditions: TrackConditions, _ actions: inout [Action]) {
-        guard let errand, !errand.isCatchingUp else { return }
+        guard let errand, !errand.holdsBack else { return }
         for item in errand.held.takeAll() {
             switch item {
             case .message(let message): take(message, conditions, &actions)
@@ -299,26 +341,26 @@ extension TrackMachine {
         }
     }
 
-    /// Answers whether the log has more of what was asked for.
-    private mutating func recover(
-        _ answer: PositionAnswer, from run: TrackErrand.CatchUp, _ conditions: TrackConditions,
+    /// Something was lost, and the stream goes on behind this number of the answer's epoch.
+    private mutating func lose(_ answer: PositionAnswer, at seq: Int, _ actions: inout [Action]) {
+        let position = Position(epoch: answer.head.epoch, seq: seq)
+        cursor.begin(at: position, timestamp: answer.timestamp)
+        forgetRecent()
+        actions.append(.gap(position))
+    }
+
+    /// Takes what was read of the log; answers whether that has more.
+    private mutating func take(
+        _ answer: PositionAnswer, _ run: TrackErrand.CatchUp, _ conditions: TrackConditions,
         _ actions: inout [Action]
     ) -> Bool {
-        let seen = run.position
-        // Whoever has seen nothing has lost nothing that the log still holds: a room's head that never had a message ends
-        // with its last follower, and begins anew.
-        let isGood = seen.seq == 0 || answer.isGood(epoch: seen.epoch, seq: seen.seq)
-        switch cursor.recover(isGood: isGood && answer.isWhole(after: seen.seq), head: answer.head) {
-        case .lost(let position):
-            forgetRecent()
-            actions.append(.gap(position))
-            return false
-        case .whole(let newEpoch):
-            if let newEpoch { actions.append(.epoch(newEpoch)) }
-            for message in answer.messages { take(message, conditions, &actions) }
-            if answer.more { busy.fallBehind(comparesRoster: run.comparesRoster) }
-            return answer.more
-        }
+        guard let seen = position?.seq, let read = answer.messages.last?.seq else { return false }
+        for message in answer.messages where message.seq > seen { take(message, conditions, &actions) }
+        guard answer.more || read < answer.head.seq else { return false }
+        busy.fallBehind(comparesRoster: run.comparesRoster)
+        // One that was read already need not be compared once more: it may be all that one answer holds.
+        if read <= seen { busy.readsBehind = seen }
+        return true
     }
 
     /// What was read of the log up to where the stream begins serves those who come next.

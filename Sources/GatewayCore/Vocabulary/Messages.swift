@@ -9,6 +9,11 @@ package struct Position: Hashable, Sendable {
         self.epoch = epoch
         self.seq = seq
     }
+
+    /// Whether it is of the same epoch and lies before.
+    package func isBehind(_ other: Position?) -> Bool {
+        other.map { epoch == $0.epoch && seq < $0.seq } ?? false
+    }
 }
 
 /// Up to where a client says that it has seen a room's stream.

@@ -23,11 +23,12 @@ extension Router {
     }
 
     private func compare(_ batch: [Track], in partition: Partition) {
+        let asked = batch.map { $0.machine.position }
         store.call(ReadHeads(of: batch.map(\.room), in: partition)) { [self] result in
             guard case .success(let heads) = result else { return compareLater(batch) }
-            for (track, head) in zip(batch, heads) where tracks[track.room] === track {
+            for ((track, asked), head) in zip(zip(batch, asked), heads) where tracks[track.room] === track {
                 let moved = track.machine.compared(
-                    head.position, rosterVersion: head.rosterVersion, conditions(of: track))
+                    head.position, rosterVersion: head.rosterVersion, asked: asked, conditions(of: track))
                 perform(moved, track)
             }
         }
