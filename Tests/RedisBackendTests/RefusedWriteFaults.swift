@@ -36,7 +36,7 @@ struct RefusedWriteFaults {
         let user = UserID(unchecked: "alice")
         let (own, rooms) = (Partition(of: user.string), Partition(of: room))
         let holder = Holder(node: "n1", incarnation: 5)
-        _ = try await store.call(MeetRun(in: rooms))
+        _ = try await store.call(MeetServer(in: rooms))
         let claim = try await store.call(ClaimPartition(own, for: holder, live: [holder]))
         guard case .claimed(let mark) = claim else { throw NeverHappened(description: "no mark: \(claim)") }
         try FileManager.default.createDirectory(atPath: redis.folder + "/taken", withIntermediateDirectories: false)
@@ -45,8 +45,7 @@ struct RefusedWriteFaults {
             try await store.call(
                 Publish(
                     Array("1 5 alice{}".utf8), to: room, limits: LogLimits(size: 10, age: .seconds(60)),
-                    candidate: "e1",
-                    operation: "link00001"))
+                    candidate: "e1", link: "link0001"))
         }
         _ = try await store.call(ReadStates(of: [user], in: own))
         _ = try await store.call(ReadHeads(of: [room], in: rooms))
