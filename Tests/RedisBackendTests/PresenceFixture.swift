@@ -220,8 +220,12 @@ final class Observer: Sendable {
     var store: Store { Store(link: link, keys: keys) }
 
     init(_ redis: RedisServerProcess) throws {
+        var configuration = try RedisConfiguration(url: redis.url)
+        // A Redis that is started again on a busy machine is waited for.
+        configuration.failFastAfter = .seconds(60)
+        configuration.commandTimeout = .seconds(60)
         link = RedisCommandLink(
-            configuration: try RedisConfiguration(url: redis.url),
+            configuration: configuration,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), scripts: Scripts.all)
         link.start()

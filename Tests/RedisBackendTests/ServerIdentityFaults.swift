@@ -90,6 +90,29 @@ struct ServerIdentityFaults {
         }
     }
 
+    @Test func `a server that gets another name goes on in one epoch, whoever has heard of it`() async throws {
+        let redis = try RedisServerProcess(ServerIdentityFaults.options)
+        let old = try Observer(redis)
+        let first = try await publish("e1", over: old)
+        _ = try await redis.cli("DEBUG", "CHANGE-REPL-ID")
+        let new = try Observer(redis)
+        var epochs: [String] = []
+        for turn in 0..<6 {
+            epochs.append(try await publish("new\(turn)", over: new))
+            epochs.append(try await publish("old\(turn)", over: old))
+        }
+        #expect(first == "e1" && epochs == Array(repeating: "new0", count: 12))
+    }
+
+    /// Answers the epoch.
+    private func publish(_ candidate: String, over observer: Observer) async throws -> String {
+        try await observer.store.call(
+            Publish(
+                Array("1 5 alice{}".utf8), to: room, limits: LogLimits(size: 10, age: .seconds(60)),
+                candidate: candidate, link: "link0001")
+        ).position.epoch
+    }
+
     @Test func `links that a failover has left behind follow those that it has not`() async throws {
         let pair = try await RedisReplicaPair.start(nodes: 1)
         try await RedisFixture(on: pair.primary).withBackends([pair.urls[0]]) { backends in

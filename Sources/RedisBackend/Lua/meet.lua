@@ -11,5 +11,8 @@ local server, round = ARGV[1], tonumber(ARGV[2])
 local term, is_new_term = meet(state, server)
 local before = tonumber(redis.call('HGET', state, 'round')) or 0
 if not is_new_term and before < round then term, is_new_term = tostring(tonumber(term) + 1), true end
-if is_new_term then redis.call('HSET', state, 'run', server, 'term', term, 'round', math.max(before, round)) end
+if is_new_term then
+  begin_term(state, server, term)
+  redis.call('HSET', state, 'round', math.max(before, round))
+end
 return tonumber(term)

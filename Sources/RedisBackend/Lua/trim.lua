@@ -3,7 +3,7 @@
 --
 -- KEYS    1 coordinator, 2 webhooks, 3 events
 -- ARGV    1 the caller's mark, 2 entries kept, about, 3 after how many ms the place of a receiver that no
---         coordinator knows any more is given up, then the receivers
+--         coordinator knows any more is given up ('' where the caller has none: others may), then the receivers
 -- result  the receivers whose places went, or `refused` where the mark is no longer the caller's
 -- cost    O(receivers + entries let go)
 local coordinator, webhooks, events = KEYS[1], KEYS[2], KEYS[3]
@@ -22,7 +22,7 @@ for name, group in pairs(groups_of(events)) do
       redis.call('HSET', webhooks, 'seen:' .. name, moment)
       seen = moment
     end
-    if moment - seen > tonumber(patience) then
+    if patience ~= '' and moment - seen > tonumber(patience) then
       gone[#gone + 1] = name
       redis.call('XGROUP', 'DESTROY', events, name)
       for _, field in ipairs({ 'read', 'seen', 'lost', 'losses', 'replay', 'dead', 'error', 'sent' }) do

@@ -206,15 +206,10 @@ final class Coordinator: @unchecked Sendable {
         }
     }
 
-    /// Receivers that this node has would trim it; here it is what nobody waits for that goes, and in time the places of
-    /// receivers that no node has any more.
+    /// Receivers that this node has would trim it; here it is what nobody waits for that goes. Whose places they are that
+    /// stand there is for a node to say that has receivers.
     private func trimIdleLedger(_ partition: Partition, mark: String, _ idle: WebhookLedgerSettings) {
-        let trim = Trim(
-            LedgerPost(partition: partition.number, mark: mark), receivers: [], kept: idle.kept,
-            forgottenAfter: idle.forgottenAfter)
-        store.call(trim) { [store] result in
-            guard case .success(.trimmed(let forgotten)) = result else { return }
-            for name in forgotten { store.send(.forget(store.keys.deadLetters(of: name, partition))) }
-        }
+        let post = LedgerPost(partition: partition.number, mark: mark)
+        store.call(Trim(post, receivers: [], kept: idle.kept, forgottenAfter: nil)) { _ in }
     }
 }

@@ -3,11 +3,23 @@
 -- An epoch belongs to one run of one Redis. `state` holds the server last met and the term it began; a head that
 -- was written in an older term has its epoch closed at the present seq and goes on under a new one.
 
--- The present term, and whether it still has to be written.
+-- What a server's name says of its process.
+local function process(run)
+  return string.match(run, '^[^:]*')
+end
+
+-- The present term, and whether it still has to be written. A server may get another name while it goes on with all it
+-- has, when its first replica comes, say: nodes that have not heard so yet call it what it `was`, and are no news.
 local function meet(state, run)
-  local seen = redis.call('HMGET', state, 'run', 'term')
+  local seen = redis.call('HMGET', state, 'run', 'term', 'was')
   if seen[1] == run then return seen[2], false end
+  if seen[3] == run and process(seen[1]) == process(run) then return seen[2], false end
   return tostring((tonumber(seen[2]) or 0) + 1), true
+end
+
+-- Writes that the term is of this server.
+local function begin_term(state, run, term)
+  redis.call('HSET', state, 'was', redis.call('HGET', state, 'run') or '', 'run', run, 'term', term)
 end
 
 -- The room's head as it is under this term: epoch, seq, ends (old epoch=last seq, newest first), and whether
@@ -29,7 +41,7 @@ end
 -- Writes what `meet` and `head_of` found to be new. A log without its head is of no use: its numbers would collide. What
 -- another run holds of the roster may be older than what was told: its version goes on from the clock.
 local function settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
-  if is_new_term then redis.call('HSET', state, 'run', run, 'term', term) end
+  if is_new_term then begin_term(state, run, term) end
   if change == 'missing' then redis.call('DEL', log) end
   if change == 'closed' and redis.call('HEXISTS', head, 'roster') == 1 then
     redis.call('HSET', head, 'roster', math.max(now(), tonumber(redis.call('HGET', head, 'roster'))))

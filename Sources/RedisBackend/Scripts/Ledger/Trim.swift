@@ -15,10 +15,10 @@ package struct Trim: Script {
     let receivers: [String]
     /// Settled entries that stay, about.
     let kept: Int
-    /// After how long the place of a receiver goes that is none of these.
-    let forgottenAfter: Duration
+    /// After how long the place of a receiver goes that is none of these; nil: never.
+    let forgottenAfter: Duration?
 
-    package init(_ post: LedgerPost, receivers: [String], kept: Int, forgottenAfter: Duration) {
+    package init(_ post: LedgerPost, receivers: [String], kept: Int, forgottenAfter: Duration?) {
         self.post = post
         self.receivers = receivers
         self.kept = kept
@@ -31,7 +31,7 @@ package struct Trim: Script {
         let partition = Partition(number: post.partition)
         return ScriptCall(
             keys: [keys.coordinator(partition), keys.webhooks(partition), keys.events(partition)],
-            arguments: [.string(post.mark), .count(kept), .milliseconds(forgottenAfter)]
+            arguments: [.string(post.mark), .count(kept), forgottenAfter.map { .milliseconds($0) } ?? ""]
                 + receivers.map { .string($0) })
     }
 }
