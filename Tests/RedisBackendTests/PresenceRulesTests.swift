@@ -61,6 +61,14 @@ struct PresenceRulesTests {
         #expect(right.holds(now: end + 2))
     }
 
+    @Test func `a node that may be with the server before this one coordinates nothing here`() {
+        let nodes = ["gone": Int64(400), "here": 700, "back": 900]
+        let met = IndexSnapshot(now: 1000, incarnations: nodes, earliestEnd: nil, isSure: true, spares: 700)
+        #expect(Set(met.present) == [Holder(node: "here", incarnation: 700), Holder(node: "back", incarnation: 900)])
+        let settled = IndexSnapshot(now: 1000, incarnations: nodes, earliestEnd: nil, isSure: true)
+        #expect(settled.present.count == 3)
+    }
+
     @Test func `what is missing from the index is swept, unless it came after the index was read or nothing is sure`() {
         let index = IndexSnapshot(now: 1000, incarnations: ["a": 500, "b": 900], earliestEnd: nil, isSure: true)
         #expect(index.mustSweep(Holder(node: "c", incarnation: 999), fence: 0))

@@ -72,22 +72,24 @@ final class Coordinator: @unchecked Sendable {
     func beaten(_ snapshot: IndexSnapshot) {
         loop.assertInEventLoop()
         guard !isStopped, let incarnation = snapshot.incarnations[nodeId] else { return }
-        let hasChanged = index?.incarnations != snapshot.incarnations
+        let present = snapshot.present
+        let hasChanged = index?.incarnations != snapshot.incarnations || index?.spares != snapshot.spares
         index = snapshot
         turn += 1
         let own = Holder(node: nodeId, incarnation: incarnation)
+        let names = present.map(\.node)
         for partition in Partition.all {
-            let isOurs = Rendezvous.coordinator(of: partition, among: snapshot.incarnations.keys) == nodeId
+            let isOurs = Rendezvous.coordinator(of: partition, among: names) == nodeId
             if let mark = posts[partition.number].mark {
                 if isOurs, mark.hasPrefix("\(own) ") {
                     let isItsTurn = (turn + partition.number).isMultiple(of: beatsBetweenLooks)
                     if hasChanged || isItsTurn || !posts[partition.number].isCalm { look(partition) }
                 } else {
                     _ = yield(partition, mark: mark, timeout: nil)
-                    if isOurs { claim(partition, own, snapshot) }
+                    if isOurs { claim(partition, own, among: present) }
                 }
             } else if isOurs {
-                claim(partition, own, snapshot)
+                claim(partition, own, among: present)
             }
         }
     }
@@ -99,10 +101,10 @@ final class Coordinator: @unchecked Sendable {
         for partition in Partition.all { drop(partition) }
     }
 
-    private func claim(_ partition: Partition, _ own: Holder, _ snapshot: IndexSnapshot) {
+    private func claim(_ partition: Partition, _ own: Holder, among present: [Holder]) {
         guard !posts[partition.number].isClaiming else { return }
         posts[partition.number].isClaiming = true
-        store.call(ClaimPartition(partition, for: own, live: snapshot.holders)) { [self] result in
+        store.call(ClaimPartition(partition, for: own, live: present)) { [self] result in
             posts[partition.number].isClaiming = false
             guard case .success(.claimed(let mark)) = result, !isStopped else { return }
             posts[partition.number].mark = mark

@@ -37,14 +37,17 @@ package struct IndexSnapshot: Sendable {
             marks: index.marks)
     }
 
-    /// Every node as a holder under its present incarnation.
-    package var holders: [Holder] { incarnations.map { Holder(node: $0.key, incarnation: $0.value) } }
+    /// The nodes that are with this server, under their present incarnations: one that may be with the server before it is
+    /// not dead, and coordinates nothing here.
+    package var present: [Holder] {
+        incarnations.filter { $0.value >= spares }.map { Holder(node: $0.key, incarnation: $0.value) }
+    }
 
     /// Whether all that this holder left in a partition is to be swept.
     ///
-    /// A node that is missing is dead unless it has registered after this was read, which its incarnation tells: that
-    /// is never below the time of the registration, or unless it may be with another server. An older incarnation of a living node goes once the node has said,
-    /// by its fence, that it has registered all again.
+    /// A node that is missing is dead unless it may be with another server, or has registered after this was read, which
+    /// its incarnation tells: that is never below the time of the registration. An older incarnation of a living node goes
+    /// once the node has said, by its fence, that it has registered all again.
     package func mustSweep(_ holder: Holder, fence: Int64) -> Bool {
         guard isSure, holder.incarnation < now else { return false }
         guard let living = incarnations[holder.node] else { return holder.incarnation >= spares }
