@@ -23,12 +23,14 @@ public func fuzzJSON(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 /// Passes over the text in one step.
 private func skip(_ bytes: UnsafeRawBufferPointer) throws(JSONError) {
     var scanner = JSONScanner(bytes)
-    let value = try scanner.value()
+    let value = try scanner.value(upTo: JSONScanner.maxTextDepth)
     try scanner.end()
     require(isInside(value.bytes, bytes), "a value beyond the text")
     // A value stands by itself.
     var again = JSONScanner(value.bytes)
-    require((try? again.value())?.bytes.count == value.bytes.count, "a value that is none by itself")
+    require(
+        (try? again.value(upTo: JSONScanner.maxTextDepth))?.bytes.count == value.bytes.count,
+        "a value that is none by itself")
 }
 
 /// Passes over the fields of an object as a request's are: sixty-four at most, and a dozen names that are looked for.
