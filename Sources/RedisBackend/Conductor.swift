@@ -129,8 +129,9 @@ final class Conductor: @unchecked Sendable {
     private func heard(_ event: Registrar.Event) {
         switch event {
         case .registered(let given, let told, let sent):
+            let isFirst = incarnation == nil
             incarnation = given
-            if told != round { meetSetBack(round: told) }
+            if told != round { meetSetBack(round: told, isFirst: isFirst) }
             presence?.registered(given, sent: sent)
         case .beat(let index, let sent):
             presence?.beaten(sent: sent, marks: index.marks)
@@ -182,12 +183,13 @@ final class Conductor: @unchecked Sendable {
 
     /// Redis is what it was at an earlier time, though no link and no identity says so; or the node has just come, and the
     /// partitions know.
-    private func meetSetBack(round: Int64) {
+    private func meetSetBack(round: Int64, isFirst: Bool) {
         guard let store else { return }
         self.round = round
         for partition in Partition.all {
             store.call(MeetServer(in: partition, round: round)) { _ in }
         }
+        guard !isFirst else { return }
         logger.warning("Redis was set back: all rooms are compared with it")
         router?.compareAll()
     }

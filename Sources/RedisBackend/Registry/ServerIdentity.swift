@@ -31,7 +31,6 @@ package struct ServerIdentity: Sendable {
     private var servers: [Link: ServerID] = [:]
     /// What is known not to be there any more under this name, though links to it stand.
     private var former: ServerID?
-
     /// Links that found what cannot serve, and have not stood since.
     private var unfit: [Link: String] = [:]
 
