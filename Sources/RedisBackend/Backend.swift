@@ -140,7 +140,7 @@ package final class Backend: Service {
             logger: logger,
             configuration: Router.Configuration(
                 nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit,
-                maxWatched: configuration.maxWatched),
+                maxWatched: configuration.maxWatched, setBackGrace: configuration.presence.setBackGrace),
             onConnection: conductor.subscriptionChanged, onCanary: conductor.canaryReturned)
         subscriber = RedisSubscriber(
             configuration: redis, eventLoop: eventLoop, logger: logger, handler: router,

@@ -13,7 +13,7 @@ final class WatchConversation {
     private var ticket: FollowTicket = 0
 
     init(maxWatched: Int = 1000) {
-        machine = WatchMachine(WatchMachine.Settings(maxWatched: maxWatched))
+        machine = WatchMachine(WatchMachine.Settings(maxWatched: maxWatched, setBackGrace: .seconds(33)))
     }
 
     /// One in which these are watched by hub 0 and known to be offline.

@@ -97,7 +97,7 @@ struct WatchMachineTests {
         _ = talk.doubtAll()
         _ = talk.read()
         #expect(talk.answered(false, at: 0) == ["ask about amy later"])
-        #expect(talk.askAgain(after: .milliseconds(9999)) == ["read"])
+        #expect(talk.askAgain(after: .milliseconds(32_999)) == ["read"])
         _ = talk.read()
         #expect(talk.answered(false, at: 0) == ["ask about amy later"])
         #expect(talk.askAgain(after: .milliseconds(1)) == ["read"])
@@ -119,6 +119,30 @@ struct WatchMachineTests {
         _ = talk.doubtAll()
         _ = talk.read()
         #expect(talk.answered(false, at: 70) == ["tell [0] amy off 70"])
+    }
+
+    @Test func `a Redis that has forgotten who has gone brings nobody back whom it then sweeps`() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.heard("amy", true, at: 50)
+        _ = talk.heard("amy", false, at: 60)
+        _ = talk.doubtAll()
+        _ = talk.read()
+        #expect(talk.answered(true, at: 50) == ["ask about amy later"])
+        #expect(talk.watch(["amy"], hub: 1) == ["answer 2 of 1: amy off 60"])
+        #expect(talk.heard("amy", false, at: 90) == [])
+        #expect(talk.askAgain(after: .milliseconds(500)) == [])
+    }
+
+    @Test func `whom such a Redis shows online for as long as it may err has come back`() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.heard("amy", true, at: 50)
+        _ = talk.heard("amy", false, at: 60)
+        _ = talk.doubtAll()
+        _ = talk.read()
+        #expect(talk.answered(true, at: 50) == ["ask about amy later"])
+        #expect(talk.askAgain(after: .seconds(33)) == ["read"])
+        _ = talk.read()
+        #expect(talk.answered(true, at: 50) == ["tell [0] amy on 50"])
     }
 
     @Test func `a hub that is not answered in time is told so, once, and its users are let go`() {

@@ -43,4 +43,12 @@ struct FailoverGraceTests {
         #expect(grace.spares(now: 49_999) == 520_000)
         #expect(grace.spares(now: 50_000) == 0)
     }
+
+    @Test(arguments: [0, 5, 30, 120])
+    func `watchers hear of nobody's end while that may yet come over from another server`(seconds: Int) {
+        var settings = PresenceSettings()
+        settings.failoverGrace = .seconds(seconds)
+        #expect(settings.setBackGrace >= settings.failoverGrace + settings.lease)
+        #expect(settings.setBackGrace >= .seconds(10))
+    }
 }

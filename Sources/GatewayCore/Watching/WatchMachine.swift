@@ -11,13 +11,15 @@ package struct WatchMachine: ~Copyable {
         package var followTimeout: Duration = .seconds(5)
         /// How long a user is followed after the last watcher has gone.
         package var lingering: Duration = .seconds(2)
-        /// How long a user whom Redis has forgotten counts as online still: the nodes register again meanwhile.
-        package var forgottenGrace: Duration = .seconds(10)
-        /// How often Redis is asked about such a user.
-        package var forgottenPace: Duration = .milliseconds(500)
+        /// How long a Redis that was set back is not believed what speaks against what was told before: the nodes register
+        /// with it again meanwhile, and what is left of the dead is taken away.
+        package var setBackGrace: Duration
+        /// How often it is asked about such a user.
+        package var setBackPace: Duration = .milliseconds(500)
 
-        package init(maxWatched: Int) {
+        package init(maxWatched: Int, setBackGrace: Duration) {
             self.maxWatched = maxWatched
+            self.setBackGrace = setBackGrace
         }
     }
 
@@ -151,7 +153,7 @@ extension WatchMachine {
     package mutating func heard(_ state: KnownState, of user: UserID) -> [Action] {
         guard let one = byUser[user] else { return [] }
         one.hasHeard = true
-        one.forgottenSince = nil
+        one.doubtedSince = nil
         var actions: [Action] = []
         if let known = one.state {
             guard state.timestamp >= known.timestamp else { return [] }
@@ -204,7 +206,7 @@ extension WatchMachine {
     }
 
     package mutating func askAgain(_ one: WatchedUser) -> [Action] {
-        byUser[one.user] === one && one.forgottenSince != nil ? read([one]) : []
+        byUser[one.user] === one && one.doubtedSince != nil ? read([one]) : []
     }
 
     private mutating func settle(
@@ -222,16 +224,16 @@ extension WatchMachine {
             }
             return
         }
-        if state.isOnline, !found.isOnline, found.timestamp < state.timestamp {
-            // Nobody has gone offline: Redis has lost who is online, and the nodes are about to register again.
-            let since = one.forgottenSince ?? now
-            one.forgottenSince = since
-            if since + settings.forgottenGrace > now {
-                actions.append(.askLater(one, settings.forgottenPace))
+        if found.isOnline != state.isOnline, found.timestamp < state.timestamp {
+            // Nobody has come or gone: Redis has lost who is online, or who has gone.
+            let since = one.doubtedSince ?? now
+            one.doubtedSince = since
+            if since + settings.setBackGrace > now {
+                actions.append(.askLater(one, settings.setBackPace))
                 return becomeReady(one, now: now, &actions)
             }
         }
-        one.forgottenSince = nil
+        one.doubtedSince = nil
         take(found, one, &actions)
         becomeReady(one, now: now, &actions)
     }

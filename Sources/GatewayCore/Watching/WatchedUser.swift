@@ -42,8 +42,8 @@ package final class WatchedUser: @unchecked Sendable {
     var reading = Reading.due
     /// Whether the channel has brought something since Redis was asked.
     var hasHeard = false
-    /// Since when Redis knows nothing of a user who was online.
-    var forgottenSince: MonotonicTime?
+    /// Since when Redis shows an earlier state than the one that was told.
+    var doubtedSince: MonotonicTime?
     var idleSince: MonotonicTime?
     var isListedIdle = false
 

@@ -57,6 +57,10 @@ package struct PresenceSettings: Sendable {
     /// left of the lease then; but no less than a busy machine needs.
     var beatTimeout: Duration { max(lease / 6, .milliseconds(250)) }
 
+    /// How long watchers do not hear what a Redis that was set back, or emptied, shows of users: the last node that may come
+    /// to it then has registered what it holds, and who died before is swept. A failover is not all that sets Redis back.
+    package var setBackGrace: Duration { max(failoverGrace + lease, .seconds(10)) }
+
     /// How long a session outlives its connection: one renewal longer than it can be resumed.
     var sessionLife: Duration { sessionTTL + renewal }
 

@@ -21,10 +21,11 @@ final class Router: @unchecked Sendable {
         /// - Parameters:
         ///   - recoverLimit: `log.recoverLimit`, missed messages given to a listener at once.
         ///   - maxWatched: users watched by all hubs together.
-        init(nodeId: String, recoverLimit: Int, maxWatched: Int) {
+        ///   - setBackGrace: how long a Redis that was set back is not believed about them.
+        init(nodeId: String, recoverLimit: Int, maxWatched: Int, setBackGrace: Duration) {
             self.nodeId = nodeId
             tracks = TrackConditions.Settings(recoverLimit: recoverLimit)
-            watching = WatchMachine.Settings(maxWatched: maxWatched)
+            watching = WatchMachine.Settings(maxWatched: maxWatched, setBackGrace: setBackGrace)
         }
     }
 
