@@ -249,6 +249,58 @@ struct PresenceSessionFaults {
         }
     }
 
+    /// What a failover leaves of a session that `c1` was lost of and that `c2` resumed, where it has lost so many resumes.
+    private func forget(_ session: String, resumes: Int) async throws {
+        let key = observer.keys.session(try #require(SessionID(shown: session))).name
+        _ = try await redis.cli("HSET", key, "c", "c\(3 - resumes)")
+        let before = 2 - resumes
+        _ = try await redis.cli("HSET", key, "n", "\(before)")
+        if before == 0 { _ = try await redis.cli("HDEL", key, "n", "b") }
+        _ = try await redis.cli("HDEL", observer.keys.connections(of: alice).name, "c3")
+    }
+
+    @Test(arguments: [1, 2])
+    func `a resume that a failover has lost is no reason to close who resumed`(resumes: Int) async throws {
+        try await withSession { first, second, session in
+            let key = observer.keys.session(try #require(SessionID(shown: session))).name
+            first.presence.disconnect("c1", .abrupt(.lost))
+            _ = try await second.connect("c2", "alice", resuming: session)
+            second.presence.disconnect("c2", .abrupt(.lost))
+            _ = try await second.connect("c3", "alice", resuming: session)
+            try await calm()
+            let before = try await observer.texts()
+            try await forget(session, resumes: resumes)
+            _ = try await redis.cli("HDEL", observer.keys.index.name, "n2")
+            try await eventually("what was lost") { [redis] in try await redis.cli("HGET", key, "c") == "c3" }
+            try await eventually("the record") { try await second.directory.user(alice)?.connections.count == 1 }
+            try await calm()
+            #expect(second.closed == [])
+            #expect(try await observer.texts() == before)
+            #expect(try await rooms(of: "c3", second) == ["r1", "r2"])
+            // And it goes on from there.
+            second.presence.disconnect("c3", .abrupt(.lost))
+            #expect(try await first.connect("c4", "alice", resuming: session).resumed != nil)
+            try await calm()
+            #expect(try await observer.texts() == before)
+        }
+    }
+
+    @Test func `of two resumes, one lost in a failover and one made after it, the later holds`() async throws {
+        try await withSession { first, second, session in
+            first.presence.disconnect("c1", .abrupt(.lost))
+            _ = try await second.connect("c2", "alice", resuming: session)
+            try await calm()
+            let key = observer.keys.session(try #require(SessionID(shown: session))).name
+            _ = try await redis.cli("HSET", key, "c", "c1")
+            _ = try await redis.cli("HDEL", key, "n", "b")
+            _ = try await first.connect("c3", "alice", resuming: session)
+            _ = try await redis.cli("HDEL", observer.keys.index.name, "n2")
+            try await eventually("the end of the earlier") { second.closed.contains("c2") }
+            #expect(try await redis.cli("HGET", key, "c") == "c3")
+            #expect(first.closed == [])
+        }
+    }
+
     @Test func `rooms without a roster come back with the session, and are told to nobody`() async throws {
         try await withSession { first, second, session in
             let quiet = RoomName(unchecked: "quiet")

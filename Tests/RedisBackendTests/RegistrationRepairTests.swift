@@ -61,13 +61,14 @@ struct RegistrationRepairTests {
         let call = try #require(talk.connect("c1", "alice").calls.first)
         var registered = Connect.Registered(since: 5, now: 9)
         registered.disconnection = 7
+        registered.moves = 2
         _ = talk.answered(call, .connect(.registered(registered)))
         talk.enter(room: "r", "c1")
         _ = talk.joinQuietly("quiet", "c1")
         talk.lost()
         guard case .connectAgain(_, let earlier, new, _) = talk.registered(2).calls.first else { throw Unexpected([]) }
         let rooms = Set(["r", "quiet"].map(RoomName.init(unchecked:)))
-        #expect(earlier == Connect.Earlier(since: 5, disconnection: 7, rooms: rooms))
+        #expect(earlier == Connect.Earlier(since: 5, disconnection: 7, moves: 2, rooms: rooms))
     }
 
     @Test func `a room that lacked a member is told to the session as well`() throws {

@@ -11,12 +11,13 @@
 --         17 what the nodes' channels begin with, 18 life of `holders` and the node's set, which outlive what they
 --         name, in ms, 19 server, 20 whether the node has to be put among the holders (0, 1),
 --         21 when the token was issued in ms, 0 where it does not say, '' where there is none, 22 for `again` the number
---         of the disconnection of the user that it came after, and then the rooms that it is in
+--         of the disconnection of the user that it came after, 23 how often its session had gone on elsewhere with it, and
+--         then the rooms that it is in
 -- result  `ok`, since, now, the number of the disconnection of the user that it came after (0: of none), the nodes of
 --         connections that were marked to be closed, epoch and seq of the inbox (as `standing` tells them); `fenced`, the incarnation
 --         below which the node is dead here; `banned` and `void` (the token) where the user is not let in; `full`
 --         where the user has too many; where it is registered again, `ended` after a disconnection of the user, and
---         `replaced` where its session names another connection by now
+--         `replaced` where its session has gone on with another connection since
 -- cost    O(1); with a limit that is reached O(the user's connections); for `again` O(rooms)
 local fence = fenced()
 if fence then return { 'fenced', fence } end
@@ -27,7 +28,7 @@ if refused then return refused end
 -- Has the session name the rooms that the connection is in: a failover may have lost some, or brought back what was left.
 local function name_rooms()
   local rooms = {}
-  for i = 23, #ARGV do rooms['r:' .. ARGV[i]] = true end
+  for i = 24, #ARGV do rooms['r:' .. ARGV[i]] = true end
   for _, field in ipairs(redis.call('HKEYS', session)) do
     if rooms[field] then
       rooms[field] = nil
@@ -41,8 +42,15 @@ end
 local ended, nodes = last_ended(said), {}
 if mode == 'again' then
   if tonumber(past) < ended then return { 'ended' } end
-  local named = redis.call('HGET', session, 'c')
-  if named and named ~= connection then return { 'replaced' } end
+  local named = redis.call('HMGET', session, 'c', 'n')
+  if named[1] and named[1] ~= connection then
+    if tonumber(named[2] or 0) >= tonumber(moved) then return { 'replaced' } end
+    -- It is the session that is of before: a failover has lost that it went on with this connection.
+    take_over(named[1], nodes)
+    move(named[1], moved)
+  elseif moved ~= '0' then
+    redis.call('HSET', session, 'n', moved)
+  end
   ended = past
   name_rooms()
 else

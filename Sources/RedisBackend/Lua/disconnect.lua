@@ -30,12 +30,12 @@ if mode == 'lost' then
   linger(conns, lingering, grace, life)
   return 1
 end
-local session = redis.call('HMGET', session_key, 'c', 'b')
+local session = redis.call('HMGET', session_key, 'c', 'b', 'n')
 if session[1] == connection then
   redis.call('DEL', session_key)
   -- What remains tells a node that was away, and still has the socket of a connection before, that it is over.
   if session[2] then
-    redis.call('HSET', session_key, 'c', connection)
+    redis.call('HSET', session_key, 'c', connection, 'n', session[3] or 1)
     redis.call('PEXPIRE', session_key, life)
   end
 end

@@ -5,8 +5,8 @@
 -- KEYS    as `connect` has them
 -- ARGV    as `connect` has them
 -- result  `ok`, since, now, the number of the disconnection of the user that it came after, the nodes of connections that
---         were marked to be closed, epoch and seq of the inbox, the connection that was replaced, then the session's
---         rooms; the same again on a retry. `unknown` where the session is gone, ended with a disconnection of the user, or another user's; `fenced`, `banned`, `void` and `full` as
+--         were marked to be closed, epoch and seq of the inbox, the connection that was replaced, how often the session has gone
+--         on elsewhere, then its rooms; the same again on a retry. `unknown` where the session is gone, ended with a disconnection of the user, or another user's; `fenced`, `banned`, `void` and `full` as
 --         `connect` answers them
 -- cost    O(the session's rooms); with a limit that is reached O(the user's connections) as well
 local fence = fenced()
@@ -14,30 +14,23 @@ if fence then return { 'fenced', fence } end
 local moment, said = now(), verdict(verdict_key)
 local refused = refusal(said, issued, moment)
 if refused then return refused end
-local held = redis.call('HMGET', session, 'u', 'c', 'b', 'e')
+local held = redis.call('HMGET', session, 'u', 'c', 'b', 'e', 'n')
 local ended = tonumber(held[4] or 0)
 if held[1] ~= user or ended < last_ended(said) then return { 'unknown' } end
-local old = held[2]
-if old == connection then old = held[3] or '' end
+local old, times = held[2], tonumber(held[5] or 0)
+if old == connection then
+  old = held[3] or ''
+else
+  times = times + 1
+end
 local nodes = admit(old)
 if not nodes then return { 'full' } end
 
-local record = redis.call('HGET', conns, old)
-if record then
-  local holder = string.match(record, '^%S+')
-  redis.call('HDEL', conns, old)
-  redis.call('ZREM', lingering, 'u|' .. old .. '|' .. user)
-  if string.sub(holder, 1, 1) ~= '~' then
-    nodes[#nodes + 1] = mark(marks, old, holder, 4409, 'the session goes on elsewhere')
-  end
-else
-  local marked = redis.call('HGET', marks_key, old)
-  if marked then nodes[#nodes + 1] = string.match(marked, '^%S+') end
-end
-redis.call('HSET', session, 'b', old)
+take_over(old, nodes)
+move(old, times)
 local since = register(moment, ended)
 local epoch, seq = standing(state, inbox_head, run)
-local answer = { 'ok', since, moment, ended, nodes, epoch, seq, old }
+local answer = { 'ok', since, moment, ended, nodes, epoch, seq, old, times }
 for _, field in ipairs(redis.call('HKEYS', session)) do
   if string.sub(field, 1, 2) == 'r:' then answer[#answer + 1] = string.sub(field, 3) end
 end

@@ -7,7 +7,7 @@ local node, incarnation, connection, user, address, secret = ARGV[1], ARGV[2], A
 local began, cause, life, session_life, ledger_size, command = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local status_channel, mode, most_connections, surplus = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
 local nodes_channel, list_life, run, must_announce, issued = ARGV[17], ARGV[18], ARGV[19], ARGV[20], ARGV[21]
-local past = ARGV[22]
+local past, moved = ARGV[22], ARGV[23]
 
 -- In base 36, so that a record stays below the 64 bytes up to which Redis packs a hash.
 local function base36(number)
@@ -53,6 +53,28 @@ local function admit(old)
     nodes[i] = mark(marks, live[i][1], live[i][2], 4409, 'replaced by a newer connection')
   end
   return nodes
+end
+
+-- Takes the record, or the grace, of a connection of the session away, and has its socket closed if it is open yet; adds
+-- the node that has it to `nodes`.
+local function take_over(old, nodes)
+  local record = redis.call('HGET', conns, old)
+  if record then
+    local holder = string.match(record, '^%S+')
+    redis.call('HDEL', conns, old)
+    redis.call('ZREM', lingering, 'u|' .. old .. '|' .. user)
+    if string.sub(holder, 1, 1) ~= '~' then
+      nodes[#nodes + 1] = mark(marks, old, holder, 4409, 'the session goes on elsewhere')
+    end
+  else
+    local marked = redis.call('HGET', marks_key, old)
+    if marked then nodes[#nodes + 1] = string.match(marked, '^%S+') end
+  end
+end
+
+-- Writes that the session goes on with this connection in place of `old`, for the time that it does so.
+local function move(old, times)
+  redis.call('HSET', session, 'b', old, 'n', times)
 end
 
 -- Writes the connection's record and entry and the session's fields, and tells that the user is online if that is new.

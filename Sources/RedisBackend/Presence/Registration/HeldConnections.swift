@@ -9,8 +9,9 @@ package final class HeldConnections {
         case waiting
         /// Redis was asked under this incarnation, and may answer yet.
         case asked(incarnation: Int64)
-        /// Redis has taken it in, at milliseconds by its clock, and after the disconnection of the user with this number.
-        case registered(since: Int64, disconnection: Int64)
+        /// Redis has taken it in, at milliseconds by its clock, after the disconnection of the user with this number, and
+        /// as the one with which its session went on elsewhere for the time that is counted.
+        case registered(since: Int64, disconnection: Int64, moves: Int64)
         /// Its session names another connection by now, or its user is not let in any more: it is being closed, and
         /// registers nothing any more.
         case closing
@@ -135,9 +136,17 @@ package final class HeldConnections {
         return true
     }
 
+    /// Registered again it stays the one that it was to its session.
     package func registered(_ id: String, _ registered: Connect.Registered) {
-        guard let held = connections[id], held.standing != .closing else { return }
-        held.standing = .registered(since: registered.since, disconnection: registered.disconnection)
+        guard let held = connections[id] else { return }
+        var moves = registered.moves
+        switch held.standing {
+        case .closing: return
+        case .registered(_, _, let before): moves = max(moves, before)
+        case .waiting, .asked: break
+        }
+        held.standing = .registered(
+            since: registered.since, disconnection: registered.disconnection, moves: moves)
     }
 
     /// Redis is being asked, under this incarnation, to take the connection in.

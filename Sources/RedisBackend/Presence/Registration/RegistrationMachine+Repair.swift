@@ -33,8 +33,8 @@ extension RegistrationMachine {
         case .asked(let incarnation):
             guard incarnation == holder.incarnation, case .user = entry else { return false }
             return true
-        case .registered(let since, let disconnection):
-            earlier = Connect.Earlier(since: since, disconnection: disconnection, rooms: [])
+        case .registered(let since, let disconnection, let moves):
+            earlier = Connect.Earlier(since: since, disconnection: disconnection, moves: moves, rooms: [])
         }
         switch entry {
         case .user:
@@ -94,6 +94,7 @@ extension RegistrationMachine {
         case .registered(let registered):
             held.registered(id, registered)
             emit(.registeredAgain(registrant.connection.userId))
+            if !registered.marked.isEmpty { emit(.tellMarked(registered.marked)) }
         case .replaced: end(id, .replaced, "the session goes on elsewhere")
         case .banned, .ended: end(id, .forbidden, CloseReason.forbidden.text)
         case .void: end(id, .unauthorized, "the token is void")

@@ -16,12 +16,15 @@ package struct Connect: Script {
         package var since: Int64
         /// The number of the disconnection of the user that it came after; 0: of none.
         package var disconnection: Int64
+        /// How often its session had gone on elsewhere with it.
+        package var moves: Int64
         /// Those that its session is to name.
         package var rooms: Set<RoomName>
 
-        package init(since: Int64, disconnection: Int64 = 0, rooms: Set<RoomName> = []) {
+        package init(since: Int64, disconnection: Int64 = 0, moves: Int64 = 0, rooms: Set<RoomName> = []) {
             self.since = since
             self.disconnection = disconnection
+            self.moves = moves
             self.rooms = rooms
         }
     }
@@ -50,6 +53,8 @@ package struct Connect: Script {
         package var now: Int64
         /// The number of the disconnection of the user that it came after; 0: of none.
         package var disconnection: Int64 = 0
+        /// How often its session had gone on elsewhere with it.
+        package var moves: Int64 = 0
         /// The node of each connection that was marked to be closed.
         package var marked: [String] = []
         /// Where the user's inbox stands; nil where that is not known.
@@ -77,7 +82,8 @@ package struct Connect: Script {
         case .again(let earlier):
             registering.spelled(
                 with: keys, mode: "again", since: earlier.since, cause: PresenceCause.restored.rawValue,
-                behind: [.integer(earlier.disconnection)] + earlier.rooms.map { .string($0.string) })
+                behind: [.integer(earlier.disconnection), .integer(earlier.moves)]
+                    + earlier.rooms.map { .string($0.string) })
         }
     }
 }

@@ -49,7 +49,8 @@ extension ResumeSession.Answer: ScriptAnswer {
             registered.disconnection = reply[3].integer ?? 0
             registered.marked = reply[4].strings
             registered.inbox = Position(standingIn: reply, at: 5)
-            let rooms = (8..<max(8, reply.count)).compactMap { reply[$0].string.map(RoomName.init(unchecked:)) }
+            registered.moves = reply[8].integer ?? 0
+            let rooms = (9..<max(9, reply.count)).compactMap { reply[$0].string.map(RoomName.init(unchecked:)) }
             self = .resumed(registered, ResumeSession.Earlier(connection: old, rooms: rooms))
         case "unknown": self = .unknown
         case "fenced":
