@@ -114,7 +114,7 @@ package struct Keys: Sendable {
     package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
 
     /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`: u user, c connection, a its address, e the
-    /// number of the disconnection that it came after, b the connection before it, n how often it has gone on elsewhere, a field
+    /// number of the disconnection that it came after, b the connections before it, n how often it has gone on elsewhere, a field
     /// `r:<room>` for each room.
     package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }
 

@@ -57,8 +57,8 @@ struct PresenceTakeoverTests {
                 connection("c1"), session: session, holder: old, departure: .abrupt(.lost), settings: settings))
     }
 
-    private func resume() async throws {
-        let registering = Registering(connection("c2"), session: session, holder: new, settings: settings)
+    private func resume(_ id: String = "c2") async throws {
+        let registering = Registering(connection(id), session: session, holder: new, settings: settings)
         let answer = try await observer.store.call(ResumeSession(registering))
         guard case .resumed = answer else { throw Unexpected("\(answer)") }
     }
@@ -90,6 +90,18 @@ struct PresenceTakeoverTests {
         try await sweepGraces()
         #expect(try await observer.texts().sorted() == told)
         #expect(try await redis.cli("ZCARD", observer.keys.linger(Partition(of: room)).name) == "0")
+    }
+
+    @Test(arguments: [2, 4])
+    func `nor though the session goes on elsewhere again before any join has come`(times: Int) async throws {
+        try await begin()
+        try await lose()
+        for time in 0..<times { try await resume("c\(time + 2)") }
+        try await sweepGraces()
+        #expect(try await observer.texts().sorted() == told)
+        try await join("c\(times + 1)", new, .replacing("c\(times)"))
+        try await sweepGraces()
+        #expect(try await observer.texts().sorted() == told)
     }
 
     @Test func `nor though the node that had the connection is dead, and swept`() async throws {

@@ -42,12 +42,12 @@ end
 local ended, nodes = last_ended(said), {}
 if mode == 'again' then
   if tonumber(past) < ended then return { 'ended' } end
-  local named = redis.call('HMGET', session, 'c', 'n')
+  local named = redis.call('HMGET', session, 'c', 'n', 'b')
   if named[1] and named[1] ~= connection then
     if tonumber(named[2] or 0) >= tonumber(moved) then return { 'replaced' } end
     -- It is the session that is of before: a failover has lost that it went on with this connection.
     take_over(named[1], nodes)
-    move(named[1], moved)
+    move(named[1], named[3], moved)
   elseif moved ~= '0' then
     redis.call('HSET', session, 'n', moved)
   end

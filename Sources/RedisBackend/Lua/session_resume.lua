@@ -19,7 +19,7 @@ local ended = tonumber(held[4] or 0)
 if held[1] ~= user or ended < last_ended(said) then return { 'unknown' } end
 local old, times = held[2], tonumber(held[5] or 0)
 if old == connection then
-  old = held[3] or ''
+  old = string.match(held[3] or '', '^%S*')
 else
   times = times + 1
 end
@@ -27,7 +27,7 @@ local nodes = admit(old)
 if not nodes then return { 'full' } end
 
 take_over(old, nodes)
-move(old, times)
+move(old, held[3], times)
 local since = register(moment, ended)
 local epoch, seq = standing(state, inbox_head, run)
 local answer = { 'ok', since, moment, ended, nodes, epoch, seq, old, times }

@@ -50,7 +50,8 @@ struct Heirs: Sendable {
     ) -> EventLoopFuture<[HeldEntry: String]> {
         let key = store.keys.session(session)
         return answer(.fields(["c", "b"], of: key)).flatMap { names in
-            let followed = members.filter { names[0] == id && names[1] == $0.connection }
+            let earlier = Set((names[1] ?? "").split(separator: " ").map(String.init))
+            let followed = members.filter { names[0] == id && earlier.contains($0.connection) }
             guard !followed.isEmpty else { return store.link.eventLoop.makeSucceededFuture([:]) }
             let rooms = followed.map { member in
                 if case .member(_, _, let room) = member { "r:\(room)" } else { "" }

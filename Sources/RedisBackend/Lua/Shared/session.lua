@@ -72,9 +72,14 @@ local function take_over(old, nodes)
   end
 end
 
--- Writes that the session goes on with this connection in place of `old`, for the time that it does so.
-local function move(old, times)
-  redis.call('HSET', session, 'b', old, 'n', times)
+-- Writes that the session goes on with this connection in place of `old`, for the time that it does so. Those before it,
+-- as many as stay below the 64 bytes, are named as well: each may have left rooms into which nobody has followed yet.
+local function move(old, earlier, times)
+  local before, count = old, 1
+  for id in string.gmatch(earlier or '', '%S+') do
+    if count < 4 and id ~= old then before, count = before .. ' ' .. id, count + 1 end
+  end
+  redis.call('HSET', session, 'b', before, 'n', times)
 end
 
 -- Writes the connection's record and entry and the session's fields, and tells that the user is online if that is new.
