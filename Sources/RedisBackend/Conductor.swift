@@ -205,7 +205,7 @@ final class Conductor: @unchecked Sendable {
                 logger.warning("The key of session ids is another release's: sessions end with their connections")
             case .failure(let error):
                 // The link may be down again: then its return asks.
-                guard store.link.isConnected else { return }
+                guard store.link.isConnected, !isEnded(by: error) else { return }
                 tellOfMissingKey(error)
                 store.link.eventLoop.scheduleTask(in: .seconds(1)) { [self] in
                     if store.link.isConnected { agreeOnSessions() }
@@ -221,6 +221,14 @@ final class Conductor: @unchecked Sendable {
         logger.warning(
             "Redis does not give the key of session ids: it is asked again each second",
             metadata: ["reason": "\(error)"])
+    }
+
+    /// Whether the start is over, since Redis denies a right that no node can do without; one that has started waits for an
+    /// operator.
+    private func isEnded(by error: CallError) -> Bool {
+        guard !hasChecked, let denial = error.denial else { return false }
+        fail(.refused(denial))
+        return true
     }
 
     private func check() {
@@ -261,6 +269,7 @@ final class Conductor: @unchecked Sendable {
     private func checkPartitions(_ store: Store) {
         store.send(.propose(Partition.count, for: "partitions", of: store.keys.deployment))
         store.send(.field("partitions", of: store.keys.deployment)) { [self] result in
+            if case .failure(let error) = result, isEnded(by: error) { return }
             guard case .success(let stored) = result else { return }
             guard let stored, seal.isSettled else {
                 // A full Redis has not taken the number yet, or the key of sessions is still to be read.

@@ -1,4 +1,5 @@
 import GatewayCore
+import NIOPosix
 import RedisBackend
 import RedisClient
 import TestKit
@@ -42,6 +43,38 @@ struct CanaryFaults {
             try await eventually("what it missed") { sink.sequence == [1] }
         }
         try await proxy.stop()
+    }
+
+    @Test func `a node whose user of Redis may call no scripts for a while is well again once it may`() async throws {
+        let fixture = try RedisFixture()
+        _ = try await fixture.redis.cli("ACL", "SETUSER", "node", "on", ">pw", "~*", "&*", "+@all")
+        try await fixture.withBackends(
+            ["unix://\(fixture.redis.socketPath)?user=node&password=pw"],
+            configure: { _, configuration in configuration.canaryInterval = .milliseconds(200) }
+        ) { backends in
+            _ = try await fixture.redis.cli("ACL", "SETUSER", "node", "-evalsha")
+            try await eventually("a node that says so") { backends[0].problem != nil }
+            await #expect(throws: (any Error).self) {
+                _ = try await backends[0].messageLog.publish(Publication(room, "1"))
+            }
+            _ = try await fixture.redis.cli("ACL", "SETUSER", "node", "+evalsha")
+            try await eventually("a node that is well again") { backends[0].problem == nil }
+            _ = try await backends[0].messageLog.publish(Publication(room, "1"))
+        }
+    }
+
+    @Test(arguments: ["evalsha", "hget"])
+    func `a node whose user of Redis lacks a right does not start, and says which`(command: String) async throws {
+        let redis = try RedisServerProcess()
+        _ = try await redis.cli("ACL", "SETUSER", "node", "on", ">pw", "~*", "&*", "+@all", "-\(command)")
+        let node = try await PresenceNode.begin(
+            "n1", on: redis, settings: .brisk(), loop: MultiThreadedEventLoopGroup.singleton.next(),
+            credentials: "node:pw@")
+        guard case .refused(let reason)? = try await node.failure() else {
+            Issue.record("it started")
+            return
+        }
+        #expect(reason.hasPrefix("NOPERM") && reason.contains(command))
     }
 
     @Test func `a user of Redis who may not publish is no good for a node, until they may`() async throws {

@@ -52,11 +52,12 @@ final class PresenceNode: Sendable {
     /// The same, without waiting until it is ready.
     static func begin(
         _ name: String, on redis: RedisServerProcess, settings: PresenceSettings, loop: any EventLoop,
-        life: (any EventLoop)? = nil, renewalInterval: Duration = .seconds(600)
+        life: (any EventLoop)? = nil, renewalInterval: Duration = .seconds(600), credentials: String = ""
     ) async throws -> PresenceNode {
         let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: life ?? loop)
         var configuration = Backend.Configuration(
-            redis: try RedisConfiguration(url: "redis://127.0.0.1:\(proxy.port)"), nodeId: name, version: "0.0.0",
+            redis: try RedisConfiguration(url: "redis://\(credentials)127.0.0.1:\(proxy.port)"), nodeId: name,
+            version: "0.0.0",
             rules: RoomRules())
         configuration.presence = settings
         configuration.redis.reconnectCeiling = .milliseconds(50)

@@ -142,6 +142,43 @@ import Testing
         }
     }
 
+    @Test func `a right that is missing fails its command alone, and the link goes on`() async throws {
+        let server = try RedisServerProcess()
+        _ = try await server.cli("ACL", "SETUSER", "node", "on", ">pw", "~*", "&*", "+@all", "-set")
+        let url = "unix://\(server.socketPath)?user=node&password=pw"
+        try await withLink(try RedisConfiguration(url: url)) { link, states in
+            #expect(try await link.send(["GET", "k"]).isNull)
+            await #expect {
+                try await link.send(["SET", "k", "v"])
+            } throws: { error in
+                if case .reply(code: "NOPERM", _)? = error as? RedisError { true } else { false }
+            }
+            #expect(try await link.send(["GET", "k"]).isNull)
+            _ = try await server.cli("ACL", "SETUSER", "node", "+set")
+            _ = try await link.send(["SET", "k", "v"])
+            #expect(states.all.count == 1 && states.all[0].isConnected)
+        }
+    }
+
+    @Test func `a link that is no longer let in gives its credentials again, and its command is carried out`()
+        async throws
+    {
+        var options = RedisServerProcess.Options()
+        options.password = "sesame"
+        let server = try RedisServerProcess(options)
+        let url = "unix://\(server.socketPath)?password=sesame"
+        try await withLink(try RedisConfiguration(url: url)) { link, states in
+            _ = try await link.send(["RESET"])
+            #expect(try await link.send(["SET", "k", "v"]).string == "OK")
+            #expect(states.all.map(\.isConnected) == [true, false, true])
+            guard case .refused(let reason) = states.all[1] else {
+                Issue.record("told as \(states.all)")
+                return
+            }
+            #expect(reason.hasPrefix("NOAUTH"))
+        }
+    }
+
     @Test func `a full Redis fails the write, and reads go on`() async throws {
         var options = RedisServerProcess.Options()
         options.maxMemory = "3mb"

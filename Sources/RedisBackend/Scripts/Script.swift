@@ -67,6 +67,13 @@ package enum CallError: Error, Sendable, Equatable {
     case unreadable(call: String)
 }
 
+extension CallError {
+    /// What Redis says of a right that its user lacks; nil for any other reason.
+    var denial: String? {
+        if case .failed(.reply(code: "NOPERM", let message)) = self { "NOPERM \(message)" } else { nil }
+    }
+}
+
 extension CallError: CustomStringConvertible {
     package var description: String {
         switch self {

@@ -193,8 +193,10 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         case .breaksLink:
             return error.code
         case .refusesUs:
-            report(.refused(message: "\(error.code) \(error.message)"))
-        case .failsCommand:
+            let reason = "\(error.code) \(error.message)"
+            connector.giveUp(reason: reason, .refused)
+            return reason
+        case .forbids, .failsCommand:
             break
         }
         guard let command = pipeline.answered() else { return "an error reply to nothing" }

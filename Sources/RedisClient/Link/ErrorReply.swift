@@ -4,8 +4,11 @@ struct ErrorReply {
         /// The server cannot run commands for now, cannot write, or lacks a script: the link is broken off, and what
         /// has no answer goes again in its old order on the next one.
         case breaksLink
-        /// The credentials or their rights are not enough: only an operator can mend it.
+        /// The credentials are not good, or not any more: only an operator can mend it.
         case refusesUs
+        /// The credentials are good, and their rights are not enough for this. What the link says first is needed for
+        /// all; later it is for the caller alone, since other commands go on.
+        case forbids
         /// For the caller alone.
         case failsCommand
     }
@@ -22,7 +25,8 @@ struct ErrorReply {
     var kind: Kind {
         switch code {
         case "LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "READONLY", "NOSCRIPT": .breaksLink
-        case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED": .refusesUs
+        case "NOAUTH", "WRONGPASS", "DENIED": .refusesUs
+        case "NOPERM": .forbids
         default: .failsCommand
         }
     }

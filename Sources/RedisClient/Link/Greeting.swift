@@ -139,7 +139,7 @@ package struct Greeting {
     private func failure(of step: Step, _ error: ErrorReply) -> Action? {
         let full = error.message.hasPrefix("max number of clients")
         switch (step, error.kind) {
-        case (_, .refusesUs):
+        case (_, .refusesUs), (_, .forbids):
             return .fail(reason: "\(error.code) \(error.message)", .refused)
         case (_, .breaksLink):
             return .fail(reason: "\(error.code) \(error.message)", .passing)

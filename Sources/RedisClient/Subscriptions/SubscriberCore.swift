@@ -149,7 +149,10 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
         if reply.isError {
             let error = ErrorReply(reply.string(of: reply.root))
             let reason = "\(error.code) \(error.message)"
-            if error.kind == .refusesUs { connector.giveUp(reason: reason, .refused) }
+            switch error.kind {
+            case .refusesUs, .forbids: connector.giveUp(reason: reason, .refused)
+            case .breaksLink, .failsCommand: break
+            }
             return reason
         }
         // A pong is an array of two while anything is subscribed, else what PING gives anywhere.
