@@ -94,7 +94,7 @@ final class Conductor: @unchecked Sendable {
         watch.changed(link, state)
         guard case .connected(let server, _, let previous) = state else { return }
         if let previous, previous != server { coordinator?.lost() }
-        if link == .beats { registrar?.linked() }
+        if link == .beats { registrar?.linked(to: server) }
     }
 
     /// The subscriptions' link, and that of replicated publishes.

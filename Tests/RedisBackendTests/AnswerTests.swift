@@ -46,7 +46,8 @@ struct AnswerTests {
 
     @Test func `a renewed lease shows the index, and half an entry of it makes the reply none`() throws {
         let node = Beat.Node("n1", instance: "i", lease: .seconds(3))
-        let beat = Beat(.renew(incarnation: 5, leaseEnd: 0), of: node, description: "", declaringUntil: 0, sparing: 0)
+        let beat = Beat(
+            .renew(incarnation: 5, leaseEnd: 0), of: node, description: "", declaringUntil: 0, sparing: 0, left: "")
         let renewed = beat.read(try reply("*8|+ok|:9|:1|:6|:4|$2|n1|:5|$2|12|"))
         guard case .renewed(let index) = renewed else {
             Issue.record("\(String(describing: renewed))")

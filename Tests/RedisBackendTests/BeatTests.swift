@@ -19,16 +19,18 @@ struct BeatTests {
     }
 
     private func beat(
-        _ mode: Beat.Mode, of node: Beat.Node? = nil, declaringUntil: Int64 = 0, sparing: Int64 = 0
+        _ mode: Beat.Mode, of node: Beat.Node? = nil, declaringUntil: Int64 = 0, sparing: Int64 = 0, left: String = ""
     ) async throws -> Beat.Answer {
         let beat = Beat(
-            mode, of: node ?? own, description: "version=v", declaringUntil: declaringUntil, sparing: sparing)
+            mode, of: node ?? own, description: "version=v", declaringUntil: declaringUntil, sparing: sparing,
+            left: left)
         return try await observer.store.call(beat)
     }
 
-    private func register(_ node: Beat.Node? = nil, after: Int64 = 0) async throws -> (incarnation: Int64, round: Int64)
-    {
-        let answer = try await beat(.register(after: after), of: node)
+    private func register(
+        _ node: Beat.Node? = nil, after: Int64 = 0, left: String = ""
+    ) async throws -> (incarnation: Int64, round: Int64) {
+        let answer = try await beat(.register(after: after), of: node, left: left)
         guard case .registered(let incarnation, let round) = answer else { throw Unexpected(description: "\(answer)") }
         return (incarnation, round)
     }
@@ -114,6 +116,49 @@ struct BeatTests {
         let index = try await index(second.incarnation)
         #expect(index.meeting.since > 0 && index.meeting.from > first.incarnation)
         #expect(try await register(Beat.Node("n2", instance: "i2", lease: .seconds(3))).round == second.round)
+    }
+
+    @Test(arguments: [true, false])
+    func `the first node that comes back from another server gives the others the grace, those behind it do not`(
+        renews: Bool
+    ) async throws {
+        let second = Beat.Node("n2", instance: "i2", lease: .seconds(3))
+        let (first, other) = (try await register(), try await register(second))
+        try await put("n1", first.incarnation, leaseEnd: 1000, instance: "own")
+        try await put("n2", other.incarnation, leaseEnd: 1000, instance: "i2")
+        // Both have been registered elsewhere since.
+        let last = first.incarnation + 100_000
+        if renews { #expect(try await beat(.renew(incarnation: last, leaseEnd: always), left: "else") == .lost) }
+        let back = try await register(after: last, left: "else")
+        #expect(back.round == first.round + 1)
+        let index = try await index(back.incarnation)
+        #expect(index.meeting.since > 0)
+        #expect(index.meeting.from > max(first.incarnation, other.incarnation))
+        #expect(index.meeting.from <= back.incarnation)
+        let spared = try await self.index(back.incarnation, declaringUntil: always, sparing: index.meeting.from)
+        #expect(Set(spared.nodes.map(\.name)) == ["n1", "n2"])
+
+        #expect(try await register(second, after: last, left: "else").round == back.round)
+        let third = Beat.Node("n3", instance: "i3", lease: .seconds(3))
+        #expect(try await register(third, after: last, left: "else").round == back.round)
+        #expect(try await self.index(back.incarnation).meeting == index.meeting)
+        // Away once more, and back.
+        #expect(try await register(after: last, left: "else").round == back.round + 1)
+    }
+
+    @Test func `one that was never here gives it where nobody is here, and none that has come from nowhere does`()
+        async throws
+    {
+        let second = Beat.Node("n2", instance: "i2", lease: .seconds(3))
+        let other = try await register(second)
+        #expect(try await register().round == other.round)
+        _ = try await redis.cli("HDEL", observer.keys.index.name, "n1")
+        #expect(try await register(after: 5, left: "else").round == other.round)
+        _ = try await redis.cli("HDEL", observer.keys.index.name, "n1")
+        try await put("n2", other.incarnation, leaseEnd: 1000, instance: "i2")
+        let back = try await register(after: 5, left: "else")
+        #expect(back.round == other.round + 1)
+        #expect(try await index(back.incarnation).meeting.from > other.incarnation)
     }
 
     @Test func `an older registration of the same process is a Redis set back as well`() async throws {

@@ -44,7 +44,8 @@ struct DeclaredKeyTests {
         let kept = Publish.Bound(entries: 10, bytes: 1 << 20)
         let part = LogPart(after: 0, limit: 10, bytes: 1 << 20)
         var all: [any Script] = [MeetServer(in: own), Agree(on: .sessionKey, proposal: "x")]
-        all.append(Beat(.register(after: 4), of: node, description: "version=v", declaringUntil: 0, sparing: 0))
+        all.append(
+            Beat(.register(after: 4), of: node, description: "version=v", declaringUntil: 0, sparing: 0, left: ""))
         all.append(SendCanary(1, to: "n1", instance: "i", in: own))
         all.append(TellMarked(["n1", "n1"], life: .seconds(60)))
         all.append(ClaimPartition(own, for: holder, live: [holder]))

@@ -6,7 +6,8 @@
 --         6 life of the index in ms, 7 what the node says of itself,
 --         8 until when, by Redis's clock in ms, it may declare others dead (0: not),
 --         9 the server that the link was greeted by, 10 the end of the lease that it was told last, by Redis's clock in
---         ms (0: none yet), 11 the incarnation below which it may declare nobody dead
+--         ms (0: none yet), 11 the incarnation below which it may declare nobody dead,
+--         12 the server with which it was in the index last ('' for none yet)
 -- result  `moved` where this is no longer that server, or no primary: nothing was written; else
 --         register: `ok`, the incarnation given and the round; or `taken` and the ms that the other instance's lease
 --                   still runs
@@ -18,11 +19,13 @@
 --         release:  `ok`
 --         An entry is `instance incarnation lease-end description`. A lapsed one still renews: a node is dead once its
 --         lapsed entry was removed by a caller that may declare it. A server that was set back under one identity gets
---         another round, and counts as another.
+--         another round, and counts as another; so does one to which the nodes come back from another, though it never changed
+--         itself: the first that comes says so.
 -- cost    O(1); renew O(nodes), and once for each server register too
 local index, marked, known = KEYS[1], KEYS[2], KEYS[3]
 local mode, node, instance, last, lease, index_life = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local description, may_declare_until, server, told, spared = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local left = ARGV[12]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 lease, last = tonumber(lease), tonumber(last)
@@ -70,8 +73,25 @@ local function meet()
   redis.call('HSET', known, 'id', server, 'since', fields[1], 'from', fields[2], 'round', fields[3])
 end
 
+-- Whether the node is the first that comes back from another server: it has been here since others last came, or nobody
+-- is here.
+local function is_first_back()
+  if left == '' or left == server then return false end
+  if owner == instance then return incarnation >= from end
+  for _, other in ipairs(redis.call('HVALS', index)) do
+    local _, _, lapses = parse(other)
+    if lapses and lapses >= now then return false end
+  end
+  return true
+end
+
 local is_new = met[1] ~= server
-if is_new then meet() end
+if is_new then
+  meet()
+elseif is_first_back() then
+  is_new, round = true, round + 1
+  meet()
+end
 if mode == 'renew' then
   if is_new or not entry then return { 'lost' } end
   if owner ~= instance then

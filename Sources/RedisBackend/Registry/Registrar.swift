@@ -1,6 +1,7 @@
 import GatewayCore
 import Logging
 import NIOCore
+import RedisClient
 
 /// Keeps the node in the index: three beats a lease on a connection of its own, one more as a lease ends unrenewed.
 ///
@@ -30,6 +31,8 @@ final class Registrar: @unchecked Sendable {
     private var lease: Lease
     private var right: DeclarationRight
     private var grace: FailoverGrace
+    /// Where the link leads, and with which server the node was in the index last.
+    private var server: ServerID?, indexed: ServerID?
     private var startedAt: Int64 = 0
     private var beating: RepeatedTask?
     private var isUnderWay = false
@@ -76,8 +79,9 @@ final class Registrar: @unchecked Sendable {
     }
 
     /// The link stands again, where a beat may have been given up with the last: the next does not wait for its time.
-    func linked() {
+    func linked(to server: ServerID) {
         loop.assertInEventLoop()
+        self.server = server
         if beating != nil { beat() }
     }
 
@@ -108,7 +112,7 @@ final class Registrar: @unchecked Sendable {
         let sent = NIODeadline.now()
         let beat = Beat(
             mode, of: node, description: description, declaringUntil: right.limit(now: sent.milliseconds),
-            sparing: grace.spares(now: sent.milliseconds))
+            sparing: grace.spares(now: sent.milliseconds), left: indexed?.token ?? "")
         store.call(beat) { [self] result in
             isUnderWay = false
             guard !isStopped else { return }
@@ -127,11 +131,13 @@ final class Registrar: @unchecked Sendable {
             break
         case .success(.registered(let incarnation, let round)):
             if startedAt == 0 { startedAt = incarnation }
+            indexed = server
             right.failed()
             act(on: lease.received(.registered(incarnation: incarnation), now: now), round: round, sent: sent)
         case .success(.renewed(let index)):
             // Renounced while the beat was under way: what it renewed is given up already.
             guard lease.next == asked else { return }
+            indexed = server
             right.answered(sent: sent.milliseconds, now: now, redis: index.now)
             grace.heard(of: index.meeting, redis: index.now, now: now)
             let end = index.nodes.first { $0.name == node.name }?.end ?? 0

@@ -56,7 +56,7 @@ package struct Beat: Script {
         /// As the script wants it, whatever it is told.
         fileprivate func spelled(
             with keys: Keys, mode: RedisArgument, incarnation: Int64, leaseEnd: Int64 = 0, description: String = "",
-            declaringUntil: Int64 = 0, sparing: Int64 = 0
+            declaringUntil: Int64 = 0, sparing: Int64 = 0, left: String = ""
         ) -> ScriptCall {
             ScriptCall(
                 keys: [keys.index, keys.marked, keys.server],
@@ -64,6 +64,7 @@ package struct Beat: Script {
                     mode, .string(name), .string(instance), .integer(incarnation), .milliseconds(lease),
                     .milliseconds(Node.indexLife), .string(description), .integer(declaringUntil),
                     .server, .integer(leaseEnd), .integer(sparing),
+                    .string(left),
                 ])
         }
     }
@@ -76,13 +77,18 @@ package struct Beat: Script {
     let declaringUntil: Int64
     /// The incarnation below which it may declare nobody dead.
     let sparing: Int64
+    /// The server with which it was in the index last, by its token; empty for none yet.
+    let left: String
 
-    package init(_ mode: Mode, of node: Node, description: String, declaringUntil: Int64, sparing: Int64) {
+    package init(
+        _ mode: Mode, of node: Node, description: String, declaringUntil: Int64, sparing: Int64, left: String
+    ) {
         self.mode = mode
         self.node = node
         self.description = description
         self.declaringUntil = declaringUntil
         self.sparing = sparing
+        self.left = left
     }
 
     package var file: RedisScript { Scripts.beat }
@@ -95,7 +101,7 @@ package struct Beat: Script {
             }
         return node.spelled(
             with: keys, mode: word, incarnation: incarnation, leaseEnd: leaseEnd, description: description,
-            declaringUntil: declaringUntil, sparing: sparing)
+            declaringUntil: declaringUntil, sparing: sparing, left: left)
     }
 
     package func read(_ reply: RedisReply) -> Answer? {
