@@ -1,5 +1,6 @@
-"""The README's `useRoom`, letter by letter, in React's development build and StrictMode, against real nodes."""
+"""The `useRoom` of the pages, letter by letter, in React's development build and StrictMode, against real nodes."""
 
+import glob
 import importlib.util
 import os
 import re
@@ -10,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from chromium import ChromiumTests
 from site_of_nodes import Site
 
-README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+# The README and the pages of the documentation.
+PAGES = [os.path.join(ROOT, "README.md"), *glob.glob(os.path.join(ROOT, "Sources/*/*.docc/*.md"))]
 # The package dash has React's builds in one file each; nothing else of it is used.
 REACT_FOLDER = os.path.join(importlib.util.find_spec("dash").submodule_search_locations[0], "deps")
 REACT = "18.3.1"
@@ -46,7 +49,7 @@ window.show = (roomId) => root.render(roomId && createElement(StrictMode, null, 
 window.shown = () => [...document.querySelectorAll("li")].map((item) => item.textContent);
 """
 
-# Leads the address of the README to the nodes, and notes what is said on the way.
+# Leads the address of the pages to the nodes, and notes what is said on the way.
 WATCH = """(() => {
   window.told = { mounts: 0, disorder: [], sent: [], left: [], sockets: 0 };
   window.WebSocket = class extends WebSocket {
@@ -68,11 +71,13 @@ WATCH = """(() => {
 
 
 def hook():
-    """The README's code."""
-    with open(README, encoding="utf-8") as readme:
-        blocks = re.findall(r"```jsx\n(.*?)```", readme.read(), re.DOTALL)
+    """The code of the pages."""
+    blocks = []
+    for page in PAGES:
+        with open(page, encoding="utf-8") as text:
+            blocks += re.findall(r"```jsx\n(.*?)```", text.read(), re.DOTALL)
     found = [block for block in blocks if "export function useRoom" in block]
-    assert len(found) == 1, "the README has one block with useRoom"
+    assert len(found) == 1, "the pages have one block with useRoom"
     return found[0]
 
 

@@ -3,10 +3,10 @@ import TestKit
 import Testing
 import TestSupport
 
-/// The README's worker as it stands there, as real processes on what real nodes write.
+/// The worker of the pages as it stands there, as real processes on what real nodes write.
 @Suite("A backend's own workers", .serialized)
 struct StreamWorkerFaults {
-    /// What the README leaves to its reader. A message counts once it is handled to its end; where a variable says so,
+    /// What the page leaves to its reader. A message counts once it is handled to its end; where a variable says so,
     /// the worker stops in the middle of one.
     private static let handle = """
         import itertools, os, time
@@ -32,7 +32,7 @@ struct StreamWorkerFaults {
             try await eventually("the node's readiness") { try await node.request("GET", "/readyz").status == 200 }
             return node
         }
-        let program = try Self.handle + Readme.code("python", with: "xautoclaim")
+        let program = try Self.handle + Pages.code("python", with: "xautoclaim")
         let environment = ["MARTLET_REDIS_URL": redis.url]
         let dying = try ScriptProcess(python: program, environment: environment.merging(["STOP_AT": "100"]) { $1 })
         let rooms = (0..<20).map { "order-\($0)" }

@@ -26,7 +26,7 @@ struct WireTests {
         #expect(!later.isValid(for: body, secret: "new secret"))
     }
 
-    @Test func `the README's check takes what is signed with its secret and young, and nothing else`() async throws {
+    @Test func `the pages' check takes what is signed with its secret and young, and nothing else`() async throws {
         let (body, now) = (#"{"events":[{"payload":"é"}]}"#, Int64(Date().timeIntervalSince1970))
         func header(_ secrets: [String], _ time: Int64) -> String {
             WebhookSignature(of: Array(body.utf8), secrets: secrets, timestamp: time).text
@@ -37,7 +37,7 @@ struct WireTests {
             good[0].replacing("t=", with: "t=1"), "", "t", "t=,v1=", "v1=é,t=x", good[0].replacing("v1=", with: "v2="),
         ]
         let program =
-            try Readme.code("python", with: "is_genuine")
+            try Pages.code("python", with: "is_genuine")
             + "import sys\nfor header in sys.argv[2:]: print(is_genuine(b'a secret', header, sys.argv[1].encode()))\n"
         let output = await (try ScriptProcess(python: program, arguments: [body] + good + bad)).ended()
         #expect(output.split(separator: "\n") == good.map { _ in "True" } + bad.map { _ in "False" }, "\(output)")

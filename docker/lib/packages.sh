@@ -1,7 +1,7 @@
 # Debian packages: which are missing, and installing just those.
 
 build_packages=(git ca-certificates libhiredis-dev zlib1g-dev)
-# What the tests start; libfaketime gives nodes a wrong clock, python3-redis runs the README's worker.
+# What the tests start; libfaketime gives nodes a wrong clock, python3-redis runs the worker of the pages.
 test_packages=(redis-server libfaketime openssl python3-redis)
 
 # Whether what we need of a package is here, wherever it came from.
