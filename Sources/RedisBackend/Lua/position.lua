@@ -17,8 +17,8 @@ local term, is_new_term = meet(state, run)
 local epoch, seq, ends, change = head_of(head, term, candidate)
 if change == 'missing' and head_life == '0' then return { '', 0, now(), '', 0, 0, 0 } end
 settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
--- One without messages lives as long as it is asked for and followed, and a little longer.
-if seq == 0 and head_life ~= '0' then redis.call('PEXPIRE', head, head_life) end
+-- One without messages lives as long as it is asked for and followed, and a little longer; not where nothing may be written.
+if seq == 0 and head_life ~= '0' then redis.pcall('PEXPIRE', head, head_life) end
 
 local moment = now()
 local answer = { epoch, seq, moment, ends, 0, 0, 0 }

@@ -16,6 +16,27 @@ package protocol Script: Sendable {
     func read(_ reply: RedisReply) -> Answer?
 }
 
+/// A script that reads, and writes what it finds to be new: another run of Redis closes a room's epoch.
+package protocol ReadingScript: Script {
+    /// The same, for a Redis that takes no writes just now: it fails only where there is something to be written.
+    var unwrittenFile: RedisScript { get }
+}
+
+/// A reading script as it is called where Redis takes no writes.
+package struct Unwritten<Reading: ReadingScript>: Script {
+    private let script: Reading
+
+    package init(_ script: Reading) {
+        self.script = script
+    }
+
+    package var file: RedisScript { script.unwrittenFile }
+
+    package func spelled(with keys: Keys) -> ScriptCall { script.spelled(with: keys) }
+
+    package func read(_ reply: RedisReply) -> Reading.Answer? { script.read(reply) }
+}
+
 /// An answer that a reply tells by itself.
 package protocol ScriptAnswer: Sendable {
     init?(_ reply: RedisReply)
@@ -68,6 +89,11 @@ package enum CallError: Error, Sendable, Equatable {
 }
 
 extension CallError {
+    /// Whether Redis takes no writes just now: it has too few replicas, or its disk has failed it.
+    var isRefusedWrite: Bool {
+        if case .failed(.reply(let code, _)) = self { ["NOREPLICAS", "MISCONF"].contains(code) } else { false }
+    }
+
     /// What Redis says of a right that its user lacks; nil for any other reason.
     var denial: String? {
         if case .failed(.reply(code: "NOPERM", let message)) = self { "NOPERM \(message)" } else { nil }

@@ -5,6 +5,11 @@ package enum Scripts {
     static let publish = Scripts.script("publish", PackageResources.publish_lua, opening: .slices)
     static let position = Scripts.script("position", PackageResources.position_lua, opening: .epoch)
     static let history = Scripts.script("history", PackageResources.history_lua, opening: .epoch)
+    /// As they answer where Redis takes no writes: as long as there is nothing new to be written.
+    static let positionUnwritten = Scripts.script(
+        "position_unwritten", PackageResources.position_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
+    static let historyUnwritten = Scripts.script(
+        "history_unwritten", PackageResources.history_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
     static let heads = Scripts.script("heads", PackageResources.heads_lua)
     static let states = Scripts.script("states", PackageResources.states_lua)
     static let meet = Scripts.script("meet", PackageResources.meet_lua, opening: .epoch)
@@ -51,7 +56,7 @@ package enum Scripts {
             admit, signal,
             disconnect, join, leave, sweep, look, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
-            joinAgain, tell, ban, lift, bans,
+            joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten,
         ]
     }
 

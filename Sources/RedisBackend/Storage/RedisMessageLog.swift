@@ -49,7 +49,7 @@ struct RedisMessageLog: MessageLog {
     ) {
         let call = ReadHistory(
             of: room, range: range, age: rules.log(of: room).age, candidate: names.epoch())
-        store.call(call) { reply($0.mapError(BackendError.init)) }
+        store.read(call) { reply($0.mapError(BackendError.init)) }
     }
 
     func claim(

@@ -31,6 +31,16 @@ package struct Store: Sendable {
         perform(script, timeout, stalled, read: Called.Answer.init, reply)
     }
 
+    /// Calls a script that mostly reads; a Redis that takes no writes answers it too where there is nothing new to write.
+    package func read<Called: ReadingScript>(
+        _ script: Called, reply: @escaping @Sendable (Result<Called.Answer, CallError>) -> Void
+    ) {
+        call(script) { result in
+            guard case .failure(let error) = result, error.isRefusedWrite else { return reply(result) }
+            call(Unwritten(script), reply: reply)
+        }
+    }
+
     private func perform<Called: Script>(
         _ script: Called, _ timeout: TimeAmount?, _ stalled: StallPolicy,
         read: @escaping @Sendable (RedisReply) -> Called.Answer?,
@@ -68,6 +78,14 @@ extension Store {
     package func call<Called: Script>(_ script: Called) async throws(CallError) -> Called.Answer {
         let result = await withCheckedContinuation { continuation in
             call(script) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    /// As above; cancelling the task does not take the call back.
+    package func read<Called: ReadingScript>(_ script: Called) async throws(CallError) -> Called.Answer {
+        let result = await withCheckedContinuation { continuation in
+            read(script) { continuation.resume(returning: $0) }
         }
         return try result.get()
     }

@@ -10,7 +10,7 @@ extension Router {
         let question = AskPosition(
             room, hasRoster: rules.presence(of: room) == .full, limits: rules.log(of: room), reading: part,
             candidate: names.epoch())
-        store.call(question) { reply($0.mapError(BackendError.init)) }
+        store.read(question) { reply($0.mapError(BackendError.init)) }
     }
 
     /// Asks where many rooms stand; what has no answer is asked again.

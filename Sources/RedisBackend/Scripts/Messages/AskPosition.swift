@@ -2,7 +2,7 @@ import GatewayCore
 import RedisClient
 
 /// Asks where a room's stream and its roster stand, and what the log holds behind a number.
-package struct AskPosition: Script {
+package struct AskPosition: ReadingScript {
     let room: RoomName
     let hasRoster: Bool
     /// What the room's log keeps.
@@ -21,6 +21,7 @@ package struct AskPosition: Script {
     }
 
     package var file: RedisScript { Scripts.position }
+    package var unwrittenFile: RedisScript { Scripts.positionUnwritten }
 
     package func spelled(with keys: Keys) -> ScriptCall {
         var all = [keys.state(Partition(of: room)), keys.head(room), keys.log(room)]

@@ -2,7 +2,7 @@ import GatewayCore
 import RedisClient
 
 /// Reads part of a room's log, and begins nothing where the room was never written to.
-package struct ReadHistory: Script {
+package struct ReadHistory: ReadingScript {
     let room: RoomName
     let range: HistoryRange
     /// How old a message may be.
@@ -18,6 +18,7 @@ package struct ReadHistory: Script {
     }
 
     package var file: RedisScript { Scripts.history }
+    package var unwrittenFile: RedisScript { Scripts.historyUnwritten }
 
     package func spelled(with keys: Keys) -> ScriptCall {
         let edge: [RedisArgument] =
