@@ -123,6 +123,9 @@ struct PresenceBanTests {
             #expect(
                 try await observer.texts().last { $0.contains("alice") && !$0.contains(" r") }
                     == "user.offline alice kicked")
+            try await eventually("the end in the room") {
+                try await observer.texts().contains("member.left alice r kicked")
+            }
             #expect(try await second.connect("c2", "alice", resuming: session).resumed == nil)
         }
     }

@@ -8,7 +8,7 @@
 --         that stays as it is, 10 before when the user's tokens are void in ms (only later than before counts; '' as
 --         well), 11 how long a disconnection is remembered, 12 how long void tokens are, in ms
 -- result  how many connections there are, without those in their grace, the node of each, until when the user is banned
---         (0: is not)
+--         (0: is not), each connection that was in its grace with the secret of its session
 -- cost    O(the user's connections)
 local conns, marks_key, verdict_key, online, seen, lingering = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local events, state = KEYS[7], KEYS[8]
@@ -31,16 +31,17 @@ said.ended = math.max(tonumber(moment), last + 1)
 redis.call('HSET', state, 'ended', string.format('%.0f', said.ended))
 judge(verdict_key, said, moment, tonumber(remembered), tonumber(void_remembered))
 
-local nodes, all = {}, redis.call('HGETALL', conns)
+local nodes, lingered, all = {}, {}, redis.call('HGETALL', conns)
 for i = 1, #all, 2 do
-  local holder = string.match(all[i + 1], '^%S+')
+  local holder, secret = string.match(all[i + 1], '^(%S+) %S+ (%S+)')
   if string.sub(holder, 1, 1) == '~' then
     -- The grace was for a session that goes on no more.
     redis.call('ZREM', lingering, 'u|' .. all[i] .. '|' .. name)
+    lingered[#lingered + 1], lingered[#lingered + 2] = all[i], secret
   else
     nodes[#nodes + 1] = mark(marks, all[i], holder, code, text)
   end
   -- Its node may be cut off, or may be about to say that it was lost: nobody waits for that.
   remove_connection(user, all[i], 'kicked', ledger, moment)
 end
-return { #nodes, nodes, said.banned }
+return { #nodes, nodes, said.banned, lingered }

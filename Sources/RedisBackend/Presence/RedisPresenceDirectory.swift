@@ -81,7 +81,22 @@ struct RedisPresenceDirectory: PresenceDirectory {
     func disconnect(_ user: UserID, _ expulsion: Expulsion) async throws(DirectoryError) -> Expelled {
         let answer = try await get(store.ask(Expel(user, expulsion, settings: settings)))
         store.tellMarked(answer.marked, life: settings.fenceLife)
+        for lingered in answer.lingered { leaveRooms(lingered, of: user) }
         return answer.expelled
+    }
+
+    /// Ends the grace that a connection has in its rooms, which lie in other partitions; where that fails it ends by itself.
+    private func leaveRooms(_ lingered: Expel.Lingered, of user: UserID) {
+        let (connection, session) = (lingered.connection, lingered.session)
+        store.send(.session(keys.session(session))) { result in
+            guard case .success(let fields) = result, fields.connection == connection else { return }
+            for room in fields.rooms {
+                let leave = Leave(
+                    room, connection: connection, of: user, holder: .grace, departure: .farewell(.kicked),
+                    settings: settings)
+                store.call(leave) { _ in }
+            }
+        }
     }
 
     func pardon(_ user: UserID) async throws(DirectoryError) -> Bool {

@@ -7,6 +7,13 @@ package struct Expel: Script {
         package let expelled: Expelled
         /// The node of each connection that was marked.
         package let marked: [String]
+        /// The connections that were in their grace.
+        package let lingered: [Lingered]
+    }
+
+    package struct Lingered: Hashable, Sendable {
+        package let connection: String
+        package let session: SessionID
     }
 
     let user: UserID
@@ -40,10 +47,15 @@ package struct Expel: Script {
     }
 }
 
-extension Expel.Answer: ScriptAnswer {
-    package init?(_ reply: RedisReply) {
+extension Expel {
+    package func read(_ reply: RedisReply) -> Answer? {
         guard let connections = reply[0].integer, let banned = reply[2].integer else { return nil }
-        expelled = Expelled(connections: Int(connections), bannedUntil: banned > 0 ? banned : nil)
-        marked = reply[1].strings
+        let words = reply[3].strings
+        let lingered = stride(from: 0, to: words.count - 1, by: 2).compactMap { index in
+            SessionID(secret: words[index + 1], of: user).map { Lingered(connection: words[index], session: $0) }
+        }
+        return Answer(
+            expelled: Expelled(connections: Int(connections), bannedUntil: banned > 0 ? banned : nil),
+            marked: reply[1].strings, lingered: lingered)
     }
 }

@@ -8,6 +8,8 @@ package struct Leave: Script {
         case node(Holder)
         /// Whoever it is, or a grace; the caller's own set names nothing of it.
         case anybody(caller: Holder)
+        /// Nobody: its grace runs.
+        case grace
     }
 
     package enum Answer: Hashable, Sendable {
@@ -44,6 +46,7 @@ package struct Leave: Script {
             switch holder {
             case .node(let holder): (holder, holder.node)
             case .anybody(let caller): (caller, "*")
+            case .grace: (Holder(node: "*", incarnation: 0), "*")
             }
         return ScriptCall(
             keys: [
