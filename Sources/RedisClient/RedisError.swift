@@ -10,6 +10,9 @@ package enum RedisError: Error, Sendable, Equatable {
     case unconfirmed
     /// Redis answered with an error that is not retried, such as `WRONGTYPE`, `OOM` or `NOREPLICAS`.
     case reply(code: String, message: String)
+    /// The same to a command that was sent again after a break: it may have taken effect before. `number` is the one that it
+    /// was given, both times.
+    case replyToRetry(code: String, message: String, number: Int64)
     /// The peer sent what is not a reply.
     case protocolViolation(String)
     /// The link was shut down.
@@ -22,7 +25,7 @@ extension RedisError: CustomStringConvertible {
         case .unavailable(let reason): "Redis is unavailable: \(reason)"
         case .timeout: "Redis did not answer in time"
         case .unconfirmed: "too few replicas of Redis have it"
-        case .reply(let code, let message): "Redis answered \(code) \(message)"
+        case .reply(let code, let message), .replyToRetry(let code, let message, _): "Redis answered \(code) \(message)"
         case .protocolViolation(let reason): "Redis broke its protocol: \(reason)"
         case .closed: "the link to Redis is shut down"
         }

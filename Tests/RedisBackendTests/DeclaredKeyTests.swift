@@ -107,6 +107,7 @@ struct DeclaredKeyTests {
         return [
             Publish(body, to: room, limits: limits, candidate: "e1", link: "link0001"), told,
             Publish(body, to: inbox, limits: limits, candidate: "e1", link: "link0003"),
+            FindPublished(told, number: 1),
         ]
     }
 

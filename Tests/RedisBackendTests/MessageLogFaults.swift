@@ -63,6 +63,40 @@ struct MessageLogFaults {
         try await proxy.stop()
     }
 
+    @Test(arguments: Refusal.allCases)
+    func `what was stored is acknowledged though Redis refuses its repeat`(refusal: Refusal) async throws {
+        let fixture = try RedisFixture()
+        let proxy = try await FaultProxy.start(target: .unix(path: fixture.redis.socketPath))
+        let url = "redis://127.0.0.1:\(proxy.port)"
+        try await fixture.withBackends([url], configure: { $1 = MessageLogFaults.patient($1) }) { backends in
+            let answers = Answers()
+            let log = Keys(prefix: "m").log(room).name
+            func publish(_ index: Int) {
+                backends[0].messageLog.publish(Publication(room, "\(index)")) { answers.take($0, of: index) }
+            }
+            try await proxy.treat(.toClient, .drop)
+            for index in 1...2 { publish(index) }
+            try await eventually { try await fixture.redis.cli("XLEN", log) == "2" }
+            try await refusal.begin(fixture.redis)
+            publish(3)
+            try await eventually("the refusal") {
+                try await fixture.redis.cli("INFO", "errorstats").contains("errorstat_\(refusal.code):")
+            }
+            try await proxy.treat(.toClient, .pass, isForNewOnly: true)
+            try await proxy.cutAll()
+
+            try await eventually { answers.count + answers.failures.count == 3 }
+            #expect(answers.positions == [1: 1, 2: 2])
+            guard case .unavailable(let reason)? = answers.failures.first else {
+                Issue.record("\(answers.failures)")
+                return
+            }
+            #expect(reason.contains(refusal.code))
+            try await refusal.end(fixture.redis)
+        }
+        try await proxy.stop()
+    }
+
     /// One that gives up nothing because a busy machine is slow, and leaves refusals to Redis.
     private static func patient(_ configuration: Backend.Configuration) -> Backend.Configuration {
         var configuration = configuration

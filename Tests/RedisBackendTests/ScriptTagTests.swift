@@ -8,10 +8,10 @@ import TestSupport
 @Suite("What scripts touch")
 struct ScriptTagTests {
     /// Those that receivers of events and readers of pages call, a sweep, and bans of addresses have tests of their own;
-    /// what is registered again, or read where nothing may be written, is so with the keys of the first time.
+    /// what is registered again, or read or found where nothing may be written, is so with the keys of the first time.
     private static let elsewhere: Set<String> = [
         "gather", "settle", "trim", "backlog", "replay", "page", "sweep", "yield", "connect", "join_again",
-        "ban", "lift", "position_unwritten", "history_unwritten",
+        "ban", "lift", "position_unwritten", "history_unwritten", "published",
     ]
 
     @Test func `every script is called, and each call's keys and channel share one tag`() async throws {

@@ -61,9 +61,10 @@ local function find(log, seq, operation, mark)
   return nil, verdict
 end
 
--- Notes in the head where the link's next retry has to look; where such notes have become many, other links' go.
+-- Notes in the head where the link's next retry has to look; where such notes have become many, other links' go. Nothing
+-- is noted where nothing may be written.
 local function note(head, field, mark)
-  redis.call('HSET', head, field, mark)
+  redis.pcall('HSET', head, field, mark)
   if redis.call('HLEN', head) < 64 then return end
   for _, name in ipairs(redis.call('HKEYS', head)) do
     if name ~= field and string.sub(name, 1, 8) == 'retried:' then redis.call('HDEL', head, name) end

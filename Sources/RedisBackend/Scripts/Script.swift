@@ -89,14 +89,23 @@ package enum CallError: Error, Sendable, Equatable {
 }
 
 extension CallError {
-    /// Whether Redis takes no writes just now: it has too few replicas, or its disk has failed it.
-    var isRefusedWrite: Bool {
-        if case .failed(.reply(let code, _)) = self { ["NOREPLICAS", "MISCONF"].contains(code) } else { false }
+    /// Whether Redis takes no writes just now: it has too few replicas, its disk has failed it, or it is full.
+    var isRefusedWrite: Bool { ["NOREPLICAS", "MISCONF", "OOM"].contains(refusal?.code) }
+
+    /// The number of a call that was sent again and refused so, though it may have been carried out before; nil for any
+    /// other.
+    var refusedRetry: Int64? {
+        if isRefusedWrite, case .failed(.replyToRetry(_, _, let number)) = self { number } else { nil }
     }
 
     /// What Redis says of a right that its user lacks; nil for any other reason.
-    var denial: String? {
-        if case .failed(.reply(code: "NOPERM", let message)) = self { "NOPERM \(message)" } else { nil }
+    var denial: String? { refusal.flatMap { $0.code == "NOPERM" ? "NOPERM \($0.message)" : nil } }
+
+    private var refusal: (code: String, message: String)? {
+        switch self {
+        case .failed(.reply(let code, let message)), .failed(.replyToRetry(let code, let message, _)): (code, message)
+        case .failed, .unreadable: nil
+        }
     }
 }
 

@@ -3,6 +3,9 @@ import RedisClient
 /// The scripts of `Lua/`, as they are loaded into Redis.
 package enum Scripts {
     static let publish = Scripts.script("publish", PackageResources.publish_lua, opening: .slices)
+    /// Finds what a refused retry had stored the first time, and fails where it had not.
+    static let published = Scripts.script(
+        "published", PackageResources.publish_lua, opening: .slices, firstLine: "#!lua flags=no-writes")
     static let position = Scripts.script("position", PackageResources.position_lua, opening: .epoch)
     static let history = Scripts.script("history", PackageResources.history_lua, opening: .epoch)
     /// As they answer where Redis takes no writes: as long as there is nothing new to be written.
@@ -56,7 +59,7 @@ package enum Scripts {
             admit, signal,
             disconnect, join, leave, sweep, look, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
-            joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten,
+            joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published,
         ]
     }
 

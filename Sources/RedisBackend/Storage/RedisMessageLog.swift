@@ -34,13 +34,28 @@ struct RedisMessageLog: MessageLog {
             candidate: names.epoch(), link: link)
         call.isReplicated = replicated != nil
         if let ledger, rules.tellsMessages(of: room) { call.ledger = ledger }
-        if rules.isStreamed(room) { call.stream = Publish.Bound(entries: rules.streamSize, bytes: rules.streamBytes) }
-        store.call(call, stalled: .fail) { [counters, failures] result in
-            let answer = result.mapError(BackendError.init)
-            counters.published(answer)
-            if case .failure(let error) = answer { failures.note(error) }
-            reply(answer)
+        if rules.isStreamed(room) {
+            call.stream = Publish.Bound(entries: rules.streamSize, bytes: rules.streamBytes)
         }
+        store.call(call, stalled: .fail) { [store, call, counters, failures] result in
+            guard case .failure(let error) = result, let number = error.refusedRetry else {
+                return Self.answer(result, counters, failures, reply)
+            }
+            store.call(FindPublished(call, number: number)) { found in
+                if case .success = found { return Self.answer(found, counters, failures, reply) }
+                Self.answer(result, counters, failures, reply)
+            }
+        }
+    }
+
+    private static func answer(
+        _ result: Result<Published, CallError>, _ counters: BackendCounters, _ failures: FailureLog,
+        _ reply: @Sendable (Result<Published, BackendError>) -> Void
+    ) {
+        let answer = result.mapError(BackendError.init)
+        counters.published(answer)
+        if case .failure(let error) = answer { failures.note(error) }
+        reply(answer)
     }
 
     func history(

@@ -201,7 +201,11 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         }
         guard let command = pipeline.answered() else { return "an error reply to nothing" }
         if command.isConfirmation { replicasAnswered(nil) }
-        command.reply?(.failure(.reply(code: error.code, message: error.message)))
+        command.reply?(
+            .failure(
+                command.isRetry
+                    ? .replyToRetry(code: error.code, message: error.message, number: command.number)
+                    : .reply(code: error.code, message: error.message)))
         return nil
     }
 

@@ -84,6 +84,34 @@ package struct Publish: Script {
     }
 }
 
+/// Asks where a message was stored whose repeat Redis refused; fails where it was not.
+package struct FindPublished: Script {
+    package typealias Answer = Published
+
+    private let publish: Publish
+    private let number: Int64
+
+    /// - Parameter number: by which the link knows the call.
+    package init(_ publish: Publish, number: Int64) {
+        self.publish = publish
+        self.number = number
+    }
+
+    package var file: RedisScript { Scripts.published }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        let call = publish.spelled(with: keys)
+        let arguments = call.arguments.map { argument -> RedisArgument in
+            switch argument {
+            case .attempt: 1
+            case .numbered(let link): .string("\(link)\(number)")
+            case .connection, .bytes, .string, .integer, .server: argument
+            }
+        }
+        return ScriptCall(keys: call.keys, arguments: arguments, publishingOn: call.channels)
+    }
+}
+
 extension Published: ScriptAnswer {
     package init?(_ reply: RedisReply) {
         guard let epoch = reply[0].string, let seq = reply[1].integer, let timestamp = reply[2].integer else {
