@@ -51,7 +51,8 @@ package struct Keys: Sendable {
     package func spenders(of node: String) -> Key { nodesKey("top:\(node)") }
 
     /// hash, no expiry, by each node's beat: `id` (the server that the index's nodes are registered with, see `ServerID`),
-    /// `since` (when the first registered with it, 0 where it is the first), `from` (what lies below was registered with
+    /// `since` (when the first registered with it, 0 where it is the first), `at` (when it was met),
+    /// `from` (what lies below was registered with
     /// another), `round` (how often it was set back under one identity).
     package var server: Key { Key(name: "\(prefix):{nodes}:server", partition: nil) }
 

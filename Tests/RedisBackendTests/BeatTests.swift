@@ -146,6 +146,13 @@ struct BeatTests {
         #expect(try await register(after: last, left: "else").round == back.round + 1)
     }
 
+    @Test(arguments: [true, false])
+    func `a server that has forgotten all is met once, whoever comes to it next`(isOwn: Bool) async throws {
+        #expect(try await beat(.renew(incarnation: 5, leaseEnd: always), left: "else") == .lost)
+        let next = isOwn ? own : Beat.Node("n2", instance: "i2", lease: .seconds(3))
+        #expect(try await register(next, after: 5, left: "else").round == 0)
+    }
+
     @Test func `one that was never here gives it where nobody is here, and none that has come from nowhere does`()
         async throws
     {
@@ -156,6 +163,7 @@ struct BeatTests {
         #expect(try await register(after: 5, left: "else").round == other.round)
         _ = try await redis.cli("HDEL", observer.keys.index.name, "n1")
         try await put("n2", other.incarnation, leaseEnd: 1000, instance: "i2")
+        _ = try await redis.cli("HSET", observer.keys.server.name, "at", "1000")
         let back = try await register(after: 5, left: "else")
         #expect(back.round == other.round + 1)
         #expect(try await index(back.incarnation).meeting.from > other.incarnation)

@@ -56,7 +56,7 @@ if not string.find(about, 'role:master', 1, true) or string.sub(history, 1, 20) 
   return { 'moved' }
 end
 
-local met = redis.call('HMGET', known, 'id', 'since', 'from', 'round')
+local met = redis.call('HMGET', known, 'id', 'since', 'from', 'round', 'at')
 local since, from, round = tonumber(met[2]) or 0, tonumber(met[3]) or 0, tonumber(met[4]) or 0
 
 -- From now on what the index holds counts as renewed with another server: whoever is on this one registers anew, above
@@ -70,14 +70,15 @@ local function meet()
     if held and held >= from then from = held + 1 end
   end
   local fields = { string.format('%.0f', since), string.format('%.0f', from), string.format('%.0f', round) }
-  redis.call('HSET', known, 'id', server, 'since', fields[1], 'from', fields[2], 'round', fields[3])
+  redis.call('HSET', known, 'id', server, 'since', fields[1], 'from', fields[2], 'round', fields[3], 'at', now)
 end
 
 -- Whether the node is the first that comes back from another server: it has been here since others last came, or nobody
--- is here.
+-- is here, and not only because they are about to register with a server that was met just now.
 local function is_first_back()
   if left == '' or left == server then return false end
   if owner == instance then return incarnation >= from end
+  if math.abs(now - (tonumber(met[5]) or 0)) < lease then return false end
   for _, other in ipairs(redis.call('HVALS', index)) do
     local _, _, lapses = parse(other)
     if lapses and lapses >= now then return false end
