@@ -67,6 +67,25 @@ struct PresenceExpiryTests {
         for key in [keys.linger(own), keys.linger(rooms)] { #expect(try await life(key) > 421_000, "\(key.name)") }
     }
 
+    @Test func `whoever holds anything in a partition gives what the partition shares a whole life again`() async throws
+    {
+        let settings = PresenceSettings()
+        try await enter("c1", settings)
+        let keys = observer.keys
+        let own = Partition(of: "alice")
+        let rooms = Partition(of: room)
+        _ = try await observer.link.send(["ZADD", .string(keys.linger(own).name), "1", "u|c9|alice"])
+        let shared = [keys.online(own), keys.holders(own), keys.linger(own), keys.rooms(rooms), keys.holders(rooms)]
+        for key in shared { _ = try await observer.link.send(["PEXPIRE", .string(key.name), "5000"]) }
+        for partition in Set([own, rooms]) {
+            let renewal = RegistrationMachine.Renewal(
+                partition: partition, holder: holder, users: partition == own ? [alice] : [], sessions: [],
+                rooms: partition == rooms ? [room] : [])
+            observer.store.renew(renewal, settings)
+        }
+        for key in shared { #expect(try await life(key) > 60_000, "\(key.name)") }
+    }
+
     @Test func `a connection and a join give the keys that they write beside a whole life again`() async throws {
         let settings = PresenceSettings()
         try await enter("c1", settings)

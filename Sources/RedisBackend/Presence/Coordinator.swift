@@ -194,14 +194,12 @@ final class Coordinator: @unchecked Sendable {
         store.send(.forget(upTo: now - settings.seenAge.milliseconds, in: seen))
     }
 
-    /// Keys that no single node holds live as long as their partition is looked after.
+    /// Keys that no single node holds live as long as their partition is looked after; whoever holds anything in it renews
+    /// them too.
     private func renewShared() {
         for partition in Partition.all {
             guard let mark = posts[partition.number].mark else { continue }
-            store.touch([
-                (store.keys.online(partition), settings.life), (store.keys.rooms(partition), settings.life),
-                (store.keys.holders(partition), settings.listLife), (store.keys.linger(partition), settings.listLife),
-            ])
+            store.touch(store.shared(in: partition, settings))
             store.call(Shrink([(store.keys.events(partition), settings.ledgerBytes)])) { _ in }
             forgetSeen(partition)
             if let idle = settings.idleLedger { trimIdleLedger(partition, mark: mark, idle) }

@@ -160,5 +160,15 @@ extension RegistrationMachine {
         package var users: Set<UserID>
         package var sessions: [SessionID]
         package var rooms: [RoomName]
+
+        package init(
+            partition: Partition, holder: Holder, users: Set<UserID>, sessions: [SessionID], rooms: [RoomName]
+        ) {
+            self.partition = partition
+            self.holder = holder
+            self.users = users
+            self.sessions = sessions
+            self.rooms = rooms
+        }
     }
 }

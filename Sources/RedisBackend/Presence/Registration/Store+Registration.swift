@@ -95,10 +95,13 @@ extension Store {
         }
     }
 
-    func renew(_ renewal: RegistrationMachine.Renewal, _ settings: PresenceSettings) {
+    /// What the node holds in a partition, and what the partition shares: that must not expire where its coordinator
+    /// cannot renew it.
+    package func renew(_ renewal: RegistrationMachine.Renewal, _ settings: PresenceSettings) {
         var lives: [(key: Key, life: Duration)] = []
-        lives.reserveCapacity(1 + renewal.users.count + renewal.sessions.count + 3 * renewal.rooms.count)
+        lives.reserveCapacity(5 + renewal.users.count + renewal.sessions.count + 3 * renewal.rooms.count)
         lives.append((keys.held(by: renewal.holder, in: renewal.partition), settings.listLife))
+        lives.append(contentsOf: shared(in: renewal.partition, settings))
         // Connections of one user share a key.
         for user in renewal.users { lives.append((keys.connections(of: user), settings.life)) }
         for session in renewal.sessions { lives.append((keys.session(session), settings.sessionLife)) }
@@ -108,6 +111,14 @@ extension Store {
             lives.append((keys.head(room), LogLimits.emptyHeadLife))
         }
         touch(lives)
+    }
+
+    /// What no single node holds.
+    func shared(in partition: Partition, _ settings: PresenceSettings) -> [(key: Key, life: Duration)] {
+        [
+            (keys.online(partition), settings.life), (keys.rooms(partition), settings.life),
+            (keys.holders(partition), settings.listLife), (keys.linger(partition), settings.listLife),
+        ]
     }
 }
 
