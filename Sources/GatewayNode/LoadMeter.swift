@@ -27,7 +27,9 @@ final class LoadMeter: Sendable {
             let elapsed = last.time.duration(to: now.time) / .seconds(1)
             return elapsed > 0 ? (now.processorSeconds - last.processorSeconds) / elapsed : 0
         }
-        return NodeLoad(connections: status?.connections ?? 0, rooms: status?.rooms ?? 0, processor: processor)
+        return NodeLoad(
+            connections: status?.connections ?? 0, rooms: status?.rooms ?? 0, processor: processor,
+            isDraining: status?.isDraining ?? false)
     }
 
     /// What all threads of this process have used so far.

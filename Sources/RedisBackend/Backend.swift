@@ -167,7 +167,7 @@ package final class Backend: Service {
         settings.ledgerBytes = configuration.webhookLedger.bytes
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
-            version: configuration.version, settings: settings, logger: logger, load: load,
+            version: configuration.version, settings: settings, logger: logger, health: health, load: load,
             onEvent: conductor.registrarChanged)
         registry = PresenceRegistry(
             store: store, settings: settings, rules: configuration.rules, seal: seal, nodeId: configuration.nodeId,

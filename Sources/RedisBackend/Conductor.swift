@@ -92,7 +92,11 @@ final class Conductor: @unchecked Sendable {
     /// node's, was another server's word.
     func lifeLinkChanged(_ link: ServerIdentity.Link, _ state: RedisLinkState) {
         watch.changed(link, state)
-        guard case .connected(let server, _, let previous) = state else { return }
+        guard case .connected(let server, _, let previous) = state else {
+            if link == .coordination { health.set(.coordination, false) }
+            return
+        }
+        if link == .coordination { health.set(.coordination, true) }
         if let previous, previous != server { coordinator?.lost() }
         if link == .beats { registrar?.linked(to: server) }
     }

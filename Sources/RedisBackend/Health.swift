@@ -4,7 +4,7 @@ import Synchronization
 /// Whether the backend can do its work just now, as the links and the registry told it.
 final class Health: Sendable {
     enum Part: Int, CaseIterable, Sendable {
-        case commands, servers, canary, subscriptions, registration, checks
+        case commands, servers, canary, subscriptions, coordination, registration, checks
 
         /// What is said while it is missing.
         var reason: String {
@@ -13,11 +13,15 @@ final class Health: Sendable {
             case .servers: "the links to Redis do not all lead to one primary"
             case .canary: "a message that the node sends to itself through Redis does not come back"
             case .subscriptions: "the subscriptions to Redis are not in place"
+            case .coordination: "the link over which the node looks after what all nodes share is away"
             case .registration: "the node is not registered in Redis"
             case .checks: "Redis has not been checked"
             }
         }
     }
+
+    /// Without which a node can neither command nor hear, however well it beats.
+    private static let ability: [Part] = [.commands, .servers, .canary, .subscriptions, .coordination]
 
     private struct State {
         var parts: Set<Part> = []
@@ -43,10 +47,18 @@ final class Health: Sendable {
         isUp.record(isWhole ? 1 : 0)
     }
 
+    /// Whether the node can command and hear.
+    var isAble: Bool {
+        state.withLock { state in Health.ability.allSatisfy { state.parts.contains($0) } }
+    }
+
     /// Nil where all is well, else the first thing that is missing.
-    var problem: String? {
+    var problem: String? { problem(besides: nil) }
+
+    /// - Parameter known: what need not be said.
+    func problem(besides known: Part?) -> String? {
         let state = state.withLock { $0 }
-        guard let missing = Part.allCases.first(where: { !state.parts.contains($0) }) else { return nil }
+        guard let missing = Part.allCases.first(where: { $0 != known && !state.parts.contains($0) }) else { return nil }
         return state.reasons[missing].map { "\(missing.reason): \($0)" } ?? missing.reason
     }
 }

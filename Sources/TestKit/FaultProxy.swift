@@ -64,6 +64,11 @@ package final class FaultProxy: Sendable {
         try await core.eventLoop.submit { self.core.cutAll() }.get()
     }
 
+    /// The same for all but those of which the client said this among the first it said.
+    package func cutAll(sparing word: String) async throws {
+        try await core.eventLoop.submit { self.core.cutAll(sparing: word) }.get()
+    }
+
     /// Closes the clients' side at once and keeps the server's open, with the bytes that are held for it: what a broken
     /// network does when the server has not noticed yet. Held bytes still reach it once `toServer` passes again.
     package func abandonClients() async throws {
@@ -191,6 +196,13 @@ private final class FaultProxyCore: @unchecked Sendable {
         }
         pairs = [:]
         abandoned = []
+    }
+
+    func cutAll(sparing word: String) {
+        for pair in pairs.values where !pair.toServer.hasBrought(word) {
+            pair.toServer.cut()
+            pair.toClient.cut()
+        }
     }
 
     func abandonClients() {

@@ -75,17 +75,19 @@ import Testing
         let nodes = ["c", "a", "b"].map {
             NodeEntry(
                 nodeId: $0, incarnation: 1, startedAt: 1_700_000_000_000,
-                load: NodeLoad(connections: 2, rooms: 3, processor: 0.0314), version: "0.1")
+                load: NodeLoad(connections: 2, rooms: 3, processor: 0.0314), version: "0.1",
+                reason: $0 == "b" ? "Redis is not reached" : nil)
         }
         try await Api.serve(nodes: nodes) { api async throws in
             let first = try await api.send(.GET, "/v1/nodes?limit=1")
             #expect(
                 first.text == """
                     {"nodes":[{"nodeId":"a","startedAt":1700000000000,"connections":2,"rooms":3,"load":0.031,\
-                    "version":"0.1"}],"next":"a","total":3}
+                    "version":"0.1","ready":true}],"next":"a","total":3}
                     """)
             let rest = try await api.send(.GET, "/v1/nodes?cursor=a")
             #expect(rest.text.contains(#"{"nodes":[{"nodeId":"b""#) && rest.text.hasSuffix(#"],"total":3}"#))
+            #expect(rest.text.contains(#""ready":false,"reason":"Redis is not reached"},{"nodeId":"c""#))
             #expect(try await api.send(.GET, "/v1/nodes?cursor=c").text == #"{"nodes":[],"total":3}"#)
         }
     }

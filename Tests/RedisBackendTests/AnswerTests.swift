@@ -48,14 +48,15 @@ struct AnswerTests {
         let node = Beat.Node("n1", instance: "i", lease: .seconds(3))
         let beat = Beat(
             .renew(incarnation: 5, leaseEnd: 0), of: node, description: "", declaringUntil: 0, sparing: 0, left: "")
-        let renewed = beat.read(try reply("*8|+ok|:9|:1|:6|:4|$2|n1|:5|$2|12|"))
+        let renewed = beat.read(try reply("*13|+ok|:9|:1|:6|:4|$2|n1|:5|$2|12|:1|$2|n2|:6|$2|13|:0|"))
         guard case .renewed(let index) = renewed else {
             Issue.record("\(String(describing: renewed))")
             return
         }
         #expect(index.now == 9 && index.marks == 1 && index.meeting == ServerMeeting(since: 6, from: 4))
-        #expect(index.nodes.map(\.name) == ["n1"] && index.nodes.map(\.end) == [12])
-        #expect(beat.read(try reply("*8|+ok|:9|:1|:6|:4|$2|n1|$1|x|:12|")) == nil)
+        #expect(index.nodes.map(\.name) == ["n1", "n2"] && index.nodes.map(\.end) == [12, 13])
+        #expect(index.nodes.map(\.ability) == [.able, .unable])
+        #expect(beat.read(try reply("*9|+ok|:9|:1|:6|:4|$2|n1|$1|x|:12|:1|")) == nil)
         #expect(beat.read(try reply("*1|+taken|")) == .taken)
     }
 

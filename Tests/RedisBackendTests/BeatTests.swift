@@ -76,6 +76,19 @@ struct BeatTests {
         #expect(index.nodes.map(\.name) == ["n1"])
     }
 
+    @Test func `a beat hears who is not able by its own word, and takes whoever says nothing of it for able`()
+        async throws
+    {
+        let own = try await register().incarnation
+        let entry = "other 5 \(always) started=1 connections=0 rooms=0 processor=0.0 version=v"
+        for (node, word) in [("n2", ""), ("n3", " able=1"), ("n4", " able=0"), ("n5", " able=0 reason=a")] {
+            _ = try await redis.cli("HSET", observer.keys.index.name, node, entry + word)
+        }
+        let nodes = try await index(own).nodes
+        #expect(nodes.filter { $0.ability == .unable }.map(\.name).sorted() == ["n4", "n5"])
+        #expect(nodes.count == 5)
+    }
+
     @Test func `an index that was copied from another server is met once, and registered in anew, above all it holds`()
         async throws
     {

@@ -69,6 +69,22 @@ struct PresenceRulesTests {
         #expect(settled.present.count == 3)
     }
 
+    @Test
+    func `partitions are shared among the able that are with this server, or among all of them where none is able`() {
+        func snapshot(_ unable: Set<String>) -> IndexSnapshot {
+            IndexSnapshot(
+                now: 1000, incarnations: ["gone": 400, "a": 700, "b": 800, "c": 900], unable: unable, earliestEnd: nil,
+                isSure: true, spares: 700)
+        }
+        #expect(Set(snapshot([]).coordinators.map(\.node)) == ["a", "b", "c"])
+        #expect(Set(snapshot(["a"]).coordinators.map(\.node)) == ["b", "c"])
+        #expect(snapshot(["a", "b"]).coordinators.map(\.node) == ["c"])
+        // Who may be with another server is no help.
+        #expect(Set(snapshot(["a", "b", "c"]).coordinators.map(\.node)) == ["a", "b", "c"])
+        // Unable is not dead.
+        #expect(!snapshot(["a"]).mustSweep(Holder(node: "a", incarnation: 700), fence: 0))
+    }
+
     @Test func `what is missing from the index is swept, unless it came after the index was read or nothing is sure`() {
         let index = IndexSnapshot(now: 1000, incarnations: ["a": 500, "b": 900], earliestEnd: nil, isSure: true)
         #expect(index.mustSweep(Holder(node: "c", incarnation: 999), fence: 0))

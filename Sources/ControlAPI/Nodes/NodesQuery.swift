@@ -46,6 +46,8 @@ extension JSONWriter {
         append(thousandths: node.load.processor, to: &bytes)
         append(#","version":"#, to: &bytes)
         append(string: node.version, to: &bytes)
+        append(node.reason == nil ? #","ready":true"# : #","ready":false,"reason":"#, to: &bytes)
+        if let reason = node.reason { append(string: reason, to: &bytes) }
         append("}", to: &bytes)
     }
 

@@ -211,6 +211,7 @@ async function listNodes() {
       const row = element("tr");
       const name = element("td", node.nodeId);
       name.title = "version " + node.version;
+      if (node.ready === false) name.append(" (not ready: " + node.reason + ")");
       row.append(name, element("td", node.connections), element("td", node.rooms), element("td", node.load.toFixed(2)), element("td", age(node.startedAt)));
       return row;
     });

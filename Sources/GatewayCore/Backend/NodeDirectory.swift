@@ -6,13 +6,18 @@ package struct NodeEntry: Hashable, Sendable {
     package var startedAt: Int64
     package var load: NodeLoad
     package var version: String
+    /// Why it takes no new clients just now, as its `/readyz` says; nil where it is ready.
+    package var reason: String?
 
-    package init(nodeId: String, incarnation: Int64, startedAt: Int64, load: NodeLoad, version: String) {
+    package init(
+        nodeId: String, incarnation: Int64, startedAt: Int64, load: NodeLoad, version: String, reason: String? = nil
+    ) {
         self.nodeId = nodeId
         self.incarnation = incarnation
         self.startedAt = startedAt
         self.load = load
         self.version = version
+        self.reason = reason
     }
 }
 
@@ -23,11 +28,14 @@ package struct NodeLoad: Hashable, Sendable {
     package var rooms: Int
     /// Processor seconds used a second, in all threads: 1.0 is one core.
     package var processor: Double
+    /// It sends its clients away, since it ends.
+    package var isDraining: Bool
 
-    package init(connections: Int, rooms: Int, processor: Double) {
+    package init(connections: Int, rooms: Int, processor: Double, isDraining: Bool = false) {
         self.connections = connections
         self.rooms = rooms
         self.processor = processor
+        self.isDraining = isDraining
     }
 }
 

@@ -13,7 +13,8 @@
 --                   still runs
 --         renew:    `ok`, now, how often connections of the node were marked to be closed, since when, in ms, nodes
 --                   register with this server (0: no other was before it), the incarnation below which none has yet, and
---                   each node, its incarnation and the end of its lease; `lost` where the entry is gone or older than
+--                   each node, its incarnation, the end of its lease and 0 where it says that it is not able (1 else);
+--                   `lost` where the entry is gone or older than
 --                   what was told, or was left by another instance whose lease has ended, or stems from another server;
 --                   `taken` where that other's lease runs
 --         release:  `ok`
@@ -117,6 +118,8 @@ if mode == 'renew' then
     else
       local n = #answer
       answer[n + 1], answer[n + 2], answer[n + 3] = all[i], held, lapses
+      -- Values hold no blank, and an older release says nothing of it.
+      answer[n + 4] = string.find(all[i + 1], ' able=0', 1, true) and 0 or 1
     end
   end
   return answer

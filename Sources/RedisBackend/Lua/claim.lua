@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- claim: makes the caller the coordinator of a partition that has none, or whose coordinator is not live any more.
+-- claim: makes the caller the coordinator of a partition that has none, or whose coordinator is no longer live and able.
 --
 -- KEYS    1 coordinator: `holder token`, the holder `-` where it was handed on
--- ARGV    1 the caller as `node:incarnation`, then every live node in that way
+-- ARGV    1 the caller as `node:incarnation`, then every node that may coordinate in that way
 -- result  1 and the caller's mark, or 0 and that of another
--- cost    O(live nodes)
+-- cost    O(nodes)
 local coordinator = KEYS[1]
 local caller = ARGV[1]
 local mark = redis.call('GET', coordinator)

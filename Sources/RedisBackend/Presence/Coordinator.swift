@@ -72,12 +72,12 @@ final class Coordinator: @unchecked Sendable {
     func beaten(_ snapshot: IndexSnapshot) {
         loop.assertInEventLoop()
         guard !isStopped, let incarnation = snapshot.incarnations[nodeId] else { return }
-        let present = snapshot.present
+        let coordinators = snapshot.coordinators
         let hasChanged = index?.incarnations != snapshot.incarnations || index?.spares != snapshot.spares
         index = snapshot
         turn += 1
         let own = Holder(node: nodeId, incarnation: incarnation)
-        let names = present.map(\.node)
+        let names = coordinators.map(\.node)
         for partition in Partition.all {
             let isOurs = Rendezvous.coordinator(of: partition, among: names) == nodeId
             if let mark = posts[partition.number].mark {
@@ -86,10 +86,10 @@ final class Coordinator: @unchecked Sendable {
                     if hasChanged || isItsTurn || !posts[partition.number].isCalm { look(partition) }
                 } else {
                     _ = yield(partition, mark: mark, timeout: nil)
-                    if isOurs { claim(partition, own, among: present) }
+                    if isOurs { claim(partition, own, among: coordinators) }
                 }
             } else if isOurs {
-                claim(partition, own, among: present)
+                claim(partition, own, among: coordinators)
             }
         }
     }
@@ -101,10 +101,10 @@ final class Coordinator: @unchecked Sendable {
         for partition in Partition.all { drop(partition) }
     }
 
-    private func claim(_ partition: Partition, _ own: Holder, among present: [Holder]) {
+    private func claim(_ partition: Partition, _ own: Holder, among coordinators: [Holder]) {
         guard !posts[partition.number].isClaiming else { return }
         posts[partition.number].isClaiming = true
-        store.call(ClaimPartition(partition, for: own, live: present)) { [self] result in
+        store.call(ClaimPartition(partition, for: own, live: coordinators)) { [self] result in
             posts[partition.number].isClaiming = false
             guard case .success(.claimed(let mark)) = result, !isStopped else { return }
             posts[partition.number].mark = mark

@@ -25,12 +25,14 @@ final class Registrar: @unchecked Sendable {
     private let node: Beat.Node
     private let version: String
     private let load: @Sendable () -> NodeLoad
+    private let health: Health
     private let logger: Logger
     private let onEvent: @Sendable (Event) -> Void
     private let interval: TimeAmount
     private var lease: Lease
     private var right: DeclarationRight
     private var grace: FailoverGrace
+    private var ability: Ability
     /// Where the link leads, and with which server the node was in the index last.
     private var server: ServerID?, indexed: ServerID?
     private var startedAt: Int64 = 0
@@ -45,12 +47,13 @@ final class Registrar: @unchecked Sendable {
 
     init(
         store: Store, nodeId: String, instance: String, version: String, settings: PresenceSettings, logger: Logger,
-        load: @escaping @Sendable () -> NodeLoad, onEvent: @escaping @Sendable (Event) -> Void
+        health: Health, load: @escaping @Sendable () -> NodeLoad, onEvent: @escaping @Sendable (Event) -> Void
     ) {
         self.store = store
         node = Beat.Node(nodeId, instance: instance, lease: settings.lease)
         self.version = version
         self.load = load
+        self.health = health
         self.logger = logger
         self.onEvent = onEvent
         interval = .milliseconds(settings.interval.milliseconds)
@@ -58,6 +61,7 @@ final class Registrar: @unchecked Sendable {
         right = DeclarationRight(
             lease: settings.lease.milliseconds, interval: settings.interval.milliseconds)
         grace = FailoverGrace(length: settings.failoverGrace.milliseconds)
+        ability = Ability(lease: settings.lease.milliseconds)
     }
 
     func start() {
@@ -108,8 +112,8 @@ final class Registrar: @unchecked Sendable {
             case .register(let highest): .register(after: highest)
             case .renew(let incarnation, let end): .renew(incarnation: incarnation, leaseEnd: end)
             }
-        let description = NodeDescription.encode(startedAt: startedAt, load: load(), version: version)
         let sent = NIODeadline.now()
+        let description = describe(now: sent.milliseconds)
         let beat = Beat(
             mode, of: node, description: description, declaringUntil: right.limit(now: sent.milliseconds),
             sparing: grace.spares(now: sent.milliseconds), left: indexed?.token ?? "")
@@ -121,6 +125,14 @@ final class Registrar: @unchecked Sendable {
             mustBeatAgain = false
             self.beat()
         }
+    }
+
+    private func describe(now: Int64) -> String {
+        let load = load()
+        return NodeDescription.encode(
+            startedAt: startedAt, load: load, version: version,
+            ability: ability.found(isWell: health.isAble, now: now),
+            reason: load.isDraining ? "draining" : health.problem(besides: .registration))
     }
 
     private func received(_ result: Result<Beat.Answer, CallError>, asked: Lease.Beat, sent: NIODeadline) {

@@ -1,16 +1,20 @@
 import GatewayCore
 
 /// What a node says of itself in its entry of the index, as `name=value`, so that releases can say more and less.
-enum NodeDescription {
-    static func encode(startedAt: Int64, load: NodeLoad, version: String) -> String {
+package enum NodeDescription {
+    /// - Parameter reason: why the node is not ready; nil where it is.
+    package static func encode(
+        startedAt: Int64, load: NodeLoad, version: String, ability: Ability.Word, reason: String?
+    ) -> String {
         let processor = (load.processor * 1000).rounded() / 1000
         return "started=\(startedAt) connections=\(load.connections) rooms=\(load.rooms) processor=\(processor)"
-            + " version=\(version)"
+            + " version=\(version) able=\(ability == .able ? 1 : 0)"
+            + (reason.map { " reason=\(Escaping.escaped($0))" } ?? "")
     }
 
     /// An entry of the index, `instance incarnation lease-end`, then what the node says; nil where it is not one, or its lease has
     /// ended before `now` (milliseconds by Redis's clock).
-    static func liveNode(_ nodeId: String, entry: String, now: Int64) -> NodeEntry? {
+    package static func liveNode(_ nodeId: String, entry: String, now: Int64) -> NodeEntry? {
         let fields = entry.split(separator: " ")
         guard fields.count > 3, let incarnation = Int64(fields[1]), let end = Int64(fields[2]), end > now else {
             return nil
@@ -26,6 +30,45 @@ enum NodeDescription {
         else { return nil }
         return NodeEntry(
             nodeId: nodeId, incarnation: incarnation, startedAt: startedAt,
-            load: NodeLoad(connections: connections, rooms: rooms, processor: processor), version: String(version))
+            load: NodeLoad(connections: connections, rooms: rooms, processor: processor), version: String(version),
+            reason: said["reason"].map { Escaping.text(of: $0) })
+    }
+
+    /// Text without blanks, and of a bounded length: whatever is no letter, digit or plain mark as `%` and two hexadecimal
+    /// digits for each byte.
+    private enum Escaping {
+        private static let longest = 300
+        private static let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:,/()'".utf8)
+        private static let digits = Array("0123456789abcdef".utf8)
+
+        static func escaped(_ text: String) -> String {
+            var bytes: [UInt8] = []
+            for byte in text.utf8.prefix(longest) {
+                if plain.contains(byte) {
+                    bytes.append(byte)
+                } else {
+                    bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+                }
+            }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+
+        /// What cannot be read stands as it is.
+        static func text(of escaped: Substring) -> String {
+            var bytes: [UInt8] = []
+            var rest = escaped.utf8[...]
+            while let byte = rest.popFirst() {
+                let next = rest.prefix(2)
+                if byte == UInt8(ascii: "%"), next.count == 2,
+                    let value = UInt8(String(decoding: next, as: UTF8.self), radix: 16)
+                {
+                    bytes.append(value)
+                    rest = rest.dropFirst(2)
+                } else {
+                    bytes.append(byte)
+                }
+            }
+            return String(decoding: bytes, as: UTF8.self)
+        }
     }
 }

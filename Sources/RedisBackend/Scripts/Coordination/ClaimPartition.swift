@@ -11,7 +11,7 @@ package struct ClaimPartition: Script {
 
     let partition: Partition
     let caller: Holder
-    /// Every live node.
+    /// Every node that may coordinate; another's mark is void.
     let live: [Holder]
 
     package init(_ partition: Partition, for caller: Holder, live: [Holder]) {

@@ -28,6 +28,8 @@ package struct Beat: Script {
             package let incarnation: Int64
             /// The end of its lease, in ms by Redis's clock.
             package let end: Int64
+            /// What it says of itself.
+            package let ability: Ability.Word
         }
 
         /// Redis's clock, in ms.
@@ -137,17 +139,17 @@ package struct Release: Script {
 }
 
 extension Beat.Index: ScriptAnswer {
-    /// `ok`, now, marks, since, from, then node, incarnation and end of lease of each.
+    /// `ok`, now, marks, since, from, then node, incarnation, end of lease and ability of each.
     package init?(_ reply: RedisReply) {
         guard let now = reply[1].integer, let marks = reply[2].integer, let since = reply[3].integer,
             let from = reply[4].integer
         else { return nil }
         var nodes: [Node] = []
-        for index in stride(from: 5, to: reply.count - 2, by: 3) {
+        for index in stride(from: 5, to: reply.count - 3, by: 4) {
             guard let name = reply[index].string, let incarnation = reply[index + 1].integer,
-                let end = reply[index + 2].integer
+                let end = reply[index + 2].integer, let able = reply[index + 3].integer
             else { return nil }
-            nodes.append(Node(name: name, incarnation: incarnation, end: end))
+            nodes.append(Node(name: name, incarnation: incarnation, end: end, ability: able == 0 ? .unable : .able))
         }
         self.now = now
         self.marks = marks
