@@ -165,9 +165,11 @@ package final class Backend: Service {
         settings.ledgerSize = configuration.webhookLedger.backlog
         if configuration.receivers.isEmpty { settings.idleLedger = configuration.webhookLedger }
         settings.ledgerBytes = configuration.webhookLedger.bytes
+        let silent = SilentNodes()
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
-            version: configuration.version, settings: settings, logger: logger, health: health, load: load,
+            version: configuration.version, settings: settings, silent: silent, logger: logger, health: health,
+            load: load,
             onEvent: conductor.registrarChanged)
         registry = PresenceRegistry(
             store: store, settings: settings, rules: configuration.rules, seal: seal, nodeId: configuration.nodeId,
@@ -200,7 +202,7 @@ package final class Backend: Service {
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         streams = router
         sessionCheck = { seal.proof(of: $0) }
-        directory = RedisNodeDirectory(store: store)
+        directory = RedisNodeDirectory(store: store, silent: silent)
         presence = registry
         presenceDirectory = RedisPresenceDirectory(store: store, settings: settings)
         eventLedger = RedisEventLedger(

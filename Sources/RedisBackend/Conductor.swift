@@ -25,6 +25,8 @@ final class Conductor: @unchecked Sendable {
     private var incarnation: Int64?
     /// How often Redis was set back under one identity, as the partitions were told.
     private var round: Int64 = 0
+    /// How often Redis's clock has stepped, as was acted upon.
+    private var steps = 0
     private var nodeId = ""
     private var needsReplicas = false
     private var hasChecked = false
@@ -138,6 +140,11 @@ final class Conductor: @unchecked Sendable {
             if told != round { meetSetBack(round: told, isFirst: isFirst) }
             presence?.registered(given, sent: sent)
         case .beat(let index, let sent):
+            if index.clock.steps != steps {
+                steps = index.clock.steps
+                router?.compareAll()
+                presence?.clockStepped()
+            }
             presence?.beaten(sent: sent, marks: index.marks)
         case .lost:
             // Redis is there and has forgotten the node: it may have forgotten the rooms as well, and the key.

@@ -35,7 +35,8 @@ package struct Keys: Sendable {
     /// `sessionKey`, which session ids are signed with.
     package var deployment: Key { Key(name: "\(prefix):{nodes}:deployment", partition: nil) }
 
-    /// hash, EXPIRE 120 s, by each node's beat: node → instance, incarnation, end of its lease, what it says of itself.
+    /// hash, EXPIRE a day, by each node's beat: node → instance, incarnation, number and time of its last beat, what it says
+    /// of itself.
     package var index: Key { Key(name: "\(prefix):{nodes}:index", partition: nil) }
 
     /// zset, hash and string, EXPIRE the end of the last ban, by `ban` and `lift`: banned range of addresses → end of its ban
@@ -51,9 +52,9 @@ package struct Keys: Sendable {
     package func spenders(of node: String) -> Key { nodesKey("top:\(node)") }
 
     /// hash, no expiry, by each node's beat: `id` (the server that the index's nodes are registered with, see `ServerID`),
-    /// `since` (when the first registered with it, 0 where it is the first), `at` (when it was met),
-    /// `from` (what lies below was registered with
-    /// another), `round` (how often it was set back under one identity).
+    /// `at` (when that was met), `from` (what lies below was registered with another; 0 where it is the first), `age` (for how long nodes have registered
+    /// with it) and `seen` (until when that was counted), `newest` (the highest incarnation given), `round` (how often it
+    /// was set back under one identity).
     package var server: Key { Key(name: "\(prefix):{nodes}:server", partition: nil) }
 
     /// hash, no expiry, by every script that meets another server: `run` (the server last met, see `ServerID`), `was` (the
@@ -97,10 +98,10 @@ package struct Keys: Sendable {
     /// the first in ms; its beat reads it; `node:at` → when it was written last, a day after which both go.
     package var marked: Key { Key(name: "\(prefix):{nodes}:marked", partition: nil) }
 
-    /// hash, EXPIRE 120 s, by the scripts that mark, read by the nodes: connection to be closed → node, close code, text.
+    /// hash, EXPIRE session life, by the scripts that mark, read by the nodes: connection to be closed → node, close code, text.
     package func marks(_ partition: Partition) -> Key { key(partition, "marks") }
 
-    /// hash, EXPIRE 120 s, by `connect`, renewed by the nodes: connection → holder, since in base 36, the session's
+    /// hash, EXPIRE a day, by `connect`, renewed by the nodes: connection → holder, since in base 36, the session's
     /// secret, and `!` once it is to be closed.
     package func connections(of user: UserID) -> Key { userKey(user, "conns") }
 
@@ -108,7 +109,7 @@ package struct Keys: Sendable {
     /// tokens are void, in milliseconds, 0 where that does not hold; the number of the last disconnection.
     package func verdict(on user: UserID) -> Key { userKey(user, "verdict") }
 
-    /// zset, EXPIRE 120 s, by the presence scripts, renewed by the coordinator: users told online → since.
+    /// zset, EXPIRE a day, by the presence scripts, renewed by the coordinator: users told online → since.
     package func online(_ partition: Partition) -> Key { key(partition, "online") }
 
     /// zset, bounded by age and by how many they are, by the presence scripts: user → last seen.
@@ -119,23 +120,23 @@ package struct Keys: Sendable {
     /// `r:<room>` for each room.
     package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }
 
-    /// hash, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: user → what is shown of it, and its connections here.
+    /// hash, EXPIRE a day, by `join` and `leave`, renewed by the nodes: user → what is shown of it, and its connections here.
     package func members(_ room: RoomName) -> Key { roomKey(room, "members") }
 
-    /// set, EXPIRE 120 s, by `join` and `leave`, renewed by the nodes: the room's connections.
+    /// set, EXPIRE a day, by `join` and `leave`, renewed by the nodes: the room's connections.
     package func connections(in room: RoomName) -> Key { roomKey(room, "conns") }
 
-    /// zset, EXPIRE 120 s, by `join` and `leave`, renewed by the coordinator: rooms with members → since.
+    /// zset, EXPIRE a day, by `join` and `leave`, renewed by the coordinator: rooms with members → since.
     package func rooms(_ partition: Partition) -> Key { key(partition, "rooms") }
 
-    /// set, EXPIRE 240 s (it outlives what it names), by `connect` and `join`, renewed by the coordinator: every
+    /// set, EXPIRE two days (it outlives what it names), by `connect` and `join`, renewed by the coordinator: every
     /// `node:incarnation` that holds something here.
     package func holders(_ partition: Partition) -> Key { key(partition, "holders") }
 
-    /// set, EXPIRE 240 s, by `connect` and `join`, renewed by the node: `u|conn|user` and `r|room|user|conn`.
+    /// set, EXPIRE two days, by `connect` and `join`, renewed by the node: `u|conn|user` and `r|room|user|conn`.
     package func held(by holder: Holder, in partition: Partition) -> Key { key(partition, "node:\(holder)") }
 
-    /// zset, EXPIRE grace + 240 s, by `disconnect` and `leave`, renewed by the coordinator: entries lost → end of their
+    /// zset, EXPIRE grace + two days, by `disconnect` and `leave`, renewed by the coordinator: entries lost → end of their
     /// grace.
     package func linger(_ partition: Partition) -> Key { key(partition, "linger") }
 

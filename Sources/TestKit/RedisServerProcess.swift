@@ -13,6 +13,8 @@ package final class RedisServerProcess: Sendable {
         package var maxMemory: String?
         /// Also listens on a free port of 127.0.0.1.
         package var listensOnTCP = false
+        /// Its clock can be stepped while it runs.
+        package var hasSteppableClock = false
         /// Further arguments, such as `["--lazyfree-lazy-expire", "yes"]`.
         package var arguments: [String] = []
 
@@ -87,6 +89,12 @@ package final class RedisServerProcess: Sendable {
         }
     }
 
+    /// Has its clock be off by so much from now on, where `hasSteppableClock` is set.
+    package func setClock(off: Duration) throws { try SteppedClock.set(clockPath, off: off) }
+
+    /// Beside its folder, which may be emptied.
+    private var clockPath: String { folder + ".clock" }
+
     /// Starts it again, after a `kill9` or killing it now. Without its data it comes back empty.
     package func restart(keepingData: Bool) throws {
         endChild()
@@ -102,6 +110,7 @@ package final class RedisServerProcess: Sendable {
     package func stop() {
         endChild()
         try? FileManager.default.removeItem(atPath: folder)  // A second stop finds no folder.
+        try? FileManager.default.removeItem(atPath: clockPath)  // Most clocks are the machine's.
     }
 
     /// Runs redis-cli against it and returns what it printed, without the line's end.
@@ -147,6 +156,11 @@ package final class RedisServerProcess: Sendable {
         if let password = options.password { arguments += ["--requirepass", password] }
         if let maxMemory = options.maxMemory { arguments += ["--maxmemory", maxMemory] }
         arguments += options.arguments
+        if options.hasSteppableClock {
+            if !FileManager.default.fileExists(atPath: clockPath) { try setClock(off: .zero) }
+            let environment = try SteppedClock.environment(readFrom: clockPath)
+            arguments = ["env"] + environment.map { "\($0.key)=\($0.value)" } + arguments
+        }
         let pid: pid_t
         do {
             pid = try ChildProcess.spawn(arguments)

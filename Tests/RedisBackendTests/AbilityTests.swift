@@ -36,7 +36,7 @@ struct AbilityTests {
         let load = NodeLoad(connections: 1, rooms: 2, processor: 0.5)
         let said = NodeDescription.encode(startedAt: 7, load: load, version: "v", ability: ability, reason: reason)
         #expect(said.hasSuffix(" able=0") == (ability == .unable && reason == nil))
-        return NodeDescription.liveNode("n1", entry: "i 5 99 \(said)", now: 9)
+        return NodeDescription.node("n1", entry: "i 5 1 99 \(said)")
     }
 
     @Test(arguments: ["Redis is not reached", "a=b 100% able=0", "é \u{1}\n\"", "%", "%zz"])
@@ -50,7 +50,7 @@ struct AbilityTests {
     @Test func `a long reason is cut, and one that another release spelled stands as it is`() {
         let long = String(repeating: "x", count: 5000)
         #expect(entry(.unable, long)?.reason?.count == 300)
-        let said = "i 5 99 started=7 connections=1 rooms=2 processor=0.5 version=v reason=50%"
-        #expect(NodeDescription.liveNode("n1", entry: said, now: 9)?.reason == "50%")
+        let said = "i 5 1 99 started=7 connections=1 rooms=2 processor=0.5 version=v reason=50%"
+        #expect(NodeDescription.node("n1", entry: said)?.reason == "50%")
     }
 }

@@ -44,8 +44,7 @@ struct DeclaredKeyTests {
         let kept = Publish.Bound(entries: 10, bytes: 1 << 20)
         let part = LogPart(after: 0, limit: 10, bytes: 1 << 20)
         var all: [any Script] = [MeetServer(in: own), Agree(on: .sessionKey, proposal: "x")]
-        all.append(
-            Beat(.register(after: 4), of: node, description: "version=v", declaringUntil: 0, sparing: 0, left: ""))
+        all.append(Beat(.register(after: 4), of: node, description: "version=v", left: ""))
         all.append(SendCanary(1, to: "n1", instance: "i", in: own))
         all.append(TellMarked(["n1", "n1"], life: .seconds(60)))
         all.append(ClaimPartition(own, for: holder, live: [holder]))
@@ -78,7 +77,8 @@ struct DeclaredKeyTests {
         all.append(Replay(own, for: "w", from: "0-0", types: nil))
         all.append(Trim(post, receivers: ["w"], kept: 10, forgottenAfter: .seconds(60)))
         all.append(Shrink([(keys.events(own), 1 << 20)]))
-        all.append(Look(at: own, mark: post.mark))
+        all.append(Look(at: own, mark: post.mark, latest: .max))
+        all.append(Prolong(own, mark: post.mark, settings: settings))
         all.append(
             Leave(
                 room, connection: "c2", of: alice, holder: .node(holder), departure: .abrupt(.lost),

@@ -53,6 +53,7 @@ struct PresenceExpiryTests {
 
     @Test func `the lists of what must be taken away outlive what they name, a grace included`() async throws {
         var settings = PresenceSettings()
+        settings.life = .seconds(120)
         settings.grace = .seconds(300)
         try await enter("c1", settings)
         let keys = observer.keys
@@ -113,7 +114,7 @@ struct PresenceExpiryTests {
             for partition in Partition.all {
                 let isRefused = await withCheckedContinuation { continuation in
                     Sweeper(store: observer.store, settings: settings).sweep(
-                        partition, dead: [holder], due: [], mark: "n9:1 1"
+                        partition, dead: [holder], due: [], by: 0, mark: "n9:1 1"
                     ) {
                         continuation.resume(returning: $0)
                     }

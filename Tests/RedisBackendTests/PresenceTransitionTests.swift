@@ -167,8 +167,9 @@ struct PresenceTransitionTests {
         _ = try await connect("c1", holder)
         let partition = Partition(of: "alice")
         let refused = await withCheckedContinuation { continuation in
-            Sweeper(store: observer.store, settings: settings).sweep(partition, dead: [holder], due: [], mark: "n9:1 1")
-            {
+            Sweeper(store: observer.store, settings: settings).sweep(
+                partition, dead: [holder], due: [], by: 0, mark: "n9:1 1"
+            ) {
                 continuation.resume(returning: $0)
             }
         }
@@ -222,7 +223,9 @@ struct PresenceTransitionTests {
 
     private func sweep(_ partition: Partition, _ dead: [Holder]) async throws {
         let refused = await withCheckedContinuation { continuation in
-            Sweeper(store: observer.store, settings: settings).sweep(partition, dead: dead, due: [], mark: "n9:1 1") {
+            Sweeper(store: observer.store, settings: settings).sweep(
+                partition, dead: dead, due: [], by: 0, mark: "n9:1 1"
+            ) {
                 continuation.resume(returning: $0)
             }
         }

@@ -60,7 +60,7 @@ struct RefusedWriteFaults {
         _ = try await store.call(ReadHeads(of: [room], in: rooms))
         _ = try await store.call(ReadPage(of: store.keys.online(own), limit: 5, after: nil))
         _ = try await store.call(ReadBacklog(of: "w", in: own))
-        _ = try await store.call(Look(at: own, mark: mark))
+        _ = try await store.call(Look(at: own, mark: mark, latest: 1))
         _ = try await store.call(
             Compare([.user(user, connection: "c", session: SessionID(of: user))], in: own, holder: holder))
         _ = try await store.call(Admit(user, issuedAt: 1))

@@ -11,7 +11,7 @@ struct ScriptTagTests {
     /// what is registered again, or read or found where nothing may be written, is so with the keys of the first time.
     private static let elsewhere: Set<String> = [
         "gather", "settle", "trim", "backlog", "replay", "page", "sweep", "yield", "connect", "join_again",
-        "ban", "lift", "position_unwritten", "history_unwritten", "published",
+        "ban", "lift", "prolong", "position_unwritten", "history_unwritten", "published",
     ]
 
     @Test func `every script is called, and each call's keys and channel share one tag`() async throws {

@@ -1,50 +1,58 @@
 #!lua flags=allow-oom
--- beat: registers a node, renews its lease, or takes it out of the index.
+-- beat: registers a node, renews its entry, or takes it out of the index.
 --
 -- KEYS    1 index, 2 how many marks were set, 3 server
 -- ARGV    1 `register`, `renew` or `release`, 2 node, 3 instance, 4 incarnation, 5 lease in ms,
 --         6 life of the index in ms, 7 what the node says of itself,
---         8 until when, by Redis's clock in ms, it may declare others dead (0: not),
---         9 the server that the link was greeted by, 10 the end of the lease that it was told last, by Redis's clock in
---         ms (0: none yet), 11 the incarnation below which it may declare nobody dead,
---         12 the server with which it was in the index last ('' for none yet)
+--         8 what Redis's clock shows about now, in ms, where it may declare others dead (0: it may not),
+--         9 the server that the link was greeted by, 10 the number of its beat that it was told last (0: none yet),
+--         11 grace after a failover in ms, 12 the server with which it was in the index last ('' for none yet), then the
+--         entries that it has seen unchanged for a lease, each as node, incarnation and number of the beat
 -- result  `moved` where this is no longer that server, or no primary: nothing was written; else
---         register: `ok`, the incarnation given and the round; or `taken` and the ms that the other instance's lease
---                   still runs
---         renew:    `ok`, now, how often connections of the node were marked to be closed, since when, in ms, nodes
---                   register with this server (0: no other was before it), the incarnation below which none has yet, and
---                   each node, its incarnation, the end of its lease and 0 where it says that it is not able (1 else);
---                   `lost` where the entry is gone or older than
---                   what was told, or was left by another instance whose lease has ended, or stems from another server;
---                   `taken` where that other's lease runs
+--         register: `ok`, the incarnation given, the round and now; or `taken`, the incarnation and the number of the beat
+--                   of the other instance that has the name, and was not seen unchanged for a lease
+--         renew:    `ok`, now, the highest incarnation given so far, how often connections of the node were marked to be
+--                   closed, the incarnation below which none has registered with this server yet (0: no other server was
+--                   before it), for how long, in ms, nodes have registered with it by now, as far as the grace, and each
+--                   node, its incarnation, the number of its beat, when that came, and 0 where it says that it is not able
+--                   (1 else); `lost` where the entry is gone or older than what was told, or stems from another server;
+--                   `taken` as above
 --         release:  `ok`
---         An entry is `instance incarnation lease-end description`. A lapsed one still renews: a node is dead once its
---         lapsed entry was removed by a caller that may declare it. A server that was set back under one identity gets
---         another round, and counts as another; so does one to which the nodes come back from another, though it never changed
---         itself: the first that comes says so.
+--         An entry is `instance incarnation beat time description`. No entry is compared with the clock, which may step:
+--         who reads it again sees by the number that the node has beaten, and its own clock tells how long it has not. It
+--         is dead once its entry was removed by a caller that has seen it unchanged for a lease. A server that was set back
+--         under one identity gets another round, and counts as another; so does one to which the nodes come back from
+--         another, though it never changed itself: the first that comes says so.
 -- cost    O(1); renew O(nodes), and once for each server register too
 local index, marked, known = KEYS[1], KEYS[2], KEYS[3]
 local mode, node, instance, last, lease, index_life = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local description, may_declare_until, server, told, spared = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-local left = ARGV[12]
+local description, expected, server, told, grace = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local left, silent = ARGV[12], { unpack(ARGV, 13) }
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-lease, last = tonumber(lease), tonumber(last)
+lease, last, grace = tonumber(lease), tonumber(last), tonumber(grace)
 
 local function parse(entry)
-  local owner, incarnation, ends = string.match(entry, '^(%S+) (%d+) (%d+) ')
-  return owner, tonumber(incarnation), tonumber(ends)
+  local owner, incarnation, beat, at = string.match(entry, '^(%S+) (%d+) (%d+) (%d+) ')
+  return owner, tonumber(incarnation), tonumber(beat), tonumber(at)
 end
 
-local function write(incarnation)
-  local entry = string.format('%s %.0f %.0f %s', instance, incarnation, now + lease, description)
+local function write(incarnation, beat)
+  local entry = string.format('%s %.0f %.0f %.0f %s', instance, incarnation, beat, now, description)
   redis.call('HSET', index, node, entry)
   redis.call('PEXPIRE', index, index_life)
 end
 
+-- Writes what is known of the server: pairs of a field and a number.
+local function note(...)
+  local fields = { ... }
+  for i = 2, #fields, 2 do fields[i] = string.format('%.0f', fields[i]) end
+  redis.call('HSET', known, unpack(fields))
+end
+
 local entry = redis.call('HGET', index, node)
-local owner, incarnation, ends
-if entry then owner, incarnation, ends = parse(entry) end
+local owner, incarnation, beat
+if entry then owner, incarnation, beat = parse(entry) end
 
 if mode == 'release' then
   if owner == instance then redis.call('HDEL', index, node) end
@@ -57,32 +65,48 @@ if not string.find(about, 'role:master', 1, true) or string.sub(history, 1, 20) 
   return { 'moved' }
 end
 
-local met = redis.call('HMGET', known, 'id', 'since', 'from', 'round', 'at')
-local since, from, round = tonumber(met[2]) or 0, tonumber(met[3]) or 0, tonumber(met[4]) or 0
+local met = redis.call('HMGET', known, 'id', 'from', 'round', 'newest', 'age', 'seen', 'at')
+local from, round, newest = tonumber(met[2]) or 0, tonumber(met[3]) or 0, tonumber(met[4]) or 0
+local age, seen = tonumber(met[5]) or 0, tonumber(met[6]) or now
 
 -- From now on what the index holds counts as renewed with another server: whoever is on this one registers anew, above
 -- all of it. Where nothing is known of anybody there was no other.
 local function meet()
   local all = redis.call('HGETALL', index)
-  since, from = 0, 0
-  if met[1] or #all > 0 then since, from = now, now end
+  from, age, seen = 0, 0, now
+  if met[1] or #all > 0 then from = math.max(now, newest + 1) end
   for i = 2, #all, 2 do
     local _, held = parse(all[i])
     if held and held >= from then from = held + 1 end
   end
-  local fields = { string.format('%.0f', since), string.format('%.0f', from), string.format('%.0f', round) }
-  redis.call('HSET', known, 'id', server, 'since', fields[1], 'from', fields[2], 'round', fields[3], 'at', now)
+  redis.call('HSET', known, 'id', server)
+  note('from', from, 'round', round, 'age', age, 'seen', seen, 'at', now)
+end
+
+-- The time since then is what passes from beat to beat, of a step of the clock a lease at most.
+local function grow_older()
+  if from == 0 or age >= grace then return end
+  age, seen = age + math.min(math.max(now - seen, 0), lease), now
+  note('age', age, 'seen', seen)
+end
+
+-- Takes away the entries that the caller has seen unchanged, unless they have changed since.
+local function declare_dead()
+  for i = 1, #silent, 3 do
+    local _, held, number = parse(redis.call('HGET', index, silent[i]) or '')
+    if held == tonumber(silent[i + 1]) and number == tonumber(silent[i + 2]) then redis.call('HDEL', index, silent[i]) end
+  end
 end
 
 -- Whether the node is the first that comes back from another server: it has been here since others last came, or nobody
--- is here, and not only because they are about to register with a server that was met just now.
+-- is here, and not only because they are about to register with a server that was met just now; as far as the clock tells: a step of it makes one the first that is not, which then only waits.
 local function is_first_back()
   if left == '' or left == server then return false end
   if owner == instance then return incarnation >= from end
-  if math.abs(now - (tonumber(met[5]) or 0)) < lease then return false end
+  if math.abs(now - (tonumber(met[7]) or 0)) < lease then return false end
   for _, other in ipairs(redis.call('HVALS', index)) do
-    local _, _, lapses = parse(other)
-    if lapses and lapses >= now then return false end
+    local _, _, _, at = parse(other)
+    if at and math.abs(now - at) <= lease then return false end
   end
   return true
 end
@@ -96,38 +120,42 @@ elseif is_first_back() then
 end
 if mode == 'renew' then
   if is_new or not entry then return { 'lost' } end
-  if owner ~= instance then
-    if ends > now then return { 'taken', ends - now } end
-    return { 'lost' }
-  end
+  if owner ~= instance then return { 'taken', incarnation, beat } end
   if incarnation < from then return { 'lost' } end
-  if incarnation < last or incarnation == last and ends < tonumber(told) then
+  if incarnation < last or incarnation == last and beat < tonumber(told) then
     round = round + 1
     meet()
     return { 'lost' }
   end
   if incarnation ~= last then return { 'lost' } end
-  write(incarnation)
+  write(incarnation, beat + 1)
+  grow_older()
+  -- A beat that lay in front of a paused Redis comes too late to know who has beaten.
+  if tonumber(expected) > 0 and math.abs(now - expected) <= lease / 3 then declare_dead() end
   local marks = tonumber(redis.call('HGET', marked, node) or 0)
-  local answer, all = { 'ok', now, marks, since, from }, redis.call('HGETALL', index)
+  local answer, all = { 'ok', now, newest, marks, from, age }, redis.call('HGETALL', index)
   for i = 1, #all, 2 do
-    local _, held, lapses = parse(all[i + 1])
-    local may_go = not lapses or lapses < now and now <= tonumber(may_declare_until) and held >= tonumber(spared)
-    if may_go then
-      redis.call('HDEL', index, all[i])
-    else
+    local _, held, number, at = parse(all[i + 1])
+    if at then
       local n = #answer
-      answer[n + 1], answer[n + 2], answer[n + 3] = all[i], held, lapses
+      answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = all[i], held, number, at
       -- Values hold no blank, and an older release says nothing of it.
-      answer[n + 4] = string.find(all[i + 1], ' able=0', 1, true) and 0 or 1
+      answer[n + 5] = string.find(all[i + 1], ' able=0', 1, true) and 0 or 1
+    else
+      redis.call('HDEL', index, all[i])
     end
   end
   return answer
 end
 
-if entry and owner ~= instance and ends > now then return { 'taken', ends - now } end
-incarnation = math.max(incarnation or 0, last) + 1
+local is_free = owner == instance or tonumber(silent[2]) == incarnation and tonumber(silent[3]) == beat
+if entry and not is_free then
+  return { 'taken', incarnation, beat }
+end
+-- Above all that were ever given, so that a clock that went back gives none a second time.
+incarnation = math.max(incarnation or 0, last, newest) + 1
 if incarnation < now then incarnation = now end
 if incarnation < from then incarnation = from end
-write(incarnation)
-return { 'ok', incarnation, round }
+write(incarnation, 0)
+note('newest', incarnation)
+return { 'ok', incarnation, round, now }

@@ -3,13 +3,15 @@
 --
 -- KEYS    1 the user's connections, 2 online, 3 seen, 4 session, 5 the node's set, 6 linger, 7 events
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 `farewell` or `lost`, 6 cause, 7 grace in ms,
---         8 life of the keys in ms, 9 ledger size, 10 PUBLISH or SPUBLISH, 11 the user's status channel
+--         8 life of the keys in ms, 9 ledger size, 10 PUBLISH or SPUBLISH, 11 the user's status channel,
+--         12 life of the session in ms
 -- result  1, or 0 where the node does not hold the connection (any more), 2 where its session names another by now
 -- cost    O(1)
 local conns, online, seen, session_key, held, lingering = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local events = KEYS[7]
 local node, incarnation, connection, name, mode, cause = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local grace, life, ledger_size, command, channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local session_life = ARGV[12]
 local entry = 'u|' .. connection .. '|' .. name
 redis.call('SREM', held, entry)
 local moment, ledger = now(), { key = events, size = ledger_size }
@@ -36,7 +38,7 @@ if session[1] == connection then
   -- What remains tells a node that was away, and still has the socket of a connection before, that it is over.
   if session[2] then
     redis.call('HSET', session_key, 'c', connection, 'n', session[3] or 1)
-    redis.call('PEXPIRE', session_key, life)
+    redis.call('PEXPIRE', session_key, session_life)
   end
 end
 remove_connection(user, connection, cause, ledger, moment)

@@ -6,7 +6,8 @@
 --
 -- KEYS    1 coordinator, 2 fence, 3 holders, 4 the dead node's set or linger, 5 online, 6 seen, 7 rooms, 8 events,
 --         9 linger, then for each user entry its connections; for each room its members, connections, head
--- ARGV    1 the caller's mark, 2 `node` or `linger`, 3 node, 4 incarnation, 5 ledger size, 6 PUBLISH or SPUBLISH,
+-- ARGV    1 the caller's mark, 2 `node` or `linger`, 3 node, 4 incarnation; of `linger` by which moment a grace has to
+--         be over, as `look` told it, 5 ledger size, 6 PUBLISH or SPUBLISH,
 --         7 life of the fence in ms, 8 life of the keys in ms, 9 after which time a member is looked at again that is
 --         given time, in ms, then `u`, connection, user, status channel for a user entry; and
 --         `r`, room, channel, life of a head without messages in ms, count, then for each entry of the room connection,
@@ -42,7 +43,7 @@ end
 local function take(entry)
   if is_node then return redis.call('SREM', list, entry) == 1 end
   local due = redis.call('ZSCORE', list, entry)
-  if not due or tonumber(due) > tonumber(moment) then return false end
+  if not due or tonumber(due) > incarnation then return false end
   return redis.call('ZREM', list, entry) == 1
 end
 

@@ -19,6 +19,8 @@ final class Coordinator: @unchecked Sendable {
         var mustLookAgain = false
         /// Whether the last look found nothing that has to go, now or as soon as the index or a fence changes.
         var isCalm = false
+        /// After how many steps of Redis's clock the graces there have begun anew.
+        var steps = 0
         var alarm: Scheduled<Void>?
     }
 
@@ -73,7 +75,9 @@ final class Coordinator: @unchecked Sendable {
         loop.assertInEventLoop()
         guard !isStopped, let incarnation = snapshot.incarnations[nodeId] else { return }
         let coordinators = snapshot.coordinators
-        let hasChanged = index?.incarnations != snapshot.incarnations || index?.spares != snapshot.spares
+        let hasChanged =
+            index?.incarnations != snapshot.incarnations || index?.spares != snapshot.spares
+            || index?.clock.steps != snapshot.clock.steps
         index = snapshot
         turn += 1
         let own = Holder(node: nodeId, incarnation: incarnation)
@@ -130,14 +134,16 @@ final class Coordinator: @unchecked Sendable {
 
     /// Asks what the partition holds, and sweeps what must be.
     private func look(_ partition: Partition) {
-        guard let mark = posts[partition.number].mark else { return }
+        guard let mark = posts[partition.number].mark, let clock = index?.clock else { return }
         guard !posts[partition.number].isBusy else {
             posts[partition.number].mustLookAgain = true
             return
         }
         posts[partition.number].isBusy = true
         posts[partition.number].mustLookAgain = false
-        sweeper.look(partition, mark: mark) { [self] finding in
+        if posts[partition.number].steps != clock.steps { prolong(partition, mark, steps: clock.steps) }
+        let latest = clock.latest(now: NIODeadline.now().milliseconds)
+        sweeper.look(partition, mark: mark, latest: latest) { [self] finding in
             switch finding {
             case .refused:
                 rest(partition, isRefused: true, mark)
@@ -150,9 +156,16 @@ final class Coordinator: @unchecked Sendable {
         }
     }
 
+    /// Asked before a look, and answered before it.
+    private func prolong(_ partition: Partition, _ mark: String, steps: Int) {
+        store.call(Prolong(partition, mark: mark, settings: settings)) { [self] result in
+            if case .success(.prolonged) = result { posts[partition.number].steps = steps }
+        }
+    }
+
     private func sweep(_ partition: Partition, _ found: Look.Found, _ mark: String) {
         let dead = found.holders.filter { index?.mustSweep($0.holder, fence: $0.fence) ?? false }.map(\.holder)
-        if let next = found.nextGraceEnd { wake(partition, in: .milliseconds(max(1, next - found.now + 1))) }
+        if let next = found.nextGraceEnd { wake(partition, in: .milliseconds(next - found.dueBy + 1)) }
         let areHere = found.holders.allSatisfy { index?.incarnations[$0.holder.node] == $0.holder.incarnation }
         posts[partition.number].isCalm = areHere && found.due.isEmpty
         if found.due.count == Sweep.most { posts[partition.number].mustLookAgain = true }
@@ -161,7 +174,7 @@ final class Coordinator: @unchecked Sendable {
                 "A dead node is swept out of a partition",
                 metadata: ["holder": "\(holder)", "partition": "\(partition.number)"])
         }
-        sweeper.sweep(partition, dead: dead, due: found.due, mark: mark) { [self] isRefused in
+        sweeper.sweep(partition, dead: dead, due: found.due, by: found.dueBy, mark: mark) { [self] isRefused in
             rest(partition, isRefused: isRefused, mark)
         }
     }

@@ -82,6 +82,11 @@ final class PresenceRegistry: @unchecked Sendable {
         perform(machine.beaten(sent: MonotonicTime(sent), marks: marks, now: .now))
     }
 
+    func clockStepped() {
+        loop.assertInEventLoop()
+        machine.clockStepped()
+    }
+
     func lost() {
         loop.assertInEventLoop()
         machine.lost()

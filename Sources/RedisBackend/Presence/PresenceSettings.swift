@@ -9,8 +9,8 @@ package struct PresenceSettings: Sendable {
     package var grace: Duration = .seconds(5)
     /// By how much a member's grace in a room outlasts the user's.
     package var roomGrace: Duration = .seconds(1)
-    /// After which Redis forgets by itself what nobody renews.
-    package var life: Duration = .seconds(120)
+    /// After which Redis forgets by itself what nobody renews: so long that a step of its clock by some hours takes nothing.
+    package var life: Duration = .seconds(86_400)
     /// How often each key is renewed.
     package var renewal: Duration = .seconds(30)
     /// How often what a node has in one partition is compared with what it holds: all 64 within 5 minutes.

@@ -19,8 +19,10 @@ package struct Sweeper: Sendable {
         self.settings = settings
     }
 
-    package func look(_ partition: Partition, mark: String, done: @escaping @Sendable (Finding) -> Void) {
-        store.call(Look(at: partition, mark: mark)) { result in
+    package func look(
+        _ partition: Partition, mark: String, latest: Int64, done: @escaping @Sendable (Finding) -> Void
+    ) {
+        store.call(Look(at: partition, mark: mark, latest: latest)) { result in
             switch result {
             case .success(.found(let found)): done(.found(found))
             case .success(.refused): done(.refused)
@@ -29,13 +31,13 @@ package struct Sweeper: Sendable {
         }
     }
 
-    /// Sweeps the entries whose grace is over, then each dead holder; `done` says whether the mark was refused.
+    /// Sweeps the entries whose grace was over by a moment, then each dead holder; `done` says whether the mark was refused.
     package func sweep(
-        _ partition: Partition, dead: [Holder], due: [HeldEntry], mark: String,
+        _ partition: Partition, dead: [Holder], due: [HeldEntry], by moment: Int64, mark: String,
         done: @escaping @Sendable (_ isRefused: Bool) -> Void
     ) {
         guard !due.isEmpty else { return sweepNext(partition, dead[...], mark: mark, done: done) }
-        call(partition, .graces, due, mark: mark, refused: done) { _ in
+        call(partition, .graces(dueBy: moment), due, mark: mark, refused: done) { _ in
             sweepNext(partition, dead[...], mark: mark, done: done)
         }
     }

@@ -1,14 +1,13 @@
-/// Whether a node may declare others dead: only one whose own beats were all answered soon for a whole lease, with
-/// Redis's clock in step with its own.
+/// Whether a node may declare others dead: only one whose own beats were all answered soon for a whole lease.
 ///
 /// An open connection proves nothing, a paused Redis breaks none; so an outage of Redis tells nobody dead. Pure: times
 /// are milliseconds, `now` by the node's own monotonic clock.
 package struct DeclarationRight: Sendable {
     private let lease: Int64
     private let interval: Int64
-    /// How soon is soon, and how far the clocks may drift apart within a lease: a third of the lease.
+    /// How soon is soon: a third of the lease.
     private let tolerance: Int64
-    /// Since when all has been well, and how far Redis's clock was ahead then.
+    /// Since when all has been well, and how far Redis's clock was ahead by the last answer.
     private var good: (since: Int64, ahead: Int64)?
     private var lastAnswer: Int64 = 0
 
@@ -18,16 +17,16 @@ package struct DeclarationRight: Sendable {
         tolerance = lease / 3
     }
 
-    /// A beat that went out at `sent` was answered; `redis` is Redis's clock in the answer.
+    /// A beat that went out at `sent` was answered; `redis` is Redis's clock in the answer, which may have stepped: nobody's
+    /// death is seen by it.
     package mutating func answered(sent: Int64, now: Int64, redis: Int64) {
-        let ahead = redis - now
         defer { lastAnswer = now }
-        guard let known = good, now - sent <= tolerance, now - lastAnswer <= interval + tolerance,
-            abs(ahead - known.ahead) <= tolerance
-        else {
-            good = now - sent <= tolerance ? (now, ahead) : nil
+        guard now - sent <= tolerance else {
+            good = nil
             return
         }
+        let isSteady = now - lastAnswer <= interval + tolerance
+        good = (isSteady ? good?.since ?? now : now, redis - now)
     }
 
     /// A beat failed, or the node has no place in the index.
@@ -40,11 +39,11 @@ package struct DeclarationRight: Sendable {
         return now - good.since >= lease && now - lastAnswer <= interval + tolerance
     }
 
-    /// Until when, by Redis's clock, a beat that goes out now may declare; 0: not at all.
+    /// What Redis's clock shows about now, for a beat that may declare others dead; nil where it may not.
     ///
-    /// A beat that a paused Redis reads only when it wakes comes later than this and declares nobody.
-    package func limit(now: Int64) -> Int64 {
-        guard let good, holds(now: now) else { return 0 }
-        return now + good.ahead + tolerance
+    /// A beat that a paused Redis reads only when it wakes comes much later than this and declares nobody.
+    package func expected(now: Int64) -> Int64? {
+        guard let good, holds(now: now) else { return nil }
+        return now + good.ahead
     }
 }

@@ -2,44 +2,45 @@
 package struct IndexSnapshot: Sendable {
     /// Redis's clock at the beat, in milliseconds.
     package let now: Int64
-    /// Every node that is not dead, lapsed ones included.
+    /// No incarnation above it had been given before.
+    package let newest: Int64
+    /// Every node that is not dead, those included that have not beaten for a lease.
     package let incarnations: [String: Int64]
     /// Those of them that say that they cannot command or hear.
     package let unable: Set<String>
-    /// When the next lease of another node that has not lapsed yet ends, by Redis's clock.
-    package let earliestEnd: Int64?
     /// Whether this node may declare others dead: then what is missing here is dead, not merely late to come back.
     package let isSure: Bool
     /// The incarnation below which nobody may be taken for dead yet: they may be with the server that was before this one.
     package let spares: Int64
     /// How often connections of this node were marked to be closed.
     package let marks: Int64
+    /// Redis's clock, as the beats have shown it.
+    package let clock: ClockWatch
 
     package init(
-        now: Int64, incarnations: [String: Int64], unable: Set<String> = [], earliestEnd: Int64?, isSure: Bool,
-        spares: Int64 = 0, marks: Int64 = 0
+        now: Int64 = 0, newest: Int64, incarnations: [String: Int64], unable: Set<String> = [], isSure: Bool,
+        spares: Int64 = 0, marks: Int64 = 0, clock: ClockWatch = ClockWatch()
     ) {
         self.now = now
+        self.newest = newest
+        self.incarnations = incarnations
+        self.isSure = isSure
         self.spares = spares
         self.marks = marks
-        self.incarnations = incarnations
         self.unable = unable
-        self.earliestEnd = earliestEnd
-        self.isSure = isSure
+        self.clock = clock
     }
 
-    package init(_ index: Beat.Index, ownNode: String, isSure: Bool, spares: Int64) {
+    package init(_ index: Beat.Index, isSure: Bool, spares: Int64, clock: ClockWatch) {
         var incarnations: [String: Int64] = [:]
         var unable: Set<String> = []
-        var earliest: Int64?
         for node in index.nodes {
-            incarnations[node.name] = node.incarnation
+            incarnations[node.name] = node.last.incarnation
             if node.ability == .unable { unable.insert(node.name) }
-            if node.name != ownNode, node.end >= index.now { earliest = min(earliest ?? node.end, node.end) }
         }
         self.init(
-            now: index.now, incarnations: incarnations, unable: unable, earliestEnd: earliest, isSure: isSure,
-            spares: spares, marks: index.marks)
+            now: index.now, newest: index.newest, incarnations: incarnations, unable: unable, isSure: isSure,
+            spares: spares, marks: index.marks, clock: clock)
     }
 
     /// The nodes that are with this server, under their present incarnations: one that may be with the server before it is
@@ -58,10 +59,10 @@ package struct IndexSnapshot: Sendable {
     /// Whether all that this holder left in a partition is to be swept.
     ///
     /// A node that is missing is dead unless it may be with another server, or has registered after this was read, which
-    /// its incarnation tells: that is never below the time of the registration. An older incarnation of a living node goes
+    /// its incarnation tells: each is above all that were given before. An older incarnation of a living node goes
     /// once the node has said, by its fence, that it has registered all again.
     package func mustSweep(_ holder: Holder, fence: Int64) -> Bool {
-        guard isSure, holder.incarnation < now else { return false }
+        guard isSure, holder.incarnation <= newest else { return false }
         guard let living = incarnations[holder.node] else { return holder.incarnation >= spares }
         return holder.incarnation < living && holder.incarnation < fence
     }

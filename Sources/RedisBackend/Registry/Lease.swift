@@ -4,21 +4,21 @@
 package struct Lease: Sendable {
     /// What the next beat asks for.
     package enum Beat: Hashable, Sendable {
-        /// With the highest incarnation this node has had.
-        case register(after: Int64)
-        /// With the end of the lease that was answered last, by Redis's clock; 0 for none yet.
-        case renew(incarnation: Int64, leaseEnd: Int64)
+        /// With the highest incarnation this node has had; in the place of another instance that has not beaten for a lease.
+        case register(after: Int64, over: LastBeat? = nil)
+        /// With the number of the beat that was answered last; 0 for none yet.
+        case renew(incarnation: Int64, beat: Int64)
     }
 
     /// What Redis answered.
     package enum Answer: Hashable, Sendable {
         case registered(incarnation: Int64)
-        /// Until then, by Redis's clock.
-        case renewed(leaseEnd: Int64)
+        /// With the beat of this number.
+        case renewed(beat: Int64)
         /// The entry is gone: swept, or the whole index forgotten.
         case lost
-        /// Another instance holds the name, and its lease runs.
-        case taken
+        /// Another instance, whose last beat this was, holds the name.
+        case taken(by: LastBeat)
     }
 
     package enum Outcome: Hashable, Sendable {
@@ -28,18 +28,29 @@ package struct Lease: Sendable {
         case lost
         /// Another instance has the name, for now: ask again with the next beat.
         case waiting
-        /// The name belongs to another: this node must end.
+        /// The other has not beaten for a lease: ask for the name at once.
+        case free
+        /// The name belongs to another, which lives: this node must end.
         case refused
     }
 
+    /// Waiting for a name that another instance has.
+    private struct Wait {
+        var tenant: LastBeat
+        let since: Int64
+        /// When the tenant's last beat was seen first.
+        var beatenAt: Int64
+        var lastAnswer: Int64
+    }
+
     /// How long a name that is held by another is waited for, in milliseconds: two leases at the start, one by a node that
-    /// has held it. So long a copy of Redis may show the lease of one that is gone; whoever lives renews it.
+    /// has held it. Whoever lives renews it in that time; whoever does not is a copy, or left behind.
     private var patience: Int64 { hasHeld ? lease : 2 * lease }
     private let lease: Int64
-    private var waitingSince: Int64?
+    private var wait: Wait?
     private var hasHeld = false
     package private(set) var incarnation: Int64?
-    private var leaseEnd: Int64 = 0
+    private var beat: Int64 = 0
     private var highest: Int64 = 0
 
     package init(leaseMilliseconds: Int64) {
@@ -47,7 +58,9 @@ package struct Lease: Sendable {
     }
 
     package var next: Beat {
-        incarnation.map { .renew(incarnation: $0, leaseEnd: leaseEnd) } ?? .register(after: highest)
+        if let incarnation { return .renew(incarnation: incarnation, beat: beat) }
+        let former = wait.flatMap { $0.lastAnswer - $0.beatenAt >= lease ? $0.tenant : nil }
+        return .register(after: highest, over: former)
     }
 
     /// The present incarnation is of no use any more, fenced or unknown to another run of Redis: the next beat takes one
@@ -62,21 +75,36 @@ package struct Lease: Sendable {
         case .registered(let given):
             incarnation = given
             highest = given
-            leaseEnd = 0
+            beat = 0
             hasHeld = true
-            waitingSince = nil
+            wait = nil
             return .held
-        case .renewed(let end):
-            leaseEnd = end
+        case .renewed(let number):
+            beat = number
+            wait = nil
             return .held
         case .lost:
             incarnation = nil
+            wait = nil
             return .lost
-        case .taken:
+        case .taken(let tenant):
             incarnation = nil
-            let since = waitingSince ?? now
-            waitingSince = since
-            return now - since > patience ? .refused : .waiting
+            return taken(by: tenant, now: now)
         }
+    }
+
+    private mutating func taken(by tenant: LastBeat, now: Int64) -> Outcome {
+        // What was seen before a silence says nothing of who has beaten meanwhile.
+        guard var wait, now - wait.lastAnswer <= lease else {
+            self.wait = Wait(tenant: tenant, since: now, beatenAt: now, lastAnswer: now)
+            return .waiting
+        }
+        defer { self.wait = wait }
+        wait.lastAnswer = now
+        guard tenant == wait.tenant else {
+            (wait.tenant, wait.beatenAt) = (tenant, now)
+            return now - wait.since > patience ? .refused : .waiting
+        }
+        return now - wait.beatenAt >= lease ? .free : .waiting
     }
 }

@@ -1,19 +1,30 @@
 import GatewayCore
+import Synchronization
 
 /// The live nodes, read from the index.
 struct RedisNodeDirectory: NodeDirectory {
     let store: Store
+    let silent: SilentNodes
 
     func nodes() async throws(BackendError) -> [NodeEntry] {
         do {
-            let time = store.ask(.time)
-            let entries = store.ask(.fields(of: store.keys.index))
-            let now = try await time.answer * 1000
-            return try await entries.answer.compactMap { entry in
-                NodeDescription.liveNode(entry.name, entry: entry.value, now: now)
+            let entries = try await store.ask(.fields(of: store.keys.index)).answer
+            return entries.compactMap { entry in
+                guard !silent.contains(entry.name), let node = NodeDescription.node(entry.name, entry: entry.value)
+                else { return nil }
+                return node
             }.sorted { $0.nodeId < $1.nodeId }
         } catch {
             throw BackendError(error)
         }
     }
+}
+
+/// The nodes that this one has not seen beat for a lease, though they may not be declared dead yet.
+final class SilentNodes: Sendable {
+    private let names = Mutex<Set<String>>([])
+
+    func contains(_ name: String) -> Bool { names.withLock { $0.contains(name) } }
+
+    func replace(with found: Set<String>) { names.withLock { $0 = found } }
 }

@@ -33,6 +33,9 @@ final class Registrar: @unchecked Sendable {
     private var right: DeclarationRight
     private var grace: FailoverGrace
     private var ability: Ability
+    private var sightings: Sightings
+    private var clock = ClockWatch()
+    private let silent: SilentNodes
     /// Where the link leads, and with which server the node was in the index last.
     private var server: ServerID?, indexed: ServerID?
     private var startedAt: Int64 = 0
@@ -46,11 +49,14 @@ final class Registrar: @unchecked Sendable {
     private var loop: any EventLoop { store.link.eventLoop }
 
     init(
-        store: Store, nodeId: String, instance: String, version: String, settings: PresenceSettings, logger: Logger,
-        health: Health, load: @escaping @Sendable () -> NodeLoad, onEvent: @escaping @Sendable (Event) -> Void
+        store: Store, nodeId: String, instance: String, version: String, settings: PresenceSettings,
+        silent: SilentNodes, logger: Logger, health: Health, load: @escaping @Sendable () -> NodeLoad,
+        onEvent: @escaping @Sendable (Event) -> Void
     ) {
         self.store = store
-        node = Beat.Node(nodeId, instance: instance, lease: settings.lease)
+        node = Beat.Node(
+            nodeId, instance: instance, lease: settings.lease, failoverGrace: settings.failoverGrace)
+        self.silent = silent
         self.version = version
         self.load = load
         self.health = health
@@ -62,6 +68,7 @@ final class Registrar: @unchecked Sendable {
             lease: settings.lease.milliseconds, interval: settings.interval.milliseconds)
         grace = FailoverGrace(length: settings.failoverGrace.milliseconds)
         ability = Ability(lease: settings.lease.milliseconds)
+        sightings = Sightings(lease: settings.lease.milliseconds)
     }
 
     func start() {
@@ -109,14 +116,14 @@ final class Registrar: @unchecked Sendable {
         let asked = lease.next
         let mode: Beat.Mode =
             switch asked {
-            case .register(let highest): .register(after: highest)
-            case .renew(let incarnation, let end): .renew(incarnation: incarnation, leaseEnd: end)
+            case .register(let highest, let former): .register(after: highest, over: former)
+            case .renew(let incarnation, let number): .renew(incarnation: incarnation, beat: number)
             }
         let sent = NIODeadline.now()
         let description = describe(now: sent.milliseconds)
         let beat = Beat(
-            mode, of: node, description: description, declaringUntil: right.limit(now: sent.milliseconds),
-            sparing: grace.spares(now: sent.milliseconds), left: indexed?.token ?? "")
+            mode, of: node, description: description, left: indexed?.token ?? "",
+            declaring: declaration(now: sent.milliseconds))
         store.call(beat) { [self] result in
             isUnderWay = false
             guard !isStopped else { return }
@@ -141,8 +148,8 @@ final class Registrar: @unchecked Sendable {
         case .failure:
             // The next one may still be in time: how long none was answered is what counts.
             break
-        case .success(.registered(let incarnation, let round)):
-            if startedAt == 0 { startedAt = incarnation }
+        case .success(.registered(let incarnation, let round, let redis)):
+            if startedAt == 0 { startedAt = redis }
             indexed = server
             right.failed()
             act(on: lease.received(.registered(incarnation: incarnation), now: now), round: round, sent: sent)
@@ -151,30 +158,49 @@ final class Registrar: @unchecked Sendable {
             guard lease.next == asked else { return }
             indexed = server
             right.answered(sent: sent.milliseconds, now: now, redis: index.now)
-            grace.heard(of: index.meeting, redis: index.now, now: now)
-            let end = index.nodes.first { $0.name == node.name }?.end ?? 0
-            act(on: lease.received(.renewed(leaseEnd: end), now: now), sent: sent)
+            grace.heard(of: index.meeting, now: now)
+            look(at: index, sent: sent.milliseconds, now: now)
+            let number = index.nodes.first { $0.name == node.name }?.last.number ?? 0
+            act(on: lease.received(.renewed(beat: number), now: now), sent: sent)
             let snapshot = IndexSnapshot(
-                index, ownNode: node.name, isSure: right.holds(now: now), spares: grace.spares(now: now))
+                index, isSure: right.holds(now: now), spares: grace.spares(now: now), clock: clock)
             onEvent(.beat(snapshot, sent: sent))
-            beatEarly(snapshot)
+            beatEarly(now: now)
         case .success(.moved):
             right.failed()
             onEvent(.moved)
         case .success(.lost):
             right.failed()
             act(on: lease.received(.lost, now: now), sent: sent)
-        case .success(.taken):
+        case .success(.taken(let tenant)):
             right.failed()
-            act(on: lease.received(.taken, now: now), sent: sent)
+            act(on: lease.received(.taken(by: tenant), now: now), sent: sent)
         }
     }
 
-    /// Looks again as soon as a lease may have ended, so that a death is seen without waiting for the next beat.
-    private func beatEarly(_ index: IndexSnapshot) {
+    /// Whom the next beat declares dead: whoever has not beaten for a lease, unless it may be with another server.
+    private func declaration(now: Int64) -> Declaration? {
+        guard let expected = right.expected(now: now) else { return nil }
+        let spared = grace.spares(now: now)
+        let dead = sightings.silent(now: now).filter { $0.key != node.name && $0.value.incarnation >= spared }
+        return Declaration(expecting: expected, dead: dead)
+    }
+
+    private func look(at index: Beat.Index, sent: Int64, now: Int64) {
+        sightings.saw(index.nodes, redis: index.now, sent: sent, now: now)
+        silent.replace(with: Set(sightings.silent(now: now).keys).subtracting([node.name]))
+        guard let step = clock.answered(sent: sent, now: now, redis: index.now) else { return }
+        logger.warning(
+            "Redis's clock has stepped: graces that run begin anew, and all that is registered is compared",
+            metadata: ["milliseconds": "\(step)"])
+    }
+
+    /// Beats again as soon as another may not have beaten for a lease, so that a death is seen without waiting for the next
+    /// beat.
+    private func beatEarly(now: Int64) {
         earlyBeat?.cancel()
-        guard let end = index.earliestEnd else { return }
-        let delay = TimeAmount.milliseconds(end - index.now + 20)
+        guard let end = sightings.nextEnd(besides: node.name, now: now) else { return }
+        let delay = TimeAmount.milliseconds(end - now + 20)
         guard delay < interval else { return }
         earlyBeat = loop.scheduleTask(in: delay) { [self] in beat() }
     }
@@ -198,7 +224,10 @@ final class Registrar: @unchecked Sendable {
                 isRegistered = false
                 onEvent(.lost)
             }
-            logger.info("Another instance holds the node's name; waiting for its lease to end")
+            logger.info("Another instance holds the node's name; waiting for it to beat no more")
+        case .free:
+            logger.info("The other instance of the node's name has not beaten for a lease: it is taken for dead")
+            beat()
         case .refused:
             isRegistered = false
             isStopped = true

@@ -34,6 +34,7 @@ package enum Scripts {
     static let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
     static let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .roster)
     static let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
+    static let prolong = Scripts.script("prolong", PackageResources.prolong_lua, opening: .presence)
     static let claim = Scripts.script("claim", PackageResources.claim_lua)
     static let yield = Scripts.script("yield", PackageResources.yield_lua)
     static let renounce = Scripts.script("renounce", PackageResources.renounce_lua, opening: .presence)
@@ -57,14 +58,14 @@ package enum Scripts {
             publish, position, history, heads, states, meet, agree, touch, beat, canary, connect, sessionResume, close,
             pardon,
             admit, signal,
-            disconnect, join, leave, sweep, look, claim, yield,
+            disconnect, join, leave, sweep, look, prolong, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
             joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published,
         ]
     }
 
     /// Those of a coordinator.
-    static var coordination: [RedisScript] { [look, claim, yield, sweep, touch, shrink, trim] }
+    static var coordination: [RedisScript] { [look, prolong, claim, yield, sweep, touch, shrink, trim] }
 
     /// What several scripts share.
     private enum Opening {

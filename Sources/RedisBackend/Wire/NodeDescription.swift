@@ -12,15 +12,12 @@ package enum NodeDescription {
             + (reason.map { " reason=\(Escaping.escaped($0))" } ?? "")
     }
 
-    /// An entry of the index, `instance incarnation lease-end`, then what the node says; nil where it is not one, or its lease has
-    /// ended before `now` (milliseconds by Redis's clock).
-    package static func liveNode(_ nodeId: String, entry: String, now: Int64) -> NodeEntry? {
+    /// An entry of the index, `instance incarnation beat time`, then what the node says; nil where it is not one.
+    package static func node(_ nodeId: String, entry: String) -> NodeEntry? {
         let fields = entry.split(separator: " ")
-        guard fields.count > 3, let incarnation = Int64(fields[1]), let end = Int64(fields[2]), end > now else {
-            return nil
-        }
+        guard fields.count > 4, let incarnation = Int64(fields[1]) else { return nil }
         var said: [Substring: Substring] = [:]
-        for field in fields.dropFirst(3) {
+        for field in fields.dropFirst(4) {
             guard let sign = field.firstIndex(of: "=") else { continue }
             said[field[..<sign]] = field[field.index(after: sign)...]
         }

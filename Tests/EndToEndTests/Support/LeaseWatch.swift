@@ -47,13 +47,13 @@ final class LeaseWatch: Sendable {
     }
 
     private func look() async throws {
-        // An entry is `instance incarnation lease-end description`.
+        // An entry is `instance incarnation beat time description`, and a lease 3 s.
         let script = """
             local time, all = redis.call('TIME'), redis.call('HGETALL', 'm:{nodes}:index')
             local out = {}
             for i = 1, #all, 2 do
-              local owner, ends = string.match(all[i + 1], '^(%S+ %d+) (%d+) ')
-              local left = ends - (time[1] * 1000 + math.floor(time[2] / 1000))
+              local owner, at = string.match(all[i + 1], '^(%S+ %d+) %d+ (%d+) ')
+              local left = 3000 + at - (time[1] * 1000 + math.floor(time[2] / 1000))
               out[#out + 1] = string.format('%s %.0f %s', all[i], left, owner)
             end
             return table.concat(out, '\\n')

@@ -20,7 +20,7 @@ local function base36(number)
   return text
 end
 
-local marks = { key = marks_key, life = life, command = command, channel = nodes_channel }
+local marks = { key = marks_key, life = session_life, command = command, channel = nodes_channel }
 
 -- The fence below which the caller is dead in this partition; nil where it is not.
 local function fenced()

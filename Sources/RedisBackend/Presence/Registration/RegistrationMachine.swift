@@ -80,7 +80,7 @@ package struct RegistrationMachine: ~Copyable {
         // registered again, under a new incarnation.
         let silence = standing.beaten(sent: sent, now: now)
         endForgotten(after: silence)
-        guard silence < settings.life / 2 else {
+        guard silence < min(settings.life, settings.sessionLife) / 2 else {
             fenced(holder, at: holder.incarnation)
             return taken()
         }
@@ -88,6 +88,10 @@ package struct RegistrationMachine: ~Copyable {
         if marks.isNews(count) { readMarks() }
         return taken()
     }
+
+    /// Redis's clock has stepped, and Redis may have forgotten what was to live on, such as sessions: all is compared as soon
+    /// as the node may write.
+    package mutating func clockStepped() { doubtful = .all }
 
     /// The node is not in the index any more: nothing is asked until it is again.
     package mutating func lost() { standing.lost() }

@@ -9,8 +9,8 @@ package struct Look: Script {
     }
 
     package struct Found: Sendable {
-        /// Redis's clock in milliseconds.
-        package let now: Int64
+        /// By which moment graces are over, in milliseconds by Redis's clock.
+        package let dueBy: Int64
         package let nextGraceEnd: Int64?
         /// Each with its node's fence; 0: none.
         package let holders: [(holder: Holder, fence: Int64)]
@@ -22,10 +22,13 @@ package struct Look: Script {
     let mark: String
     /// How many that are due are told at most.
     let batch: Int
+    /// What Redis's clock shows at most, if it has not stepped: nobody's grace is over because it has.
+    let latest: Int64
 
-    package init(at partition: Partition, mark: String, batch: Int = Sweep.most) {
+    package init(at partition: Partition, mark: String, latest: Int64, batch: Int = Sweep.most) {
         self.partition = partition
         self.mark = mark
+        self.latest = latest
         self.batch = batch
     }
 
@@ -35,7 +38,7 @@ package struct Look: Script {
         ScriptCall(
             keys: [
                 keys.coordinator(partition), keys.holders(partition), keys.linger(partition), keys.fence(partition),
-            ], arguments: [.string(mark), .count(batch)])
+            ], arguments: [.string(mark), .count(batch), .integer(latest)])
     }
 }
 
@@ -43,13 +46,13 @@ extension Look.Answer: ScriptAnswer {
     package init?(_ reply: RedisReply) {
         switch reply[0].string {
         case "ok":
-            guard let now = reply[1].integer, let next = reply[2].integer else { return nil }
+            guard let dueBy = reply[1].integer, let next = reply[2].integer else { return nil }
             let holders = reply[3].pairs.compactMap { name, fence in
                 name.string.flatMap(Holder.init).map { (holder: $0, fence: fence.integer ?? 0) }
             }
             self = .found(
                 Look.Found(
-                    now: now, nextGraceEnd: next < 0 ? nil : next, holders: holders,
+                    dueBy: dueBy, nextGraceEnd: next < 0 ? nil : next, holders: holders,
                     due: reply[4].strings.compactMap { HeldEntry($0) }))
         case "refused": self = .refused
         default: return nil

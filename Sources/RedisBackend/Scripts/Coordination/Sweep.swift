@@ -6,8 +6,8 @@ package struct Sweep: Script {
     package enum Of: Hashable, Sendable {
         /// All entries are of its set; without any it is fenced only.
         case node(Holder)
-        /// All entries are of those whose grace runs.
-        case graces
+        /// All entries are of those whose grace runs; those go that have ended by this moment, as a look has found it.
+        case graces(dueBy: Int64)
     }
 
     package enum Answer: Hashable, Sendable {
@@ -48,7 +48,7 @@ package struct Sweep: Script {
         let (list, kind, node, incarnation): (Key, RedisArgument, String, Int64) =
             switch swept {
             case .node(let holder): (keys.held(by: holder, in: partition), "node", holder.node, holder.incarnation)
-            case .graces: (keys.linger(partition), "linger", "-", 0)
+            case .graces(let moment): (keys.linger(partition), "linger", "-", moment)
             }
         var all = [
             keys.coordinator(partition), keys.fence(partition), keys.holders(partition), list, keys.online(partition),

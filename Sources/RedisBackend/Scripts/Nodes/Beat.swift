@@ -1,22 +1,23 @@
 import RedisClient
 
-/// Registers a node, or renews its lease.
+/// Registers a node, or renews its entry.
 package struct Beat: Script {
     package enum Mode: Hashable, Sendable {
-        /// With the highest incarnation that the node has had.
-        case register(after: Int64)
-        /// With the end of the lease that was answered last, in ms by Redis's clock; 0 for none yet.
-        case renew(incarnation: Int64, leaseEnd: Int64)
+        /// With the highest incarnation that the node has had; in the place of an entry of its name that was seen unchanged
+        /// for a lease, if any.
+        case register(after: Int64, over: LastBeat? = nil)
+        /// With the number of the beat that was answered last; 0 for none yet.
+        case renew(incarnation: Int64, beat: Int64)
     }
 
     package enum Answer: Hashable, Sendable {
-        /// `round`: how often the server was set back under one identity.
-        case registered(incarnation: Int64, round: Int64)
+        /// `round`: how often the server was set back under one identity; `now` by Redis's clock, in ms.
+        case registered(incarnation: Int64, round: Int64, now: Int64)
         case renewed(Index)
         /// The entry is gone.
         case lost
-        /// Another instance has the node's name.
-        case taken
+        /// Another instance, whose entry this is, has the node's name.
+        case taken(by: LastBeat)
         /// This is no longer the server that the link was greeted by; nothing was written.
         case moved
     }
@@ -25,15 +26,24 @@ package struct Beat: Script {
     package struct Index: Hashable, Sendable {
         package struct Node: Hashable, Sendable {
             package let name: String
-            package let incarnation: Int64
-            /// The end of its lease, in ms by Redis's clock.
-            package let end: Int64
+            package let last: LastBeat
+            /// When that came, in ms by Redis's clock.
+            package let at: Int64
             /// What it says of itself.
             package let ability: Ability.Word
+
+            package init(name: String, last: LastBeat, at: Int64, ability: Ability.Word = .able) {
+                self.name = name
+                self.last = last
+                self.at = at
+                self.ability = ability
+            }
         }
 
         /// Redis's clock, in ms.
         package let now: Int64
+        /// No incarnation above it was given before.
+        package let newest: Int64
         /// How often connections of the node were marked to be closed.
         package let marks: Int64
         package let meeting: ServerMeeting
@@ -46,28 +56,31 @@ package struct Beat: Script {
         /// Tells two processes of one name apart.
         package let instance: String
         package let lease: Duration
+        /// `redis.failoverGrace`.
+        package let failoverGrace: Duration
 
-        package init(_ name: String, instance: String, lease: Duration) {
+        package init(_ name: String, instance: String, lease: Duration, failoverGrace: Duration = .seconds(30)) {
             self.name = name
             self.instance = instance
             self.lease = lease
+            self.failoverGrace = failoverGrace
         }
 
-        private static let indexLife = Duration.seconds(120)
+        /// As long as that of what the nodes hold: no step of Redis's clock by some hours ends it.
+        private static let indexLife = Duration.seconds(86_400)
 
         /// As the script wants it, whatever it is told.
         fileprivate func spelled(
-            with keys: Keys, mode: RedisArgument, incarnation: Int64, leaseEnd: Int64 = 0, description: String = "",
-            declaringUntil: Int64 = 0, sparing: Int64 = 0, left: String = ""
+            with keys: Keys, mode: RedisArgument, incarnation: Int64, beat: Int64 = 0, description: String = "",
+            expecting: Int64 = 0, left: String = "", silent: [(node: String, last: LastBeat)] = []
         ) -> ScriptCall {
             ScriptCall(
                 keys: [keys.index, keys.marked, keys.server],
                 arguments: [
                     mode, .string(name), .string(instance), .integer(incarnation), .milliseconds(lease),
-                    .milliseconds(Node.indexLife), .string(description), .integer(declaringUntil),
-                    .server, .integer(leaseEnd), .integer(sparing),
-                    .string(left),
-                ])
+                    .milliseconds(Node.indexLife), .string(description), .integer(expecting),
+                    .server, .integer(beat), .milliseconds(failoverGrace), .string(left),
+                ] + silent.flatMap { [.string($0.node), .integer($0.last.incarnation), .integer($0.last.number)] })
         }
     }
 
@@ -75,49 +88,77 @@ package struct Beat: Script {
     let node: Node
     /// What the node says of itself.
     let description: String
-    /// Until when, in ms by Redis's clock, it may declare others dead; 0: not at all.
-    let declaringUntil: Int64
-    /// The incarnation below which it may declare nobody dead.
-    let sparing: Int64
+    /// Whom it declares dead; nil while it may not.
+    let declaration: Declaration?
     /// The server with which it was in the index last, by its token; empty for none yet.
     let left: String
 
     package init(
-        _ mode: Mode, of node: Node, description: String, declaringUntil: Int64, sparing: Int64, left: String
+        _ mode: Mode, of node: Node, description: String, left: String, declaring declaration: Declaration? = nil
     ) {
+        self.left = left
         self.mode = mode
         self.node = node
         self.description = description
-        self.declaringUntil = declaringUntil
-        self.sparing = sparing
-        self.left = left
+        self.declaration = declaration
     }
 
     package var file: RedisScript { Scripts.beat }
 
     package func spelled(with keys: Keys) -> ScriptCall {
-        let (word, incarnation, leaseEnd): (RedisArgument, Int64, Int64) =
-            switch mode {
-            case .register(let highest): ("register", highest, 0)
-            case .renew(let incarnation, let end): ("renew", incarnation, end)
-            }
-        return node.spelled(
-            with: keys, mode: word, incarnation: incarnation, leaseEnd: leaseEnd, description: description,
-            declaringUntil: declaringUntil, sparing: sparing, left: left)
+        switch mode {
+        case .register(let highest, let former):
+            node.spelled(
+                with: keys, mode: "register", incarnation: highest, description: description, left: left,
+                silent: former.map { [(node.name, $0)] } ?? [])
+        case .renew(let incarnation, let beat):
+            node.spelled(
+                with: keys, mode: "renew", incarnation: incarnation, beat: beat, description: description,
+                expecting: declaration?.expected ?? 0, left: left,
+                silent: declaration?.dead.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } ?? [])
+        }
     }
 
     package func read(_ reply: RedisReply) -> Answer? {
         switch (reply[0].string, mode) {
         case ("ok", .register):
-            reply[1].integer.flatMap { incarnation in
-                reply[2].integer.map { .registered(incarnation: incarnation, round: $0) }
+            guard let incarnation = reply[1].integer, let round = reply[2].integer, let now = reply[3].integer else {
+                return nil
             }
-        case ("ok", .renew): Index(reply).map { .renewed($0) }
-        case ("lost", _): .lost
-        case ("taken", _): .taken
-        case ("moved", _): .moved
-        default: nil
+            return .registered(incarnation: incarnation, round: round, now: now)
+        case ("ok", .renew): return Index(reply).map { .renewed($0) }
+        case ("lost", _): return .lost
+        case ("taken", _):
+            guard let incarnation = reply[1].integer, let number = reply[2].integer else { return nil }
+            return .taken(by: LastBeat(incarnation: incarnation, number: number))
+        case ("moved", _): return .moved
+        default: return nil
         }
+    }
+}
+
+/// The last beat of a node as its entry shows it: while the node lives it is soon another.
+package struct LastBeat: Hashable, Sendable {
+    package let incarnation: Int64
+    package let number: Int64
+
+    package init(incarnation: Int64, number: Int64) {
+        self.incarnation = incarnation
+        self.number = number
+    }
+}
+
+/// Whom a beat declares dead.
+package struct Declaration: Hashable, Sendable {
+    /// What Redis's clock shows about now, in ms, if it has not stepped since the last beat: a beat that is read much later,
+    /// or by another clock, declares nobody.
+    package let expected: Int64
+    /// Nodes with the last beat that was seen of each: one that has beaten since lives.
+    package let dead: [String: LastBeat]
+
+    package init(expecting expected: Int64, dead: [String: LastBeat]) {
+        self.expected = expected
+        self.dead = dead
     }
 }
 
@@ -139,21 +180,24 @@ package struct Release: Script {
 }
 
 extension Beat.Index: ScriptAnswer {
-    /// `ok`, now, marks, since, from, then node, incarnation, end of lease and ability of each.
+    /// `ok`, now, newest, marks, from, age, then node, incarnation, number of the beat, its time, and ability of each.
     package init?(_ reply: RedisReply) {
-        guard let now = reply[1].integer, let marks = reply[2].integer, let since = reply[3].integer,
-            let from = reply[4].integer
+        guard let now = reply[1].integer, let newest = reply[2].integer, let marks = reply[3].integer,
+            let from = reply[4].integer, let age = reply[5].integer
         else { return nil }
         var nodes: [Node] = []
-        for index in stride(from: 5, to: reply.count - 3, by: 4) {
+        for index in stride(from: 6, to: reply.count - 4, by: 5) {
             guard let name = reply[index].string, let incarnation = reply[index + 1].integer,
-                let end = reply[index + 2].integer, let able = reply[index + 3].integer
+                let number = reply[index + 2].integer, let at = reply[index + 3].integer,
+                let able = reply[index + 4].integer
             else { return nil }
-            nodes.append(Node(name: name, incarnation: incarnation, end: end, ability: able == 0 ? .unable : .able))
+            let last = LastBeat(incarnation: incarnation, number: number)
+            nodes.append(Node(name: name, last: last, at: at, ability: able == 0 ? .unable : .able))
         }
         self.now = now
+        self.newest = newest
         self.marks = marks
-        meeting = ServerMeeting(since: since, from: from)
+        meeting = ServerMeeting(from: from, age: age)
         self.nodes = nodes
     }
 }

@@ -38,7 +38,7 @@ package struct Expel: Script {
                 keys.seen(partition), keys.linger(partition), keys.events(partition), keys.state(partition),
             ],
             arguments: [
-                .count(Int(expulsion.reason.code)), .string(expulsion.text), .milliseconds(settings.life),
+                .count(Int(expulsion.reason.code)), .string(expulsion.text), .milliseconds(settings.sessionLife),
                 ScriptCall.publish, .string(nodes.name), .string(user.string), .string(status.name),
                 .count(settings.ledgerSize), expulsion.ban.map { .milliseconds($0) } ?? "",
                 .moment(expulsion.tokensBefore), .milliseconds(settings.disconnectionLife),

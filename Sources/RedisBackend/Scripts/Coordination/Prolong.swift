@@ -1,0 +1,43 @@
+import RedisClient
+
+/// Has every grace of a partition begin anew, since Redis's clock has stepped.
+package struct Prolong: Script {
+    package enum Answer: Hashable, Sendable {
+        /// So many there are.
+        case prolonged(Int64)
+        /// The mark is no longer the caller's.
+        case refused
+    }
+
+    let partition: Partition
+    let mark: String
+    let settings: PresenceSettings
+
+    package init(_ partition: Partition, mark: String, settings: PresenceSettings) {
+        self.partition = partition
+        self.mark = mark
+        self.settings = settings
+    }
+
+    package var file: RedisScript { Scripts.prolong }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        ScriptCall(
+            keys: [keys.coordinator(partition), keys.linger(partition)],
+            arguments: [
+                .string(mark), .milliseconds(settings.grace), .milliseconds(settings.grace + settings.roomGrace),
+            ])
+    }
+}
+
+extension Prolong.Answer: ScriptAnswer {
+    package init?(_ reply: RedisReply) {
+        if let count = reply.integer {
+            self = .prolonged(count)
+        } else if reply.string == "refused" {
+            self = .refused
+        } else {
+            return nil
+        }
+    }
+}
