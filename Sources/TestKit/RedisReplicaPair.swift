@@ -16,6 +16,7 @@ package final class RedisReplicaPair: Sendable {
     package static func start(nodes: Int) async throws -> RedisReplicaPair {
         var options = RedisServerProcess.Options()
         options.listensOnTCP = true
+        options.arguments = ["--repl-diskless-sync-delay", "0"]
         let primary = try RedisServerProcess(options)
         guard let port = primary.port else { throw RedisServerProcess.Failure(description: "no TCP port") }
         let replica = try RedisServerProcess(options)
@@ -46,6 +47,19 @@ package final class RedisReplicaPair: Sendable {
 
     /// Makes the replica a primary of its own: it gets nothing more of what the old one takes from now on.
     package func promote() async throws { _ = try await replica.cli("REPLICAOF", "NO", "ONE") }
+
+    /// Makes the old primary follow the promoted replica, and returns when it has that one's data in place of its own; its
+    /// process and its clients' connections stay.
+    package func demotePrimary() async throws {
+        guard let port = replica.port else { throw RedisServerProcess.Failure(description: "no TCP port") }
+        _ = try await primary.cli("REPLICAOF", "127.0.0.1", "\(port)")
+        try await eventually("the old primary's sync") {
+            try await self.primary.cli("INFO", "replication").contains("master_link_status:up")
+        }
+    }
+
+    /// Makes the old primary one again, with the data that it followed.
+    package func promotePrimary() async throws { _ = try await primary.cli("REPLICAOF", "NO", "ONE") }
 
     /// Takes a node, by its number, over to the replica and cuts what it has with the primary.
     package func turn(_ node: Int) async throws {

@@ -72,7 +72,9 @@ final class Fleet: Sendable {
     }
 
     /// Every transition in the ledgers of all partitions; the order holds for each user and room.
-    func ledger() async throws -> [Transition] {
+    ///
+    /// - Parameter server: nil for the one that the fleet started on.
+    func ledger(on server: RedisServerProcess? = nil) async throws -> [Transition] {
         let script = """
             local out = {}
             for p = 0, 63 do
@@ -84,7 +86,7 @@ final class Fleet: Sendable {
             end
             return table.concat(out, '\\n')
             """
-        let text = try await redis.cli("EVAL", script, "0")
+        let text = try await (server ?? redis).cli("EVAL", script, "0")
         return text.split(separator: "\n").compactMap { Transition(line: $0) }
     }
 

@@ -9,10 +9,13 @@ extension Storm {
     /// Waits until every client stands where its rooms stand, then judges all streams and rosters; prints the counts.
     ///
     /// - Parameters:
+    ///   - ledger: the server whose ledger is read, where that is another than the fleet's by now.
     ///   - allowsGaps: whether the log may have lost something: then clients may be told a `gap`, and what is missing
     ///     has to be explained by one.
     ///   - staying: whether nobody may be told to have left, in rooms or in the ledger.
-    func judge(_ name: String, allowsGaps: Bool = false, staying: Bool = true) async throws {
+    func judge(
+        _ name: String, ledger: RedisServerProcess? = nil, allowsGaps: Bool = false, staying: Bool = true
+    ) async throws {
         let living = nodes.withLock { $0 }
         let books = books
         var reckoning = Reckoning()
@@ -31,7 +34,8 @@ extension Storm {
         }
         try await judgeRosters(living, &reckoning)
         if staying {
-            for transition in try await fleet.ledger() where ["user.offline", "member.left"].contains(transition.type) {
+            let transitions = try await fleet.ledger(on: ledger)
+            for transition in transitions where ["user.offline", "member.left"].contains(transition.type) {
                 reckoning.falsePresence("the ledger has \(transition)")
             }
         }
