@@ -53,13 +53,17 @@ struct UserIDTests {
 
 @Suite
 struct RoomNameTests {
-    @Test(arguments: ["r", "lesson-7", "a_b.c:d=e,f", "A9", "-", "=", ","])
+    @Test(arguments: [
+        "r", "lesson-7", "a_b.c:d=e,f", "A9", "-", "=", ",", ";", "a@b;c", String(repeating: "a", count: 200),
+    ])
     func `a room is made of a few characters`(name: String) {
         #expect(RoomName(room: name)?.string == name)
         #expect(RoomName(name)?.string == name)
     }
 
-    @Test(arguments: ["", " ", "a b", "ü", "a/b", "*", "@u", "a*", "a\u{0}", "{p}", String(repeating: "a", count: 129)])
+    @Test(arguments: [
+        "", " ", "a b", "ü", "a/b", "*", "@u", "a*", "a\u{0}", "{p}", "@", String(repeating: "a", count: 201),
+    ])
     func `everything else is no room proper`(name: String) {
         #expect(RoomName(room: name) == nil)
     }

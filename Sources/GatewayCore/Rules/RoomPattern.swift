@@ -4,7 +4,7 @@ package struct RoomPattern: Hashable, Sendable, CustomStringConvertible {
     private let pieces: [[UInt8]]
     package let description: String
 
-    /// Nil where the pattern is empty, longer than 128 bytes, or holds a character that no room name may.
+    /// Nil where the pattern is empty, longer than 200 bytes, or holds a character that no room name may.
     package init?(_ pattern: String) {
         let literal = String(pattern.map { $0 == "*" ? "x" : $0 })
         guard RoomName(room: literal) != nil else { return nil }

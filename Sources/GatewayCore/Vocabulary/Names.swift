@@ -76,9 +76,11 @@ package struct RoomName: Hashable, Sendable, CustomStringConvertible {
     /// The room every connection is in by itself; only backends write to it.
     package static let everyone = RoomName(unchecked: "*")
 
-    /// A room proper: 1 to 128 characters of `A-Z a-z 0-9 _ - . : = ,`; nil for anything else.
+    /// A room proper: 1 to 200 characters of `A-Z a-z 0-9 _ - . : = , ; @`, the first not `@`; nil for anything else.
     package init?(room string: String) {
-        guard (1...128).contains(string.utf8.count), string.utf8.allSatisfy(RoomName.isAllowed) else { return nil }
+        guard (1...200).contains(string.utf8.count), string.utf8.first != UInt8(ascii: "@"),
+            string.utf8.allSatisfy(RoomName.isAllowed)
+        else { return nil }
         exact = ExactString(string)
     }
 
@@ -111,7 +113,7 @@ package struct RoomName: Hashable, Sendable, CustomStringConvertible {
         switch byte {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."),
-            UInt8(ascii: ":"), UInt8(ascii: "="), UInt8(ascii: ","):
+            UInt8(ascii: ":"), UInt8(ascii: "="), UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "@"):
             true
         default:
             false
