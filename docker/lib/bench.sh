@@ -1,4 +1,4 @@
-# `docker/local bench`: the table of the README's section on performance, anew on this machine. The node and its private
+# `docker/local bench`: the table of the page on benchmarks, anew on this machine. The node and its private
 # Redis have one core, the load tool another; each row says what it found, beside a bare C loop where that is the measure.
 
 bench() {

@@ -1,5 +1,5 @@
 # One room of 1,000 at 20 messages a second, on a node and on Nginx with Debian's nchan in turn, five times each: both on
-# one core, the load tool on another. The medians are what the README compares.
+# one core, the load tool on another. The medians are what that page compares.
 
 nchan_rounds=5
 

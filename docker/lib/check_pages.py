@@ -2,7 +2,7 @@
 
 Of every Markdown file: each relative link leads to a file that is there, and to a heading of it where it names one; each
 path in backticks that begins with a folder of the repository is there; a page of a documentation catalogue (*.docc) has
-less than 200 lines. Prints what is wrong, a line each, and ends with 1.
+less than 200 lines; the README, which is a front door, at most 12,000 bytes. Prints what is wrong, a line each, and ends with 1.
 """
 
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_LINES = 200
+MOST_README_BYTES = 12_000
 # Where files of the repository begin; what tools make, such as .build, is not named here.
 FOLDERS = ("Sources/", "Tests/", "docker/", "config/", ".ci/", ".github/", ".devcontainer/")
 
@@ -75,6 +76,9 @@ def problems(page, text):
         path = code[2].split()[0] if code[2].split() else ""
         if path.startswith(FOLDERS) and not re.search(r"[*<>{}…]", path) and not (ROOT / path).exists():
             yield f"{page.relative_to(ROOT)}:{line_of(body, code.start())}: there is no {path}"
+    size = len(text.encode())
+    if page == ROOT / "README.md" and size > MOST_README_BYTES:
+        yield f"README.md: {size} bytes, and a front door has at most {MOST_README_BYTES}"
     lines = len(text.splitlines())
     if page.parent.suffix == ".docc" and lines >= MOST_LINES:
         yield f"{page.relative_to(ROOT)}: {lines} lines, and a page has less than {MOST_LINES}"
