@@ -84,6 +84,7 @@ package struct Node: Sendable {
             services.append(.init(service: webhooks))
         }
         services.append(.init(service: MemoryKeeper(account: memory, metrics: metrics, logger: logger)))
+        services.append(.init(service: ClientRelief(steps: backend.reliefs, sockets: sockets, logger: logger)))
         services.append(.init(service: control))
         services.append(.init(service: sockets))
         // Below this level the group describes its services with all that is in them, keys and secrets too.

@@ -84,6 +84,8 @@ package final class Backend: Service {
     private let store: Store
     private let renewalInterval: TimeAmount
     private let failures: AsyncStream<BackendStartError>
+    /// What the node is to do with its clients while it cannot do its part; for one reader.
+    package let reliefs: AsyncStream<Relief.Step>
 
     /// - Parameters:
     ///   - eventLoop: of commands, subscriptions, streams and registry.
@@ -107,7 +109,11 @@ package final class Backend: Service {
             case .unfit(let reason): health.set(.servers, false, because: reason)
             }
         }
-        let conductor = Conductor(health: health, seal: seal, watch: watch, logger: logger) { failure.yield($0) }
+        let (reliefs, relief) = AsyncStream.makeStream(of: Relief.Step.self)
+        self.reliefs = reliefs
+        let conductor = Conductor(
+            health: health, seal: seal, watch: watch, lease: configuration.presence.lease, logger: logger,
+            relieve: { relief.yield($0) }, fail: { failure.yield($0) })
 
         var redis = configuration.redis
         redis.clientName = "martlet:\(configuration.nodeId)"

@@ -9,13 +9,16 @@ import RedisClient
 /// shares.
 ///
 /// `@unchecked Sendable`: `prepare` comes before the links start; what changes later is touched on the command link's
-/// loop only.
+/// loop only, or on the life's where that is said.
 final class Conductor: @unchecked Sendable {
     private let health: Health
     private let seal: SessionSeal
     private let watch: ServerWatch
     private let logger: Logger
+    private let relieve: @Sendable (Relief.Step) -> Void
     private let fail: @Sendable (BackendStartError) -> Void
+    /// On the life's loop only.
+    private var relief: Relief
     private var store: Store?
     private var router: Router?
     private var canary: CanaryWatch?
@@ -34,14 +37,16 @@ final class Conductor: @unchecked Sendable {
     private var hasToldOfMissingKey = false
 
     init(
-        health: Health, seal: SessionSeal, watch: ServerWatch, logger: Logger,
-        fail: @escaping @Sendable (BackendStartError) -> Void
+        health: Health, seal: SessionSeal, watch: ServerWatch, lease: Duration, logger: Logger,
+        relieve: @escaping @Sendable (Relief.Step) -> Void, fail: @escaping @Sendable (BackendStartError) -> Void
     ) {
         self.health = health
         self.seal = seal
         self.watch = watch
         self.logger = logger
+        self.relieve = relieve
         self.fail = fail
+        relief = Relief(lease: lease.milliseconds)
     }
 
     /// Completes the circle: the links need somebody to tell, and what is told needs the links.
@@ -114,7 +119,10 @@ final class Conductor: @unchecked Sendable {
         switch event {
         case .registered:
             health.set(.registration, true)
-        case .beat(let index, _):
+        case .beat(let index, let sent):
+            let step = relief.beaten(
+                index.word(of: nodeId), isAnotherAble: index.isAnotherAble(than: nodeId), now: sent.milliseconds)
+            if let step { relieve(step) }
             // While the links lead to different servers, one server's index is not to be swept by over another's.
             if watch.isOne { coordinator?.beaten(index) } else { coordinator?.lost() }
         case .moved:

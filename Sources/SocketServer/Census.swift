@@ -8,6 +8,7 @@ package final class Census: Sendable {
     private let admission: Mutex<Admission<any Channel>>
     private let sessions = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
+    private let isShut = Atomic<Bool>(false)
     private let acceptRate: Mutex<AcceptRate>
     /// Rooms by the number of hubs that have listeners in them.
     private let hubsPerRoom = Mutex<[RoomName: Int]>([:])
@@ -84,7 +85,7 @@ package final class Census: Sendable {
     ///   - address: whose it is; this machine's are no flood.
     ///   - isResuming: whether the client comes back to a session.
     func enter(_ address: IPAddress?, isResuming: Bool, now: MonotonicTime) -> Refusal? {
-        if isDraining { return .draining }
+        if isDraining || isShut.load(ordering: .relaxed) { return .draining }
         if address?.isLoopback != true {
             guard acceptRate.withLock({ $0.accepts(isResuming: isResuming, now: now) }) else { return .flooded }
         }
@@ -125,6 +126,11 @@ package final class Census: Sendable {
     func beginDraining() {
         draining.store(true, ordering: .releasing)
     }
+
+    /// Lets nobody in until it is opened again.
+    package func shut() { isShut.store(true, ordering: .relaxed) }
+
+    package func open() { isShut.store(false, ordering: .relaxed) }
 
     /// Waits until no connection is left; for one caller at a time. Ends early when cancelled.
     func emptied() async {

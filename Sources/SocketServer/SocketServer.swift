@@ -151,18 +151,34 @@ extension SocketServer {
     /// Tells clients to reconnect elsewhere, waits for them up to the limit, closes the rest.
     private func drain() async {
         census.beginDraining()
-        let connections = census.status.connections
-        let plan = DrainPlan(
-            connections: connections, rate: configuration.drainRate, limit: configuration.drainTimeout)
-        logger.info(
-            "draining", metadata: ["connections": "\(connections)", "clientsPerSecond": "\(plan.perSecond)"])
-        for (index, hub) in hubs.enumerated() {
-            hub.eventLoop.execute { [hubs] in hub.drain(plan, loop: index, of: hubs.count) }
-        }
+        askAway("draining")
         await waitUntilEmpty(configuration.drainTimeout)
         for hub in hubs { hub.eventLoop.execute { hub.closeAll(.goingAway) } }
         await waitUntilEmpty(configuration.closeTimeout)
         logger.info("drained", metadata: ["left": "\(census.status.connections)"])
+    }
+
+    /// Lets nobody in, tells clients to reconnect elsewhere, and closes those of them who have not gone in time; the server
+    /// runs on.
+    package func sendAway() {
+        census.shut()
+        askAway("sending the clients away")
+        let limit = TimeAmount.nanoseconds(configuration.drainTimeout.nanoseconds)
+        for hub in hubs { hub.eventLoop.scheduleTask(in: limit) { hub.closeSentAway() } }
+    }
+
+    /// After `sendAway`: clients may come.
+    package func takeAgain() { census.open() }
+
+    private func askAway(_ what: Logger.Message) {
+        let connections = census.status.connections
+        let plan = DrainPlan(
+            connections: connections, rate: configuration.drainRate, limit: configuration.drainTimeout)
+        logger.info(
+            what, metadata: ["connections": "\(connections)", "clientsPerSecond": "\(plan.perSecond)"])
+        for (index, hub) in hubs.enumerated() {
+            hub.eventLoop.execute { [hubs] in hub.drain(plan, loop: index, of: hubs.count) }
+        }
     }
 
     /// Returns at once in a cancelled task.

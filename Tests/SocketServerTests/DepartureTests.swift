@@ -100,6 +100,23 @@ struct DepartureTests {
             ])
     }
 
+    @Test
+    func `of a node that sends its clients away those are closed who were asked and stayed, and nobody who came later`()
+        throws
+    {
+        let embedded = EmbeddedHub()
+        let staying = try embedded.enter("staying")
+        embedded.surroundings.census.shut()
+        #expect(try embedded.ask("/ws?userId=late", from: "192.0.2.1").head.hasPrefix("HTTP/1.1 503 "))
+        embedded.hub.drain(DrainPlan(connections: 1, rate: 500, limit: .seconds(30)), loop: 0, of: 1)
+        #expect(try staying.takeReplies().first?.hasPrefix(#"{"type":"reconnect","afterMs":"#) == true)
+        embedded.surroundings.census.open()
+        let later = try embedded.enter("later")
+        embedded.hub.closeSentAway()
+        #expect(try staying.take().last == "close 1001")
+        #expect(try later.take() == [])
+    }
+
     @Test func `a hub that is cut off tells of everybody before it is done`() throws {
         let embedded = EmbeddedHub()
         _ = try embedded.enter("alice")

@@ -118,7 +118,7 @@ package struct SessionMachine: ~Copyable, Sendable {
     var watchChecks: Int16 = 0
     var refresh: Refresh?
     /// Whether the client has been asked to go elsewhere.
-    var isSentAway = false
+    package internal(set) var isSentAway = false
     /// Whether the registry has been told of this connection.
     var isRegistered = false
     /// Nil until somebody has been let in.

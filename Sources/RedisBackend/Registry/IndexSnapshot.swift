@@ -56,6 +56,14 @@ package struct IndexSnapshot: Sendable {
         return able.isEmpty ? present : able
     }
 
+    /// What a node says of itself.
+    package func word(of node: String) -> Ability.Word { unable.contains(node) ? .unable : .able }
+
+    /// Whether another node that is with this server says that it can do its part.
+    package func isAnotherAble(than node: String) -> Bool {
+        present.contains { $0.node != node && !unable.contains($0.node) }
+    }
+
     /// Whether all that this holder left in a partition is to be swept.
     ///
     /// A node that is missing is dead unless it may be with another server, or has registered after this was read, which

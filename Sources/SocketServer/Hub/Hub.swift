@@ -122,6 +122,15 @@ package final class Hub: StreamSink, @unchecked Sendable {
         flush()
     }
 
+    /// Closes those who were sent home and are still here.
+    package func closeSentAway() {
+        eventLoop.preconditionInEventLoop()
+        for connection in Array(heartbeat.connections) where connection.machine.isSentAway {
+            connection.close(.goingAway, text: CloseReason.goingAway.text)
+        }
+        flush()
+    }
+
     /// Closes whoever is left.
     package func closeAll(_ reason: CloseReason) {
         eventLoop.preconditionInEventLoop()
