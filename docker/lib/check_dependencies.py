@@ -1,7 +1,7 @@
 """Says which dependencies are others than those that all was last tried with: called by .ci/run, which goes on.
 
-They float within what Package.swift allows, so that a program which uses a library of this package is free in its own. The
-versions that were tried stand in .ci/dependencies; `--write` puts the present ones there.
+They float within what Package.swift allows. The versions that were tried stand in .ci/dependencies; `--write` puts the
+present ones there.
 """
 
 import json
