@@ -25,9 +25,58 @@ struct WatchMachineTests {
         _ = talk.watch(["amy"], hub: 1)
         #expect(talk.heard("amy", true, at: 50) == ["tell [0, 1] amy on 50"])
         #expect(talk.heard("amy", true, at: 50) == [])
-        #expect(talk.heard("amy", false, at: 40) == [])
+        #expect(talk.heard("amy", false, at: 40) == ["read"])
+        #expect(talk.read() == ["amy"])
+        #expect(talk.answered(true, at: 50) == [])
         #expect(talk.heard("amy", false, at: 60) == ["tell [0, 1] amy off 60"])
         #expect(talk.heard("bob", true, at: 70) == [])
+    }
+
+    @Test func `after a step back of Redis's clock a change is told as soon as Redis says that it holds`() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.heard("amy", true, at: 1000)
+        #expect(talk.heard("amy", false, at: 600) == ["read"])
+        #expect(talk.read() == ["amy"])
+        #expect(talk.answered(false, at: 600) == ["tell [0] amy off 600"])
+        // From here on the clock is as it was after the step.
+        #expect(talk.heard("amy", true, at: 650) == ["tell [0] amy on 650"])
+    }
+
+    @Test func `who comes and goes behind such a step is told as Redis has it at the end`() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.heard("amy", true, at: 900)
+        _ = talk.heard("amy", false, at: 1000)
+        #expect(talk.heard("amy", true, at: 600) == ["read"])
+        #expect(talk.read() == ["amy"])
+        #expect(talk.heard("amy", false, at: 610) == ["read"])
+        #expect(talk.answered(true, at: 600) == [])
+        #expect(talk.read() == ["amy"])
+        #expect(talk.answered(false, at: 610) == [])
+        #expect(talk.heard("amy", true, at: 620) == ["tell [0] amy on 620"])
+    }
+
+    @Test func `what came late is asked about once, and does not hold against what came after it`() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.heard("amy", true, at: 1000)
+        #expect(talk.heard("amy", false, at: 600) == ["read"])
+        #expect(talk.heard("amy", false, at: 600) == [])
+        #expect(talk.read() == ["amy"])
+        // The clock is set right again before the answer.
+        #expect(talk.heard("amy", true, at: 1100) == [])
+        #expect(talk.answered(false, at: 600) == [])
+        #expect(talk.read() == [])
+    }
+
+    @Test func `while a Redis that was set back is in doubt it is believed where the channel says the same`() {
+        let talk = WatchConversation.watching("amy")
+        _ = talk.heard("amy", true, at: 1000)
+        _ = talk.doubtAll()
+        _ = talk.read()
+        #expect(talk.answered(false, at: 0) == ["ask about amy later"])
+        #expect(talk.heard("amy", false, at: 600) == ["read"])
+        _ = talk.read()
+        #expect(talk.answered(false, at: 600) == ["tell [0] amy off 600"])
+        #expect(talk.askAgain(after: .milliseconds(500)) == [])
     }
 
     @Test func `of two changes in one millisecond Redis says which was the later`() {

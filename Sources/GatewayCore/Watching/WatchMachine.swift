@@ -154,9 +154,14 @@ extension WatchMachine {
         guard let one = byUser[user] else { return [] }
         one.hasHeard = true
         one.doubtedSince = nil
+        one.heardLate = nil
         var actions: [Action] = []
         if let known = one.state {
-            guard state.timestamp >= known.timestamp else { return [] }
+            guard state.timestamp >= known.timestamp else {
+                // It came late, or Redis's clock has stepped back: Redis knows.
+                one.heardLate = state
+                return read([one])
+            }
             // Two changes in one millisecond: only Redis knows which was the later.
             if state.timestamp == known.timestamp, state.isOnline != known.isOnline { actions += read([one]) }
         }
@@ -214,6 +219,13 @@ extension WatchMachine {
     ) {
         guard let state = one.state else {
             one.state = found
+            return becomeReady(one, now: now, &actions)
+        }
+        let heardLate = one.heardLate
+        if !one.isQueued { one.heardLate = nil }
+        if found == heardLate {
+            one.heardLate = nil
+            take(found, one, &actions)
             return becomeReady(one, now: now, &actions)
         }
         if one.hasHeard, found.timestamp <= state.timestamp {

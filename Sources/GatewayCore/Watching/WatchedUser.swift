@@ -42,6 +42,8 @@ package final class WatchedUser: @unchecked Sendable {
     var reading = Reading.due
     /// Whether the channel has brought something since Redis was asked.
     var hasHeard = false
+    /// What the channel brought last, if by its time it is older than the state: it holds where Redis says the same.
+    var heardLate: KnownState?
     /// Since when Redis shows an earlier state than the one that was told.
     var doubtedSince: MonotonicTime?
     var idleSince: MonotonicTime?
