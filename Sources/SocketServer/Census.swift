@@ -2,7 +2,8 @@ import GatewayCore
 import NIOCore
 import Synchronization
 
-/// How many sockets there are and what they are in: asked at the opening and closing of sockets and rooms, never for a message.
+/// The count of sockets and of what they are in: asked at the opening and closing of sockets and rooms, never for a
+/// message.
 package final class Census: Sendable {
     private let maxConnections: Int
     private let admission: Mutex<Admission<any Channel>>
@@ -74,7 +75,7 @@ package final class Census: Sendable {
         admission.withLock { $0.close(seat) }
     }
 
-    /// Why a handshake is to be answered 503.
+    /// A reason for which a handshake is to be answered 503.
     enum Refusal: Sendable {
         case draining, full, flooded
     }
@@ -149,7 +150,7 @@ package final class Census: Sendable {
 /// The event that tells a socket's handler that it was a stranger too many.
 struct GiveWay: Sendable {}
 
-/// What the client port holds at one moment.
+/// The client port's counts at one moment.
 package struct SocketServerStatus: Hashable, Sendable {
     /// Open WebSockets, `/echo` included.
     package var connections: Int

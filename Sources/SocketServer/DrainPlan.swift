@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// When each client of a draining node is to come back, so that the other nodes are not stormed.
+/// A schedule by which the clients of a draining node come back, so that the other nodes are not stormed.
 package struct DrainPlan: Sendable {
     /// Clients a second.
     package let perSecond: Int

@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// How many files and sockets this process may have open.
+/// The limit on files and sockets that this process may have open.
 package enum FileDescriptorLimit {
     /// Raises the soft limit to the hard one; answers with the soft limit before and now.
     package static func raise() -> (before: Int, now: Int) {

@@ -1,9 +1,9 @@
 import GatewayCore
 import Metrics
 
-/// What the client port counts; the counters are made once, since making one takes a lock and a search.
+/// The client port's metrics; the counters are made once, since making one takes a lock and a search.
 final class SocketMetrics: Sendable {
-    /// Why a request for a WebSocket was refused.
+    /// A reason for which a request for a WebSocket was refused.
     enum Refusal: String, CaseIterable, Sendable {
         case malformed, timeout, origin, version, subprotocol, draining, full, flooded, banned, misdirected
         /// It was one too many of those that nobody has vouched for.
@@ -60,7 +60,7 @@ final class SocketMetrics: Sendable {
             label: "martlet_connections_closed_total", dimensions: [("code", "client")], factory: factory)
     }
 
-    /// What became of a connection that reads too slowly.
+    /// The outcome for a connection that reads too slowly.
     enum SlowOutcome: String, CaseIterable, Sendable {
         /// Its rooms are fed from the log at its own pace.
         case fedFromLog = "fed_from_log"

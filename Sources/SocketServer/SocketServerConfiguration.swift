@@ -1,8 +1,8 @@
 import GatewayCore
 
-/// How the client port behaves; the defaults are the contract's.
+/// The configuration of the client port; the defaults are the contract's.
 package struct SocketServerConfiguration: Sendable {
-    /// How clients say who they are.
+    /// The way in which clients say who they are.
     package enum Authentication: Sendable {
         /// By `?userId=`, believed as it stands.
         case none

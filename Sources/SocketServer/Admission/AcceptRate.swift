@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// How many handshakes a node takes in a second, so that a flood of clients does not drown those it has.
+/// The limit on handshakes that a node takes in a second, so that a flood of clients does not drown those it has.
 ///
 /// Clients that come back to a session go first: a quarter of each second is theirs alone, since every moment that they
 /// stay away makes more to catch up with.

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// How many sockets each address holds, from the accept on; IPv6 is counted by its /64, loopback not at all.
+/// The number of sockets that each address holds, from the accept on; IPv6 is counted by its /64, loopback not at all.
 ///
 /// An address that holds as many as it may is told so, a few of its sockets at a time; past those it gets no word.
 package struct AddressCounts: Sendable {
@@ -12,7 +12,7 @@ package struct AddressCounts: Sendable {
         case dropped
     }
 
-    /// How a socket was counted.
+    /// The way in which a socket was counted.
     package enum Mark: Hashable, Sendable {
         case uncounted, admitted, refused
     }

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// What an open socket counts as; whoever owns the socket keeps it.
+/// The place that an open socket takes up in the counts; whoever owns the socket keeps it.
 package struct Seat: Sendable {
     /// Whose it is: the peer's, or what a trusted proxy has said; nil for a unix socket.
     package fileprivate(set) var address: IPAddress?
@@ -11,8 +11,8 @@ package struct Seat: Sendable {
     package var isStranger: Bool { stranger != nil }
 }
 
-/// Which sockets a port takes, from the accept on: so many of each address, and of those that nobody has vouched for so
-/// many in all.
+/// The rules by which a port takes sockets, from the accept on: so many of each address, and of those that nobody has
+/// vouched for so many in all.
 package struct Admission<Occupant> {
     package enum Opening {
         /// Perhaps in the place of another, whose socket is to end.

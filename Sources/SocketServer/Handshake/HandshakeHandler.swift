@@ -9,7 +9,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
 
-    /// What becomes of the connection without its request being looked at.
+    /// The treatment of a connection, decided before its request is looked at.
     enum Fate {
         case judged
         /// The peer is trusted to say whose it is.

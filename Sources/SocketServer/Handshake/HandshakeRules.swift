@@ -3,7 +3,7 @@ import GatewayCore
 import NIOHTTP1
 import WebSocketFrames
 
-/// What becomes of the one request that a client connection begins with (RFC 6455, section 4.2).
+/// The decision on the one request that a client connection begins with (RFC 6455, section 4.2).
 enum HandshakeVerdict {
     case upgrade(Upgrade)
     case reply(Reply)

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// What a request asks for: a path, and in absolute form the host too (RFC 9112, section 3.2).
+/// The target of a request: a path, and in absolute form the host too (RFC 9112, section 3.2).
 struct HandshakeTarget {
     let path: Substring
     /// Behind the first `?`; empty where there is none.

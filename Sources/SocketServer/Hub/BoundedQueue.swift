@@ -1,5 +1,5 @@
-/// Who wants something of Redis whose cost is known only when it is there: so many at a time are being asked for, the others
-/// wait in order. A bound on those under way is one on what can be spent beyond what is left.
+/// A queue of those who want something of Redis whose cost is known only when it is there: so many at a time are being
+/// asked for, the others wait in order. A bound on those under way is one on what can be spent beyond what is left.
 ///
 /// Pure. A class, so that only it writes what it keeps; it belongs to its hub's event loop.
 package final class BoundedQueue<Waiter> {

@@ -1,4 +1,5 @@
-/// How a hub spreads its pings: each tick visits one slice of the connections, each connection once an interval.
+/// The schedule by which a hub spreads its pings: each tick visits one slice of the connections, each connection once
+/// an interval.
 struct Heartbeat {
     let tick: Duration
     private(set) var slices: [[SocketHandler]]

@@ -53,7 +53,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     let blockedRooms = BlockedRooms()
     let holdings = HubHoldings()
 
-    /// What is tried again at the next tick, where it is still wanted.
+    /// A task that is tried again at the next tick, where it is still wanted.
     enum Retry {
         case registration(SocketHandler)
         case stream(SocketHandler, RoomName)

@@ -1,7 +1,7 @@
 import GatewayCore
 
-/// What the connections of one loop hold, told to the node's account once a turn, and what is done where the node holds
-/// too much. Belongs to its hub's event loop.
+/// The memory that the connections of one loop hold, told to the node's account once a turn, and what is done where the
+/// node holds too much. Belongs to its hub's event loop.
 final class HubHoldings {
     private struct Held: Equatable {
         var sockets = 0

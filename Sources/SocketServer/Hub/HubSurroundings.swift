@@ -2,7 +2,7 @@ import GatewayCore
 import Logging
 import Metrics
 
-/// What all hubs of a server share.
+/// The dependencies and settings that all hubs of a server share.
 package struct HubSurroundings: Sendable {
     package let configuration: SocketServerConfiguration
     package let census: Census

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// What reaches a hub from other threads.
+/// A message to a hub from other threads.
 enum Letter: Sendable {
     case deliveries([StreamDelivery])
     /// What a session has asked for is there; where it stood in a queue, the next one can begin.
@@ -9,7 +9,7 @@ enum Letter: Sendable {
     case sharersUnknown(SocketHandler, id: RequestID?, users: [UserID], error: DirectoryError)
 }
 
-/// What a hub does a few at a time, whoever wants it.
+/// A kind of work that a hub does a few at a time, whoever wants it.
 enum QueuedWork: Sendable {
     case resumption
     case pageRead
@@ -77,7 +77,7 @@ struct Mailbox: Sendable {
         return givenUp
     }
 
-    /// What of the rooms and users is told by something that comes later.
+    /// The rooms and users of which something that comes later tells.
     private struct Told {
         private var positions: Set<RoomName> = []
         private var rosters: Set<RoomName> = []

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// What all sockets of an event loop read into, one after the other: between reads a connection holds next to nothing.
+/// The buffer that all sockets of an event loop read into, one after the other: between reads a connection holds next
+/// to nothing.
 ///
 /// A read takes the buffer, and whoever is done with the bytes lends it for the next. One that is in use elsewhere by
 /// then stays with whoever holds it, and another is made.

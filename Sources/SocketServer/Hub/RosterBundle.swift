@@ -1,7 +1,7 @@
 import Dialects
 import GatewayCore
 
-/// What waits to be told of one room's roster, and who was told of lately.
+/// The steps of one room's roster that wait to be told, and those who were told of lately.
 ///
 /// Without it two hundred members that join a large room at once would be forty thousand frames, and one that joins and
 /// leaves without end a frame a step to each of the others. It is on the heap since few rooms have one.

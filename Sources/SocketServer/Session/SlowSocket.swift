@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// What there is besides of a connection for which bytes wait; on the heap, since most connections have none.
+/// The extra state of a connection for which bytes wait; on the heap, since most connections have none.
 ///
 /// It belongs to the hub's event loop.
 final class SlowSocket {

@@ -9,7 +9,7 @@ import NIOCore
     import Darwin
 #endif
 
-/// How it is found out what waits in a socket; on its event loop.
+/// The functions that find out what waits in a socket; on its event loop.
 package struct SocketProbe: Sendable {
     /// Bytes that the channel has not handed to the system; nil for a channel that is closed or cannot tell.
     package var queuedBytes: @Sendable (any Channel) -> Int?

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// What one listener has missed. Pure.
+/// The messages that one listener has missed. Pure.
 package struct Backlog {
     private var rest: ArraySlice<RoomMessage>
     /// Whether the log holds more behind what is held here.

@@ -8,7 +8,7 @@ import GatewayCore
 package final class CatchUp<Connection: CatchingUp, Room: RoomStanding> {
     package typealias Listener = RoomListener<Connection, Room>
 
-    /// Whether the next part may be put together.
+    /// The answer to a wish to put the next part together.
     package enum Beginning: Equatable {
         case now
         /// When its connection has paid for what was before; until then nothing else begins.
@@ -17,7 +17,7 @@ package final class CatchUp<Connection: CatchingUp, Room: RoomStanding> {
         case isUnderWay
     }
 
-    /// What is next in a part.
+    /// The next piece of a part.
     package enum Step {
         /// It goes into the part.
         case write(RoomMessage)

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// How much of what a connection missed is held for it at a time, of all its rooms together. Pure.
+/// The bound on how much of what a connection missed is held for it at a time, of all its rooms together. Pure.
 package struct CatchUpShares {
     /// Of the frames that wait in one client's socket; a part is sent when the one before has left.
     package let partBytes: Int

@@ -1,6 +1,7 @@
 import GatewayCore
 
-/// Who is on the way into one room: without an answer from the stream, without a word from the session, or not caught up.
+/// The listeners on their way into one room: without an answer from the stream, without a word from the session, or not
+/// caught up.
 ///
 /// A connection that asks again while it is being caught up stays on its way until the session begins elsewhere: what it
 /// was before its question, it is again when that fails. Pure.

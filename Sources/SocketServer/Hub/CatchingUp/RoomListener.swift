@@ -27,7 +27,7 @@ package final class RoomListener<Connection: CatchingUp, Room: RoomStanding> {
         case gone
     }
 
-    /// What becomes of an answer.
+    /// The consequence of an answer.
     package enum Answer: Equatable {
         /// The session says where it begins.
         case begins
@@ -35,7 +35,7 @@ package final class RoomListener<Connection: CatchingUp, Room: RoomStanding> {
         case goesOn(Turn, unseenRoster: RosterState?)
     }
 
-    /// How what the log answered follows what the client has.
+    /// The way in which what the log answered follows what the client has.
     package enum Turn: Equatable {
         case seamless
         /// Messages are missing up to here.
@@ -44,7 +44,7 @@ package final class RoomListener<Connection: CatchingUp, Room: RoomStanding> {
         case epoch(Position)
     }
 
-    /// What becomes of a question without an answer.
+    /// The consequence of a question without an answer.
     package enum Failure: Equatable {
         /// The session is told, and the listener is none any more.
         case givesUp

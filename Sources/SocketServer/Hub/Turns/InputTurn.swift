@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// How much of an event loop's turn goes to unpacking what clients send: a bounded part of it, and of that a bounded part
+/// The budget of an event loop's turn for unpacking what clients send: a bounded part of it, and of that a bounded part
 /// to each connection, so that whoever sends what is dear to unpack delays nobody who sends what is cheap.
 ///
 /// What does not fit waits among `ParkedConnections`. Pure. A class, so that only it writes what it keeps; it belongs to its

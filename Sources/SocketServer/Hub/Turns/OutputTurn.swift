@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// How much of an event loop's turn goes to what is sent to single clients: parts of what they missed, and pages.
+/// The budget of an event loop's turn for what is sent to single clients: parts of what they missed, and pages.
 ///
 /// What does not fit, or is for a client that owes, waits for a later turn, in the order it came. Pure. A
 /// class, so that only it writes what it keeps; it belongs to its hub's event loop.

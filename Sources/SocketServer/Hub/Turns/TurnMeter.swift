@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// How long an event loop's turns take: the longest of the last half minute to minute.
+/// A meter of how long an event loop's turns take: the longest of the last half minute to minute.
 ///
 /// What it is told of it knows in full; of all else it sees how late a tick comes, so that a turn as long as two ticks
 /// shows at least half of itself, and one of many seconds nearly all. Pure: the clock is an argument.
