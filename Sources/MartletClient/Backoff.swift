@@ -1,4 +1,4 @@
-/// How long to wait before the next try: "full jitter", uniform from nothing up to a bound that doubles with each failure.
+/// The delay before the next try: "full jitter", uniform from nothing up to a bound that doubles with each failure.
 ///
 /// The whole range is random so that a thousand clients cut off at once do not come back at once.
 package struct Backoff: Sendable {

@@ -1,7 +1,7 @@
 import GatewayCore
 import NIOCore
 
-/// What a client knows, guarded by its lock.
+/// The mutable state of a client, guarded by its lock.
 struct ClientState: Sendable {
     /// A request that waits for its reply.
     struct Pending: Sendable {

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Where a gateway listens, as its URL says: `ws://127.0.0.1:8080/ws` or `wss://chat.example.org/ws`.
+/// The address of a gateway, as its URL says: `ws://127.0.0.1:8080/ws` or `wss://chat.example.org/ws`.
 package struct Endpoint: Hashable, Sendable {
     package var isSecure: Bool
     package var host: String

@@ -1,7 +1,7 @@
 public import NIOSSL
 
 extension MartletClient {
-    /// Who the client is.
+    /// The credentials by which a client says who it is.
     public enum Credentials: Sendable {
         /// For `auth.mode: none`.
         case user(String)
@@ -11,7 +11,7 @@ extension MartletClient {
         case token(@Sendable () async throws -> String?)
     }
 
-    /// Where a client goes, as whom, and how patiently.
+    /// The configuration of a client: the gateway, the credentials, and how patient it is.
     public struct Configuration: Sendable {
         /// `ws://host:port/ws` or `wss://…`.
         public var url: String

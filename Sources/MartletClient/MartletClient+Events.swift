@@ -1,5 +1,5 @@
 extension MartletClient {
-    /// What comes by itself, in order.
+    /// An event that comes by itself, in order.
     public enum Event: Hashable, Sendable {
         case connected(Welcome)
         /// The code is nil where the connection was lost without one. The client goes on by itself, unless this is the last event.
@@ -26,7 +26,7 @@ extension MartletClient {
         case error(code: String, message: String)
     }
 
-    /// Why something failed.
+    /// An error of a request, or of the client itself.
     public enum Failure: Error, Hashable, Sendable {
         /// The gateway answered with an error; the codes are the protocol's, such as `forbidden`. With `rate_limited` it
         /// says how long to wait before the same is asked again.

@@ -1,7 +1,7 @@
 import GatewayCore
 
 extension MartletClient {
-    /// How a room was joined.
+    /// The outcome of joining a room.
     public struct Joined: Hashable, Sendable {
         /// What was joined.
         public var room: String
@@ -62,7 +62,7 @@ extension MartletClient {
         }
     }
 
-    /// What changed in a room's roster.
+    /// A change in a room's roster.
     public struct Presence: Hashable, Sendable {
         /// A user who came into the room or left it.
         public enum Step: Hashable, Sendable {
@@ -117,7 +117,7 @@ extension MartletClient {
         }
     }
 
-    /// Whether a watched user is online.
+    /// The state of a watched user: online, or last seen.
     public struct Status: Hashable, Sendable {
         /// Who it is.
         public var userId: String
@@ -142,7 +142,7 @@ extension MartletClient {
         }
     }
 
-    /// What another member of a room tells this user.
+    /// A message from another member of a room to this user alone.
     public struct Signal: Hashable, Sendable {
         /// Where both are members.
         public var room: String

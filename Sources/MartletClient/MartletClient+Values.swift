@@ -20,7 +20,7 @@ extension MartletClient {
         }
     }
 
-    /// What the gateway said first on a connection.
+    /// The gateway's first frame on a connection.
     public struct Welcome: Hashable, Sendable {
         /// Unique for ever.
         public var connectionId: String
@@ -52,7 +52,7 @@ extension MartletClient {
         }
     }
 
-    /// How much a gateway takes from one connection.
+    /// The limits of a gateway on one connection.
     public struct Limits: Hashable, Sendable {
         /// Of one frame.
         public var messageBytes: Int
@@ -106,7 +106,7 @@ extension MartletClient {
         }
     }
 
-    /// Where a message was stored.
+    /// The acknowledgement of a message: where it was stored.
     public struct Ack: Hashable, Sendable {
         /// Where it was published.
         public var room: String
@@ -143,7 +143,7 @@ extension MartletClient {
         }
     }
 
-    /// Which part of a room's log is asked for.
+    /// The part of a room's log that is asked for.
     public enum Edge: Hashable, Sendable {
         case newest
         /// The newest ones with a `seq` below this one.

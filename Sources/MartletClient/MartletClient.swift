@@ -92,7 +92,7 @@ public final class MartletClient: Sendable {
         return isRunning
     }
 
-    /// What comes by itself.
+    /// The sequence of events that come by themselves.
     public struct Events: AsyncSequence, Sendable {
         let buffer: EventBuffer<Event>
 

@@ -1,4 +1,4 @@
-/// How many messages may go out now, so that a gateway does not refuse them: a token bucket.
+/// A token bucket for outgoing messages, so that a gateway does not refuse them.
 package struct Pace: Sendable {
     /// Of what the gateway allows, since other frames than messages count there too.
     private static let share = (rate: 0.9, burst: 0.75)

@@ -1,11 +1,11 @@
 import GatewayCore
 
-/// Where a client is in each room's stream, and what it asks a new connection for so that no stream breaks.
+/// The positions of a client in each room's stream, and what it asks a new connection for so that no stream breaks.
 ///
 /// Pure. A position covers what was handed on, and nothing else: an answer that names the room's head does not move it,
 /// the messages up to there do.
 package struct Streams: Sendable {
-    /// What a message is to the user.
+    /// The decision on a message that has arrived.
     package enum Verdict: Hashable, Sendable {
         case pass(Position)
         /// What lies between was never sent: the user is told before getting this one.
@@ -16,7 +16,7 @@ package struct Streams: Sendable {
         case drop
     }
 
-    /// What a new connection is asked for.
+    /// The requests to a new connection that bring a client's streams up to date.
     package struct CatchUp: Equatable, Sendable {
         /// For one `resume`; nil where the session was not taken up.
         package var resume: [RoomName: ClientPosition]?
@@ -24,7 +24,7 @@ package struct Streams: Sendable {
         package var joins: [RoomName]
     }
 
-    /// What the answer to `resume` leads to.
+    /// The outcome of `resume` for one room.
     package enum Outcome: Equatable, Sendable {
         /// The stream goes on; the room stands at this position.
         case resumed(RoomName, Position)

@@ -1,7 +1,7 @@
 import Dialects
 import FoundationEssentials
 
-/// When a token ends, read off the token itself; nobody here can say whether its signature holds.
+/// The expiry of a token, read off the token itself; nobody here can say whether its signature holds.
 package enum TokenExpiry {
     /// The claim `exp` of a JSON Web Token (RFC 7519, section 4.1.4) in milliseconds since 1970; nil where there is none.
     package static func milliseconds(of token: String) -> Int64? {

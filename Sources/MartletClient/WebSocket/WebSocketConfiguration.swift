@@ -1,7 +1,7 @@
 import NIOCore
 import NIOSSL
 
-/// Where a WebSocket goes and how it behaves.
+/// The destination of a WebSocket and its settings.
 package struct WebSocketConfiguration: Sendable {
     package var host: String
     package var port: Int

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What a WebSocket's peer did, in order.
+/// An event of a WebSocket, in the order in which its peer caused them.
 package enum WebSocketEvent: Sendable {
     case text(ByteBuffer)
     case binary(ByteBuffer)
@@ -11,7 +11,7 @@ package enum WebSocketEvent: Sendable {
     case ended(WebSocketEnd)
 }
 
-/// How a WebSocket came to its end.
+/// The close code and reason with which a WebSocket ended.
 package struct WebSocketEnd: Hashable, Sendable {
     /// The peer's close code, or the one it was closed with for breaking the protocol; nil where the connection just ended.
     package var code: UInt16?
@@ -23,7 +23,7 @@ package struct WebSocketEnd: Hashable, Sendable {
     }
 }
 
-/// Why no WebSocket came about.
+/// A reason why no WebSocket came about.
 package enum WebSocketConnectError: Error, Hashable, Sendable {
     case unreachable(String)
     /// The peer answered with another status than 101; the header is in seconds.
