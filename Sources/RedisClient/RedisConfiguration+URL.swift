@@ -1,4 +1,4 @@
-/// Why a Redis URL cannot be used. The text holds nothing of user, password or query values.
+/// The reason why a Redis URL cannot be used. The text holds nothing of user, password or query values.
 package struct RedisURLError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
 

@@ -1,4 +1,4 @@
-/// How to reach one Redis, and how long to wait for it.
+/// The configuration of one Redis: how to reach it, and how long to wait for it.
 package struct RedisConfiguration: Sendable {
     package enum Endpoint: Sendable, Hashable {
         case tcp(host: String, port: Int)
@@ -48,7 +48,7 @@ package struct RedisConfiguration: Sendable {
     }
 }
 
-/// What becomes of commands that one server has not answered, or was never sent, and another might.
+/// The policy for commands that one server has not answered, or was never sent, and another might.
 package enum OnAnotherServer: Sendable, Hashable {
     case sendAgain
     /// What they say was true of the first only.

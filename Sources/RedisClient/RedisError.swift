@@ -1,4 +1,4 @@
-/// What went wrong for the caller of a command.
+/// An error of a command, as its caller meets it.
 ///
 /// The texts may be logged: they hold no passwords. The message of a reply may name keys.
 package enum RedisError: Error, Sendable, Equatable {

@@ -1,4 +1,4 @@
-/// What becomes of a command while Redis has left an older one without an answer for `failFastAfter`.
+/// The policy for a command while Redis has left an older one without an answer for `failFastAfter`.
 package enum StallPolicy: Sendable {
     /// It waits for its turn, up to its deadline.
     case wait

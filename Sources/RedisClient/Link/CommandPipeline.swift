@@ -1,7 +1,8 @@
 import DequeModule
 import NIOCore
 
-/// Which commands wait, which are on the wire and in what order, and whose time is up, as a machine without I/O.
+/// The pipeline of commands: which wait, which are on the wire and in what order, and whose time is up, as a machine
+/// without I/O.
 package struct CommandPipeline {
     package typealias Callback = @Sendable (Result<RedisReply, RedisError>) -> Void
 

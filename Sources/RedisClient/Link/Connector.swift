@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Whom a connector serves. All calls come on its loop.
+/// The owner of the connections that a connector makes. All calls come on its loop.
 protocol ConnectionOwner: AnyObject, Sendable {
     /// What to say first on the next connection.
     func greeting() -> Greeting

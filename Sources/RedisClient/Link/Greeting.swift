@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Which server a link leads to, and which of its clients the link is.
+/// The identity of a link: the server that it leads to, and which of that server's clients it is.
 package struct LinkIdentity: Sendable, Equatable {
     package let server: ServerID
     package let version: String
@@ -14,7 +14,7 @@ package struct LinkIdentity: Sendable, Equatable {
     }
 }
 
-/// What is said on a new connection before anything else, as a machine without I/O.
+/// The handshake on a new connection before anything else, as a machine without I/O.
 ///
 /// Phases, each sent at once and answered in full before the next: who are you; end my old self; the rest. Only a primary
 /// is accepted. The old link is killed before any other command, since the server may still hold bytes of it that would

@@ -1,4 +1,4 @@
-/// What a connection's end, or an attempt that came to nothing, says of the next attempt.
+/// The kind of failure of a connection, or of an attempt at one, as far as it bears on the next attempt.
 package enum LinkFailure: Sendable, Hashable {
     /// The next may well succeed.
     case passing

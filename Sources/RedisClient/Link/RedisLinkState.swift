@@ -1,4 +1,4 @@
-/// What a link has become, told on its loop at each change.
+/// The state of a link, told on its loop at each change.
 package enum RedisLinkState: Sendable, Equatable {
     /// Ready; what was unanswered before the break has been written again. `previous` is nil at first; where it differs
     /// from `server`, this is another server, or the same with other data, which may have forgotten anything.

@@ -1,4 +1,5 @@
-/// Who gets what a subscriber receives. Everything is called on the subscriber's loop and must not block it.
+/// The receiver of what comes in over a subscriber. Everything is called on the subscriber's loop and must not block
+/// it.
 package protocol RedisSubscriptionHandler: AnyObject, Sendable {
     /// All channels that were asked for when the connection was made are confirmed, after a break again: what was
     /// published in between is lost and nothing was since. Messages of channels already confirmed may come before.

@@ -1,4 +1,5 @@
-/// Which channels are wanted and how many answers of Redis about each are still to come, as a machine without I/O.
+/// The set of channels that are wanted and how many answers of Redis about each are still to come, as a machine without
+/// I/O.
 package struct SubscriptionSet {
     private struct Interest {
         var isWanted: Bool

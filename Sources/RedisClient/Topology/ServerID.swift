@@ -1,4 +1,4 @@
-/// Which data a server holds: one process (`run_id`) under one history (`master_replid`).
+/// The identity of a server's data: one process (`run_id`) under one history (`master_replid`).
 ///
 /// A primary that was demoted and promoted again is the same process with other data: only its history tells. A primary
 /// that gets its first replica begins a history too; it then counts as another server that has lost nothing.
