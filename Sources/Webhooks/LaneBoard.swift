@@ -1,12 +1,13 @@
 import DequeModule
 import GatewayCore
 
-/// How one receiver is served: a lane for each partition in this node's care, in each of them one batch at a time.
+/// The schedule of deliveries to one receiver: a lane for each partition in this node's care, in each of them one batch
+/// at a time.
 ///
 /// A batch that fails blocks its own lane and no other. No more requests are under way than the receiver is allowed.
 /// Knows no clock, no store and no network: answers what is to be done next, and is told how that went.
 package struct LaneBoard {
-    /// How eagerly and how patiently.
+    /// The intervals, pauses and bounds of deliveries.
     package struct Pace: Sendable {
         /// How long a lane without events rests until it looks again; what comes meanwhile goes as one batch.
         package var interval = Duration.milliseconds(200)
@@ -29,7 +30,7 @@ package struct LaneBoard {
         case note(LedgerPost, String)
     }
 
-    /// What became of a request.
+    /// The outcome of a request.
     package enum Answer: Hashable, Sendable {
         case taken
         case failed(reason: String)

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// Which of a receiver's addresses is dialled, and when its name is looked up again.
+/// The route to a receiver: which of its addresses is dialled, and when its name is looked up again.
 package struct ReceiverRoute: Sendable {
     /// A receiver that has moved is followed after this time, even where its old address goes on answering.
     private static let freshness = Duration.seconds(60)

@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Why a request had no answer, in an operator's words, with what there is to do about it.
+/// The reason why a request had no answer, in an operator's words, with what there is to do about it.
 enum RequestFailure {
     /// Holds nothing of the URL or the body.
     static func reason(of error: any Error, timeout: Duration) -> String {

@@ -1,7 +1,7 @@
 import GatewayCore
 import Metrics
 
-/// What is counted of one receiver; its label is the name in the store, one for each configured URL.
+/// The metrics of one receiver; its label is the name in the store, one for each configured URL.
 struct WebhookMetrics: Sendable {
     private let taken: Counter
     private let failed: Counter
