@@ -6,7 +6,7 @@ import NIOCore
 /// takes all bytes of the buffer before it answers nil, so its owner keeps none. Between messages it holds no memory but
 /// itself. Not thread-safe: it belongs to its connection's event loop.
 package struct FrameDecoder: Sendable {
-    /// Which end of the connection this decoder is.
+    /// The end of the connection that this decoder serves.
     package enum Role: Sendable {
         /// Reads what clients send: every frame must be masked.
         case server
@@ -14,7 +14,7 @@ package struct FrameDecoder: Sendable {
         case client
     }
 
-    /// What the peer said.
+    /// An event from the peer.
     ///
     /// A payload unmasked from a frame is a buffer of its own. One of an unmasked frame (`Role.client`) can be a slice of
     /// the buffer it came in and keeps that alive.

@@ -1,4 +1,5 @@
-/// Why a peer's bytes are refused, with the close code that tells it so (RFC 6455, sections 5, 7.4.1 and 8.1).
+/// The reason why a peer's bytes are refused, with the close code that tells it so (RFC 6455, sections 5, 7.4.1
+/// and 8.1).
 package enum FrameError: Error, Hashable, Sendable, CaseIterable {
     /// RSV1, RSV2 or RSV3 is set where nothing that was agreed on allows it.
     case reservedBit

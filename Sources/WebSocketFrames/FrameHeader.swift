@@ -10,7 +10,7 @@ struct FrameHeader {
     /// The size of the header itself.
     let headerBytes: Int
 
-    /// What the first bytes of a frame amount to.
+    /// The result of reading the first bytes of a frame.
     enum Reading {
         /// Cannot go on before this many bytes, counted from the frame's first, are there. For a control frame that is
         /// at last the whole of it.
@@ -19,7 +19,7 @@ struct FrameHeader {
         case complete(FrameHeader)
     }
 
-    /// What decides whether a frame may come now.
+    /// The state that decides whether a frame may come now.
     struct Expectation {
         let isMasked: Bool
         /// Whether fragments of a message have come and its last has not.

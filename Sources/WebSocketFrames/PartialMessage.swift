@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What has come of a message: unmasked, and no longer compressed.
+/// The part of a message that has come: unmasked, and no longer compressed.
 ///
 /// A copy shares the inflater, which only one of them may use.
 struct PartialMessage {

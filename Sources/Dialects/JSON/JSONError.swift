@@ -1,4 +1,4 @@
-/// Where and why a text is not JSON (RFC 8259), or why the scanner will not follow it.
+/// The fault of a text that is not JSON (RFC 8259) and its place, or the reason why the scanner will not follow it.
 package struct JSONError: Error, Hashable, Sendable {
     package enum Reason: String, Sendable {
         case unexpectedEnd = "unexpected end"

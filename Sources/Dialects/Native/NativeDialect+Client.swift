@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// Why a frame from the gateway could not be read.
+/// The reason why a frame from the gateway could not be read.
 package enum UnreadableEvent: Error, Hashable, Sendable {
     /// A kind of frame that came with a later version: to be passed over.
     case unknownType

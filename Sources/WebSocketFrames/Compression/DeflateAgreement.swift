@@ -1,4 +1,4 @@
-/// What a server has agreed on with one client about permessage-deflate (RFC 7692, section 7.1).
+/// The agreement of a server and one client on permessage-deflate (RFC 7692, section 7.1).
 ///
 /// Neither side takes a window over from one message to the next: so nothing is kept for a connection between messages,
 /// and a message is compressed once for all who agreed on the same window.
