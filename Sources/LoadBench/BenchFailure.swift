@@ -1,4 +1,4 @@
-/// Why a load run could not be made; what a run found is in its report instead.
+/// The reason why a load run could not be made; what a run found is in its report instead.
 package struct BenchFailure: Error, CustomStringConvertible, Sendable {
     package let description: String
 

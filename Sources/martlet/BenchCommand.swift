@@ -31,7 +31,7 @@ struct BenchCommand: ParsableCommand {
         ])
 }
 
-/// What every scenario takes.
+/// The options that every scenario takes.
 struct BenchOptions: ParsableArguments {
     @Option(
         name: .long,
@@ -119,7 +119,7 @@ struct BenchOptions: ParsableArguments {
     }
 }
 
-/// What the scenarios that publish take.
+/// The options of the scenarios that publish.
 struct PublishOptions: ParsableArguments {
     enum Way: String, ExpressibleByArgument, CaseIterable {
         case rest
@@ -193,7 +193,7 @@ struct PublishOptions: ParsableArguments {
     }
 }
 
-/// Where a backend publishes.
+/// The options of a backend that publishes: where, and with which key.
 struct HookOptions: ParsableArguments {
     @Option(name: .long, help: "The node's api port: host:port on loopback, or a port.")
     var api = "127.0.0.1:8081"

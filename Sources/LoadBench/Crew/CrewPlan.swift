@@ -1,6 +1,6 @@
-/// What one process's members are to do; sent to worker processes as JSON.
+/// The plan for one process's members; sent to worker processes as JSON.
 package struct CrewPlan: Codable, Sendable {
-    /// What the server speaks.
+    /// The protocol that the server speaks.
     package enum Style: String, Codable, Sendable {
         case gateway
         case floor

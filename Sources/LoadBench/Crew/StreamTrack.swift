@@ -1,6 +1,6 @@
-/// What one receiver has seen of one publisher's numbers 1, 2, 3, …
+/// The record of what one receiver has seen of one publisher's numbers 1, 2, 3, …
 package struct StreamTrack: Sendable, Equatable {
-    /// What a number that has just come means.
+    /// The meaning of a number that has just come.
     package enum Verdict: Equatable, Sendable {
         case next
         /// So many before it have not come.

@@ -1,4 +1,4 @@
-/// What receivers got, and what was wrong with it.
+/// The counts of what receivers got, and of what was wrong with it.
 package struct Tally: Codable, Sendable {
     /// Messages of this run that came, each once.
     package var deliveries = 0

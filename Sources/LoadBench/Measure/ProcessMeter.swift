@@ -1,6 +1,6 @@
 import Glibc
 
-/// What a process has used so far, read from `/proc`.
+/// The resources that a process has used so far, read from `/proc`.
 package struct ProcessUse: Sendable, Equatable {
     /// User and system time of all its threads, those that ended too; steps of a hundredth of a second.
     package var cpuSeconds: Double

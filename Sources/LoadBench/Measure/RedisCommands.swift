@@ -1,6 +1,6 @@
 import Glibc
 
-/// How often each command was called since a Redis began, as `INFO commandstats` counts; those in scripts too.
+/// The number of calls of each command since a Redis began, as `INFO commandstats` counts; those in scripts too.
 package struct RedisCommands: Equatable {
     private(set) var calls: [String: Int] = [:]
 

@@ -1,4 +1,4 @@
-/// What receivers were told of joins and leaves, and what was wrong with it.
+/// The counts of joins and leaves that receivers were told of, and of what was wrong with them.
 package struct RosterTally: Codable, Sendable, Equatable {
     /// Events that came, all users'.
     package var events = 0

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a worker process is told, a JSON object on a line of its standard input.
+/// An order to a worker process, a JSON object on a line of its standard input.
 enum Order: Codable {
     /// The first line.
     case plan(CrewPlan)
@@ -16,7 +16,7 @@ enum Order: Codable {
     case restart
 }
 
-/// What a crew has to say for itself.
+/// The report of a crew on itself.
 package struct CrewReport: Codable, Sendable {
     package var ready = 0
     package var gone = 0
@@ -48,7 +48,7 @@ extension Crew {
     }
 }
 
-/// What a worker process says on a line of its standard output.
+/// A notice from a worker process, on a line of its standard output.
 enum Notice {
     /// These messages have come to all of the process's members of their room.
     case completed([UInt32])

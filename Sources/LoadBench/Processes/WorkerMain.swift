@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the tool does when it is its own worker: runs a crew as told on standard input, until that ends.
+/// The entry point of a worker process of this tool: runs a crew as told on standard input, until that ends.
 package enum WorkerMain {
     package static func run() throws {
         do {

@@ -1,4 +1,4 @@
-/// Who publishes, by which way, how fast and how much.
+/// The plan of publishing: by whom, by which way, how fast and how much.
 package struct PublishPlan: Sendable {
     package enum Way: Sendable, Equatable {
         /// `POST /v1/broadcast`, one request under way for each publisher.

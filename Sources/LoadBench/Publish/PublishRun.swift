@@ -1,6 +1,6 @@
 /// One run of publishing: keeps the pace, knows what is under way, and ends when all has come or time is up.
 final class PublishRun {
-    /// What was published and what should have come of it.
+    /// The counts of what was published and of what should have come of it.
     struct Outcome {
         var published = 0
         /// The same by room, refused ones included.

@@ -1,4 +1,4 @@
-/// What a scenario found.
+/// The report of a scenario.
 package struct BenchReport: Codable, Sendable {
     /// One measured value.
     package struct Figure: Codable, Sendable, Equatable {

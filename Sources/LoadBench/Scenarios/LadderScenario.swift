@@ -1,6 +1,6 @@
 /// More and more connections under the same rate of messages, up to where a limit breaks.
 package struct LadderScenario {
-    /// What a step must keep to.
+    /// The limits that a step must keep to.
     package struct Limits: Sendable {
         package var p99Milliseconds: Double
         /// Connections not made or lost, and deliveries not made, in percent.

@@ -1,4 +1,4 @@
-/// What every scenario wants to know.
+/// The options that all scenarios share.
 package struct LoadOptions: Sendable {
     /// The client ports of one node or several: each room's members are spread over them in turn.
     package var targets: [LoopbackTarget]

@@ -1,9 +1,9 @@
 import Glibc
 
-/// What a payload of this tool says: a JSON string of fixed-width fields, a check character and padding.
+/// The payload of this tool's messages: a JSON string of fixed-width fields, a check character and padding.
 ///
-/// The check character tells any change of one digit. The padding is cut from a fixed text at a place that follows from the sequence number, so that bytes of another
-/// message in its stead are noticed.
+/// The check character tells any change of one digit. The padding is cut from a fixed text at a place that follows from
+/// the sequence number, so that bytes of another message in its stead are noticed.
 package struct Envelope: Equatable, Sendable {
     package var room: Int
     package var publisher: Int

@@ -2,7 +2,7 @@ import Glibc
 
 /// Reads the frames that this tool's own messages arrive in, and tells the others apart.
 package struct FrameReader {
-    /// What a frame is to the tool.
+    /// The meaning of a frame for the tool.
     package enum Reading: Equatable {
         /// One of this run's messages; `seq` is the server's number of it, where it gives any.
         case message(Envelope, seq: UInt64?)
@@ -26,7 +26,7 @@ package struct FrameReader {
         case other
     }
 
-    /// Where in a frame messages are found.
+    /// The place in a frame where messages are found.
     package enum Shape: Sendable {
         case rooms
         /// As messages of the room that everyone is in.
@@ -35,7 +35,7 @@ package struct FrameReader {
         case bare
     }
 
-    /// How a connection has come into a room.
+    /// The outcome of a connection's entry into a room.
     package struct Entry: Equatable {
         /// The room's number, nil for another room than this run's.
         package var room: Int?

@@ -1,7 +1,7 @@
 import CLoadLoop
 import Glibc
 
-/// What a presence frame tells of the users that come and go for this tool.
+/// A presence frame's news of the users that come and go for this tool.
 package struct PresenceFrame: Equatable {
     package struct Event: Equatable {
         /// The churner's number, nil for any other user.

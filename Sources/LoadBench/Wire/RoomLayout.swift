@@ -1,4 +1,4 @@
-/// Who is in which room and who publishes there: member `i` is in room `i mod rooms`.
+/// The distribution of members and publishers over rooms: member `i` is in room `i mod rooms`.
 ///
 /// With at least as many rooms as publishers, publisher `p` serves the rooms `r` with `r mod publishers = p`; with
 /// fewer, each publisher serves the one room `p mod rooms`. So a publisher that must be a member joins few rooms.

@@ -4,7 +4,7 @@ import NIOCore
 
 /// Many sockets on one epoll descriptor; owned and used by one thread.
 package final class SocketLoop {
-    /// What happened to one socket. `bytes` are valid until the loop is polled again.
+    /// An event of one socket. `bytes` are valid until the loop is polled again.
     package struct Event {
         package enum Kind {
             case opened
@@ -25,7 +25,7 @@ package final class SocketLoop {
         package let received: UInt64
     }
 
-    /// How a connection ended.
+    /// The way in which a connection ended.
     package enum Ending: Hashable, CustomStringConvertible {
         case code(Int)
         case bare
@@ -41,7 +41,7 @@ package final class SocketLoop {
         }
     }
 
-    /// Whose socket it is: a role and a number within it.
+    /// The owner of a socket: a role and a number within it.
     package struct Tag: Hashable {
         package let role: UInt32
         package let index: Int
