@@ -8,7 +8,7 @@ package final class FaultProxy: Sendable {
         case unix(path: String)
     }
 
-    /// What happens to the bytes of one direction.
+    /// The treatment of the bytes of one direction.
     package enum Treatment: Sendable, Equatable {
         case pass
         /// Passed on that much later, in order; what is under way when the treatment changes to a shorter one, or to none,

@@ -57,7 +57,7 @@ package final class HookServer: Sendable {
         var connections = 0
     }
 
-    /// What new connections are shown; nil speaks plain HTTP.
+    /// The certificate that new connections are shown; nil speaks plain HTTP.
     private final class Certificate: Sendable {
         let context: Mutex<NIOSSLContext?>
 

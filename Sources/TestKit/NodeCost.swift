@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// What a process has used so far, as Linux counts it.
+/// The resources that a process has used so far, as Linux counts them.
 package struct ProcessUse: Sendable {
     /// Processor time of all threads, to a hundredth of a second.
     package var processor: Duration
@@ -20,7 +20,7 @@ package struct ProcessUse: Sendable {
     }
 }
 
-/// What a Redis has used so far, as it says itself.
+/// The resources that a Redis has used so far, as it says itself.
 package struct RedisUse: Sendable {
     package var processor: Duration
     package var usedBytes: Int
@@ -36,7 +36,7 @@ package struct RedisUse: Sendable {
     }
 }
 
-/// What Linux holds for everybody's sockets.
+/// The memory that Linux holds for everybody's sockets.
 package struct KernelUse: Sendable {
     /// Of TCP, in both directions.
     package var socketBytes: Int

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// What a child process prints, read by a thread of its own as it comes.
+/// The output of a child process, read by a thread of its own as it comes.
 final class ProcessOutput: Sendable {
     private struct Waiter {
         let text: String
