@@ -1,4 +1,4 @@
-/// Why a node did not start or had to end, and the exit status that tells a supervisor (sysexits.h).
+/// The reason why a node did not start or had to end, and the exit status that tells a supervisor (sysexits.h).
 package struct NodeFailure: Error, CustomStringConvertible {
     /// One line for the operator.
     package let description: String

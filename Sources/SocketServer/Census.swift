@@ -75,7 +75,7 @@ package final class Census: Sendable {
         admission.withLock { $0.close(seat) }
     }
 
-    /// A reason for which a handshake is to be answered 503.
+    /// A reason why a handshake is to be answered 503.
     enum Refusal: Sendable {
         case draining, full, flooded
     }

@@ -3,7 +3,7 @@ import Metrics
 
 /// The client port's metrics; the counters are made once, since making one takes a lock and a search.
 final class SocketMetrics: Sendable {
-    /// A reason for which a request for a WebSocket was refused.
+    /// A reason why a request for a WebSocket was refused.
     enum Refusal: String, CaseIterable, Sendable {
         case malformed, timeout, origin, version, subprotocol, draining, full, flooded, banned, misdirected
         /// It was one too many of those that nobody has vouched for.

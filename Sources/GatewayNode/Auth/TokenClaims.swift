@@ -1,6 +1,6 @@
 import JWTKit
 
-/// What a token may say, each claim either as it should be, absent, or something else.
+/// The claims of a token, each either as it should be, absent, or something else.
 ///
 /// Decoding never fails on a single claim, so that the refusal can name the claim.
 struct TokenClaims: JWTPayload {

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// What the claims of a token with a good signature must be.
+/// The rules for the claims of a token with a good signature.
 struct TokenRules: Sendable {
     var issuer: String?
     var audience: String?

@@ -7,7 +7,7 @@ import Synchronization
 /// It is started before anything that uses it, and put first into the service group, which stops it last. One thread
 /// waits for its end; the lock guards the lifeline and those who wait.
 package final class EmbeddedRedis: Service {
-    /// How it ended.
+    /// The way in which it ended.
     package enum Ending: Hashable, Sendable {
         /// ``stop()`` was called.
         case stopped

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Why the private Redis could not be started, or is gone; the text is one line for the operator.
+/// The reason why the private Redis could not be started, or is gone; the text is one line for the operator.
 package struct EmbeddedRedisError: Error, Hashable, CustomStringConvertible {
     package let description: String
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How much memory there is, and how much of it this process has.
+/// The memory of this machine, and how much of it this process has.
 enum MachineMemory {
     /// What the process may use: the machine's, or less where a control group says so.
     static var available: Int {

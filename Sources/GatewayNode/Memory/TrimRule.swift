@@ -1,4 +1,4 @@
-/// When the allocator is to give back what it keeps free: after a peak, and seldom.
+/// The rule by which the allocator is to give back what it keeps free: after a peak, and seldom.
 ///
 /// The allocator keeps what a peak has left among live objects, for good; giving it back takes a moment in which threads
 /// may wait for memory, so it is not worth it for little.

@@ -2,7 +2,7 @@ import Foundation
 import GatewayCore
 import RedisClient
 
-/// What single values must be; each check answers what is wrong, worded to follow the value, or nil.
+/// The checks of single values; each answers what is wrong, worded to follow the value, or nil.
 enum SettingCheck {
     static func nodeId(_ text: String) -> String? {
         text.isEmpty ? nil : word(text, upTo: 64)

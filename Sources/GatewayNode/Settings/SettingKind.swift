@@ -1,7 +1,7 @@
 import GatewayCore
 import RedisBackend
 
-/// How a value is written: what the explained file says of it, how it is read, and how it is shown.
+/// The written form of a value: what the explained file says of it, how it is read, and how it is shown.
 struct SettingKind<Value: Sendable>: Sendable {
     /// Type, unit and range in words: `whole number, 0 to 65535`.
     let words: String

@@ -1,7 +1,7 @@
 import GatewayCore
 
 extension Settings {
-    /// What this machine contributes: its name, and characters nobody can guess.
+    /// The machine's contribution: its name, and characters nobody can guess.
     package struct Host: Sendable {
         package var name: @Sendable () -> String
         /// So many characters of `a-z 0-9`.

@@ -5,7 +5,7 @@ import RedisClient
 import SocketServer
 import Webhooks
 
-/// What an operator can decide about a node, with defaults that work on a laptop.
+/// The settings of a node that an operator can decide, with defaults that work on a laptop.
 ///
 /// What one room of the house is told stands, default and all, in that room's configuration; beside them stands what
 /// several of them need, or none. A plain value: where each value is read from, its unit and its range stand in
@@ -41,7 +41,7 @@ package struct Settings: Sendable {
 
     package init() {}
 
-    /// Who clients are; how far clocks may differ is among the client port's limits.
+    /// The authentication of clients; how far clocks may differ is among the client port's limits.
     package struct Auth: Sendable {
         package var mode = AuthMode.none
         package var secret: String?
@@ -50,7 +50,7 @@ package struct Settings: Sendable {
         package var audience: String?
     }
 
-    /// Whether clients must show a token.
+    /// The rule on whether clients must show a token.
     package enum AuthMode: String, Sendable, CaseIterable {
         /// Anyone is who they say they are.
         case none

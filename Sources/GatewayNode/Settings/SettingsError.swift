@@ -1,4 +1,4 @@
-/// Why a configuration is refused: one line that names the key, never the value of a secret.
+/// The reason why a configuration is refused: one line that names the key, never the value of a secret.
 package struct SettingsError: Error, Hashable, CustomStringConvertible {
     package let description: String
 
@@ -7,7 +7,7 @@ package struct SettingsError: Error, Hashable, CustomStringConvertible {
     }
 }
 
-/// What is wrong with one value, worded to follow it: `is not a whole number`.
+/// The fault of one value, worded to follow it: `is not a whole number`.
 struct ValueRefusal: Error {
     let problem: String
 
@@ -16,7 +16,7 @@ struct ValueRefusal: Error {
     }
 }
 
-/// Where a value stands.
+/// The place where a value stands.
 enum SettingOrigin: Sendable, CustomStringConvertible {
     case file(path: String, line: Int?)
     case variable(String)

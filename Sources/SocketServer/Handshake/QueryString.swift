@@ -1,6 +1,6 @@
 /// The part of a request's target behind `?`.
 package struct QueryString: Sendable {
-    /// A reason for which a value cannot be had.
+    /// A reason why a value cannot be had.
     package enum Failure: Error, Hashable, Sendable {
         /// A `%` without two hexadecimal digits.
         case badEscape
