@@ -1,4 +1,4 @@
-/// Why a node cannot run on the Redis it was given; an operator must act.
+/// The reason why a node cannot run on the Redis it was given; an operator must act.
 package enum BackendStartError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Redis turned down the credentials, their rights or the database.
     case refused(String)

@@ -1,7 +1,7 @@
 import GatewayCore
 import Metrics
 
-/// What the backend counts.
+/// The metrics of the backend.
 struct BackendCounters: Sendable {
     private let stored: Counter
     private let refused: Counter

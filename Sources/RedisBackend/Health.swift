@@ -1,7 +1,7 @@
 import Metrics
 import Synchronization
 
-/// Whether the backend can do its work just now, as the links and the registry told it.
+/// The health of the backend, part by part, as the links and the registry told it.
 final class Health: Sendable {
     enum Part: Int, CaseIterable, Sendable {
         case commands, servers, canary, subscriptions, coordination, registration, checks

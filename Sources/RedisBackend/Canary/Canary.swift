@@ -1,7 +1,7 @@
 import GatewayCore
 
-/// Whether what is published on a server comes back over the subscriptions to it: a message that a node sends to itself
-/// each interval, and that must be back within two.
+/// A probe of the way from a publish to its subscription on one server: a message that a node sends to itself each
+/// interval, and that must be back within two.
 ///
 /// An answered ping says that a connection stands, not that it brings anything. One for each server. Time counts while
 /// the node is awake: between two calls of `ticked` no more than two ticks go by, however late the second comes, since

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// Where a page of members ended: the cursor of HSCAN, and within what that brings, the last name taken.
+/// The place where a page of members ended: the cursor of HSCAN, and within what that brings, the last name taken.
 ///
 /// `<scan>` or `<scan>.<name>`.
 struct MemberCursor {

@@ -1,4 +1,5 @@
-/// Where a page over the sorted sets of all partitions ended: the partition, and the last score and member in it.
+/// The place where a page over the sorted sets of all partitions ended: the partition, and the last score and member in
+/// it.
 ///
 /// `<partition>.<score>.<member>`; without the last two, the partition's beginning.
 package struct PageCursor: Hashable, Sendable {

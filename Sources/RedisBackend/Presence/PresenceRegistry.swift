@@ -7,7 +7,7 @@ import RedisClient
 /// `@unchecked Sendable`: all mutable state is touched on the link's loop only; the doors of `Presence` hop there, and so
 /// does what the registrar tells.
 final class PresenceRegistry: @unchecked Sendable {
-    /// What others are told, on the loop.
+    /// The callbacks by which others are told, on the loop.
     struct Listeners: Sendable {
         /// An incarnation is fenced: the node must take one above the fence.
         var onFenced: @Sendable (_ incarnation: Int64, _ fence: Int64) -> Void
@@ -19,7 +19,7 @@ final class PresenceRegistry: @unchecked Sendable {
         var streams: any StreamHints
     }
 
-    /// Who is answered.
+    /// The callback of whoever is to be answered.
     private enum Reply {
         case registered(@Sendable (Result<Registration, RegistrationError>) -> Void)
         case joined(@Sendable (Result<RosterState, BackendError>) -> Void)

@@ -10,7 +10,7 @@ extension RedisPresenceDirectory {
         let size: Int
     }
 
-    /// How a room is searched for users.
+    /// The way in which a room is searched for users.
     private enum Search {
         case listed(Asked<[String]>)
         /// In the users' order.

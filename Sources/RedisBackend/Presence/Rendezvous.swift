@@ -1,4 +1,5 @@
-/// Which node coordinates which partition: the one whose name, hashed with the partition, comes out highest.
+/// The assignment of partitions to coordinators (rendezvous hashing): the node whose name, hashed with the partition,
+/// comes out highest.
 ///
 /// All nodes that see the same index agree, and a node that comes or goes moves only its own share.
 package enum Rendezvous {

@@ -1,4 +1,4 @@
-/// Whether a node says of itself that it can command and hear, and so may coordinate partitions.
+/// The word of a node on whether it can command and hear, and so may coordinate partitions.
 ///
 /// It says no at the first beat that finds it unable, since what it looks after waits for that, and yes again once it has
 /// been well for a whole lease: links that come and go do not move partitions with each turn. A node that starts has

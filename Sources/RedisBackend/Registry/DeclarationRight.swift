@@ -1,4 +1,5 @@
-/// Whether a node may declare others dead: only one whose own beats were all answered soon for a whole lease.
+/// The right of a node to declare others dead: only one has it whose own beats were all answered soon for a whole
+/// lease.
 ///
 /// An open connection proves nothing, a paused Redis breaks none; so an outage of Redis tells nobody dead. Pure: times
 /// are milliseconds, `now` by the node's own monotonic clock.

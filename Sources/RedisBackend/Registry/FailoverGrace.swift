@@ -1,4 +1,4 @@
-/// When the nodes of an index began to register with the server that keeps it.
+/// The moment at which the nodes of an index began to register with the server that keeps it.
 package struct ServerMeeting: Hashable, Sendable {
     /// What lies below this incarnation was registered with another, and only copied; 0 where no other server was before it.
     /// Each meeting has its own.
@@ -12,8 +12,8 @@ package struct ServerMeeting: Hashable, Sendable {
     }
 }
 
-/// Whom a node may not take for dead yet: for a while after nodes began to meet another server, whoever has not registered
-/// with that may live on with the former one.
+/// The time in which a node takes nobody for dead: for a while after nodes began to meet another server, whoever has
+/// not registered with that may live on with the former one.
 ///
 /// A node's own beats prove that it is well itself, and not that the others are on the same server. The time runs by the
 /// node's own clock once it has heard of the meeting. Pure: times are milliseconds.

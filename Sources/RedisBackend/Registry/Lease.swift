@@ -2,7 +2,7 @@
 ///
 /// Pure: times are milliseconds of the node's own monotonic clock.
 package struct Lease: Sendable {
-    /// What the next beat asks for.
+    /// The request of the next beat.
     package enum Beat: Hashable, Sendable {
         /// With the highest incarnation this node has had; in the place of another instance that has not beaten for a lease.
         case register(after: Int64, over: LastBeat? = nil)
@@ -10,7 +10,7 @@ package struct Lease: Sendable {
         case renew(incarnation: Int64, beat: Int64)
     }
 
-    /// What Redis answered.
+    /// The answer of Redis.
     package enum Answer: Hashable, Sendable {
         case registered(incarnation: Int64)
         /// With the beat of this number.

@@ -7,7 +7,7 @@ import RedisClient
 ///
 /// `@unchecked Sendable`: all mutable state is touched on the link's loop only.
 final class Registrar: @unchecked Sendable {
-    /// What the rest of the node must hear, told on the link's loop.
+    /// An event that the rest of the node must hear, told on the link's loop.
     enum Event: Sendable {
         /// `round`: how often Redis was set back under one identity.
         case registered(incarnation: Int64, round: Int64, sent: NIODeadline)

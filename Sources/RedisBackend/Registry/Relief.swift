@@ -1,4 +1,4 @@
-/// Whether a node that cannot do its part sends its clients to the nodes that can.
+/// The rule by which a node that cannot do its part sends its clients to the nodes that can.
 ///
 /// It does where its beats were answered for 30 s without a pause and it could neither command nor hear all that time, while
 /// another node could. Where Redis is away no beat is answered, and where all are deaf nobody would serve the clients

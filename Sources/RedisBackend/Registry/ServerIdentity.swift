@@ -1,7 +1,7 @@
 import RedisClient
 
-/// Whether a node's links to one server all lead to the same data; else what is said over one is not what is heard over
-/// another, as after a failover that some of them have missed.
+/// The check that a node's links to one server all lead to the same data; else what is said over one is not what is
+/// heard over another, as after a failover that some of them have missed.
 ///
 /// Whichever was greeted last counts: links that lead elsewhere are made anew until all agree.
 package struct ServerIdentity: Sendable {
@@ -20,7 +20,7 @@ package struct ServerIdentity: Sendable {
         }
     }
 
-    /// Why the links cannot be relied on together.
+    /// The reason why the links cannot be relied on together.
     package enum Trouble: Hashable, Sendable {
         case apart
         /// Where a link leads now is none that can serve, as it says.

@@ -80,7 +80,7 @@ package struct ScriptCall: Sendable {
     }
 }
 
-/// Why a call of a script has no answer.
+/// The reason why a call of a script has no answer.
 package enum CallError: Error, Sendable, Equatable {
     /// As the link says.
     case failed(RedisError)

@@ -67,7 +67,7 @@ package enum Scripts {
     /// Those of a coordinator.
     static var coordination: [RedisScript] { [look, prolong, claim, yield, sweep, touch, shrink, trim] }
 
-    /// What several scripts share.
+    /// The source that several scripts share.
     private enum Opening {
         case none, epoch, slices, presence, roster, verdict, session, ledger
 

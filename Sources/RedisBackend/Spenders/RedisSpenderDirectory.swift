@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// Who spends most, read from what all live nodes have told.
+/// A directory of those who spend most, read from what all live nodes have told.
 struct RedisSpenderDirectory: SpenderDirectory {
     let store: Store
     let nodes: any NodeDirectory

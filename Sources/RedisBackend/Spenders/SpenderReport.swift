@@ -1,7 +1,7 @@
 import GatewayCore
 
-/// What a node tells of those who spend most on it: a line each, `<kind> <bytes in> <bytes out> <ns of Redis> <ns of cores>
-/// <name>`. Names hold no line breaks: they are control characters.
+/// The report of a node on those who spend most on it: a line each, `<kind> <bytes in> <bytes out> <ns of Redis> <ns of
+/// cores> <name>`. Names hold no line breaks: they are control characters.
 enum SpenderReport {
     private static let letters: [(letter: String, kind: SpenderKind)] = [
         ("u", .users), ("r", .rooms), ("a", .addresses),

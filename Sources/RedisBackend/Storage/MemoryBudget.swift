@@ -17,7 +17,7 @@ package enum MemoryBudget: Hashable, Sendable {
     }
 }
 
-/// What INFO says of Redis's memory.
+/// The memory of a Redis, as INFO tells it.
 package struct MemoryUsage: Hashable, Sendable {
     /// Bytes as `maxmemory` counts them: without what replicas and the append-only file wait for.
     package var used: Int
@@ -37,9 +37,9 @@ package struct MemoryUsage: Hashable, Sendable {
     }
 }
 
-/// Whether Redis has room for messages, by the last that was heard of it. No I/O and no clock.
+/// A gauge of Redis's room for messages, by the last that was heard of it. No I/O and no clock.
 package struct MemoryGauge: Sendable {
-    /// What an answer has changed.
+    /// The change that an answer has made.
     package enum Change: Hashable, Sendable {
         case none
         /// Messages are refused from now on.

@@ -1,7 +1,7 @@
 import GatewayCore
 import NIOCore
 
-/// What the hubs are to be told at the end of the turn, in order.
+/// The deliveries to the hubs at the end of the turn, in order.
 ///
 /// `@unchecked Sendable`: it belongs to the router's loop, where the end of the turn comes too.
 final class HubOutboxes: @unchecked Sendable {

@@ -1,6 +1,7 @@
 import GatewayCore
 
-/// Who follows streams, told by other scripts where they stand, so that it need not ask; called on the links' loop.
+/// The followers of streams, told by other scripts where those stand, so that they need not ask; called on the links'
+/// loop.
 protocol StreamHints: AnyObject, Sendable {
     /// A connection of this user is about to be registered with this node: what comes for the inbox from now on is kept
     /// until `inbox(of:standsAt:)`, which is called once for each time.

@@ -18,7 +18,7 @@ final class Track: @unchecked Sendable {
     }
 }
 
-/// Which rooms' heads are to be renewed.
+/// The choice of rooms whose heads are to be renewed.
 enum WrittenHeads {
     /// Those that have messages, and so live long, too.
     case included

@@ -69,7 +69,7 @@ struct RedisEventLedger: EventLedger {
     }
 }
 
-/// How much the ledger keeps beside what is on its way.
+/// The bounds on what the ledger keeps beside what is on its way.
 package struct WebhookLedgerSettings: Sendable {
     /// Settled entries of each partition, about, kept for being sent again.
     package var kept = 10_000

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// How the configured receivers fare, added up over all partitions in one pipeline each.
+/// A directory of the configured receivers and how they fare, added up over all partitions in one pipeline each.
 struct RedisWebhookDirectory: WebhookDirectory {
     let store: Store
     let receivers: [WebhookReceiver]

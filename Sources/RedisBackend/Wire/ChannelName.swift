@@ -1,4 +1,4 @@
-/// What a channel is for, read from its name without copying; `Keys` spells them.
+/// The purpose of a channel, read from its name without copying; `Keys` spells them.
 enum ChannelName {
     case room(UnsafeRawBufferPointer)
     case everyone

@@ -1,4 +1,4 @@
-/// What is to be sent again to a receiver, as `replay:<receiver>` holds it: `from to types`, the types with commas, or `*`;
+/// A replay that a receiver is due, as `replay:<receiver>` holds it: `from to types`, the types with commas, or `*`;
 /// from where and up to where only the scripts read.
 struct LedgerReplay: Hashable, Sendable {
     /// Nil for all.

@@ -1,6 +1,7 @@
 import GatewayCore
 
-/// How a message lies in the log and on a channel: opaque to the scripts, `msgType`, length of the user's name, user's name, payload.
+/// The form of a message in the log and on a channel: opaque to the scripts, `msgType`, length of the user's name,
+/// user's name, payload.
 ///
 /// `1 5 alice{"text":"hi"}`; on a channel behind `m <epoch> <seq> <timestamp> `.
 enum MessageBody {

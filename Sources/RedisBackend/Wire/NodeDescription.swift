@@ -1,6 +1,7 @@
 import GatewayCore
 
-/// What a node says of itself in its entry of the index, as `name=value`, so that releases can say more and less.
+/// The description of a node by itself in its entry of the index, as `name=value`, so that releases can say more and
+/// less.
 package enum NodeDescription {
     /// - Parameter reason: why the node is not ready; nil where it is.
     package static func encode(

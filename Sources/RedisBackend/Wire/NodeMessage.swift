@@ -1,7 +1,7 @@
 import GatewayCore
 
-/// What comes over a node's own channels, `m:{p}:node:<node>`; the first byte tells the kind, names carry their length
-/// in bytes and may hold any byte, what comes last goes to the end.
+/// A message on a node's own channels, `m:{p}:node:<node>`; the first byte tells the kind, names carry their length in
+/// bytes and may hold any byte, what comes last goes to the end.
 ///
 /// - `i <epoch> <seq> <timestamp> <user length> <user><body>`: a message for a user's inbox, by `publish`; the body as
 ///   for rooms

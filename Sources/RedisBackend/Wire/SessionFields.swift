@@ -1,8 +1,8 @@
 import GatewayCore
 import RedisClient
 
-/// What a session remembers of its connection: `c` connection, `a` its address, and a field `r:<room>` for each room; the
-/// others only the scripts read.
+/// The fields of a session's record: `c` connection, `a` its address, and a field `r:<room>` for each room; the others
+/// only the scripts read.
 package struct SessionFields: Sendable {
     package private(set) var connection: String?
     package private(set) var address: String?

@@ -1,9 +1,9 @@
 import GatewayCore
 
-/// What this node holds: its connections with the rooms they are in or have asked for. No I/O; it belongs to the
-/// registry's loop, as do the connections it hands out.
+/// The connections of this node, with the rooms they are in or have asked for. No I/O; it belongs to the registry's
+/// loop, as do the connections it hands out.
 package final class HeldConnections {
-    /// How far a connection's registration has come.
+    /// The progress of a connection's registration.
     package enum Standing: Hashable, Sendable {
         /// Redis is still to be asked.
         case waiting

@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// Whether this node may write, and what it knows of the Redis behind a partition.
+/// The right of this node to write, and what it knows of the Redis behind a partition.
 ///
 /// It is asked by partition; today one server holds them all, and one answer serves.
 struct NodeStanding {

@@ -4,7 +4,7 @@ extension RegistrationMachine {
     /// By which whoever asked is answered, once.
     package typealias Ticket = Int
 
-    /// What is asked for a connection of this node.
+    /// A request for a connection of this node.
     package enum Request: Sendable {
         /// Answered by `registered`; `session` is the one that is begun if no earlier one is gone on with.
         case connect(PresenceConnection, session: SessionID, resuming: SessionResumption?, Ticket)
@@ -19,7 +19,7 @@ extension RegistrationMachine {
         case signal(Signal, connection: String, Ticket)
     }
 
-    /// What is to be carried out in Redis, now or once that can be reached.
+    /// An operation to be carried out in Redis, now or once that can be reached.
     package enum Operation: Hashable, Sendable {
         case connect(String, Ticket)
         case disconnect(Departed, Departure)
@@ -88,7 +88,7 @@ extension RegistrationMachine {
         case readMarks(Partition)
     }
 
-    /// Who writes, and whether the partition is known to have it among its holders.
+    /// The holder that writes, and whether the partition is known to have it among its holders.
     package struct Writer: Hashable, Sendable {
         package var holder: Holder
         package var isKnown: Bool
@@ -99,7 +99,7 @@ extension RegistrationMachine {
         }
     }
 
-    /// Why something is registered again.
+    /// The reason why something is registered again.
     package enum Reason: Hashable, Sendable {
         /// All of the partition is.
         case all(Partition)
@@ -153,7 +153,7 @@ extension RegistrationMachine {
         case takeNewIncarnation(in: Int64, above: Int64)
     }
 
-    /// What of one partition is to live on in Redis.
+    /// The keys of one partition that are to live on in Redis.
     package struct Renewal: Hashable, Sendable {
         package var partition: Partition
         package var holder: Holder

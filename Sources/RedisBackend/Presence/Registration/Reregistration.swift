@@ -1,5 +1,5 @@
-/// How far the node has come with registering all that it holds under its present incarnation: first the connections of
-/// all partitions, then the members of rooms, since one whose session has gone on elsewhere enters no room again.
+/// The progress of registering all that the node holds under its present incarnation: first the connections of all
+/// partitions, then the members of rooms, since one whose session has gone on elsewhere enters no room again.
 struct Reregistration {
     enum Stage: Hashable, Sendable {
         case connections, rooms

@@ -7,7 +7,7 @@ package struct Field: Hashable, Sendable {
     package let value: String
 }
 
-/// What one step of a scan brought.
+/// The result of one step of a scan.
 package struct MembersScan: Sendable {
     /// Where the next begins; `0` where there is none.
     package let next: String

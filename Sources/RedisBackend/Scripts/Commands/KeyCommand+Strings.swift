@@ -1,6 +1,6 @@
 import RedisClient
 
-/// What becomes of a claim.
+/// The outcome of a claim.
 package enum Claim: Hashable, Sendable {
     case taken
     /// It was taken before, with this value.

@@ -3,7 +3,7 @@ import RedisClient
 
 /// Gives a message its room's next number, stores it and sends it to the members; answers where it was stored.
 package struct Publish: Script {
-    /// How much a stream of the partition keeps, about.
+    /// The bound on what a stream of the partition keeps, about.
     package struct Bound: Hashable, Sendable {
         package var entries: Int
         package var bytes: Int

@@ -50,7 +50,7 @@ package struct Beat: Script {
         package let nodes: [Node]
     }
 
-    /// Who beats.
+    /// The node that beats.
     package struct Node: Sendable {
         package let name: String
         /// Tells two processes of one name apart.
@@ -148,7 +148,7 @@ package struct LastBeat: Hashable, Sendable {
     }
 }
 
-/// Whom a beat declares dead.
+/// The nodes that a beat declares dead.
 package struct Declaration: Hashable, Sendable {
     /// What Redis's clock shows about now, in ms, if it has not stepped since the last beat: a beat that is read much later,
     /// or by another clock, declares nobody.

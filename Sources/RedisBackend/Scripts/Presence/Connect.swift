@@ -10,7 +10,7 @@ package struct Connect: Script {
         case again(Earlier)
     }
 
-    /// What a node knows of a connection that was registered before.
+    /// The record of a connection that was registered before, as a node knows it.
     package struct Earlier: Hashable, Sendable {
         /// Since when it is there, in ms by Redis's clock.
         package var since: Int64
@@ -45,7 +45,7 @@ package struct Connect: Script {
         case replaced
     }
 
-    /// What is known of a connection that was taken in.
+    /// The record of a connection that was taken in.
     package struct Registered: Hashable, Sendable {
         /// Since when it is there, in ms by Redis's clock.
         package var since: Int64
@@ -88,7 +88,7 @@ package struct Connect: Script {
     }
 }
 
-/// What `connect` and `session_resume` are told alike.
+/// The arguments that `connect` and `session_resume` share.
 package struct Registering: Sendable {
     let connection: PresenceConnection
     let session: SessionID

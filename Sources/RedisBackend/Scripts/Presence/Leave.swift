@@ -3,7 +3,7 @@ import RedisClient
 
 /// Takes a connection out of a room at once, or begins its grace there.
 package struct Leave: Script {
-    /// Who holds the connection in the room.
+    /// The holder of the connection in the room.
     package enum From: Hashable, Sendable {
         case node(Holder)
         /// Whoever it is, or a grace; the caller's own set names nothing of it.

@@ -13,7 +13,7 @@ package struct ResumeSession: Script {
         case full
     }
 
-    /// What the session was before.
+    /// The state of the session before.
     package struct Earlier: Hashable, Sendable {
         /// The connection that it named.
         package var connection: String
