@@ -1,4 +1,4 @@
-/// Where a page comes from, in the form that browsers send (RFC 6454, section 6.2): lower case, no port that the scheme
+/// The origin of a page, in the form that browsers send (RFC 6454, section 6.2): lower case, no port that the scheme
 /// has by itself, nothing behind the host.
 package struct Origin: Hashable, Sendable, CustomStringConvertible {
     package let scheme: String

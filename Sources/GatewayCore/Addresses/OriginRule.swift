@@ -1,4 +1,4 @@
-/// Which pages a browser may connect from. Whoever names no origin is no browser, and is always let in.
+/// The rule on the pages that a browser may connect from. Whoever names no origin is no browser, and is always let in.
 package struct OriginRule: Sendable, ExpressibleByArrayLiteral {
     private let letsAllIn: Bool
     /// In the form that browsers send.

@@ -13,15 +13,15 @@ package struct AddressBan: Hashable, Sendable {
     }
 }
 
-/// Why a range was not banned.
+/// The reason why a range was not banned.
 package enum AddressBanError: Error, Hashable, Sendable {
     /// There are as many bans as there may be.
     case full
     case backend(BackendError)
 }
 
-/// Which addresses are kept out of all nodes: each node hears of a change within two seconds, and one that is cut off goes
-/// by what it last heard.
+/// The store of addresses that are kept out of all nodes: each node hears of a change within two seconds, and one that
+/// is cut off goes by what it last heard.
 package protocol AddressBans: Sendable {
     /// A ban of the same range is replaced. From now on, for so many seconds.
     func ban(_ range: AddressRange, seconds: Int, reason: String) async throws(AddressBanError) -> AddressBan

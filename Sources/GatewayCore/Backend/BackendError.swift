@@ -1,4 +1,4 @@
-/// Why the backend could not do what it was asked; the reason goes to the log, never to a client.
+/// The reason why the backend could not do what it was asked; it goes to the log, never to a client.
 package enum BackendError: Error, Hashable, Sendable {
     /// Redis is away, full, or did not answer in time: nothing is known to have been stored.
     case unavailable(reason: String)

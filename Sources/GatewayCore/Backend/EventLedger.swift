@@ -35,7 +35,7 @@ package struct LedgerPost: Hashable, Sendable {
     }
 }
 
-/// Why the ledger did not do what it was asked.
+/// The reason why the ledger did not do what it was asked.
 package enum LedgerError: Error, Hashable, Sendable {
     /// The partition is another node's by now.
     case refused
@@ -143,7 +143,7 @@ package enum EventType: String, CaseIterable, Sendable {
     package static let lost = "events.lost"
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 package enum LedgerOutcome: Hashable, Sendable {
     /// The receiver has it, or wants none of it.
     case sent

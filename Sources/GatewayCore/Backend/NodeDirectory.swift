@@ -21,7 +21,7 @@ package struct NodeEntry: Hashable, Sendable {
     }
 }
 
-/// How much a node has to do.
+/// The load of a node.
 package struct NodeLoad: Hashable, Sendable {
     package var connections: Int
     /// Rooms with at least one local member.
@@ -39,7 +39,7 @@ package struct NodeLoad: Hashable, Sendable {
     }
 }
 
-/// Who is there.
+/// A directory of the live nodes.
 package protocol NodeDirectory: Sendable {
     /// The live nodes, by name.
     func nodes() async throws(BackendError) -> [NodeEntry]

@@ -1,4 +1,4 @@
-/// How much of what a listener has missed one answer may hold; the listener asks for the rest later.
+/// The part of what a listener has missed that one answer may hold; the listener asks for the rest later.
 package struct Portion: Hashable, Sendable {
     /// Of messages in memory; 0 asks only whether all is there.
     package var bytes: Int

@@ -58,7 +58,7 @@ package struct PresenceConnection: Hashable, Sendable {
     }
 }
 
-/// What a connection says of an earlier session that it wants to go on with.
+/// The claim of a connection to an earlier session that it wants to go on with.
 package struct SessionResumption: Sendable {
     /// As an earlier `welcome` gave it; anything else begins a new session.
     package var session: String
@@ -89,7 +89,7 @@ package struct Registration: Hashable, Sendable {
     }
 }
 
-/// What a session brought back: the connection is in these rooms again, with no event told.
+/// The session that a connection has gone on with: it is in these rooms again, with no event told.
 package struct ResumedSession: Hashable, Sendable {
     package var rooms: [RoomName]
     /// Rooms of the session that the user may not be in any more, left by now.
@@ -101,7 +101,7 @@ package struct ResumedSession: Hashable, Sendable {
     }
 }
 
-/// Why a connection was not registered.
+/// The reason why a connection was not registered.
 package enum RegistrationError: Error, Hashable, Sendable {
     /// The user has as many connections as one may have, and the configuration refuses the newest.
     case tooManyConnections
@@ -112,14 +112,14 @@ package enum RegistrationError: Error, Hashable, Sendable {
     case backend(BackendError)
 }
 
-/// Whether a user is let in, by what a backend has said of the user.
+/// The answer to whether a user is let in, by what a backend has said of the user.
 package enum Clearance: Hashable, Sendable {
     case admitted, banned, tokenVoid
     /// Redis could not be asked.
     case unknown
 }
 
-/// Why a signal was not handed on.
+/// The reason why a signal was not handed on.
 package enum SignalError: Error, Hashable, Sendable {
     /// The sender is not in the room.
     case notMember
@@ -151,7 +151,7 @@ package struct RosterState: Hashable, Sendable {
     }
 }
 
-/// How a connection ends.
+/// The way in which a connection ends.
 package enum Departure: Hashable, Sendable {
     /// For good: takes effect at once.
     case farewell(PresenceCause)
@@ -165,7 +165,7 @@ package enum Departure: Hashable, Sendable {
     }
 }
 
-/// Why presence changed, as the ledger and the webhooks say it.
+/// The cause of a change of presence, as the ledger and the webhooks say it.
 package enum PresenceCause: String, Hashable, Sendable {
     case explicit, closed, lost, kicked, replaced, drained, restored
     case nodeLost = "node_lost"

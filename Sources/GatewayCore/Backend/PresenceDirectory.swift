@@ -1,5 +1,5 @@
-/// Who is online and who is where, read from the registry: the same answer on every node, from a bounded number of
-/// questions to Redis.
+/// A directory of who is online and who is where, read from the registry: the same answer on every node, from a bounded
+/// number of questions to Redis.
 package protocol PresenceDirectory: Sendable {
     /// Online users, in an order that stays while others come and go; `cursor` is an earlier page's `next`.
     func users(limit: Int, cursor: String?) async throws(DirectoryError) -> UserPage
@@ -32,7 +32,7 @@ package protocol PresenceDirectory: Sendable {
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage
 }
 
-/// Why the directory did not answer.
+/// The reason why the directory did not answer.
 package enum DirectoryError: Error, Hashable, Sendable {
     /// A cursor that no page has given out.
     case badCursor
@@ -90,7 +90,7 @@ package struct UserRecord: Hashable, Sendable {
     }
 }
 
-/// How a user is thrown out.
+/// The order to throw a user out.
 package struct Expulsion: Hashable, Sendable {
     package var reason: CloseReason
     /// What stands beside the code in the close frame.
@@ -111,7 +111,7 @@ package struct Expulsion: Hashable, Sendable {
     }
 }
 
-/// What became of it.
+/// The outcome of an expulsion.
 package struct Expelled: Hashable, Sendable {
     /// How many connections are closed.
     package var connections: Int

@@ -38,7 +38,7 @@ package typealias HubNumber = Int
 /// A hub's own mark for one `follow` or `watch`; unique within the hub.
 package typealias FollowTicket = UInt64
 
-/// Where a listener begins.
+/// The point at which a listener begins.
 package struct StreamStart: Sendable {
     /// Where the room stands: what comes after it is live.
     package var position: Position
@@ -73,7 +73,7 @@ package struct StreamStart: Sendable {
     }
 }
 
-/// What a hub is told, in order.
+/// A delivery to a hub, in order.
 package enum StreamDelivery: Sendable {
     /// New messages of one room, in `seq` order without a hole since what came before.
     case messages(room: RoomName, messages: [RoomMessage])

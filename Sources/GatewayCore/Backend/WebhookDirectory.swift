@@ -29,7 +29,7 @@ package struct WebhookReceiver: Hashable, Sendable {
     }
 }
 
-/// How the receivers of events fare, read from the store: the same answer on every node.
+/// A directory of the receivers of events and how they fare, read from the store: the same answer on every node.
 package protocol WebhookDirectory: Sendable {
     /// One for each configured receiver, in the order of the configuration.
     func webhooks() async throws(BackendError) -> [WebhookStatus]
@@ -38,7 +38,7 @@ package protocol WebhookDirectory: Sendable {
     func replay(_ order: ReplayOrder) async throws(BackendError) -> Int
 }
 
-/// How one receiver fares, over all partitions.
+/// The status of one receiver, over all partitions.
 package struct WebhookStatus: Hashable, Sendable {
     /// One moment and what was said then, in milliseconds since 1970 by the store's clock.
     package struct Problem: Hashable, Sendable {
@@ -72,9 +72,9 @@ package struct WebhookStatus: Hashable, Sendable {
     }
 }
 
-/// What is to be sent again.
+/// The order to send events again.
 package struct ReplayOrder: Hashable, Sendable {
-    /// Where it begins.
+    /// The place where a replay begins.
     package enum Start: Hashable, Sendable {
         /// Milliseconds since 1970 by the store's clock.
         case time(Int64)

@@ -1,4 +1,5 @@
-/// How much may be spent in the long run: nanoseconds of a core in each second. A rest saves up five seconds of it.
+/// The rate at which somebody may spend in the long run: nanoseconds of a core in each second. A rest saves up five
+/// seconds of it.
 package struct Allowance: Hashable, Sendable {
     /// Nanoseconds in which one nanosecond's worth comes back; 0 where nothing is limited.
     fileprivate let nanosecondsPerUnit: Double
@@ -24,7 +25,7 @@ package struct Allowance: Hashable, Sendable {
     }
 }
 
-/// What somebody may still spend: a bucket that fills as time passes, kept as the moment at which it will be full again.
+/// The balance of a spender: a bucket that fills as time passes, kept as the moment at which it will be full again.
 ///
 /// Whoever has anything left may spend, even more than is left; then nothing until the debt is paid off. So what is
 /// dear can be had as well, and no price has to be known before the work is begun.

@@ -1,4 +1,4 @@
-/// How much each may spend on one node.
+/// The allowances of each kind of spender on one node.
 package struct BudgetSettings: Hashable, Sendable {
     /// Before `welcome`.
     package var stranger: Allowance

@@ -1,6 +1,6 @@
 /// One connection's budget, and what it has spent that the budgets it shares with others have not been told of.
 package struct ConnectionBudget: Sendable {
-    /// What happens to the next frame.
+    /// The decision on the next frame.
     package enum Verdict: Hashable, Sendable {
         case served
         /// It is not looked at before so much time has passed.
@@ -11,7 +11,7 @@ package struct ConnectionBudget: Sendable {
         case exhausted
     }
 
-    /// What a frame has behind it.
+    /// The waits that a frame has behind it.
     package enum Past: Sendable {
         case none
         /// A wait as long as it may be.

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What a node holds for its clients at this moment, all kinds of it under one budget; any thread.
+/// The account of what a node holds for its clients at this moment, all kinds of it under one budget; any thread.
 ///
 /// It counts, and refuses messages where too many are on their way to Redis; what is to be done above the budget says
 /// `NodeMemory`. Bytes that several connections share, such as a message on its way to a whole room, count for each of

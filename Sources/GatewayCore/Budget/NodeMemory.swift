@@ -1,9 +1,9 @@
-/// What one event loop does for its connections while the node holds more for all of them than it may.
+/// The rule by which one event loop relieves its node while that holds more for all connections than it may.
 ///
 /// First those for whom most is held are fed from the log at their own pace, which holds a part of what they miss and
 /// no more; where that has not helped after a while, or the node is far above, the worst of those are closed.
 package struct NodeMemory: Sendable {
-    /// What is held for one connection.
+    /// The memory that is held for one connection.
     package struct Claim: Sendable {
         package let bytes: Int
         /// Whether it is sent something as it comes that the log could hold for it.

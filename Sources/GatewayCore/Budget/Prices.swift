@@ -1,4 +1,4 @@
-/// What is asked for things, before they are done where that can be known: measured on one core at 3 GHz, and rounded up.
+/// The prices of things, before they are done where that can be known: measured on one core at 3 GHz, and rounded up.
 package enum Prices {
     private static let microsecond = 1000
 

@@ -1,6 +1,6 @@
-/// What waits for one client to read it, from the moment that something does until all has been taken.
+/// The queue of what waits for one client to read it, from the moment that something does until all has been taken.
 package struct SocketQueue: Sendable {
-    /// What is found at a socket.
+    /// The result of a look at a socket.
     package struct Look: Sendable {
         /// Bytes that wait in the node.
         package var queuedBytes: Int

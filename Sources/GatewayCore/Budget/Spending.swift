@@ -1,4 +1,4 @@
-/// What something took, or is about to take: the one measure of all that is done for clients.
+/// The resources that something took, or is about to take: the one measure of all that is done for clients.
 package struct Spending: Hashable, Sendable {
     /// As they came over the wire.
     package var bytesIn = 0

@@ -1,4 +1,4 @@
-/// How easily a secret is guessed, as far as its text shows it.
+/// The strength of a secret against guessing, as far as its text shows it.
 package enum KeyStrength {
     /// Below it an API key or the secret of webhooks can be tried out.
     package static let leastKeyBytes = 16

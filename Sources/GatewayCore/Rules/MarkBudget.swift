@@ -1,5 +1,5 @@
-/// How many messages with a `dedupe` key the connections of one user may send within the time that such keys are
-/// remembered: what each costs the store is never forgotten early, so it is not taken in the first place.
+/// The bound on messages with a `dedupe` key that the connections of one user may send within the time that such keys
+/// are remembered: what each costs the store is never forgotten early, so it is not taken in the first place.
 ///
 /// A token bucket for each user, kept as the moment at which it will be full again; one that is full needs no entry.
 package struct MarkBudget: Sendable {

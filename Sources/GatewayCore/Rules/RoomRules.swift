@@ -1,9 +1,9 @@
-/// What can be allowed in a room.
+/// An action that can be allowed in a room.
 package enum RoomAction: String, Sendable, CaseIterable {
     case join, publish, presence, history
 }
 
-/// What one token allows: the union of all patterns that match; what none of them names is forbidden.
+/// The grants of one token: the union of all patterns that match; what none of them names is forbidden.
 package struct RoomGrants: Hashable, Sendable {
     package var entries: [(pattern: RoomPattern, actions: Set<RoomAction>)]
 
@@ -27,7 +27,7 @@ package struct RoomGrants: Hashable, Sendable {
     }
 }
 
-/// How much of a room Redis keeps.
+/// The bounds of what Redis keeps of a room.
 package struct LogLimits: Hashable, Sendable {
     /// Messages; 0 keeps none (they are still counted).
     package var size: Int
@@ -45,7 +45,7 @@ package struct LogLimits: Hashable, Sendable {
     }
 }
 
-/// Whether a room keeps a roster.
+/// The rule on whether a room keeps a roster.
 package enum RoomPresence: String, Hashable, Sendable, CaseIterable {
     /// Members are counted and listed, and told of each other.
     case full
@@ -53,7 +53,7 @@ package enum RoomPresence: String, Hashable, Sendable, CaseIterable {
     case off
 }
 
-/// When a publish to a room is acknowledged.
+/// The moment at which a publish to a room is acknowledged.
 package enum Durability: String, Hashable, Sendable, CaseIterable {
     /// As soon as Redis has it; a failover may lose the last messages, of which members are told by `gap`.
     case primary
@@ -88,7 +88,7 @@ package struct RoomRule: Hashable, Sendable {
     }
 }
 
-/// What is configured for rooms by pattern: the first match wins, the defaults hold where none matches.
+/// The configuration of rooms by pattern: the first match wins, the defaults hold where none matches.
 package struct RoomRules: Hashable, Sendable {
     package var rules: [RoomRule]
     package var defaultLog: LogLimits

@@ -1,7 +1,7 @@
-/// How often a room's members were told of each user within the last second, so that one who comes and goes without end
-/// costs the others little: two steps at once, and four in all, of one user and second.
+/// The limit on how often a room's members are told of one user, so that one who comes and goes without end costs the
+/// others little: two steps at once, and four in all, of one user and second.
 package struct RosterPace: Sendable {
-    /// When one user was told of, the latest last; what is older than the latest four does not matter.
+    /// The times at which one user was told of, the latest last; what is older than the latest four does not matter.
     private struct Recent {
         var times: (MonotonicTime, MonotonicTime, MonotonicTime, MonotonicTime)
 

@@ -1,5 +1,5 @@
-/// How often the watchers of a user are told whether it is online, so that one who comes and goes without end costs them
-/// little: two changes at once, four a second in all. What is told late is how it is then.
+/// The limit on how often the watchers of a user are told whether it is online, so that one who comes and goes without
+/// end costs them little: two changes at once, four a second in all. What is told late is how it is then.
 package struct StatusPace: Sendable {
     private struct Waiting {
         var change: StatusChange

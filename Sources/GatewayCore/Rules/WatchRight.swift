@@ -1,4 +1,4 @@
-/// Who may be told of whose coming and going by `watch`.
+/// The right to be told by `watch` of somebody's coming and going.
 package enum WatchRight: String, Hashable, Sendable, CaseIterable {
     case anyone
     /// Whoever is in a room with the user watched when the watching begins, and may know who is there.

@@ -1,5 +1,5 @@
 extension SessionMachine {
-    /// Where a connection stands in one room, in its inbox or in `*`.
+    /// The state of a connection's membership in one room, in its inbox or in `*`.
     enum Membership: Sendable {
         /// Not a member yet, or a member that is being told what it missed; requests about the room wait.
         indirect case joining(Joining)

@@ -1,4 +1,4 @@
-/// How many frames a client may send.
+/// The limit on frames that a client may send.
 package struct RateLimit: Hashable, Sendable {
     /// Frames a second, in the long run.
     package var perSecond: Int

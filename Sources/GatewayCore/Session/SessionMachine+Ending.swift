@@ -1,6 +1,6 @@
 /// Deadlines, and the ways in which a session ends.
 extension SessionMachine {
-    /// How a connection ends.
+    /// The way in which a connection ends.
     package enum End: Hashable, Sendable {
         /// By the client's close frame.
         case byClient(code: UInt16?)
@@ -9,7 +9,7 @@ extension SessionMachine {
         case lost
     }
 
-    /// What a connection leaves behind for others to take away.
+    /// The remains of a connection, for others to take away.
     package struct Remains: Sendable {
         /// Where it was, or asked to be, a listener.
         package var rooms: [RoomName]

@@ -1,10 +1,11 @@
-/// What one client's connection may do next: who it speaks for, which rooms it is in, what it has asked and not been told.
+/// The state machine of one client's connection: who it speaks for, which rooms it is in, what it has asked and not
+/// been told.
 ///
 /// Each input answers with what is to be done, in this order. It knows no channel and no clock.
 ///
 /// Not copyable, so that a question to the one in its connection is no copy with a dozen references to count.
 package struct SessionMachine: ~Copyable, Sendable {
-    /// What a client showed at the handshake.
+    /// The credentials that a client showed at the handshake.
     package enum Credentials: Sendable {
         /// Nothing: the first frame has to.
         case none
@@ -15,7 +16,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         case refused(String)
     }
 
-    /// What is to be done; where something comes back of it, that is an ``Answer``.
+    /// An action that is to be done; where something comes back of it, that is an ``Answer``.
     package enum Action: Sendable {
         case send(ServerEvent)
         /// The same; `pageLeft` is called once the client's socket has taken it.
@@ -65,7 +66,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         case close(CloseReason, text: String)
     }
 
-    /// Where a connection begins to get what comes in a room.
+    /// The point from which a connection gets what comes in a room.
     package enum Entry: Sendable {
         /// Where the room stands now.
         case now
@@ -84,7 +85,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         case closed
     }
 
-    /// What matters only until `welcome`.
+    /// The state that matters only until `welcome`.
     struct Opening: Sendable {
         /// Whether a token came with the handshake, so that all frames may wait for `welcome`.
         var holdsFrames: Bool

@@ -1,4 +1,4 @@
-/// What all sessions of a node share: one instance serves them all.
+/// The settings that all sessions of a node share: one instance serves them all.
 package final class SessionSettings: Sendable {
     package let rules: RoomRules
     package let watchRight: WatchRight
@@ -25,7 +25,7 @@ package final class SessionSettings: Sendable {
     }
 }
 
-/// How much one connection may ask for.
+/// The limits on what one connection may ask for.
 package struct SessionLimits: Hashable, Sendable {
     package var maxRooms: Int
     /// Users watched by one connection.

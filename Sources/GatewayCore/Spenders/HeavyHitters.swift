@@ -12,7 +12,7 @@ package enum SpendingMeasure: String, Sendable, CaseIterable {
     }
 }
 
-/// Who spends most, out of any number, within a bounded memory.
+/// The heaviest spenders out of any number, within a bounded memory.
 ///
 /// Where it holds twice as many as its capacity, only those go on who are among the first quarter of the capacity by one
 /// measure at least: whoever spends more of something than that share of it is never forgotten. What was spent by somebody

@@ -14,7 +14,7 @@ package struct Spender: Hashable, Sendable {
     }
 }
 
-/// Who spends most, on all nodes together.
+/// A directory of those who spend most, on all nodes together.
 package protocol SpenderDirectory: Sendable {
     /// As the nodes last told, at most some seconds ago: of each at least those who are first by any measure. In no order.
     func spenders(_ kind: SpenderKind) async throws(BackendError) -> [Spender]

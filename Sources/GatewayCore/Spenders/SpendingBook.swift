@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What this node's connections and rooms have spent in the last minute, for whoever asks who it is.
+/// The spending of this node's connections and rooms in the last minute, for whoever asks who it is.
 ///
 /// Any thread. It is told of a connection once for each two milliseconds of a core, so one lock is enough.
 package final class SpendingBook: SpendingTally {

@@ -1,4 +1,4 @@
-/// Who has spent most in the last minute, in steps of five seconds.
+/// The heaviest spenders of the last minute, in steps of five seconds.
 package struct SpendingWindow<Key: Hashable & Sendable>: Sendable {
     package static var step: Duration { .seconds(5) }
     private static var steps: Int64 { 12 }

@@ -1,4 +1,4 @@
-/// What a channel has brought while the stream's place was unknown or the log was asked, in order.
+/// The items that a channel has brought while the stream's place was unknown or the log was asked, in order.
 struct HeldStream {
     enum Item {
         case message(RoomMessage)

@@ -1,4 +1,4 @@
-/// Where a room's stream and its roster stand, as Redis has told it, and what was read of the log.
+/// The positions of a room's stream and of its roster, as Redis has told them, and what was read of the log.
 package struct PositionAnswer: Sendable {
     package let head: Position
     /// Nil where the room keeps none.

@@ -1,8 +1,8 @@
-/// What a follower of one room has seen, and what each further message means for it.
+/// The position of a follower in one room's stream, and what each further message means for it.
 ///
 /// It knows neither Redis nor time: a router asks it about every message, and about every answer from the log.
 package struct StreamCursor: Sendable {
-    /// What to do with a message that has come.
+    /// The decision on a message that has come.
     package enum Verdict: Hashable, Sendable {
         /// It is the next one.
         case deliver

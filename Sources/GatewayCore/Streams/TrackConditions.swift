@@ -1,4 +1,4 @@
-/// What holds outside a track at the moment of an input.
+/// The conditions outside a track at the moment of an input.
 package struct TrackConditions: Sendable {
     package struct Settings: Sendable {
         /// Missed messages given to a listener at once.

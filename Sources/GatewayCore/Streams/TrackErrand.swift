@@ -1,6 +1,6 @@
-/// What is under way for a track; a class of its own, so that a track at rest is small.
+/// The work under way for a track; a class of its own, so that a track at rest is small.
 final class TrackErrand {
-    /// How far the stream is known.
+    /// The extent to which the stream is known.
     enum Stage {
         /// Where it stands has not been told yet; `isCut` says that more came than could be kept.
         case unknown(isCut: Bool)

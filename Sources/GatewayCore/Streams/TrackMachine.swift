@@ -1,11 +1,12 @@
-/// What a node does about one room, inbox or `*` that it follows: every message once and in order, holes filled from
+/// The state machine of one room, inbox or `*` that a node follows: every message once and in order, holes filled from
 /// the log, each listener live from where it was told that the room stands.
 ///
 /// It knows neither Redis nor time: whoever has it tells what the channel brings, what Redis answers and which time it
 /// is, and performs what it is answered, in order. A listener goes live with the answer to a question that is asked once
 /// the room's channel is subscribed, so nothing lies between its position and what it is sent.
 package struct TrackMachine: ~Copyable {
-    /// What a message that has come over the channel means; without an array for the next one, which nearly every one is.
+    /// The decision on a message that has come over the channel; without an array for the next one, which nearly every
+    /// one is.
     package enum Receipt {
         /// It goes to the followers.
         case deliver
@@ -16,7 +17,7 @@ package struct TrackMachine: ~Copyable {
         case perform([Action])
     }
 
-    /// What steps of the roster that have come over the channel mean.
+    /// The decision on steps of the roster that have come over the channel.
     package enum RosterReceipt {
         /// They go to the followers.
         case tell(RosterChange)

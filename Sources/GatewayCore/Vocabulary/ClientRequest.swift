@@ -30,7 +30,7 @@ package struct MalformedRequest: Error, Sendable {
     }
 }
 
-/// What a client can ask.
+/// A command that a client can give.
 package enum ClientCommand: Sendable {
     case auth(token: String)
     /// `since` is what the client has seen of the room; without it, only what comes from now on is sent.

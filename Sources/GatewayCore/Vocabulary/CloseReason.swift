@@ -1,4 +1,4 @@
-/// Why the gateway closes a WebSocket: RFC 6455 section 7.4.1 below 4000, Martlet's own from there on.
+/// The reason why the gateway closes a WebSocket: RFC 6455 section 7.4.1 below 4000, Martlet's own from there on.
 package enum CloseReason: UInt16, Sendable, CaseIterable {
     case normal = 1000
     /// The node is draining or has lost its name.

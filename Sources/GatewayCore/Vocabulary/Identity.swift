@@ -1,4 +1,4 @@
-/// Who a connection speaks for, as its token or, without authentication, its address line said.
+/// The identity that a connection speaks for, as its token or, without authentication, its address line said.
 package struct Identity: Sendable {
     package var userId: UserID
     /// What others are shown of the user: a JSON object, `{}` where the token says nothing.
@@ -33,7 +33,7 @@ package struct Identity: Sendable {
     }
 }
 
-/// Why a token is refused; the text is safe to log and to send.
+/// The reason why a token is refused; the text is safe to log and to send.
 package struct TokenError: Error, Hashable, Sendable {
     package var message: String
 

@@ -64,7 +64,7 @@ package final class RoomMessage: Sendable {
     }
 }
 
-/// What somebody wants stored in a room and sent to its members.
+/// A message that somebody wants stored in a room and sent to its members.
 package struct Publication: Sendable {
     package var room: RoomName
     package var userId: UserID
@@ -87,7 +87,7 @@ package struct Publication: Sendable {
 
 /// A sender's name for one publication within a room, remembered for a while.
 package struct DedupeMark: Hashable, Sendable {
-    /// Whose key it is: marks of different owners never meet.
+    /// The owner of a key: marks of different owners never meet.
     package enum Owner: Hashable, Sendable {
         /// A client's `dedupe`: kept for 2 minutes.
         case user(UserID)
@@ -105,7 +105,7 @@ package struct DedupeMark: Hashable, Sendable {
     }
 }
 
-/// Where a publication was stored.
+/// The place where a publication was stored.
 package struct Published: Hashable, Sendable {
     package var position: Position
     /// Milliseconds since 1970 by Redis's clock.
@@ -120,7 +120,7 @@ package struct Published: Hashable, Sendable {
     }
 }
 
-/// Whether a user was there when a message was put into the inbox.
+/// The presence of a user when a message was put into the inbox.
 package struct Reach: Hashable, Sendable {
     package var isOnline: Bool
     /// Without those in their grace.
@@ -132,7 +132,7 @@ package struct Reach: Hashable, Sendable {
     }
 }
 
-/// Which part of a room's log is asked for.
+/// The part of a room's log that is asked for.
 package struct HistoryRange: Hashable, Sendable {
     package enum Edge: Hashable, Sendable {
         /// The newest messages.

@@ -1,4 +1,4 @@
-/// Whoever a token names, compared byte for byte.
+/// The name of a user, as a token names it, compared byte for byte.
 package struct UserID: Hashable, Sendable, CustomStringConvertible {
     private let exact: ExactString
 

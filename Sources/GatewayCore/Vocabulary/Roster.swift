@@ -24,7 +24,7 @@ package struct RosterEvent: Hashable, Sendable {
     }
 }
 
-/// What changed in a room's roster, as its members are told.
+/// A change in a room's roster, as its members are told.
 package struct RosterChange: Hashable, Sendable {
     package var room: RoomName
     /// Each is one step of the version, unless there is a `from`; none, without one, where the roster has changed unseen.
@@ -64,7 +64,7 @@ package struct StatusChange: Hashable, Sendable {
     }
 }
 
-/// What one member of a room tells another, such as an offer of WebRTC; never stored.
+/// A message from one member of a room to another, such as an offer of WebRTC; never stored.
 package struct Signal: Hashable, Sendable {
     package var room: RoomName
     package var from: UserID

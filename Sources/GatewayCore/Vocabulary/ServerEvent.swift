@@ -96,7 +96,7 @@ package struct Welcome: Sendable {
     }
 }
 
-/// How much a gateway takes from one connection, as it tells it at the beginning.
+/// The limits of a gateway on one connection, as it tells them at the beginning.
 package struct ClientLimits: Hashable, Sendable {
     /// Of one message, over all its fragments.
     package var messageBytes: Int

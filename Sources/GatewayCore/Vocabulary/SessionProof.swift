@@ -1,4 +1,4 @@
-/// What a session id that a client shows says for itself, before anybody is asked.
+/// The standing of a session id that a client shows, before anybody is asked.
 package enum SessionProof: Hashable, Sendable {
     /// This deployment gave it out; whether the session still is, and whose, the registry knows.
     case genuine

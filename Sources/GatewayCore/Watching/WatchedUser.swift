@@ -1,4 +1,4 @@
-/// Whether a user is online, and since when; or when the user was last seen.
+/// The state of a user: online, and since when; or when last seen.
 package struct KnownState: Hashable, Sendable {
     package let isOnline: Bool
     /// Milliseconds since 1970 by Redis's clock; 0: never seen.
@@ -20,7 +20,7 @@ package struct KnownState: Hashable, Sendable {
 /// `@unchecked Sendable`: it belongs to the machine that made it, which alone reads and writes more of it than the name;
 /// outside, it is a mark that is handed back with an answer.
 package final class WatchedUser: @unchecked Sendable {
-    /// Whether Redis has to be asked.
+    /// The progress of reading the state from Redis.
     enum Reading {
         /// Nothing was missed since Redis was asked, or it is being asked.
         case upToDate
