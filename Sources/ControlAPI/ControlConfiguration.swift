@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// What the api port needs to know before it opens.
+/// The configuration of the api port.
 package struct ControlConfiguration: Sendable {
     /// The address to listen on.
     package var host: String

@@ -1,7 +1,7 @@
 import Dialects
 import GatewayCore
 
-/// What became of one broadcast.
+/// The outcome of one broadcast.
 enum BroadcastOutcome: Sendable {
     /// At least one target has it.
     case sent(Sent)

@@ -2,7 +2,7 @@ import Crypto
 import Dialects
 import GatewayCore
 
-/// What a backend wants told to many: one body of `POST /v1/broadcast`, or one element of a batch.
+/// A backend's message to many: one body of `POST /v1/broadcast`, or one element of a batch.
 struct BroadcastRequest: Sendable {
     let target: Target
     let userId: UserID

@@ -1,4 +1,5 @@
-/// How many connections the api port holds and how many requests it serves at once, and who gives way.
+/// The bounds on the connections that the api port holds and on the requests it serves at once, and the choice of who
+/// gives way.
 ///
 /// A connection at rest (no request under way) costs little and can be had again, so the one that rests longest gives way
 /// to a new one where all places are taken. A part of the places is never held by requests other than probes, so that

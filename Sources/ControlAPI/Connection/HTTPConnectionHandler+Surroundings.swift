@@ -1,7 +1,7 @@
 import GatewayCore
 
 extension HTTPConnectionHandler {
-    /// What all connections of a port share.
+    /// The dependencies that all connections of a port share.
     package struct Surroundings: Sendable {
         package var heads: RequestHeadRules
         package var times: HTTPConnectionRules.Times

@@ -1,12 +1,12 @@
 import GatewayCore
 import NIOHTTP1
 
-/// What comes next on one connection of the api port (RFC 9112, section 9), whatever handles its requests: one request at
-/// a time, in their order, and nothing behind a close.
+/// The rules of one connection of the api port (RFC 9112, section 9), whatever handles its requests: one request at a
+/// time, in their order, and nothing behind a close.
 ///
 /// Inputs are what the client sends, what is answered, and the time; it does no I/O.
 package struct HTTPConnectionRules: Sendable {
-    /// How long a connection may take for what.
+    /// The times that a connection may take for its parts.
     package struct Times: Sendable {
         /// From the opening to the end of the first head.
         package var head: Duration
@@ -26,7 +26,7 @@ package struct HTTPConnectionRules: Sendable {
         }
     }
 
-    /// What is done with a part of a request.
+    /// The treatment of a part of a request.
     package enum Fate: Hashable, Sendable {
         case passed
         /// Until the answers before it have been taken.
@@ -38,7 +38,7 @@ package struct HTTPConnectionRules: Sendable {
         case head, body, end
     }
 
-    /// What follows an answer that was taken.
+    /// The step that follows an answer that was taken.
     package enum Sequel: Hashable, Sendable {
         case nextRequest
         /// Our side of the connection ends; what the client still sends is thrown away.

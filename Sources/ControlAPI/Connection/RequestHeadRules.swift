@@ -22,7 +22,7 @@ package struct HeadRefusal: Hashable, Sendable {
         .serviceUnavailable, RequestError(.unavailable, "too many requests are under way; try again"), retryAfter: 1)
 }
 
-/// What a request's head must be before anything is done for it.
+/// The rules for a request's head before anything is done for it.
 package struct RequestHeadRules: Sendable {
     private let fence: LoopbackFence
 

@@ -1,7 +1,7 @@
 import Hummingbird
 import NIOCore
 
-/// What goes with one request: its connection, so that its body can be asked for.
+/// The context of one request: its connection, so that its body can be asked for.
 struct ControlContext: InitializableFromSource {
     let channel: any Channel
 

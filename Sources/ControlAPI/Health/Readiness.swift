@@ -1,4 +1,4 @@
-/// Whether a node should be sent new clients and requests.
+/// The readiness of a node for new clients and requests.
 package enum Readiness: Hashable, Sendable {
     case ready
     /// It serves, but for what the text says, which is for people and sent as it is.

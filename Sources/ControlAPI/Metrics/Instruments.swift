@@ -1,7 +1,7 @@
 import Metrics
 import Synchronization
 
-/// What one line of metrics stands for: counted from any thread, read by whoever renders.
+/// The source of one line of metrics: counted from any thread, read by whoever renders.
 enum Instrument: Sendable {
     case counter(CounterCell)
     case floatingPointCounter(NumberCell)

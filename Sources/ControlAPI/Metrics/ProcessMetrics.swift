@@ -2,7 +2,7 @@
     import Glibc
 #endif
 
-/// What the system knows of this process, under the names that Prometheus's own client libraries use.
+/// The metrics of this process, under the names that Prometheus's own client libraries use.
 enum ProcessMetrics {
     /// In the format of `PrometheusText`; empty where the system has no `/proc`.
     static func text() -> String {
