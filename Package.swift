@@ -56,7 +56,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         // RFC 6455 frames over ByteBuffer, compressed by RFC 7692 where agreed on, both sides, without I/O.
         .target(name: "WebSocketFrames", dependencies: ["CZlib", nioCore], swiftSettings: strict),
-        // The vocabulary, the rules and the narrow protocols at which the rooms meet, without I/O.
+        // The vocabulary, the rules and the narrow protocols at which the targets meet, without I/O.
         .target(name: "GatewayCore", swiftSettings: strict),
         // Bytes to vocabulary and back, one folder for each wire protocol, without I/O.
         .target(name: "Dialects", dependencies: ["GatewayCore"], swiftSettings: strict),
@@ -98,7 +98,7 @@ let package = Package(
                 metrics, lifecycle, collections,
             ],
             swiftSettings: strict),
-        // Settings, and the wiring of all rooms into a running node.
+        // Settings, and the wiring of all targets into a running node.
         .target(
             name: "GatewayNode",
             dependencies: [

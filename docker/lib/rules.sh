@@ -11,5 +11,7 @@ test_rules() {
         || cp docker/lib/rules.Package.swift "$rules_package/Package.swift"
     ln -sfn ../../Sources "$rules_package/Sources"
     ln -sfn ../../Tests "$rules_package/Tests"
-    swift test --package-path "$rules_package" --disable-xctest ${1:+--filter "$1"}
+    # A name that fits nothing passes no test, and must not look as though it did.
+    swift test --package-path "$rules_package" --disable-xctest ${1:+--filter "$1"} | tee "$rules_package/log" || return
+    ! grep -q 'Test run with 0 tests' "$rules_package/log" || die "no test of the rules fits $1"
 }
