@@ -105,6 +105,14 @@ struct PresenceRulesTests {
         #expect(!unsure.mustSweep(Holder(node: "c", incarnation: 1), fence: 0))
     }
 
+    @Test func `what a living node has given up is swept by its own word, however unsure others are of who lives`() {
+        let index = IndexSnapshot(newest: 999, incarnations: ["a": 500, "b": 900], isSure: false, spares: 950)
+        #expect(index.mustSweep(Holder(node: "b", incarnation: 800), fence: 900))
+        #expect(!index.mustSweep(Holder(node: "b", incarnation: 800), fence: 800))
+        #expect(!index.mustSweep(Holder(node: "a", incarnation: 500), fence: 501))
+        #expect(!index.mustSweep(Holder(node: "c", incarnation: 960), fence: 961))
+    }
+
     @Test func `an incarnation that was fenced is followed by one above the fence`() {
         var lease = Lease(leaseMilliseconds: 3000)
         _ = lease.received(.registered(incarnation: 7), now: 0)

@@ -119,6 +119,9 @@ struct PresenceTransitionTests {
             Renounce(partition, holder: Holder(node: "n1", incarnation: 101), settings: settings))
         let refused = try await connect("c2", holder)
         #expect(refused == .fenced(at: 101))
+        _ = try await twice(
+            Renounce(Partition(of: room), holder: Holder(node: "n1", incarnation: 101), settings: settings))
+        #expect(try await join("c1", holder) == .fenced(at: 101))
         #expect(try await disconnect("c1", .farewell(.closed)) == .notHeld)
         #expect(try await observer.texts() == ["user.online alice", "user.offline alice closed"])
     }

@@ -68,10 +68,11 @@ package struct IndexSnapshot: Sendable {
     ///
     /// A node that is missing is dead unless it may be with another server, or has registered after this was read, which
     /// its incarnation tells: each is above all that were given before. An older incarnation of a living node goes
-    /// once the node has said, by its fence, that it has registered all again.
+    /// once the node has said, by its fence, that it has registered all again: that is its own word, for which nobody
+    /// needs the right to declare it dead.
     package func mustSweep(_ holder: Holder, fence: Int64) -> Bool {
-        guard isSure, holder.incarnation <= newest else { return false }
-        guard let living = incarnations[holder.node] else { return holder.incarnation >= spares }
+        guard holder.incarnation <= newest else { return false }
+        guard let living = incarnations[holder.node] else { return isSure && holder.incarnation >= spares }
         return holder.incarnation < living && holder.incarnation < fence
     }
 }

@@ -1,3 +1,4 @@
+import Synchronization
 import TestKit
 import Testing
 import TestSupport
@@ -105,9 +106,17 @@ extension Fleet {
             }
         }
         // Those that were cut off are told offline after the grace.
-        try await eventually("nobody to be online", within: .seconds(30)) {
-            let answer = try await self.nodes[0].request("GET", "/v1/stats")
-            return answer.json?["users"] as? Int == 0
+        let last = Mutex("")
+        do {
+            try await eventually("nobody to be online", within: .seconds(30)) {
+                let answer = try await self.nodes[0].request("GET", "/v1/stats")
+                last.withLock { $0 = "\(answer.status) \(answer.body)" }
+                return answer.json?["users"] as? Int == 0
+            }
+        } catch {
+            let ghosts = try await online((0..<users).map { "user-\($0)" }, by: nodes[0])
+            for node in nodes { print(node.log.split(separator: "\n").filter { !$0.contains(" debug ") }.suffix(40)) }
+            throw NeverHappened(description: "\(error): \(last.withLock { $0 }), online are \(ghosts)")
         }
     }
 }
