@@ -193,7 +193,8 @@ let package = Package(
         .testTarget(name: "LoadBenchTests", dependencies: ["LoadBench"], swiftSettings: strict),
         // Two real node processes on one real Redis.
         .testTarget(
-            name: "EndToEndTests", dependencies: ["martlet", "MartletClient", "TestSupport", "TestKit", nioCore],
+            name: "EndToEndTests",
+            dependencies: ["martlet", "MartletClient", "RedisBackend", "TestSupport", "TestKit", nioCore],
             swiftSettings: strict
         ),
     ],

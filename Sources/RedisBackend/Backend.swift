@@ -18,6 +18,8 @@ package final class Backend: Service {
         package var prefix = "m"
         package var nodeId: String
         package var version: String
+        /// Another than the release's own where a test plays an earlier or a later one.
+        package var format = Format.own
         package var rules: RoomRules
         /// `redis.budget`.
         package var memoryBudget = MemoryBudget.share(percent: 80)
@@ -174,7 +176,8 @@ package final class Backend: Service {
         let silent = SilentNodes()
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
-            version: configuration.version, settings: settings, silent: silent, logger: logger, health: health,
+            format: configuration.format, version: configuration.version, settings: settings, silent: silent,
+            logger: logger, health: health,
             load: load,
             onEvent: conductor.registrarChanged)
         registry = PresenceRegistry(

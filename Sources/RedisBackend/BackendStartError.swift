@@ -4,8 +4,8 @@ package enum BackendStartError: Error, Hashable, Sendable, CustomStringConvertib
     case refused(String)
     /// Older than 7.0.
     case tooOld(version: String)
-    /// The deployment was begun with another number of partitions.
-    case partitions(stored: String)
+    /// The deployment is in a format that this release does not read.
+    case foreign(prefix: String, Format.Refusal)
     /// Another living node has this name.
     case nameTaken(nodeId: String)
 
@@ -15,8 +15,8 @@ package enum BackendStartError: Error, Hashable, Sendable, CustomStringConvertib
             "Redis refuses the connection: \(message)"
         case .tooOld(let version):
             "Redis is \(version); 7.0 or later is needed"
-        case .partitions(let stored):
-            "this deployment has \(stored) partitions in Redis and this version has \(Partition.count); use another redis.prefix"
+        case .foreign(let prefix, let refusal):
+            "under redis.prefix \(prefix) \(refusal)"
         case .nameTaken(let nodeId):
             "another living node is called \(nodeId); give each node its own nodeId"
         }

@@ -136,6 +136,10 @@ final class Conductor: @unchecked Sendable {
             health.set(.registration, false)
             coordinator?.lost()
             fail(.nameTaken(nodeId: nodeId))
+        case .foreign(let refusal):
+            health.set(.registration, false)
+            coordinator?.lost()
+            if let store { fail(.foreign(prefix: store.keys.prefix, refusal)) }
         }
         store?.link.eventLoop.execute { [self] in heard(event) }
     }
@@ -162,7 +166,7 @@ final class Conductor: @unchecked Sendable {
         case .moved:
             // All that follows from it begins with the new links.
             break
-        case .refused:
+        case .refused, .foreign:
             presence?.lost()
         }
     }
@@ -260,7 +264,7 @@ final class Conductor: @unchecked Sendable {
             }
             checkMemoryPolicy(store)
             if needsReplicas { checkReplicas(store) }
-            checkPartitions(store)
+            finishChecks(store)
         }
     }
 
@@ -285,19 +289,13 @@ final class Conductor: @unchecked Sendable {
         }
     }
 
-    private func checkPartitions(_ store: Store) {
-        store.send(.propose(Partition.count, for: "partitions", of: store.keys.deployment))
-        store.send(.field("partitions", of: store.keys.deployment)) { [self] result in
-            if case .failure(let error) = result, isEnded(by: error) { return }
-            guard case .success(let stored) = result else { return }
-            guard let stored, seal.isSettled else {
-                // A full Redis has not taken the number yet, or the key of sessions is still to be read.
-                store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.checkPartitions(store) }
-                return
-            }
-            guard Int(stored) == Partition.count else { return fail(.partitions(stored: stored)) }
-            hasChecked = true
-            health.set(.checks, true)
+    /// Done once the key of session ids is read as well, which a full Redis may not have taken yet.
+    private func finishChecks(_ store: Store) {
+        guard seal.isSettled else {
+            store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.finishChecks(store) }
+            return
         }
+        hasChecked = true
+        health.set(.checks, true)
     }
 }

@@ -31,12 +31,13 @@ package struct Keys: Sendable {
         Partition.all.map { "\(prefix):\($0.tag):" }
     }
 
-    /// hash, no expiry, written once by the first node: `partitions`, the number all nodes must agree on, and
-    /// `sessionKey`, which session ids are signed with.
+    /// hash, no expiry, written by `beat` as the first node registers: `partitions`, how many there are and how tagged;
+    /// `format`, in which all nodes write, raised as the last goes that knows no later one; `reads`, the oldest that may lie
+    /// here; by `agree` `sessionKey`, which session ids are signed with.
     package var deployment: Key { Key(name: "\(prefix):{nodes}:deployment", partition: nil) }
 
-    /// hash, EXPIRE a day, by each node's beat: node → instance, incarnation, number and time of its last beat, what it says
-    /// of itself.
+    /// hash, EXPIRE a day, by each node's beat: node → instance, incarnation, number and time of its last beat, formats that
+    /// it knows, what else it says of itself.
     package var index: Key { Key(name: "\(prefix):{nodes}:index", partition: nil) }
 
     /// zset, hash and string, EXPIRE the end of the last ban, by `ban` and `lift`: banned range of addresses → end of its ban

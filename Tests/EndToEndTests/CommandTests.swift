@@ -156,6 +156,27 @@ struct CommandTests {
         #expect(try await first.request("GET", "/readyz").status == 200)
     }
 
+    @Test(
+        arguments: [
+            ["partitions", "64", "sessionKey", "1:0f"],
+            ["partitions", "64 evenly tagged", "format", "9", "reads", "9"],
+        ])
+    func `what an earlier or a later release has left ends the node with status 78 and says what to do`(
+        deployment: [String]
+    ) async throws {
+        let redis = try RedisServerProcess()
+        _ = try await RedisServerProcess.cli(["-s", redis.socketPath, "HSET", "m:{nodes}:deployment"] + deployment)
+        let (status, output) = try await NodeProcess.run(
+            ["serve"],
+            environment: [
+                "MARTLET_REDIS_URL": redis.url, "MARTLET_API_KEY": "k", "MARTLET_CLIENT_PORT": "0",
+                "MARTLET_API_PORT": "0", "MARTLET_DRAIN_TIMEOUT": "1s",
+            ])
+        #expect(status == 78)
+        #expect(output.contains("redis.prefix") && output.contains("format"))
+        #expect(try await redis.cli("EXISTS", "m:{nodes}:index") == "0")
+    }
+
     @Test func `a Redis that refuses the password ends the node with status 78`() async throws {
         var options = RedisServerProcess.Options()
         options.password = "right"

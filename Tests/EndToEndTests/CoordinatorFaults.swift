@@ -1,4 +1,5 @@
 import Foundation
+import RedisBackend
 import TestKit
 import Testing
 import TestSupport
@@ -6,7 +7,7 @@ import TestSupport
 /// A node that is stopped in the midst of what it does for others, and finds its place taken when it goes on.
 @Suite("Coordinators that stall", .serialized)
 struct CoordinatorFaults {
-    private static let partition = 7
+    private static let partition = Partition(number: 7)
 
     @Test
     func
@@ -18,7 +19,7 @@ struct CoordinatorFaults {
             try await FaultProxy.start(target: .unix(path: redis.socketPath))
         }
         let fleet = try await Fleet.over(redis, 3) { number, _ in "redis://127.0.0.1:\(proxies[number].port)" }
-        let key = "m:{p\(Self.partition)}:coordinator"
+        let key = Keys(prefix: "m").coordinator(Self.partition).name
         try await eventually("a coordinator") { try await redis.cli("GET", key).hasPrefix("n") }
         let before = try await redis.cli("GET", key)
         let stalled = try #require(fleet.nodes.indices.first { before.hasPrefix("n\($0):") })
@@ -81,16 +82,7 @@ struct CoordinatorFaults {
 
     /// Names of users or rooms that all lie in one partition.
     private static func names(_ kind: String, _ count: Int) -> [String] {
-        let all = (0...).lazy.map { "\(kind)-\($0)" }.filter { checksum($0) % 64 == UInt16(partition) }
+        let all = (0...).lazy.map { "\(kind)-\($0)" }.filter { Partition(of: $0) == partition }
         return Array(all.prefix(count))
-    }
-
-    /// CRC-16/XMODEM, by which names are spread over the partitions.
-    private static func checksum(_ name: String) -> UInt16 {
-        name.utf8.reduce(0) { sum, byte in
-            (0..<8).reduce(sum ^ UInt16(byte) << 8) { sum, _ in
-                sum & 0x8000 == 0 ? sum << 1 : (sum << 1) ^ 0x1021
-            }
-        }
     }
 }

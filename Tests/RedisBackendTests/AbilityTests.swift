@@ -34,7 +34,8 @@ struct AbilityTests {
 
     private func entry(_ ability: Ability.Word, _ reason: String?) -> NodeEntry? {
         let load = NodeLoad(connections: 1, rooms: 2, processor: 0.5)
-        let said = NodeDescription.encode(startedAt: 7, load: load, version: "v", ability: ability, reason: reason)
+        let said = NodeDescription.encode(
+            .own, startedAt: 7, load: load, version: "v", ability: ability, reason: reason)
         #expect(said.hasSuffix(" able=0") == (ability == .unable && reason == nil))
         return NodeDescription.node("n1", entry: "i 5 1 99 \(said)")
     }

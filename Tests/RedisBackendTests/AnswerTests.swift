@@ -47,17 +47,17 @@ struct AnswerTests {
     @Test func `a renewed lease shows the index, and half an entry of it makes the reply none`() throws {
         let node = Beat.Node("n1", instance: "i", lease: .seconds(3))
         let beat = Beat(.renew(incarnation: 5, beat: 0), of: node, description: "", left: "")
-        let renewed = beat.read(try reply("*16|+ok|:9|:7|:1|:4|:6|$2|n1|:5|:3|:8|:1|$2|n2|:6|:4|:9|:0|"))
+        let renewed = beat.read(try reply("*17|+ok|:9|:7|:1|:4|:6|:2|$2|n1|:5|:3|:8|:1|$2|n2|:6|:4|:9|:0|"))
         guard case .renewed(let index) = renewed else {
             Issue.record("\(String(describing: renewed))")
             return
         }
         #expect(index.now == 9 && index.newest == 7 && index.marks == 1)
-        #expect(index.meeting == ServerMeeting(from: 4, age: 6))
+        #expect(index.meeting == ServerMeeting(from: 4, age: 6) && index.format == 2)
         #expect(index.nodes.map(\.name) == ["n1", "n2"] && index.nodes.map(\.at) == [8, 9])
         #expect(index.nodes.map(\.last) == [LastBeat(incarnation: 5, number: 3), LastBeat(incarnation: 6, number: 4)])
         #expect(index.nodes.map(\.ability) == [.able, .unable])
-        #expect(beat.read(try reply("*11|+ok|:9|:7|:1|:4|:6|$2|n1|$1|x|:3|:8|:1|")) == nil)
+        #expect(beat.read(try reply("*12|+ok|:9|:7|:1|:4|:6|:2|$2|n1|$1|x|:3|:8|:1|")) == nil)
         #expect(beat.read(try reply("*3|+taken|:5|:3|")) == .taken(by: LastBeat(incarnation: 5, number: 3)))
     }
 

@@ -20,14 +20,25 @@ struct BeatTests {
     private func beat(
         _ mode: Beat.Mode, of node: Beat.Node? = nil, left: String = "", declaring declaration: Declaration? = nil
     ) async throws -> Beat.Answer {
-        let beat = Beat(mode, of: node ?? own, description: "version=v", left: left, declaring: declaration)
+        let description = "\(Format.own.text) version=v"
+        let beat = Beat(mode, of: node ?? own, description: description, left: left, declaring: declaration)
         return try await observer.store.call(beat)
+    }
+
+    /// With consent to what the deployment bears.
+    private func registering(after: Int64 = 0, over former: LastBeat? = nil) async throws -> Beat.Mode {
+        let answer = try await beat(.register(after: after, nil))
+        guard case .changed(let found) = answer, case .join(let format) = Format.own.verdict(on: found) else {
+            throw Unexpected(description: "\(answer)")
+        }
+        return .register(after: after, over: former, Beat.Consent(to: found, format))
     }
 
     private func register(
         _ node: Beat.Node? = nil, after: Int64 = 0, over former: LastBeat? = nil, left: String = ""
     ) async throws -> (incarnation: Int64, round: Int64) {
-        let answer = try await beat(.register(after: after, over: former), of: node, left: left)
+        let mode = try await registering(after: after, over: former)
+        let answer = try await beat(mode, of: node, left: left)
         guard case .registered(let incarnation, let round, _) = answer else {
             throw Unexpected(description: "\(answer)")
         }
@@ -48,7 +59,8 @@ struct BeatTests {
 
     private func put(_ node: String, _ incarnation: Int64, beat: Int64, instance: String = "other") async throws {
         _ = try await redis.cli(
-            "HSET", observer.keys.index.name, node, "\(instance) \(incarnation) \(beat) 1000 version=v")
+            "HSET", observer.keys.index.name, node, "\(instance) \(incarnation) \(beat) 1000 format=2 reads=2 version=v"
+        )
     }
 
     /// As though what Redis holds had been copied from another server.
@@ -61,9 +73,9 @@ struct BeatTests {
         try await put("n1", 7, beat: 4)
         let tenant = LastBeat(incarnation: 7, number: 4)
         #expect(try await beat(.renew(incarnation: first, beat: 0)) == .taken(by: tenant))
-        #expect(try await beat(.register(after: first)) == .taken(by: tenant))
+        #expect(try await beat(try await registering(after: first)) == .taken(by: tenant))
         let earlier = LastBeat(incarnation: 7, number: 3)
-        #expect(try await beat(.register(after: first, over: earlier)) == .taken(by: tenant))
+        #expect(try await beat(try await registering(after: first, over: earlier)) == .taken(by: tenant))
         #expect(try await register(after: first, over: tenant).incarnation > first)
     }
 
@@ -98,7 +110,7 @@ struct BeatTests {
         async throws
     {
         let own = try await register().incarnation
-        let entry = "other 5 1 1 started=1 connections=0 rooms=0 processor=0.0 version=v"
+        let entry = "other 5 1 1 format=2 reads=2 started=1 connections=0 rooms=0 processor=0.0 version=v"
         for (node, word) in [("n2", ""), ("n3", " able=1"), ("n4", " able=0"), ("n5", " able=0 reason=a")] {
             _ = try await redis.cli("HSET", observer.keys.index.name, node, entry + word)
         }
@@ -212,9 +224,57 @@ struct BeatTests {
         let first = try await register()
         let told = try #require(try await index(first.incarnation).nodes.first?.last.number)
         _ = try await index(first.incarnation, beat: told)
-        let entry = "own \(first.incarnation) \(told + 1) 9999999999999 version=v"
+        let entry = "own \(first.incarnation) \(told + 1) 9999999999999 format=2 reads=2 version=v"
         _ = try await redis.cli("HSET", observer.keys.index.name, "n1", entry)
         #expect(try await index(first.incarnation, beat: told).meeting == ServerMeeting(from: 0, age: 0))
+    }
+
+    @Test func `the format is raised only by a node that may declare others dead, and spares nobody`() async throws {
+        let own = try await register().incarnation
+        _ = try await redis.cli("HSET", observer.keys.deployment.name, "format", "1")
+        let now = try await index(own).now
+        let right = Declaration(expecting: now, dead: [:])
+        #expect(try await index(own).format == 1)
+        #expect(try await index(own, declaring: Declaration(expecting: now - 60_000, dead: [:])).format == 1)
+        // Others may come from another server yet.
+        _ = try await redis.cli("HSET", observer.keys.server.name, "from", "1", "age", "0")
+        #expect(try await index(own, declaring: right).format == 1)
+        _ = try await redis.cli("HSET", observer.keys.server.name, "age", "30000")
+        #expect(try await index(own, declaring: right).format == 2)
+        #expect(try await redis.cli("HGET", observer.keys.deployment.name, "format") == "2")
+    }
+
+    @Test func `the format is raised by the beat that declares the last older node dead, and by none before it`()
+        async throws
+    {
+        let own = try await register().incarnation
+        _ = try await redis.cli("HSET", observer.keys.deployment.name, "format", "1")
+        let older = "other 5 9 1000 format=1 reads=1 version=v"
+        _ = try await redis.cli("HSET", observer.keys.index.name, "n2", older)
+        let now = try await index(own).now
+        #expect(try await index(own, declaring: Declaration(expecting: now, dead: [:])).format == 1)
+        let dead = ["n2": LastBeat(incarnation: 5, number: 9)]
+        #expect(try await index(own, declaring: Declaration(expecting: now, dead: dead)).format == 2)
+    }
+
+    @Test func `who has not agreed to what the deployment bears leaves no trace`() async throws {
+        guard case .changed(let empty) = try await beat(.register(after: 0, nil)) else {
+            Issue.record("registered without consent")
+            return
+        }
+        #expect(empty == Format.Found())
+        try await put("n2", 5, beat: 1)
+        _ = try await redis.cli("HSET", observer.keys.deployment.name, "partitions", "p", "format", "7", "reads", "6")
+        guard case .changed(let found) = try await beat(.register(after: 0, Beat.Consent(to: empty, .own))) else {
+            Issue.record("registered with another's consent")
+            return
+        }
+        #expect(
+            found
+                == Format.Found(
+                    partitions: "p", borne: Format(writes: 7, reads: 6), nodes: [Format(writes: 2, reads: 2)]))
+        #expect(try await redis.cli("KEYS", "*").split(separator: "\n").count == 2)
+        #expect(try await redis.cli("HLEN", observer.keys.index.name) == "1")
     }
 
     @Test func `a partition begins one term for a server set back, whoever tells it, and however often`() async throws {

@@ -44,7 +44,10 @@ struct DeclaredKeyTests {
         let kept = Publish.Bound(entries: 10, bytes: 1 << 20)
         let part = LogPart(after: 0, limit: 10, bytes: 1 << 20)
         var all: [any Script] = [MeetServer(in: own), Agree(on: .sessionKey, proposal: "x")]
-        all.append(Beat(.register(after: 4), of: node, description: "version=v", left: ""))
+        for consent in [nil, Beat.Consent(to: Format.Found(), .own)] {
+            let register = Beat.Mode.register(after: 4, consent)
+            all.append(Beat(register, of: node, description: "format=2 reads=2 version=v", left: ""))
+        }
         all.append(SendCanary(1, to: "n1", instance: "i", in: own))
         all.append(TellMarked(["n1", "n1"], life: .seconds(60)))
         all.append(ClaimPartition(own, for: holder, live: [holder]))
@@ -115,6 +118,6 @@ struct DeclaredKeyTests {
     private static func shape(_ reply: RedisReply) -> String {
         if let array = reply.array { return "[\(array.map(shape).joined(separator: ", "))]" }
         guard let text = reply.string ?? reply.integer.map(String.init) else { return "-" }
-        return text.replacing(/\d{13}(-\d+)?/, with: "#").replacing(/m?[ab]:\{p\d+\}/, with: "key")
+        return text.replacing(/\d{13}(-\d+)?/, with: "#").replacing(/m?[ab]:\{[a-z]{2}\}/, with: "key")
     }
 }

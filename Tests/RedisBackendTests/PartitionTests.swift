@@ -1,5 +1,6 @@
 import GatewayCore
 import RedisBackend
+import TestKit
 import Testing
 
 @Suite("Partitions and keys")
@@ -8,6 +9,33 @@ struct PartitionTests {
 
     @Test func `the checksum is the one Redis Cluster uses`() {
         #expect(CRC16.checksum(of: "123456789".utf8) == 0x31C3)
+    }
+
+    @Test func `the slot of each tag lies in the partition's own 256 of a cluster's 16,384`() {
+        #expect(Partition.tags.count == Partition.count)
+        for partition in Partition.all {
+            let tag = partition.tag.dropFirst().dropLast()
+            #expect(tag.count == 2 && tag.allSatisfy { ("a"..."z").contains($0) })
+            let slot = Int(CRC16.checksum(of: tag.utf8)) % 16384
+            #expect(slot / 256 == partition.number, "\(tag)")
+        }
+    }
+
+    @Test(arguments: 1...32)
+    func `evenly dealt slots give each shard as many partitions as any other, give or take one on either side`(
+        shards: Int
+    ) {
+        var counts = Array(repeating: 0, count: shards)
+        for tag in Partition.tags { counts[Int(CRC16.checksum(of: tag.utf8)) % 16384 * shards / 16384] += 1 }
+        let (fewest, most) = (counts.min() ?? 0, counts.max() ?? 0)
+        #expect(fewest >= 64 / shards - 1 && most <= (63 + shards) / shards, "\(counts)")
+        if 64 % shards == 0 { #expect(fewest == most) }
+    }
+
+    @Test func `what the page on consumers lists for a backend's own workers are these tags`() throws {
+        let program = try Pages.code("python", with: "xautoclaim")
+        let listed = program.split(separator: "\"\"\"")[1].split(whereSeparator: \.isWhitespace)
+        #expect(listed.map(String.init) == Partition.tags)
     }
 
     @Test(arguments: ["lesson-1", "a", "@a|{b}", "*"])
@@ -39,7 +67,7 @@ struct PartitionTests {
         let named = rooms.flatMap { room in marks.map { keys.dedupe(room, $0) } }
         all += named
         #expect(Set(all.map(\.name)).count == all.count)
-        #expect(named.allSatisfy { $0.name.utf8.count <= "m:{p63}:dedupe:".utf8.count + 32 })
+        #expect(named.allSatisfy { $0.name.utf8.count <= "m:{mm}:dedupe:".utf8.count + 32 })
     }
 
     @Test func `channels of database 0 are named as keys are, and those of another bear it behind a slash`() {

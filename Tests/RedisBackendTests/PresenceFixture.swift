@@ -41,10 +41,11 @@ final class PresenceNode: Sendable {
     static func start(
         _ name: String, on redis: RedisServerProcess, settings: PresenceSettings,
         loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next(), life: (any EventLoop)? = nil,
-        renewalInterval: Duration = .seconds(600)
+        renewalInterval: Duration = .seconds(600), format: Format = .own
     ) async throws -> PresenceNode {
         let node = try await begin(
-            name, on: redis, settings: settings, loop: loop, life: life, renewalInterval: renewalInterval)
+            name, on: redis, settings: settings, loop: loop, life: life, renewalInterval: renewalInterval,
+            format: format)
         try await eventually("a node") { node.backend.problem == nil }
         return node
     }
@@ -52,7 +53,8 @@ final class PresenceNode: Sendable {
     /// The same, without waiting until it is ready.
     static func begin(
         _ name: String, on redis: RedisServerProcess, settings: PresenceSettings, loop: any EventLoop,
-        life: (any EventLoop)? = nil, renewalInterval: Duration = .seconds(600), credentials: String = ""
+        life: (any EventLoop)? = nil, renewalInterval: Duration = .seconds(600), credentials: String = "",
+        format: Format = .own
     ) async throws -> PresenceNode {
         let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: life ?? loop)
         var configuration = Backend.Configuration(
@@ -60,6 +62,7 @@ final class PresenceNode: Sendable {
             version: "0.0.0",
             rules: RoomRules())
         configuration.presence = settings
+        configuration.format = format
         configuration.redis.reconnectCeiling = .milliseconds(50)
         configuration.redis.commandTimeout = .seconds(60)
         configuration.redis.connectTimeout = .seconds(3)

@@ -38,7 +38,7 @@ struct ScriptTagTests {
             try await node.connect("d\(index)", user.string, resuming: session)
             try await node.join(name.string, "d\(index)")
             try? await node.signal(Signal(room: name, from: user, to: user, payload: []), "d\(index)")
-            _ = try await node.directory.disconnect(user, code: 4403, reason: "{p1}")
+            _ = try await node.directory.disconnect(user, code: 4403, reason: "{mm}")
             _ = try await node.directory.pardon(user)
             node.presence.admits(user, issuedAt: 1) { _ in }
             node.presence.leave(name, connection: "d\(index)")

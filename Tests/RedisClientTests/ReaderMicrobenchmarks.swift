@@ -26,7 +26,7 @@ struct ReaderMicrobenchmarks {
         let payload = String(repeating: "a", count: 200)
         try read(
             "read a subscribed message of 200 bytes",
-            "*3\r\n$7\r\nmessage\r\n$16\r\nm:{p7}:room:room\r\n$200\r\n\(payload)\r\n")
+            "*3\r\n$7\r\nmessage\r\n$16\r\nm:{mm}:room:room\r\n$200\r\n\(payload)\r\n")
     }
 
     @Test func readPublished() throws {

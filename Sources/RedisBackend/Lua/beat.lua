@@ -1,40 +1,53 @@
 #!lua flags=allow-oom
 -- beat: registers a node, renews its entry, or takes it out of the index.
 --
--- KEYS    1 index, 2 how many marks were set, 3 server
+-- KEYS    1 index, 2 how many marks were set, 3 server, 4 deployment
 -- ARGV    1 `register`, `renew` or `release`, 2 node, 3 instance, 4 incarnation, 5 lease in ms,
 --         6 life of the index in ms, 7 what the node says of itself,
 --         8 what Redis's clock shows about now, in ms, where it may declare others dead (0: it may not),
 --         9 the server that the link was greeted by, 10 the number of its beat that it was told last (0: none yet),
---         11 grace after a failover in ms, 12 the server with which it was in the index last ('' for none yet), then the
---         entries that it has seen unchanged for a lease, each as node, incarnation and number of the beat
+--         11 grace after a failover in ms, 12 the server with which it was in the index last ('' for none yet),
+--         to register 13 what the caller knows the deployment to bear, `partitions format reads` with '' for what is not
+--         there, or '' where it knows nothing, and what the deployment is to bear: 14 partitions, 15 format, 16 reads; then
+--         the entries that it has seen unchanged for a lease, each as node, incarnation and number of the beat
 -- result  `moved` where this is no longer that server, or no primary: nothing was written; else
---         register: `ok`, the incarnation given, the round and now; or `taken`, the incarnation and the number of the beat
---                   of the other instance that has the name, and was not seen unchanged for a lease
+--         register: `ok`, the incarnation given, the round and now; `taken`, the incarnation and the number of the beat
+--                   of the other instance that has the name, and was not seen unchanged for a lease; or `changed` where the
+--                   deployment bears something else than the caller knows, and nothing was written: partitions, format,
+--                   reads, and of each node the formats that it knows, with '' for what is not there
 --         renew:    `ok`, now, the highest incarnation given so far, how often connections of the node were marked to be
 --                   closed, the incarnation below which none has registered with this server yet (0: no other server was
---                   before it), for how long, in ms, nodes have registered with it by now, as far as the grace, and each
---                   node, its incarnation, the number of its beat, when that came, and 0 where it says that it is not able
---                   (1 else); `lost` where the entry is gone or older than what was told, or stems from another server;
---                   `taken` as above
+--                   before it), for how long, in ms, nodes have registered with it by now, as far as the grace, the format
+--                   in which all write, and each node, its incarnation, the number of its beat, when that came, and 0 where
+--                   it says that it is not able (1 else); `lost` where the entry is gone or older than what was told, or
+--                   stems from another server, or where the deployment's format is gone; `taken` as above
 --         release:  `ok`
---         An entry is `instance incarnation beat time description`. No entry is compared with the clock, which may step:
+--         An entry is `instance incarnation beat time description`, and the description has `format` and `reads`; one of
+--         another shape, an earlier release's, goes. No entry is compared with the clock, which may step:
 --         who reads it again sees by the number that the node has beaten, and its own clock tells how long it has not. It
 --         is dead once its entry was removed by a caller that has seen it unchanged for a lease. A server that was set back
 --         under one identity gets another round, and counts as another; so does one to which the nodes come back from
 --         another, though it never changed itself: the first that comes says so.
--- cost    O(1); renew O(nodes), and once for each server register too
-local index, marked, known = KEYS[1], KEYS[2], KEYS[3]
+-- cost    O(1); renew, and where something has changed, O(nodes), and once for each server register too
+local index, marked, known, deployment = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local mode, node, instance, last, lease, index_life = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local description, expected, server, told, grace = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-local left, silent = ARGV[12], { unpack(ARGV, 13) }
+local left, agreed, partitions, format, reads = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16]
+local silent = { unpack(ARGV, 17) }
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 lease, last, grace = tonumber(lease), tonumber(last), tonumber(grace)
 
+local function formats_of(entry)
+  return string.match(entry, ' format=(%d+)'), string.match(entry, ' reads=(%d+)')
+end
+
 local function parse(entry)
   local owner, incarnation, beat, at = string.match(entry, '^(%S+) (%d+) (%d+) (%d+) ')
-  return owner, tonumber(incarnation), tonumber(beat), tonumber(at)
+  local writes = formats_of(entry)
+  if owner and writes then
+    return owner, tonumber(incarnation), tonumber(beat), tonumber(at), tonumber(writes)
+  end
 end
 
 local function write(incarnation, beat)
@@ -63,6 +76,17 @@ local about = redis.call('INFO', 'replication')
 local history = string.match(about, 'master_replid:(%w+)') or ''
 if not string.find(about, 'role:master', 1, true) or string.sub(history, 1, 20) ~= string.match(server, '[^:]*$') then
   return { 'moved' }
+end
+
+local stored = redis.call('HMGET', deployment, 'partitions', 'format', 'reads')
+for i = 1, 3 do stored[i] = stored[i] or '' end
+if mode == 'register' and table.concat(stored, ' ') ~= agreed then
+  local answer, all = { 'changed', stored[1], stored[2], stored[3] }, redis.call('HVALS', index)
+  for i = 1, #all do
+    local writes, oldest = formats_of(all[i])
+    answer[i + 4] = writes and oldest and 'format=' .. writes .. ' reads=' .. oldest or ''
+  end
+  return answer
 end
 
 local met = redis.call('HMGET', known, 'id', 'from', 'round', 'newest', 'age', 'seen', 'at')
@@ -99,7 +123,8 @@ local function declare_dead()
 end
 
 -- Whether the node is the first that comes back from another server: it has been here since others last came, or nobody
--- is here, and not only because they are about to register with a server that was met just now; as far as the clock tells: a step of it makes one the first that is not, which then only waits.
+-- is here, and not only because they are about to register with a server that was met just now; as far as the clock
+-- tells: a step of it makes one the first that is not, which then only waits.
 local function is_first_back()
   if left == '' or left == server then return false end
   if owner == instance then return incarnation >= from end
@@ -119,7 +144,8 @@ elseif is_first_back() then
   meet()
 end
 if mode == 'renew' then
-  if is_new or not entry then return { 'lost' } end
+  local written = tonumber(stored[2])
+  if is_new or not owner or not written then return { 'lost' } end
   if owner ~= instance then return { 'taken', incarnation, beat } end
   if incarnation < from then return { 'lost' } end
   if incarnation < last or incarnation == last and beat < tonumber(told) then
@@ -131,12 +157,14 @@ if mode == 'renew' then
   write(incarnation, beat + 1)
   grow_older()
   -- A beat that lay in front of a paused Redis comes too late to know who has beaten.
-  if tonumber(expected) > 0 and math.abs(now - expected) <= lease / 3 then declare_dead() end
+  local may_declare = tonumber(expected) > 0 and math.abs(now - expected) <= lease / 3
+  if may_declare then declare_dead() end
   local marks = tonumber(redis.call('HGET', marked, node) or 0)
-  local answer, all = { 'ok', now, newest, marks, from, age }, redis.call('HGETALL', index)
+  local answer, all, lowest = { 'ok', now, newest, marks, from, age, written }, redis.call('HGETALL', index), nil
   for i = 1, #all, 2 do
-    local _, held, number, at = parse(all[i + 1])
+    local _, held, number, at, writes = parse(all[i + 1])
     if at then
+      lowest = math.min(lowest or writes, writes)
       local n = #answer
       answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = all[i], held, number, at
       -- Values hold no blank, and an older release says nothing of it.
@@ -145,11 +173,17 @@ if mode == 'renew' then
       redis.call('HDEL', index, all[i])
     end
   end
+  -- The last that wrote in the older way is gone, and is not merely later than this one to come to another server, or back
+  -- to one that has forgotten all.
+  if may_declare and lowest > written and (from == 0 or age >= grace) then
+    redis.call('HSET', deployment, 'format', lowest)
+    answer[7] = lowest
+  end
   return answer
 end
 
 local is_free = owner == instance or tonumber(silent[2]) == incarnation and tonumber(silent[3]) == beat
-if entry and not is_free then
+if owner and not is_free then
   return { 'taken', incarnation, beat }
 end
 -- Above all that were ever given, so that a clock that went back gives none a second time.
@@ -158,4 +192,5 @@ if incarnation < now then incarnation = now end
 if incarnation < from then incarnation = from end
 write(incarnation, 0)
 note('newest', incarnation)
+redis.call('HSET', deployment, 'partitions', partitions, 'format', format, 'reads', reads)
 return { 'ok', incarnation, round, now }

@@ -19,10 +19,13 @@ final class Registrar: @unchecked Sendable {
         case moved
         /// Another instance has the node's name.
         case refused
+        /// The deployment is in a format that this node does not read.
+        case foreign(Format.Refusal)
     }
 
     private let store: Store
     private let node: Beat.Node
+    private let format: Format
     private let version: String
     private let load: @Sendable () -> NodeLoad
     private let health: Health
@@ -38,6 +41,10 @@ final class Registrar: @unchecked Sendable {
     private let silent: SilentNodes
     /// Where the link leads, and with which server the node was in the index last.
     private var server: ServerID?, indexed: ServerID?
+    /// What was made of what the deployment bears.
+    private var consent: Beat.Consent?
+    /// In which format all write, as a beat has told.
+    private var written: Int?
     private var startedAt: Int64 = 0
     private var beating: RepeatedTask?
     private var isUnderWay = false
@@ -49,7 +56,7 @@ final class Registrar: @unchecked Sendable {
     private var loop: any EventLoop { store.link.eventLoop }
 
     init(
-        store: Store, nodeId: String, instance: String, version: String, settings: PresenceSettings,
+        store: Store, nodeId: String, instance: String, format: Format, version: String, settings: PresenceSettings,
         silent: SilentNodes, logger: Logger, health: Health, load: @escaping @Sendable () -> NodeLoad,
         onEvent: @escaping @Sendable (Event) -> Void
     ) {
@@ -57,6 +64,7 @@ final class Registrar: @unchecked Sendable {
         node = Beat.Node(
             nodeId, instance: instance, lease: settings.lease, failoverGrace: settings.failoverGrace)
         self.silent = silent
+        self.format = format
         self.version = version
         self.load = load
         self.health = health
@@ -116,7 +124,7 @@ final class Registrar: @unchecked Sendable {
         let asked = lease.next
         let mode: Beat.Mode =
             switch asked {
-            case .register(let highest, let former): .register(after: highest, over: former)
+            case .register(let highest, let former): .register(after: highest, over: former, consent)
             case .renew(let incarnation, let number): .renew(incarnation: incarnation, beat: number)
             }
         let sent = NIODeadline.now()
@@ -137,7 +145,7 @@ final class Registrar: @unchecked Sendable {
     private func describe(now: Int64) -> String {
         let load = load()
         return NodeDescription.encode(
-            startedAt: startedAt, load: load, version: version,
+            format, startedAt: startedAt, load: load, version: version,
             ability: ability.found(isWell: health.isAble, now: now),
             reason: load.isDraining ? "draining" : health.problem(besides: .registration))
     }
@@ -151,11 +159,13 @@ final class Registrar: @unchecked Sendable {
         case .success(.registered(let incarnation, let round, let redis)):
             if startedAt == 0 { startedAt = redis }
             indexed = server
+            // Before a renewal tells it: Redis may lose all until then.
+            written = consent?.format.writes
             right.failed()
             act(on: lease.received(.registered(incarnation: incarnation), now: now), round: round, sent: sent)
         case .success(.renewed(let index)):
             // Renounced while the beat was under way: what it renewed is given up already.
-            guard lease.next == asked else { return }
+            guard lease.next == asked, goesOn(in: index.format) else { return }
             indexed = server
             right.answered(sent: sent.milliseconds, now: now, redis: index.now)
             grace.heard(of: index.meeting, now: now)
@@ -175,7 +185,42 @@ final class Registrar: @unchecked Sendable {
         case .success(.taken(let tenant)):
             right.failed()
             act(on: lease.received(.taken(by: tenant), now: now), sent: sent)
+        case .success(.changed(let found)):
+            right.failed()
+            agree(on: found)
         }
+    }
+
+    /// Registers under what was found, where this node may.
+    private func agree(on found: Format.Found) {
+        switch format.verdict(on: found, having: written) {
+        case .join(let borne):
+            let isNew = consent?.found != found
+            consent = Beat.Consent(to: found, borne)
+            if isNew { beat() }
+        case .refuse(let refusal):
+            end(.foreign(refusal))
+        }
+    }
+
+    /// Whether this node can write as all do; it ends where it cannot.
+    private func goesOn(in written: Int) -> Bool {
+        if let refusal = format.refusal(of: written) {
+            end(.foreign(refusal))
+            return false
+        }
+        if self.written != written {
+            logger.info("All nodes write in one format", metadata: ["format": "\(written)"])
+        }
+        self.written = written
+        return true
+    }
+
+    private func end(_ event: Event) {
+        isRegistered = false
+        isStopped = true
+        beating?.cancel()
+        onEvent(event)
     }
 
     /// Whom the next beat declares dead: whoever has not beaten for a lease, unless it may be with another server.
@@ -229,10 +274,7 @@ final class Registrar: @unchecked Sendable {
             logger.info("The other instance of the node's name has not beaten for a lease: it is taken for dead")
             beat()
         case .refused:
-            isRegistered = false
-            isStopped = true
-            beating?.cancel()
-            onEvent(.refused)
+            end(.refused)
         }
     }
 }

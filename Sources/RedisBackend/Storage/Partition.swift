@@ -5,6 +5,10 @@ package struct Partition: Hashable, Sendable {
     /// Fixed for a deployment: Redis remembers it from the first start on.
     package static let count = 64
 
+    /// What the deployment says of its partitions, for all nodes to agree on; those of an earlier release, whose tags were
+    /// others, take it for another number of partitions, and do not start.
+    package static let layout = "\(count) evenly tagged"
+
     package static let all = (0..<count).map(Partition.init(number:))
 
     package let number: Int
@@ -30,7 +34,20 @@ package struct Partition: Hashable, Sendable {
     }
 
     /// The hash tag that puts all keys of the partition into one slot of a Redis Cluster.
-    package var tag: String { "{p\(number)}" }
+    package var tag: String { "{\(Partition.tags[number])}" }
+
+    /// What stands between the braces of a tag, two letters for each partition.
+    ///
+    /// The slot of the i-th is the one nearest to the middle of the 256 from 256 i on, of all that two letters have. So
+    /// where slots are given out in even ranges, as `redis-cli --cluster create` does, 8, 16 and 32 shards have equally
+    /// many partitions, and any number up to 32 differ by two at most. A change of these is a change of the format, and of
+    /// the page on consumers.
+    package static let tags = """
+        mm ry lb bu aa qt ap ax tb kv dn df wo wg gc xw
+        cs sf lc sw pc pk on pz ja zt ul jx fm yy va iu
+        si sa ce cm pd op pu oa jf ur zj zb ik ic yg fs
+        bk bc rg ms af an qj qb dx dp kh da xi xa he wq
+        """.split(whereSeparator: \.isWhitespace).map(String.init)
 }
 
 /// CRC-16/XMODEM, the checksum by which Redis Cluster assigns slots (Redis Cluster Specification, appendix A).

@@ -13,11 +13,9 @@ enum ChannelName {
 
     /// - Parameter prefixLength: bytes of `Keys.channelPrefix`.
     init?(_ channel: UnsafeRawBufferPointer, prefixLength: Int) {
-        // Behind it comes a tag, `:{p0}:` to `:{p63}:`.
-        let tag = prefixLength + 4
-        guard channel.count > tag + 2,
-            let tagEnd = channel[tag..<(tag + 2)].firstIndex(of: UInt8(ascii: "}"))
-        else { return nil }
+        // Behind the prefix comes a tag of two letters, such as `:{mm}:`.
+        let tagEnd = prefixLength + 4
+        guard channel.count > tagEnd + 2, channel[tagEnd] == UInt8(ascii: "}") else { return nil }
         let rest = UnsafeRawBufferPointer(rebasing: channel[(tagEnd + 2)...])
         func behind(_ start: [UInt8]) -> UnsafeRawBufferPointer? {
             rest.starts(with: start) ? UnsafeRawBufferPointer(rebasing: rest[start.count...]) : nil

@@ -5,11 +5,11 @@ import GatewayCore
 package enum NodeDescription {
     /// - Parameter reason: why the node is not ready; nil where it is.
     package static func encode(
-        startedAt: Int64, load: NodeLoad, version: String, ability: Ability.Word, reason: String?
+        _ format: Format, startedAt: Int64, load: NodeLoad, version: String, ability: Ability.Word, reason: String?
     ) -> String {
         let processor = (load.processor * 1000).rounded() / 1000
-        return "started=\(startedAt) connections=\(load.connections) rooms=\(load.rooms) processor=\(processor)"
-            + " version=\(version) able=\(ability == .able ? 1 : 0)"
+        return "\(format.text) started=\(startedAt) connections=\(load.connections) rooms=\(load.rooms)"
+            + " processor=\(processor) version=\(version) able=\(ability == .able ? 1 : 0)"
             + (reason.map { " reason=\(Escaping.escaped($0))" } ?? "")
     }
 

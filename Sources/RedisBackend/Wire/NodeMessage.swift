@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// A message on a node's own channels, `m:{p}:node:<node>`; the first byte tells the kind, names carry their length in
+/// A message on a node's own channels, `m:{tag}:node:<node>`; the first byte tells the kind, names carry their length in
 /// bytes and may hold any byte, what comes last goes to the end.
 ///
 /// - `i <epoch> <seq> <timestamp> <user length> <user><body>`: a message for a user's inbox, by `publish`; the body as

@@ -1,4 +1,5 @@
 import Foundation
+import RedisBackend
 import TestKit
 import TestSupport
 
@@ -109,8 +110,8 @@ extension Attack {
             }
             @Sendable func remembered() async throws -> Int {
                 let script = """
-                    local n = 0
-                    for p = 0, 63 do n = n + redis.call('ZCARD', 'm:{p' .. p .. '}:seen') end
+                    local n, tags = 0, '\(Partition.tags.joined(separator: " "))'
+                    for tag in string.gmatch(tags, '%a+') do n = n + redis.call('ZCARD', 'm:{' .. tag .. '}:seen') end
                     return n
                     """
                 return Int(try await arena.redis.cli("EVAL", script, "0")) ?? 0

@@ -1,4 +1,5 @@
 import Foundation
+import RedisBackend
 import TestKit
 import TestSupport
 
@@ -77,8 +78,8 @@ final class Fleet: Sendable {
     func ledger(on server: RedisServerProcess? = nil) async throws -> [Transition] {
         let script = """
             local out = {}
-            for p = 0, 63 do
-              for _, e in ipairs(redis.call('XRANGE', 'm:{p' .. p .. '}:events', '-', '+')) do
+            for tag in string.gmatch('\(Partition.tags.joined(separator: " "))', '%a+') do
+              for _, e in ipairs(redis.call('XRANGE', 'm:{' .. tag .. '}:events', '-', '+')) do
                 local f = {}
                 for i = 1, #e[2], 2 do f[e[2][i]] = e[2][i + 1] end
                 out[#out + 1] = table.concat({ f.t, f.u, f.r, f.c, e[1] }, ' ')

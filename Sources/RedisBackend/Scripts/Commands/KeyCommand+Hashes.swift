@@ -28,11 +28,6 @@ extension KeyCommand where Answer == Int64 {
     package static func add(_ count: Int, to field: String, of key: Key) -> Self {
         KeyCommand("HINCRBY", key, [.string(field), .count(count)]) { $0.integer }
     }
-
-    /// Gives a field its value where it has none; answers whether it had none (0, 1).
-    package static func propose(_ value: Int, for field: String, of key: Key) -> Self {
-        KeyCommand("HSETNX", key, [.string(field), .count(value)]) { $0.integer }
-    }
 }
 
 extension KeyCommand where Answer == String? {

@@ -4,8 +4,8 @@ import RedisClient
 package struct Beat: Script {
     package enum Mode: Hashable, Sendable {
         /// With the highest incarnation that the node has had; in the place of an entry of its name that was seen unchanged
-        /// for a lease, if any.
-        case register(after: Int64, over: LastBeat? = nil)
+        /// for a lease, if any; and what the node has made of what the deployment bears, nil before it has seen it.
+        case register(after: Int64, over: LastBeat? = nil, Consent?)
         /// With the number of the beat that was answered last; 0 for none yet.
         case renew(incarnation: Int64, beat: Int64)
     }
@@ -20,6 +20,19 @@ package struct Beat: Script {
         case taken(by: LastBeat)
         /// This is no longer the server that the link was greeted by; nothing was written.
         case moved
+        /// The deployment bears something else than the node knew; nothing was written.
+        case changed(Format.Found)
+    }
+
+    /// A node's word on what it saw that the deployment bears, and what the deployment is to bear for it.
+    package struct Consent: Hashable, Sendable {
+        package let found: Format.Found
+        package let format: Format
+
+        package init(to found: Format.Found, _ format: Format) {
+            self.found = found
+            self.format = format
+        }
     }
 
     /// The index, as it is behind the beat.
@@ -47,6 +60,8 @@ package struct Beat: Script {
         /// How often connections of the node were marked to be closed.
         package let marks: Int64
         package let meeting: ServerMeeting
+        /// In which format all nodes write.
+        package let format: Int
         package let nodes: [Node]
     }
 
@@ -72,14 +87,17 @@ package struct Beat: Script {
         /// As the script wants it, whatever it is told.
         fileprivate func spelled(
             with keys: Keys, mode: RedisArgument, incarnation: Int64, beat: Int64 = 0, description: String = "",
-            expecting: Int64 = 0, left: String = "", silent: [(node: String, last: LastBeat)] = []
+            expecting: Int64 = 0, left: String = "", consent: Consent? = nil,
+            silent: [(node: String, last: LastBeat)] = []
         ) -> ScriptCall {
             ScriptCall(
-                keys: [keys.index, keys.marked, keys.server],
+                keys: [keys.index, keys.marked, keys.server, keys.deployment],
                 arguments: [
                     mode, .string(name), .string(instance), .integer(incarnation), .milliseconds(lease),
                     .milliseconds(Node.indexLife), .string(description), .integer(expecting),
                     .server, .integer(beat), .milliseconds(failoverGrace), .string(left),
+                    .string(consent?.known ?? ""), .string(Partition.layout),
+                    .count(consent?.format.writes ?? 0), .count(consent?.format.reads ?? 0),
                 ] + silent.flatMap { [.string($0.node), .integer($0.last.incarnation), .integer($0.last.number)] })
         }
     }
@@ -107,10 +125,10 @@ package struct Beat: Script {
 
     package func spelled(with keys: Keys) -> ScriptCall {
         switch mode {
-        case .register(let highest, let former):
+        case .register(let highest, let former, let consent):
             node.spelled(
                 with: keys, mode: "register", incarnation: highest, description: description, left: left,
-                silent: former.map { [(node.name, $0)] } ?? [])
+                consent: consent, silent: former.map { [(node.name, $0)] } ?? [])
         case .renew(let incarnation, let beat):
             node.spelled(
                 with: keys, mode: "renew", incarnation: incarnation, beat: beat, description: description,
@@ -132,6 +150,7 @@ package struct Beat: Script {
             guard let incarnation = reply[1].integer, let number = reply[2].integer else { return nil }
             return .taken(by: LastBeat(incarnation: incarnation, number: number))
         case ("moved", _): return .moved
+        case ("changed", .register): return .changed(Format.Found(reply))
         default: return nil
         }
     }
@@ -180,13 +199,13 @@ package struct Release: Script {
 }
 
 extension Beat.Index: ScriptAnswer {
-    /// `ok`, now, newest, marks, from, age, then node, incarnation, number of the beat, its time, and ability of each.
+    /// `ok`, now, newest, marks, from, age, format, then node, incarnation, number of the beat, its time, and ability of each.
     package init?(_ reply: RedisReply) {
         guard let now = reply[1].integer, let newest = reply[2].integer, let marks = reply[3].integer,
-            let from = reply[4].integer, let age = reply[5].integer
+            let from = reply[4].integer, let age = reply[5].integer, let format = reply[6].integer
         else { return nil }
         var nodes: [Node] = []
-        for index in stride(from: 6, to: reply.count - 4, by: 5) {
+        for index in stride(from: 7, to: reply.count - 4, by: 5) {
             guard let name = reply[index].string, let incarnation = reply[index + 1].integer,
                 let number = reply[index + 2].integer, let at = reply[index + 3].integer,
                 let able = reply[index + 4].integer
@@ -198,6 +217,27 @@ extension Beat.Index: ScriptAnswer {
         self.newest = newest
         self.marks = marks
         meeting = ServerMeeting(from: from, age: age)
+        self.format = Int(format)
         self.nodes = nodes
+    }
+}
+
+extension Beat.Consent {
+    /// As the script compares it.
+    fileprivate var known: String {
+        let borne = found.borne.map { "\($0.writes) \($0.reads)" } ?? " "
+        return "\(found.partitions ?? "") \(borne)"
+    }
+}
+
+extension Format.Found {
+    /// `changed`, partitions, format, reads, then the formats that each node knows.
+    fileprivate init(_ reply: RedisReply) {
+        let borne = reply[2].integer.flatMap { writes in
+            reply[3].integer.map { Format(writes: Int(writes), reads: Int($0)) }
+        }
+        self.init(
+            partitions: reply[1].string.nonEmpty, borne: borne,
+            nodes: (4..<max(4, reply.count)).map { reply[$0].string.flatMap { Format($0) } })
     }
 }
