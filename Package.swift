@@ -154,6 +154,7 @@ let package = Package(
                 "RedisBackend", "RedisClient", "GatewayCore", "TestSupport", "TestKit", nioCore, nioPosix, logging,
                 metrics, lifecycle,
             ],
+            exclude: ["Records"],
             swiftSettings: strict),
         .testTarget(
             name: "SocketServerTests",

@@ -2,12 +2,12 @@ import GatewayCore
 
 /// The report of a node on those who spend most on it: a line each, `<kind> <bytes in> <bytes out> <ns of Redis> <ns of
 /// cores> <name>`. Names hold no line breaks: they are control characters.
-enum SpenderReport {
+package enum SpenderReport {
     private static let letters: [(letter: String, kind: SpenderKind)] = [
         ("u", .users), ("r", .rooms), ("a", .addresses),
     ]
 
-    static func encode(_ spenders: [SpenderKind: [Spender]]) -> String {
+    package static func encode(_ spenders: [SpenderKind: [Spender]]) -> String {
         var text = ""
         for (letter, kind) in letters {
             for spender in spenders[kind] ?? [] {
@@ -22,7 +22,7 @@ enum SpenderReport {
     }
 
     /// Those of one kind; lines that cannot be read are passed over.
-    static func decode(_ text: String, _ kind: SpenderKind) -> [Spender] {
+    package static func decode(_ text: String, _ kind: SpenderKind) -> [Spender] {
         let letter = letters.first { $0.kind == kind }?.letter
         // By bytes: a name that begins with a combining character is one with the blank before it to Swift's strings.
         return text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { line in

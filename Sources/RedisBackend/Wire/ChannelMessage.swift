@@ -1,12 +1,12 @@
 /// A message as it comes over a channel.
-struct ChannelMessage {
-    let epoch: UnsafeRawBufferPointer
-    let seq: Int
-    let timestamp: Int64
-    let body: UnsafeRawBufferPointer
+package struct ChannelMessage {
+    package let epoch: UnsafeRawBufferPointer
+    package let seq: Int
+    package let timestamp: Int64
+    package let body: UnsafeRawBufferPointer
 
     /// Nil where the bytes are not what `publish` sends; what is given out lies in `bytes` and dies with it.
-    init?(_ bytes: UnsafeRawBufferPointer) {
+    package init?(_ bytes: UnsafeRawBufferPointer) {
         var fields = SpacedFields(bytes)
         guard let kind = fields.word(), kind.elementsEqual("m".utf8), let epoch = fields.word(),
             let seq = fields.integer(), let timestamp = fields.integer()

@@ -12,7 +12,7 @@ package struct LedgerBirths: Sendable {
     }
 
     /// Of entries older than what is still known, the oldest name.
-    func name(of entry: LedgerEntryID) -> Substring {
+    package func name(of entry: LedgerEntryID) -> Substring {
         births.first { $0.after < entry }?.name ?? births.last?.name ?? "0"
     }
 }

@@ -5,7 +5,7 @@ import RedisClient
 /// `publish`, `e` epoch, `q` seq, `m` timestamp and `b` body as well.
 package struct LedgerEntry: Sendable {
     package let id: String
-    private(set) var type: String?
+    package private(set) var type: String?
     private(set) var user: String?
     private(set) var room: String?
     private(set) var cause: String?

@@ -1,15 +1,15 @@
 /// Entries that were lost to a receiver, as `lost:<receiver>` holds them: `count total entry timestamp`.
-struct LedgerLoss: Hashable, Sendable {
-    let count: Int
+package struct LedgerLoss: Hashable, Sendable {
+    package let count: Int
     /// Together with all losses before it, as text: it names the loss.
-    let total: String
+    package let total: String
     /// At which entry they were missed.
-    let entry: LedgerEntryID
+    package let entry: LedgerEntryID
     /// Milliseconds since 1970 by Redis's clock.
-    let timestamp: Int64
+    package let timestamp: Int64
 
     /// Nil where the text is not what the scripts write.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let fields = text.split(separator: " ")
         guard fields.count == 4, let count = Int(fields[0]), let entry = LedgerEntryID(fields[2]),
             let timestamp = Int64(fields[3])

@@ -4,8 +4,8 @@ import GatewayCore
 /// user's name, payload.
 ///
 /// `1 5 alice{"text":"hi"}`; on a channel behind `m <epoch> <seq> <timestamp> `.
-enum MessageBody {
-    static func encode(_ publication: Publication) -> [UInt8] {
+package enum MessageBody {
+    package static func encode(_ publication: Publication) -> [UInt8] {
         let user = publication.userId.string.utf8
         var body: [UInt8] = []
         body.reserveCapacity(16 + user.count + publication.payload.count)
@@ -16,7 +16,7 @@ enum MessageBody {
     }
 
     /// Nil where the bytes are not what `encode` writes.
-    static func decode(
+    package static func decode(
         _ bytes: UnsafeRawBufferPointer, room: RoomName, position: Position, timestamp: Int64
     ) -> RoomMessage? {
         var fields = SpacedFields(bytes)
