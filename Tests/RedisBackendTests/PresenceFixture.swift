@@ -41,11 +41,11 @@ final class PresenceNode: Sendable {
     static func start(
         _ name: String, on redis: RedisServerProcess, settings: PresenceSettings,
         loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next(), life: (any EventLoop)? = nil,
-        renewalInterval: Duration = .seconds(600), format: Format = .own
+        renewalInterval: Duration = .seconds(600), canaryInterval: Duration = .seconds(5), format: Format = .own
     ) async throws -> PresenceNode {
         let node = try await begin(
             name, on: redis, settings: settings, loop: loop, life: life, renewalInterval: renewalInterval,
-            format: format)
+            canaryInterval: canaryInterval, format: format)
         try await eventually("a node") { node.backend.problem == nil }
         return node
     }
@@ -53,8 +53,8 @@ final class PresenceNode: Sendable {
     /// The same, without waiting until it is ready.
     static func begin(
         _ name: String, on redis: RedisServerProcess, settings: PresenceSettings, loop: any EventLoop,
-        life: (any EventLoop)? = nil, renewalInterval: Duration = .seconds(600), credentials: String = "",
-        format: Format = .own
+        life: (any EventLoop)? = nil, renewalInterval: Duration = .seconds(600), canaryInterval: Duration = .seconds(5),
+        credentials: String = "", format: Format = .own
     ) async throws -> PresenceNode {
         let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: life ?? loop)
         var configuration = Backend.Configuration(
@@ -68,6 +68,7 @@ final class PresenceNode: Sendable {
         configuration.redis.connectTimeout = .seconds(3)
         configuration.maxMarksPerUser = 0
         configuration.renewalInterval = renewalInterval
+        configuration.canaryInterval = canaryInterval
         return PresenceNode(
             name: name,
             backend: Backend(
@@ -223,8 +224,10 @@ final class Observer: Sendable {
     let keys = Keys(prefix: "m")
     var store: Store { Store(link: link, keys: keys) }
 
-    init(_ redis: RedisServerProcess) throws {
-        var configuration = try RedisConfiguration(url: redis.url)
+    convenience init(_ redis: RedisServerProcess) throws { try self.init(url: redis.url) }
+
+    init(url: String) throws {
+        var configuration = try RedisConfiguration(url: url)
         // A Redis that is started again on a busy machine is waited for.
         configuration.failFastAfter = .seconds(60)
         configuration.commandTimeout = .seconds(60)
@@ -265,6 +268,15 @@ final class Observer: Sendable {
     }
 
     func texts() async throws -> [String] { try await ledger().map(\.text) }
+
+    /// Whether these sessions, as clients were told them, are all there.
+    func has(_ sessions: [String]) async throws -> Bool {
+        let known = Set(sessions.compactMap { SessionID(shown: $0) }).map {
+            RedisArgument.string(keys.session($0).name)
+        }
+        guard !known.isEmpty else { return true }
+        return try await link.send(["EXISTS"] + known).integer.map { Int($0) } == known.count
+    }
 
     /// What nodes hold, by the registry's own sets.
     func holders() async throws -> Set<String> {

@@ -8,20 +8,18 @@ import TestSupport
 extension ModelRun {
     /// Waits until all graces and leases are over, then compares everything.
     func settle(_ what: String, users: [String], rooms: [String]) async throws {
-        unreachable = []
         try await eventually("answers in \(what)") { [joins] in joins.areAnswered }
-        for (id, room) in joins.takeFailed() {
-            if let user = model.connections[id]?.user { model.doubt(user) }
-            model.leave(id, room)
-        }
-        let model = model
-        let reader = nodes[random(nodes.count)].directory
+        acceptFailures()
+        let (model, redis) = (model, servers.primary)
+        let living = nodes.indices.filter { !dead.contains($0) }.map { nodes[$0] }
+        let reader = living[random(living.count)].directory
         do {
-            try await eventually("agreement in \(what)", within: .seconds(10)) { [nodes, observer, redis] in
-                for node in nodes {
+            // All promises of the settings together, and as much again for a busy machine.
+            try await eventually("agreement in \(what)", within: .seconds(10)) { [observer, sessions] in
+                for node in living {
                     for id in node.closed { node.presence.disconnect(id, .farewell(.replaced)) }
                 }
-                guard nodes.allSatisfy({ $0.backend.problem == nil }) else { return false }
+                guard living.allSatisfy({ $0.backend.problem == nil }) else { return false }
                 guard try await redis.cli("KEYS", "*:linger").isEmpty else { return false }
                 let statuses = try await reader.statuses(of: users.map { UserID(unchecked: $0) })
                 guard Set(statuses.filter(\.isOnline).map(\.userId.string)) == model.online else { return false }
@@ -32,6 +30,8 @@ extension ModelRun {
                     let record = try await reader.user(UserID(unchecked: user))
                     guard record?.connections.count ?? 0 == model.live(user) else { return false }
                 }
+                let open = model.connections.keys.compactMap { sessions.of($0) }
+                guard try await observer.has(open) else { return false }
                 return try await Set(observer.holders().map { $0.prefix(2) }).count == observer.holders().count
             }
         } catch is NeverHappened {
@@ -39,6 +39,7 @@ extension ModelRun {
         }
         try await compareLedger(what, reader, rooms: rooms)
         self.model.forgetRound()
+        round = Round()
     }
 
     private static func members(of room: String, _ reader: any PresenceDirectory) async throws -> [String: Int] {
@@ -59,16 +60,23 @@ extension ModelRun {
             let record = try await reader.user(UserID(unchecked: user))
             #expect(record?.connections.count ?? 0 == model.live(user), "\(what): connections of \(user)")
         }
-        Issue.record("\(what): \(try await redis.cli("KEYS", "*:linger")) \(try await observer.holders())")
+        let problems = nodes.map { $0.backend.problem ?? "well" }
+        let lingering = try await servers.primary.cli("KEYS", "*:linger")
+        let areThere = try await observer.has(model.connections.keys.compactMap { sessions.of($0) })
+        Issue.record("\(what): \(problems) \(lingering) \(try await observer.holders()) all sessions: \(areThere)")
     }
 
     private func compareLedger(_ what: String, _ reader: any PresenceDirectory, rooms: [String]) async throws {
+        let stood = pulse.takeLongest()
+        // Then a node may have been taken for dead, and no call is known to have come before the next.
+        let isExact = stood < .nanoseconds(settings.lease.nanoseconds / 4)
+        if !isExact { print("presence model: \(what) is not judged exactly, the machine stood still for \(stood)") }
         // Each partition's ledger is in order; what one user or one room has is in one partition.
         let ledger = try await observer.ledger(after: &marks)
         told += ledger.count
         for user in Set(ledger.map(\.user)).union(model.expected.keys) where !user.isEmpty {
             let own = ledger.filter { $0.user == user }
-            if !model.uncertain.contains(user) {
+            if isExact, !model.uncertain.contains(user) {
                 // Transitions of different rooms lie in different partitions: their order is not told.
                 #expect(
                     own.map(\.text).sorted() == (model.expected[user] ?? []).sorted(), "\(what): events of \(user)")
@@ -78,7 +86,9 @@ extension ModelRun {
                 presence, from: onlineBefore.contains(user), to: model.online.contains(user), "user.online",
                 "\(what): \(user)")
             let falls = presence.filter { $0 == "user.offline" }.count
-            #expect(falls <= model.happenings[user] ?? 0, "\(what): \(user) went offline more often than it could")
+            #expect(
+                !isExact || falls <= model.falls[user] ?? 0,
+                "\(what): \(user) went offline more often than it could: \(own.map(\.text))")
             for room in rooms {
                 alternates(
                     own.filter { $0.room == room }.map(\.type), from: membersBefore[room]?.contains(user) ?? false,
@@ -95,7 +105,10 @@ extension ModelRun {
             let version = try await reader.members(of: RoomName(unchecked: room), limit: 1, cursor: nil).rosterVersion
             if let before = versionsBefore[room] {
                 let events = ledger.filter { $0.room == room && !$0.user.isEmpty }.count
-                #expect(version == before + Int64(events), "\(what): roster version of \(room)")
+                let least = before + Int64(events)
+                #expect(
+                    round.hasLeapt ? version >= least : version == least,
+                    "\(what): roster version \(version) of \(room), after \(before) and \(events) events")
             }
             versionsBefore[room] = version > 0 ? version : nil
         }
@@ -113,6 +126,7 @@ extension ModelRun {
     }
 
     func stop() async throws {
-        for node in nodes { try await node.stop() }
+        for (slot, node) in nodes.enumerated() where !dead.contains(slot) { try await node.stop() }
+        try await servers.stop()
     }
 }

@@ -9,18 +9,30 @@ import TestSupport
 
 /// The real side of a run, and the model beside it.
 final class ModelRun {
-    let redis: RedisServerProcess
+    /// What is to be known of one round.
+    struct Round {
+        /// Users to whom nothing is done from here on: nothing may be told of them.
+        var resting: Set<String> = []
+        /// Whether Redis takes no joins: no session is gone on with then.
+        var refusesJoins = false
+        /// Whether sessions may be gone, of connections that are open too.
+        var canForget = false
+        /// Whether another server, or another clock, was met: versions of rosters may have leapt then, forwards.
+        var hasLeapt = false
+    }
+
+    let servers: ModelServers
     let observer: Observer
-    let settings = PresenceSettings.brisk(lease: .milliseconds(450), grace: .milliseconds(250))
+    let settings: PresenceSettings
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     var nodes: [PresenceNode] = []
     var model = PresenceModel()
     /// Slots whose node is gone for good until it is replaced.
     var dead: Set<Int> = []
-    /// Slots whose calls wait just now.
-    var unreachable: Set<Int> = []
+    var round = Round()
+    let pulse: Pulse
     let joins = Joins()
-    private let sessions = Sessions()
+    let sessions = Sessions()
     /// Sessions that went on.
     private(set) var resumed = 0
     private(set) var steps = 0
@@ -34,20 +46,33 @@ final class ModelRun {
     var marks: [Int: String] = [:]
 
     init(seed: UInt64, slots: Int) async throws {
-        redis = try RedisServerProcess()
-        observer = try Observer(redis)
+        var settings = PresenceSettings.brisk(lease: .milliseconds(600), grace: .milliseconds(250))
+        settings.failoverGrace = .seconds(3)
+        self.settings = settings
+        servers = try await ModelServers()
+        observer = try Observer(url: servers.url)
         generator = SplitMix(seed: seed)
-        for slot in 0..<slots {
-            nodes.append(try await PresenceNode.start("n\(slot)", on: redis, settings: settings, loop: loop))
-        }
+        pulse = Pulse(of: loop)
+        for slot in 0..<slots { nodes.append(try await start(slot)) }
+    }
+
+    private func start(_ slot: Int) async throws -> PresenceNode {
+        try await PresenceNode.start(
+            "n\(slot)", on: servers.primary, settings: settings, loop: loop, canaryInterval: .seconds(1))
     }
 
     func random(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
 
     /// A new process under the same name, as an orchestrator starts it.
     func replace(_ slot: Int) async throws {
-        nodes[slot] = try await PresenceNode.start("n\(slot)", on: redis, settings: settings, loop: loop)
+        nodes[slot] = try await start(slot)
         dead.remove(slot)
+    }
+
+    func kill(_ slot: Int) async throws {
+        model.kill(slot: slot)
+        dead.insert(slot)
+        try await nodes[slot].kill()
     }
 
     func wait(_ duration: Duration) async throws {
@@ -58,7 +83,8 @@ final class ModelRun {
     /// One random step, done to the model and to a node; done when Redis has it, unless the node cannot reach Redis.
     func step(users: [String], rooms: [String]) async throws {
         steps += 1
-        let ids = model.connections.keys.sorted()
+        let ids = model.connections.filter { !round.resting.contains($0.value.user) }.keys.sorted()
+        let users = users.filter { !round.resting.contains($0) }
         // Few enough connections that users come and go all the time.
         let choice = ids.count < 8 ? 0 : ids.count > 28 ? 75 + random(25) : random(100)
         if choice < 30 || ids.isEmpty {
@@ -83,12 +109,12 @@ final class ModelRun {
         if choice < 65 {
             let isNew = !connection.rooms.contains(room)
             model.join(id, room)
-            let attempt = joins.begin(id, room)
+            let attempt = joins.begin(connection.user, id, room)
             presence.join(RoomName(unchecked: room), connection: id, info: Array("{}".utf8)) { [joins] result in
                 // A client that is told of a failure is not in the room.
                 var isFailed = false
                 if isNew, case .failure = result { isFailed = true }
-                joins.end(attempt, id, room, isFailed: isFailed)
+                joins.end(attempt, isFailed: isFailed)
             }
         } else if choice < 75 {
             model.leave(id, room)
@@ -104,16 +130,21 @@ final class ModelRun {
     /// Goes on with a session, of a connection that is open or was lost, on a node that can be reached.
     private func resume() async throws {
         let candidates = (Array(model.connections) + Array(model.lost)).sorted { $0.key < $1.key }
+            .filter { !round.resting.contains($0.value.user) }
         let (id, connection) = candidates[random(candidates.count)]
         let slot = random(nodes.count)
-        guard let session = sessions.of(id), !dead.contains(slot), !unreachable.contains(slot) else { return }
+        guard let session = sessions.of(id), canAct(slot), !round.refusesJoins else { return }
         number += 1
         let next = "c\(number)"
         let registration = try await nodes[slot].connect(next, connection.user, resuming: session)
         sessions.note(next, registration.session)
         resumed += registration.resumed == nil ? 0 : 1
         let rooms = Set(registration.resumed?.rooms.map(\.string) ?? [])
-        let isExact = model.connections[id] != nil && !unreachable.contains(connection.slot)
+        if registration.resumed == nil, round.canForget, model.connections[id] != nil {
+            model.connect(next, connection.user, slot: slot)
+            return try await carriedOut(slot, connection.user)
+        }
+        let isExact = model.connections[id] != nil && !model.unreachable.contains(connection.slot)
         #expect(
             !isExact || rooms == connection.rooms,
             "step \(steps): \(next) goes on with \(id) in \(rooms.sorted()), which was in \(connection.rooms.sorted())")
@@ -129,16 +160,27 @@ final class ModelRun {
         }
     }
 
+    private func canAct(_ slot: Int) -> Bool { !dead.contains(slot) && !model.unreachable.contains(slot) }
+
     private func carriedOut(_ slot: Int, _ user: String) async throws {
-        guard !unreachable.contains(slot) else { return model.doubt(user) }
+        guard !model.unreachable.contains(slot) else { return model.doubt(user) }
         // Behind what the call has put on the loop, and behind that on the link; then behind what follows from the answer.
         try await loop.submit {}.get()
         for _ in 0..<2 { _ = try await nodes[slot].directory.room(RoomName(unchecked: "none")) }
+        acceptFailures()
+    }
+
+    /// Who was told that a join has failed is not in the room, unless another was asked for since.
+    func acceptFailures() {
+        for failed in joins.takeFailed() {
+            model.doubt(failed.user)
+            if failed.isLast { model.leave(failed.id, failed.room) }
+        }
     }
 }
 
 /// The sessions of connections, as the nodes' loop notes them.
-private final class Sessions: Sendable {
+final class Sessions: Sendable {
     private let names = Mutex<[String: String]>([:])
 
     func note(_ id: String, _ session: String) { names.withLock { $0[id] = session } }
@@ -148,39 +190,51 @@ private final class Sessions: Sendable {
 
 /// What the nodes' loop notes of joins and the test reads.
 final class Joins: Sendable {
+    struct Attempt {
+        let number: Int
+        let user: String
+        let id: String
+        let room: String
+        /// No other was made since.
+        var isLast = true
+    }
+
     private struct State {
         var attempts = 0
-        var underWay = 0
+        var underWay: [Int: Attempt] = [:]
         /// The last attempt of each connection at each room.
         var latest: [String: Int] = [:]
-        var failed: [(attempt: Int, id: String, room: String)] = []
+        var failed: [Attempt] = []
     }
 
     private let state = Mutex(State())
 
-    var areAnswered: Bool { state.withLock { $0.underWay == 0 } }
+    var areAnswered: Bool { state.withLock { $0.underWay.isEmpty } }
 
-    func begin(_ id: String, _ room: String) -> Int {
+    func begin(_ user: String, _ id: String, _ room: String) -> Int {
         state.withLock { state in
             state.attempts += 1
-            state.underWay += 1
+            state.underWay[state.attempts] = Attempt(number: state.attempts, user: user, id: id, room: room)
             state.latest["\(id) \(room)"] = state.attempts
             return state.attempts
         }
     }
 
-    func end(_ attempt: Int, _ id: String, _ room: String, isFailed: Bool) {
+    func end(_ number: Int, isFailed: Bool) {
         state.withLock { state in
-            state.underWay -= 1
-            if isFailed { state.failed.append((attempt, id, room)) }
+            guard let attempt = state.underWay.removeValue(forKey: number), isFailed else { return }
+            state.failed.append(attempt)
         }
     }
 
-    /// Those that no later attempt followed.
-    func takeFailed() -> [(id: String, room: String)] {
+    func takeFailed() -> [Attempt] {
         state.withLock { state in
             defer { state.failed = [] }
-            return state.failed.filter { state.latest["\($0.id) \($0.room)"] == $0.attempt }.map { ($0.id, $0.room) }
+            return state.failed.map { attempt in
+                var attempt = attempt
+                attempt.isLast = state.latest["\(attempt.id) \(attempt.room)"] == attempt.number
+                return attempt
+            }
         }
     }
 }

@@ -1,92 +1,88 @@
 import Foundation
 import TestKit
 import Testing
+import TestSupport
 
-/// Random connects, joins, losses and faults on real nodes, compared with the model after each round.
-@Suite("Presence against a model", .serialized)
+/// Random connects, joins, losses and faults on real nodes before two real servers, compared with the model after each
+/// round.
+///
+/// `MARTLET_TEST_RUNS` adds so many further runs of moves by chance; their seeds begin at `MARTLET_TEST_SEED`, where that is
+/// given.
+@Suite("Presence against a model")
 struct PresenceModelTests {
-    enum Fault: CaseIterable {
-        case none, kill, longCut, shortCut, stall, pausedRedis
+    struct Run: Sendable, CustomTestStringConvertible {
+        let seed: UInt64
+        let moves: [PresenceModelMove]
+
+        var testDescription: String { "seed \(seed), " + moves.map { "\($0)" }.joined(separator: ", ") }
     }
 
     private static let slots = 4
+    private static let steps = 120
+    static let users = (0..<24).map { "user-\($0)" }
     private static let rooms = (0..<6).map { "room-\($0)" }
-    private static let users = (0..<24).map { "user-\($0)" }
 
-    /// What happens in the rounds of a run, one fault after another.
-    static let runs: [[Fault]] = [
-        [.none, .kill, .longCut, .pausedRedis], [.shortCut, .kill, .none, .stall],
-        [.pausedRedis, .longCut, .kill, .shortCut], [.stall, .longCut],
+    /// What happens in the rounds of a run, one move after another, while one server stays the primary.
+    static let quietRuns = [
+        Run(seed: 1, moves: [.none, .kill, .longCut, .pausedRedis, .refusal(.outOfMemory), .refusal(.noPublish)]),
+        Run(seed: 2, moves: [.shortCut, .kill, .none, .stall, .refusal(.noReplicas), .refusal(.failedSave)]),
+        Run(seed: 3, moves: [.clockStep, .killAtClockStep, .refusal(.noScripts), .clockStep]),
     ]
 
-    @Test(arguments: runs)
-    func `after hundreds of random steps and faults, rosters, counts and ledger are the model's`(faults: [Fault])
+    /// The same, where the primary is another again and again, or what it was before.
+    static let stormyRuns = [
+        Run(seed: 4, moves: [.failover, .lostTail, .splitFailover, .none]),
+        Run(seed: 5, moves: [.demotion, .thereAndBack, .olderFile, .setBack, .none]),
+    ]
+
+    /// Of moves by chance.
+    static let furtherRuns: [Run] = {
+        let count = ProcessInfo.processInfo.environment["MARTLET_TEST_RUNS"].flatMap { Int($0) } ?? 0
+        let moves = Array(Set((quietRuns + stormyRuns).flatMap(\.moves))).sorted { "\($0)" < "\($1)" }
+        return (0..<count).map { number in
+            let seed = given.map { $0 + UInt64(number) } ?? UInt64.random(in: 0...UInt64(UInt32.max))
+            var generator = SplitMix(seed: seed)
+            return Run(seed: seed, moves: (0..<5).compactMap { _ in moves.randomElement(using: &generator) })
+        }
+    }()
+
+    private static let given = ProcessInfo.processInfo.environment["MARTLET_TEST_SEED"].flatMap { UInt64($0) }
+
+    @Test(.serialized, arguments: quietRuns)
+    func `after hundreds of random steps and faults, rosters, counts and ledger are the model's`(of run: Run)
         async throws
     {
-        let given = ProcessInfo.processInfo.environment["MARTLET_TEST_SEED"].flatMap(UInt64.init)
-        let seed = given ?? UInt64.random(in: 0...UInt64(UInt32.max))
-        print("presence model: seed \(seed)")
-        let run = try await ModelRun(seed: seed, slots: PresenceModelTests.slots)
-        for (round, fault) in faults.enumerated() {
-            try await play(run, fault, steps: 240)
-            try await run.settle(
-                "round \(round), \(fault), seed \(seed)", users: PresenceModelTests.users,
+        try await play(run)
+    }
+
+    @Test(.serialized, arguments: stormyRuns)
+    func `after failovers and rollbacks as well`(of run: Run) async throws { try await play(run) }
+
+    @Test(.serialized, .enabled(if: !furtherRuns.isEmpty), arguments: furtherRuns)
+    func `after whatever comes by chance`(of run: Run) async throws { try await play(run) }
+
+    private func play(_ run: Run) async throws {
+        print("presence model: \(run.testDescription)")
+        let play = try await ModelRun(seed: run.seed, slots: PresenceModelTests.slots)
+        for (round, move) in run.moves.enumerated() {
+            for slot in play.dead { try await play.replace(slot) }
+            try await take(move, in: play)
+            try await play.settle(
+                "round \(round), \(move), seed \(run.seed)", users: PresenceModelTests.users,
                 rooms: PresenceModelTests.rooms)
         }
-        print("presence model: \(run.steps) steps, \(run.resumed) sessions gone on with, \(run.told) transitions told")
-        try await run.stop()
+        print(
+            "presence model: seed \(run.seed), \(play.steps) steps, \(play.resumed) sessions gone on with, "
+                + "\(play.told) transitions told")
+        try await play.stop()
     }
 
-    private func play(_ run: ModelRun, _ fault: Fault, steps: Int) async throws {
+    private func take(_ move: PresenceModelMove, in run: ModelRun) async throws {
         let slot = run.random(PresenceModelTests.slots)
-        for step in 0..<steps {
-            if step == steps / 3 { try await begin(fault, run, slot) }
-            if step == 2 * steps / 3 { try await end(fault, run, slot) }
+        for step in 0..<PresenceModelTests.steps {
+            if step == PresenceModelTests.steps / 3 { try await run.begin(move, at: slot) }
+            if step == 2 * PresenceModelTests.steps / 3 { try await run.end(move, at: slot) }
             try await run.step(users: PresenceModelTests.users, rooms: PresenceModelTests.rooms)
-        }
-    }
-
-    private func begin(_ fault: Fault, _ run: ModelRun, _ slot: Int) async throws {
-        switch fault {
-        case .none:
-            break
-        case .kill:
-            run.model.kill(slot: slot)
-            run.dead.insert(slot)
-            try await run.nodes[slot].kill()
-        case .longCut, .shortCut:
-            run.model.doubt(slot: slot)
-            run.unreachable.insert(slot)
-            try await run.nodes[slot].cut()
-        case .stall:
-            run.model.doubt(slot: slot)
-            run.unreachable.insert(slot)
-            try await run.nodes[slot].proxy.treat(.toServer, .hold)
-        case .pausedRedis:
-            run.unreachable = Set(0..<PresenceModelTests.slots)
-            for user in PresenceModelTests.users { run.model.doubt(user) }
-            run.redis.pause()
-        }
-    }
-
-    private func end(_ fault: Fault, _ run: ModelRun, _ slot: Int) async throws {
-        let lease = run.settings.lease
-        switch fault {
-        case .none:
-            break
-        case .kill:
-            try await run.replace(slot)
-        case .longCut:
-            try await run.wait(lease * 2)
-            try await run.nodes[slot].heal()
-        case .shortCut:
-            try await run.nodes[slot].heal()
-        case .stall:
-            try await run.wait(lease * 2)
-            try await run.nodes[slot].proxy.treat(.toServer, .pass)
-        case .pausedRedis:
-            try await run.wait(lease * 2)
-            run.redis.resume()
         }
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import GatewayCore
 import RedisBackend
 import TestKit
@@ -8,26 +7,7 @@ import TestSupport
 /// A Redis that takes no writes just now: it has too few replicas, its disk has failed it, or it is full.
 @Suite("Reading where nothing may be written", .serialized)
 struct RefusedWriteFaults {
-    enum Refusal: CaseIterable, Sendable {
-        case noReplicas, failedSave, outOfMemory
-
-        func begin(at redis: RedisServerProcess) async throws {
-            switch self {
-            case .noReplicas:
-                _ = try await redis.cli("CONFIG", "SET", "min-replicas-to-write", "1")
-            case .failedSave:
-                _ = try await redis.cli("CONFIG", "SET", "save", "3600 1")
-                // The place of its file is taken by a folder.
-                _ = try await redis.cli("CONFIG", "SET", "dbfilename", "taken")
-                _ = try await redis.cli("BGSAVE")
-                try await eventually { try await redis.cli("INFO", "persistence").contains("bgsave_status:err") }
-            case .outOfMemory:
-                _ = try await redis.cli("CONFIG", "SET", "maxmemory", "1")
-            }
-        }
-    }
-
-    @Test(arguments: Refusal.allCases) func `what only reads goes on`(refusal: Refusal) async throws {
+    @Test(arguments: RedisRefusal.ofWrites) func `what only reads goes on`(refusal: RedisRefusal) async throws {
         var options = RedisServerProcess.Options()
         options.arguments = ["--enable-protected-configs", "yes"]
         let redis = try RedisServerProcess(options)
@@ -51,7 +31,6 @@ struct RefusedWriteFaults {
             of: room, range: HistoryRange(edge: .newest, limit: 5), age: .seconds(60), candidate: "e1")
         let claim = try await store.call(ClaimPartition(own, for: holder, live: [holder]))
         guard case .claimed(let mark) = claim else { throw NeverHappened(description: "no mark: \(claim)") }
-        try FileManager.default.createDirectory(atPath: redis.folder + "/taken", withIntermediateDirectories: false)
         try await refusal.begin(at: redis)
         await #expect(throws: CallError.self) { try await store.call(message) }
         #expect(try await store.read(history).messages.count == 1)
