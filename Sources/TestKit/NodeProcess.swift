@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// A real `martlet serve` process on ports of its own choosing; dies with the test process.
 package final class NodeProcess: Sendable {
@@ -15,10 +14,8 @@ package final class NodeProcess: Sendable {
 
     package let clientPort: Int
     package let apiPort: Int
-    package let pid: pid_t
+    private let child: WardedChild
     private let output: ProcessOutput
-    private let warden: (pid: pid_t, lifeline: Int32)
-    private let hasEnded = Mutex(false)
 
     /// What REST calls carry.
     package static let apiKey = "test-key"
@@ -54,16 +51,11 @@ package final class NodeProcess: Sendable {
         variables.merge(environment) { $1 }
         let (pid, output) = try spawn(
             ["serve"] + (configuration.map { ["--config", $0] } ?? []), environment: variables)
-        let warden = try Child.warden(over: pid)
+        let child = try WardedChild(pid)
         guard let clientPort = await output.port(after: "client port open"),
             let apiPort = await output.port(after: "api port open")
-        else {
-            Child.end(warden.pid)
-            close(warden.lifeline)
-            Child.end(pid)
-            throw Failure(description: "the node ended at its start:\n\(output.text)")
-        }
-        return NodeProcess(pid: pid, output: output, warden: warden, clientPort: clientPort, apiPort: apiPort)
+        else { throw Failure(description: "the node ended at its start:\n\(output.text)") }
+        return NodeProcess(child, output, clientPort: clientPort, apiPort: apiPort)
     }
 
     /// Runs a command of the executable to its end; answers its exit status and all it printed.
@@ -72,22 +64,17 @@ package final class NodeProcess: Sendable {
     ) async throws -> (status: Int32, output: String) {
         let (pid, output) = try spawn(arguments, environment: environment)
         await output.ended()
-        return (exitStatus(of: pid), output.text)
+        return (Child.exitStatus(of: pid), output.text)
     }
 
-    private init(
-        pid: pid_t, output: ProcessOutput, warden: (pid: pid_t, lifeline: Int32), clientPort: Int, apiPort: Int
-    ) {
-        self.pid = pid
+    private init(_ child: WardedChild, _ output: ProcessOutput, clientPort: Int, apiPort: Int) {
+        self.child = child
         self.output = output
-        self.warden = warden
         self.clientPort = clientPort
         self.apiPort = apiPort
     }
 
-    deinit {
-        kill9()
-    }
+    package var pid: pid_t { child.pid }
 
     /// What clients connect to.
     package var clientURL: String { "ws://127.0.0.1:\(clientPort)/ws" }
@@ -106,29 +93,12 @@ package final class NodeProcess: Sendable {
     package func pause() { kill(pid, SIGSTOP) }
     package func resume() { kill(pid, SIGCONT) }
 
-    package func kill9() {
-        let isFirst = hasEnded.withLock { ended in
-            defer { ended = true }
-            return !ended
-        }
-        guard isFirst else { return }
-        Child.end(pid)
-        Child.end(warden.pid)
-        close(warden.lifeline)
-    }
+    package func kill9() { child.end() }
 
     /// Waits until it has ended by itself; answers its exit status as a shell counts it.
     package func exitStatus() async -> Int32 {
         await output.ended()
-        let isFirst = hasEnded.withLock { ended in
-            defer { ended = true }
-            return !ended
-        }
-        guard isFirst else { return -1 }
-        let status = NodeProcess.exitStatus(of: pid)
-        Child.end(warden.pid)
-        close(warden.lifeline)
-        return status
+        return child.exitStatus() ?? -1
     }
 
     /// One call of the REST interface, with the key.
@@ -151,12 +121,5 @@ package final class NodeProcess: Sendable {
             output: output.writeEnd)
         output.begin()
         return (pid, output)
-    }
-
-    private static func exitStatus(of pid: pid_t) -> Int32 {
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) == -1, errno == EINTR {}
-        let signal = status & 0x7f
-        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 }

@@ -64,6 +64,14 @@ extension RedisServerProcess {
             while waitpid(pid, &status, 0) == -1, errno == EINTR {}
         }
 
+        /// Waits until it has ended by itself; answers its exit status as a shell counts it.
+        static func exitStatus(of pid: pid_t) -> Int32 {
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) == -1, errno == EINTR {}
+            let signal = status & 0x7f
+            return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+        }
+
         /// Whether it has ended by itself; its status is left for `end`.
         static func hasEnded(_ pid: pid_t) -> Bool {
             var info = siginfo_t()

@@ -1,14 +1,11 @@
 import Foundation
-import Synchronization
 
 /// A program of another language, run by its interpreter; dies with the test process.
 package final class ScriptProcess: Sendable {
     private typealias Child = RedisServerProcess.ChildProcess
 
-    private let pid: pid_t
+    private let child: WardedChild
     private let output: ProcessOutput
-    private let warden: (pid: pid_t, lifeline: Int32)
-    private let hasEnded = Mutex(false)
 
     /// Starts Debian's own Python, which knows the packages that apt installs, with this text as its program.
     ///
@@ -18,16 +15,12 @@ package final class ScriptProcess: Sendable {
     package init(python text: String, arguments: [String] = [], environment: [String: String] = [:]) throws {
         output = try ProcessOutput()
         let variables = environment.map { "\($0.key)=\($0.value)" }
-        pid = try Child.spawn(
+        let pid = try Child.spawn(
             ["env"] + variables
                 + ["sh", "-c", "exec \"$0\" \"$@\" 2>&1", "/usr/bin/python3", "-uc", text] + arguments,
             output: output.writeEnd)
         output.begin()
-        warden = try Child.warden(over: pid)
-    }
-
-    deinit {
-        kill9()
+        child = try WardedChild(pid)
     }
 
     /// All that it has printed so far, errors included.
@@ -42,14 +35,5 @@ package final class ScriptProcess: Sendable {
         return output.text
     }
 
-    package func kill9() {
-        let isFirst = hasEnded.withLock { ended in
-            defer { ended = true }
-            return !ended
-        }
-        guard isFirst else { return }
-        Child.end(pid)
-        Child.end(warden.pid)
-        close(warden.lifeline)
-    }
+    package func kill9() { child.end() }
 }

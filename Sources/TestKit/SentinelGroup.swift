@@ -122,9 +122,7 @@ private final class SentinelProcess: Sendable {
 
     private let folder: String
     private let port: Int
-    private let pid: pid_t
-    private let warden: (pid: pid_t, lifeline: Int32)
-    private let hasEnded = Mutex(false)
+    private let child: WardedChild
 
     /// - Parameters:
     ///   - name: what it calls the primary, which listens on the port of 127.0.0.1.
@@ -143,8 +141,7 @@ private final class SentinelProcess: Sendable {
             sentinel failover-timeout \(name) 10000
             """
         try configuration.write(toFile: folder + "/sentinel.conf", atomically: true, encoding: .utf8)
-        pid = try Child.spawn(["redis-server", folder + "/sentinel.conf", "--sentinel"])
-        warden = try Child.warden(over: pid)
+        child = try WardedChild(Child.spawn(["redis-server", folder + "/sentinel.conf", "--sentinel"]))
     }
 
     deinit { stop() }
@@ -154,14 +151,7 @@ private final class SentinelProcess: Sendable {
     }
 
     func stop() {
-        let isFirst = hasEnded.withLock { ended in
-            defer { ended = true }
-            return !ended
-        }
-        guard isFirst else { return }
-        Child.end(pid)
-        Child.end(warden.pid)
-        close(warden.lifeline)
-        try? FileManager.default.removeItem(atPath: folder)  // Nothing of it is needed any more.
+        child.end()
+        try? FileManager.default.removeItem(atPath: folder)  // A second stop finds no folder.
     }
 }
