@@ -1,9 +1,29 @@
 import Hummingbird
 import Metrics
+import Synchronization
 
-/// Counts the requests of the api port, by few words: names in paths and methods of one's own invention are not among them.
-struct RequestMetrics: Sendable {
-    let registry: MetricsRegistry
+/// The counters and timers of the api port's requests, by few words: names in paths and methods of one's own invention are not among them.
+///
+/// What was counted once is held, so that a request asks the registry for nothing; the lock guards no more than that.
+final class RequestMetrics: Sendable {
+    /// The labels of a counter; all three come from small closed sets.
+    private struct Words: Hashable {
+        let route: String
+        let method: String
+        let status: Int
+    }
+
+    private struct Held {
+        var counters: [Words: Counter] = [:]
+        var timers: [String: Timer] = [:]
+    }
+
+    private let registry: MetricsRegistry
+    private let held = Mutex(Held())
+
+    init(registry: MetricsRegistry) {
+        self.registry = registry
+    }
 
     /// `route` is nil where there was none.
     func answered(
@@ -11,20 +31,34 @@ struct RequestMetrics: Sendable {
     ) {
         let name = route?.name ?? "other"
         let isKnown = route?.methods.contains(method) ?? false
-        count(route: name, method: isKnown ? method.rawValue : "other", status: status.code)
-        Timer(label: "martlet_api_request_duration", dimensions: [("route", name)], factory: registry)
-            .recordNanoseconds(since.duration(to: .now).nanoseconds)
+        let words = Words(route: name, method: isKnown ? method.rawValue : "other", status: status.code)
+        let (requests, durations) = held.withLock { held in
+            (counter(of: words, in: &held), timer(of: name, in: &held))
+        }
+        requests.increment()
+        durations.recordNanoseconds(since.duration(to: .now).nanoseconds)
     }
 
     /// A request was refused by its head, before anything was looked for.
     func refused(status: Int) {
-        count(route: "other", method: "other", status: status)
+        let words = Words(route: "other", method: "other", status: status)
+        held.withLock { counter(of: words, in: &$0) }.increment()
     }
 
-    private func count(route: String, method: String, status: Int) {
-        Counter(
+    private func counter(of words: Words, in held: inout Held) -> Counter {
+        if let known = held.counters[words] { return known }
+        let counter = Counter(
             label: "martlet_api_requests_total",
-            dimensions: [("route", route), ("method", method), ("status", "\(status)")], factory: registry
-        ).increment()
+            dimensions: [("route", words.route), ("method", words.method), ("status", "\(words.status)")],
+            factory: registry)
+        held.counters[words] = counter
+        return counter
+    }
+
+    private func timer(of route: String, in held: inout Held) -> Timer {
+        if let known = held.timers[route] { return known }
+        let timer = Timer(label: "martlet_api_request_duration", dimensions: [("route", route)], factory: registry)
+        held.timers[route] = timer
+        return timer
     }
 }
