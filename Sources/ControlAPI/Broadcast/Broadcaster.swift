@@ -140,8 +140,7 @@ struct Broadcaster: Sendable {
     }
 
     private static func randomID() -> String {
-        var generator = SystemRandomNumberGenerator()
-        return [generator.next(), generator.next()].map { (half: UInt64) in
+        [BulkRandom.names.next(), BulkRandom.names.next()].map { half in
             let digits = String(half, radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits
         }.joined()

@@ -1,8 +1,10 @@
+import GatewayCore
+
 /// Makes names that no other node and no other run will make: Lua's own random numbers repeat after each restart.
 struct NameSource: Sendable {
     /// A room's next epoch: 48 random bits.
     func epoch() -> String {
-        NameSource.hex(UInt64.random(in: 0..<(1 << 48)), digits: 12)
+        NameSource.hex(BulkRandom.names.next() >> 16, digits: 12)
     }
 
     /// One command link: 32 random bits.

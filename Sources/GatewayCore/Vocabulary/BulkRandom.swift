@@ -1,0 +1,42 @@
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A stock of the system's random bits, fetched many at a time: fetching them is a system call, and names need few.
+///
+/// Any thread may ask. What was fetched lies in memory until it is asked for, so that nothing secret is made of it.
+package final class BulkRandom: Sendable {
+    private let fetched = Mutex<[UInt64]>([])
+
+    /// Numbers that are fetched at once: 256 bytes, the most that getentropy(3) gives.
+    private static let count = 32
+
+    /// What names are made of that nobody may make twice.
+    package static let names = BulkRandom()
+
+    private init() {}
+
+    package func next() -> UInt64 {
+        fetched.withLock { fetched in
+            if let number = fetched.popLast() { return number }
+            fetched = BulkRandom.fetch()
+            return fetched.popLast() ?? .random(in: .min ... .max)
+        }
+    }
+
+    /// Empty where the system gives none so.
+    private static func fetch() -> [UInt64] {
+        [UInt64](unsafeUninitializedCapacity: count) { numbers, initializedCount in
+            guard let start = numbers.baseAddress, getentropy(start, count * MemoryLayout<UInt64>.stride) == 0 else {
+                return
+            }
+            initializedCount = count
+        }
+    }
+}
