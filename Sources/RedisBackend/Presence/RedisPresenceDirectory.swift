@@ -27,6 +27,8 @@ struct RedisPresenceDirectory: PresenceDirectory {
             )
         }
         var statuses = users.map { UserStatus(userId: $0, isOnline: false, lastSeen: nil) }
+        // Those before it come no later.
+        await asked.last?.seen.arrived()
         for group in asked {
             let (online, seen) = (try await get(group.online), try await get(group.seen))
             for (place, index) in group.indices.enumerated() {
@@ -44,6 +46,7 @@ struct RedisPresenceDirectory: PresenceDirectory {
         let records = store.ask(.connections(in: keys.connections(of: user), of: user))
         let verdict = store.ask(.text(of: keys.verdict(on: user)))
         let time = store.ask(.time)
+        // The last that was asked for: with it the others are there.
         let now = try await get(time) * 1000
         let banned = try await get(verdict).flatMap { Verdict($0) }.flatMap {
             $0.bannedUntil > now ? $0.bannedUntil : nil
@@ -144,10 +147,11 @@ struct RedisPresenceDirectory: PresenceDirectory {
     }
 
     func get<Answer>(_ asked: [Asked<Answer>]) async throws(DirectoryError) -> [Answer] {
-        var answers: [Answer] = []
-        answers.reserveCapacity(asked.count)
-        for one in asked { answers.append(try await get(one)) }
-        return answers
+        do {
+            return try await asked.answers()
+        } catch {
+            throw .backend(.unavailable(reason: "\(error)"))
+        }
     }
 }
 
