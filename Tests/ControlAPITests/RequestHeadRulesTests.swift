@@ -56,6 +56,25 @@ import Testing
         #expect(RequestHeadRulesTests.status(["Host": "evil.example"], fence: real) == nil)
     }
 
+    @Test func `a host that was served before is served again, but only alone and where the target names none`() {
+        let rules = RequestHeadRules(fence: LoopbackFence(boundHost: "127.0.0.1", isWeak: true, origins: []))
+        func head(_ uri: String, _ headers: HTTPHeaders) -> HTTPRequestHead {
+            HTTPRequestHead(version: .http1_1, method: .GET, uri: uri, headers: headers)
+        }
+        let served = rules.servedHost(of: head("/healthz", ["Host": "localhost"]))
+        #expect(served == "localhost")
+        #expect(rules.refusal(of: head("/v1/nodes", ["Host": "localhost"]), servedHost: served) == nil)
+        for other in [
+            head("/", ["Host": "evil.example"]), head("http://evil.example/", ["Host": "localhost"]),
+            head("/", ["Host": "localhost", "host": "localhost"]), head("/", [:]),
+        ] {
+            #expect(rules.refusal(of: other, servedHost: served) != nil)
+        }
+        #expect(rules.servedHost(of: head("http://localhost/", ["Host": "localhost"])) == nil)
+        let coded: HTTPHeaders = ["Host": "localhost", "Transfer-Encoding": "gzip"]
+        #expect(rules.refusal(of: head("/", coded), servedHost: served)?.status == .notImplemented)
+    }
+
     @Test(arguments: [
         ("/healthz", true), ("/readyz?x", true), ("/metrics", true), ("http://a/healthz", true), ("/", false),
         ("/v1/nodes", false), ("/healthz/", false), ("http://a", false), ("*", false),

@@ -28,6 +28,8 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     private let surroundings: Surroundings
     private var rules: HTTPConnectionRules
     private var place: ConnectionSlots.ID?
+    /// The first that was in order; most clients name no other.
+    private var servedHost: String?
     private var context: ChannelHandlerContext?
     private var waiting = CircularBuffer<Waiting>()
     private var isReadHeld = false
@@ -151,7 +153,10 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         switch part {
         case .head(let head):
             rules.received(head, now: surroundings.now())
-            if let refusal = surroundings.heads.refusal(of: head) { return refuse(refusal, context) }
+            if let refusal = surroundings.heads.refusal(of: head, servedHost: servedHost) {
+                return refuse(refusal, context)
+            }
+            servedHost = servedHost ?? surroundings.heads.servedHost(of: head)
             if let place, !surroundings.table.begins(place, isProbe: head.isProbe) { return refuse(.busy, context) }
         case .body: rules.receivedBody()
         case .end: rules.receivedEnd()

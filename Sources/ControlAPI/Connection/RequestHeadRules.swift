@@ -31,7 +31,31 @@ package struct RequestHeadRules: Sendable {
     }
 
     /// Why the head is refused (RFC 9112, section 3.2; RFC 9110, section 10.1.1); nil where it is in order.
-    package func refusal(of head: HTTPRequestHead) -> HeadRefusal? {
+    ///
+    /// - Parameter servedHost: what `servedHost(of:)` says of a head on the same connection that was in order: the same
+    ///   host is not looked at again.
+    package func refusal(of head: HTTPRequestHead, servedHost: String? = nil) -> HeadRefusal? {
+        let isServed = self.servedHost(of: head).map { host in servedHost?.utf8.elementsEqual(host.utf8) ?? false }
+        if isServed != true, let refusal = refusal(ofHostIn: head) { return refusal }
+        // What is behind another coding could not be read (RFC 9112, section 6.1).
+        guard head.headers[canonicalForm: "transfer-encoding"].allSatisfy({ $0.lowercased() == "chunked" }) else {
+            return HeadRefusal(
+                .notImplemented, RequestError(.badRequest, "Transfer-Encoding: only chunked can be read"))
+        }
+        let expectations = head.headers[canonicalForm: "expect"].filter { !$0.isEmpty }
+        guard expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else {
+            return HeadRefusal(.expectationFailed, RequestError(.badRequest, "Expect: only 100-continue can be met"))
+        }
+        return nil
+    }
+
+    /// The one `Host` of a head whose target names none itself, as it is written; nil for any other head.
+    package func servedHost(of head: HTTPRequestHead) -> String? {
+        let hosts = head.headers["host"]
+        return hosts.count == 1 && head.uri.utf8.first == UInt8(ascii: "/") ? hosts[0] : nil
+    }
+
+    private func refusal(ofHostIn head: HTTPRequestHead) -> HeadRefusal? {
         let hosts = head.headers["host"]
         guard hosts.count <= 1 else { return malformed("Host: given more than once") }
         if let host = hosts.first?[...].withoutOuterBlanks {
@@ -51,15 +75,6 @@ package struct RequestHeadRules: Sendable {
                     this port has a key that anybody could guess and answers loopback hosts alone: ask for 127.0.0.1 \
                     or localhost, or set a real api.key
                     """))
-        }
-        // What is behind another coding could not be read (RFC 9112, section 6.1).
-        guard head.headers[canonicalForm: "transfer-encoding"].allSatisfy({ $0.lowercased() == "chunked" }) else {
-            return HeadRefusal(
-                .notImplemented, RequestError(.badRequest, "Transfer-Encoding: only chunked can be read"))
-        }
-        let expectations = head.headers[canonicalForm: "expect"].filter { !$0.isEmpty }
-        guard expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else {
-            return HeadRefusal(.expectationFailed, RequestError(.badRequest, "Expect: only 100-continue can be met"))
         }
         return nil
     }
@@ -110,8 +125,11 @@ extension HTTPRequestHead {
     /// Whether it only asks how the node fares: such requests are served when nothing else is.
     package var isProbe: Bool {
         let target = absoluteTarget.map { $0.drop { !"/?#".contains($0) } } ?? Substring(uri)
-        return ["/healthz", "/readyz", "/metrics"].contains(target.prefix { $0 != "?" && $0 != "#" })
+        let path = target.utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
+        return HTTPRequestHead.probes.contains { path.elementsEqual($0.utf8) }
     }
+
+    private static let probes = ["/healthz", "/readyz", "/metrics"]
 
     /// What stands behind the scheme; nil where the target is not in absolute form.
     private var absoluteTarget: Substring? {
