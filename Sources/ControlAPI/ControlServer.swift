@@ -82,14 +82,15 @@ package struct ControlServer: Service {
         serverLogger.logLevel = max(logger.logLevel, .warning)
         let application = Application(
             responder: responder,
-            server: HTTPServerBuilder { [connections] responder in
+            server: HTTPServerBuilder {
+                [connections, own = responder, date = HTTPDateCache { HTTPDate.now }] responder in
                 ControlChannel(
                     library: HTTP1Channel(
                         responder: responder,
                         configuration: HTTP1Channel.Configuration(
                             httpDecoderConfiguration: .init(
                                 maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 100))),
-                    surroundings: connections)
+                    surroundings: connections, responder: own, date: date)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 4096),

@@ -1,6 +1,5 @@
 import Dialects
 import GatewayCore
-import Hummingbird
 import Logging
 
 /// Publishes what backends post, one broadcast or many at once.
@@ -21,7 +20,7 @@ struct Broadcaster: Sendable {
     static let maxBytesUnderWay = 4 << 20
 
     /// The answer to `POST /v1/broadcast`.
-    func answerOne(_ body: [UInt8]) async throws -> Response {
+    func answerOne(_ body: [UInt8]) async throws -> [UInt8] {
         let request = try body.withUnsafeBytes { bytes throws(RequestError) in
             try BroadcastRequest(ObjectFields.value(of: bytes))
         }
@@ -30,11 +29,11 @@ struct Broadcaster: Sendable {
         if case .failed(let error) = outcome { throw error }
         var answer: [UInt8] = []
         JSONWriter.append(outcome: outcome, to: &answer)
-        return .json(answer)
+        return answer
     }
 
     /// The answer to `POST /v1/broadcast/batch`: 200 as soon as the batch itself can be read, errors inside.
-    func answerBatch(_ body: [UInt8]) async throws -> Response {
+    func answerBatch(_ body: [UInt8]) async throws -> [UInt8] {
         let requests = try body.withUnsafeBytes { bytes throws(RequestError) in
             try Broadcaster.requests(in: ObjectFields.value(of: bytes))
         }
@@ -46,7 +45,7 @@ struct Broadcaster: Sendable {
             JSONWriter.append(outcome: outcome, to: &answer)
         }
         JSONWriter.append("]}", to: &answer)
-        return .json(answer)
+        return answer
     }
 
     /// - Throws: `too_large` where payloads times targets are more than one request may cause.

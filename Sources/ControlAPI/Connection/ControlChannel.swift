@@ -4,8 +4,8 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// The library's channel with ``HTTPConnectionHandler`` right behind the parser, before anything of the library sees a
-/// request.
+/// The library's channel with ``HTTPConnectionHandler`` and ``HotRouteHandler`` right behind the parser, before anything of
+/// the library sees a request.
 struct ControlChannel: ServerChildChannel {
     typealias Value = HTTP1Channel.Value
 
@@ -14,6 +14,8 @@ struct ControlChannel: ServerChildChannel {
 
     let library: HTTP1Channel
     let surroundings: HTTPConnectionHandler.Surroundings
+    let responder: ControlResponder
+    let date: HTTPDateCache
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let handler = HTTPConnectionHandler(surroundings: surroundings)
@@ -21,10 +23,13 @@ struct ControlChannel: ServerChildChannel {
             return channel.eventLoop.makeFailedFuture(IsFull())
         }
         let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+        let executor = EventLoopTaskExecutor(channel.eventLoop)
         let value = library.setup(channel: channel, logger: logger).flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(bound.value, position: .after(parser))
+            let hot = HotRouteHandler(responder: responder, executor: executor, date: date)
+            try pipeline.addHandler(hot, position: .after(bound.value))
             return value
         }
         value.whenFailure { _ in bound.value.leave() }

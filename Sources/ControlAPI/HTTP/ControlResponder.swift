@@ -28,7 +28,9 @@ struct ControlResponder: HTTPResponder {
         var response: Response
         do {
             let target = try RequestTarget(path: request.uri.path, query: request.uri.query)
-            if target.segments.first == "v1", !isAuthorized(request) { throw Refusal.missingKey }
+            if target.segments.first == "v1", !isAuthorized(request.headers[values: .authorization]) {
+                throw Refusal.missingKey
+            }
             guard let found = Route(segments: target.segments, method: request.method) else {
                 throw Refusal.notFound("there is nothing here")
             }
@@ -40,7 +42,7 @@ struct ControlResponder: HTTPResponder {
         }
         if request.method == .head { response = response.createHeadResponse() }
         // What was refused before its body was read has a body still coming: nothing can follow it.
-        if response.status.kind != .successful, RequestBodyReader.announcesBody(request) {
+        if response.status.kind != .successful, BodyFields(request.headers).announcesBody {
             response.headers[.connection] = "close"
         }
         requests.answered(route, request.method, response.status, since: began)
@@ -52,15 +54,16 @@ struct ControlResponder: HTTPResponder {
     ) async throws -> Response {
         switch route {
         case .broadcast:
-            return try await broadcaster.answerOne(body.read(request, on: context.channel))
+            return .json(try await broadcaster.answerOne(body.read(request, on: context.channel)))
         case .broadcastBatch:
-            return try await broadcaster.answerBatch(body.read(request, on: context.channel))
+            return .json(try await broadcaster.answerBatch(body.read(request, on: context.channel)))
         case .users:
             return try await UsersQuery(target: target).answer(from: presence)
         case .user(let user):
-            return try await UserQuery(user: user).answer(from: presence)
+            return .json(try await UserQuery(user: user).answer(from: presence))
         case .usersQuery:
-            return try await UserStatusesQuery(body.read(request, on: context.channel)).answer(from: presence)
+            let query = try await UserStatusesQuery(body.read(request, on: context.channel))
+            return .json(try await query.answer(from: presence))
         case .userDisconnect(let user):
             return try await Disconnection(user: user, body: body.read(request, on: context.channel))
                 .answer(from: presence)
@@ -116,6 +119,16 @@ struct ControlResponder: HTTPResponder {
         }
     }
 
+    /// The JSON that answers one of the hot routes, whose body, where it has one, has come as a whole.
+    func answer(_ call: HotRoute, _ body: [UInt8]) async throws -> [UInt8] {
+        switch call {
+        case .broadcast: try await broadcaster.answerOne(self.body.text(body))
+        case .broadcastBatch: try await broadcaster.answerBatch(self.body.text(body))
+        case .usersQuery: try await UserStatusesQuery(self.body.text(body)).answer(from: presence)
+        case .user(let user): try await UserQuery(user: user).answer(from: presence)
+        }
+    }
+
     private static func restricted(_ reason: String) -> [UInt8] {
         var body = Array(#"{"status":"ready","reason":"#.utf8)
         JSONWriter.append(string: reason, to: &body)
@@ -123,13 +136,13 @@ struct ControlResponder: HTTPResponder {
         return body
     }
 
-    private func isAuthorized(_ request: Request) -> Bool {
-        let fields = request.headers[values: .authorization]
+    /// - Parameter fields: every `Authorization` there is.
+    func isAuthorized(_ fields: [String]) -> Bool {
         guard fields.count == 1, let key = APIKeys.bearer(in: fields[0]) else { return false }
         return keys.accepts(key)
     }
 
-    private func refusal(for error: any Error) -> Refusal {
+    func refusal(for error: any Error) -> Refusal {
         switch error {
         case let refusal as Refusal: return refusal
         case let error as RequestError: return Refusal(error)
@@ -138,7 +151,7 @@ struct ControlResponder: HTTPResponder {
         case let error as DirectoryError: return Refusal(error.request)
         default:
             logger.debug("A request ended in the middle", metadata: ["error": "\(type(of: error))"])
-            return Refusal(RequestError(.badRequest, "the request ended in the middle"))
+            return Refusal.brokenOff
         }
     }
 

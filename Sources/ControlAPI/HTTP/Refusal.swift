@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 import Hummingbird
 
@@ -16,6 +17,20 @@ struct Refusal: Error {
     /// The status that fits the code.
     init(_ error: RequestError) {
         self.init(Refusal.status(of: error.code), error)
+    }
+
+    /// In the contract's shape.
+    var body: [UInt8] {
+        var body: [UInt8] = []
+        JSONWriter.append(#"{"error":"#, to: &body)
+        JSONWriter.append(error: error, to: &body)
+        JSONWriter.append("}", to: &body)
+        return body
+    }
+
+    /// The client has gone before its request was whole.
+    static var brokenOff: Refusal {
+        Refusal(RequestError(.badRequest, "the request ended in the middle"))
     }
 
     static func notFound(_ message: String) -> Refusal {

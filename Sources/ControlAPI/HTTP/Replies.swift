@@ -19,11 +19,7 @@ extension Response {
     }
 
     init(_ refusal: Refusal) {
-        var body: [UInt8] = []
-        JSONWriter.append(#"{"error":"#, to: &body)
-        JSONWriter.append(error: refusal.error, to: &body)
-        JSONWriter.append("}", to: &body)
-        self = .json(body, status: refusal.status)
+        self = .json(refusal.body, status: refusal.status)
         for field in refusal.headers { headers[field.name] = field.value }
     }
 }

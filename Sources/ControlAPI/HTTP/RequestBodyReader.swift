@@ -10,8 +10,9 @@ struct RequestBodyReader: Sendable {
     ///
     /// - Parameter channel: the request's connection: a client that waits to be asked for the body is asked now.
     func read(_ request: Request, on channel: any Channel) async throws -> [UInt8] {
-        try checkHeaders(of: request)
-        if request.headers[.expect] != nil {
+        let fields = BodyFields(request.headers)
+        try check(fields)
+        if fields.expects {
             channel.triggerUserOutboundEvent(HTTPConnectionHandler.BodyIsWanted(), promise: nil)
         }
         var body: [UInt8] = []
@@ -19,36 +20,37 @@ struct RequestBodyReader: Sendable {
             guard body.count + part.readableBytes <= maxBytes else { throw tooLarge }
             body.append(contentsOf: part.readableBytesView)
         }
+        return try text(body)
+    }
+
+    /// A body that has come as a whole, once it is known to be UTF-8.
+    func text(_ body: [UInt8]) throws -> [UInt8] {
         guard String(validating: body, as: UTF8.self) != nil else {
             throw Refusal(RequestError(.badRequest, "the body is not UTF-8"))
         }
         return body
     }
 
-    /// Whether the request has announced a body that is not read yet.
-    static func announcesBody(_ request: Request) -> Bool {
-        if request.headers[.transferEncoding] != nil { return true }
-        return request.headers[.contentLength].map { $0 != "0" } ?? false
-    }
-
-    private func checkHeaders(of request: Request) throws {
-        if let type = request.headers[.contentType], !isJSON(type) {
+    /// Throws where what a head says of its body is reason enough not to read it.
+    func check(_ fields: BodyFields) throws {
+        if let type = fields.type, !isJSON(type) {
             throw Refusal.unsupportedMediaType("Content-Type must be application/json")
         }
-        if let coding = request.headers[.contentEncoding], coding.lowercased() != "identity" {
+        if let coding = fields.coding, coding.lowercased() != "identity" {
             throw Refusal.unsupportedMediaType("Content-Encoding must not be used")
         }
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maxBytes { throw tooLarge }
+        if let length = fields.length.flatMap({ Int($0) }), length > maxBytes { throw tooLarge }
     }
 
     /// `application/json`, in UTF-8 if it names a charset (RFC 9110, section 8.3).
     private func isJSON(_ contentType: String) -> Bool {
+        if contentType == "application/json" { return true }
         let parts = contentType.lowercased().split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
         return parts.first == "application/json"
             && parts.dropFirst().allSatisfy { $0 == "charset=utf-8" || $0 == #"charset="utf-8""# }
     }
 
-    private var tooLarge: Refusal {
+    var tooLarge: Refusal {
         Refusal(RequestError(.tooLarge, "the body is larger than \(maxBytes) bytes"))
     }
 }

@@ -34,7 +34,7 @@ struct UserQuery: Sendable {
         self.user = try UserID(path: user)
     }
 
-    func answer(from directory: any PresenceDirectory) async throws -> Response {
+    func answer(from directory: any PresenceDirectory) async throws -> [UInt8] {
         guard let record = try await directory.user(user) else { throw Refusal.notFound("this user was never seen") }
         var answer: [UInt8] = []
         JSONWriter.append("{", to: &answer)
@@ -43,7 +43,7 @@ struct UserQuery: Sendable {
         JSONWriter.append(#","connections":["#, to: &answer)
         JSONWriter.append(record.connections, to: &answer) { JSONWriter.append(connection: $0, to: &$1) }
         JSONWriter.append("]}", to: &answer)
-        return .json(answer)
+        return answer
     }
 }
 
@@ -63,13 +63,13 @@ struct UserStatusesQuery: Sendable {
         }
     }
 
-    func answer(from directory: any PresenceDirectory) async throws -> Response {
+    func answer(from directory: any PresenceDirectory) async throws -> [UInt8] {
         let statuses = try await directory.statuses(of: users)
         var answer: [UInt8] = []
         JSONWriter.append(#"{"users":["#, to: &answer)
         JSONWriter.append(statuses, to: &answer) { JSONWriter.append(status: $0, to: &$1) }
         JSONWriter.append("]}", to: &answer)
-        return .json(answer)
+        return answer
     }
 }
 

@@ -1,4 +1,5 @@
 import GatewayCore
+import NIOPosix
 import Synchronization
 
 /// A message log in memory that can be told to fail.
@@ -14,6 +15,8 @@ final class MemoryLog: MessageLog, Sendable {
         /// What everything else is answered with.
         var outage: BackendError?
         var published: [Publication] = []
+        /// How many of them were handed in on an event loop.
+        var publishedOnLoops = 0
         /// Whether answers come later, each from a task of its own.
         var isSlow = false
         /// Bytes of payloads without an answer, now and at the most.
@@ -50,6 +53,7 @@ final class MemoryLog: MessageLog, Sendable {
         let isSlow = state.withLock { state in
             state.underWay.now += bytes
             state.underWay.most = max(state.underWay.most, state.underWay.now)
+            if MultiThreadedEventLoopGroup.currentEventLoop != nil { state.publishedOnLoops += 1 }
             return state.isSlow
         }
         let answer = { @Sendable (published: Result<Published, BackendError>) in

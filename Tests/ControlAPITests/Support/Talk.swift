@@ -23,6 +23,11 @@ final class Talk: Sendable {
         try await channel.writeAndFlush(ByteBuffer(string: text))
     }
 
+    /// Says no more; what the server says still comes.
+    func endInput() async throws {
+        try await channel.close(mode: .output)
+    }
+
     /// What has come when the text ends so; with nil, when the server has closed.
     func read(until end: String?) async throws -> String {
         var text = ""

@@ -1,0 +1,145 @@
+import GatewayCore
+import NIOHTTP1
+import Testing
+
+/// The routes that are answered before the library: nobody is to see which way a request went.
+@Suite struct HotRouteTests {
+    private static let key = "Authorization: Bearer \(Api.key)\r\n"
+    private static let json = "Content-Type: application/json\r\n"
+
+    private static func request(
+        _ method: String, _ path: String, _ fields: String = key + json, _ body: String? = nil
+    ) -> String {
+        let length = body.map { "Content-Length: \($0.utf8.count)\r\n" } ?? ""
+        return "\(method) \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\(fields)\(length)\r\n\(body ?? "")"
+    }
+
+    /// Without what differs from one answer to the next.
+    private static func comparable(_ answer: String) -> String {
+        var text = answer.replacing(/\r\nDate: [^\r]*/, with: "")
+        text.replace(/"id":"[0-9a-f]{32}"/, with: "id")
+        text.replace(/"(timestamp|seq)":\d+/, with: "number")
+        // In the order of their names: that of fields of different names means nothing (RFC 9110, section 5.3).
+        let parts = text.split(separator: "\r\n\r\n", maxSplits: 1)
+        let lines = (parts.first ?? "").split(separator: "\r\n").map(String.init).sorted()
+        return (lines + parts.dropFirst().map(String.init)).joined(separator: "\n")
+    }
+
+    @Test(arguments: [
+        ("POST", "/v1/broadcast", key + json, #"{"to":{"rooms":["r"]},"payload":{"a":[1, 2]}}"#),
+        ("POST", "/v1/broadcast", key, #"{"to":{"users":["u","v"]},"payload":"x"}"#),
+        ("POST", "/v1/broadcast", json, #"{"to":{"everyone":true},"payload":1}"#),
+        ("POST", "/v1/broadcast", "Authorization: Bearer wrong\r\n", #"{"to":{"everyone":true},"payload":1}"#),
+        ("POST", "/v1/broadcast", key + key, #"{"to":{"everyone":true},"payload":1}"#),
+        ("POST", "/v1/broadcast", key + json, #"{"to":{"rooms":["not a room"]},"payload":1}"#),
+        ("POST", "/v1/broadcast", key + json, #"{"to":"#), ("POST", "/v1/broadcast", key + json, ""),
+        ("POST", "/v1/broadcast", key + "Content-Type: text/plain\r\n", "{}"),
+        ("POST", "/v1/broadcast", key + "Content-Encoding: gzip\r\n", "{}"),
+        ("POST", "/v1/broadcast", key + json, String(repeating: " ", count: 2000)),
+        ("POST", "/v1/broadcast/batch", key + json, #"{"broadcasts":[{"to":{"rooms":["r"]},"payload":1},{}]}"#),
+        ("POST", "/v1/broadcast/batch", key + json, #"{"broadcasts":1}"#),
+        ("POST", "/v1/users/query", key + json, #"{"users":["u","v"]}"#),
+        ("POST", "/v1/users/query", key + json, #"{"users":[]}"#), ("POST", "/v1/users/query", json, "{}"),
+    ])
+    func `a request is answered as it is in another spelling of its path`(
+        _ method: String, _ path: String, _ fields: String, _ body: String
+    ) async throws {
+        try await Api.serve(maxBodyBytes: 1000) { api async throws in
+            let hot = try await api.exchange(HotRouteTests.request(method, path, fields, body))
+            let other = try await api.exchange(HotRouteTests.request(method, path + "/", fields, body))
+            #expect(HotRouteTests.comparable(hot) == HotRouteTests.comparable(other))
+            #expect(hot.contains("\r\nDate: "))
+        }
+    }
+
+    @Test(arguments: ["alice", "nobody", "system", "query", "a.b~c_d-e"])
+    func `a user is answered as in another spelling of the name`(_ user: String) async throws {
+        try await Api.serve { api async throws in
+            let path = "/v1/users/\(user)"
+            let hot = try await api.exchange(HotRouteTests.request("GET", path))
+            let other = try await api.exchange(HotRouteTests.request("GET", path + "?"))
+            #expect(hot.hasPrefix("HTTP/1.1 "))
+            #expect(HotRouteTests.comparable(hot) == HotRouteTests.comparable(other))
+        }
+    }
+
+    @Test func `a broadcast is published without leaving its loop, but for one large enough to hold that up`()
+        async throws
+    {
+        try await Api.serve { api async throws in
+            let small = #"{"to":{"rooms":["r"]},"payload":1}"#
+            let large = #"{"to":{"rooms":["r"]},"payload":"\#(String(repeating: "x", count: 70_000))"}"#
+            for body in [small, small, large] {
+                #expect(try await api.send(.POST, "/v1/broadcast", body).status == 200)
+            }
+            let batch = #"{"broadcasts":[\#(small),\#(small)]}"#
+            #expect(try await api.send(.POST, "/v1/broadcast/batch", batch).status == 200)
+            #expect(api.log.submitted.count == 5)
+            #expect(api.log.state.withLock { $0.publishedOnLoops } == 4)
+        }
+    }
+
+    @Test func `both ways count under the same names`() async throws {
+        try await Api.serve { api async throws in
+            let body = #"{"to":{"everyone":true},"payload":1}"#
+            for path in ["/v1/broadcast", "/v1/broadcast/", "/v1/broadcast"] {
+                #expect(try await api.send(.POST, path, body).status == 200)
+            }
+            #expect(try await api.send(.POST, "/v1/broadcast", "{}").status == 400)
+            let text = api.metrics.text()
+            let name = #"martlet_api_requests_total{method="POST",route="/v1/broadcast""#
+            #expect(text.contains(#"\#(name),status="200"} 3"#))
+            #expect(text.contains(#"\#(name),status="400"} 1"#))
+            #expect(text.contains(#"martlet_api_request_duration_seconds_count{route="/v1/broadcast"} 4"#))
+        }
+    }
+
+    @Test func `a body may come in pieces, and requests in one piece`() async throws {
+        try await Api.serve { api async throws in
+            let talk = try await api.talk()
+            let one = HotRouteTests.key + "Transfer-Encoding: chunked\r\n"
+            try await talk.write("POST /v1/broadcast HTTP/1.1\r\nHost: a\r\n\(one)\r\n")
+            for piece in [#"{"to":{"rooms":"#, #"["r"]},"#, #""payload":7}"#] {
+                try await talk.write("\(String(piece.utf8.count, radix: 16))\r\n\(piece)\r\n")
+            }
+            try await talk.write("0\r\n\r\n")
+            #expect(try await talk.read(until: "}]}").hasPrefix("HTTP/1.1 200 "))
+            let body = #"{"to":{"rooms":["s"]},"payload":8}"#
+            let next =
+                "POST /v1/broadcast HTTP/1.1\r\nHost: a\r\n\(HotRouteTests.key)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            try await talk.write(next + next + HotRouteTests.request("GET", "/healthz"))
+            let answers = try await talk.read(until: nil)
+            #expect(answers.ranges(of: "HTTP/1.1 200 ").count == 3)
+            #expect(answers.hasSuffix(#"{"status":"ok"}"#))
+            #expect(api.log.payloads(of: "r") == ["7"])
+            #expect(api.log.payloads(of: "s") == ["8", "8"])
+        }
+    }
+
+    @Test func `a client that says no more after its request still gets the answer`() async throws {
+        try await Api.serve { api async throws in
+            api.log.state.withLock { $0.isSlow = true }
+            let talk = try await api.talk()
+            let body = #"{"to":{"rooms":["r"]},"payload":1}"#
+            try await talk.write(
+                "POST /v1/broadcast HTTP/1.1\r\nHost: a\r\n\(HotRouteTests.key)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            )
+            try await talk.endInput()
+            #expect(try await talk.read(until: nil).hasPrefix("HTTP/1.1 200 "))
+            #expect(api.log.submitted == ["r"])
+        }
+    }
+
+    @Test func `a request that ends in its midst publishes nothing`() async throws {
+        try await Api.serve { api async throws in
+            let talk = try await api.talk()
+            let body = #"{"to":{"rooms":["r"]},"payload":1}"#
+            try await talk.write(
+                "POST /v1/broadcast HTTP/1.1\r\nHost: a\r\n\(HotRouteTests.key)Content-Length: 100\r\n\r\n\(body)")
+            try await talk.endInput()
+            let answer = try await talk.read(until: nil)
+            #expect(answer.hasPrefix("HTTP/1.1 400 ") && answer.contains("the request ended in the middle"))
+            #expect(api.log.submitted.isEmpty)
+        }
+    }
+}
