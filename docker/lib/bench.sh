@@ -53,6 +53,10 @@ bench_table() {
         bench_row "1,000 rooms of 10, rooms at random, ten publishers, $via" \
             fanout --rooms 1000 --members 10 --publishers 10 --via "$via" --window 16 --random --beside-floor --seconds 10
     done
+    bench_row "One room of one, four connections by REST, each with one request after the other" \
+        fanout --members 1 --publishers 4 --window 4 --seconds 10
+    bench_row "One room of one, 10,000 a second by REST over 32 connections" \
+        fanout --members 1 --publishers 32 --rate 10000 --seconds 10
     bench_row "10,000 connections, each joins a room" connect --connections 10000 --rooms 1000
     bench_row "10,000 idle connections in one room" idle --connections 10000 --hold 30
     bench_row "15,000 idle connections in one room" idle --connections 15000 --hold 60
