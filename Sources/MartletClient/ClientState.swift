@@ -25,7 +25,7 @@ struct ClientState: Sendable {
         /// What it has asked with.
         var since: ClientPosition?
         /// A frame that is not sent before its room is joined.
-        var held: (room: RoomName, frame: [UInt8])?
+        var deferred: (room: RoomName, frame: [UInt8])?
         /// Whether the answer to come is about users who are watched from then on.
         var watches = false
         var timeout: Scheduled<Void>?
@@ -66,7 +66,7 @@ struct ClientState: Sendable {
     var pending: [Int: Pending] = [:]
     /// Of all messages on their way.
     var draftBytes = 0
-    /// Messages that are not sent yet, the earliest first; some may be settled.
+    /// Messages that are not sent yet, the earliest first; some may be answered.
     var unsent: [Int] = []
     /// Of messages on the present connection.
     var pace = Pace(limits: nil, now: .now)
@@ -136,7 +136,7 @@ struct ClientState: Sendable {
                 kept.append(id)
                 continue
             }
-            if let wait = pace.take(now: now) {
+            if let wait = pace.spend(now: now) {
                 kept += unsent[index...]
                 return wait
             }
@@ -155,12 +155,12 @@ struct ClientState: Sendable {
     }
 
     /// Sends the requests that wait for a room.
-    mutating func sendHeld(for room: RoomName) {
+    mutating func sendDeferred(for room: RoomName) {
         guard let link, streams.isLive(room) else { return }
         for id in pending.keys.sorted() {
-            guard let held = pending[id]?.held, held.room == room else { continue }
-            pending[id]?.held = nil
-            link.enqueue(text: held.frame)
+            guard let deferred = pending[id]?.deferred, deferred.room == room else { continue }
+            pending[id]?.deferred = nil
+            link.enqueue(text: deferred.frame)
         }
     }
 
@@ -170,11 +170,11 @@ struct ClientState: Sendable {
             guard case .publisher(_, let draft) = pending[id]?.owner, draft.room == room else { return nil }
             return remove(id)
         }
-        return drafts + removeHeld(for: room)
+        return drafts + removeDeferred(for: room)
     }
 
     /// Takes out the requests that wait for a room, since its join has failed.
-    mutating func removeHeld(for room: RoomName) -> [Pending] {
-        pending.keys.sorted().compactMap { id in pending[id]?.held?.room == room ? remove(id) : nil }
+    mutating func removeDeferred(for room: RoomName) -> [Pending] {
+        pending.keys.sorted().compactMap { id in pending[id]?.deferred?.room == room ? remove(id) : nil }
     }
 }

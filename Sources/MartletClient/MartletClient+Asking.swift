@@ -20,7 +20,7 @@ extension MartletClient {
     }
 
     /// Sends a message as soon as its room is there, and again on the next connection where the answer is lost.
-    func post(_ command: ClientCommand, to room: RoomName, id: Int) async throws(Failure) -> ServerEvent {
+    func send(_ command: ClientCommand, to room: RoomName, id: Int) async throws(Failure) -> ServerEvent {
         let frame = MartletClient.frame(of: command, id: id)
         return try await waiting(for: id) { continuation in
             let draft = ClientState.Draft(room: room, frame: frame)
@@ -80,7 +80,7 @@ extension MartletClient {
 
     /// Sends all that waits for a room.
     func sendWaiting(for room: RoomName, _ state: inout ClientState) {
-        state.sendHeld(for: room)
+        state.sendDeferred(for: room)
         sendDrafts(&state)
     }
 
@@ -91,10 +91,10 @@ extension MartletClient {
             await withCheckedContinuation { continuation in
                 begin(continuation)
                 // A cancellation that came before the request was known has found nothing to end.
-                if Task.isCancelled { settle(id, with: .failure(.cancelled)) }
+                if Task.isCancelled { resolve(id, with: .failure(.cancelled)) }
             }
         } onCancel: {
-            settle(id, with: .failure(.cancelled))
+            resolve(id, with: .failure(.cancelled))
         }
         return try result.get()
     }
@@ -122,7 +122,7 @@ extension MartletClient {
             default: break
             }
             if let room, state.isOnItsWay(room) {
-                request.held = (room, frame)
+                request.deferred = (room, frame)
             } else {
                 link.enqueue(text: frame)
             }
@@ -131,7 +131,7 @@ extension MartletClient {
             return .success(link)
         }
         switch accepted {
-        case .failure(let failure): settle(owner, with: .failure(failure))
+        case .failure(let failure): resolve(owner, with: .failure(failure))
         case .success(let link): setTimeout(configuration.requestTimeout, of: id, on: link.eventLoop)
         }
     }
@@ -145,13 +145,13 @@ extension MartletClient {
 
     private func setTimeout(_ time: Duration, of id: Int, on loop: any EventLoop) {
         let timeout = loop.scheduleTask(in: TimeAmount(time)) { [weak self] in
-            if let self { settle(id, with: .failure(.timedOut)) }
+            if let self { resolve(id, with: .failure(.timedOut)) }
         }
-        let isSettled = state.withLock { state in
+        let isAnswered = state.withLock { state in
             state.pending[id]?.timeout = timeout
             return state.pending[id] == nil
         }
-        if isSettled { timeout.cancel() }
+        if isAnswered { timeout.cancel() }
     }
 
     private static func frame(of command: ClientCommand, id: Int) -> [UInt8] {
@@ -162,22 +162,22 @@ extension MartletClient {
 
     // MARK: Replies
 
-    func settle(_ id: RequestID?, with result: Result<ServerEvent, Failure>) {
-        if let number = MartletClient.number(of: id) { settle(number, with: result) }
+    func resolve(_ id: RequestID?, with result: Result<ServerEvent, Failure>) {
+        if let number = MartletClient.number(of: id) { resolve(number, with: result) }
     }
 
-    func settle(_ id: Int, with result: Result<ServerEvent, Failure>) {
+    func resolve(_ id: Int, with result: Result<ServerEvent, Failure>) {
         let (request, waiting) = state.withLock { state -> (ClientState.Pending?, [ClientState.Pending]) in
             let request = state.remove(id)
             // Nobody else is about to join the room: what waited for it has failed with the join.
             guard case .failure = result, case .caller? = request?.owner, let room = request?.joins,
                 !state.streams.isLive(room), !state.isOnItsWay(room)
             else { return (request, []) }
-            return (request, state.removeHeld(for: room))
+            return (request, state.removeDeferred(for: room))
         }
         guard let request else { return }
         request.timeout?.cancel()
-        settle(request.owner, with: result)
+        resolve(request.owner, with: result)
         if case .failure(let failure) = result { fail(waiting, with: failure) }
     }
 
@@ -185,11 +185,11 @@ extension MartletClient {
     func fail(_ requests: [ClientState.Pending], with failure: Failure) {
         for request in requests {
             request.timeout?.cancel()
-            settle(request.owner, with: .failure(failure))
+            resolve(request.owner, with: .failure(failure))
         }
     }
 
-    func settle(_ owner: ClientState.Pending.Owner, with result: Result<ServerEvent, Failure>) {
+    func resolve(_ owner: ClientState.Pending.Owner, with result: Result<ServerEvent, Failure>) {
         switch owner {
         case .caller(let continuation), .publisher(let continuation, _): continuation.resume(returning: result)
         case .rejoin(let room): rejoined(room, with: result)

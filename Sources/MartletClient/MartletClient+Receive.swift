@@ -13,7 +13,7 @@ extension MartletClient {
         switch event {
         case .text(let frame):
             switch frame.withUnsafeReadableBytes({ NativeDialect().decodeEvent($0) }) {
-            case .success(let event): take(event, from: socket)
+            case .success(let event): receive(event, from: socket)
             // A later gateway may say what this client does not know yet.
             case .failure: break
             }
@@ -22,22 +22,22 @@ extension MartletClient {
         }
     }
 
-    private func take(_ event: ServerEvent, from socket: WebSocketConnection) {
+    private func receive(_ event: ServerEvent, from socket: WebSocketConnection) {
         switch event {
-        case .message(let message): take(message, from: socket)
+        case .message(let message): receive(message, from: socket)
         case .welcome(let welcome): begin(welcome, on: socket)
-        case .joined(let id, let joined): take(joined, id: id, event, from: socket)
+        case .joined(let id, let joined): receive(joined, id: id, event, from: socket)
         case .left(let id, let room):
             state.withLock { $0.streams.left(room) }
-            settle(id, with: .success(event))
+            resolve(id, with: .success(event))
         case .resumed(let id, _), .authenticated(let id, _), .ack(let id, _, _), .acknowledged(let id),
             .history(let id, _), .members(let id, _, _), .pong(let id):
-            settle(id, with: .success(event))
+            resolve(id, with: .success(event))
         case .watching(let id, let users):
-            note(users, for: id)
-            settle(id, with: .success(event))
+            record(users, for: id)
+            resolve(id, with: .success(event))
         case .presence(let change): deliver(.presence(Presence(change)), from: socket)
-        case .status(let change): take(change, from: socket)
+        case .status(let change): receive(change, from: socket)
         case .signal(let signal): deliver(.signal(Signal(signal)), from: socket)
         case .gap(let room, let position):
             guard state.withLock({ $0.streams.gap(in: room, at: position) }) else { break }
@@ -54,13 +54,13 @@ extension MartletClient {
                 Duration.milliseconds(min(max($0, 0), MartletClient.longestWait))
             }
             if error.code == .rateLimited, repeats(id, after: wait) { break }
-            settle(
+            resolve(
                 id,
                 with: .failure(.refused(code: error.code.rawValue, message: error.message, retryAfter: wait)))
         }
     }
 
-    private func take(_ message: RoomMessage, from socket: WebSocketConnection) {
+    private func receive(_ message: RoomMessage, from socket: WebSocketConnection) {
         switch state.withLock({ $0.streams.received(message) }) {
         case .drop: break
         case .pass(let position), .passUnstored(let position):
@@ -71,7 +71,7 @@ extension MartletClient {
         }
     }
 
-    private func take(
+    private func receive(
         _ joined: GatewayCore.Joined, id: RequestID?, _ event: ServerEvent, from socket: WebSocketConnection
     ) {
         // Where nobody waits for it any more, it has failed for whoever asked.
@@ -88,10 +88,10 @@ extension MartletClient {
         if !told.isWhole {
             deliver(.gap(room: joined.room.string, position: Position(joined.position)), from: socket)
         }
-        settle(number, with: .success(event))
+        resolve(number, with: .success(event))
     }
 
-    private func take(_ change: StatusChange, from socket: WebSocketConnection) {
+    private func receive(_ change: StatusChange, from socket: WebSocketConnection) {
         state.withLock { state in
             if state.watched[change.userId] != nil { state.watched[change.userId] = change.isOnline }
         }
@@ -99,7 +99,7 @@ extension MartletClient {
     }
 
     /// Keeps what a `watch` of the user's has been told, before any change of it can come.
-    private func note(_ users: [UserStatus], for id: RequestID?) {
+    private func record(_ users: [UserStatus], for id: RequestID?) {
         state.withLock { state in
             guard let number = MartletClient.number(of: id), case .caller? = state.pending[number]?.owner,
                 state.pending[number]?.watches == true
@@ -151,7 +151,7 @@ extension MartletClient {
         }
         for request in lost {
             request.timeout?.cancel()
-            settle(request.owner, with: .failure(.disconnected))
+            resolve(request.owner, with: .failure(.disconnected))
         }
         if wasWelcomed { _ = buffer.append(.disconnected(code: end.code, reason: end.reason)) }
     }
@@ -181,7 +181,7 @@ extension MartletClient {
         socket?.resumeReading()
     }
 
-    /// The number behind a mark that this client gave; nil for any other.
+    /// The number in an id that this client gave; nil for any other.
     static func number(of id: RequestID?) -> Int? {
         id.flatMap { Int(String(decoding: $0.json, as: UTF8.self)) }
     }

@@ -56,7 +56,7 @@ extension MartletClient {
         let id = newID()
         let key = dedupe ?? "\(dedupePrefix)-\(id)"
         let command = ClientCommand.message(room: name, msgType: msgType, payload: payload, dedupe: key)
-        guard case .ack(_, _, let published) = try await post(command, to: name, id: id) else { throw .disconnected }
+        guard case .ack(_, _, let published) = try await send(command, to: name, id: id) else { throw .disconnected }
         return Ack(room: room, seq: published.position.seq, timestamp: published.timestamp)
     }
 

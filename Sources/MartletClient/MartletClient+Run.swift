@@ -24,7 +24,7 @@ extension MartletClient {
         }
         for request in lost {
             request.timeout?.cancel()
-            settle(request.owner, with: .failure(end))
+            resolve(request.owner, with: .failure(end))
         }
         buffer.finish()
         welcomed.resumeAll(.failure(end))

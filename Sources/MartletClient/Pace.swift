@@ -21,7 +21,7 @@ package struct Pace: Sendable {
     }
 
     /// Takes one out; answers how long to wait first where there is none.
-    package mutating func take(now: ContinuousClock.Instant) -> Duration? {
+    package mutating func spend(now: ContinuousClock.Instant) -> Duration? {
         fill(now)
         guard tokens >= 1 else { return .seconds((1 - tokens) / perSecond) }
         tokens -= 1

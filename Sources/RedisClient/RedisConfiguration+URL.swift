@@ -34,7 +34,7 @@ extension RedisConfiguration {
             let (authority, path) = location.split(atFirst: "/")
             endpoint = try Self.tcpEndpoint(authority.split(atLast: "@").after)
             if let credentials = authority.split(atLast: "@").before {
-                try take(credentials: credentials)
+                try read(credentials: credentials)
             }
             if let path, !path.isEmpty { database = try Self.database(path) }
         case "unix":
@@ -48,14 +48,14 @@ extension RedisConfiguration {
             throw RedisURLError("it must begin with redis://, rediss:// or unix://")
         }
         for item in (query ?? "").split(separator: "&") {
-            try take(query: item)
+            try read(query: item)
         }
         if username?.isEmpty == true { username = nil }
         // Nothing to log in with; beside a user it is one who needs no password.
         if username == nil, password?.isEmpty == true { password = nil }
     }
 
-    private mutating func take(credentials: Substring) throws(RedisURLError) {
+    private mutating func read(credentials: Substring) throws(RedisURLError) {
         let (user, secret) = credentials.split(atFirst: ":")
         if !user.isEmpty { username = try Self.decoded(user, as: "user") }
         if let secret { password = try Self.decoded(secret, as: "password") }
@@ -64,7 +64,7 @@ extension RedisConfiguration {
         }
     }
 
-    private mutating func take(query item: Substring) throws(RedisURLError) {
+    private mutating func read(query item: Substring) throws(RedisURLError) {
         let (name, value) = item.split(atFirst: "=")
         switch name {
         case "db": database = try Self.database(value ?? "")

@@ -155,7 +155,7 @@ private final class NotingHandler: ChannelInboundHandler {
             // The body of a refusal is no frames.
             guard status == 101 else { return }
         }
-        while let event = decoder?.next(from: &bytes) { note(event) }
+        while let event = decoder?.next(from: &bytes) { record(event) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -166,7 +166,7 @@ private final class NotingHandler: ChannelInboundHandler {
     /// A reset by the gateway is an end like another.
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
-    private func note(_ event: FrameDecoder.Event) {
+    private func record(_ event: FrameDecoder.Event) {
         notes.state.withLock { state in
             switch event {
             case .text(let bytes):

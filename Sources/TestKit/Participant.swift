@@ -157,12 +157,12 @@ package final class Participant: Sendable {
 
     private func begin() {
         let task = Task { [weak self, events = client.events] in
-            for await event in events { self?.note(event) }
+            for await event in events { self?.record(event) }
         }
         consuming.withLock { $0.append(task) }
     }
 
-    private func note(_ event: MartletClient.Event) {
+    private func record(_ event: MartletClient.Event) {
         record.withLock { record in
             record.events.append(event)
             switch event {

@@ -89,16 +89,16 @@ package struct RosterChecker: Sendable {
         }
         told = max(told ?? 0, presence.rosterVersion)
         if presence.from == nil {
-            for (index, step) in presence.steps.enumerated() { take(step, version: before + Int64(index) + 1) }
+            for (index, step) in presence.steps.enumerated() { apply(step, version: before + Int64(index) + 1) }
         } else {
-            takeNetChange(presence, from: before)
+            applyNetChange(presence, from: before)
         }
         if let members, presence.rosterVersion >= read, members.count != presence.members {
             faults.append(.miscounted(told: presence.members, counted: members.count))
         }
     }
 
-    private mutating func take(_ step: MartletClient.Presence.Step, version: Int64) {
+    private mutating func apply(_ step: MartletClient.Presence.Step, version: Int64) {
         if case .leave(let user) = step, steadfast.contains(user) { faults.append(.falseLeave(user)) }
         guard members != nil, version > read else { return }
         switch step {
@@ -111,10 +111,10 @@ package struct RosterChecker: Sendable {
         }
     }
 
-    private mutating func takeNetChange(_ presence: MartletClient.Presence, from: Int64) {
+    private mutating func applyNetChange(_ presence: MartletClient.Presence, from: Int64) {
         // What was read in its midst has some of the steps, and others that it leaves out since they were undone.
         if from < read, read < presence.rosterVersion { members = nil }
-        for step in presence.steps { take(step, version: presence.rosterVersion) }
+        for step in presence.steps { apply(step, version: presence.rosterVersion) }
     }
 
     /// Everything wrong, where this is who is there; nothing is compared where no roster was read.

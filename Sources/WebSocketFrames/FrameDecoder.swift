@@ -110,9 +110,9 @@ package struct FrameDecoder: Sendable {
             let step: Step
             switch phase {
             case .header:
-                step = front == nil ? takeFrame(from: &buffer) : completeFront(from: &buffer)
+                step = front == nil ? readFrame(from: &buffer) : completeFront(from: &buffer)
             case .payload(let frame):
-                step = takePayload(of: frame, from: &buffer)
+                step = readPayload(of: frame, from: &buffer)
             case .finished:
                 buffer.moveReaderIndex(to: buffer.writerIndex)
                 return nil
@@ -125,7 +125,7 @@ package struct FrameDecoder: Sendable {
         }
     }
 
-    private mutating func takeFrame(from buffer: inout ByteBuffer) -> Step {
+    private mutating func readFrame(from buffer: inout ByteBuffer) -> Step {
         guard buffer.readableBytes > 0 else { return .starved }
         switch readHeader(of: buffer) {
         case .incomplete:
@@ -137,7 +137,7 @@ package struct FrameDecoder: Sendable {
             return finish(.failed(error))
         case .complete(let header):
             buffer.moveReaderIndex(forwardBy: header.headerBytes)
-            return header.opcode.isControl ? takeControl(header, from: &buffer) : takeData(header, from: &buffer)
+            return header.opcode.isControl ? readControl(header, from: &buffer) : readData(header, from: &buffer)
         }
     }
 
@@ -158,7 +158,7 @@ package struct FrameDecoder: Sendable {
                 return finish(.failed(error))
             case .complete(let header):
                 frame.moveReaderIndex(forwardBy: header.headerBytes)
-                return header.opcode.isControl ? takeControl(header, from: &frame) : takeData(header, from: &buffer)
+                return header.opcode.isControl ? readControl(header, from: &frame) : readData(header, from: &buffer)
             }
         }
     }
@@ -178,7 +178,7 @@ package struct FrameDecoder: Sendable {
         return (message.isCompressed ? maxCompressedBytes : Int(maxMessageBytes)) - message.takenBytes
     }
 
-    private mutating func takeControl(_ header: FrameHeader, from buffer: inout ByteBuffer) -> Step {
+    private mutating func readControl(_ header: FrameHeader, from buffer: inout ByteBuffer) -> Step {
         let payload = buffer.readPayload(count: header.payloadBytes, key: header.key)
         switch header.opcode {
         case .ping: return .event(.ping(payload))
@@ -189,7 +189,7 @@ package struct FrameDecoder: Sendable {
     }
 
     /// The usual message, one frame wholly there, goes out without passing through `message`.
-    private mutating func takeData(_ header: FrameHeader, from buffer: inout ByteBuffer) -> Step {
+    private mutating func readData(_ header: FrameHeader, from buffer: inout ByteBuffer) -> Step {
         if message == nil, header.isFinal, !header.isCompressed, header.payloadBytes <= buffer.readableBytes {
             let payload = buffer.readPayload(count: header.payloadBytes, key: header.key)
             guard header.opcode == .text else { return .event(.binary(payload)) }
@@ -207,9 +207,9 @@ package struct FrameDecoder: Sendable {
     }
 
     /// Grows the message by what is there, never by what the header claimed.
-    private mutating func takePayload(of frame: DataFrame, from buffer: inout ByteBuffer) -> Step {
+    private mutating func readPayload(of frame: DataFrame, from buffer: inout ByteBuffer) -> Step {
         let count = min(Int(frame.missingBytes), buffer.readableBytes)
-        if let error = message?.take(count, from: &buffer, key: frame.key, limit: Int(maxMessageBytes)) {
+        if let error = message?.append(count, from: &buffer, key: frame.key, limit: Int(maxMessageBytes)) {
             return finish(.failed(error))
         }
         var frame = frame

@@ -48,7 +48,7 @@ struct PartialMessage {
     }
 
     /// Moves the next `count` bytes over; an error where the message cannot become a good one of `limit` bytes.
-    mutating func take(_ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?, limit: Int) -> FrameError? {
+    mutating func append(_ count: Int, from buffer: inout ByteBuffer, key: MaskingKey?, limit: Int) -> FrameError? {
         guard count > 0 else { return nil }
         switch packing {
         case .plain:

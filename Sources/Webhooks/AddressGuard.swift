@@ -1,7 +1,7 @@
 import GatewayCore
 import Glibc
 
-/// Keeps requests away from what lies behind the gateway's own doors.
+/// Keeps requests away from what lies behind the gateway's own network.
 package enum AddressGuard {
     /// An address that webhooks are not sent to.
     package struct Refusal: Error, Hashable, CustomStringConvertible {

@@ -33,7 +33,7 @@ import Testing
         await gateway.stop()
     }
 
-    @Test func `requests are answered by their marks, in whatever order`() async throws {
+    @Test func `requests are answered by their ids, in whatever order`() async throws {
         let gateway = try await FakeGateway.start()
         let client = try client(gateway)
         let peer = try await connect(client, gateway)

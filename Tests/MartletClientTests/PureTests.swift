@@ -32,13 +32,13 @@ import Testing
     @Test func `messages go out at nine tenths of the gateway's rate, after a burst`() {
         let start = ContinuousClock.now
         var pace = Pace(perSecond: 10, burst: 8, now: start)
-        for _ in 0..<6 { #expect(pace.take(now: start) == nil) }
-        let wait = pace.take(now: start) ?? .zero
+        for _ in 0..<6 { #expect(pace.spend(now: start) == nil) }
+        let wait = pace.spend(now: start) ?? .zero
         #expect(wait > .milliseconds(110) && wait < .milliseconds(112))
-        #expect(pace.take(now: start + wait) == nil)
+        #expect(pace.spend(now: start + wait) == nil)
         pace.rest(for: .seconds(3), now: start + .seconds(60))
-        #expect(pace.take(now: start + .seconds(62.9)) != nil)
-        #expect(pace.take(now: start + .seconds(63.1)) == nil)
+        #expect(pace.spend(now: start + .seconds(62.9)) != nil)
+        #expect(pace.spend(now: start + .seconds(63.1)) == nil)
     }
 
     private func reconnection(hasTokens: Bool = true) -> Reconnection {

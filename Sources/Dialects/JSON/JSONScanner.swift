@@ -35,7 +35,7 @@ package struct JSONScanner {
     package mutating func nextKey() throws(JSONError) -> JSONString? {
         skipSpace()
         if leaves(at: UInt8(ascii: "}")) { return nil }
-        try take(UInt8(ascii: ","))
+        try expect(UInt8(ascii: ","))
         skipSpace()
         return try key()
     }
@@ -50,7 +50,7 @@ package struct JSONScanner {
     package mutating func nextElement() throws(JSONError) -> Bool {
         skipSpace()
         if leaves(at: UInt8(ascii: "]")) { return false }
-        try take(UInt8(ascii: ","))
+        try expect(UInt8(ascii: ","))
         return true
     }
 
@@ -100,7 +100,7 @@ package struct JSONScanner {
     }
 
     @inline(__always)
-    private mutating func take(_ byte: UInt8) throws(JSONError) {
+    private mutating func expect(_ byte: UInt8) throws(JSONError) {
         guard current == byte else { throw unexpected }
         offset &+= 1
     }
@@ -130,7 +130,7 @@ package struct JSONScanner {
         let hasEscapes = try skipString()
         let contents = UnsafeRawBufferPointer(rebasing: bytes[start..<(offset - 1)])
         skipSpace()
-        try take(UInt8(ascii: ":"))
+        try expect(UInt8(ascii: ":"))
         skipSpace()
         return JSONString(contents: contents, hasEscapes: hasEscapes)
     }
@@ -210,7 +210,7 @@ package struct JSONScanner {
     }
 
     private mutating func skipLiteral(_ literal: StaticString) throws(JSONError) {
-        for index in 0..<literal.utf8CodeUnitCount { try take(literal.utf8Start[index]) }
+        for index in 0..<literal.utf8CodeUnitCount { try expect(literal.utf8Start[index]) }
     }
 }
 

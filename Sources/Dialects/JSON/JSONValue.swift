@@ -33,7 +33,7 @@ package struct JSONString {
         let end = start + contents.count
         var next = start
         for index in 0..<count {
-            guard next < end, let byte = JSONString.takeASCII(&next), byte == name.utf8Start[index] else {
+            guard next < end, let byte = JSONString.readASCII(&next), byte == name.utf8Start[index] else {
                 return false
             }
         }
@@ -43,7 +43,7 @@ package struct JSONString {
     /// The byte at `next`, or what the escape there stands for; nil where that lies beyond ASCII. The scanner has checked
     /// that the escape is whole.
     @inline(__always)
-    private static func takeASCII(_ next: inout UnsafeRawPointer) -> UInt8? {
+    private static func readASCII(_ next: inout UnsafeRawPointer) -> UInt8? {
         let byte = next.load(as: UInt8.self)
         guard byte == UInt8(ascii: "\\") else {
             next += 1

@@ -119,7 +119,7 @@ extension NativeDialect {
         JSONWriter.append(page.more ? #"],"more":true}"# : #"],"more":false}"#, to: &bytes)
     }
 
-    /// The beginning of a reply, with the request's mark where it had one.
+    /// The beginning of a reply, with the request's id where it had one.
     func begin(_ opening: StaticString, id: RequestID?, into bytes: inout [UInt8]) {
         JSONWriter.append(opening, to: &bytes)
         guard let id else { return }

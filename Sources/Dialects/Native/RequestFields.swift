@@ -46,7 +46,7 @@ struct RequestFields {
         }
     }
 
-    /// The request's mark, nil where it has none.
+    /// The request's id, nil where it has none.
     func requestID() throws(RequestError) -> RequestID? {
         guard let id else { return nil }
         switch id.kind {
@@ -82,7 +82,7 @@ struct RequestFields {
         if key.equals("type") { return RequestFields.fill(&type, with: value) ? nil : "type" }
         if key.equals("id") {
             if RequestFields.fill(&id, with: value) { return nil }
-            // Of two marks neither is sure to be the one the client waits for.
+            // Of two ids neither is sure to be the one the client waits for.
             id = nil
             return "id"
         }

@@ -35,7 +35,7 @@ package protocol RoomStreams: Sendable {
 /// A hub's number within its node, from 0.
 package typealias HubNumber = Int
 
-/// A hub's own mark for one `follow` or `watch`; unique within the hub.
+/// A hub's own number for one `follow` or `watch`; unique within the hub.
 package typealias FollowTicket = UInt64
 
 /// The point at which a listener begins.

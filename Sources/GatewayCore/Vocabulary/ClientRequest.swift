@@ -1,4 +1,4 @@
-/// A client's own mark for a request: a JSON string or integer, given back on the reply byte for byte.
+/// A client's own id for a request: a JSON string or integer, given back on the reply byte for byte.
 package struct RequestID: Hashable, Sendable {
     /// As it stood in the request: `7` or `"a\u0062"`, at most 128 bytes.
     package let json: [UInt8]

@@ -15,7 +15,7 @@ final class OpeningHandshake: ChannelInboundHandler, RemovableChannelHandler {
     private var isAccepted = false
     private var isHandingOver = false
     /// Bytes that came behind the answer, while the codec was leaving.
-    private var held: [NIOAny] = []
+    private var buffered: [NIOAny] = []
 
     /// - Parameters:
     ///   - next: what takes this handler's place.
@@ -50,7 +50,7 @@ final class OpeningHandshake: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if isHandingOver { return held.append(data) }
+        if isHandingOver { return buffered.append(data) }
         switch unwrapInboundIn(data) {
         case .head(let head):
             do throws(WebSocketConnectError) {
@@ -129,8 +129,8 @@ final class OpeningHandshake: ChannelInboundHandler, RemovableChannelHandler {
     /// Hands on the bytes that came behind the answer, and is gone.
     private func leave(_ context: ChannelHandlerContext) {
         opened.succeed()
-        for bytes in held { context.fireChannelRead(bytes) }
-        held.removeAll()
+        for bytes in buffered { context.fireChannelRead(bytes) }
+        buffered.removeAll()
         context.fireChannelReadComplete()
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }

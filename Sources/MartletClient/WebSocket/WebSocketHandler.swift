@@ -36,7 +36,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         silence?.heard(at: context.eventLoop.now)
         var bytes = unwrapInboundIn(data)
-        while let event = decoder.next(from: &bytes) { take(event, context) }
+        while let event = decoder.next(from: &bytes) { handle(event, context) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -99,7 +99,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     // MARK: Steps
 
-    private func take(_ event: FrameDecoder.Event, _ context: ChannelHandlerContext) {
+    private func handle(_ event: FrameDecoder.Event, _ context: ChannelHandlerContext) {
         switch event {
         case .text(let bytes): receive(.text(bytes))
         case .binary(let bytes): receive(.binary(bytes))

@@ -4,7 +4,7 @@ import Synchronization
 
 /// The half of a command link that lives on its loop.
 ///
-/// `@unchecked Sendable`: everything mutable in it is touched on its event loop alone; each door asserts that.
+/// `@unchecked Sendable`: everything mutable in it is touched on its event loop alone; each entry point asserts that.
 final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     /// A command as it was handed in, from any thread.
     struct Submission {

@@ -18,7 +18,7 @@ protocol ConnectionOwner: AnyObject, Sendable {
 
 /// Keeps one connection up: dials, greets, hands it to its owner, and after a break does so again, for ever.
 ///
-/// `@unchecked Sendable`: everything in it is touched on its event loop alone; each door asserts that.
+/// `@unchecked Sendable`: everything in it is touched on its event loop alone; each entry point asserts that.
 final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     private enum State {
         case idle

@@ -3,7 +3,7 @@ import NIOCore
 
 /// The half of a subscriber that lives on its loop.
 ///
-/// `@unchecked Sendable`: everything mutable in it is touched on its event loop alone; each door asserts that.
+/// `@unchecked Sendable`: everything mutable in it is touched on its event loop alone; each entry point asserts that.
 final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
     enum Change {
         case subscribe([String])

@@ -24,7 +24,7 @@ struct ExtensionOffer: Equatable {
                 if reader.isAtEndOfElement { continue }
                 guard let offer = reader.offer(names: &names) else { return nil }
                 offers.append(offer)
-            } while reader.take(UInt8(ascii: ","))
+            } while reader.read(UInt8(ascii: ","))
             guard reader.isAtEnd else { return nil }
         }
         return offers
@@ -43,7 +43,7 @@ private struct HeaderReader {
     var isAtEnd: Bool { rest.isEmpty }
     var isAtEndOfElement: Bool { rest.isEmpty || rest.first == UInt8(ascii: ",") }
 
-    mutating func take(_ separator: UInt8) -> Bool {
+    mutating func read(_ separator: UInt8) -> Bool {
         guard rest.first == separator else { return false }
         rest.removeFirst()
         skipSpace()
@@ -54,10 +54,10 @@ private struct HeaderReader {
     mutating func offer(names: inout Int) -> ExtensionOffer? {
         guard let name = name(&names) else { return nil }
         var offer = ExtensionOffer(name: name)
-        while take(UInt8(ascii: ";")) {
+        while read(UInt8(ascii: ";")) {
             guard let name = self.name(&names) else { return nil }
             var value: String?
-            if take(UInt8(ascii: "=")) {
+            if read(UInt8(ascii: "=")) {
                 value = rest.first == UInt8(ascii: "\"") ? quoted() : token()
                 guard value != nil else { return nil }
             }
