@@ -15,9 +15,9 @@ struct ClientRelief: Service {
             case .sendAway:
                 logger.warning("This node can neither command nor hear, and another can: the clients are sent away")
                 sockets.sendAway()
-            case .takeAgain:
+            case .admitAgain:
                 logger.notice("Clients are let in again")
-                sockets.takeAgain()
+                sockets.admitAgain()
             }
         }
     }

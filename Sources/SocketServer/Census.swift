@@ -40,8 +40,8 @@ package final class Census: Sendable {
     func open(_ channel: any Channel, from peer: IPAddress?, isProxy: Bool) -> Admission<any Channel>.Opening {
         let opening = admission.withLock { $0.open(channel, from: peer, isProxy: isProxy) }
         switch opening {
-        case .seated(_, let outcast?), .refused(_, let outcast?): Census.sendAway(outcast)
-        case .seated(_, nil), .refused(_, nil), .dropped: break
+        case .admitted(_, let outcast?), .refused(_, let outcast?): Census.sendAway(outcast)
+        case .admitted(_, nil), .refused(_, nil), .dropped: break
         }
         return opening
     }
@@ -52,27 +52,27 @@ package final class Census: Sendable {
     }
 
     /// A trusted proxy has said whose the socket is; false where that address holds enough.
-    func name(_ client: IPAddress, isProxy: Bool, _ seat: inout Seat) -> Bool {
-        admission.withLock { $0.name(client, isProxy: isProxy, &seat) }
+    func name(_ client: IPAddress, isProxy: Bool, _ slot: inout Slot) -> Bool {
+        admission.withLock { $0.name(client, isProxy: isProxy, &slot) }
     }
 
     /// It has shown a token, which is being checked: it gives way to nobody.
-    func shelter(_ seat: Seat) {
-        if seat.isStranger { admission.withLock { $0.shelter(seat) } }
+    func shelter(_ slot: Slot) {
+        if slot.isStranger { admission.withLock { $0.shelter(slot) } }
     }
 
     /// Its token was no good.
-    func expose(_ seat: Seat) {
-        if seat.isStranger { admission.withLock { $0.expose(seat) } }
+    func expose(_ slot: Slot) {
+        if slot.isStranger { admission.withLock { $0.expose(slot) } }
     }
 
     /// It is a stranger no longer.
-    func vouch(for seat: inout Seat) {
-        if seat.isStranger { admission.withLock { $0.vouch(for: &seat) } }
+    func vouch(for slot: inout Slot) {
+        if slot.isStranger { admission.withLock { $0.vouch(for: &slot) } }
     }
 
-    func close(_ seat: Seat) {
-        admission.withLock { $0.close(seat) }
+    func close(_ slot: Slot) {
+        admission.withLock { $0.close(slot) }
     }
 
     /// A reason why a handshake is to be answered 503.

@@ -38,12 +38,12 @@ package final class SocketServer: Service {
         self.configuration = configuration
         self.group = group
         self.logger = logger
-        let surroundings = HubSurroundings(
+        let dependencies = HubDependencies(
             configuration: configuration, streams: streams, log: log, presence: presence,
             presenceDirectory: presenceDirectory, metrics: metrics, logger: logger, clocks: clocks,
             tally: tally, memory: memory)
-        census = surroundings.census
-        hubs = group.makeIterator().map { Hub(eventLoop: $0, surroundings: surroundings) }
+        census = dependencies.census
+        hubs = group.makeIterator().map { Hub(eventLoop: $0, dependencies: dependencies) }
     }
 
     /// What the port holds at this moment; any thread.
@@ -80,13 +80,13 @@ package final class SocketServer: Service {
         do {
             listener = try await listen()
         } catch {
-            settle(.failure(error))
+            resolveBinding(.failure(error))
             try await stopHubs()
             throw error
         }
         let port = listener.localAddress?.port ?? 0
         logger.info("client port open", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
-        settle(.success(port))
+        resolveBinding(.success(port))
         // Cancellation is a shutdown as well, without the waiting.
         try? await gracefulShutdown()
         await drain()
@@ -97,7 +97,7 @@ package final class SocketServer: Service {
         logger.info("client port closed")
     }
 
-    private func settle(_ result: Result<Int, any Error>) {
+    private func resolveBinding(_ result: Result<Int, any Error>) {
         let waiting: [CheckedContinuation<Int, any Error>] = binding.withLock { binding in
             guard case .waiting(let continuations) = binding else { return [] }
             switch result {
@@ -168,7 +168,7 @@ extension SocketServer {
     }
 
     /// After `sendAway`: clients may come.
-    package func takeAgain() { census.open() }
+    package func admitAgain() { census.open() }
 
     private func askAway(_ what: Logger.Message) {
         let connections = census.status.connections

@@ -129,9 +129,9 @@ struct ConnectionBudgetTests {
         #expect(
             budget.spend(little, now: start, allowance)
                 == Spending(bytesIn: 30, processorNanoseconds: 2_999_997))
-        #expect(budget.settle() == nil)
+        #expect(budget.takeUncharged() == nil)
         _ = budget.spend(little, now: start, allowance)
-        #expect(budget.settle() == little)
+        #expect(budget.takeUncharged() == little)
     }
 
     @Test func `whoever is blocked by others waits for them, however much it has itself`() {

@@ -20,7 +20,7 @@ struct ReliefTests {
         var relief = Relief(lease: 3000)
         #expect(run(&relief, 0...9, .able) == [:])
         #expect(run(&relief, 10...100) == [40: .sendAway])
-        #expect(run(&relief, 101...110, .able) == [101: .takeAgain])
+        #expect(run(&relief, 101...110, .able) == [101: .admitAgain])
         #expect(run(&relief, 111...200) == [141: .sendAway])
     }
 
@@ -49,7 +49,7 @@ struct ReliefTests {
     @Test func `whoever was sent away may come again once nobody else can serve them`() {
         var relief = Relief(lease: 3000)
         #expect(run(&relief, 0...30) == [30: .sendAway])
-        #expect(run(&relief, 31...40, another: false) == [31: .takeAgain])
+        #expect(run(&relief, 31...40, another: false) == [31: .admitAgain])
         #expect(run(&relief, 41...71) == [71: .sendAway])
     }
 }

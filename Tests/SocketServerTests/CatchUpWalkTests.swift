@@ -110,7 +110,7 @@ struct CatchUpWalkTests {
             }
             try client.socket?.channel.close().wait()
         }
-        #expect(embedded.surroundings.census.status.rooms == 0)
+        #expect(embedded.dependencies.census.status.rooms == 0)
     }
 
     /// Connects where nothing is connected, and resumes what was there.

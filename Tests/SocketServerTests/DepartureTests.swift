@@ -106,11 +106,11 @@ struct DepartureTests {
     {
         let embedded = EmbeddedHub()
         let staying = try embedded.enter("staying")
-        embedded.surroundings.census.shut()
+        embedded.dependencies.census.shut()
         #expect(try embedded.ask("/ws?userId=late", from: "192.0.2.1").head.hasPrefix("HTTP/1.1 503 "))
         embedded.hub.drain(DrainPlan(connections: 1, rate: 500, limit: .seconds(30)), loop: 0, of: 1)
         #expect(try staying.takeReplies().first?.hasPrefix(#"{"type":"reconnect","afterMs":"#) == true)
-        embedded.surroundings.census.open()
+        embedded.dependencies.census.open()
         let later = try embedded.enter("later")
         embedded.hub.closeSentAway()
         #expect(try staying.take().last == "close 1001")

@@ -66,7 +66,7 @@ struct HeartbeatTests {
         #expect(socket.channel.isActive)
         embedded.advance(.milliseconds(700))
         #expect(!socket.channel.isActive)
-        #expect(embedded.surroundings.census.status.connections == 0)
+        #expect(embedded.dependencies.census.status.connections == 0)
     }
 
     @Test func `no token in time is 4401, half a handshake is cut without a word`() throws {

@@ -70,7 +70,7 @@ struct HubTests {
         embedded.loop.run()
         embedded.publish("r")
         #expect(try one.takeMessages() == [])
-        #expect(embedded.surroundings.census.status.rooms == 0)
+        #expect(embedded.dependencies.census.status.rooms == 0)
     }
 
     @Test func `a room joined again while the old answer is still on its way begins with the new answer`() throws {
@@ -93,7 +93,7 @@ struct HubTests {
         embedded.backend.goAway(true)
         try join(socket)
         #expect(try socket.take().first?.contains(#""code":"unavailable""#) == true)
-        #expect(embedded.surroundings.census.status.rooms == 0)
+        #expect(embedded.dependencies.census.status.rooms == 0)
         embedded.backend.goAway(false)
         try join(socket)
         #expect(try socket.take().first?.contains(#""type":"joined""#) == true)

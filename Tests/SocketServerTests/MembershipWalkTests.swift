@@ -64,7 +64,7 @@ struct MembershipWalkTests {
                 publish(room, embedded, &members)
             }
             let open = Set(members.flatMap(\.rooms))
-            #expect(embedded.surroundings.census.status.rooms == open.count, "seed \(seed), step \(step)")
+            #expect(embedded.dependencies.census.status.rooms == open.count, "seed \(seed), step \(step)")
         }
         for index in members.indices {
             try members[index].take()
@@ -72,7 +72,7 @@ struct MembershipWalkTests {
         }
         try checkBalance(embedded.backend.calls, seed)
         for member in members { try member.socket.channel.close().wait() }
-        #expect(embedded.surroundings.census.status.connections == 0)
+        #expect(embedded.dependencies.census.status.connections == 0)
         #expect(embedded.backend.calls.contains(.unfollow(.everyone, hub: 0)))
     }
 

@@ -24,7 +24,7 @@ struct PendingListenersTests {
         #expect(pending[7] === second && pending[8] == nil)
         #expect(pending.connections.map(\.number) == [7])
         #expect(pending.begin(7) == nil)
-        pending.settle(second)
+        pending.remove(second)
         #expect(pending.isEmpty)
     }
 
@@ -36,7 +36,7 @@ struct PendingListenersTests {
         #expect(pending[7] === again)
         #expect(pending.begin(7) === before)
         #expect(pending.begin(7) == nil)
-        pending.settle(again)
+        pending.remove(again)
         #expect(pending.isEmpty)
     }
 
@@ -45,9 +45,9 @@ struct PendingListenersTests {
         let (before, again) = (onItsWay(), asking())
         _ = pending.add(before)
         _ = pending.add(again)
-        pending.settle(again)
+        pending.remove(again)
         #expect(pending[7] === before)
-        pending.settle(before)
+        pending.remove(before)
         #expect(pending.isEmpty)
     }
 
@@ -57,7 +57,7 @@ struct PendingListenersTests {
         _ = pending.add(before)
         _ = pending.add(again)
         #expect(pending.add(third) === again)
-        pending.settle(third)
+        pending.remove(third)
         #expect(pending[7] === before)
     }
 
@@ -66,9 +66,9 @@ struct PendingListenersTests {
         let (before, again) = (onItsWay(), asking())
         _ = pending.add(before)
         _ = pending.add(again)
-        pending.settle(before)
+        pending.remove(before)
         #expect(pending[7] === again && pending.begin(7) == nil)
-        pending.settle(again)
+        pending.remove(again)
         #expect(pending.isEmpty)
     }
 
@@ -81,7 +81,7 @@ struct PendingListenersTests {
         #expect(left.count == 2 && left[0] === before && left[1] === again)
         #expect(pending.remove(7).isEmpty)
         #expect(pending[8] === other)
-        pending.settle(before)
+        pending.remove(before)
         #expect(pending[8] === other && pending[7] == nil)
     }
 }

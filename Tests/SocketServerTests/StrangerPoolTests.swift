@@ -122,17 +122,17 @@ struct AdmissionTests {
 
     private func outcome(_ opening: Admission<String>.Opening) -> String {
         switch opening {
-        case .seated(_, nil): "seated"
-        case .seated(_, let outcast?): "seated for \(outcast)"
+        case .admitted(_, nil): "admitted"
+        case .admitted(_, let outcast?): "admitted for \(outcast)"
         case .refused: "refused"
         case .dropped(.address): "address"
         case .dropped(.strangers): "strangers"
         }
     }
 
-    private func seat(_ opening: Admission<String>.Opening) throws -> Seat {
+    private func slot(_ opening: Admission<String>.Opening) throws -> Slot {
         switch opening {
-        case .seated(let seat, _), .refused(let seat, _): seat
+        case .admitted(let slot, _), .refused(let slot, _): slot
         case .dropped: throw Dropped()
         }
     }
@@ -144,48 +144,48 @@ struct AdmissionTests {
         throws
     {
         var admission = Admission<String>(maxConnections: 1000, spare: 10, maxPerAddress: 2)
-        let first = try seat(admission.open("1", from: Self.a, isProxy: false))
-        #expect(outcome(admission.open("2", from: Self.a, isProxy: false)) == "seated")
+        let first = try slot(admission.open("1", from: Self.a, isProxy: false))
+        #expect(outcome(admission.open("2", from: Self.a, isProxy: false)) == "admitted")
         let told = try (0..<AddressCounts.maxRefused).map { _ in
             let opening = admission.open("x", from: Self.a, isProxy: false)
             #expect(outcome(opening) == "refused")
-            return try seat(opening)
+            return try slot(opening)
         }
         #expect(outcome(admission.open("y", from: Self.a, isProxy: false)) == "address")
-        #expect(outcome(admission.open("b", from: Self.b, isProxy: false)) == "seated")
+        #expect(outcome(admission.open("b", from: Self.b, isProxy: false)) == "admitted")
         admission.close(first)
-        for seat in told { admission.close(seat) }
-        #expect(outcome(admission.open("3", from: Self.a, isProxy: false)) == "seated")
+        for slot in told { admission.close(slot) }
+        #expect(outcome(admission.open("3", from: Self.a, isProxy: false)) == "admitted")
         #expect(outcome(admission.open("4", from: Self.a, isProxy: false)) == "refused")
     }
 
     @Test(arguments: ["127.0.0.1", "::1"])
     func `a /64 of IPv6 is one address, and this machine's are not counted`(loopback: String) throws {
         var admission = Admission<String>(maxConnections: 1000, spare: 10, maxPerAddress: 1)
-        #expect(outcome(admission.open("1", from: IPAddress("2001:db8::1"), isProxy: false)) == "seated")
+        #expect(outcome(admission.open("1", from: IPAddress("2001:db8::1"), isProxy: false)) == "admitted")
         #expect(outcome(admission.open("2", from: IPAddress("2001:db8::ffff:2"), isProxy: false)) == "refused")
-        #expect(outcome(admission.open("3", from: IPAddress("2001:db8:0:1::1"), isProxy: false)) == "seated")
+        #expect(outcome(admission.open("3", from: IPAddress("2001:db8:0:1::1"), isProxy: false)) == "admitted")
         for _ in 1...100 {
-            #expect(outcome(admission.open("l", from: IPAddress(loopback), isProxy: false)) == "seated")
+            #expect(outcome(admission.open("l", from: IPAddress(loopback), isProxy: false)) == "admitted")
         }
     }
 
     @Test func `a trusted proxy may bring any number; each counts where the proxy says it is from`() throws {
         var admission = Admission<String>(maxConnections: 1000, spare: 10, maxPerAddress: 1)
         let client = try #require(Self.b)
-        var seats: [Seat] = []
-        for _ in 1...3 { seats.append(try seat(admission.open("p", from: Self.a, isProxy: true))) }
-        #expect(admission.name(client, isProxy: false, &seats[0]) == true)
-        #expect(seats[0].address == client)
-        #expect(admission.name(client, isProxy: false, &seats[1]) == false)
+        var slots: [Slot] = []
+        for _ in 1...3 { slots.append(try slot(admission.open("p", from: Self.a, isProxy: true))) }
+        #expect(admission.name(client, isProxy: false, &slots[0]) == true)
+        #expect(slots[0].address == client)
+        #expect(admission.name(client, isProxy: false, &slots[1]) == false)
         #expect(outcome(admission.open("b", from: client, isProxy: false)) == "refused")
-        admission.close(seats[0])
-        #expect(admission.name(client, isProxy: false, &seats[2]) == true)
-        #expect(outcome(admission.open("a", from: Self.a, isProxy: false)) == "seated")
+        admission.close(slots[0])
+        #expect(admission.name(client, isProxy: false, &slots[2]) == true)
+        #expect(outcome(admission.open("a", from: Self.a, isProxy: false)) == "admitted")
         let loopback = try #require(IPAddress("127.0.0.1"))
         for _ in 1...3 {
-            var seat = try seat(admission.open("p", from: Self.a, isProxy: true))
-            #expect(admission.name(loopback, isProxy: false, &seat) == true)
+            var slot = try slot(admission.open("p", from: Self.a, isProxy: true))
+            #expect(admission.name(loopback, isProxy: false, &slot) == true)
         }
     }
 
@@ -194,37 +194,37 @@ struct AdmissionTests {
     {
         var admission = Admission<String>(maxConnections: 16, spare: 10, maxPerAddress: 0)
         for name in ["a1", "a2", "a3"] {
-            #expect(outcome(admission.open(name, from: Self.a, isProxy: false)) == "seated")
+            #expect(outcome(admission.open(name, from: Self.a, isProxy: false)) == "admitted")
         }
-        var guest = try seat(admission.open("b1", from: Self.b, isProxy: false))
-        #expect(outcome(admission.open("b2", from: Self.b, isProxy: false)) == "seated for a1")
+        var guest = try slot(admission.open("b1", from: Self.b, isProxy: false))
+        #expect(outcome(admission.open("b2", from: Self.b, isProxy: false)) == "admitted for a1")
         #expect(guest.isStranger)
         admission.vouch(for: &guest)
         #expect(!guest.isStranger)
-        #expect(outcome(admission.open("a4", from: Self.a, isProxy: false)) == "seated")
-        #expect(outcome(admission.open("b3", from: Self.b, isProxy: false)) == "seated for a2")
+        #expect(outcome(admission.open("a4", from: Self.a, isProxy: false)) == "admitted")
+        #expect(outcome(admission.open("b3", from: Self.b, isProxy: false)) == "admitted for a2")
     }
 
     @Test func `where all strangers have shown tokens a newcomer waits outside, and gets in when one was no good`()
         throws
     {
         var admission = Admission<String>(maxConnections: 8, spare: 10, maxPerAddress: 0)
-        let seats = try ["a1", "a2"].map { try seat(admission.open($0, from: Self.a, isProxy: false)) }
-        for seat in seats { admission.shelter(seat) }
+        let slots = try ["a1", "a2"].map { try slot(admission.open($0, from: Self.a, isProxy: false)) }
+        for slot in slots { admission.shelter(slot) }
         #expect(outcome(admission.open("b1", from: Self.b, isProxy: false)) == "strangers")
-        admission.expose(seats[1])
-        #expect(outcome(admission.open("b1", from: Self.b, isProxy: false)) == "seated for a2")
+        admission.expose(slots[1])
+        #expect(outcome(admission.open("b1", from: Self.b, isProxy: false)) == "admitted for a2")
     }
 
     @Test func `where those vouched for leave less, strangers have less, but never nothing`() throws {
         var admission = Admission<String>(maxConnections: 16, spare: 4, maxPerAddress: 0)
         for _ in 1...17 {
-            var seat = try seat(admission.open("m", from: Self.a, isProxy: false))
-            admission.vouch(for: &seat)
+            var slot = try slot(admission.open("m", from: Self.a, isProxy: false))
+            admission.vouch(for: &slot)
         }
-        for _ in 1...3 { #expect(outcome(admission.open("s", from: Self.b, isProxy: false)) == "seated") }
-        #expect(outcome(admission.open("t", from: Self.b, isProxy: false)) == "seated for s")
-        #expect(outcome(admission.open("u", from: Self.b, isProxy: false)) == "seated for s")
+        for _ in 1...3 { #expect(outcome(admission.open("s", from: Self.b, isProxy: false)) == "admitted") }
+        #expect(outcome(admission.open("t", from: Self.b, isProxy: false)) == "admitted for s")
+        #expect(outcome(admission.open("u", from: Self.b, isProxy: false)) == "admitted for s")
         // Two that gave way are still open: there is no descriptor for a third.
         #expect(outcome(admission.open("v", from: Self.b, isProxy: false)) == "strangers")
     }

@@ -75,11 +75,11 @@ package struct ConnectionBudget: Sendable {
     package mutating func spend(_ spending: Spending, now: MonotonicTime, _ allowance: Allowance) -> Spending? {
         budget.spend(spending.price, now: now, allowance)
         change.add(spending)
-        return change.spending.price < ConnectionBudget.smallChange ? nil : settle()
+        return change.spending.price < ConnectionBudget.smallChange ? nil : takeUncharged()
     }
 
     /// The same for what is left, at the end.
-    package mutating func settle() -> Spending? {
+    package mutating func takeUncharged() -> Spending? {
         let spending = change.spending
         guard spending != Spending() else { return nil }
         change = Change()

@@ -17,7 +17,7 @@ package struct StatusPace: Sendable {
     package var isEmpty: Bool { told.isEmpty }
 
     /// A user has come or gone; answers what is to be told at once.
-    package mutating func take(_ change: StatusChange, now: MonotonicTime) -> StatusChange? {
+    package mutating func receive(_ change: StatusChange, now: MonotonicTime) -> StatusChange? {
         let user = change.userId
         if waiting[user] != nil {
             waiting[user]?.change = change

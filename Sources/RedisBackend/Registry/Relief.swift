@@ -8,7 +8,7 @@ package struct Relief: Sendable {
         /// The clients go, and nobody is let in.
         case sendAway
         /// Whoever comes is let in again.
-        case takeAgain
+        case admitAgain
     }
 
     private enum State {
@@ -34,7 +34,7 @@ package struct Relief: Sendable {
     package mutating func beaten(_ word: Ability.Word, isAnotherAble: Bool, now: Int64) -> Step? {
         guard word == .unable, isAnotherAble else {
             defer { state = .serving }
-            if case .relieved = state { return .takeAgain }
+            if case .relieved = state { return .admitAgain }
             return nil
         }
         switch state {

@@ -13,7 +13,7 @@ package struct AddressCounts: Sendable {
     }
 
     /// The way in which a socket was counted.
-    package enum Mark: Hashable, Sendable {
+    package enum Standing: Hashable, Sendable {
         case uncounted, admitted, refused
     }
 
@@ -53,10 +53,10 @@ package struct AddressCounts: Sendable {
         return verdict
     }
 
-    /// - Parameter mark: what `open` answered.
-    package mutating func close(_ address: IPAddress, _ mark: Mark) {
+    /// - Parameter standing: what `open` answered.
+    package mutating func close(_ address: IPAddress, _ standing: Standing) {
         guard var count = counts[address.counted] else { return }
-        switch mark {
+        switch standing {
         case .uncounted: return
         case .admitted: count.admitted -= 1
         case .refused: count.refused -= 1

@@ -1,10 +1,10 @@
 import GatewayCore
 
 /// The place that an open socket takes up in the counts; whoever owns the socket keeps it.
-package struct Seat: Sendable {
+package struct Slot: Sendable {
     /// Whose it is: the peer's, or what a trusted proxy has said; nil for a unix socket.
     package fileprivate(set) var address: IPAddress?
-    fileprivate var mark = AddressCounts.Mark.uncounted
+    fileprivate var standing = AddressCounts.Standing.uncounted
     /// Nil once somebody has vouched for it.
     fileprivate var stranger: StrangerTicket?
 
@@ -16,9 +16,9 @@ package struct Seat: Sendable {
 package struct Admission<Occupant> {
     package enum Opening {
         /// Perhaps in the place of another, whose socket is to end.
-        case seated(Seat, inPlaceOf: Occupant?)
+        case admitted(Slot, inPlaceOf: Occupant?)
         /// Its address holds enough: it is only to be told so.
-        case refused(Seat, inPlaceOf: Occupant?)
+        case refused(Slot, inPlaceOf: Occupant?)
         /// There is no room to tell it anything.
         case dropped(Shortage)
     }
@@ -52,11 +52,11 @@ package struct Admission<Occupant> {
     package mutating func open(_ occupant: Occupant, from peer: IPAddress?, isProxy: Bool) -> Opening {
         // Those that give way are still open for a moment.
         guard sockets < maxConnections + spare + spare / 2 else { return .dropped(.strangers) }
-        var seat = Seat(address: peer)
+        var slot = Slot(address: peer)
         if let peer, !isProxy, addresses.counts(peer) {
             switch addresses.open(peer) {
-            case .admitted: seat.mark = .admitted
-            case .refused: seat.mark = .refused
+            case .admitted: slot.standing = .admitted
+            case .refused: slot.standing = .refused
             case .dropped: return .dropped(.address)
             }
         }
@@ -64,30 +64,30 @@ package struct Admission<Occupant> {
         if strangers.count >= strangerLimit {
             outcast = strangers.giveWay()
             guard outcast != nil else {
-                uncount(seat)
+                uncount(slot)
                 return .dropped(.strangers)
             }
         }
         sockets += 1
-        seat.stranger = strangers.enter(occupant, from: Admission.place(of: peer))
-        return seat.mark == .refused ? .refused(seat, inPlaceOf: outcast) : .seated(seat, inPlaceOf: outcast)
+        slot.stranger = strangers.enter(occupant, from: Admission.place(of: peer))
+        return slot.standing == .refused ? .refused(slot, inPlaceOf: outcast) : .admitted(slot, inPlaceOf: outcast)
     }
 
     /// A trusted proxy has said whose the socket is; false where that address holds enough.
     ///
     /// - Parameter isProxy: whether `client` is trusted as well, so that the socket may be anybody's.
-    package mutating func name(_ client: IPAddress, isProxy: Bool, _ seat: inout Seat) -> Bool {
-        uncount(seat)
-        seat.address = client
-        seat.mark = .uncounted
-        if let ticket = seat.stranger { strangers.move(ticket, to: Admission.place(of: client)) }
+    package mutating func name(_ client: IPAddress, isProxy: Bool, _ slot: inout Slot) -> Bool {
+        uncount(slot)
+        slot.address = client
+        slot.standing = .uncounted
+        if let ticket = slot.stranger { strangers.move(ticket, to: Admission.place(of: client)) }
         guard !isProxy, addresses.counts(client) else { return true }
         switch addresses.open(client) {
         case .admitted:
-            seat.mark = .admitted
+            slot.standing = .admitted
             return true
         case .refused:
-            seat.mark = .refused
+            slot.standing = .refused
             return false
         case .dropped:
             return false
@@ -95,30 +95,30 @@ package struct Admission<Occupant> {
     }
 
     /// It has shown a token, which is being checked.
-    package mutating func shelter(_ seat: Seat) {
-        if let ticket = seat.stranger { strangers.shelter(ticket) }
+    package mutating func shelter(_ slot: Slot) {
+        if let ticket = slot.stranger { strangers.shelter(ticket) }
     }
 
     /// Its token was no good.
-    package mutating func expose(_ seat: Seat) {
-        if let ticket = seat.stranger { strangers.expose(ticket) }
+    package mutating func expose(_ slot: Slot) {
+        if let ticket = slot.stranger { strangers.expose(ticket) }
     }
 
     /// It is a stranger no longer.
-    package mutating func vouch(for seat: inout Seat) {
-        if let ticket = seat.stranger { strangers.leave(ticket) }
-        seat.stranger = nil
+    package mutating func vouch(for slot: inout Slot) {
+        if let ticket = slot.stranger { strangers.leave(ticket) }
+        slot.stranger = nil
     }
 
     /// The socket has ended; once for each that was opened.
-    package mutating func close(_ seat: Seat) {
+    package mutating func close(_ slot: Slot) {
         sockets -= 1
-        uncount(seat)
-        if let ticket = seat.stranger { strangers.leave(ticket) }
+        uncount(slot)
+        if let ticket = slot.stranger { strangers.leave(ticket) }
     }
 
-    private mutating func uncount(_ seat: Seat) {
-        if let address = seat.address { addresses.close(address, seat.mark) }
+    private mutating func uncount(_ slot: Slot) {
+        if let address = slot.address { addresses.close(address, slot.standing) }
     }
 
     /// What strangers are told apart by; sockets without an address are one party.

@@ -12,7 +12,7 @@ final class RefusalLog: Sendable {
     }
 
     /// - Parameter address: nil where it is not known, or not the cause.
-    func note(_ refusal: SocketMetrics.Refusal, from address: IPAddress?) {
+    func record(_ refusal: SocketMetrics.Refusal, from address: IPAddress?) {
         guard let setting = refusal.setting, told.withLock({ $0.insert(refusal).inserted }) else { return }
         logger.warning(
             "handshakes are being refused; only the first is told of",

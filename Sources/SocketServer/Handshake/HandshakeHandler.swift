@@ -33,17 +33,17 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     /// The handler before this one, which leaves the pipeline with it.
     private let parser: ByteToMessageHandler<HTTPRequestDecoder>
     private let fate: Fate
-    private var seat: Seat
+    private var slot: Slot
     private var phase = Phase.waiting
     private var deadline: MonotonicTime
     private var context: ChannelHandlerContext?
     var supervisedIndex: Int?
 
-    init(hub: Hub, rules: HandshakeRules, parser: ByteToMessageHandler<HTTPRequestDecoder>, seat: Seat, fate: Fate) {
+    init(hub: Hub, rules: HandshakeRules, parser: ByteToMessageHandler<HTTPRequestDecoder>, slot: Slot, fate: Fate) {
         self.hub = hub
         self.rules = rules
         self.parser = parser
-        self.seat = seat
+        self.slot = slot
         self.fate = fate
         deadline = hub.now + hub.configuration.handshakeTimeout
     }
@@ -108,7 +108,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
             answer(reply, context)
         case .upgrade(let upgrade):
             if case .proxied = fate, let refusal = nameClient(head) { return answer(refusal, context) }
-            if let refusal = hub.census.enter(seat.address, isResuming: upgrade.isResuming, now: hub.now) {
+            if let refusal = hub.census.enter(slot.address, isResuming: upgrade.isResuming, now: hub.now) {
                 return answer(.unavailable(SocketMetrics.Refusal(refusal)), context)
             }
             phase = .upgrading(upgrade)
@@ -117,18 +117,18 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
 
     /// Counts the connection where the proxy says it is from; the answer where it is not to come in.
     private func nameClient(_ head: HTTPRequestHead) -> HandshakeVerdict.Reply? {
-        guard let peer = seat.address else { return nil }
+        guard let peer = slot.address else { return nil }
         let client = ForwardedFor.client(
             peer: peer, headers: head.headers["x-forwarded-for"], trusted: hub.configuration.trustedProxies)
         guard client != peer else { return nil }
-        guard hub.census.name(client, isProxy: hub.configuration.trusts(client), &seat) else {
+        guard hub.census.name(client, isProxy: hub.configuration.trusts(client), &slot) else {
             return .tooManyOfAddress
         }
         return hub.isBanned(client) ? .banned : nil
     }
 
     private func answer(_ reply: HandshakeVerdict.Reply, _ context: ChannelHandlerContext) {
-        if let refusal = reply.refusal { hub.refused(refusal, from: seat.address) }
+        if let refusal = reply.refusal { hub.refused(refusal, from: slot.address) }
         phase = .answered
         deadline = hub.now + hub.configuration.closeTimeout
         var buffer = context.channel.allocator.buffer(capacity: 256)
@@ -155,13 +155,13 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         phase = .upgraded
         switch upgrade.target {
         case .session(let credentials, let session):
-            let handler = SocketHandler(hub: hub, seat: seat, isCompressing: upgrade.deflate != nil)
+            let handler = SocketHandler(hub: hub, slot: slot, isCompressing: upgrade.deflate != nil)
             giveWay(to: handler, context)
             handler.begin(with: credentials, session: session)
         case .echo:
             // Where nobody has to say who they are, whoever asks for an echo is nobody's stranger.
-            if !rules.takesTokens { hub.census.vouch(for: &seat) }
-            giveWay(to: EchoHandler(hub: hub, seat: seat, deflate: upgrade.deflate), context)
+            if !rules.takesTokens { hub.census.vouch(for: &slot) }
+            giveWay(to: EchoHandler(hub: hub, slot: slot, deflate: upgrade.deflate), context)
         }
     }
 
@@ -186,7 +186,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         case .waiting, .answered: break
         }
         phase = .closed
-        hub.census.close(seat)
+        hub.census.close(slot)
     }
 }
 

@@ -2,7 +2,7 @@ import GatewayCore
 import NIOCore
 import NIOHTTP1
 
-/// The door: what becomes of a fresh connection before it has said anything.
+/// The accept: what becomes of a fresh connection before it has said anything.
 extension Hub {
     /// Takes a fresh connection of this loop, which begins with a handshake.
     package func accept(_ channel: any Channel) throws {
@@ -10,11 +10,11 @@ extension Hub {
         let peer = channel.remoteAddress.flatMap { IPAddress($0) }
         let isProxy = peer.map(configuration.trusts) ?? false
         switch census.open(channel, from: peer, isProxy: isProxy) {
-        case .seated(let seat, _):
+        case .admitted(let slot, _):
             let isBanned = !isProxy && peer.map(isBanned) ?? false
-            try shake(channel, seat, isBanned ? .refused(.banned) : isProxy ? .proxied : .judged)
-        case .refused(let seat, _):
-            try shake(channel, seat, .refused(.tooManyOfAddress))
+            try shake(channel, slot, isBanned ? .refused(.banned) : isProxy ? .proxied : .judged)
+        case .refused(let slot, _):
+            try shake(channel, slot, .refused(.tooManyOfAddress))
         case .dropped(let shortage):
             refused(shortage == .address ? .address : .strangers, from: peer)
             throw NoRoom()
@@ -24,7 +24,7 @@ extension Hub {
     /// There is not even room to tell a client so.
     private struct NoRoom: Error {}
 
-    private func shake(_ channel: any Channel, _ seat: Seat, _ fate: HandshakeHandler.Fate) throws {
+    private func shake(_ channel: any Channel, _ slot: Slot, _ fate: HandshakeHandler.Fate) throws {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = configuration.maxHeaderBytes
         limits.maxHeaderListSize = configuration.maxHeaderBytes
@@ -34,10 +34,10 @@ extension Hub {
         do {
             try pipeline.addHandler(parser)
             try pipeline.addHandler(
-                HandshakeHandler(hub: self, rules: rules, parser: parser, seat: seat, fate: fate))
+                HandshakeHandler(hub: self, rules: rules, parser: parser, slot: slot, fate: fate))
         } catch {
             // The channel has gone already, and with it the handler that would have counted it out.
-            census.close(seat)
+            census.close(slot)
             throw error
         }
     }

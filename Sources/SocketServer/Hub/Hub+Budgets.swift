@@ -17,7 +17,7 @@ extension Hub {
     /// Takes out of the shared budgets what a connection has spent: all that is spent for clients passes here.
     ///
     /// - Returns: how long it has to wait before more is done for it.
-    func settle(_ spending: Spending, of connection: SocketHandler, now: MonotonicTime) -> Duration? {
+    func charge(_ spending: Spending, of connection: SocketHandler, now: MonotonicTime) -> Duration? {
         let user = connection.machine.identity?.userId
         tally?.spent(spending, by: user, at: connection.address?.description ?? "")
         return budgets.spend(spending, by: user, at: connection.address, now: now)
@@ -42,10 +42,10 @@ extension Hub {
     func spend(bytesOut: Int, in room: RoomName, now: MonotonicTime) {
         guard let hubRoom = rooms[room] else { return }
         // A small message to a few is nothing; bytes below a kilobyte go down with them.
-        hubRoom.unsettledKilobytes = Int32(clamping: Int(hubRoom.unsettledKilobytes) + bytesOut >> 10)
-        guard hubRoom.unsettledKilobytes >= Hub.roomKilobytes else { return }
-        let spending = Spending(bytesOut: Int(hubRoom.unsettledKilobytes) << 10)
-        hubRoom.unsettledKilobytes = 0
+        hubRoom.unchargedKilobytes = Int32(clamping: Int(hubRoom.unchargedKilobytes) + bytesOut >> 10)
+        guard hubRoom.unchargedKilobytes >= Hub.roomKilobytes else { return }
+        let spending = Spending(bytesOut: Int(hubRoom.unchargedKilobytes) << 10)
+        hubRoom.unchargedKilobytes = 0
         tally?.spent(spending, in: room)
         if let wait = budgets.spend(spending, in: room, now: now) { blockedRooms.block(room, until: now + wait) }
     }

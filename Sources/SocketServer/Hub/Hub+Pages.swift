@@ -39,7 +39,7 @@ extension Hub {
         switch subject {
         case .history(let room, let range):
             log.history(of: room, range: range) { [self] result in
-                post(.answer(connection, .history(id: id, range: range, result: result), ends: .pageRead))
+                enqueue(.answer(connection, .history(id: id, range: range, result: result), ends: .pageRead))
             }
         case .members(let room, let limit, let cursor):
             readMembers(of: room, limit: limit, cursor: cursor, id: id, for: connection)

@@ -6,7 +6,7 @@ extension Hub {
     private static let bundleTime = TimeAmount.milliseconds(250)
 
     /// A followed room's roster has changed.
-    func take(_ change: RosterChange) {
+    func receive(_ change: RosterChange) {
         guard let hubRoom = rooms[change.room] else { return }
         hubRoom.roster = RosterState(members: change.members, version: change.version, timestamp: change.timestamp)
         guard !hubRoom.members.isEmpty else {
@@ -128,13 +128,13 @@ extension Hub {
         if member.machine.seesPresence(in: hubRoom.name) {
             member.write(writer.frame(.presence(bundle.change(after: known))))
         }
-        bundle.note(member.number, knows: bundle.steps.last)
+        bundle.record(member.number, knows: bundle.steps.last)
     }
 
     // MARK: Signals
 
     /// Hands a signal to the user's connections of this loop that are in the room; the inbox knows which those are.
-    func take(_ signal: Signal) {
+    func receive(_ signal: Signal) {
         guard let inbox = rooms[RoomName(inboxOf: signal.to)] else { return }
         var receivers: [ConnectionNumber: SocketHandler] = [:]
         for member in inbox.members { receivers[member.number] = member }

@@ -49,25 +49,25 @@ extension Hub {
             issuedAt: identity.issuedAt)
         let work: QueuedWork? = resumption == nil ? nil : .resumption
         presence.connect(entry, resuming: resumption) { [self] result in
-            post(.answer(connection, .registered(result: result), ends: work))
+            enqueue(.answer(connection, .registered(result: result), ends: work))
         }
     }
 
     func confirm(_ identity: Identity, for connection: SocketHandler) {
         presence.admits(identity.userId, issuedAt: identity.issuedAt) { [self] clearance in
-            post(.answer(connection, .confirmed(clearance: clearance)))
+            enqueue(.answer(connection, .confirmed(clearance: clearance)))
         }
     }
 
     func enroll(_ connection: SocketHandler, in room: RoomName, info: [UInt8]) {
         presence.join(room, connection: connection.id.description, info: info) { [self] result in
-            post(.answer(connection, .enrolled(room: room, result: result)))
+            enqueue(.answer(connection, .enrolled(room: room, result: result)))
         }
     }
 
     func signal(_ signal: Signal, id: RequestID?, from connection: SocketHandler) {
         presence.signal(signal, connection: connection.id.description) { [self] result in
-            post(.answer(connection, .signalled(id: id, result: result)))
+            enqueue(.answer(connection, .signalled(id: id, result: result)))
         }
     }
 
@@ -76,9 +76,9 @@ extension Hub {
         Task { [self] in
             do throws(DirectoryError) {
                 let page = try await members(of: room, limit: limit, cursor: cursor)
-                post(.answer(connection, .members(id: id, room: room, result: .success(page)), ends: .pageRead))
+                enqueue(.answer(connection, .members(id: id, room: room, result: .success(page)), ends: .pageRead))
             } catch {
-                post(.answer(connection, .members(id: id, room: room, result: .failure(error)), ends: .pageRead))
+                enqueue(.answer(connection, .members(id: id, room: room, result: .failure(error)), ends: .pageRead))
             }
         }
     }

@@ -30,7 +30,7 @@ extension Hub {
 
     /// What waits in the node for all connections is within the budget, or the worst give way.
     func watchMemory(now: MonotonicTime) {
-        holdings.settle(into: memory)
+        holdings.report(to: memory)
         var claims: [NodeMemory.Claim] = []
         var connections: [SocketHandler] = []
         var closing = 0

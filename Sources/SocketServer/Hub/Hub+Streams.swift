@@ -6,7 +6,7 @@ extension Hub {
     /// Messages of one room wait for each other so that each member is written to once a turn, up to this size.
     private static let outgoingLimitBytes = 1 << 16
 
-    func take(_ delivery: StreamDelivery) {
+    func receive(_ delivery: StreamDelivery) {
         eventLoop.assertInEventLoop()
         switch delivery {
         case .messages(let room, let messages):
@@ -21,11 +21,11 @@ extension Hub {
         case .failed(let ticket, let room, let error): failed(ticket, room, error)
         case .gap(let room, let position): tell(.gap(room: room, position: position), of: room, at: position)
         case .epoch(let room, let position): tell(.epoch(room: room, position: position), of: room, at: position)
-        case .presence(let change): take(change)
+        case .presence(let change): receive(change)
         case .watching(let ticket, let statuses): watchAnswered(ticket, statuses)
         case .watchFailed(let ticket, let error): watchFailed(ticket, error)
-        case .status(let change): take(change)
-        case .signal(let signal): take(signal)
+        case .status(let change): receive(change)
+        case .signal(let signal): receive(signal)
         case .close(let connection, let reason, let text):
             guard let id = ConnectionID(connection) else { return }
             heartbeat.connection(id)?.close(reason, text: text)

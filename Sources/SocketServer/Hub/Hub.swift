@@ -8,10 +8,10 @@ import Synchronization
 /// All connections of one event loop and the rooms they are in.
 ///
 /// `@unchecked Sendable`: the mailbox is behind a mutex, everything mutable beside it is touched on `eventLoop` alone,
-/// which each door checks.
+/// which each entry point checks.
 package final class Hub: StreamSink, @unchecked Sendable {
     let eventLoop: any EventLoop
-    private let surroundings: HubSurroundings
+    private let dependencies: HubDependencies
     let mailbox: Mutex<Mailbox>
 
     // Loop-local from here on.
@@ -61,29 +61,29 @@ package final class Hub: StreamSink, @unchecked Sendable {
         case listener(Listener)
     }
 
-    package init(eventLoop: any EventLoop, surroundings: HubSurroundings) {
+    package init(eventLoop: any EventLoop, dependencies: HubDependencies) {
         self.eventLoop = eventLoop
-        self.surroundings = surroundings
-        mailbox = Mutex(Mailbox(memory: surroundings.memory))
-        heartbeat = Heartbeat(interval: surroundings.configuration.heartbeatInterval)
+        self.dependencies = dependencies
+        mailbox = Mutex(Mailbox(memory: dependencies.memory))
+        heartbeat = Heartbeat(interval: dependencies.configuration.heartbeatInterval)
     }
 
-    var configuration: SocketServerConfiguration { surroundings.configuration }
-    var settings: SessionSettings { surroundings.settings }
-    var census: Census { surroundings.census }
-    var rules: HandshakeRules { surroundings.rules }
-    var metrics: SocketMetrics { surroundings.metrics }
-    var memory: MemoryAccount { surroundings.memory }
-    var probe: SocketProbe { surroundings.probe }
-    var log: any MessageLog { surroundings.log }
-    var logger: Logger { surroundings.logger }
-    var streams: any RoomStreams { surroundings.streams }
-    var presence: any Presence { surroundings.presence }
-    var presenceDirectory: any PresenceDirectory { surroundings.presenceDirectory }
-    var budgets: SharedBudgets { surroundings.budgets }
-    var tally: (any SpendingTally)? { surroundings.tally }
-    var now: MonotonicTime { surroundings.clocks.monotonic() }
-    var wallMilliseconds: Int64 { surroundings.clocks.wall() }
+    var configuration: SocketServerConfiguration { dependencies.configuration }
+    var settings: SessionSettings { dependencies.settings }
+    var census: Census { dependencies.census }
+    var rules: HandshakeRules { dependencies.rules }
+    var metrics: SocketMetrics { dependencies.metrics }
+    var memory: MemoryAccount { dependencies.memory }
+    var probe: SocketProbe { dependencies.probe }
+    var log: any MessageLog { dependencies.log }
+    var logger: Logger { dependencies.logger }
+    var streams: any RoomStreams { dependencies.streams }
+    var presence: any Presence { dependencies.presence }
+    var presenceDirectory: any PresenceDirectory { dependencies.presenceDirectory }
+    var budgets: SharedBudgets { dependencies.budgets }
+    var tally: (any SpendingTally)? { dependencies.tally }
+    var now: MonotonicTime { dependencies.clocks.monotonic() }
+    var wallMilliseconds: Int64 { dependencies.clocks.wall() }
 
     // MARK: Life
 
@@ -150,7 +150,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     /// Counts a handshake that was refused, and tells the log of the first of its kind.
     func refused(_ refusal: SocketMetrics.Refusal, from address: IPAddress? = nil) {
         metrics.refuse(refusal)
-        surroundings.refusals.note(refusal, from: address)
+        dependencies.refusals.record(refusal, from: address)
     }
 
     func nextNumber() -> ConnectionNumber {
@@ -226,11 +226,11 @@ package final class Hub: StreamSink, @unchecked Sendable {
     // MARK: Mail
 
     package func receive(_ deliveries: [StreamDelivery]) {
-        post(.deliveries(deliveries))
+        enqueue(.deliveries(deliveries))
     }
 
     /// Any thread.
-    func post(_ letter: Letter) {
+    func enqueue(_ letter: Letter) {
         let (mustWake, givenUp) = mailbox.withLock { $0.put(letter) }
         if givenUp > 0 {
             metrics.messagesGivenUp.increment(by: givenUp)
@@ -257,15 +257,15 @@ package final class Hub: StreamSink, @unchecked Sendable {
 
     func countDelivered(_ count: Int) { messagesDelivered += count }
 
-    /// Notes how long a turn took, or a part of one.
+    /// Records how long a turn took, or a part of one.
     func turned(since began: MonotonicTime) { turns.turned(now - began) }
 
-    /// Notes that a connection has been written to: it is flushed at the end of the turn.
+    /// Records that a connection has been written to: it is flushed at the end of the turn.
     func markDirty(_ connection: SocketHandler) { dirty.append(connection) }
 
     /// More waits in a connection's socket than may; its rooms are taken out before the turn ends, never amid the
     /// members that are just being written to.
-    func noteOverfull(_ connection: SocketHandler) { overfull.append(connection) }
+    func recordOverfull(_ connection: SocketHandler) { overfull.append(connection) }
 
     func feedOverfull() {
         while let connection = overfull.popLast() { feedFromLog(connection) }
@@ -281,6 +281,6 @@ package final class Hub: StreamSink, @unchecked Sendable {
             dirty = []
             for connection in connections { connection.flushIfDirty() }
         }
-        holdings.settle(into: memory)
+        holdings.report(to: memory)
     }
 }

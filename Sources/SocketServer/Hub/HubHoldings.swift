@@ -10,21 +10,21 @@ final class HubHoldings {
     }
 
     private var held = Held()
-    private var settled = Held()
+    private var reported = Held()
     private var nodeMemory = NodeMemory()
 
-    func noteSockets(by change: Int) { held.sockets += change }
+    func recordSockets(by change: Int) { held.sockets += change }
 
-    func noteCatchUps(by change: Int) { held.catchUps += change }
+    func recordCatchUps(by change: Int) { held.catchUps += change }
 
-    func noteHalfMessages(by change: Int) { held.halfMessages += change }
+    func recordHalfMessages(by change: Int) { held.halfMessages += change }
 
-    func settle(into memory: MemoryAccount) {
-        guard settled != held else { return }
-        memory.add(held.sockets - settled.sockets, to: .sockets)
-        memory.add(held.catchUps - settled.catchUps, to: .catchUps)
-        memory.add(held.halfMessages - settled.halfMessages, to: .halfMessages)
-        settled = held
+    func report(to memory: MemoryAccount) {
+        guard reported != held else { return }
+        memory.add(held.sockets - reported.sockets, to: .sockets)
+        memory.add(held.catchUps - reported.catchUps, to: .catchUps)
+        memory.add(held.halfMessages - reported.halfMessages, to: .halfMessages)
+        reported = held
     }
 
     func relieve(

@@ -22,7 +22,7 @@ final class HubRoom: RoomStanding {
     /// Members that take compressed frames.
     private(set) var compressingMembers: Int32 = 0
     /// Gone out to the members, and not taken out of the room's budget yet.
-    var unsettledKilobytes: Int32 = 0
+    var unchargedKilobytes: Int32 = 0
     /// Messages in `outgoing`.
     var outgoingMessages = 0
 
@@ -59,7 +59,7 @@ final class HubRoom: RoomStanding {
     func begin(_ number: ConnectionNumber) -> Listener? { pending.begin(number) }
 
     /// One has become a member, or its question has failed.
-    func stopAwaiting(_ listener: Listener) { pending.settle(listener) }
+    func stopAwaiting(_ listener: Listener) { pending.remove(listener) }
 
     /// - Returns: all that the connection had on the way.
     func stopAwaiting(_ number: ConnectionNumber) -> [Listener] { pending.remove(number) }

@@ -44,7 +44,7 @@ final class RosterBundle {
     }
 
     /// A connection knows all up to a version by itself.
-    func note(_ number: ConnectionNumber, knows version: Int64?) {
+    func record(_ number: ConnectionNumber, knows version: Int64?) {
         if !steps.isEmpty { newcomers[number] = version }
     }
 

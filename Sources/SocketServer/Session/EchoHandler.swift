@@ -20,7 +20,7 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
     static let maxMessageBytes = 16 << 20
 
     private let hub: Hub
-    private let seat: Seat
+    private let slot: Slot
     private var decoder: FrameDecoder
     /// Nil where compression was not agreed on.
     private let compressor: FrameCompressor?
@@ -28,12 +28,12 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
     private var context: ChannelHandlerContext?
     var supervisedIndex: Int?
 
-    init(hub: Hub, seat: Seat, deflate: DeflateAgreement?) {
+    init(hub: Hub, slot: Slot, deflate: DeflateAgreement?) {
         self.hub = hub
-        self.seat = seat
+        self.slot = slot
         decoder = FrameDecoder(
             role: .server,
-            maxMessageBytes: seat.isStranger ? SocketHandler.strangerMessageBytes : EchoHandler.maxMessageBytes,
+            maxMessageBytes: slot.isStranger ? SocketHandler.strangerMessageBytes : EchoHandler.maxMessageBytes,
             takesCompressed: deflate != nil)
         // Also what is not worth it, since suites try messages of every size.
         compressor = deflate.flatMap { FrameCompressor(windowBits: $0.windowBits, minimumBytes: 1) }
@@ -145,6 +145,6 @@ final class EchoHandler: ChannelInboundHandler, Supervised {
         hub.unsupervise(self)
         hub.metrics.close(nil)
         hub.census.leave()
-        hub.census.close(seat)
+        hub.census.close(slot)
     }
 }

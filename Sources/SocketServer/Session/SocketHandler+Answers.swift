@@ -8,7 +8,7 @@ extension SocketHandler {
         perform(machine.answered(answer, now: now))
         switch answer {
         case .verified(.failure):
-            hub.census.expose(seat)
+            hub.census.expose(slot)
             superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
         case .verified(.success), .confirmed:
             // Another token may end at another time.

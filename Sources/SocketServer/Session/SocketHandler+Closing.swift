@@ -114,7 +114,7 @@ extension SocketHandler {
     /// Leaves everything, here and in the registry; only the first call says how it ended.
     private func depart(_ end: SessionMachine.End) {
         if machine.roomCount > 0 { spend(Prices.departure(rooms: machine.roomCount), now: hub.now) }
-        settle()
+        chargeRest()
         let remains = machine.closed(end)
         endCatchUp()
         for room in remains.rooms { hub.leave(room, self) }
@@ -135,6 +135,6 @@ extension SocketHandler {
         hub.logger.debug("connection ended", metadata: ["connectionId": "\(id)"])
         hub.remove(self)
         hub.census.leave()
-        hub.census.close(seat)
+        hub.census.close(slot)
     }
 }

@@ -61,7 +61,7 @@ extension SocketHandler {
             spend(spending, now: now)
             hub.countInput(spending.price)
             share -= spending.price
-            if let event { take(event, now: now, retryAfter: retryAfter) }
+            if let event { receive(event, now: now, retryAfter: retryAfter) }
         }
     }
 
@@ -83,7 +83,7 @@ extension SocketHandler {
         self.unread = nil
         receive(&unread.bytes, after: unread.isUnpaid ? .wait : .none)
         if self.unread == nil { setReading(true) }
-        noteHalfMessage()
+        recordHalfMessage()
     }
 
     private func setReading(_ isReading: Bool) {
@@ -113,14 +113,14 @@ extension SocketHandler {
     func spend(_ spending: Spending, now: MonotonicTime) {
         let budgets = hub.configuration.budgets
         let due = budget.spend(spending, now: now, machine.isStranger ? budgets.stranger : budgets.connection)
-        guard let due, let wait = hub.settle(due, of: self, now: now) else { return }
+        guard let due, let wait = hub.charge(due, of: self, now: now) else { return }
         budget.block(for: wait, now: now)
     }
 
     /// Tells the shared budgets of what has not become much, at the end.
-    func settle() {
-        guard let due = budget.settle() else { return }
-        _ = hub.settle(due, of: self, now: hub.now)
+    func chargeRest() {
+        guard let due = budget.takeUncharged() else { return }
+        _ = hub.charge(due, of: self, now: hub.now)
     }
 
     // MARK: Half messages

@@ -13,14 +13,14 @@ extension SocketHandler {
     var isOverfull: Bool { descriptor == nil && context?.channel.isWritable == false }
 
     /// So many bytes wait in the channel after a flush: from here on each tick looks at them.
-    func noteQueued(_ bytes: Int) {
+    func recordQueued(_ bytes: Int) {
         guard isOpen else { return }
         let slow = watchQueue()
-        hub.holdings.noteSockets(by: bytes - slow.queue.queuedBytes)
+        hub.holdings.recordSockets(by: bytes - slow.queue.queuedBytes)
         let part = catchUp?.sentBytes ?? 0
         let isTooMuch = slow.queue.queued(bytes, limit: hub.configuration.maxQueuedBytes + part)
         if isTooMuch { return closeSlow(.tooMuch) }
-        if bytes > hub.configuration.maxLiveBytes { hub.noteOverfull(self) }
+        if bytes > hub.configuration.maxLiveBytes { hub.recordOverfull(self) }
     }
 
     /// What waits in the channel at this moment is all that may come of its rooms until the log is read.
@@ -28,7 +28,7 @@ extension SocketHandler {
         guard let context else { return }
         let slow = watchQueue()
         let bytes = hub.probe.queuedBytes(context.channel) ?? 0
-        hub.holdings.noteSockets(by: bytes - slow.queue.queuedBytes)
+        hub.holdings.recordSockets(by: bytes - slow.queue.queuedBytes)
         slow.queue.feedsFromLog(waiting: bytes)
     }
 
@@ -53,7 +53,7 @@ extension SocketHandler {
     func lookAtQueue(now: MonotonicTime) {
         guard let slow, let context else { return }
         let look = hub.probe.look(context.channel)
-        hub.holdings.noteSockets(by: look.queuedBytes - slow.queue.queuedBytes)
+        hub.holdings.recordSockets(by: look.queuedBytes - slow.queue.queuedBytes)
         switch slow.queue.looked(look, now: now) {
         case .drained: self.slow = nil
         case .waiting: break
@@ -68,14 +68,14 @@ extension SocketHandler {
     }
 
     /// What has come of a message in part, or waits for its turn, is another than before.
-    func noteHalfMessage() {
-        noteHalfMessage(decoder.heldBytes + (unread?.bytes.storageCapacity ?? 0))
+    func recordHalfMessage() {
+        recordHalfMessage(decoder.heldBytes + (unread?.bytes.storageCapacity ?? 0))
     }
 
-    private func noteHalfMessage(_ bytes: Int) {
+    private func recordHalfMessage(_ bytes: Int) {
         let bytes = Int32(clamping: bytes)
         guard bytes != halfMessageBytes else { return }
-        hub.holdings.noteHalfMessages(by: Int(bytes) - Int(halfMessageBytes))
+        hub.holdings.recordHalfMessages(by: Int(bytes) - Int(halfMessageBytes))
         halfMessageBytes = bytes
     }
 
@@ -91,8 +91,8 @@ extension SocketHandler {
 
     /// The socket has ended, and what waited in it.
     func forgetHoldings() {
-        if let slow { hub.holdings.noteSockets(by: -slow.queue.queuedBytes) }
+        if let slow { hub.holdings.recordSockets(by: -slow.queue.queuedBytes) }
         slow = nil
-        noteHalfMessage(0)
+        recordHalfMessage(0)
     }
 }

@@ -72,7 +72,7 @@ extension SocketHandler {
         rest.moveReaderIndex(forwardBy: sent)
         self.descriptor = nil
         context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
-        noteQueued(rest.readableBytes)
+        recordQueued(rest.readableBytes)
     }
 
     /// From here on all goes through the channel, what was held first.
@@ -92,7 +92,7 @@ extension SocketHandler {
         holdsAnswer = false
         context?.flush()
         guard let context, let queued = hub.probe.queuedBytes(context.channel) else { return }
-        guard queued == 0 else { return noteQueued(queued) }
+        guard queued == 0 else { return recordQueued(queued) }
         do {
             descriptor = try context.pipeline.syncOperations.withUnsafeTransportIfAvailable {
                 $0 as NIOBSDSocket.Handle

@@ -38,7 +38,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     let number: ConnectionNumber
     let id: ConnectionID
     /// What it counts as; a stranger's until somebody is let in.
-    var seat: Seat
+    var slot: Slot
     /// Whether messages may be compressed, in both directions.
     let isCompressing: Bool
     /// Whether anything came since the last visit.
@@ -66,9 +66,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     /// Of what it missed: held for it, or asked for.
     private(set) var missedBytes = 0
 
-    init(hub: Hub, seat: Seat, isCompressing: Bool) {
+    init(hub: Hub, slot: Slot, isCompressing: Bool) {
         self.hub = hub
-        self.seat = seat
+        self.slot = slot
         self.isCompressing = isCompressing
         decoder = FrameDecoder(
             role: .server, maxMessageBytes: hub.configuration.maxMessageBytes, takesCompressed: isCompressing)
@@ -79,7 +79,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         id = hub.heartbeat.name(for: number)
     }
 
-    var address: IPAddress? { seat.address }
+    var address: IPAddress? { slot.address }
 
     var isOpen: Bool {
         if case .open = phase { return true }
@@ -98,7 +98,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
 
     func countMissed(_ change: Int) {
         missedBytes += change
-        hub.holdings.noteCatchUps(by: change)
+        hub.holdings.recordCatchUps(by: change)
     }
 
     // MARK: Channel
@@ -139,7 +139,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             receive(&bytes)
         }
         hub.receiveBuffer.lend(bytes)
-        noteHalfMessage()
+        recordHalfMessage()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -151,7 +151,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         // A whole turn's frames may be more than the mark: what counts is what the system does not take.
         context.flush()
         guard !context.channel.isWritable else { return }
-        hub.noteOverfull(self)
+        hub.recordOverfull(self)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -166,7 +166,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     // MARK: Frames
 
     /// - Parameter retryAfter: where nothing is left to pay for a request: when there is something again.
-    func take(_ event: FrameDecoder.Event, now: MonotonicTime, retryAfter: Duration?) {
+    func receive(_ event: FrameDecoder.Event, now: MonotonicTime, retryAfter: Duration?) {
         hub.countFrame()
         guard isOpen else {
             if case .close = event { finishClosing() }
@@ -219,15 +219,15 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                     }
                 }
             case .register(let session):
-                hub.census.vouch(for: &seat)
-                settle()
+                hub.census.vouch(for: &slot)
+                chargeRest()
                 budget.welcome(now: hub.now)
                 hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
             case .welcome(let userId, let session, let resumed, let timestamp):
                 welcome(userId, session, resumed: resumed, timestamp)
             case .verify(let token):
-                hub.census.shelter(seat)
+                hub.census.shelter(slot)
                 verify(token)
             case .confirm(let identity): hub.confirm(identity, for: self)
             case .enroll(let room, let info):
@@ -279,9 +279,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         guard case .jwt(let verifier) = hub.configuration.authentication else { return }
         Task { [hub] in
             do throws(TokenError) {
-                hub.post(.answer(self, .verified(result: .success(try await verifier.verify(token)))))
+                hub.enqueue(.answer(self, .verified(result: .success(try await verifier.verify(token)))))
             } catch {
-                hub.post(.answer(self, .verified(result: .failure(error))))
+                hub.enqueue(.answer(self, .verified(result: .failure(error))))
             }
         }
     }
@@ -314,7 +314,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         hub.spend(bytesOut: spending.bytesOut, in: publication.room, now: now)
         hub.log.publish(publication) { [hub] result in
             self.unansweredBytes.wrappingSubtract(bytes, ordering: .relaxed)
-            hub.post(.answer(self, .published(id: id, room: publication.room, result: result)))
+            hub.enqueue(.answer(self, .published(id: id, room: publication.room, result: result)))
         }
     }
 }

@@ -13,7 +13,7 @@ final class EmbeddedHub {
     let loop = EmbeddedEventLoop()
     let backend = InMemoryBackend()
     let hub: Hub
-    let surroundings: HubSurroundings
+    let dependencies: HubDependencies
     private let clock = ManualClock()
 
     private final class ManualClock: Sendable {
@@ -30,14 +30,14 @@ final class EmbeddedHub {
         configuration.nodeId = "n1"
         configure(&configuration)
         let clock = clock
-        surroundings = HubSurroundings(
+        dependencies = HubDependencies(
             configuration: configuration, streams: backend, log: backend, presence: backend,
             presenceDirectory: backend, metrics: metrics, logger: logger,
             clocks: Clocks(
                 monotonic: { MonotonicTime(nanoseconds: clock.nanoseconds.withLock { $0 }) },
                 wall: { clock.nanoseconds.withLock { $0 } / 1_000_000 }), tally: tally,
             memory: memory, probe: .clogs)
-        hub = Hub(eventLoop: loop, surroundings: surroundings)
+        hub = Hub(eventLoop: loop, dependencies: dependencies)
         hub.start()
     }
 

@@ -100,7 +100,7 @@ extension Hub {
         // What is on its way to the members has been sent to this one, or lies before its beginning.
         send(hubRoom)
         hubRoom.stopAwaiting(listener)
-        hubRoom.bundle?.note(connection.number, knows: hubRoom.roster?.version)
+        hubRoom.bundle?.record(connection.number, knows: hubRoom.roster?.version)
         hubRoom.add(connection)
         connection.slow?.queue.goesLive(below: configuration.maxLiveBytes)
     }

@@ -42,7 +42,7 @@ package struct PendingListeners<Connection: CatchingUp, Room: RoomStanding> {
     package mutating func begin(_ number: ConnectionNumber) -> Listener? { places[number]?.before.take() }
 
     /// One has become a member, or its question has failed.
-    package mutating func settle(_ listener: Listener) {
+    package mutating func remove(_ listener: Listener) {
         let number = listener.connection.number
         guard let place = places[number] else { return }
         if place.before === listener {

@@ -41,7 +41,7 @@ extension Hub {
         sending.beginTurn()
         while true {
             while let delivery = openedMail.nextDelivery() {
-                take(delivery)
+                receive(delivery)
                 unclocked += 1
                 if case .messages = delivery, unclocked < Hub.unclockedMessages, sending.receivers < Hub.maxReceivers {
                     continue

@@ -10,9 +10,9 @@ extension Hub {
         Task { [self] in
             do throws(DirectoryError) {
                 let sharers = try await presenceDirectory.sharers(of: user, in: rooms, among: users)
-                post(.answer(connection, .sharersFound(id: id, users: users, sharers: sharers)))
+                enqueue(.answer(connection, .sharersFound(id: id, users: users, sharers: sharers)))
             } catch {
-                post(.sharersUnknown(connection, id: id, users: users, error: error))
+                enqueue(.sharersUnknown(connection, id: id, users: users, error: error))
             }
         }
     }
@@ -39,16 +39,16 @@ extension Hub {
 
     func watchAnswered(_ ticket: FollowTicket, _ statuses: [UserStatus]) {
         // A user may have been unwatched, or its watcher gone, in the meantime.
-        guard let settled = watchBoard.answered(ticket, isWanted: { $0.machine.isWatching($1) }) else { return }
-        end(settled.idle)
-        let question = settled.question
+        guard let closed = watchBoard.answered(ticket, isWanted: { $0.machine.isWatching($1) }) else { return }
+        end(closed.idle)
+        let question = closed.question
         question.watcher.answered(.watching(id: question.id, users: statuses, refused: question.refused))
     }
 
     func watchFailed(_ ticket: FollowTicket, _ error: BackendError) {
-        guard let settled = watchBoard.failed(ticket) else { return }
-        end(settled.idle)
-        let question = settled.question
+        guard let closed = watchBoard.failed(ticket) else { return }
+        end(closed.idle)
+        let question = closed.question
         let unwatched = watchBoard.unwatched(question.users, by: question.watcher.number)
         question.watcher.answered(
             .watchFailed(id: question.id, asked: question.users.count, unwatched: unwatched, error: error))
@@ -64,7 +64,7 @@ extension Hub {
 
     // MARK: Statuses
 
-    func take(_ change: StatusChange) {
+    func receive(_ change: StatusChange) {
         if let change = watchBoard.changed(change, now: now) { tell(change) }
     }
 

@@ -22,7 +22,7 @@ package final class WatchBoard<Watcher: Numbered> {
     }
 
     /// A question that is over.
-    package struct Settled {
+    package struct Closed {
         package let question: Question
         /// Whom nobody watches or asks about any more.
         package let idle: [UserID]
@@ -53,15 +53,15 @@ package final class WatchBoard<Watcher: Numbered> {
     /// From here on the connection is told of the users it asked for, those aside that it watches no longer.
     ///
     /// - Parameter isWanted: whether the connection still watches a user; it may be gone itself.
-    package func answered(_ ticket: FollowTicket, isWanted: (Watcher, UserID) -> Bool) -> Settled? {
-        settle(ticket) { user, question in
+    package func answered(_ ticket: FollowTicket, isWanted: (Watcher, UserID) -> Bool) -> Closed? {
+        close(ticket) { user, question in
             if isWanted(question.watcher, user) { _ = watches[user]?.watchers.add(question.watcher) }
         }
     }
 
-    package func failed(_ ticket: FollowTicket) -> Settled? { settle(ticket) { _, _ in } }
+    package func failed(_ ticket: FollowTicket) -> Closed? { close(ticket) { _, _ in } }
 
-    private func settle(_ ticket: FollowTicket, _ body: (UserID, Question) -> Void) -> Settled? {
+    private func close(_ ticket: FollowTicket, _ body: (UserID, Question) -> Void) -> Closed? {
         guard let question = questions.removeValue(forKey: ticket) else { return nil }
         var idle: [UserID] = []
         for user in question.users {
@@ -69,7 +69,7 @@ package final class WatchBoard<Watcher: Numbered> {
             body(user, question)
             if forgetIfIdle(user) { idle.append(user) }
         }
-        return Settled(question: question, idle: idle)
+        return Closed(question: question, idle: idle)
     }
 
     // MARK: Watchers
@@ -100,7 +100,7 @@ package final class WatchBoard<Watcher: Numbered> {
     /// A user has come or gone; answers what is to be told at once, if anybody wants to know.
     package func changed(_ change: StatusChange, now: MonotonicTime) -> StatusChange? {
         guard watches[change.userId]?.watchers.isEmpty == false else { return nil }
-        return pace.take(change, now: now)
+        return pace.receive(change, now: now)
     }
 
     /// What is to be told by now of those who came and went too often to be told of at once; each tick.

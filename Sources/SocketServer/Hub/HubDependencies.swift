@@ -3,7 +3,7 @@ import Logging
 import Metrics
 
 /// The dependencies and settings that all hubs of a server share.
-package struct HubSurroundings: Sendable {
+package struct HubDependencies: Sendable {
     package let configuration: SocketServerConfiguration
     package let census: Census
     let settings: SessionSettings

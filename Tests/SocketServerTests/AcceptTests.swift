@@ -5,7 +5,7 @@ import Testing
 
 /// Which connections are taken, from the accept on.
 @Suite
-struct DoorTests {
+struct AcceptTests {
     private static let tooMany = "HTTP/1.1 429 "
     private static let proxy = "10.0.0.1"
 
@@ -134,7 +134,7 @@ struct DoorTests {
             for _ in 1...50 { _ = try half(embedded, from: "192.0.2.1") }
             _ = try embedded.enter("u\(round)", from: "192.0.2.2")
         }
-        #expect(embedded.surroundings.census.status.connections == 10)
+        #expect(embedded.dependencies.census.status.connections == 10)
     }
 }
 
