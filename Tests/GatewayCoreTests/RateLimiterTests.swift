@@ -9,7 +9,7 @@ struct RateLimiterTests {
     private func verdicts(_ count: Int, _ limiter: inout RateLimiter, at time: MonotonicTime)
         -> [RateLimiter.Verdict]
     {
-        (0..<count).map { _ in limiter.take(now: time, limit: limit) }
+        (0..<count).map { _ in limiter.spend(now: time, limit: limit) }
     }
 
     @Test func `a burst is let through and no frame more`() {
@@ -20,7 +20,7 @@ struct RateLimiterTests {
     @Test func `a frame that counts as many is let through by a bucket that is not empty; those after it wait`() {
         var limiter = RateLimiter(now: start)
         #expect(verdicts(2, &limiter, at: start) == [.accepted, .accepted])
-        #expect(limiter.take(now: start, limit: limit, weight: 5) == .accepted)
+        #expect(limiter.spend(now: start, limit: limit, weight: 5) == .accepted)
         #expect(verdicts(1, &limiter, at: start + .milliseconds(499)) == [.refused])
         #expect(verdicts(2, &limiter, at: start + .milliseconds(500)) == [.accepted, .refused])
     }
@@ -42,7 +42,7 @@ struct RateLimiterTests {
         var limiter = RateLimiter(now: start)
         _ = verdicts(3, &limiter, at: start)
         #expect(verdicts(30, &limiter, at: start).allSatisfy { $0 == .refused })
-        #expect(limiter.take(now: start, limit: limit) == .exhausted)
+        #expect(limiter.spend(now: start, limit: limit) == .exhausted)
     }
 
     @Test func `a client that rests until its bucket is full is forgiven`() {
@@ -50,6 +50,6 @@ struct RateLimiterTests {
         _ = verdicts(33, &limiter, at: start)
         let later = start + .milliseconds(300)
         #expect(verdicts(33, &limiter, at: later).last == .refused)
-        #expect(limiter.take(now: later, limit: limit) == .exhausted)
+        #expect(limiter.spend(now: later, limit: limit) == .exhausted)
     }
 }

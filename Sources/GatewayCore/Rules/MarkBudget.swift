@@ -21,8 +21,8 @@ package struct MarkBudget: Sendable {
     /// Users with fewer marks to spend than all.
     package var count: Int { fullAt.count }
 
-    /// Takes one mark of the user's; answers how long it takes until there is one again, nil where there was.
-    package mutating func take(_ user: UserID, now: MonotonicTime) -> Duration? {
+    /// Spends one mark of the user's; answers how long it takes until there is one again, nil where there was.
+    package mutating func spend(_ user: UserID, now: MonotonicTime) -> Duration? {
         guard limit > 0 else { return nil }
         let full = max(fullAt[user] ?? now, now)
         let spent = full.nanoseconds - now.nanoseconds

@@ -47,7 +47,7 @@ package struct RateLimiter: Sendable {
     /// Counts one frame; a refused one takes nothing out of the bucket.
     ///
     /// - Parameter weight: as how many frames it counts; where the bucket holds fewer, those after it wait for the rest.
-    package mutating func take(now: MonotonicTime, limit: RateLimit, weight: Int = 1) -> Verdict {
+    package mutating func spend(now: MonotonicTime, limit: RateLimit, weight: Int = 1) -> Verdict {
         if fullAt <= now {
             fullAt = now
             refusals = 0

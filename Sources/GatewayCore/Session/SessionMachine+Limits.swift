@@ -3,7 +3,7 @@ extension SessionMachine {
     /// Nil where the request joins no room anew, or not too often.
     mutating func countJoin(_ request: ClientRequest, now: MonotonicTime) -> [Action]? {
         guard case .join(let room, _) = request.command, membership(of: room) == nil else { return nil }
-        switch joins.take(now: now, limit: settings.limits.joins) {
+        switch joins.spend(now: now, limit: settings.limits.joins) {
         case .accepted: return nil
         case .refused:
             let wait = joins.wait(now: now, limit: settings.limits.joins)

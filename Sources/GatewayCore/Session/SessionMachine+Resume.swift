@@ -111,7 +111,7 @@ extension SessionMachine {
             guard case .joining(let joining) = membership(of: room), case .resumed = joining.origin,
                 let answer = gathering.answers[room]
             else { continue }
-            let (outcome, actions) = settle(room, answer, since: joining.since)
+            let (outcome, actions) = resolve(room, answer, since: joining.since)
             entering += actions
             // The streams that every connection is in by itself are answered where they were asked for.
             if gathering.named.contains(room) || !(room.isEveryone || room.isInbox) {
@@ -122,7 +122,7 @@ extension SessionMachine {
         return [.send(.resumed(id: gathering.id, rooms: told))] + entering + rooms.flatMap { serveWaiting(for: $0) }
     }
 
-    private mutating func settle(
+    private mutating func resolve(
         _ room: RoomName, _ answer: Result<StreamStart, RequestError>, since: ClientPosition?
     ) -> (ResumedRoom.Outcome, [Action]) {
         // The token may have been replaced by a narrower one in the meantime.

@@ -128,7 +128,7 @@ package struct SessionMachine: ~Copyable, Sendable {
     var rooms = RoomTable<Membership>()
     var inbox: Membership?
     var everyone: Membership?
-    /// Nil for a new session, and once all that it brought back has been settled.
+    /// Nil for a new session, and once all that it brought back has been answered.
     var resumption: Resumption?
     var watched: Set<UserID> = []
     /// Users named by `watch` requests without an answer, each as often as it is named.
@@ -177,12 +177,12 @@ package struct SessionMachine: ~Copyable, Sendable {
 
     /// A ping or pong frame: it counts as a frame like any other. `exhausted` is the caller's to close for.
     package mutating func receivedControlFrame(now: MonotonicTime) -> RateLimiter.Verdict {
-        limiter.take(now: now, limit: settings.limits.rate)
+        limiter.spend(now: now, limit: settings.limits.rate)
     }
 
     /// Nil where the frame is within the client's rate.
     private mutating func count(id: RequestID?, weight: Int, now: MonotonicTime) -> [Action]? {
-        switch limiter.take(now: now, limit: settings.limits.rate, weight: weight) {
+        switch limiter.spend(now: now, limit: settings.limits.rate, weight: weight) {
         case .accepted: nil
         case .refused:
             refuse(id, tooMuch("too many frames; slow down", limiter.wait(now: now, limit: settings.limits.rate)))

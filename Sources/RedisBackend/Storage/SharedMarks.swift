@@ -15,6 +15,6 @@ final class SharedMarks: Sendable {
         // A backend's keys are its own affair.
         guard let mark = publication.dedupe, case .user(let user) = mark.owner else { return nil }
         let now = MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds))
-        return budget.withLock { $0.take(user, now: now) }.map { .tooManyMarks(retryAfter: $0) }
+        return budget.withLock { $0.spend(user, now: now) }.map { .tooManyMarks(retryAfter: $0) }
     }
 }
