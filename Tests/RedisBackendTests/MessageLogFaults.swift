@@ -14,7 +14,7 @@ struct MessageLogFaults {
             let answers = Answers()
             try await proxy.treat(.toClient, .drop)
             for index in 1...1000 {
-                backends[0].messageLog.publish(Publication(room, "\(index)")) { answers.take($0, of: index) }
+                backends[0].messageLog.publish(Publication(room, "\(index)")) { answers.record($0, of: index) }
             }
             let log = Keys(prefix: "m").log(room).name
             try await eventually { try await fixture.redis.cli("XLEN", log) == "1000" }
@@ -37,7 +37,7 @@ struct MessageLogFaults {
             let answers = Answers()
             let log = Keys(prefix: "m").log(room).name
             func publish(_ index: Int) {
-                backends[0].messageLog.publish(Publication(room, "\(index)")) { answers.take($0, of: index) }
+                backends[0].messageLog.publish(Publication(room, "\(index)")) { answers.record($0, of: index) }
             }
             try await proxy.treat(.toClient, .drop)
             publish(1)
@@ -72,7 +72,7 @@ struct MessageLogFaults {
             let answers = Answers()
             let log = Keys(prefix: "m").log(room).name
             func publish(_ index: Int) {
-                backends[0].messageLog.publish(Publication(room, "\(index)")) { answers.take($0, of: index) }
+                backends[0].messageLog.publish(Publication(room, "\(index)")) { answers.record($0, of: index) }
             }
             try await proxy.treat(.toClient, .drop)
             for index in 1...2 { publish(index) }
@@ -115,7 +115,7 @@ struct MessageLogFaults {
             let answers = Answers()
             try await proxy.treat(.toClient, .drop)
             for index in 1...3 {
-                backends[0].messageLog.publish(Publication(room, "\(index)")) { answers.take($0, of: index) }
+                backends[0].messageLog.publish(Publication(room, "\(index)")) { answers.record($0, of: index) }
             }
             let log = Keys(prefix: "m").log(room).name
             try await eventually { try await fixture.redis.cli("XLEN", log) == "3" }
@@ -166,7 +166,7 @@ private final class Answers: Sendable {
     private let answers = Mutex<[Int: Position]>([:])
     private let errors = Mutex<[BackendError]>([])
 
-    func take(_ result: Result<Published, BackendError>, of index: Int) {
+    func record(_ result: Result<Published, BackendError>, of index: Int) {
         switch result {
         case .success(let published): answers.withLock { $0[index] = published.position }
         case .failure(let error): errors.withLock { $0.append(error) }

@@ -68,7 +68,7 @@ final class BanFeed: @unchecked Sendable {
         store.send(.text(of: store.keys.addressBanVersion)) { [self] result in
             guard case .success(let found) = result, found ?? "" != version else { return looked() }
             store.call(ReadBans()) { [self] result in
-                if case .success(let list) = result { take(list) }
+                if case .success(let list) = result { receive(list) }
                 looked()
             }
         }
@@ -81,7 +81,7 @@ final class BanFeed: @unchecked Sendable {
         look()
     }
 
-    private func take(_ list: ReadBans.Answer) {
+    private func receive(_ list: ReadBans.Answer) {
         version = list.version
         let ahead = wallMilliseconds() - list.now
         banned.replace(

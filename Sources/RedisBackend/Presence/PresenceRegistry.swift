@@ -4,7 +4,7 @@ import RedisClient
 
 /// Keeps Redis's registry in step with the connections of this node: does what `RegistrationMachine` says.
 ///
-/// `@unchecked Sendable`: all mutable state is touched on the link's loop only; the doors of `Presence` hop there, and so
+/// `@unchecked Sendable`: all mutable state is touched on the link's loop only; the entry points of `Presence` hop there, and so
 /// does what the registrar tells.
 final class PresenceRegistry: @unchecked Sendable {
     /// The callbacks by which others are told, on the loop.

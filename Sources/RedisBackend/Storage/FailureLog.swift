@@ -16,7 +16,7 @@ final class FailureLog: Sendable {
         self.logger = logger
     }
 
-    func note(_ error: BackendError) {
+    func record(_ error: BackendError) {
         let reason =
             switch error {
             case .unavailable(let reason): reason

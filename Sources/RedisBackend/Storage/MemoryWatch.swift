@@ -55,7 +55,7 @@ final class MemoryWatch: @unchecked Sendable {
     var isFull: Bool { isRefusing.load(ordering: .relaxed) }
 
     /// So many bytes are on their way to be stored.
-    func note(_ bytes: Int) {
+    func record(_ bytes: Int) {
         let (before, after) = written.wrappingAdd(bytes, ordering: .relaxed)
         let room = room.load(ordering: .relaxed)
         guard before < room, after >= room else { return }

@@ -22,10 +22,10 @@ struct RedisMessageLog: MessageLog {
         let room = publication.room
         if let refusal = memory.isFull ? .full : marks.refusal(of: publication) {
             counters.published(.failure(refusal))
-            failures.note(refusal)
+            failures.record(refusal)
             return reply(.failure(refusal))
         }
-        memory.note(publication.payload.count)
+        memory.record(publication.payload.count)
         var (store, link) = (store, link)
         let replicated = rules.durability(of: room) == .replicated ? replicated : nil
         if let replicated { (store, link) = (replicated, replicatedLink) }
@@ -54,7 +54,7 @@ struct RedisMessageLog: MessageLog {
     ) {
         let answer = result.mapError(BackendError.init)
         counters.published(answer)
-        if case .failure(let error) = answer { failures.note(error) }
+        if case .failure(let error) = answer { failures.record(error) }
         reply(answer)
     }
 

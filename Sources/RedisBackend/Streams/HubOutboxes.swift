@@ -33,13 +33,13 @@ final class HubOutboxes: @unchecked Sendable {
     /// Anything else for all hubs that follow the room.
     func add(_ delivery: StreamDelivery, of track: Track) {
         guard !track.hubs.isEmpty else { return }
-        settle(track)
+        flush(track)
         add(delivery, to: track.hubs)
     }
 
     /// Something for one hub alone, behind what the room's followers were told so far.
     func add(_ delivery: StreamDelivery, of track: Track, to hub: HubNumber) {
-        settle(track)
+        flush(track)
         add(delivery, to: hub)
     }
 
@@ -63,7 +63,7 @@ final class HubOutboxes: @unchecked Sendable {
 
     /// Hands everything over.
     func flush() {
-        for track in touched { settle(track) }
+        for track in touched { flush(track) }
         touched.removeAll(keepingCapacity: true)
         for hub in boxes.indices where !boxes[hub].isEmpty {
             let deliveries = boxes[hub]
@@ -81,7 +81,7 @@ final class HubOutboxes: @unchecked Sendable {
         }
     }
 
-    private func settle(_ track: Track) {
+    private func flush(_ track: Track) {
         guard !track.turn.isEmpty else { return }
         let delivery = StreamDelivery.messages(room: track.room, messages: track.turn)
         track.turn = []

@@ -17,8 +17,8 @@ struct RecentBudget {
         self.maxBytes = maxBytes
     }
 
-    /// Notes a message that its room remembers now, and has rooms forget what no longer fits.
-    mutating func note(_ message: RoomMessage, of track: Track) {
+    /// Records a message that its room remembers now, and has rooms forget what no longer fits.
+    mutating func record(_ message: RoomMessage, of track: Track) {
         let cost = message.memoryBytes
         notes.append(Note(track: track, generation: track.machine.generation, bytes: cost))
         bytes += cost

@@ -56,10 +56,10 @@ extension Router: RedisSubscriptionHandler {
         guard let track else { return }
         if PresenceMessage.isOne(payload) {
             guard let message = PresenceMessage(payload) else { return unreadable() }
-            return take(RosterChange(message, of: track.room), track)
+            return receive(RosterChange(message, of: track.room), track)
         }
         guard let message = ChannelMessage(payload) else { return unreadable() }
-        take(message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
+        receive(message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
     }
 
     private func received(_ payload: UnsafeRawBufferPointer, of user: UserID) {
@@ -71,7 +71,7 @@ extension Router: RedisSubscriptionHandler {
         switch NodeMessage(payload) {
         case .inbox(let message):
             guard let track = tracks[inboxOf: message.user] else { return }
-            take(
+            receive(
                 message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
         case .close(let connection, let reason, let text):
             outboxes.addToAll(.close(connection: connection, reason: reason, text: text))
@@ -89,7 +89,7 @@ extension Router: RedisSubscriptionHandler {
         logger.error("A message on a channel could not be read")
     }
 
-    private func take(
+    private func receive(
         _ body: UnsafeRawBufferPointer, epoch: UnsafeRawBufferPointer, seq: Int, timestamp: Int64,
         _ track: Track
     ) {
@@ -101,6 +101,6 @@ extension Router: RedisSubscriptionHandler {
         let message = MessageBody.decode(
             body, room: track.room, position: Position(epoch: epoch, seq: seq), timestamp: timestamp)
         guard let message else { return unreadable() }
-        take(message, track)
+        receive(message, track)
     }
 }

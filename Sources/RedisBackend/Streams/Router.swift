@@ -6,7 +6,7 @@ import Synchronization
 /// Follows rooms, inboxes and users' states for the node's hubs: every message once, in order, holes filled from the log.
 ///
 /// What is to be done is for `TrackMachine` and `WatchMachine` to say; here it is performed. Everything happens on one
-/// event loop, that of the links to Redis; the doors for hubs hop there.
+/// event loop, that of the links to Redis; the entry points for hubs hop there.
 ///
 /// `@unchecked Sendable`: all mutable state is touched on `loop` only, which each entry asserts.
 final class Router: @unchecked Sendable {
@@ -193,7 +193,7 @@ extension Router: RoomStreams {
 /// What tracks call for.
 extension Router {
     /// A message came over the channel.
-    func take(_ message: RoomMessage, _ track: Track) {
+    func receive(_ message: RoomMessage, _ track: Track) {
         switch track.machine.received(message, conditions(of: track)) {
         case .deliver: deliver(message, track)
         case .repeated: counters.repeated()
@@ -203,7 +203,7 @@ extension Router {
     }
 
     /// Steps of the roster came over the channel.
-    func take(_ change: RosterChange, _ track: Track) {
+    func receive(_ change: RosterChange, _ track: Track) {
         switch track.machine.received(change, conditions(of: track)) {
         case .tell(let change): outboxes.add(.presence(change), of: track)
         case .nothing: break
@@ -215,7 +215,7 @@ extension Router {
         for action in actions {
             switch action {
             case .deliver(let message): deliver(message, track)
-            case .remember(let messages): for message in messages { budget.note(message, of: track) }
+            case .remember(let messages): for message in messages { budget.record(message, of: track) }
             case .repeated: counters.repeated()
             case .epoch(let position): outboxes.add(.epoch(room: track.room, position: position), of: track)
             case .gap(let position):
@@ -249,13 +249,13 @@ extension Router {
             case .leave:
                 if let channel = channel(of: track) { link.unsubscribe([channel]) }
                 tracks.remove(track)
-                agenda.settle(track)
+                agenda.remove(track)
             }
         }
     }
 
     private func deliver(_ message: RoomMessage, _ track: Track) {
-        budget.note(message, of: track)
+        budget.record(message, of: track)
         outboxes.add(message, of: track)
     }
 }
@@ -293,7 +293,7 @@ extension Router {
         let now = MonotonicTime.now
         for track in agenda.due(now: now) {
             perform(track.machine.ticked(conditions(of: track)), track)
-            if !track.machine.isBusy { agenda.settle(track) }
+            if !track.machine.isBusy { agenda.remove(track) }
         }
         sendComparisons()
         watched.ticked(now: now)

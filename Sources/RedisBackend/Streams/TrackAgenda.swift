@@ -2,28 +2,28 @@ import GatewayCore
 
 /// The tracks that time has to be looked at for, and those to be compared with their heads.
 struct TrackAgenda {
-    private var unsettled: [ObjectIdentifier: Track] = [:]
+    private var pending: [ObjectIdentifier: Track] = [:]
     private var uncompared: [Track] = []
 
-    var isEmpty: Bool { unsettled.isEmpty && uncompared.isEmpty }
+    var isEmpty: Bool { pending.isEmpty && uncompared.isEmpty }
 
     /// Those with something under way.
-    var all: [Track] { Array(unsettled.values) }
+    var all: [Track] { Array(pending.values) }
 
     /// Those of them that a tick has to look at.
     func due(now: MonotonicTime) -> [Track] {
-        unsettled.values.filter { $0.machine.isDue(now: now) }
+        pending.values.filter { $0.machine.isDue(now: now) }
     }
 
     mutating func look(at track: Track) {
-        unsettled[ObjectIdentifier(track)] = track
+        pending[ObjectIdentifier(track)] = track
     }
 
-    mutating func settle(_ track: Track) {
-        unsettled[ObjectIdentifier(track)] = nil
+    mutating func remove(_ track: Track) {
+        pending[ObjectIdentifier(track)] = nil
     }
 
-    /// What was noted before is among them.
+    /// What was recorded before is among them.
     mutating func compareAll(_ tracks: [Track]) {
         uncompared = tracks
     }
