@@ -40,12 +40,12 @@ final class PublishRun {
         var due = start
         while outcome.published < messages, Clock.now < end, !outcome.isOverrun {
             publishWhatIsDue(&due, messages: messages, end: end)
-            try settle(until: nextLook(due: due, end: end))
+            try collect(until: nextLook(due: due, end: end))
             progress.show("\(outcome.published) published, \(waiting.count) under way")
         }
         let drained = Clock.after(seconds: plan.drainSeconds)
         while !(waiting.isEmpty && publishers.isIdle), Clock.now < drained {
-            try settle(until: min(drained, Clock.after(seconds: 0.1)))
+            try collect(until: min(drained, Clock.after(seconds: 0.1)))
             progress.show("waiting for \(waiting.count) messages")
         }
         outcome.seconds = Double(Clock.now - start) / 1e9
@@ -93,7 +93,7 @@ final class PublishRun {
         return min(soon, due)
     }
 
-    private func settle(until deadline: UInt64) throws {
+    private func collect(until deadline: UInt64) throws {
         try stage.turn(until: deadline)
         for number in stage.takeCompleted() {
             guard let entry = waiting[number] else { continue }
