@@ -2,13 +2,13 @@
 extension TrackMachine {
     /// A connection of the inbox's user is about to be registered: what comes from now on is kept.
     package mutating func registrationBegan(_ conditions: TrackConditions) {
-        let errand = busy
-        errand.idleSince = nil
-        if errand.registration == nil {
-            errand.registration = TrackErrand.Registration(
+        let pending = busy
+        pending.idleSince = nil
+        if pending.registration == nil {
+            pending.registration = PendingWork.Registration(
                 breaks: conditions.isConnected ? conditions.breaks : nil)
         } else {
-            errand.registration?.count += 1
+            pending.registration?.count += 1
         }
     }
 
@@ -16,19 +16,19 @@ extension TrackMachine {
     package mutating func registrationEnded(
         at position: Position?, _ conditions: TrackConditions
     ) -> [Action] {
-        guard let errand, let registration = errand.registration else { return [] }
-        errand.registration?.count -= 1
-        if registration.count == 1 { errand.registration = nil }
+        guard let pending, let registration = pending.registration else { return [] }
+        pending.registration?.count -= 1
+        if registration.count == 1 { pending.registration = nil }
         var actions: [Action] = []
         if let seen = self.position {
             // What came while the user had no connection here went to other nodes.
-            if seen.epoch != position?.epoch || seen.seq < position?.seq ?? .max { errand.fallBehind() }
-        } else if let position, errand.question == nil, registration.breaks == conditions.breaks {
+            if seen.epoch != position?.epoch || seen.seq < position?.seq ?? .max { pending.fallBehind() }
+        } else if let position, pending.question == nil, registration.breaks == conditions.breaks {
             begin(at: position, nil, timestamp: 0)
             release(conditions, &actions)
         }
         advance(conditions, &actions)
-        actions.append(look(errand))
+        actions.append(look(pending))
         rest(now: conditions.now, &actions)
         return actions
     }

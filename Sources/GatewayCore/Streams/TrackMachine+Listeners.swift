@@ -11,7 +11,7 @@ extension TrackMachine {
     /// A hub has no listener any more, live or waiting; `isFollowed` says whether another has a live one.
     package mutating func left(_ hub: HubNumber, isFollowed: Bool, now: MonotonicTime) -> [Action] {
         setFollowed(isFollowed)
-        errand?.forget(hub)
+        pending?.forget(hub)
         var actions: [Action] = []
         rest(now: now, &actions)
         return actions
@@ -21,8 +21,8 @@ extension TrackMachine {
     package mutating func answered(
         _ result: Result<PositionAnswer, BackendError>, _ conditions: TrackConditions
     ) -> [Action] {
-        guard let errand, let question = errand.question else { return [] }
-        errand.question = nil
+        guard let pending, let question = pending.question else { return [] }
+        pending.question = nil
         var actions: [Action] = []
         switch result {
         case .failure(let error):
@@ -48,30 +48,30 @@ extension TrackMachine {
 
     /// Asks what the state calls for; at most one question of each kind is under way.
     mutating func advance(_ conditions: TrackConditions, _ actions: inout [Action]) {
-        guard let errand, conditions.isConnected, isSubscribed || conditions.isInbox else { return }
-        switch errand.stage {
+        guard let pending, conditions.isConnected, isSubscribed || conditions.isInbox else { return }
+        switch pending.stage {
         case .catchingUp:
             return
         case .behind(let comparesRoster):
             guard let position, let fork else { return }
-            errand.stage = .catchingUp(
-                TrackErrand.CatchUp(
-                    position: position, heldBefore: errand.held.count, comparesRoster: comparesRoster))
-            let after = errand.readsBehind ?? fork.readsBehind
-            errand.readsBehind = nil
+            pending.stage = .catchingUp(
+                PendingWork.CatchUp(
+                    position: position, heldBefore: pending.held.count, comparesRoster: comparesRoster))
+            let after = pending.readsBehind ?? fork.readsBehind
+            pending.readsBehind = nil
             actions.append(.catchUp(LogPart(after: after, limit: conditions.settings.catchUpLimit)))
         case .unknown, .steady:
-            guard !errand.waiting.isEmpty, errand.question == nil else { return }
-            serveByWhatIsKnown(errand, conditions, &actions)
-            guard !errand.isBehind, !errand.waiting.isEmpty else { return }
+            guard !pending.waiting.isEmpty, pending.question == nil else { return }
+            serveByWhatIsKnown(pending, conditions, &actions)
+            guard !pending.isBehind, !pending.waiting.isEmpty else { return }
             let part =
                 conditions.limits.size > 0
                 ? LogPart(
-                    for: errand.waiting, seen: position?.seq, recent: recent,
+                    for: pending.waiting, seen: position?.seq, recent: recent,
                     limit: conditions.settings.recoverLimit) : nil
-            errand.question = TrackErrand.Question(
-                listeners: errand.waiting, seen: position, breaks: conditions.breaks)
-            errand.waiting = []
+            pending.question = PendingWork.Question(
+                listeners: pending.waiting, seen: position, breaks: conditions.breaks)
+            pending.waiting = []
             actions.append(.ask(part))
         }
     }
@@ -81,17 +81,17 @@ extension TrackMachine {
     /// Of a room with a roster that is what the last join has found, so that each listener's position is no older than
     /// its own join. An inbox is known by its registration, everyone's room and those without a roster by their channel.
     private mutating func serveByWhatIsKnown(
-        _ errand: TrackErrand, _ conditions: TrackConditions, _ actions: inout [Action]
+        _ pending: PendingWork, _ conditions: TrackConditions, _ actions: inout [Action]
     ) {
         guard let seen = position else { return }
         let known: PositionAnswer
         if conditions.keepsRoster {
-            guard let found = errand.known?.answer, found.head.epoch == seen.epoch else { return }
+            guard let found = pending.known?.answer, found.head.epoch == seen.epoch else { return }
             known = found
         } else {
             known = PositionAnswer(head: seen, roster: nil)
         }
-        for listener in errand.takeNewcomers() {
+        for listener in pending.takeNewcomers() {
             start(listener, known, since: conditions.now, conditions, &actions)
         }
     }
@@ -137,10 +137,10 @@ extension TrackMachine {
     }
 
     /// Those whose position has been reached go live.
-    mutating func settleParked(_ conditions: TrackConditions, _ actions: inout [Action]) {
-        guard let errand, !errand.parked.isEmpty else { return }
-        let parked = errand.parked
-        errand.parked = []
+    mutating func startParked(_ conditions: TrackConditions, _ actions: inout [Action]) {
+        guard let pending, !pending.parked.isEmpty else { return }
+        let parked = pending.parked
+        pending.parked = []
         for one in parked { start(one.listener, one.answer, since: one.since, conditions, &actions) }
     }
 

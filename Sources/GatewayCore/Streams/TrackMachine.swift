@@ -63,7 +63,7 @@ package struct TrackMachine: ~Copyable {
     private var isFollowed = false
     private(set) var recent = RecentMessages()
     /// Nil while nothing is under way: the stream is known and the next number is awaited.
-    private(set) var errand: TrackErrand?
+    private(set) var pending: PendingWork?
 
     package init() {}
 
@@ -78,15 +78,15 @@ package struct TrackMachine: ~Copyable {
     /// Raised when the recent messages begin anew.
     package var generation: Int32 { recent.generation }
 
-    package var isBusy: Bool { errand != nil }
+    package var isBusy: Bool { pending != nil }
 
     /// Whether no listener is here or on the way.
-    package var isUnused: Bool { !isFollowed && errand?.hasListeners != true }
+    package var isUnused: Bool { !isFollowed && pending?.hasListeners != true }
 
     /// Whether a tick has something to do.
     package func isDue(now: MonotonicTime) -> Bool {
-        guard let errand else { return false }
-        return errand.restsUntil.map { $0 <= now } ?? true
+        guard let pending else { return false }
+        return pending.restsUntil.map { $0 <= now } ?? true
     }
 
     /// The oldest of the recent messages no longer fits into memory.
@@ -95,18 +95,18 @@ package struct TrackMachine: ~Copyable {
     }
 
     /// What is under way, made where there is nothing yet.
-    var busy: TrackErrand {
+    var busy: PendingWork {
         mutating get {
-            if let errand { return errand }
-            let errand = TrackErrand(cursor.position == nil ? .unknown(isCut: false) : .steady)
-            self.errand = errand
-            return errand
+            if let pending { return pending }
+            let pending = PendingWork(cursor.position == nil ? .unknown(isCut: false) : .steady)
+            self.pending = pending
+            return pending
         }
     }
 
     /// Nothing is under way any more.
-    mutating func settle() {
-        errand = nil
+    mutating func finish() {
+        pending = nil
     }
 
     /// Nobody can come back to what was delivered.
@@ -142,13 +142,13 @@ extension TrackMachine {
     /// A message came over the channel.
     package mutating func received(_ message: RoomMessage, _ conditions: @autoclosure () -> TrackConditions) -> Receipt
     {
-        if let errand, errand.holdsBack {
-            errand.hold(.message(message))
+        if let pending, pending.holdsBack {
+            pending.hold(.message(message))
             return .kept
         }
         let verdict = cursor.receive(message.position, timestamp: message.timestamp)
         switch verdict {
-        case .deliver where errand?.parked.isEmpty != false:
+        case .deliver where pending?.parked.isEmpty != false:
             recent.append(message)
             return .deliver
         case .drop where fork?.isRepeat(message) != false:
@@ -168,8 +168,8 @@ extension TrackMachine {
     package mutating func received(
         _ change: RosterChange, _ conditions: @autoclosure () -> TrackConditions
     ) -> RosterReceipt {
-        if let errand, errand.holdsBack {
-            errand.hold(.roster(change))
+        if let pending, pending.holdsBack {
+            pending.hold(.roster(change))
             return .nothing
         }
         guard let known = roster, cursor.position != nil else {
@@ -183,9 +183,9 @@ extension TrackMachine {
         // Steps that were told already go, and with a step missing in front the others would mislead.
         change.events = steps <= change.events.count ? Array(change.events.suffix(steps)) : []
         roster = change.state
-        guard errand?.parked.isEmpty == false else { return .tell(change) }
+        guard pending?.parked.isEmpty == false else { return .tell(change) }
         var actions = [Action.presence(change)]
-        settleParked(conditions(), &actions)
+        startParked(conditions(), &actions)
         return .perform(actions)
     }
 }
@@ -196,50 +196,50 @@ extension TrackMachine {
     package mutating func caughtUp(
         _ result: Result<PositionAnswer, BackendError>, _ conditions: TrackConditions
     ) -> [Action] {
-        guard let errand, case .catchingUp(let run) = errand.stage else { return [] }
+        guard let pending, case .catchingUp(let run) = pending.stage else { return [] }
         guard case .success(let answer) = result else {
             // Redis is away: the tick asks again.
-            errand.stage = .behind(comparesRoster: run.comparesRoster)
-            return [look(errand)]
+            pending.stage = .behind(comparesRoster: run.comparesRoster)
+            return [look(pending)]
         }
-        errand.stage = run.isDueAgain ? .behind(comparesRoster: false) : .steady
+        pending.stage = run.isDueAgain ? .behind(comparesRoster: false) : .steady
         var actions: [Action] = []
         let verdict = Fork(seen: run.position, at: cursor.timestamp, recent: recent).judge(
-            answer, doubted: errand.doubted, limit: conditions.settings.catchUpLimit,
+            answer, doubted: pending.doubted, limit: conditions.settings.catchUpLimit,
             keepsLog: conditions.limits.size > 0)
         // What was heard before the question was asked is in the answer or in no log: it belongs to a run of Redis
         // that has been rolled back, and would be asked about for ever.
-        errand.held.drop(among: run.heldBefore) {
+        pending.held.drop(among: run.heldBefore) {
             $0.epoch != answer.head.epoch || $0.seq > answer.head.seq
                 || verdict == .goesOn && $0.seq <= run.position.seq
         }
         switch verdict {
         case .readBehind(let seq):
-            errand.fallBehind(comparesRoster: run.comparesRoster)
-            errand.readsBehind = seq
+            pending.fallBehind(comparesRoster: run.comparesRoster)
+            pending.readsBehind = seq
             advance(conditions, &actions)
-            return actions + [look(errand)]
+            return actions + [look(pending)]
         case .goesOn:
             if let newEpoch = cursor.goOn(under: answer.head.epoch) { actions.append(.epoch(newEpoch)) }
         case .lost(let seq):
             lose(answer, at: seq, &actions)
         case .lostAll(let seq):
             // The channel may have brought some of what is in no log.
-            let next = errand.held.firstSeq(of: answer.head.epoch, behind: seq) ?? .max
+            let next = pending.held.firstSeq(of: answer.head.epoch, behind: seq) ?? .max
             lose(answer, at: min(next - 1, answer.head.seq), &actions)
         }
-        errand.doubted = nil
-        let goesOn = take(answer, run, conditions, &actions)
-        settleParked(conditions, &actions)
+        pending.doubted = nil
+        let goesOn = receive(answer, run, conditions, &actions)
+        startParked(conditions, &actions)
         release(conditions, &actions)
         if run.comparesRoster, !goesOn, let state = answer.roster, let known = roster, state.version > known.version {
             roster = state
             actions.append(.rosterMoved(state))
-            settleParked(conditions, &actions)
+            startParked(conditions, &actions)
         }
         // Where nothing has come of it the tick asks again, not every round trip.
-        if !errand.isBehind || cursor.position != run.position { advance(conditions, &actions) }
-        actions.append(look(errand))
+        if !pending.isBehind || cursor.position != run.position { advance(conditions, &actions) }
+        actions.append(look(pending))
         return actions
     }
 
@@ -268,15 +268,15 @@ extension TrackMachine {
     mutating func begin(at position: Position, _ state: RosterState?, timestamp: Int64) {
         cursor.begin(at: position, timestamp: timestamp)
         roster = [state, roster].compactMap(\.self).max { $0.version < $1.version }
-        guard let errand, case .unknown(let isCut) = errand.stage else { return }
-        errand.stage = isCut ? .behind(comparesRoster: true) : .steady
+        guard let pending, case .unknown(let isCut) = pending.stage else { return }
+        pending.stage = isCut ? .behind(comparesRoster: true) : .steady
     }
 
     /// A message is there: from what was held, or from the log.
-    private mutating func take(
+    private mutating func receive(
         _ message: RoomMessage, _ conditions: TrackConditions, _ actions: inout [Action]
     ) {
-        if let errand, errand.holdsBack { return errand.hold(.message(message)) }
+        if let pending, pending.holdsBack { return pending.hold(.message(message)) }
         follow(
             cursor.receive(message.position, timestamp: message.timestamp), message, conditions, &actions)
     }
@@ -318,10 +318,10 @@ extension TrackMachine {
     ) {
         recent.append(message)
         actions.append(.deliver(message))
-        settleParked(conditions, &actions)
+        startParked(conditions, &actions)
     }
 
-    private mutating func take(
+    private mutating func receive(
         _ change: RosterChange, _ conditions: TrackConditions, _ actions: inout [Action]
     ) {
         switch received(change, conditions) {
@@ -333,11 +333,11 @@ extension TrackMachine {
 
     /// Takes what was kept while the stream's place was unknown or the log was asked.
     mutating func release(_ conditions: TrackConditions, _ actions: inout [Action]) {
-        guard let errand, !errand.holdsBack else { return }
-        for item in errand.held.takeAll() {
+        guard let pending, !pending.holdsBack else { return }
+        for item in pending.held.takeAll() {
             switch item {
-            case .message(let message): take(message, conditions, &actions)
-            case .roster(let change): take(change, conditions, &actions)
+            case .message(let message): receive(message, conditions, &actions)
+            case .roster(let change): receive(change, conditions, &actions)
             }
         }
     }
@@ -350,13 +350,13 @@ extension TrackMachine {
         actions.append(.gap(position))
     }
 
-    /// Takes what was read of the log; answers whether that has more.
-    private mutating func take(
-        _ answer: PositionAnswer, _ run: TrackErrand.CatchUp, _ conditions: TrackConditions,
+    /// Follows what was read of the log; answers whether that has more.
+    private mutating func receive(
+        _ answer: PositionAnswer, _ run: PendingWork.CatchUp, _ conditions: TrackConditions,
         _ actions: inout [Action]
     ) -> Bool {
         guard let seen = position?.seq, let read = answer.messages.last?.seq else { return false }
-        for message in answer.messages where message.seq > seen { take(message, conditions, &actions) }
+        for message in answer.messages where message.seq > seen { receive(message, conditions, &actions) }
         guard answer.more || read < answer.head.seq else { return false }
         busy.fallBehind(comparesRoster: run.comparesRoster)
         // One that was read already need not be compared once more: it may be all that one answer holds.

@@ -1,5 +1,5 @@
 /// The work under way for a track; a class of its own, so that a track at rest is small.
-final class TrackErrand {
+final class PendingWork {
     /// The extent to which the stream is known.
     enum Stage {
         /// Where it stands has not been told yet; `isCut` says that more came than could be kept.
@@ -102,7 +102,7 @@ final class TrackErrand {
         return [idleSince.map { $0 + lingering }, known?.until].compactMap(\.self).min()
     }
 
-    /// Notes that something is missing or may be.
+    /// Records that something is missing or may be.
     func fallBehind(comparesRoster: Bool = false) {
         switch stage {
         case .unknown: stage = .unknown(isCut: true)
@@ -115,7 +115,7 @@ final class TrackErrand {
         }
     }
 
-    /// Notes that the log may hold something else than was seen, from this number on.
+    /// Records that the log may hold something else than was seen, from this number on.
     func doubt(from seq: Int) {
         doubted = min(seq, doubted ?? seq)
         fallBehind()
