@@ -155,7 +155,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func refuse(_ error: any Error) {
         let refusal = responder.refusal(for: error)
-        var extra = refusal.headers.map { ($0.name.canonicalName, $0.value) }
+        var extra = refusal.headers.map { ($0.name.rawName, $0.value) }
         // As the library's: what was refused before its body was read has a body still coming.
         if incoming?.fields.announcesBody == true { extra.append(("Connection", "close")) }
         write(refusal.status, refusal.body, extra)

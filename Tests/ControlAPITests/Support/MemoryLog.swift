@@ -17,7 +17,7 @@ final class MemoryLog: MessageLog, Sendable {
         var published: [Publication] = []
         /// How many of them were handed in on an event loop.
         var publishedOnLoops = 0
-        /// Whether answers come later, each from a task of its own.
+        /// Whether answers come later: on the loop that asked, once it has asked for all, or else from a task each.
         var isSlow = false
         /// Bytes of payloads without an answer, now and at the most.
         var underWay = (now: 0, most: 0)
@@ -61,7 +61,12 @@ final class MemoryLog: MessageLog, Sendable {
             reply(published)
         }
         let published = store(publication)
-        if isSlow { Task { answer(published) } } else { answer(published) }
+        guard isSlow else { return answer(published) }
+        if let loop = MultiThreadedEventLoopGroup.currentEventLoop {
+            loop.execute { answer(published) }
+        } else {
+            Task { answer(published) }
+        }
     }
 
     private func store(_ publication: Publication) -> Result<Published, BackendError> {
