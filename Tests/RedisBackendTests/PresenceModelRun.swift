@@ -149,15 +149,16 @@ final class ModelRun {
             !isExact || rooms == connection.rooms,
             "step \(steps): \(next) goes on with \(id) in \(rooms.sorted()), which was in \(connection.rooms.sorted())")
         model.resume(id, as: next, slot: slot, rooms: rooms)
-        if isExact { obeyClosings() } else { model.doubt(connection.user) }
+        if isExact { try await obey(id, at: connection.slot) } else { model.doubt(connection.user) }
         try await carriedOut(slot, connection.user)
     }
 
-    /// Does what the sockets do where a session has gone on elsewhere.
-    func obeyClosings() {
-        for node in nodes {
-            for id in node.closed { node.presence.disconnect(id, .farewell(.replaced)) }
-        }
+    /// Does what the socket does whose session has gone on elsewhere, at once: a step of the clock may take the session, and
+    /// with it all that says that the connection is over.
+    private func obey(_ id: String, at slot: Int) async throws {
+        let node = nodes[slot]
+        try await eventually("the end of \(id)") { node.closed.contains(id) }
+        node.presence.disconnect(id, .farewell(.replaced))
     }
 
     private func canAct(_ slot: Int) -> Bool { !dead.contains(slot) && !model.unreachable.contains(slot) }
