@@ -106,11 +106,15 @@ struct PresenceRulesTests {
     }
 
     @Test func `what a living node has given up is swept by its own word, however unsure others are of who lives`() {
-        let index = IndexSnapshot(newest: 999, incarnations: ["a": 500, "b": 900], isSure: false, spares: 950)
+        let index = IndexSnapshot(newest: 999, incarnations: ["a": 500, "b": 900], isSure: false, spares: 700)
         #expect(index.mustSweep(Holder(node: "b", incarnation: 800), fence: 900))
         #expect(!index.mustSweep(Holder(node: "b", incarnation: 800), fence: 800))
         #expect(!index.mustSweep(Holder(node: "a", incarnation: 500), fence: 501))
         #expect(!index.mustSweep(Holder(node: "c", incarnation: 960), fence: 961))
+        // What was registered with the server before this one is swept once others have had time to come as well.
+        #expect(!index.mustSweep(Holder(node: "b", incarnation: 600), fence: 900))
+        let sure = IndexSnapshot(newest: 999, incarnations: ["b": 900], isSure: true, spares: 700)
+        #expect(sure.mustSweep(Holder(node: "b", incarnation: 600), fence: 900))
     }
 
     @Test func `an incarnation that was fenced is followed by one above the fence`() {

@@ -69,10 +69,12 @@ package struct IndexSnapshot: Sendable {
     /// A node that is missing is dead unless it may be with another server, or has registered after this was read, which
     /// its incarnation tells: each is above all that were given before. An older incarnation of a living node goes
     /// once the node has said, by its fence, that it has registered all again: that is its own word, for which nobody
-    /// needs the right to declare it dead.
+    /// needs the right to declare it dead. What was registered with another server waits for that right all the same: what
+    /// a failover has lost may not be registered again yet, such as a newer connection of the same user on another node.
     package func mustSweep(_ holder: Holder, fence: Int64) -> Bool {
         guard holder.incarnation <= newest else { return false }
         guard let living = incarnations[holder.node] else { return isSure && holder.incarnation >= spares }
-        return holder.incarnation < living && holder.incarnation < fence
+        guard holder.incarnation < living, holder.incarnation < fence else { return false }
+        return isSure || holder.incarnation >= spares
     }
 }

@@ -105,10 +105,11 @@ extension Fleet {
                 _ = await client.ended()
             }
         }
-        // Those that were cut off are told offline after the grace.
+        // Those that were cut off are told offline after the grace; what a killed Redis brought back, at the latest once
+        // `redis.failoverGrace` is over.
         let last = Mutex("")
         do {
-            try await eventually("nobody to be online", within: .seconds(30)) {
+            try await eventually("nobody to be online", within: .seconds(60)) {
                 let answer = try await self.nodes[0].request("GET", "/v1/stats")
                 last.withLock { $0 = "\(answer.status) \(answer.body)" }
                 return answer.json?["users"] as? Int == 0
