@@ -81,7 +81,9 @@ struct DeclaredKeyTests {
         all.append(Trim(post, receivers: ["w"], kept: 10, forgottenAfter: .seconds(60)))
         all.append(Shrink([(keys.events(own), 1 << 20)]))
         all.append(Look(at: own, mark: post.mark, latest: .max))
-        all.append(Prolong(own, mark: post.mark, settings: settings))
+        for mode in [Prolong.Mode.anew, .bound] {
+            all.append(Prolong(mode, own, mark: post.mark, settings: settings))
+        }
         all.append(
             Leave(
                 room, connection: "c2", of: alice, holder: .node(holder), departure: .abrupt(.lost),

@@ -166,6 +166,26 @@ struct PresenceTransitionTests {
         #expect(try await redis.cli("KEYS", "*:node:*") == "")
     }
 
+    @Test func `a coordinator that comes lets no grace last longer than one that begins now, and begins none anew`()
+        async throws
+    {
+        _ = try await connect("c1", holder)
+        _ = try await disconnect("c1", .abrupt(.lost))
+        try await appoint()
+        let partition = Partition(of: "alice")
+        let (list, entry) = (observer.keys.linger(partition).name, "u|c1|alice")
+        let begun = try #require(Int64(try await redis.cli("ZSCORE", list, entry)))
+        // As after a step of the clock back by hours, which no coordinator has lived to see.
+        _ = try await redis.cli("ZADD", list, "\(begun + 36_000_000)", entry)
+        let bound = Prolong(.bound, partition, mark: "n9:1 1", settings: settings)
+        #expect(try await twice(bound) == .prolonged(1))
+        let end = try #require(Int64(try await redis.cli("ZSCORE", list, entry)))
+        #expect(begun <= end && end < begun + 36_000_000)
+        _ = try await redis.cli("ZADD", list, "\(begun - 1000)", entry)
+        #expect(try await twice(bound) == .prolonged(1))
+        #expect(try await redis.cli("ZSCORE", list, entry) == "\(begun - 1000)")
+    }
+
     @Test func `a sweep under a mark that another has taken over does nothing`() async throws {
         _ = try await connect("c1", holder)
         let partition = Partition(of: "alice")

@@ -114,6 +114,8 @@ final class Coordinator: @unchecked Sendable {
             posts[partition.number].mark = mark
             posts[partition.number].isCalm = false
             onMark(partition, mark)
+            // Redis's clock may have stepped before this node could see it, as a coordinator died.
+            store.call(Prolong(.bound, partition, mark: mark, settings: settings)) { _ in }
             look(partition)
         }
     }
@@ -158,7 +160,7 @@ final class Coordinator: @unchecked Sendable {
 
     /// Asked before a look, and answered before it.
     private func prolong(_ partition: Partition, _ mark: String, steps: Int) {
-        store.call(Prolong(partition, mark: mark, settings: settings)) { [self] result in
+        store.call(Prolong(.anew, partition, mark: mark, settings: settings)) { [self] result in
             if case .success(.prolonged) = result { posts[partition.number].steps = steps }
         }
     }

@@ -1,6 +1,6 @@
 import RedisClient
 
-/// Has every grace of a partition begin anew, since Redis's clock has stepped.
+/// Has every grace of a partition begin anew, since Redis's clock has stepped, or none last longer than one that does.
 package struct Prolong: Script {
     package enum Answer: Hashable, Sendable {
         /// So many there are.
@@ -9,11 +9,19 @@ package struct Prolong: Script {
         case refused
     }
 
+    package enum Mode: String, Sendable {
+        case anew
+        /// For a coordinator that has just come, and cannot know whether the clock has stepped.
+        case bound
+    }
+
+    let mode: Mode
     let partition: Partition
     let mark: String
     let settings: PresenceSettings
 
-    package init(_ partition: Partition, mark: String, settings: PresenceSettings) {
+    package init(_ mode: Mode, _ partition: Partition, mark: String, settings: PresenceSettings) {
+        self.mode = mode
         self.partition = partition
         self.mark = mark
         self.settings = settings
@@ -26,6 +34,7 @@ package struct Prolong: Script {
             keys: [keys.coordinator(partition), keys.linger(partition)],
             arguments: [
                 .string(mark), .milliseconds(settings.grace), .milliseconds(settings.grace + settings.roomGrace),
+                .string(mode.rawValue),
             ])
     }
 }
