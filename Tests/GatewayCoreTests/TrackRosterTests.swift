@@ -28,6 +28,28 @@ struct TrackRosterTests {
         #expect(talk.caughtUp(9, log: [9], roster: 12) == ["gap e1/8", "deliver 9", "roster moved to 12"])
     }
 
+    @Test
+    func `members whom Redis had lost and is given again are told of once, without events, when nobody more comes`() {
+        let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 10)
+        #expect(talk.step(900) == [])
+        #expect(talk.tick(after: .milliseconds(1500)) == [])
+        #expect(talk.step(901) == [])
+        // Whoever comes meanwhile is told of.
+        #expect(talk.step(902, "zoe") == [#"roster 902 ["zoe"]"#])
+        #expect(talk.tick(after: .milliseconds(1999)) == [])
+        #expect(talk.tick(after: .milliseconds(1)) == ["roster moved to 902"])
+        #expect(talk.tick(after: .seconds(9)) == [])
+        #expect(!talk.isBusy)
+    }
+
+    @Test func `the roster of another Redis is told when it is whole again`() {
+        let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 10)
+        _ = talk.compared(5, "e2", roster: 900)
+        #expect(talk.caughtUp(5, "e2", ends: "e1=5", roster: 900) == ["epoch e2/5"])
+        #expect(talk.step(901) == [])
+        #expect(talk.tick(after: .seconds(2)) == ["roster moved to 901"])
+    }
+
     @Test func `the roster is compared with the last answer of several`() {
         let talk = TrackConversation.live(at: 5, keepsRoster: true, roster: 10)
         _ = talk.compared(7, roster: 12)

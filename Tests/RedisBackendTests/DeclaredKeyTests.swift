@@ -54,7 +54,7 @@ struct DeclaredKeyTests {
         let connection = PresenceConnection(id: "c1", userId: alice, address: "")
         all.append(Connect(connection, session: session, by: holder, settings: settings))
         all.append(ResumeSession(Registering(next, session: session, holder: holder, settings: settings)))
-        for mode in [Join.Mode.new, .again] {
+        for mode in [Join.Mode.new, .again(settled: 1)] {
             all.append(
                 Join(room, connection: "c2", of: alice, info: info, holder: holder, mode: mode, settings: settings))
         }

@@ -126,6 +126,11 @@ final class PresenceNode: Sendable {
         }
     }
 
+    /// What was told of rooms' rosters.
+    var rosters: [RosterChange] {
+        sink.deliveries.compactMap { if case .presence(let change) = $0 { change } else { nil } }
+    }
+
     /// The connections of this node that were told to be closed.
     var closed: [String] {
         sink.deliveries.compactMap { if case .close(let connection, _, _) = $0 { connection } else { nil } }

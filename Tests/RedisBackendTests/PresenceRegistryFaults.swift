@@ -106,6 +106,49 @@ struct PresenceRegistryFaults {
         for node in nodes { try await node.stop() }
     }
 
+    @Test func `members of rooms that Redis has lost are told of nobody, but that the roster may be read again`()
+        async throws
+    {
+        let nodes = [try await start("n1"), try await start("n2")]
+        let room = RoomName(unchecked: "r")
+        for number in 0..<20 {
+            try await nodes[number % 2].connect("c\(number)", "u\(number)")
+            try await nodes[number % 2].join("r", "c\(number)")
+        }
+        for node in nodes { node.backend.streams.follow(room, ticket: 1, hub: 0) }
+        try await eventually("listeners") { nodes.allSatisfy { $0.sink.hasAnswer(to: 1) } }
+        _ = try await redis.cli("FLUSHALL")
+        try await eventually("an unseen change to all") {
+            nodes.allSatisfy { $0.rosters.last?.members == 20 }
+        }
+        for node in nodes {
+            #expect(node.rosters.flatMap(\.events) == [])
+            #expect(node.rosters.count <= 2, "more than one only where Redis was filled slowly")
+        }
+        // Whoever comes now is told of, one step further.
+        try await nodes[0].connect("late", "late")
+        try await nodes[0].join("r", "late")
+        try await eventually("a newcomer") {
+            nodes.allSatisfy { $0.rosters.last?.events.map(\.userId.string) == ["late"] }
+        }
+        for node in nodes { try await node.stop() }
+    }
+
+    @Test func `members of a node that was taken for dead and comes back are told of`() async throws {
+        let nodes = [try await start("n1"), try await start("n2")]
+        for node in nodes {
+            try await node.connect("c-\(node.name)", "u-\(node.name)")
+            try await node.join("r", "c-\(node.name)")
+        }
+        nodes[0].backend.streams.follow(RoomName(unchecked: "r"), ticket: 1, hub: 0)
+        try await eventually("a listener") { nodes[0].sink.hasAnswer(to: 1) }
+        try await nodes[1].cut()
+        try await eventually("a leave") { nodes[0].rosters.flatMap(\.events).last?.kind == .leave }
+        try await nodes[1].heal()
+        try await eventually("a join") { nodes[0].rosters.flatMap(\.events).map(\.kind) == [.leave, .join] }
+        for node in nodes { try await node.stop() }
+    }
+
     @Test func `an emptied Redis is filled again, and says so`() async throws {
         let nodes = [try await start("n1"), try await start("n2")]
         for number in 0..<20 {

@@ -135,7 +135,7 @@ struct PresenceTransitionTests {
         let newer = Holder(node: "n1", incarnation: 101)
         let session = try session("c1")
         _ = try await twice(Connect(connection("c1"), session: session, by: newer, again: 5, settings: settings))
-        _ = try await join("c1", newer, info: "", mode: .again)
+        _ = try await join("c1", newer, info: "", mode: .again(settled: 100))
         let before = try await observer.texts()
         try await appoint()
         for partition in Set([Partition(of: "alice"), Partition(of: room)]) {

@@ -224,7 +224,7 @@ extension RegistrationMachine.Call {
             registrant.connection.id
         case .join(let joining, _, _, _): joining.connection
         case .disconnect(let departed, _, _): departed.registrant.connection.id
-        case .joinAgain(_, let id, _, _, _), .leave(_, let id, _, _), .evict(_, let id, _),
+        case .joinAgain(_, let id, _, _, _, _), .leave(_, let id, _, _), .evict(_, let id, _),
             .remember(_, _, let id, _), .signal(_, let id, _):
             id
         case .end(let entry, _): entry.connection

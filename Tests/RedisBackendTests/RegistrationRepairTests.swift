@@ -45,7 +45,8 @@ struct RegistrationRepairTests {
         let place = Machine.Place(room, alice)
         #expect(
             joining.calls == [
-                .joinAgain(place, connection: "c1", info: Array("{}".utf8), new, .all(Partition(of: room)))
+                .joinAgain(
+                    place, connection: "c1", info: Array("{}".utf8), settled: 1, new, .all(Partition(of: room)))
             ])
         #expect(talk.renounced.count == before + Partition.count - 1, "all but the room's")
         _ = talk.answered(
@@ -71,13 +72,27 @@ struct RegistrationRepairTests {
         #expect(earlier == Connect.Earlier(since: 5, disconnection: 7, moves: 2, rooms: rooms))
     }
 
+    @Test func `until all of a partition is registered again, it is the incarnation before that counts as settled`()
+        throws
+    {
+        let talk = member()
+        let connecting = try #require(talk.registered(2).calls.first)
+        let joining = try #require(talk.answered(connecting, Self.taken).calls.first)
+        talk.lost()
+        _ = talk.answered(joining, .join(.fenced(at: 3)))
+        let again = try #require(talk.registered(3).calls.first)
+        guard case .joinAgain(_, "c1", _, settled: 1, _, _) = talk.answered(again, Self.taken).calls.first else {
+            throw Unexpected([])
+        }
+    }
+
     @Test func `a room that lacked a member is told to the session as well`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         talk.enter(room: "r", "c1")
         let entry = HeldEntry.member(alice, connection: "c1", room: room)
         let joining = talk.answered(.readHeld(entry.partition, old), .held([])).calls
-        guard case .joinAgain(_, "c1", _, old, .lacking) = joining.first else { throw Unexpected([]) }
+        guard case .joinAgain(_, "c1", _, 1, old, .lacking) = joining.first else { throw Unexpected([]) }
         let joined = Machine.Answer.join(.joined(RegistryConversation.roster, stream: nil))
         let session = try #require(talk.session(of: "c1"))
         #expect(
@@ -207,7 +222,10 @@ struct RegistrationRepairTests {
         let again = talk.registered(2).calls
         let place = Machine.Place(room, bob)
         #expect(
-            again == [.joinAgain(place, connection: "g1", info: Array("{}".utf8), new, .all(Partition(of: room)))])
+            again == [
+                .joinAgain(
+                    place, connection: "g1", info: Array("{}".utf8), settled: 1, new, .all(Partition(of: room)))
+            ])
         let leaving = talk.disconnect("g1", .farewell(.closed)).calls
         #expect(leaving == [.leave(place, connection: "g1", .farewell(.closed), new)])
     }

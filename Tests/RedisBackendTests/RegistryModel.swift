@@ -139,7 +139,7 @@ struct RegistryModel {
             var old: String?
             if case .moved(let connection) = joining.purpose { old = connection }
             return join(joining.room, joining.connection, user, writer.holder, writer.isKnown && !isRepeated, old)
-        case .joinAgain(let place, let id, _, let holder, _):
+        case .joinAgain(let place, let id, _, _, let holder, _):
             return join(place.room, id, place.user, holder, false, nil)
         case .disconnect(let departed, let departure, let holder):
             let registrant = departed.registrant

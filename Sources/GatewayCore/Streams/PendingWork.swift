@@ -54,6 +54,8 @@ final class PendingWork {
     var registration: Registration?
     /// What the last join has found, and until when that is kept for its listener.
     var known: (answer: PositionAnswer, until: MonotonicTime)?
+    /// When a roster that Redis is given again will be whole, and is told to have changed unseen.
+    var rosterSettles: MonotonicTime?
     /// Since when nobody listens.
     var idleSince: MonotonicTime?
     /// Until when there is nothing to be looked at; nil where the next tick has to.
@@ -85,7 +87,7 @@ final class PendingWork {
     }
 
     /// Whether nothing is under way.
-    var isOver: Bool { isAtRest && idleSince == nil && known == nil }
+    var isOver: Bool { isAtRest && idleSince == nil && known == nil && rosterSettles == nil }
 
     /// Whether all that can happen by itself is that a time comes.
     private var isAtRest: Bool {
@@ -99,7 +101,7 @@ final class PendingWork {
     /// When that is; nil where there is more to be looked at.
     func nextDeadline(lingering: Duration) -> MonotonicTime? {
         guard isAtRest else { return nil }
-        return [idleSince.map { $0 + lingering }, known?.until].compactMap(\.self).min()
+        return [idleSince.map { $0 + lingering }, known?.until, rosterSettles].compactMap(\.self).min()
     }
 
     /// Records that something is missing or may be.

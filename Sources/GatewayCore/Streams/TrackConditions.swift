@@ -11,6 +11,8 @@ package struct TrackConditions: Sendable {
         package var maxLagWithoutLog: Duration = .seconds(2)
         /// How long a room is followed after the last listener has gone.
         package var lingering: Duration = .seconds(2)
+        /// After which a roster that Redis had lost and is given again is taken to be whole, if nobody more comes.
+        package var rosterSettling: Duration = .seconds(2)
         /// Messages asked of the log at once where the channel left a hole.
         package var catchUpLimit = 200
 

@@ -8,6 +8,10 @@ extension TrackMachine {
             fail(listener, .unavailable(reason: "Redis did not answer in time"), now: now, &actions)
         }
         if let known = pending.known, known.until <= now { pending.known = nil }
+        if let end = pending.rosterSettles, end <= now {
+            pending.rosterSettles = nil
+            if let roster { actions.append(.rosterMoved(roster)) }
+        }
         if pending.parked.contains(where: { $0.since + conditions.patience <= now }) {
             pending.fallBehind(comparesRoster: true)
         }

@@ -164,7 +164,8 @@ extension TrackMachine {
     }
 
     /// Steps of the roster came over the channel: each version is told once and in order, and one that was lost as a
-    /// change without events.
+    /// change without events. One that came without any is of a member whom Redis had lost and whom all know: only that the
+    /// roster may have been read meanwhile is told, once it is whole again.
     package mutating func received(
         _ change: RosterChange, _ conditions: @autoclosure () -> TrackConditions
     ) -> RosterReceipt {
@@ -178,6 +179,7 @@ extension TrackMachine {
             return .nothing
         }
         guard change.version > known.version else { return .nothing }
+        guard !change.events.isEmpty else { return .perform(tellRosterLater(change.state, conditions())) }
         var change = change
         let steps = Int(change.version - known.version)
         // Steps that were told already go, and with a step missing in front the others would mislead.
@@ -233,13 +235,27 @@ extension TrackMachine {
         startParked(conditions, &actions)
         release(conditions, &actions)
         if run.comparesRoster, !goesOn, let state = answer.roster, let known = roster, state.version > known.version {
-            roster = state
-            actions.append(.rosterMoved(state))
-            startParked(conditions, &actions)
+            if answer.head.epoch == run.position.epoch {
+                roster = state
+                actions.append(.rosterMoved(state))
+                startParked(conditions, &actions)
+            } else {
+                // The nodes may be about to give this Redis again whom it has lost.
+                actions += tellRosterLater(state, conditions)
+            }
         }
         // Where nothing has come of it the tick asks again, not every round trip.
         if !pending.isBehind || cursor.position != run.position { advance(conditions, &actions) }
         actions.append(look(pending))
+        return actions
+    }
+
+    /// Redis has another roster than was told, and gets back what it had lost of it.
+    private mutating func tellRosterLater(_ state: RosterState, _ conditions: TrackConditions) -> [Action] {
+        roster = state
+        busy.rosterSettles = conditions.now + conditions.settings.rosterSettling
+        var actions = [look(busy)]
+        startParked(conditions, &actions)
         return actions
     }
 

@@ -6,7 +6,9 @@
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 room, 6 info, 7 cause, 8 life of the keys in ms,
 --         9 life of a head without messages in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel,
 --         13 the connection whose place it takes, or its grace's (empty: none), 14 life of `holders` and the node's
---         set, which outlive what they name, in ms, 15 server, 16 whether the node has to be put among the holders (0, 1)
+--         set, which outlive what they name, in ms, 15 server, 16 whether the node has to be put among the holders (0, 1),
+--         17 of one that was there before, the incarnation under which its node had registered all of the partition: as long
+--         as that is not fenced nobody was told that it had left, and nobody is told that it comes (empty: that is told)
 -- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
 --         the incarnation below which the node is dead here
 -- cost    O(1), but for copying what is kept of the user's connections in the room, some 60 bytes each
@@ -14,7 +16,7 @@ local members, conns, rooms, head, holders, held = KEYS[1], KEYS[2], KEYS[3], KE
 local lingering, fences, events, state = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local cause, life, head_life, ledger_size, command, channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-local replaced, list_life, run, must_announce = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
+local replaced, list_life, run, must_announce, past = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
 local fence = redis.call('HGET', fences, node)
 if fence and tonumber(fence) > tonumber(incarnation) then return { 'fenced', tonumber(fence) } end
 
@@ -55,8 +57,10 @@ if is_new then
   local version = step(room, moment)
   keep(head, head_life)
   -- Who comes is told by the answer; who is registered again by this step, like the others.
-  local maker = cause == '' and connection or '-'
-  local members = publish(room, version, moment, { spell('j', maker, user, info) })
+  local events = { spell('j', cause == '' and connection or '-', user, info) }
+  -- Redis had lost it, and the others know it: the step is of the version alone.
+  if past ~= '' and tonumber(fence or 0) <= tonumber(past) then events = {} end
+  local members = publish(room, version, moment, events)
   return { 'ok', members, version, moment, standing(state, head, run) }
 end
 redis.call('HSETNX', head, 'roster', moment)

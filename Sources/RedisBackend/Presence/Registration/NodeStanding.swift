@@ -25,6 +25,8 @@ struct NodeStanding {
     private var standing = Standing.away
     /// When the last answered beat went out, under whatever incarnation; nil before the first.
     private var spoken: MonotonicTime?
+    /// Under which incarnation all of a partition was registered last.
+    private var settled: [Partition: Int64] = [:]
     /// Whether calls go straight out.
     private(set) var isLinked = false
 
@@ -80,6 +82,11 @@ struct NodeStanding {
         presence.announced.insert(partition)
         standing = .present(presence)
     }
+
+    /// All of a partition is registered under this holder.
+    mutating func settled(_ holder: Holder, in partition: Partition) { settled[partition] = holder.incarnation }
+
+    func settled(in partition: Partition) -> Int64? { settled[partition] }
 
     func isAnnounced(in partition: Partition) -> Bool {
         switch standing {

@@ -20,7 +20,7 @@ extension RegistrationMachine {
         case .connectAgain(let registrant, _, let holder, let reason):
             let entry = HeldEntry.user(registrant.connection.userId, connection: registrant.connection.id)
             registeredAgain(entry, holder, reason, isRegistered: connectedAgain(registrant, holder, answer))
-        case .joinAgain(let place, let id, _, let holder, let reason):
+        case .joinAgain(let place, let id, _, _, let holder, let reason):
             let entry = HeldEntry.member(place.user, connection: id, room: place.room)
             registeredAgain(entry, holder, reason, isRegistered: joinedAgain(holder, answer))
         case .renounce(let partition, let holder): renounced(partition, holder, answer)

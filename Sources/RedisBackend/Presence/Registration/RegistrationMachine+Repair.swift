@@ -43,7 +43,8 @@ extension RegistrationMachine {
             send(.connectAgain(registrant, earlier, holder, reason))
         case .member(let user, let id, let room):
             guard let info = connection.rooms[room] else { return true }
-            send(.joinAgain(Place(room, user), connection: id, info: info, holder, reason))
+            let settled = standing.settled(in: entry.partition)
+            send(.joinAgain(Place(room, user), connection: id, info: info, settled: settled, holder, reason))
         }
         return true
     }
@@ -74,7 +75,9 @@ extension RegistrationMachine {
         switch outcome {
         case .open, .connectionsEnded, .roomsFailed: break
         // With everything in place the older incarnations may be swept.
-        case .complete: send(.renounce(partition, holder))
+        case .complete:
+            standing.settled(holder, in: partition)
+            send(.renounce(partition, holder))
         }
     }
 

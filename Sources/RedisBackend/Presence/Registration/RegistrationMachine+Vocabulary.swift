@@ -72,7 +72,8 @@ extension RegistrationMachine {
         case resume(HeldConnections.Registrant, SessionID, Writer, Ticket)
         case connectAgain(HeldConnections.Registrant, Connect.Earlier, Holder, Reason)
         case join(Joining, UserID, info: [UInt8], Writer)
-        case joinAgain(Place, connection: String, info: [UInt8], Holder, Reason)
+        /// `settled`: under which incarnation all of the partition was registered last.
+        case joinAgain(Place, connection: String, info: [UInt8], settled: Int64?, Holder, Reason)
         case disconnect(Departed, Departure, Holder)
         case leave(Place, connection: String, Departure, Holder)
         case evict(Place, connection: String, Holder)

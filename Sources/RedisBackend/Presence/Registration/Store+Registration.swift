@@ -27,10 +27,10 @@ extension Store {
                 joining.room, connection: joining.connection, of: user, info: info, holder: writer.holder,
                 isKnown: writer.isKnown, mode: mode, settings: settings)
             ask(join, reply) { .join($0) }
-        case .joinAgain(let place, let id, let info, let holder, _):
+        case .joinAgain(let place, let id, let info, let settled, let holder, _):
             let join = Join(
-                place.room, connection: id, of: place.user, info: info, holder: holder, mode: .again,
-                settings: settings)
+                place.room, connection: id, of: place.user, info: info, holder: holder,
+                mode: .again(settled: settled), settings: settings)
             ask(join, reply) { .join($0) }
         case .disconnect(let departed, let departure, let holder):
             let disconnect = Disconnect(

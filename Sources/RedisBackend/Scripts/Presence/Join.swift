@@ -5,8 +5,9 @@ import RedisClient
 package struct Join: Script {
     package enum Mode: Hashable, Sendable {
         case new
-        /// It was in the room before.
-        case again
+        /// It was in the room before, and the node had registered all of the partition under this incarnation; nil where it
+        /// has not done so yet.
+        case again(settled: Int64?)
         /// It takes the place of this connection of the same user.
         case replacing(String)
     }
@@ -50,11 +51,11 @@ package struct Join: Script {
     package func spelled(with keys: Keys) -> ScriptCall {
         let partition = Partition(of: room)
         let channel = keys.channel(room)
-        let (cause, replaced) =
+        let (cause, replaced, settled) =
             switch mode {
-            case .new: ("", "")
-            case .again: (PresenceCause.restored.rawValue, "")
-            case .replacing(let connection): ("", connection)
+            case .new: ("", "", "")
+            case .again(let settled): (PresenceCause.restored.rawValue, "", settled.map { "\($0)" } ?? "")
+            case .replacing(let connection): ("", connection, "")
             }
         return ScriptCall(
             keys: [
@@ -67,7 +68,7 @@ package struct Join: Script {
                 .string(room.string), .bytes(info), .string(cause), .milliseconds(settings.life),
                 .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), ScriptCall.publish,
                 .string(channel.name), .string(replaced), .milliseconds(settings.listLife), .server,
-                .mustAnnounce(isKnown: isKnown),
+                .mustAnnounce(isKnown: isKnown), .string(settled),
             ], publishingOn: [channel])
     }
 }
