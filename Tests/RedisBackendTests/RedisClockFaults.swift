@@ -97,6 +97,29 @@ struct RedisClockFaults {
         for node in nodes { try await node.stop() }
     }
 
+    @Test(arguments: [-60, 60])
+    func `the connection that came first gives way for one too many, though the clock has stepped`(seconds: Int)
+        async throws
+    {
+        var settings = PresenceSettings.brisk()
+        settings.maxConnectionsPerUser = 2
+        settings.surplus = .closeOldest
+        let node = try await PresenceNode.start("n1", on: redis, settings: settings, loop: loop)
+        try await node.connect("z1", "alice")
+        try redis.setClock(off: .seconds(seconds))
+        let session = try await node.connect("y2", "alice").session
+        try await node.connect("x3", "alice")
+        try await eventually { Set(node.closed) == ["z1"] }
+        node.presence.disconnect("z1", .farewell(.replaced))
+        // One that goes on with a session is as new as any.
+        try await node.connect("w4", "alice", resuming: session)
+        node.presence.disconnect("y2", .farewell(.replaced))
+        try redis.setClock(off: .zero)
+        try await node.connect("v5", "alice")
+        try await eventually { Set(node.closed) == ["z1", "y2", "x3"] }
+        try await node.stop()
+    }
+
     @Test func `a session that Redis forgot by a step of hours is registered again without a word`() async throws {
         let nodes = try await start(.brisk())
         try await pass(.milliseconds(1300))

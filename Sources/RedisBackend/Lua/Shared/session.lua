@@ -82,12 +82,23 @@ local function move(old, earlier, times)
   redis.call('HSET', session, 'b', before, 'n', times)
 end
 
+-- Since when a connection that is new counts. Where the oldest has to give way that is later than of all others of the
+-- user, whatever Redis's clock has done meanwhile.
+local function since_when(moment)
+  local since = tonumber(moment)
+  if surplus ~= 'closeOldest' or most_connections == '0' then return since end
+  for _, record in ipairs(redis.call('HVALS', conns)) do
+    since = math.max(since, tonumber(string.match(record, '^%S+ (%S+)'), 36) + 1)
+  end
+  return since
+end
+
 -- Writes the connection's record and entry and the session's fields, and tells that the user is online if that is new.
 -- Answers since when the connection is there. `ended` is the number of the disconnection of the user that it came after.
 local function register(moment, ended)
   local entry, holder = 'u|' .. connection .. '|' .. user, node .. ':' .. incarnation
   local since = tonumber(began)
-  if since == 0 then since = tonumber(moment) end
+  if since == 0 then since = since_when(moment) end
   local text = holder .. ' ' .. base36(since) .. ' ' .. secret
   if redis.call('HSETNX', conns, connection, text) == 0 then
     local began, rest = string.match(redis.call('HGET', conns, connection), '^%S+ (%S+) %S+(.*)$')
