@@ -188,6 +188,8 @@ package final class Backend: Service {
         coordinator = Coordinator(
             store: Store(link: coordination, keys: keys), settings: settings, nodeId: configuration.nodeId,
             logger: logger)
+        health.set(.duties, true)
+        coordinator.onProblem = { health.set(.duties, $0 == nil, because: $0) }
         let posts = LedgerPosts()
         if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }
         conductor.prepare(

@@ -4,7 +4,7 @@ import Synchronization
 /// The health of the backend, part by part, as the links and the registry told it.
 final class Health: Sendable {
     enum Part: Int, CaseIterable, Sendable {
-        case commands, servers, canary, subscriptions, coordination, registration, checks
+        case commands, servers, canary, subscriptions, coordination, duties, registration, checks
 
         /// What is said while it is missing.
         var reason: String {
@@ -14,6 +14,7 @@ final class Health: Sendable {
             case .canary: "a message that the node sends to itself through Redis does not come back"
             case .subscriptions: "the subscriptions to Redis are not in place"
             case .coordination: "the link over which the node looks after what all nodes share is away"
+            case .duties: "Redis refuses what the node has to do for all nodes"
             case .registration: "the node is not registered in Redis"
             case .checks: "Redis has not been checked"
             }
@@ -21,7 +22,7 @@ final class Health: Sendable {
     }
 
     /// Without which a node can neither command nor hear, however well it beats.
-    private static let ability: [Part] = [.commands, .servers, .canary, .subscriptions, .coordination]
+    private static let ability: [Part] = [.commands, .servers, .canary, .subscriptions, .coordination, .duties]
 
     private struct State {
         var parts: Set<Part> = []

@@ -36,7 +36,11 @@ final class Coordinator: @unchecked Sendable {
     private var isStopped = false
     /// Told of each mark that this node gets in a partition, and of nil where it loses one; set before the start.
     var onMark: @Sendable (Partition, String?) -> Void = { _, _ in }
+    /// Told what Redis refuses this node of its part, and of nil once it refuses nothing; set before the start.
+    var onProblem: @Sendable (String?) -> Void = { _ in }
     private var renewing: RepeatedTask?
+    private var duties: Duties
+    private var problem: String?
 
     private var loop: any EventLoop { store.link.eventLoop }
 
@@ -44,6 +48,7 @@ final class Coordinator: @unchecked Sendable {
         self.store = store
         self.settings = settings
         sweeper = Sweeper(store: store, settings: settings)
+        duties = Duties(patience: settings.dutyPatience)
         self.nodeId = nodeId
         self.logger = logger
     }
@@ -80,6 +85,7 @@ final class Coordinator: @unchecked Sendable {
             || index?.clock.steps != snapshot.clock.steps
         index = snapshot
         turn += 1
+        tell(duties.problem(now: .now))
         let own = Holder(node: nodeId, incarnation: incarnation)
         let names = coordinators.map(\.node)
         for partition in Partition.all {
@@ -110,12 +116,13 @@ final class Coordinator: @unchecked Sendable {
         posts[partition.number].isClaiming = true
         store.call(ClaimPartition(partition, for: own, live: coordinators)) { [self] result in
             posts[partition.number].isClaiming = false
+            record("claim", result)
             guard case .success(.claimed(let mark)) = result, !isStopped else { return }
             posts[partition.number].mark = mark
             posts[partition.number].isCalm = false
             onMark(partition, mark)
             // Redis's clock may have stepped before this node could see it, as a coordinator died.
-            store.call(Prolong(.bound, partition, mark: mark, settings: settings)) { _ in }
+            store.call(Prolong(.bound, partition, mark: mark, settings: settings)) { [self] in record("prolong", $0) }
             look(partition)
         }
     }
@@ -149,10 +156,12 @@ final class Coordinator: @unchecked Sendable {
             switch finding {
             case .refused:
                 rest(partition, isRefused: true, mark)
-            case .failed:
+            case .failed(let error):
+                record("look", error)
                 posts[partition.number].isCalm = false
                 rest(partition, isRefused: false, mark)
             case .found(let found):
+                record("look", nil)
                 sweep(partition, found, mark)
             }
         }
@@ -161,6 +170,7 @@ final class Coordinator: @unchecked Sendable {
     /// Asked before a look, and answered before it.
     private func prolong(_ partition: Partition, _ mark: String, steps: Int) {
         store.call(Prolong(.anew, partition, mark: mark, settings: settings)) { [self] result in
+            record("prolong", result)
             if case .success(.prolonged) = result { posts[partition.number].steps = steps }
         }
     }
@@ -176,9 +186,45 @@ final class Coordinator: @unchecked Sendable {
                 "A dead node is swept out of a partition",
                 metadata: ["holder": "\(holder)", "partition": "\(partition.number)"])
         }
-        sweeper.sweep(partition, dead: dead, due: found.due, by: found.dueBy, mark: mark) { [self] isRefused in
-            rest(partition, isRefused: isRefused, mark)
+        sweeper.sweep(partition, dead: dead, due: found.due, by: found.dueBy, mark: mark) { [self] outcome in
+            switch outcome {
+            case .swept:
+                // What had nothing to do says nothing of what Redis would have let it do.
+                if !dead.isEmpty || !found.due.isEmpty { record("sweep", nil) }
+                rest(partition, isRefused: false, mark)
+            case .refused: rest(partition, isRefused: true, mark)
+            case .unknown: rest(partition, isRefused: false, mark)
+            case .failed(let error):
+                record("sweep", error)
+                rest(partition, isRefused: false, mark)
+            }
         }
+    }
+
+    private func note<Answer>(_ call: String, _ result: Result<Answer, CallError>) {
+        switch result {
+        case .success: record(call, nil)
+        case .failure(let error): record(call, error)
+        }
+    }
+
+    /// A call was carried out, or not: whoever is refused what it does for all is not to do it.
+    private func record(_ call: String, _ error: CallError?) {
+        // A link that is away has not been refused anything.
+        if let error, error.refusalOfCaller == nil { return }
+        duties.answered(call, refusal: error?.refusalOfCaller, now: .now)
+        tell(duties.problem(now: .now))
+    }
+
+    private func tell(_ found: String?) {
+        guard found != problem else { return }
+        problem = found
+        if let found {
+            logger.error("Redis refuses this node what it does for all nodes", metadata: ["reason": "\(found)"])
+        } else {
+            logger.info("What Redis refused this node of what it does for all nodes is carried out, or tried again")
+        }
+        onProblem(found)
     }
 
     private func rest(_ partition: Partition, isRefused: Bool, _ mark: String) {

@@ -15,6 +15,8 @@ package struct PresenceSettings: Sendable {
     package var renewal: Duration = .seconds(30)
     /// How often what a node has in one partition is compared with what it holds: all 64 within 5 minutes.
     package var comparison: Duration = .milliseconds(4500)
+    /// After which a node tries again what Redis refused it of what it does for all nodes.
+    package var dutyPatience: Duration = .seconds(60)
     /// `session.ttl`: how long a client may take to come back.
     package var sessionTTL: Duration = .seconds(120)
     /// How long a fence is remembered.

@@ -8,7 +8,16 @@ package struct Sweeper: Sendable {
         case found(Look.Found)
         /// The mark is no longer the caller's.
         case refused
-        case failed
+        case failed(CallError)
+    }
+
+    package enum Outcome: Sendable, Equatable {
+        case swept
+        /// The mark is no longer the caller's.
+        case refused
+        /// Who knows nothing of a user takes nobody of it away: the next look asks again.
+        case unknown
+        case failed(CallError)
     }
 
     private let store: Store
@@ -26,45 +35,49 @@ package struct Sweeper: Sendable {
             switch result {
             case .success(.found(let found)): done(.found(found))
             case .success(.refused): done(.refused)
-            case .failure: done(.failed)
+            case .failure(let error): done(.failed(error))
             }
         }
     }
 
-    /// Sweeps the entries whose grace was over by a moment, then each dead holder; `done` says whether the mark was refused.
+    /// Sweeps the entries whose grace was over by a moment, then each dead holder.
     package func sweep(
         _ partition: Partition, dead: [Holder], due: [HeldEntry], by moment: Int64, mark: String,
-        done: @escaping @Sendable (_ isRefused: Bool) -> Void
+        done: @escaping @Sendable (Outcome) -> Void
     ) {
         guard !due.isEmpty else { return sweepNext(partition, dead[...], mark: mark, done: done) }
-        call(partition, .graces(dueBy: moment), due, mark: mark, refused: done) { _ in
+        call(partition, .graces(dueBy: moment), due, mark: mark, failed: done) { _ in
             sweepNext(partition, dead[...], mark: mark, done: done)
         }
     }
 
     private func sweepNext(
         _ partition: Partition, _ dead: ArraySlice<Holder>, mark: String,
-        done: @escaping @Sendable (_ isRefused: Bool) -> Void
+        done: @escaping @Sendable (Outcome) -> Void
     ) {
-        guard let holder = dead.first else { return done(false) }
+        guard let holder = dead.first else { return done(.swept) }
         // The first call brings only the fence: behind it nothing is added to what is read then.
-        call(partition, .node(holder), [], mark: mark, refused: done) { _ in
+        call(partition, .node(holder), [], mark: mark, failed: done) { _ in
             sweepRest(partition, dead, mark: mark, done: done)
         }
     }
 
     private func sweepRest(
         _ partition: Partition, _ dead: ArraySlice<Holder>, mark: String,
-        done: @escaping @Sendable (_ isRefused: Bool) -> Void
+        done: @escaping @Sendable (Outcome) -> Void
     ) {
-        guard let holder = dead.first else { return done(false) }
+        guard let holder = dead.first else { return done(.swept) }
         store.send(.someEntries(of: store.keys.held(by: holder, in: partition), most: Sweep.most)) { result in
-            guard case .success(let entries) = result else { return done(false) }
+            let entries: [HeldEntry]
+            switch result {
+            case .success(let found): entries = found
+            case .failure(let error): return done(.failed(error))
+            }
             guard !entries.isEmpty else {
                 // Nothing is left, and the holder went with the last entry or with the fence.
                 return sweepNext(partition, dead.dropFirst(), mark: mark, done: done)
             }
-            call(partition, .node(holder), entries, mark: mark, refused: done) { left in
+            call(partition, .node(holder), entries, mark: mark, failed: done) { left in
                 if left > 0 {
                     sweepRest(partition, dead, mark: mark, done: done)
                 } else {
@@ -77,17 +90,16 @@ package struct Sweeper: Sendable {
     /// Goes on behind one call with how many entries are left, unless it was refused or failed.
     private func call(
         _ partition: Partition, _ swept: Sweep.Of, _ entries: [HeldEntry], mark: String,
-        refused: @escaping @Sendable (_ isRefused: Bool) -> Void, next: @escaping @Sendable (_ left: Int64) -> Void
+        failed: @escaping @Sendable (Outcome) -> Void, next: @escaping @Sendable (_ left: Int64) -> Void
     ) {
         Heirs(store: store).find(among: entries, of: swept).whenComplete { found in
-            // Who knows nothing of a user takes nobody of it away: the next look asks again.
-            guard case .success(let heirs) = found else { return refused(false) }
+            guard case .success(let heirs) = found else { return failed(.unknown) }
             let sweep = Sweep(partition, mark: mark, of: swept, entries, heirs: heirs, settings: settings)
             store.call(sweep) { result in
                 switch result {
                 case .success(.left(let left)): next(left)
-                case .success(.refused): refused(true)
-                case .failure: refused(false)
+                case .success(.refused): failed(.refused)
+                case .failure(let error): failed(.failed(error))
                 }
             }
         }

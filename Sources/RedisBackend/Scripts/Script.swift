@@ -98,6 +98,14 @@ extension CallError {
         if isRefusedWrite, case .failed(.replyToRetry(_, _, let number)) = self { number } else { nil }
     }
 
+    /// Why Redis refuses it to this caller; nil where it refuses it to everybody just now, or the link had no answer.
+    var refusalOfCaller: String? {
+        switch self {
+        case .failed: isRefusedWrite ? nil : refusal.map { "\($0.code) \($0.message)" }
+        case .unreadable: "\(self)"
+        }
+    }
+
     /// What Redis says of a right that its user lacks; nil for any other reason.
     var denial: String? { refusal.flatMap { $0.code == "NOPERM" ? "NOPERM \($0.message)" : nil } }
 
