@@ -44,6 +44,18 @@ struct TrackForkTests {
         #expect(live().hear(2) == ["repeated"])
     }
 
+    @Test func `so is the last number with another time, earlier or later, though it has gone out of memory`() {
+        for timestamp in [500, 2000] as [Int64] {
+            let talk = live()
+            for _ in 1...6 { talk.forgetOldest() }
+            #expect(talk.hear(6, at: 1000) == ["repeated"])
+            #expect(talk.hear(6, at: timestamp) == ["catch up after 6"])
+            #expect(talk.caughtUp(6) == ["catch up after 0"])
+            let told = talk.caughtUp(6, log: Array(1...6), at: [6: timestamp])
+            #expect(told.first?.hasPrefix("gap") == true && told.contains("deliver 6"), "at \(timestamp)")
+        }
+    }
+
     @Test func `a log that has gone beyond what was seen is compared where that was the last`() {
         let talk = live()
         #expect(talk.compared(8) == ["catch up after 5"])

@@ -101,17 +101,31 @@ struct PublishRetryTests {
 
     @Test mutating func `a clock that has stepped forward hides nothing that was stored`() async throws {
         for number in [1, 3] { _ = try await link.send(number) }
-        // As if both had been stored an hour ago.
-        let log = Keys(prefix: "m").log(room).name
-        let entries = try await observer.link.send(["XRANGE", .string(log), "-", "+"])
-        _ = try await redis.cli("DEL", log)
-        for entry in entries.array ?? [] {
-            var fields = (entry[1].array ?? []).map { RedisArgument.string($0.string ?? "") }
-            fields[1] = .integer((entry[1][1].integer ?? Int64(entry[1][1].string ?? "") ?? 0) - 3_600_000)
-            _ = try await observer.link.send(["XADD", .string(log), .string(entry[0].string ?? "")] + fields)
-        }
+        try await stepForward()
         link.client = 3
         #expect(try await link.retry(1...3) == ["1", "refused", "2"])
+    }
+
+    @Test mutating func `a clock that has stepped forward does not let what went out of the log be stored again`()
+        async throws
+    {
+        for number in 1...3 { _ = try await link.send(number) }
+        for number in 1...5 { _ = try await other.send(number) }
+        try await trim(to: 3)
+        try await stepForward()
+        link.client = 3
+        #expect(try await link.retry(2...3) == ["unknown", "unknown"])
+    }
+
+    @Test
+    mutating func `in a room that was quiet for long what was never stored is stored, though the log began later`()
+        async throws
+    {
+        for number in 1...6 { _ = try await other.send(number) }
+        try await trim(to: 3)
+        try await store { 600_000 * Int64($0) }
+        link.client = 3
+        #expect(try await link.retry(1...1) == ["7"])
     }
 
     @Test mutating func `a sender's repeat of what was refused is a new attempt`() async throws {
@@ -156,6 +170,22 @@ struct PublishRetryTests {
             // A refusal of Redis's own says nothing of an earlier try.
             guard answer != "oom" else { continue }
             #expect(Int(answer).map { log[$0 - 1] == "\(number)" } ?? !own.contains(number), "\(number): \(answer)")
+        }
+    }
+
+    /// As if all had been stored an hour ago.
+    private func stepForward() async throws { try await store { _ in 3_600_000 } }
+
+    /// As if each entry of the log, counted from the latest, which is 1, had been stored so many milliseconds earlier.
+    private func store(earlier: (Int) -> Int64) async throws {
+        let log = Keys(prefix: "m").log(room).name
+        let entries = try await observer.link.send(["XRANGE", .string(log), "-", "+"]).array ?? []
+        _ = try await redis.cli("DEL", log)
+        for (index, entry) in entries.enumerated() {
+            var fields = (entry[1].array ?? []).map { RedisArgument.string($0.string ?? "") }
+            let stored = entry[1][1].integer ?? Int64(entry[1][1].string ?? "") ?? 0
+            fields[1] = .integer(stored - earlier(entries.count - index))
+            _ = try await observer.link.send(["XADD", .string(log), .string(entry[0].string ?? "")] + fields)
         }
     }
 

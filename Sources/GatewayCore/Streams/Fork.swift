@@ -19,11 +19,14 @@ package struct Fork {
     private let seen: Position
     /// No message up to there was later than this, unless Redis's clock has stepped back; 0 where it is not known.
     private let seenAt: Int64
+    /// Whether it is the time of the last of them.
+    private let isExact: Bool
     private let recent: RecentMessages
 
-    package init(seen: Position, at seenAt: Int64, recent: RecentMessages) {
+    package init(seen: Position, at seenAt: Int64, isExact: Bool, recent: RecentMessages) {
         self.seen = seen
         self.seenAt = seenAt
+        self.isExact = isExact
         self.recent = recent
     }
 
@@ -85,7 +88,7 @@ package struct Fork {
             return known.timestamp == message.timestamp && known.userId == message.userId
                 && known.msgType == message.msgType && known.payload == message.payload
         }
-        guard message.seq == seen.seq, seenAt > 0, message.timestamp >= seenAt else { return nil }
+        guard message.seq == seen.seq, seenAt > 0, isExact || message.timestamp >= seenAt else { return nil }
         return message.timestamp == seenAt
     }
 }

@@ -20,6 +20,8 @@ package struct StreamCursor: Sendable {
     package private(set) var position: Position?
     /// No message up to there was later than this by Redis's clock, unless that has stepped back; 0 where it is not known.
     package private(set) var timestamp: Int64 = 0
+    /// Whether that is the time of the last message itself.
+    private(set) var isExact = false
 
     package init() {}
 
@@ -27,6 +29,7 @@ package struct StreamCursor: Sendable {
     package mutating func begin(at position: Position, timestamp: Int64) {
         self.position = position
         self.timestamp = timestamp
+        isExact = false
     }
 
     /// A message came over the channel.
@@ -40,6 +43,7 @@ package struct StreamCursor: Sendable {
         if next.seq <= seen.seq { return .drop }
         guard next.seq == seen.seq + 1 else { return .catchUp(after: seen) }
         begin(at: next, timestamp: timestamp)
+        isExact = true
         return .deliver
     }
 

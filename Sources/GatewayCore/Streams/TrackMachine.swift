@@ -72,7 +72,7 @@ package struct TrackMachine: ~Copyable {
 
     /// By which the log's past is compared with what was seen; nil until the first answer.
     var fork: Fork? {
-        cursor.position.map { Fork(seen: $0, at: cursor.timestamp, recent: recent) }
+        cursor.position.map { Fork(seen: $0, at: cursor.timestamp, isExact: cursor.isExact, recent: recent) }
     }
 
     /// Raised when the recent messages begin anew.
@@ -206,7 +206,9 @@ extension TrackMachine {
         }
         pending.stage = run.isDueAgain ? .behind(comparesRoster: false) : .steady
         var actions: [Action] = []
-        let verdict = Fork(seen: run.position, at: cursor.timestamp, recent: recent).judge(
+        let isExact = cursor.isExact && cursor.position?.seq == run.position.seq
+        let fork = Fork(seen: run.position, at: cursor.timestamp, isExact: isExact, recent: recent)
+        let verdict = fork.judge(
             answer, doubted: pending.doubted, limit: conditions.settings.catchUpLimit,
             keepsLog: conditions.limits.size > 0)
         // What was heard before the question was asked is in the answer or in no log: it belongs to a run of Redis

@@ -28,12 +28,14 @@ local ledger_bytes, stream_bytes = ARGV[18], ARGV[19]
 -- A link's operations stand in the log in the order of their numbers: it sends and retries them so, and none is stored
 -- behind a later one. `mark` is a seq from an earlier retry on the same connection: what is asked for lies behind it.
 -- Without one the log is read from its end, where an entry counts for a minute before the next at most: a clock that
--- has stepped forward makes no entry old.
+-- has stepped forward makes no entry old. For the same reason what the log has let go of counts as old only where what is
+-- left of it spans the time without the longest pause in it.
 local function find(log, seq, operation, mark)
   local link, number = string.sub(operation, 1, 8), tonumber(string.sub(operation, 9))
   local command, from, to, read, count = 'XREVRANGE', '+', '-', 0, 4
   if mark then command, from, to = 'XRANGE', '(' .. mark .. '-0', '+' end
   local verdict, place, age, newer = nil, mark or seq + 1, 0, tonumber(now())
+  local span, longest = 0, 0
   while read < 5000 do
     local entries = redis.call(command, log, from, to, 'COUNT', count)
     for _, entry in ipairs(entries) do
@@ -48,7 +50,8 @@ local function find(log, seq, operation, mark)
         if its_number > number then verdict = 'refused' end
       end
       read, place = read + 1, id
-      age, newer = age + math.min(math.max(newer - timestamp, 0), 60000), timestamp
+      local pause = math.max(newer - timestamp, 0)
+      age, span, longest, newer = age + math.min(pause, 60000), span + pause, math.max(longest, pause), timestamp
       if not mark and age > 300000 then return nil, verdict end
     end
     if #entries < count then break end
@@ -57,7 +60,7 @@ local function find(log, seq, operation, mark)
   if mark then return nil, verdict or place < seq and 'unknown' or nil, mark end
   -- A log that has ended by its age is gone as a whole.
   if read == 0 and redis.call('EXISTS', log) == 0 then return nil end
-  if place > 1 and newer > now() - 300000 then verdict = 'unknown' end
+  if place > 1 and span - longest <= 300000 then verdict = 'unknown' end
   return nil, verdict
 end
 

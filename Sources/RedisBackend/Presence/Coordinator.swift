@@ -201,7 +201,7 @@ final class Coordinator: @unchecked Sendable {
         }
     }
 
-    private func note<Answer>(_ call: String, _ result: Result<Answer, CallError>) {
+    private func record<Answer>(_ call: String, _ result: Result<Answer, CallError>) {
         switch result {
         case .success: record(call, nil)
         case .failure(let error): record(call, error)
