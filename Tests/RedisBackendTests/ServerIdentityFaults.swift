@@ -132,6 +132,36 @@ struct ServerIdentityFaults {
         try await pair.stop()
     }
 
+    @Test func `who moved on is dead to nodes that are left behind, until they have moved and the grace is over`()
+        async throws
+    {
+        let pair = try await RedisReplicaPair.start(nodes: 2)
+        let configure: (Int, inout Backend.Configuration) -> Void = { _, configuration in
+            configuration.presence.lease = .seconds(2)
+            configuration.presence.failoverGrace = .seconds(3)
+        }
+        try await RedisFixture(on: pair.primary).withBackends(pair.urls, configure: configure) { backends in
+            let alice = UserID(unchecked: "alice")
+            _ = try await withCheckedThrowingContinuation { continuation in
+                backends[0].presence.connect(
+                    PresenceConnection(id: "c1", userId: alice, address: ""), resuming: nil
+                ) { continuation.resume(with: $0) }
+            }
+            let sink = RecordingSink()
+            backends[1].streams.watch([alice], ticket: 1, hub: backends[1].streams.open(sink))
+            try await eventually("an answer") { sink.watched(1)?.first?.isOnline == true }
+            try await pair.caughtUp()
+            try await pair.promote()
+            try await pair.turn(0)
+            try await eventually("a word on the server left behind") { sink.statuses.map(\.isOnline) == [false] }
+            try await pair.turn(1)
+            // The grace, and no less than ten seconds: what another server shows is believed after it.
+            try await eventually("the end of it") { sink.statuses.map(\.isOnline) == [false, true] }
+            #expect(try await backends[1].presenceDirectory.user(alice)?.connections.count == 1)
+        }
+        try await pair.stop()
+    }
+
     @Test func `one silent connection, the beat's too, costs nobody a lease`() async throws {
         let redis = try RedisServerProcess()
         let observer = try Observer(redis)
