@@ -13,7 +13,7 @@ import ServiceLifecycle
 package struct ControlServer: Service {
     private let configuration: ControlConfiguration
     private let responder: ControlResponder
-    private let connections: HTTPConnectionHandler.Surroundings
+    private let connections: HTTPConnectionHandler.Dependencies
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
     private let onListening: @Sendable (Int) async -> Void
@@ -59,10 +59,10 @@ package struct ControlServer: Service {
 
     private static func connections(
         _ configuration: ControlConfiguration, requests: RequestMetrics, metrics: MetricsRegistry
-    ) -> HTTPConnectionHandler.Surroundings {
+    ) -> HTTPConnectionHandler.Dependencies {
         let givenWay = Counter(label: "martlet_api_connections_given_way_total", factory: metrics)
         let start = ContinuousClock.now
-        return HTTPConnectionHandler.Surroundings(
+        return HTTPConnectionHandler.Dependencies(
             heads: RequestHeadRules(fence: configuration.fence),
             times: HTTPConnectionRules.Times(
                 head: configuration.headTimeout, idle: configuration.idleTimeout, body: configuration.bodyTimeout),
@@ -90,7 +90,7 @@ package struct ControlServer: Service {
                         configuration: HTTP1Channel.Configuration(
                             httpDecoderConfiguration: .init(
                                 maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 100))),
-                    surroundings: connections, responder: own, date: date)
+                    dependencies: connections, responder: own, date: date)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 4096),

@@ -190,8 +190,8 @@ package final class Backend: Service {
             logger: logger)
         health.set(.duties, true)
         coordinator.onProblem = { health.set(.duties, $0 == nil, because: $0) }
-        let posts = LedgerPosts()
-        if !configuration.receivers.isEmpty { coordinator.onMark = posts.changed }
+        let assignments = LedgerAssignments()
+        if !configuration.receivers.isEmpty { coordinator.onToken = assignments.changed }
         conductor.prepare(
             store: store, router: router, canary: canary, presence: registry, coordinator: coordinator,
             registrar: registrar, nodeId: configuration.nodeId, needsReplicas: configuration.rules.needReplicas)
@@ -217,7 +217,7 @@ package final class Backend: Service {
         presence = registry
         presenceDirectory = RedisPresenceDirectory(store: store, settings: settings)
         eventLedger = RedisEventLedger(
-            store: store, posted: posts, names: names, settings: configuration.webhookLedger)
+            store: store, assigned: assignments, names: names, settings: configuration.webhookLedger)
         webhookDirectory = RedisWebhookDirectory(store: store, receivers: configuration.receivers)
         banFeed = BanFeed(
             store: store, banned: configuration.bannedAddresses, interval: configuration.banInterval)
@@ -276,7 +276,7 @@ package final class Backend: Service {
         router.stop()
         // Departures under way are told, the partitions handed on, then the node leaves the index.
         try? await registry.stop(within: .seconds(1)).get()  // It only waits, and cannot fail.
-        try? await coordinator.stop(within: .seconds(1)).get()  // Marks that stay are void with the node's entry.
+        try? await coordinator.stop(within: .seconds(1)).get()  // Tokens that stay are void with the node's entry.
         try? await registrar.stop().get()  // Redis may be away: the lease then ends by itself.
         let links = [commands, replicated, beats, coordination].compactMap { $0?.shutdown() }
         for link in [subscriber.shutdown()] + links { try await link.get() }

@@ -291,7 +291,7 @@ final class Conductor: @unchecked Sendable {
 
     /// Done once the key of session ids is read as well, which a full Redis may not have taken yet.
     private func finishChecks(_ store: Store) {
-        guard seal.isSettled else {
+        guard seal.isResolved else {
             store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.finishChecks(store) }
             return
         }

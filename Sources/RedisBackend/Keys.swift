@@ -161,7 +161,7 @@ package struct Keys: Sendable {
     /// stream, bounded by count and in bytes, by `publish`: messages of rooms whose rule says `stream: true`, for a backend's own consumers.
     package func messages(_ partition: Partition) -> Key { key(partition, "messages") }
 
-    /// string, no expiry, by `claim` and `yield`: holder and fencing token.
+    /// string, no expiry, by `claim` and `yield`: the fencing token, holder and number.
     package func coordinator(_ partition: Partition) -> Key { key(partition, "coordinator") }
 
     /// channel, by the presence scripts: `s <1 or 0> <timestamp>` as the user goes online and offline.

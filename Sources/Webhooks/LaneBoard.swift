@@ -23,11 +23,11 @@ package struct LaneBoard {
     }
 
     package enum Action: Hashable, Sendable {
-        case gather(LedgerPost)
-        case send(LedgerPost, LedgerBatch)
-        case settle(LedgerPost, LedgerBatch, LedgerOutcome)
+        case gather(LedgerAssignment)
+        case send(LedgerAssignment, LedgerBatch)
+        case settle(LedgerAssignment, LedgerBatch, LedgerOutcome)
         /// An attempt failed for this reason.
-        case note(LedgerPost, String)
+        case record(LedgerAssignment, String)
     }
 
     /// The outcome of a request.
@@ -56,7 +56,7 @@ package struct LaneBoard {
     }
 
     private struct Lane {
-        var post: LedgerPost
+        var assignment: LedgerAssignment
         var phase: Phase
         var lag = 0
         /// When it was last seen to hold nothing.
@@ -85,24 +85,24 @@ package struct LaneBoard {
         lanes.values.allSatisfy { $0.emptyAt.map { $0 >= moment } ?? false }
     }
 
-    /// Time has passed; these are the partitions in this node's care now. A lane under another mark begins anew: what
+    /// Time has passed; these are the partitions in this node's care now. A lane under another token begins anew: what
     /// was under way in it belongs to whoever coordinates the partition.
-    package mutating func tick(_ posts: [LedgerPost], now: MonotonicTime) -> [Action] {
-        let kept = Set(posts.map(\.partition))
+    package mutating func tick(_ assignments: [LedgerAssignment], now: MonotonicTime) -> [Action] {
+        let kept = Set(assignments.map(\.partition))
         lanes = lanes.filter { kept.contains($0.key) }
         var actions: [Action] = []
-        for post in posts {
-            if lanes[post.partition]?.post != post {
-                lanes[post.partition] = Lane(post: post, phase: .idle(until: now))
+        for assignment in assignments {
+            if lanes[assignment.partition]?.assignment != assignment {
+                lanes[assignment.partition] = Lane(assignment: assignment, phase: .idle(until: now))
             }
-            guard let phase = lanes[post.partition]?.phase else { continue }
+            guard let phase = lanes[assignment.partition]?.phase else { continue }
             switch phase {
             case .idle(let until) where until <= now:
-                actions.append(gather(post))
+                actions.append(gather(assignment))
             case .waiting(let delivery, let until) where until <= now:
-                enqueue(delivery, post)
+                enqueue(delivery, assignment)
             case .unsettled(let batch, let outcome, let until) where until <= now:
-                actions.append(settle(post, batch, outcome))
+                actions.append(settle(assignment, batch, outcome))
             case .idle, .gathering, .queued, .sending, .waiting, .settling, .unsettled:
                 break
             }
@@ -111,82 +111,89 @@ package struct LaneBoard {
     }
 
     package mutating func gathered(
-        _ post: LedgerPost, _ result: Result<LedgerBatch?, LedgerError>, now: MonotonicTime
+        _ assignment: LedgerAssignment, _ result: Result<LedgerBatch?, LedgerError>, now: MonotonicTime
     ) -> [Action] {
-        guard let lane = lanes[post.partition], lane.post == post, case .gathering = lane.phase else { return [] }
+        guard let lane = lanes[assignment.partition], lane.assignment == assignment, case .gathering = lane.phase else {
+            return []
+        }
         switch result {
         case .failure:
-            // Where it was refused, the mark is about to go.
-            lanes[post.partition]?.phase = .idle(until: now + pace.storePause)
+            // Where it was refused, the token is about to go.
+            lanes[assignment.partition]?.phase = .idle(until: now + pace.storePause)
         case .success(nil):
-            lanes[post.partition]?.phase = .idle(until: now + pace.interval)
-            lanes[post.partition]?.lag = 0
-            lanes[post.partition]?.emptyAt = now
+            lanes[assignment.partition]?.phase = .idle(until: now + pace.interval)
+            lanes[assignment.partition]?.lag = 0
+            lanes[assignment.partition]?.emptyAt = now
         case .success(let batch?):
-            lanes[post.partition]?.lag = batch.lag
-            lanes[post.partition]?.emptyAt = nil
-            if batch.events.isEmpty { return [settle(post, batch, .sent)] }
-            enqueue(Delivery(batch: batch, began: now), post)
+            lanes[assignment.partition]?.lag = batch.lag
+            lanes[assignment.partition]?.emptyAt = nil
+            if batch.events.isEmpty { return [settle(assignment, batch, .sent)] }
+            enqueue(Delivery(batch: batch, began: now), assignment)
         }
         return dispatch()
     }
 
     /// `chance` lies between 0 and 1, and spreads the next attempt.
     package mutating func sent(
-        _ post: LedgerPost, _ answer: Answer, now: MonotonicTime, chance: Double
+        _ assignment: LedgerAssignment, _ answer: Answer, now: MonotonicTime, chance: Double
     ) -> [Action] {
         requests -= 1
-        guard let lane = lanes[post.partition], lane.post == post, case .sending(var delivery) = lane.phase else {
+        guard let lane = lanes[assignment.partition], lane.assignment == assignment,
+            case .sending(var delivery) = lane.phase
+        else {
             return dispatch()
         }
         switch answer {
         case .taken:
             hurry()
-            return [settle(post, delivery.batch, .sent)] + dispatch()
+            return [settle(assignment, delivery.batch, .sent)] + dispatch()
         case .failed(let reason):
             delivery.attempts += 1
             if mustGiveUp(delivery, now: now) {
-                return [settle(post, delivery.batch, .givenUp(reason: reason))] + dispatch()
+                return [settle(assignment, delivery.batch, .givenUp(reason: reason))] + dispatch()
             }
             let pause = min(pace.longestPause, pace.firstPause * (1 << min(delivery.attempts - 1, 20)))
-            lanes[post.partition]?.phase = .waiting(delivery, until: now + pause * (0.5 + chance / 2))
-            return [.note(post, reason)] + dispatch()
+            lanes[assignment.partition]?.phase = .waiting(delivery, until: now + pause * (0.5 + chance / 2))
+            return [.record(assignment, reason)] + dispatch()
         }
     }
 
     package mutating func settled(
-        _ post: LedgerPost, _ result: Result<Void, LedgerError>, now: MonotonicTime
+        _ assignment: LedgerAssignment, _ result: Result<Void, LedgerError>, now: MonotonicTime
     ) -> [Action] {
-        guard let lane = lanes[post.partition], lane.post == post, case .settling(let batch, let outcome) = lane.phase
+        guard let lane = lanes[assignment.partition], lane.assignment == assignment,
+            case .settling(let batch, let outcome) = lane.phase
         else { return [] }
         switch result {
         case .success where batch.hasMore:
-            return [gather(post)]
+            return [gather(assignment)]
         case .success:
-            lanes[post.partition]?.phase = .idle(until: now + pace.interval)
-            lanes[post.partition]?.lag = max(0, batch.lag - batch.entries.count)
+            lanes[assignment.partition]?.phase = .idle(until: now + pace.interval)
+            lanes[assignment.partition]?.lag = max(0, batch.lag - batch.entries.count)
         case .failure(.unavailable):
             // The receiver has it: what is told again is that, not the events.
-            lanes[post.partition]?.phase = .unsettled(batch, outcome, until: now + pace.storePause)
+            lanes[assignment.partition]?.phase = .unsettled(batch, outcome, until: now + pace.storePause)
         case .failure(.refused):
-            lanes[post.partition]?.phase = .idle(until: now + pace.storePause)
+            lanes[assignment.partition]?.phase = .idle(until: now + pace.storePause)
         }
         return []
     }
 
-    private mutating func gather(_ post: LedgerPost) -> Action {
-        lanes[post.partition]?.phase = .gathering
-        return .gather(post)
+    private mutating func gather(_ assignment: LedgerAssignment) -> Action {
+        lanes[assignment.partition]?.phase = .gathering
+        return .gather(assignment)
     }
 
-    private mutating func settle(_ post: LedgerPost, _ batch: LedgerBatch, _ outcome: LedgerOutcome) -> Action {
-        lanes[post.partition]?.phase = .settling(batch, outcome)
-        return .settle(post, batch, outcome)
+    private mutating func settle(_ assignment: LedgerAssignment, _ batch: LedgerBatch, _ outcome: LedgerOutcome)
+        -> Action
+    {
+        lanes[assignment.partition]?.phase = .settling(batch, outcome)
+        return .settle(assignment, batch, outcome)
     }
 
-    private mutating func enqueue(_ delivery: Delivery, _ post: LedgerPost) {
-        lanes[post.partition]?.phase = .queued(delivery)
-        queue.append(post.partition)
+    private mutating func enqueue(_ delivery: Delivery, _ assignment: LedgerAssignment) {
+        lanes[assignment.partition]?.phase = .queued(delivery)
+        queue.append(assignment.partition)
     }
 
     /// Begins as many requests as are allowed, those first that have waited longest.
@@ -197,7 +204,7 @@ package struct LaneBoard {
             guard let lane = lanes[partition], case .queued(let delivery) = lane.phase else { continue }
             requests += 1
             lanes[partition]?.phase = .sending(delivery)
-            actions.append(.send(lane.post, delivery.batch))
+            actions.append(.send(lane.assignment, delivery.batch))
         }
         return actions
     }
@@ -205,10 +212,10 @@ package struct LaneBoard {
     /// The receiver answers again: what waits for its next attempt goes now, once, lest a lane that fails for a reason
     /// of its own hammers on while the others succeed.
     private mutating func hurry() {
-        for lane in lanes.values.sorted(by: { $0.post.partition < $1.post.partition }) {
+        for lane in lanes.values.sorted(by: { $0.assignment.partition < $1.assignment.partition }) {
             guard case .waiting(var delivery, _) = lane.phase, !delivery.wasHurried else { continue }
             delivery.wasHurried = true
-            enqueue(delivery, lane.post)
+            enqueue(delivery, lane.assignment)
         }
     }
 

@@ -8,9 +8,9 @@ struct ReceiverLine: Sendable {
     private enum Input: Sendable {
         case tick
         case drain
-        case gathered(LedgerPost, Result<LedgerBatch?, LedgerError>)
-        case sent(LedgerPost, LaneBoard.Answer)
-        case settled(LedgerPost, LedgerBatch, LedgerOutcome, Result<Void, LedgerError>)
+        case gathered(LedgerAssignment, Result<LedgerBatch?, LedgerError>)
+        case sent(LedgerAssignment, LaneBoard.Answer)
+        case settled(LedgerAssignment, LedgerBatch, LedgerOutcome, Result<Void, LedgerError>)
     }
 
     private static let tick = Duration.milliseconds(50)
@@ -50,7 +50,7 @@ struct ReceiverLine: Sendable {
             var actions: [LaneBoard.Action] = []
             switch input {
             case .tick:
-                actions = board.tick(ledger.posts(), now: now)
+                actions = board.tick(ledger.assignments(), now: now)
                 metrics.record(lag: board.lag)
                 if let from = drainedFrom, board.isEmpty(since: from) || now >= from + configuration.drainTimeout {
                     return
@@ -62,15 +62,15 @@ struct ReceiverLine: Sendable {
                 }
             case .drain:
                 drainedFrom = drainedFrom ?? now
-            case .gathered(let post, let result):
-                actions = board.gathered(post, result, now: now)
-            case .sent(let post, let answer):
+            case .gathered(let assignment, let result):
+                actions = board.gathered(assignment, result, now: now)
+            case .sent(let assignment, let answer):
                 metrics.answered(answer)
                 failures.tell(answer)
-                actions = board.sent(post, answer, now: now, chance: .random(in: 0..<1))
-            case .settled(let post, let batch, let outcome, let result):
-                if case .success = result { tell(batch, outcome, post) }
-                actions = board.settled(post, result, now: now)
+                actions = board.sent(assignment, answer, now: now, chance: .random(in: 0..<1))
+            case .settled(let assignment, let batch, let outcome, let result):
+                if case .success = result { tell(batch, outcome, assignment) }
+                actions = board.settled(assignment, result, now: now)
             }
             for action in actions { group.addTask { await perform(action, inbox) } }
         }
@@ -78,34 +78,34 @@ struct ReceiverLine: Sendable {
 
     private func perform(_ action: LaneBoard.Action, _ inbox: AsyncStream<Input>.Continuation) async {
         switch action {
-        case .gather(let post):
+        case .gather(let assignment):
             let result: Result<LedgerBatch?, LedgerError>
             do throws(LedgerError) {
-                result = .success(try await ledger.gather(post, for: receiver))
+                result = .success(try await ledger.gather(assignment, for: receiver))
             } catch {
                 result = .failure(error)
             }
-            inbox.yield(.gathered(post, result))
-        case .send(let post, let batch):
-            inbox.yield(.sent(post, await sender.send(EventBody.encode(batch.events))))
-        case .settle(let post, let batch, let outcome):
+            inbox.yield(.gathered(assignment, result))
+        case .send(let assignment, let batch):
+            inbox.yield(.sent(assignment, await sender.send(EventBody.encode(batch.events))))
+        case .settle(let assignment, let batch, let outcome):
             let result: Result<Void, LedgerError>
             do throws(LedgerError) {
-                result = .success(try await ledger.settle(batch, of: post, for: receiver, as: outcome))
+                result = .success(try await ledger.settle(batch, of: assignment, for: receiver, as: outcome))
             } catch {
                 result = .failure(error)
             }
-            inbox.yield(.settled(post, batch, outcome, result))
-        case .note(let post, let reason):
+            inbox.yield(.settled(assignment, batch, outcome, result))
+        case .record(let assignment, let reason):
             // Only shown to people; the next failure is noted again.
-            try? await ledger.note(reason, of: post, for: receiver)
+            try? await ledger.record(reason, of: assignment, for: receiver)
         }
     }
 
-    private func tell(_ batch: LedgerBatch, _ outcome: LedgerOutcome, _ post: LedgerPost) {
+    private func tell(_ batch: LedgerBatch, _ outcome: LedgerOutcome, _ assignment: LedgerAssignment) {
         metrics.settled(batch, outcome)
         var metadata: Logger.Metadata = [
-            "partition": "\(post.partition)", "count": "\(batch.events.first?.count ?? batch.events.count)",
+            "partition": "\(assignment.partition)", "count": "\(batch.events.first?.count ?? batch.events.count)",
         ]
         switch (batch.kind, outcome) {
         case (.loss, _):

@@ -46,9 +46,9 @@ package struct WebhookService: Service {
     private func trim() async {
         // A cancelled task trims no more.
         while (try? await Task.sleep(for: configuration.trimInterval)) != nil {
-            for post in ledger.posts() {
+            for assignment in ledger.assignments() {
                 // What is not let go of now is at the next round, by whoever coordinates the partition then.
-                try? await ledger.trim(post, receivers: configuration.receivers)
+                try? await ledger.trim(assignment, receivers: configuration.receivers)
             }
         }
     }

@@ -50,7 +50,7 @@ import Testing
             let loop = channel.embeddedEventLoop
             let bound = NIOLoopBound(loop, eventLoop: loop)
             let handler = HTTPConnectionHandler(
-                surroundings: HTTPConnectionHandler.Surroundings(
+                dependencies: HTTPConnectionHandler.Dependencies(
                     heads: RequestHeadRules(fence: .open),
                     times: HTTPConnectionRules.Times(head: .seconds(10), idle: .seconds(90), body: .seconds(30)),
                     table: table, now: { MonotonicTime(nanoseconds: (bound.value.now - start).nanoseconds) },

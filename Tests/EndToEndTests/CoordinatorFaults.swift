@@ -49,7 +49,7 @@ struct CoordinatorFaults {
         try await eventually("the sweep's end, by another") { try await Self.gone(fleet).count >= 301 }
         let after = try await redis.cli("GET", key)
         #expect(after.hasPrefix("n\(others[1]):"))
-        #expect(try #require(Self.token(after)) > (try #require(Self.token(before))))
+        #expect(try #require(Self.number(after)) > (try #require(Self.number(before))))
         print("stopped after \(first) of 300 users were told; coordinator before: \(before), after: \(after)")
 
         fleet.nodes[stalled].resume()
@@ -77,8 +77,8 @@ struct CoordinatorFaults {
         try await fleet.ledger().filter { $0.type == "user.offline" }.map(\.user)
     }
 
-    /// The fencing token in a coordinator's mark, `node:incarnation token`.
-    private static func token(_ mark: String) -> Int? { mark.split(separator: " ").last.flatMap { Int($0) } }
+    /// The number of a coordinator's fencing token, `node:incarnation number`.
+    private static func number(_ token: String) -> Int? { token.split(separator: " ").last.flatMap { Int($0) } }
 
     /// Names of users or rooms that all lie in one partition.
     private static func names(_ kind: String, _ count: Int) -> [String] {

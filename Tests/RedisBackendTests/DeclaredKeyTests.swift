@@ -39,7 +39,7 @@ struct DeclaredKeyTests {
         let (own, rooms) = (Partition(of: alice.string), Partition(of: room))
         let next = PresenceConnection(id: "c2", userId: alice, address: "")
         let info = Array("{}".utf8)
-        let post = LedgerPost(partition: own.number, mark: "n1:5 1")
+        let assignment = LedgerAssignment(partition: own.number, token: "n1:5 1")
         let node = Beat.Node("n1", instance: "i", lease: .seconds(3))
         let kept = Publish.Bound(entries: 10, bytes: 1 << 20)
         let part = LogPart(after: 0, limit: 10, bytes: 1 << 20)
@@ -74,15 +74,15 @@ struct DeclaredKeyTests {
         all.append(Touch([(keys.online(own), .seconds(200)), (keys.seen(own), .seconds(200))]))
         all.append(Compare([.user(alice, connection: "c2", session: session)], in: own, holder: holder))
         all.append(Compare([.member(alice, connection: "c2", room: room)], in: rooms, holder: holder))
-        all.append(Gather(post, for: "w", candidate: "b1"))
-        all.append(Settle(.failed(problem: "x"), of: post, for: "w", deadLetters: kept))
+        all.append(Gather(assignment, for: "w", candidate: "b1"))
+        all.append(Settle(.failed(problem: "x"), of: assignment, for: "w", deadLetters: kept))
         all.append(ReadBacklog(of: "w", in: own))
         all.append(Replay(own, for: "w", from: "0-0", types: nil))
-        all.append(Trim(post, receivers: ["w"], kept: 10, forgottenAfter: .seconds(60)))
+        all.append(Trim(assignment, receivers: ["w"], kept: 10, forgottenAfter: .seconds(60)))
         all.append(Shrink([(keys.events(own), 1 << 20)]))
-        all.append(Look(at: own, mark: post.mark, latest: .max))
+        all.append(Look(at: own, token: assignment.token, latest: .max))
         for mode in [Prolong.Mode.anew, .bound] {
-            all.append(Prolong(mode, own, mark: post.mark, settings: settings))
+            all.append(Prolong(mode, own, token: assignment.token, settings: settings))
         }
         all.append(
             Leave(
@@ -91,11 +91,11 @@ struct DeclaredKeyTests {
         all.append(Expel(alice, Expulsion(text: "out", ban: .seconds(60)), settings: settings))
         all.append(Pardon(alice, settings: settings))
         let entries = [HeldEntry.user(alice, connection: "c2")]
-        all.append(Sweep(own, mark: post.mark, of: .node(holder), entries, settings: settings))
+        all.append(Sweep(own, token: assignment.token, of: .node(holder), entries, settings: settings))
         all.append(
             Disconnect(next, session: session, holder: holder, departure: .farewell(.closed), settings: settings))
         all.append(Renounce(own, holder: holder, settings: settings))
-        all.append(YieldPartition(own, mark: post.mark))
+        all.append(YieldPartition(own, token: assignment.token))
         guard let range = AddressRange("10.0.0.0/8") else { return all }
         return all + [
             BanAddresses(range, seconds: 60, reason: "x", most: 10), ReadBans(), LiftBan(of: range),

@@ -86,7 +86,7 @@ struct KeptRecordTests {
         #expect(earlier == ResumeSession.Earlier(connection: "c2", rooms: [room]))
 
         let own = Partition(of: room)
-        guard case .found(let found) = try await store.call(Look(at: own, mark: "n1:5 1", latest: .max)) else {
+        guard case .found(let found) = try await store.call(Look(at: own, token: "n1:5 1", latest: .max)) else {
             Issue.record("the coordinator's mark is not read")
             return
         }
@@ -98,7 +98,7 @@ struct KeptRecordTests {
         let held = try await store.send(
             .entries(of: keys.held(by: Holder(node: "n2", incarnation: 6), in: Partition(of: alice.string))))
         #expect(held.contains(.user(alice, connection: "c2")))
-        let swept = Sweep(own, mark: "n1:5 1", of: .graces(dueBy: found.dueBy), found.due, settings: settings)
+        let swept = Sweep(own, token: "n1:5 1", of: .graces(dueBy: found.dueBy), found.due, settings: settings)
         #expect(try await store.call(swept) == .left(0))
         let members = try await store.send(.scan(members: keys.members(room), from: "0", about: 10)).members
         #expect(members.map(\.userId) == [alice])
@@ -160,26 +160,26 @@ struct KeptRecordTests {
         let observer = try await kept(format, in: redis)
         let store = observer.store
         let own = Partition(of: room)
-        let post = LedgerPost(partition: own.number, mark: "n1:5 1")
+        let assignment = LedgerAssignment(partition: own.number, token: "n1:5 1")
         let backlog = try await store.call(ReadBacklog(of: "hook", in: own))
         #expect(backlog.deadLetters == 1 && backlog.givenUp == 1 && backlog.lost > 0 && backlog.isReplaying)
         #expect(backlog.lastSent == RecordSheet.past && backlog.lastFailure?.problem == "answered 500")
-        guard case .gathered(let loss) = try await store.call(Gather(post, for: "hook", candidate: "b2")) else {
+        guard case .gathered(let loss) = try await store.call(Gather(assignment, for: "hook", candidate: "b2")) else {
             Issue.record("nothing is given")
             return
         }
-        let lost = try #require(LedgerLoss(loss.token))
+        let lost = try #require(LedgerLoss(loss.receipt))
         #expect(loss.kind == .loss && lost.count == backlog.lost && lost.timestamp == RecordSheet.past)
         #expect(loss.births.name(of: lost.entry) == "b1")
         let bound = Publish.Bound(entries: 10, bytes: 1 << 20)
         #expect(
-            try await store.call(Settle(.lossTold(token: loss.token), of: post, for: "hook", deadLetters: bound))
+            try await store.call(Settle(.lossTold(receipt: loss.receipt), of: assignment, for: "hook", deadLetters: bound))
                 == .settled)
-        guard case .gathered(let replay) = try await store.call(Gather(post, for: "hook", candidate: "b2")) else {
+        guard case .gathered(let replay) = try await store.call(Gather(assignment, for: "hook", candidate: "b2")) else {
             Issue.record("nothing is given")
             return
         }
-        #expect(replay.kind == .replay && LedgerReplay(replay.token)?.types == ["member.joined", "message.published"])
+        #expect(replay.kind == .replay && LedgerReplay(replay.receipt)?.types == ["member.joined", "message.published"])
         #expect(replay.entries.first?.type == "room.occupied")
     }
 

@@ -13,7 +13,7 @@ final class LedgerBench: Sendable {
     let ledger: any EventLedger
     let directory: any WebhookDirectory
     let receiver: WebhookReceiver
-    let post = LedgerPost(partition: 17, mark: "node:1 1")
+    let assignment = LedgerAssignment(partition: 17, token: "node:1 1")
     private let keys = Keys(prefix: "m")
 
     var events: String { keys.events(Partition(number: 17)).name }
@@ -32,22 +32,22 @@ final class LedgerBench: Sendable {
         let store = Store(link: link, keys: keys)
         ledger = store.eventLedger(settings)
         directory = store.webhookDirectory([receiver])
-        try await mark(post)
+        try await claim(assignment)
     }
 
     deinit {
         _ = link.shutdown()
     }
 
-    private func mark(_ post: LedgerPost) async throws {
-        let key = keys.coordinator(Partition(number: post.partition)).name
-        _ = try await link.send(["SET", .string(key), .string(post.mark)])
+    private func claim(_ assignment: LedgerAssignment) async throws {
+        let key = keys.coordinator(Partition(number: assignment.partition)).name
+        _ = try await link.send(["SET", .string(key), .string(assignment.token)])
     }
 
     /// Another node coordinates the partition from now on.
-    func takeOver() async throws -> LedgerPost {
-        let next = LedgerPost(partition: post.partition, mark: "other:2 2")
-        try await mark(next)
+    func takeOver() async throws -> LedgerAssignment {
+        let next = LedgerAssignment(partition: assignment.partition, token: "other:2 2")
+        try await claim(next)
         return next
     }
 
@@ -71,16 +71,16 @@ final class LedgerBench: Sendable {
     }
 
     func gather(
-        for receiver: WebhookReceiver? = nil, under post: LedgerPost? = nil
+        for receiver: WebhookReceiver? = nil, under assignment: LedgerAssignment? = nil
     ) async throws(LedgerError) -> LedgerBatch? {
-        try await ledger.gather(post ?? self.post, for: receiver ?? self.receiver)
+        try await ledger.gather(assignment ?? self.assignment, for: receiver ?? self.receiver)
     }
 
     func settle(
-        _ batch: LedgerBatch, for receiver: WebhookReceiver? = nil, under post: LedgerPost? = nil,
+        _ batch: LedgerBatch, for receiver: WebhookReceiver? = nil, under assignment: LedgerAssignment? = nil,
         as outcome: LedgerOutcome = .sent
     ) async throws(LedgerError) {
-        try await ledger.settle(batch, of: post ?? self.post, for: receiver ?? self.receiver, as: outcome)
+        try await ledger.settle(batch, of: assignment ?? self.assignment, for: receiver ?? self.receiver, as: outcome)
     }
 
     func length() async throws -> Int {
@@ -88,7 +88,7 @@ final class LedgerBench: Sendable {
     }
 
     func deadLetters(of receiver: WebhookReceiver) async throws -> Int {
-        let key = keys.deadLetters(of: receiver.name, Partition(number: post.partition))
+        let key = keys.deadLetters(of: receiver.name, Partition(number: assignment.partition))
         return Int(try await link.send(["XLEN", .string(key.name)]).integer ?? -1)
     }
 

@@ -114,7 +114,7 @@ struct PresenceExpiryTests {
             for partition in Partition.all {
                 let outcome = await withCheckedContinuation { continuation in
                     Sweeper(store: observer.store, settings: settings).sweep(
-                        partition, dead: [holder], due: [], by: 0, mark: "n9:1 1"
+                        partition, dead: [holder], due: [], by: 0, token: "n9:1 1"
                     ) {
                         continuation.resume(returning: $0)
                     }

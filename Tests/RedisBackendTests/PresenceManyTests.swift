@@ -88,7 +88,7 @@ struct PresenceManyTests {
         for (dead, left) in [(holder, 200), (other, nil as Int?)] {
             let outcome = await withCheckedContinuation { continuation in
                 Sweeper(store: observer.store, settings: settings).sweep(
-                    partition, dead: [dead], due: [], by: 0, mark: "n9:1 1"
+                    partition, dead: [dead], due: [], by: 0, token: "n9:1 1"
                 ) {
                     continuation.resume(returning: $0)
                 }

@@ -202,12 +202,12 @@ struct PresenceRegistryFaults {
         let first = try await start("n1")
         let second = try await start("n2")
         let keys = Partition.all.map { observer.keys.coordinator($0).name }
-        @Sendable func marks() async throws -> [String] {
+        @Sendable func tokens() async throws -> [String] {
             try await (observer.link.send(["MGET"] + keys.map { .string($0) }).array ?? []).map { $0.string ?? "" }
         }
-        try await eventually { try await marks().contains { $0.hasPrefix("n2:") } }
+        try await eventually { try await tokens().contains { $0.hasPrefix("n2:") } }
         try await second.stop()
-        try await eventually { try await marks().allSatisfy { $0.hasPrefix("n1:") } }
+        try await eventually { try await tokens().allSatisfy { $0.hasPrefix("n1:") } }
         try await first.stop()
     }
 

@@ -40,8 +40,8 @@ struct PresenceStallFaults {
         var nodes = [try await start("n1"), try await start("n2"), try await start("n3")]
         let key = observer.keys.coordinator(partition).name
         try await eventually("a coordinator") { [redis] in try await redis.cli("GET", key).hasPrefix("n") }
-        let mark = try await redis.cli("GET", key)
-        let stalled = nodes.remove(at: try #require(nodes.firstIndex { mark.hasPrefix($0.name + ":") }))
+        let token = try await redis.cli("GET", key)
+        let stalled = nodes.remove(at: try #require(nodes.firstIndex { token.hasPrefix($0.name + ":") }))
         let victim = nodes.removeLast()
         let survivor = nodes[0]
         let first = UserID(unchecked: names[0])

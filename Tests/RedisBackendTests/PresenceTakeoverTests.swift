@@ -71,7 +71,9 @@ struct PresenceTakeoverTests {
     private func sweep(_ partition: Partition, dead: [Holder] = [], due: [HeldEntry] = []) async throws {
         let outcome = await withCheckedContinuation { continuation in
             Sweeper(store: observer.store, settings: settings)
-                .sweep(partition, dead: dead, due: due, by: .max, mark: "n9:1 1") { continuation.resume(returning: $0) }
+                .sweep(partition, dead: dead, due: due, by: .max, token: "n9:1 1") {
+                    continuation.resume(returning: $0)
+                }
         }
         #expect(outcome == .swept)
     }

@@ -177,7 +177,7 @@ struct PresenceTransitionTests {
         let begun = try #require(Int64(try await redis.cli("ZSCORE", list, entry)))
         // As after a step of the clock back by hours, which no coordinator has lived to see.
         _ = try await redis.cli("ZADD", list, "\(begun + 36_000_000)", entry)
-        let bound = Prolong(.bound, partition, mark: "n9:1 1", settings: settings)
+        let bound = Prolong(.bound, partition, token: "n9:1 1", settings: settings)
         #expect(try await twice(bound) == .prolonged(1))
         let end = try #require(Int64(try await redis.cli("ZSCORE", list, entry)))
         #expect(begun <= end && end < begun + 36_000_000)
@@ -186,12 +186,12 @@ struct PresenceTransitionTests {
         #expect(try await redis.cli("ZSCORE", list, entry) == "\(begun - 1000)")
     }
 
-    @Test func `a sweep under a mark that another has taken over does nothing`() async throws {
+    @Test func `a sweep under a token that another has taken over does nothing`() async throws {
         _ = try await connect("c1", holder)
         let partition = Partition(of: "alice")
         let outcome = await withCheckedContinuation { continuation in
             Sweeper(store: observer.store, settings: settings).sweep(
-                partition, dead: [holder], due: [], by: 0, mark: "n9:1 1"
+                partition, dead: [holder], due: [], by: 0, token: "n9:1 1"
             ) {
                 continuation.resume(returning: $0)
             }
@@ -247,7 +247,7 @@ struct PresenceTransitionTests {
     private func sweep(_ partition: Partition, _ dead: [Holder]) async throws {
         let outcome = await withCheckedContinuation { continuation in
             Sweeper(store: observer.store, settings: settings).sweep(
-                partition, dead: dead, due: [], by: 0, mark: "n9:1 1"
+                partition, dead: dead, due: [], by: 0, token: "n9:1 1"
             ) {
                 continuation.resume(returning: $0)
             }

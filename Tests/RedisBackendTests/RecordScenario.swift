@@ -165,30 +165,32 @@ struct RecordScenario {
     private func writeLedger() async throws {
         let partition = Partition(of: RecordScenario.room)
         try await call(ClaimPartition(partition, for: node, live: [node]))
-        let post = LedgerPost(partition: partition.number, mark: "\(node) 1")
+        let assignment = LedgerAssignment(partition: partition.number, token: "\(node) 1")
         // A node that is dead here below its incarnation.
         let gone = Holder(node: "n3", incarnation: 1)
-        try await call(Sweep(partition, mark: post.mark, of: .node(gone), [], settings: settings))
-        guard case .gathered(let given) = try await call(Gather(post, for: "hook", candidate: "b1")) else { return }
+        try await call(Sweep(partition, token: assignment.token, of: .node(gone), [], settings: settings))
+        guard case .gathered(let given) = try await call(Gather(assignment, for: "hook", candidate: "b1")) else {
+            return
+        }
         let ids = given.entries.map(\.id)
-        try await settle(.givenUp(entries(ids.prefix(1)), reason: "answered 500"), post)
-        try await settle(.sent(entries(ids.dropFirst())), post)
+        try await settle(.givenUp(entries(ids.prefix(1)), reason: "answered 500"), assignment)
+        try await settle(.sent(entries(ids.dropFirst())), assignment)
         try await publish("6", to: RecordScenario.room, 6)
         try await publish("7", to: RecordScenario.room, 7)
         let events = keys.events(partition).name
         _ = try await link.send(["XTRIM", .string(events), "MAXLEN", 1])
-        try await call(Gather(post, for: "hook", candidate: "b1"))
+        try await call(Gather(assignment, for: "hook", candidate: "b1"))
         let last = try await link.send(["XRANGE", .string(events), "-", "+"])[0][0].string
-        try await settle(.sent(entries([last ?? ""])), post)
+        try await settle(.sent(entries([last ?? ""])), assignment)
         try await call(Replay(partition, for: "hook", from: ids[0], types: ["member.joined", "message.published"]))
-        try await call(Trim(post, receivers: ["hook"], kept: 10, forgottenAfter: .seconds(60)))
+        try await call(Trim(assignment, receivers: ["hook"], kept: 10, forgottenAfter: .seconds(60)))
     }
 
     private func entries(_ ids: some Collection<String>) -> Settle.Entries {
         Settle.Entries(wanted: Array(ids), others: [], last: Array(ids).last ?? "-")
     }
 
-    private func settle(_ what: Settle.What, _ post: LedgerPost) async throws {
-        try await call(Settle(what, of: post, for: "hook", deadLetters: bound))
+    private func settle(_ what: Settle.What, _ assignment: LedgerAssignment) async throws {
+        try await call(Settle(what, of: assignment, for: "hook", deadLetters: bound))
     }
 }

@@ -30,7 +30,7 @@ struct RefusedWriteFaults {
         let history = ReadHistory(
             of: room, range: HistoryRange(edge: .newest, limit: 5), age: .seconds(60), candidate: "e1")
         let claim = try await store.call(ClaimPartition(own, for: holder, live: [holder]))
-        guard case .claimed(let mark) = claim else { throw NeverHappened(description: "no mark: \(claim)") }
+        guard case .claimed(let token) = claim else { throw NeverHappened(description: "no token: \(claim)") }
         try await refusal.begin(at: redis)
         await #expect(throws: CallError.self) { try await store.call(message) }
         #expect(try await store.read(history).messages.count == 1)
@@ -39,7 +39,7 @@ struct RefusedWriteFaults {
         _ = try await store.call(ReadHeads(of: [room], in: rooms))
         _ = try await store.call(ReadPage(of: store.keys.online(own), limit: 5, after: nil))
         _ = try await store.call(ReadBacklog(of: "w", in: own))
-        _ = try await store.call(Look(at: own, mark: mark, latest: 1))
+        _ = try await store.call(Look(at: own, token: token, latest: 1))
         _ = try await store.call(
             Compare([.user(user, connection: "c", session: SessionID(of: user))], in: own, holder: holder))
         _ = try await store.call(Admit(user, issuedAt: 1))

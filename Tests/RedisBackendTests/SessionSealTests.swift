@@ -49,7 +49,7 @@ import TestSupport
     @Test func `before the key is known nothing can be told of an id, and none is opened`() {
         let early = SessionSeal()
         let id = SessionID(of: alice)
-        #expect(!early.isSettled)
+        #expect(!early.isResolved)
         #expect(early.seal(id) == id.string)
         #expect(early.proof(of: seal(key).seal(id)) == .undecided)
         #expect(early.open(seal(key).seal(id)) == nil)
@@ -59,7 +59,7 @@ import TestSupport
         for text in ["2:" + String(repeating: "0f", count: 32), "1:0f", "", "1:" + String(repeating: "0g", count: 32)] {
             let seal = SessionSeal()
             #expect(!seal.agreed(on: text))
-            #expect(seal.isSettled && seal.proof(of: "0-A") == .undecided)
+            #expect(seal.isResolved && seal.proof(of: "0-A") == .undecided)
         }
     }
 

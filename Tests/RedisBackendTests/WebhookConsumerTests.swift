@@ -63,11 +63,12 @@ struct WebhookConsumerTests {
         let mark = DedupeMark(owner: .user(UserID(unchecked: "alice")), key: "k")
         for _ in 0..<2 { _ = try await backend.messageLog.publish(Publication(room, "[1]", dedupe: mark)) }
         let receiver = configuration.receivers[0]
-        try await eventually("the post") {
-            backend.eventLedger.posts().contains { $0.partition == Partition(of: room).number }
+        try await eventually("the assignment") {
+            backend.eventLedger.assignments().contains { $0.partition == Partition(of: room).number }
         }
-        let post = try #require(backend.eventLedger.posts().first { $0.partition == Partition(of: room).number })
-        let batch = try #require(try await backend.eventLedger.gather(post, for: receiver))
+        let assignment = try #require(
+            backend.eventLedger.assignments().first { $0.partition == Partition(of: room).number })
+        let batch = try #require(try await backend.eventLedger.gather(assignment, for: receiver))
         #expect(batch.events.map(\.type) == ["message.published"])
         #expect(batch.events[0].userId == "alice" && batch.events[0].message?.payload == Array("[1]".utf8))
         running.cancel()

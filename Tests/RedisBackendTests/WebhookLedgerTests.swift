@@ -47,7 +47,7 @@ struct WebhookLedgerTests {
     {
         let bench = try await LedgerBench()
         try await bench.write(["user.online alice"])
-        let old = bench.post
+        let old = bench.assignment
         let batch = try #require(try await bench.gather())
         let new = try await bench.takeOver()
         await #expect(throws: LedgerError.refused) { try await bench.gather(under: old) }
@@ -108,11 +108,11 @@ struct WebhookLedgerTests {
         try await bench.write((0..<300).map { "user.online u\($0)" })
         for _ in 0..<3 { try await bench.settle(try #require(try await bench.gather())) }
         let held = try #require(try await bench.gather(for: slow))
-        try await bench.ledger.trim(bench.post, receivers: both)
+        try await bench.ledger.trim(bench.assignment, receivers: both)
         #expect(try await bench.length() == 300)
         try await bench.settle(held, for: slow)
         _ = try await bench.gather(for: slow)
-        try await bench.ledger.trim(bench.post, receivers: both)
+        try await bench.ledger.trim(bench.assignment, receivers: both)
         #expect(try await bench.length() == 200)
         #expect(try await bench.gather(for: slow)?.texts.first == "user.online u100")
     }
@@ -128,10 +128,10 @@ struct WebhookLedgerTests {
         try await bench.settle(held, for: gone, as: .givenUp(reason: "gone"))
         #expect(try await bench.deadLetters(of: gone) == 100)
         for _ in 0..<2 { try await bench.settle(try #require(try await bench.gather())) }
-        try await bench.ledger.trim(bench.post, receivers: [bench.receiver])
+        try await bench.ledger.trim(bench.assignment, receivers: [bench.receiver])
         #expect(try await bench.length() == 100)
         try await eventually("the ledger to be let go") {
-            try await bench.ledger.trim(bench.post, receivers: [bench.receiver])
+            try await bench.ledger.trim(bench.assignment, receivers: [bench.receiver])
             return try await bench.length() == 0
         }
         // Nor do its dead letters stay.
@@ -142,7 +142,7 @@ struct WebhookLedgerTests {
         let bench = try await LedgerBench()
         try await bench.write(["user.online alice", "user.offline alice lost"])
         let batch = try #require(try await bench.gather())
-        try await bench.ledger.note("the receiver answered 500", of: bench.post, for: bench.receiver)
+        try await bench.ledger.record("the receiver answered 500", of: bench.assignment, for: bench.receiver)
         try await bench.settle(batch, as: .givenUp(reason: "the receiver answered 503"))
         #expect(try await bench.gather() == nil)
         var status = try await bench.status()

@@ -116,9 +116,9 @@ actor FakeLedger: EventLedger {
 
     var isEmpty: Bool { waiting.isEmpty }
 
-    nonisolated func posts() -> [LedgerPost] { [LedgerPost(partition: 0, mark: "node 1")] }
+    nonisolated func assignments() -> [LedgerAssignment] { [LedgerAssignment(partition: 0, token: "node 1")] }
 
-    func gather(_ post: LedgerPost, for receiver: WebhookReceiver) -> LedgerBatch? {
+    func gather(_ assignment: LedgerAssignment, for receiver: WebhookReceiver) -> LedgerBatch? {
         guard !waiting.isEmpty else { return nil }
         let events = Array(waiting.prefix(10))
         return LedgerBatch(
@@ -127,13 +127,15 @@ actor FakeLedger: EventLedger {
     }
 
     func settle(
-        _ batch: LedgerBatch, of post: LedgerPost, for receiver: WebhookReceiver, as outcome: LedgerOutcome
+        _ batch: LedgerBatch, of assignment: LedgerAssignment, for receiver: WebhookReceiver, as outcome: LedgerOutcome
     ) {
         waiting.removeAll { batch.entries.contains($0.id) }
         if case .givenUp = outcome { givenUp += batch.entries }
     }
 
-    func note(_ problem: String, of post: LedgerPost, for receiver: WebhookReceiver) { notes.append(problem) }
+    func record(_ problem: String, of assignment: LedgerAssignment, for receiver: WebhookReceiver) {
+        notes.append(problem)
+    }
 
-    func trim(_ post: LedgerPost, receivers: [WebhookReceiver]) {}
+    func trim(_ assignment: LedgerAssignment, receivers: [WebhookReceiver]) {}
 }

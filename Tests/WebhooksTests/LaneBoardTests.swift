@@ -13,61 +13,62 @@ struct LaneBoardTests {
 
     @Test func `a lane gathers, sends, settles, and rests until it looks again`() {
         var board = board()
-        let post = LedgerPost(3)
-        #expect(board.tick([post], now: at(0)) == [.gather(post)])
-        #expect(board.tick([post], now: at(50)) == [])
+        let assignment = LedgerAssignment(3)
+        #expect(board.tick([assignment], now: at(0)) == [.gather(assignment)])
+        #expect(board.tick([assignment], now: at(50)) == [])
         let batch = LedgerBatch(["a"])
-        #expect(board.gathered(post, .success(batch), now: at(60)) == [.send(post, batch)])
+        #expect(board.gathered(assignment, .success(batch), now: at(60)) == [.send(assignment, batch)])
         #expect(board.lag == 1)
-        #expect(board.sent(post, .taken, now: at(90), chance: 0) == [.settle(post, batch, .sent)])
-        #expect(board.settled(post, .success(()), now: at(95)) == [])
+        #expect(board.sent(assignment, .taken, now: at(90), chance: 0) == [.settle(assignment, batch, .sent)])
+        #expect(board.settled(assignment, .success(()), now: at(95)) == [])
         #expect(board.lag == 0 && !board.isEmpty(since: at(0)))
-        #expect(board.tick([post], now: at(250)) == [])
-        #expect(board.tick([post], now: at(300)) == [.gather(post)])
-        #expect(board.gathered(post, .success(nil), now: at(310)) == [])
+        #expect(board.tick([assignment], now: at(250)) == [])
+        #expect(board.tick([assignment], now: at(300)) == [.gather(assignment)])
+        #expect(board.gathered(assignment, .success(nil), now: at(310)) == [])
         #expect(board.isEmpty(since: at(310)) && !board.isEmpty(since: at(311)))
     }
 
     @Test func `where more is known to follow, the lane does not rest`() {
         var board = board()
-        let post = LedgerPost(3)
+        let assignment = LedgerAssignment(3)
         let batch = LedgerBatch(["a"], hasMore: true)
-        _ = board.tick([post], now: at(0))
-        _ = board.gathered(post, .success(batch), now: at(0))
-        _ = board.sent(post, .taken, now: at(0), chance: 0)
-        #expect(board.settled(post, .success(()), now: at(0)) == [.gather(post)])
+        _ = board.tick([assignment], now: at(0))
+        _ = board.gathered(assignment, .success(batch), now: at(0))
+        _ = board.sent(assignment, .taken, now: at(0), chance: 0)
+        #expect(board.settled(assignment, .success(()), now: at(0)) == [.gather(assignment)])
     }
 
     @Test func `what the receiver wants none of is settled without a request`() {
         var board = board()
-        let post = LedgerPost(3)
+        let assignment = LedgerAssignment(3)
         var batch = LedgerBatch([])
         batch.entries = ["1-0"]
-        _ = board.tick([post], now: at(0))
-        #expect(board.gathered(post, .success(batch), now: at(0)) == [.settle(post, batch, .sent)])
+        _ = board.tick([assignment], now: at(0))
+        #expect(board.gathered(assignment, .success(batch), now: at(0)) == [.settle(assignment, batch, .sent)])
     }
 
     @Test func `a failure is retried after pauses that double, up to the longest`() {
         var board = board()
-        let post = LedgerPost(3)
+        let assignment = LedgerAssignment(3)
         let batch = LedgerBatch(["a"])
-        _ = board.tick([post], now: at(0))
-        _ = board.gathered(post, .success(batch), now: at(0))
+        _ = board.tick([assignment], now: at(0))
+        _ = board.gathered(assignment, .success(batch), now: at(0))
         var now: Int64 = 0
         for pause in [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000] as [Int64] {
-            #expect(board.sent(post, .failed(reason: "500"), now: at(now), chance: 1) == [.note(post, "500")])
-            #expect(board.tick([post], now: at(now + pause - 1)) == [])
+            #expect(
+                board.sent(assignment, .failed(reason: "500"), now: at(now), chance: 1) == [.record(assignment, "500")])
+            #expect(board.tick([assignment], now: at(now + pause - 1)) == [])
             now += pause
-            #expect(board.tick([post], now: at(now)) == [.send(post, batch)])
+            #expect(board.tick([assignment], now: at(now)) == [.send(assignment, batch)])
         }
         // The least pause is half of it.
-        _ = board.sent(post, .failed(reason: "500"), now: at(now), chance: 0)
-        #expect(board.tick([post], now: at(now + 15_000)) == [.send(post, batch)])
+        _ = board.sent(assignment, .failed(reason: "500"), now: at(now), chance: 0)
+        #expect(board.tick([assignment], now: at(now + 15_000)) == [.send(assignment, batch)])
     }
 
     @Test func `a failing lane blocks no other`() {
         var board = board()
-        let (first, second) = (LedgerPost(1), LedgerPost(2))
+        let (first, second) = (LedgerAssignment(1), LedgerAssignment(2))
         let batch = LedgerBatch(["a"])
         #expect(board.tick([first, second], now: at(0)) == [.gather(first), .gather(second)])
         _ = board.gathered(first, .success(batch), now: at(0))
@@ -77,22 +78,22 @@ struct LaneBoardTests {
 
     @Test func `no more requests are under way than allowed, and who waited longest comes next`() {
         var board = board(concurrency: 2)
-        let posts = (0..<4).map { LedgerPost($0) }
+        let assignments = (0..<4).map { LedgerAssignment($0) }
         let batch = LedgerBatch(["a"])
-        _ = board.tick(posts, now: at(0))
-        let begun = posts.flatMap { board.gathered($0, .success(batch), now: at(0)) }
-        #expect(begun == [.send(posts[0], batch), .send(posts[1], batch)])
+        _ = board.tick(assignments, now: at(0))
+        let begun = assignments.flatMap { board.gathered($0, .success(batch), now: at(0)) }
+        #expect(begun == [.send(assignments[0], batch), .send(assignments[1], batch)])
         #expect(
-            board.sent(posts[1], .taken, now: at(1), chance: 0)
-                == [.settle(posts[1], batch, .sent), .send(posts[2], batch)])
+            board.sent(assignments[1], .taken, now: at(1), chance: 0)
+                == [.settle(assignments[1], batch, .sent), .send(assignments[2], batch)])
         #expect(
-            board.sent(posts[0], .failed(reason: "x"), now: at(1), chance: 0)
-                == [.note(posts[0], "x"), .send(posts[3], batch)])
+            board.sent(assignments[0], .failed(reason: "x"), now: at(1), chance: 0)
+                == [.record(assignments[0], "x"), .send(assignments[3], batch)])
     }
 
     @Test func `requests of partitions that went to another node still count until they end`() {
         var board = board(concurrency: 1)
-        let (old, new) = (LedgerPost(1), LedgerPost(2))
+        let (old, new) = (LedgerAssignment(1), LedgerAssignment(2))
         let batch = LedgerBatch(["a"])
         _ = board.tick([old], now: at(0))
         _ = board.gathered(old, .success(batch), now: at(0))
@@ -101,9 +102,9 @@ struct LaneBoardTests {
         #expect(board.sent(old, .taken, now: at(20), chance: 0) == [.send(new, batch)])
     }
 
-    @Test func `under another mark a lane begins anew, and what was under way changes nothing`() {
+    @Test func `under another token a lane begins anew, and what was under way changes nothing`() {
         var board = board()
-        let (old, new) = (LedgerPost(1), LedgerPost(1, mark: "other 2"))
+        let (old, new) = (LedgerAssignment(1), LedgerAssignment(1, token: "other 2"))
         let batch = LedgerBatch(["a"])
         _ = board.tick([old], now: at(0))
         _ = board.gathered(old, .success(batch), now: at(0))
@@ -115,7 +116,7 @@ struct LaneBoardTests {
 
     @Test func `when the receiver answers again, the lanes that wait go at once, but each only once`() {
         var board = board()
-        let (down, up) = (LedgerPost(1), LedgerPost(2))
+        let (down, up) = (LedgerAssignment(1), LedgerAssignment(2))
         let batch = LedgerBatch(["a"])
         _ = board.tick([down, up], now: at(0))
         _ = board.gathered(down, .success(batch), now: at(0))
@@ -133,38 +134,41 @@ struct LaneBoardTests {
             (3_600_000, LedgerBatch.Kind.news, true), (3_000_000, .news, false), (3_600_000, .loss, false),
         ] as [(Int64, LedgerBatch.Kind, Bool)] {
             var board = board()
-            let post = LedgerPost(1)
+            let assignment = LedgerAssignment(1)
             var batch = LedgerBatch(["a"], kind: kind)
             batch.gatheredAt = batch.events[0].timestamp + age
-            _ = board.tick([post], now: at(0))
-            _ = board.gathered(post, .success(batch), now: at(0))
+            _ = board.tick([assignment], now: at(0))
+            _ = board.gathered(assignment, .success(batch), now: at(0))
             for attempt in 1...5 {
-                let actions = board.sent(post, .failed(reason: "500"), now: at(0), chance: 0)
+                let actions = board.sent(assignment, .failed(reason: "500"), now: at(0), chance: 0)
                 let isEnd = attempt == 5 && isGivenUp
-                #expect(actions == [isEnd ? .settle(post, batch, .givenUp(reason: "500")) : .note(post, "500")])
-                _ = board.tick([post], now: at(60_000))
+                #expect(
+                    actions == [
+                        isEnd ? .settle(assignment, batch, .givenUp(reason: "500")) : .record(assignment, "500")
+                    ])
+                _ = board.tick([assignment], now: at(60_000))
             }
         }
     }
 
     @Test func `what was delivered while the store failed is settled later, not sent again`() {
         var board = board()
-        let post = LedgerPost(1)
+        let assignment = LedgerAssignment(1)
         let batch = LedgerBatch(["a"])
-        _ = board.tick([post], now: at(0))
-        _ = board.gathered(post, .success(batch), now: at(0))
-        _ = board.sent(post, .taken, now: at(0), chance: 0)
-        #expect(board.settled(post, .failure(.unavailable(reason: "away")), now: at(0)) == [])
-        #expect(board.tick([post], now: at(999)) == [])
-        #expect(board.tick([post], now: at(1000)) == [.settle(post, batch, .sent)])
-        #expect(board.settled(post, .failure(.refused), now: at(1000)) == [])
-        #expect(board.tick([post], now: at(2000)) == [.gather(post)])
+        _ = board.tick([assignment], now: at(0))
+        _ = board.gathered(assignment, .success(batch), now: at(0))
+        _ = board.sent(assignment, .taken, now: at(0), chance: 0)
+        #expect(board.settled(assignment, .failure(.unavailable(reason: "away")), now: at(0)) == [])
+        #expect(board.tick([assignment], now: at(999)) == [])
+        #expect(board.tick([assignment], now: at(1000)) == [.settle(assignment, batch, .sent)])
+        #expect(board.settled(assignment, .failure(.refused), now: at(1000)) == [])
+        #expect(board.tick([assignment], now: at(2000)) == [.gather(assignment)])
     }
 }
 
-extension LedgerPost {
-    init(_ partition: Int, mark: String = "node 1") {
-        self.init(partition: partition, mark: mark)
+extension LedgerAssignment {
+    init(_ partition: Int, token: String = "node 1") {
+        self.init(partition: partition, token: token)
     }
 }
 

@@ -42,14 +42,14 @@ final class Gathering<Value: Sendable>: Sendable {
             rest = rest.dropFirst(turn.count)
             let gathering = Gathering(count: turn.count)
             for (index, input) in turn.enumerated() {
-                ask(input) { gathering.take($0, at: index) }
+                ask(input) { gathering.receive($0, at: index) }
             }
             all += await gathering.wait()
         }
         return all
     }
 
-    private func take(_ answer: Answer, at index: Int) {
+    private func receive(_ answer: Answer, at index: Int) {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
             guard state.answers[index] == nil else { return nil }
             state.answers[index] = answer

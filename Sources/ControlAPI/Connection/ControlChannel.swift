@@ -13,12 +13,12 @@ struct ControlChannel: ServerChildChannel {
     struct IsFull: Error {}
 
     let library: HTTP1Channel
-    let surroundings: HTTPConnectionHandler.Surroundings
+    let dependencies: HTTPConnectionHandler.Dependencies
     let responder: ControlResponder
     let date: HTTPDateCache
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        let handler = HTTPConnectionHandler(surroundings: surroundings)
+        let handler = HTTPConnectionHandler(dependencies: dependencies)
         guard handler.takePlace(on: channel.eventLoop) else {
             return channel.eventLoop.makeFailedFuture(IsFull())
         }

@@ -25,7 +25,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         case inputClosed
     }
 
-    private let surroundings: Surroundings
+    private let dependencies: Dependencies
     private var rules: HTTPConnectionRules
     private var place: ConnectionSlots.ID?
     /// The first that was in order; most clients name no other.
@@ -36,15 +36,15 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     private var timer: (task: Scheduled<Void>, at: MonotonicTime)?
 
     /// `takePlace` must follow before the channel is active.
-    package init(surroundings: Surroundings) {
-        self.surroundings = surroundings
-        rules = HTTPConnectionRules(times: surroundings.times, now: surroundings.now())
+    package init(dependencies: Dependencies) {
+        self.dependencies = dependencies
+        rules = HTTPConnectionRules(times: dependencies.times, now: dependencies.now())
     }
 
     /// False where there is no place for another connection: it is then to be closed.
     package func takePlace(on loop: any EventLoop) -> Bool {
         let handler = NIOLoopBound(self, eventLoop: loop)
-        place = surroundings.table.open { loop.execute { handler.value.giveWay() } }
+        place = dependencies.table.open { loop.execute { handler.value.giveWay() } }
         return place != nil
     }
 
@@ -66,7 +66,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     func leave() {
         timer?.task.cancel()
         timer = nil
-        place.map(surroundings.table.close)
+        place.map(dependencies.table.close)
         place = nil
         context = nil
     }
@@ -78,7 +78,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     // MARK: From the client
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        take(.part(unwrapInboundIn(data)), context)
+        receive(.part(unwrapInboundIn(data)), context)
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
@@ -98,12 +98,12 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard error is HTTPParserError else { return context.fireErrorCaught(error) }
-        take(.garbage(error), context)
+        receive(.garbage(error), context)
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case ChannelEvent.inputClosed: take(.inputClosed, context)
+        case ChannelEvent.inputClosed: receive(.inputClosed, context)
         case ChannelEvent.outputClosed where rules.isEnding:
             // It was our doing: whoever answers ends with the connection, and not in a hurry.
             break
@@ -113,7 +113,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         }
     }
 
-    private func take(_ arrival: Waiting, _ context: ChannelHandlerContext) {
+    private func receive(_ arrival: Waiting, _ context: ChannelHandlerContext) {
         if waiting.isEmpty, fate(of: arrival) != .queued {
             process(arrival, context)
         } else {
@@ -142,7 +142,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         case (.garbage(let error), .passed):
             if rules.isReceiving { return context.fireErrorCaught(error) }
             guard context.channel.isActive else { return }
-            rules.receivedGarbage(now: surroundings.now())
+            rules.receivedGarbage(now: dependencies.now())
             refuse(.unreadable, context)
         case (.part(let part), .passed):
             pass(part, context)
@@ -152,12 +152,12 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     private func pass(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch part {
         case .head(let head):
-            rules.received(head, now: surroundings.now())
-            if let refusal = surroundings.heads.refusal(of: head, servedHost: servedHost) {
+            rules.received(head, now: dependencies.now())
+            if let refusal = dependencies.heads.refusal(of: head, servedHost: servedHost) {
                 return refuse(refusal, context)
             }
-            servedHost = servedHost ?? surroundings.heads.servedHost(of: head)
-            if let place, !surroundings.table.begins(place, isProbe: head.isProbe) { return refuse(.busy, context) }
+            servedHost = servedHost ?? dependencies.heads.servedHost(of: head)
+            if let place, !dependencies.table.begins(place, isProbe: head.isProbe) { return refuse(.busy, context) }
         case .body: rules.receivedBody()
         case .end: rules.receivedEnd()
         }
@@ -165,14 +165,14 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     }
 
     private func refuse(_ refusal: HeadRefusal, _ context: ChannelHandlerContext) {
-        surroundings.onRefusal(Int(refusal.status.code))
+        dependencies.onRefusal(Int(refusal.status.code))
         var body: [UInt8] = []
         JSONWriter.append(#"{"error":"#, to: &body)
         JSONWriter.append(error: refusal.error, to: &body)
         JSONWriter.append("}", to: &body)
         var headers: HTTPHeaders = [
             "Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-            "Content-Length": "\(body.count)", "Date": HTTPDate.text(surroundings.date()), "Connection": "close",
+            "Content-Length": "\(body.count)", "Date": HTTPDate.text(dependencies.date()), "Connection": "close",
         ]
         if let seconds = refusal.retryAfter { headers.add(name: "Retry-After", value: "\(seconds)") }
         let head = HTTPResponseHead(version: .http1_1, status: refusal.status, headers: headers)
@@ -217,8 +217,8 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         case .body where rules.isAnswering:
             return context.write(wrapOutboundOut(part), promise: promise)
         case .end where rules.isAnswering:
-            rules.answered(now: surroundings.now())
-            place.map(surroundings.table.rests)
+            rules.answered(now: dependencies.now())
+            place.map(dependencies.table.rests)
             let written = promise ?? context.eventLoop.makePromise()
             written.futureResult.assumeIsolated().whenSuccess { self.delivered(context) }
             context.write(wrapOutboundOut(part), promise: written)
@@ -229,9 +229,9 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     }
 
     private func delivered(_ context: ChannelHandlerContext) {
-        switch rules.delivered(now: surroundings.now()) {
+        switch rules.delivered(now: dependencies.now()) {
         case .nextRequest:
-            takeWaiting(context)
+            processWaiting(context)
         case .end:
             waiting.removeAll()
             context.close(mode: .output, promise: nil)
@@ -241,7 +241,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         armTimer()
     }
 
-    private func takeWaiting(_ context: ChannelHandlerContext) {
+    private func processWaiting(_ context: ChannelHandlerContext) {
         var count = 0
         while let arrival = waiting.first, fate(of: arrival) != .queued {
             waiting.removeFirst()
@@ -265,7 +265,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
             timer.task.cancel()
         }
         let task = context.eventLoop.assumeIsolated().scheduleTask(
-            in: .nanoseconds(max(0, (deadline - surroundings.now()).nanoseconds))
+            in: .nanoseconds(max(0, (deadline - dependencies.now()).nanoseconds))
         ) { [self] in
             timer = nil
             hitDeadline()
@@ -276,7 +276,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     private func hitDeadline() {
         guard let context else { return }
         let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        if rules.hitDeadline(unsentBytes: unsent, now: surroundings.now()) {
+        if rules.hitDeadline(unsentBytes: unsent, now: dependencies.now()) {
             context.close(promise: nil)
         } else {
             armTimer()

@@ -60,7 +60,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .body(let part):
             switch rules.fateOfBody() {
             case .passed: break
-            case .kept: return take(part)
+            case .kept: return receive(part)
             case .dropped, .answered, .brokenOff, .postponed: return
             }
         case .end:
@@ -116,7 +116,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func take(_ part: ByteBuffer) {
+    private func receive(_ part: ByteBuffer) {
         guard let count = incoming?.body.count else { return }
         guard count + part.readableBytes <= responder.body.maxBytes else {
             rules.refused()

@@ -1,37 +1,38 @@
 /// The ledger of what happened, as it is carried out of the house to a backend's receivers.
 ///
 /// Every receiver has a place of its own in each partition's ledger, kept in the store. Whoever coordinates a partition
-/// carries its events out; all that changes a place names the post under which it does so, and is refused once another
-/// node has taken the partition over. Every call may come from any thread.
+/// carries its events out; all that changes a place names the assignment under which it does so, and is refused once
+/// another node has taken the partition over. Every call may come from any thread.
 package protocol EventLedger: Sendable {
     /// The partitions that this node looks after just now.
-    func posts() -> [LedgerPost]
+    func assignments() -> [LedgerAssignment]
 
     /// The next events of a partition that a receiver has not taken yet, the same ones again until they are settled;
     /// nil where there are none.
-    func gather(_ post: LedgerPost, for receiver: WebhookReceiver) async throws(LedgerError) -> LedgerBatch?
+    func gather(_ assignment: LedgerAssignment, for receiver: WebhookReceiver) async throws(LedgerError) -> LedgerBatch?
 
     /// Moves the receiver's place beyond the batch. Twice is as good as once.
     func settle(
-        _ batch: LedgerBatch, of post: LedgerPost, for receiver: WebhookReceiver, as outcome: LedgerOutcome
+        _ batch: LedgerBatch, of assignment: LedgerAssignment, for receiver: WebhookReceiver, as outcome: LedgerOutcome
     ) async throws(LedgerError)
 
     /// Keeps the reason of a failed attempt, so that any node can tell it.
-    func note(_ problem: String, of post: LedgerPost, for receiver: WebhookReceiver) async throws(LedgerError)
+    func record(_ problem: String, of assignment: LedgerAssignment, for receiver: WebhookReceiver)
+        async throws(LedgerError)
 
     /// Lets go of what all these receivers have taken, and of the places of receivers that are long gone.
-    func trim(_ post: LedgerPost, receivers: [WebhookReceiver]) async throws(LedgerError)
+    func trim(_ assignment: LedgerAssignment, receivers: [WebhookReceiver]) async throws(LedgerError)
 }
 
-/// One partition in this node's care; another mark is another term of office.
-package struct LedgerPost: Hashable, Sendable {
+/// One partition in this node's care; another token is another term of office.
+package struct LedgerAssignment: Hashable, Sendable {
     package var partition: Int
-    /// The coordinator's mark, fencing token included.
-    package var mark: String
+    /// The coordinator's fencing token: `holder number`.
+    package var token: String
 
-    package init(partition: Int, mark: String) {
+    package init(partition: Int, token: String) {
         self.partition = partition
-        self.mark = mark
+        self.token = token
     }
 }
 
@@ -65,12 +66,12 @@ package struct LedgerBatch: Hashable, Sendable {
     package var gatheredAt: Int64
     /// How many of the partition's events the receiver has not settled, these included.
     package var lag: Int
-    /// The store's own mark of the batch; empty where it needs none.
-    package var token: String
+    /// The store's own receipt for the batch; empty where it needs none.
+    package var receipt: String
 
     package init(
         kind: Kind, events: [LedgerEvent], entries: [String], hasMore: Bool, gatheredAt: Int64, lag: Int,
-        token: String = ""
+        receipt: String = ""
     ) {
         self.kind = kind
         self.events = events
@@ -78,7 +79,7 @@ package struct LedgerBatch: Hashable, Sendable {
         self.hasMore = hasMore
         self.gatheredAt = gatheredAt
         self.lag = lag
-        self.token = token
+        self.receipt = receipt
     }
 }
 

@@ -165,11 +165,11 @@ extension WatchMachine {
             // Two changes in one millisecond: only Redis knows which was the later.
             if state.timestamp == known.timestamp, state.isOnline != known.isOnline { actions += read([one]) }
         }
-        take(state, one, &actions)
+        adopt(state, one, &actions)
         return actions
     }
 
-    private func take(_ state: KnownState, _ one: WatchedUser, _ actions: inout [Action]) {
+    private func adopt(_ state: KnownState, _ one: WatchedUser, _ actions: inout [Action]) {
         let hasChanged = one.state?.isOnline != state.isOnline
         one.state = state
         guard hasChanged, !one.hubs.isEmpty else { return }
@@ -206,7 +206,7 @@ extension WatchMachine {
     ) -> [Action] {
         guard let states, breaks == question.breaks else { return read(question.users) }
         var actions: [Action] = []
-        for (one, state) in zip(question.users, states) { settle(one, state, now: now, &actions) }
+        for (one, state) in zip(question.users, states) { reconcile(one, state, now: now, &actions) }
         return actions
     }
 
@@ -214,7 +214,7 @@ extension WatchMachine {
         byUser[one.user] === one && one.doubtedSince != nil ? read([one]) : []
     }
 
-    private mutating func settle(
+    private mutating func reconcile(
         _ one: WatchedUser, _ found: KnownState, now: MonotonicTime, _ actions: inout [Action]
     ) {
         guard let state = one.state else {
@@ -225,7 +225,7 @@ extension WatchMachine {
         if !one.isQueued { one.heardLate = nil }
         if found == heardLate {
             one.heardLate = nil
-            take(found, one, &actions)
+            adopt(found, one, &actions)
             return becomeReady(one, now: now, &actions)
         }
         if one.hasHeard, found.timestamp <= state.timestamp {
@@ -246,7 +246,7 @@ extension WatchMachine {
             }
         }
         one.doubtedSince = nil
-        take(found, one, &actions)
+        adopt(found, one, &actions)
         becomeReady(one, now: now, &actions)
     }
 

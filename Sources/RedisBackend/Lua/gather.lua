@@ -3,9 +3,9 @@
 -- has not settled, then those that are to be sent again, then new ones.
 --
 -- KEYS    1 coordinator, 2 webhooks, 3 events, 4 the receiver's dead letters
--- ARGV    1 the caller's mark, 2 receiver, 3 server, 4 candidate for a name of birth, 5 entries at most, 6 bytes after
+-- ARGV    1 the caller's token, 2 receiver, 3 server, 4 candidate for a name of birth, 5 entries at most, 6 bytes after
 --         which no more is added, 7 how far back a new receiver begins, in ms
--- result  `none`; or `refused` where the mark is no longer the caller's; or
+-- result  `none`; or `refused` where the token is no longer the caller's; or
 --         `loss`, now, lag, 0, births, the loss as `count total entry timestamp`; or
 --         `news` or `replay`, now, lag, whether more may follow (0, 1), births, the replay's field, then each entry as
 --         id and its fields

@@ -2,10 +2,10 @@
 -- look: tells a coordinator what its partition holds that may have to be swept.
 --
 -- KEYS    1 coordinator, 2 holders, 3 linger, 4 fence
--- ARGV    1 the caller's mark, 2 how many entries of linger at most, 3 what Redis's clock shows at most in ms, by the
+-- ARGV    1 the caller's token, 2 how many entries of linger at most, 3 what Redis's clock shows at most in ms, by the
 --         caller's own: where it shows more it may have stepped, and no grace is over for that
 -- result  `ok`, by which moment graces are over, when the next one ends (-1: none runs), the holders each followed by its
---         node's fence (0: none), the entries of linger whose grace is over; `refused` where the mark is no longer the
+--         node's fence (0: none), the entries of linger whose grace is over; `refused` where the token is no longer the
 --         caller's
 -- cost    O(holders)
 local coordinator, holders_key, lingering, fences = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

@@ -4,9 +4,9 @@
 -- cannot know whether it has.
 --
 -- KEYS    1 coordinator, 2 linger
--- ARGV    1 the caller's mark, 2 grace of a user in ms, 3 of a member,
+-- ARGV    1 the caller's token, 2 grace of a user in ms, 3 of a member,
 --         4 `anew`, or `bound`
--- result  how many there are; `refused` where the mark is no longer the caller's
+-- result  how many there are; `refused` where the token is no longer the caller's
 -- cost    O(entries of linger)
 local coordinator, lingering = KEYS[1], KEYS[2]
 local caller, grace, room_grace, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

@@ -2,10 +2,10 @@
 -- settle: moves a receiver's place beyond what it has taken, or beyond what was given up; keeps why an attempt failed.
 --
 -- KEYS    1 coordinator, 2 webhooks, 3 events, 4 the receiver's dead letters
--- ARGV    1 the caller's mark, 2 receiver, 3 what: `sent`, `dead`, `loss`, `replay`, `quit` (a replay), `note`, 4 the
+-- ARGV    1 the caller's token, 2 receiver, 3 what: `sent`, `dead`, `loss`, `replay`, `quit` (a replay), `note`, 4 the
 --         reason; or the loss or replay as `gather` gave it, 5 dead letters kept, about, 6 their bytes, 7 how many
 --         entries the receiver wants, 8 the last entry's id, then the ids of those it wants, then of the others
--- result  1, or `refused` where the mark is no longer the caller's
+-- result  1, or `refused` where the token is no longer the caller's
 -- cost    O(entries); of dead letters O(all that are kept) as well
 local coordinator, webhooks, events, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local caller, name, what, reason, most_dead, most_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]

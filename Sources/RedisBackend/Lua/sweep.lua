@@ -6,14 +6,14 @@
 --
 -- KEYS    1 coordinator, 2 fence, 3 holders, 4 the dead node's set or linger, 5 online, 6 seen, 7 rooms, 8 events,
 --         9 linger, then for each user entry its connections; for each room its members, connections, head
--- ARGV    1 the caller's mark, 2 `node` or `linger`, 3 node, 4 incarnation; of `linger` by which moment a grace has to
+-- ARGV    1 the caller's token, 2 `node` or `linger`, 3 node, 4 incarnation; of `linger` by which moment a grace has to
 --         be over, as `look` told it, 5 ledger size, 6 PUBLISH or SPUBLISH,
 --         7 life of the fence in ms, 8 life of the keys in ms, 9 after which time a member is looked at again that is
 --         given time, in ms, then `u`, connection, user, status channel for a user entry; and
 --         `r`, room, channel, life of a head without messages in ms, count, then for each entry of the room connection,
 --         user, and the connection that is to take its place (its own name: that is open yet; empty: none)
 -- result  `ok` and how many entries are left (of a node: when none is, its holder is gone too); `refused` where the
---         mark is no longer the caller's
+--         token is no longer the caller's
 -- cost    O(entries), once O(nodes fenced within that life); an entry is taken away only if its record still bears that incarnation, or its grace is over
 local coordinator, fences, holders, list, online, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local rooms, events, lingering = KEYS[7], KEYS[8], KEYS[9]
@@ -48,11 +48,11 @@ local function take(entry)
 end
 
 -- Whether a member is given time, which it then has.
-local function spare(room, user, connection, heir)
-  if heir == '' then return false end
+local function spare(room, user, connection, successor)
+  if successor == '' then return false end
   local packed = redis.call('HGET', room.members, user) or ''
   local first, last, holder = find_connection(packed, connection)
-  if not first or heir ~= connection and find_connection(packed, heir) then return false end
+  if not first or successor ~= connection and find_connection(packed, successor) then return false end
   local entry = 'r|' .. room.name .. '|' .. user .. '|' .. connection
   if is_node then
     if holder ~= dead or redis.call('SREM', list, entry) == 0 then return false end
@@ -96,8 +96,8 @@ while ARGV[i] do
     local count, users, taken, events, version = tonumber(ARGV[i + 4]), {}, {}, {}, nil
     i = i + 5
     for _ = 1, count do
-      local connection, user, heir = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-      if not spare(room, user, connection, heir) and take('r|' .. room.name .. '|' .. user .. '|' .. connection) then
+      local connection, user, successor = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+      if not spare(room, user, connection, successor) and take('r|' .. room.name .. '|' .. user .. '|' .. connection) then
         if not taken[user] then
           users[#users + 1], taken[user] = user, {}
         end

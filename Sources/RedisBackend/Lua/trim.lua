@@ -2,9 +2,9 @@
 -- trim: lets go of entries of the ledger that every receiver has settled, beyond those kept for being sent again.
 --
 -- KEYS    1 coordinator, 2 webhooks, 3 events
--- ARGV    1 the caller's mark, 2 entries kept, about, 3 after how many ms the place of a receiver that no
+-- ARGV    1 the caller's token, 2 entries kept, about, 3 after how many ms the place of a receiver that no
 --         coordinator knows any more is given up ('' where the caller has none: others may), then the receivers
--- result  the receivers whose places went, or `refused` where the mark is no longer the caller's
+-- result  the receivers whose places went, or `refused` where the token is no longer the caller's
 -- cost    O(receivers + entries let go)
 local coordinator, webhooks, events = KEYS[1], KEYS[2], KEYS[3]
 local caller, kept, patience = ARGV[1], ARGV[2], ARGV[3]

@@ -4,15 +4,15 @@ import NIOCore
 
 /// Looks after the partitions that fall to this node: sweeps the dead, ends graces, renews what all share.
 ///
-/// Its mark in a partition carries a token; a sweep under an older mark is refused, so one that stalls and wakes after
-/// another has taken over does no harm.
+/// Its fencing token in a partition grows with each claim; a sweep under an older token is refused, so one that stalls
+/// and wakes after another has taken over does no harm.
 ///
 /// `@unchecked Sendable`: all mutable state is touched on the link's loop only.
 final class Coordinator: @unchecked Sendable {
     /// A partition, as far as this node looks after it.
-    private struct Post {
+    private struct PartitionState {
         /// Nil while the partition is another's or is being claimed.
-        var mark: String?
+        var token: String?
         var isClaiming = false
         /// A look or a sweep is under way: there is never more than one.
         var isBusy = false
@@ -29,13 +29,13 @@ final class Coordinator: @unchecked Sendable {
     private let sweeper: Sweeper
     private let nodeId: String
     private let logger: Logger
-    private var posts = [Post](repeating: Post(), count: Partition.count)
+    private var states = [PartitionState](repeating: PartitionState(), count: Partition.count)
     private var index: IndexSnapshot?
     /// Beats so far.
     private var turn = 0
     private var isStopped = false
-    /// Told of each mark that this node gets in a partition, and of nil where it loses one; set before the start.
-    var onMark: @Sendable (Partition, String?) -> Void = { _, _ in }
+    /// Told of each token that this node gets in a partition, and of nil where it loses one; set before the start.
+    var onToken: @Sendable (Partition, String?) -> Void = { _, _ in }
     /// Told what Redis refuses this node of its part, and of nil once it refuses nothing; set before the start.
     var onProblem: @Sendable (String?) -> Void = { _ in }
     private var renewing: RepeatedTask?
@@ -65,10 +65,10 @@ final class Coordinator: @unchecked Sendable {
         loop.flatSubmit { [self] in
             isStopped = true
             renewing?.cancel()
-            let told = Partition.all.compactMap { post in
-                posts[post.number].mark.map { yield(post, mark: $0, timeout: limit) }
+            let told = Partition.all.compactMap { partition in
+                states[partition.number].token.map { yield(partition, token: $0, timeout: limit) }
             }
-            for number in posts.indices { posts[number].alarm?.cancel() }
+            for number in states.indices { states[number].alarm?.cancel() }
             return EventLoopFuture.andAllComplete(told, on: loop)
         }
     }
@@ -90,12 +90,12 @@ final class Coordinator: @unchecked Sendable {
         let names = coordinators.map(\.node)
         for partition in Partition.all {
             let isOurs = Rendezvous.coordinator(of: partition, among: names) == nodeId
-            if let mark = posts[partition.number].mark {
-                if isOurs, mark.hasPrefix("\(own) ") {
+            if let token = states[partition.number].token {
+                if isOurs, token.hasPrefix("\(own) ") {
                     let isItsTurn = (turn + partition.number).isMultiple(of: beatsBetweenLooks)
-                    if hasChanged || isItsTurn || !posts[partition.number].isCalm { look(partition) }
+                    if hasChanged || isItsTurn || !states[partition.number].isCalm { look(partition) }
                 } else {
-                    _ = yield(partition, mark: mark, timeout: nil)
+                    _ = yield(partition, token: token, timeout: nil)
                     if isOurs { claim(partition, own, among: coordinators) }
                 }
             } else if isOurs {
@@ -104,7 +104,7 @@ final class Coordinator: @unchecked Sendable {
         }
     }
 
-    /// The node is not in the index: its marks are void.
+    /// The node is not in the index: its tokens are void.
     func lost() {
         loop.assertInEventLoop()
         index = nil
@@ -112,91 +112,91 @@ final class Coordinator: @unchecked Sendable {
     }
 
     private func claim(_ partition: Partition, _ own: Holder, among coordinators: [Holder]) {
-        guard !posts[partition.number].isClaiming else { return }
-        posts[partition.number].isClaiming = true
+        guard !states[partition.number].isClaiming else { return }
+        states[partition.number].isClaiming = true
         store.call(ClaimPartition(partition, for: own, live: coordinators)) { [self] result in
-            posts[partition.number].isClaiming = false
+            states[partition.number].isClaiming = false
             record("claim", result)
-            guard case .success(.claimed(let mark)) = result, !isStopped else { return }
-            posts[partition.number].mark = mark
-            posts[partition.number].isCalm = false
-            onMark(partition, mark)
+            guard case .success(.claimed(let token)) = result, !isStopped else { return }
+            states[partition.number].token = token
+            states[partition.number].isCalm = false
+            onToken(partition, token)
             // Redis's clock may have stepped before this node could see it, as a coordinator died.
-            store.call(Prolong(.bound, partition, mark: mark, settings: settings)) { [self] in record("prolong", $0) }
+            store.call(Prolong(.bound, partition, token: token, settings: settings)) { [self] in record("prolong", $0) }
             look(partition)
         }
     }
 
-    private func yield(_ partition: Partition, mark: String, timeout: TimeAmount?) -> EventLoopFuture<Void> {
+    private func yield(_ partition: Partition, token: String, timeout: TimeAmount?) -> EventLoopFuture<Void> {
         drop(partition)
         let told = loop.makePromise(of: Void.self)
-        store.call(YieldPartition(partition, mark: mark), timeout: timeout) { _ in told.succeed() }
+        store.call(YieldPartition(partition, token: token), timeout: timeout) { _ in told.succeed() }
         return told.futureResult
     }
 
     private func drop(_ partition: Partition) {
-        posts[partition.number].mark = nil
-        onMark(partition, nil)
-        posts[partition.number].alarm?.cancel()
-        posts[partition.number].alarm = nil
+        states[partition.number].token = nil
+        onToken(partition, nil)
+        states[partition.number].alarm?.cancel()
+        states[partition.number].alarm = nil
     }
 
     /// Asks what the partition holds, and sweeps what must be.
     private func look(_ partition: Partition) {
-        guard let mark = posts[partition.number].mark, let clock = index?.clock else { return }
-        guard !posts[partition.number].isBusy else {
-            posts[partition.number].mustLookAgain = true
+        guard let token = states[partition.number].token, let clock = index?.clock else { return }
+        guard !states[partition.number].isBusy else {
+            states[partition.number].mustLookAgain = true
             return
         }
-        posts[partition.number].isBusy = true
-        posts[partition.number].mustLookAgain = false
-        if posts[partition.number].steps != clock.steps { prolong(partition, mark, steps: clock.steps) }
+        states[partition.number].isBusy = true
+        states[partition.number].mustLookAgain = false
+        if states[partition.number].steps != clock.steps { prolong(partition, token, steps: clock.steps) }
         let latest = clock.latest(now: NIODeadline.now().milliseconds)
-        sweeper.look(partition, mark: mark, latest: latest) { [self] finding in
+        sweeper.look(partition, token: token, latest: latest) { [self] finding in
             switch finding {
             case .refused:
-                rest(partition, isRefused: true, mark)
+                rest(partition, isRefused: true, token)
             case .failed(let error):
                 record("look", error)
-                posts[partition.number].isCalm = false
-                rest(partition, isRefused: false, mark)
+                states[partition.number].isCalm = false
+                rest(partition, isRefused: false, token)
             case .found(let found):
                 record("look", nil)
-                sweep(partition, found, mark)
+                sweep(partition, found, token)
             }
         }
     }
 
     /// Asked before a look, and answered before it.
-    private func prolong(_ partition: Partition, _ mark: String, steps: Int) {
-        store.call(Prolong(.anew, partition, mark: mark, settings: settings)) { [self] result in
+    private func prolong(_ partition: Partition, _ token: String, steps: Int) {
+        store.call(Prolong(.anew, partition, token: token, settings: settings)) { [self] result in
             record("prolong", result)
-            if case .success(.prolonged) = result { posts[partition.number].steps = steps }
+            if case .success(.prolonged) = result { states[partition.number].steps = steps }
         }
     }
 
-    private func sweep(_ partition: Partition, _ found: Look.Found, _ mark: String) {
+    private func sweep(_ partition: Partition, _ found: Look.Found, _ token: String) {
         let dead = found.holders.filter { index?.mustSweep($0.holder, fence: $0.fence) ?? false }.map(\.holder)
         if let next = found.nextGraceEnd { wake(partition, in: .milliseconds(next - found.dueBy + 1)) }
         let areHere = found.holders.allSatisfy { index?.incarnations[$0.holder.node] == $0.holder.incarnation }
-        posts[partition.number].isCalm = areHere && found.due.isEmpty
-        if found.due.count == Sweep.most { posts[partition.number].mustLookAgain = true }
+        states[partition.number].isCalm = areHere && found.due.isEmpty
+        if found.due.count == Sweep.most { states[partition.number].mustLookAgain = true }
         for holder in dead {
             logger.info(
                 "A dead node is swept out of a partition",
                 metadata: ["holder": "\(holder)", "partition": "\(partition.number)"])
         }
-        sweeper.sweep(partition, dead: dead, due: found.due, by: found.dueBy, mark: mark) { [self] outcome in
+        sweeper.sweep(partition, dead: dead, due: found.due, by: found.dueBy, token: token) { [self] outcome in
             switch outcome {
             case .swept:
                 // What had nothing to do says nothing of what Redis would have let it do.
                 if !dead.isEmpty || !found.due.isEmpty { record("sweep", nil) }
-                rest(partition, isRefused: false, mark)
-            case .refused: rest(partition, isRefused: true, mark)
-            case .unknown: rest(partition, isRefused: false, mark)
+                rest(partition, isRefused: false, token)
+            case .refused: rest(partition, isRefused: true, token)
+            case .unknown: rest(partition, isRefused: false, token)
             case .failed(let error):
                 record("sweep", error)
-                rest(partition, isRefused: false, mark)
+                rest(partition, isRefused: false, token)
             }
         }
     }
@@ -227,10 +227,10 @@ final class Coordinator: @unchecked Sendable {
         onProblem(found)
     }
 
-    private func rest(_ partition: Partition, isRefused: Bool, _ mark: String) {
-        posts[partition.number].isBusy = false
-        if isRefused, posts[partition.number].mark == mark { drop(partition) }
-        if posts[partition.number].mustLookAgain { look(partition) }
+    private func rest(_ partition: Partition, isRefused: Bool, _ token: String) {
+        states[partition.number].isBusy = false
+        if isRefused, states[partition.number].token == token { drop(partition) }
+        if states[partition.number].mustLookAgain { look(partition) }
     }
 
     /// A grace that has begun since a look is found by the next before it ends.
@@ -239,8 +239,8 @@ final class Coordinator: @unchecked Sendable {
     /// Looks again when the next grace ends, if no beat comes before.
     private func wake(_ partition: Partition, in delay: TimeAmount) {
         guard delay < TimeAmount(settings.interval * beatsBetweenLooks) else { return }
-        posts[partition.number].alarm?.cancel()
-        posts[partition.number].alarm = loop.scheduleTask(in: delay) { [self] in
+        states[partition.number].alarm?.cancel()
+        states[partition.number].alarm = loop.scheduleTask(in: delay) { [self] in
             guard !isStopped else { return }
             look(partition)
         }
@@ -259,18 +259,18 @@ final class Coordinator: @unchecked Sendable {
     /// them too.
     private func renewShared() {
         for partition in Partition.all {
-            guard let mark = posts[partition.number].mark else { continue }
+            guard let token = states[partition.number].token else { continue }
             store.touch(store.shared(in: partition, settings))
             store.call(Shrink([(store.keys.events(partition), settings.ledgerBytes)])) { _ in }
             forgetSeen(partition)
-            if let idle = settings.idleLedger { trimIdleLedger(partition, mark: mark, idle) }
+            if let idle = settings.idleLedger { trimIdleLedger(partition, token: token, idle) }
         }
     }
 
     /// Receivers that this node has would trim it; here it is what nobody waits for that goes. Whose places they are that
     /// stand there is for a node to say that has receivers.
-    private func trimIdleLedger(_ partition: Partition, mark: String, _ idle: WebhookLedgerSettings) {
-        let post = LedgerPost(partition: partition.number, mark: mark)
-        store.call(Trim(post, receivers: [], kept: idle.kept, forgottenAfter: nil)) { _ in }
+    private func trimIdleLedger(_ partition: Partition, token: String, _ idle: WebhookLedgerSettings) {
+        let assignment = LedgerAssignment(partition: partition.number, token: token)
+        store.call(Trim(assignment, receivers: [], kept: idle.kept, forgottenAfter: nil)) { _ in }
     }
 }

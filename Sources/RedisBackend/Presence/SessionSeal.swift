@@ -27,7 +27,7 @@ package final class SessionSeal: Sendable {
     }
 
     /// Whether the deployment's key has been read.
-    package var isSettled: Bool {
+    package var isResolved: Bool {
         standing.withLock { if case .unknown = $0 { false } else { true } }
     }
 

@@ -6,14 +6,14 @@ import GatewayCore
 package struct Sweeper: Sendable {
     package enum Finding: Sendable {
         case found(Look.Found)
-        /// The mark is no longer the caller's.
+        /// The token is no longer the caller's.
         case refused
         case failed(CallError)
     }
 
     package enum Outcome: Sendable, Equatable {
         case swept
-        /// The mark is no longer the caller's.
+        /// The token is no longer the caller's.
         case refused
         /// Who knows nothing of a user takes nobody of it away: the next look asks again.
         case unknown
@@ -29,9 +29,9 @@ package struct Sweeper: Sendable {
     }
 
     package func look(
-        _ partition: Partition, mark: String, latest: Int64, done: @escaping @Sendable (Finding) -> Void
+        _ partition: Partition, token: String, latest: Int64, done: @escaping @Sendable (Finding) -> Void
     ) {
-        store.call(Look(at: partition, mark: mark, latest: latest)) { result in
+        store.call(Look(at: partition, token: token, latest: latest)) { result in
             switch result {
             case .success(.found(let found)): done(.found(found))
             case .success(.refused): done(.refused)
@@ -42,28 +42,28 @@ package struct Sweeper: Sendable {
 
     /// Sweeps the entries whose grace was over by a moment, then each dead holder.
     package func sweep(
-        _ partition: Partition, dead: [Holder], due: [HeldEntry], by moment: Int64, mark: String,
+        _ partition: Partition, dead: [Holder], due: [HeldEntry], by moment: Int64, token: String,
         done: @escaping @Sendable (Outcome) -> Void
     ) {
-        guard !due.isEmpty else { return sweepNext(partition, dead[...], mark: mark, done: done) }
-        call(partition, .graces(dueBy: moment), due, mark: mark, failed: done) { _ in
-            sweepNext(partition, dead[...], mark: mark, done: done)
+        guard !due.isEmpty else { return sweepNext(partition, dead[...], token: token, done: done) }
+        call(partition, .graces(dueBy: moment), due, token: token, failed: done) { _ in
+            sweepNext(partition, dead[...], token: token, done: done)
         }
     }
 
     private func sweepNext(
-        _ partition: Partition, _ dead: ArraySlice<Holder>, mark: String,
+        _ partition: Partition, _ dead: ArraySlice<Holder>, token: String,
         done: @escaping @Sendable (Outcome) -> Void
     ) {
         guard let holder = dead.first else { return done(.swept) }
         // The first call brings only the fence: behind it nothing is added to what is read then.
-        call(partition, .node(holder), [], mark: mark, failed: done) { _ in
-            sweepRest(partition, dead, mark: mark, done: done)
+        call(partition, .node(holder), [], token: token, failed: done) { _ in
+            sweepRest(partition, dead, token: token, done: done)
         }
     }
 
     private func sweepRest(
-        _ partition: Partition, _ dead: ArraySlice<Holder>, mark: String,
+        _ partition: Partition, _ dead: ArraySlice<Holder>, token: String,
         done: @escaping @Sendable (Outcome) -> Void
     ) {
         guard let holder = dead.first else { return done(.swept) }
@@ -75,13 +75,13 @@ package struct Sweeper: Sendable {
             }
             guard !entries.isEmpty else {
                 // Nothing is left, and the holder went with the last entry or with the fence.
-                return sweepNext(partition, dead.dropFirst(), mark: mark, done: done)
+                return sweepNext(partition, dead.dropFirst(), token: token, done: done)
             }
-            call(partition, .node(holder), entries, mark: mark, failed: done) { left in
+            call(partition, .node(holder), entries, token: token, failed: done) { left in
                 if left > 0 {
-                    sweepRest(partition, dead, mark: mark, done: done)
+                    sweepRest(partition, dead, token: token, done: done)
                 } else {
-                    sweepNext(partition, dead.dropFirst(), mark: mark, done: done)
+                    sweepNext(partition, dead.dropFirst(), token: token, done: done)
                 }
             }
         }
@@ -89,12 +89,12 @@ package struct Sweeper: Sendable {
 
     /// Goes on behind one call with how many entries are left, unless it was refused or failed.
     private func call(
-        _ partition: Partition, _ swept: Sweep.Of, _ entries: [HeldEntry], mark: String,
+        _ partition: Partition, _ swept: Sweep.Of, _ entries: [HeldEntry], token: String,
         failed: @escaping @Sendable (Outcome) -> Void, next: @escaping @Sendable (_ left: Int64) -> Void
     ) {
-        Heirs(store: store).find(among: entries, of: swept).whenComplete { found in
-            guard case .success(let heirs) = found else { return failed(.unknown) }
-            let sweep = Sweep(partition, mark: mark, of: swept, entries, heirs: heirs, settings: settings)
+        Successors(store: store).find(among: entries, of: swept).whenComplete { found in
+            guard case .success(let successors) = found else { return failed(.unknown) }
+            let sweep = Sweep(partition, token: token, of: swept, entries, successors: successors, settings: settings)
             store.call(sweep) { result in
                 switch result {
                 case .success(.left(let left)): next(left)

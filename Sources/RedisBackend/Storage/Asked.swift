@@ -16,7 +16,7 @@ final class Asked<Answer: Sendable>: Sendable {
     private let state = Mutex(State.open)
 
     fileprivate init(_ ask: (@escaping @Sendable (Result<Answer, CallError>) -> Void) -> Void) {
-        ask { self.take($0) }
+        ask { self.receive($0) }
     }
 
     var answer: Answer {
@@ -50,7 +50,7 @@ final class Asked<Answer: Sendable>: Sendable {
         return outcome
     }
 
-    private func take(_ outcome: Outcome) {
+    private func receive(_ outcome: Outcome) {
         let waiter: CheckedContinuation<Void, Never>? = state.withLock { state in
             defer { state = .answered(outcome) }
             guard case .awaited(let waiter) = state else { return nil }

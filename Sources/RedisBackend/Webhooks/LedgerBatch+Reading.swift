@@ -5,13 +5,13 @@ extension LedgerBatch {
     init?(_ gathered: Gather.Gathered, partition: Int, for receiver: WebhookReceiver) {
         self.init(
             kind: gathered.kind, events: [], entries: [], hasMore: gathered.hasMore, gatheredAt: gathered.now,
-            lag: gathered.lag, token: gathered.token)
+            lag: gathered.lag, receipt: gathered.receipt)
         guard gathered.kind != .loss else {
-            guard let loss = LedgerLoss(gathered.token) else { return nil }
+            guard let loss = LedgerLoss(gathered.receipt) else { return nil }
             events = [LedgerEvent(loss, partition: partition, births: gathered.births)]
             return
         }
-        let types = gathered.kind == .replay ? LedgerReplay(gathered.token)?.types : nil
+        let types = gathered.kind == .replay ? LedgerReplay(gathered.receipt)?.types : nil
         for entry in gathered.entries {
             entries.append(entry.id)
             guard let event = LedgerEvent(entry, partition: partition, births: gathered.births),

@@ -3,22 +3,23 @@ import GatewayCore
 /// The ledgers of all partitions as streams in Redis, each receiver's place in them a consumer group.
 struct RedisEventLedger: EventLedger {
     let store: Store
-    let posted: LedgerPosts
+    let assigned: LedgerAssignments
     let names: NameSource
     let settings: WebhookLedgerSettings
 
-    func posts() -> [LedgerPost] { posted.all }
+    func assignments() -> [LedgerAssignment] { assigned.all }
 
-    func gather(_ post: LedgerPost, for receiver: WebhookReceiver) async throws(LedgerError) -> LedgerBatch? {
-        switch try await call(Gather(post, for: receiver.name, candidate: names.link())) {
+    func gather(_ assignment: LedgerAssignment, for receiver: WebhookReceiver) async throws(LedgerError) -> LedgerBatch?
+    {
+        switch try await call(Gather(assignment, for: receiver.name, candidate: names.link())) {
         case .nothing: return nil
-        case .gathered(let gathered): return LedgerBatch(gathered, partition: post.partition, for: receiver)
+        case .gathered(let gathered): return LedgerBatch(gathered, partition: assignment.partition, for: receiver)
         case .refused: throw .refused
         }
     }
 
     func settle(
-        _ batch: LedgerBatch, of post: LedgerPost, for receiver: WebhookReceiver, as outcome: LedgerOutcome
+        _ batch: LedgerBatch, of assignment: LedgerAssignment, for receiver: WebhookReceiver, as outcome: LedgerOutcome
     ) async throws(LedgerError) {
         let wanted = batch.events.map(\.entry).filter { !$0.isEmpty }
         let entries = Settle.Entries(
@@ -27,24 +28,26 @@ struct RedisEventLedger: EventLedger {
             switch (batch.kind, outcome) {
             case (.news, .sent): .sent(entries)
             case (.news, .givenUp(let reason)): .givenUp(entries, reason: reason)
-            case (.loss, _): .lossTold(token: batch.token)
-            case (.replay, .sent): .replayed(entries, token: batch.token)
-            case (.replay, .givenUp): .replayEnded(token: batch.token)
+            case (.loss, _): .lossTold(receipt: batch.receipt)
+            case (.replay, .sent): .replayed(entries, receipt: batch.receipt)
+            case (.replay, .givenUp): .replayEnded(receipt: batch.receipt)
             }
-        try await settle(what, of: post, for: receiver)
+        try await settle(what, of: assignment, for: receiver)
     }
 
-    func note(_ problem: String, of post: LedgerPost, for receiver: WebhookReceiver) async throws(LedgerError) {
-        try await settle(.failed(problem: problem), of: post, for: receiver)
+    func record(_ problem: String, of assignment: LedgerAssignment, for receiver: WebhookReceiver)
+        async throws(LedgerError)
+    {
+        try await settle(.failed(problem: problem), of: assignment, for: receiver)
     }
 
-    func trim(_ post: LedgerPost, receivers: [WebhookReceiver]) async throws(LedgerError) {
+    func trim(_ assignment: LedgerAssignment, receivers: [WebhookReceiver]) async throws(LedgerError) {
         let trim = Trim(
-            post, receivers: receivers.map(\.name), kept: settings.kept, forgottenAfter: settings.forgottenAfter)
+            assignment, receivers: receivers.map(\.name), kept: settings.kept, forgottenAfter: settings.forgottenAfter)
         guard case .trimmed(let forgotten) = try await call(trim) else { throw .refused }
         for name in forgotten {
             do {
-                let key = store.keys.deadLetters(of: name, Partition(number: post.partition))
+                let key = store.keys.deadLetters(of: name, Partition(number: assignment.partition))
                 _ = try await store.send(.forget(key))
             } catch {
                 throw .unavailable(reason: "\(error)")
@@ -53,10 +56,10 @@ struct RedisEventLedger: EventLedger {
     }
 
     private func settle(
-        _ what: Settle.What, of post: LedgerPost, for receiver: WebhookReceiver
+        _ what: Settle.What, of assignment: LedgerAssignment, for receiver: WebhookReceiver
     ) async throws(LedgerError) {
         let kept = Publish.Bound(entries: settings.deadLetters, bytes: settings.bytes)
-        let settle = Settle(what, of: post, for: receiver.name, deadLetters: kept)
+        let settle = Settle(what, of: assignment, for: receiver.name, deadLetters: kept)
         guard try await call(settle) == .settled else { throw .refused }
     }
 
@@ -86,9 +89,9 @@ package struct WebhookLedgerSettings: Sendable {
 }
 
 extension Store {
-    /// The ledgers on this store, with all partitions in nobody's care: whoever calls brings the post.
+    /// The ledgers on this store, with all partitions in nobody's care: whoever calls brings the assignment.
     package func eventLedger(_ settings: WebhookLedgerSettings) -> any EventLedger {
-        RedisEventLedger(store: self, posted: LedgerPosts(), names: NameSource(), settings: settings)
+        RedisEventLedger(store: self, assigned: LedgerAssignments(), names: NameSource(), settings: settings)
     }
 
     package func webhookDirectory(_ receivers: [WebhookReceiver]) -> any WebhookDirectory {

@@ -20,7 +20,7 @@ package enum MessageBody {
         _ bytes: UnsafeRawBufferPointer, room: RoomName, position: Position, timestamp: Int64
     ) -> RoomMessage? {
         var fields = SpacedFields(bytes)
-        guard let msgType = fields.integer(), let length = fields.integer(), let user = fields.take(Int(length)) else {
+        guard let msgType = fields.integer(), let length = fields.integer(), let user = fields.read(Int(length)) else {
             return nil
         }
         return RoomMessage(

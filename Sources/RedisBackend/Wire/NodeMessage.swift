@@ -34,7 +34,7 @@ package enum NodeMessage {
         switch kind[0] {
         case UInt8(ascii: "i"):
             guard let epoch = fields.word(), let seq = fields.integer(), let timestamp = fields.integer(),
-                let length = fields.integer(), let user = fields.take(Int(length))
+                let length = fields.integer(), let user = fields.read(Int(length))
             else { return nil }
             self = .inbox(
                 InboxMessage(
@@ -71,6 +71,6 @@ package enum NodeMessage {
 extension SpacedFields {
     /// The next `length` bytes as text; nil where fewer are left.
     mutating func text(_ length: Int64) -> String? {
-        take(Int(length)).map { String(decoding: $0, as: UTF8.self) }
+        read(Int(length)).map { String(decoding: $0, as: UTF8.self) }
     }
 }

@@ -43,8 +43,8 @@ package struct PresenceMessage: Hashable, Sendable {
         var events: [Event] = []
         for _ in 0..<count {
             guard let word = fields.word(), let connection = fields.word(), let userLength = fields.integer(),
-                let infoLength = fields.integer(), let user = fields.take(Int(userLength)),
-                let info = fields.take(Int(infoLength))
+                let infoLength = fields.integer(), let user = fields.read(Int(userLength)),
+                let info = fields.read(Int(infoLength))
             else { return nil }
             let change: Change
             switch String(decoding: word, as: UTF8.self) {

@@ -26,7 +26,7 @@ struct SpacedFields {
     }
 
     /// The next `count` bytes; nil where fewer are left.
-    mutating func take(_ count: Int) -> UnsafeRawBufferPointer? {
+    mutating func read(_ count: Int) -> UnsafeRawBufferPointer? {
         guard count >= 0, count <= rest.count else { return nil }
         let taken = UnsafeRawBufferPointer(rebasing: rest[..<count])
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])

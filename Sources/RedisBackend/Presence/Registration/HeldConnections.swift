@@ -121,14 +121,14 @@ package final class HeldConnections {
 
     /// Takes a connection in; false where one of that name is held already.
     package func connect(_ connection: PresenceConnection, session: SessionID) -> Bool {
-        take(connection.id, Registrant(connection, session))
+        insert(connection.id, Registrant(connection, session))
     }
 
     /// Takes in a connection without a user; nothing happens where one of that name is held already.
-    package func connect(guest id: String) { take(id, nil) }
+    package func connect(guest id: String) { insert(id, nil) }
 
     @discardableResult
-    private func take(_ id: String, _ registrant: Registrant?) -> Bool {
+    private func insert(_ id: String, _ registrant: Registrant?) -> Bool {
         guard connections[id] == nil else { return false }
         let held = Held(id, registrant)
         connections[id] = held

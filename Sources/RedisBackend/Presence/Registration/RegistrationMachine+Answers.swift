@@ -2,7 +2,7 @@ import GatewayCore
 
 /// What follows from Redis's answers.
 extension RegistrationMachine {
-    mutating func take(_ answer: Result<Answer, CallFailure>, to call: Call) {
+    mutating func receive(_ answer: Result<Answer, CallFailure>, to call: Call) {
         switch call {
         case .connect(let registrant, let writer, let ticket):
             connected(registrant, writer, ticket, answer)
@@ -42,7 +42,7 @@ extension RegistrationMachine {
         let outcome: Connect.Answer? = if case .success(.connect(let outcome)) = answer { outcome } else { nil }
         if case .registered(let registered) = outcome {
             emit(.inboxStands(connection.userId, registered.inbox))
-            take(registered, registrant, writer)
+            receive(registered, registrant, writer)
             resumptions[connection.id] = nil
             let registration = Registration(session: seal.seal(registrant.session), timestamp: registered.now)
             return emit(.registered(ticket, .success(registration)))
@@ -67,7 +67,7 @@ extension RegistrationMachine {
         if case .resumed(let registered, let earlier) = outcome {
             emit(.inboxStands(connection.userId, registered.inbox))
             held.resumed(connection.id, session)
-            take(registered, HeldConnections.Registrant(connection, session), writer)
+            receive(registered, HeldConnections.Registrant(connection, session), writer)
             return move(earlier, to: connection.id, now: registered.now, ticket)
         }
         emit(.inboxStands(connection.userId, nil))
@@ -84,7 +84,7 @@ extension RegistrationMachine {
         }
     }
 
-    private mutating func take(
+    private mutating func receive(
         _ registered: Connect.Registered, _ registrant: HeldConnections.Registrant, _ writer: Writer
     ) {
         standing.announced(writer.holder, in: registrant.session.partition)

@@ -2,7 +2,7 @@ import GatewayCore
 
 /// What is asked, and how it is carried out.
 extension RegistrationMachine {
-    mutating func take(_ request: Request) {
+    mutating func receive(_ request: Request) {
         switch request {
         case .connect(let connection, let session, let resumption, let ticket):
             guard held.connect(connection, session: session) else {

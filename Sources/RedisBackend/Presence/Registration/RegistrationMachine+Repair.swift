@@ -14,7 +14,7 @@ extension RegistrationMachine {
                 case .rooms: held.members(in: partition)
                 }
             for entry in entries where !register(entry, holder, .all(partition)) { hasFailed = true }
-            settle(partition, again.began(partition, stage, answers: underWay - before, hasFailed: hasFailed), holder)
+            conclude(partition, again.began(partition, stage, answers: underWay - before, hasFailed: hasFailed), holder)
         }
     }
 
@@ -58,7 +58,7 @@ extension RegistrationMachine {
             if case .member(_, let id, let room) = entry { perform(.remember(room, connection: id)) }
         case .all(let partition):
             guard standing.holder == holder else { return }
-            settle(partition, again.answered(partition, isRegistered: isRegistered), holder)
+            conclude(partition, again.answered(partition, isRegistered: isRegistered), holder)
             goOnRegistering(holder)
         }
     }
@@ -71,7 +71,7 @@ extension RegistrationMachine {
         standing.writer(in: partition, now: now, lease: settings.lease) == holder
     }
 
-    private mutating func settle(_ partition: Partition, _ outcome: Reregistration.Outcome, _ holder: Holder) {
+    private mutating func conclude(_ partition: Partition, _ outcome: Reregistration.Outcome, _ holder: Holder) {
         switch outcome {
         case .open, .connectionsEnded, .roomsFailed: break
         // With everything in place the older incarnations may be swept.

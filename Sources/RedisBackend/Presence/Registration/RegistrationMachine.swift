@@ -47,7 +47,7 @@ package struct RegistrationMachine: ~Copyable {
     /// Somebody asks something for a connection of this node.
     package mutating func asked(_ request: Request, now: MonotonicTime) -> [Action] {
         self.now = now
-        take(request)
+        receive(request)
         return taken()
     }
 
@@ -57,7 +57,7 @@ package struct RegistrationMachine: ~Copyable {
     ) -> [Action] {
         self.now = now
         underWay -= 1
-        take(answer, to: call)
+        receive(answer, to: call)
         return taken()
     }
 

@@ -3,15 +3,15 @@ import RedisClient
 /// Makes the caller the coordinator of a partition that has none, or whose coordinator is not live any more.
 package struct ClaimPartition: Script {
     package enum Answer: Hashable, Sendable {
-        /// The caller's, under this mark.
-        case claimed(mark: String)
+        /// The caller's, under this token.
+        case claimed(token: String)
         /// Another's, who is live.
         case heldByAnother
     }
 
     let partition: Partition
     let caller: Holder
-    /// Every node that may coordinate; another's mark is void.
+    /// Every node that may coordinate; another's token is void.
     let live: [Holder]
 
     package init(_ partition: Partition, for caller: Holder, live: [Holder]) {
@@ -31,7 +31,7 @@ package struct ClaimPartition: Script {
 
 extension ClaimPartition.Answer: ScriptAnswer {
     package init?(_ reply: RedisReply) {
-        guard let isClaimed = reply[0].integer, let mark = reply[1].string else { return nil }
-        self = isClaimed == 1 ? .claimed(mark: mark) : .heldByAnother
+        guard let isClaimed = reply[0].integer, let token = reply[1].string else { return nil }
+        self = isClaimed == 1 ? .claimed(token: token) : .heldByAnother
     }
 }

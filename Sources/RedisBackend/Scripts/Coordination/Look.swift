@@ -4,7 +4,7 @@ import RedisClient
 package struct Look: Script {
     package enum Answer: Sendable {
         case found(Found)
-        /// The mark is no longer the caller's.
+        /// The token is no longer the caller's.
         case refused
     }
 
@@ -19,15 +19,15 @@ package struct Look: Script {
     }
 
     let partition: Partition
-    let mark: String
+    let token: String
     /// How many that are due are told at most.
     let batch: Int
     /// What Redis's clock shows at most, if it has not stepped: nobody's grace is over because it has.
     let latest: Int64
 
-    package init(at partition: Partition, mark: String, latest: Int64, batch: Int = Sweep.most) {
+    package init(at partition: Partition, token: String, latest: Int64, batch: Int = Sweep.most) {
         self.partition = partition
-        self.mark = mark
+        self.token = token
         self.latest = latest
         self.batch = batch
     }
@@ -38,7 +38,7 @@ package struct Look: Script {
         ScriptCall(
             keys: [
                 keys.coordinator(partition), keys.holders(partition), keys.linger(partition), keys.fence(partition),
-            ], arguments: [.string(mark), .count(batch), .integer(latest)])
+            ], arguments: [.string(token), .count(batch), .integer(latest)])
     }
 }
 

@@ -5,7 +5,7 @@ package struct Prolong: Script {
     package enum Answer: Hashable, Sendable {
         /// So many there are.
         case prolonged(Int64)
-        /// The mark is no longer the caller's.
+        /// The token is no longer the caller's.
         case refused
     }
 
@@ -17,13 +17,13 @@ package struct Prolong: Script {
 
     let mode: Mode
     let partition: Partition
-    let mark: String
+    let token: String
     let settings: PresenceSettings
 
-    package init(_ mode: Mode, _ partition: Partition, mark: String, settings: PresenceSettings) {
+    package init(_ mode: Mode, _ partition: Partition, token: String, settings: PresenceSettings) {
         self.mode = mode
         self.partition = partition
-        self.mark = mark
+        self.token = token
         self.settings = settings
     }
 
@@ -33,7 +33,7 @@ package struct Prolong: Script {
         ScriptCall(
             keys: [keys.coordinator(partition), keys.linger(partition)],
             arguments: [
-                .string(mark), .milliseconds(settings.grace), .milliseconds(settings.grace + settings.roomGrace),
+                .string(token), .milliseconds(settings.grace), .milliseconds(settings.grace + settings.roomGrace),
                 .string(mode.rawValue),
             ])
     }

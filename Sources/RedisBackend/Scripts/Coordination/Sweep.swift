@@ -13,7 +13,7 @@ package struct Sweep: Script {
     package enum Answer: Hashable, Sendable {
         /// How many entries are left.
         case left(Int64)
-        /// The mark is no longer the caller's.
+        /// The token is no longer the caller's.
         case refused
     }
 
@@ -23,22 +23,23 @@ package struct Sweep: Script {
     private static let patience = Duration.seconds(1)
 
     let partition: Partition
-    let mark: String
+    let token: String
     let swept: Of
     let entries: [HeldEntry]
     /// Of members: the connection that is to take its place, or its own where that is open yet.
-    let heirs: [HeldEntry: String]
+    let successors: [HeldEntry: String]
     let settings: PresenceSettings
 
     package init(
-        _ partition: Partition, mark: String, of swept: Of, _ entries: [HeldEntry], heirs: [HeldEntry: String] = [:],
+        _ partition: Partition, token: String, of swept: Of, _ entries: [HeldEntry],
+        successors: [HeldEntry: String] = [:],
         settings: PresenceSettings
     ) {
         self.partition = partition
-        self.mark = mark
+        self.token = token
         self.swept = swept
         self.entries = entries
-        self.heirs = heirs
+        self.successors = successors
         self.settings = settings
     }
 
@@ -56,11 +57,11 @@ package struct Sweep: Script {
         ]
         var channels: [Key] = []
         var arguments: [RedisArgument] = [
-            .string(mark), kind, .string(node), .integer(incarnation), .count(settings.ledgerSize),
+            .string(token), kind, .string(node), .integer(incarnation), .count(settings.ledgerSize),
             ScriptCall.publish, .milliseconds(settings.fenceLife), .milliseconds(settings.life),
             .milliseconds(Sweep.patience),
         ]
-        var rooms: [RoomName: [(connection: String, user: UserID, heir: String)]] = [:]
+        var rooms: [RoomName: [(connection: String, user: UserID, successor: String)]] = [:]
         for entry in entries {
             switch entry {
             case .user(let user, let connection):
@@ -70,7 +71,7 @@ package struct Sweep: Script {
                     "u", .string(connection), .string(user.string), .string(keys.status(of: user).name),
                 ]
             case .member(let user, let connection, let room):
-                rooms[room, default: []].append((connection, user, heirs[entry] ?? ""))
+                rooms[room, default: []].append((connection, user, successors[entry] ?? ""))
             }
         }
         for (room, members) in rooms {
@@ -81,7 +82,7 @@ package struct Sweep: Script {
                 .count(members.count),
             ]
             for member in members {
-                arguments += [.string(member.connection), .string(member.user.string), .string(member.heir)]
+                arguments += [.string(member.connection), .string(member.user.string), .string(member.successor)]
             }
         }
         return ScriptCall(keys: all, arguments: arguments, publishingOn: channels)

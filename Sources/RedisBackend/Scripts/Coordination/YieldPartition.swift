@@ -4,22 +4,22 @@ import RedisClient
 package struct YieldPartition: Script {
     package enum Answer: Hashable, Sendable {
         case yielded
-        /// The mark is no longer the caller's.
+        /// The token is no longer the caller's.
         case refused
     }
 
     let partition: Partition
-    let mark: String
+    let token: String
 
-    package init(_ partition: Partition, mark: String) {
+    package init(_ partition: Partition, token: String) {
         self.partition = partition
-        self.mark = mark
+        self.token = token
     }
 
     package var file: RedisScript { Scripts.yield }
 
     package func spelled(with keys: Keys) -> ScriptCall {
-        ScriptCall(keys: [keys.coordinator(partition)], arguments: [.string(mark)])
+        ScriptCall(keys: [keys.coordinator(partition)], arguments: [.string(token)])
     }
 }
 

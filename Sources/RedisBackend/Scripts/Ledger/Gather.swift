@@ -7,7 +7,7 @@ package struct Gather: Script {
     package enum Answer: Sendable {
         case nothing
         case gathered(Gathered)
-        /// The mark is no longer the caller's.
+        /// The token is no longer the caller's.
         case refused
     }
 
@@ -20,7 +20,7 @@ package struct Gather: Script {
         package let hasMore: Bool
         package let births: LedgerBirths
         /// The loss, or the replay, as `Settle` is told it; else empty.
-        package let token: String
+        package let receipt: String
         package let entries: [LedgerEntry]
     }
 
@@ -31,14 +31,14 @@ package struct Gather: Script {
     /// How far back a receiver begins that is new: longer than a node takes from its start to its first look.
     private static let beginning = Duration.seconds(120)
 
-    let post: LedgerPost
+    let assignment: LedgerAssignment
     /// Its name.
     let receiver: String
     /// The name of birth that begins where this is another run of Redis.
     let candidate: String
 
-    package init(_ post: LedgerPost, for receiver: String, candidate: String) {
-        self.post = post
+    package init(_ assignment: LedgerAssignment, for receiver: String, candidate: String) {
+        self.assignment = assignment
         self.receiver = receiver
         self.candidate = candidate
     }
@@ -47,9 +47,9 @@ package struct Gather: Script {
 
     package func spelled(with keys: Keys) -> ScriptCall {
         ScriptCall(
-            keys: keys.ledger(of: post, for: receiver),
+            keys: keys.ledger(of: assignment, for: receiver),
             arguments: [
-                .string(post.mark), .string(receiver), .server, .string(candidate), .count(Gather.most),
+                .string(assignment.token), .string(receiver), .server, .string(candidate), .count(Gather.most),
                 .count(Gather.mostBytes), .milliseconds(Gather.beginning),
             ])
     }
@@ -57,8 +57,8 @@ package struct Gather: Script {
 
 extension Keys {
     /// What `gather` and `settle` read and write.
-    func ledger(of post: LedgerPost, for receiver: String) -> [Key] {
-        let partition = Partition(number: post.partition)
+    func ledger(of assignment: LedgerAssignment, for receiver: String) -> [Key] {
+        let partition = Partition(number: assignment.partition)
         return [
             coordinator(partition), webhooks(partition), events(partition), deadLetters(of: receiver, partition),
         ]
@@ -81,12 +81,12 @@ extension Gather.Answer: ScriptAnswer {
         default: return nil
         }
         guard let now = reply[1].integer, let lag = reply[2].integer, let hasMore = reply[3].integer,
-            let births = reply[4].string, let token = reply[5].string
+            let births = reply[4].string, let receipt = reply[5].string
         else { return nil }
         self = .gathered(
             Gather.Gathered(
                 kind: kind, now: now, lag: Int(lag), hasMore: kind == .loss || hasMore == 1,
-                births: LedgerBirths(births), token: token,
+                births: LedgerBirths(births), receipt: receipt,
                 entries: (6..<max(6, reply.count)).compactMap { index in
                     reply[index][0].string.map { LedgerEntry(id: $0, fields: reply[index][1].pairs) }
                 }))

@@ -8,10 +8,10 @@ package struct Settle: Script {
         /// Entries that go among the dead letters.
         case givenUp(Entries, reason: String)
         /// The receiver was told of this loss.
-        case lossTold(token: String)
+        case lossTold(receipt: String)
         /// Entries of this replay.
-        case replayed(Entries, token: String)
-        case replayEnded(token: String)
+        case replayed(Entries, receipt: String)
+        case replayEnded(receipt: String)
         /// An attempt has failed.
         case failed(problem: String)
     }
@@ -35,19 +35,19 @@ package struct Settle: Script {
 
     package enum Answer: Hashable, Sendable {
         case settled
-        /// The mark is no longer the caller's.
+        /// The token is no longer the caller's.
         case refused
     }
 
-    let post: LedgerPost
+    let assignment: LedgerAssignment
     /// Its name.
     let receiver: String
     let what: What
     /// How much each list of dead letters keeps.
     let deadLetters: Publish.Bound
 
-    package init(_ what: What, of post: LedgerPost, for receiver: String, deadLetters: Publish.Bound) {
-        self.post = post
+    package init(_ what: What, of assignment: LedgerAssignment, for receiver: String, deadLetters: Publish.Bound) {
+        self.assignment = assignment
         self.receiver = receiver
         self.what = what
         self.deadLetters = deadLetters
@@ -60,15 +60,15 @@ package struct Settle: Script {
             switch what {
             case .sent(let entries): ("sent", "", entries)
             case .givenUp(let entries, let reason): ("dead", reason, entries)
-            case .lossTold(let token): ("loss", token, .none)
-            case .replayed(let entries, let token): ("replay", token, entries)
-            case .replayEnded(let token): ("quit", token, .none)
+            case .lossTold(let receipt): ("loss", receipt, .none)
+            case .replayed(let entries, let receipt): ("replay", receipt, entries)
+            case .replayEnded(let receipt): ("quit", receipt, .none)
             case .failed(let problem): ("note", problem, .none)
             }
         return ScriptCall(
-            keys: keys.ledger(of: post, for: receiver),
+            keys: keys.ledger(of: assignment, for: receiver),
             arguments: [
-                .string(post.mark), .string(receiver), word, .string(note), .count(deadLetters.entries),
+                .string(assignment.token), .string(receiver), word, .string(note), .count(deadLetters.entries),
                 .count(deadLetters.bytes), .count(entries.wanted.count), .string(entries.last),
             ] + (entries.wanted + entries.others).map { .string($0) })
     }

@@ -6,11 +6,11 @@ package struct Trim: Script {
     package enum Answer: Hashable, Sendable {
         /// The receivers whose places went, since no coordinator knows them any more.
         case trimmed(forgotten: [String])
-        /// The mark is no longer the caller's.
+        /// The token is no longer the caller's.
         case refused
     }
 
-    let post: LedgerPost
+    let assignment: LedgerAssignment
     /// The names of those that there are.
     let receivers: [String]
     /// Settled entries that stay, about.
@@ -18,8 +18,8 @@ package struct Trim: Script {
     /// After how long the place of a receiver goes that is none of these; nil: never.
     let forgottenAfter: Duration?
 
-    package init(_ post: LedgerPost, receivers: [String], kept: Int, forgottenAfter: Duration?) {
-        self.post = post
+    package init(_ assignment: LedgerAssignment, receivers: [String], kept: Int, forgottenAfter: Duration?) {
+        self.assignment = assignment
         self.receivers = receivers
         self.kept = kept
         self.forgottenAfter = forgottenAfter
@@ -28,10 +28,10 @@ package struct Trim: Script {
     package var file: RedisScript { Scripts.trim }
 
     package func spelled(with keys: Keys) -> ScriptCall {
-        let partition = Partition(number: post.partition)
+        let partition = Partition(number: assignment.partition)
         return ScriptCall(
             keys: [keys.coordinator(partition), keys.webhooks(partition), keys.events(partition)],
-            arguments: [.string(post.mark), .count(kept), forgottenAfter.map { .milliseconds($0) } ?? ""]
+            arguments: [.string(assignment.token), .count(kept), forgottenAfter.map { .milliseconds($0) } ?? ""]
                 + receivers.map { .string($0) })
     }
 }

@@ -2,7 +2,7 @@ import GatewayCore
 
 extension HTTPConnectionHandler {
     /// The dependencies that all connections of a port share.
-    package struct Surroundings: Sendable {
+    package struct Dependencies: Sendable {
         package var heads: RequestHeadRules
         package var times: HTTPConnectionRules.Times
         package var table: ConnectionTable

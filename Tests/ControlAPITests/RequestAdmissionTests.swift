@@ -5,7 +5,7 @@ import NIOHTTP1
 import Testing
 
 /// What every request passes on its way in: key, path, method, type, size and time.
-@Suite struct DoorTests {
+@Suite struct RequestAdmissionTests {
     @Test(arguments: [
         "/v1/nodes", "/v1/broadcast", "/v1/rooms/r/messages", "/v1/users", "/v1/users/u", "/v1/users/u/disconnect",
         "/v1/rooms", "/v1/rooms/r", "/v1/rooms/r/members", "/v1/stats", "/v1/nothing", "/v1",

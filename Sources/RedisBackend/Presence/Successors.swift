@@ -5,7 +5,7 @@ import NIOCore
 /// user's partition, and its rooms only when that is answered, each in the room's own.
 ///
 /// All answers come on the link's loop.
-struct Heirs: Sendable {
+struct Successors: Sendable {
     let store: Store
 
     /// Members that another connection of their session is to follow in the room, each with that connection, or with its own
@@ -25,13 +25,15 @@ struct Heirs: Sendable {
         _ members: [HeldEntry], of user: UserID, _ swept: Sweep.Of
     ) -> EventLoopFuture<[HeldEntry: String]> {
         answer(.fields(of: store.keys.connections(of: user))).flatMap { records in
-            var heirs: [HeldEntry: String] = [:]
+            var successors: [HeldEntry: String] = [:]
             // The user's grace ends before the rooms': until that is swept the session may be resumed.
             if case .graces = swept {
                 let lingering = Set(records.filter { $0.value.hasPrefix("~") }.map(\.name))
-                for member in members where lingering.contains(member.connection) { heirs[member] = member.connection }
+                for member in members where lingering.contains(member.connection) {
+                    successors[member] = member.connection
+                }
             }
-            let open = members.filter { heirs[$0] == nil }
+            let open = members.filter { successors[$0] == nil }
             let leaving = Set(open.map(\.connection))
             let asked = records.compactMap { record -> EventLoopFuture<[HeldEntry: String]>? in
                 guard !open.isEmpty, !leaving.contains(record.name),
@@ -40,7 +42,7 @@ struct Heirs: Sendable {
                 else { return nil }
                 return find(open, followedBy: field.id, session)
             }
-            return merge(asked + [store.link.eventLoop.makeSucceededFuture(heirs)])
+            return merge(asked + [store.link.eventLoop.makeSucceededFuture(successors)])
         }
     }
 
@@ -57,9 +59,9 @@ struct Heirs: Sendable {
                 if case .member(_, _, let room) = member { "r:\(room)" } else { "" }
             }
             return answer(.fields(rooms, of: key)).map { fields in
-                var heirs: [HeldEntry: String] = [:]
-                for (member, room) in zip(followed, fields) where room != nil { heirs[member] = id }
-                return heirs
+                var successors: [HeldEntry: String] = [:]
+                for (member, room) in zip(followed, fields) where room != nil { successors[member] = id }
+                return successors
             }
         }
     }
