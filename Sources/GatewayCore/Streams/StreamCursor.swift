@@ -18,18 +18,23 @@ package struct StreamCursor: Sendable {
 
     /// Up to where everything was delivered; nil until the first answer.
     package private(set) var position: Position?
+    /// The time, and in the lowest bit whether it is exact: there are as many cursors as users with an inbox.
+    private var stamp: Int64 = 0
     /// No message up to there was later than this by Redis's clock, unless that has stepped back; 0 where it is not known.
-    package private(set) var timestamp: Int64 = 0
+    package var timestamp: Int64 { stamp >> 1 }
     /// Whether that is the time of the last message itself.
-    private(set) var isExact = false
+    var isExact: Bool { stamp & 1 == 1 }
 
     package init() {}
 
     /// The stream is followed from here on, where it stood at this time.
     package mutating func begin(at position: Position, timestamp: Int64) {
+        begin(at: position, timestamp: timestamp, isExact: false)
+    }
+
+    private mutating func begin(at position: Position, timestamp: Int64, isExact: Bool) {
         self.position = position
-        self.timestamp = timestamp
-        isExact = false
+        stamp = timestamp << 1 | (isExact ? 1 : 0)
     }
 
     /// A message came over the channel.
@@ -42,8 +47,7 @@ package struct StreamCursor: Sendable {
         guard next.epoch == seen.epoch else { return .catchUp(after: seen) }
         if next.seq <= seen.seq { return .drop }
         guard next.seq == seen.seq + 1 else { return .catchUp(after: seen) }
-        begin(at: next, timestamp: timestamp)
-        isExact = true
+        begin(at: next, timestamp: timestamp, isExact: true)
         return .deliver
     }
 
