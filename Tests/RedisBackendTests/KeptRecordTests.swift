@@ -173,13 +173,15 @@ struct KeptRecordTests {
         #expect(loss.births.name(of: lost.entry) == "b1")
         let bound = Publish.Bound(entries: 10, bytes: 1 << 20)
         #expect(
-            try await store.call(Settle(.lossTold(receipt: loss.receipt), of: assignment, for: "hook", deadLetters: bound))
+            try await store.call(
+                Settle(.lossTold(receipt: loss.receipt), of: assignment, for: "hook", deadLetters: bound))
                 == .settled)
         guard case .gathered(let replay) = try await store.call(Gather(assignment, for: "hook", candidate: "b2")) else {
             Issue.record("nothing is given")
             return
         }
-        #expect(replay.kind == .replay && LedgerReplay(replay.receipt)?.types == ["member.joined", "message.published"])
+        #expect(
+            replay.kind == .replay && LedgerReplay(replay.receipt)?.types == ["member.joined", "message.published"])
         #expect(replay.entries.first?.type == "room.occupied")
     }
 

@@ -114,6 +114,8 @@ extension ModelRun {
             try await servers.caughtUp()
         case .setBack:
             suspend()
+            // The nodes see it by beats that Redis has forgotten.
+            try await wait(settings.lease)
             _ = try await servers.primary.cli("DEBUG", "RELOAD", "NOSAVE")
             try await servers.part()
             try await servers.follow()

@@ -111,10 +111,9 @@ final class ModelRun {
             model.join(id, room)
             let attempt = joins.begin(connection.user, id, room)
             presence.join(RoomName(unchecked: room), connection: id, info: Array("{}".utf8)) { [joins] result in
-                // A client that is told of a failure is not in the room.
-                var isFailed = false
-                if isNew, case .failure = result { isFailed = true }
-                joins.end(attempt, isFailed: isFailed)
+                var hasFailed = false
+                if case .failure = result { hasFailed = true }
+                joins.end(attempt, isNew: isNew, hasFailed: hasFailed)
             }
         } else if choice < 75 {
             model.leave(id, room)
@@ -206,6 +205,8 @@ final class Joins: Sendable {
         /// The last attempt of each connection at each room.
         var latest: [String: Int] = [:]
         var failed: [Attempt] = []
+        /// Of which rooms each connection was told that it is not in them, since the last join that was answered well.
+        var refused: Set<String> = []
     }
 
     private let state = Mutex(State())
@@ -221,9 +222,14 @@ final class Joins: Sendable {
         }
     }
 
-    func end(_ number: Int, isFailed: Bool) {
+    /// A client that is told of a failure is not in the room, unless it was in it before.
+    func end(_ number: Int, isNew: Bool, hasFailed: Bool) {
         state.withLock { state in
-            guard let attempt = state.underWay.removeValue(forKey: number), isFailed else { return }
+            guard let attempt = state.underWay.removeValue(forKey: number) else { return }
+            let place = "\(attempt.id) \(attempt.room)"
+            guard hasFailed else { return _ = state.refused.remove(place) }
+            guard isNew || state.refused.contains(place) else { return }
+            state.refused.insert(place)
             state.failed.append(attempt)
         }
     }
