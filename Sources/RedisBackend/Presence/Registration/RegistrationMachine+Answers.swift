@@ -204,6 +204,8 @@ extension RegistrationMachine {
         case .success(.signal(.passed)): nil
         case .success(.signal(.notMember)): .notMember
         case .success(.signal(.notFound)): .notFound
+        case .success(.signal(.unknown)):
+            .backend(.unavailable(reason: "the link to Redis broke: whether it was passed on is not known"))
         case .failure(.failed(let error)), .failure(.unreadable(let error)): .backend(error)
         case .success: .backend(RegistrationMachine.strange)
         }

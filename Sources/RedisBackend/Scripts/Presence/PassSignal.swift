@@ -9,6 +9,8 @@ package struct PassSignal: Script {
         case notMember
         /// The receiver is not in the room.
         case notFound
+        /// It was sent again after a break, and may have been passed on before.
+        case unknown
     }
 
     let signal: Signal
@@ -29,6 +31,7 @@ package struct PassSignal: Script {
             arguments: [
                 .string(connection), .string(signal.from.string), .string(signal.to.string),
                 .string(signal.room.string), .bytes(signal.payload), ScriptCall.publish, .string(nodes.name),
+                .attempt,
             ], publishingOn: [nodes])
     }
 }
@@ -38,6 +41,7 @@ extension PassSignal.Answer: ScriptAnswer {
         guard let nodes = reply.integer else { return nil }
         self =
             switch nodes {
+            case -2: .unknown
             case -1: .notMember
             case 0: .notFound
             default: .passed(nodes: Int(nodes))
