@@ -188,8 +188,7 @@ package final class Backend: Service {
         coordinator = Coordinator(
             store: Store(link: coordination, keys: keys), settings: settings, nodeId: configuration.nodeId,
             logger: logger)
-        health.set(.duties, true)
-        coordinator.onProblem = { health.set(.duties, $0 == nil, because: $0) }
+        coordinator.onProblem = { health.refuseDuty($0) }
         let assignments = LedgerAssignments()
         if !configuration.receivers.isEmpty { coordinator.onToken = assignments.changed }
         conductor.prepare(

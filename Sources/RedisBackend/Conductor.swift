@@ -120,8 +120,11 @@ final class Conductor: @unchecked Sendable {
         case .registered:
             health.set(.registration, true)
         case .beat(let index, let sent):
+            // Its clients are well served by a node that only may not do what it has to do for all.
+            let isServing = health.isAble && health.dutyProblem != nil
             let step = relief.beaten(
-                index.word(of: nodeId), isAnotherAble: index.isAnotherAble(than: nodeId), now: sent.milliseconds)
+                isServing ? .able : index.word(of: nodeId), isAnotherAble: index.isAnotherAble(than: nodeId),
+                now: sent.milliseconds)
             if let step { relieve(step) }
             // While the links lead to different servers, one server's index is not to be swept by over another's.
             if watch.isOne { coordinator?.beaten(index) } else { coordinator?.lost() }

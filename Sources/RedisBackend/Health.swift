@@ -4,7 +4,7 @@ import Synchronization
 /// The health of the backend, part by part, as the links and the registry told it.
 final class Health: Sendable {
     enum Part: Int, CaseIterable, Sendable {
-        case commands, servers, canary, subscriptions, coordination, duties, registration, checks
+        case commands, servers, canary, subscriptions, coordination, registration, checks
 
         /// What is said while it is missing.
         var reason: String {
@@ -14,7 +14,6 @@ final class Health: Sendable {
             case .canary: "a message that the node sends to itself through Redis does not come back"
             case .subscriptions: "the subscriptions to Redis are not in place"
             case .coordination: "the link over which the node looks after what all nodes share is away"
-            case .duties: "Redis refuses what the node has to do for all nodes"
             case .registration: "the node is not registered in Redis"
             case .checks: "Redis has not been checked"
             }
@@ -22,12 +21,14 @@ final class Health: Sendable {
     }
 
     /// Without which a node can neither command nor hear, however well it beats.
-    private static let ability: [Part] = [.commands, .servers, .canary, .subscriptions, .coordination, .duties]
+    private static let ability: [Part] = [.commands, .servers, .canary, .subscriptions, .coordination]
 
     private struct State {
         var parts: Set<Part> = []
         /// Why a part is missing, where more can be said than that it is.
         var reasons: [Part: String] = [:]
+        /// What Redis refuses the node of what it has to do for all.
+        var refusedDuty: String?
     }
 
     private let state = Mutex(State())
@@ -46,6 +47,14 @@ final class Health: Sendable {
             return state.parts.count == Part.allCases.count
         }
         isUp.record(isWhole ? 1 : 0)
+    }
+
+    /// Redis refuses the node something that whoever coordinates does, or nothing. Clients are served all the same.
+    func refuseDuty(_ reason: String?) { state.withLock { $0.refusedDuty = reason } }
+
+    /// Why others are to do what the node has to do for all; nil where it can.
+    var dutyProblem: String? {
+        state.withLock { $0.refusedDuty.map { "Redis refuses what the node has to do for all nodes: \($0)" } }
     }
 
     /// Whether the node can command and hear.

@@ -193,7 +193,6 @@ final class Coordinator: @unchecked Sendable {
                 if !dead.isEmpty || !found.due.isEmpty { record("sweep", nil) }
                 rest(partition, isRefused: false, token)
             case .refused: rest(partition, isRefused: true, token)
-            case .unknown: rest(partition, isRefused: false, token)
             case .failed(let error):
                 record("sweep", error)
                 rest(partition, isRefused: false, token)

@@ -15,8 +15,6 @@ package struct Sweeper: Sendable {
         case swept
         /// The token is no longer the caller's.
         case refused
-        /// Who knows nothing of a user takes nobody of it away: the next look asks again.
-        case unknown
         case failed(CallError)
     }
 
@@ -93,7 +91,12 @@ package struct Sweeper: Sendable {
         failed: @escaping @Sendable (Outcome) -> Void, next: @escaping @Sendable (_ left: Int64) -> Void
     ) {
         Successors(store: store).find(among: entries, of: swept).whenComplete { found in
-            guard case .success(let successors) = found else { return failed(.unknown) }
+            let successors: [HeldEntry: String]
+            switch found {
+            case .success(let known): successors = known
+            // Who knows nothing of a user takes nobody of it away: the next look asks again.
+            case .failure(let error): return failed(.failed(error as? CallError ?? .unreadable(call: "successors")))
+            }
             let sweep = Sweep(partition, token: token, of: swept, entries, successors: successors, settings: settings)
             store.call(sweep) { result in
                 switch result {

@@ -1,4 +1,4 @@
-/// The word of a node on whether it can command and hear, and so may coordinate partitions.
+/// The word of a node on whether it can command and hear, and do what is to be done for all, and so may coordinate partitions.
 ///
 /// It says no at the first beat that finds it unable, since what it looks after waits for that, and yes again once it has
 /// been well for a whole lease: links that come and go do not move partitions with each turn. A node that starts has

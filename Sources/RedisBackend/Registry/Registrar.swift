@@ -144,10 +144,11 @@ final class Registrar: @unchecked Sendable {
 
     private func describe(now: Int64) -> String {
         let load = load()
+        let duty = health.dutyProblem
         return NodeDescription.encode(
             format, startedAt: startedAt, load: load, version: version,
-            ability: ability.found(isWell: health.isAble, now: now),
-            reason: load.isDraining ? "draining" : health.problem(besides: .registration))
+            ability: ability.found(isWell: health.isAble && duty == nil, now: now),
+            reason: load.isDraining ? "draining" : health.problem(besides: .registration) ?? duty)
     }
 
     private func received(_ result: Result<Beat.Answer, CallError>, asked: Lease.Beat, sent: NIODeadline) {

@@ -98,12 +98,11 @@ extension CallError {
         if isRefusedWrite, case .failed(.replyToRetry(_, _, let number)) = self { number } else { nil }
     }
 
-    /// Why Redis refuses it to this caller; nil where it refuses it to everybody just now, or the link had no answer.
+    /// Why Redis refuses it to this caller, by a right that its user lacks, itself or in a script; nil for any other reason.
     var refusalOfCaller: String? {
-        switch self {
-        case .failed: isRefusedWrite ? nil : refusal.map { "\($0.code) \($0.message)" }
-        case .unreadable: "\(self)"
-        }
+        guard let refusal else { return nil }
+        let isOfScript = refusal.message.hasPrefix("The user executing the script")
+        return refusal.code == "NOPERM" || isOfScript ? "\(refusal.code) \(refusal.message)" : nil
     }
 
     /// What Redis says of a right that its user lacks; nil for any other reason.
