@@ -116,6 +116,18 @@ import Testing
         }
     }
 
+    @Test func `a refusal of a request without a body leaves the connection to the next`() async throws {
+        try await Api.serve { api async throws in
+            let talk = try await api.talk()
+            let wrong = "GET /v1/users/alice HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer wrong\r\n\r\n"
+            let empty = "POST /v1/broadcast HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+            try await talk.write(wrong + empty + wrong + HotRouteTests.request("GET", "/healthz"))
+            let answers = try await talk.read(until: nil)
+            #expect(answers.ranges(of: "HTTP/1.1 401 ").count == 3)
+            #expect(answers.hasSuffix(#"{"status":"ok"}"#))
+        }
+    }
+
     @Test func `a client that says no more after its request still gets the answer`() async throws {
         try await Api.serve { api async throws in
             api.log.state.withLock { $0.isSlow = true }

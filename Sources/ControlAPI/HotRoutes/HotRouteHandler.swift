@@ -18,6 +18,8 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         let fields: BodyFields
         let began: ContinuousClock.Instant
         var body: [UInt8] = []
+        /// Why it is refused, which is told at its end: there is no body to be spared.
+        var refusal: (any Error)?
     }
 
     /// The end of the client's side.
@@ -108,8 +110,13 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard responder.isAuthorized(head.headers["authorization"]) else { throw Refusal.missingKey }
             if call.method == .post { try responder.body.check(fields) }
         } catch {
-            rules.refused()
-            return refuse(error)
+            if fields.announcesBody {
+                rules.refused()
+                refuse(error)
+            } else {
+                incoming?.refusal = error
+            }
+            return
         }
         if fields.expects {
             context.triggerUserOutboundEvent(HTTPConnectionHandler.BodyIsWanted(), promise: nil)
@@ -129,6 +136,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func answer() {
         guard let incoming else { return }
+        if let error = incoming.refusal { return refuse(error) }
         let handler = NIOLoopBound(self, eventLoop: executor.loop)
         let isSmall = incoming.body.count <= HotRouteHandler.maxBytesOnLoop
         answering = Task(executorPreference: isSmall ? executor : nil) { [responder, loop = executor.loop] in
