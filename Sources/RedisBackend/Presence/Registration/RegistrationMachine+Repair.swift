@@ -43,7 +43,9 @@ extension RegistrationMachine {
             send(.connectAgain(registrant, earlier, holder, reason))
         case .member(let user, let id, let room):
             guard let info = connection.rooms[room] else { return true }
-            let settled = standing.settled(in: entry.partition)
+            // Of a single one that is lacking it is not known what others were told of it.
+            var settled: Int64?
+            if case .all = reason { settled = standing.settled(in: entry.partition) }
             send(.joinAgain(Place(room, user), connection: id, info: info, settled: settled, holder, reason))
         }
         return true
