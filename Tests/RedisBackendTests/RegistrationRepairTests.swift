@@ -92,7 +92,7 @@ struct RegistrationRepairTests {
         talk.enter(room: "r", "c1")
         let entry = HeldEntry.member(alice, connection: "c1", room: room)
         let joining = talk.answered(.readHeld(entry.partition, old), .held([])).calls
-        guard case .joinAgain(_, "c1", _, 1, old, .lacking) = joining.first else { throw Unexpected([]) }
+        guard case .joinAgain(_, "c1", _, settled: nil, old, .lacking) = joining.first else { throw Unexpected([]) }
         let joined = Machine.Answer.join(.joined(RegistryConversation.roster, stream: nil))
         let session = try #require(talk.session(of: "c1"))
         #expect(
