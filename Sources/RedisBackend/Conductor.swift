@@ -294,11 +294,16 @@ final class Conductor: @unchecked Sendable {
 
     /// Done once the key of session ids is read as well, which a full Redis may not have taken yet.
     private func finishChecks(_ store: Store) {
-        guard seal.isResolved else {
-            store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.finishChecks(store) }
-            return
+        // What scripts do as well: asked for by itself, its denial names the right that is lacking.
+        store.send(.field("format", of: store.keys.deployment)) { [self] result in
+            if case .failure(let error) = result, isEnded(by: error) { return }
+            guard case .success = result else { return }
+            guard seal.isResolved else {
+                store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.finishChecks(store) }
+                return
+            }
+            hasChecked = true
+            health.set(.checks, true)
         }
-        hasChecked = true
-        health.set(.checks, true)
     }
 }
