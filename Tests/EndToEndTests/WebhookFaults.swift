@@ -93,7 +93,8 @@ struct WebhookFaults {
         let server = try await HookServer.start { _, _ in .late(.milliseconds(5)) }
         var options = RedisServerProcess.Options()
         options.appendOnly = true
-        let fleet = try await Fleet.start(2, options, environment: Fleet.webhooks(server))
+        let environment = Fleet.webhooks(server, ["MARTLET_REDIS_FAILOVER_GRACE": "15s"])
+        let fleet = try await Fleet.start(2, options, environment: environment)
         async let load: Void = fleet.churn(users: 100, rounds: 4)
         try await fleet.wait(.seconds(1))
         fleet.redis.kill9()
@@ -101,7 +102,7 @@ struct WebhookFaults {
         // Each node that comes takes a third of the partitions, and gives them back as it goes.
         for number in 0..<2 {
             let guest = try await NodeProcess.start(
-                nodeId: "guest-\(number)", redisURL: fleet.redis.url, environment: Fleet.webhooks(server))
+                nodeId: "guest-\(number)", redisURL: fleet.redis.url, environment: environment)
             try await fleet.wait(.seconds(2))
             if number == 0 { guest.terminate() } else { guest.kill9() }
             if number == 0 { #expect(await guest.exitStatus() == 0) }

@@ -87,7 +87,7 @@ struct KeptRecordTests {
 
         let own = Partition(of: room)
         guard case .found(let found) = try await store.call(Look(at: own, token: "n1:5 1", latest: .max)) else {
-            Issue.record("the coordinator's mark is not read")
+            Issue.record("the coordinator's token is not read")
             return
         }
         #expect(found.due.contains(.member(bob, connection: "c-bob", room: room)))

@@ -106,10 +106,10 @@ extension Fleet {
             }
         }
         // Those that were cut off are told offline after the grace; what a killed Redis brought back, at the latest once
-        // `redis.failoverGrace` is over.
+        // `redis.failoverGrace` is over, which must be shorter then.
         let last = Mutex("")
         do {
-            try await eventually("nobody to be online", within: .seconds(60)) {
+            try await eventually("nobody to be online", within: .seconds(30)) {
                 let answer = try await self.nodes[0].request("GET", "/v1/stats")
                 last.withLock { $0 = "\(answer.status) \(answer.body)" }
                 return answer.json?["users"] as? Int == 0
