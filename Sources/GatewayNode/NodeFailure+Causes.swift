@@ -29,7 +29,7 @@ extension NodeFailure {
     private static func status(of error: BackendStartError) -> Int32 {
         switch error {
         case .nameTaken: nameTaken
-        case .refused, .tooOld, .foreign: configuration
+        case .refused, .noPrimary, .tooOld, .foreign: configuration
         }
     }
 }

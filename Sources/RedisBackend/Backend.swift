@@ -68,6 +68,7 @@ package final class Backend: Service {
     package let addressBans: any AddressBans
     package let spenderDirectory: any SpenderDirectory
 
+    private let topology: TopologyWatch
     private let commands: RedisCommandLink
     /// For publishes that must be on a replica: WAIT holds up whatever stands behind it.
     private let replicated: RedisCommandLink?
@@ -119,14 +120,16 @@ package final class Backend: Service {
 
         var redis = configuration.redis
         redis.clientName = "martlet:\(configuration.nodeId)"
+        let address = ShardAddress(of: redis.topology)
         commands = RedisCommandLink(
-            configuration: redis, eventLoop: eventLoop, logger: logger, scripts: Scripts.all,
+            configuration: redis, address: address, eventLoop: eventLoop, logger: logger, scripts: Scripts.all,
             onState: conductor.commandLinkChanged)
         if configuration.rules.needReplicas {
             var redis = redis
             redis.confirmation = ReplicaConfirmation(timeout: redis.commandTimeout * 2 / 5)
             replicated = RedisCommandLink(
-                configuration: redis, eventLoop: eventLoop, logger: logger, scripts: [Scripts.publish],
+                configuration: redis, address: address, eventLoop: eventLoop, logger: logger,
+                scripts: [Scripts.publish],
                 onState: { conductor.otherLinkChanged(.replicated, $0) })
         } else {
             replicated = nil
@@ -137,10 +140,10 @@ package final class Backend: Service {
         beating.commandTimeout = configuration.presence.beatTimeout
         beating.quickConnectTimeout = configuration.presence.beatTimeout
         beats = RedisCommandLink(
-            configuration: beating, eventLoop: life, logger: logger, scripts: [Scripts.beat],
+            configuration: beating, address: address, eventLoop: life, logger: logger, scripts: [Scripts.beat],
             onState: { conductor.lifeLinkChanged(.beats, $0) })
         coordination = RedisCommandLink(
-            configuration: bound, eventLoop: life, logger: logger, scripts: Scripts.coordination,
+            configuration: bound, address: address, eventLoop: life, logger: logger, scripts: Scripts.coordination,
             onState: { conductor.lifeLinkChanged(.coordination, $0) })
         store = Store(link: commands, keys: keys)
         router = Router(
@@ -151,8 +154,16 @@ package final class Backend: Service {
                 maxWatched: configuration.maxWatched, setBackGrace: configuration.presence.setBackGrace),
             onConnection: conductor.subscriptionChanged, onCanary: conductor.canaryReturned)
         subscriber = RedisSubscriber(
-            configuration: redis, eventLoop: eventLoop, logger: logger, handler: router,
+            configuration: redis, address: address, eventLoop: eventLoop, logger: logger, handler: router,
             onState: { conductor.otherLinkChanged(.subscriptions, $0) })
+        topology = TopologyWatch(
+            of: redis, address: address, patience: configuration.presence.lease, eventLoop: life, logger: logger
+        ) { [commands, replicated, beats, coordination, subscriber] event in
+            conductor.topologyChanged(event)
+            guard case .moved = event else { return }
+            for link in [commands, replicated, beats, coordination] { link?.follow() }
+            subscriber.follow()
+        }
         watch.prepare { [commands, replicated, beats, coordination, subscriber] departure in
             switch departure.link {
             case .commands: commands.leave(departure.server)
@@ -232,7 +243,11 @@ package final class Backend: Service {
 
     /// What the node cannot do just now although it serves; nil where there is nothing of the kind.
     package var restriction: String? {
-        memory.isFull ? "Redis is fuller than redis.budget allows: messages are refused" : nil
+        let problems = [
+            memory.isFull ? "Redis is fuller than redis.budget allows: messages are refused" : nil,
+            health.addressDoubt,
+        ].compactMap { $0 }
+        return problems.isEmpty ? nil : problems.joined(separator: "; ")
     }
 
     /// Runs until the shutdown; while Redis is away it goes on trying.
@@ -241,6 +256,7 @@ package final class Backend: Service {
     package func run() async throws {
         router.start(subscriber)
         canary.start()
+        topology.start()
         commands.start()
         replicated?.start()
         beats.start()
@@ -278,7 +294,7 @@ package final class Backend: Service {
         try? await coordinator.stop(within: .seconds(1)).get()  // Tokens that stay are void with the node's entry.
         try? await registrar.stop().get()  // Redis may be away: the lease then ends by itself.
         let links = [commands, replicated, beats, coordination].compactMap { $0?.shutdown() }
-        for link in [subscriber.shutdown()] + links { try await link.get() }
+        for link in [topology.stop(), subscriber.shutdown()] + links { try await link.get() }
         if let failure { throw failure }
     }
 

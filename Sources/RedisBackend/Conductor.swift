@@ -64,6 +64,24 @@ final class Conductor: @unchecked Sendable {
         self.needsReplicas = needsReplicas
     }
 
+    /// Where the primary is; on the life's loop.
+    func topologyChanged(_ event: TopologyWatch.Event) {
+        switch event {
+        case .moved:
+            health.set(.address, true)
+        case .confirmed:
+            health.set(.address, true)
+            health.doubtAddress(nil)
+        case .doubtful(let reason):
+            health.doubtAddress(reason)
+        case .unknown(let reason):
+            health.set(.address, false, because: reason)
+        case .refused(let reason):
+            health.set(.address, false, because: reason)
+            fail(.noPrimary(reason))
+        }
+    }
+
     func commandLinkChanged(_ state: RedisLinkState) {
         watch.changed(.commands, state)
         switch state {

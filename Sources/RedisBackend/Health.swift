@@ -4,11 +4,12 @@ import Synchronization
 /// The health of the backend, part by part, as the links and the registry told it.
 final class Health: Sendable {
     enum Part: Int, CaseIterable, Sendable {
-        case commands, servers, canary, subscriptions, coordination, registration, checks
+        case address, commands, servers, canary, subscriptions, coordination, registration, checks
 
         /// What is said while it is missing.
         var reason: String {
             switch self {
+            case .address: "it is not known where the primary is"
             case .commands: "Redis is not reached"
             case .servers: "the links to Redis do not all lead to one primary"
             case .canary: "a message that the node sends to itself through Redis does not come back"
@@ -29,6 +30,8 @@ final class Health: Sendable {
         var reasons: [Part: String] = [:]
         /// What Redis refuses the node of what it has to do for all.
         var refusedDuty: String?
+        /// Why the address of the primary is not certain.
+        var addressDoubt: String?
     }
 
     private let state = Mutex(State())
@@ -52,6 +55,14 @@ final class Health: Sendable {
     /// Redis refuses the node something that whoever coordinates does, or nothing. Clients are served all the same.
     func refuseDuty(_ reason: String?) { state.withLock { $0.refusedDuty = reason } }
 
+    /// Whether the primary is where the links lead is not certain, or it is.
+    func doubtAddress(_ reason: String?) { state.withLock { $0.addressDoubt = reason } }
+
+    /// Why the links may lead to a former primary; nil where that cannot be.
+    var addressDoubt: String? {
+        state.withLock { $0.addressDoubt.map { "the sentinels do not confirm the primary: \($0)" } }
+    }
+
     /// Why others are to do what the node has to do for all; nil where it can.
     var dutyProblem: String? {
         state.withLock { $0.refusedDuty.map { "Redis refuses what the node has to do for all nodes: \($0)" } }
@@ -69,6 +80,7 @@ final class Health: Sendable {
     func problem(besides known: Part?) -> String? {
         let state = state.withLock { $0 }
         guard let missing = Part.allCases.first(where: { $0 != known && !state.parts.contains($0) }) else { return nil }
-        return state.reasons[missing].map { "\(missing.reason): \($0)" } ?? missing.reason
+        let problem = state.reasons[missing].map { "\(missing.reason): \($0)" } ?? missing.reason
+        return addressDoubt.map { "\(problem); \($0)" } ?? problem
     }
 }

@@ -16,36 +16,41 @@ extension RedisConfiguration {
 
     /// Goes where a URL leads, as whom it names; everything else stays. Where it throws, the value is of no more use.
     ///
-    /// Reads `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
-    /// `unix:///path[?db=n&user=…&password=…]`.
+    /// Reads `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS,
+    /// `unix:///path[?db=n&user=…&password=…]`, or `redis+sentinel://[user[:password]@]host[:port],…/NAME[?db=n&sentinelPassword=…]`,
+    /// the same with `rediss+sentinel://` for TLS to the sentinels and to Redis.
     ///
     /// User and password are percent-decoded; `redis://:secret@host` gives a password alone, `redis://:@host` none. TCP forms take `?db=`
     /// and, with TLS, `?ca=` (a PEM file) as well.
     package mutating func lead(to url: String) throws(RedisURLError) {
         guard let scheme = url.range(of: "://") else {
-            throw RedisURLError("it must begin with redis://, rediss:// or unix://")
+            throw RedisURLError(Self.schemes)
         }
         let name = url[..<scheme.lowerBound].lowercased()
         let rest = url[scheme.upperBound...]
         let (location, query) = rest.split(atFirst: "?")
-        (tls, certificateAuthorityFile, username, password, database) = (name == "rediss", nil, nil, nil, 0)
+        (tls, certificateAuthorityFile, username, password, database) = (name.hasPrefix("rediss"), nil, nil, nil, 0)
         switch name {
         case "redis", "rediss":
             let (authority, path) = location.split(atFirst: "/")
-            endpoint = try Self.tcpEndpoint(authority.split(atLast: "@").after)
-            if let credentials = authority.split(atLast: "@").before {
-                try read(credentials: credentials)
-            }
+            let (credentials, place) = authority.split(atLast: "@")
+            topology = .single(try Self.tcpEndpoint(place, port: 6379))
+            if let credentials { try read(credentials: credentials) }
             if let path, !path.isEmpty { database = try Self.database(path) }
+        case "redis+sentinel", "rediss+sentinel":
+            let (authority, path) = location.split(atFirst: "/")
+            let (credentials, places) = authority.split(atLast: "@")
+            topology = .sentinel(try Self.sentinels(at: places, naming: path ?? ""))
+            if let credentials { try read(credentials: credentials) }
         case "unix":
             guard location.hasPrefix("/") else {
                 throw RedisURLError("unix:// must be followed by an absolute path")
             }
             let path = try Self.decoded(location, as: "path")
             guard path.utf8.count <= 103 else { throw RedisURLError("the socket's path is longer than 103 bytes") }
-            endpoint = .unix(path: path)
+            topology = .single(.unix(path: path))
         default:
-            throw RedisURLError("it must begin with redis://, rediss:// or unix://")
+            throw RedisURLError(Self.schemes)
         }
         for item in (query ?? "").split(separator: "&") {
             try read(query: item)
@@ -71,11 +76,40 @@ extension RedisConfiguration {
         case "user": username = try Self.decoded(value ?? "", as: "user")
         case "password": password = try Self.decoded(value ?? "", as: "password")
         case "ca" where tls: certificateAuthorityFile = try Self.decoded(value ?? "", as: "ca")
-        default: throw RedisURLError("it may have db, user and password after the question mark (rediss:// also ca)")
+        case "sentinelPassword":
+            guard case .sentinel(var sentinels) = topology else { throw RedisURLError(Self.queries) }
+            let secret = try Self.decoded(value ?? "", as: "sentinelPassword")
+            sentinels.password = secret.isEmpty ? nil : secret
+            topology = .sentinel(sentinels)
+        default: throw RedisURLError(Self.queries)
         }
     }
 
-    private static func tcpEndpoint(_ location: Substring) throws(RedisURLError) -> Endpoint {
+    private static let schemes =
+        "it must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://"
+    private static let queries = """
+        it may have db, user and password after the question mark (rediss:// also ca, redis+sentinel:// also \
+        sentinelPassword)
+        """
+
+    private static func sentinels(at places: Substring, naming path: Substring) throws(RedisURLError) -> Sentinels {
+        let name = try decoded(path, as: "name")
+        guard !name.isEmpty, !name.contains(where: { $0 == "/" || $0.isWhitespace }) else {
+            throw RedisURLError(
+                "it must end in the name that the sentinels give the primary, as in redis+sentinel://host:26379/NAME")
+        }
+        var found: [Endpoint] = []
+        for place in places.split(separator: ",", omittingEmptySubsequences: false) {
+            let endpoint = try tcpEndpoint(place, port: Sentinels.defaultPort)
+            guard !found.contains(endpoint) else { throw RedisURLError("it names a sentinel twice") }
+            found.append(endpoint)
+        }
+        return Sentinels(places: found, name: name)
+    }
+
+    private static func tcpEndpoint(
+        _ location: Substring, port standard: Int
+    ) throws(RedisURLError) -> Endpoint {
         var host = location
         var port: Substring?
         if location.hasPrefix("[") {
@@ -88,7 +122,7 @@ extension RedisConfiguration {
             (host, port) = location.split(atFirst: ":")
         }
         guard !host.isEmpty else { throw RedisURLError("it names no host") }
-        guard let port else { return .tcp(host: String(host), port: 6379) }
+        guard let port else { return .tcp(host: String(host), port: standard) }
         guard let number = UInt16(port), number > 0 else {
             throw RedisURLError("its port is not a number from 1 to 65535")
         }

@@ -5,7 +5,14 @@ package struct RedisConfiguration: Sendable {
         case unix(path: String)
     }
 
-    package var endpoint: Endpoint
+    /// What must be at the other end of a link.
+    package enum Peer: Sendable, Hashable {
+        case primary
+        case sentinel
+    }
+
+    package var topology: Topology
+    package var peer = Peer.primary
     /// TLS with the certificate verified against the system's authorities, or `certificateAuthorityFile`.
     package var tls = false
     /// A PEM file with the authorities to trust in place of the system's.
@@ -44,7 +51,7 @@ package struct RedisConfiguration: Sendable {
     package var confirmation: ReplicaConfirmation?
 
     package init(endpoint: Endpoint = .tcp(host: "127.0.0.1", port: 6379)) {
-        self.endpoint = endpoint
+        topology = .single(endpoint)
     }
 }
 
@@ -72,11 +79,24 @@ package struct ReplicaConfirmation: Sendable, Hashable {
 extension RedisConfiguration: CustomStringConvertible {
     /// Where it leads, without user, password or query.
     package var description: String {
-        switch endpoint {
-        case .tcp(let host, let port):
-            "\(tls ? "rediss" : "redis")://\(host.contains(":") ? "[\(host)]" : host):\(port)/\(database)"
-        case .unix(let path):
-            "unix://\(path)" + (database == 0 ? "" : "?db=\(database)")
+        let scheme = tls ? "rediss" : "redis"
+        let query = database == 0 ? "" : "?db=\(database)"
+        return switch (topology, peer) {
+        case (.single(let endpoint), .sentinel): "sentinel \(endpoint)"
+        case (.single(.tcp(let host, let port)), .primary):
+            "\(scheme)://\(Endpoint.tcp(host: host, port: port))/\(database)"
+        case (.single(.unix(let path)), .primary): "unix://\(path)\(query)"
+        case (.sentinel(let sentinels), _):
+            "\(scheme)+sentinel://\(sentinels.places.map(\.description).joined(separator: ","))/\(sentinels.name)\(query)"
+        }
+    }
+}
+
+extension RedisConfiguration.Endpoint: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .tcp(let host, let port): "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        case .unix(let path): path
         }
     }
 }

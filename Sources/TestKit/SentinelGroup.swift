@@ -2,26 +2,44 @@ import Foundation
 import Synchronization
 import TestSupport
 
-/// A Redis with two replicas under three sentinels, and a way to the primary that follows what most of the sentinels say, as
-/// a proxy in front of them does: new connections are led there, those that are open stay where they are.
+/// A Redis with two replicas under three sentinels.
 package final class SentinelGroup: Sendable {
-    private static let name = "primary"
+    package static let name = "primary"
+
+    package struct Options: Sendable {
+        /// Of Redis.
+        package var password: String?
+        package var sentinelPassword: String?
+        /// No client hears what the sentinels announce.
+        package var withholdsAnnouncements = false
+
+        package init() {}
+    }
 
     /// The first of them is the primary at the start.
     package let servers: [RedisServerProcess]
-    private let sentinels: [SentinelProcess]
-    private let way: FaultProxy
-    private let follower: Task<Void, Never>
+    package let sentinels: [SentinelProcess]
+    private let options: Options
 
     /// How nodes reach the primary.
-    package var url: String { "redis://127.0.0.1:\(way.port)" }
+    package var url: String { url(asking: sentinels) }
 
-    package static func start() async throws -> SentinelGroup {
-        var options = RedisServerProcess.Options()
-        options.listensOnTCP = true
-        options.arguments = ["--repl-diskless-sync-delay", "0"]
+    /// The same by these sentinels.
+    package func url(asking sentinels: [SentinelProcess], for name: String = name) -> String {
+        let credentials = options.password.map { ":\($0)@" } ?? ""
+        let places = sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
+        let query = options.sentinelPassword.map { "?sentinelPassword=\($0)" } ?? ""
+        return "redis+sentinel://\(credentials)\(places)/\(name)\(query)"
+    }
+
+    package static func start(_ options: Options = Options()) async throws -> SentinelGroup {
+        var redis = RedisServerProcess.Options()
+        redis.listensOnTCP = true
+        redis.password = options.password
+        redis.arguments = ["--repl-diskless-sync-delay", "0"]
+        if let password = options.password { redis.arguments += ["--masterauth", password] }
         let servers = [
-            try RedisServerProcess(options), try RedisServerProcess(options), try RedisServerProcess(options),
+            try RedisServerProcess(redis), try RedisServerProcess(redis), try RedisServerProcess(redis),
         ]
         let ports = servers.compactMap(\.port)
         for replica in servers[1...] {
@@ -30,30 +48,16 @@ package final class SentinelGroup: Sendable {
                 try await replica.cli("INFO", "replication").contains("master_link_status:up")
             }
         }
-        let sentinels = try (0..<3).map { _ in try SentinelProcess(of: name, port: ports[0]) }
-        let way = try await FaultProxy.start(target: .tcp(host: "127.0.0.1", port: ports[0]))
-        let follower = Task {
-            var led = ports[0]
-            while !Task.isCancelled {
-                if let port = await primaryPort(by: sentinels), port != led {
-                    try? await way.redirect(to: .tcp(host: "127.0.0.1", port: port))  // Only where the way is stopped.
-                    led = port
-                }
-                try? await ContinuousClock().sleep(for: .milliseconds(200))  // Cancelled at the end.
-            }
-        }
-        let group = SentinelGroup(servers: servers, sentinels: sentinels, way: way, follower: follower)
+        let sentinels = try (0..<3).map { _ in try SentinelProcess(of: ports[0], options) }
+        let group = SentinelGroup(servers: servers, sentinels: sentinels, options: options)
         try await group.agreed()
         return group
     }
 
-    private init(
-        servers: [RedisServerProcess], sentinels: [SentinelProcess], way: FaultProxy, follower: Task<Void, Never>
-    ) {
+    private init(servers: [RedisServerProcess], sentinels: [SentinelProcess], options: Options) {
         self.servers = servers
         self.sentinels = sentinels
-        self.way = way
-        self.follower = follower
+        self.options = options
     }
 
     /// Has the sentinels make another server the primary, and returns when most of them say so; answers which it is.
@@ -82,10 +86,7 @@ package final class SentinelGroup: Sendable {
         }
     }
 
-    package func stop() async throws {
-        follower.cancel()
-        await follower.value
-        try await way.stop()
+    package func stop() {
         for sentinel in sentinels { sentinel.stop() }
         for server in servers { server.stop() }
     }
@@ -94,7 +95,9 @@ package final class SentinelGroup: Sendable {
     private func agreed() async throws {
         for sentinel in sentinels {
             try await eventually("the sentinels' knowing each other", within: .seconds(60)) {
-                let lines = try await sentinel.cli("SENTINEL", "MASTER", Self.name).split(whereSeparator: \.isNewline)
+                // It may not listen yet.
+                guard let text = try? await sentinel.cli("SENTINEL", "MASTER", Self.name) else { return false }
+                let lines = text.split(whereSeparator: \.isNewline)
                 func value(of field: String) -> Substring? {
                     lines.firstIndex { $0 == field }.flatMap { $0 + 1 < lines.count ? lines[$0 + 1] : nil }
                 }
@@ -113,45 +116,5 @@ package final class SentinelGroup: Sendable {
             if let port = lines?.last.flatMap({ Int($0) }) { votes[port, default: 0] += 1 }
         }
         return votes.first { $0.value >= 2 }?.key
-    }
-}
-
-/// One sentinel in a folder of its own, ended with its test or with its process.
-private final class SentinelProcess: Sendable {
-    private typealias Child = RedisServerProcess.ChildProcess
-
-    private let folder: String
-    private let port: Int
-    private let child: WardedChild
-
-    /// - Parameters:
-    ///   - name: what it calls the primary, which listens on the port of 127.0.0.1.
-    init(of name: String, port watched: Int) throws {
-        folder = FileManager.default.temporaryDirectory.path + "/sentinel-test-\(UUID().uuidString.prefix(13))"
-        port = try Child.freePort()
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-        let configuration = """
-            port \(port)
-            bind 127.0.0.1
-            dir \(folder)
-            logfile \(folder)/log
-            sentinel monitor \(name) 127.0.0.1 \(watched) 2
-            sentinel down-after-milliseconds \(name) 1000
-            sentinel failover-timeout \(name) 10000
-            """
-        try configuration.write(toFile: folder + "/sentinel.conf", atomically: true, encoding: .utf8)
-        child = try WardedChild(Child.spawn(["redis-server", folder + "/sentinel.conf", "--sentinel"]))
-    }
-
-    deinit { stop() }
-
-    func cli(_ arguments: String...) async throws -> String {
-        try await RedisServerProcess.cli(["-p", "\(port)"] + arguments)
-    }
-
-    func stop() {
-        child.end()
-        try? FileManager.default.removeItem(atPath: folder)  // A second stop finds no folder.
     }
 }

@@ -165,8 +165,11 @@ struct SettingsRefusalTests {
             ),
             (["MARTLET_API_KEY": "a,,b"], "api.key has an empty item (from MARTLET_API_KEY)"),
             (
-                ["MARTLET_REDIS_URL": "redis+sentinel://a:1,b:2/main"],
-                "redis.url begins with redis+sentinel://, which comes with a later version (from MARTLET_REDIS_URL)"
+                ["MARTLET_REDIS_URL": "redis+sentinel://a:1,b:2"],
+                """
+                redis.url cannot be used: it must end in the name that the sentinels give the primary, as in \
+                redis+sentinel://host:26379/NAME (from MARTLET_REDIS_URL)
+                """
             ),
             (
                 ["MARTLET_REDIS_URL": "redis+cluster://a:1"],

@@ -99,6 +99,44 @@ import Testing
         #expect(reason.contains("redis+\(mode)://"))
     }
 
+    @Test(arguments: [false, true])
+    func `a Sentinel that is taken for a server is refused with the URL to write`(tls: Bool) throws {
+        var configuration = RedisConfiguration(endpoint: .tcp(host: "::1", port: 26380))
+        configuration.tls = tls
+        var greeting = Greeting(commandLink: configuration, previous: nil, scripts: [])
+        _ = greeting.start()
+        let text = "redis_mode:sentinel\nrun_id:abc\n"
+        guard case .fail(let reason, .refused) = greeting.received(try reply("$\(text.utf8.count)|\(text)|"))
+        else {
+            Issue.record("it was taken")
+            return
+        }
+        #expect(reason.contains("\(tls ? "rediss" : "redis")+sentinel://[::1]:26380/NAME"))
+    }
+
+    @Test(arguments: [true, false])
+    func `a sentinel is asked who it is and nothing else, however often`(isForSubscriptions: Bool) throws {
+        var configuration = configuration
+        configuration.peer = .sentinel
+        configuration.password = "p"
+        var greeting =
+            isForSubscriptions
+            ? Greeting(subscriptions: configuration)
+            : Greeting(commandLink: configuration, previous: previous("abc"), scripts: [])
+        #expect(sent(greeting.start()) == ["AUTH p", "INFO server"])
+        #expect(try isWait(greeting.received(reply("+OK|"))))
+        #expect(try sent(greeting.received(reply("$30|redis_mode:sentinel\nrun_id:abc|"))) == ["PING"])
+        #expect(try identity(greeting.received(reply("+PONG|")))?.server.runID == "abc")
+    }
+
+    @Test func `a server that is taken for a Sentinel is refused`() throws {
+        var configuration = configuration
+        configuration.peer = .sentinel
+        var greeting = Greeting(subscriptions: configuration)
+        _ = greeting.start()
+        #expect(try failure(greeting.received(reply(info))) == .refused)
+    }
+
     @Test func `no client of another run is killed`() throws {
         var greeting = Greeting(commandLink: configuration, previous: previous("other"), scripts: [])
         _ = greeting.start()

@@ -4,7 +4,7 @@ import Testing
 @Suite struct RedisURLTests {
     @Test func `a TCP URL names host, port, user, password and database`() throws {
         let configuration = try RedisConfiguration(url: "redis://al%69ce:p%40ss%2Fword@redis.internal:7000/5")
-        #expect(configuration.endpoint == .tcp(host: "redis.internal", port: 7000))
+        #expect(configuration.topology == .single(.tcp(host: "redis.internal", port: 7000)))
         #expect(configuration.username == "alice")
         #expect(configuration.password == "p@ss/word")
         #expect(configuration.database == 5)
@@ -14,7 +14,7 @@ import Testing
 
     @Test func `what a TCP URL leaves out has its default`() throws {
         let configuration = try RedisConfiguration(url: "redis://localhost")
-        #expect(configuration.endpoint == .tcp(host: "localhost", port: 6379))
+        #expect(configuration.topology == .single(.tcp(host: "localhost", port: 6379)))
         #expect(configuration.username == nil)
         #expect(configuration.password == nil)
         #expect(configuration.database == 0)
@@ -22,7 +22,7 @@ import Testing
 
     @Test func `a password alone stands behind a colon`() throws {
         let configuration = try RedisConfiguration(url: "rediss://:a@b:c@[::1]:6380/")
-        #expect(configuration.endpoint == .tcp(host: "::1", port: 6380))
+        #expect(configuration.topology == .single(.tcp(host: "::1", port: 6380)))
         #expect(configuration.username == nil)
         #expect(configuration.password == "a@b:c")
         #expect(configuration.tls)
@@ -45,17 +45,39 @@ import Testing
 
     @Test func `a unix URL takes database and password from its query`() throws {
         let configuration = try RedisConfiguration(url: "unix:///run/redis%20one.sock?db=3&password=p%26w")
-        #expect(configuration.endpoint == .unix(path: "/run/redis one.sock"))
+        #expect(configuration.topology == .single(.unix(path: "/run/redis one.sock")))
         #expect(configuration.database == 3)
         #expect(configuration.password == "p&w")
         #expect(configuration.description == "unix:///run/redis one.sock?db=3")
+    }
+
+    @Test func `a Sentinel URL names the sentinels, the primary, and the passwords of both`() throws {
+        let url = "redis+sentinel://al%69ce:pw@a:1,b,[::1]:3/main%2d1?db=2&sentinelPassword=s%26w"
+        let configuration = try RedisConfiguration(url: url)
+        let places: [RedisConfiguration.Endpoint] = [
+            .tcp(host: "a", port: 1), .tcp(host: "b", port: 26379), .tcp(host: "::1", port: 3),
+        ]
+        #expect(
+            configuration.topology == .sentinel(Sentinels(places: places, name: "main-1", password: "s&w")))
+        #expect(configuration.username == "alice" && configuration.password == "pw" && configuration.database == 2)
+        #expect(!configuration.tls)
+        #expect(configuration.description == "redis+sentinel://a:1,b:26379,[::1]:3/main-1?db=2")
+    }
+
+    @Test func `a Sentinel URL with TLS means the sentinels too, and what it leaves out has its default`() throws {
+        let configuration = try RedisConfiguration(url: "rediss+sentinel://h/main?ca=/authority.pem&sentinelPassword=")
+        #expect(configuration.tls && configuration.certificateAuthorityFile == "/authority.pem")
+        #expect(
+            configuration.topology
+                == .sentinel(Sentinels(places: [.tcp(host: "h", port: 26379)], name: "main", password: nil)))
+        #expect(configuration.password == nil && configuration.database == 0)
     }
 
     @Test func `one that is led elsewhere keeps its times and nothing of where it led before`() throws {
         var configuration = try RedisConfiguration(url: "rediss://alice:secret@redis.internal:7000/5?ca=/authority.pem")
         configuration.commandTimeout = .seconds(9)
         try configuration.lead(to: "redis://other")
-        #expect(configuration.endpoint == .tcp(host: "other", port: 6379) && configuration.database == 0)
+        #expect(configuration.topology == .single(.tcp(host: "other", port: 6379)) && configuration.database == 0)
         #expect(configuration.username == nil && configuration.password == nil)
         #expect(!configuration.tls && configuration.certificateAuthorityFile == nil)
         #expect(configuration.commandTimeout == .seconds(9))
@@ -65,7 +87,10 @@ import Testing
         "localhost:6379", "http://localhost", "redis://", "redis://:secret@", "redis://h:0", "redis://h:99999",
         "redis://h:secret", "redis://h/x", "redis://u@h", "redis://[::1", "redis://:secret%zz@h",
         "redis://:secret%+1@h", "redis://:%ff@h", "unix://relative", "unix:///s?db=secret", "unix:///s?secret=1",
-        "redis://h?ca=/secret", "redis://:sec/ret@h", "",
+        "redis://h?ca=/secret", "redis://:sec/ret@h", "", "redis+sentinel://h", "redis+sentinel://h/",
+        "redis+sentinel://h,/secret", "redis+sentinel://h,h:26379/secret", "redis+sentinel://h/secret/0",
+        "redis+sentinel://h/a%20secret", "redis+sentinel://h:0/n", "redis+sentinel://h/n?ca=/secret",
+        "redis+sentinel://h/n?sentinelPassword=secret%", "redis://h?sentinelPassword=secret", "sentinel://h/n",
     ])
     func `a wrong URL is refused without repeating it`(url: String) {
         do {

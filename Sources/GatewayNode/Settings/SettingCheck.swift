@@ -62,7 +62,7 @@ enum SettingCheck {
 
     /// The answer holds no part of the URL, which may contain a password.
     static func redisURL(_ text: String) -> String? {
-        for scheme in ["redis+sentinel", "redis+cluster"] where text.lowercased().hasPrefix("\(scheme)://") {
+        for scheme in ["redis+cluster", "rediss+cluster"] where text.lowercased().hasPrefix("\(scheme)://") {
             return "begins with \(scheme)://, which comes with a later version"
         }
         do {

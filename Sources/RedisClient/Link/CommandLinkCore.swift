@@ -36,7 +36,8 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     private static let mostEarlier = 16
 
     init(
-        configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger, scripts: [RedisScript],
+        configuration: RedisConfiguration, address: ShardAddress, eventLoop: any EventLoop, logger: Logger,
+        scripts: [RedisScript],
         onState: @escaping @Sendable (RedisLinkState) -> Void
     ) {
         self.configuration = configuration
@@ -44,7 +45,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         self.logger = logger
         self.scripts = scripts
         self.onState = onState
-        self.connector = Connector(configuration: configuration, eventLoop: eventLoop)
+        self.connector = Connector(configuration: configuration, address: address, eventLoop: eventLoop)
         self.commandTimeout = TimeAmount(configuration.commandTimeout)
         self.pingInterval = TimeAmount(configuration.pingInterval)
         self.pingTimeout = TimeAmount(configuration.pingTimeout)
@@ -71,6 +72,9 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         guard isConnected.load(ordering: .relaxed), identity?.server == server else { return }
         connector.giveUp(reason: "the other links lead to another server, or it is no longer the same")
     }
+
+    /// Goes where the address leads now.
+    func follow() { connector.follow() }
 
     /// Takes in what was handed in since the last time: one write and one flush for all of it.
     func submit(_ submissions: [Submission]) {
@@ -150,8 +154,8 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         logger.info(
             "Connected to Redis",
             metadata: [
-                "redis": "\(configuration)", "version": "\(identity.version)", "runID": "\(identity.server.runID)",
-                "replicationID": "\(identity.server.replicationID)",
+                "redis": "\(configuration)", "address": "\(place)", "version": "\(identity.version)",
+                "runID": "\(identity.server.runID)", "replicationID": "\(identity.server.replicationID)",
             ])
         let now = eventLoop.now
         fail(pipeline.expired(now: now))
@@ -166,6 +170,9 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         isConnected.store(true, ordering: .relaxed)
         report(.connected(to: identity.server, clientID: identity.clientID, previous: previous?.server))
     }
+
+    /// Where the connection leads, or led last.
+    private var place: String { connector.dialled?.description ?? "unknown" }
 
     private func remember(_ previous: LinkIdentity) {
         earlier.insert(previous, at: 0)
@@ -220,11 +227,12 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     }
 
     func disconnected(reason: String, _ failure: LinkFailure) {
+        let lost: Logger.Metadata = ["redis": "\(configuration)", "address": "\(place)", "reason": "\(reason)"]
         if isConnected.exchange(false, ordering: .relaxed) {
-            logger.warning("Lost the link to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
+            logger.warning("Lost the link to Redis", metadata: lost)
             pipeline.unlinked(now: eventLoop.now)
         } else {
-            logger.debug("Could not reach Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
+            logger.debug("Could not reach Redis", metadata: lost)
         }
         report(RedisLinkState(failure, reason: reason))
     }

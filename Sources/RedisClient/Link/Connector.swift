@@ -31,6 +31,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
 
     let eventLoop: any EventLoop
     private let configuration: RedisConfiguration
+    private let address: ShardAddress
     private var owner: Owner?
     private var state = State.idle
     private var backoff: Backoff
@@ -38,6 +39,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     private var attempts = 0
     /// Those since a connection last was the owner's.
     private var failedAttempts = 0
+    /// Where the last attempt led.
+    private(set) var dialled: RedisConfiguration.Endpoint?
     private var connectDeadline = NIODeadline.distantFuture
     private var ticks: RepeatedTask?
     private var tlsContext: NIOSSLContext?
@@ -48,8 +51,9 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     /// A connection that stood this long has proven itself; one that breaks sooner may break for the same reason again.
     private static var provenAfter: TimeAmount { .seconds(1) }
 
-    init(configuration: RedisConfiguration, eventLoop: any EventLoop) {
+    init(configuration: RedisConfiguration, address: ShardAddress, eventLoop: any EventLoop) {
         self.configuration = configuration
+        self.address = address
         self.eventLoop = eventLoop
         self.backoff = Backoff(limit: TimeAmount(configuration.reconnectCeiling))
         let shortest = min(
@@ -111,6 +115,18 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
             return
         }
         owner?.disconnected(reason: reason, failure)
+    }
+
+    /// Goes where the address leads now, if it is another: what leads elsewhere is given up, and no pause is waited for.
+    func follow() {
+        eventLoop.assertInEventLoop()
+        guard let place = address.current, place != dialled else { return }
+        giveUp(reason: "the primary is at another address")
+        guard case .pausing(let pause) = state else { return }
+        pause.cancel()
+        backoff.reset()
+        failedAttempts = 0
+        dial()
     }
 
     // MARK: What the handler tells
@@ -180,13 +196,18 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         let quick = failedAttempts < 2 ? configuration.quickConnectTimeout : nil
         failedAttempts += 1
         connectDeadline = eventLoop.now + TimeAmount(quick ?? configuration.connectTimeout)
+        guard let place = address.current else {
+            giveUp(reason: "it is not known where the primary is")
+            return
+        }
+        dialled = place
         do {
             if configuration.tls, tlsContext == nil { tlsContext = try makeTLSContext() }
         } catch {
             giveUp(reason: "TLS cannot be set up: \(error)", .refused)
             return
         }
-        connect().assumeIsolated().whenComplete { result in
+        connect(to: place).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel): self.opened(channel, attempt: attempt)
             case .failure(let error): self.failed(error, attempt: attempt)
@@ -200,7 +221,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         return try NIOSSLContext(configuration: tls)
     }
 
-    private func connect() -> EventLoopFuture<any Channel> {
+    private func connect(to place: RedisConfiguration.Endpoint) -> EventLoopFuture<any Channel> {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(configuration.connectTimeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -210,16 +231,16 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
                 value: AdaptiveRecvByteBufferAllocator(minimum: 16_384, initial: 65_536, maximum: 262_144)
             )
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.prepare(channel) }
+                channel.eventLoop.makeCompletedFuture { try self.prepare(channel, to: place) }
             }
-        switch configuration.endpoint {
+        switch place {
         case .tcp(let host, let port): return bootstrap.connect(host: host, port: port)
         case .unix(let path): return bootstrap.connect(unixDomainSocketPath: path)
         }
     }
 
-    private func prepare(_ channel: any Channel) throws {
-        guard let tlsContext, case .tcp(let host, _) = configuration.endpoint else { return }
+    private func prepare(_ channel: any Channel, to place: RedisConfiguration.Endpoint) throws {
+        guard let tlsContext, case .tcp(let host, _) = place else { return }
         // An error says that it is a name.
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         let handler = try NIOSSLClientHandler(context: tlsContext, serverHostname: isAddress ? nil : host)

@@ -17,7 +17,7 @@ package struct LinkIdentity: Sendable, Equatable {
 /// The handshake on a new connection before anything else, as a machine without I/O.
 ///
 /// Phases, each sent at once and answered in full before the next: who are you; end my old self; the rest. Only a primary
-/// is accepted. The old link is killed before any other command, since the server may still hold bytes of it that would
+/// is accepted, or a Sentinel where one is asked for. The old link is killed before any other command, since the server may still hold bytes of it that would
 /// run after newer ones; and only if the server is the same run, since another one's clients bear the same numbers.
 package struct Greeting {
     package enum Action {
@@ -68,7 +68,10 @@ package struct Greeting {
 
     package mutating func start() -> Action {
         let steps: [Step] = configuration.password == nil ? [] : [.auth]
-        return send(steps + [.server, .replication])
+        switch configuration.peer {
+        case .primary: return send(steps + [.server, .replication])
+        case .sentinel: return send(steps + [.server])
+        }
     }
 
     package mutating func received(_ reply: RedisReply) -> Action {
@@ -77,10 +80,7 @@ package struct Greeting {
         if reply.isError, let failure = failure(of: step, ErrorReply(reply.string ?? "")) { return failure }
         switch step {
         case .server:
-            if let reason = Greeting.problem(ofMode: mode(reply)) { return .fail(reason: reason, .refused) }
-            version = infoField("redis_version", reply) ?? ""
-            runID = infoField("run_id", reply) ?? ""
-            guard Greeting.isID(runID) else { return .fail(reason: "INFO names no run_id", .passing) }
+            if let failure = readServer(reply) { return failure }
         case .replication:
             if let failure = readReplication(reply) { return failure }
         case .clientID:
@@ -99,7 +99,9 @@ package struct Greeting {
             guard let identity else { return .fail(reason: "INFO names no master_replid", .passing) }
             return .ready(identity)
         case .first:
-            guard let old = former.first(where: { $0.server.runID == runID }) else { return sendRest() }
+            guard configuration.peer == .primary, let old = former.first(where: { $0.server.runID == runID }) else {
+                return sendRest()
+            }
             phase = .kill
             return send([.kill(old.clientID)])
         case .kill:
@@ -110,6 +112,7 @@ package struct Greeting {
     private mutating func sendRest() -> Action {
         phase = .rest
         let name: [Step] = configuration.clientName == nil ? [] : [.setName]
+        if configuration.peer == .sentinel { return send([.ping]) }
         if isForSubscriptions { return send(name + [.ping]) }
         let database: [Step] = configuration.database == 0 ? [] : [.select]
         return send(database + name + [.clientID] + scripts.map { .load($0) })
@@ -156,21 +159,43 @@ package struct Greeting {
         }
     }
 
-    /// Why a server of this kind cannot be used; nil for one that stands by itself.
-    private static func problem(ofMode mode: String) -> String? {
-        switch mode {
-        case "cluster":
+    /// Why a server of this kind cannot be used; nil for the kind that is asked for.
+    private func problem(ofMode mode: String) -> String? {
+        switch (configuration.peer, mode) {
+        case (.primary, "cluster"):
             """
             it is a node of a Redis Cluster, and redis:// is for one server by itself; clusters need \
             redis+cluster://, which comes with a later version
             """
-        case "sentinel":
+        case (.primary, "sentinel"):
             """
-            it is a Sentinel, which only knows where a server is; it needs redis+sentinel://, which comes with a \
-            later version
+            it is a Sentinel, which only knows where a server is; write \(sentinelURL), with the name that the sentinels \
+            give the primary
             """
+        case (.sentinel, let mode) where mode != "sentinel":
+            "it is no Sentinel; redis+sentinel:// takes the addresses of sentinels, which listen on 26379 by default"
         default: nil
         }
+    }
+
+    /// What would have to be written in place of a URL that leads to a Sentinel.
+    private var sentinelURL: String {
+        let scheme = configuration.tls ? "rediss+sentinel" : "redis+sentinel"
+        guard case .single(let place) = configuration.topology else { return "\(scheme)://" }
+        return "\(scheme)://\(place)/NAME"
+    }
+
+    /// Nil where it is of the kind that is asked for.
+    private mutating func readServer(_ reply: RedisReply) -> Action? {
+        if let reason = problem(ofMode: mode(reply)) { return .fail(reason: reason, .refused) }
+        version = infoField("redis_version", reply) ?? ""
+        runID = infoField("run_id", reply) ?? ""
+        guard Greeting.isID(runID) else { return .fail(reason: "INFO names no run_id", .passing) }
+        if configuration.peer == .sentinel {
+            // It keeps no data that could have a history.
+            identity = LinkIdentity(server: ServerID(runID: runID, replicationID: ""), version: version)
+        }
+        return nil
     }
 
     /// Valkey has its own name for it.

@@ -21,16 +21,19 @@ package final class RedisCommandLink: Sendable {
     private let inboxLimit: Int
     private let loadedDigests: Set<String>
 
-    /// `onState` is called on the loop at each change; `scripts` are loaded at each connect.
+    /// `onState` is called on the loop at each change; `scripts` are loaded at each connect. Without an `address` it goes
+    /// where the configuration leads.
     package init(
-        configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger, scripts: [RedisScript] = [],
+        configuration: RedisConfiguration, address: ShardAddress? = nil, eventLoop: any EventLoop, logger: Logger,
+        scripts: [RedisScript] = [],
         onState: @escaping @Sendable (RedisLinkState) -> Void = { _ in }
     ) {
         self.eventLoop = eventLoop
         self.inboxLimit = configuration.maxQueuedCommands
         self.loadedDigests = Set(scripts.map(\.digest))
         self.core = CommandLinkCore(
-            configuration: configuration, eventLoop: eventLoop, logger: logger, scripts: scripts, onState: onState)
+            configuration: configuration, address: address ?? ShardAddress(of: configuration.topology),
+            eventLoop: eventLoop, logger: logger, scripts: scripts, onState: onState)
     }
 
     /// Whether commands go straight out now.
@@ -50,6 +53,11 @@ package final class RedisCommandLink: Sendable {
     /// Makes the connection anew if it leads to this server, from any thread.
     package func leave(_ server: ServerID) {
         eventLoop.execute { self.core.leave(server) }
+    }
+
+    /// Goes to the address of its shard if that is another by now, from any thread.
+    package func follow() {
+        eventLoop.execute { self.core.follow() }
     }
 
     /// Sends a command, from any thread. The callback is called exactly once, on the link's loop.

@@ -14,14 +14,16 @@ package final class RedisSubscriber: Sendable {
     private let core: SubscriberCore
     private let inbox = Mutex(Inbox())
 
-    /// The handler is held until the shutdown; `onState` is called on the loop at each change.
+    /// The handler is held until the shutdown; `onState` is called on the loop at each change. Without an `address` it
+    /// goes where the configuration leads.
     package init(
-        configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger,
+        configuration: RedisConfiguration, address: ShardAddress? = nil, eventLoop: any EventLoop, logger: Logger,
         handler: any RedisSubscriptionHandler, onState: @escaping @Sendable (RedisLinkState) -> Void = { _ in }
     ) {
         self.eventLoop = eventLoop
         self.core = SubscriberCore(
-            configuration: configuration, eventLoop: eventLoop, logger: logger, handler: handler, onState: onState)
+            configuration: configuration, address: address ?? ShardAddress(of: configuration.topology),
+            eventLoop: eventLoop, logger: logger, handler: handler, onState: onState)
     }
 
     /// Begins to connect. Channels may be named before.
@@ -37,6 +39,11 @@ package final class RedisSubscriber: Sendable {
     /// Makes the connection anew if it leads to this server, from any thread.
     package func leave(_ server: ServerID) {
         eventLoop.execute { self.core.leave(server) }
+    }
+
+    /// Goes to the address of its shard if that is another by now, from any thread.
+    package func follow() {
+        eventLoop.execute { self.core.follow() }
     }
 
     /// Gives the connection up and makes it anew, from any thread.

@@ -33,7 +33,7 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
     private static let marker = "subscribed"
 
     init(
-        configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger,
+        configuration: RedisConfiguration, address: ShardAddress, eventLoop: any EventLoop, logger: Logger,
         handler: any RedisSubscriptionHandler, onState: @escaping @Sendable (RedisLinkState) -> Void
     ) {
         self.configuration = configuration
@@ -41,7 +41,7 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
         self.logger = logger
         self.handler = handler
         self.onState = onState
-        self.connector = Connector(configuration: configuration, eventLoop: eventLoop)
+        self.connector = Connector(configuration: configuration, address: address, eventLoop: eventLoop)
         self.pingInterval = TimeAmount(configuration.pingInterval)
         self.pingTimeout = TimeAmount(configuration.pingTimeout)
     }
@@ -63,6 +63,9 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
         eventLoop.assertInEventLoop()
         if isConnected { connector.giveUp(reason: reason) }
     }
+
+    /// Goes where the address leads now.
+    func follow() { connector.follow() }
 
     /// Gives the connection up if it leads to this server.
     func leave(_ server: ServerID) {
