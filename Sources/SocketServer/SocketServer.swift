@@ -130,9 +130,9 @@ package final class SocketServer: Service {
                     preconditionFailure("a connection on a loop without a hub")
                 }
                 return channel.eventLoop.makeCompletedFuture {
-                    // Here rather than by the bootstrap, which makes a future for each option of each connection.
+                    // Here rather than by the bootstrap, which makes a future for each option of each connection. That
+                    // nothing waits for more to send is inherited: NIO tells it the listener.
                     if let options = channel.syncOptions {
-                        try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
                         try options.setOption(.maxMessagesPerRead, value: 1)
                         try options.setOption(.writeBufferWaterMark, value: waterMark)
                         try options.setOption(.recvAllocator, value: SharedReceiving(hub.receiveBuffer))

@@ -101,6 +101,79 @@ struct PresenceExpiryTests {
         for key in all { #expect(try await life(key) > 60_000, "\(key.name)") }
     }
 
+    /// Names of one partition.
+    private func users(_ count: Int) -> [String] {
+        var names: [String] = []
+        var number = 0
+        while names.count < count {
+            number += 1
+            if Partition(of: "u\(number)") == Partition(of: "u1") { names.append("u\(number)") }
+        }
+        return names
+    }
+
+    private func expiries() async throws -> Int {
+        let text = try await redis.cli("INFO", "commandstats")
+        let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_pexpire:") }
+        let count = line?.split(separator: "=").dropFirst().first?.prefix(while: \.isNumber)
+        return try #require(count.flatMap { Int($0) })
+    }
+
+    /// Those without an end that are none of the keys which have none, see `Keys`.
+    private func endless() async throws -> [String] {
+        let names = try await redis.cli("KEYS", "*").split(separator: "\n").map(String.init)
+        let parts = ["state", "events", "seen", "webhooks", "bytes", "messages", "coordinator", "dead"]
+        var found: [String] = []
+        for name in names where !name.contains("{nodes}") {
+            guard !parts.contains(where: { name.hasSuffix(":\($0)") }) else { continue }
+            if try await redis.cli("PTTL", name) == "-1" { found.append(name) }
+        }
+        return found
+    }
+
+    @Test
+    func `who comes beside others of its node begins only the lives of its own keys, and all keys end all the same`()
+        async throws
+    {
+        let node = try await PresenceNode.start("n1", on: redis, settings: .brisk(), loop: loop)
+        let names = users(40)
+        try await node.connect("c0", names[0])
+        try await node.join("r", "c0")
+        let before = try await expiries()
+        for (number, name) in names.enumerated().dropFirst() {
+            try await node.connect("c\(number)", name)
+            try await node.join("r", "c\(number)")
+        }
+        // The record and the session of each, and the node's beats beside.
+        let begun = try await expiries() - before
+        #expect(begun < 4 * 39, "\(begun)")
+        #expect(try await endless() == [])
+        // The last ones go, and others come to what is empty by then.
+        for number in names.indices { node.presence.disconnect("c\(number)", .farewell(.closed)) }
+        try await eventually { try await redis.cli("EXISTS", observer.keys.members(room).name) == "0" }
+        try await node.connect("d1", names[1])
+        try await node.join("r", "d1")
+        try await node.connect("d2", names[2])
+        try await node.join("r", "d2")
+        #expect(try await endless() == [])
+        try await node.kill()
+    }
+
+    @Test func `a key that was left without an end is given one by whoever renews it`() async throws {
+        try await enter("c1", PresenceSettings())
+        let keys = observer.keys
+        let (own, rooms) = (Partition(of: "alice"), Partition(of: room))
+        let all = records + [keys.online(own), keys.rooms(rooms), keys.held(by: holder, in: own), keys.holders(rooms)]
+        for key in all { _ = try await observer.link.send(["PERSIST", .string(key.name)]) }
+        for partition in Set([own, rooms]) {
+            let renewal = RegistrationMachine.Renewal(
+                partition: partition, holder: holder, users: partition == own ? [alice] : [], sessions: [],
+                rooms: partition == rooms ? [room] : [])
+            observer.store.renew(renewal, PresenceSettings())
+        }
+        for key in all { #expect(try await life(key) > 60_000, "\(key.name)") }
+    }
+
     @Test func `a dead node's users whose records have expired are told offline, and its rooms vacated, once`()
         async throws
     {

@@ -37,6 +37,39 @@ struct RegistrationMachineTests {
     }
 
     @Test
+    func `lives are begun by the first of a partition and of a room, and again where Redis may have nobody there`()
+        throws
+    {
+        let talk = RegistryConversation.standing()
+        func connects(_ id: String) throws -> Machine.Call {
+            let call = talk.connect(id, "alice").calls.first
+            return try #require(call)
+        }
+        let first = try connects("c1")
+        let second = try connects("c2")
+        #expect([first, second].map(\.hasOthers) == [false, false], "nothing is answered yet")
+        _ = talk.answered(first, .connect(.registered(Connect.Registered(since: 1, now: 1))))
+        #expect(try connects("c3").hasOthers == true)
+        _ = talk.disconnect("c1", .farewell(.closed))
+        #expect(try connects("c4").hasOthers == false, "who are left have no answer")
+
+        talk.enter("d1", "bob")
+        talk.enter("d2", "carol")
+        let join = try #require(talk.join("r", "d1").calls.first)
+        #expect(join.hasOthers == false)
+        _ = talk.answered(join, .join(.joined(RegistryConversation.roster, stream: nil)))
+        let next = try #require(talk.join("r", "d2").calls.first)
+        #expect(next.hasOthers == true)
+        #expect(talk.join("r2", "d2").calls.first?.hasOthers == false)
+        _ = talk.failed(next)
+        #expect(talk.join("r", "d2").calls.first?.hasOthers == false, "nobody knows what became of it")
+        talk.enter(room: "r", "d2")
+        #expect(talk.join("r", "d1").calls.first?.hasOthers == true)
+        talk.linkLost()
+        #expect(talk.join("r", "d1").calls.first?.hasOthers == false, "Redis may come back empty")
+    }
+
+    @Test
     func `nothing is written while the node may have been taken for dead, and then in the order it was asked for`()
         throws
     {
@@ -229,6 +262,16 @@ extension RegistrationMachine.Call {
             id
         case .end(let entry, _): entry.connection
         case .renounce, .readHeld, .compare, .readMarks: nil
+        }
+    }
+}
+
+extension RegistrationMachine.Call {
+    /// Of a connect or join; nil for any other call.
+    fileprivate var hasOthers: Bool? {
+        switch self {
+        case .connect(_, let writer, _), .join(_, _, _, let writer): writer.hasOthers
+        default: nil
         }
     }
 }

@@ -35,7 +35,17 @@ struct RegistryModel {
         var holder: Holder
     }
 
+    /// A key that ends by itself, unless a script wrote it anew without a life.
+    enum Mortal: Hashable {
+        case held(Int, Holder)
+        case online(Int)
+        /// Its members and connections.
+        case room(RoomName)
+    }
+
     private(set) var clock: Int64 = 1_000
+    /// Those that were written anew without a life.
+    private var lifeless: Set<Mortal> = []
     var forgotten: Set<Forgotten> = []
     /// Node → incarnation.
     var index: [String: Int64] = [:]
@@ -116,6 +126,29 @@ struct RegistryModel {
         if members[room]?.isEmpty == true { members[room] = nil }
     }
 
+    // MARK: Lives
+
+    /// A script writes a key, which it finds or not, and gives it a life or not.
+    private mutating func write(_ key: Mortal, mustKeep: Bool) {
+        if mustKeep { lifeless.remove(key) } else if !isThere(key) { lifeless.insert(key) }
+    }
+
+    mutating func renew(_ renewal: Machine.Renewal) {
+        let corner = renewal.partition.number
+        lifeless.subtract([.held(corner, renewal.holder), .online(corner)] + renewal.rooms.map { .room($0) })
+    }
+
+    /// Those that are there for ever.
+    var immortal: Set<Mortal> { lifeless.filter(isThere) }
+
+    private func isThere(_ key: Mortal) -> Bool {
+        switch key {
+        case .held(let corner, let holder): corners[corner].held[holder]?.isEmpty == false
+        case .online(let corner): online.contains { Partition(of: $0.string).number == corner }
+        case .room(let room): members[room] != nil
+        }
+    }
+
     // MARK: Scripts
 
     /// - Parameter isRepeated: sent again after a break.
@@ -124,23 +157,23 @@ struct RegistryModel {
         switch call {
         case .connect(let registrant, let writer, _):
             guard !isFenced(writer.holder, registrant.session.partition) else { return fenced(writer.holder) }
-            let isKnown = writer.isKnown && !isRepeated
-            return .connect(.registered(register(registrant, writer.holder, isKnown: isKnown, since: nil)))
+            return .connect(.registered(register(registrant, writer, isRepeated, since: nil)))
         case .resume(let registrant, let session, let writer, _):
             return resume(registrant, session, writer, isRepeated)
         case .connectAgain(let registrant, let earlier, let holder, _):
             guard !isFenced(holder, registrant.session.partition) else { return fenced(holder) }
             let named = sessions[registrant.session]?.connection
             if let named, named != registrant.connection.id { return .connect(.replaced) }
-            let registered = register(registrant, holder, isKnown: false, since: earlier.since)
+            let writer = Machine.Writer(holder: holder, isKnown: false)
+            let registered = register(registrant, writer, isRepeated, since: earlier.since)
             sessions[registrant.session]?.rooms = earlier.rooms
             return .connect(.registered(registered))
         case .join(let joining, let user, _, let writer):
             var old: String?
             if case .moved(let connection) = joining.purpose { old = connection }
-            return join(joining.room, joining.connection, user, writer.holder, writer.isKnown && !isRepeated, old)
+            return join(joining.room, joining.connection, user, writer, isRepeated, old)
         case .joinAgain(let place, let id, _, _, let holder, _):
-            return join(place.room, id, place.user, holder, false, nil)
+            return join(place.room, id, place.user, Machine.Writer(holder: holder, isKnown: false), isRepeated, nil)
         case .disconnect(let departed, let departure, let holder):
             let registrant = departed.registrant
             return .disconnect(
@@ -188,8 +221,9 @@ struct RegistryModel {
     private func fenced(_ holder: Holder) -> Machine.Answer { .connect(.fenced(at: holder.incarnation + 1)) }
 
     private mutating func register(
-        _ registrant: HeldConnections.Registrant, _ holder: Holder, isKnown: Bool, since: Int64?
+        _ registrant: HeldConnections.Registrant, _ writer: Machine.Writer, _ isRepeated: Bool, since: Int64?
     ) -> Connect.Registered {
+        let holder = writer.holder
         let (id, user) = (registrant.connection.id, registrant.connection.userId)
         let entry = HeldEntry.user(user, connection: id)
         let corner = registrant.session.partition.number
@@ -200,7 +234,10 @@ struct RegistryModel {
         var session = sessions[registrant.session] ?? Session(user: user, connection: id)
         (session.user, session.connection) = (user, id)
         sessions[registrant.session] = session
-        if !isKnown { corners[corner].holders.insert(holder) }
+        if !writer.isKnown || isRepeated { corners[corner].holders.insert(holder) }
+        let mustKeep = !writer.hasOthers || isRepeated
+        write(.held(corner, holder), mustKeep: mustKeep)
+        write(.online(corner), mustKeep: mustKeep)
         corners[corner].held[holder, default: []].insert(entry)
         online.insert(user)
         return Connect.Registered(since: record.since, now: clock)
@@ -226,9 +263,7 @@ struct RegistryModel {
             nodes.append(mark.node)
         }
         sessions[id]?.before = old
-        let isKnown = writer.isKnown && !isRepeated
-        var registered = register(
-            HeldConnections.Registrant(connection, id), writer.holder, isKnown: isKnown, since: nil)
+        var registered = register(HeldConnections.Registrant(connection, id), writer, isRepeated, since: nil)
         registered.marked = nodes
         return .resume(
             .resumed(
@@ -263,18 +298,22 @@ struct RegistryModel {
     }
 
     private mutating func join(
-        _ room: RoomName, _ id: String, _ user: UserID, _ holder: Holder, _ isKnown: Bool, _ old: String?
+        _ room: RoomName, _ id: String, _ user: UserID, _ writer: Machine.Writer, _ isRepeated: Bool, _ old: String?
     ) -> Machine.Answer {
-        let partition = Partition(of: room)
+        let (partition, holder) = (Partition(of: room), writer.holder)
         guard !isFenced(holder, partition) else { return .join(.fenced(at: holder.incarnation + 1)) }
         if let old, members[room]?[user]?[old] != nil {
             members[room]?[user]?[old] = nil
             corners[partition.number].lingering.remove(.member(user, connection: old, room: room))
         }
         let entry = HeldEntry.member(user, connection: id, room: room)
+        let isFirst = members[room]?.keys.contains { $0 != user } != true
+        let mustKeep = !writer.hasOthers || isRepeated || isFirst
+        write(.room(room), mustKeep: mustKeep)
+        write(.held(partition.number, holder), mustKeep: mustKeep)
         members[room, default: [:]][user, default: [:]][id] = .some(holder)
         corners[partition.number].lingering.remove(entry)
-        if !isKnown { corners[partition.number].holders.insert(holder) }
+        if !writer.isKnown || isRepeated { corners[partition.number].holders.insert(holder) }
         corners[partition.number].held[holder, default: []].insert(entry)
         return .join(
             .joined(RosterState(members: members[room]?.count ?? 0, version: clock, timestamp: clock), stream: nil))

@@ -169,7 +169,8 @@ final class RegistryModelRun {
             case .takeNewIncarnation(let incarnation, let fence):
                 node.lastIncarnation = max(node.lastIncarnation, incarnation, fence)
                 register(node)
-            case .expectInbox, .inboxStands, .roomStands, .registeredAgain, .renew: break
+            case .renew(let renewal): redis.renew(renewal)
+            case .expectInbox, .inboxStands, .roomStands, .registeredAgain: break
             }
         }
     }
@@ -336,6 +337,7 @@ final class RegistryModelRun {
                 found.append("connections of \(user): \(difference.map { redis.tell($0, user) })")
             }
         }
+        if !redis.immortal.isEmpty { found.append("without a life: \(redis.immortal)") }
         if redis.online != Set(connections.keys) { found.append("online: \(redis.online)") }
         for room in Set(redis.members.keys).union(members.keys) {
             for user in Set((redis.members[room] ?? [:]).keys).union((members[room] ?? [:]).keys) {

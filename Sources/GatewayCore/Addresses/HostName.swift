@@ -38,14 +38,22 @@ package struct HostName: Hashable, Sendable {
             if let port, port > 65_535 { return nil }
         }
         let name = host.utf8.last == UInt8(ascii: ".") ? host.dropLast() : host
-        // No label of a name is empty.
-        guard !name.isEmpty, name.utf8.first != UInt8(ascii: "."), !name.contains("..") else { return nil }
+        guard !name.isEmpty, !HostName.hasEmptyLabel(name.utf8) else { return nil }
         self.name = address?.description ?? name.lowercased()
     }
 
     /// A loopback address, `localhost`, or a name under it (RFC 6761, section 6.3): what no other machine can have.
     package var isLoopback: Bool {
         address?.isLoopback ?? (name == "localhost" || name.hasSuffix(".localhost"))
+    }
+
+    private static func hasEmptyLabel(_ name: Substring.UTF8View) -> Bool {
+        var last = UInt8(ascii: ".")
+        for byte in name {
+            if byte == UInt8(ascii: "."), last == byte { return true }
+            last = byte
+        }
+        return false
     }
 
     /// Unreserved, percent-encoded and sub-delims; what a browser would send is far less.

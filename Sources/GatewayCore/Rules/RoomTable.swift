@@ -25,7 +25,7 @@ package struct RoomTable<Value: Sendable>: Sendable {
 
     package var keys: [RoomName] {
         switch storage {
-        case .few(let list): list.map(\.key)
+        case .few(let list): list.map { $0.key }
         case .many(let table): Array(table.keys)
         }
     }

@@ -10,7 +10,8 @@ import Synchronization
 
 /// A stock of the system's random bits, fetched many at a time: fetching them is a system call, and names need few.
 ///
-/// Any thread may ask. What was fetched lies in memory until it is asked for, so that nothing secret is made of it.
+/// Any thread may ask. What was fetched lies in memory until it is asked for, so that no key is made of it: names only,
+/// and those of sessions, which the node holds in memory by the thousand as they are.
 package final class BulkRandom: Sendable {
     private let fetched = Mutex<[UInt64]>([])
 

@@ -8,7 +8,9 @@
 --         13 the connection whose place it takes, or its grace's (empty: none), 14 life of `holders` and the node's
 --         set, which outlive what they name, in ms, 15 server, 16 whether the node has to be put among the holders (0, 1),
 --         17 of one that was there before, the incarnation under which its node had registered all of the partition: as long
---         as that is not fenced nobody was told that it had left, and nobody is told that it comes (empty: that is told)
+--         as that is not fenced nobody was told that it had left, and nobody is told that it comes (empty: that is told),
+--         18 whether the keys have to be given their lives (0, 1): not where the node has others in the room, which gave
+--         them theirs and renews them; the first of all in a room gives them in any case
 -- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
 --         the incarnation below which the node is dead here
 -- cost    O(1), but for copying what is kept of the user's connections in the room, some 60 bytes each
@@ -17,6 +19,7 @@ local lingering, fences, events, state = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local cause, life, head_life, ledger_size, command, channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local replaced, list_life, run, must_announce, past = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
+local must_keep = ARGV[18]
 local fence = redis.call('HGET', fences, node)
 if fence and tonumber(fence) > tonumber(incarnation) then return { 'fenced', tonumber(fence) } end
 
@@ -38,20 +41,24 @@ local own, last = find_connection(packed, connection)
 local text = spell_connection(connection, holder)
 packed = own and splice(packed, own, last, text) or packed .. text
 local is_new = redis.call('HSET', members, user, info .. packed) == 1
--- Also where nothing is new: joined again after an outage, the keys may be at their end.
-redis.call('PEXPIRE', members, life)
+local count = redis.call('HLEN', members)
 redis.call('SADD', conns, connection)
-redis.call('PEXPIRE', conns, life)
+redis.call('SADD', held, entry)
+if own then redis.call('ZREM', lingering, entry) end
 if must_announce == '1' then
   redis.call('SADD', holders, holder)
   redis.call('PEXPIRE', holders, list_life)
 end
-redis.call('SADD', held, entry)
-redis.call('PEXPIRE', held, list_life)
-if own then redis.call('ZREM', lingering, entry) end
 local ledger = { key = events, size = ledger_size }
-if redis.call('ZADD', rooms, 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, cause) end
-redis.call('PEXPIRE', rooms, life)
+local must_begin = must_keep == '1' or count == 1
+if must_begin then
+  -- Also where nothing is new: joined again after an outage, the keys may be at their end.
+  redis.call('PEXPIRE', members, life)
+  redis.call('PEXPIRE', conns, life)
+  redis.call('PEXPIRE', held, list_life)
+  if redis.call('ZADD', rooms, 'NX', moment, name) == 1 then note(ledger, 'room.occupied', '', name, cause) end
+  redis.call('PEXPIRE', rooms, life)
+end
 if is_new then
   note(ledger, 'member.joined', user, name, cause)
   local version = step(room, moment)
@@ -60,10 +67,10 @@ if is_new then
   local events = { spell('j', cause == '' and connection or '-', user, info) }
   -- Redis had lost it, and the others know it: the step is of the version alone.
   if past ~= '' and tonumber(fence or 0) <= tonumber(past) then events = {} end
-  local members = publish(room, version, moment, events)
-  return { 'ok', members, version, moment, standing(state, head, run) }
+  publish(room, version, moment, events, count)
+  return { 'ok', count, version, moment, standing(state, head, run) }
 end
 redis.call('HSETNX', head, 'roster', moment)
 keep(head, head_life)
 local version = tonumber(redis.call('HGET', head, 'roster'))
-return { 'ok', redis.call('HLEN', members), version, moment, standing(state, head, run) }
+return { 'ok', count, version, moment, standing(state, head, run) }

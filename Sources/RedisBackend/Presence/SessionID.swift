@@ -29,10 +29,9 @@ package struct SessionID: Hashable, Sendable {
 
     /// A new one.
     package init(of user: UserID) {
-        var generator = SystemRandomNumberGenerator()
         partition = Partition(of: user.string)
-        first = generator.next()
-        second = generator.next()
+        first = BulkRandom.names.next()
+        second = BulkRandom.names.next()
     }
 
     /// One that a client shows; nil where it cannot be one.

@@ -14,6 +14,10 @@ extension RedisArgument {
     /// have come back empty.
     static func mustAnnounce(isKnown: Bool) -> RedisArgument { isKnown ? .attempt : 1 }
 
+    /// Whether keys have to be given their lives: not where others of the node keep them. Sent again after a break they
+    /// have to in any case.
+    static func mustKeep(hasOthers: Bool) -> RedisArgument { hasOthers ? .attempt : 1 }
+
     static func mode(_ departure: Departure) -> RedisArgument {
         switch departure {
         case .farewell: "farewell"

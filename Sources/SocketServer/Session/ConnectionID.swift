@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// A connection's name: unique for ever, by chance and, within a hub, by its number.
 ///
 /// 84 bits in 14 characters: Swift keeps so few without memory of their own, and Redis, which holds each name six times,
@@ -26,8 +28,7 @@ struct ConnectionID: Hashable, Sendable, CustomStringConvertible {
 
     /// 64 random bits and 20 of the connection's number in its hub, those aside that say which of so many slices it is in.
     static func random(number: ConnectionNumber, slices count: Int) -> ConnectionID {
-        var generator = SystemRandomNumberGenerator()
-        let random = UInt128(generator.next()) << 20 | UInt128(number & 0xF_FFFF)
+        let random = UInt128(BulkRandom.names.next()) << 20 | UInt128(number & 0xF_FFFF)
         let bits = random / UInt128(count) * UInt128(count) + UInt128(number % UInt64(count))
         return bits < limit ? ConnectionID(bits: bits) : .random(number: number, slices: count)
     }

@@ -1,8 +1,9 @@
 -- Shared opening of the scripts about who is in a room, behind that of the presence scripts.
 
--- Sees that a head lives so long at least: a roster keeps it for a while only, a message for longer.
+-- Sees that a head lives on: a roster keeps it for a while only, a message for longer. One that has half of the while
+-- before it is left to whoever renews it.
 local function keep(head, life)
-  if redis.call('PTTL', head) < tonumber(life) then redis.call('PEXPIRE', head, life) end
+  if redis.call('PTTL', head) < life / 2 then redis.call('PEXPIRE', head, life) end
 end
 
 -- Counts one event in a room's roster version and answers the version; it begins at the clock, so that it never
@@ -45,12 +46,12 @@ local function spell(kind, connection, user, info)
   return kind .. ' ' .. connection .. ' ' .. #user .. ' ' .. #info .. ' ' .. user .. info
 end
 
--- Sends the events of one step of a room, `p version members timestamp count` and the events. Answers the members.
-local function publish(room, version, moment, events)
-  local members = redis.call('HLEN', room.members)
+-- Sends the events of one step of a room, `p version members timestamp count` and the events, to the members; how many
+-- those are is counted where the caller has not.
+local function publish(room, version, moment, events, count)
+  local members = count or redis.call('HLEN', room.members)
   local head = 'p ' .. version .. ' ' .. members .. ' ' .. moment .. ' ' .. #events .. ' '
   redis.call(room.command, room.channel, head .. table.concat(events))
-  return members
 end
 
 -- Tells that a room is vacated, if that is so and was not told.

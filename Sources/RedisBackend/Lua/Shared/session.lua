@@ -7,7 +7,7 @@ local node, incarnation, connection, user, address, secret = ARGV[1], ARGV[2], A
 local began, cause, life, session_life, ledger_size, command = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local status_channel, mode, most_connections, surplus = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
 local nodes_channel, list_life, run, must_announce, issued = ARGV[17], ARGV[18], ARGV[19], ARGV[20], ARGV[21]
-local past, moved = ARGV[22], ARGV[23]
+local must_keep, past, moved = ARGV[22], ARGV[23], ARGV[24]
 
 -- In base 36, so that a record stays below the 64 bytes up to which Redis packs a hash.
 local function base36(number)
@@ -114,12 +114,14 @@ local function register(moment, ended)
     redis.call('PEXPIRE', holders, list_life)
   end
   redis.call('SADD', holdings, entry)
-  redis.call('PEXPIRE', holdings, list_life)
   if redis.call('ZADD', online, 'NX', moment, user) == 1 then
     note({ key = events, size = ledger_size }, 'user.online', user, '', cause)
     redis.call(command, status_channel, 's 1 ' .. moment)
   end
-  -- Also where nothing is new: registered again after an outage, the key may be at its end.
-  redis.call('PEXPIRE', online, life)
+  if must_keep == '1' then
+    -- Also where nothing is new: registered again after an outage, the keys may be at their end.
+    redis.call('PEXPIRE', holdings, list_life)
+    redis.call('PEXPIRE', online, life)
+  end
   return since
 end

@@ -69,10 +69,19 @@ package final class HeldConnections {
 
     private struct Holdings {
         var users: Set<Held> = []
+        /// How many of them Redis has taken in.
+        var registered = 0
         /// Those that are in one of its rooms.
         var members: Set<Held> = []
-        /// Each room with a roster, and how many connections are in it.
-        var rooms: [RoomName: Int] = [:]
+        /// Each room with a roster.
+        var rooms: [RoomName: Attendance] = [:]
+    }
+
+    /// The connections in a room.
+    private struct Attendance {
+        var count = 0
+        /// Whether Redis has taken one of them into the room, as far as is known.
+        var hasEntered = false
     }
 
     private var connections: [String: Held] = [:]
@@ -102,6 +111,14 @@ package final class HeldConnections {
             }
         }
         return entries
+    }
+
+    /// Whether Redis has taken in one of the connections of its users.
+    package func hasRegistered(in partition: Partition) -> Bool { partitions[partition.number].registered > 0 }
+
+    /// Whether Redis has taken one of the connections into this room, as far as is known.
+    package func hasEntered(_ room: RoomName) -> Bool {
+        partitions[Partition(of: room).number].rooms[room]?.hasEntered ?? false
     }
 
     /// All that the node's set in the partition should name.
@@ -145,13 +162,13 @@ package final class HeldConnections {
         case .registered(_, _, let before): moves = max(moves, before)
         case .waiting, .asked: break
         }
-        held.standing = .registered(
-            since: registered.since, disconnection: registered.disconnection, moves: moves)
+        setStanding(
+            .registered(since: registered.since, disconnection: registered.disconnection, moves: moves), of: held)
     }
 
     /// Redis is being asked, under this incarnation, to take the connection in.
     package func asked(_ id: String, incarnation: Int64) {
-        connections[id]?.standing = .asked(incarnation: incarnation)
+        if let held = connections[id] { setStanding(.asked(incarnation: incarnation), of: held) }
     }
 
     /// The connection goes on with this session.
@@ -161,12 +178,25 @@ package final class HeldConnections {
 
     /// The connection is being closed.
     package func closing(_ id: String) {
-        connections[id]?.standing = .closing
+        if let held = connections[id] { setStanding(.closing, of: held) }
+    }
+
+    private func setStanding(_ standing: Standing, of held: Held) {
+        count(held, -1)
+        held.standing = standing
+        count(held, 1)
+    }
+
+    /// One registered user's connection more, or less, if it is one.
+    private func count(_ held: Held, _ change: Int) {
+        guard let partition = held.partition, held.isRegistered else { return }
+        partitions[partition.number].registered += change
     }
 
     /// Forgets a connection; answers what it was and the rooms it was in or had asked for.
     package func disconnect(_ id: String) -> Held? {
         guard let held = connections.removeValue(forKey: id) else { return nil }
+        count(held, -1)
         if let partition = held.partition { partitions[partition.number].users.remove(held) }
         for room in held.rooms.keys {
             let partition = Partition(of: room)
@@ -185,12 +215,23 @@ package final class HeldConnections {
         guard let held = connections[id], let member = member ?? held.user else { return false }
         if held.rooms[room] == nil {
             let partition = Partition(of: room).number
-            partitions[partition].rooms[room, default: 0] += 1
+            partitions[partition].rooms[room, default: Attendance()].count += 1
             partitions[partition].members.insert(held)
             if member != held.user { held.members[room] = member }
         }
         held.rooms[room] = info
         return true
+    }
+
+    /// Redis has taken a connection into a room.
+    package func entered(_ room: RoomName, connection id: String) {
+        guard connections[id]?.rooms[room] != nil else { return }
+        partitions[Partition(of: room).number].rooms[room]?.hasEntered = true
+    }
+
+    /// Whether Redis has anybody in a room is not known any more.
+    package func unsure(_ room: RoomName) {
+        partitions[Partition(of: room).number].rooms[room]?.hasEntered = false
     }
 
     /// Notes that a connection is in a room without a roster.
@@ -217,8 +258,8 @@ package final class HeldConnections {
 
     /// One connection less is in the room.
     private func left(_ room: RoomName, in partition: Partition) {
-        let others = partitions[partition.number].rooms[room, default: 0] - 1
-        partitions[partition.number].rooms[room] = others > 0 ? others : nil
+        partitions[partition.number].rooms[room]?.count -= 1
+        if partitions[partition.number].rooms[room]?.count == 0 { partitions[partition.number].rooms[room] = nil }
     }
 }
 

@@ -123,6 +123,7 @@ extension RegistrationMachine {
         switch answer {
         case .success(.join(.joined(let roster, let stream))):
             standing.announced(writer.holder, in: Partition(of: room))
+            held.entered(room, connection: id)
             // The room's members are the truth and come first; the session only remembers them, and a resumed one does so
             // already.
             if case .asked = joining.purpose, held[id]?.rooms[room] != nil { perform(.remember(room, connection: id)) }
@@ -139,6 +140,7 @@ extension RegistrationMachine {
     /// Whether Redis took the join is not known: the comparison takes it away again, unless the connection was in the
     /// room before, which a failure does not change.
     private mutating func fail(_ joining: Joining, _ error: BackendError) {
+        held.unsure(joining.room)
         if joining.isNew {
             _ = held.leave(joining.room, connection: joining.connection)
             perform(.remember(joining.room, connection: joining.connection))

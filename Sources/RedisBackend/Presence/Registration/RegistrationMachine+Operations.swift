@@ -58,7 +58,7 @@ extension RegistrationMachine {
             let (id, room) = (joining.connection, joining.room)
             guard let connection = held[id], let info = connection.rooms[room], let user = connection.member(in: room)
             else { return answer(joining, .failure(RegistrationMachine.gone)) }
-            send(.join(joining, user, info: info, writer(holder, in: Partition(of: room))))
+            send(.join(joining, user, info: info, writer(holder, for: joining)))
         case .leave(let place, let id, let departure):
             // One that waited, and was overtaken by another join of the same connection, is void.
             guard held[id]?.rooms[place.room] == nil else { return }
@@ -91,8 +91,21 @@ extension RegistrationMachine {
         }
     }
 
+    /// For a connection of a user of this partition.
     private func writer(_ holder: Holder, in partition: Partition) -> Writer {
-        Writer(holder: holder, isKnown: standing.isAnnounced(in: partition))
+        let isKnown = standing.isAnnounced(in: partition)
+        return Writer(holder: holder, isKnown: isKnown, hasOthers: isKnown && held.hasRegistered(in: partition))
+    }
+
+    private func writer(_ holder: Holder, for joining: Joining) -> Writer {
+        let isKnown = standing.isAnnounced(in: Partition(of: joining.room))
+        // One whose place is taken may be the last that the room's keys live by.
+        let hasOthers =
+            switch joining.purpose {
+            case .asked: held.hasEntered(joining.room)
+            case .moved: false
+            }
+        return Writer(holder: holder, isKnown: isKnown, hasOthers: isKnown && hasOthers)
     }
 
     /// Who may write, if nothing waits that this would overtake.

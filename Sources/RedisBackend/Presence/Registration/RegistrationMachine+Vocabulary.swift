@@ -89,14 +89,19 @@ extension RegistrationMachine {
         case readMarks(Partition)
     }
 
-    /// The holder that writes, and whether the partition is known to have it among its holders.
+    /// The holder that writes, and what Redis is known to have of it already.
     package struct Writer: Hashable, Sendable {
         package var holder: Holder
+        /// Whether the partition has it among its holders.
         package var isKnown: Bool
+        /// Whether it has others beside the connection: in the room of a join, in the partition of a connect. What they
+        /// share has its life then, and is renewed.
+        package var hasOthers: Bool
 
-        package init(holder: Holder, isKnown: Bool) {
+        package init(holder: Holder, isKnown: Bool, hasOthers: Bool = false) {
             self.holder = holder
             self.isKnown = isKnown
+            self.hasOthers = hasOthers
         }
     }
 

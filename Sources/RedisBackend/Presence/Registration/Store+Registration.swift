@@ -25,7 +25,7 @@ extension Store {
                 }
             let join = Join(
                 joining.room, connection: joining.connection, of: user, info: info, holder: writer.holder,
-                isKnown: writer.isKnown, mode: mode, settings: settings)
+                isKnown: writer.isKnown, hasOthers: writer.hasOthers, mode: mode, settings: settings)
             ask(join, reply) { .join($0) }
         case .joinAgain(let place, let id, let info, let settled, let holder, _):
             let join = Join(
@@ -138,6 +138,6 @@ extension Registering {
     ) {
         self.init(
             registrant.connection, session: registrant.session, holder: writer.holder, isKnown: writer.isKnown,
-            settings: settings)
+            hasOthers: writer.hasOthers, settings: settings)
     }
 }

@@ -95,16 +95,19 @@ package struct Registering: Sendable {
     let holder: Holder
     /// Whether the holder is known to stand among those of the user's partition.
     let isKnown: Bool
+    /// Whether the holder is known to have others in the user's partition, so that what those share has its life.
+    let hasOthers: Bool
     let settings: PresenceSettings
 
     package init(
         _ connection: PresenceConnection, session: SessionID, holder: Holder, isKnown: Bool = false,
-        settings: PresenceSettings
+        hasOthers: Bool = false, settings: PresenceSettings
     ) {
         self.connection = connection
         self.session = session
         self.holder = holder
         self.isKnown = isKnown
+        self.hasOthers = hasOthers
         self.settings = settings
     }
 
@@ -129,7 +132,7 @@ package struct Registering: Sendable {
                 .milliseconds(settings.life), .milliseconds(settings.sessionLife), .count(settings.ledgerSize),
                 ScriptCall.publish, .string(status.name), mode, .count(settings.maxConnectionsPerUser),
                 .string(settings.surplus.rawValue), .string(nodes.name), .milliseconds(settings.listLife), .server,
-                .mustAnnounce(isKnown: isKnown), .moment(connection.issuedAt),
+                .mustAnnounce(isKnown: isKnown), .moment(connection.issuedAt), .mustKeep(hasOthers: hasOthers),
             ] + more, publishingOn: [status, nodes])
     }
 }

@@ -28,12 +28,14 @@ package struct Join: Script {
     let holder: Holder
     /// Whether the holder is known to stand among those of the room's partition.
     let isKnown: Bool
+    /// Whether the holder is known to have others in the room, so that what the join writes beside lives as long as those.
+    let hasOthers: Bool
     let mode: Mode
     let settings: PresenceSettings
 
     package init(
         _ room: RoomName, connection: String, of user: UserID, info: [UInt8], holder: Holder, isKnown: Bool = false,
-        mode: Mode, settings: PresenceSettings
+        hasOthers: Bool = false, mode: Mode, settings: PresenceSettings
     ) {
         self.room = room
         self.connection = connection
@@ -41,6 +43,7 @@ package struct Join: Script {
         self.info = info
         self.holder = holder
         self.isKnown = isKnown
+        self.hasOthers = hasOthers
         self.mode = mode
         self.settings = settings
     }
@@ -68,7 +71,7 @@ package struct Join: Script {
                 .string(room.string), .bytes(info), .string(cause), .milliseconds(settings.life),
                 .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), ScriptCall.publish,
                 .string(channel.name), .string(replaced), .milliseconds(settings.listLife), .server,
-                .mustAnnounce(isKnown: isKnown), .string(settled),
+                .mustAnnounce(isKnown: isKnown), .string(settled), .mustKeep(hasOthers: hasOthers),
             ], publishingOn: [channel])
     }
 }
