@@ -69,7 +69,8 @@ final class Conductor: @unchecked Sendable {
         switch event {
         case .moved:
             health.set(.address, true)
-        case .confirmed:
+        case .confirmed(let end):
+            registrar?.primaryConfirmed(until: end)
             health.set(.address, true)
             health.doubtAddress(nil)
         case .doubtful(let reason):

@@ -22,6 +22,7 @@ struct PresenceRulesTests {
 
     @Test func `a node may declare others dead after one lease of beats answered soon, and no longer than that`() {
         var right = DeclarationRight(lease: 3000, interval: 1000)
+        right.confirmed(until: .max)
         #expect(right.expected(now: 0) == nil)
         for beat in 0...3 {
             let sent = Int64(beat) * 1000
@@ -33,9 +34,21 @@ struct PresenceRulesTests {
         #expect(!right.holds(now: 5003))
     }
 
+    @Test func `beats answered by a server that is not confirmed as the primary give no right, however long`() {
+        var right = DeclarationRight(lease: 3000, interval: 1000)
+        for beat in 0...9 as ClosedRange<Int64> {
+            right.answered(sent: beat * 1000, now: beat * 1000, redis: 50_000 + beat * 1000)
+            #expect(!right.holds(now: beat * 1000))
+        }
+        right.confirmed(until: 9500)
+        #expect(right.holds(now: 9500) && right.expected(now: 9500) == 59_500)
+        #expect(!right.holds(now: 9501) && right.expected(now: 9501) == nil)
+    }
+
     @Test(arguments: ["late", "missing", "slept"])
     func `a late answer, a missing one and a node that slept each take the right away for a lease`(how: String) {
         var right = DeclarationRight(lease: 3000, interval: 1000)
+        right.confirmed(until: .max)
         for beat in 0...4 {
             let sent = Int64(beat) * 1000
             right.answered(sent: sent, now: sent + 2, redis: 50_000 + sent)
@@ -60,6 +73,7 @@ struct PresenceRulesTests {
     @Test(arguments: [60_000, -60_000, 3_600_000, -3_600_000] as [Int64])
     func `a step of Redis's clock leaves the right as it is, and is seen by the next beat`(step: Int64) {
         var right = DeclarationRight(lease: 3000, interval: 1000)
+        right.confirmed(until: .max)
         for beat in 0...3 as ClosedRange<Int64> {
             right.answered(sent: beat * 1000, now: beat * 1000, redis: 5_000_000 + beat * 1000)
         }

@@ -113,6 +113,48 @@ struct SentinelFaults {
         group.stop()
     }
 
+    @Test func `a node that the sentinels do not confirm takes nobody for dead, until they do`() async throws {
+        let group = try await SentinelGroup.start()
+        let primary = group.servers[0]
+        // By a way of its own, which can be cut.
+        let way = try await FaultProxy.start(target: .unix(path: primary.socketPath))
+        let urls = ["redis://127.0.0.1:\(way.port)", group.url]
+        let lease = { (_: Int, configuration: inout Backend.Configuration) in
+            configuration.presence.lease = .seconds(2)
+        }
+        try await RedisFixture(on: primary).withBackends(urls, configure: lease) { backends in
+            let alice = UserID(unchecked: "alice")
+            _ = try await withCheckedThrowingContinuation { continuation in
+                backends[0].presence.connect(
+                    PresenceConnection(id: "c1", userId: alice, address: ""), resuming: nil
+                ) { continuation.resume(with: $0) }
+            }
+            let sink = RecordingSink()
+            backends[1].streams.watch([alice], ticket: 1, hub: backends[1].streams.open(sink))
+            try await eventually("an answer") { sink.watched(1)?.first?.isOnline == true }
+            for sentinel in group.sentinels[..<2] { sentinel.kill9() }
+            try await eventually("a doubt") { backends[1].restriction != nil }
+            try await SentinelFaults.pass(.seconds(3), by: primary)
+            try await way.refuse(true)
+            try await way.cutAll()
+            try await SentinelFaults.pass(.seconds(8), by: primary)
+            #expect(sink.statuses == [])
+            try group.sentinels[0].restart()
+            try await eventually("a word of the death") { sink.statuses.map(\.isOnline) == [false] }
+            try await way.refuse(false)
+        }
+        try await way.stop()
+        group.stop()
+    }
+
+    /// Time that has to go by, by the clock of Redis.
+    private static func pass(_ time: Duration, by redis: RedisServerProcess) async throws {
+        let start = try #require(Int64(try await redis.cli("TIME").prefix(10)))
+        try await eventually("the time") {
+            try #require(Int64(try await redis.cli("TIME").prefix(10))) > start + time.components.seconds
+        }
+    }
+
     @Test func `at the start a node waits for most of the sentinels that it is given`() async throws {
         let group = try await SentinelGroup.start()
         for sentinel in group.sentinels[..<2] { sentinel.kill9() }

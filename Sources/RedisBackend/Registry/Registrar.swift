@@ -104,6 +104,12 @@ final class Registrar: @unchecked Sendable {
         if beating != nil { beat() }
     }
 
+    /// That the link leads to the primary is certain until then.
+    func primaryConfirmed(until end: NIODeadline) {
+        loop.assertInEventLoop()
+        right.confirmed(until: end.milliseconds)
+    }
+
     /// Stops beating and takes the node out of the index, as far as Redis can be reached within a second.
     func stop() -> EventLoopFuture<Void> {
         let done = loop.makePromise(of: Void.self)
