@@ -114,13 +114,15 @@ package final class Backend: Service {
         }
         let (reliefs, relief) = AsyncStream.makeStream(of: Relief.Step.self)
         self.reliefs = reliefs
-        let conductor = Conductor(
-            health: health, seal: seal, watch: watch, lease: configuration.presence.lease, logger: logger,
-            relieve: { relief.yield($0) }, fail: { failure.yield($0) })
-
         var redis = configuration.redis
         redis.clientName = "martlet:\(configuration.nodeId)"
         let address = ShardAddress(of: redis.topology)
+        let servers = KnownServers(topology: redis.topology, address: address, health: health)
+        let conductor = Conductor(
+            health: health, servers: servers, seal: seal, watch: watch, lease: configuration.presence.lease,
+            logger: logger,
+            relieve: { relief.yield($0) }, fail: { failure.yield($0) })
+
         commands = RedisCommandLink(
             configuration: redis, address: address, eventLoop: eventLoop, logger: logger, scripts: Scripts.all,
             onState: conductor.commandLinkChanged)
@@ -223,7 +225,7 @@ package final class Backend: Service {
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         streams = router
         sessionCheck = { seal.proof(of: $0) }
-        directory = RedisNodeDirectory(store: store, silent: silent)
+        directory = RedisNodeDirectory(index: store, servers: servers, silent: silent)
         presence = registry
         presenceDirectory = RedisPresenceDirectory(store: store, settings: settings)
         eventLedger = RedisEventLedger(

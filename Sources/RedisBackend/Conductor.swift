@@ -12,6 +12,7 @@ import RedisClient
 /// loop only, or on the life's where that is said.
 final class Conductor: @unchecked Sendable {
     private let health: Health
+    private let servers: KnownServers
     private let seal: SessionSeal
     private let watch: ServerWatch
     private let logger: Logger
@@ -37,10 +38,11 @@ final class Conductor: @unchecked Sendable {
     private var hasToldOfMissingKey = false
 
     init(
-        health: Health, seal: SessionSeal, watch: ServerWatch, lease: Duration, logger: Logger,
+        health: Health, servers: KnownServers, seal: SessionSeal, watch: ServerWatch, lease: Duration, logger: Logger,
         relieve: @escaping @Sendable (Relief.Step) -> Void, fail: @escaping @Sendable (BackendStartError) -> Void
     ) {
         self.health = health
+        self.servers = servers
         self.seal = seal
         self.watch = watch
         self.logger = logger
@@ -92,7 +94,10 @@ final class Conductor: @unchecked Sendable {
             // First of all: whoever is registered behind it is told an id with a seal.
             agreeOnSessions()
             check()
-            if server != previous { meetAnother(isFirst: previous == nil) }
+            if server != previous {
+                describeServer()
+                meetAnother(isFirst: previous == nil)
+            }
             presence?.linked()
             canary?.commandsChanged(true)
         case .disconnected(let reason):
@@ -274,6 +279,21 @@ final class Conductor: @unchecked Sendable {
         guard !hasChecked, let denial = error.denial else { return false }
         fail(.refused(denial))
         return true
+    }
+
+    /// Says what the node stands on now.
+    private func describeServer() {
+        store?.send(.info(.server)) { [self] result in
+            guard case .success(let info) = result else { return }
+            servers.met(info)
+            guard let found = servers.description else { return }
+            logger.info(
+                "The node stands on this",
+                metadata: [
+                    "kind": "\(found.kind)", "version": "\(found.version)", "topology": "\(found.topology)",
+                    "addresses": "\(found.shards.map(\.address).joined(separator: " "))",
+                ])
+        }
     }
 
     private func check() {

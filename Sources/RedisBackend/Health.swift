@@ -73,6 +73,9 @@ final class Health: Sendable {
         state.withLock { state in Health.ability.allSatisfy { state.parts.contains($0) } }
     }
 
+    /// Whether commands are answered, and what is published comes.
+    var isAnswering: Bool { state.withLock { $0.parts.isSuperset(of: [.commands, .canary]) } }
+
     /// Nil where all is well, else the first thing that is missing.
     var problem: String? { problem(besides: nil) }
 

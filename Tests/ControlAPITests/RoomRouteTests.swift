@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test func `totals are summed over the nodes`() async throws {
+    @Test func `totals are summed over the nodes, and what they share is named`() async throws {
         let nodes = ["a", "b"].map {
             NodeEntry(
                 nodeId: $0, incarnation: 1, startedAt: 1, load: NodeLoad(connections: 2, rooms: 3, processor: 0.25),
@@ -98,9 +98,14 @@ import Testing
                 $0.online = ["u", "v", "w"]
                 $0.rooms = [RoomRecord(room: RoomName(unchecked: "r"), members: 3, connections: 4, head: nil)]
             }
+            let shards = """
+                {"address":"10.0.0.1:6379","partitions":60,"answers":true},\
+                {"address":"10.0.0.2:6379","partitions":4,"answers":false}
+                """
             #expect(
                 try await api.send(.GET, "/v1/stats").text
-                    == #"{"nodes":2,"connections":4,"users":3,"rooms":1,"load":0.500}"#)
+                    == #"{"nodes":2,"connections":4,"users":3,"rooms":1,"load":0.500,"#
+                    + #""redis":{"kind":"valkey","version":"9.1.2","topology":"sentinel","shards":[\#(shards)]}}"#)
             #expect(api.presence.asked.sorted() == ["rooms 1 -", "users 1 -"])
         }
     }

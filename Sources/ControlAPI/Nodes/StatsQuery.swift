@@ -2,7 +2,7 @@ import Dialects
 import GatewayCore
 import Hummingbird
 
-/// `GET /v1/stats`: the totals over all nodes.
+/// `GET /v1/stats`: the totals over all nodes, and what they share.
 struct StatsQuery: Sendable {
     /// Lists are asked for a single entry, since each comes with its total.
     func answer(from nodes: any NodeDirectory, _ presence: any PresenceDirectory) async throws -> Response {
@@ -22,7 +22,31 @@ struct StatsQuery: Sendable {
         JSONWriter.append(integer: try await rooms.total, to: &answer)
         JSONWriter.append(#","load":"#, to: &answer)
         JSONWriter.append(thousandths: load, to: &answer)
+        guard let store = nodes.store else { throw BackendError.unavailable(reason: "Redis has not been met") }
+        JSONWriter.append(#","redis":"#, to: &answer)
+        StatsQuery.append(store, to: &answer)
         JSONWriter.append("}", to: &answer)
         return .json(answer)
+    }
+
+    private static func append(_ store: StoreDescription, to answer: inout [UInt8]) {
+        JSONWriter.append(#"{"kind":"#, to: &answer)
+        JSONWriter.append(string: store.kind.rawValue, to: &answer)
+        JSONWriter.append(#","version":"#, to: &answer)
+        JSONWriter.append(string: store.version, to: &answer)
+        JSONWriter.append(#","topology":"#, to: &answer)
+        JSONWriter.append(string: store.topology, to: &answer)
+        JSONWriter.append(#","shards":["#, to: &answer)
+        for (number, shard) in store.shards.enumerated() {
+            if number > 0 { JSONWriter.append(",", to: &answer) }
+            JSONWriter.append(#"{"address":"#, to: &answer)
+            JSONWriter.append(string: shard.address, to: &answer)
+            JSONWriter.append(#","partitions":"#, to: &answer)
+            JSONWriter.append(integer: shard.partitions, to: &answer)
+            JSONWriter.append(#","answers":"#, to: &answer)
+            JSONWriter.append(shard.answers ? "true" : "false", to: &answer)
+            JSONWriter.append("}", to: &answer)
+        }
+        JSONWriter.append("]}", to: &answer)
     }
 }

@@ -196,6 +196,11 @@ async function broadcast(event) {
   }
 }
 
+function redisLine({ kind, version, topology, shards }) {
+  const places = shards.map((shard) => shard.address + (shard.answers ? "" : " (does not answer)"));
+  return `${kind} ${version}${topology === "single" ? "" : ` (${topology})`} at ${places.join(", ")}`;
+}
+
 async function listNodes() {
   const remark = $("nodes-note");
   if (!key.field.value) {
@@ -219,7 +224,7 @@ async function listNodes() {
     $("nodes").hidden = false;
     $("totals").textContent = [
       count(stats.nodes, "node", "nodes"), count(stats.connections, "connection", "connections"),
-      count(stats.users, "user", "users"), count(stats.rooms, "room", "rooms"),
+      count(stats.users, "user", "users"), count(stats.rooms, "room", "rooms"), redisLine(stats.redis),
     ].join(" · ");
     remark.textContent = total > nodes.length ? "The first " + nodes.length + " of " + total + "." : "";
     remark.hidden = total <= nodes.length;

@@ -39,8 +39,10 @@ package struct NodeLoad: Hashable, Sendable {
     }
 }
 
-/// A directory of the live nodes.
+/// A directory of the live nodes, and of what they share.
 package protocol NodeDirectory: Sendable {
+    /// Nil where nothing of it has been reached yet.
+    var store: StoreDescription? { get }
     /// The live nodes, by name.
     func nodes() async throws(BackendError) -> [NodeEntry]
 }

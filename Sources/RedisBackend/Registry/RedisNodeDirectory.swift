@@ -1,14 +1,17 @@
 import GatewayCore
 import Synchronization
 
-/// The live nodes, read from the index.
+/// The live nodes, read from the index, and the servers that this node knows.
 struct RedisNodeDirectory: NodeDirectory {
-    let store: Store
+    let index: Store
+    let servers: KnownServers
     let silent: SilentNodes
+
+    var store: StoreDescription? { servers.description }
 
     func nodes() async throws(BackendError) -> [NodeEntry] {
         do {
-            let entries = try await store.ask(.fields(of: store.keys.index)).answer
+            let entries = try await index.ask(.fields(of: index.keys.index)).answer
             return entries.compactMap { entry in
                 guard !silent.contains(entry.name), let node = NodeDescription.node(entry.name, entry: entry.value)
                 else { return nil }
