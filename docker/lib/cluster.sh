@@ -1,10 +1,16 @@
-# `docker/local cluster`: Redis, two nodes and Nginx as plain processes, with compose.yml's redis.conf and nginx.conf.
+# `docker/local cluster`: Redis, two nodes and Nginx as plain processes, with compose.yml's redis.conf and nginx.conf;
+# with `--redis sentinel` a primary, two replicas and three sentinels, with its sentinel.conf too.
 #
 # Each process has a script of its own in the run folder, which writes its process id and then becomes it. The
 # cluster starts them by these scripts, and so does whoever killed one and wants it back.
 
 cluster() {
-    [[ $# -eq 0 ]] || die "cluster takes no options; settings are MARTLET_... variables"
+    local start_store
+    case "$*" in
+        "") start_store=start_redis ;;
+        "--redis sentinel") start_store=start_sentinels ;;
+        *) die 'cluster takes "--redis sentinel" or nothing; settings are MARTLET_... variables' ;;
+    esac
     local client_port=${MARTLET_CLIENT_PORT:-8080} api_port=${MARTLET_API_PORT:-8081}
     need_port "$client_port" MARTLET_CLIENT_PORT "clients"
     need_port "$api_port" MARTLET_API_PORT "REST and console"
@@ -14,15 +20,15 @@ cluster() {
     # Nginx's workers are another user when root starts it: they pass through the folder and see their own part only.
     folder=$(mktemp -d "${TMPDIR:-/tmp}/martlet-cluster.XXXXXX")
     chmod 711 "$folder"
-    mkdir -m 700 "$folder/redis"
     mkdir -m 755 "$folder/nginx" "$folder/nginx/site"
     names=()
+    stores=()
     keep_logs=no
     trap stop_cluster EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
 
-    start_redis
+    "$start_store"
     choose_ports
     start_node a "$a_client" "$a_api"
     start_node b "$b_client" "$b_api"
@@ -73,12 +79,55 @@ fail_with_log() {
 }
 
 start_redis() {
-    socket=$folder/redis/redis.sock
-    write_starter redis redis-server "$project/docker/redis.conf" --port 0 --unixsocket "$socket" --unixsocketperm 700 \
-        --dir "$folder/redis"
-    start redis
-    until [[ $(redis-cli -s "$socket" ping 2>/dev/null) == PONG ]]; do
-        is_alive redis || fail_with_log redis
+    local socket=$folder/redis/redis.sock
+    mkdir -m 700 "$folder/redis"
+    start_store redis -s "$socket" -- redis-server "$project/docker/redis.conf" --port 0 --unixsocket "$socket" \
+        --unixsocketperm 700 --dir "$folder/redis"
+    redis_url=unix://$socket
+    redis_hint="redis-cli -s $socket"
+}
+
+# A primary, two replicas and three sentinels. Each has a file of its own, into which a failover writes its role.
+start_sentinels() {
+    local number primary port file places=()
+    port=$((16379 - 1))
+    for number in 1 2 3; do
+        port=$(free_port $((port + 1)))
+        primary=${primary:-$port}
+        file=$(own_file "redis-$number" "$project/docker/redis.conf")
+        ((number == 1)) || printf 'replicaof 127.0.0.1 %s\n' "$primary" >>"$file"
+        start_store "redis-$number" -p "$port" -- redis-server "$file" --port "$port" --bind 127.0.0.1 \
+            --dir "${file%/*}" --repl-diskless-sync-delay 0 --min-replicas-to-write 1 --min-replicas-max-lag 3
+    done
+    port=$((26379 - 1))
+    for number in 1 2 3; do
+        port=$(free_port $((port + 1)))
+        file=$(own_file "sentinel-$number" "$project/docker/sentinel.conf")
+        sed -i "s/ redis 6379 / 127.0.0.1 $primary /" "$file"
+        start_store "sentinel-$number" -p "$port" -- redis-server "$file" --sentinel --port "$port" --bind 127.0.0.1 \
+            --dir "${file%/*}"
+        places+=("127.0.0.1:$port")
+    done
+    redis_url="redis+sentinel://$(IFS=,; printf '%s' "${places[*]}")/martlet"
+    redis_hint="redis-cli -p $port sentinel get-master-addr-by-name martlet"
+}
+
+# own_file NAME FILE: a copy in a folder that is NAME's own.
+own_file() {
+    mkdir -m 700 "$folder/$1"
+    cat "$2" >"$folder/$1/${2##*/}"
+    printf '%s\n' "$folder/$1/${2##*/}"
+}
+
+# start_store NAME WHERE -- COMMAND...: one that redis-cli reaches there, and which ends after the nodes.
+start_store() {
+    local name=$1 where=("$2" "$3")
+    shift 4
+    write_starter "$name" "$@"
+    stores=("$name" "${stores[@]}")
+    start "$name"
+    until [[ $(redis-cli "${where[@]}" ping 2>/dev/null) == PONG ]]; do
+        is_alive "$name" || fail_with_log "$name"
         sleep 0.1
     done
 }
@@ -97,7 +146,7 @@ start_node() {
         "MARTLET_CLIENT_HOST=127.0.0.1" "MARTLET_CLIENT_PORT=$2"
         "MARTLET_API_HOST=127.0.0.1" "MARTLET_API_PORT=$3"
         "MARTLET_CLIENT_TRUSTED_PROXIES=127.0.0.1/32"
-        "MARTLET_REDIS_URL=unix://$socket"
+        "MARTLET_REDIS_URL=$redis_url"
         "MARTLET_AUTH_MODE=${MARTLET_AUTH_MODE:-none}"
     )
     [[ -n ${MARTLET_API_KEY:-} || -n ${MARTLET_API_KEY_FILE:-} ]] || settings+=("MARTLET_API_KEY=local")
@@ -130,9 +179,9 @@ tell_cluster() {
   Nodes  node-a  clients $a_client, API $a_api, process $(process_of node-a)
          node-b  clients $b_client, API $b_api, process $(process_of node-b)
   Kill   kill -9 \$(cat $folder/node-b.pid)     and back again: $folder/start-node-b &
-         kill -9 \$(cat $folder/redis.pid)      and back again: $folder/start-redis &
+         kill -9 \$(cat $folder/${stores[-1]}.pid)      and back again: $folder/start-${stores[-1]} &
   Logs   $folder/*.log
-  Redis  redis-cli -s $socket
+  Redis  $redis_hint
 TEXT
 }
 
@@ -168,7 +217,7 @@ await_end() {
 
 # Nodes first, both at once, so that their clients hear of it while Nginx still carries them; Redis last.
 stop_cluster() {
-    local status=$?
+    local status=$? name
     trap - EXIT
     in_a_hurry=no
     trap 'in_a_hurry=yes' INT TERM HUP
@@ -181,8 +230,10 @@ stop_cluster() {
     await_end node-b 45
     ask_to_end nginx QUIT
     await_end nginx 5
-    ask_to_end redis TERM
-    await_end redis 20
+    for name in "${stores[@]}"; do
+        ask_to_end "$name" TERM
+        await_end "$name" 20
+    done
 
     if [[ $keep_logs = yes ]]; then
         say "Stopped; the logs stay in $folder"
