@@ -12,6 +12,8 @@ package final class SentinelGroup: Sendable {
         package var sentinelPassword: String?
         /// No client hears what the sentinels announce.
         package var withholdsAnnouncements = false
+        /// A folder with certificate.pem and key.pem: the sentinels speak TLS alone, to Redis too.
+        package var certificates: String?
 
         package init() {}
     }

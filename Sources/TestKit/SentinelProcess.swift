@@ -26,6 +26,13 @@ package final class SentinelProcess: Sendable {
         ]
         if let password = options.password { lines.append("sentinel auth-pass \(name) \(password)") }
         if let password { lines += ["requirepass \(password)", "sentinel sentinel-pass \(password)"] }
+        if let folder = options.certificates {
+            lines += [
+                "port 0", "tls-port \(port)", "tls-cert-file \(folder)/certificate.pem",
+                "tls-key-file \(folder)/key.pem", "tls-ca-cert-file \(folder)/certificate.pem",
+                "tls-auth-clients no", "tls-replication yes",
+            ]
+        }
         if options.withholdsAnnouncements { lines.append("user default on nopass ~* resetchannels +@all") }
         try (lines.joined(separator: "\n") + "\n")
             .write(toFile: folder + "/sentinel.conf", atomically: true, encoding: .utf8)

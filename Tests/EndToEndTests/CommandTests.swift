@@ -192,6 +192,29 @@ struct CommandTests {
         #expect(output.contains("WRONGPASS") && !output.contains("wrong"))
     }
 
+    @Test(arguments: [
+        ("redis+sentinel://127.0.0.1:PORT/other", "watches no primary called other"),
+        ("redis://127.0.0.1:PORT", "write redis+sentinel://127.0.0.1:PORT/NAME"),
+    ])
+    func `a name that no sentinel knows, and a sentinel taken for a server, end the node with status 78`(
+        url: String, reason: String
+    ) async throws {
+        let sentinel = try SentinelProcess(of: 1)
+        let (url, reason) = (
+            url.replacingOccurrences(of: "PORT", with: "\(sentinel.port)"),
+            reason.replacingOccurrences(of: "PORT", with: "\(sentinel.port)")
+        )
+        let (status, output) = try await NodeProcess.run(
+            ["serve"],
+            environment: [
+                "MARTLET_REDIS_URL": url, "MARTLET_API_KEY": "k", "MARTLET_CLIENT_PORT": "0",
+                "MARTLET_API_PORT": "0", "MARTLET_DRAIN_TIMEOUT": "1s",
+            ])
+        #expect(status == 78)
+        #expect(output.contains(reason), "\(output)")
+        sentinel.stop()
+    }
+
     /// The private Redis and its guardian: children of the node, found by their parents.
     private func processes(ofSession node: pid_t) throws -> [pid_t] {
         var parents: [pid_t: pid_t] = [:]

@@ -29,6 +29,28 @@ import Testing
         }
     }
 
+    @Test func `sentinels, and the primary that they name, are spoken to under TLS`() async throws {
+        try await withServer { port, folder in
+            var options = SentinelGroup.Options()
+            options.certificates = folder
+            let sentinel = try SentinelProcess(of: port, options)
+            let url = "rediss+sentinel://127.0.0.1:\(sentinel.port)/primary?ca=\(folder)/certificate.pem"
+            let configuration = try RedisConfiguration(url: url)
+            let address = ShardAddress(of: configuration.topology)
+            let events = Recorder<TopologyWatch.Event>()
+            let watch = TopologyWatch(
+                of: configuration, address: address, patience: .seconds(3),
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: .silent,
+                onEvent: { events.record($0) })
+            watch.start()
+            let primary = RedisConfiguration.Endpoint.tcp(host: "127.0.0.1", port: port)
+            try await events.until { $0.contains(.moved(to: primary)) }
+            #expect(address.current == primary)
+            try await watch.stop().get()
+            sentinel.stop()
+        }
+    }
+
     private func withServer(_ body: (_ port: Int, _ folder: String) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/redis-tls-\(UUID().uuidString.prefix(13))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
