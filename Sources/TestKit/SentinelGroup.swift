@@ -28,8 +28,13 @@ package final class SentinelGroup: Sendable {
 
     /// The same by these sentinels.
     package func url(asking sentinels: [SentinelProcess], for name: String = name) -> String {
+        url(askingAt: sentinels.map(\.port), for: name)
+    }
+
+    /// The same by whatever listens on these ports of 127.0.0.1.
+    package func url(askingAt ports: [Int], for name: String = name) -> String {
         let credentials = options.password.map { ":\($0)@" } ?? ""
-        let places = sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
+        let places = ports.map { "127.0.0.1:\($0)" }.joined(separator: ",")
         let query = options.sentinelPassword.map { "?sentinelPassword=\($0)" } ?? ""
         return "redis+sentinel://\(credentials)\(places)/\(name)\(query)"
     }

@@ -147,6 +147,49 @@ struct SentinelFaults {
         group.stop()
     }
 
+    @Test func `a node that hears nothing of a failover takes nobody for dead who has followed it`() async throws {
+        let group = try await SentinelGroup.start()
+        var ways: [FaultProxy] = []
+        for sentinel in group.sentinels {
+            ways.append(try await FaultProxy.start(target: .tcp(host: "127.0.0.1", port: sentinel.port)))
+        }
+        let (url, cut) = (group.url(askingAt: ways.map(\.port)), ways)
+        let lease = { (_: Int, configuration: inout Backend.Configuration) in
+            configuration.presence.lease = .seconds(2)
+            configuration.presence.failoverGrace = .seconds(3)
+        }
+        try await RedisFixture(on: group.servers[0]).withBackends([group.url, url], configure: lease) { backends in
+            let alice = UserID(unchecked: "alice")
+            _ = try await withCheckedThrowingContinuation { continuation in
+                backends[0].presence.connect(
+                    PresenceConnection(id: "c1", userId: alice, address: ""), resuming: nil
+                ) { continuation.resume(with: $0) }
+            }
+            let sink = RecordingSink()
+            backends[1].streams.watch([alice], ticket: 1, hub: backends[1].streams.open(sink))
+            try await eventually("an answer") { sink.watched(1)?.first?.isOnline == true }
+            for way in cut {
+                try await way.refuse(true)
+                try await way.cutAll()
+            }
+            try await eventually("a doubt") { backends[1].restriction != nil }
+            let promoted = try await group.failOver()
+            try await eventually("the other node's move") {
+                try await SentinelFaults.links(to: promoted) == 4 && backends[0].problem == nil
+            }
+            try await SentinelFaults.pass(.seconds(5), by: promoted)
+            #expect(sink.statuses == [])
+            for way in cut { try await way.refuse(false) }
+            try await eventually("both nodes on the new primary") {
+                try await SentinelFaults.links(to: promoted) == 8 && backends.allSatisfy { $0.problem == nil }
+            }
+            #expect(try await backends[1].presenceDirectory.user(alice)?.connections.count == 1)
+            #expect(sink.statuses == [])
+        }
+        for way in ways { try await way.stop() }
+        group.stop()
+    }
+
     /// Time that has to go by, by the clock of Redis.
     private static func pass(_ time: Duration, by redis: RedisServerProcess) async throws {
         let start = try #require(Int64(try await redis.cli("TIME").prefix(10)))
