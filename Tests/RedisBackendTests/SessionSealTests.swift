@@ -23,6 +23,11 @@ import TestSupport
         #expect(seal(key).proof(of: shown) == .genuine)
     }
 
+    @Test func `a seal is the beginning of the HMAC-SHA256 of the id, as any other release writes it`() throws {
+        let id = try #require(SessionID("12-ABCDEFGHIJA0123456789B"))
+        #expect(seal(key).seal(id) == "\(id.string).1m4Ho0V0GdsGfs8YY")
+    }
+
     @Test func `whatever character of an id is another one, it is invented`() {
         let seal = seal(key)
         let shown = seal.seal(SessionID(of: alice))

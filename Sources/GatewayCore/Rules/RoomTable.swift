@@ -1,13 +1,16 @@
-/// Something for each of a few rooms: as small as an array while they are few, found without a search when they are many.
+/// Something for each of a few rooms: of one without memory of its own, as small as an array while they are few, found
+/// without a search when they are many.
 package struct RoomTable<Value: Sendable>: Sendable {
     package typealias Element = (key: RoomName, value: Value)
 
     private enum Storage: Sendable {
+        case none
+        case one(RoomName, Value)
         case few([Element])
         case many([RoomName: Value])
     }
 
-    private var storage = Storage.few([])
+    private var storage = Storage.none
 
     /// So many are searched one by one.
     private static var searched: Int { 8 }
@@ -16,6 +19,8 @@ package struct RoomTable<Value: Sendable>: Sendable {
 
     package var count: Int {
         switch storage {
+        case .none: 0
+        case .one: 1
         case .few(let list): list.count
         case .many(let table): table.count
         }
@@ -25,6 +30,8 @@ package struct RoomTable<Value: Sendable>: Sendable {
 
     package var keys: [RoomName] {
         switch storage {
+        case .none: []
+        case .one(let room, _): [room]
         case .few(let list): list.map { $0.key }
         case .many(let table): Array(table.keys)
         }
@@ -33,6 +40,8 @@ package struct RoomTable<Value: Sendable>: Sendable {
     package subscript(room: RoomName) -> Value? {
         get {
             switch storage {
+            case .none: nil
+            case .one(let known, let value): known == room ? value : nil
             case .few(let list): list.first { $0.key == room }?.value
             case .many(let table): table[room]
             }
@@ -45,17 +54,27 @@ package struct RoomTable<Value: Sendable>: Sendable {
     @discardableResult
     package mutating func removeValue(forKey room: RoomName) -> Value? {
         switch take() {
+        case .none:
+            return nil
+        case .one(let known, let value):
+            guard known != room else { return value }
+            storage = .one(known, value)
+            return nil
         case .few(var list):
-            defer { storage = .few(list.isEmpty ? [] : list) }
+            defer { storage = list.count == 1 ? .one(list[0].key, list[0].value) : .few(list) }
             return list.firstIndex { $0.key == room }.map { list.remove(at: $0).value }
         case .many(var table):
-            defer { storage = table.isEmpty ? .few([]) : .many(table) }
+            defer { storage = table.isEmpty ? .none : .many(table) }
             return table.removeValue(forKey: room)
         }
     }
 
     private mutating func put(_ value: Value, _ room: RoomName) {
         switch take() {
+        case .none:
+            storage = .one(room, value)
+        case .one(let known, let before):
+            storage = known == room ? .one(room, value) : .few([(known, before), (room, value)])
         case .few(var list):
             if let place = list.firstIndex(where: { $0.key == room }) {
                 list[place].value = value
@@ -72,7 +91,7 @@ package struct RoomTable<Value: Sendable>: Sendable {
 
     /// Takes the storage out, so that a change of it copies nothing.
     private mutating func take() -> Storage {
-        defer { storage = .few([]) }
+        defer { storage = .none }
         return storage
     }
 }
@@ -80,6 +99,10 @@ package struct RoomTable<Value: Sendable>: Sendable {
 extension RoomTable: Sequence {
     package func makeIterator() -> AnyIterator<Element> {
         switch storage {
+        case .none:
+            return AnyIterator { nil }
+        case .one(let room, let value):
+            return AnyIterator(CollectionOfOne((key: room, value: value)).makeIterator())
         case .few(let list):
             return AnyIterator(list.makeIterator())
         case .many(let table):

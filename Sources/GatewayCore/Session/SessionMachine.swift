@@ -118,14 +118,14 @@ package struct SessionMachine: ~Copyable, Sendable {
     /// Questions under way about who is in a room with this user.
     var watchChecks: Int16 = 0
     var refresh: Refresh?
-    /// Whether the client has been asked to go elsewhere.
-    package internal(set) var isSentAway = false
-    /// Whether the registry has been told of this connection.
-    var isRegistered = false
     /// Nil until somebody has been let in.
     package internal(set) var identity: Identity?
     /// The rooms proper that were asked for, joined or not yet.
     var rooms = RoomTable<Membership>()
+    /// Whether the client has been asked to go elsewhere.
+    package internal(set) var isSentAway = false
+    /// Whether the registry has been told of this connection.
+    var isRegistered = false
     var inbox: Membership?
     var everyone: Membership?
     /// Nil for a new session, and once all that it brought back has been answered.

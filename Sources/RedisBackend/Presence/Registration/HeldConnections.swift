@@ -21,9 +21,13 @@ package final class HeldConnections {
     ///
     /// `@unchecked Sendable`: it is touched on the registry's loop only.
     package final class Held: @unchecked Sendable {
-        package let id: String
-        /// Nil for a guest, who has no user: nothing is registered of it but the rooms in which it shows somebody.
-        package fileprivate(set) var registrant: Registrant?
+        private enum Owner {
+            case user(Registrant)
+            /// It has no user: nothing is registered of it but the rooms in which it shows somebody.
+            case guest(id: String)
+        }
+
+        private var owner: Owner
         package fileprivate(set) var standing = Standing.waiting
         /// Each with what is shown of the user there, a JSON object.
         package fileprivate(set) var rooms = RoomTable<[UInt8]>()
@@ -32,18 +36,60 @@ package final class HeldConnections {
         /// Whom it shows in rooms where that is not its own user.
         fileprivate var members: [RoomName: UserID] = [:]
 
-        fileprivate init(_ id: String, _ registrant: Registrant?) {
-            self.id = id
-            self.registrant = registrant
+        fileprivate init(_ registrant: Registrant) {
+            owner = .user(registrant)
         }
 
-        package var user: UserID? { registrant?.connection.userId }
+        fileprivate init(guest id: String) {
+            owner = .guest(id: id)
+        }
+
+        package var id: String {
+            switch owner {
+            case .user(let registrant): registrant.connection.id
+            case .guest(let id): id
+            }
+        }
+
+        /// Nil for a guest.
+        package var registrant: Registrant? {
+            switch owner {
+            case .user(let registrant): registrant
+            case .guest: nil
+            }
+        }
+
+        fileprivate func goOn(with session: SessionID) {
+            if case .user(let registrant) = owner { owner = .user(Registrant(registrant.connection, session)) }
+        }
+
+        package var user: UserID? {
+            switch owner {
+            case .user(let registrant): registrant.connection.userId
+            case .guest: nil
+            }
+        }
+
+        /// Its user's, where its session lies as well; nil for a guest, who has neither.
+        fileprivate var partition: Partition? {
+            switch owner {
+            case .user(let registrant): registrant.session.partition
+            case .guest: nil
+            }
+        }
+
+        private var isGuest: Bool {
+            switch owner {
+            case .user: false
+            case .guest: true
+            }
+        }
 
         /// Whether Redis has what there is of it to be had.
         package var isRegistered: Bool {
             switch standing {
             case .registered: true
-            case .waiting, .asked, .closing: registrant == nil
+            case .waiting, .asked, .closing: isGuest
             }
         }
 
@@ -138,17 +184,16 @@ package final class HeldConnections {
 
     /// Takes a connection in; false where one of that name is held already.
     package func connect(_ connection: PresenceConnection, session: SessionID) -> Bool {
-        insert(connection.id, Registrant(connection, session))
+        insert(Held(Registrant(connection, session)))
     }
 
     /// Takes in a connection without a user; nothing happens where one of that name is held already.
-    package func connect(guest id: String) { insert(id, nil) }
+    package func connect(guest id: String) { insert(Held(guest: id)) }
 
     @discardableResult
-    private func insert(_ id: String, _ registrant: Registrant?) -> Bool {
-        guard connections[id] == nil else { return false }
-        let held = Held(id, registrant)
-        connections[id] = held
+    private func insert(_ held: Held) -> Bool {
+        guard connections[held.id] == nil else { return false }
+        connections[held.id] = held
         if let partition = held.partition { partitions[partition.number].users.insert(held) }
         return true
     }
@@ -173,7 +218,7 @@ package final class HeldConnections {
 
     /// The connection goes on with this session.
     package func resumed(_ id: String, _ session: SessionID) {
-        connections[id]?.registrant?.session = session
+        connections[id]?.goOn(with: session)
     }
 
     /// The connection is being closed.
@@ -264,9 +309,6 @@ package final class HeldConnections {
 }
 
 extension HeldConnections.Held {
-    /// A session lies beside its user; a guest has neither.
-    fileprivate var partition: Partition? { registrant?.session.partition }
-
     /// As its user's partition names it; nil for a guest.
     package var entry: HeldEntry? { user.map { .user($0, connection: id) } }
 
