@@ -24,13 +24,15 @@ struct FailoverFaults {
         group.stop()
     }
 
-    @Test func `the primary killed under Sentinel`() async throws {
+    @Test func `the primary killed under Sentinel, and a node started before another is promoted`() async throws {
         let group = try await SentinelGroup.start()
         let fleet = try await Fleet.over(group.servers[0]) { _, _ in group.url }
         let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(12)) {
             try await fleet.wait(.seconds(1))
             group.servers[0].kill9()
+            let late = try await NodeProcess.start(nodeId: "late", redisURL: group.url)
+            storm.nodes.withLock { $0.append(late) }
             _ = try await group.promoted()
         }
         try await storm.judge("crash failover", ledger: try await group.promoted(), allowsGaps: true)

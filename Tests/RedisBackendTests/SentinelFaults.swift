@@ -79,6 +79,27 @@ struct SentinelFaults {
         group.stop()
     }
 
+    @Test func `a primary that stood still is left with its connections open, and its waking tells nothing`()
+        async throws
+    {
+        let group = try await SentinelGroup.start()
+        try await SentinelFaults.withNodes([group.url]) { backends in
+            let sink = RecordingSink()
+            backends[0].streams.follow(room, ticket: 1, hub: backends[0].streams.open(sink))
+            try await eventually("an answer") { sink.hasAnswer(to: 1) }
+            group.servers[0].pause()
+            // What lies in its sockets runs when it wakes.
+            backends[0].messageLog.publish(Publication(room, "lost")) { _ in }
+            let promoted = try await group.promoted()
+            try await SentinelFaults.stands(backends, on: promoted)
+            group.servers[0].resume()
+            try await group.demoted(group.servers[0])
+            try await SentinelFaults.stands(backends, on: promoted)
+            #expect(sink.messages.count { $0.payload == Array("lost".utf8) } <= 1)
+        }
+        group.stop()
+    }
+
     @Test func `a failover that no sentinel could announce is found by asking`() async throws {
         var options = SentinelGroup.Options()
         options.withholdsAnnouncements = true
@@ -213,16 +234,19 @@ struct SentinelFaults {
         group.stop()
     }
 
-    @Test(arguments: ["name", "password", "kind"])
+    @Test(arguments: ["name", "password", "Redis's password", "kind"])
     func `sentinels that lead nowhere end the start with the reason`(mistake: String) async throws {
         var options = SentinelGroup.Options()
-        options.sentinelPassword = "right"
+        (options.password, options.sentinelPassword) = ("good", "right")
         let group = try await SentinelGroup.start(options)
+        let server =
+            "redis+sentinel://127.0.0.1:\(try #require(group.servers[0].port))/primary?sentinelPassword=good"
         let (url, reason) =
             switch mistake {
             case "name": (group.url(asking: group.sentinels, for: "other"), "watches no primary called other")
+            case "Redis's password": (group.url.replacing(":good@", with: ":wrong@"), "WRONGPASS")
             case "password": (group.url.replacing("=right", with: "=wrong"), "WRONGPASS")
-            default: ("redis+sentinel://127.0.0.1:\(try #require(group.servers[0].port))/primary", "it is no Sentinel")
+            default: (server, "it is no Sentinel")
             }
         let backend = try SentinelFaults.backend(url)
         let error = await #expect(throws: BackendStartError.self) { try await backend.run() }

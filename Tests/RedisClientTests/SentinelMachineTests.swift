@@ -94,9 +94,9 @@ struct SentinelMachineTests {
         _ = machine.announced(0, b, now: at(1))
         #expect(machine.announced(1, b, now: at(1)) == [.verify(b)])
         let reason = "most sentinels name b:2, which cannot be used: a replica"
-        #expect(machine.rejected(b, reason: "a replica") == [.stay(reason: reason)])
+        #expect(machine.rejected(b, .unfit(reason: "a replica")) == [.stay(reason: reason)])
         #expect(machine.ticked(now: at(2)) == [.verify(b), .ask(0), .ask(1), .ask(2)])
-        #expect(machine.rejected(b, reason: "a replica") == [])
+        #expect(machine.rejected(b, .unfit(reason: "a replica")) == [])
         #expect(machine.ticked(now: at(3)) == [.verify(b)])
         #expect(machine.verified(b) == [.move(to: b), .confirmed(asked: at(1))])
     }
@@ -107,7 +107,7 @@ struct SentinelMachineTests {
         #expect(machine.announced(1, b, now: at(1)) == [.verify(b)])
         #expect(machine.announced(1, a, now: at(2)) == [])
         #expect(machine.verified(b) == [])
-        #expect(machine.rejected(b, reason: "late") == [])
+        #expect(machine.rejected(b, .unfit(reason: "late")) == [])
     }
 
     @Test
@@ -131,6 +131,20 @@ struct SentinelMachineTests {
             s0:26379 refuses this node (WRONGPASS), s1:26379 does not answer, s2:26379 watches no primary called main
             """
         #expect(machine.answered(2, nil) == [.refuse(reason: reason)])
+    }
+
+    @Test mutating func `a primary that refuses the node ends its start, and later leaves it where it is`() {
+        _ = machine.ticked(now: at(0))
+        _ = machine.answered(0, a)
+        #expect(machine.answered(1, a) == [.verify(a)])
+        let reason = "most sentinels name a:1, which refuses this node: WRONGPASS"
+        #expect(machine.rejected(a, .refused(reason: "WRONGPASS")) == [.refuse(reason: reason)])
+        #expect(machine.ticked(now: at(1)) == [.verify(a), .ask(0), .ask(1)])
+        #expect(machine.verified(a) == [.move(to: a), .confirmed(asked: at(0))])
+        _ = machine.announced(0, b, now: at(2))
+        #expect(machine.announced(1, b, now: at(2)) == [.verify(b)])
+        let later = "most sentinels name b:2, which refuses this node: WRONGPASS"
+        #expect(machine.rejected(b, .refused(reason: "WRONGPASS")) == [.stay(reason: later)])
     }
 
     @Test mutating func `once a primary was known the same does not end the node`() {

@@ -19,7 +19,7 @@ package struct SentinelMachine: Sendable {
         case confirmed(asked: NIODeadline)
         /// The node stays where it is, or nowhere.
         case stay(reason: String)
-        /// Before any address was known most have said what only an operator can mend.
+        /// Before any address was known most sentinels, or the server that they name, have said what only an operator can mend.
         case refuse(reason: String)
     }
 
@@ -27,6 +27,14 @@ package struct SentinelMachine: Sendable {
     package enum Failure: Hashable, Sendable {
         case away
         /// It takes no questions from this node.
+        case refused(reason: String)
+    }
+
+    /// The reason why a server that is named cannot be followed.
+    package enum Rejection: Hashable, Sendable {
+        /// It is no primary, or could not be asked: that may change by itself.
+        case unfit(reason: String)
+        /// It takes nothing from this node.
         case refused(reason: String)
     }
 
@@ -55,7 +63,7 @@ package struct SentinelMachine: Sendable {
 
     private enum Candidate: Hashable {
         case verifying(Address)
-        case rejected(Address, reason: String)
+        case rejected(Address, Rejection)
     }
 
     private let name: String
@@ -118,10 +126,10 @@ package struct SentinelMachine: Sendable {
         return [.move(to: address)] + judge()
     }
 
-    /// The server there is none, or could not be asked.
-    package mutating func rejected(_ address: Address, reason: String) -> [Action] {
+    /// The server there is not to be followed.
+    package mutating func rejected(_ address: Address, _ rejection: Rejection) -> [Action] {
         guard candidate == .verifying(address) else { return [] }
-        candidate = .rejected(address, reason: reason)
+        candidate = .rejected(address, rejection)
         return judge()
     }
 
@@ -137,8 +145,8 @@ package struct SentinelMachine: Sendable {
         switch candidate {
         case .verifying(address):
             return []
-        case .rejected(address, let reason):
-            return say(.stay(reason: "most sentinels name \(address), which cannot be used: \(reason)"))
+        case .rejected(address, let rejection):
+            return say(Self.verdict(on: address, rejection, isFirst: current == nil))
         case .verifying, .rejected, nil:
             candidate = .verifying(address)
             return [.verify(address)]
@@ -151,6 +159,16 @@ package struct SentinelMachine: Sendable {
         for case .names(let address, let asked)? in sentinels.map(\.word) { votes[address, default: []].append(asked) }
         guard let (address, times) = votes.first(where: { $0.value.count >= majority }) else { return nil }
         return (address, times.sorted(by: >)[majority - 1])
+    }
+
+    private static func verdict(on address: Address, _ rejection: Rejection, isFirst: Bool) -> Action {
+        switch rejection {
+        case .unfit(let reason):
+            return .stay(reason: "most sentinels name \(address), which cannot be used: \(reason)")
+        case .refused(let reason):
+            let text = "most sentinels name \(address), which refuses this node: \(reason)"
+            return isFirst ? .refuse(reason: text) : .stay(reason: text)
+        }
     }
 
     private mutating func doubt() -> [Action] {

@@ -139,8 +139,8 @@ package final class TopologyWatch: @unchecked Sendable {
         perform { machine in
             switch state {
             case .connected: machine.verified(endpoint)
-            case .disconnected(let reason), .unfit(let reason), .refused(let reason):
-                machine.rejected(endpoint, reason: reason)
+            case .disconnected(let reason), .unfit(let reason): machine.rejected(endpoint, .unfit(reason: reason))
+            case .refused(let message): machine.rejected(endpoint, .refused(reason: message))
             }
         }
     }
