@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
+import { MartletError } from "../../Sources/SocketServer/Pages/martlet.js";
 import { Gateway, at, token, turn } from "./gateway.mjs";
 
 test("nothing is opened before something is asked for", async (t) => {
@@ -110,36 +111,140 @@ for (const [code, error] of [[4403, "forbidden"], [4409, "replaced"]]) {
   });
 }
 
-test("after 4401 another token is tried, once", async (t) => {
+test("a refused token, the same again or pages of a failing server, is asked for again until one is good", async (t) => {
   const gateway = new Gateway(t);
-  const tokens = ["old", "new", "newer"];
+  const tokens = ["same", "same", "<html>", "<html>", "good"];
   const client = gateway.client({ userId: undefined, getToken: async () => tokens.shift() });
-  client.connect().catch(() => {});
-  await turn();
-  await gateway.end(4401, "expired");
-  await gateway.pass(1_000);
-  assert.equal(gateway.sockets.length, 2);
-  await gateway.end(4401, "expired");
-  await gateway.pass(600_000);
-  assert.equal(gateway.sockets.length, 2);
-  assert.equal(client.error.code, "unauthorized");
+  const delays = [];
+  client.on("state", ({ retryInMs }) => retryInMs && delays.push(retryInMs));
+  const connect = client.connect();
+  for (let refused = 0; refused < 4; refused += 1) {
+    await turn();
+    await gateway.end(4401, "expired");
+    assert.equal(client.state, "waiting");
+    await gateway.pass(delays.at(-1));
+  }
+  assert.deepEqual(delays, [500, 1_000, 2_000, 4_000]);
+  await gateway.welcome();
+  assert.equal((await connect).userId, "alice");
 });
 
-test("a token that was refused is not shown again, and a missing one ends the client", async (t) => {
-  for (const second of ["same", null, ""]) {
-    await t.test(`then ${second}`, async (t) => {
-      const gateway = new Gateway(t);
-      const tokens = ["same", second];
-      const client = gateway.client({ userId: undefined, getToken: async () => tokens.shift() });
-      const connect = assert.rejects(client.connect(), { code: "unauthorized" });
-      await turn();
-      await gateway.end(4401);
-      await gateway.pass(1_000);
-      await connect;
-      assert.equal(gateway.sockets.length, 1);
-      assert.equal(client.state, "stopped");
-    });
+test("a missing token ends the client, at the first connect and after a refusal", async (t) => {
+  for (const tokens of [[null], ["old", ""], ["old", undefined]]) {
+    const gateway = new Gateway(t);
+    const client = gateway.client({ userId: undefined, getToken: async () => tokens.shift() });
+    const connect = assert.rejects(client.connect(), { code: "unauthorized" });
+    await turn();
+    if (gateway.socket) await gateway.end(4401);
+    await gateway.pass(1_000);
+    await connect;
+    assert.equal(client.state, "stopped");
+    mock.timers.reset();
+    mock.restoreAll();
   }
+});
+
+test("getToken ends the client by throwing `unauthorized`, and by nothing else that it throws", async (t) => {
+  const gateway = new Gateway(t);
+  const answers = [
+    () => Promise.reject(Object.assign(new Error("not ours"), { code: "unauthorized" })),
+    () => Promise.reject(new MartletError("unavailable")),
+    () => {
+      throw new MartletError("unauthorized", "signed out");
+    },
+  ];
+  const client = gateway.client({ userId: undefined, getToken: () => answers.shift()() });
+  const connect = assert.rejects(client.connect(), { code: "unauthorized", message: "signed out" });
+  await gateway.pass(500);
+  await gateway.pass(1_000);
+  await connect;
+  assert.equal(client.error.message, "signed out");
+  await gateway.pass(600_000);
+  assert.equal(gateway.sockets.length, 0);
+});
+
+test("a refresh that fails is told and tried again: thrown, too long, or another user's token", async (t) => {
+  const gateway = new Gateway(t);
+  const start = Date.now();
+  const mine = token(start + 600_000);
+  const answers = [
+    () => mine,
+    () => Promise.reject(new Error("offline")),
+    () => new Promise(() => {}),
+    () => token(start + 900_000, "bob's"),
+    () => token(start + 900_000, "mine"),
+  ];
+  const client = gateway.client({ userId: undefined, getToken: () => answers.shift()() });
+  const errors = [];
+  client.on("error", ({ code, message }) => errors.push(`${code}: ${message}`));
+  client.connect();
+  await gateway.welcome({ heartbeat: 700_000 });
+  await gateway.request("auth");
+  await gateway.pass(540_000);
+  assert.deepEqual(errors.splice(0), ["unavailable: no new token: offline"]);
+  await gateway.pass(10_000);
+  await gateway.pass(30_000);
+  assert.deepEqual(errors.splice(0), ["unavailable: no new token: getToken took too long"]);
+  await gateway.pass(10_000);
+  await gateway.answer("auth", { type: "error", code: "forbidden", message: "another user's" });
+  assert.deepEqual(errors, ["forbidden: another user's"]);
+  await gateway.pass(5_000);
+  await gateway.answer("auth", { type: "authenticated", expires: start + 900_000 });
+  assert.equal(client.state, "connected");
+  assert.equal(errors.length, 1);
+});
+
+test("errors that answer no request are told", async (t) => {
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined();
+  const errors = [];
+  client.on("error", ({ name, code, message }) => errors.push([name, code, message]));
+  await gateway.say({ type: "error", code: "bad_request", message: "no JSON" });
+  assert.deepEqual(errors, [["MartletError", "bad_request", "no JSON"]]);
+});
+
+for (const [how, code] of [["closed", "closed"], ["stopped", "forbidden"]]) {
+  test(`a client that was ${how} is opened by connect() alone, and says why`, async (t) => {
+    const gateway = new Gateway(t);
+    const { client } = await gateway.joined();
+    if (how === "closed") client.close();
+    else await gateway.end(4403);
+    const told = [];
+    const handles = [client.room("s"), client.inbox(), client.everyone()];
+    for (const handle of handles) handle.on("state", ({ state, error }) => told.push([state, error?.code]));
+    client.on("error", (error) => told.push(["error", error.code]));
+    client.watch(["bob"], () => {});
+    await turn();
+    assert.deepEqual(told, [...handles.map(() => ["refused", code]), ["error", code]]);
+    const calls = ["joined", "publish", "signal", "history", "members"].map((name) => handles[0][name](1, 1));
+    for (const call of calls) await assert.rejects(call, { code });
+    await gateway.pass(600_000);
+    assert.equal(gateway.sockets.length, 1);
+    // The wish is kept.
+    client.connect();
+    await gateway.welcome();
+    const rooms = gateway.sent("join").map(({ roomId }) => roomId).sort();
+    assert.deepEqual([rooms, gateway.sent("watch").length], [["r", "s"], 1]);
+  });
+}
+
+test("promises that nobody waits for may fail", async (t) => {
+  const gateway = new Gateway(t);
+  const unhandled = [];
+  const note = (error) => unhandled.push(error);
+  process.on("unhandledRejection", note);
+  t.after(() => process.off("unhandledRejection", note));
+  const { client, room } = await gateway.joined();
+  const ask = () => [room.publish(1), room.signal("b", 1), room.history(), room.members(), client.room("s").joined()];
+  ask();
+  await turn();
+  client.close();
+  ask();
+  room.leave();
+  ask();
+  await turn();
+  await turn();
+  assert.deepEqual(unhandled, []);
 });
 
 test("without tokens 4401 ends the client at once", async (t) => {

@@ -1,6 +1,6 @@
 // The console's connection to the client port: the gateway's own client library, and what the console wants beyond it.
 
-import { Martlet } from "./martlet.js";
+import { Martlet, MartletError } from "./martlet.js";
 
 // What close codes mean, in words; the numbers are the protocol's.
 const CLOSES = {
@@ -35,8 +35,9 @@ export class Connection {
   #handlers;
   #rooms = new Map();
   #frames = new Map();
+  #refusal = null;
 
-  // identity: { userId } or { token }. handlers: state(change) as the library tells it; message(message, frame), frame
+  // identity: { userId } or { token }. handlers: state(change) as the library tells it; error(words); message(message, frame), frame
   // being its text; gap(gap); presence(change); members(roomId, members); room(roomId, change).
   // Throws where the address is none.
   constructor(address, { userId, token }, handlers) {
@@ -51,9 +52,13 @@ export class Connection {
       },
     };
     if (token === undefined) options.userId = userId;
-    else options.getToken = () => token;
+    else options.getToken = () => this.#token(token);
     this.#client = new Martlet(address, options);
-    this.#client.on("state", (change) => this.#handlers.state(change));
+    this.#client.on("state", (change) => {
+      if (change.code === 4401) this.#refusal = closeWords(change.code, change.reason);
+      this.#handlers.state(change);
+    });
+    this.#client.on("error", ({ message }) => this.#handlers.error(message));
   }
 
   // The first change of state may be told before this returns.
@@ -98,6 +103,12 @@ export class Connection {
       this.#frames.delete(key);
     });
     room.on("gap", (gap) => this.#handlers.gap(gap));
+  }
+
+  // The person's token is all there is: once refused, another try would end the same.
+  #token(token) {
+    if (this.#refusal) throw new MartletError("unauthorized", this.#refusal);
+    return token;
   }
 
   // What JavaScript makes of a number beyond 2^53 is not what was sent: the console shows the text.

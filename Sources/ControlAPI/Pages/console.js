@@ -65,6 +65,7 @@ function connect(event) {
   try {
     connection = new Connection($("ws-url").value, identity, {
       state: changed, room: roomChanged, message,
+      error: (words) => note(words, true),
       members: members.listed,
       presence: (change) => {
         const words = members.wordsOf(change);

@@ -113,8 +113,9 @@ export class MartletError extends Error {
 
 export interface Options {
   /**
-   * Asked at each connect, after a token has expired, and a minute before it does. A failure is tried again; an empty
-   * answer stops the client.
+   * Asked at each connect, after a token was refused or has expired, and a minute before it does. A failure is tried
+   * again, and told by `error` where it was a refresh; an empty answer, or a `MartletError("unauthorized")` that is thrown,
+   * stops the client.
    */
   getToken?: () => string | null | undefined | Promise<string | null | undefined>;
   /** In place of tokens, where the gateway's `auth.mode` is `none`. */
@@ -134,7 +135,9 @@ export type Off = () => void;
 
 /**
  * A connection to a gateway that mends itself. It opens with the first room, watch or `connect()`, and is kept until
- * `close()`, or until the gateway refuses it for good.
+ * `close()`, or until it stops: at 4403, 4409, at 4401 where there is no `getToken`, or as `getToken` says. Then `connect()`
+ * alone opens it again, with all rooms and watches: what is asked for before is refused with the reason, by the handle's
+ * `state`, its calls, or `error`. No promise need be waited for.
  */
 export class Martlet {
   /** @param url `wss://host/ws`; `https:` and addresses relative to the page will do. */
@@ -147,7 +150,7 @@ export class Martlet {
   readonly userId: string | null;
 
   on(event: "state", listener: (change: ClientStateChange) => void): Off;
-  /** What failed and nobody waits for, such as a watch of too many users, or of some who may not be watched. */
+  /** What failed and nobody waits for: a watch, a fresh token, what the gateway could not read. */
   on(event: "error", listener: (error: MartletError) => void): Off;
 
   /** Opens the connection, also after it was stopped, and waits for it however long that takes. */

@@ -332,7 +332,8 @@ class Stream {
 // The connection, what is asked over it, and what survives its loss.
 class Core extends Emitter {
   state = "idle";
-  error = null;
+  // Why nothing is asked any more: `close()`, or what has stopped the client. Null before.
+  ended = null;
   welcome = null;
   timers = new Timers();
   streams = new Map();
@@ -343,8 +344,6 @@ class Core extends Emitter {
   #failures = 0;
   #session = null;
   #token = null;
-  #refusedToken = null;
-  #refusals = 0;
   #isProbing = false;
   #wasOffline = false;
   #clockSkew = 0;
@@ -375,10 +374,8 @@ class Core extends Emitter {
 
   start() {
     if (this.state !== "idle" && this.state !== "stopped") return;
-    this.error = null;
+    this.ended = null;
     this.#failures = 0;
-    this.#refusals = 0;
-    this.#refusedToken = null;
     globalThis.addEventListener?.("online", this.#cameOnline);
     globalThis.addEventListener?.("offline", this.#wentOffline);
     globalThis.document?.addEventListener("visibilitychange", this.#changedVisibility);
@@ -388,7 +385,7 @@ class Core extends Emitter {
   connected() {
     this.start();
     if (this.state === "connected") return Promise.resolve(this.welcome);
-    if (this.state === "stopped") return Promise.reject(this.error);
+    if (this.ended) return Promise.reject(this.ended);
     return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
   }
 
@@ -400,12 +397,11 @@ class Core extends Emitter {
     globalThis.removeEventListener?.("online", this.#cameOnline);
     globalThis.removeEventListener?.("offline", this.#wentOffline);
     globalThis.document?.removeEventListener("visibilitychange", this.#changedVisibility);
-    const reason = error ?? closed();
+    const reason = (this.ended = error ?? closed());
     for (const entry of [...this.#outbox]) this.#finish(entry, reason);
     for (const { reject } of this.#waiters) reject(reason);
     this.#waiters.clear();
     for (const stream of this.streams.values()) stream.settleWaiters(reason);
-    this.error = error;
     this.#enter(error ? "stopped" : "idle", error ? { error } : {});
   }
 
@@ -422,17 +418,8 @@ class Core extends Emitter {
     if (attempt !== this.#attempt) return;
     const { getToken, userId } = this.options;
     if (getToken) {
-      this.timers.set("deadline", TOKEN_LIMIT, () => this.#lost(0, "getToken took too long"));
-      let token;
-      try {
-        token = await getToken();
-      } catch (error) {
-        if (attempt === this.#attempt) this.#lost(0, "getToken failed", error);
-        return;
-      }
-      if (attempt !== this.#attempt) return;
-      if (!token) return this.stop(new MartletError("unauthorized", "getToken gave no token"));
-      if (token === this.#refusedToken) return this.stop(new MartletError("unauthorized", "the token was refused"));
+      const token = await this.#askToken((error) => this.#lost(0, "getToken failed", error));
+      if (!token) return;
       this.#token = token;
     }
     const url = new URL(this.url);
@@ -462,7 +449,7 @@ class Core extends Emitter {
     this.#attempt += 1;
     this.#socket = null;
     this.#isProbing = false;
-    this.timers.clear("deadline", "silence", "stable", "refresh", "pace", "later");
+    this.timers.clear("deadline", "token", "silence", "stable", "refresh", "pace", "later");
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = () => {};
       try {
@@ -484,17 +471,12 @@ class Core extends Emitter {
   }
 
   #lost(code, reason, error) {
-    const hadWelcome = this.state === "connected";
     if (code === 1009) this.#dropLargest();
     this.#abandon(ABRUPT);
     if (code === 4403) return this.stop(new MartletError("forbidden", reason, { closeCode: code }));
     if (code === 4409) return this.stop(new MartletError("replaced", reason, { closeCode: code }));
-    if (code === 4401) {
-      this.#refusals = hadWelcome ? 0 : this.#refusals + 1;
-      this.#refusedToken = this.#token;
-      if (!this.options.getToken || this.#refusals > 1) {
-        return this.stop(new MartletError("unauthorized", reason, { closeCode: code }));
-      }
+    if (code === 4401 && !this.options.getToken) {
+      return this.stop(new MartletError("unauthorized", reason, { closeCode: code }));
     }
     // A `reconnect` frame has already said when.
     let retryInMs;
@@ -558,6 +540,7 @@ class Core extends Emitter {
       return;
     }
     if (frame.type === "welcome") return this.#welcomed(frame);
+    if (frame.type === "error" && frame.id === undefined) this[EMIT]("error", refusal(frame));
     if (this.state !== "connected") return;
     this.#heard();
     const answered = this.#asked.get(frame.id);
@@ -600,8 +583,6 @@ class Core extends Emitter {
     if (this.welcome && this.welcome.userId !== userId) this.#changeUser();
     this.welcome = welcome;
     this.#session = session ?? null;
-    this.#refusals = 0;
-    this.#refusedToken = null;
     this.#clockSkew = welcome.timestamp - Date.now();
     this.#heed(limits);
     this.timers.clear("deadline");
@@ -814,7 +795,7 @@ class Core extends Emitter {
     return new Promise((resolve, reject) => {
       const entry = { frame, payload, stream, onLoss, dedupe, resolve, reject, isSent: false, sentAt: 0, tries: 0 };
       entry.size = new TextEncoder().encode(this.#encode(entry, 1e9)).length;
-      if (this.state === "stopped" || this.state === "idle") reject(this.error ?? closed());
+      if (this.ended) reject(this.ended);
       else if (stream?.isClosedTo(frame)) reject(stream.error);
       else if (entry.size > this.maxMessageBytes) reject(tooLarge(entry));
       else if (this.#outbox.size >= this.options.maxQueued) reject(new MartletError("queue_full", "too many requests wait"));
@@ -983,19 +964,41 @@ class Core extends Emitter {
     this.timers.set("refresh", delay, () => this.#refresh(expires));
   }
 
-  async #refresh(expires) {
+  // A token, unless it cannot be had; what is over by then is not told of.
+  async #askToken(failed) {
     const attempt = this.#attempt;
-    let token = null;
+    let token, error;
     try {
-      token = await this.options.getToken();
-    } catch {
-      // Tried again below; should no token come in time, the gateway closes with 4401.
+      token = await new Promise((resolve, reject) => {
+        this.timers.set("token", TOKEN_LIMIT, () => reject(new MartletError("timeout", "getToken took too long")));
+        Promise.resolve(this.options.getToken()).then(resolve, reject);
+      });
+      if (!token) error = new MartletError("unauthorized", "getToken gave no token");
+    } catch (thrown) {
+      error = thrown;
     }
-    if (attempt !== this.#attempt) return;
+    if (attempt !== this.#attempt) return null;
+    this.timers.clear("token");
+    if (!error) return token;
+    if (error instanceof MartletError && error.code === "unauthorized") this.stop(error);
+    else failed(error);
+    return null;
+  }
+
+  // Should no new token come in time, the gateway closes with 4401.
+  async #refresh(expires) {
+    const failed = (error) => {
+      this[EMIT]("error", error);
+      this.#refreshBefore(expires);
+    };
+    const token = await this.#askToken((cause) => {
+      failed(new MartletError("unavailable", `no new token: ${cause?.message ?? cause}`, { cause }));
+    });
+    if (!token) return;
     // Nothing new, or a timer that could not be set as long as the token is good.
-    if (!token || token === this.#token) return this.#refreshBefore(expires);
+    if (token === this.#token) return this.#refreshBefore(expires);
     this.#ask({ type: "auth", token }, (reply, error) => {
-      if (error) return this.#refreshBefore(expires);
+      if (error) return failed(error);
       this.#token = token;
       this.#refreshBefore(reply.expires);
       for (const stream of this.streams.values()) {
@@ -1020,7 +1023,7 @@ export class Martlet {
   }
 
   get error() {
-    return this.#core.error;
+    return this.state === "stopped" ? this.#core.ended : null;
   }
 
   get userId() {
@@ -1033,10 +1036,7 @@ export class Martlet {
 
   connect() {
     const told = ({ userId = null, connectionId, nodeId }) => ({ userId, connectionId, nodeId });
-    const welcome = this.#core.connected().then(told);
-    // Whoever does not wait for it hears of a failure by `state`.
-    welcome.catch(() => {});
-    return welcome;
+    return ignorable(this.#core.connected().then(told));
   }
 
   close() {
@@ -1056,15 +1056,23 @@ export class Martlet {
   }
 
   watch(users, listener) {
-    if (this.#core.state === "idle") this.#core.start();
+    this.#wake((error) => this.#core[EMIT]("error", error));
     return this.#core.watch(users, listener);
   }
 
   #handle(stream) {
     const room = new Room(this.#core, stream);
-    if (this.#core.state === "idle") this.#core.start();
+    this.#wake((error) => room[EMIT]("state", { state: "refused", error }));
     this.#core.settle(stream);
     return room;
+  }
+
+  // Opens the connection where it never was. One that has ended is opened by `connect()` alone; who listens from this
+  // turn on is told why.
+  #wake(tell) {
+    const { ended } = this.#core;
+    if (ended) queueMicrotask(() => tell(ended));
+    else this.#core.start();
   }
 }
 
@@ -1098,35 +1106,34 @@ class Room extends Emitter {
     return off;
   }
 
-  async joined() {
-    this.#check();
-    const stream = this.#stream;
-    if (stream.error) throw stream.error;
-    if (stream.phase !== "in") await new Promise((resolve, reject) => stream.waiters.add({ resolve, reject }));
+  joined() {
+    return this.#try(async (stream) => {
+      if (stream.error) throw stream.error;
+      if (stream.phase !== "in") await new Promise((resolve, reject) => stream.waiters.add({ resolve, reject }));
+    });
   }
 
-  async publish(payload, options) {
-    this.#check();
-    return this.#core.publish(this.#stream, payload, options);
+  publish(payload, options) {
+    return this.#try((stream) => this.#core.publish(stream, payload, options));
   }
 
-  async signal(to, payload) {
-    this.#check();
-    const text = JSON.stringify(payload ?? null);
-    const frame = { type: "signal", to, roomId: this.id };
-    await this.#core.request(frame, { stream: this.#stream, payload: text, onLoss: "reject" });
+  signal(to, payload) {
+    return this.#try(async (stream) => {
+      const text = JSON.stringify(payload ?? null);
+      await this.#core.request({ type: "signal", to, roomId: this.id }, { stream, payload: text, onLoss: "reject" });
+    });
   }
 
-  async history({ before, after, limit } = {}) {
-    this.#check();
-    const frame = { type: "history", roomId: this.id, before, after, limit };
-    const { epoch, messages, more } = await this.#core.request(frame, { stream: this.#stream, onLoss: "repeat" });
-    return { epoch, messages, more };
+  history({ before, after, limit } = {}) {
+    return this.#try(async (stream) => {
+      const frame = { type: "history", roomId: this.id, before, after, limit };
+      const { epoch, messages, more } = await this.#core.request(frame, { stream, onLoss: "repeat" });
+      return { epoch, messages, more };
+    });
   }
 
-  async members() {
-    this.#check();
-    return (await this.#stream.readMembers()).members;
+  members() {
+    return this.#try(async (stream) => (await stream.readMembers()).members);
   }
 
   leave() {
@@ -1136,14 +1143,25 @@ class Room extends Emitter {
     setTimeout(() => this.#core.settle(this.#stream), 0);
   }
 
-  #check() {
+  #try(action) {
+    return ignorable(this.#begin(action));
+  }
+
+  async #begin(action) {
     if (!this.#stream.handles.has(this)) throw new MartletError("closed", "this room was left");
-    if (this.#core.state === "stopped" || this.#core.state === "idle") throw this.#core.error ?? closed();
+    if (this.#core.ended) throw this.#core.ended;
+    return action(this.#stream);
   }
 }
 
 function closed() {
   return new MartletError("closed", "the client was closed");
+}
+
+// Whoever does not wait for it is not called to account for its failure.
+function ignorable(promise) {
+  promise.catch(() => {});
+  return promise;
 }
 
 // What an error frame says, or an entry that has a code.
