@@ -29,7 +29,9 @@ import Testing
         }
     }
 
-    @Test func `sentinels, and the primary that they name, are spoken to under TLS`() async throws {
+    @Test func `sentinels, and the primary that they name, are spoken to under TLS; until then links wait silently`()
+        async throws
+    {
         try await withServer { port, folder in
             var options = SentinelGroup.Options()
             options.certificates = folder
@@ -37,16 +39,25 @@ import Testing
             let url = "rediss+sentinel://127.0.0.1:\(sentinel.port)/primary?ca=\(folder)/certificate.pem"
             let configuration = try RedisConfiguration(url: url)
             let address = ShardAddress(of: configuration.topology)
-            let events = Recorder<TopologyWatch.Event>()
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            let (events, states) = (Recorder<TopologyWatch.Event>(), StateLog())
+            let link = RedisCommandLink(
+                configuration: configuration, address: address, eventLoop: loop, logger: .silent,
+                onState: { states.record($0) })
             let watch = TopologyWatch(
-                of: configuration, address: address, patience: .seconds(3),
-                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: .silent,
-                onEvent: { events.record($0) })
+                of: configuration, address: address, patience: .seconds(3), eventLoop: loop, logger: .silent
+            ) { event in
+                events.record(event)
+                if case .moved = event { link.follow() }
+            }
+            link.start()
             watch.start()
             let primary = RedisConfiguration.Endpoint.tcp(host: "127.0.0.1", port: port)
             try await events.until { $0.contains(.moved(to: primary)) }
             #expect(address.current == primary)
-            try await watch.stop().get()
+            try await states.until { !$0.isEmpty }
+            #expect(states.all.first?.isConnected == true)
+            for closing in [link.shutdown(), watch.stop()] { try await closing.get() }
             sentinel.stop()
         }
     }

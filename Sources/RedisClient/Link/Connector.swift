@@ -22,6 +22,8 @@ protocol ConnectionOwner: AnyObject, Sendable {
 final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     private enum State {
         case idle
+        /// Nobody knows yet where to dial.
+        case waiting
         case pausing(Scheduled<Void>)
         case dialling(attempt: Int)
         case greeting(any Channel, ReplyHandler<Owner>, Greeting)
@@ -86,7 +88,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
             return channel.closeFuture
         case .pausing(let pause):
             pause.cancel()
-        case .idle, .dialling, .stopped:
+        case .idle, .waiting, .dialling, .stopped:
             break
         }
         return eventLoop.makeSucceededVoidFuture()
@@ -111,7 +113,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
             channel.close(promise: nil)
         case .dialling:
             pause()
-        case .idle, .pausing, .stopped:
+        case .idle, .waiting, .pausing, .stopped:
             return
         }
         owner?.disconnected(reason: reason, failure)
@@ -122,8 +124,11 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         guard let place = address.current, place != dialled else { return }
         giveUp(reason: "the primary is at another address")
-        guard case .pausing(let pause) = state else { return }
-        pause.cancel()
+        switch state {
+        case .waiting: break
+        case .pausing(let pause): pause.cancel()
+        case .idle, .dialling, .greeting, .connected, .stopped: return
+        }
         backoff.reset()
         failedAttempts = 0
         dial()
@@ -144,7 +149,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
             let action = greeting.received(reply.copied())
             state = .greeting(channel, current, greeting)
             return perform(action, channel: channel, handler: handler)
-        case .idle, .pausing, .dialling, .greeting, .connected, .stopped:
+        case .idle, .waiting, .pausing, .dialling, .greeting, .connected, .stopped:
             return false
         }
     }
@@ -163,7 +168,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     private func isCurrent(_ handler: ReplyHandler<Owner>) -> Bool {
         switch state {
         case .greeting(_, let current, _), .connected(_, let current): current === handler
-        case .idle, .pausing, .dialling, .stopped: false
+        case .idle, .waiting, .pausing, .dialling, .stopped: false
         }
     }
 
@@ -174,7 +179,7 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         switch state {
         case .dialling, .greeting:
             if connectDeadline <= now { giveUp(reason: "no answer within the connect timeout") }
-        case .idle, .pausing, .connected, .stopped:
+        case .idle, .waiting, .pausing, .connected, .stopped:
             break
         }
         owner?.ticked(now: now)
@@ -187,20 +192,20 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
 
     private func dial() {
         switch state {
-        case .idle, .pausing: break
+        case .idle, .waiting, .pausing: break
         case .dialling, .greeting, .connected, .stopped: return
         }
+        guard let place = address.current else {
+            state = .waiting
+            return
+        }
+        dialled = place
         attempts += 1
         let attempt = attempts
         state = .dialling(attempt: attempt)
         let quick = failedAttempts < 2 ? configuration.quickConnectTimeout : nil
         failedAttempts += 1
         connectDeadline = eventLoop.now + TimeAmount(quick ?? configuration.connectTimeout)
-        guard let place = address.current else {
-            giveUp(reason: "it is not known where the primary is")
-            return
-        }
-        dialled = place
         do {
             if configuration.tls, tlsContext == nil { tlsContext = try makeTLSContext() }
         } catch {
