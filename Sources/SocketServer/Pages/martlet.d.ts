@@ -97,8 +97,8 @@ export interface RoomStateChange {
 /**
  * The gateway's codes (`bad_request`, `unauthorized`, `forbidden`, `not_found`, `not_member`, `conflict`,
  * `rate_limited`, `unavailable`) and these: `closed` (by `close()` or `leave()`), `disconnected` (the connection was lost before the
- * reply), `invalid` (the address cannot be used), `queue_full`, `replaced` (a newer connection took this one's place),
- * `too_large`, `unknown` (the connection was away so long that a publish may have been stored or not).
+ * reply, or there was none and `queue: false`), `invalid` (the address cannot be used), `queue_full`, `replaced` (a newer
+ * connection took this one's place), `timeout`, `too_large`, `unknown` (the connection was away so long that a publish may have been stored or not).
  */
 export class MartletError extends Error {
   constructor(code: string, message?: string, details?: object);
@@ -107,6 +107,8 @@ export class MartletError extends Error {
   readonly closeCode?: number;
   /** Where the gateway has said how long to wait before the same is asked again. */
   readonly retryAfterMs?: number;
+  /** With `timeout`: whether it was sent, and may be stored. */
+  readonly sent?: boolean;
   /** Where users may not be watched: which ones. */
   readonly users?: string[];
 }
@@ -122,12 +124,19 @@ export interface Options {
   userId?: string;
   /** Another WebSocket than the global one, such as that of the package `ws`. */
   WebSocket?: unknown;
-  /** Requests that may wait, or be under way, at once: 1000. More are refused with `queue_full`. */
+  /** Requests that may wait, or be under way, at once: 1000, and 4 MiB. More are refused with `queue_full`. */
   maxQueued?: number;
   /** Nothing larger is sent, where this is below what the gateway takes; 65536 where neither says anything. */
   maxMessageBytes?: number;
   /** No more goes out, where this is below what the gateway takes; 100 where neither says anything. */
   messagesPerSecond?: number;
+}
+
+/** How long something may be waited for: milliseconds, and a signal whose reason it then fails with. */
+export interface Bounds {
+  signal?: AbortSignal;
+  /** Fails with `timeout` when it is over. What was not sent by then never is; `sent` of the error says which. */
+  timeout?: number;
 }
 
 /** Ends what it came from; calling it again does nothing. */
@@ -153,11 +162,14 @@ export class Martlet {
   /** What failed and nobody waits for: a watch, a fresh token, what the gateway could not read. */
   on(event: "error", listener: (error: MartletError) => void): Off;
 
-  /** Opens the connection, also after it was stopped, and waits for it however long that takes. */
-  connect(): Promise<{ userId: string | null; connectionId: string; nodeId: string }>;
+  /** Opens the connection, also after it was stopped, and waits for it however long that takes, or within the bounds. */
+  connect(bounds?: Bounds): Promise<{ userId: string | null; connectionId: string; nodeId: string }>;
 
-  /** Says farewell: the user is offline at once, the session over, and what was not answered fails with `closed`. */
-  close(): void;
+  /**
+   * Says farewell: the user is offline at once, the session over, and what was not answered fails with `closed`.
+   * Settles with the gateway's answer, at once where there is no connection.
+   */
+  close(): Promise<void>;
 
   /**
    * Joins a room, or takes another handle on it. The handle's stream begins now, or after `since`; that counts where no
@@ -192,30 +204,35 @@ export interface Room<Payload = unknown> {
   on(event: "state", listener: (change: RoomStateChange) => void): Off;
 
   /** Waits until the room is joined; rejected where that is refused. */
-  joined(): Promise<void>;
+  joined(bounds?: Bounds): Promise<void>;
 
   /**
    * Stores a message, and sends it to all members, this client included. It waits for the connection, is sent again
-   * after a loss, and is stored once: under `dedupe`, which is made up unless it is given.
+   * after a loss, and is stored once: under `dedupe`, which is made up unless it is given. With `queue: false` it goes
+   * out at once or fails with `disconnected`, and is not sent again.
    */
   publish(
     payload: Payload,
-    options?: { msgType?: number; dedupe?: string },
+    options?: { msgType?: number; dedupe?: string; queue?: boolean } & Bounds,
   ): Promise<{ seq: number; timestamp: number }>;
 
   /** To another member's connections; neither stored nor sent again. For WebRTC. */
-  signal(to: string, payload: unknown): Promise<void>;
+  signal(to: string, payload: unknown, bounds?: Bounds): Promise<void>;
 
   /**
    * A page of the log, the newest messages unless an edge is given; 50 unless `limit` (1 to 1000) is. Like `members()`
    * it waits until the room is joined. Where that is `forbidden` it is asked all the same, since one may be allowed to
    * read without being in the room, and is rejected where one is not.
    */
-  history(range?: { before?: number; after?: number; limit?: number }): Promise<History<Payload>>;
+  history(range?: { before?: number; after?: number; limit?: number } & Bounds): Promise<History<Payload>>;
 
   /** All members, with the number of their connections. */
-  members(): Promise<(Member & { connections: number })[]>;
+  members(bounds?: Bounds): Promise<(Member & { connections: number })[]>;
 
-  /** Gives the handle back: it hears nothing more. What was published and waits is still sent. */
-  leave(): void;
+  /**
+   * Gives the handle back: it hears nothing more, and what waits for `joined()`, `history()` or `members()` fails with
+   * `closed`. What was published and waits is still sent. Settles when the gateway has answered, at once where there is
+   * no connection.
+   */
+  leave(): Promise<void>;
 }

@@ -12,10 +12,14 @@ const STABLE_AFTER = 10_000; // A connection that stood this long has proven its
 const TOKEN_LIMIT = 30_000;
 const WELCOME_LIMIT = 15_000; // The gateway gives up after 10 s by itself.
 const PONG_LIMIT = 10_000;
+const OFFLINE_PONG_LIMIT = 2_000; // Where the page has been told that the network is gone.
+const ANSWER_LIMIT = 5_000; // What is unanswered for so long has the connection asked whether it lives.
+const FAREWELL_LIMIT = 5_000;
 const REFRESH_AHEAD = 60_000;
 const DEDUPE_TIME = 110_000; // The gateway knows a dedupe key for 2 minutes.
 const LONGEST_TIMER = 2 ** 31 - 1;
 const MAX_READS = 4; // Pages of history or members that a gateway reads for one connection at once.
+const MAX_QUEUED_BYTES = 4 * 2 ** 20;
 const READS = new Set(["history", "members"]);
 const PASSING = new Set(["conflict", "not_member", "rate_limited", "unavailable"]);
 const MAX_WAITING_FRAMES = 1000; // Presence frames kept while a roster is read.
@@ -127,6 +131,7 @@ class Roster {
   #version = null;
   #waiting = null; // Frames that come while the list is read.
   #round = 0;
+  #failures = 0;
 
   constructor(stream) {
     this.stream = stream;
@@ -146,6 +151,7 @@ class Roster {
     try {
       const { members, rosterVersion } = await this.stream.readMembers();
       if (round !== this.#round) return;
+      this.#failures = 0;
       this.users = new Map(members.map(({ userId, info }) => [userId, { userId, info }]));
       // The first page's version: what changed since then is in the frames that waited, and may be applied twice.
       this.#version = rosterVersion;
@@ -157,7 +163,9 @@ class Roster {
       if (round !== this.#round) return;
       this.#waiting = null;
       // Where presence is off or forbidden there is no list; after a loss the next `joined` reads it.
-      if (error.code === "unavailable") this.stream.core.timers.set(this, 2_000, () => this.read());
+      if (error.code === "forbidden") return;
+      const wait = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** this.#failures++) * (1 + Math.random());
+      this.stream.core.timers.set(this, error.retryAfterMs ?? wait, () => this.read());
     }
   }
 
@@ -198,6 +206,7 @@ class Roster {
 class Stream {
   handles = new Set();
   waiters = new Set();
+  leavers = new Set(); // What is told once the room is left, or need not be.
   roster = new Roster(this);
   phase = "out";
   error = null;
@@ -255,8 +264,12 @@ class Stream {
   }
 
   settleWaiters(error) {
-    for (const { resolve, reject } of this.waiters) error ? reject(error) : resolve();
-    this.waiters.clear();
+    for (const waiter of this.waiters) waiter.settle(error);
+  }
+
+  settleLeavers() {
+    for (const resolve of this.leavers) resolve();
+    this.leavers.clear();
   }
 
   // The gateway goes on from our position, or says that it cannot.
@@ -315,12 +328,15 @@ class Stream {
     this.roster.receive(change);
   }
 
-  async readMembers() {
+  // For a handle, or for this client itself, which is not counted among the user's.
+  async readMembers({ handle, signal, timeout } = {}) {
     const members = [];
+    const end = Date.now() + timeout;
     let cursor, first;
     do {
       const frame = { type: "members", roomId: this.id, limit: 1000, cursor };
-      const page = await this.core.request(frame, { stream: this, onLoss: "reject" });
+      const bounds = { signal, timeout: timeout === undefined ? undefined : end - Date.now() };
+      const page = await this.core.request(frame, { stream: this, handle, isOwn: !handle, onLoss: "reject", bounds });
       members.push(...page.members);
       first ??= page;
       cursor = page.next;
@@ -351,8 +367,9 @@ class Core extends Emitter {
   #laterAt = 0;
   #nextKey = 0;
   #keyPrefix = randomKey();
-  #asked = new Map(); // id → what to do with the reply
+  #asked = new Map(); // id → { answered: what to do with the reply, at: when it was asked }
   #outbox = new Set(); // The user's requests in their order, until they are answered.
+  #queued = { count: 0, bytes: 0 }; // Of those what the user has asked for.
   #unsettled = new Set();
   #watched = new Map(); // user → { listeners, status }
   #toWatch = new Set();
@@ -382,11 +399,11 @@ class Core extends Emitter {
     this.#connect();
   }
 
-  connected() {
+  async connected(bounds) {
     this.start();
-    if (this.state === "connected") return Promise.resolve(this.welcome);
-    if (this.ended) return Promise.reject(this.ended);
-    return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
+    if (this.ended) throw this.ended;
+    if (this.state !== "connected") await settled(this.#waiters, bounds);
+    return this.welcome;
   }
 
   // For good: `error` is why, null where the user wished it.
@@ -399,10 +416,20 @@ class Core extends Emitter {
     globalThis.document?.removeEventListener("visibilitychange", this.#changedVisibility);
     const reason = (this.ended = error ?? closed());
     for (const entry of [...this.#outbox]) this.#finish(entry, reason);
-    for (const { reject } of this.#waiters) reject(reason);
-    this.#waiters.clear();
+    for (const waiter of this.#waiters) waiter.settle(reason);
     for (const stream of this.streams.values()) stream.settleWaiters(reason);
     this.#enter(error ? "stopped" : "idle", error ? { error } : {});
+  }
+
+  // Answers once the gateway has taken leave as well.
+  async close() {
+    const socket = this.state === "connected" ? this.#socket : null;
+    this.stop(null);
+    if (!socket) return;
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, FAREWELL_LIMIT);
+      socket.onclose = () => resolve(clearTimeout(timer));
+    });
   }
 
   #enter(state, details = {}) {
@@ -449,7 +476,7 @@ class Core extends Emitter {
     this.#attempt += 1;
     this.#socket = null;
     this.#isProbing = false;
-    this.timers.clear("deadline", "token", "silence", "stable", "refresh", "pace", "later");
+    this.timers.clear("deadline", "token", "silence", "stable", "refresh", "pace", "later", "answer");
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = () => {};
       try {
@@ -460,7 +487,10 @@ class Core extends Emitter {
     }
     this.#asked.clear();
     // What is allowed may change with the next token; what is no room's name stays none.
-    for (const stream of this.streams.values()) if (stream.error?.code !== "bad_request") stream.become("out");
+    for (const stream of this.streams.values()) {
+      if (stream.error?.code !== "bad_request") stream.become("out");
+      stream.settleLeavers();
+    }
     for (const entry of [...this.#outbox]) {
       if (!entry.isSent) continue;
       entry.isSent = false;
@@ -509,7 +539,7 @@ class Core extends Emitter {
 
   #wentOffline = () => {
     this.#wasOffline = true;
-    this.#probe();
+    this.#probe(OFFLINE_PONG_LIMIT);
   };
 
   #changedVisibility = () => {
@@ -527,9 +557,22 @@ class Core extends Emitter {
 
   // For what the client itself wants to know: forgotten with the connection.
   #ask(frame, answered) {
-    const id = ++this.#nextId;
-    this.#asked.set(id, answered);
-    this.#send({ ...frame, id });
+    this.#send({ ...frame, id: this.#expect(answered) });
+  }
+
+  #expect(answered) {
+    this.#asked.set(++this.#nextId, { answered, at: Date.now() });
+    if (!this.timers.has("answer")) this.timers.set("answer", ANSWER_LIMIT, () => this.#checkAnswers());
+    return this.#nextId;
+  }
+
+  // The oldest that is not answered tells whether the connection is to be doubted.
+  #checkAnswers() {
+    const [oldest] = this.#asked.values();
+    if (!oldest) return;
+    const left = oldest.at + ANSWER_LIMIT - Date.now();
+    if (left <= 0) this.#probe();
+    this.timers.set("answer", left > 0 ? left : ANSWER_LIMIT, () => this.#checkAnswers());
   }
 
   #received(data) {
@@ -543,12 +586,12 @@ class Core extends Emitter {
     if (frame.type === "error" && frame.id === undefined) this[EMIT]("error", refusal(frame));
     if (this.state !== "connected") return;
     this.#heard();
-    const answered = this.#asked.get(frame.id);
-    if (answered) {
+    const asked = this.#asked.get(frame.id);
+    if (asked) {
       this.#asked.delete(frame.id);
       const error = frame.type === "error" ? refusal(frame) : null;
       if (error?.code === "rate_limited") this.#pace.penalize(error.retryAfterMs ?? 1_000);
-      answered(frame, error);
+      asked.answered(frame, error);
       return this.flush();
     }
     const stream = this.streams.get(frame.roomId);
@@ -571,11 +614,11 @@ class Core extends Emitter {
   }
 
   // A browser sees no WebSocket pings, so silence proves nothing before this is unanswered.
-  #probe() {
-    if (this.state !== "connected" || this.#isProbing) return;
+  #probe(limit = PONG_LIMIT) {
+    if (this.state !== "connected" || (this.#isProbing && limit === PONG_LIMIT)) return;
     this.#isProbing = true;
     this.#send({ type: "ping" });
-    this.timers.set("silence", PONG_LIMIT, () => this.#lost(0, "the gateway fell silent"));
+    this.timers.set("silence", limit, () => this.#lost(0, "the gateway fell silent"));
   }
 
   #welcomed(welcome) {
@@ -594,8 +637,7 @@ class Core extends Emitter {
     const { connectionId, nodeId } = welcome;
     this.#enter("connected", { userId, connectionId, nodeId, resumed });
     if (this.state !== "connected") return;
-    for (const { resolve } of this.#waiters) resolve(welcome);
-    this.#waiters.clear();
+    for (const waiter of this.#waiters) waiter.settle();
     this.flush();
   }
 
@@ -702,6 +744,7 @@ class Core extends Emitter {
   // Takes the room one step towards what is wanted of it.
   #step(stream) {
     const { phase, isWanted, isImplicit } = stream;
+    if (stream.handles.size > 0 || isImplicit) stream.settleLeavers();
     if (stream.isDelayed) return;
     if (phase === "out" && (isWanted || isImplicit)) {
       this.#join(stream);
@@ -711,8 +754,20 @@ class Core extends Emitter {
       stream.isInSession = false;
       this.#leave(stream);
     } else if ((phase === "out" || phase === "refused") && !isWanted && !isImplicit) {
+      stream.settleLeavers();
       this.streams.delete(stream.id);
     }
+  }
+
+  // What waits for answers that the handle is to be given fails, what it has said goes out.
+  left(stream, handle) {
+    for (const waiter of stream.waiters) if (waiter.owner === handle) waiter.settle(left());
+    for (const entry of [...this.#outbox]) {
+      if (entry.handle === handle && READS.has(entry.frame.type)) this.#finish(entry, left());
+    }
+    // Another handle may take the room over in this very turn, as in React's StrictMode.
+    setTimeout(() => this.settle(stream), 0);
+    return this.state === "connected" ? new Promise((resolve) => stream.leavers.add(resolve)) : Promise.resolve();
   }
 
   #join(stream) {
@@ -782,29 +837,50 @@ class Core extends Emitter {
 
   // ---- Requests
 
-  publish(stream, payload, { msgType = 1, dedupe = `${this.#keyPrefix}.${(this.#nextKey++).toString(36)}` } = {}) {
+  publish(stream, payload, { msgType = 1, dedupe = this.#newKey(), queue = true, ...bounds } = {}) {
     const text = JSON.stringify(payload);
     if (text === undefined) return Promise.reject(new TypeError("the payload is no JSON value"));
     const frame = { type: "message", roomId: stream.id, msgType, dedupe };
-    const answer = this.request(frame, { stream, payload: text, onLoss: "repeat", dedupe });
+    const onLoss = queue ? "repeat" : "reject";
+    const answer = this.request(frame, { stream, payload: text, onLoss, dedupe, isPrompt: !queue, bounds });
     return answer.then(({ seq, timestamp }) => ({ seq, timestamp }));
   }
 
-  // `onLoss`: whether the request is made again on the next connection or fails with this one.
-  request(frame, { stream = null, payload, onLoss, dedupe }) {
+  #newKey() {
+    return `${this.#keyPrefix}.${(this.#nextKey++).toString(36)}`;
+  }
+
+  // `onLoss`: whether the request is made again on the next connection or fails with this one. `isPrompt`: it goes out
+  // at once or not at all. `isOwn`: the user has not asked for it.
+  request(frame, { bounds, ...rest }) {
     return new Promise((resolve, reject) => {
-      const entry = { frame, payload, stream, onLoss, dedupe, resolve, reject, isSent: false, sentAt: 0, tries: 0 };
+      const entry = { frame, stream: null, ...rest, resolve, reject, isSent: false, sentAt: 0, tries: 0 };
+      const { stream, isOwn, isPrompt } = entry;
       entry.size = new TextEncoder().encode(this.#encode(entry, 1e9)).length;
       if (this.ended) reject(this.ended);
       else if (stream?.isClosedTo(frame)) reject(stream.error);
       else if (entry.size > this.maxMessageBytes) reject(tooLarge(entry));
-      else if (this.#outbox.size >= this.options.maxQueued) reject(new MartletError("queue_full", "too many requests wait"));
+      else if (!isOwn && this.#isFull(entry)) reject(new MartletError("queue_full", "too many requests wait"));
+      else if (isPrompt && this.state !== "connected") reject(notAtOnce());
       else {
         this.#outbox.add(entry);
         if (stream) stream.outstanding += 1;
+        this.#count(entry, 1);
+        entry.release = bound(bounds, (error) => this.#finish(entry, error));
         this.flush();
       }
     });
+  }
+
+  #count({ isOwn, size }, sign) {
+    if (isOwn) return;
+    this.#queued.count += sign;
+    this.#queued.bytes += sign * size;
+  }
+
+  #isFull({ size }) {
+    const { count, bytes } = this.#queued;
+    return count >= this.options.maxQueued || (count > 0 && bytes + size > MAX_QUEUED_BYTES);
   }
 
   #encode({ frame, payload }, id) {
@@ -815,6 +891,9 @@ class Core extends Emitter {
   #finish(entry, error, reply) {
     if (!this.#outbox.delete(entry)) return;
     const { stream } = entry;
+    this.#count(entry, -1);
+    entry.release?.();
+    if (error?.code === "timeout") error.sent = entry.sentAt > 0;
     if (stream && --stream.outstanding === 0 && !stream.isWanted) this.settle(stream);
     if (error) entry.reject(error);
     else entry.resolve(reply);
@@ -826,7 +905,9 @@ class Core extends Emitter {
     this.#isFlushing = true;
     queueMicrotask(() => {
       this.#isFlushing = false;
-      if (this.state === "connected") this.#flushNow();
+      if (this.state !== "connected") return;
+      this.#flushNow();
+      for (const entry of this.#outbox) if (entry.isPrompt && !entry.isSent) this.#finish(entry, notAtOnce());
     });
   }
 
@@ -859,15 +940,14 @@ class Core extends Emitter {
     if (isForgotten) return this.#finish(entry, unknownFate());
     // It was taken on before this gateway said what it takes.
     if (entry.size > this.maxMessageBytes) return this.#finish(entry, tooLarge(entry));
-    const id = ++this.#nextId;
     entry.isSent = true;
     entry.sentAt ||= Date.now();
-    this.#asked.set(id, (reply, error) => this.#answered(entry, reply, error));
-    this.#send(this.#encode(entry, id));
+    this.#send(this.#encode(entry, this.#expect((reply, error) => this.#answered(entry, reply, error))));
   }
 
   #answered(entry, reply, error) {
-    if (error?.code === "rate_limited") {
+    if (!this.#outbox.has(entry)) return;
+    if (error?.code === "rate_limited" && !entry.isPrompt) {
       entry.isSent = false;
     } else if (error?.code === "not_member" && entry.stream?.error) {
       this.#finish(entry, entry.stream.error);
@@ -1034,13 +1114,13 @@ export class Martlet {
     return this.#core.on(event, listener);
   }
 
-  connect() {
+  connect(bounds) {
     const told = ({ userId = null, connectionId, nodeId }) => ({ userId, connectionId, nodeId });
-    return ignorable(this.#core.connected().then(told));
+    return ignorable(this.#core.connected(bounds).then(told));
   }
 
   close() {
-    if (this.#core.state !== "idle") this.#core.stop(null);
+    return this.#core.state === "idle" ? Promise.resolve() : this.#core.close();
   }
 
   room(id, { since } = {}) {
@@ -1106,10 +1186,10 @@ class Room extends Emitter {
     return off;
   }
 
-  joined() {
+  joined(bounds) {
     return this.#try(async (stream) => {
       if (stream.error) throw stream.error;
-      if (stream.phase !== "in") await new Promise((resolve, reject) => stream.waiters.add({ resolve, reject }));
+      if (stream.phase !== "in") await settled(stream.waiters, bounds, this);
     });
   }
 
@@ -1117,30 +1197,31 @@ class Room extends Emitter {
     return this.#try((stream) => this.#core.publish(stream, payload, options));
   }
 
-  signal(to, payload) {
+  signal(to, payload, bounds) {
     return this.#try(async (stream) => {
       const text = JSON.stringify(payload ?? null);
-      await this.#core.request({ type: "signal", to, roomId: this.id }, { stream, payload: text, onLoss: "reject" });
+      const frame = { type: "signal", to, roomId: this.id };
+      await this.#core.request(frame, { stream, payload: text, onLoss: "reject", bounds });
     });
   }
 
-  history({ before, after, limit } = {}) {
+  history({ before, after, limit, ...bounds } = {}) {
     return this.#try(async (stream) => {
       const frame = { type: "history", roomId: this.id, before, after, limit };
-      const { epoch, messages, more } = await this.#core.request(frame, { stream, onLoss: "repeat" });
+      const page = await this.#core.request(frame, { stream, handle: this, onLoss: "repeat", bounds });
+      const { epoch, messages, more } = page;
       return { epoch, messages, more };
     });
   }
 
-  members() {
-    return this.#try(async (stream) => (await stream.readMembers()).members);
+  members(bounds) {
+    return this.#try(async (stream) => (await stream.readMembers({ ...bounds, handle: this })).members);
   }
 
   leave() {
-    if (!this.#stream.handles.delete(this)) return;
+    if (!this.#stream.handles.delete(this)) return Promise.resolve();
     this[OFF]();
-    // Another handle may take the room over in this very turn, as in React's StrictMode.
-    setTimeout(() => this.#core.settle(this.#stream), 0);
+    return this.#core.left(this.#stream, this);
   }
 
   #try(action) {
@@ -1148,7 +1229,7 @@ class Room extends Emitter {
   }
 
   async #begin(action) {
-    if (!this.#stream.handles.has(this)) throw new MartletError("closed", "this room was left");
+    if (!this.#stream.handles.has(this)) throw left();
     if (this.#core.ended) throw this.#core.ended;
     return action(this.#stream);
   }
@@ -1162,6 +1243,43 @@ function closed() {
 function ignorable(promise) {
   promise.catch(() => {});
   return promise;
+}
+
+// Has `end` called with the signal's reason, or when the time is over, unless what it answers is called before.
+function bound({ signal, timeout } = {}, end) {
+  const aborted = () => end(signal.reason);
+  if (signal?.aborted) return aborted();
+  signal?.addEventListener("abort", aborted);
+  const late = () => end(new MartletError("timeout", `not within ${timeout} ms`));
+  const timer = timeout === undefined ? undefined : setTimeout(late, Math.min(timeout, LONGEST_TIMER));
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", aborted);
+  };
+}
+
+// Waits among these to be settled, within the bounds.
+function settled(waiters, bounds, owner) {
+  return new Promise((resolve, reject) => {
+    let release;
+    const settle = (error) => {
+      release?.();
+      waiters.delete(waiter);
+      if (error === undefined || error === null) resolve();
+      else reject(error);
+    };
+    const waiter = { owner, settle };
+    waiters.add(waiter);
+    release = bound(bounds, settle);
+  });
+}
+
+function left() {
+  return new MartletError("closed", "this room was left");
+}
+
+function notAtOnce() {
+  return new MartletError("disconnected", "it could not be sent at once");
 }
 
 // What an error frame says, or an entry that has a code.
