@@ -7,6 +7,7 @@ import { Martlet } from "../../Sources/SocketServer/Pages/martlet.js";
 class FakeSocket {
   static gateway;
   sent = [];
+  texts = [];
   isEnded = false;
 
   constructor(url, subprotocol) {
@@ -17,6 +18,7 @@ class FakeSocket {
 
   send(text) {
     assert.equal(this.isEnded, false, "nothing is sent to a socket that has ended");
+    this.texts.push(text);
     this.sent.push(JSON.parse(text));
   }
 

@@ -15,13 +15,14 @@ test("a room begins where it was joined", async (t) => {
   assert.deepEqual(room.position, at(43));
 });
 
-test("a message carries what names it, and no more than the frame", async (t) => {
+test("a message carries what names it, its payload's text, and no more than the frame", async (t) => {
   const gateway = new Gateway(t);
   const { room } = await gateway.joined();
   let got;
   room.on("message", (value) => (got = value));
   await gateway.say(message(1));
-  assert.deepEqual(got, { roomId: "r", userId: "bob", msgType: 1, payload: "p1", timestamp: 1, seq: 1, epoch: "e" });
+  const read = { payload: "p1", text: '"p1"' };
+  assert.deepEqual(got, { roomId: "r", userId: "bob", msgType: 1, ...read, timestamp: 1, seq: 1, epoch: "e" });
 });
 
 test("repeats are dropped", async (t) => {

@@ -13,6 +13,8 @@ export interface Message<Payload = unknown> {
   /** 1 text, 2 control, others the application's. */
   msgType: number;
   payload: Payload;
+  /** The payload as it came, byte for byte: where a number has more digits than JavaScript keeps, they are here. */
+  text: string;
   /** Milliseconds since 1970 by the gateway's clock, as all times here. */
   timestamp: number;
   seq?: number;
@@ -95,10 +97,11 @@ export interface RoomStateChange {
 }
 
 /**
- * The gateway's codes (`bad_request`, `unauthorized`, `forbidden`, `not_found`, `not_member`, `conflict`,
- * `rate_limited`, `unavailable`) and these: `closed` (by `close()` or `leave()`), `disconnected` (the connection was lost before the
- * reply, or there was none and `queue: false`), `invalid` (the address cannot be used), `queue_full`, `replaced` (a newer
- * connection took this one's place), `timeout`, `too_large`, `unknown` (the connection was away so long that a publish may have been stored or not).
+ * The gateway's codes (`bad_request`, `unauthorized`, `forbidden`, `not_found`, `not_member`, `conflict`, `rate_limited`,
+ * `unavailable`) and these: `closed` (by `close()` or `leave()`), `disconnected` (the connection was lost before the reply,
+ * or there was none and `queue: false`), `invalid` (the address cannot be used, a payload is no JSON), `queue_full`,
+ * `replaced` (a newer connection took this one's place), `timeout`, `too_large`, `unknown` (the connection was away so long
+ * that a publish may have been stored or not).
  */
 export class MartletError extends Error {
   constructor(code: string, message?: string, details?: object);
@@ -124,6 +127,10 @@ export interface Options {
   userId?: string;
   /** Another WebSocket than the global one, such as that of the package `ws`. */
   WebSocket?: unknown;
+  /** A payload's JSON; where it is not given, what JSON cannot hold (a Map, bytes, NaN, 10n) is refused with `invalid`. */
+  stringify?: (payload: unknown) => string;
+  /** A payload from its JSON, for each listener anew; `JSON.parse` where it is not given. */
+  parse?: (text: string) => unknown;
   /** Requests that may wait, or be under way, at once: 1000, and 4 MiB. More are refused with `queue_full`. */
   maxQueued?: number;
   /** Nothing larger is sent, where this is below what the gateway takes; 65536 where neither says anything. */

@@ -24,6 +24,7 @@ const READS = new Set(["history", "members"]);
 const PASSING = new Set(["conflict", "not_member", "rate_limited", "unavailable"]);
 const MAX_WAITING_FRAMES = 1000; // Presence frames kept while a roster is read.
 const USERS_A_FRAME = 100;
+const HELD = new Set(["Object", "Array", "String", "Boolean"]); // Besides null and some numbers, by JSON.
 const ABRUPT = 4000; // Any close code but 1000, which is the farewell that ends the session.
 
 /** What went wrong; `code` is the gateway's error code or one of those that martlet.d.ts lists. */
@@ -50,8 +51,11 @@ class Emitter {
     return () => void this.#listeners.get(event)?.delete(entry);
   }
 
+  // Each listener gets a value of its own, to do with as it likes: a copy, or what a function makes.
   [EMIT](event, value) {
-    for (const { listener } of [...(this.#listeners.get(event) ?? [])]) guarded(listener, value);
+    for (const { listener } of [...(this.#listeners.get(event) ?? [])]) {
+      guarded(listener, typeof value === "function" ? value() : copy(value));
+    }
   }
 
   [OFF]() {
@@ -286,7 +290,7 @@ class Stream {
 
   message({ type, ...message }) {
     // Not stored: it is no part of the stream, and will not come again.
-    if (message.seq === undefined) return this.emit("message", message);
+    if (message.seq === undefined) return this.#hand(message);
     // While we are joining, a replay from our position is on its way and brings this one too.
     if (this.phase !== "in") return;
     const { epoch, seq } = this.position;
@@ -303,7 +307,15 @@ class Stream {
     }
     this.#takesAnyFirst = false;
     this.position = { epoch, seq: message.seq };
-    this.emit("message", { ...message, epoch });
+    this.#hand({ ...message, epoch });
+  }
+
+  #hand(message) {
+    this.emit("message", () => this.core.read(message));
+  }
+
+  signal({ from, text }) {
+    this.emit("signal", () => ({ from, payload: this.core.read({ text }).payload }));
   }
 
   gap({ epoch, seq }) {
@@ -589,6 +601,7 @@ class Core extends Emitter {
     const asked = this.#asked.get(frame.id);
     if (asked) {
       this.#asked.delete(frame.id);
+      if (frame.type === "history") withTexts(frame, data);
       const error = frame.type === "error" ? refusal(frame) : null;
       if (error?.code === "rate_limited") this.#pace.penalize(error.retryAfterMs ?? 1_000);
       asked.answered(frame, error);
@@ -596,11 +609,11 @@ class Core extends Emitter {
     }
     const stream = this.streams.get(frame.roomId);
     switch (frame.type) {
-      case "message": return stream?.message(frame);
+      case "message": return stream?.message(withTexts(frame, data));
       case "presence": return stream?.presence(frame);
       case "gap": return stream?.gap(frame);
       case "epoch": return stream?.newEpoch(frame);
-      case "signal": return stream?.emit("signal", { from: frame.from, payload: frame.payload });
+      case "signal": return stream?.signal(withTexts(frame, data));
       case "room": return stream?.emit("room", frame);
       case "status": return this.#tellStatus(frame.userId, frame.online, frame.online ? undefined : frame.timestamp);
       case "reconnect": return this.timers.set("retry", Number(frame.afterMs) || 0, () => this.#again());
@@ -838,12 +851,35 @@ class Core extends Emitter {
   // ---- Requests
 
   publish(stream, payload, { msgType = 1, dedupe = this.#newKey(), queue = true, ...bounds } = {}) {
-    const text = JSON.stringify(payload);
-    if (text === undefined) return Promise.reject(new TypeError("the payload is no JSON value"));
     const frame = { type: "message", roomId: stream.id, msgType, dedupe };
+    const text = this.write(payload);
     const onLoss = queue ? "repeat" : "reject";
     const answer = this.request(frame, { stream, payload: text, onLoss, dedupe, isPrompt: !queue, bounds });
     return answer.then(({ seq, timestamp }) => ({ seq, timestamp }));
+  }
+
+  // A payload's text. What the user's own `stringify` gives need only be JSON.
+  write(payload) {
+    const { stringify } = this.options;
+    try {
+      const text = stringify ? stringify(payload) : JSON.stringify(payload, held);
+      if (stringify || text === undefined) JSON.parse(text);
+      return text;
+    } catch (cause) {
+      throw new MartletError("invalid", cause?.message, { cause });
+    }
+  }
+
+  // What came with a payload, whose text is kept, and a payload made of it anew.
+  read({ payload, ...rest }) {
+    const { parse = JSON.parse } = this.options;
+    try {
+      if (rest.text !== undefined) payload = parse(rest.text);
+    } catch (cause) {
+      payload = undefined;
+      this[EMIT]("error", new MartletError("invalid", `a payload could not be read: ${cause?.message}`, { cause }));
+    }
+    return { ...rest, payload };
   }
 
   #newKey() {
@@ -973,7 +1009,7 @@ class Core extends Emitter {
       }
       const watched = this.#watched.get(user);
       watched.listeners.add(entry);
-      if (watched.status) queueMicrotask(() => watched.listeners.has(entry) && guarded(listener, watched.status));
+      if (watched.status) queueMicrotask(() => watched.listeners.has(entry) && guarded(listener, copy(watched.status)));
     }
     this.flush();
     return () => {
@@ -1030,7 +1066,7 @@ class Core extends Emitter {
     const watched = this.#watched.get(userId);
     if (!watched || watched.status?.online === online) return;
     watched.status = lastSeen === undefined ? { userId, online } : { userId, online, lastSeen };
-    for (const { listener } of [...watched.listeners]) guarded(listener, watched.status);
+    for (const { listener } of [...watched.listeners]) guarded(listener, copy(watched.status));
   }
 
   // ---- Tokens
@@ -1199,8 +1235,8 @@ class Room extends Emitter {
 
   signal(to, payload, bounds) {
     return this.#try(async (stream) => {
-      const text = JSON.stringify(payload ?? null);
       const frame = { type: "signal", to, roomId: this.id };
+      const text = this.#core.write(payload ?? null);
       await this.#core.request(frame, { stream, payload: text, onLoss: "reject", bounds });
     });
   }
@@ -1210,7 +1246,7 @@ class Room extends Emitter {
       const frame = { type: "history", roomId: this.id, before, after, limit };
       const page = await this.#core.request(frame, { stream, handle: this, onLoss: "repeat", bounds });
       const { epoch, messages, more } = page;
-      return { epoch, messages, more };
+      return { epoch, messages: messages.map((message) => this.#core.read(message)), more };
     });
   }
 
@@ -1280,6 +1316,52 @@ function left() {
 
 function notAtOnce() {
   return new MartletError("disconnected", "it could not be sent at once");
+}
+
+function copy(value) {
+  if (Array.isArray(value)) return value.map(copy);
+  if (Object.prototype.toString.call(value) !== "[object Object]") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copy(part)]));
+}
+
+// A replacer that refuses what JSON would leave out or turn into something else. Without a value an object's field is
+// left out as ever.
+function held(name, value) {
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  let isHeld = HELD.has(kind);
+  if (kind === "Number") isHeld = Number.isFinite(value);
+  else if (kind === "Undefined") isHeld = !Array.isArray(this);
+  else if (kind === "Null") isHeld = this[name] === null;
+  if (!isHeld || ArrayBuffer.isView(this[name])) throw new TypeError(`JSON cannot hold this: ${kind} ${name}`);
+  return value;
+}
+
+// Puts beside each payload of a frame its text, byte for byte.
+function withTexts(frame, data) {
+  const texts = textsOf(data);
+  frame.text = texts.get("payload");
+  const pages = textsOf(texts.get("messages") ?? "");
+  frame.messages?.forEach((message, index) => (message.text = textsOf(pages.get(index)).get("payload")));
+  return frame;
+}
+
+// The texts of what a JSON object or array holds, by name or number.
+function textsOf(json) {
+  const texts = new Map();
+  let depth = 0;
+  let isString = false;
+  let start, name;
+  for (const { 0: token, index } of json.matchAll(/\\.|["[\]{},:]/g)) {
+    if (token === '"') isString = !isString;
+    if (isString) continue;
+    const text = depth === 1 && json.slice(start, index).trim();
+    if (text && token === ":") name = JSON.parse(text);
+    else if (text && ",]}".includes(token)) texts.set(name ?? texts.size, text);
+    if ("[{".includes(token)) depth += 1;
+    else if ("]}".includes(token)) depth -= 1;
+    if (depth === 1 && "[{,:".includes(token)) start = index + 1;
+  }
+  return texts;
 }
 
 // What an error frame says, or an entry that has a code.
