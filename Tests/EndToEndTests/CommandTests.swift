@@ -57,6 +57,26 @@ struct CommandTests {
         withExtendedLifetime(redis) {}
     }
 
+    @Test func `neither password of a Sentinel URL reaches the log, and such a node ends in order`() async throws {
+        var options = SentinelGroup.Options()
+        (options.password, options.sentinelPassword) = ("hidden-redis", "hidden-sentinel")
+        var server = RedisServerProcess.Options()
+        (server.listensOnTCP, server.password) = (true, options.password)
+        let redis = try RedisServerProcess(server)
+        let sentinel = try SentinelProcess(of: try #require(redis.port), options)
+        let node = try await NodeProcess.start(
+            nodeId: "a",
+            redisURL:
+                "redis+sentinel://:hidden-redis@127.0.0.1:\(sentinel.port)/primary?sentinelPassword=hidden-sentinel",
+            environment: ["MARTLET_LOG_LEVEL": "trace"])
+        try await node.logged("The node is registered")
+        node.terminate()
+        #expect(await node.exitStatus() == 0)
+        #expect(!node.log.contains("hidden-"))
+        sentinel.stop()
+        withExtendedLifetime(redis) {}
+    }
+
     @Test func `a node on one server of a Redis Cluster does not start, and names the URL that is needed`() async throws
     {
         var options = RedisServerProcess.Options()

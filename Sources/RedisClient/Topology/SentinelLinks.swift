@@ -3,7 +3,7 @@ import NIOCore
 
 /// The two links to one sentinel: over one it is asked, over the other it announces. All on one loop.
 ///
-/// `@unchecked Sendable`: `refusal` is touched on that loop only.
+/// `@unchecked Sendable`: everything mutable in it is touched on that loop only.
 final class SentinelLinks: @unchecked Sendable {
     /// The answer to a question.
     enum Answer {
