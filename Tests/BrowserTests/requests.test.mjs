@@ -520,15 +520,3 @@ test("a net change leads from its version to another, and from no other version"
   await gateway.answer("members", page(28, ["b", "c", "f"]));
   assert.deepEqual(lists.slice(7), ["b,c,f"]);
 });
-
-test("events of a later gateway neither remove a member nor stop the version", async (t) => {
-  const gateway = new Gateway(t);
-  const { room } = await gateway.joined();
-  let members = [];
-  room.on("members", (list) => (members = list));
-  await gateway.answer("members", page(9, ["a", "b"]));
-  await gateway.say(presence(11, { event: "update", userId: "a", info: { hat: 1 } }, { event: "dance", userId: "b" }));
-  await gateway.say(presence(12, leave("b")));
-  assert.deepEqual(members, [{ userId: "a", info: { hat: 1 } }]);
-  assert.equal(gateway.sent("members").length, 0);
-});

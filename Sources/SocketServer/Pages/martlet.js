@@ -185,14 +185,15 @@ class Roster {
     this.#waiting = null;
   }
 
-  // Answers false where a step is missing. With `from` the events are the net change since that version.
-  #apply({ events, members, from, rosterVersion }) {
+  // Answers false where a step is missing, or is one of a later gateway. With `from` the events are the net change since that version.
+  #apply({ events = [], members, from, rosterVersion }) {
     if (rosterVersion <= this.#version) return true;
     if (from === undefined && events.length === 0) return false;
     if ((from ?? rosterVersion - events.length) > this.#version) return false;
     for (const { event, userId, info } of events) {
       if (event === "join" || event === "update") this.users.set(userId, { userId, info });
       else if (event === "leave") this.users.delete(userId);
+      else return false;
     }
     // A list that was read in the midst of a net change has steps that this one leaves out, since they were undone.
     if (from < this.#version && members !== this.users.size) return false;
@@ -594,6 +595,7 @@ class Core extends Emitter {
     } catch {
       return;
     }
+    if (!frame?.type) return;
     if (frame.type === "welcome") return this.#welcomed(frame);
     if (frame.type === "error" && frame.id === undefined) this[EMIT]("error", refusal(frame));
     if (this.state !== "connected") return;
@@ -715,7 +717,7 @@ class Core extends Emitter {
       named.push({ stream, from: stream.position });
     }
     this.#ask({ type: "resume", since }, (reply, error) => {
-      const rooms = new Map((error ? [] : reply.rooms).map((room) => [room.roomId, room]));
+      const rooms = new Map((reply.rooms ?? []).map((room) => [room.roomId, room]));
       for (const { stream, from } of named) {
         const room = rooms.get(stream.id);
         if (stream.position !== from || !room) stream.become("out");
@@ -798,7 +800,7 @@ class Core extends Emitter {
   #leave(stream) {
     if (stream.phase !== "leaving" || this.state !== "connected") return;
     this.#ask({ type: "leave", roomId: stream.id }, (reply, error) => {
-      if (PASSING.has(error?.code)) {
+      if (error && isPassing(error)) {
         return this.timers.set(stream, error.retryAfterMs ?? 1_000, () => this.#leave(stream));
       }
       stream.become("out");
@@ -813,7 +815,7 @@ class Core extends Emitter {
   }
 
   #notJoined(stream, error) {
-    if (!PASSING.has(error.code)) return this.#refuse(stream, error);
+    if (!isPassing(error)) return this.#refuse(stream, error);
     this.#joinLater(stream, error);
   }
 
@@ -1026,7 +1028,7 @@ class Core extends Emitter {
       this.#ask({ type: "watch", users }, (reply, error) => {
         if (!error) {
           this.#tellStatuses(reply.users);
-        } else if (PASSING.has(error.code)) {
+        } else if (isPassing(error)) {
           for (const user of users) if (this.#watched.has(user)) this.#toWatch.add(user);
           this.#later(error);
         } else {
@@ -1367,6 +1369,11 @@ function textsOf(json) {
 // What an error frame says, or an entry that has a code.
 function refusal({ code, message, retryAfterMs }) {
   return new MartletError(code, message, Number.isFinite(retryAfterMs) ? { retryAfterMs } : {});
+}
+
+// Whether the same may be asked again later; of a code that is not known the gateway says so.
+function isPassing({ code, retryAfterMs }) {
+  return PASSING.has(code) || retryAfterMs !== undefined;
 }
 
 function tooLarge({ size }) {
