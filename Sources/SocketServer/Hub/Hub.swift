@@ -22,6 +22,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var supervised = SupervisedList()
     /// Connections that have been written to and not flushed.
     private var dirty: [SocketHandler] = []
+    /// The memory of such a list between two flushes: nearly every turn writes to a few.
+    private var emptied: [SocketHandler] = []
     /// Connections with more in their sockets than may wait there; their rooms are fed from the log before the turn ends.
     private var overfull: [SocketHandler] = []
     private var retrying: [Retry] = []
@@ -52,6 +54,9 @@ package final class Hub: StreamSink, @unchecked Sendable {
     let resumptions = BoundedQueue<Resumer>(maxUnderWay: 64)
     let blockedRooms = BlockedRooms()
     let holdings = HubHoldings()
+
+    /// The memory of a longer list is not kept.
+    private static let fewDirty = 256
 
     /// A task that is tried again at the next tick, where it is still wanted.
     enum Retry {
@@ -277,9 +282,13 @@ package final class Hub: StreamSink, @unchecked Sendable {
     func flush() {
         while !dirty.isEmpty || !overfull.isEmpty {
             feedOverfull()
-            let connections = dirty
-            dirty = []
+            var connections = emptied
+            emptied = []
+            swap(&connections, &dirty)
             for connection in connections { connection.flushIfDirty() }
+            guard connections.count <= Hub.fewDirty else { continue }
+            connections.removeAll(keepingCapacity: true)
+            emptied = connections
         }
         holdings.report(to: memory)
     }
