@@ -37,6 +37,9 @@ export class Gateway {
     FakeSocket.gateway = this;
     // Half of each random delay.
     mock.method(Math, "random", () => 0.5);
+    mock.method(globalThis, "fetch", async () => {
+      throw new TypeError("there is no network");
+    });
     mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_700_000_000_000 });
     t.after(() => {
       for (const client of this.clients) client.close();
@@ -45,8 +48,8 @@ export class Gateway {
     });
   }
 
-  client(options = {}) {
-    const client = new Martlet("ws://gateway.test/ws", { WebSocket: FakeSocket, userId: "alice", ...options });
+  client(options = {}, url = "ws://gateway.test/ws") {
+    const client = new Martlet(url, { WebSocket: FakeSocket, userId: "alice", ...options });
     client.log = [];
     client.on("state", ({ state }) => client.log.push(state));
     this.clients.push(client);

@@ -43,9 +43,9 @@ export interface PresenceEvent<Info = Record<string, unknown>> {
 }
 
 /** What changed in a room's roster. No events and no `from`: it has changed unseen, ask `members()`. */
-export interface Presence {
+export interface Presence<Info = Record<string, unknown>> {
   roomId: string;
-  events: PresenceEvent[];
+  events: PresenceEvent<Info>[];
   /** Users in the room after these events. */
   members: number;
   /** The version before, where the events are the net change since then, each user at most once. */
@@ -97,15 +97,18 @@ export interface RoomStateChange {
 }
 
 /**
- * The gateway's codes (`bad_request`, `unauthorized`, `forbidden`, `not_found`, `not_member`, `conflict`, `rate_limited`,
- * `unavailable`) and these: `closed` (by `close()` or `leave()`), `disconnected` (the connection was lost before the reply,
- * or there was none and `queue: false`), `invalid` (the address cannot be used, a payload is no JSON), `queue_full`,
- * `replaced` (a newer connection took this one's place), `timeout`, `too_large`, `unknown` (the connection was away so long
- * that a publish may have been stored or not).
+ * The gateway's codes, and the client's own: `closed` (by `close()` or `leave()`), `disconnected` (the connection was lost
+ * before the reply, or there was none and `queue: false`), `invalid` (the address cannot be used, there is no gateway, a
+ * payload is no JSON), `queue_full`, `replaced` (a newer connection took this one's place), `timeout`, `too_large`, `unknown`
+ * (the connection was away so long that a publish may have been stored or not). A later gateway may have others.
  */
+export type ErrorCode =
+  | "bad_request" | "conflict" | "forbidden" | "not_found" | "not_member" | "rate_limited" | "unauthorized" | "unavailable"
+  | "closed" | "disconnected" | "invalid" | "queue_full" | "replaced" | "timeout" | "too_large" | "unknown";
+
 export class MartletError extends Error {
-  constructor(code: string, message?: string, details?: object);
-  readonly code: string;
+  constructor(code: ErrorCode, message?: string, details?: object);
+  readonly code: ErrorCode;
   /** Where a close of the connection is the cause. */
   readonly closeCode?: number;
   /** Where the gateway has said how long to wait before the same is asked again. */
@@ -127,6 +130,15 @@ export interface Options {
   userId?: string;
   /** Another WebSocket than the global one, such as that of the package `ws`. */
   WebSocket?: unknown;
+  /** Tells `online` and `offline` in place of the page, as with React Native's NetInfo. */
+  network?: EventTarget;
+  /** Told what happens: events of the client, and each frame that goes or comes, without tokens and payloads. */
+  log?: (event: string, details: unknown) => void;
+  /**
+   * `tab`: rooms, inbox and everyone go on where they were when the page was reloaded. Their positions lie in
+   * sessionStorage, for the same user alone, and never for two tabs at once: one that was opened from another begins afresh.
+   */
+  persist?: "tab";
   /** A payload's JSON; where it is not given, what JSON cannot hold (a Map, bytes, NaN, 10n) is refused with `invalid`. */
   stringify?: (payload: unknown) => string;
   /** A payload from its JSON, for each listener anew; `JSON.parse` where it is not given. */
@@ -137,6 +149,25 @@ export interface Options {
   maxMessageBytes?: number;
   /** No more goes out, where this is below what the gateway takes; 100 where neither says anything. */
   messagesPerSecond?: number;
+}
+
+/** What a client tells, by the name of the event. */
+export interface ClientEvents {
+  state: ClientStateChange;
+  /** What failed and nobody waits for: a watch, a fresh token, what the gateway could not read, a page in its place. */
+  error: MartletError;
+}
+
+/** What a handle on a room tells, by the name of the event; each listener gets an object of its own. */
+export interface RoomEvents<Payload = unknown, Info = Record<string, unknown>> {
+  /** Each message once, in order, whatever happens to the connection. */
+  message: Message<Payload>;
+  gap: Gap;
+  presence: Presence<Info>;
+  /** The members of a room that was joined, whole, at first and after each change. Not where presence is off or forbidden. */
+  members: Member<Info>[];
+  signal: { from: string; payload: unknown };
+  state: RoomStateChange;
 }
 
 /** How long something may be waited for: milliseconds, and a signal whose reason it then fails with. */
@@ -156,7 +187,7 @@ export type Off = () => void;
  * `state`, its calls, or `error`. No promise need be waited for.
  */
 export class Martlet {
-  /** @param url `wss://host/ws`; `https:` and addresses relative to the page will do. */
+  /** @param url `wss://host/ws`; `https:` and addresses relative to the page will do. It is looked at when it is used. */
   constructor(url: string | URL, options?: Options);
 
   readonly state: ClientState;
@@ -165,12 +196,17 @@ export class Martlet {
   /** Null before the first welcome, and for a guest. */
   readonly userId: string | null;
 
-  on(event: "state", listener: (change: ClientStateChange) => void): Off;
-  /** What failed and nobody waits for: a watch, a fresh token, what the gateway could not read. */
-  on(event: "error", listener: (error: MartletError) => void): Off;
+  on<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): Off;
+  /** The next one alone. */
+  once<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): Off;
+  /** Takes away a listener, once where it listens twice. */
+  off<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): void;
 
   /** Opens the connection, also after it was stopped, and waits for it however long that takes, or within the bounds. */
   connect(bounds?: Bounds): Promise<{ userId: string | null; connectionId: string; nodeId: string }>;
+
+  /** Leaves this connection, or the wait for another, for a new one at once, on the same session. */
+  reconnect(): void;
 
   /**
    * Says farewell: the user is offline at once, the session over, and what was not answered fails with `closed`.
@@ -182,7 +218,10 @@ export class Martlet {
    * Joins a room, or takes another handle on it. The handle's stream begins now, or after `since`; that counts where no
    * other handle has the room open. Listen in the same turn: what comes before is not kept.
    */
-  room<Payload = unknown>(id: string, options?: { since?: Position }): Room<Payload>;
+  room<Payload = unknown, Info = Record<string, unknown>>(
+    id: string,
+    options?: { since?: Position },
+  ): Room<Payload, Info>;
 
   /** What the backend sends to this user; refused to a guest. Handles share one stream, and `since` rewinds it for all of them. */
   inbox<Payload = unknown>(options?: { since?: Position }): Room<Payload>;
@@ -195,20 +234,23 @@ export class Martlet {
 }
 
 /** A handle on a room. The room is left when its last handle is. */
-export interface Room<Payload = unknown> {
+export interface Room<Payload = unknown, Info = Record<string, unknown>> extends AsyncIterable<Message<Payload>> {
   readonly id: string;
   /** All up to here was handed out; null before the room was joined for the first time. Good for a later `since`. */
   readonly position: Position | null;
   readonly isJoined: boolean;
 
-  /** Each message once, in order, whatever happens to the connection. */
-  on(event: "message", listener: (message: Message<Payload>) => void): Off;
-  on(event: "gap", listener: (gap: Gap) => void): Off;
-  on(event: "presence", listener: (change: Presence) => void): Off;
-  /** The members of a room that was joined, whole, at first and after each change. Not where presence is off or forbidden. */
-  on(event: "members", listener: (members: Member[]) => void): Off;
-  on(event: "signal", listener: (signal: { from: string; payload: unknown }) => void): Off;
-  on(event: "state", listener: (change: RoomStateChange) => void): Off;
+  on<Name extends keyof RoomEvents>(event: Name, listener: (value: RoomEvents<Payload, Info>[Name]) => void): Off;
+  /** The next one alone. */
+  once<Name extends keyof RoomEvents>(event: Name, listener: (value: RoomEvents<Payload, Info>[Name]) => void): Off;
+  /** Takes away a listener, once where it listens twice. */
+  off<Name extends keyof RoomEvents>(event: Name, listener: (value: RoomEvents<Payload, Info>[Name]) => void): void;
+
+  /**
+   * The messages from here on, until the room is left or the client closed; fails where the room is refused or the client
+   * stops, and with `queue_full` when the loop is 1000 messages behind. What was lost is told by `gap` alone.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<Message<Payload>, void, void>;
 
   /** Waits until the room is joined; rejected where that is refused. */
   joined(bounds?: Bounds): Promise<void>;
@@ -234,7 +276,7 @@ export interface Room<Payload = unknown> {
   history(range?: { before?: number; after?: number; limit?: number } & Bounds): Promise<History<Payload>>;
 
   /** All members, with the number of their connections. */
-  members(bounds?: Bounds): Promise<(Member & { connections: number })[]>;
+  members(bounds?: Bounds): Promise<(Member<Info> & { connections: number })[]>;
 
   /**
    * Gives the handle back: it hears nothing more, and what waits for `joined()`, `history()` or `members()` fails with

@@ -23,6 +23,7 @@ const MAX_QUEUED_BYTES = 4 * 2 ** 20;
 const READS = new Set(["history", "members"]);
 const PASSING = new Set(["conflict", "not_member", "rate_limited", "unavailable"]);
 const MAX_WAITING_FRAMES = 1000; // Presence frames kept while a roster is read.
+const MAX_UNREAD = 1000; // Messages that a loop over a room may be behind.
 const USERS_A_FRAME = 100;
 const HELD = new Set(["Object", "Array", "String", "Boolean"]); // Besides null and some numbers, by JSON.
 const ABRUPT = 4000; // Any close code but 1000, which is the farewell that ends the session.
@@ -49,6 +50,22 @@ class Emitter {
     if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
     this.#listeners.get(event).add(entry);
     return () => void this.#listeners.get(event)?.delete(entry);
+  }
+
+  once(event, listener) {
+    const once = (value) => {
+      off();
+      listener(value);
+    };
+    once.listener = listener;
+    const off = this.on(event, once);
+    return off;
+  }
+
+  off(event, listener) {
+    const entries = [...(this.#listeners.get(event) ?? [])];
+    const entry = entries.find((each) => each.listener === listener || each.listener.listener === listener);
+    this.#listeners.get(event)?.delete(entry);
   }
 
   // Each listener gets a value of its own, to do with as it likes: a copy, or what a function makes.
@@ -102,10 +119,6 @@ class Pace {
   limit(perSecond, burst) {
     this.perMillisecond = (perSecond * 0.9) / 1000;
     this.burst = Math.max(1, burst * 0.75);
-    this.fill();
-  }
-
-  fill() {
     this.tokens = this.burst;
     this.at = Date.now();
   }
@@ -185,7 +198,8 @@ class Roster {
     this.#waiting = null;
   }
 
-  // Answers false where a step is missing, or is one of a later gateway. With `from` the events are the net change since that version.
+  // Answers false where a step is missing, or is one of a later gateway. With `from` the events are the net change since
+  // that version.
   #apply({ events = [], members, from, rosterVersion }) {
     if (rosterVersion <= this.#version) return true;
     if (from === undefined && events.length === 0) return false;
@@ -374,12 +388,14 @@ class Core extends Emitter {
   #session = null;
   #token = null;
   #isProbing = false;
+  #isExamined = false; // Whether the address was asked what it is, or a socket has opened there.
   #wasOffline = false;
   #clockSkew = 0;
   #nextId = 0;
   #laterAt = 0;
   #nextKey = 0;
   #keyPrefix = randomKey();
+  #kept = null; // The positions of the page before, of which user.
   #asked = new Map(); // id → { answered: what to do with the reply, at: when it was asked }
   #outbox = new Set(); // The user's requests in their order, until they are answered.
   #queued = { count: 0, bytes: 0 }; // Of those what the user has asked for.
@@ -392,10 +408,8 @@ class Core extends Emitter {
 
   constructor(url, options) {
     super();
-    this.url = absolute(url);
-    this.options = { maxQueued: 1000, ...options };
-    this.WebSocket = this.options.WebSocket ?? globalThis.WebSocket;
-    if (!this.WebSocket) throw new TypeError("no WebSocket here: pass one in the options");
+    this.url = url;
+    this.options = { maxQueued: 1000, network: globalThis, WebSocket: globalThis.WebSocket, ...options };
     this.#heed();
     this.streams.set("*", this.everyone);
   }
@@ -406,9 +420,7 @@ class Core extends Emitter {
     if (this.state !== "idle" && this.state !== "stopped") return;
     this.ended = null;
     this.#failures = 0;
-    globalThis.addEventListener?.("online", this.#cameOnline);
-    globalThis.addEventListener?.("offline", this.#wentOffline);
-    globalThis.document?.addEventListener("visibilitychange", this.#changedVisibility);
+    this.#listen("addEventListener");
     this.#connect();
   }
 
@@ -419,14 +431,25 @@ class Core extends Emitter {
     return this.welcome;
   }
 
+  #listen(method) {
+    const { network } = this.options;
+    network[method]?.("online", this.#cameOnline);
+    network[method]?.("offline", this.#wentOffline);
+    globalThis.document?.[method]("visibilitychange", this.#changedVisibility);
+    globalThis[method]?.("pagehide", this.#keep);
+    globalThis[method]?.("pageshow", this.#cameBack);
+  }
+
+  reconnect() {
+    if (this.state !== "idle" && !this.ended) this.#again();
+  }
+
   // For good: `error` is why, null where the user wished it.
   stop(error) {
     this.#session = null;
     this.#abandon(error ? ABRUPT : 1000);
     this.timers.clear("retry");
-    globalThis.removeEventListener?.("online", this.#cameOnline);
-    globalThis.removeEventListener?.("offline", this.#wentOffline);
-    globalThis.document?.removeEventListener("visibilitychange", this.#changedVisibility);
+    this.#listen("removeEventListener");
     const reason = (this.ended = error ?? closed());
     for (const entry of [...this.#outbox]) this.#finish(entry, reason);
     for (const waiter of this.#waiters) waiter.settle(reason);
@@ -450,6 +473,11 @@ class Core extends Emitter {
     this[EMIT]("state", { state, ...details });
   }
 
+  [EMIT](event, value) {
+    guarded(() => this.options.log?.(event, value));
+    super[EMIT](event, value);
+  }
+
   async #connect() {
     const attempt = ++this.#attempt;
     this.timers.clear("retry");
@@ -462,14 +490,14 @@ class Core extends Emitter {
       if (!token) return;
       this.#token = token;
     }
-    const url = new URL(this.url);
-    // Not by searchParams, which writes a blank as a plus sign.
-    const add = (name, value) => (url.search += `${url.search ? "&" : "?"}${name}=${encodeURIComponent(value)}`);
     let socket;
     try {
+      let url = absolute(this.url);
+      // Not by searchParams, which writes a blank as a plus sign.
+      const add = (name, value) => (url += `${url.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`);
       if (userId !== undefined) add("userId", userId);
       if (this.#session) add("session", this.#session);
-      socket = new this.WebSocket(url.href, "martlet.v1");
+      socket = new this.options.WebSocket(url, "martlet.v1");
     } catch (error) {
       // A bad address, or one that this page may not use: another try would end the same.
       return this.stop(new MartletError("invalid", error.message));
@@ -477,7 +505,10 @@ class Core extends Emitter {
     this.#socket = socket;
     this.timers.set("deadline", WELCOME_LIMIT, () => this.#lost(0, "no welcome came in time"));
     // The token goes in the first frame, since addresses end up in logs.
-    socket.onopen = () => getToken && this.#send({ type: "auth", token: this.#token });
+    socket.onopen = () => {
+      this.#isExamined = true;
+      if (getToken) this.#send({ type: "auth", token: this.#token });
+    };
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code, reason }) => this.#lost(code, reason);
     socket.onerror = () => {};
@@ -508,13 +539,14 @@ class Core extends Emitter {
       if (!entry.isSent) continue;
       entry.isSent = false;
       if (entry.onLoss === "reject") {
-        this.#finish(entry, new MartletError("disconnected", "the connection was lost before the reply"));
+        this.#finish(entry, new MartletError("disconnected", "the connection was lost"));
       }
     }
   }
 
   #lost(code, reason, error) {
     if (code === 1009) this.#dropLargest();
+    if (code === 1006) this.#examine();
     this.#abandon(ABRUPT);
     if (code === 4403) return this.stop(new MartletError("forbidden", reason, { closeCode: code }));
     if (code === 4409) return this.stop(new MartletError("replaced", reason, { closeCode: code }));
@@ -533,6 +565,19 @@ class Core extends Emitter {
     this.#enter("waiting", { code, reason, retryInMs, error });
   }
 
+  // A socket that never opened does not say why; what the same address answers to a plain request may.
+  async #examine() {
+    if (this.#isExamined) return;
+    this.#isExamined = true;
+    try {
+      const { ok, status } = await fetch(absolute(this.url).replace(/^ws/i, "http"));
+      if (!ok && status !== 404) return;
+      this[EMIT]("error", new MartletError("invalid", `no gateway there, but something that answers ${status}`));
+    } catch {
+      // Nothing answers, or not to this page.
+    }
+  }
+
   #again() {
     this.#abandon(ABRUPT);
     this.#connect();
@@ -542,7 +587,7 @@ class Core extends Emitter {
   #dropLargest() {
     const sent = [...this.#outbox].filter((entry) => entry.isSent);
     const largest = sent.reduce((most, entry) => (most && most.size >= entry.size ? most : entry), null);
-    if (largest) this.#finish(largest, new MartletError("too_large", "the gateway takes no message of this size"));
+    if (largest) this.#finish(largest, tooLarge(largest));
   }
 
   #cameOnline = () => {
@@ -563,9 +608,15 @@ class Core extends Emitter {
 
   // ---- Frames
 
-  #send(frame) {
+  #send(frame, text = JSON.stringify(frame)) {
     this.#pace.tokens -= 1;
-    this.#socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+    this.#tell("sent", frame);
+    this.#socket.send(text);
+  }
+
+  // To the log, without what is nobody else's business.
+  #tell(event, { type, roomId }) {
+    this[EMIT](event, { type, roomId });
   }
 
   // For what the client itself wants to know: forgotten with the connection.
@@ -596,6 +647,7 @@ class Core extends Emitter {
       return;
     }
     if (!frame?.type) return;
+    this.#tell("received", frame);
     if (frame.type === "welcome") return this.#welcomed(frame);
     if (frame.type === "error" && frame.id === undefined) this[EMIT]("error", refusal(frame));
     if (this.state !== "connected") return;
@@ -685,6 +737,7 @@ class Core extends Emitter {
     }
     for (const stream of this.streams.values()) {
       if (stream.phase !== "out") continue;
+      if (stream.isWanted && !stream.position) this.openImplicit(stream);
       const head = stream.isImplicit ? positions[stream.id] : undefined;
       const { position } = stream;
       const isThere = position === null || (position.epoch === head?.epoch && position.seq === head?.seq);
@@ -712,7 +765,7 @@ class Core extends Emitter {
       if (!stream.position || !stream.isInSession || stream.id === null) continue;
       size += 3 * stream.id.length + 2 * (stream.position.epoch?.length ?? 0) + 50;
       if (size > this.maxMessageBytes) break;
-      since[stream.id] = asSince(stream.position);
+      since[stream.id] = stream.position;
       stream.become("asked");
       named.push({ stream, from: stream.position });
     }
@@ -732,16 +785,58 @@ class Core extends Emitter {
     });
   }
 
+  // ---- Positions over a reload
+  // They lie in the tab's storage only while none of its pages is there, since another tab begins with a copy of it.
+
+  #keep = () => {
+    if (this.options.persist !== "tab") return;
+    const streams = [...this.streams.values()].filter(({ handles, position }) => handles.size > 0 && position);
+    const kept = { userId: this.welcome?.userId, positions: streams.map(({ id, position }) => [id, position]) };
+    try {
+      sessionStorage.setItem(this.#keptAs, JSON.stringify(kept));
+    } catch {
+      // There is no room, or no permission.
+    }
+  };
+
+  // From where browsers keep whole pages.
+  #cameBack = ({ persisted }) => persisted && this.#takeKept();
+
+  get #keptAs() {
+    return `martlet ${this.url}`;
+  }
+
+  // Where this user's room was when the page was loaded again; said once.
+  #recall({ id }) {
+    const { userId, positions } = (this.#kept ??= this.#takeKept());
+    if (this.welcome?.userId !== userId) return undefined;
+    const position = positions.get(id);
+    positions.delete(id);
+    return position;
+  }
+
+  #takeKept() {
+    let kept = null;
+    try {
+      if (this.options.persist === "tab") kept = JSON.parse(sessionStorage.getItem(this.#keptAs));
+      sessionStorage.removeItem(this.#keptAs);
+      // A page that was opened by another may have got a copy.
+      if (performance.getEntriesByType("navigation")[0]?.type === "navigate") kept = null;
+    } catch {
+      // There is no storage here.
+    }
+    return { userId: kept?.userId, positions: new Map(kept?.positions) };
+  }
+
   // ---- Rooms
 
   open(id, since) {
     let stream = this.streams.get(id);
     if (!stream) this.streams.set(id, (stream = new Stream(this, id, false)));
-    if (since && !stream.isWanted) this.#startFrom(stream, since);
-    return stream;
+    return stream.isWanted ? stream : this.openImplicit(stream, since);
   }
 
-  openImplicit(stream, since) {
+  openImplicit(stream, since = this.#recall(stream)) {
     if (since) this.#startFrom(stream, since);
     return stream;
   }
@@ -788,7 +883,7 @@ class Core extends Emitter {
   #join(stream) {
     const from = stream.position;
     stream.become("asked");
-    this.#ask({ type: "join", roomId: stream.id, since: from ? asSince(from) : undefined }, (reply, error) => {
+    this.#ask({ type: "join", roomId: stream.id, since: from ?? undefined }, (reply, error) => {
       // A handle may have asked for another position in the meantime.
       if (stream.position !== from) stream.become("out");
       else if (error) this.#notJoined(stream, error);
@@ -879,7 +974,7 @@ class Core extends Emitter {
       if (rest.text !== undefined) payload = parse(rest.text);
     } catch (cause) {
       payload = undefined;
-      this[EMIT]("error", new MartletError("invalid", `a payload could not be read: ${cause?.message}`, { cause }));
+      this[EMIT]("error", new MartletError("invalid", cause?.message, { cause }));
     }
     return { ...rest, payload };
   }
@@ -980,7 +1075,8 @@ class Core extends Emitter {
     if (entry.size > this.maxMessageBytes) return this.#finish(entry, tooLarge(entry));
     entry.isSent = true;
     entry.sentAt ||= Date.now();
-    this.#send(this.#encode(entry, this.#expect((reply, error) => this.#answered(entry, reply, error))));
+    const id = this.#expect((reply, error) => this.#answered(entry, reply, error));
+    this.#send(entry.frame, this.#encode(entry, id));
   }
 
   #answered(entry, reply, error) {
@@ -1110,7 +1206,7 @@ class Core extends Emitter {
       this.#refreshBefore(expires);
     };
     const token = await this.#askToken((cause) => {
-      failed(new MartletError("unavailable", `no new token: ${cause?.message ?? cause}`, { cause }));
+      failed(new MartletError("unavailable", cause?.message, { cause }));
     });
     if (!token) return;
     // Nothing new, or a timer that could not be set as long as the token is good.
@@ -1152,6 +1248,14 @@ export class Martlet {
     return this.#core.on(event, listener);
   }
 
+  once(event, listener) {
+    return this.#core.once(event, listener);
+  }
+
+  off(event, listener) {
+    this.#core.off(event, listener);
+  }
+
   connect(bounds) {
     const told = ({ userId = null, connectionId, nodeId }) => ({ userId, connectionId, nodeId });
     return ignorable(this.#core.connected(bounds).then(told));
@@ -1159,6 +1263,10 @@ export class Martlet {
 
   close() {
     return this.#core.state === "idle" ? Promise.resolve() : this.#core.close();
+  }
+
+  reconnect() {
+    this.#core.reconnect();
   }
 
   room(id, { since } = {}) {
@@ -1224,6 +1332,36 @@ class Room extends Emitter {
     return off;
   }
 
+  // The messages from here on, until the room is left or the client closed.
+  async *[Symbol.asyncIterator]() {
+    const messages = [];
+    let wake, end;
+    const finish = (error) => {
+      end ??= { error };
+      wake?.();
+    };
+    await this.#begin(({ error }) => error && finish(error));
+    const heard = (message) => {
+      if (messages.length < MAX_UNREAD) wake?.(messages.push(message));
+      else finish(new MartletError("queue_full", "the loop fell behind"));
+    };
+    const offs = [
+      this.on("message", heard),
+      this.on("left", () => finish()),
+      this.on("state", ({ error }) => error && finish(error)),
+      this.#core.on("state", ({ state, error }) => (state === "stopped" || state === "idle") && finish(error)),
+    ];
+    try {
+      while (messages.length > 0 || !end) {
+        if (messages.length > 0) yield messages.shift();
+        else await new Promise((resolve) => (wake = resolve));
+      }
+      if (end.error) throw end.error;
+    } finally {
+      for (const off of offs) off();
+    }
+  }
+
   joined(bounds) {
     return this.#try(async (stream) => {
       if (stream.error) throw stream.error;
@@ -1258,6 +1396,7 @@ class Room extends Emitter {
 
   leave() {
     if (!this.#stream.handles.delete(this)) return Promise.resolve();
+    this[EMIT]("left");
     this[OFF]();
     return this.#core.left(this.#stream, this);
   }
@@ -1320,16 +1459,20 @@ function notAtOnce() {
   return new MartletError("disconnected", "it could not be sent at once");
 }
 
+function kindOf(value) {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
 function copy(value) {
   if (Array.isArray(value)) return value.map(copy);
-  if (Object.prototype.toString.call(value) !== "[object Object]") return value;
+  if (kindOf(value) !== "Object") return value;
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copy(part)]));
 }
 
 // A replacer that refuses what JSON would leave out or turn into something else. Without a value an object's field is
 // left out as ever.
 function held(name, value) {
-  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  const kind = kindOf(value);
   let isHeld = HELD.has(kind);
   if (kind === "Number") isHeld = Number.isFinite(value);
   else if (kind === "Undefined") isHeld = !Array.isArray(this);
@@ -1386,27 +1529,20 @@ function lower(one, other) {
 }
 
 function unknownFate() {
-  return new MartletError("unknown", "whether the message was stored cannot be told any more");
+  return new MartletError("unknown", "it may be stored or not");
 }
 
-function asSince({ epoch, seq }) {
-  return epoch ? { epoch, seq } : { seq };
-}
-
-// A WebSocket's address, from one that may begin with http or be relative to the page.
+// A WebSocket's address, from one that may begin with http or be relative to the page. By its text, since React Native's
+// URL has no setters.
 function absolute(url) {
-  const address = new URL(url, globalThis.location?.href);
-  address.protocol = address.protocol.replace(/^http/, "ws");
-  address.hash = "";
-  return address.href;
+  const text = /^[a-z][a-z\d+.-]*:/i.test(url) ? String(url) : new URL(url, globalThis.location?.href).href;
+  return text.replace(/^http/i, "ws").replace(/#.*/s, "");
 }
 
-// Not by randomUUID, which a page that came by http does not have.
+// Other than every other page's; nobody has to be kept from guessing it.
 function randomKey() {
-  const bytes = new Uint8Array(12);
-  if (globalThis.crypto) crypto.getRandomValues(bytes);
-  else bytes.forEach((_, index) => (bytes[index] = Math.random() * 256));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const part = () => Math.random().toString(36).slice(2);
+  return Date.now().toString(36) + part() + part();
 }
 
 // When a JWT ends, in milliseconds since 1970; null for a token that is none.
