@@ -82,23 +82,63 @@ class BrowserTests(ChromiumTests):
             self.assertEqual(page.evaluate("told.seqs"), list(range(1, 22)))
             self.assertEqual(first.process.returncode, 0)
 
-    def test_tokens_are_asked_for_and_a_refused_one_ends_the_client(self):
+    def test_tokens_are_asked_for_until_one_is_good_or_there_are_no_more(self):
         with Site() as site:
             site.node(MARTLET_AUTH_MODE="jwt")
             good = site.token("alice")
-            tokens = ["bad", good]
+            tokens = ["bad", "bad", good]
             page = self.open(site, tokens=lambda: tokens.pop(0))
             self.assertEqual(page.evaluate("client.userId"), "alice")
             self.assertEqual(tokens, [])
-            self.assertEqual(page.evaluate("told.states"), ["connecting", "waiting", "connecting", "connected"])
+            self.assertEqual(page.evaluate("told.states"), ["connecting", "waiting"] * 2 + ["connecting", "connected"])
 
             stopped = """async (address) => {
-              const { Martlet } = await import(`http://${address}/martlet.js`);
-              const other = new Martlet(`ws://${address}/ws`, { getToken: async () => "bad" });
+              const { Martlet, MartletError } = await import(`http://${address}/martlet.js`);
+              const tokens = ["bad"];
+              const signedOut = () => Promise.reject(new MartletError("unauthorized"));
+              const other = new Martlet(`ws://${address}/ws`, { getToken: async () => tokens.pop() ?? signedOut() });
               return other.connect().catch(({ name, code }) => [name, code, other.state]);
             }"""
             answer = page.evaluate(stopped, f"127.0.0.1:{site.door.port}")
             self.assertEqual(answer, ["MartletError", "unauthorized", "stopped"])
+
+    def test_a_reload_goes_on_where_the_page_was_and_a_page_that_it_opens_begins_afresh(self):
+        with Site() as site:
+            node = site.node()
+            begin = [f"127.0.0.1:{site.door.port}", {"userId": "alice", "persist": "tab"}]
+            page = self.open(site, **begin[1])
+            node.broadcast({"rooms": ["lobby"]}, 1)
+            page.wait_for_function("told.seqs.at(-1) === 1")
+            page.reload()
+            node.broadcast({"rooms": ["lobby"]}, 2)
+            page.evaluate(BEGIN, begin)
+            page.wait_for_function("told.seqs.join() === '2'")
+            with page.expect_popup() as opened:
+                page.evaluate("void window.open(location.href)")
+            node.broadcast({"rooms": ["lobby"]}, 3)
+            opened.value.evaluate(BEGIN, begin)
+            node.broadcast({"rooms": ["lobby"]}, 4)
+            opened.value.wait_for_function("told.seqs.at(-1) === 4")
+            self.assertEqual(opened.value.evaluate("told.seqs"), [4])
+            self.assertEqual(page.evaluate("sessionStorage.length"), 0)
+
+    def test_a_wrong_path_is_told(self):
+        with Site() as site:
+            site.node()
+            page = self.page()
+            page.goto(f"http://127.0.0.1:{site.door.port}/martlet.js")
+            told = page.evaluate("""async () => {
+              const { Martlet } = await import("/martlet.js");
+              const told = new Promise((resolve) => {
+                for (const path of ["/wss", "/ws"]) {
+                  const client = new Martlet(path, { userId: "alice" });
+                  client.on("error", ({ code }) => resolve(`${path} ${code}`));
+                  client.connect();
+                }
+              });
+              return told;
+            }""")
+            self.assertEqual(told, "/wss invalid")
 
     def test_members_and_watched_users_come_and_go(self):
         with Site() as site:

@@ -39,11 +39,11 @@ export class Connection {
 
   // identity: { userId } or { token }. handlers: state(change) as the library tells it; error(words); message(message, frame), frame
   // being its text; gap(gap); presence(change); members(roomId, members); room(roomId, change).
-  // Throws where the address is none.
   constructor(address, { userId, token }, handlers) {
     this.#handlers = handlers;
     const keep = (text) => this.#keep(text);
     const options = {
+      stringify: (text) => text,
       WebSocket: class extends WebSocket {
         constructor(...given) {
           super(...given);
@@ -87,9 +87,9 @@ export class Connection {
     if (room) room.leave();
   }
 
-  // Answers when the gateway has stored it.
-  send(roomId, payload) {
-    return this.#rooms.get(roomId).publish(payload);
+  // JSON, which goes out as it was typed. Answers when the gateway has stored it.
+  send(roomId, text) {
+    return this.#rooms.get(roomId).publish(text);
   }
 
   close() {

@@ -145,7 +145,7 @@ function forget(roomId) {
 async function send(event) {
   event.preventDefault();
   const room = $("send-room").value;
-  const payload = JSON.parse(asJSON($("payload").value));
+  const payload = asJSON($("payload").value);
   $("payload").value = "";
   try {
     await connection.send(room, payload);
