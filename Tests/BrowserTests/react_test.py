@@ -38,6 +38,7 @@ function Lesson({ roomId }) {
   const { messages, members, publish } = useRoom(roomId);
   useEffect(() => void told.mounts++, []);
   told.publish = publish;
+  told.renders++;
   told.members = members.map(({ userId }) => userId).sort();
   const seqs = messages.map(({ seq }) => seq);
   if (seqs.some((seq, index) => index > 0 && seq <= seqs[index - 1])) told.disorder.push(seqs);
@@ -51,7 +52,7 @@ window.shown = () => [...document.querySelectorAll("li")].map((item) => item.tex
 
 # Leads the address of the pages to the nodes, and notes what is said on the way.
 WATCH = """(() => {
-  window.told = { mounts: 0, disorder: [], sent: [], left: [], sockets: 0 };
+  window.told = { mounts: 0, renders: 0, disorder: [], sent: [], left: [], sockets: 0 };
   window.WebSocket = class extends WebSocket {
     constructor(url, protocols) {
       super(url.replace("wss://chat.example.org", "ws://ADDRESS"), protocols);
@@ -196,6 +197,23 @@ class ReactTests(ChromiumTests):
             self.assertEqual(page.evaluate("told.disorder"), [])
             self.assertGreater(page.evaluate("told.sockets"), 1)
             self.assertEqual(self.members(second, "lesson"), ["alice"])
+            self.assertEqual(self.complaints, [])
+
+    def test_many_messages_at_once_are_shown_together_and_the_list_is_bounded(self):
+        with Site() as site:
+            site.node(MARTLET_AUTH_MODE="jwt")
+            page = self.open(site)
+            self.show(page, "lesson")
+            before = page.evaluate("told.renders")
+            # Faster than the page is drawn: as many frames as stand in one answer of the socket.
+            page.evaluate("for (let n = 0; n < 140; n++) void told.publish(`${n}`)")
+            page.wait_for_function("shown().at(-1) === '139'")
+            self.assertLess(page.evaluate("told.renders") - before, 100)
+            for number in range(140, 600):
+                site.nodes[0].broadcast({"rooms": ["lesson"]}, f"{number}")
+            page.wait_for_function("shown().at(-1) === '599'")
+            self.assertEqual(page.evaluate("shown()"), [str(number) for number in range(100, 600)])
+            self.assertEqual(page.evaluate("told.disorder"), [])
             self.assertEqual(self.complaints, [])
 
     def test_a_gap_loads_the_list_anew(self):
