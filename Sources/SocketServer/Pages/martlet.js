@@ -20,11 +20,13 @@ const DEDUPE_TIME = 110_000; // The gateway knows a dedupe key for 2 minutes.
 const LONGEST_TIMER = 2 ** 31 - 1;
 const MAX_READS = 4; // Pages of history or members that a gateway reads for one connection at once.
 const MAX_QUEUED_BYTES = 4 * 2 ** 20;
+const CARRIERS = new Set(["message", "signal", "history"]); // Frames with payloads.
 const READS = new Set(["history", "members"]);
 const PASSING = new Set(["conflict", "not_member", "rate_limited", "unavailable"]);
 const MAX_WAITING_FRAMES = 1000; // Presence frames kept while a roster is read.
 const MAX_UNREAD = 1000; // Messages that a loop over a room may be behind.
 const USERS_A_FRAME = 100;
+const LEFT = "this room was left";
 const HELD = new Set(["Object", "Array", "String", "Boolean"]); // Besides null and some numbers, by JSON.
 const ABRUPT = 4000; // Any close code but 1000, which is the farewell that ends the session.
 
@@ -85,8 +87,7 @@ function guarded(listener, value) {
   try {
     listener(value);
   } catch (error) {
-    if (typeof reportError === "function") reportError(error);
-    else console.error(error);
+    (globalThis.reportError ?? console.error)(error);
   }
 }
 
@@ -395,6 +396,7 @@ class Core extends Emitter {
   #laterAt = 0;
   #nextKey = 0;
   #keyPrefix = randomKey();
+  #keptAs;
   #kept = null; // The positions of the page before, of which user.
   #asked = new Map(); // id → { answered: what to do with the reply, at: when it was asked }
   #outbox = new Set(); // The user's requests in their order, until they are answered.
@@ -409,6 +411,7 @@ class Core extends Emitter {
   constructor(url, options) {
     super();
     this.url = url;
+    this.#keptAs = `martlet ${url}`;
     this.options = { maxQueued: 1000, network: globalThis, WebSocket: globalThis.WebSocket, ...options };
     this.#heed();
     this.streams.set("*", this.everyone);
@@ -454,11 +457,12 @@ class Core extends Emitter {
     for (const entry of [...this.#outbox]) this.#finish(entry, reason);
     for (const waiter of this.#waiters) waiter.settle(reason);
     for (const stream of this.streams.values()) stream.settleWaiters(reason);
-    this.#enter(error ? "stopped" : "idle", error ? { error } : {});
+    this.#enter(error ? "stopped" : "idle", error && { error });
   }
 
   // Answers once the gateway has taken leave as well.
   async close() {
+    if (this.state === "idle") return;
     const socket = this.state === "connected" ? this.#socket : null;
     this.stop(null);
     if (!socket) return;
@@ -468,7 +472,7 @@ class Core extends Emitter {
     });
   }
 
-  #enter(state, details = {}) {
+  #enter(state, details) {
     this.state = state;
     this[EMIT]("state", { state, ...details });
   }
@@ -503,7 +507,7 @@ class Core extends Emitter {
       return this.stop(new MartletError("invalid", error.message));
     }
     this.#socket = socket;
-    this.timers.set("deadline", WELCOME_LIMIT, () => this.#lost(0, "no welcome came in time"));
+    this.timers.set("deadline", WELCOME_LIMIT, () => this.#lost(0, "no welcome in time"));
     // The token goes in the first frame, since addresses end up in logs.
     socket.onopen = () => {
       this.#isExamined = true;
@@ -572,7 +576,7 @@ class Core extends Emitter {
     try {
       const { ok, status } = await fetch(absolute(this.url).replace(/^ws/i, "http"));
       if (!ok && status !== 404) return;
-      this[EMIT]("error", new MartletError("invalid", `no gateway there, but something that answers ${status}`));
+      this[EMIT]("error", new MartletError("invalid", `${status} in place of a gateway`));
     } catch {
       // Nothing answers, or not to this page.
     }
@@ -652,10 +656,10 @@ class Core extends Emitter {
     if (frame.type === "error" && frame.id === undefined) this[EMIT]("error", refusal(frame));
     if (this.state !== "connected") return;
     this.#heard();
+    if (CARRIERS.has(frame.type)) addTexts(frame, data);
     const asked = this.#asked.get(frame.id);
     if (asked) {
       this.#asked.delete(frame.id);
-      if (frame.type === "history") withTexts(frame, data);
       const error = frame.type === "error" ? refusal(frame) : null;
       if (error?.code === "rate_limited") this.#pace.penalize(error.retryAfterMs ?? 1_000);
       asked.answered(frame, error);
@@ -663,11 +667,11 @@ class Core extends Emitter {
     }
     const stream = this.streams.get(frame.roomId);
     switch (frame.type) {
-      case "message": return stream?.message(withTexts(frame, data));
+      case "message": return stream?.message(frame);
       case "presence": return stream?.presence(frame);
       case "gap": return stream?.gap(frame);
       case "epoch": return stream?.newEpoch(frame);
-      case "signal": return stream?.signal(withTexts(frame, data));
+      case "signal": return stream?.signal(frame);
       case "room": return stream?.emit("room", frame);
       case "status": return this.#tellStatus(frame.userId, frame.online, frame.online ? undefined : frame.timestamp);
       case "reconnect": return this.timers.set("retry", Number(frame.afterMs) || 0, () => this.#again());
@@ -774,7 +778,7 @@ class Core extends Emitter {
       for (const { stream, from } of named) {
         const room = rooms.get(stream.id);
         if (stream.position !== from || !room) stream.become("out");
-        else if (room.code) this.#notResumed(stream, refusal({ message: "the room was not joined again", ...room }));
+        else if (room.code) this.#notJoined(stream, refusal(room), room.code === "forbidden");
         else stream.joined(room);
         this.settle(stream);
       }
@@ -801,10 +805,6 @@ class Core extends Emitter {
 
   // From where browsers keep whole pages.
   #cameBack = ({ persisted }) => persisted && this.#takeKept();
-
-  get #keptAs() {
-    return `martlet ${this.url}`;
-  }
 
   // Where this user's room was when the page was loaded again; said once.
   #recall({ id }) {
@@ -870,14 +870,14 @@ class Core extends Emitter {
   }
 
   // What waits for answers that the handle is to be given fails, what it has said goes out.
-  left(stream, handle) {
-    for (const waiter of stream.waiters) if (waiter.owner === handle) waiter.settle(left());
+  async left(stream, handle) {
+    for (const waiter of stream.waiters) if (waiter.owner === handle) waiter.settle(closed(LEFT));
     for (const entry of [...this.#outbox]) {
-      if (entry.handle === handle && READS.has(entry.frame.type)) this.#finish(entry, left());
+      if (entry.handle === handle && READS.has(entry.frame.type)) this.#finish(entry, closed(LEFT));
     }
     // Another handle may take the room over in this very turn, as in React's StrictMode.
     setTimeout(() => this.settle(stream), 0);
-    return this.state === "connected" ? new Promise((resolve) => stream.leavers.add(resolve)) : Promise.resolve();
+    if (this.state === "connected") await new Promise((resolve) => stream.leavers.add(resolve));
   }
 
   #join(stream) {
@@ -886,7 +886,7 @@ class Core extends Emitter {
     this.#ask({ type: "join", roomId: stream.id, since: from ?? undefined }, (reply, error) => {
       // A handle may have asked for another position in the meantime.
       if (stream.position !== from) stream.become("out");
-      else if (error) this.#notJoined(stream, error);
+      else if (error) this.#notJoined(stream, error, !isPassing(error));
       else stream.joined(reply);
       this.settle(stream);
     });
@@ -903,18 +903,9 @@ class Core extends Emitter {
     });
   }
 
-  // All but a right that is gone may have passed: what holds is said to a join.
-  #notResumed(stream, error) {
-    if (error.code === "forbidden") return this.#refuse(stream, error);
-    this.#joinLater(stream, error);
-  }
-
-  #notJoined(stream, error) {
-    if (!isPassing(error)) return this.#refuse(stream, error);
-    this.#joinLater(stream, error);
-  }
-
-  #joinLater(stream, error) {
+  // Of a resume all but a right that is gone may have passed: what holds is said to a join.
+  #notJoined(stream, error, isRefused) {
+    if (isRefused) return this.#refuse(stream, error);
     stream.become("out");
     stream.isDelayed = true;
     this.#later(error);
@@ -1262,7 +1253,7 @@ export class Martlet {
   }
 
   close() {
-    return this.#core.state === "idle" ? Promise.resolve() : this.#core.close();
+    return this.#core.close();
   }
 
   reconnect() {
@@ -1352,8 +1343,8 @@ class Room extends Emitter {
       this.#core.on("state", ({ state, error }) => (state === "stopped" || state === "idle") && finish(error)),
     ];
     try {
-      while (messages.length > 0 || !end) {
-        if (messages.length > 0) yield messages.shift();
+      while (messages.length || !end) {
+        if (messages.length) yield messages.shift();
         else await new Promise((resolve) => (wake = resolve));
       }
       if (end.error) throw end.error;
@@ -1394,11 +1385,11 @@ class Room extends Emitter {
     return this.#try(async (stream) => (await stream.readMembers({ ...bounds, handle: this })).members);
   }
 
-  leave() {
-    if (!this.#stream.handles.delete(this)) return Promise.resolve();
+  async leave() {
+    if (!this.#stream.handles.delete(this)) return;
     this[EMIT]("left");
     this[OFF]();
-    return this.#core.left(this.#stream, this);
+    await this.#core.left(this.#stream, this);
   }
 
   #try(action) {
@@ -1406,14 +1397,14 @@ class Room extends Emitter {
   }
 
   async #begin(action) {
-    if (!this.#stream.handles.has(this)) throw left();
+    if (!this.#stream.handles.has(this)) throw closed(LEFT);
     if (this.#core.ended) throw this.#core.ended;
     return action(this.#stream);
   }
 }
 
-function closed() {
-  return new MartletError("closed", "the client was closed");
+function closed(what = "the client was closed") {
+  return new MartletError("closed", what);
 }
 
 // Whoever does not wait for it is not called to account for its failure.
@@ -1451,12 +1442,8 @@ function settled(waiters, bounds, owner) {
   });
 }
 
-function left() {
-  return new MartletError("closed", "this room was left");
-}
-
 function notAtOnce() {
-  return new MartletError("disconnected", "it could not be sent at once");
+  return new MartletError("disconnected", "not sent at once");
 }
 
 function kindOf(value) {
@@ -1482,12 +1469,11 @@ function held(name, value) {
 }
 
 // Puts beside each payload of a frame its text, byte for byte.
-function withTexts(frame, data) {
+function addTexts(frame, data) {
   const texts = textsOf(data);
   frame.text = texts.get("payload");
   const pages = textsOf(texts.get("messages") ?? "");
   frame.messages?.forEach((message, index) => (message.text = textsOf(pages.get(index)).get("payload")));
-  return frame;
 }
 
 // The texts of what a JSON object or array holds, by name or number.
@@ -1535,7 +1521,7 @@ function unknownFate() {
 // A WebSocket's address, from one that may begin with http or be relative to the page. By its text, since React Native's
 // URL has no setters.
 function absolute(url) {
-  const text = /^[a-z][a-z\d+.-]*:/i.test(url) ? String(url) : new URL(url, globalThis.location?.href).href;
+  const text = /^[\w+.-]+:/.test(url) ? String(url) : new URL(url, globalThis.location?.href).href;
   return text.replace(/^http/i, "ws").replace(/#.*/s, "");
 }
 
