@@ -196,6 +196,20 @@ test("on a server nothing throws before it connects, and then says why", async (
   }
 });
 
+test("an option that is undefined is as one that is not given", async (t) => {
+  const gateway = new Gateway(t);
+  const names = ["getToken", "network", "log", "persist", "parse", "stringify", "maxQueued", "maxMessageBytes", "messagesPerSecond"];
+  const { client, room } = await gateway.joined(0, Object.fromEntries(names.map((name) => [name, undefined])));
+  room.publish({ a: 1 });
+  assert.deepEqual((await gateway.request("message")).payload, { a: 1 });
+  await gateway.say(message(1));
+  assert.deepEqual(room.log, [1]);
+  replaced(t, { WebSocket: undefined });
+  const bare = new Martlet("ws://gateway.test/ws", { userId: "alice", WebSocket: undefined });
+  await assert.rejects(bare.connect(), { code: "invalid", message: "no WebSocket here" });
+  client.close();
+});
+
 test("a URL without setters, as React Native has it, is enough", async (t) => {
   const gateway = new Gateway(t);
   const Whole = URL;

@@ -412,7 +412,7 @@ class Core extends Emitter {
     super();
     this.url = url;
     this.#keptAs = `martlet ${url}`;
-    this.options = { maxQueued: 1000, network: globalThis, WebSocket: globalThis.WebSocket, ...options };
+    this.options = options;
     this.#heed();
     this.streams.set("*", this.everyone);
   }
@@ -435,7 +435,7 @@ class Core extends Emitter {
   }
 
   #listen(method) {
-    const { network } = this.options;
+    const network = this.options.network ?? globalThis;
     network[method]?.("online", this.#cameOnline);
     network[method]?.("offline", this.#wentOffline);
     globalThis.document?.[method]("visibilitychange", this.#changedVisibility);
@@ -501,7 +501,9 @@ class Core extends Emitter {
       const add = (name, value) => (url += `${url.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`);
       if (userId !== undefined) add("userId", userId);
       if (this.#session) add("session", this.#session);
-      socket = new this.options.WebSocket(url, "martlet.v1");
+      const Socket = this.options.WebSocket ?? globalThis.WebSocket;
+      if (!Socket) throw new Error("no WebSocket here");
+      socket = new Socket(url, "martlet.v1");
     } catch (error) {
       // A bad address, or one that this page may not use: another try would end the same.
       return this.stop(new MartletError("invalid", error.message));
@@ -675,7 +677,7 @@ class Core extends Emitter {
       case "room": return stream?.emit("room", frame);
       case "status": return this.#tellStatus(frame.userId, frame.online, frame.online ? undefined : frame.timestamp);
       case "reconnect": return this.timers.set("retry", Number(frame.afterMs) || 0, () => this.#again());
-      case "left": return stream && this.#refuse(stream, new MartletError("forbidden", "no longer allowed here"));
+      case "left": return stream && this.#refuse(stream, new MartletError("forbidden", "no longer allowed"));
     }
   }
 
@@ -984,7 +986,7 @@ class Core extends Emitter {
       if (this.ended) reject(this.ended);
       else if (stream?.isClosedTo(frame)) reject(stream.error);
       else if (entry.size > this.maxMessageBytes) reject(tooLarge(entry));
-      else if (!isOwn && this.#isFull(entry)) reject(new MartletError("queue_full", "too many requests wait"));
+      else if (!isOwn && this.#isFull(entry)) reject(new MartletError("queue_full", "too many wait"));
       else if (isPrompt && this.state !== "connected") reject(notAtOnce());
       else {
         this.#outbox.add(entry);
@@ -1004,7 +1006,7 @@ class Core extends Emitter {
 
   #isFull({ size }) {
     const { count, bytes } = this.#queued;
-    return count >= this.options.maxQueued || (count > 0 && bytes + size > MAX_QUEUED_BYTES);
+    return count >= (this.options.maxQueued ?? 1000) || (count > 0 && bytes + size > MAX_QUEUED_BYTES);
   }
 
   #encode({ frame, payload }, id) {
@@ -1220,7 +1222,7 @@ export class Martlet {
   #core;
 
   constructor(url, options = {}) {
-    this.#core = new Core(url, options);
+    this.#core = new Core(url, { ...options });
   }
 
   get state() {
@@ -1535,7 +1537,7 @@ function randomKey() {
 function expiry(token) {
   try {
     const { exp } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
-    return Number.isFinite(exp) ? exp * 1000 : null;
+    return exp * 1000 || null;
   } catch {
     return null;
   }
