@@ -61,14 +61,13 @@ package struct ControlServer: Service {
         _ configuration: ControlConfiguration, requests: RequestMetrics, metrics: MetricsRegistry
     ) -> HTTPConnectionHandler.Dependencies {
         let givenWay = Counter(label: "martlet_api_connections_given_way_total", factory: metrics)
-        let start = ContinuousClock.now
         return HTTPConnectionHandler.Dependencies(
             heads: RequestHeadRules(fence: configuration.fence),
             times: HTTPConnectionRules.Times(
                 head: configuration.headTimeout, idle: configuration.idleTimeout, body: configuration.bodyTimeout),
             table: ConnectionTable(places: configuration.maxConnections) { givenWay.increment() },
-            now: { MonotonicTime(nanoseconds: start.duration(to: .now).nanoseconds) },
-            date: { HTTPDate.now },
+            now: { MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) },
+            date: HTTPDateCache { HTTPDate.now },
             onRefusal: { requests.refused(status: $0) })
     }
 
@@ -83,14 +82,14 @@ package struct ControlServer: Service {
         let application = Application(
             responder: responder,
             server: HTTPServerBuilder {
-                [connections, own = responder, date = HTTPDateCache { HTTPDate.now }] responder in
+                [connections, own = Shared(responder)] responder in
                 ControlChannel(
                     library: HTTP1Channel(
                         responder: responder,
                         configuration: HTTP1Channel.Configuration(
                             httpDecoderConfiguration: .init(
                                 maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 100))),
-                    dependencies: connections, responder: own, date: date)
+                    dependencies: connections, responder: own)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 4096),

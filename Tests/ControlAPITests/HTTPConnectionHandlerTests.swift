@@ -54,7 +54,7 @@ import Testing
                     heads: RequestHeadRules(fence: .open),
                     times: HTTPConnectionRules.Times(head: .seconds(10), idle: .seconds(90), body: .seconds(30)),
                     table: table, now: { MonotonicTime(nanoseconds: (bound.value.now - start).nanoseconds) },
-                    date: { 784_111_777 }, onRefusal: { _ in }))
+                    date: HTTPDateCache { 784_111_777 }, onRefusal: { _ in }))
             try #require(handler.takePlace(on: channel.eventLoop))
             try channel.pipeline.syncOperations.configureHTTPServerPipeline(
                 withPipeliningAssistance: false, withErrorHandling: false)

@@ -128,6 +128,33 @@ import Testing
         }
     }
 
+    @Test func `every request is asked for its key, whatever the one before it had`() async throws {
+        try await Api.serve { api async throws in
+            let talk = try await api.talk()
+            let keys = [Api.key, Api.key + "x", String(Api.key.dropLast()) + "?", "", Api.key]
+            for key in keys {
+                try await talk.write(
+                    "GET /v1/users/nobody HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(key)\r\n\r\n")
+            }
+            try await talk.write(HotRouteTests.request("GET", "/healthz"))
+            let answers = try await talk.read(until: nil)
+            let statuses = answers.matches(of: #/HTTP/1\.1 (\d+) /#).map { String($0.1) }
+            #expect(statuses == ["404", "401", "401", "401", "404", "200"])
+        }
+    }
+
+    @Test func `a client of HTTP 1.0 is told that its connection is kept`() async throws {
+        try await Api.serve { api async throws in
+            let talk = try await api.talk()
+            let user = "GET /v1/users/nobody HTTP/1.0\r\nConnection: keep-alive\r\n\(HotRouteTests.key)\r\n"
+            try await talk.write(user)
+            let kept = try await talk.read(until: "}")
+            #expect(kept.hasPrefix("HTTP/1.1 404 Not Found\r\n") && kept.contains("\r\nConnection: keep-alive\r\n"))
+            try await talk.write(user.replacing("keep-alive", with: "close"))
+            #expect(try await talk.read(until: nil).contains("\r\nConnection: close\r\n"))
+        }
+    }
+
     @Test func `a client that says no more after its request still gets the answer`() async throws {
         try await Api.serve { api async throws in
             api.log.state.withLock { $0.isSlow = true }

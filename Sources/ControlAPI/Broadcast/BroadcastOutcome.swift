@@ -19,7 +19,7 @@ enum BroadcastOutcome: Sendable {
     }
 
     /// Sums up what the rooms of one broadcast answered.
-    init(id: String, target: BroadcastRequest.Target, answers: [Result<Published, BackendError>]) {
+    init(id: String, target: BroadcastRequest.Target, answers: ArraySlice<Result<Published, BackendError>>) {
         var earliest: Int64?
         var failure = BackendError.conflict
         for answer in answers {

@@ -92,14 +92,16 @@ struct BroadcastRequest: Sendable {
             throw RequestError(.badRequest, "to.rooms: must be an array of 1 to \(maxRooms) room names")
         }
         var rooms: [RoomName] = []
-        var seen: Set<RoomName> = []
+        rooms.reserveCapacity(elements.count)
         for (index, element) in elements.enumerated() {
             guard let room = element.string?.text.flatMap(RoomName.init(room:)) else {
                 throw RequestError(.badRequest, "to.rooms[\(index)]: not a room name")
             }
-            if seen.insert(room).inserted { rooms.append(room) }
+            rooms.append(room)
         }
-        return rooms
+        guard rooms.count > 1 else { return rooms }
+        var seen: Set<RoomName> = []
+        return rooms.filter { seen.insert($0).inserted }
     }
 
     private static func msgType(_ value: JSONValue?) throws(RequestError) -> Int {

@@ -7,7 +7,7 @@ struct Broadcaster: Sendable {
     let log: any MessageLog
     let logger: Logger
     /// Names a broadcast; never twice the same.
-    var makeID: @Sendable () -> String = { randomID() }
+    var makeID: @Sendable () -> String = { BulkRandom.names.name(digits: 32) }
 
     /// As many broadcasts as one batch may hold.
     static let maxBatch = 1000
@@ -28,6 +28,7 @@ struct Broadcaster: Sendable {
         let outcome = await send([.success(request)])[0]
         if case .failed(let error) = outcome { throw error }
         var answer: [UInt8] = []
+        answer.reserveCapacity(Broadcaster.usualAnswerBytes)
         JSONWriter.append(outcome: outcome, to: &answer)
         return answer
     }
@@ -39,6 +40,7 @@ struct Broadcaster: Sendable {
         }
         try Broadcaster.check(requests)
         var answer: [UInt8] = []
+        answer.reserveCapacity(requests.count * Broadcaster.usualAnswerBytes)
         JSONWriter.append(#"{"results":["#, to: &answer)
         for (index, outcome) in await send(requests).enumerated() {
             if index > 0 { JSONWriter.append(",", to: &answer) }
@@ -47,6 +49,9 @@ struct Broadcaster: Sendable {
         JSONWriter.append("]}", to: &answer)
         return answer
     }
+
+    /// What tells of a broadcast to one room, about.
+    private static let usualAnswerBytes = 256
 
     /// - Throws: `too_large` where payloads times targets are more than one request may cause.
     private static func check(_ requests: [Result<BroadcastRequest, RequestError>]) throws(RequestError) {
@@ -63,14 +68,17 @@ struct Broadcaster: Sendable {
     func send(_ requests: [Result<BroadcastRequest, RequestError>]) async -> [BroadcastOutcome] {
         let ids = await claim(requests)
         var publications: [Publication] = []
+        publications.reserveCapacity(requests.count)
         for (request, id) in zip(requests, ids) {
             guard case .success(let request) = request, case .success(let id) = id else { continue }
             // The id stands for the claim, not the key: a key that is taken again after its 10 minutes must not meet
             // the marks of its former life.
             let mark = request.idempotency.map { _ in DedupeMark(owner: .api, key: id) }
-            publications += request.target.rooms.map {
-                Publication(
-                    room: $0, userId: request.userId, msgType: request.msgType, payload: request.payload, dedupe: mark)
+            for room in request.target.rooms {
+                publications.append(
+                    Publication(
+                        room: room, userId: request.userId, msgType: request.msgType, payload: request.payload,
+                        dedupe: mark))
             }
         }
         let answers = await Gathering.answers(
@@ -82,7 +90,7 @@ struct Broadcaster: Sendable {
             switch (request, id) {
             case (.failure(let error), _), (.success, .failure(let error)): return .failed(error)
             case (.success(let request), .success(let id)):
-                let own = Array(rest.prefix(request.target.count))
+                let own = rest.prefix(request.target.count)
                 rest = rest.dropFirst(own.count)
                 return BroadcastOutcome(id: id, target: request.target, answers: own)
             }
@@ -101,6 +109,7 @@ struct Broadcaster: Sendable {
             else { continue }
             claims.append((index, id, idempotency))
         }
+        guard !claims.isEmpty else { return ids }
         let answers = await Gathering.answers(to: claims) { claim, reply in
             log.claim(key: claim.idempotency.key, digest: claim.idempotency.digest, id: claim.id, reply: reply)
         }
@@ -136,12 +145,5 @@ struct Broadcaster: Sendable {
         return elements.map { element in
             Result { () throws(RequestError) in try BroadcastRequest(element) }
         }
-    }
-
-    private static func randomID() -> String {
-        [BulkRandom.names.next(), BulkRandom.names.next()].map { half in
-            let digits = String(half, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
     }
 }

@@ -24,11 +24,18 @@ final class Gathering<Value: Sendable>: Sendable {
     /// - Parameters:
     ///   - mostBytes: of what is under way at once, unless a single one has more.
     ///   - bytes: what one holds.
-    ///   - ask: puts the question; its reply may come on any thread, at once too.
+    ///   - ask: puts the question; its reply comes once, on any thread, at once too.
     static func answers<Input: Sendable>(
         to inputs: [Input], mostBytes: Int = .max, bytes: (Input) -> Int = { _ in 0 },
         ask: (Input, @escaping @Sendable (Answer) -> Void) -> Void
     ) async -> [Answer] {
+        if inputs.count == 1 {
+            return [
+                await withCheckedContinuation { continuation in
+                    ask(inputs[0]) { continuation.resume(returning: $0) }
+                }
+            ]
+        }
         var all: [Answer] = []
         all.reserveCapacity(inputs.count)
         var rest = inputs[...]

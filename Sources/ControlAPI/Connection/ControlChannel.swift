@@ -14,8 +14,7 @@ struct ControlChannel: ServerChildChannel {
 
     let library: HTTP1Channel
     let dependencies: HTTPConnectionHandler.Dependencies
-    let responder: ControlResponder
-    let date: HTTPDateCache
+    let responder: Shared<ControlResponder>
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let handler = HTTPConnectionHandler(dependencies: dependencies)
@@ -28,7 +27,7 @@ struct ControlChannel: ServerChildChannel {
             let pipeline = channel.pipeline.syncOperations
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(bound.value, position: .after(parser))
-            let hot = HotRouteHandler(responder: responder, executor: executor, date: date)
+            let hot = HotRouteHandler(responder: responder, connection: bound.value, executor: executor)
             try pipeline.addHandler(hot, position: .after(bound.value))
             return value
         }

@@ -7,14 +7,13 @@ extension HTTPConnectionHandler {
         package var times: HTTPConnectionRules.Times
         package var table: ConnectionTable
         package var now: @Sendable () -> MonotonicTime
-        /// Seconds since 1970.
-        package var date: @Sendable () -> Int
+        package var date: HTTPDateCache
         /// Told the status of what is refused here.
         package var onRefusal: @Sendable (Int) -> Void
 
         package init(
             heads: RequestHeadRules, times: HTTPConnectionRules.Times, table: ConnectionTable,
-            now: @escaping @Sendable () -> MonotonicTime, date: @escaping @Sendable () -> Int,
+            now: @escaping @Sendable () -> MonotonicTime, date: HTTPDateCache,
             onRefusal: @escaping @Sendable (Int) -> Void
         ) {
             self.heads = heads

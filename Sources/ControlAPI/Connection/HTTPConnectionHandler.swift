@@ -31,6 +31,8 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     /// The first that was in order; most clients name no other.
     private var servedHost: String?
     private var context: ChannelHandlerContext?
+    /// The encoder's place: what is written from there goes on the wire as it is.
+    private var encoder: ChannelHandlerContext?
     private var waiting = CircularBuffer<Waiting>()
     private var isReadHeld = false
     private var timer: (task: Scheduled<Void>, at: MonotonicTime)?
@@ -50,6 +52,8 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
+        precondition(encoder != nil, "the encoder of answers stands before this handler")
         armTimer()
     }
 
@@ -69,6 +73,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         place.map(dependencies.table.close)
         place = nil
         context = nil
+        encoder = nil
     }
 
     private func giveWay() {
@@ -166,23 +171,21 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
 
     private func refuse(_ refusal: HeadRefusal, _ context: ChannelHandlerContext) {
         dependencies.onRefusal(Int(refusal.status.code))
-        var body: [UInt8] = []
-        JSONWriter.append(#"{"error":"#, to: &body)
-        JSONWriter.append(error: refusal.error, to: &body)
-        JSONWriter.append("}", to: &body)
-        var headers: HTTPHeaders = [
-            "Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-            "Content-Length": "\(body.count)", "Date": HTTPDate.text(dependencies.date()), "Connection": "close",
-        ]
-        if let seconds = refusal.retryAfter { headers.add(name: "Retry-After", value: "\(seconds)") }
-        let head = HTTPResponseHead(version: .http1_1, status: refusal.status, headers: headers)
-        send(.head(head), nil, context)
-        send(.body(.byteBuffer(ByteBuffer(bytes: body))), nil, context)
-        send(.end(nil), nil, context)
-        context.flush()
+        let fields = refusal.retryAfter.map { [(name: "Retry-After", value: "\($0)")] } ?? []
+        answer(WholeAnswer(refusal.status, JSONWriter.body(of: refusal.error), fields: fields), isLast: true)
     }
 
     // MARK: To the client
+
+    /// Answers the request that is being served, in one write and past the encoder, which has nothing to add.
+    func answer(_ answer: WholeAnswer, isLast: Bool) {
+        guard let context, let encoder, let persistence = rules.answering(isLast: isLast) else { return }
+        let bytes = answer.bytes(
+            date: dependencies.date.text, persistence: persistence, allocator: context.channel.allocator)
+        let written = answered(nil, context)
+        encoder.writeAndFlush(NIOAny(bytes), promise: written)
+        armTimer()
+    }
 
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         send(unwrapOutboundIn(data), promise, context)
@@ -217,15 +220,22 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         case .body where rules.isAnswering:
             return context.write(wrapOutboundOut(part), promise: promise)
         case .end where rules.isAnswering:
-            rules.answered(now: dependencies.now())
-            place.map(dependencies.table.rests)
-            let written = promise ?? context.eventLoop.makePromise()
-            written.futureResult.assumeIsolated().whenSuccess { self.delivered(context) }
-            context.write(wrapOutboundOut(part), promise: written)
+            context.write(wrapOutboundOut(part), promise: answered(promise, context))
             return armTimer()
         case .body, .end: break
         }
         promise?.succeed()
+    }
+
+    /// All of an answer is at hand; what it is written with tells when the system has taken it.
+    private func answered(
+        _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext
+    ) -> EventLoopPromise<Void> {
+        rules.answered(now: dependencies.now())
+        place.map(dependencies.table.rests)
+        let written = promise ?? context.eventLoop.makePromise()
+        written.futureResult.assumeIsolated().whenSuccess { self.delivered(context) }
+        return written
     }
 
     private func delivered(_ context: ChannelHandlerContext) {

@@ -45,6 +45,15 @@ package struct HTTPConnectionRules: Sendable {
         case end
     }
 
+    /// The word of an answer's head on whether another request may follow (RFC 9112, section 9.3).
+    package enum Persistence: Hashable, Sendable {
+        /// It may, and the client takes that for granted.
+        case usual
+        /// It may, and the client has to be told.
+        case keptAlive
+        case closed
+    }
+
     /// One request and its answer.
     private struct Exchange {
         var persists: Bool
@@ -130,25 +139,33 @@ package struct HTTPConnectionRules: Sendable {
 
     /// The head of an answer as it goes out; nil where there is nothing to be answered.
     package mutating func answering(_ head: HTTPResponseHead) -> HTTPResponseHead? {
-        guard case .serving(var exchange) = phase, !exchange.hasAnswer else { return nil }
+        guard case .serving(let exchange) = phase, !exchange.hasAnswer else { return nil }
         if (100..<200).contains(head.status.code) { return head }
-        exchange.hasAnswer = true
-        if isDraining || !exchange.isWhole || head.headers.lists("close", in: "connection") {
-            exchange.persists = false
-        }
+        // Its end is the connection's: such a client knows no chunks.
+        let endsWithConnection =
+            exchange.isHTTP10 && !head.headers.contains(name: "content-length") && head.status.mayHaveResponseBody
+        let isLast = endsWithConnection || head.headers.lists("close", in: "connection")
+        guard let persistence = answering(isLast: isLast) else { return nil }
         var head = head
-        if exchange.isHTTP10, !head.headers.contains(name: "content-length"), head.status.mayHaveResponseBody {
-            // Its end is the connection's: such a client knows no chunks.
-            head.version = .http1_0
-            exchange.persists = false
+        if endsWithConnection { head.version = .http1_0 }
+        switch persistence {
+        case .usual: break
+        case .keptAlive: head.headers.replaceOrAdd(name: "Connection", value: "keep-alive")
+        case .closed: head.headers.replaceOrAdd(name: "Connection", value: "close")
         }
-        if !exchange.persists {
-            head.headers.replaceOrAdd(name: "Connection", value: "close")
-        } else if exchange.isHTTP10 {
-            head.headers.replaceOrAdd(name: "Connection", value: "keep-alive")
-        }
-        phase = .serving(exchange)
         return head
+    }
+
+    /// An answer begins that says how long it is; nil where there is nothing to be answered.
+    ///
+    /// - Parameter isLast: whether whoever answers wants nothing to follow.
+    package mutating func answering(isLast: Bool) -> Persistence? {
+        guard case .serving(var exchange) = phase, !exchange.hasAnswer else { return nil }
+        exchange.hasAnswer = true
+        if isDraining || !exchange.isWhole || isLast { exchange.persists = false }
+        phase = .serving(exchange)
+        guard exchange.persists else { return .closed }
+        return exchange.isHTTP10 ? .keptAlive : .usual
     }
 
     /// Whether more of an answer that has begun may follow.

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// The present moment as `Date` bears it, spelled once a second for all connections.
-final class HTTPDateCache: Sendable {
+package final class HTTPDateCache: Sendable {
     private struct Spelled {
         let second: Int
         let text: String
@@ -11,7 +11,7 @@ final class HTTPDateCache: Sendable {
     private let last = Mutex<Spelled?>(nil)
 
     /// `now` answers seconds since 1970.
-    init(now: @escaping @Sendable () -> Int) {
+    package init(now: @escaping @Sendable () -> Int) {
         self.now = now
     }
 

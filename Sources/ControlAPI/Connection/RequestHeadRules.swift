@@ -38,11 +38,11 @@ package struct RequestHeadRules: Sendable {
         let isServed = self.servedHost(of: head).map { host in servedHost?.utf8.elementsEqual(host.utf8) ?? false }
         if isServed != true, let refusal = refusal(ofHostIn: head) { return refusal }
         // What is behind another coding could not be read (RFC 9112, section 6.1).
-        guard head.headers[canonicalForm: "transfer-encoding"].allSatisfy({ $0.lowercased() == "chunked" }) else {
+        guard head.headers.values(of: "transfer-encoding").allSatisfy({ $0.lowercased() == "chunked" }) else {
             return HeadRefusal(
                 .notImplemented, RequestError(.badRequest, "Transfer-Encoding: only chunked can be read"))
         }
-        let expectations = head.headers[canonicalForm: "expect"].filter { !$0.isEmpty }
+        let expectations = head.headers.values(of: "expect").filter { !$0.isEmpty }
         guard expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else {
             return HeadRefusal(.expectationFailed, RequestError(.badRequest, "Expect: only 100-continue can be met"))
         }
@@ -87,7 +87,12 @@ package struct RequestHeadRules: Sendable {
 extension HTTPHeaders {
     /// Whether a field that is a list of words has this one, in whatever case.
     func lists(_ word: String, in name: String) -> Bool {
-        self[canonicalForm: name].contains { $0.lowercased() == word }
+        values(of: name).contains { $0.lowercased() == word }
+    }
+
+    /// The words of a field that is a list of them; most heads have none of those that are asked for.
+    func values(of name: String) -> [Substring] {
+        contains(name: name) ? self[canonicalForm: name] : []
     }
 }
 
@@ -124,6 +129,8 @@ extension HTTPRequestHead {
 
     /// Whether it only asks how the node fares: such requests are served when nothing else is.
     package var isProbe: Bool {
+        // Most requests are calls: the look at the rest of the target is spared them.
+        if uri.hasPrefix("/v1/") { return false }
         let target = absoluteTarget.map { $0.drop { !"/?#".contains($0) } } ?? Substring(uri)
         let path = target.utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
         return HTTPRequestHead.probes.contains { path.elementsEqual($0.utf8) }

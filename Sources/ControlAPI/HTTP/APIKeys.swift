@@ -22,6 +22,12 @@ package struct APIKeys: Sendable {
         return isKnown == 1
     }
 
+    /// Whether both are the same; where they are of one length, the time it takes tells no more than the answer.
+    package static func areSame(_ one: String, _ other: String) -> Bool {
+        var (one, other) = (one, other)
+        return one.withUTF8 { one in other.withUTF8 { areEqual(one, $0) == 1 } }
+    }
+
     /// The key in `Authorization: Bearer <key>` (RFC 6750, section 2.1); the scheme in any case.
     package static func bearer(in authorization: String) -> String? {
         let scheme = "bearer "
@@ -33,7 +39,7 @@ package struct APIKeys: Sendable {
     }
 
     /// 1 where both are the same, else 0, after looking at every byte.
-    private static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> UInt8 {
+    private static func areEqual(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> UInt8 {
         var difference: UInt8 = left.count == right.count ? 0 : 1
         for (one, other) in zip(left, right) {
             difference |= one ^ other

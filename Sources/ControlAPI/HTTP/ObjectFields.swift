@@ -5,7 +5,13 @@ import GatewayCore
 ///
 /// Like the values in it, it must not outlive the text's memory.
 struct ObjectFields {
-    private var values: [String: JSONValue] = [:]
+    /// A field that stands there; an object has few that anybody asks for, so they are looked for one after another.
+    private struct Field {
+        let name: StaticString
+        let value: JSONValue
+    }
+
+    private var fields: [Field] = []
 
     /// - Parameters:
     ///   - path: how errors name the object, such as `to`.
@@ -13,20 +19,22 @@ struct ObjectFields {
     ///
     /// A field given twice is refused: whoever checks the first and whoever obeys the last must not be deceived
     /// about each other.
-    init(of object: JSONValue, named names: Set<String>, path: String, upTo maxDepth: Int = JSONScanner.maxDepth)
+    init(of object: JSONValue, named names: [StaticString], path: String, upTo maxDepth: Int = JSONScanner.maxDepth)
         throws(RequestError)
     {
         guard case .object = object.kind else { throw RequestError(.badRequest, "\(path): must be an object") }
-        var repeated: String?
+        var repeated: StaticString?
         do throws(JSONError) {
             var scanner = JSONScanner(object.bytes)
-            var key = try scanner.firstKey()
-            while let name = key {
+            var next = try scanner.firstKey()
+            while let key = next {
                 let value = try scanner.value(upTo: maxDepth)
-                if let name = name.text, names.contains(name), values.updateValue(value, forKey: name) != nil {
-                    repeated = name
+                if let name = names.first(where: key.equals) {
+                    if fields.isEmpty { fields.reserveCapacity(names.count) }
+                    if self[name] != nil { repeated = name }
+                    fields.append(Field(name: name, value: value))
                 }
-                key = try scanner.nextKey()
+                next = try scanner.nextKey()
             }
         } catch {
             throw ObjectFields.notJSON(error)
@@ -34,11 +42,19 @@ struct ObjectFields {
         if let repeated { throw RequestError(.badRequest, "\(repeated): given twice") }
     }
 
-    subscript(name: String) -> JSONValue? { values[name] }
+    /// A field of those that were asked for.
+    subscript(name: StaticString) -> JSONValue? {
+        fields.first { ObjectFields.areEqual($0.name, name) }?.value
+    }
+
+    private static func areEqual(_ one: StaticString, _ other: StaticString) -> Bool {
+        UnsafeBufferPointer(start: one.utf8Start, count: one.utf8CodeUnitCount).elementsEqual(
+            UnsafeBufferPointer(start: other.utf8Start, count: other.utf8CodeUnitCount))
+    }
 
     /// The text of a field, nil where it is not given.
-    func string(_ name: String) throws(RequestError) -> String? {
-        guard let value = values[name] else { return nil }
+    func string(_ name: StaticString) throws(RequestError) -> String? {
+        guard let value = self[name] else { return nil }
         guard let text = value.string?.text else { throw RequestError(.badRequest, "\(name): must be a string") }
         return text
     }

@@ -20,13 +20,7 @@ struct Refusal: Error {
     }
 
     /// In the contract's shape.
-    var body: [UInt8] {
-        var body: [UInt8] = []
-        JSONWriter.append(#"{"error":"#, to: &body)
-        JSONWriter.append(error: error, to: &body)
-        JSONWriter.append("}", to: &body)
-        return body
-    }
+    var body: [UInt8] { JSONWriter.body(of: error) }
 
     /// The client has gone before its request was whole.
     static var brokenOff: Refusal {

@@ -25,6 +25,15 @@ extension Response {
 }
 
 extension JSONWriter {
+    /// `{"error":{"code":"…","message":"…"}}`: the body of an answer that is an error.
+    static func body(of error: RequestError) -> [UInt8] {
+        var body: [UInt8] = []
+        append(#"{"error":"#, to: &body)
+        append(error: error, to: &body)
+        append("}", to: &body)
+        return body
+    }
+
     /// `{"code":"…","message":"…"}`, as REST errors hold it.
     static func append(error: RequestError, to bytes: inout [UInt8]) {
         append(#"{"code":"#, to: &bytes)

@@ -25,7 +25,7 @@ struct RequestBodyReader: Sendable {
 
     /// A body that has come as a whole, once it is known to be UTF-8.
     func text(_ body: [UInt8]) throws -> [UInt8] {
-        guard String(validating: body, as: UTF8.self) != nil else {
+        guard (try? UTF8Span(validating: body.span)) != nil else {
             throw Refusal(RequestError(.badRequest, "the body is not UTF-8"))
         }
         return body

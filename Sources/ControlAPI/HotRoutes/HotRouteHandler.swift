@@ -10,7 +10,6 @@ import NIOHTTP1
 final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
 
     /// A request of which not all has come.
     private struct Incoming {
@@ -28,19 +27,20 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         case garbage(any Error)
     }
 
-    private let responder: ControlResponder
+    private let responder: Shared<ControlResponder>
+    private let connection: HTTPConnectionHandler
     private let executor: EventLoopTaskExecutor
-    private let date: HTTPDateCache
     private var rules = HotRouteRules()
     private var incoming: Incoming?
+    private var accepted: String?
     private var ending: Ending?
     private var context: ChannelHandlerContext?
-    private var answering: Task<Void, Never>?
 
-    init(responder: ControlResponder, executor: EventLoopTaskExecutor, date: HTTPDateCache) {
+    /// - Parameter connection: stands right before it.
+    init(responder: Shared<ControlResponder>, connection: HTTPConnectionHandler, executor: EventLoopTaskExecutor) {
         self.responder = responder
+        self.connection = connection
         self.executor = executor
-        self.date = date
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -107,8 +107,8 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         let fields = BodyFields(head.headers)
         incoming = Incoming(call: call, fields: fields, began: .now)
         do {
-            guard responder.isAuthorized(head.headers["authorization"]) else { throw Refusal.missingKey }
-            if call.method == .post { try responder.body.check(fields) }
+            guard isAuthorized(head.headers["authorization"]) else { throw Refusal.missingKey }
+            if call.method == .post { try responder.value.body.check(fields) }
         } catch {
             if fields.announcesBody {
                 rules.refused()
@@ -123,11 +123,19 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    /// - Parameter fields: every `Authorization` there is; what was accepted before on the connection is not hashed again.
+    private func isAuthorized(_ fields: [String]) -> Bool {
+        if let accepted, fields.count == 1, APIKeys.areSame(fields[0], accepted) { return true }
+        guard responder.value.isAuthorized(fields) else { return false }
+        accepted = fields.first
+        return true
+    }
+
     private func receive(_ part: ByteBuffer) {
         guard let count = incoming?.body.count else { return }
-        guard count + part.readableBytes <= responder.body.maxBytes else {
+        guard count + part.readableBytes <= responder.value.body.maxBytes else {
             rules.refused()
-            return refuse(responder.body.tooLarge)
+            return refuse(responder.value.body.tooLarge)
         }
         part.withUnsafeReadableBytes { incoming?.body.append(contentsOf: $0) }
     }
@@ -138,16 +146,20 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard let incoming else { return }
         if let error = incoming.refusal { return refuse(error) }
         let handler = NIOLoopBound(self, eventLoop: executor.loop)
-        let isSmall = incoming.body.count <= HotRouteHandler.maxBytesOnLoop
-        answering = Task(executorPreference: isSmall ? executor : nil) { [responder, loop = executor.loop] in
+        let work: @Sendable () async -> Void = { [responder, loop = executor.loop] in
             let result: Result<[UInt8], any Error>
             do {
-                result = .success(try await responder.answer(incoming.call, incoming.body))
+                result = .success(try await responder.value.answer(incoming.call, incoming.body))
             } catch {
                 result = .failure(error)
             }
             guard !loop.inEventLoop else { return handler.value.give(result) }
             loop.execute { [result] in handler.value.give(result) }
+        }
+        if incoming.body.count <= HotRouteHandler.maxBytesOnLoop {
+            Task.immediate(executorPreference: executor, operation: work)
+        } else {
+            Task(operation: work)
         }
     }
 
@@ -162,38 +174,25 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func refuse(_ error: any Error) {
-        let refusal = responder.refusal(for: error)
-        var extra = refusal.headers.map { ($0.name.rawName, $0.value) }
+        let refusal = responder.value.refusal(for: error)
         // As the library's: what was refused before its body was read has a body still coming.
-        if incoming?.fields.announcesBody == true { extra.append(("Connection", "close")) }
-        write(refusal.status, refusal.body, extra)
+        write(
+            refusal.status, refusal.body, refusal.headers.map { ($0.name.rawName, $0.value) },
+            isLast: incoming?.fields.announcesBody == true)
     }
 
-    /// As the library's answers have them.
-    private static let commonHeaders: HTTPHeaders = [
-        "Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-    ]
-
-    private func write(_ status: HTTPResponse.Status, _ body: [UInt8], _ extra: [(String, String)] = []) {
+    private func write(
+        _ status: HTTPResponse.Status, _ body: [UInt8], _ fields: [(name: String, value: String)] = [],
+        isLast: Bool = false
+    ) {
         guard let incoming else { return }
         self.incoming = nil
-        answering = nil
-        responder.requests.answered(
-            incoming.call.route, incoming.call.method, status, since: incoming.began)
-        if let context {
-            var headers = HotRouteHandler.commonHeaders
-            headers.add(name: "Content-Length", value: "\(body.count)")
-            headers.add(name: "Date", value: date.text)
-            headers.add(contentsOf: extra)
-            let head = HTTPResponseHead(
-                version: .http1_1, status: HTTPResponseStatus(statusCode: status.code), headers: headers)
-            context.write(wrapOutboundOut(.head(head)), promise: nil)
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
-        }
-        let isLast = rules.answered()
+        responder.value.requests.answered(incoming.call.route, incoming.call.method, status, since: incoming.began)
+        let endsInput = rules.answered()
         guard let context else { return }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        if isLast, let ending {
+        connection.answer(
+            WholeAnswer(HTTPResponseStatus(statusCode: status.code), body, fields: fields), isLast: isLast)
+        if endsInput, let ending {
             self.ending = nil
             pass(ending, context)
         }

@@ -31,6 +31,20 @@ package final class BulkRandom: Sendable {
         }
     }
 
+    /// A name of so many hexadecimal digits, of 4 random bits each.
+    package func name(digits: Int) -> String {
+        String(unsafeUninitializedCapacity: digits) { bytes in
+            var bits: UInt64 = 0
+            for index in 0..<digits {
+                if index % 16 == 0 { bits = next() }
+                let digit = UInt8(bits & 0xF)
+                bytes[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                bits >>= 4
+            }
+            return digits
+        }
+    }
+
     /// Empty where the system gives none so.
     private static func fetch() -> [UInt64] {
         [UInt64](unsafeUninitializedCapacity: count) { numbers, initializedCount in

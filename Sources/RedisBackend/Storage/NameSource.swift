@@ -4,7 +4,7 @@ import GatewayCore
 struct NameSource: Sendable {
     /// A room's next epoch: 48 random bits.
     func epoch() -> String {
-        NameSource.hex(BulkRandom.names.next() >> 16, digits: 12)
+        BulkRandom.names.name(digits: 12)
     }
 
     /// One command link: 32 random bits.
