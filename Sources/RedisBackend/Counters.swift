@@ -2,7 +2,7 @@ import GatewayCore
 import Metrics
 
 /// The metrics of the backend.
-struct BackendCounters: Sendable {
+final class BackendCounters: Sendable {
     private let stored: Counter
     private let refused: Counter
     private let unconfirmed: Counter

@@ -65,11 +65,11 @@ package struct Keys: Sendable {
     /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,
     /// ends, `retried:<link>` (term, connection and seq behind which the link's next retry is looked for), held, due and
     /// slices of the log (see `slices.lua`); by the presence scripts: roster.
-    package func head(_ room: RoomName) -> Key { roomKey(room, "head") }
+    package func head(_ room: RoomName) -> Key { roomKey(room, ":head") }
 
     /// stream with ids `seq-0`, MAXLEN ~ log size, bounded in bytes, EXPIRE log age, by `publish`: t timestamp,
     /// o operation (its link, and its number there), b body.
-    package func log(_ room: RoomName) -> Key { roomKey(room, "log") }
+    package func log(_ room: RoomName) -> Key { roomKey(room, ":log") }
 
     /// string, PX 2 min (a client's `dedupe`) or 10 min (a backend's key), by `publish`: epoch, seq, timestamp.
     ///
@@ -92,7 +92,10 @@ package struct Keys: Sendable {
 
     /// channel, by `publish`: the room's messages; by the presence scripts: its members' comings and goings.
     package func channel(_ room: RoomName) -> Key {
-        channel(Partition(of: room), room.isEveryone ? "all" : "room:\(room.owner)")
+        let partition = Partition(of: room)
+        if room.isEveryone { return channel(partition, "all") }
+        return Key(
+            name: Keys.joined(channelBeginnings[partition.number], "room:", room.owner, ""), partition: partition)
     }
 
     /// hash, EXPIRE a day, by `tell`: node → how often connections of it were marked to be closed, counted from the time of
@@ -122,10 +125,10 @@ package struct Keys: Sendable {
     package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }
 
     /// hash, EXPIRE a day, by `join` and `leave`, renewed by the nodes: user → what is shown of it, and its connections here.
-    package func members(_ room: RoomName) -> Key { roomKey(room, "members") }
+    package func members(_ room: RoomName) -> Key { roomKey(room, ":members") }
 
     /// set, EXPIRE a day, by `join` and `leave`, renewed by the nodes: the room's connections.
-    package func connections(in room: RoomName) -> Key { roomKey(room, "conns") }
+    package func connections(in room: RoomName) -> Key { roomKey(room, ":conns") }
 
     /// zset, EXPIRE a day, by `join` and `leave`, renewed by the coordinator: rooms with members → since.
     package func rooms(_ partition: Partition) -> Key { key(partition, "rooms") }
@@ -176,8 +179,23 @@ package struct Keys: Sendable {
         key(Partition(of: user.string), "user:\(user.string):\(part)")
     }
 
+    /// - Parameter part: with its colon.
     private func roomKey(_ room: RoomName, _ part: String) -> Key {
-        key(Partition(of: room), "\(room.isInbox ? "inbox" : "room"):\(room.owner):\(part)")
+        let partition = Partition(of: room)
+        let kind = room.isInbox ? "inbox:" : "room:"
+        return Key(
+            name: Keys.joined(beginnings[partition.number], kind, room.owner, part), partition: partition)
+    }
+
+    /// The parts one behind the other, in memory that is asked for once.
+    private static func joined(_ beginning: String, _ kind: String, _ owner: String, _ part: String) -> String {
+        var name = ""
+        name.reserveCapacity(beginning.utf8.count + kind.utf8.count + owner.utf8.count + part.utf8.count)
+        name += beginning
+        name += kind
+        name += owner
+        name += part
+        return name
     }
 
     private func key(_ partition: Partition, _ name: String) -> Key {

@@ -3,7 +3,7 @@ import NIOCore
 import RedisClient
 
 /// The command link with the house's rule on top: a script touches one partition only.
-package struct Store: Sendable {
+package final class Store: Sendable {
     package let link: RedisCommandLink
     package let keys: Keys
 
@@ -37,7 +37,7 @@ package struct Store: Sendable {
     ) {
         call(script) { result in
             guard case .failure(let error) = result, error.isRefusedWrite else { return reply(result) }
-            call(Unwritten(script), reply: reply)
+            self.call(Unwritten(script), reply: reply)
         }
     }
 
