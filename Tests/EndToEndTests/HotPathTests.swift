@@ -1,0 +1,84 @@
+import Foundation
+import TestKit
+import Testing
+import TestSupport
+
+/// The cost of the hot paths in calls, which unlike times are the same on every machine: a path that asks for memory,
+/// writes, reads or asks Redis a tenth more often than is written down here fails.
+///
+/// Whoever makes one cheaper writes the new figure down; whoever makes one dearer has a reason.
+@Suite("The hot paths, counted")
+struct HotPathTests {
+    /// A load of `martlet bench`, and what each unit of it may cost.
+    struct Path: Sendable, CustomTestStringConvertible {
+        let name: String
+        let load: String
+        let units: Int
+        let allocations: Double
+        let writes: Double
+        let reads: Double
+        /// Commands that Redis carries out, those in scripts among them.
+        let commands: Double
+
+        var testDescription: String { name }
+    }
+
+    static let paths: [Path] = [
+        Path(
+            name: "a publish by REST to a room of one",
+            load: "fanout --members 1 --via rest --window 1 --messages 2000 --warmup 0", units: 2000,
+            allocations: 67, writes: 3.01, reads: 3.04, commands: 9.3),
+        Path(
+            name: "a publish in a batch of 16 by REST",
+            load: "fanout --members 1 --via batch --batch 16 --window 16 --messages 8000 --warmup 0", units: 8000,
+            allocations: 31.5, writes: 0.19, reads: 0.2, commands: 9.1),
+        Path(
+            name: "a publish by WebSocket to a room of one",
+            load: "fanout --members 1 --via websocket --window 1 --messages 2000 --warmup 0", units: 2000,
+            allocations: 38.6, writes: 3.15, reads: 3.07, commands: 9.3),
+        Path(
+            name: "a delivery to one of 100 members",
+            load: "fanout --members 100 --via rest --window 1 --messages 200 --warmup 0", units: 20_000,
+            allocations: 2.5, writes: 1.03, reads: 0.05, commands: 0.3),
+        Path(
+            name: "a connect with a join", load: "connect -n 1000 --rooms 100", units: 1000,
+            allocations: 500, writes: 6, reads: 6, commands: 40),
+    ]
+
+    @Test(arguments: paths) func `a path costs no more calls than are written down`(_ path: Path) async throws {
+        let redis = try RedisServerProcess()
+        let counter = try CallCounter()
+        defer { counter.remove() }
+        let node = try await NodeProcess.start(
+            nodeId: "counted", redisURL: redis.url,
+            environment: try counter.environment.merging([
+                "MARTLET_LOG_LEVEL": "info", "MARTLET_THREADS": "1",
+                "MARTLET_CLIENT_MESSAGES_PER_SECOND": "100000", "MARTLET_CLIENT_MESSAGE_BURST": "100000",
+                "MARTLET_BUDGET_CONNECTION": "0s", "MARTLET_BUDGET_USER": "0s", "MARTLET_BUDGET_ROOM": "0s",
+                "MARTLET_BUDGET_NODE": "0s", "MARTLET_BUDGET_STORED": "0",
+            ]) { $1 })
+        let before = (calls: try counter.counts, commands: try await HotPathTests.commands(of: redis))
+        let (status, output) = try await NodeProcess.run(
+            ["bench"] + path.load.split(separator: " ").map(String.init) + [
+                "--target", "\(node.clientPort)", "--server-pid", "\(node.pid)",
+            ] + (path.load.hasPrefix("fanout") ? ["--api", "\(node.apiPort)", "--key", NodeProcess.apiKey] : []))
+        #expect(status == 0, "\(output)")
+        let calls = try counter.counts - before.calls
+        let commands = try await HotPathTests.commands(of: redis) - before.commands
+        for (kind, count, most) in [
+            ("allocations", calls.allocations, path.allocations), ("writes", calls.writes, path.writes),
+            ("reads", calls.reads, path.reads), ("commands of Redis", commands, path.commands),
+        ] {
+            let cost = Double(count) / Double(path.units)
+            #expect(cost <= most * 1.1, "\(path.name): \(cost) \(kind), and \(most) are written down")
+        }
+        withExtendedLifetime(node) {}
+    }
+
+    private static func commands(of redis: RedisServerProcess) async throws -> Int {
+        try await redis.cli("INFO", "commandstats").split(whereSeparator: \.isNewline).reduce(0) { sum, line in
+            let calls = line.split(separator: ":").last?.split(separator: ",").first?.dropFirst("calls=".count)
+            return sum + (calls.flatMap { Int($0) } ?? 0)
+        }
+    }
+}
