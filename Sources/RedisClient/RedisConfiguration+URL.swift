@@ -101,7 +101,8 @@ extension RedisConfiguration {
         var found: [Endpoint] = []
         for place in places.split(separator: ",", omittingEmptySubsequences: false) {
             let endpoint = try tcpEndpoint(place, port: Sentinels.defaultPort)
-            guard !found.contains(endpoint) else { throw RedisURLError("it names a sentinel twice") }
+            let isKnown = found.contains { $0.description.lowercased() == endpoint.description.lowercased() }
+            guard !isKnown else { throw RedisURLError("it names a sentinel twice") }
             found.append(endpoint)
         }
         return Sentinels(places: found, name: name)

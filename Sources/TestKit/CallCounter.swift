@@ -54,15 +54,8 @@ package struct CallCounter: Sendable {
 
     private static let bytes = 4 * MemoryLayout<Int>.stride
 
-    /// Compiled once for each run of the tests, by the compiler that comes with Swift.
-    private static let library = Result {
-        let path = FileManager.default.temporaryDirectory.path + "/call-counter-\(UUID().uuidString.prefix(13))"
-        try Data(source.utf8).write(to: URL(fileURLWithPath: path + ".c"))
-        _ = try RedisServerProcess.ChildProcess.output(of: [
-            "clang", "-shared", "-fPIC", "-O1", "-o", path + ".so", path + ".c",
-        ])
-        return path + ".so"
-    }
+    /// Compiled once for each run of the tests.
+    private static let library = Result { try PreloadedLibrary.compile(source, called: "call-counter") }
 
     private static let source = """
         #define _GNU_SOURCE

@@ -20,15 +20,8 @@ enum SteppedClock {
         }
     }
 
-    /// Compiled once for each run of the tests, by the compiler that comes with Swift.
-    private static let library = Result {
-        let path = FileManager.default.temporaryDirectory.path + "/stepped-clock-\(UUID().uuidString.prefix(13))"
-        try Data(source.utf8).write(to: URL(fileURLWithPath: path + ".c"))
-        _ = try RedisServerProcess.ChildProcess.output(of: [
-            "clang", "-shared", "-fPIC", "-O1", "-o", path + ".so", path + ".c",
-        ])
-        return path + ".so"
-    }
+    /// Compiled once for each run of the tests.
+    private static let library = Result { try PreloadedLibrary.compile(source, called: "stepped-clock") }
 
     private static let source = """
         #define _GNU_SOURCE

@@ -38,11 +38,11 @@ struct HotPathTests {
             allocations: 38.6, writes: 3.15, reads: 3.07, commands: 9.3),
         Path(
             name: "a delivery to one of 100 members",
-            load: "fanout --members 100 --via rest --window 1 --messages 200 --warmup 0", units: 20_000,
-            allocations: 2.5, writes: 1.03, reads: 0.05, commands: 0.3),
+            load: "fanout --members 100 --via rest --window 1 --messages 1000 --warmup 0", units: 100_000,
+            allocations: 1.6, writes: 1.03, reads: 0.05, commands: 0.2),
         Path(
             name: "a connect with a join", load: "connect -n 1000 --rooms 100", units: 1000,
-            allocations: 500, writes: 6, reads: 6, commands: 40),
+            allocations: 345, writes: 7, reads: 4.1, commands: 40),
     ]
 
     @Test(arguments: paths) func `a path costs no more calls than are written down`(_ path: Path) async throws {

@@ -7,10 +7,17 @@ import Testing
 struct SentinelMachineTests {
     private let a = RedisConfiguration.Endpoint.tcp(host: "a", port: 1)
     private let b = RedisConfiguration.Endpoint.tcp(host: "b", port: 2)
-    private var machine = SentinelMachine(Self.sentinels)
+    private var machine = Self.machine(of: 3)
 
     private static let sentinels = Sentinels(
         places: ["s0", "s1", "s2"].map { .tcp(host: $0, port: 26379) }, name: "main")
+
+    /// Of the first of them, each a process of its own.
+    private static func machine(of count: Int) -> SentinelMachine {
+        var machine = SentinelMachine(Sentinels(places: Array(sentinels.places.prefix(count)), name: "main"))
+        for number in 0..<count { _ = machine.identified(number, as: "run \(number)") }
+        return machine
+    }
 
     private func at(_ seconds: Int64) -> NIODeadline { .uptimeNanoseconds(0) + .seconds(100 + seconds) }
 
@@ -54,6 +61,28 @@ struct SentinelMachineTests {
         _ = machine.announced(0, b, now: at(2))
         #expect(machine.answered(0, a) == [])
         #expect(machine.announced(1, b, now: at(3)) == [.verify(b)])
+    }
+
+    @Test mutating func `one sentinel under two of three addresses has one voice`() {
+        _ = machine.identified(1, as: "run 0")
+        _ = machine.ticked(now: at(0))
+        #expect(machine.answered(0, b) == [])
+        #expect(machine.answered(1, b) == [])
+        let reason =
+            "2 of 3 sentinels must name one primary: s0:26379 names b:2, s1:26379 names b:2, as one with s0:26379, "
+        #expect(machine.failed(2, .away) == [.stay(reason: reason + "s2:26379 does not answer")])
+        // Behind the second address there is another one by now, which has yet to say something.
+        #expect(machine.identified(1, as: "run 1") == [])
+        #expect(machine.ticked(now: at(1)) == [.ask(0), .ask(1), .ask(2)])
+        #expect(machine.answered(1, b) == [.verify(b)])
+    }
+
+    @Test mutating func `nobody has a voice whom no link has reached`() {
+        var strangers = SentinelMachine(Self.sentinels)
+        _ = strangers.ticked(now: at(0))
+        for number in 0..<2 { #expect(strangers.announced(number, b, now: at(1)) == []) }
+        #expect(strangers.identified(0, as: "run 0") == [])
+        #expect(strangers.identified(1, as: "run 1") == [.verify(b)])
     }
 
     @Test mutating func `one sentinel that lies moves nothing, by an answer or an announcement`() {
@@ -166,11 +195,11 @@ struct SentinelMachineTests {
     }
 
     @Test func `an even number of sentinels needs more than half, and one alone needs itself`() {
-        var two = SentinelMachine(Sentinels(places: Array(Self.sentinels.places.prefix(2)), name: "main"))
+        var two = Self.machine(of: 2)
         _ = two.ticked(now: at(0))
         #expect(two.answered(0, a) == [])
         #expect(two.answered(1, a) == [.verify(a)])
-        var one = SentinelMachine(Sentinels(places: Array(Self.sentinels.places.prefix(1)), name: "main"))
+        var one = Self.machine(of: 1)
         _ = one.ticked(now: at(0))
         #expect(one.answered(0, a) == [.verify(a)])
     }
@@ -182,5 +211,15 @@ struct SentinelMachineTests {
     func `only an announcement of this primary, whole, is one`(payload: String) {
         let place = Self.sentinels.announced(payload)
         #expect(place == (payload == "main old 1 new 2" ? .tcp(host: "new", port: 2) : nil))
+    }
+
+    @Test(arguments: [
+        "", "0.0.0.0", "::", "a b", "a\u{0}b", "a\nb", "a\u{1B}[31m", "\u{E9}", String(repeating: "a", count: 256),
+    ])
+    func `what is no place is followed by nobody`(_ host: String) {
+        let named = Sentinels(places: Self.sentinels.places, name: "main")
+        #expect(Sentinels.endpoint(host: host, port: "6379") == nil)
+        #expect(Sentinels.endpoint(host: "10.0.0.1", port: "6379") == .tcp(host: "10.0.0.1", port: 6379))
+        #expect(named.announced("main 10.0.0.1 6379 \(host) 6379") == nil)
     }
 }

@@ -278,7 +278,14 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
 
     private func failed(_ error: any Error, attempt: Int) {
         guard case .dialling(attempt) = state else { return }
-        giveUp(reason: "\(error)")
+        giveUp(reason: Self.reason(error))
+    }
+
+    /// Why a server could not be dialled, without what the library says of its attempts.
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? NIOConnectionError else { return "\(error)" }
+        guard !error.connectionErrors.isEmpty else { return "the name \(error.host) leads nowhere" }
+        return error.connectionErrors.map { "\($0.error)" }.joined(separator: ", ")
     }
 
     private func perform(_ action: Greeting.Action, channel: any Channel, handler: ReplyHandler<Owner>) -> Bool {

@@ -12,6 +12,9 @@ final class SentinelLinks: @unchecked Sendable {
         case failure(SentinelMachine.Failure)
     }
 
+    /// Its longest is what INFO says of it and of all that it watches.
+    private static let maxReplyBytes = 1 << 20
+
     private let place: RedisConfiguration.Endpoint
     private let sentinels: Sentinels
     private let logger: Logger
@@ -21,6 +24,7 @@ final class SentinelLinks: @unchecked Sendable {
     private var announcements: RedisSubscriber?
     /// Why it takes no questions; nil where it does, or where that is not known.
     private var refusal: String?
+    private var onIdentity: (@Sendable (String) -> Void)?
 
     /// - Parameters:
     ///   - redis: of the primary; what concerns the way there holds for the sentinels as well.
@@ -38,11 +42,18 @@ final class SentinelLinks: @unchecked Sendable {
         configuration.peer = .sentinel
         (configuration.username, configuration.password) = (nil, sentinels.password)
         configuration.commandTimeout = patience
+        configuration.maxReplyBytes = SentinelLinks.maxReplyBytes
         self.configuration = configuration
     }
 
-    /// - Parameter onAnnouncement: told on the loop where the primary is by now.
-    func start(onAnnouncement: @escaping @Sendable (RedisConfiguration.Endpoint) -> Void) {
+    /// - Parameters:
+    ///   - onIdentity: told on the loop which process a link leads to, by its `run_id`.
+    ///   - onAnnouncement: told on the loop where the primary is by now.
+    func start(
+        onIdentity: @escaping @Sendable (String) -> Void,
+        onAnnouncement: @escaping @Sendable (RedisConfiguration.Endpoint) -> Void
+    ) {
+        self.onIdentity = onIdentity
         let questions = RedisCommandLink(
             configuration: configuration, eventLoop: eventLoop, logger: logger,
             onState: { [weak self] state in self?.changed(state) })
@@ -57,7 +68,7 @@ final class SentinelLinks: @unchecked Sendable {
 
     func shutdown() -> [EventLoopFuture<Void>] {
         let ended = [questions?.shutdown(), announcements?.shutdown()].compactMap { $0 }
-        (questions, announcements) = (nil, nil)
+        (questions, announcements, onIdentity) = (nil, nil, nil)
         return ended
     }
 
@@ -85,7 +96,10 @@ final class SentinelLinks: @unchecked Sendable {
 
     private func changed(_ state: RedisLinkState) {
         switch state {
-        case .connected, .disconnected, .unfit:
+        case .connected(let server, _, _):
+            refusal = nil
+            onIdentity?(server.runID)
+        case .disconnected, .unfit:
             refusal = nil
         case .refused(let message):
             refusal = message

@@ -4,7 +4,7 @@ import NIOCore
 ///
 /// An address counts while most of the sentinels that are configured name it, those that are away counted in, and once a
 /// server there has said that it is a primary. Until both hold the node stays where it is. A sentinel's latest word counts,
-/// asked for or announced. Pure: times are arguments, sentinels are numbers, in the order of the configuration.
+/// asked for or announced, and once, under however many addresses it is configured. Pure: times are arguments, sentinels are numbers, in the order of the configuration.
 package struct SentinelMachine: Sendable {
     package typealias Address = RedisConfiguration.Endpoint
 
@@ -47,6 +47,8 @@ package struct SentinelMachine: Sendable {
 
     private struct Sentinel {
         let place: Address
+        /// Of the process there; nil until a link has led to it. Nobody's word counts before.
+        var runID: String?
         /// Nil until its first.
         var word: Word?
         /// The question that it has not answered yet.
@@ -94,6 +96,17 @@ package struct SentinelMachine: Sendable {
             actions.append(.ask(number))
         }
         return actions
+    }
+
+    /// A link leads to it.
+    ///
+    /// - Parameter runID: by which it is known under another address as well.
+    package mutating func identified(_ number: Int, as runID: String) -> [Action] {
+        guard sentinels[number].runID != runID else { return [] }
+        // What another said there is not its word.
+        if sentinels[number].runID != nil { sentinels[number].word = nil }
+        sentinels[number].runID = runID
+        return judge()
     }
 
     /// - Parameter address: nil where the sentinel watches no primary of this name.
@@ -156,7 +169,13 @@ package struct SentinelMachine: Sendable {
     /// The address that most name, and when the last of those needed for it was asked.
     private var elected: (Address, asked: NIODeadline)? {
         var votes: [Address: [NIODeadline]] = [:]
-        for case .names(let address, let asked)? in sentinels.map(\.word) { votes[address, default: []].append(asked) }
+        var voters: Set<String> = []
+        for sentinel in sentinels {
+            guard case .names(let address, let asked)? = sentinel.word, let runID = sentinel.runID,
+                voters.insert(runID).inserted
+            else { continue }
+            votes[address, default: []].append(asked)
+        }
         guard let (address, times) = votes.first(where: { $0.value.count >= majority }) else { return nil }
         return (address, times.sorted(by: >)[majority - 1])
     }
@@ -180,12 +199,21 @@ package struct SentinelMachine: Sendable {
         return say(.refuse(reason: words))
     }
 
+    /// The first address that leads to the same process, where it is not this one's.
+    private func twin(of sentinel: Sentinel) -> Address? {
+        guard let runID = sentinel.runID, let first = sentinels.first(where: { $0.runID == runID }),
+            first.place != sentinel.place
+        else { return nil }
+        return first.place
+    }
+
     /// What each says, for an operator.
     private var words: String {
         sentinels.map { sentinel in
             let word =
                 switch sentinel.word {
-                case .names(let address, _): "names \(address)"
+                case .names(let address, _):
+                    "names \(address)" + (twin(of: sentinel).map { ", as one with \($0)" } ?? "")
                 case .knowsNone: "watches no primary called \(name)"
                 case .failed(.away), nil: "does not answer"
                 case .failed(.refused(let reason)): "refuses this node (\(reason))"

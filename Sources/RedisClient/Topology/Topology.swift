@@ -38,8 +38,12 @@ package struct Sentinels: Sendable, Hashable {
         return Sentinels.endpoint(host: String(words[3]), port: String(words[4]))
     }
 
-    static func endpoint(host: String, port: String) -> RedisConfiguration.Endpoint? {
-        guard !host.isEmpty, let number = UInt16(port), number > 0 else { return nil }
+    /// What a sentinel says of a place; nil where it is none: it is shown in logs, and every machine reads `0.0.0.0` and `::` as
+    /// itself.
+    package static func endpoint(host: String, port: String) -> RedisConfiguration.Endpoint? {
+        guard (1...255).contains(host.utf8.count), host.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
+            host != "0.0.0.0", host != "::", let number = UInt16(port), number > 0
+        else { return nil }
         return .tcp(host: host, port: Int(number))
     }
 }

@@ -78,9 +78,11 @@ package final class TopologyWatch: @unchecked Sendable {
         for (number, place) in sentinels.places.enumerated() {
             let links = SentinelLinks(
                 to: place, of: sentinels, redis: redis, patience: patience, eventLoop: eventLoop, logger: logger)
-            links.start { [weak self] endpoint in
-                self?.perform { $0.announced(number, endpoint, now: .now()) }
-            }
+            links.start(
+                onIdentity: { [weak self] runID in self?.perform { $0.identified(number, as: runID) } },
+                onAnnouncement: { [weak self] endpoint in
+                    self?.perform { $0.announced(number, endpoint, now: .now()) }
+                })
             self.sentinels.append(links)
         }
         ticking = eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: TimeAmount(patience / 3)) {
