@@ -7,7 +7,7 @@ import TestSupport
 /// writes, reads or asks Redis a tenth more often than is written down here fails.
 ///
 /// Whoever makes one cheaper writes the new figure down; whoever makes one dearer has a reason.
-@Suite("The hot paths, counted")
+@Suite("The hot paths, counted", .serialized)
 struct HotPathTests {
     /// A load of `martlet bench`, and what each unit of it may cost.
     struct Path: Sendable, CustomTestStringConvertible {

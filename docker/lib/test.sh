@@ -1,7 +1,7 @@
-# `docker/local test`: the suites named ...Faults kill, pause and cut things and want the machine to themselves, so they
-# run after the others and one test at a time.
+# `docker/local test`: the suites named ...Faults kill, pause and cut things, and that of the hot paths loads a node; they
+# want the machine to themselves, so they run after the others and one test at a time.
 
-fault_suites=Faults
+lone_suites='Faults|HotPathTests'
 # Those with a Redis or nodes of their own, apart from the others, so that two cores keep up with their deadlines.
 busy_suites='^(RedisBackendTests|WebhooksTests|EndToEndTests)'
 
@@ -33,14 +33,14 @@ test_suites() {
         [[ $times -eq 1 ]] || say "Round $round of $times"
         case $only in
             '')
-                step "Tests" swift_test --parallel --skip "$fault_suites" --skip "$busy_suites" || failed=$((failed + 1))
-                step "Tests with Redis" swift_test --parallel --filter "$busy_suites" --skip "$fault_suites" \
+                step "Tests" swift_test --parallel --skip "$lone_suites" --skip "$busy_suites" || failed=$((failed + 1))
+                step "Tests with Redis" swift_test --parallel --filter "$busy_suites" --skip "$lone_suites" \
                     || failed=$((failed + 1))
-                step "Fault tests" swift_test --no-parallel --filter "$fault_suites" || failed=$((failed + 1))
+                step "Fault tests" swift_test --no-parallel --filter "$lone_suites" || failed=$((failed + 1))
                 step "Browser tests" browser_tests || failed=$((failed + 1))
                 ;;
             browser) step "Browser tests" browser_tests || failed=$((failed + 1)) ;;
-            faults) step "Fault tests" swift_test --no-parallel --filter "$fault_suites" || failed=$((failed + 1)) ;;
+            faults) step "Fault tests" swift_test --no-parallel --filter "$lone_suites" || failed=$((failed + 1)) ;;
             *) step "Tests of $only" swift_test --filter "$only" || failed=$((failed + 1)) ;;
         esac
     done
