@@ -101,11 +101,13 @@ struct PresenceStallFaults {
         try await second.connect("d0", "u0")
         try await first.proxy.treat(.toServer, .pass)
         #expect(try await first.failure() == .nameTaken(nodeId: "n1"))
-        try await eventually("a sweep") { try await offline().count == 19 }
+        let others = Set((1..<20).map { "u\($0)" })
+        try await eventually("a sweep") { try await others.isSubset(of: offline().map(\.user)) }
         try await eventually("an empty room") { try await second.directory.room(RoomName(unchecked: "r")) == nil }
         try await eventually("one holder") { try await observer.holders().count == 1 }
         let gone = try await offline()
-        #expect(Set(gone.map(\.user)) == Set((1..<20).map { "u\($0)" }) && gone.count == 19)
+        // What u0 had on the first may be swept before it is on the second: then it was away for that moment, once.
+        #expect(Set(gone.map(\.user)).subtracting(["u0"]) == others && Set(gone.map(\.user)).count == gone.count)
         #expect(try await second.directory.user(UserID(unchecked: "u0"))?.connections.map(\.connectionId) == ["d0"])
         try await second.stop()
     }
