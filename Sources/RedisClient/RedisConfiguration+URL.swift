@@ -17,8 +17,9 @@ extension RedisConfiguration {
     /// Goes where a URL leads, as whom it names; everything else stays. Where it throws, the value is of no more use.
     ///
     /// Reads `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS,
-    /// `unix:///path[?db=n&user=…&password=…]`, or `redis+sentinel://[user[:password]@]host[:port],…/NAME[?db=n&sentinelPassword=…]`,
-    /// the same with `rediss+sentinel://` for TLS to the sentinels and to Redis.
+    /// `unix:///path[?db=n&user=…&password=…]`, `redis+sentinel://[user[:password]@]host[:port],…/NAME[?db=n&sentinelPassword=…]`,
+    /// the same with `rediss+sentinel://` for TLS to the sentinels and to Redis, or `redis+cluster://[user[:password]@]host[:port],…`,
+    /// the same with `rediss+cluster://` for TLS.
     ///
     /// User and password are percent-decoded; `redis://:secret@host` gives a password alone, `redis://:@host` none. TCP forms take `?db=`
     /// and, with TLS, `?ca=` (a PEM file) as well.
@@ -42,6 +43,12 @@ extension RedisConfiguration {
             let (credentials, places) = authority.split(atLast: "@")
             topology = .sentinel(try Self.sentinels(at: places, naming: path ?? ""))
             if let credentials { try read(credentials: credentials) }
+        case "redis+cluster", "rediss+cluster":
+            let (authority, path) = location.split(atFirst: "/")
+            let (credentials, places) = authority.split(atLast: "@")
+            topology = .cluster(seeds: try Self.endpoints(places, port: 6379, each: "a server"))
+            if let credentials { try read(credentials: credentials) }
+            if let path, !path.isEmpty, try Self.database(path) != 0 { throw RedisURLError(Self.onlyDatabase) }
         case "unix":
             guard location.hasPrefix("/") else {
                 throw RedisURLError("unix:// must be followed by an absolute path")
@@ -72,7 +79,9 @@ extension RedisConfiguration {
     private mutating func read(query item: Substring) throws(RedisURLError) {
         let (name, value) = item.split(atFirst: "=")
         switch name {
-        case "db": database = try Self.database(value ?? "")
+        case "db":
+            database = try Self.database(value ?? "")
+            if case .cluster = topology, database != 0 { throw RedisURLError(Self.onlyDatabase) }
         case "user": username = try Self.decoded(value ?? "", as: "user")
         case "password": password = try Self.decoded(value ?? "", as: "password")
         case "ca" where tls: certificateAuthorityFile = try Self.decoded(value ?? "", as: "ca")
@@ -86,7 +95,11 @@ extension RedisConfiguration {
     }
 
     private static let schemes =
-        "it must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://"
+        """
+        it must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, \
+        rediss+cluster:// or unix://
+        """
+    private static let onlyDatabase = "a Cluster has database 0 only; deployments are told apart by redis.prefix"
     private static let queries = """
         it may have db, user and password after the question mark (rediss:// also ca, redis+sentinel:// also \
         sentinelPassword)
@@ -98,14 +111,21 @@ extension RedisConfiguration {
             throw RedisURLError(
                 "it must end in the name that the sentinels give the primary, as in redis+sentinel://host:26379/NAME")
         }
+        return Sentinels(
+            places: try endpoints(places, port: Sentinels.defaultPort, each: "a sentinel"), name: name)
+    }
+
+    private static func endpoints(
+        _ places: Substring, port: Int, each kind: String
+    ) throws(RedisURLError) -> [Endpoint] {
         var found: [Endpoint] = []
         for place in places.split(separator: ",", omittingEmptySubsequences: false) {
-            let endpoint = try tcpEndpoint(place, port: Sentinels.defaultPort)
+            let endpoint = try tcpEndpoint(place, port: port)
             let isKnown = found.contains { $0.description.lowercased() == endpoint.description.lowercased() }
-            guard !isKnown else { throw RedisURLError("it names a sentinel twice") }
+            guard !isKnown else { throw RedisURLError("it names \(kind) twice") }
             found.append(endpoint)
         }
-        return Sentinels(places: found, name: name)
+        return found
     }
 
     private static func tcpEndpoint(

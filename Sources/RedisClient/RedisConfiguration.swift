@@ -9,6 +9,8 @@ package struct RedisConfiguration: Sendable {
     package enum Peer: Sendable, Hashable {
         case primary
         case sentinel
+        /// Any server of a Cluster, asked for what it knows of the others.
+        case clusterMember
     }
 
     package var topology: Topology
@@ -83,11 +85,14 @@ extension RedisConfiguration: CustomStringConvertible {
         let query = database == 0 ? "" : "?db=\(database)"
         return switch (topology, peer) {
         case (.single(let endpoint), .sentinel): "sentinel \(endpoint)"
+        case (.single(let endpoint), .clusterMember): "Cluster's server \(endpoint)"
         case (.single(.tcp(let host, let port)), .primary):
             "\(scheme)://\(Endpoint.tcp(host: host, port: port))/\(database)"
         case (.single(.unix(let path)), .primary): "unix://\(path)\(query)"
         case (.sentinel(let sentinels), _):
             "\(scheme)+sentinel://\(sentinels.places.map(\.description).joined(separator: ","))/\(sentinels.name)\(query)"
+        case (.cluster(let seeds), _):
+            "\(scheme)+cluster://\(seeds.map(\.description).joined(separator: ","))"
         }
     }
 }

@@ -23,11 +23,11 @@ private final class EventLog: RedisSubscriptionHandler {
         try await recorder.until(condition)
     }
 
-    func subscriptionConnected(afterBreak: Bool) {
+    func subscriptionConnected(_ slots: SlotGroup, afterBreak: Bool) {
         recorder.record(.connected(afterBreak: afterBreak))
     }
 
-    func subscriptionLost() {
+    func subscriptionLost(_ slots: SlotGroup) {
         recorder.record(.lost)
     }
 

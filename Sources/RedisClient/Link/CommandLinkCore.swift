@@ -11,6 +11,12 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         let arguments: [RedisArgument]
         let timeout: TimeAmount?
         let stalled: StallPolicy
+        /// Of what it is about, for a Cluster.
+        let slot: KeySlot
+        /// What it was given by whoever sends it on; nil where this link is to number it.
+        var number: Int64?
+        /// Whether it may have run over another link.
+        var isRetry = false
         let reply: CommandPipeline.Callback
     }
 
@@ -28,6 +34,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     /// Of the last command that was handed in.
     private var lastNumber: Int64 = 0
     private var identity: LinkIdentity?
+    private(set) var connectedAt = NIODeadline.distantPast
     /// The last link to each server before the present one, the latest first.
     private var earlier: [LinkIdentity] = []
     private var lastState: RedisLinkState?
@@ -37,10 +44,11 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
 
     init(
         configuration: RedisConfiguration, address: ShardAddress, eventLoop: any EventLoop, logger: Logger,
-        scripts: [RedisScript],
+        scripts: [RedisScript], former: [LinkIdentity] = [],
         onState: @escaping @Sendable (RedisLinkState) -> Void
     ) {
         self.configuration = configuration
+        self.earlier = former
         self.eventLoop = eventLoop
         self.logger = logger
         self.scripts = scripts
@@ -76,6 +84,18 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     /// Goes where the address leads now.
     func follow() { connector.follow() }
 
+    /// Takes back what waits for the link to come up again, of a slot that is another server's by now.
+    func withdraw(_ slot: KeySlot) -> [(number: Int64, mayHaveRun: Bool)] {
+        eventLoop.assertInEventLoop()
+        return pipeline.withdrawn(slot)
+    }
+
+    /// The links that this one has been, by which the next one to the same server ends what it left there.
+    var identities: [LinkIdentity] { [identity].compactMap { $0 } + earlier }
+
+    /// Where it leads, while it stands.
+    var server: ServerID? { isConnected.load(ordering: .relaxed) ? identity?.server : nil }
+
     /// Takes in what was handed in since the last time: one write and one flush for all of it.
     func submit(_ submissions: [Submission]) {
         eventLoop.assertInEventLoop()
@@ -99,10 +119,11 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         var bytes = 16
         for argument in submission.arguments { bytes += argument.estimatedBytes }
         lastNumber += 1
+        let number = submission.number ?? lastNumber
         return CommandPipeline.Command(
             arguments: submission.arguments, reply: submission.reply, deadline: now + timeout,
-            patience: max(timeout, commandTimeout), bytes: bytes, number: lastNumber,
-            failsBehindStall: submission.stalled == .fail)
+            patience: max(timeout, commandTimeout), bytes: bytes, number: number,
+            failsBehindStall: submission.stalled == .fail, slot: submission.slot, isRetry: submission.isRetry)
     }
 
     private func write(_ command: CommandPipeline.Command, _ encoder: CommandEncoder, into buffer: inout ByteBuffer) {
@@ -150,6 +171,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     func connected(_ identity: LinkIdentity) {
         let previous = self.identity
         self.identity = identity
+        connectedAt = eventLoop.now
         if let previous { remember(previous) }
         logger.info(
             "Connected to Redis",

@@ -18,7 +18,9 @@ package struct CommandPipeline {
         package let number: Int64
         /// Whether it fails at once, rather than wait, while an older one has had no answer for too long.
         package let failsBehindStall: Bool
-        package fileprivate(set) var isRetry = false
+        /// Of a Cluster; nil where one server has all.
+        package let slot: KeySlot?
+        package fileprivate(set) var isRetry: Bool
         /// Whether it is a WAIT for all that was written before it.
         package fileprivate(set) var isConfirmation = false
         /// What Redis answered, until replicas have it too.
@@ -27,7 +29,7 @@ package struct CommandPipeline {
 
         package init(
             arguments: [RedisArgument], reply: Callback?, deadline: NIODeadline, patience: TimeAmount, bytes: Int,
-            number: Int64 = 0, failsBehindStall: Bool = false
+            number: Int64 = 0, failsBehindStall: Bool = false, slot: KeySlot? = nil, isRetry: Bool = false
         ) {
             self.arguments = arguments
             self.reply = reply
@@ -36,6 +38,8 @@ package struct CommandPipeline {
             self.bytes = bytes
             self.number = number
             self.failsBehindStall = failsBehindStall
+            self.slot = slot
+            self.isRetry = isRetry
         }
     }
 
@@ -278,6 +282,22 @@ package struct CommandPipeline {
         bytes -= freedBytes
         earliestDeadline = earliest
         return failures
+    }
+
+    /// Takes back what waits for a link and is for a slot that another server has by now, in order, without a word to its
+    /// callers: its number, and whether it may have run.
+    package mutating func withdrawn(_ slot: KeySlot) -> [(number: Int64, mayHaveRun: Bool)] {
+        guard case .away = mode else { return [] }
+        var taken: [(number: Int64, mayHaveRun: Bool)] = []
+        var freedBytes = 0
+        waiting.removeAll { command in
+            guard command.slot == slot else { return false }
+            if command.reply != nil { taken.append((command.number, command.isRetry)) }
+            freedBytes += command.bytes
+            return true
+        }
+        bytes -= freedBytes
+        return taken
     }
 
     /// Takes everybody who waits for a link: the next one leads to where their commands mean something else.

@@ -24,10 +24,16 @@ struct ErrorReply {
 
     var kind: Kind {
         switch code {
-        case "LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "READONLY", "NOSCRIPT": .breaksLink
+        case "LOADING", "MASTERDOWN", "BUSY", "READONLY", "NOSCRIPT": .breaksLink
         case "NOAUTH", "WRONGPASS", "DENIED": .refusesUs
         case "NOPERM": .forbids
         default: .failsCommand
         }
     }
+
+    /// The codes by which a Cluster's server says that it has not run a command, since it has not, or not quite, the slot.
+    static func isRedirection(_ code: String) -> Bool { ["MOVED", "ASK", "TRYAGAIN"].contains(code) }
+
+    /// The code by which it says so since it sees too few of the others, or nobody has the slot.
+    static let clusterDown = "CLUSTERDOWN"
 }

@@ -70,7 +70,7 @@ package struct Greeting {
         let steps: [Step] = configuration.password == nil ? [] : [.auth]
         switch configuration.peer {
         case .primary: return send(steps + [.server, .replication])
-        case .sentinel: return send(steps + [.server])
+        case .sentinel, .clusterMember: return send(steps + [.server])
         }
     }
 
@@ -112,7 +112,7 @@ package struct Greeting {
     private mutating func sendRest() -> Action {
         phase = .rest
         let name: [Step] = configuration.clientName == nil ? [] : [.setName]
-        if configuration.peer == .sentinel { return send([.ping]) }
+        if configuration.peer != .primary { return send([.ping]) }
         if isForSubscriptions { return send(name + [.ping]) }
         let database: [Step] = configuration.database == 0 ? [] : [.select]
         return send(database + name + [.clientID] + scripts.map { .load($0) })
@@ -162,11 +162,11 @@ package struct Greeting {
     /// Why a server of this kind cannot be used; nil for the kind that is asked for.
     private func problem(ofMode mode: String) -> String? {
         switch (configuration.peer, mode) {
-        case (.primary, "cluster"):
-            """
-            it is a node of a Redis Cluster, and redis:// is for one server by itself; clusters need \
-            redis+cluster://, which comes with a later version
-            """
+        case (.primary, "cluster") where !configuration.topology.isSharded:
+            "it is a node of a Redis Cluster, and redis:// is for one server by itself; write \(clusterURL)"
+        case (.primary, let mode) where configuration.topology.isSharded && mode != "cluster",
+            (.clusterMember, let mode) where mode != "cluster":
+            "it is no node of a Redis Cluster; one server by itself needs redis:// in place of redis+cluster://"
         case (.primary, "sentinel"):
             """
             it is a Sentinel, which only knows where a server is; write \(sentinelURL), with the name that the sentinels \
@@ -176,6 +176,13 @@ package struct Greeting {
             "it is no Sentinel; redis+sentinel:// takes the addresses of sentinels, which listen on 26379 by default"
         default: nil
         }
+    }
+
+    /// What would have to be written in place of a URL that leads to a Cluster's node.
+    private var clusterURL: String {
+        let scheme = configuration.tls ? "rediss+cluster" : "redis+cluster"
+        guard case .single(let place) = configuration.topology else { return "\(scheme)://" }
+        return "\(scheme)://\(place)"
     }
 
     /// What would have to be written in place of a URL that leads to a Sentinel.
@@ -191,8 +198,8 @@ package struct Greeting {
         version = infoField("redis_version", reply) ?? ""
         runID = infoField("run_id", reply) ?? ""
         guard Greeting.isID(runID) else { return .fail(reason: "INFO names no run_id", .passing) }
-        if configuration.peer == .sentinel {
-            // It keeps no data that could have a history.
+        if configuration.peer != .primary {
+            // A sentinel keeps no data that could have a history; of a Cluster's server nobody asks here for its data.
             identity = LinkIdentity(server: ServerID(runID: runID, replicationID: ""), version: version)
         }
         return nil

@@ -15,62 +15,125 @@ package final class RedisCommandLink: Sendable {
         var isDrainScheduled = false
     }
 
+    /// One connection, or one to each server of a Cluster.
+    private enum Core {
+        case single(CommandLinkCore)
+        case cluster(ClusterLinkCore)
+    }
+
     package let eventLoop: any EventLoop
-    private let core: CommandLinkCore
+    private let core: Core
     private let inbox = Mutex(Inbox())
     private let inboxLimit: Int
     private let loadedDigests: Set<String>
 
-    /// `onState` is called on the loop at each change; `scripts` are loaded at each connect. Without an `address` it goes
-    /// where the configuration leads.
+    /// - Parameters:
+    ///   - address: without one it goes where the configuration leads.
+    ///   - map: of a Cluster, which it then follows.
+    ///   - slots: of a Cluster, those that commands are sent about.
+    ///   - scripts: loaded at each connect.
+    ///   - onState: called on the loop at each change.
+    ///   - onServer: the same for each server of a Cluster.
     package init(
-        configuration: RedisConfiguration, address: ShardAddress? = nil, eventLoop: any EventLoop, logger: Logger,
-        scripts: [RedisScript] = [],
-        onState: @escaping @Sendable (RedisLinkState) -> Void = { _ in }
+        configuration: RedisConfiguration, address: ShardAddress? = nil, map: SlotMap = SlotMap(),
+        slots: [KeySlot] = [], eventLoop: any EventLoop, logger: Logger, scripts: [RedisScript] = [],
+        onState: @escaping @Sendable (RedisLinkState) -> Void = { _ in },
+        onServer: @escaping @Sendable (RedisConfiguration.Endpoint, RedisLinkState) -> Void = { _, _ in }
     ) {
         self.eventLoop = eventLoop
         self.inboxLimit = configuration.maxQueuedCommands
         self.loadedDigests = Set(scripts.map(\.digest))
-        self.core = CommandLinkCore(
-            configuration: configuration, address: address ?? ShardAddress(of: configuration.topology),
-            eventLoop: eventLoop, logger: logger, scripts: scripts, onState: onState)
+        switch configuration.topology {
+        case .cluster:
+            core = .cluster(
+                ClusterLinkCore(
+                    configuration: configuration, map: map, slots: slots, eventLoop: eventLoop, logger: logger,
+                    scripts: scripts, onServer: onServer))
+        case .single, .sentinel:
+            core = .single(
+                CommandLinkCore(
+                    configuration: configuration, address: address ?? ShardAddress(of: configuration.topology),
+                    eventLoop: eventLoop, logger: logger, scripts: scripts, onState: onState))
+        }
     }
 
-    /// Whether commands go straight out now.
-    package var isConnected: Bool { core.isConnected.load(ordering: .relaxed) }
+    /// Whether commands about a slot go straight out now; of a Cluster on the loop only.
+    package func isConnected(for slot: KeySlot) -> Bool {
+        switch core {
+        case .single(let core): core.isConnected.load(ordering: .relaxed)
+        case .cluster(let core): core.isConnected(for: slot)
+        }
+    }
+
+    /// The same where one server has all, from any thread; never of a Cluster.
+    package var isConnected: Bool {
+        switch core {
+        case .single(let core): core.isConnected.load(ordering: .relaxed)
+        case .cluster: false
+        }
+    }
 
     /// Begins to connect. Commands may be sent before; they wait.
     package func start() {
-        eventLoop.execute { self.core.start() }
+        eventLoop.execute {
+            switch self.core {
+            case .single(let core): core.start()
+            case .cluster(let core): core.start()
+            }
+        }
     }
 
     /// Closes the connection for good: commands without an answer, and later ones, fail with `closed`. The future is
     /// done when the connection is.
     package func shutdown() -> EventLoopFuture<Void> {
-        eventLoop.flatSubmit { self.core.shutdown() }
+        eventLoop.flatSubmit {
+            switch self.core {
+            case .single(let core): core.shutdown()
+            case .cluster(let core): core.shutdown()
+            }
+        }
     }
 
     /// Makes the connection anew if it leads to this server, from any thread.
     package func leave(_ server: ServerID) {
-        eventLoop.execute { self.core.leave(server) }
+        eventLoop.execute {
+            switch self.core {
+            case .single(let core): core.leave(server)
+            case .cluster(let core): core.leave(server)
+            }
+        }
     }
 
-    /// Goes to the address of its shard if that is another by now, from any thread.
+    /// Makes the connection to this server of a Cluster anew if it is older than the moment at which that was another, from
+    /// any thread.
+    package func verify(_ place: RedisConfiguration.Endpoint, is server: ServerID, since moment: NIODeadline) {
+        guard case .cluster(let core) = core else { return }
+        eventLoop.execute { core.verify(place, is: server, since: moment) }
+    }
+
+    /// Goes where the address or the map leads if that is elsewhere by now, from any thread.
     package func follow() {
-        eventLoop.execute { self.core.follow() }
+        eventLoop.execute {
+            switch self.core {
+            case .single(let core): core.follow()
+            case .cluster(let core): core.follow()
+            }
+        }
     }
 
     /// Sends a command, from any thread. The callback is called exactly once, on the link's loop.
     ///
     /// - Parameters:
+    ///   - slot: of what it is about, for a Cluster.
     ///   - timeout: until when the answer is worth waiting for; nil for the configuration's `commandTimeout`.
     ///   - stalled: whether it waits behind a command that Redis does not answer.
     package func send(
-        _ command: [RedisArgument], timeout: TimeAmount? = nil, stalled: StallPolicy = .wait,
+        _ command: [RedisArgument], for slot: KeySlot = .first, timeout: TimeAmount? = nil,
+        stalled: StallPolicy = .wait,
         reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
     ) {
         let submission = CommandLinkCore.Submission(
-            arguments: command, timeout: timeout, stalled: stalled, reply: reply)
+            arguments: command, timeout: timeout, stalled: stalled, slot: slot, reply: reply)
         let (isTaken, mustSchedule) = inbox.withLock { inbox in
             guard inbox.submissions.count < inboxLimit else { return (false, false) }
             inbox.submissions.append(submission)
@@ -86,11 +149,13 @@ package final class RedisCommandLink: Sendable {
 
     /// Runs a script by its digest; one that is not among the link's scripts is sent whole.
     package func call(
-        _ script: RedisScript, keys: [String], arguments: [RedisArgument], timeout: TimeAmount? = nil,
-        stalled: StallPolicy = .wait, reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
+        _ script: RedisScript, keys: [String], arguments: [RedisArgument], for slot: KeySlot = .first,
+        timeout: TimeAmount? = nil, stalled: StallPolicy = .wait,
+        reply: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
     ) {
         send(
-            invocation(of: script, keys: keys, arguments: arguments), timeout: timeout, stalled: stalled, reply: reply)
+            invocation(of: script, keys: keys, arguments: arguments), for: slot, timeout: timeout, stalled: stalled,
+            reply: reply)
     }
 
     /// As `send(_:timeout:reply:)`. Cancelling the task does not take the command back.
@@ -134,6 +199,9 @@ package final class RedisCommandLink: Sendable {
             inbox.submissions.reserveCapacity(min(taken.count, 1024))
             return taken
         }
-        core.submit(submissions)
+        switch core {
+        case .single(let core): core.submit(submissions)
+        case .cluster(let core): core.submit(submissions)
+        }
     }
 }

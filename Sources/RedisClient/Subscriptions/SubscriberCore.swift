@@ -167,7 +167,7 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
             wasConfirmed = true
             logger.info(
                 "Subscribed to Redis", metadata: ["redis": "\(configuration)", "afterBreak": "\(afterBreak)"])
-            handler?.subscriptionConnected(afterBreak: afterBreak)
+            handler?.subscriptionConnected(.all, afterBreak: afterBreak)
         }
         return nil
     }
@@ -190,7 +190,7 @@ final class SubscriberCore: ConnectionOwner, @unchecked Sendable {
         }
         if isConfirmed {
             isConfirmed = false
-            handler?.subscriptionLost()
+            handler?.subscriptionLost(.all)
         }
     }
 

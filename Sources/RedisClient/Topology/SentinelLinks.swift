@@ -124,8 +124,8 @@ private final class SentinelAnnouncements: RedisSubscriptionHandler {
     }
 
     // What was missed is asked for anyway.
-    func subscriptionConnected(afterBreak: Bool) {}
-    func subscriptionLost() {}
+    func subscriptionConnected(_ slots: SlotGroup, afterBreak: Bool) {}
+    func subscriptionLost(_ slots: SlotGroup) {}
     func subscribed(channel: String) {}
     func readComplete() {}
 }

@@ -23,12 +23,7 @@ package struct SentinelMachine: Sendable {
         case refuse(reason: String)
     }
 
-    /// The reason why a sentinel names no address.
-    package enum Failure: Hashable, Sendable {
-        case away
-        /// It takes no questions from this node.
-        case refused(reason: String)
-    }
+    package typealias Failure = QuestionFailure
 
     /// The reason why a server that is named cannot be followed.
     package enum Rejection: Hashable, Sendable {

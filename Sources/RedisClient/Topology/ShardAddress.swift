@@ -8,9 +8,12 @@ package final class ShardAddress: Sendable {
     package init(of topology: Topology) {
         switch topology {
         case .single(let endpoint): place = Mutex(endpoint)
-        case .sentinel: place = Mutex(nil)
+        case .sentinel, .cluster: place = Mutex(nil)
         }
     }
+
+    /// One that never changes.
+    init(at endpoint: RedisConfiguration.Endpoint) { place = Mutex(endpoint) }
 
     /// Nil until it is known; any thread.
     package var current: RedisConfiguration.Endpoint? { place.withLock { $0 } }

@@ -4,12 +4,23 @@ package enum Topology: Sendable, Hashable {
     case single(RedisConfiguration.Endpoint)
     /// One primary, at the address that most of the sentinels name.
     case sentinel(Sentinels)
+    /// Several primaries, each with some of the slots; any of these servers leads to all.
+    case cluster(seeds: [RedisConfiguration.Endpoint])
+
+    /// Whether keys lie on several servers.
+    package var isSharded: Bool {
+        switch self {
+        case .single, .sentinel: false
+        case .cluster: true
+        }
+    }
 
     /// As the outside is told it.
     package var name: String {
         switch self {
         case .single: "single"
         case .sentinel: "sentinel"
+        case .cluster: "cluster"
         }
     }
 }

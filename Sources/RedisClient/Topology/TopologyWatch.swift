@@ -11,6 +11,11 @@ package final class TopologyWatch: @unchecked Sendable {
     package enum Event: Hashable, Sendable {
         /// The primary is there by now: links that lead elsewhere are to follow.
         case moved(to: RedisConfiguration.Endpoint)
+        /// Slots of a Cluster are elsewhere by now: links are to follow.
+        case mapped(SlotTable)
+        /// A server of a Cluster has said who it is by now, as it was asked then: links that are older and lead to another
+        /// there are to be made anew.
+        case identified(RedisConfiguration.Endpoint, as: ServerID, asked: NIODeadline)
         /// That the primary is where the links lead is certain until then.
         case confirmed(until: NIODeadline)
         /// It is no longer, though links may stand.
@@ -24,12 +29,16 @@ package final class TopologyWatch: @unchecked Sendable {
     private let eventLoop: any EventLoop
     private let redis: RedisConfiguration
     private let address: ShardAddress
+    private let map: SlotMap
+    private let slots: [KeySlot]
     private let patience: Duration
     private let logger: Logger
     private let onEvent: @Sendable (Event) -> Void
     /// Nil where the address never changes.
     private var machine: SentinelMachine?
     private var sentinels: [SentinelLinks] = []
+    /// Nil but for a Cluster.
+    private var cluster: ClusterWatch?
     /// The link by which a server is asked whether it is a primary.
     private var candidate: RedisCommandLink?
     private var verifications = 0
@@ -37,14 +46,18 @@ package final class TopologyWatch: @unchecked Sendable {
     private var isConfirmed = false
 
     /// - Parameters:
-    ///   - address: what all links dial, moved here.
+    ///   - address: what all links dial, moved here; of a Cluster they follow `map`.
+    ///   - slots: those that are asked for.
     ///   - patience: for how long a sentinel's word holds; each is asked three times in it.
     package init(
-        of redis: RedisConfiguration, address: ShardAddress, patience: Duration, eventLoop: any EventLoop,
-        logger: Logger, onEvent: @escaping @Sendable (Event) -> Void
+        of redis: RedisConfiguration, address: ShardAddress, map: SlotMap = SlotMap(), slots: [KeySlot] = [],
+        patience: Duration, eventLoop: any EventLoop, logger: Logger,
+        onEvent: @escaping @Sendable (Event) -> Void
     ) {
         self.redis = redis
         self.address = address
+        self.map = map
+        self.slots = slots
         self.patience = patience
         self.eventLoop = eventLoop
         self.logger = logger
@@ -56,6 +69,12 @@ package final class TopologyWatch: @unchecked Sendable {
             switch redis.topology {
             case .single: onEvent(.confirmed(until: .distantFuture))
             case .sentinel(let sentinels): start(sentinels)
+            case .cluster(let seeds):
+                let cluster = ClusterWatch(
+                    seeds: seeds, slots: slots, redis: redis, map: map, patience: patience, eventLoop: eventLoop,
+                    logger: logger, onEvent: onEvent)
+                self.cluster = cluster
+                cluster.start()
             }
         }
     }
@@ -67,6 +86,8 @@ package final class TopologyWatch: @unchecked Sendable {
             machine = nil
             var ended = sentinels.flatMap { $0.shutdown() }
             sentinels = []
+            if let cluster { ended += cluster.stop() }
+            cluster = nil
             if let candidate { ended.append(candidate.shutdown()) }
             candidate = nil
             return EventLoopFuture.andAllComplete(ended, on: eventLoop)

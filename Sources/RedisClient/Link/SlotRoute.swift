@@ -1,0 +1,197 @@
+import DequeModule
+import NIOCore
+
+/// The way of the commands for one slot of a Cluster, as a machine without I/O: each runs once and in order, or fails.
+///
+/// From the first that a server has not run, since the slot is elsewhere or on the move, all are held: what was refused goes
+/// to the front in its old order, new ones behind. Nothing is sent before the last one under way is answered, and then the
+/// oldest alone: only once it has run do the others follow. `ASK` is never followed: where it leads nobody is subscribed.
+package struct SlotRoute<Payload> {
+    package typealias Address = RedisConfiguration.Endpoint
+
+    package struct Command {
+        /// In the order in which the link's commands were handed in.
+        package let number: Int64
+        package let deadline: NIODeadline
+        /// Whether it may have run before.
+        package fileprivate(set) var isRetry = false
+        package let payload: Payload
+
+        package init(number: Int64, deadline: NIODeadline, payload: Payload) {
+            self.number = number
+            self.deadline = deadline
+            self.payload = payload
+        }
+    }
+
+    package enum Action {
+        case send(Command, to: Address)
+        case fail(Command, RedisError)
+        /// Who has the slot is to be found out.
+        case doubt
+    }
+
+    private enum State {
+        case steady
+        /// Until then, or until the slot is known to be elsewhere.
+        case held(until: NIODeadline)
+        case probing(Int64)
+    }
+
+    /// Who has the slot; nil where nobody is known to.
+    private var place: Address?
+    /// Where that which is under way was sent.
+    package private(set) var target: Address?
+    private var state = State.steady
+    private var underWay = Deque<Command>()
+    /// Not run, and older than all that waits.
+    private var returned = Deque<Command>()
+    private var waiting = Deque<Command>()
+    /// Since when no server runs anything for the slot; nil where one does, or it is on the move.
+    private var downSince: NIODeadline?
+    private let failFastAfter: TimeAmount
+    private let onAnotherServer: OnAnotherServer
+
+    /// How soon what was refused is tried again where nothing has changed.
+    private static var pause: TimeAmount { .milliseconds(100) }
+
+    package init(configuration: RedisConfiguration) {
+        failFastAfter = TimeAmount(configuration.failFastAfter)
+        onAnotherServer = configuration.onAnotherServer
+    }
+
+    /// Where what is under way went, if the slot is known to be elsewhere by now.
+    package var strayTarget: Address? {
+        underWay.isEmpty || target == place ? nil : target
+    }
+
+    /// Whether all goes straight to the server that has the slot.
+    package var isSteady: Bool { if case .steady = state { place != nil } else { false } }
+
+    package var heldCount: Int { returned.count + waiting.count }
+
+    package mutating func submitted(_ command: Command, now: NIODeadline) -> [Action] {
+        if let downSince, now - downSince > failFastAfter {
+            return [.fail(command, .unavailable("no server has its slot"))]
+        }
+        if place == nil, downSince == nil { downSince = now }
+        waiting.append(command)
+        return release(now: now)
+    }
+
+    /// It ran, or failed for good: the caller has its answer. What it has overtaken must not run after it.
+    package mutating func answered(_ number: Int64, now: NIODeadline) -> [Action] {
+        guard remove(number) != nil else { return [] }
+        downSince = nil
+        if case .probing(number) = state { state = .steady }
+        var actions: [Action] = []
+        while let first = returned.first, first.number < number {
+            returned.removeFirst()
+            actions.append(.fail(first, .unavailable("a later command for the same slot ran first")))
+        }
+        return actions + release(now: now)
+    }
+
+    /// The server did not run it.
+    ///
+    /// - Parameter isDown: since it cannot run any, rather than that the slot is elsewhere or on its way.
+    package mutating func refused(_ number: Int64, isDown: Bool, now: NIODeadline) -> [Action] {
+        guard let command = remove(number) else { return [] }
+        putBack(command)
+        state = .held(until: now + Self.pause)
+        if isDown { downSince = downSince ?? now } else { downSince = nil }
+        return [.doubt]
+    }
+
+    /// The caller was told by its link that it failed: it is out.
+    package mutating func failed(_ number: Int64, now: NIODeadline) -> [Action] {
+        guard remove(number) != nil else { return [] }
+        if case .probing(number) = state { state = .held(until: now + Self.pause) }
+        return release(now: now)
+    }
+
+    /// Its link is away and the slot is another's by now: it was taken back.
+    package mutating func withdrawn(_ number: Int64, mayHaveRun: Bool, now: NIODeadline) -> [Action] {
+        guard var command = remove(number) else { return [] }
+        command.isRetry = command.isRetry || mayHaveRun
+        if case .probing(number) = state { state = .held(until: now) }
+        guard onAnotherServer == .sendAgain else {
+            let error = command.isRetry ? RedisError.timeout : .unavailable("this is another server")
+            return [.fail(command, error)] + release(now: now)
+        }
+        putBack(command)
+        return release(now: now)
+    }
+
+    /// This server has the slot, or nobody has.
+    package mutating func mapped(to place: Address?, now: NIODeadline) -> [Action] {
+        guard place != self.place else { return [] }
+        self.place = place
+        if place != nil { downSince = nil }
+        if case .held = state { state = .held(until: now) }
+        return release(now: now)
+    }
+
+    package mutating func ticked(now: NIODeadline) -> [Action] {
+        guard heldCount > 0 else { return [] }
+        return Self.expire(&returned, now: now) + Self.expire(&waiting, now: now) + release(now: now)
+    }
+
+    /// Takes all that is held; nothing is under way any more.
+    package mutating func closed() -> [Command] {
+        defer { (underWay, returned, waiting) = ([], [], []) }
+        return Array(returned) + Array(waiting)
+    }
+
+    private mutating func release(now: NIODeadline) -> [Action] {
+        guard let place, underWay.isEmpty || target == place else { return [] }
+        switch state {
+        case .probing: return []
+        case .held(let until):
+            guard underWay.isEmpty else { return [] }
+            guard heldCount > 0 else {
+                state = .steady
+                return []
+            }
+            guard until <= now, let first = returned.popFirst() ?? waiting.popFirst() else { return [] }
+            state = .probing(first.number)
+            return [send(first, to: place)]
+        case .steady:
+            var actions: [Action] = []
+            while let next = returned.popFirst() ?? waiting.popFirst() { actions.append(send(next, to: place)) }
+            return actions
+        }
+    }
+
+    private mutating func send(_ command: Command, to place: Address) -> Action {
+        target = place
+        underWay.append(command)
+        return .send(command, to: place)
+    }
+
+    /// Answers come nearly always in the order in which was sent.
+    private mutating func remove(_ number: Int64) -> Command? {
+        if underWay.first?.number == number { return underWay.popFirst() }
+        return underWay.firstIndex { $0.number == number }.map { underWay.remove(at: $0) }
+    }
+
+    private mutating func putBack(_ command: Command) {
+        if returned.last.map({ $0.number < command.number }) ?? true {
+            returned.append(command)
+        } else {
+            let index = returned.firstIndex { $0.number > command.number } ?? returned.endIndex
+            returned.insert(command, at: index)
+        }
+    }
+
+    private static func expire(_ commands: inout Deque<Command>, now: NIODeadline) -> [Action] {
+        guard commands.contains(where: { $0.deadline <= now }) else { return [] }
+        var failures: [Action] = []
+        commands.removeAll { command in
+            guard command.deadline <= now else { return false }
+            failures.append(.fail(command, command.isRetry ? .timeout : .unavailable("no server runs it in time")))
+            return true
+        }
+        return failures
+    }
+}

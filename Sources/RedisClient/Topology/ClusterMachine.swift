@@ -1,0 +1,232 @@
+import NIOCore
+
+/// The rule by which the words of a Cluster's servers become a table of who has which slot.
+///
+/// Of two that claim a slot the one with the higher configuration epoch has it, as in the Cluster itself, whoever says so. All
+/// primaries are asked for their state three times a lease; where a table is in doubt, as by a redirection, a lost link,
+/// an epoch that has grown or the passing of some seconds, all are asked for who has what. Once most have answered, their words
+/// alone count, so that a Cluster that was made anew with lower epochs is believed as well. Pure: times are arguments.
+package struct ClusterMachine: Sendable {
+    package typealias Address = RedisConfiguration.Endpoint
+
+    package enum Action: Hashable, Sendable {
+        /// To be asked how the Cluster stands.
+        case askState(Address)
+        /// To be asked who has which slot.
+        case askSlots(Address)
+        /// All links follow it.
+        case use(SlotTable)
+        /// Most primaries have said that the Cluster stands, as they were asked at this time or later.
+        case confirmed(asked: NIODeadline)
+        /// Most have not, for a while; or nobody knows who has what.
+        case doubtful(reason: String)
+        /// Before anything was known all that answered have said what only an operator can mend.
+        case refuse(reason: String)
+        /// Links to it are not needed any more.
+        case forget(Address)
+        /// `ticked` is to be called then, besides its turn.
+        case wake(at: NIODeadline)
+    }
+
+    private struct Server {
+        var stateAsked: NIODeadline?
+        /// When it was asked for what it said last, if that was that all is well.
+        var fine: NIODeadline?
+        var slotsAsked = false
+        /// As it said last.
+        var epoch: Int64?
+        var failure: QuestionFailure?
+    }
+
+    private struct Round {
+        let began: NIODeadline
+        var owing: Set<Address>
+        var words: [ClusterWord] = []
+    }
+
+    private let seeds: [Address]
+    private let slots: [KeySlot]
+    private let lease: TimeAmount
+    private var servers: [Address: Server] = [:]
+    /// What is known of each primary, by its id.
+    private var known: [String: ClusterWord.Primary] = [:]
+    private var table = SlotTable()
+    private var round: Round?
+    private var lastRound: NIODeadline?
+    private var isInDoubt = true
+    private var lastSaid: Action?
+
+    /// Two rounds begin at least this far apart.
+    private static let leastPause = TimeAmount.milliseconds(100)
+    /// Without any doubt a round begins after this time.
+    private static let mostPause = TimeAmount.seconds(5)
+
+    /// - Parameters:
+    ///   - slots: those that are asked for.
+    ///   - lease: for how long a server's word holds.
+    package init(seeds: [Address], slots: [KeySlot], lease: Duration) {
+        self.seeds = seeds
+        self.slots = slots
+        self.lease = TimeAmount(lease)
+    }
+
+    /// Whom to ask: the primaries, and the seeds while none is known or when most say nothing.
+    private var asked: [Address] {
+        guard !table.primaries.isEmpty else { return seeds }
+        let silent = table.primaries.filter { servers[$0]?.failure != nil }
+        guard silent.count * 2 >= table.primaries.count else { return table.primaries }
+        return table.primaries + seeds.filter { !table.primaries.contains($0) }
+    }
+
+    /// Called three times a lease.
+    package mutating func ticked(now: NIODeadline) -> [Action] {
+        var actions: [Action] = []
+        for place in asked where servers[place, default: Server()].stateAsked == nil {
+            servers[place, default: Server()].stateAsked = now
+            actions.append(.askState(place))
+        }
+        if let round, now - round.began >= lease { actions += finish(round, now: now) }
+        if lastRound.map({ now - $0 >= Self.mostPause }) ?? true { isInDoubt = true }
+        return actions + look(now: now) + judge(now: now)
+    }
+
+    /// A server has redirected, a link was lost, or a subscription was ended.
+    package mutating func doubted(now: NIODeadline) -> [Action] {
+        isInDoubt = true
+        return look(now: now)
+    }
+
+    /// A server was asked how the Cluster stands.
+    package mutating func answered(_ place: Address, _ state: ClusterState, now: NIODeadline) -> [Action] {
+        guard let asked = servers[place]?.stateAsked else { return [] }
+        servers[place]?.stateAsked = nil
+        servers[place]?.failure = nil
+        servers[place]?.fine = state.isFine ? asked : nil
+        if servers[place]?.epoch != state.epoch { isInDoubt = true }
+        servers[place]?.epoch = state.epoch
+        return look(now: now) + judge(now: now)
+    }
+
+    /// A server was asked who has what.
+    package mutating func answered(_ place: Address, _ word: ClusterWord, now: NIODeadline) -> [Action] {
+        servers[place]?.slotsAsked = false
+        servers[place]?.failure = nil
+        guard round?.owing.remove(place) != nil else { return [] }
+        round?.words.append(word)
+        // At once, since what has a higher epoch is true whatever others say.
+        for primary in word.primaries where primary.epoch >= known[primary.id]?.epoch ?? -1 {
+            known[primary.id] = primary
+        }
+        var actions = use()
+        if let round, round.owing.isEmpty { actions += finish(round, now: now) }
+        return actions
+    }
+
+    /// A server could not be asked.
+    package mutating func failed(_ place: Address, _ failure: QuestionFailure, now: NIODeadline) -> [Action] {
+        servers[place]?.stateAsked = nil
+        servers[place]?.slotsAsked = false
+        servers[place]?.failure = failure
+        servers[place]?.fine = nil
+        var actions: [Action] = []
+        if round?.owing.remove(place) != nil, let round, round.owing.isEmpty { actions = finish(round, now: now) }
+        return actions + judge(now: now)
+    }
+
+    private mutating func look(now: NIODeadline) -> [Action] {
+        guard isInDoubt, round == nil else { return [] }
+        if let lastRound, now - lastRound < Self.leastPause { return [.wake(at: lastRound + Self.leastPause)] }
+        isInDoubt = false
+        lastRound = now
+        let places = asked.filter { servers[$0]?.slotsAsked != true }
+        guard !places.isEmpty else { return [] }
+        round = Round(began: now, owing: Set(places))
+        var actions: [Action] = []
+        for place in places {
+            servers[place, default: Server()].slotsAsked = true
+            actions.append(.askSlots(place))
+            // Who was demoted and promoted again must be known as such soon.
+            if servers[place]?.stateAsked == nil {
+                servers[place]?.stateAsked = now
+                actions.append(.askState(place))
+            }
+        }
+        return actions
+    }
+
+    private mutating func finish(_ round: Round, now: NIODeadline) -> [Action] {
+        self.round = nil
+        guard !round.words.isEmpty else { return [] }
+        var said: [String: ClusterWord.Primary] = [:]
+        for word in round.words {
+            for primary in word.primaries where primary.epoch >= said[primary.id]?.epoch ?? -1 {
+                said[primary.id] = primary
+            }
+        }
+        // A seed's word alone serves until those that it names have been asked.
+        guard table.primaries.isEmpty || round.words.count * 2 > table.primaries.count else { return [] }
+        known = said
+        return use() + forgetOthers()
+    }
+
+    /// Links to whoever is not asked any more.
+    private mutating func forgetOthers() -> [Action] {
+        let needed = Set(table.primaries + seeds)
+        let others = servers.keys.filter { !needed.contains($0) }
+        for place in others { servers[place] = nil }
+        return others.map { .forget($0) }
+    }
+
+    private mutating func use() -> [Action] {
+        var places: [KeySlot: Address] = [:]
+        for slot in slots {
+            let owner = known.values.filter { $0.has(slot) }.max { ($0.epoch, $0.id) < ($1.epoch, $1.id) }
+            if let owner { places[slot] = owner.place }
+        }
+        let owners = known.values.filter(ownsAny).sorted { $0.id < $1.id }
+        let next = SlotTable(places: places, primaries: owners.map(\.place))
+        guard next != table else { return [] }
+        table = next
+        return [.use(next)]
+    }
+
+    /// Whether not all that it claims is another's by a higher epoch, by the first slot of each range.
+    private func ownsAny(_ primary: ClusterWord.Primary) -> Bool {
+        primary.slots.contains { range in
+            let first = KeySlot(number: range.lowerBound)
+            return !known.values.contains { $0.id != primary.id && $0.epoch > primary.epoch && $0.has(first) }
+        }
+    }
+
+    private mutating func judge(now: NIODeadline) -> [Action] {
+        guard !table.primaries.isEmpty else { return doubt() }
+        let fine = table.primaries.compactMap { servers[$0]?.fine }.sorted(by: >)
+        let majority = table.primaries.count / 2 + 1
+        if fine.count >= majority, now - fine[majority - 1] < lease {
+            return say(.confirmed(asked: fine[majority - 1]))
+        }
+        return say(
+            .doubtful(
+                reason: "\(majority) of \(table.primaries.count) primaries must say that the Cluster stands, and "
+                    + "\(fine.count { now - $0 < lease }) do"))
+    }
+
+    private mutating func doubt() -> [Action] {
+        let answers = seeds.map { servers[$0]?.failure }
+        guard !answers.contains(where: { $0 == nil }) else { return [] }
+        let reasons = zip(seeds, answers).map { place, failure in
+            switch failure {
+            case .refused(let reason): "\(place) refuses this node (\(reason))"
+            case .away, nil: "\(place) does not answer"
+            }
+        }.joined(separator: ", ")
+        let refused = answers.contains { if case .refused = $0 { true } else { false } }
+        return say(refused ? .refuse(reason: reasons) : .doubtful(reason: reasons))
+    }
+
+    private mutating func say(_ action: Action) -> [Action] {
+        guard action != lastSaid else { return [] }
+        lastSaid = action
+        return [action]
+    }
+}

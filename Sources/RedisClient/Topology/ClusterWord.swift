@@ -1,0 +1,112 @@
+/// The word of one server of a Cluster on who has which slot: what it answers to `CLUSTER NODES` and `CLUSTER SLOTS`.
+package struct ClusterWord: Sendable, Hashable {
+    package struct Primary: Sendable, Hashable {
+        package let id: String
+        package let place: RedisConfiguration.Endpoint
+        /// Of two that claim a slot the one with the higher has it (Redis Cluster Specification, "Hash slots
+        /// configuration propagation").
+        package let epoch: Int64
+        package let slots: [ClosedRange<UInt16>]
+
+        package init(id: String, place: RedisConfiguration.Endpoint, epoch: Int64, slots: [ClosedRange<UInt16>]) {
+            self.id = id
+            self.place = place
+            self.epoch = epoch
+            self.slots = slots
+        }
+
+        func has(_ slot: KeySlot) -> Bool { slots.contains { $0.contains(slot.number) } }
+    }
+
+    /// Those that have any slot.
+    package let primaries: [Primary]
+
+    package init(primaries: [Primary]) {
+        self.primaries = primaries
+    }
+
+    /// - Parameters:
+    ///   - nodes: the answer to `CLUSTER NODES`: ids, roles, epochs, slots.
+    ///   - slots: the answer to `CLUSTER SLOTS`, which alone says under which address clients are to come.
+    ///   - asked: where it was asked, which is what a server without a name means by itself.
+    /// - Returns: Nil where it is not what such answers look like.
+    package init?(nodes: String, slots: RedisReply, at asked: RedisConfiguration.Endpoint) {
+        guard let ranges = slots.array else { return nil }
+        var places: [String: RedisConfiguration.Endpoint] = [:]
+        for range in ranges {
+            let server = range[2]
+            guard let port = server[1].integer, let id = server[2].string else { return nil }
+            places[id] = ClusterWord.endpoint(host: server[0].string ?? "", port: port, asked: asked)
+        }
+        var primaries: [Primary] = []
+        for line in nodes.split(whereSeparator: \.isNewline) {
+            // id, address, flags, primary, ping, pong, epoch, link, slots
+            let words = line.split(separator: " ")
+            guard words.count >= 8, let epoch = Int64(words[6]) else { return nil }
+            let id = String(words[0])
+            let flags = words[2].split(separator: ",")
+            guard flags.contains("master"), let place = places[id] else { continue }
+            // What stands in brackets is on the move.
+            let owned = words[8...].filter { !$0.hasPrefix("[") }.compactMap(ClusterWord.range)
+            if !owned.isEmpty { primaries.append(Primary(id: id, place: place, epoch: epoch, slots: owned)) }
+        }
+        self.primaries = primaries
+    }
+
+    private static func range(_ text: Substring) -> ClosedRange<UInt16>? {
+        let ends = text.split(separator: "-").map { UInt16($0) }
+        guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first <= last else {
+            return nil
+        }
+        return first...last
+    }
+
+    /// Nil where it is no place that one could dial.
+    private static func endpoint(
+        host: String, port: Int64, asked: RedisConfiguration.Endpoint
+    ) -> RedisConfiguration.Endpoint? {
+        // "?" is said of a server whose name is not known (`cluster-preferred-endpoint-type unknown-endpoint` says none).
+        guard host.isEmpty else { return Sentinels.endpoint(host: host, port: "\(port)") }
+        guard case .tcp(let host, _) = asked, let number = UInt16(exactly: port), number > 0 else { return nil }
+        return .tcp(host: host, port: Int(number))
+    }
+}
+
+/// The state of a Cluster as one of its servers says it in `CLUSTER INFO`.
+package struct ClusterState: Sendable, Hashable {
+    /// Whether it answers commands for its slots: it sees most of the primaries.
+    package let isFine: Bool
+    /// Grows with each failover and with each slot that moves.
+    package let epoch: Int64
+    /// Whose data it has; nil where it is a replica.
+    package let primary: ServerID?
+
+    package init(isFine: Bool, epoch: Int64, primary: ServerID? = nil) {
+        self.isFine = isFine
+        self.epoch = epoch
+        self.primary = primary
+    }
+
+    /// - Parameters:
+    ///   - info: the answer to `CLUSTER INFO`.
+    ///   - server: that to `INFO` about the server and its replication.
+    package init?(_ info: String, server: String) {
+        let fields = ClusterState.fields(info).merging(ClusterState.fields(server)) { first, _ in first }
+        guard let state = fields["cluster_state"], let epoch = fields["cluster_current_epoch"].flatMap({ Int64($0) })
+        else { return nil }
+        var primary: ServerID?
+        if fields["role"] == "master", let runID = fields["run_id"], let history = fields["master_replid"] {
+            primary = ServerID(runID: String(runID), replicationID: String(history))
+        }
+        self.init(isFine: state == "ok", epoch: epoch, primary: primary)
+    }
+
+    private static func fields(_ info: String) -> [Substring: Substring] {
+        var fields: [Substring: Substring] = [:]
+        for line in info.split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            if parts.count == 2 { fields[parts[0]] = parts[1] }
+        }
+        return fields
+    }
+}
