@@ -6,6 +6,7 @@ import RedisClient
 import ServiceLifecycle
 
 /// All that a node does in Redis: four links, or five where messages must be on a replica, the log, the streams and the registry.
+/// Each link is a connection, or in a Cluster one to each server that it needs.
 ///
 /// Two of the links, the beat's and the coordinator's, stand on a loop that serves no client, so that no client's work
 /// holds a lease up, or the telling of a death. Commands, subscriptions, router and registry stand together on a client's
@@ -74,9 +75,9 @@ package final class Backend: Service {
     private let replicated: RedisCommandLink?
     private let beats: RedisCommandLink
     private let coordination: RedisCommandLink
-    private let subscriber: RedisSubscriber
+    private let subscriptions: Subscriptions
     private let router: Router
-    private let canary: CanaryWatch
+    private let canaries: Canaries
     private let registrar: Registrar
     private let registry: PresenceRegistry
     private let coordinator: Coordinator
@@ -98,7 +99,9 @@ package final class Backend: Service {
         configuration: Configuration, eventLoop: any EventLoop, life: any EventLoop, logger: Logger,
         metrics: any MetricsFactory, load: @escaping @Sendable () -> NodeLoad
     ) {
-        let keys = Keys(prefix: configuration.prefix, database: configuration.redis.database)
+        let isSharded = configuration.redis.topology.isSharded
+        let keys = Keys(
+            prefix: configuration.prefix, database: configuration.redis.database, isSharded: isSharded)
         let names = NameSource()
         let counters = BackendCounters(factory: metrics)
         let (failures, failure) = AsyncStream.makeStream(
@@ -117,6 +120,7 @@ package final class Backend: Service {
         var redis = configuration.redis
         redis.clientName = "martlet:\(configuration.nodeId)"
         let address = ShardAddress(of: redis.topology)
+        let map = SlotMap()
         let servers = KnownServers(topology: redis.topology, address: address, health: health)
         let conductor = Conductor(
             health: health, servers: servers, seal: seal, watch: watch, lease: configuration.presence.lease,
@@ -124,14 +128,14 @@ package final class Backend: Service {
             relieve: { relief.yield($0) }, fail: { failure.yield($0) })
 
         commands = RedisCommandLink(
-            configuration: redis, address: address, eventLoop: eventLoop, logger: logger, scripts: Scripts.all,
-            onState: conductor.commandLinkChanged)
+            configuration: redis, address: address, map: map, slots: Keys.slots, eventLoop: eventLoop, logger: logger,
+            scripts: Scripts.all, onState: conductor.commandLinkChanged, onServer: conductor.serverChanged)
         if configuration.rules.needReplicas {
             var redis = redis
             redis.confirmation = ReplicaConfirmation(timeout: redis.commandTimeout * 2 / 5)
             replicated = RedisCommandLink(
-                configuration: redis, address: address, eventLoop: eventLoop, logger: logger,
-                scripts: [Scripts.publish],
+                configuration: redis, address: address, map: map, slots: Keys.slots, eventLoop: eventLoop,
+                logger: logger, scripts: [Scripts.publish],
                 onState: { conductor.otherLinkChanged(.replicated, $0) })
         } else {
             replicated = nil
@@ -142,11 +146,13 @@ package final class Backend: Service {
         beating.commandTimeout = configuration.presence.beatTimeout
         beating.quickConnectTimeout = configuration.presence.beatTimeout
         beats = RedisCommandLink(
-            configuration: beating, address: address, eventLoop: life, logger: logger, scripts: [Scripts.beat],
-            onState: { conductor.lifeLinkChanged(.beats, $0) })
+            configuration: beating, address: address, map: map, slots: [Keys.indexSlot], eventLoop: life,
+            logger: logger, scripts: [Scripts.beat], onState: { conductor.lifeLinkChanged(.beats, $0) },
+            onServer: { _, state in conductor.beatServerChanged(state) })
         coordination = RedisCommandLink(
-            configuration: bound, address: address, eventLoop: life, logger: logger, scripts: Scripts.coordination,
-            onState: { conductor.lifeLinkChanged(.coordination, $0) })
+            configuration: bound, address: address, map: map, slots: Keys.slots, eventLoop: life, logger: logger,
+            scripts: Scripts.coordination, onState: { conductor.lifeLinkChanged(.coordination, $0) },
+            onServer: conductor.coordinationServerChanged)
         store = Store(link: commands, keys: keys)
         router = Router(
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
@@ -155,32 +161,47 @@ package final class Backend: Service {
                 nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit,
                 maxWatched: configuration.maxWatched, setBackGrace: configuration.presence.setBackGrace),
             onConnection: conductor.subscriptionChanged, onCanary: conductor.canaryReturned)
-        subscriber = RedisSubscriber(
-            configuration: redis, address: address, eventLoop: eventLoop, logger: logger, handler: router,
-            onState: { conductor.otherLinkChanged(.subscriptions, $0) })
-        topology = TopologyWatch(
-            of: redis, address: address, patience: configuration.presence.lease, eventLoop: life, logger: logger
-        ) { [commands, replicated, beats, coordination, subscriber] event in
-            conductor.topologyChanged(event)
-            guard case .moved = event else { return }
-            for link in [commands, replicated, beats, coordination] { link?.follow() }
-            subscriber.follow()
+        if isSharded {
+            subscriptions = .cluster(
+                ClusterSubscriber(
+                    configuration: redis, map: map, eventLoop: eventLoop, logger: logger, handler: router))
+        } else {
+            subscriptions = .single(
+                RedisSubscriber(
+                    configuration: redis, address: address, eventLoop: eventLoop, logger: logger, handler: router,
+                    onState: { conductor.otherLinkChanged(.subscriptions, $0) }))
         }
-        watch.prepare { [commands, replicated, beats, coordination, subscriber] departure in
+        topology = TopologyWatch(
+            of: redis, address: address, map: map, slots: Keys.slots, patience: configuration.presence.lease,
+            eventLoop: life, logger: logger
+        ) { [commands, replicated, beats, coordination, subscriptions] event in
+            let links = [commands, replicated, beats, coordination].compactMap(\.self)
+            switch event {
+            case .moved, .mapped:
+                for link in links { link.follow() }
+                subscriptions.follow()
+            case .identified(let place, let server, let asked):
+                for link in links { link.verify(place, is: server, since: asked) }
+                subscriptions.verify(place, is: server, since: asked)
+            case .confirmed, .doubtful, .unknown, .refused: break
+            }
+            conductor.topologyChanged(event)
+        }
+        watch.prepare { [commands, replicated, beats, coordination, subscriptions] departure in
             switch departure.link {
             case .commands: commands.leave(departure.server)
             case .replicated: replicated?.leave(departure.server)
             case .beats: beats.leave(departure.server)
             case .coordination: coordination.leave(departure.server)
-            case .subscriptions: subscriber.leave(departure.server)
+            case .subscriptions: subscriptions.leave(departure.server)
             }
         }
-        canary = CanaryWatch(
-            store: store, partition: Partition.all[0], node: configuration.nodeId, instance: names.instance(),
-            interval: configuration.canaryInterval, health: health, logger: logger, metrics: metrics,
-            renewSubscriptions: { [subscriber] in
-                subscriber.renew(reason: "what was published did not come over it")
-            })
+        canaries = Canaries(
+            store: store, node: configuration.nodeId, names: names, interval: configuration.canaryInterval,
+            logger: logger, metrics: metrics,
+            renewSubscriptions: { [subscriptions] partition in
+                subscriptions.renew(partition, reason: "what was published did not come over it")
+            }, onSilence: conductor.canariesSilent)
         var settings = configuration.presence
         // Without receivers too: another node may have some, and what each node writes is trimmed by its own bound.
         settings.ledgerSize = configuration.webhookLedger.backlog
@@ -205,13 +226,14 @@ package final class Backend: Service {
         let assignments = LedgerAssignments()
         if !configuration.receivers.isEmpty { coordinator.onToken = assignments.changed }
         conductor.prepare(
-            store: store, router: router, canary: canary, presence: registry, coordinator: coordinator,
+            store: store, router: router, canaries: canaries, presence: registry, coordinator: coordinator,
             registrar: registrar, nodeId: configuration.nodeId, needsReplicas: configuration.rules.needReplicas)
 
         renewalInterval = TimeAmount(configuration.renewalInterval)
         self.health = health
         memory = MemoryWatch(
-            store: store, budget: configuration.memoryBudget, logger: logger, metrics: metrics)
+            store: store, budget: configuration.memoryBudget, logger: logger, metrics: metrics,
+            slots: conductor.oneSlotOfEach)
         self.failures = failures
         let log = RedisMessageLog(
             store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
@@ -256,14 +278,14 @@ package final class Backend: Service {
     ///
     /// Throws `BackendStartError` where an operator must act.
     package func run() async throws {
-        router.start(subscriber)
-        canary.start()
+        router.start(subscriptions.channels)
+        canaries.start()
         topology.start()
         commands.start()
         replicated?.start()
         beats.start()
         coordination.start()
-        subscriber.start()
+        subscriptions.start()
         registrar.start()
         registry.start()
         coordinator.start()
@@ -289,14 +311,14 @@ package final class Backend: Service {
         memory.stop()
         banFeed.stop()
         spenderReporter.stop()
-        canary.stop()
+        canaries.stop()
         router.stop()
         // Departures under way are told, the partitions handed on, then the node leaves the index.
         try? await registry.stop(within: .seconds(1)).get()  // It only waits, and cannot fail.
         try? await coordinator.stop(within: .seconds(1)).get()  // Tokens that stay are void with the node's entry.
         try? await registrar.stop().get()  // Redis may be away: the lease then ends by itself.
         let links = [commands, replicated, beats, coordination].compactMap { $0?.shutdown() }
-        for link in [topology.stop(), subscriber.shutdown()] + links { try await link.get() }
+        for link in [topology.stop(), subscriptions.shutdown()] + links { try await link.get() }
         if let failure { throw failure }
     }
 

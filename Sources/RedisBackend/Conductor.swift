@@ -20,12 +20,20 @@ final class Conductor: @unchecked Sendable {
     private let fail: @Sendable (BackendStartError) -> Void
     /// On the life's loop only.
     private var relief: Relief
+    /// The servers of a Cluster that the coordinator's links lead to; on the life's loop only.
+    private var coordinating: Set<RedisConfiguration.Endpoint> = []
     private var store: Store?
     private var router: Router?
-    private var canary: CanaryWatch?
+    private var canaries: Canaries?
     private var presence: PresenceRegistry?
     private var coordinator: Coordinator?
     private var registrar: Registrar?
+    /// Of a Cluster; of a server by itself its link tells all.
+    private var standings = PartitionStandings()
+    /// Partitions whose channels come in, and those whose canaries are out.
+    private var subscribed = PartitionSet.none, silent = PartitionSet.none
+    /// Since when the index is away, if it is.
+    private var indexLost: MonotonicTime?
     private var incarnation: Int64?
     /// How often Redis was set back under one identity, as the partitions were told.
     private var round: Int64 = 0
@@ -53,12 +61,12 @@ final class Conductor: @unchecked Sendable {
 
     /// Completes the circle: the links need somebody to tell, and what is told needs the links.
     func prepare(
-        store: Store, router: Router, canary: CanaryWatch, presence: PresenceRegistry, coordinator: Coordinator,
+        store: Store, router: Router, canaries: Canaries, presence: PresenceRegistry, coordinator: Coordinator,
         registrar: Registrar, nodeId: String, needsReplicas: Bool
     ) {
         self.store = store
         self.router = router
-        self.canary = canary
+        self.canaries = canaries
         self.presence = presence
         self.coordinator = coordinator
         self.registrar = registrar
@@ -71,6 +79,12 @@ final class Conductor: @unchecked Sendable {
         switch event {
         case .moved:
             health.set(.address, true)
+        case .mapped(let table):
+            health.set(.address, true)
+            health.set(.servers, true)
+            store?.link.eventLoop.execute { [self] in mapped(table) }
+        case .identified:
+            break
         case .confirmed(let end):
             registrar?.primaryConfirmed(until: end)
             health.set(.address, true)
@@ -96,18 +110,20 @@ final class Conductor: @unchecked Sendable {
             check()
             if server != previous {
                 describeServer()
-                meetAnother(isFirst: previous == nil)
+                meet(.all)
+                if previous != nil { meetAnother(.all) }
             }
-            presence?.linked()
-            canary?.commandsChanged(true)
+            presence?.linked(.all)
+            canaries?.lie([.all])
+            linksChanged(commands: .all)
         case .disconnected(let reason):
             health.set(.commands, false)
-            presence?.linkLost()
-            canary?.commandsChanged(false)
+            presence?.linkLost(.all)
+            linksChanged(commands: .none)
             logger.warning("Redis is not reached", metadata: ["reason": "\(reason)"])
         case .unfit(let reason):
             health.set(.commands, false, because: reason)
-            presence?.linkLost()
+            presence?.linkLost(.all)
             logger.warning("Redis cannot serve this node", metadata: ["reason": "\(reason)"])
         case .refused(let message):
             health.set(.commands, false, because: message)
@@ -130,6 +146,19 @@ final class Conductor: @unchecked Sendable {
         if link == .coordination { health.set(.coordination, true) }
         if let previous, previous != server { coordinator?.lost() }
         if link == .beats { registrar?.linked(to: server) }
+    }
+
+    /// The beat's link to the server of a Cluster that has the index; on the life's loop.
+    func beatServerChanged(_ state: RedisLinkState) {
+        guard case .connected(let server, _, let previous) = state else { return }
+        if previous != server { coordinator?.lost() }
+        registrar?.linked(to: server)
+    }
+
+    /// A link of the coordinator to a server of a Cluster; on the life's loop.
+    func coordinationServerChanged(_ place: RedisConfiguration.Endpoint, _ state: RedisLinkState) {
+        if case .connected = state { coordinating.insert(place) } else { coordinating.remove(place) }
+        health.set(.coordination, !coordinating.isEmpty)
     }
 
     /// The subscriptions' link, and that of replicated publishes.
@@ -203,32 +232,51 @@ final class Conductor: @unchecked Sendable {
         registrar?.renounce(incarnation, fence: fence)
     }
 
-    func subscriptionChanged(isConnected: Bool) {
+    func subscriptionChanged(_ partitions: PartitionSet, isConnected: Bool) {
+        if isConnected { subscribed.formUnion(partitions) } else { subscribed.subtract(partitions) }
         // Before the links count as whole: one that is awaited is to be seen as such.
-        canary?.subscriptionsChanged(isConnected)
-        health.set(.subscriptions, isConnected)
+        linksChanged(commands: commanded)
+        health.set(.subscriptions, subscribed.isMost)
         // What was said over the node's channels meanwhile was lost.
-        if isConnected { presence?.channelsRenewed() }
+        if isConnected { presence?.channelsRenewed(partitions) }
     }
 
     /// What this node, or another of its name, sent to itself came over the subscriptions.
     func canaryReturned(_ number: Int, to instance: String) {
-        canary?.returned(number, to: instance)
+        canaries?.returned(number, to: instance)
     }
 
-    /// Closes the epochs of all partitions at once, so that no quiet one is passed over by a second change.
-    private func meetAnother(isFirst: Bool) {
+    /// The canaries of these partitions are out; on the command link's loop.
+    func canariesSilent(_ partitions: PartitionSet, reason: String?) {
+        silent = partitions
+        health.set(.canary, PartitionSet.all.subtracting(silent).isMost, because: reason)
+        judge()
+    }
+
+    /// Partitions to which commands go out.
+    private var commanded = PartitionSet.none
+
+    private func linksChanged(commands: PartitionSet) {
+        commanded = commands
+        canaries?.linksStand(in: commands.intersection(subscribed))
+    }
+
+    /// Closes the epochs of all these partitions at once, so that no quiet one is passed over by a second change.
+    private func meet(_ partitions: PartitionSet) {
         guard let store else { return }
-        for partition in Partition.all {
+        for partition in partitions {
             store.call(MeetServer(in: partition)) { _ in }
         }
-        if !isFirst {
-            logger.warning("This is another Redis than before: all rooms are compared with it")
-            router?.compareAll()
-            // What this one remembers of the node may be older than what the node knows, or newer than the truth.
-            presence?.lost()
-            if let incarnation { registrar?.renounce(incarnation) }
-        }
+    }
+
+    private func meetAnother(_ partitions: PartitionSet) {
+        logger.warning(
+            "This is another Redis than before: all rooms there are compared with it",
+            metadata: ["partitions": "\(partitions.count)"])
+        router?.compareAll(partitions)
+        // What this one remembers of the node may be older than what the node knows, or newer than the truth.
+        presence?.lost()
+        if let incarnation { registrar?.renounce(incarnation) }
     }
 
     /// Redis is what it was at an earlier time, though no link and no identity says so; or the node has just come, and the
@@ -255,10 +303,10 @@ final class Conductor: @unchecked Sendable {
                 logger.warning("The key of session ids is another release's: sessions end with their connections")
             case .failure(let error):
                 // The link may be down again: then its return asks.
-                guard store.link.isConnected, !isEnded(by: error) else { return }
+                guard store.isIndexConnected, !isEnded(by: error) else { return }
                 tellOfMissingKey(error)
                 store.link.eventLoop.scheduleTask(in: .seconds(1)) { [self] in
-                    if store.link.isConnected { agreeOnSessions() }
+                    if store.isIndexConnected { agreeOnSessions() }
                 }
             }
         }
@@ -345,4 +393,100 @@ final class Conductor: @unchecked Sendable {
             health.set(.checks, true)
         }
     }
+}
+
+/// What a Cluster's servers and the map of its slots tell; on the command link's loop.
+extension Conductor {
+    private func mapped(_ table: SlotTable) {
+        apply(standings.mapped(table))
+        canaries?.lie(standings.groups.map(\.partitions))
+        judge()
+    }
+
+    /// A command link to one of the servers.
+    func serverChanged(_ place: RedisConfiguration.Endpoint, _ state: RedisLinkState) {
+        switch state {
+        case .connected(let server, _, _): apply(standings.connected(place, to: server))
+        case .disconnected, .unfit: apply(standings.disconnected(place))
+        case .refused(let message):
+            logger.error(
+                "A server of the Cluster refuses the connection",
+                metadata: ["server": "\(place)", "reason": "\(message)"])
+            apply(standings.disconnected(place))
+        }
+    }
+
+    private func apply(_ change: PartitionStandings.Change) {
+        guard !change.isEmpty else { return }
+        if !change.lost.isEmpty {
+            logger.warning(
+                "A part of the Cluster is not reached", metadata: ["partitions": "\(change.lost.count)"])
+            presence?.linkLost(change.lost)
+        }
+        // First of all: whoever is registered behind it is told an id with a seal.
+        if let arrival = change.index { indexStands(arrival) }
+        if change.hasLostIndex { indexLost = .now }
+        var arrived = PartitionSet.none
+        for (arrival, partitions) in change.stands {
+            arrived.formUnion(partitions)
+            switch arrival {
+            case .same: break
+            case .first: meet(partitions)
+            case .moved:
+                meet(partitions)
+                router?.compareAll(partitions)
+            case .another:
+                meet(partitions)
+                meetAnother(partitions)
+            }
+        }
+        presence?.indexIs(away: !standings.hasIndex)
+        if !arrived.isEmpty {
+            logger.info("A part of the Cluster is reached", metadata: ["partitions": "\(arrived.count)"])
+            presence?.linked(arrived)
+        }
+        linksChanged(commands: standings.standing)
+        judge()
+    }
+
+    /// A slot of each server; on the command link's loop.
+    func oneSlotOfEach() -> [KeySlot] {
+        let groups = standings.groups
+        guard !groups.isEmpty else { return [Keys.indexSlot] }
+        return groups.compactMap { group in group.partitions.first { _ in true }?.slot }
+    }
+
+    private func indexStands(_ arrival: PartitionStandings.Arrival) {
+        indexLost = nil
+        agreeOnSessions()
+        check()
+        if arrival != .same { describeServer() }
+    }
+
+    /// Of a Cluster the node needs most partitions, and the index, or not to have been without it for long.
+    private func judge() {
+        guard !standings.groups.isEmpty else { return }
+        let answering = standings.standing.subtracting(silent)
+        servers.lie(
+            standings.groups.map { place, partitions in
+                StoreDescription.Shard(
+                    address: "\(place)", partitions: partitions.count,
+                    answers: partitions.subtracting(answering).isEmpty)
+            })
+        guard standings.standing.isMost else {
+            return health.set(
+                .commands, false, because: "\(standings.standing.count) of \(Partition.count) partitions answer")
+        }
+        guard let indexLost else { return health.set(.commands, standings.hasIndex) }
+        let rest = Conductor.indexPatience - (MonotonicTime.now - indexLost)
+        health.set(
+            .commands, rest > .zero, because: rest > .zero ? nil : "the shard of the node index does not answer")
+        guard rest > .zero, let loop = store?.link.eventLoop else { return }
+        loop.scheduleTask(in: TimeAmount(rest) + .milliseconds(1)) { [self] in
+            if self.indexLost == indexLost { judge() }
+        }
+    }
+
+    /// For how long a node is ready without the shard of the node index.
+    private static let indexPatience = Duration.seconds(30)
 }

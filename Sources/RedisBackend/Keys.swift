@@ -1,17 +1,23 @@
 import GatewayCore
 import RedisClient
+import RedisClient
 
 /// A key, or a channel, together with the partition it belongs to.
 package struct Key: Hashable, Sendable {
     package let name: String
     /// Nil for the few keys of the deployment as a whole, which carry the tag `{nodes}`.
     package let partition: Partition?
+
+    /// In a Cluster.
+    package var slot: KeySlot { partition?.slot ?? Keys.indexSlot }
 }
 
 /// Every key and channel there is, with its type, its life and who writes it.
 package struct Keys: Sendable {
     /// `redis.prefix`.
     package let prefix: String
+    /// Whether they lie in a Cluster.
+    package let isSharded: Bool
     /// What channels begin with, which Redis keeps in no database: the prefix and, but for database 0, a slash and the
     /// database. No prefix holds a slash or a colon, so that no two deployments share a channel, or a key.
     let channelPrefix: String
@@ -20,8 +26,9 @@ package struct Keys: Sendable {
     private let channelBeginnings: [String]
 
     /// - Parameter database: of the links, which only channels must name.
-    package init(prefix: String, database: Int = 0) {
+    package init(prefix: String, database: Int = 0, isSharded: Bool = false) {
         self.prefix = prefix
+        self.isSharded = isSharded
         channelPrefix = database == 0 ? prefix : "\(prefix)/\(database)"
         beginnings = Keys.beginnings(behind: prefix)
         channelBeginnings = Keys.beginnings(behind: channelPrefix)
@@ -29,6 +36,20 @@ package struct Keys: Sendable {
 
     private static func beginnings(behind prefix: String) -> [String] {
         Partition.all.map { "\(prefix):\($0.tag):" }
+    }
+
+    /// The slot of what the deployment has as a whole.
+    package static let indexSlot = KeySlot(ofTag: "nodes")
+
+    /// All slots that there is anything in.
+    package static let slots = Partition.all.map(\.slot) + [indexSlot]
+
+    /// The command by which scripts publish, as they are told it.
+    var publish: RedisArgument { isSharded ? "SPUBLISH" : "PUBLISH" }
+
+    /// never written: each script of a Cluster declares it, see ``ScriptCall``.
+    func none(beside key: Key) -> String {
+        key.partition.map { beginnings[$0.number] + "none" } ?? "\(prefix):{nodes}:none"
     }
 
     /// hash, no expiry, written by `beat` as the first node registers: `partitions`, how many there are and how tagged;

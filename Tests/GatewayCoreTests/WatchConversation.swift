@@ -45,10 +45,10 @@ final class WatchConversation {
 
     func linkLost() {
         breaks += 1
-        machine.linkLost()
+        machine.linkLost { _ in true }
     }
 
-    func doubtAll() -> [String] { told(machine.doubtAll()) }
+    func doubtAll() -> [String] { told(machine.doubt { _ in true }) }
 
     func heard(_ user: String, _ isOnline: Bool, at timestamp: Int64) -> [String] {
         told(machine.heard(KnownState(isOnline: isOnline, timestamp: timestamp), of: UserID(unchecked: user)))

@@ -172,8 +172,11 @@ struct SettingsRefusalTests {
                 """
             ),
             (
-                ["MARTLET_REDIS_URL": "redis+cluster://a:1"],
-                "redis.url begins with redis+cluster://, which comes with a later version (from MARTLET_REDIS_URL)"
+                ["MARTLET_REDIS_URL": "redis+cluster://a:1,b:2/1"],
+                """
+                redis.url cannot be used: a Cluster has database 0 only; deployments are told apart by redis.prefix \
+                (from MARTLET_REDIS_URL)
+                """
             ),
         ])
     func `what cannot go together is refused`(environment: [String: String], line: String) throws {

@@ -18,16 +18,19 @@ struct DeclaredKeyTests {
     @Test func `a key that is declared behind a script's own changes none of its answers`() async throws {
         let redis = try RedisServerProcess()
         let observer = try Observer(redis)
-        let (plain, guarded) = (Keys(prefix: "a"), Keys(prefix: "b"))
+        let (plain, guarded) = (Keys(prefix: "a"), Keys(prefix: "b", isSharded: true))
         var called: Set<String> = []
         for (first, second) in zip(scripts(plain), scripts(guarded)) {
             let (left, right) = (first.spelled(with: plain), second.spelled(with: guarded))
             called.insert(first.file.name)
-            let expected = try await observer.link.call(first.file, keys: left.declared, arguments: left.arguments)
+            let expected = try await observer.link.call(
+                first.file, keys: left.declared(by: plain), arguments: left.arguments)
             let key = try #require(right.keys.first)
             let more = key.name.prefix { $0 != "}" } + "}:none"
-            let found = try await observer.link.call(
-                second.file, keys: right.declared + [String(more)], arguments: right.arguments)
+            let declared = right.declared(by: guarded)
+            #expect(declared == right.keys.map(\.name) + [String(more)], "\(first.file.name)")
+            #expect(Set(declared.map { KeySlot(of: $0) }) == [key.slot], "\(first.file.name)")
+            let found = try await observer.link.call(second.file, keys: declared, arguments: right.arguments)
             #expect(Self.shape(found) == Self.shape(expected), "\(first.file.name)")
         }
         #expect(Set(Scripts.all.map(\.name)) == called)

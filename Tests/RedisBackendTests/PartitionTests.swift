@@ -1,5 +1,6 @@
 import GatewayCore
 import RedisBackend
+import RedisClient
 import TestKit
 import Testing
 

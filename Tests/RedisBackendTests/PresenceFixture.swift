@@ -303,8 +303,8 @@ final class ChannelListener: RedisSubscriptionHandler {
         self.onPayload = onPayload
     }
 
-    func subscriptionConnected(afterBreak: Bool) {}
-    func subscriptionLost() {}
+    func subscriptionConnected(_ slots: SlotGroup, afterBreak: Bool) {}
+    func subscriptionLost(_ slots: SlotGroup) {}
     func subscribed(channel: String) { isSubscribed.withLock { $0 = true } }
     func received(channel: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) { onPayload(payload) }
     func readComplete() {}

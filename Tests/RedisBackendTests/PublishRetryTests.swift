@@ -216,7 +216,8 @@ private struct ScriptedLink {
             }
         }
         do {
-            let reply = try await observer.link.call(publish.file, keys: call.declared, arguments: arguments)
+            let reply = try await observer.link.call(
+                publish.file, keys: call.declared(by: Keys(prefix: "m")), arguments: arguments)
             return "\(reply[1].integer ?? 0)"
         } catch {
             guard case .reply(let code, let message) = error, code == "MARTLET" else { throw error }

@@ -46,7 +46,7 @@ struct RecordScenario {
     private func call<Called: Script>(_ script: Called) async throws -> Called.Answer {
         let call = script.spelled(with: keys)
         let arguments = call.arguments.map { $0 == .string("PUBLISH") ? .string("RPUSH") : $0 }
-        let reply = try await link.call(script.file, keys: call.declared, arguments: arguments)
+        let reply = try await link.call(script.file, keys: call.declared(by: keys), arguments: arguments)
         guard let answer = script.read(reply) else { throw CallError.unreadable(call: script.file.name) }
         return answer
     }

@@ -22,7 +22,7 @@ package struct StoreDescription: Hashable, Sendable {
 
     package var kind: Kind
     package var version: String
-    /// `single` or `sentinel`.
+    /// `single`, `sentinel` or `cluster`.
     package var topology: String
     package var shards: [Shard]
 

@@ -140,13 +140,14 @@ extension WatchMachine {
         return one.isCertain ? [] : read([one])
     }
 
-    package mutating func linkLost() {
-        for one in byUser.values { one.isSubscribed = false }
+    /// What is told of these users does not come any more.
+    package mutating func linkLost(of isAffected: (UserID) -> Bool) {
+        for one in byUser.values where isAffected(one.user) { one.isSubscribed = false }
     }
 
-    /// Everything is asked for again: something may have been missed.
-    package mutating func doubtAll() -> [Action] {
-        read(Array(byUser.values))
+    /// These are asked about again: something may have been missed.
+    package mutating func doubt(_ isAffected: (UserID) -> Bool) -> [Action] {
+        read(byUser.values.filter { isAffected($0.user) })
     }
 
     /// A user has come or gone.

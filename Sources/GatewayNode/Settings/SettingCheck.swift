@@ -62,9 +62,6 @@ enum SettingCheck {
 
     /// The answer holds no part of the URL, which may contain a password.
     static func redisURL(_ text: String) -> String? {
-        for scheme in ["redis+cluster", "rediss+cluster"] where text.lowercased().hasPrefix("\(scheme)://") {
-            return "begins with \(scheme)://, which comes with a later version"
-        }
         do {
             _ = try RedisConfiguration(url: text)
             return nil

@@ -195,12 +195,14 @@ extension SettingKey {
         SettingKey(
             "redis.url", \.redisURL,
             .optional(
-                "redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://", check: SettingCheck.redisURL),
+                "redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, rediss+cluster:// or unix://",
+                check: SettingCheck.redisURL),
             isSecret: true,
             """
             The Redis (7.0 or later) that all nodes share: redis://user:password@host:6379/0, or, where sentinels say \
-            where it is, redis+sentinel://user:password@host:26379,host:26379,host:26379/NAME. Left out, the node starts \
-            a private one that keeps nothing and serves this node alone.
+            where it is, redis+sentinel://user:password@host:26379,host:26379,host:26379/NAME, or, of a Redis or Valkey \
+            Cluster, redis+cluster://user:password@host:6379,host:6379. Left out, the node starts a private one that \
+            keeps nothing and serves this node alone.
             """),
         SettingKey(
             "redis.prefix", \.backend.prefix, .text("1 to 32 of A-Z a-z 0-9 . _ -", check: SettingCheck.prefix),

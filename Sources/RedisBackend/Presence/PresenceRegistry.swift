@@ -92,19 +92,24 @@ final class PresenceRegistry: @unchecked Sendable {
         machine.lost()
     }
 
-    func linked() {
+    func linked(_ partitions: PartitionSet) {
         loop.assertInEventLoop()
-        perform(machine.linked(now: .now))
+        perform(machine.linked(partitions, now: .now))
     }
 
-    func linkLost() {
+    func linkLost(_ partitions: PartitionSet) {
         loop.assertInEventLoop()
-        machine.linkLost()
+        machine.linkLost(partitions)
     }
 
-    func channelsRenewed() {
+    func indexIs(away isAway: Bool) {
         loop.assertInEventLoop()
-        perform(machine.channelsRenewed(now: .now))
+        machine.indexIs(away: isAway)
+    }
+
+    func channelsRenewed(_ partitions: PartitionSet) {
+        loop.assertInEventLoop()
+        perform(machine.channelsRenewed(partitions, now: .now))
     }
 
     // MARK: What the machine says

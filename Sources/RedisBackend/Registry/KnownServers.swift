@@ -13,6 +13,8 @@ final class KnownServers: Sendable {
     private let address: ShardAddress
     private let health: Health
     private let software = Mutex<Software?>(nil)
+    /// Of a Cluster.
+    private let shards = Mutex<[StoreDescription.Shard]>([])
 
     init(topology: Topology, address: ShardAddress, health: Health) {
         self.topology = topology
@@ -29,12 +31,21 @@ final class KnownServers: Sendable {
         software.withLock { $0 = Software(kind: valkey == nil ? .redis : .valkey, version: version) }
     }
 
+    /// The shards of a Cluster are these by now.
+    func lie(_ found: [StoreDescription.Shard]) { shards.withLock { $0 = found } }
+
     /// Nil until a server was met.
     var description: StoreDescription? {
-        guard let software = software.withLock({ $0 }), let place = address.current else { return nil }
-        let shard = StoreDescription.Shard(
-            address: "\(place)", partitions: Partition.count, answers: health.isAnswering)
+        guard let software = software.withLock({ $0 }) else { return nil }
+        var found = shards.withLock { $0 }
+        if let place = address.current {
+            found = [
+                StoreDescription.Shard(
+                    address: "\(place)", partitions: Partition.count, answers: health.isAnswering)
+            ]
+        }
+        guard !found.isEmpty else { return nil }
         return StoreDescription(
-            kind: software.kind, version: software.version, topology: topology.name, shards: [shard])
+            kind: software.kind, version: software.version, topology: topology.name, shards: found)
     }
 }

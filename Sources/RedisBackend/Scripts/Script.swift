@@ -53,9 +53,6 @@ package struct Done: ScriptAnswer {
 
 /// The keys and arguments of one call, all of one partition.
 package struct ScriptCall: Sendable {
-    /// The command by which scripts publish, as they are told it.
-    static let publish: RedisArgument = "PUBLISH"
-
     package let keys: [Key]
     /// Where the script publishes, or what the channels begin with on which it does.
     let channels: [Key]
@@ -69,9 +66,16 @@ package struct ScriptCall: Sendable {
 
     /// The keys as the call declares them: the file's own first.
     ///
-    /// A script names and counts its own keys itself, so that one that is declared behind them, as a guard of its slot,
-    /// changes nothing.
-    package var declared: [String] { keys.map(\.name) }
+    /// Of a Cluster one more stands behind them, which is never there: so a slot that is half moved refuses all calls alike,
+    /// instead of running some of them where nobody is subscribed. A script names and counts its own keys itself.
+    package func declared(by deployment: Keys) -> [String] {
+        var names = keys.map(\.name)
+        if deployment.isSharded, let first = keys.first { names.append(deployment.none(beside: first)) }
+        return names
+    }
+
+    /// The slot of all its keys.
+    var slot: KeySlot { keys.first?.slot ?? Keys.indexSlot }
 
     /// Whether keys and channels are all of one partition, or all of the deployment as a whole.
     var isOfOnePartition: Bool {

@@ -15,6 +15,9 @@ package enum MemoryBudget: Hashable, Sendable {
         case .bytes(let bytes): bytes
         }
     }
+
+    /// Bytes until messages are refused; as many as there can be where nothing says how many those are.
+    func rest(_ usage: MemoryUsage) -> Int { (limit(maxMemory: usage.max) ?? .max) - usage.used }
 }
 
 /// The memory of a Redis, as INFO tells it.

@@ -1,6 +1,7 @@
 import Logging
 import Metrics
 import NIOCore
+import RedisClient
 import Synchronization
 
 /// Asks Redis once a second how much of it is taken, sooner where this node writes much, and says whether messages may be
@@ -13,6 +14,7 @@ final class MemoryWatch: @unchecked Sendable {
     private static let interval = TimeAmount.seconds(1)
 
     private let store: Store
+    private let slots: @Sendable () -> [KeySlot]
     private let logger: Logger
     private let used: Gauge
     private let allowed: Gauge
@@ -27,8 +29,13 @@ final class MemoryWatch: @unchecked Sendable {
 
     private var loop: any EventLoop { store.link.eventLoop }
 
-    init(store: Store, budget: MemoryBudget, logger: Logger, metrics: any MetricsFactory) {
+    /// - Parameter slots: one of each server; asked on the link's loop.
+    init(
+        store: Store, budget: MemoryBudget, logger: Logger, metrics: any MetricsFactory,
+        slots: @escaping @Sendable () -> [KeySlot]
+    ) {
         self.store = store
+        self.slots = slots
         self.logger = logger
         gauge = MemoryGauge(budget: budget)
         used = Gauge(label: "martlet_redis_memory_used_bytes", dimensions: [], factory: metrics)
@@ -62,14 +69,25 @@ final class MemoryWatch: @unchecked Sendable {
         loop.execute { [self] in ask() }
     }
 
+    /// One server of each shard is asked; the fullest counts, since rooms lie anywhere.
     private func ask() {
-        guard !isAsking, asking != nil, store.link.isConnected else { return }
+        guard !isAsking, asking != nil else { return }
+        let slots = slots().filter(store.link.isConnected)
+        guard !slots.isEmpty else { return }
         isAsking = true
         written.store(0, ordering: .relaxed)
-        store.send(.info(.memory)) { [self] result in
+        let answers = slots.map { slot in
+            let promise = loop.makePromise(of: MemoryUsage?.self)
+            store.send(.info(.memory, of: slot)) { result in
+                guard case .success(let info) = result else { return promise.succeed(nil) }
+                promise.succeed(MemoryUsage(info: info))
+            }
+            return promise.futureResult
+        }
+        let budget = gauge.budget
+        EventLoopFuture.whenAllSucceed(answers, on: loop).assumeIsolated().whenSuccess { [self] usages in
             isAsking = false
-            guard case .success(let info) = result, let usage = MemoryUsage(info: info) else { return }
-            heard(usage)
+            if let fullest = usages.compactMap(\.self).min(by: { budget.rest($0) < budget.rest($1) }) { heard(fullest) }
         }
     }
 

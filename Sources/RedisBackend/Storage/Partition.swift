@@ -1,4 +1,5 @@
 import GatewayCore
+import RedisClient
 
 /// One of the 64 partitions that every room and every user belongs to: the unit of order and of atomic change.
 package struct Partition: Hashable, Sendable {
@@ -36,6 +37,16 @@ package struct Partition: Hashable, Sendable {
     /// The hash tag that puts all keys of the partition into one slot of a Redis Cluster.
     package var tag: String { "{\(Partition.tags[number])}" }
 
+    /// The slot of all its keys and channels.
+    package var slot: KeySlot { Partition.slots[number] }
+
+    private static let slots = tags.map { KeySlot(ofTag: $0) }
+
+    /// The partition whose keys lie in a slot; nil for any other slot.
+    package static func of(_ slot: KeySlot) -> Partition? { bySlot[slot] }
+
+    private static let bySlot = Dictionary(uniqueKeysWithValues: all.map { ($0.slot, $0) })
+
     /// What stands between the braces of a tag, two letters for each partition.
     ///
     /// The slot of the i-th is the one nearest to the middle of the 256 from 256 i on, of all that two letters have. So
@@ -48,21 +59,6 @@ package struct Partition: Hashable, Sendable {
         si sa ce cm pd op pu oa jf ur zj zb ik ic yg fs
         bk bc rg ms af an qj qb dx dp kh da xi xa he wq
         """.split(whereSeparator: \.isWhitespace).map(String.init)
-}
-
-/// CRC-16/XMODEM, the checksum by which Redis Cluster assigns slots (Redis Cluster Specification, appendix A).
-package enum CRC16 {
-    private static let table: [UInt16] = (0..<256).map { byte in
-        (0..<8).reduce(UInt16(byte) << 8) { sum, _ in
-            sum & 0x8000 == 0 ? sum << 1 : (sum << 1) ^ 0x1021
-        }
-    }
-
-    package static func checksum(of bytes: some Sequence<UInt8>) -> UInt16 {
-        bytes.reduce(0) { sum, byte in
-            (sum << 8) ^ table[Int((sum >> 8) ^ UInt16(byte))]
-        }
-    }
 }
 
 extension RoomName {

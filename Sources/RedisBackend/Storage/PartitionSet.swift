@@ -1,5 +1,5 @@
 /// Some of the partitions, in their order; one word of memory.
-package struct PartitionSet: Hashable, Sendable {
+package struct PartitionSet: Hashable, Sendable, Sequence {
     private var bits: UInt64
 
     package static let none = PartitionSet(bits: 0)
@@ -17,6 +17,22 @@ package struct PartitionSet: Hashable, Sendable {
 
     package mutating func remove(_ partition: Partition) { bits &= ~PartitionSet.bit(of: partition) }
 
+    package var count: Int { bits.nonzeroBitCount }
+
+    package init(_ partitions: some Sequence<Partition>) {
+        self = .none
+        for partition in partitions { insert(partition) }
+    }
+
+    /// Whether it is more than half of all.
+    package var isMost: Bool { count * 2 > Partition.count }
+
+    package func intersection(_ others: PartitionSet) -> PartitionSet { PartitionSet(bits: bits & others.bits) }
+
+    package func subtracting(_ others: PartitionSet) -> PartitionSet { PartitionSet(bits: bits & ~others.bits) }
+
+    package mutating func subtract(_ others: PartitionSet) { bits &= ~others.bits }
+
     package mutating func formUnion(_ others: PartitionSet) { bits |= others.bits }
 
     /// Takes the first out; nil where there is none.
@@ -24,6 +40,11 @@ package struct PartitionSet: Hashable, Sendable {
         guard bits != 0 else { return nil }
         defer { bits &= bits - 1 }
         return Partition(number: bits.trailingZeroBitCount)
+    }
+
+    package func makeIterator() -> AnyIterator<Partition> {
+        var rest = self
+        return AnyIterator { rest.popFirst() }
     }
 
     private static func bit(of partition: Partition) -> UInt64 { 1 << UInt64(partition.number) }

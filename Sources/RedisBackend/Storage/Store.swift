@@ -12,6 +12,12 @@ package final class Store: Sendable {
         self.keys = keys
     }
 
+    /// Whether calls about a partition go straight out; of a Cluster on the link's loop only.
+    func isConnected(_ partition: Partition) -> Bool { link.isConnected(for: partition.slot) }
+
+    /// The same of what the deployment has as a whole.
+    var isIndexConnected: Bool { link.isConnected(for: Keys.indexSlot) }
+
     /// Calls a script, whose keys and channels are of one partition; `reply` comes on the link's loop.
     ///
     /// In a Redis Cluster a publish to another slot reaches nobody, or fails after the writes: a call across
@@ -51,16 +57,17 @@ package final class Store: Sendable {
         guard call.isOfOnePartition else {
             preconditionFailure("\(name) would touch several partitions: \(call.keys) \(call.channels)")
         }
-        link.call(script.file, keys: call.declared, arguments: call.arguments, timeout: timeout, stalled: stalled) {
-            reply(Store.answer($0, of: name, read: read))
-        }
+        link.call(
+            script.file, keys: call.declared(by: keys), arguments: call.arguments, for: call.slot, timeout: timeout,
+            stalled: stalled
+        ) { reply(Store.answer($0, of: name, read: read)) }
     }
 
     /// Sends one command; `reply` comes on the link's loop.
     package func send<Answer>(
         _ command: KeyCommand<Answer>, reply: @escaping @Sendable (Result<Answer, CallError>) -> Void = { _ in }
     ) {
-        link.send(command.words) { reply(Store.answer($0, of: command.name, read: command.read)) }
+        link.send(command.words, for: command.slot) { reply(Store.answer($0, of: command.name, read: command.read)) }
     }
 
     private static func answer<Answer>(

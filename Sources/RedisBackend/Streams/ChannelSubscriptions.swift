@@ -7,3 +7,4 @@ protocol ChannelSubscriptions: Sendable {
 }
 
 extension RedisSubscriber: ChannelSubscriptions {}
+extension ClusterSubscriber: ChannelSubscriptions {}

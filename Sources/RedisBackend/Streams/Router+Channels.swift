@@ -3,21 +3,23 @@ import RedisClient
 
 /// What the subscriptions bring: the channels of rooms, users and the node, and breaks of the link.
 extension Router: RedisSubscriptionHandler {
-    func subscriptionConnected(afterBreak: Bool) {
+    func subscriptionConnected(_ slots: SlotGroup, afterBreak: Bool) {
         loop.assertInEventLoop()
-        link.connected()
-        onConnection(true)
-        if afterBreak { compare() }
-        linkReturned()
+        let partitions = PartitionSet(slots)
+        link.connected(partitions)
+        onConnection(partitions, true)
+        if afterBreak { compare(partitions) }
+        linkReturned(partitions)
         watched.linkReturned()
     }
 
-    func subscriptionLost() {
+    func subscriptionLost(_ slots: SlotGroup) {
         loop.assertInEventLoop()
-        link.lost()
-        onConnection(false)
-        for track in tracks.all { track.machine.linkLost() }
-        watched.linkLost()
+        let partitions = PartitionSet(slots)
+        link.lost(partitions)
+        onConnection(partitions, false)
+        for track in tracks.all where partitions.contains(Partition(of: track.room)) { track.machine.linkLost() }
+        watched.linkLost(partitions)
     }
 
     func subscribed(channel: String) {
@@ -102,5 +104,15 @@ extension Router: RedisSubscriptionHandler {
             body, room: track.room, position: Position(epoch: epoch, seq: seq), timestamp: timestamp)
         guard let message else { return unreadable() }
         receive(message, track)
+    }
+}
+
+extension PartitionSet {
+    /// Those that lie in these slots.
+    init(_ slots: SlotGroup) {
+        switch slots {
+        case .all: self = .all
+        case .some(let slots): self.init(slots.compactMap { Partition.of($0) })
+        }
     }
 }

@@ -35,9 +35,9 @@ final class Router: @unchecked Sendable {
     let names: NameSource
     let counters: BackendCounters
     let logger: Logger
-    /// Told when the subscriptions stand, the node's own channels among them, and when they no longer do: a node that
-    /// registers a user before would not hear what is sent to it for them.
-    let onConnection: @Sendable (Bool) -> Void
+    /// Told when the subscriptions of partitions stand, the node's own channels among them, and when they no longer do: a
+    /// node that registers a user before would not hear what is sent to it for them.
+    let onConnection: @Sendable (PartitionSet, Bool) -> Void
     /// Told of what this node, or another of its name, sent to itself.
     let onCanary: @Sendable (_ number: Int, _ instance: String) -> Void
     let prefixLength: Int
@@ -55,7 +55,7 @@ final class Router: @unchecked Sendable {
         loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource,
         counters: BackendCounters,
         logger: Logger, configuration: Configuration,
-        onConnection: @escaping @Sendable (Bool) -> Void = { _ in },
+        onConnection: @escaping @Sendable (PartitionSet, Bool) -> Void = { _, _ in },
         onCanary: @escaping @Sendable (_ number: Int, _ instance: String) -> Void = { _, _ in }
     ) {
         self.loop = loop
@@ -93,10 +93,10 @@ final class Router: @unchecked Sendable {
         }
     }
 
-    /// Everything followed is compared with Redis: after a break, an emptied Redis, another run of it, and once a node
-    /// that had been taken for dead has registered its connections again.
-    func compareAll() {
-        loop.execute { [self] in compare() }
+    /// Everything followed in these partitions is compared with Redis: after a break, an emptied Redis, another run of it,
+    /// and once a node that had been taken for dead has registered its connections again.
+    func compareAll(_ partitions: PartitionSet = .all) {
+        loop.execute { [self] in compare(partitions) }
     }
 
     /// A user is registered with this node again; called on the loop.
@@ -138,7 +138,7 @@ final class Router: @unchecked Sendable {
         let partition = Partition(of: track.room)
         return TrackConditions(
             now: .now, isConnected: link.stands(in: partition), breaks: link.breaks(of: partition),
-            isAnswered: store.link.isConnected, isInbox: track.room.isInbox,
+            isAnswered: store.isConnected(partition), isInbox: track.room.isInbox,
             keepsRoster: rules.presence(of: track.room) == .full, limits: rules.log(of: track.room),
             settings: configuration.tracks)
     }
@@ -263,16 +263,19 @@ extension Router {
 /// What waits for time to pass, or for the links.
 extension Router {
     /// The channels come in again.
-    func linkReturned() {
-        for track in agenda.all { perform(track.machine.linkReturned(conditions(of: track)), track) }
+    func linkReturned(_ partitions: PartitionSet) {
+        for track in agenda.all where partitions.contains(Partition(of: track.room)) {
+            perform(track.machine.linkReturned(conditions(of: track)), track)
+        }
     }
 
     /// What the link may have lost without a trace is found by comparing with the heads, many at a time; only what differs
     /// is asked about by itself.
-    func compare() {
-        agenda.compareAll(tracks.all.filter { $0.machine.position != nil })
+    func compare(_ partitions: PartitionSet) {
+        agenda.compare(
+            all: tracks.all.filter { $0.machine.position != nil && partitions.contains(Partition(of: $0.room)) })
         ticker.wake()
-        watched.doubtAll()
+        watched.doubt(partitions)
         sendComparisons()
     }
 
@@ -284,8 +287,9 @@ extension Router {
 
     /// Sends what is to be compared; while a link is away it waits for the tick.
     private func sendComparisons() {
-        guard store.link.isConnected, link.standsSomewhere else { return }
-        compare(agenda.takeUncompared { link.stands(in: Partition(of: $0.room)) })
+        let reachable = PartitionSet(link.standing.lazy.filter(store.isConnected))
+        guard !reachable.isEmpty else { return }
+        compare(agenda.takeUncompared { reachable.contains(Partition(of: $0.room)) })
     }
 
     /// Answers whether something waits still.

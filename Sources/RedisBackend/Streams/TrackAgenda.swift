@@ -23,9 +23,11 @@ struct TrackAgenda {
         pending[ObjectIdentifier(track)] = nil
     }
 
-    /// What was recorded before is among them.
-    mutating func compareAll(_ tracks: [Track]) {
-        uncompared = tracks
+    /// All of some partitions, once each; what was recorded before may be among them.
+    mutating func compare(all tracks: [Track]) {
+        guard !uncompared.isEmpty else { return uncompared = tracks }
+        let known = Set(tracks.map { ObjectIdentifier($0) })
+        uncompared = uncompared.filter { !known.contains(ObjectIdentifier($0)) } + tracks
     }
 
     mutating func compare(_ tracks: [Track]) {

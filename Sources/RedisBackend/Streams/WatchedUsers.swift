@@ -48,17 +48,17 @@ final class WatchedUsers: @unchecked Sendable {
         perform(machine.heard(state, of: user))
     }
 
-    func linkLost() {
-        machine.linkLost()
+    func linkLost(_ partitions: PartitionSet) {
+        machine.linkLost { partitions.contains(Partition(of: $0.string)) }
     }
 
     func linkReturned() {
         if machine.hasUnread { scheduleRead() }
     }
 
-    /// Everything is asked for again: something may have been missed.
-    func doubtAll() {
-        perform(machine.doubtAll())
+    /// All of these partitions are asked about again: something may have been missed.
+    func doubt(_ partitions: PartitionSet) {
+        perform(machine.doubt { partitions.contains(Partition(of: $0.string)) })
     }
 
     func ticked(now: MonotonicTime) {
@@ -85,7 +85,7 @@ final class WatchedUsers: @unchecked Sendable {
 
     /// Asks at the end of the turn, together with others.
     private func scheduleRead() {
-        guard !isReadScheduled, store.link.isConnected, link.standsSomewhere else { return }
+        guard !isReadScheduled, link.standing.contains(where: store.isConnected) else { return }
         isReadScheduled = true
         loop.execute { [self] in
             isReadScheduled = false
@@ -95,7 +95,8 @@ final class WatchedUsers: @unchecked Sendable {
 
     /// While a link is away it waits for the tick.
     private func read() {
-        let due = machine.takeUnread { link.stands(in: Partition(of: $0.string)) }
+        let reachable = PartitionSet(link.standing.lazy.filter(store.isConnected))
+        let due = machine.takeUnread { reachable.contains(Partition(of: $0.string)) }
         for (partition, all) in Dictionary(grouping: due, by: { Partition(of: $0.user.string) }) {
             for start in stride(from: 0, to: all.count, by: ReadStates.most) {
                 let batch = all[start..<min(start + ReadStates.most, all.count)]

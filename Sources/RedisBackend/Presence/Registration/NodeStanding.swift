@@ -2,7 +2,8 @@ import GatewayCore
 
 /// The right of this node to write, and what it knows of the Redis behind a partition.
 ///
-/// It is asked by partition; today one server holds them all, and one answer serves.
+/// The right is the node's as a whole, since its beat is one; links are by partition, since each may have a server of its
+/// own.
 struct NodeStanding {
     private enum Standing {
         /// It is not in the index, or its incarnation is dead somewhere.
@@ -27,8 +28,11 @@ struct NodeStanding {
     private var spoken: MonotonicTime?
     /// Under which incarnation all of a partition was registered last.
     private var settled: [Partition: Int64] = [:]
-    /// Whether calls go straight out.
-    private(set) var isLinked = false
+    /// Partitions whose calls go straight out.
+    private(set) var linked = PartitionSet.none
+    /// Whether the index is away while partitions are not: then no beat is answered, and nobody can be taken for dead
+    /// either. Should another have been taken for the index meanwhile, the fence of each partition holds all the same.
+    private var isExcused = false
 
     /// Under which incarnation the node is in the index.
     var holder: Holder? {
@@ -56,23 +60,20 @@ struct NodeStanding {
 
     mutating func lost() { standing = .away }
 
-    mutating func linked() { isLinked = true }
+    mutating func linked(_ partitions: PartitionSet) { linked.formUnion(partitions) }
 
-    mutating func linkLost() {
-        isLinked = false
+    mutating func linkLost(_ partitions: PartitionSet) {
+        linked.subtract(partitions)
         guard case .present(var presence) = standing else { return }
-        presence.announced = .none
+        presence.announced.subtract(partitions)
         standing = .present(presence)
     }
 
-    /// Who may write to a partition; nil while the node may have been taken for dead.
-    func writer(in partition: Partition, now: MonotonicTime, lease: Duration) -> Holder? {
-        writer(now: now, lease: lease)
-    }
+    mutating func indexIs(away isAway: Bool) { isExcused = isAway }
 
-    /// Who may write to some partition.
+    /// Who may write; nil while the node may have been taken for dead.
     func writer(now: MonotonicTime, lease: Duration) -> Holder? {
-        guard case .present(let presence) = standing, now - presence.beaten < lease else { return nil }
+        guard case .present(let presence) = standing, isExcused || now - presence.beaten < lease else { return nil }
         return presence.holder
     }
 

@@ -110,28 +110,25 @@ extension RegistrationMachine {
 
     /// Who may write, if nothing waits that this would overtake.
     private mutating func admitted(_ operation: Operation) -> Holder? {
-        guard waiting.isOpen, let holder = writer(for: operation) else {
-            waiting.shut()
+        let partition = partition(of: operation)
+        guard waiting.isOpen(partition), let holder = standing.writer(now: now, lease: settings.lease) else {
+            waiting.shut(partition)
             return nil
         }
         return holder
     }
 
-    private func writer(for operation: Operation) -> Holder? {
-        let partition: Partition
+    /// Where it is written.
+    func partition(of operation: Operation) -> Partition {
         switch operation {
         case .connect(let id, _), .remember(_, let id):
             // Of one that has gone nothing is written.
-            guard let session = held[id]?.registrant?.session else {
-                return standing.writer(now: now, lease: settings.lease)
-            }
-            partition = session.partition
-        case .disconnect(let departed, _): partition = departed.registrant.session.partition
-        case .join(let joining): partition = Partition(of: joining.room)
-        case .leave(let place, _, _), .evict(let place, _): partition = Partition(of: place.room)
-        case .signal(let signal, _, _): partition = Partition(of: signal.room)
+            held[id]?.registrant?.session.partition ?? Partition.all[0]
+        case .disconnect(let departed, _): departed.registrant.session.partition
+        case .join(let joining): Partition(of: joining.room)
+        case .leave(let place, _, _), .evict(let place, _): Partition(of: place.room)
+        case .signal(let signal, _, _): Partition(of: signal.room)
         }
-        return standing.writer(in: partition, now: now, lease: settings.lease)
     }
 
     /// The rooms that a connection is in, or has asked for, are told to its session.

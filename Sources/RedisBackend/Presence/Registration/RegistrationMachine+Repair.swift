@@ -69,8 +69,8 @@ extension RegistrationMachine {
         if standing.writer(now: now, lease: settings.lease) == holder { registerAgain(holder) }
     }
 
-    private func canWrite(_ holder: Holder, _ partition: Partition) -> Bool {
-        standing.writer(in: partition, now: now, lease: settings.lease) == holder
+    private func canWrite(_ holder: Holder) -> Bool {
+        standing.writer(now: now, lease: settings.lease) == holder
     }
 
     private mutating func conclude(_ partition: Partition, _ outcome: Reregistration.Outcome, _ holder: Holder) {
@@ -147,7 +147,7 @@ extension RegistrationMachine {
 
     mutating func readHeld(_ partition: Partition, _ holder: Holder, _ answer: Result<Answer, CallFailure>) {
         guard standing.holder == holder else { return }
-        guard case .success(.held(let found)) = answer, canWrite(holder, partition) else {
+        guard case .success(.held(let found)) = answer, canWrite(holder) else {
             return doubtful.insert(partition)
         }
         let known = Set(found)
@@ -181,7 +181,7 @@ extension RegistrationMachine {
         _ answer: Result<Answer, CallFailure>
     ) {
         // The next round looks again.
-        guard case .success(.lacking(let places)) = answer, canWrite(holder, partition) else { return }
+        guard case .success(.lacking(let places)) = answer, canWrite(holder) else { return }
         let asked = entries.prefix(Compare.most)
         for place in places where asked.indices.contains(asked.startIndex + place) {
             registerLacking(asked[asked.startIndex + place].entry, holder)
@@ -195,9 +195,9 @@ extension RegistrationMachine {
 
     // MARK: Marks
 
-    /// Reads the node's marks in all partitions.
-    mutating func readMarks() {
-        for partition in Partition.all { send(.readMarks(partition)) }
+    /// Reads the node's marks in these partitions.
+    mutating func readMarks(_ partitions: PartitionSet = .all) {
+        for partition in partitions { send(.readMarks(partition)) }
     }
 
     /// A mark is kept until its connection has gone.

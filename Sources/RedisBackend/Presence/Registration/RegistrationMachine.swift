@@ -97,20 +97,23 @@ package struct RegistrationMachine: ~Copyable {
     package mutating func lost() { standing.lost() }
 
     /// The link to the server of these partitions stands.
-    package mutating func linked(now: MonotonicTime) -> [Action] {
+    package mutating func linked(_ partitions: PartitionSet = .all, now: MonotonicTime) -> [Action] {
         self.now = now
-        standing.linked()
+        standing.linked(partitions)
         goOn()
         return taken()
     }
 
     /// It broke: Redis may come back without what it held.
-    package mutating func linkLost() { standing.linkLost() }
+    package mutating func linkLost(_ partitions: PartitionSet = .all) { standing.linkLost(partitions) }
+
+    /// The server that has the index is away, or back, while others of a Cluster stand.
+    package mutating func indexIs(away isAway: Bool) { standing.indexIs(away: isAway) }
 
     /// What was said over the node's channels for a while was lost.
-    package mutating func channelsRenewed(now: MonotonicTime) -> [Action] {
+    package mutating func channelsRenewed(_ partitions: PartitionSet = .all, now: MonotonicTime) -> [Action] {
         self.now = now
-        readMarks()
+        readMarks(partitions)
         return taken()
     }
 
@@ -119,7 +122,7 @@ package struct RegistrationMachine: ~Copyable {
     package mutating func ticked(now: MonotonicTime) -> [Action] {
         self.now = now
         let partition = Partition.all[turn % Partition.count]
-        guard let writer = standing.writer(in: partition, now: now, lease: settings.lease) else { return [] }
+        guard let writer = standing.writer(now: now, lease: settings.lease) else { return [] }
         turn += 1
         let turns = max(1, Int(settings.comparison / settings.renewal * Double(Partition.count)))
         if turn % turns == 0 { doubtful.insert(Partition.all[turn / turns % Partition.count]) }
@@ -151,14 +154,13 @@ package struct RegistrationMachine: ~Copyable {
 
     // MARK: What follows
 
-    /// Carries out what waits, as soon as the node may write and the link can carry it; else the next beat tries again.
+    /// Carries out what waits, as soon as the node may write and a link can carry it; else the next beat tries again.
     private mutating func goOn() {
-        guard let writer = standing.writer(now: now, lease: settings.lease), standing.isLinked else { return }
-        for operation in waiting.open() { perform(operation) }
-        again.retry()
+        guard let writer = standing.writer(now: now, lease: settings.lease), !standing.linked.isEmpty else { return }
+        for operation in waiting.open(standing.linked) { perform(operation) }
+        again.retry(standing.linked)
         registerAgain(writer)
-        var doubtful = doubtful
-        while let partition = doubtful.popFirst() { compare(partition, writer) }
+        for partition in doubtful where standing.linked.contains(partition) { compare(partition, writer) }
     }
 
     /// A script found the writer fenced.
@@ -169,7 +171,7 @@ package struct RegistrationMachine: ~Copyable {
     }
 
     mutating func wait(_ operation: Operation) {
-        if let dropped = waiting.add(operation) {
+        if let dropped = waiting.add(operation, in: partition(of: operation)) {
             drop(dropped, .unavailable(reason: "too many presence calls wait for Redis"))
         }
     }

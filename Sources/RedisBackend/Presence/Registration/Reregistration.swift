@@ -56,11 +56,14 @@ struct Reregistration {
     /// The older incarnations could not be given up in a partition.
     mutating func notRenounced(_ partition: Partition) { failedRooms.insert(partition) }
 
-    /// What has failed comes again.
-    mutating func retry() {
-        connections.formUnion(failedConnections)
-        rooms.formUnion(failedRooms)
-        (failedConnections, failedRooms) = (.none, .none)
+    /// What has failed in these partitions comes again.
+    mutating func retry(_ partitions: PartitionSet) {
+        for partition in partitions {
+            if failedConnections.contains(partition) { connections.insert(partition) }
+            if failedRooms.contains(partition) { rooms.insert(partition) }
+        }
+        failedConnections.subtract(partitions)
+        failedRooms.subtract(partitions)
     }
 
     private mutating func end(_ partition: Partition) -> Outcome {

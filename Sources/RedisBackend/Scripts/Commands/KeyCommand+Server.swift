@@ -7,12 +7,14 @@ package enum InfoSection: String, Sendable {
 
 extension KeyCommand where Answer == String {
     /// Lines of `field:value`, see `infoField`.
-    package static func info(_ section: InfoSection) -> Self {
-        KeyCommand("INFO", section: section.rawValue) { $0.string }
+    ///
+    /// - Parameter slot: of whichever server has it.
+    package static func info(_ section: InfoSection, of slot: KeySlot = Keys.indexSlot) -> Self {
+        KeyCommand("INFO", section: section.rawValue, of: slot) { $0.string }
     }
 }
 
 extension KeyCommand where Answer == Int64 {
     /// Whole seconds since 1970 by Redis's clock.
-    package static var time: Self { KeyCommand("TIME") { $0[0].integer } }
+    package static var time: Self { KeyCommand("TIME", of: Keys.indexSlot) { $0[0].integer } }
 }

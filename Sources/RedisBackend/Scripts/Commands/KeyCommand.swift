@@ -2,8 +2,8 @@ import RedisClient
 
 /// One plain command: the key it is about, which says its partition, and what its reply means.
 package struct KeyCommand<Answer: Sendable>: Sendable {
-    /// Nil for the few that are about the server itself.
-    let key: Key?
+    /// Of its key; for the few that are about a server itself, any of that server's.
+    let slot: KeySlot
     /// For texts of errors.
     let name: String
     let words: [RedisArgument]
@@ -13,15 +13,18 @@ package struct KeyCommand<Answer: Sendable>: Sendable {
     init(
         _ name: String, _ key: Key, _ rest: [RedisArgument] = [], read: @escaping @Sendable (RedisReply) -> Answer?
     ) {
-        self.key = key
+        slot = key.slot
         self.name = name
         words = [.string(name), .string(key.name)] + rest
         self.read = read
     }
 
-    /// About the server itself.
-    init(_ name: String, section: String? = nil, read: @escaping @Sendable (RedisReply) -> Answer?) {
-        key = nil
+    /// About the server itself that has a slot.
+    init(
+        _ name: String, section: String? = nil, of slot: KeySlot,
+        read: @escaping @Sendable (RedisReply) -> Answer?
+    ) {
+        self.slot = slot
         self.name = name
         words = [.string(name)] + (section.map { [.string($0)] } ?? [])
         self.read = read

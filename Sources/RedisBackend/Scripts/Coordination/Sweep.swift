@@ -58,7 +58,7 @@ package struct Sweep: Script {
         var channels: [Key] = []
         var arguments: [RedisArgument] = [
             .string(token), kind, .string(node), .integer(incarnation), .count(settings.ledgerSize),
-            ScriptCall.publish, .milliseconds(settings.fenceLife), .milliseconds(settings.life),
+            keys.publish, .milliseconds(settings.fenceLife), .milliseconds(settings.life),
             .milliseconds(Sweep.patience),
         ]
         var rooms: [RoomName: [(connection: String, user: UserID, successor: String)]] = [:]

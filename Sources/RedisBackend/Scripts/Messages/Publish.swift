@@ -76,7 +76,7 @@ package struct Publish: Script {
             keys: all,
             arguments: [
                 .server, .string(candidate), .attempt, .numbered(link), .count(limits.size),
-                .milliseconds(limits.age), .milliseconds(limits.headLife), ScriptCall.publish, .string(channel.name),
+                .milliseconds(limits.age), .milliseconds(limits.headLife), keys.publish, .string(channel.name),
                 .bytes(body), .milliseconds(dedupe?.life ?? .zero), .connection, .string(flags), .string(room.owner),
                 .count(ledger?.entries ?? 0), .count(stream?.entries ?? 0), .count(limits.bytes),
                 .count(ledger?.bytes ?? 0), .count(stream?.bytes ?? 0),

@@ -20,7 +20,7 @@ package struct SendCanary: Script {
         let channel = keys.node(node, in: partition)
         return ScriptCall(
             keys: [keys.state(partition)],
-            arguments: [ScriptCall.publish, .string(channel.name), .string("c \(instance) \(number)")],
+            arguments: [keys.publish, .string(channel.name), .string("c \(instance) \(number)")],
             publishingOn: [channel])
     }
 

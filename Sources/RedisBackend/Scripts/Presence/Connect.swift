@@ -130,7 +130,7 @@ package struct Registering: Sendable {
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
                 .string(connection.address), .string(session.secret), .integer(since), .string(cause),
                 .milliseconds(settings.life), .milliseconds(settings.sessionLife), .count(settings.ledgerSize),
-                ScriptCall.publish, .string(status.name), mode, .count(settings.maxConnectionsPerUser),
+                keys.publish, .string(status.name), mode, .count(settings.maxConnectionsPerUser),
                 .string(settings.surplus.rawValue), .string(nodes.name), .milliseconds(settings.listLife), .server,
                 .mustAnnounce(isKnown: isKnown), .moment(connection.issuedAt), .mustKeep(hasOthers: hasOthers),
             ] + more, publishingOn: [status, nodes])

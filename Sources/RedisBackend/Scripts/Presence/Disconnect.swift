@@ -42,7 +42,7 @@ package struct Disconnect: Script {
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
                 .mode(departure), .string(departure.cause.rawValue), .milliseconds(settings.grace),
-                .milliseconds(settings.life), .count(settings.ledgerSize), ScriptCall.publish, .string(status.name),
+                .milliseconds(settings.life), .count(settings.ledgerSize), keys.publish, .string(status.name),
                 .milliseconds(settings.sessionLife),
             ], publishingOn: [status])
     }

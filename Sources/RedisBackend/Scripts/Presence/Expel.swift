@@ -39,7 +39,7 @@ package struct Expel: Script {
             ],
             arguments: [
                 .count(Int(expulsion.reason.code)), .string(expulsion.text), .milliseconds(settings.sessionLife),
-                ScriptCall.publish, .string(nodes.name), .string(user.string), .string(status.name),
+                keys.publish, .string(nodes.name), .string(user.string), .string(status.name),
                 .count(settings.ledgerSize), expulsion.ban.map { .milliseconds($0) } ?? "",
                 .moment(expulsion.tokensBefore), .milliseconds(settings.disconnectionLife),
                 .milliseconds(settings.voidTokenLife),

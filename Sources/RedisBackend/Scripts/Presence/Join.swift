@@ -69,7 +69,7 @@ package struct Join: Script {
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection), .string(user.string),
                 .string(room.string), .bytes(info), .string(cause), .milliseconds(settings.life),
-                .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), ScriptCall.publish,
+                .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), keys.publish,
                 .string(channel.name), .string(replaced), .milliseconds(settings.listLife), .server,
                 .mustAnnounce(isKnown: isKnown), .string(settled), .mustKeep(hasOthers: hasOthers),
             ], publishingOn: [channel])

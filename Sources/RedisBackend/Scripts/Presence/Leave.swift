@@ -57,7 +57,7 @@ package struct Leave: Script {
                 .string(node), .integer(caller.incarnation), .string(connection), .string(user.string),
                 .string(room.string), .mode(departure), .string(departure.cause.rawValue),
                 .milliseconds(settings.grace + settings.roomGrace), .milliseconds(settings.life),
-                .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), ScriptCall.publish,
+                .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), keys.publish,
                 .string(channel.name),
             ], publishingOn: [channel])
     }

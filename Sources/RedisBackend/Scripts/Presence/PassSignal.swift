@@ -30,7 +30,7 @@ package struct PassSignal: Script {
             keys: [keys.members(signal.room)],
             arguments: [
                 .string(connection), .string(signal.from.string), .string(signal.to.string),
-                .string(signal.room.string), .bytes(signal.payload), ScriptCall.publish, .string(nodes.name),
+                .string(signal.room.string), .bytes(signal.payload), keys.publish, .string(nodes.name),
                 .attempt,
             ], publishingOn: [nodes])
     }
