@@ -59,9 +59,7 @@ final class Health: Sendable {
     func doubtAddress(_ reason: String?) { state.withLock { $0.addressDoubt = reason } }
 
     /// Why the links may lead to a former primary; nil where that cannot be.
-    var addressDoubt: String? {
-        state.withLock { $0.addressDoubt.map { "the sentinels do not confirm the primary: \($0)" } }
-    }
+    var addressDoubt: String? { state.withLock { $0.addressDoubt } }
 
     /// Why others are to do what the node has to do for all; nil where it can.
     var dutyProblem: String? {

@@ -107,8 +107,11 @@ package struct Keys: Sendable {
     }
 
     /// string, PX 10 min, by SET NX: digest of the request that used the key first, and the id it went under.
-    package func idempotency(_ idempotencyKey: String) -> Key {
-        key(Partition(of: idempotencyKey), "idempotency:\(idempotencyKey)")
+    ///
+    /// In a Cluster it lies with the first room of the request, so that no request waits for a server that it is not about;
+    /// a key that is used again for another first room then goes unnoticed.
+    package func idempotency(_ idempotencyKey: String, beside room: RoomName) -> Key {
+        key(isSharded ? Partition(of: room) : Partition(of: idempotencyKey), "idempotency:\(idempotencyKey)")
     }
 
     /// channel, by `publish`: the room's messages; by the presence scripts: its members' comings and goings.

@@ -62,7 +62,7 @@ struct AnswerTests {
     }
 
     @Test func `what is not there is told apart from what was taken before`() throws {
-        let key = Keys(prefix: "m").idempotency("k")
+        let key = Keys(prefix: "m").idempotency("k", beside: room)
         let claim = KeyCommand<Claim>.claim(key, with: "d 2", life: .seconds(1))
         #expect(claim.read(try reply("$-1|")) == .taken)
         #expect(claim.read(try reply("$3|d 1|")) == .held(by: "d 1"))

@@ -29,7 +29,7 @@ import Testing
         ) {}
 
         func claim(
-            key: String, digest: String, id: String,
+            key: String, digest: String, id: String, beside room: RoomName,
             reply: @escaping @Sendable (Result<String, BackendError>) -> Void
         ) {}
     }

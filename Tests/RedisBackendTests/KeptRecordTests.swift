@@ -149,7 +149,8 @@ struct KeptRecordTests {
         #expect(try await store.call(again).position == Position(epoch: "e00000000001", seq: 2))
         let next = Publish(body, to: room, limits: limits, candidate: "none", link: "link0002")
         #expect(try await store.call(next).position == Position(epoch: "e00000000001", seq: 5))
-        let request = try #require(try await store.send(.text(of: keys.idempotency("key 1"))))
+        let request = try #require(
+            try await store.send(.text(of: keys.idempotency("key 1", beside: RecordScenario.room))))
         #expect(IdempotentRequest(request) == IdempotentRequest(digest: "0d", id: "message-1"))
     }
 

@@ -63,10 +63,12 @@ struct MessageLogTests {
     @Test func `an idempotency key belongs to the request that used it first`() async throws {
         try await RedisFixture().withBackends([nil]) { backends in
             let log = backends[0].messageLog
-            let first = try await log.claim(key: "k", digest: "d1", id: "one")
-            let second = try await log.claim(key: "k", digest: "d1", id: "two")
+            let first = try await log.claim(key: "k", digest: "d1", id: "one", beside: room)
+            let second = try await log.claim(key: "k", digest: "d1", id: "two", beside: room)
             #expect(first == "one" && second == "one")
-            await #expect(throws: BackendError.conflict) { try await log.claim(key: "k", digest: "d2", id: "three") }
+            await #expect(throws: BackendError.conflict) {
+                try await log.claim(key: "k", digest: "d2", id: "three", beside: room)
+            }
         }
     }
 

@@ -68,7 +68,8 @@ struct RecordScenario {
         let report = SpenderReport.encode([.users: [spender]])
         try await send(.write(report, to: keys.spenders(of: "n1"), life: .seconds(60)))
         let request = IdempotentRequest(digest: "0d", id: "message-1")
-        try await send(.claim(keys.idempotency("key 1"), with: request.text, life: .seconds(60)))
+        try await send(
+            .claim(keys.idempotency("key 1", beside: RecordScenario.room), with: request.text, life: .seconds(60)))
         guard let range = AddressRange("10.0.0.0/8") else { return }
         try await call(BanAddresses(range, seconds: 86_400, reason: "too much", most: 10))
     }

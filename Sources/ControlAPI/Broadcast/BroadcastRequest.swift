@@ -27,6 +27,15 @@ struct BroadcastRequest: Sendable {
             }
         }
 
+        /// The first place where the message is stored.
+        var first: RoomName? {
+            switch self {
+            case .everyone: .everyone
+            case .rooms(let rooms): rooms.first
+            case .users(let users): users.first.map(RoomName.init(inboxOf:))
+            }
+        }
+
         /// Where the message is stored, in the order of the answer.
         var rooms: [RoomName] {
             switch self {

@@ -102,16 +102,18 @@ struct Broadcaster: Sendable {
         _ requests: [Result<BroadcastRequest, RequestError>]
     ) async -> [Result<String, RequestError>] {
         var ids: [Result<String, RequestError>] = requests.map { _ in .success(makeID()) }
-        var claims: [(index: Int, id: String, idempotency: BroadcastRequest.Idempotency)] = []
+        var claims: [(index: Int, id: String, idempotency: BroadcastRequest.Idempotency, room: RoomName)] = []
         for (index, request) in requests.enumerated() {
             guard case .success(let request) = request, let idempotency = request.idempotency,
-                case .success(let id) = ids[index]
+                case .success(let id) = ids[index], let room = request.target.first
             else { continue }
-            claims.append((index, id, idempotency))
+            claims.append((index, id, idempotency, room))
         }
         guard !claims.isEmpty else { return ids }
         let answers = await Gathering.answers(to: claims) { claim, reply in
-            log.claim(key: claim.idempotency.key, digest: claim.idempotency.digest, id: claim.id, reply: reply)
+            log.claim(
+                key: claim.idempotency.key, digest: claim.idempotency.digest, id: claim.id, beside: claim.room,
+                reply: reply)
         }
         logFailures(in: answers)
         for (claim, answer) in zip(claims, answers) {

@@ -15,8 +15,10 @@ package protocol MessageLog: Sendable {
     ///
     /// The answer is the id under which the first request with this key went, `id` itself when this is the first;
     /// `conflict` where the key was first used with another digest.
+    ///
+    /// - Parameter room: the first that the request is for: where rooms lie on several servers, the claim lies beside it.
     func claim(
-        key: String, digest: String, id: String,
+        key: String, digest: String, id: String, beside room: RoomName,
         reply: @escaping @Sendable (Result<String, BackendError>) -> Void)
 }
 
@@ -29,8 +31,10 @@ extension MessageLog {
         try await answer { history(of: room, range: range, reply: $0) }
     }
 
-    package func claim(key: String, digest: String, id: String) async throws(BackendError) -> String {
-        try await answer { claim(key: key, digest: digest, id: id, reply: $0) }
+    package func claim(
+        key: String, digest: String, id: String, beside room: RoomName
+    ) async throws(BackendError) -> String {
+        try await answer { claim(key: key, digest: digest, id: id, beside: room, reply: $0) }
     }
 
     private func answer<Value: Sendable>(

@@ -32,8 +32,9 @@ package struct BoundedMessageLog: MessageLog {
     }
 
     package func claim(
-        key: String, digest: String, id: String, reply: @escaping @Sendable (Result<String, BackendError>) -> Void
+        key: String, digest: String, id: String, beside room: RoomName,
+        reply: @escaping @Sendable (Result<String, BackendError>) -> Void
     ) {
-        log.claim(key: key, digest: digest, id: id, reply: reply)
+        log.claim(key: key, digest: digest, id: id, beside: room, reply: reply)
     }
 }

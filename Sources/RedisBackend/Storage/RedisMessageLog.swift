@@ -68,12 +68,12 @@ struct RedisMessageLog: MessageLog {
     }
 
     func claim(
-        key: String, digest: String, id: String,
+        key: String, digest: String, id: String, beside room: RoomName,
         reply: @escaping @Sendable (Result<String, BackendError>) -> Void
     ) {
         let request = IdempotentRequest(digest: digest, id: id)
         let life = DedupeMark(owner: .api, key: key).life
-        store.send(.claim(store.keys.idempotency(key), with: request.text, life: life)) { result in
+        store.send(.claim(store.keys.idempotency(key, beside: room), with: request.text, life: life)) { result in
             switch result {
             case .failure(let error):
                 reply(.failure(BackendError(error)))

@@ -71,8 +71,9 @@ package struct SlotRoute<Payload> {
     package var heldCount: Int { returned.count + waiting.count }
 
     package mutating func submitted(_ command: Command, now: NIODeadline) -> [Action] {
-        if let downSince, now - downSince > failFastAfter {
-            return [.fail(command, .unavailable("no server has its slot"))]
+        // But for one at a time, which finds out whether it is over.
+        if let downSince, now - downSince > failFastAfter, heldCount > 0 || !underWay.isEmpty {
+            return [.fail(command, .unavailable("no server runs anything for its slot"))]
         }
         if place == nil, downSince == nil { downSince = now }
         waiting.append(command)

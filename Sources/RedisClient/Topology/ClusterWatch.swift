@@ -133,7 +133,7 @@ final class ClusterWatch: @unchecked Sendable {
             if wasConfirmed {
                 logger.warning("Most primaries do not confirm the Cluster", metadata: ["reason": "\(reason)"])
             }
-            onEvent(.doubtful(reason: reason))
+            onEvent(.doubtful(reason: "most primaries do not confirm the Cluster: \(reason)"))
         }
     }
 }

@@ -195,7 +195,7 @@ package final class TopologyWatch: @unchecked Sendable {
         } else {
             logger.warning(
                 "The sentinels do not confirm the primary: the node stays", metadata: ["reason": "\(reason)"])
-            onEvent(.doubtful(reason: reason))
+            onEvent(.doubtful(reason: "the sentinels do not confirm the primary: \(reason)"))
         }
     }
 }

@@ -119,7 +119,8 @@ final class MemoryLog: MessageLog, Sendable {
     }
 
     func claim(
-        key: String, digest: String, id: String, reply: @escaping @Sendable (Result<String, BackendError>) -> Void
+        key: String, digest: String, id: String, beside room: RoomName,
+        reply: @escaping @Sendable (Result<String, BackendError>) -> Void
     ) {
         reply(
             state.withLock { state in

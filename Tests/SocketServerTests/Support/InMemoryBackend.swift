@@ -236,7 +236,8 @@ final class InMemoryBackend: RoomStreams, MessageLog {
     }
 
     func claim(
-        key: String, digest: String, id: String, reply: @escaping @Sendable (Result<String, BackendError>) -> Void
+        key: String, digest: String, id: String, beside room: RoomName,
+        reply: @escaping @Sendable (Result<String, BackendError>) -> Void
     ) {
         reply(.success(id))
     }
