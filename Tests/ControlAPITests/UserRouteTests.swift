@@ -96,6 +96,21 @@ import Testing
         }
     }
 
+    @Test func `a user who is not known just now has an error, and the others their answers`() async throws {
+        try await Api.serve { api async throws in
+            api.presence.state.withLock {
+                $0.online = ["b"]
+                $0.unknown = ["a"]
+            }
+            let answer = try await api.send(.POST, "/v1/users/query", #"{"users":["a","b"]}"#)
+            #expect(
+                answer.text == """
+                    {"users":[{"userId":"a","error":{"code":"unavailable","message":"this user lies where the store is \
+                    not reached just now"}},{"userId":"b","online":true}]}
+                    """)
+        }
+    }
+
     @Test func `a thousand users can be asked about and one more is refused`() async throws {
         try await Api.serve { api async throws in
             func body(_ count: Int) -> String {

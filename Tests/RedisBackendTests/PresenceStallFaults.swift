@@ -97,7 +97,9 @@ struct PresenceStallFaults {
             try await first.join("r", "c\(number)")
         }
         try await first.proxy.treat(.toServer, .hold)
-        let second = try await start("n1")
+        let second = try await PresenceNode.begin("n1", on: redis, settings: .brisk(), loop: loop)
+        // Asked for before the node has its place: so it is done before the node says that it has registered all that it
+        // holds, which is its own word for sweeping what it held before.
         try await second.connect("d0", "u0")
         try await first.proxy.treat(.toServer, .pass)
         #expect(try await first.failure() == .nameTaken(nodeId: "n1"))
@@ -106,8 +108,7 @@ struct PresenceStallFaults {
         try await eventually("an empty room") { try await second.directory.room(RoomName(unchecked: "r")) == nil }
         try await eventually("one holder") { try await observer.holders().count == 1 }
         let gone = try await offline()
-        // What u0 had on the first may be swept before it is on the second: then it was away for that moment, once.
-        #expect(Set(gone.map(\.user)).subtracting(["u0"]) == others && Set(gone.map(\.user)).count == gone.count)
+        #expect(gone.count == 19 && Set(gone.map(\.user)) == others)
         #expect(try await second.directory.user(UserID(unchecked: "u0"))?.connections.map(\.connectionId) == ["d0"])
         try await second.stop()
     }

@@ -101,7 +101,14 @@ extension UserID {
 extension JSONWriter {
     static func append(status: UserStatus, to bytes: inout [UInt8]) {
         append("{", to: &bytes)
-        appendFields(of: status, to: &bytes)
+        if let refusal = status.refusal {
+            append(#""userId":"#, to: &bytes)
+            append(string: status.userId.string, to: &bytes)
+            append(#","error":"#, to: &bytes)
+            append(error: RequestError(refusal, "this user lies where the store is not reached just now"), to: &bytes)
+        } else {
+            appendFields(of: status, to: &bytes)
+        }
         append("}", to: &bytes)
     }
 

@@ -7,7 +7,7 @@ package protocol PresenceDirectory: Sendable {
     /// Nil for a user who was never seen, or not for a long time.
     func user(_ user: UserID) async throws(DirectoryError) -> UserRecord?
 
-    /// Up to 1,000 users, answered in the same order.
+    /// Up to 1,000 users, answered in the same order; `refusal` says which of them are not known just now, where others are.
     func statuses(of users: [UserID]) async throws(DirectoryError) -> [UserStatus]
 
     /// Which of up to 1,000 users are in one of the rooms together with this one, who need not be in all of them.

@@ -195,7 +195,7 @@ extension SettingKey {
         SettingKey(
             "redis.url", \.redisURL,
             .optional(
-                "redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, rediss+cluster:// or unix://",
+                "redis:// (TLS: rediss://), redis+sentinel://, redis+cluster:// or unix://",
                 check: SettingCheck.redisURL),
             isSecret: true,
             """

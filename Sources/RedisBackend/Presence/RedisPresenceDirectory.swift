@@ -27,15 +27,24 @@ struct RedisPresenceDirectory: PresenceDirectory {
             )
         }
         var statuses = users.map { UserStatus(userId: $0, isOnline: false, lastSeen: nil) }
-        // Those before it come no later.
+        // Those before it, of the same server, come no later.
         await asked.last?.seen.arrived()
+        var failure: DirectoryError?
+        var unknown = 0
         for group in asked {
-            let (online, seen) = (try await get(group.online), try await get(group.seen))
-            for (place, index) in group.indices.enumerated() {
-                statuses[index].isOnline = online[place] != nil
-                statuses[index].lastSeen = seen[place]
+            do {
+                let (online, seen) = (try await get(group.online), try await get(group.seen))
+                for (place, index) in group.indices.enumerated() {
+                    statuses[index].isOnline = online[place] != nil
+                    statuses[index].lastSeen = seen[place]
+                }
+            } catch {
+                failure = error
+                unknown += group.indices.count
+                for index in group.indices { statuses[index].refusal = .unavailable }
             }
         }
+        if let failure, unknown == users.count { throw failure }
         return statuses
     }
 
@@ -45,7 +54,7 @@ struct RedisPresenceDirectory: PresenceDirectory {
         let seen = store.ask(.score(of: user.string, in: keys.seen(partition)))
         let records = store.ask(.connections(in: keys.connections(of: user), of: user))
         let verdict = store.ask(.text(of: keys.verdict(on: user)))
-        let time = store.ask(.time)
+        let time = store.ask(.time(of: partition.slot))
         // The last that was asked for: with it the others are there.
         let now = try await get(time) * 1000
         let banned = try await get(verdict).flatMap { Verdict($0) }.flatMap {

@@ -10,6 +10,8 @@ final class FixedPresence: PresenceDirectory, Sendable {
         var rooms: [RoomRecord] = []
         var members: [Member] = []
         var bannedUntil: [UserID: Int64] = [:]
+        /// Who is not known just now.
+        var unknown: Set<String> = []
         /// What everything is answered with.
         var failure: DirectoryError?
         /// Each call in words.
@@ -42,7 +44,9 @@ final class FixedPresence: PresenceDirectory, Sendable {
     func statuses(of users: [UserID]) async throws(DirectoryError) -> [UserStatus] {
         let state = try ask("statuses \(users.count)")
         return users.map {
-            UserStatus(userId: $0, isOnline: state.online.contains($0.string), lastSeen: state.lastSeen[$0])
+            UserStatus(
+                userId: $0, isOnline: state.online.contains($0.string), lastSeen: state.lastSeen[$0],
+                refusal: state.unknown.contains($0.string) ? .unavailable : nil)
         }
     }
 

@@ -15,6 +15,8 @@ extension KeyCommand where Answer == String {
 }
 
 extension KeyCommand where Answer == Int64 {
-    /// Whole seconds since 1970 by Redis's clock.
-    package static var time: Self { KeyCommand("TIME", of: Keys.indexSlot) { $0[0].integer } }
+    /// Whole seconds since 1970 by the clock of the server that has a slot.
+    package static func time(of slot: KeySlot) -> Self {
+        KeyCommand("TIME", of: slot) { $0[0].integer }
+    }
 }
