@@ -195,7 +195,7 @@ extension SettingKey {
         SettingKey(
             "redis.url", \.redisURL,
             .optional(
-                "redis:// (TLS: rediss://), redis+sentinel://, redis+cluster:// or unix://",
+                "redis://, rediss://, redis+sentinel://, redis+cluster:// or unix://",
                 check: SettingCheck.redisURL),
             isSecret: true,
             """
