@@ -74,7 +74,8 @@ let package = Package(
         .target(
             name: "SocketServer",
             dependencies: [
-                "GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, logging, metrics, lifecycle,
+                "CZlib", "GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, logging, metrics,
+                lifecycle,
             ],
             resources: [.embedInCode("Pages")],
             swiftSettings: strict),
@@ -159,9 +160,8 @@ let package = Package(
         .testTarget(
             name: "SocketServerTests",
             dependencies: [
-                "SocketServer", "GatewayCore", "WebSocketFrames", "TestSupport", nioCore, nioPosix, nioEmbedded,
-                logging, metrics,
-                lifecycle,
+                "SocketServer", "GatewayCore", "WebSocketFrames", "TestSupport", "CZlib", nioCore, nioPosix,
+                nioEmbedded, logging, metrics, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -14,6 +14,8 @@ package struct SocketServerConfiguration: Sendable {
     /// 0 lets the system choose; `SocketServer.boundPort` tells which.
     package var port = 8080
     package var nodeId = "node"
+    /// The node's version, which one of the client library's paths bears.
+    package var version = "0"
     package var authentication = Authentication.none
     package var rules = RoomRules()
     /// Which session ids are worth asking for.

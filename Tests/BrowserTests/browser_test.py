@@ -188,7 +188,7 @@ class BrowserTests(ChromiumTests):
             self.assertEqual(page.evaluate("told.react"), ["once"])
 
     def test_node_speaks_it_too(self):
-        module = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Sources/SocketServer/Pages/martlet.js")
+        module = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Sources/JavaScriptClient/martlet.js")
         script = """
           const { Martlet } = await import(process.argv[1]);
           const client = new Martlet(process.argv[2], { userId: "server" });

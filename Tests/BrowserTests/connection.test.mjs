@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { MartletError } from "../../Sources/SocketServer/Pages/martlet.js";
+import { MartletError } from "./library.mjs";
 import { Gateway, at, token, turn } from "./gateway.mjs";
 
 test("nothing is opened before something is asked for", async (t) => {

@@ -2,7 +2,7 @@
 // still until it is moved.
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import { Martlet } from "../../Sources/SocketServer/Pages/martlet.js";
+import { Martlet } from "./library.mjs";
 
 class FakeSocket {
   static gateway;

@@ -1,7 +1,7 @@
 // What a person expects of a client: listening once, loops, a network of one's own, a log, reloads, addresses.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Martlet } from "../../Sources/SocketServer/Pages/martlet.js";
+import { Martlet } from "./library.mjs";
 import { Gateway, at, message, record, turn } from "./gateway.mjs";
 
 const joined = (seq = 0) => ({ type: "joined", ...at(seq), recovered: true, members: 1, rosterVersion: 1 });

@@ -540,3 +540,16 @@ test("a page that shows again, or is online again, is connected at once", async 
   await gateway.pass(60_000);
   assert.equal(gateway.sockets.length, 4);
 });
+
+test("who asks for the members of a room that is known is told at once, without a request", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined();
+  const lists = [];
+  room.on("members", (members) => lists.push(members.map(({ userId }) => userId)));
+  await gateway.answer("members", { type: "members", members: [{ userId: "alice", info: {} }], rosterVersion: 1 });
+  assert.deepEqual(lists, [["alice"]]);
+  client.room("r").on("members", (members) => lists.push(members.map(({ userId }) => `later ${userId}`)));
+  await gateway.pass(0);
+  assert.deepEqual(lists, [["alice"], ["later alice"]]);
+  assert.equal(gateway.sent("members").length, 0);
+});

@@ -6,11 +6,18 @@ struct ClientFileTests {
     private static func answer(
         _ method: String, _ path: String, headers: String = ""
     ) async throws -> (head: String, body: String) {
-        try await TestServer.run { server in
+        let (head, body) = try await bytes(method, path, headers: headers)
+        return (head, String(decoding: body, as: UTF8.self))
+    }
+
+    private static func bytes(
+        _ method: String, _ path: String, headers: String
+    ) async throws -> (head: String, body: [UInt8]) {
+        try await TestServer.run({ $0.version = "1.2.3" }) { server in
             let client = try await TestClient.connect(port: server.port)
             try await client.send(raw: "\(method) \(path) HTTP/1.1\r\nHost: x\r\n\(headers)\r\n")
             let head = try await client.head()
-            return (head, await client.rest())
+            return (head, await client.restOfBytes())
         }
     }
 
@@ -23,6 +30,9 @@ struct ClientFileTests {
             ("/martlet.js", "text/javascript; charset=utf-8", "export class Martlet"),
             ("/martlet.js?v=2", "text/javascript; charset=utf-8", "export class Martlet"),
             ("/martlet.d.ts", "text/plain; charset=utf-8", "export class Martlet"),
+            ("/martlet.min.js", "text/javascript; charset=utf-8", "globalThis.Martlet="),
+            ("/martlet-1.2.3.min.js", "text/javascript; charset=utf-8", "//# sourceMappingURL=martlet.min.js.map"),
+            ("/martlet.min.js.map", "application/json; charset=utf-8", #""sources":["martlet.js","script.js"]"#),
         ])
     func `the client library is served to pages of any origin`(path: String, type: String, part: String) async throws {
         let (head, body) = try await Self.answer("GET", path)
@@ -31,6 +41,50 @@ struct ClientFileTests {
         #expect(Self.value(of: "Access-Control-Allow-Origin", in: head) == "*")
         #expect(Self.value(of: "Content-Length", in: head) == String(body.utf8.count))
         #expect(body.contains(part))
+    }
+
+    @Test(arguments: ["gzip", "br, GZip;q=0.5", "*", "deflate, gzip ; q=1.0"])
+    func `whoever takes gzip is sent it`(offer: String) async throws {
+        let plain = try await Self.answer("GET", "/martlet.min.js")
+        let gzip = try await Self.bytes("GET", "/martlet.min.js", headers: "Accept-Encoding: \(offer)\r\n")
+        #expect(Self.value(of: "Content-Encoding", in: gzip.head) == "gzip")
+        #expect(Self.value(of: "Content-Length", in: gzip.head) == String(gzip.body.count))
+        #expect(gzip.body.count <= 9_000)
+        #expect(Gunzip.bytes(of: gzip.body, count: plain.body.utf8.count) == Array(plain.body.utf8))
+        for head in [plain.head, gzip.head] { #expect(Self.value(of: "Vary", in: head) == "Accept-Encoding") }
+        // A cache that has both tells them apart, and each is known again under either encoding.
+        let tag = try #require(Self.value(of: "ETag", in: gzip.head))
+        #expect(tag != Self.value(of: "ETag", in: plain.head))
+        let known = "Accept-Encoding: \(offer)\r\nIf-None-Match: \(tag)\r\n"
+        let again = try await Self.answer("GET", "/martlet.min.js", headers: known)
+        #expect(again.head.hasPrefix("HTTP/1.1 304 "))
+        #expect(again.body == "")
+    }
+
+    @Test(
+        arguments: [
+            "", "Accept-Encoding: br\r\n", "Accept-Encoding: gzip;q=0, *\r\n", "Accept-Encoding: gzip; q=0.0\r\n",
+        ])
+    func `whoever does not take gzip is not sent it`(headers: String) async throws {
+        let (head, body) = try await Self.answer("GET", "/martlet.js", headers: headers)
+        #expect(Self.value(of: "Content-Encoding", in: head) == nil)
+        #expect(body.contains("export class Martlet"))
+    }
+
+    @Test func `the path with the node's version may lie in caches for a year, and no other is there`() async throws {
+        let pinned = try await Self.answer("GET", "/martlet-1.2.3.min.js")
+        #expect(Self.value(of: "Cache-Control", in: pinned.head) == "public, max-age=31536000, immutable")
+        let present = try await Self.answer("GET", "/martlet.min.js")
+        #expect(Self.value(of: "Cache-Control", in: present.head) == "public, max-age=300")
+        #expect(pinned.body == present.body)
+        let other = try await Self.answer("GET", "/martlet-1.2.4.min.js")
+        #expect(other.head.hasPrefix("HTTP/1.1 404 "))
+    }
+
+    @Test func `a page of another origin may read that its path is wrong`() async throws {
+        let (head, _) = try await Self.answer("GET", "/wss", headers: "Origin: https://app.example\r\n")
+        #expect(head.hasPrefix("HTTP/1.1 404 "))
+        #expect(Self.value(of: "Access-Control-Allow-Origin", in: head) == "*")
     }
 
     @Test func `HEAD is answered as GET is, without the bytes`() async throws {

@@ -106,7 +106,7 @@ struct HandshakeTests {
         #expect(socket.takeHead()?.hasPrefix("HTTP/1.1 101 ") == true)
     }
 
-    @Test(arguments: ["/healthz", "/martlet.js", "/martlet.d.ts", "/ws", "/none"])
+    @Test(arguments: ["/healthz", "/martlet.js", "/martlet.d.ts", "/martlet.min.js", "/ws", "/none"])
     func `HEAD is answered as GET is, without the body`(path: String) async throws {
         try await TestServer.run { server in
             var answers: [String] = []

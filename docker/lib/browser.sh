@@ -1,8 +1,9 @@
 # `docker/local test browser`: martlet.js under a gateway that follows a script, in Node, and against real nodes, in
 # Chromium, bare and in React. Playwright comes from PyPI into a folder of the build's own, and brings its Node with it;
-# React comes from there as well, in the package dash, whose other files nobody uses.
+# React for pages comes from there as well, in the package dash, whose other files nobody uses; React for Node, the TypeScript
+# compiler and what builds the package come from Debian.
 
-browser_packages=(chromium python3-venv)
+browser_packages=(chromium python3-venv esbuild node-typescript node-react node-react-dom)
 playwright=.build/browser-tests
 browser_needs=(playwright==1.65.2)
 # Without what it needs itself.
@@ -14,6 +15,9 @@ browser_tests() {
     node=$("$playwright/bin/python" -c \
         'from playwright._impl._driver import compute_driver_executable as paths; print(paths()[0])') || return
     timeout --kill-after=10 300 "$node" --test Tests/BrowserTests/*.test.mjs || return
+    # What script tags load keeps the same promises.
+    MARTLET_JS=min timeout --kill-after=10 300 "$node" --test \
+        Tests/BrowserTests/{connection,habits,later,limits,model,requests,rooms,values}.test.mjs || return
     CHROMIUM=$(command -v chromium) timeout --kill-after=10 600 \
         "$playwright/bin/python" -B -m unittest discover --verbose --start-directory Tests/BrowserTests --pattern '*_test.py'
 }

@@ -17,6 +17,11 @@ have_package() {
         libnginx-mod-nchan) [[ -e /usr/lib/nginx/modules/ngx_nchan_module.so ]] ;;
         chromium) command -v chromium >/dev/null ;;
         python3-redis) /usr/bin/python3 -c 'import redis' 2>/dev/null ;;
+        esbuild) command -v esbuild >/dev/null ;;
+        nodejs) command -v node >/dev/null ;;
+        node-typescript) command -v tsc >/dev/null ;;
+        node-react) [[ -e /usr/share/nodejs/react/package.json ]] ;;
+        node-react-dom) [[ -e /usr/share/nodejs/react-dom/package.json ]] ;;
         openssl) command -v openssl >/dev/null ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         *) die "no way is known to tell whether \"$1\" is here" ;;

@@ -1,1 +1,1 @@
-../../SocketServer/Pages/martlet.js
+../../JavaScriptClient/martlet.js

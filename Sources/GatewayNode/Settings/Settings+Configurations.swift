@@ -21,6 +21,7 @@ extension Settings {
     ) -> SocketServerConfiguration {
         var configuration = client
         configuration.nodeId = nodeId
+        configuration.version = MartletVersion.current
         configuration.rules = rooms
         configuration.authentication = authentication
         configuration.origins = originRule

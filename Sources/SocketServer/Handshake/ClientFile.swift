@@ -5,41 +5,51 @@ import WebSocketFrames
 struct ClientFile: Sendable {
     let contentType: String
     let bytes: [UInt8]
+    /// The bytes as gzip has them.
+    let compressed: [UInt8]?
     /// An entity tag (RFC 9110, section 8.8.3): another one with every other content.
-    let tag: String
+    private let tag: String
 
-    private static let module = ClientFile("text/javascript", PackageResources.martlet_js)
-    private static let types = ClientFile("text/plain", PackageResources.martlet_d_ts)
-
-    private init(_ contentType: String, _ bytes: [UInt8]) {
+    init(_ contentType: String, _ bytes: [UInt8]) {
         self.contentType = "\(contentType); charset=utf-8"
         self.bytes = bytes
-        tag =
-            "\"" + SHA1.digest(bytes).prefix(8).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-            + "\""
-    }
-
-    /// Nil for every other path.
-    static func at(_ path: Substring) -> ClientFile? {
-        switch path {
-        case "/martlet.js": module
-        case "/martlet.d.ts": types
-        default: nil
-        }
+        compressed = bytes.gzipped()
+        tag = SHA1.digest(bytes).prefix(8).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     }
 
     /// What a GET is answered; whoever has these bytes already is told just that.
-    func reply(to request: HTTPHeaders) -> HandshakeVerdict.Reply {
-        let known = request[canonicalForm: "if-none-match"]
-        let isKnown = known.contains { $0 == "*" || $0 == tag || $0 == "W/" + tag }
-        let headers = [
-            (name: "Access-Control-Allow-Origin", value: "*"), (name: "Cache-Control", value: "public, max-age=300"),
-            (name: "Cross-Origin-Resource-Policy", value: "cross-origin"), (name: "ETag", value: tag),
+    /// - Parameter caching: how long, and how, it may be kept on the way.
+    func reply(to request: HTTPHeaders, caching: String) -> HandshakeVerdict.Reply {
+        let isCompressed = compressed != nil && request.acceptGzip
+        // Of the same content in another encoding the tag is another one.
+        let plain = "\"\(tag)\""
+        let gzip = "\"\(tag)-gzip\""
+        let known = request[canonicalForm: "if-none-match"].map { $0.hasPrefix("W/") ? $0.dropFirst(2) : $0 }
+        let isKnown = known.contains { $0 == "*" || $0 == plain || $0 == gzip }
+        var headers = [
+            (name: "Access-Control-Allow-Origin", value: "*"), (name: "Cache-Control", value: caching),
+            (name: "Cross-Origin-Resource-Policy", value: "cross-origin"),
+            (name: "ETag", value: isCompressed ? gzip : plain), (name: "Vary", value: "Accept-Encoding"),
             (name: "X-Content-Type-Options", value: "nosniff"),
         ]
+        if isCompressed, !isKnown { headers.append((name: "Content-Encoding", value: "gzip")) }
         var reply = HandshakeVerdict.Reply(status: isKnown ? .notModified : .ok, headers: headers, body: "")
-        reply.file = self
+        reply.contentType = contentType
+        reply.bytes = isCompressed ? compressed : bytes
         reply.withholdsBody = isKnown
         return reply
+    }
+}
+
+extension HTTPHeaders {
+    /// Whether gzip is among the encodings that are taken (RFC 9110, section 12.5.3).
+    fileprivate var acceptGzip: Bool {
+        let offers = self[canonicalForm: "accept-encoding"].map { offer in
+            offer.lowercased().filter { $0 != " " && $0 != "\t" }.split(separator: ";")
+        }
+        let offer = offers.first { $0.first == "gzip" } ?? offers.first { $0.first == "*" }
+        guard let offer else { return false }
+        // A weight of nothing is a refusal.
+        return !offer.contains { $0.hasPrefix("q=") && $0.dropFirst(2).allSatisfy { $0 == "0" || $0 == "." } }
     }
 }

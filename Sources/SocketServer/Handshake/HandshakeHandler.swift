@@ -134,8 +134,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         var buffer = context.channel.allocator.buffer(capacity: 256)
         buffer.writeString("HTTP/1.1 \(reply.status.code) \(reply.status.reasonPhrase)\r\n")
         for header in reply.headers { buffer.writeString("\(header.name): \(header.value)\r\n") }
-        let body = reply.file?.bytes ?? Array("\(reply.body)\n".utf8)
-        buffer.writeString("Content-Type: \(reply.file?.contentType ?? "text/plain; charset=utf-8")\r\n")
+        let body = reply.bytes ?? Array("\(reply.body)\n".utf8)
+        buffer.writeString("Content-Type: \(reply.contentType)\r\n")
         buffer.writeString("Content-Length: \(body.count)\r\nConnection: close\r\n\r\n")
         if !reply.withholdsBody { buffer.writeBytes(body) }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)

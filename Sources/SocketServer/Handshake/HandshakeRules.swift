@@ -32,6 +32,7 @@ struct HandshakeRules: Sendable {
     let isEchoing: Bool
     let takesTokens: Bool
     let isCompressing: Bool
+    private let files: ClientFiles
     private let sessionCheck: SessionCheck
 
     init(_ configuration: SocketServerConfiguration) {
@@ -40,6 +41,7 @@ struct HandshakeRules: Sendable {
         isEchoing = configuration.isEchoing
         isCompressing = configuration.isCompressing
         sessionCheck = configuration.sessionCheck
+        files = ClientFiles(version: configuration.version)
         switch configuration.authentication {
         case .none: takesTokens = false
         case .jwt: takesTokens = true
@@ -70,13 +72,13 @@ struct HandshakeRules: Sendable {
             return .reply(.expectationFailed)
         }
         let isEcho = target.path == "/echo" && isEchoing
-        let file = ClientFile.at(target.path)
+        let file = target.path == "/ws" ? nil : files.reply(at: target.path, to: headers)
         guard target.path == "/ws" || target.path == "/healthz" || isEcho || file != nil else {
             return .reply(.notFound)
         }
         guard head.method == .GET || head.method == .HEAD else { return .reply(.methodNotAllowed) }
         guard !headers.announceBody else { return .refuse("a body is not taken here") }
-        if let file { return .reply(file.reply(to: headers)) }
+        if let file { return .reply(file) }
         if target.path == "/healthz" { return .reply(HandshakeVerdict.Reply(status: .ok, body: "ok")) }
         guard head.method == .GET else { return .reply(.upgradeRequired("this is a WebSocket")) }
         return judgeUpgrade(head.version, headers, isEcho: isEcho, query: target.query)

@@ -8,8 +8,9 @@ extension HandshakeVerdict {
         var body: String
         /// Nil where nothing was refused.
         var refusal: SocketMetrics.Refusal?
+        var contentType = "text/plain; charset=utf-8"
         /// In place of `body`.
-        var file: ClientFile?
+        var bytes: [UInt8]?
         /// Only the headers are sent: a HEAD's answer, or a 304.
         var withholdsBody = false
 
@@ -22,7 +23,9 @@ extension HandshakeVerdict {
             status: .requestHeaderFieldsTooLarge,
             body: "the headers are too long; a long token can come as the first frame, auth, in their place",
             refusal: .malformed)
-        static let notFound = Reply(status: .notFound, body: "not found", refusal: .path)
+        /// Pages of other origins may read it: their client tells a wrong path by it.
+        static let notFound = Reply(
+            status: .notFound, headers: [("Access-Control-Allow-Origin", "*")], body: "not found", refusal: .path)
         static let methodNotAllowed = Reply(
             status: .methodNotAllowed, headers: [(name: "Allow", value: "GET, HEAD")], body: "only GET and HEAD",
             refusal: .malformed)

@@ -86,8 +86,12 @@ final class TestClient {
 
     /// All up to the end of the connection.
     func rest() async -> String {
+        String(decoding: await restOfBytes(), as: UTF8.self)
+    }
+
+    func restOfBytes() async -> [UInt8] {
         while await fill() {}
-        return String(buffer: buffer)
+        return Array(buffer.readableBytesView)
     }
 
     // MARK: WebSocket
