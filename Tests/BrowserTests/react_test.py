@@ -1,19 +1,13 @@
-"""The `useRoom` of the pages, letter by letter, in React's development build and StrictMode, against real nodes."""
+"""martlet/react in a page, in React's development build and StrictMode, against real nodes."""
 
-import glob
 import importlib.util
 import os
-import re
 import threading
-import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from chromium import ChromiumTests
+from shop import SCRIPT, Shop, library
 from site_of_nodes import Site
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
-# The README and the pages of the documentation.
-PAGES = [os.path.join(ROOT, "README.md"), *glob.glob(os.path.join(ROOT, "Sources/*/*.docc/*.md"))]
 # The package dash has React's builds in one file each; nothing else of it is used.
 REACT_FOLDER = os.path.join(importlib.util.find_spec("dash").submodule_search_locations[0], "deps")
 REACT = "18.3.1"
@@ -23,19 +17,27 @@ INDEX = """<!doctype html>
 <main></main>
 <script src="/react.js"></script>
 <script src="/react-dom.js"></script>
-<script type="importmap">{"imports": {"react": "/react-module.js"}}</script>
+<script type="importmap">
+  {"imports": {"react": "/react-module.js", "martlet": "/martlet.js", "martlet/react": "/hooks.js"}}
+</script>
 <script type="module" src="/app.js"></script>
 """
 
 # What a bundler makes of `import … from "react"`.
-REACT_MODULE = "export const { StrictMode, createElement, useEffect, useRef, useState } = window.React;"
+REACT_MODULE = ("export const { StrictMode, createElement, useEffect, useMemo, useRef, useSyncExternalStore } = "
+                "window.React;")
 
 APP = """
 import { StrictMode, createElement, useEffect } from "react";
-import { useRoom } from "./useRoom.js";
+import { Martlet } from "martlet";
+import { keep, useMembers, useRoom } from "martlet/react";
+
+const getToken = async () => (await fetch("/token")).text();
+const client = keep("chat", () => new Martlet("wss://chat.example.org/ws", { getToken }));
 
 function Lesson({ roomId }) {
-  const { messages, members, publish } = useRoom(roomId);
+  const { messages, publish } = useRoom(client, roomId);
+  const members = useMembers(client, roomId);
   useEffect(() => void told.mounts++, []);
   told.publish = publish;
   told.renders++;
@@ -57,6 +59,7 @@ WATCH = """(() => {
     constructor(url, protocols) {
       super(url.replace("wss://chat.example.org", "ws://ADDRESS"), protocols);
       told.sockets++;
+      told.socket = this;
       this.addEventListener("message", ({ data }) => {
         const { type, roomId } = JSON.parse(data);
         if (type === "left") told.left.push(roomId);
@@ -71,58 +74,18 @@ WATCH = """(() => {
 })()"""
 
 
-def hook():
-    """The code of the pages."""
-    blocks = []
-    for page in PAGES:
-        with open(page, encoding="utf-8") as text:
-            blocks += re.findall(r"```jsx\n(.*?)```", text.read(), re.DOTALL)
-    found = [block for block in blocks if "export function useRoom" in block]
-    assert len(found) == 1, "the pages have one block with useRoom"
-    return found[0]
-
-
 def build(name):
     with open(os.path.join(REACT_FOLDER, f"{name}@{REACT}.js"), encoding="utf-8") as script:
         return script.read()
 
 
-class Shop:
-    """The web server of whoever uses the library: a page, its scripts, and tokens for who is logged in."""
-
-    def __init__(self, files):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                content_type, text = files.get(self.path, ("text/plain", ""))
-                body = text.encode()
-                self.send_response(200 if self.path in files else 404)
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 class ReactTests(ChromiumTests):
     def open(self, site):
-        """A page with React and the hook, that shows no room yet."""
-        with urllib.request.urlopen(site.nodes[0].url("/martlet.js", port="client")) as answer:
-            library = answer.read().decode()
-        script = "text/javascript"
+        """A page with React and the hooks, that shows no room yet."""
         shop = Shop({
-            "/": ("text/html", INDEX), "/app.js": (script, APP), "/useRoom.js": (script, hook()),
-            "/martlet.js": (script, library), "/react.js": (script, build("react")),
-            "/react-dom.js": (script, build("react-dom")), "/react-module.js": (script, REACT_MODULE),
+            "/": ("text/html", INDEX), "/app.js": (SCRIPT, APP), "/hooks.js": (SCRIPT, library("react.js")),
+            "/martlet.js": (SCRIPT, library("martlet.js")), "/react.js": (SCRIPT, build("react")),
+            "/react-dom.js": (SCRIPT, build("react-dom")), "/react-module.js": (SCRIPT, REACT_MODULE),
             "/token": ("text/plain", site.token("alice")),
         })
         self.addCleanup(shop.close)
@@ -227,4 +190,35 @@ class ReactTests(ChromiumTests):
             site.forget_all()
             node.broadcast({"rooms": ["lesson"]}, "three")
             page.wait_for_function("shown().join() === 'three'")
+            self.assertEqual(self.complaints, [])
+
+    def test_2000_messages_at_once_do_not_hold_the_page_up(self):
+        with Site() as site:
+            site.node(MARTLET_AUTH_MODE="jwt")
+            page = self.open(site)
+            self.show(page, "lesson")
+            page.evaluate("""() => {
+              told.longest = 0;
+              let last = performance.now();
+              const tick = () => {
+                told.longest = Math.max(told.longest, performance.now() - last);
+                last = performance.now();
+                setTimeout(tick);
+              };
+              tick();
+              let seq = 1;
+              const feed = () => {
+                for (const end = seq + 2_000; seq < end; seq++) {
+                  const message = { type: "message", roomId: "lesson", userId: "bob", msgType: 1, payload: `${seq}`, timestamp: 1, seq };
+                  told.socket.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(message) }));
+                }
+                if (seq < 4_000) setTimeout(feed, 500);
+              };
+              feed();
+            }""")
+            page.wait_for_function("shown().at(-1) === '4000'")
+            self.assertEqual(page.evaluate("told.disorder"), [])
+            longest = page.evaluate("told.longest")
+            print(f"4,000 messages, 2,000 at once: the page was held up for {longest:.0f} ms")
+            self.assertLess(longest, 500)
             self.assertEqual(self.complaints, [])
