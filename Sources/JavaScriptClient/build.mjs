@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const MOST_BYTES = 9_000; // Of martlet.min.js, gzipped.
@@ -24,7 +25,7 @@ const INTERNAL = `
   takes timers tokens tries waiters want write
 `.trim().split(/\s+/);
 
-process.chdir(import.meta.dirname ?? new URL(".", import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL(".", import.meta.url)));
 const { version } = JSON.parse(text("package.json"));
 
 function text(path) {
