@@ -78,8 +78,10 @@ class RoomStore extends Store {
     const joined = () => {
       if (this.#room !== room) return;
       this.#tell({ state: "joined", error: null });
-      if (!isLoaded) this.#load(room);
+      if (isLoaded) return;
       isLoaded = true;
+      // What was read while the room was refused may end long before what comes.
+      this.#begin(room);
     };
     room.on("message", (message) => this.#receive(message));
     room.on("gap", () => this.#begin(room));

@@ -194,6 +194,25 @@ test("a refusal is told, and a room that may only be read is shown", async (t) =
   assert.deepEqual(seqs(shown), [1, 2]);
 });
 
+test("a list that was read before the room let one in has no hole", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const shown = await show(t, () => useRoom(client, "r"));
+  await act(async () => {
+    await gateway.welcome();
+    await gateway.answer("join", { type: "error", code: "forbidden", message: "not you" });
+    await gateway.answer("history", page(1, 2));
+    await gateway.end(1006);
+    await gateway.pass(2_000);
+    await gateway.welcome();
+    await gateway.answer("join", joined(10));
+    await gateway.answer("history", page(8, 9, 10));
+    await gateway.say(message(11));
+    await gateway.pass(16);
+  });
+  assert.deepEqual(seqs(shown), [8, 9, 10, 11]);
+});
+
 test("a log that cannot be read just now is read later", async (t) => {
   const gateway = new Gateway(t);
   const client = gateway.client();
