@@ -23,9 +23,10 @@ test_suites() {
         esac
     done
 
-    local packages=("${build_packages[@]}" "${test_packages[@]}")
+    local packages=("${build_packages[@]}" "${test_packages[@]}" "${valkey_packages[@]}")
     [[ -n $only && $only != browser ]] || packages+=("${browser_packages[@]}")
     need_packages "${packages[@]}"
+    need_valkey
     build "$tests" --build-tests
 
     local round failed=0
