@@ -1,5 +1,6 @@
 # `docker/local cluster`: Redis, two nodes and Nginx as plain processes, with compose.yml's redis.conf and nginx.conf;
-# with `--redis sentinel` a primary, two replicas and three sentinels, with its sentinel.conf too.
+# with `--redis sentinel` a primary, two replicas and three sentinels, with its sentinel.conf too, and with `--redis
+# cluster` three primaries with a replica each.
 #
 # Each process has a script of its own in the run folder, which writes its process id and then becomes it. The
 # cluster starts them by these scripts, and so does whoever killed one and wants it back.
@@ -9,7 +10,8 @@ cluster() {
     case "$*" in
         "") start_store=start_redis ;;
         "--redis sentinel") start_store=start_sentinels ;;
-        *) die 'cluster takes "--redis sentinel" or nothing; settings are MARTLET_... variables' ;;
+        "--redis cluster") start_store=start_shards ;;
+        *) die 'cluster takes "--redis sentinel", "--redis cluster" or nothing; settings are MARTLET_... variables' ;;
     esac
     local client_port=${MARTLET_CLIENT_PORT:-8080} api_port=${MARTLET_API_PORT:-8081}
     need_port "$client_port" MARTLET_CLIENT_PORT "clients"
@@ -110,6 +112,30 @@ start_sentinels() {
     done
     redis_url="redis+sentinel://$(IFS=,; printf '%s' "${places[*]}")/martlet"
     redis_hint="redis-cli -p $port sentinel get-master-addr-by-name martlet"
+}
+
+# Three primaries and three replicas, the last three at first; what they know of each other lies in their folders.
+start_shards() {
+    local number port bus_port place places=()
+    port=$((16379 - 1))
+    bus_port=$((26379 - 1))
+    for number in 1 2 3 4 5 6; do
+        port=$(free_port $((port + 1)))
+        bus_port=$(free_port $((bus_port + 1)))
+        mkdir -m 700 "$folder/redis-$number"
+        start_store "redis-$number" -p "$port" -- redis-server "$project/docker/redis.conf" --port "$port" \
+            --bind 127.0.0.1 --dir "$folder/redis-$number" --repl-diskless-sync-delay 0 --cluster-enabled yes \
+            --cluster-port "$bus_port"
+        places+=("127.0.0.1:$port")
+    done
+    redis-cli --cluster create "${places[@]}" --cluster-replicas 1 --cluster-yes >"$folder/create.log" 2>&1 \
+        || fail_with_log create
+    # Each waits some seconds before it serves.
+    for place in "${places[@]}"; do
+        until [[ $(redis-cli -p "${place##*:}" cluster info) == *cluster_state:ok* ]]; do sleep 0.1; done
+    done
+    redis_url="redis+cluster://$(IFS=,; printf '%s' "${places[*]}")"
+    redis_hint="redis-cli -c -p $port cluster nodes"
 }
 
 # own_file NAME FILE: a copy in a folder that is NAME's own.
