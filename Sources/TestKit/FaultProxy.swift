@@ -88,6 +88,17 @@ package final class FaultProxy: Sendable {
         try await core.eventLoop.submit { self.core.silence(word) }.get()
     }
 
+    /// Drops for ever all that goes over those connections, of those there are and those that come, whose client's first
+    /// bytes (4 KiB at most, as they come) satisfy this; both their ends stay open.
+    package func drop(where isDropped: @escaping @Sendable (_ beginning: [UInt8]) -> Bool) async throws {
+        try await core.eventLoop.submit { self.core.drop(where: isDropped) }.get()
+    }
+
+    /// Closes the connections that `drop(where:)` has chosen, and chooses no more.
+    package func dropNothing() async throws {
+        try await core.eventLoop.submit { self.core.dropNothing() }.get()
+    }
+
     /// Whether new connections are closed at once.
     package func refuse(_ isRefusing: Bool) async throws {
         try await core.eventLoop.submit { self.core.isRefusing = isRefusing }.get()
@@ -124,6 +135,16 @@ private final class FaultProxyCore: @unchecked Sendable {
     private struct Pair {
         let toServer: Pump
         let toClient: Pump
+
+        func drop() {
+            toServer.treatment = .drop
+            toClient.treatment = .drop
+        }
+
+        func cut() {
+            toServer.cut()
+            toClient.cut()
+        }
     }
 
     let eventLoop: any EventLoop
@@ -134,6 +155,7 @@ private final class FaultProxyCore: @unchecked Sendable {
     private var abandoned: [Pair] = []
     private var toServer = FaultProxy.Treatment.pass
     private var toClient = FaultProxy.Treatment.pass
+    private var isDropped: (([UInt8]) -> Bool)?
     private var waiters: [(condition: (FaultProxy.Counts) -> Bool, promise: EventLoopPromise<Void>)] = []
 
     init(target: FaultProxy.Endpoint, eventLoop: any EventLoop) {
@@ -184,25 +206,20 @@ private final class FaultProxyCore: @unchecked Sendable {
             return
         }
         pairs[ObjectIdentifier(client)] = pair
+        pair.toServer.onBeginning = { if self.isDropped?($0) == true { pair.drop() } }
         client.closeFuture.assumeIsolated().whenComplete { _ in self.pairs[ObjectIdentifier(client)] = nil }
         pair.toServer.resume()
         pair.toClient.resume()
     }
 
     func cutAll() {
-        for pair in Array(pairs.values) + abandoned {
-            pair.toServer.cut()
-            pair.toClient.cut()
-        }
+        for pair in Array(pairs.values) + abandoned { pair.cut() }
         pairs = [:]
         abandoned = []
     }
 
     func cutAll(sparing word: String) {
-        for pair in pairs.values where !pair.toServer.hasBrought(word) {
-            pair.toServer.cut()
-            pair.toClient.cut()
-        }
+        for pair in pairs.values where !pair.toServer.hasBrought(word) { pair.cut() }
     }
 
     func abandonClients() {
@@ -226,10 +243,18 @@ private final class FaultProxyCore: @unchecked Sendable {
     }
 
     func silence(_ word: String) {
-        for pair in pairs.values where pair.toServer.hasBrought(word) {
-            pair.toServer.treatment = .drop
-            pair.toClient.treatment = .drop
-        }
+        for pair in pairs.values where pair.toServer.hasBrought(word) { pair.drop() }
+    }
+
+    func drop(where isDropped: @escaping ([UInt8]) -> Bool) {
+        self.isDropped = isDropped
+        for pair in pairs.values where isDropped(pair.toServer.firstBytes) { pair.drop() }
+    }
+
+    func dropNothing() {
+        guard let isDropped else { return }
+        self.isDropped = nil
+        for pair in pairs.values where isDropped(pair.toServer.firstBytes) { pair.cut() }
     }
 
     func wait(_ condition: @escaping @Sendable (FaultProxy.Counts) -> Bool) -> EventLoopFuture<Void> {
@@ -279,6 +304,8 @@ private final class Pump: ChannelInboundHandler {
     }
     private let other: any Channel
     private let onBytes: (Int) -> Void
+    /// Called with the first bytes as they grow, before the new ones are passed on.
+    var onBeginning: (([UInt8]) -> Void)?
     private var context: ChannelHandlerContext?
     /// In the order they came in; nothing overtakes.
     private var waiting: [Waiting] = []
@@ -299,6 +326,7 @@ private final class Pump: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        onBeginning = nil
     }
 
     func resume() {
@@ -328,6 +356,8 @@ private final class Pump: ChannelInboundHandler {
         _ = other.eventLoop.assumeIsolated().scheduleTask(deadline: next) { self.passOn() }
     }
 
+    var firstBytes: [UInt8] { Array(beginning.readableBytesView) }
+
     /// Whether this was among the first bytes that came.
     func hasBrought(_ word: String) -> Bool {
         String(decoding: beginning.readableBytesView, as: UTF8.self).contains(word)
@@ -347,7 +377,10 @@ private final class Pump: ChannelInboundHandler {
         let buffer = unwrapInboundIn(data)
         onBytes(buffer.readableBytes)
         let missing = Pump.beginningBytes - beginning.readableBytes
-        if missing > 0 { beginning.writeBytes(buffer.readableBytesView.prefix(missing)) }
+        if missing > 0 {
+            beginning.writeBytes(buffer.readableBytesView.prefix(missing))
+            onBeginning?(firstBytes)
+        }
         switch treatment {
         case .pass:
             other.writeAndFlush(buffer, promise: nil)

@@ -24,7 +24,7 @@ struct FaultProxyTests {
         let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: proxy.port).get()
         try await body(proxy, client, received)
-        try await client.close()
+        try? await client.close()  // The test may have had the proxy close it.
         try await proxy.stop()
         try await server.close()
     }
@@ -74,6 +74,31 @@ struct FaultProxyTests {
             #expect(received.text == "a")
             try await proxy.treat(.toServer, .pass)
             try await eventually("acd") { received.text == "acd" }
+        }
+    }
+
+    @Test func `connections that are dropped by what they said first are those there are and those that come`()
+        async throws
+    {
+        try await withLine { proxy, client, received in
+            try await send("i am b,", client, through: proxy)
+            try await eventually("b") { received.text == "i am b," }
+            try await proxy.drop { String(decoding: $0, as: UTF8.self).hasPrefix("i am b") }
+            try await send("lost,", client, through: proxy)
+            let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            let (second, other) = (
+                try await bootstrap.connect(host: "127.0.0.1", port: proxy.port).get(),
+                try await bootstrap.connect(host: "127.0.0.1", port: proxy.port).get()
+            )
+            try await send("i am b again,", second, through: proxy)
+            try await send("i am c,", other, through: proxy)
+            try await eventually("c") { received.text == "i am b,i am c," }
+
+            try await proxy.dropNothing()
+            try await second.closeFuture.get()
+            try await send("still", other, through: proxy)
+            try await eventually("c again") { received.text == "i am b,i am c,still" }
+            try await other.close()
         }
     }
 }
