@@ -136,18 +136,9 @@ extension RedisServerProcess {
     enum UnixProbe {
         /// True once it answers a PING with anything but that it is still loading.
         static func answers(path: String) -> Bool {
-            let descriptor = socket(AF_UNIX, streamSocket, 0)
-            guard descriptor >= 0 else { return false }
+            guard let descriptor = connection(to: path) else { return false }
             defer { close(descriptor) }
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-            let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-            let code = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) }
-            }
-            guard code == 0, send(descriptor, "PING\r\n", 6, Int32(MSG_NOSIGNAL)) == 6 else { return false }
+            guard send(descriptor, "PING\r\n", 6, Int32(MSG_NOSIGNAL)) == 6 else { return false }
             var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard poll(&state, 1, 1000) == 1 else { return false }
             var reply = [UInt8](repeating: 0, count: 64)
@@ -155,6 +146,28 @@ extension RedisServerProcess {
             guard count > 0 else { return false }
             let text = String(decoding: reply[..<count], as: UTF8.self)
             return text.hasPrefix("+PONG") || text.hasPrefix("-NOAUTH")
+        }
+
+        /// A descriptor that the caller closes; nil where nobody listens.
+        static func connection(to path: String) -> Int32? {
+            let descriptor = socket(AF_UNIX, streamSocket | Int32(SOCK_CLOEXEC.rawValue), 0)
+            guard descriptor >= 0 else { return nil }
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+                close(descriptor)
+                return nil
+            }
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+            let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+            let code = withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) }
+            }
+            guard code == 0 else {
+                close(descriptor)
+                return nil
+            }
+            return descriptor
         }
     }
 }

@@ -15,6 +15,9 @@ package final class RedisServerProcess: Sendable {
         package var listensOnTCP = false
         /// Its clock can be stepped while it runs.
         package var hasSteppableClock = false
+        package var engine = Engine.redis
+        /// A server of a Cluster, which knows no other yet; `listensOnTCP` goes with it.
+        package var isClusterServer = false
         /// Further arguments, such as `["--lazyfree-lazy-expire", "yes"]`.
         package var arguments: [String] = []
 
@@ -36,11 +39,14 @@ package final class RedisServerProcess: Sendable {
     package let folder: String
     package let socketPath: String
     private let options: Options
+    private let secret: Mutex<String?>
     private let child = Mutex<Child?>(nil)
     private let tcpPort = Mutex<Int?>(nil)
+    private let clusterPort = Mutex<Int?>(nil)
 
     package init(_ options: Options = Options()) throws {
         self.options = options
+        secret = Mutex(options.password)
         folder = FileManager.default.temporaryDirectory.path + "/redis-test-\(UUID().uuidString.prefix(13))"
         socketPath = folder + "/s"
         try FileManager.default.createDirectory(
@@ -60,12 +66,20 @@ package final class RedisServerProcess: Sendable {
     /// The port on 127.0.0.1, where `listensOnTCP` is set; the same after a restart.
     package var port: Int? { tcpPort.withLock { $0 } }
 
+    /// Where the other servers of its Cluster reach it, where `isClusterServer` is set; the same after a restart.
+    package var busPort: Int? { clusterPort.withLock { $0 } }
+
+    package var password: String? { secret.withLock { $0 } }
+
     /// How a client reaches it, password included, over the unix socket.
     package var url: String {
-        "unix://\(socketPath)" + (options.password.map { "?password=\($0)" } ?? "")
+        "unix://\(socketPath)" + (password.map { "?password=\($0)" } ?? "")
     }
 
     package var isRunning: Bool { child.withLock { $0 != nil } }
+
+    /// Whether it runs and is not held.
+    package var isAwake: Bool { child.withLock { $0.map { !$0.isPaused } ?? false } }
 
     /// Ends it as a crash would, and waits until it is gone.
     package func kill9() {
@@ -95,11 +109,18 @@ package final class RedisServerProcess: Sendable {
     /// Beside its folder, which may be emptied.
     private var clockPath: String { folder + ".clock" }
 
-    /// Starts it again, after a `kill9` or killing it now. Without its data it comes back empty.
+    /// Asks another password of connections from now on; those there are stay.
+    package func setPassword(_ password: String) async throws {
+        try await ask("CONFIG", "SET", "requirepass", password)
+        secret.withLock { $0 = password }
+    }
+
+    /// Starts it again, after a `kill9` or killing it now. Without its data it comes back empty, and where it is a server of
+    /// a Cluster, as the same one.
     package func restart(keepingData: Bool) throws {
         endChild()
         if !keepingData {
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name != "nodes.conf" {
                 try FileManager.default.removeItem(atPath: folder + "/" + name)
             }
         }
@@ -116,7 +137,7 @@ package final class RedisServerProcess: Sendable {
     /// Runs redis-cli against it and returns what it printed, without the line's end.
     package func cli(_ arguments: String...) async throws -> String {
         var all = ["-s", socketPath, "--no-auth-warning"]
-        if let password = options.password { all += ["-a", password] }
+        if let password { all += ["-a", password] }
         return try await RedisServerProcess.cli(all + arguments)
     }
 
@@ -141,19 +162,27 @@ package final class RedisServerProcess: Sendable {
                 return
             } catch  where attempts > 0 {
                 tcpPort.withLock { $0 = nil }
+                clusterPort.withLock { $0 = nil }
             }
         }
     }
 
     private func launchOnce() throws {
         var arguments = [
-            "redis-server", "--dir", folder, "--unixsocket", socketPath, "--unixsocketperm", "700", "--save", "",
+            try options.engine.program, "--dir", folder, "--unixsocket", socketPath, "--unixsocketperm", "700",
+            "--save", "",
             "--daemonize", "no", "--logfile", folder + "/log", "--appendonly", options.appendOnly ? "yes" : "no",
             "--appendfsync", options.appendFsync,
         ]
         let port = options.listensOnTCP ? try self.port ?? ChildProcess.freePort() : 0
         arguments += ["--port", "\(port)", "--bind", "127.0.0.1"]
-        if let password = options.password { arguments += ["--requirepass", password] }
+        if options.isClusterServer {
+            let busPort = try self.busPort ?? ChildProcess.freePort()
+            clusterPort.withLock { $0 = busPort }
+            arguments += ["--cluster-enabled", "yes", "--cluster-port", "\(busPort)"]
+            if let password { arguments += ["--masterauth", password] }
+        }
+        if let password { arguments += ["--requirepass", password] }
         if let maxMemory = options.maxMemory { arguments += ["--maxmemory", maxMemory] }
         arguments += options.arguments
         if options.hasSteppableClock {
@@ -182,7 +211,7 @@ package final class RedisServerProcess: Sendable {
         }
         let log = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""  // Only to explain the failure.
         endChild()
-        throw Failure(description: "redis-server did not start: \(log.suffix(600))")
+        throw Failure(description: "\(options.engine)-server did not start: \(log.suffix(600))")
     }
 
     private func endChild() {
