@@ -148,7 +148,7 @@ package final class Backend: Service {
         beats = RedisCommandLink(
             configuration: beating, address: address, map: map, slots: [Keys.indexSlot], eventLoop: life,
             logger: logger, scripts: [Scripts.beat], onState: { conductor.lifeLinkChanged(.beats, $0) },
-            onServer: { _, state in conductor.beatServerChanged(state) })
+            onServer: conductor.beatServerChanged)
         coordination = RedisCommandLink(
             configuration: bound, address: address, map: map, slots: Keys.slots, eventLoop: life, logger: logger,
             scripts: Scripts.coordination, onState: { conductor.lifeLinkChanged(.coordination, $0) },

@@ -20,6 +20,11 @@ final class Conductor: @unchecked Sendable {
     private let fail: @Sendable (BackendStartError) -> Void
     /// On the life's loop only.
     private var relief: Relief
+    /// Of a Cluster: where beats go, the servers that their links lead to, and the one of these that has the index; on the
+    /// life's loop only.
+    private var beatPlace: RedisConfiguration.Endpoint?
+    private var beatServers: [RedisConfiguration.Endpoint: ServerID] = [:]
+    private var beatServer: ServerID?
     /// The servers of a Cluster that the coordinator's links lead to; on the life's loop only.
     private var coordinating: Set<RedisConfiguration.Endpoint> = []
     private var store: Store?
@@ -82,6 +87,8 @@ final class Conductor: @unchecked Sendable {
         case .mapped(let table):
             health.set(.address, true)
             health.set(.servers, true)
+            beatPlace = table[Keys.indexSlot]
+            beatsFollow()
             store?.link.eventLoop.execute { [self] in mapped(table) }
         case .identified:
             break
@@ -148,10 +155,18 @@ final class Conductor: @unchecked Sendable {
         if link == .beats { registrar?.linked(to: server) }
     }
 
-    /// The beat's link to the server of a Cluster that has the index; on the life's loop.
-    func beatServerChanged(_ state: RedisLinkState) {
-        guard case .connected(let server, _, let previous) = state else { return }
-        if previous != server { coordinator?.lost() }
+    /// A beat's link to a server of a Cluster that has, or had, the index; on the life's loop.
+    func beatServerChanged(_ place: RedisConfiguration.Endpoint, _ state: RedisLinkState) {
+        if case .connected(let server, _, _) = state { beatServers[place] = server } else { beatServers[place] = nil }
+        beatsFollow()
+    }
+
+    /// Beats go to the server that has the index by now, which a link may have led to all the while.
+    private func beatsFollow() {
+        guard let server = beatPlace.flatMap({ beatServers[$0] }) else { return beatServer = nil }
+        guard server != beatServer else { return }
+        beatServer = server
+        coordinator?.lost()
         registrar?.linked(to: server)
     }
 

@@ -48,6 +48,7 @@ final class Registrar: @unchecked Sendable {
     private var startedAt: Int64 = 0
     private var beating: RepeatedTask?
     private var isUnderWay = false
+    private var lostAt: NIODeadline?
     private var isRegistered = false
     private var isStopped = false
     private var mustBeatAgain = false
@@ -270,7 +271,10 @@ final class Registrar: @unchecked Sendable {
             isRegistered = false
             logger.warning("The node's registration was gone; it registers again")
             onEvent(.lost)
-            beat()
+            // One that is lost again and again would do nothing else.
+            let now = NIODeadline.now()
+            if lostAt.map({ now - $0 >= interval }) ?? true { beat() }
+            lostAt = now
         case .waiting:
             if isRegistered {
                 isRegistered = false

@@ -6,6 +6,8 @@ import TestSupport
 /// Some node processes on one Redis, and what can be read of all of them.
 final class Fleet: Sendable {
     let redis: RedisServerProcess
+    /// Where it is a Cluster; `redis` is then its first server.
+    let cluster: ClusterGroup?
     let nodes: [NodeProcess]
 
     /// Nodes named n0, n1, …; ready, and each long enough there that it may declare another dead.
@@ -20,8 +22,8 @@ final class Fleet: Sendable {
 
     /// The same on a Redis that is there; `url` says how a node, by its number, reaches it.
     static func over(
-        _ redis: RedisServerProcess, _ count: Int = 2, environment: [String: String] = [:], clocks: [Duration] = [],
-        url: (Int, String) -> String
+        _ redis: RedisServerProcess, of cluster: ClusterGroup? = nil, _ count: Int = 2,
+        environment: [String: String] = [:], clocks: [Duration] = [], url: (Int, String) -> String
     ) async throws -> Fleet {
         var nodes: [NodeProcess] = []
         for number in 0..<count {
@@ -31,14 +33,22 @@ final class Fleet: Sendable {
                 try await NodeProcess.start(
                     nodeId: "n\(number)", redisURL: url(number, redis.url), environment: environment))
         }
-        let fleet = Fleet(redis: redis, nodes: nodes)
+        let fleet = Fleet(redis: redis, cluster: cluster, nodes: nodes)
         try await fleet.ready()
         try await fleet.wait(.seconds(4))
         return fleet
     }
 
-    private init(redis: RedisServerProcess, nodes: [NodeProcess]) {
+    /// The same on a Cluster.
+    static func over(
+        _ cluster: ClusterGroup, _ count: Int = 2, environment: [String: String] = [:]
+    ) async throws -> Fleet {
+        try await over(cluster.servers[0].process, of: cluster, count, environment: environment) { _, _ in cluster.url }
+    }
+
+    private init(redis: RedisServerProcess, cluster: ClusterGroup?, nodes: [NodeProcess]) {
         self.redis = redis
+        self.cluster = cluster
         self.nodes = nodes
     }
 
@@ -76,6 +86,7 @@ final class Fleet: Sendable {
     ///
     /// - Parameter server: nil for the one that the fleet started on.
     func ledger(on server: RedisServerProcess? = nil) async throws -> [Transition] {
+        if let cluster { return try await ledger(on: cluster) }
         let script = """
             local out = {}
             for tag in string.gmatch('\(Partition.tags.joined(separator: " "))', '%a+') do
@@ -89,6 +100,21 @@ final class Fleet: Sendable {
             """
         let text = try await (server ?? redis).cli("EVAL", script, "0")
         return text.split(separator: "\n").compactMap { Transition(line: $0) }
+    }
+
+    private func ledger(on cluster: ClusterGroup) async throws -> [Transition] {
+        var lines: [String] = []
+        for tag in Partition.tags {
+            let primary = try await cluster.primary(of: cluster.slot(of: tag))
+            for entry in try await primary.process.ask("XRANGE", "m:{\(tag)}:events", "-", "+").items {
+                let words = entry.items.last?.items.map { $0.text ?? "" } ?? []
+                var fields: [String: String] = [:]
+                for place in stride(from: 0, to: words.count - 1, by: 2) { fields[words[place]] = words[place + 1] }
+                let parts = ["t", "u", "r", "c"].map { fields[$0] ?? "" } + [entry.items.first?.text ?? ""]
+                lines.append(parts.joined(separator: " "))
+            }
+        }
+        return lines.compactMap { Transition(line: $0[...]) }
     }
 
     /// Redis's clock in milliseconds.

@@ -155,7 +155,7 @@ private struct Reckoning {
         """
         published \(books.published), acknowledged \(books.acknowledged), refusals \(books.refused), \
         delivered \(delivered), gaps \(gaps), lost \(lost), doubled \(doubled), out of order \(outOfOrder), \
-        differing \(differing), false presence \(presence)
+        differing \(differing), false presence \(presence), longest silence of a room \(books.longestSilence)
         """
     }
 }

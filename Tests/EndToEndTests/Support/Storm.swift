@@ -19,6 +19,9 @@ final class Storm: Sendable {
         var published = 0
         var stored: [String: [Stored]] = [:]
         var refused = 0
+        /// When each room took its last message so far, and the longest that one took none.
+        var lastStored: [String: ContinuousClock.Instant] = [:]
+        var longestSilence = Duration.zero
 
         var acknowledged: Int { stored.values.reduce(0) { $0 + $1.count } }
     }
@@ -90,7 +93,12 @@ final class Storm: Sendable {
                 self.record.withLock { $0.refused += 1 }
                 return false
             }
-            self.record.withLock { $0.stored[room, default: []].append(Stored(seq: seq, payload: "\"\(number)\"")) }
+            self.record.withLock { books in
+                books.stored[room, default: []].append(Stored(seq: seq, payload: "\"\(number)\""))
+                let now = ContinuousClock.now
+                if let last = books.lastStored[room] { books.longestSilence = max(books.longestSilence, now - last) }
+                books.lastStored[room] = now
+            }
             return true
         }
     }

@@ -1,0 +1,132 @@
+import GatewayCore
+import RedisBackend
+import TestKit
+import Testing
+import TestSupport
+
+/// The storm over a Cluster whose slots move and whose servers fail: nobody is told to have gone, nothing comes twice or out
+/// of order, and what is missing is what a failover lost, behind a gap.
+@Suite("Streams and presence over a Cluster", .serialized)
+struct ClusterFaults {
+    /// The slots of the storm's rooms.
+    private static func slots(in group: ClusterGroup) async throws -> [Int] {
+        try await group.slots(of: Storm.rooms.map { Partition.tags[Partition(of: $0).number] })
+    }
+
+    private static func group(
+        _ engine: RedisServerProcess.Engine = .redis, _ change: (inout ClusterGroup.Options) -> Void = { _ in }
+    ) async throws -> ClusterGroup {
+        var options = ClusterGroup.Options()
+        options.engine = engine
+        change(&options)
+        return try await ClusterGroup.start(options)
+    }
+
+    @Test func `the primaries of the rooms and of the index killed, and a node started before others are promoted`()
+        async throws
+    {
+        let group = try await Self.group()
+        let fleet = try await Fleet.over(group)
+        let storm = try await Storm.begin(on: fleet)
+        let index = try await group.slot(of: "nodes")
+        let shard = try await group.primary(of: index).shard
+        let primaries = try await each(Self.slots(in: group)) { try await group.primary(of: $0) }
+        let first = try #require(primaries.first { $0.shard != shard })
+        try await storm.publish(for: .seconds(16)) {
+            try await fleet.wait(.seconds(1))
+            first.process.kill9()
+            let late = try await NodeProcess.start(nodeId: "late", redisURL: group.url)
+            storm.nodes.withLock { $0.append(late) }
+            _ = try await group.promoted(after: first)
+            let second = try await group.primary(of: index)
+            second.process.kill9()
+            _ = try await group.promoted(after: second)
+        }
+        try await storm.judge("crash failovers in a Cluster", allowsGaps: true)
+        try await group.stop()
+    }
+
+    @Test func `a primary that stands still until another is in its place, and goes on`() async throws {
+        let group = try await Self.group()
+        let fleet = try await Fleet.over(group)
+        let storm = try await Storm.begin(on: fleet)
+        try await storm.publish(for: .seconds(12)) {
+            try await fleet.wait(.seconds(1))
+            let first = try await group.primary(of: Self.slots(in: group)[0])
+            first.process.pause()
+            _ = try await group.promoted(after: first)
+            try await group.resume(first)
+        }
+        try await storm.judge("a primary that wakes in a Cluster", allowsGaps: true)
+        try await group.stop()
+    }
+
+    @Test func `ordered failovers of one shard after the other`() async throws {
+        let group = try await Self.group()
+        let fleet = try await Fleet.over(group)
+        let storm = try await Storm.begin(on: fleet)
+        try await storm.publish(for: .seconds(15)) {
+            for turn in 0..<4 {
+                try await fleet.wait(.seconds(1))
+                _ = try await group.failOver(turn % 3)
+            }
+        }
+        try await storm.judge("ordered failovers in a Cluster")
+        try await group.stop()
+    }
+
+    @Test func `slots moved to and fro, key by key`() async throws {
+        let group = try await Self.group()
+        let fleet = try await Fleet.over(group)
+        let storm = try await Storm.begin(on: fleet)
+        try await storm.publish(for: .seconds(15)) {
+            for turn in 0..<3 {
+                try await fleet.wait(.seconds(1))
+                let slots = try await Self.slots(in: group) + [group.slot(of: "nodes")]
+                try await group.moveSlots(slots, to: turn, .classic(keysAtOnce: 10, pause: .milliseconds(20)))
+            }
+        }
+        try await storm.judge("slots moved key by key")
+        // The index went three times: a node that took each of its beats for another server's did nothing but register.
+        for node in fleet.nodes { #expect(node.log.split(separator: "it registers again").count < 12) }
+        try await group.stop()
+    }
+
+    @Test func `slots moved to and fro at once, a shard added and another taken away`() async throws {
+        let group = try await Self.group(.valkey)
+        let fleet = try await Fleet.over(group)
+        let storm = try await Storm.begin(on: fleet)
+        try await storm.publish(for: .seconds(16)) {
+            let slots = try await Self.slots(in: group) + [group.slot(of: "nodes")]
+            try await group.moveSlots(slots, to: 1, .atomic)
+            let added = try await group.addShard()
+            try await group.moveSlots(slots, to: added, .atomic)
+            try await group.removeShard(1, inUse: slots, .atomic)
+        }
+        try await storm.judge("slots moved at once")
+        try await group.stop()
+    }
+
+    @Test func `one shard of three away, then two of them`() async throws {
+        let group = try await Self.group()
+        let fleet = try await Fleet.over(group)
+        let storm = try await Storm.begin(on: fleet)
+        let index = try await group.primary(of: group.slot(of: "nodes")).shard
+        try await storm.publish(for: .seconds(50)) {
+            try await fleet.wait(.seconds(1))
+            let other = (index + 1) % 3
+            for server in group.shards[other] { server.process.pause() }
+            try await fleet.wait(.seconds(30))
+            for server in group.shards[other] { server.process.resume() }
+            try await group.agreed()
+            try await fleet.wait(.seconds(1))
+            let two = group.shards[index] + group.shards[other]
+            for server in two { server.process.pause() }
+            try await fleet.wait(.seconds(10))
+            for server in two { server.process.resume() }
+            try await group.agreed()
+        }
+        try await storm.judge("shards away", allowsGaps: true)
+        try await group.stop()
+    }
+}
