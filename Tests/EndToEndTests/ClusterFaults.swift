@@ -32,7 +32,7 @@ struct ClusterFaults {
         let shard = try await group.primary(of: index).shard
         let primaries = try await each(Self.slots(in: group)) { try await group.primary(of: $0) }
         let first = try #require(primaries.first { $0.shard != shard })
-        try await storm.publish(for: .seconds(16)) {
+        try await storm.publish(for: .seconds(13)) {
             try await fleet.wait(.seconds(1))
             first.process.kill9()
             let late = try await NodeProcess.start(nodeId: "late", redisURL: group.url)
@@ -50,7 +50,7 @@ struct ClusterFaults {
         let group = try await Self.group()
         let fleet = try await Fleet.over(group)
         let storm = try await Storm.begin(on: fleet)
-        try await storm.publish(for: .seconds(12)) {
+        try await storm.publish(for: .seconds(9)) {
             try await fleet.wait(.seconds(1))
             let first = try await group.primary(of: Self.slots(in: group)[0])
             first.process.pause()
@@ -65,7 +65,7 @@ struct ClusterFaults {
         let group = try await Self.group()
         let fleet = try await Fleet.over(group)
         let storm = try await Storm.begin(on: fleet)
-        try await storm.publish(for: .seconds(15)) {
+        try await storm.publish(for: .seconds(10)) {
             for turn in 0..<4 {
                 try await fleet.wait(.seconds(1))
                 _ = try await group.failOver(turn % 3)
@@ -79,7 +79,7 @@ struct ClusterFaults {
         let group = try await Self.group()
         let fleet = try await Fleet.over(group)
         let storm = try await Storm.begin(on: fleet)
-        try await storm.publish(for: .seconds(15)) {
+        try await storm.publish(for: .seconds(10)) {
             for turn in 0..<3 {
                 try await fleet.wait(.seconds(1))
                 let slots = try await Self.slots(in: group) + [group.slot(of: "nodes")]
@@ -96,7 +96,7 @@ struct ClusterFaults {
         let group = try await Self.group(.valkey)
         let fleet = try await Fleet.over(group)
         let storm = try await Storm.begin(on: fleet)
-        try await storm.publish(for: .seconds(16)) {
+        try await storm.publish(for: .seconds(14)) {
             let slots = try await Self.slots(in: group) + [group.slot(of: "nodes")]
             try await group.moveSlots(slots, to: 1, .atomic)
             let added = try await group.addShard()
@@ -104,6 +104,26 @@ struct ClusterFaults {
             try await group.removeShard(1, inUse: slots, .atomic)
         }
         try await storm.judge("slots moved at once")
+        try await group.stop()
+    }
+
+    /// The clients of the minority's node go nowhere else, since it stands as it stood.
+    @Test func `the index's primary and a node parted from all others, and joined again within the grace`() async throws
+    {
+        let group = try await Self.group { $0.isSeverable = true }
+        let fleet = try await Fleet.over(group)
+        let storm = try await Storm.begin(on: fleet)
+        try await storm.publish(for: .seconds(25)) {
+            try await fleet.wait(.seconds(1))
+            let minority = try await group.primary(of: group.slot(of: "nodes"))
+            let others = group.servers.filter { $0 !== minority }
+            try await group.sever(
+                ClusterGroup.Side([minority], nodes: ["martlet:n1"]),
+                from: ClusterGroup.Side(others, nodes: ["martlet:n0"]))
+            try await fleet.wait(.seconds(15))
+            try await group.mend()
+        }
+        try await storm.judge("a minority with a node", allowsGaps: true)
         try await group.stop()
     }
 

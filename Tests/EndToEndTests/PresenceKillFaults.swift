@@ -9,10 +9,17 @@ struct PresenceKillFaults {
     private static let users = (0..<300).map { "user-\($0)" }
     private static func room(_ number: Int) -> String { "room-\(number % 10)" }
 
-    @Test func `one node of three killed: its users are gone within 5 s, each told once, nobody else is touched`()
-        async throws
-    {
-        let fleet = try await Fleet.start(3)
+    /// Where the registry lies.
+    enum Store: CaseIterable {
+        case oneServer, cluster
+    }
+
+    @Test(arguments: Store.allCases)
+    func `one node of three killed: its users are gone within 5 s, each told once, nobody else is touched`(
+        _ store: Store
+    ) async throws {
+        let cluster = store == .cluster ? try await ClusterGroup.start() : nil
+        let fleet = if let cluster { try await Fleet.over(cluster, 3) } else { try await Fleet.start(3) }
         let (observer, survivors) = (fleet.nodes[0], [fleet.nodes[0], fleet.nodes[1]])
         let watcher = try await WireClient.connect(to: observer, as: "watcher")
         for number in 0..<10 { try await watcher.join(Self.room(number)) }
@@ -81,6 +88,7 @@ struct PresenceKillFaults {
             #expect(nodes?.compactMap { $0["nodeId"] as? String } == ["n0", "n1"])
         }
         withExtendedLifetime((lost, doubles)) {}
+        try await cluster?.stop()
     }
 
     @Test func `every node killed: one that starts then shows nobody within 6 s, and Redis keeps nothing of them`()
