@@ -110,6 +110,16 @@ import Testing
         }
     }
 
+    @Test func `totals that a part of a Cluster has are left out while it is away`() async throws {
+        try await Api.serve { api async throws in
+            api.directory.topology.withLock { $0 = "cluster" }
+            api.presence.state.withLock { $0.failure = .backend(.unavailable(reason: "away")) }
+            let text = try await api.send(.GET, "/v1/stats").text
+            #expect(text.hasPrefix(#"{"nodes":0,"connections":0,"load":0.000,"redis":{"kind":"valkey""#))
+            #expect(text.contains(#""partitions":4,"answers":false"#))
+        }
+    }
+
     @Test(arguments: [
         "/v1/users", "/v1/users/u", "/v1/rooms", "/v1/rooms/r", "/v1/rooms/r/members", "/v1/stats",
     ])

@@ -223,10 +223,11 @@ async function listNodes() {
     });
     $("nodes").tBodies[0].replaceChildren(...rows);
     $("nodes").hidden = false;
-    $("totals").textContent = [
-      count(stats.nodes, "node", "nodes"), count(stats.connections, "connection", "connections"),
-      count(stats.users, "user", "users"), count(stats.rooms, "room", "rooms"), redisLine(stats.redis),
-    ].join(" · ");
+    // Of a Cluster, a part of which is away, some are not known.
+    const totals = [["nodes", "node"], ["connections", "connection"], ["users", "user"], ["rooms", "room"]]
+      .filter(([name]) => stats[name] !== undefined)
+      .map(([name, one]) => count(stats[name], one, name));
+    $("totals").textContent = [...totals, redisLine(stats.redis)].join(" · ");
     remark.textContent = total > nodes.length ? "The first " + nodes.length + " of " + total + "." : "";
     remark.hidden = total <= nodes.length;
   } catch (error) {

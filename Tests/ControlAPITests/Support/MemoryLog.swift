@@ -139,12 +139,14 @@ final class FixedDirectory: NodeDirectory, Sendable {
     let answer: Mutex<Result<[NodeEntry], BackendError>>
     /// Runs in the middle of each request.
     let meanwhile = Mutex<@Sendable () async -> Void>({})
-    let store: StoreDescription? = StoreDescription(
-        kind: .valkey, version: "9.1.2", topology: "sentinel",
-        shards: [
-            StoreDescription.Shard(address: "10.0.0.1:6379", partitions: 60, answers: true),
-            StoreDescription.Shard(address: "10.0.0.2:6379", partitions: 4, answers: false),
-        ])
+    let topology = Mutex("sentinel")
+    var store: StoreDescription? {
+        StoreDescription(kind: .valkey, version: "9.1.2", topology: topology.withLock { $0 }, shards: shards)
+    }
+    private let shards = [
+        StoreDescription.Shard(address: "10.0.0.1:6379", partitions: 60, answers: true),
+        StoreDescription.Shard(address: "10.0.0.2:6379", partitions: 4, answers: false),
+    ]
 
     init(_ nodes: [NodeEntry]) {
         answer = Mutex(.success(nodes))
