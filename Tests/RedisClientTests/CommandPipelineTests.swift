@@ -113,6 +113,17 @@ import Testing
         #expect(link(at: start + .seconds(1)) == ["integer(2) true"])
     }
 
+    @Test mutating func `what another link has sent is in doubt where this one does not take it`() {
+        pipeline.started(now: start)
+        let again = CommandPipeline.Command(
+            arguments: [1], reply: nil, deadline: start + .seconds(9), patience: .seconds(5), bytes: 10, isRetry: true)
+        let late = start + .seconds(2)
+        #expect(rejection(pipeline.submitted(again, now: late)) == .timeout)
+        #expect(
+            rejection(pipeline.submitted(command(2, timeout: .seconds(9)), now: late))
+                == .unavailable("the link is down"))
+    }
+
     @Test mutating func `what waited in vain was not sent, what was sent before is in doubt`() {
         #expect(link(at: start).isEmpty)
         #expect(isWrite(pipeline.submitted(command(1), now: start)))

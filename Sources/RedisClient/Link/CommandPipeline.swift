@@ -108,15 +108,15 @@ package struct CommandPipeline {
         case .closed:
             return .reject(.closed)
         case .away(let since) where since.map { now - $0 > failFastAfter } ?? false:
-            return .reject(.unavailable("the link is down"))
+            return reject(command, because: "the link is down")
         case .linked where command.failsBehindStall && isStalled(now: now):
-            return .reject(.unavailable("an older command has no answer yet"))
+            return reject(command, because: "an older command has no answer yet")
         case .linked, .away:
             break
         }
         let count = onWire.count + unconfirmed.count + waiting.count
         guard count < maxCommands, bytes + command.bytes <= maxBytes else {
-            return .reject(.unavailable("the queue is full"))
+            return reject(command, because: "the queue is full")
         }
         if count >= CommandPipeline.usualCommands { hasGrown = true }
         bytes += command.bytes
@@ -127,6 +127,11 @@ package struct CommandPipeline {
         }
         putOnWire(command, now: now)
         return .write
+    }
+
+    /// What another link has sent before may have run, though it is not sent over this one.
+    private func reject(_ command: Command, because reason: String) -> Admission {
+        .reject(command.isRetry ? .timeout : .unavailable(reason))
     }
 
     /// A command of the link itself, whose reply interests nobody.
