@@ -210,11 +210,12 @@ final class ClusterLinkCore: @unchecked Sendable {
     ) {
         let now = eventLoop.now
         switch result {
-        case .failure(.reply(let code, _)), .failure(.replyToRetry(let code, _, _)):
-            let isDown = code == ErrorReply.clusterDown
-            if !isStopped, isDown || ErrorReply.isRedirection(code) {
-                return perform(routes[slot]?.refused(number, isDown: isDown, now: now) ?? [], slot)
-            }
+        case .failure(.reply(let code, _)):
+            if !isStopped, refused(number, slot, code, mayHaveRun: false, now: now) { break }
+            reply(result)
+            perform(routes[slot]?.answered(number, now: now) ?? [], slot)
+        case .failure(.replyToRetry(let code, _, _)):
+            if !isStopped, refused(number, slot, code, mayHaveRun: true, now: now) { break }
             reply(result)
             perform(routes[slot]?.answered(number, now: now) ?? [], slot)
         case .success:
@@ -225,6 +226,14 @@ final class ClusterLinkCore: @unchecked Sendable {
             perform(routes[slot]?.failed(number, now: now) ?? [], slot)
         }
         scheduleFlush()
+    }
+
+    /// Whether an error says that the server did not run the command, and not that it failed.
+    private func refused(_ number: Int64, _ slot: KeySlot, _ code: String, mayHaveRun: Bool, now: NIODeadline) -> Bool {
+        let isDown = code == ErrorReply.clusterDown
+        guard isDown || ErrorReply.isRedirection(code) else { return false }
+        perform(routes[slot]?.refused(number, isDown: isDown, mayHaveRun: mayHaveRun, now: now) ?? [], slot)
+        return true
     }
 
     private var isFlushScheduled = false
@@ -245,7 +254,10 @@ final class ClusterLinkCore: @unchecked Sendable {
             outgoing = [:]
             for (place, submissions) in turn {
                 guard let link = links[place] else {
-                    for one in submissions { one.reply(.failure(.unavailable("its server has no slot any more"))) }
+                    for one in submissions {
+                        one.reply(
+                            .failure(one.isRetry ? .timeout : .unavailable("its server has no slot any more")))
+                    }
                     continue
                 }
                 link.submit(submissions)

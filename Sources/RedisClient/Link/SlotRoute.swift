@@ -6,6 +6,7 @@ import NIOCore
 /// From the first that a server has not run, since the slot is elsewhere or on the move, all are held: what was refused goes
 /// to the front in its old order, new ones behind. Nothing is sent before the last one under way is answered, and then the
 /// oldest alone: only once it has run do the others follow. `ASK` is never followed: where it leads nobody is subscribed.
+/// What is meant for one server (``OnAnotherServer/fail``) is held only while the slot may be that one's yet.
 package struct SlotRoute<Payload> {
     package typealias Address = RedisConfiguration.Endpoint
 
@@ -15,6 +16,8 @@ package struct SlotRoute<Payload> {
         package let deadline: NIODeadline
         /// Whether it may have run before.
         package fileprivate(set) var isRetry = false
+        /// Whether a server has said, as the last thing about it, that it did not run it.
+        fileprivate var isRefused = false
         package let payload: Payload
 
         package init(number: Int64, deadline: NIODeadline, payload: Payload) {
@@ -40,6 +43,8 @@ package struct SlotRoute<Payload> {
 
     /// Who has the slot; nil where nobody is known to.
     private var place: Address?
+    /// Who has it, or had it last.
+    private var home: Address?
     /// Where that which is under way was sent.
     package private(set) var target: Address?
     private var state = State.steady
@@ -88,20 +93,31 @@ package struct SlotRoute<Payload> {
         var actions: [Action] = []
         while let first = returned.first, first.number < number {
             returned.removeFirst()
-            actions.append(.fail(first, .unavailable("a later command for the same slot ran first")))
+            actions.append(Self.failure(of: first, because: Self.overtaken))
         }
         return actions + release(now: now)
     }
 
     /// The server did not run it.
     ///
-    /// - Parameter isDown: since it cannot run any, rather than that the slot is elsewhere or on its way.
-    package mutating func refused(_ number: Int64, isDown: Bool, now: NIODeadline) -> [Action] {
-        guard let command = remove(number) else { return [] }
-        putBack(command)
-        state = .held(until: now + Self.pause)
+    /// - Parameters:
+    ///   - isDown: since it cannot run any, rather than that the slot is elsewhere or on its way.
+    ///   - mayHaveRun: whether its link had sent it before, and lost what was said to that.
+    package mutating func refused(_ number: Int64, isDown: Bool, mayHaveRun: Bool, now: NIODeadline) -> [Action] {
+        guard var command = remove(number) else { return [] }
+        command.isRetry = command.isRetry || mayHaveRun
+        command.isRefused = true
         if isDown { downSince = downSince ?? now } else { downSince = nil }
-        return [.doubt]
+        // The server that the slot has left says nothing of the one that has it.
+        let isElsewhere = target != home
+        state = .held(until: isElsewhere ? now : now + Self.pause)
+        if isElsewhere, onAnotherServer == .fail {
+            return [.doubt, Self.failure(of: command, because: Self.anotherServer)] + release(now: now)
+        }
+        // It may have run before its link was lost, and those that were not sent again since were refused before that.
+        let overtaken = mayHaveRun ? takeRefused(before: number) { !$0.isRetry } : []
+        putBack(command)
+        return [.doubt] + overtaken + release(now: now)
     }
 
     /// The caller was told by its link that it failed: it is out.
@@ -111,26 +127,41 @@ package struct SlotRoute<Payload> {
         return release(now: now)
     }
 
-    /// Its link is away and the slot is another's by now: it was taken back.
+    /// Its link is away and the slot is another's by now: it was taken back. What it may have overtaken must not run after
+    /// it.
     package mutating func withdrawn(_ number: Int64, mayHaveRun: Bool, now: NIODeadline) -> [Action] {
         guard var command = remove(number) else { return [] }
         command.isRetry = command.isRetry || mayHaveRun
         if case .probing(number) = state { state = .held(until: now) }
         guard onAnotherServer == .sendAgain else {
-            let error = command.isRetry ? RedisError.timeout : .unavailable("this is another server")
-            return [.fail(command, error)] + release(now: now)
+            return [Self.failure(of: command, because: Self.anotherServer)] + release(now: now)
         }
+        let overtaken = command.isRetry ? takeRefused(before: number) { _ in true } : []
         putBack(command)
-        return release(now: now)
+        return overtaken + release(now: now)
+    }
+
+    private mutating func takeRefused(before number: Int64, where isMeant: (Command) -> Bool) -> [Action] {
+        guard returned.contains(where: { $0.isRefused && $0.number < number && isMeant($0) }) else { return [] }
+        var failures: [Action] = []
+        returned.removeAll { command in
+            guard command.isRefused, command.number < number, isMeant(command) else { return false }
+            failures.append(Self.failure(of: command, because: Self.overtaken))
+            return true
+        }
+        return failures
     }
 
     /// This server has the slot, or nobody has.
     package mutating func mapped(to place: Address?, now: NIODeadline) -> [Action] {
         guard place != self.place else { return [] }
         self.place = place
-        if place != nil { downSince = nil }
         if case .held = state { state = .held(until: now) }
-        return release(now: now)
+        guard let place else { return [] }
+        downSince = nil
+        defer { home = place }
+        guard onAnotherServer == .fail, let home, home != place else { return release(now: now) }
+        return takeHeld().map { Self.failure(of: $0, because: Self.anotherServer) } + release(now: now)
     }
 
     package mutating func ticked(now: NIODeadline) -> [Action] {
@@ -140,7 +171,12 @@ package struct SlotRoute<Payload> {
 
     /// Takes all that is held; nothing is under way any more.
     package mutating func closed() -> [Command] {
-        defer { (underWay, returned, waiting) = ([], [], []) }
+        underWay = []
+        return takeHeld()
+    }
+
+    private mutating func takeHeld() -> [Command] {
+        defer { (returned, waiting) = ([], []) }
         return Array(returned) + Array(waiting)
     }
 
@@ -165,6 +201,8 @@ package struct SlotRoute<Payload> {
     }
 
     private mutating func send(_ command: Command, to place: Address) -> Action {
+        var command = command
+        command.isRefused = false
         target = place
         underWay.append(command)
         return .send(command, to: place)
@@ -190,9 +228,17 @@ package struct SlotRoute<Payload> {
         var failures: [Action] = []
         commands.removeAll { command in
             guard command.deadline <= now else { return false }
-            failures.append(.fail(command, command.isRetry ? .timeout : .unavailable("no server runs it in time")))
+            failures.append(failure(of: command, because: "no server runs it in time"))
             return true
         }
         return failures
+    }
+
+    private static var overtaken: String { "a later command for the same slot ran first" }
+    private static var anotherServer: String { "this is another server" }
+
+    /// What may have run is in doubt, whatever the reason.
+    private static func failure(of command: Command, because reason: String) -> Action {
+        .fail(command, command.isRetry ? .timeout : .unavailable(reason))
     }
 }
