@@ -45,8 +45,10 @@ package struct ShardSubscriptions {
     private struct Sent {
         let slot: KeySlot
         let turn: Int
-        var isSubscription: Bool
-        var remaining: Int
+        let isSubscription: Bool
+        /// Each is answered by itself, in this order.
+        let channels: [String]
+        var answered = 0
     }
 
     private var shards: [KeySlot: Shard] = [:]
@@ -120,13 +122,13 @@ package struct ShardSubscriptions {
 
     /// `ssubscribe` came; nil where it was not asked for.
     package mutating func subscribed(_ channel: String, at place: Address) -> [Action]? {
-        guard let answered = answered(at: place, isSubscription: true) else { return nil }
+        guard let answered = answered(channel, at: place, isSubscription: true) else { return nil }
         return take(channel, answered)
     }
 
     /// `sunsubscribe` came, asked for or not.
     package mutating func unsubscribed(_ channel: String, at place: Address) -> [Action] {
-        if let answered = answered(at: place, isSubscription: false) { return take(channel, answered) ?? [] }
+        if let answered = answered(channel, at: place, isSubscription: false) { return take(channel, answered) ?? [] }
         let slot = KeySlot(of: channel)
         guard shards[slot]?.standing.place == place else { return [] }
         return lose(slot) + [.doubt]
@@ -175,19 +177,21 @@ package struct ShardSubscriptions {
         stride(from: 0, to: names.count, by: Self.batch).map { start in
             let some = Array(names[start..<min(start + Self.batch, names.count)])
             sent[place]?.append(
-                Sent(
-                    slot: slot, turn: shards[slot]?.turn ?? 0, isSubscription: isSubscription, remaining: some.count))
+                Sent(slot: slot, turn: shards[slot]?.turn ?? 0, isSubscription: isSubscription, channels: some))
             return isSubscription ? .subscribe(some, at: place) : .unsubscribe(some, at: place)
         }
     }
 
-    /// Counts one answer to what was sent first, if that was of this kind.
-    private mutating func answered(at place: Address, isSubscription: Bool) -> Sent? {
-        guard let first = sent[place]?.first, first.isSubscription == isSubscription else { return nil }
-        if first.remaining <= 1 {
+    /// Counts one answer to what was sent first, if that was of this kind and is about this channel: a slot's leaving, of
+    /// which nobody asked, comes between.
+    private mutating func answered(_ channel: String, at place: Address, isSubscription: Bool) -> Sent? {
+        guard let first = sent[place]?.first, first.isSubscription == isSubscription,
+            first.channels[first.answered] == channel
+        else { return nil }
+        if first.answered + 1 == first.channels.count {
             sent[place]?.removeFirst()
         } else {
-            sent[place]?[0].remaining -= 1
+            sent[place]?[0].answered += 1
         }
         return first
     }
