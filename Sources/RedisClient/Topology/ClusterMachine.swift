@@ -36,6 +36,8 @@ package struct ClusterMachine: Sendable {
         /// As it said last.
         var epoch: Int64?
         var failure: QuestionFailure?
+        /// Whether it named nobody who has a slot as it was asked last.
+        var knowsNobody = false
     }
 
     private struct Round {
@@ -111,14 +113,15 @@ package struct ClusterMachine: Sendable {
     package mutating func answered(_ place: Address, _ word: ClusterWord, now: NIODeadline) -> [Action] {
         servers[place]?.slotsAsked = false
         servers[place]?.failure = nil
-        guard round?.owing.remove(place) != nil else { return [] }
+        servers[place]?.knowsNobody = word.primaries.isEmpty
+        guard round?.owing.remove(place) != nil else { return look(now: now) }
         round?.words.append(word)
         // At once, since what has a higher epoch is true whatever others say.
         for primary in word.primaries where primary.epoch >= known[primary.id]?.epoch ?? -1 {
             known[primary.id] = primary
         }
         var actions = use()
-        if let round, round.owing.isEmpty { actions += finish(round, now: now) }
+        if let round, round.owing.isEmpty { actions += finish(round, now: now) + look(now: now) }
         return actions
     }
 
@@ -129,17 +132,19 @@ package struct ClusterMachine: Sendable {
         servers[place]?.failure = failure
         servers[place]?.fine = nil
         var actions: [Action] = []
-        if round?.owing.remove(place) != nil, let round, round.owing.isEmpty { actions = finish(round, now: now) }
+        if round?.owing.remove(place) != nil, let round, round.owing.isEmpty {
+            actions = finish(round, now: now) + look(now: now)
+        }
         return actions + judge(now: now)
     }
 
     private mutating func look(now: NIODeadline) -> [Action] {
         guard isInDoubt, round == nil else { return [] }
         if let lastRound, now - lastRound < Self.leastPause { return [.wake(at: lastRound + Self.leastPause)] }
-        isInDoubt = false
-        lastRound = now
         let places = asked.filter { servers[$0]?.slotsAsked != true }
         guard !places.isEmpty else { return [] }
+        isInDoubt = false
+        lastRound = now
         round = Round(began: now, owing: Set(places))
         var actions: [Action] = []
         for place in places {
@@ -190,11 +195,17 @@ package struct ClusterMachine: Sendable {
         return [.use(next)]
     }
 
-    /// Whether not all that it claims is another's by a higher epoch, by the first slot of each range.
+    /// Whether not all that it claims is another's by a higher epoch.
     private func ownsAny(_ primary: ClusterWord.Primary) -> Bool {
-        primary.slots.contains { range in
-            let first = KeySlot(number: range.lowerBound)
-            return !known.values.contains { $0.id != primary.id && $0.epoch > primary.epoch && $0.has(first) }
+        let higher = known.values.filter { $0.epoch > primary.epoch }.flatMap(\.slots)
+        return primary.slots.contains { range in
+            // The first that is nobody else's, gone forward to from range to range.
+            var slot = Int(range.lowerBound)
+            while let other = higher.first(where: { $0.contains(UInt16(slot)) }) {
+                slot = Int(other.upperBound) + 1
+                if slot > range.upperBound { return false }
+            }
+            return true
         }
     }
 
@@ -212,16 +223,23 @@ package struct ClusterMachine: Sendable {
     }
 
     private mutating func doubt() -> [Action] {
-        let answers = seeds.map { servers[$0]?.failure }
-        guard !answers.contains(where: { $0 == nil }) else { return [] }
-        let reasons = zip(seeds, answers).map { place, failure in
-            switch failure {
-            case .refused(let reason): "\(place) refuses this node (\(reason))"
-            case .away, nil: "\(place) does not answer"
+        var reasons: [String] = []
+        var (isServed, isRefused) = (false, false)
+        for place in seeds {
+            switch servers[place]?.failure {
+            case .refused(let reason):
+                isRefused = true
+                reasons.append("\(place) refuses this node (\(reason))")
+            case .away: reasons.append("\(place) does not answer")
+            case nil:
+                // It owes an answer.
+                guard servers[place]?.knowsNobody == true else { return [] }
+                isServed = true
+                reasons.append("\(place) knows of no server that has slots")
             }
-        }.joined(separator: ", ")
-        let refused = answers.contains { if case .refused = $0 { true } else { false } }
-        return say(refused ? .refuse(reason: reasons) : .doubtful(reason: reasons))
+        }
+        let reason = reasons.joined(separator: ", ")
+        return say(isRefused && !isServed ? .refuse(reason: reason) : .doubtful(reason: reason))
     }
 
     private mutating func say(_ action: Action) -> [Action] {
