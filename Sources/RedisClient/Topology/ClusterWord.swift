@@ -34,9 +34,12 @@ package struct ClusterWord: Sendable, Hashable {
         guard let ranges = slots.array else { return nil }
         var places: [String: RedisConfiguration.Endpoint] = [:]
         for range in ranges {
-            let server = range[2]
-            guard let port = server[1].integer, let id = server[2].string else { return nil }
-            places[id] = ClusterWord.endpoint(host: server[0].string ?? "", port: port, asked: asked)
+            // Replicas as well, one of which may have taken over by the next answer.
+            guard let servers = range.array?.dropFirst(2), !servers.isEmpty else { return nil }
+            for server in servers {
+                guard let port = server[1].integer, let id = server[2].string else { return nil }
+                places[id] = ClusterWord.endpoint(server, port: port, asked: asked)
+            }
         }
         var primaries: [Primary] = []
         for line in nodes.split(whereSeparator: \.isNewline) {
@@ -53,6 +56,12 @@ package struct ClusterWord: Sendable, Hashable {
         self.primaries = primaries
     }
 
+    /// The address among what else is said of a server, names and values in turn.
+    private static func address(_ more: RedisReply) -> String? {
+        let name = stride(from: 0, to: more.count, by: 2).first { more[$0].string == "ip" }
+        return name.flatMap { more[$0 + 1].string }
+    }
+
     private static func range(_ text: Substring) -> ClosedRange<UInt16>? {
         let ends = text.split(separator: "-").map { UInt16($0) }
         guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first <= last else {
@@ -63,9 +72,12 @@ package struct ClusterWord: Sendable, Hashable {
 
     /// Nil where it is no place that one could dial.
     private static func endpoint(
-        host: String, port: Int64, asked: RedisConfiguration.Endpoint
+        _ server: RedisReply, port: Int64, asked: RedisConfiguration.Endpoint
     ) -> RedisConfiguration.Endpoint? {
-        // "?" is said of a server whose name is not known (`cluster-preferred-endpoint-type unknown-endpoint` says none).
+        // "?" is said where names are preferred and the server has none (`cluster-preferred-endpoint-type hostname`); its
+        // address stands behind. With `unknown-endpoint` nothing is said.
+        let said = server[0].string ?? ""
+        guard let host = said == "?" ? address(server[3]) : said else { return nil }
         guard host.isEmpty else { return Sentinels.endpoint(host: host, port: "\(port)") }
         guard case .tcp(let host, _) = asked, let number = UInt16(exactly: port), number > 0 else { return nil }
         return .tcp(host: host, port: Int(number))
