@@ -34,9 +34,19 @@ final class RegistryConversation {
 
     // MARK: What is told
 
-    func linked() -> [Machine.Action] { machine.linked(now: now) }
+    func linked(_ partitions: PartitionSet = .all) -> [Machine.Action] {
+        settled(machine.linked(partitions, now: now))
+    }
 
-    func linkLost() { machine.linkLost() }
+    func linkLost(_ partitions: PartitionSet = .all) { machine.linkLost(partitions) }
+
+    func indexIs(away isAway: Bool) { machine.indexIs(away: isAway) }
+
+    func clockStepped() { machine.clockStepped() }
+
+    func channelsRenewed(_ partitions: PartitionSet) -> [Machine.Action] {
+        machine.channelsRenewed(partitions, now: now)
+    }
 
     func lost() { machine.lost() }
 

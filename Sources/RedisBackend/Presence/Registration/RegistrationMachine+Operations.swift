@@ -50,7 +50,8 @@ extension RegistrationMachine {
     }
 
     mutating func perform(_ operation: Operation) {
-        guard let holder = admitted(operation) else { return wait(operation) }
+        guard let partition = partition(of: operation) else { return endWithout(operation) }
+        guard let holder = admitted(in: partition) else { return wait(operation) }
         switch operation {
         case .connect(let id, let ticket):
             connect(id, ticket, holder)
@@ -109,8 +110,7 @@ extension RegistrationMachine {
     }
 
     /// Who may write, if nothing waits that this would overtake.
-    private mutating func admitted(_ operation: Operation) -> Holder? {
-        let partition = partition(of: operation)
+    private mutating func admitted(in partition: Partition) -> Holder? {
         guard waiting.isOpen(partition), let holder = standing.writer(now: now, lease: settings.lease) else {
             waiting.shut(partition)
             return nil
@@ -118,12 +118,17 @@ extension RegistrationMachine {
         return holder
     }
 
-    /// Where it is written.
-    func partition(of operation: Operation) -> Partition {
+    /// Of a connection that has gone nothing is written: it waits for nobody.
+    mutating func endWithout(_ operation: Operation) {
+        guard case .connect(let id, let ticket) = operation else { return }
+        refuse(id, ticket, .backend(RegistrationMachine.gone))
+    }
+
+    /// Where it is written; nil where it is not, since its connection has gone.
+    func partition(of operation: Operation) -> Partition? {
         switch operation {
         case .connect(let id, _), .remember(_, let id):
-            // Of one that has gone nothing is written.
-            held[id]?.registrant?.session.partition ?? Partition.all[0]
+            held[id]?.registrant?.session.partition
         case .disconnect(let departed, _): departed.registrant.session.partition
         case .join(let joining): Partition(of: joining.room)
         case .leave(let place, _, _), .evict(let place, _): Partition(of: place.room)

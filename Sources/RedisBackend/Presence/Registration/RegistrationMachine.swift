@@ -171,7 +171,8 @@ package struct RegistrationMachine: ~Copyable {
     }
 
     mutating func wait(_ operation: Operation) {
-        if let dropped = waiting.add(operation, in: partition(of: operation)) {
+        guard let partition = partition(of: operation) else { return endWithout(operation) }
+        if let dropped = waiting.add(operation, in: partition) {
             drop(dropped, .unavailable(reason: "too many presence calls wait for Redis"))
         }
     }
