@@ -25,6 +25,8 @@ package struct PartitionStandings: Sendable {
         package var index: Arrival?
         package var hasLostIndex = false
 
+        package init() {}
+
         package var isEmpty: Bool { stands.isEmpty && lost.isEmpty && index == nil && !hasLostIndex }
     }
 
