@@ -114,6 +114,78 @@ import Testing
         #expect(reason.contains("\(tls ? "rediss" : "redis")+sentinel://[::1]:26380/NAME"))
     }
 
+    private var ofCluster: RedisConfiguration {
+        var configuration = configuration
+        configuration.topology = .cluster(seeds: [.tcp(host: "h", port: 7000)])
+        return configuration
+    }
+
+    private func reason(_ action: Greeting.Action) -> String? {
+        if case .fail(let reason, .refused) = action { reason } else { nil }
+    }
+
+    private func server(_ mode: String) throws -> RedisReply {
+        let text = "redis_version:7.0.15\n\(mode)\nrun_id:abc\n"
+        return try reply("$\(text.utf8.count)|\(text)|")
+    }
+
+    @Test(arguments: [false, true], ["redis", "server"])
+    func `a node of a Cluster behind the URL of one server is refused with the URL to write`(
+        tls: Bool, name: String
+    ) throws {
+        for isForSubscriptions in [false, true] {
+            var configuration = RedisConfiguration(endpoint: .tcp(host: "::1", port: 7000))
+            configuration.tls = tls
+            var greeting =
+                isForSubscriptions
+                ? Greeting(subscriptions: configuration)
+                : Greeting(commandLink: configuration, previous: nil, scripts: [])
+            _ = greeting.start()
+            let said = reason(greeting.received(try server("\(name)_mode:cluster")))
+            let url = "\(tls ? "rediss" : "redis")+cluster://[::1]:7000"
+            #expect(
+                said == "it is a node of a Redis Cluster, and redis:// is for one server by itself; write \(url)")
+        }
+    }
+
+    @Test(arguments: ["redis_mode:standalone", "server_mode:standalone", "redis_mode:sentinel", "os:x"])
+    func `a server by itself behind the URL of a Cluster is refused with what to write`(mode: String) throws {
+        let text = "it is no node of a Redis Cluster; one server by itself needs redis:// in place of redis+cluster://"
+        var greeting = Greeting(commandLink: ofCluster, previous: nil, scripts: [])
+        _ = greeting.start()
+        #expect(reason(greeting.received(try server(mode))) == text)
+        // The link that only asks is told the same.
+        var member = configuration
+        member.peer = .clusterMember
+        var asking = Greeting(commandLink: member, previous: nil, scripts: [])
+        _ = asking.start()
+        #expect(reason(asking.received(try server(mode))) == text)
+    }
+
+    @Test(arguments: ["redis_mode:cluster", "server_mode:cluster"])
+    func `a Cluster's node is taken behind the URL of one, and only a primary`(mode: String) throws {
+        var greeting = Greeting(commandLink: ofCluster, previous: nil, scripts: [])
+        #expect(sent(greeting.start()) == ["INFO server", "INFO replication"])
+        #expect(try isWait(greeting.received(server(mode))))
+        #expect(try sent(greeting.received(reply(primary))) == ["CLIENT ID"])
+        #expect(try identity(greeting.received(reply(":9|")))?.server == ServerID(runID: "abc", replicationID: "def"))
+        var other = Greeting(subscriptions: ofCluster)
+        _ = other.start()
+        #expect(try isWait(other.received(server(mode))))
+        #expect(try failure(other.received(reply("$28|role:slave\nmaster_replid:def|"))) == .unfit)
+    }
+
+    @Test func `a server that is asked about its Cluster may be a replica, and nothing is ended there`() throws {
+        var member = configuration
+        member.peer = .clusterMember
+        member.password = "p"
+        var greeting = Greeting(commandLink: member, previous: previous("abc"), scripts: [script])
+        #expect(sent(greeting.start()) == ["AUTH p", "INFO server"])
+        #expect(try isWait(greeting.received(reply("+OK|"))))
+        #expect(try sent(greeting.received(server("redis_mode:cluster"))) == ["PING"])
+        #expect(try identity(greeting.received(reply("+PONG|")))?.server.runID == "abc")
+    }
+
     @Test(arguments: [true, false])
     func `a sentinel is asked who it is and nothing else, however often`(isForSubscriptions: Bool) throws {
         var configuration = configuration

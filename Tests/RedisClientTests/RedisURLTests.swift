@@ -73,6 +73,48 @@ import Testing
         #expect(configuration.password == nil && configuration.database == 0)
     }
 
+    @Test func `a Cluster URL names some of its servers, and who the node is to all`() throws {
+        let configuration = try RedisConfiguration(url: "REDIS+cluster://al%69ce:p%40w@a:1,b,[::1]:3/?db=0")
+        let seeds: [RedisConfiguration.Endpoint] = [
+            .tcp(host: "a", port: 1), .tcp(host: "b", port: 6379), .tcp(host: "::1", port: 3),
+        ]
+        #expect(configuration.topology == .cluster(seeds: seeds) && configuration.topology.isSharded)
+        #expect(configuration.username == "alice" && configuration.password == "p@w" && configuration.database == 0)
+        #expect(!configuration.tls)
+        #expect(configuration.description == "redis+cluster://a:1,b:6379,[::1]:3")
+    }
+
+    @Test(arguments: [
+        "rediss+cluster://:pw@h", "rediss+cluster://h/0?password=pw", "rediss+cluster://h?user=&password=pw&db=0",
+    ])
+    func `a Cluster URL with TLS, one server and a password alone`(url: String) throws {
+        let configuration = try RedisConfiguration(url: url + (url.contains("?") ? "&" : "?") + "ca=/authority.pem")
+        #expect(configuration.topology == .cluster(seeds: [.tcp(host: "h", port: 6379)]))
+        #expect(configuration.tls && configuration.certificateAuthorityFile == "/authority.pem")
+        #expect(configuration.username == nil && configuration.password == "pw")
+        #expect(configuration.description == "rediss+cluster://h:6379")
+    }
+
+    @Test(arguments: ["redis+cluster://h/1", "redis+cluster://h?db=1", "rediss+cluster://:secret@h,i/15"])
+    func `a Cluster has one database, and the error says what to use instead`(url: String) throws {
+        let error = try #require(throws: RedisURLError.self) { try RedisConfiguration(url: url) }
+        #expect(error.description == "a Cluster has database 0 only; deployments are told apart by redis.prefix")
+    }
+
+    @Test(arguments: [
+        "redis+cluster://a,b,a", "redis+cluster://a:6379,A", "redis+cluster://[::1]:1,[::1]:1",
+        "rediss+cluster://a,a:6379",
+    ])
+    func `a server that a Cluster URL names twice is a mistake`(url: String) throws {
+        let error = try #require(throws: RedisURLError.self) { try RedisConfiguration(url: url) }
+        #expect(error.description == "it names a server twice")
+    }
+
+    @Test func `a wrong scheme is told all that there are`() throws {
+        let error = try #require(throws: RedisURLError.self) { try RedisConfiguration(url: "redis-cluster://h") }
+        #expect(error.description.contains("redis+cluster://") && error.description.contains("rediss+cluster://"))
+    }
+
     @Test func `one that is led elsewhere keeps its times and nothing of where it led before`() throws {
         var configuration = try RedisConfiguration(url: "rediss://alice:secret@redis.internal:7000/5?ca=/authority.pem")
         configuration.commandTimeout = .seconds(9)
@@ -91,6 +133,9 @@ import Testing
         "redis+sentinel://h,/secret", "redis+sentinel://h,h:26379/secret", "redis+sentinel://h/secret/0",
         "redis+sentinel://h/a%20secret", "redis+sentinel://h:0/n", "redis+sentinel://h/n?ca=/secret",
         "redis+sentinel://h/n?sentinelPassword=secret%", "redis://h?sentinelPassword=secret", "sentinel://h/n",
+        "redis+cluster://", "redis+cluster://h,/0", "redis+cluster://,h", "redis+cluster://h:0", "redis+cluster://u@h",
+        "redis+cluster://h/secret", "redis+cluster://h?db=secret", "redis+cluster://h?ca=/secret",
+        "redis+cluster://h?sentinelPassword=secret", "redis+cluster://:secret%zz@h", "cluster://h", "redis+cluster:/h",
     ])
     func `a wrong URL is refused without repeating it`(url: String) {
         do {
