@@ -94,6 +94,8 @@ struct PartitionStandingsTests {
         settle()
         #expect(standings.mapped(table([(0..<32, a), (32..<64, d)], index: a, primaries: [a, d])) == lost(32..<64))
         #expect(standings.connected(d, to: serverB) == stands(.same, 32..<64))
+        // Both of its addresses are reached.
+        #expect(standings.mapped(halves) == stands(.same, 32..<64))
     }
 
     @Test mutating func `a slot that goes to a server that stands, from one that stands on, has moved`() {

@@ -141,6 +141,14 @@ struct ClusterMachineTests {
         #expect(others(word(seed, three, at: 6010)) == [.use(firstTable)])
     }
 
+    @Test mutating func `a seed that refuses the node ends no start beside one that only has no slots to name`() {
+        machine = ClusterMachine(seeds: [seed, a], slots: Self.slots, lease: .seconds(3))
+        _ = machine.ticked(now: at(0))
+        _ = word(a, [], at: 10)
+        let reason = "seed:1 refuses this node (WRONGPASS), a:1 knows of no server that has slots"
+        #expect(machine.failed(seed, .refused(reason: "WRONGPASS"), now: at(20)) == [.doubtful(reason: reason)])
+    }
+
     // MARK: Whom to believe
 
     @Test mutating func `of two that claim a slot the one with the higher epoch has it, whoever says so`() {

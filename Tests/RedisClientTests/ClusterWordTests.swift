@@ -134,7 +134,7 @@ struct ClusterWordTests {
 
     @Test(arguments: [
         ("", "*1|*3|:0|:1|*0|"), ("", "*1|*3|:0|:1|*3|$1|h|$1|x|$1|i|"), ("", "*1|*3|:0|:1|*2|$1|h|:1|"), ("", "+OK|"),
-        ("", "$-1|"), ("", "*1|:1|"), ("OK", "*0|"), ("i a master - 0 0 x connected", "*0|"),
+        ("", "$-1|"), ("", "*1|:1|"), ("", "*1|*2|:0|:1|"), ("OK", "*0|"), ("i a master - 0 0 x connected", "*0|"),
         ("i a master - 0 0 7", "*0|"),
     ])
     func `what is of another shape is no word`(nodes: String, slots: String) throws {

@@ -124,6 +124,13 @@ struct ShardSubscriptionsTests {
         #expect(echo(x, 3, at: a) == [.stands(x, afterBreak: true)])
     }
 
+    @Test mutating func `a map in which other slots have moved changes nothing for one that stands`() {
+        settle(["{x}1", "{y}1"], y: a)
+        #expect(machine.mapped(table(x: a, y: b)) == [.lost(y), .subscribe(["{y}1"], at: b), mark(y, 2, at: b)])
+        #expect(machine.mapped(table(x: a, y: b)) == [])
+        #expect(machine.hears(x, at: a))
+    }
+
     @Test mutating func `a slot that nobody has is lost until somebody has it`() {
         settle(["{x}1"])
         #expect(machine.mapped(table(x: nil)) == [.lost(x)])
@@ -197,10 +204,12 @@ struct ShardSubscriptionsTests {
         settle(["{x}1"])
         #expect(machine.wanted(["{x}2"]) == [.subscribe(["{x}2"], at: a)])
         #expect(machine.wanted(["{x}3"]) == [.subscribe(["{x}3"], at: a)])
+        #expect(machine.wanted(["{x}4"]) == [.subscribe(["{x}4"], at: a)])
         #expect(machine.refused(at: a) == [.lost(x), .doubt])
+        #expect(machine.subscribed("{x}3", at: a) == [])
         _ = machine.ticked()
         // Of the turn before.
-        #expect(machine.subscribed("{x}3", at: a) == [])
+        #expect(machine.subscribed("{x}4", at: a) == [])
         #expect(echo(x, 1, at: a) == [])
         #expect(machine.refused(at: a) == [.doubt])
         #expect(machine.ticked().last == mark(x, 3, at: a))
