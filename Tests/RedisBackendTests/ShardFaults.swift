@@ -1,0 +1,94 @@
+import GatewayCore
+import RedisBackend
+import RedisClient
+import TestKit
+import Testing
+import TestSupport
+
+/// Nodes whose URL leads to a Cluster, on real ones.
+@Suite("Redis Cluster", .serialized)
+struct ShardFaults {
+    /// A room of each shard, in the shards' order.
+    private static func rooms(of group: ClusterGroup) async throws -> [RoomName] {
+        var rooms: [Int: RoomName] = [:]
+        for number in 0..<64 where rooms.count < group.shards.count {
+            let room = RoomName(unchecked: "room-\(number)")
+            let slot = try await group.slot(of: Partition.tags[Partition(of: room).number])
+            rooms[try await group.primary(of: slot).shard] = room
+        }
+        return rooms.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    /// A shard that has not the index.
+    private static func otherShard(of group: ClusterGroup) async throws -> Int {
+        (try await group.primary(of: group.slot(of: "nodes")).shard + 1) % group.shards.count
+    }
+
+    private static func takes(_ backend: Backend, _ room: RoomName) async -> Bool {
+        (try? await backend.messageLog.publish(Publication(room, "1"))) != nil
+    }
+
+    /// How many partitions are on shards that answer, as `/v1/stats` has it.
+    private static func answering(_ backend: Backend) -> Int {
+        backend.directory.store?.shards.filter(\.answers).reduce(0) { $0 + $1.partitions } ?? 0
+    }
+
+    @Test
+    func
+        `a list of servers of which one lives leads to all, and a shard that takes another password is away by itself`()
+        async throws
+    {
+        var options = ClusterGroup.Options()
+        (options.password, options.replicas) = ("secret", 0)
+        let group = try await ClusterGroup.start(options)
+        let nobody = try ReservedPort()
+        let shard = try await Self.otherShard(of: group)
+        let living = try #require(group.servers.first { $0.shard != shard })
+        let url = group.url(seedsAt: [nobody.number, living.port])
+        let rooms = try await Self.rooms(of: group)
+        try await group.setPassword("another", ofShard: shard)
+        try await RedisFixture().withBackends(
+            [url], configure: { _, configuration in configuration.redis.commandTimeout = .seconds(2) }
+        ) { backends in
+            #expect(backends[0].directory.store?.topology == "cluster")
+            for (number, room) in rooms.enumerated() where number != shard {
+                try await eventually("a message in a log") { await Self.takes(backends[0], room) }
+            }
+            #expect(await !Self.takes(backends[0], rooms[shard]))
+            #expect(Self.answering(backends[0]) < 64)
+            await #expect(throws: DirectoryError.self) {
+                _ = try await backends[0].presenceDirectory.users(limit: 1, cursor: nil)
+            }
+            try await group.setPassword("secret", ofShard: shard)
+            try await eventually("a message in the log there") { await Self.takes(backends[0], rooms[shard]) }
+            try await eventually("all partitions") { Self.answering(backends[0]) == 64 }
+        }
+        try await group.stop()
+    }
+
+    @Test func `a Cluster that wants all its slots is away as a whole with one shard, and comes back with it`()
+        async throws
+    {
+        var options = ClusterGroup.Options()
+        (options.requiresFullCoverage, options.replicas) = (true, 0)
+        let group = try await ClusterGroup.start(options)
+        let shard = try await Self.otherShard(of: group)
+        let rooms = try await Self.rooms(of: group)
+        try await RedisFixture().withBackends(
+            [group.url],
+            configure: { _, configuration in
+                configuration.canaryInterval = .milliseconds(500)
+                configuration.redis.commandTimeout = .seconds(2)
+            }
+        ) { backends in
+            let server = group.shards[shard][0]
+            server.process.pause()
+            try await eventually("a node that is not ready") { backends[0].problem != nil }
+            for room in rooms { #expect(await !Self.takes(backends[0], room)) }
+            server.process.resume()
+            try await eventually("a node that is ready") { backends[0].problem == nil }
+            for room in rooms { try await eventually("a message in a log") { await Self.takes(backends[0], room) } }
+        }
+        try await group.stop()
+    }
+}
