@@ -264,6 +264,7 @@ final class Conductor: @unchecked Sendable {
     /// The canaries of these partitions are out; on the command link's loop.
     func canariesSilent(_ partitions: PartitionSet, reason: String?) {
         silent = partitions
+        countAnswering()
         health.set(.canary, PartitionSet.all.subtracting(silent).isMost, because: reason)
         judge()
     }
@@ -274,6 +275,11 @@ final class Conductor: @unchecked Sendable {
     private func linksChanged(commands: PartitionSet) {
         commanded = commands
         canaries?.linksStand(in: commands.intersection(subscribed))
+        countAnswering()
+    }
+
+    private func countAnswering() {
+        health.count(answering: commanded.intersection(subscribed).subtracting(silent).count)
     }
 
     /// Closes the epochs of all these partitions at once, so that no quiet one is passed over by a second change.

@@ -36,11 +36,17 @@ final class Health: Sendable {
 
     private let state = Mutex(State())
     private let isUp: Gauge
+    private let answering: Gauge
 
     init(metrics: any MetricsFactory) {
         isUp = Gauge(label: "martlet_redis_up", dimensions: [], factory: metrics)
         isUp.record(0)
+        answering = Gauge(label: "martlet_redis_partitions_answering", dimensions: [], factory: metrics)
+        answering.record(0)
     }
+
+    /// So many partitions take commands, and what is published there comes.
+    func count(answering partitions: Int) { answering.record(partitions) }
 
     /// - Parameter reason: why it is missing, where more can be said than that.
     func set(_ part: Part, _ isThere: Bool, because reason: String? = nil) {

@@ -1,7 +1,9 @@
-# `docker/local test`: the suites named ...Faults kill, pause and cut things, and that of the hot paths loads a node; they
-# want the machine to themselves, so they run after the others and one test at a time.
+# `docker/local test`: the suites named ...Faults kill, pause and cut things, and that of the hot paths loads a node: they run
+# after the others and one test at a time. Fault tests wait most of the time, for a lease to end or a server to be replaced, so
+# those of node processes and those of single parts run beside each other.
 
 lone_suites='Faults|HotPathTests'
+process_faults='^EndToEndTests.*Faults'
 # Those with a Redis or nodes of their own, apart from the others, so that two cores keep up with their deadlines.
 busy_suites='^(RedisBackendTests|WebhooksTests|EndToEndTests)'
 
@@ -37,16 +39,34 @@ test_suites() {
                 step "Tests" swift_test --parallel --skip "$lone_suites" --skip "$busy_suites" || failed=$((failed + 1))
                 step "Tests with Redis" swift_test --parallel --filter "$busy_suites" --skip "$lone_suites" \
                     || failed=$((failed + 1))
-                step "Fault tests" swift_test --no-parallel --filter "$lone_suites" || failed=$((failed + 1))
+                step "Hot paths" swift_test --no-parallel --filter HotPathTests || failed=$((failed + 1))
+                step "Fault tests" fault_tests || failed=$((failed + 1))
                 step "Browser tests" browser_tests || failed=$((failed + 1))
                 ;;
             browser) step "Browser tests" browser_tests || failed=$((failed + 1)) ;;
-            faults) step "Fault tests" swift_test --no-parallel --filter "$lone_suites" || failed=$((failed + 1)) ;;
+            faults) step "Fault tests" fault_tests || failed=$((failed + 1)) ;;
             *) step "Tests of $only" swift_test --filter "$only" || failed=$((failed + 1)) ;;
         esac
     done
     [[ $failed -eq 0 ]] || die "$failed of the test runs above failed"
     say "All tests passed"
+}
+
+# What one half says comes behind what the other does. The tests are called as they are: swift test lets no second one of its
+# kind into the build folder.
+fault_tests() {
+    local said status=0 other
+    said=$(mktemp)
+    trap 'kill "$other" 2>/dev/null' INT TERM
+    timeout --kill-after=10 2400 "$tests" --testing-library swift-testing --no-parallel --filter Faults \
+        --skip "$process_faults" >"$said" 2>&1 &
+    other=$!
+    timeout --kill-after=10 2400 "$tests" --testing-library swift-testing --no-parallel --filter "$process_faults" || status=1
+    wait "$other" || status=1
+    trap - INT TERM
+    cat "$said"
+    rm "$said"
+    return "$status"
 }
 
 # --skip-build keeps swift test from compiling everything once more for testable imports, which no test here uses.
