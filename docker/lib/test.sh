@@ -1,9 +1,10 @@
 # `docker/local test`: the suites named ...Faults kill, pause and cut things, and that of the hot paths loads a node: they run
 # after the others and one test at a time. Fault tests wait most of the time, for a lease to end or a server to be replaced, so
-# those of node processes and those of single parts run beside each other.
+# two lots of them run beside each other.
 
 lone_suites='Faults|HotPathTests'
-process_faults='^EndToEndTests.*Faults'
+# About half of them, by how long they take.
+one_half='^EndToEndTests[.](?!Cluster|Failover|Webhook)[A-Za-z]*Faults'
 # Those with a Redis or nodes of their own, apart from the others, so that two cores keep up with their deadlines.
 busy_suites='^(RedisBackendTests|WebhooksTests|EndToEndTests)'
 
@@ -59,9 +60,9 @@ fault_tests() {
     said=$(mktemp)
     trap 'kill "$other" 2>/dev/null' INT TERM
     timeout --kill-after=10 2400 "$tests" --testing-library swift-testing --no-parallel --filter Faults \
-        --skip "$process_faults" >"$said" 2>&1 &
+        --skip "$one_half" >"$said" 2>&1 &
     other=$!
-    timeout --kill-after=10 2400 "$tests" --testing-library swift-testing --no-parallel --filter "$process_faults" || status=1
+    timeout --kill-after=10 2400 "$tests" --testing-library swift-testing --no-parallel --filter "$one_half" || status=1
     wait "$other" || status=1
     trap - INT TERM
     cat "$said"
