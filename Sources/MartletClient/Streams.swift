@@ -41,6 +41,8 @@ package struct Streams: Sendable {
         var position: Position
         /// To be joined again; of no meaning to the inbox and `*`.
         var isWanted = true
+        /// All that the log still holds was asked for: the first message may have any number.
+        var takesAnyFirst = false
         /// Whether messages are handed on: not between a new connection and the answer that says where it goes on.
         var isLive = true
     }
@@ -149,7 +151,9 @@ package struct Streams: Sendable {
     ) -> Bool {
         // The gateway has found the position good, under whatever epoch, so it is good under the present one.
         let position = recovered ? Position(epoch: head.epoch, seq: since.seq) : head
-        streams[room] = Stream(position: position)
+        // Nobody has a position without an epoch who has seen something.
+        let takesAnyFirst = since.seq == 0 && (since.epoch == nil || streams[room]?.takesAnyFirst == true)
+        streams[room] = Stream(position: position, takesAnyFirst: recovered && takesAnyFirst)
         return recovered
     }
 
@@ -166,7 +170,8 @@ package struct Streams: Sendable {
         guard stream.isLive, message.seq > stream.position.seq else { return .drop }
         let position = Position(epoch: stream.position.epoch, seq: message.seq)
         streams[message.room]?.position = position
-        guard message.seq == stream.position.seq + 1 else {
+        streams[message.room]?.takesAnyFirst = false
+        guard message.seq == stream.position.seq + 1 || stream.takesAnyFirst else {
             return .passAfterGap(position, gap: Position(epoch: position.epoch, seq: message.seq - 1))
         }
         return .pass(position)

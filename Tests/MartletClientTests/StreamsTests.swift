@@ -46,6 +46,22 @@ import TestSupport
         #expect(streams.received(message(12)) == .drop)
     }
 
+    @Test func `all that the log holds begins with whatever number it has, also after a cut`() {
+        for isCut in [false, true] {
+            var streams = Streams()
+            #expect(streams.joined(joined(room, at(20)), since: ClientPosition(epoch: nil, seq: 0)) == true)
+            if isCut {
+                streams.disconnected()
+                #expect(streams.joined(joined(room, at(20)), since: ClientPosition(epoch: "e", seq: 0)) == true)
+            }
+            #expect(streams.received(message(12)) == .pass(at(12)))
+            #expect(streams.received(message(14)) == .passAfterGap(at(14), gap: at(13)))
+        }
+        var streams = Streams()
+        _ = streams.joined(joined(room, at(20)), since: ClientPosition(epoch: "e", seq: 0))
+        #expect(streams.received(message(12)) == .passAfterGap(at(12), gap: at(11)))
+    }
+
     @Test func `what is not stored is handed on and moves nothing`() {
         var streams = streams()
         #expect(streams.received(message(0)) == .passUnstored(at(10)))
