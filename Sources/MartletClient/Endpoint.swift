@@ -1,4 +1,8 @@
-import FoundationEssentials
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// The address of a gateway, as its URL says: `ws://127.0.0.1:8080/ws` or `wss://chat.example.org/ws`.
 package struct Endpoint: Hashable, Sendable {

@@ -1,5 +1,10 @@
 import Dialects
-import FoundationEssentials
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// The expiry of a token, read off the token itself; nobody here can say whether its signature holds.
 package enum TokenExpiry {
