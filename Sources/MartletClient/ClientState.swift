@@ -13,6 +13,8 @@ struct ClientState: Sendable {
             case rejoin(RoomName)
             /// The client itself, which has told these positions.
             case resume([RoomName: ClientPosition])
+            /// The client itself, which reads who is in this room.
+            case roster(RoomName, round: Int)
             /// The client itself, which watches these users again.
             case rewatch([UserID])
             /// The client itself, which does not mind the answer.
@@ -42,12 +44,17 @@ struct ClientState: Sendable {
     enum Phase: Sendable {
         case idle
         case running
+        /// Whoever waits is being told.
+        case ending(MartletClient.Failure)
+        /// It may be started again.
         case stopped(MartletClient.Failure)
     }
 
     var phase = Phase.idle
     /// Somebody wants the end.
     var isStopping = false
+    /// Somebody wants another connection now, not when its time has come.
+    var isHurried = false
     /// The socket, from its opening handshake on.
     var socket: WebSocketConnection?
     /// The same once it was welcomed: only then may requests be sent.
@@ -74,6 +81,8 @@ struct ClientState: Sendable {
     var isPacing = false
 
     var streams = Streams()
+    /// Rooms that somebody holds, by their names.
+    var wishes: [String: Wish] = [:]
     var roomsToRejoin: [RoomName] = []
     var rejoinsUnderWay = 0
     /// Watched users, and what was told of each last.
@@ -81,6 +90,37 @@ struct ClientState: Sendable {
 
     var isPaused = false
     var awaitsRoom = false
+
+    /// Why nothing is asked any more; nil before the end.
+    var end: MartletClient.Failure? {
+        switch phase {
+        case .idle, .running: nil
+        case .ending(let failure), .stopped(let failure): failure
+        }
+    }
+
+    /// Whether the end is under way.
+    var isEnding: Bool {
+        switch phase {
+        case .idle, .stopped: false
+        case .running: isStopping
+        case .ending: true
+        }
+    }
+
+    /// Takes the start upon the caller; false where the client runs.
+    mutating func claim() -> Bool {
+        switch phase {
+        case .running, .ending: return false
+        case .idle, .stopped: break
+        }
+        phase = .running
+        isStopping = false
+        isHurried = false
+        // Its end was a farewell, or a refusal.
+        session = nil
+        return true
+    }
 
     /// Takes a request out, with what it counted for.
     mutating func remove(_ id: Int) -> Pending? {
@@ -98,9 +138,10 @@ struct ClientState: Sendable {
         streams.disconnected()
         roomsToRejoin.removeAll()
         rejoinsUnderWay = 0
+        forgetRosters()
         unsent.removeAll()
         return pending.keys.sorted().compactMap { id in
-            guard case .publisher(let continuation, let draft) = pending[id]?.owner, streams.wants(draft.room) else {
+            guard case .publisher(let continuation, let draft) = pending[id]?.owner, wants(draft.room) else {
                 return remove(id)
             }
             keepForLater(id, draft, continuation)
@@ -132,7 +173,7 @@ struct ClientState: Sendable {
         defer { unsent = kept }
         for (index, id) in unsent.enumerated() {
             guard case .publisher(let continuation, var draft) = pending[id]?.owner, !draft.isSent else { continue }
-            guard streams.isLive(draft.room) || !streams.wants(draft.room) else {
+            guard streams.isLive(draft.room) || !wants(draft.room) else {
                 kept.append(id)
                 continue
             }
@@ -151,7 +192,7 @@ struct ClientState: Sendable {
 
     /// Whether the room is not there yet and an answer to come may bring it.
     func isOnItsWay(_ room: RoomName) -> Bool {
-        !streams.isLive(room) && (streams.wants(room) || pending.values.contains { $0.joins == room })
+        !streams.isLive(room) && (wants(room) || pending.values.contains { $0.joins == room })
     }
 
     /// Sends the requests that wait for a room.

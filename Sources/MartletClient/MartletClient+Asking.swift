@@ -25,9 +25,9 @@ extension MartletClient {
         return try await waiting(for: id) { continuation in
             let draft = ClientState.Draft(room: room, frame: frame)
             let refusal = state.withLock { state -> Failure? in
-                if case .stopped(let failure) = state.phase { return failure }
+                if let end = state.end { return end }
                 if state.isStopping { return .closed }
-                guard case .running = state.phase, state.link != nil || state.streams.wants(room) else {
+                guard case .running = state.phase, state.link != nil || state.wants(room) else {
                     return .notConnected
                 }
                 if let limit = state.welcome?.limits?.messageBytes, frame.count > limit {
@@ -109,7 +109,7 @@ extension MartletClient {
         let frame = MartletClient.frame(of: command, id: id)
         let accepted = state.withLock { state -> Result<WebSocketConnection, Failure> in
             guard let link = state.link else {
-                if case .stopped(let failure) = state.phase { return .failure(failure) }
+                if let end = state.end { return .failure(end) }
                 return .failure(state.isStopping ? .closed : .notConnected)
             }
             if case .caller = owner, state.pending.count >= configuration.maxPendingRequests {
@@ -194,6 +194,7 @@ extension MartletClient {
         case .caller(let continuation), .publisher(let continuation, _): continuation.resume(returning: result)
         case .rejoin(let room): rejoined(room, with: result)
         case .resume(let positions): resumed(positions, with: result)
+        case .roster(let room, let round): read(room, round: round, with: result)
         case .rewatch(let users): rewatched(users, with: result)
         case .nobody: break
         }

@@ -6,8 +6,8 @@ extension MartletClient {
         /// For `auth.mode: none`.
         case user(String)
         /// Asked before each connection, after a refusal, and a minute before the token's `exp`, when the living
-        /// connection is shown the new one. Nil, or a second token refused, ends the client for good; an error is tried
-        /// again later.
+        /// connection is shown the new one. A refused token, or an error, is tried again later, ever more seldom; the
+        /// event `error` tells of the latter. Nil or an empty text ends the client.
         case token(@Sendable () async throws -> String?)
     }
 
@@ -31,8 +31,10 @@ extension MartletClient {
         public var firstDelay: Duration = .seconds(1)
         /// The bound of any such delay.
         public var maxDelay: Duration = .seconds(10)
-        /// How many events wait for a slow consumer before the client stops reading from its socket.
+        /// How many `events` wait for a slow reader before the client stops reading from its socket.
         public var eventLimit = 1024
+        /// How many messages, or changes of presence, of a room wait for one reader before it is told a `gap`.
+        public var readerLimit = 1024
         /// How many requests may wait for their replies at once; one more fails.
         public var maxPendingRequests = 1024
         /// How much of messages may wait to be stored; what does not fit fails.

@@ -53,6 +53,15 @@ extension MartletClient {
         /// For the next page; nil at the end.
         public var next: String?
 
+        /// As the gateway tells it, or a test.
+        public init(room: String, members: [Member], count: Int, rosterVersion: Int64, next: String? = nil) {
+            self.room = room
+            self.members = members
+            self.count = count
+            self.rosterVersion = rosterVersion
+            self.next = next
+        }
+
         init(_ room: RoomName, _ page: GatewayCore.MemberPage) {
             self.room = room.string
             members = page.members.map { Member(userId: $0.userId.string, info: $0.info, connections: $0.connections) }

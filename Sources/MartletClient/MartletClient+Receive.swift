@@ -27,9 +27,16 @@ extension MartletClient {
         case .message(let message): receive(message, from: socket)
         case .welcome(let welcome): begin(welcome, on: socket)
         case .joined(let id, let joined): receive(joined, id: id, event, from: socket)
+        case .left(nil, let room):
+            giveUp(room, for: .refused(code: "forbidden", message: "no longer allowed"))
         case .left(let id, let room):
-            state.withLock { $0.streams.left(room) }
+            state.withLock { state in
+                state.streams.left(room)
+                // Somebody holds it again by now.
+                if state.wants(room) { state.roomsToRejoin.append(room) }
+            }
             resolve(id, with: .success(event))
+            rejoin()
         case .resumed(let id, _), .authenticated(let id, _), .ack(let id, _, _), .acknowledged(let id),
             .history(let id, _), .members(let id, _, _), .pong(let id):
             resolve(id, with: .success(event))
@@ -78,12 +85,28 @@ extension MartletClient {
         guard let number = MartletClient.number(of: id) else { return }
         let told = state.withLock { state -> (isRejoined: Bool, isWhole: Bool)? in
             guard let request = state.pending[number] else { return nil }
+            guard case .rejoin = request.owner else {
+                let isWhole = state.streams.joined(joined, since: request.since)
+                sendWaiting(for: joined.room, &state)
+                return (false, isWhole)
+            }
+            // Nobody holds it any more.
+            guard state.wants(joined.room) else { return nil }
+            if state.wishes[joined.room.string]?.since == request.since {
+                state.wishes[joined.room.string]?.since = nil
+            }
             let isWhole = state.streams.joined(joined, since: request.since)
             sendWaiting(for: joined.room, &state)
-            if case .rejoin = request.owner { return (true, isWhole) }
-            return (false, isWhole)
+            return (true, isWhole)
         }
-        guard let told else { return }
+        guard let told else {
+            if state.withLock({ $0.pending[number] != nil }) {
+                send(.leave(room: joined.room), for: .nobody)
+                resolve(number, with: .success(event))
+            }
+            return
+        }
+        isThere(joined.room)
         if told.isRejoined { tellRejoined(joined.room, at: joined.position, from: socket) }
         if !told.isWhole {
             deliver(.gap(room: joined.room.string, position: Position(joined.position)), from: socket)
@@ -121,12 +144,15 @@ extension MartletClient {
                 maxBytes: MartletClient.frameBytes(told.limits))
             state.roomsToRejoin = catchUp.joins
             state.rejoinsUnderWay = 0
+            state.reviveWishes()
             return catchUp
         }
         let heartbeat = min(max(welcome.heartbeat, 1), MartletClient.longestWait)
         socket.watchSilence(heartbeat: .milliseconds(Int64(heartbeat)))
         deliver(.connected(told), from: socket)
         welcomed.resumeAll(.success(told))
+        // Of those that every connection is in by itself.
+        roomsMoved.resumeAll(())
         if let positions = catchUp.resume { send(.resume(since: positions), for: .resume(positions)) }
         rejoin()
         rewatch()
@@ -153,13 +179,14 @@ extension MartletClient {
             request.timeout?.cancel()
             resolve(request.owner, with: .failure(.disconnected))
         }
-        if wasWelcomed { _ = buffer.append(.disconnected(code: end.code, reason: end.reason)) }
+        if wasWelcomed { _ = readers.append(.disconnected(code: end.code, reason: end.reason)) }
     }
 
     // MARK: Events
 
     func deliver(_ event: Event, from socket: WebSocketConnection) {
-        let count = buffer.append(event)
+        tellRoom(event)
+        let count = readers.append(event)
         guard count >= configuration.eventLimit else { return }
         let (pauses, registers) = state.withLock { state in
             let isPatient = !state.pending.isEmpty && count < configuration.eventLimit * MartletClient.patience
@@ -169,16 +196,18 @@ extension MartletClient {
             return (true, !state.awaitsRoom)
         }
         if pauses { socket.pauseReading() }
-        if registers { buffer.onceThereIsRoom { [weak self] in self?.goOnReading() } }
+        if registers { readers.onceThereIsRoom { [weak self] in self?.goOnReading() } }
     }
 
-    private func goOnReading() {
+    /// Those who were behind have caught up, or read no longer.
+    func goOnReading() {
         let socket = state.withLock { state in
             state.awaitsRoom = false
             state.isPaused = false
             return state.link
         }
         socket?.resumeReading()
+        wake.resumeAll(())
     }
 
     /// The number in an id that this client gave; nil for any other.

@@ -31,16 +31,20 @@ extension MartletClient {
         for outcome in state.withLock({ $0.streams.resumed(rooms, asked: asked) }) {
             switch outcome {
             case .resumed(let room, let position):
+                isThere(room)
                 tellRejoined(room, at: position, from: socket)
                 state.withLock { sendWaiting(for: room, &$0) }
             case .lost(let room, let position):
+                isThere(room)
                 tellRejoined(room, at: position, from: socket)
                 deliver(.gap(room: room.string, position: Position(position)), from: socket)
                 state.withLock { sendWaiting(for: room, &$0) }
             case .refused(let room, let code):
                 giveUp(room, for: .refused(code: code.rawValue, message: "the room was not resumed"))
             case .join(let room): state.withLock { $0.roomsToRejoin.append(room) }
-            case .leave(let room): send(.leave(room: room), for: .nobody)
+            case .leave(let room):
+                // One that is held is being joined: that the session knew it is the answer that was lost.
+                if !state.withLock({ $0.wants(room) }) { send(.leave(room: room), for: .nobody) }
             }
         }
         rejoin()
@@ -49,16 +53,17 @@ extension MartletClient {
     /// Joins rooms again, some at a time, since a gateway limits how much a client may ask at once.
     func rejoin() {
         while true {
-            let next = state.withLock { state -> (room: RoomName, since: ClientPosition)? in
+            let next = state.withLock { state -> (room: RoomName, since: ClientPosition?)? in
                 // A part of what the gateway takes at once: others ask as well.
                 let burst = state.welcome?.limits.map { max(1, $0.messageBurst / 4) } ?? MartletClient.rejoinsAtOnce
                 guard state.link != nil, state.rejoinsUnderWay < min(burst, MartletClient.rejoinsAtOnce) else {
                     return nil
                 }
                 while let room = state.roomsToRejoin.popLast() {
-                    guard let position = state.streams.position(of: room), !state.streams.isLive(room) else { continue }
+                    let (position, isOwed) = state.since(of: room)
+                    guard isOwed else { continue }
                     state.rejoinsUnderWay += 1
-                    return (room, ClientPosition(position))
+                    return (room, position)
                 }
                 return nil
             }
@@ -72,15 +77,12 @@ extension MartletClient {
         state.withLock { $0.rejoinsUnderWay -= 1 }
         guard case .failure(let failure) = result else { return rejoin() }
         switch failure {
-        case .refused("rate_limited", _, let wait), .refused("unavailable", _, let wait):
+        case _ where failure.isPassing:
             state.withLock { $0.roomsToRejoin.append(room) }
-            onceMore(after: wait) { $0.rejoin() }
-        case .timedOut:
-            state.withLock { $0.roomsToRejoin.append(room) }
-            onceMore { $0.rejoin() }
+            onceMore(after: failure.retryAfter) { $0.rejoin() }
         // The next connection begins anew.
         case .disconnected, .notConnected, .closed, .cancelled: break
-        case .refused, .tooManyPending, .invalid, .stopped:
+        case .refused, .timedOut, .tooManyPending, .invalid, .stopped:
             giveUp(room, for: failure)
             rejoin()
         }
@@ -92,7 +94,8 @@ extension MartletClient {
         deliver(.rejoined(room: room.string, position: Position(position)), from: socket)
     }
 
-    private func giveUp(_ room: RoomName, for failure: Failure) {
+    func giveUp(_ room: RoomName, for failure: Failure) {
+        isRefused(room, for: failure)
         let (socket, waiting) = state.withLock { state in
             state.streams.left(room)
             return (state.link, state.removeWaiting(for: room))
@@ -137,15 +140,14 @@ extension MartletClient {
             }
             guard let socket else { return }
             for status in changed { deliver(.status(Status(status)), from: socket) }
-        case .failure(.refused("rate_limited", _, let wait)), .failure(.refused("unavailable", _, let wait)):
-            onceMore(after: wait) { $0.send(.watch(users: users), for: .rewatch(users)) }
-        case .failure(.timedOut): onceMore { $0.send(.watch(users: users), for: .rewatch(users)) }
+        case .failure(let failure) where failure.isPassing:
+            onceMore(after: failure.retryAfter) { $0.send(.watch(users: users), for: .rewatch(users)) }
         case .success, .failure: break
         }
     }
 
     /// Tries again a little later, or when the gateway has said to, if the connection is still the same.
-    private func onceMore(after wait: Duration? = nil, _ act: @escaping @Sendable (MartletClient) -> Void) {
+    func onceMore(after wait: Duration? = nil, _ act: @escaping @Sendable (MartletClient) -> Void) {
         guard let socket = state.withLock({ $0.link }) else { return }
         socket.eventLoop.scheduleTask(in: TimeAmount(wait ?? MartletClient.pauseAfterRefusal)) { [weak self] in
             guard let self, state.withLock({ $0.link === socket }) else { return }

@@ -1,15 +1,21 @@
 import Dialects
-import FoundationEssentials
 import GatewayCore
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 extension MartletClient {
-    /// Joins a room, now and on each later connection; its messages follow among the `events`.
+    /// Joins a room on the present connection and on each later one; its messages follow among the `events`. What
+    /// survives the lack of a connection is `room(_:since:)`.
     ///
     /// - Parameter since: what was seen of the room before, perhaps by an earlier process: what was missed since then
     ///   comes first, after a `gap` where some of it is lost.
     @discardableResult
     public func join(_ room: String, since: Position? = nil) async throws(Failure) -> Joined {
-        let position = since.map { ClientPosition(epoch: $0.epoch.isEmpty ? nil : $0.epoch, seq: $0.seq) }
+        let position = since.map { ClientPosition($0) }
         guard case .joined(_, let joined) = try await ask(.join(room: try name(room), since: position)) else {
             throw .disconnected
         }
@@ -65,12 +71,7 @@ extension MartletClient {
     public func publish(
         encoding value: some Encodable, to room: String, msgType: Int = 1, dedupe: String? = nil
     ) async throws(Failure) -> Ack {
-        let payload: [UInt8]
-        do {
-            payload = Array(try JSONEncoder().encode(value))
-        } catch {
-            throw .invalid("payload: \(error)")
-        }
+        let payload = try MartletClient.json(value, JSONEncoder())
         return try await publish(payload, to: room, msgType: msgType, dedupe: dedupe)
     }
 
@@ -96,6 +97,7 @@ extension MartletClient {
     public func authenticate(_ token: String) async throws(Failure) -> Int64? {
         guard case .authenticated(_, let expires) = try await ask(.auth(token: token)) else { throw .disconnected }
         state.withLock { $0.token = token }
+        askAgain()
         return expires
     }
 

@@ -2,16 +2,16 @@ import Dialects
 import NIOCore
 
 extension MartletClient {
-    /// Runs the client until `close()`, or until its task is cancelled; `connect()` does this by itself.
+    /// Runs the client until `close()`, or until its task is cancelled; `connect()` does this by itself. One that has
+    /// ended may run again.
     ///
     /// - Throws: `stopped` where the gateway or the token's provider wants no more of it.
     public func run() async throws(Failure) {
-        let isMine = state.withLock { state in
-            guard case .idle = state.phase else { return false }
-            state.phase = .running
-            return true
-        }
-        guard isMine else { throw .invalid("the client runs already, or has ended") }
+        guard state.withLock({ $0.claim() }) else { throw .invalid("the client runs already") }
+        try await runClaimed()
+    }
+
+    func runClaimed() async throws(Failure) {
         let failure = await withTaskCancellationHandler {
             await keepConnected()
         } onCancel: {
@@ -19,15 +19,16 @@ extension MartletClient {
         }
         let end = failure ?? .closed
         let lost = state.withLock { state in
-            state.phase = .stopped(end)
+            state.phase = .ending(end)
             return Array(state.pending.keys).compactMap { state.remove($0) }
         }
         for request in lost {
             request.timeout?.cancel()
             resolve(request.owner, with: .failure(end))
         }
-        buffer.finish()
+        finishReaders()
         welcomed.resumeAll(.failure(end))
+        state.withLock { $0.phase = .stopped(end) }
         stopped.resumeAll(())
         if let failure { throw failure }
     }
@@ -44,12 +45,13 @@ extension MartletClient {
             attempt += 1
             let ending: Reconnection.Ending
             do {
-                guard let configuration = try await socketConfiguration(endpoint, &reconnection) else {
-                    return .stopped(code: 4401, reason: "no other token is to be had")
+                guard let configuration = try await socketConfiguration(endpoint) else {
+                    return .stopped(code: 4401, reason: "no token is to be had")
                 }
                 if isStopping { return nil }
                 ending = await connectOnce(configuration)
             } catch {
+                _ = readers.append(.error(code: "unavailable", message: "no token: \(error)"))
                 ending = .failed(code: nil, reason: "no token: \(error)")
             }
             let asked = state.withLock { state in
@@ -66,30 +68,30 @@ extension MartletClient {
 
     private var isStopping: Bool { state.withLock { $0.isStopping } || Task.isCancelled }
 
+    private var isHurried: Bool { state.withLock { $0.isHurried } }
+
     /// Waits until a slow consumer has caught up; false where the client has to end.
     private func hasRoom() async -> Bool {
-        buffer.onceThereIsRoom { [wake] in wake.resumeAll(()) }
-        await wake.wait(until: { isStopping || buffer.hasRoom })
+        readers.onceThereIsRoom { [wake] in wake.resumeAll(()) }
+        await wake.wait(until: { isStopping || readers.hasRoom })
         return !isStopping
     }
 
     private func pause(for delay: Duration) async {
         let end = ContinuousClock.now + delay
         let alarm = group.next().scheduleTask(in: TimeAmount(delay)) { [wake] in wake.resumeAll(()) }
-        await wake.wait(until: { isStopping || ContinuousClock.now >= end })
+        await wake.wait(until: { isStopping || isHurried || ContinuousClock.now >= end })
         alarm.cancel()
     }
 
     /// Nil where there is no token to come with.
-    private func socketConfiguration(
-        _ endpoint: Endpoint, _ reconnection: inout Reconnection
-    ) async throws -> WebSocketConfiguration? {
+    private func socketConfiguration(_ endpoint: Endpoint) async throws -> WebSocketConfiguration? {
         var endpoint = endpoint
         var headers = configuration.headers
         switch configuration.credentials {
         case .user(let user): endpoint.add("userId", user)
         case .token(let provide):
-            guard let token = try await provide(), reconnection.accepts(token) else { return nil }
+            guard let token = try await provide(), !token.isEmpty else { return nil }
             state.withLock { $0.token = token }
             // In a header, not in the query, since servers on the way write queries down.
             headers.append((name: "Authorization", value: "Bearer " + token))
@@ -105,6 +107,7 @@ extension MartletClient {
 
     /// One connection from its handshake to its end.
     private func connectOnce(_ configuration: WebSocketConfiguration) async -> Reconnection.Ending {
+        state.withLock { $0.isHurried = false }
         let socket: WebSocketConnection
         do throws(WebSocketConnectError) {
             socket = try await WebSocketConnection.connect(configuration, on: group) { self.receive($1, from: $0) }

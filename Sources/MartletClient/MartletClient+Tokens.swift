@@ -10,9 +10,21 @@ extension MartletClient {
                 guard let token = try await provide() else { return }
                 try await authenticate(token)
             } catch {
-                // Cancelled, or tried again after half of the time that is left.
                 if Task.isCancelled { return }
+                // Tried again after half of the time that is left.
+                if let (code, text) = MartletClient.words(error) {
+                    _ = readers.append(.error(code: code, message: text))
+                }
             }
+        }
+    }
+
+    /// Nil where it was the connection's end that failed it.
+    private static func words(_ error: any Error) -> (code: String, text: String)? {
+        switch error as? Failure {
+        case .refused(let code, let message, _): (code, message)
+        case .disconnected, .notConnected, .closed, .stopped: nil
+        case .timedOut, .tooManyPending, .invalid, .cancelled, nil: ("unavailable", "no fresh token: \(error)")
         }
     }
 

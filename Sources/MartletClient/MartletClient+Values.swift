@@ -152,3 +152,10 @@ extension MartletClient {
         case after(Int)
     }
 }
+
+extension ClientPosition {
+    /// Of a position without an epoch the gateway's present one is meant.
+    init(_ position: MartletClient.Position) {
+        self.init(epoch: position.epoch.isEmpty ? nil : position.epoch, seq: position.seq)
+    }
+}

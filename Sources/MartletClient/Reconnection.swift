@@ -20,25 +20,12 @@ package struct Reconnection: Sendable {
     private static let pauseAfterTooMany = Duration.seconds(5)
 
     private var backoff: Backoff
-    /// With a `user` there is nothing to try anew.
+    /// With a `user` there is nothing to try anew; a cache may give a refused token once more, and later another.
     private let hasTokens: Bool
-    private var token: String?
-    private var isRefused = false
-    /// Since the last connection that was welcomed.
-    private var refusals = 0
 
     package init(backoff: Backoff, hasTokens: Bool) {
         self.backoff = backoff
         self.hasTokens = hasTokens
-    }
-
-    /// Whether this token is worth a connection: one that was refused just now is not, and neither is a third one where
-    /// two were refused.
-    package mutating func accepts(_ token: String) -> Bool {
-        if refusals > 1 || isRefused && token == self.token { return false }
-        self.token = token
-        isRefused = false
-        return true
     }
 
     /// - Parameter asked: how much is left of the time that a `reconnect` frame has asked for; nil without one.
@@ -47,7 +34,6 @@ package struct Reconnection: Sendable {
     ) -> Step {
         switch ending {
         case .closed(let code, let reason, let lived):
-            refusals = 0
             if let stop = stop(code, reason) { return stop }
             // One that ends at once is a failure too, or a gateway that welcomes and drops would be stormed.
             if lived > backoff.bound { backoff.reset() }
@@ -63,14 +49,10 @@ package struct Reconnection: Sendable {
 
     private func pause(after code: UInt16?) -> Duration { code == 4429 ? Reconnection.pauseAfterTooMany : .zero }
 
-    private mutating func stop(_ code: UInt16?, _ reason: String) -> Step? {
+    private func stop(_ code: UInt16?, _ reason: String) -> Step? {
         switch code {
         case 4403, 4409: return .stop(code: code, reason: reason)
-        case 4401 where hasTokens:
-            isRefused = true
-            refusals += 1
-            return nil
-        case 4401: return .stop(code: code, reason: reason)
+        case 4401 where !hasTokens: return .stop(code: code, reason: reason)
         default: return nil
         }
     }

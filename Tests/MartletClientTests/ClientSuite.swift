@@ -1,4 +1,8 @@
 import MartletClient
+import Synchronization
+
+/// Of each client the reader that it was given at first, so that no event of it is missed.
+private let readers = Mutex<[ObjectIdentifier: MartletClient.Events]>([:])
 
 /// What suites share that talk to a gateway of their own.
 protocol ClientSuite {}
@@ -13,7 +17,9 @@ extension ClientSuite {
         configuration.firstDelay = .milliseconds(1)
         configuration.maxDelay = .milliseconds(2)
         change(&configuration)
-        return try MartletClient(configuration: configuration)
+        let client = try MartletClient(configuration: configuration)
+        readers.withLock { $0[ObjectIdentifier(client)] = client.events }
+        return client
     }
 
     /// Connects, and takes the first event.
@@ -38,9 +44,15 @@ extension ClientSuite {
     }
 
     func next(_ client: MartletClient) async throws -> MartletClient.Event {
-        var events = client.events.makeAsyncIterator()
+        guard let reader = readers.withLock({ $0[ObjectIdentifier(client)] }) else { throw Ended() }
+        var events = reader.makeAsyncIterator()
         guard let event = await events.next() else { throw Ended() }
         return event
+    }
+
+    /// Passes over whatever comes until the end.
+    func end(_ client: MartletClient) async {
+        while (try? await next(client)) != nil {}  // The error is the end.
     }
 
     /// The next message's number.

@@ -113,7 +113,7 @@ import Testing
             try MartletClient(configuration: .init(url: "http://x", credentials: .user("u")))
         }
         await client.close()
-        await #expect(throws: MartletClient.Failure.closed) { try await client.connect() }
+        await #expect(throws: MartletClient.Failure.closed) { try await client.ping() }
         await gateway.stop()
     }
 
@@ -167,33 +167,33 @@ import Testing
         let peer = try await connect(client, gateway)
         peer.close(code, "enough")
         #expect(try await next(client) == .disconnected(code: code, reason: "enough"))
-        var events = client.events.makeAsyncIterator()
-        #expect(await events.next() == nil)
-        await #expect(throws: MartletClient.Failure.stopped(code: code, reason: "enough")) {
-            try await client.connect()
-        }
+        await #expect(throws: Ended.self) { try await next(client) }
         await #expect(throws: MartletClient.Failure.stopped(code: code, reason: "enough")) { try await client.ping() }
         await client.close()
         await gateway.stop()
     }
 
-    @Test func `a refused token is replaced, and without another one the client ends`() async throws {
+    @Test func `a refused token is asked for again until one is good, and without one the client ends`() async throws {
         let gateway = try await FakeGateway.start()
         let tokens = EventBuffer<String>(limit: 10)
-        for token in ["old", "new", "new"] { _ = tokens.append(token) }
+        for token in ["old", "old", "<html>", "new"] { _ = tokens.append(token) }
+        tokens.finish()
         let client = try client(gateway, as: .token { await tokens.next() })
         async let connected = client.connect()
         var peer = try await gateway.accept()
-        #expect(try await peer.handshake().contains("Bearer old\r\n"))
-        peer.close(4401, "unauthorized")
-        peer = try await gateway.accept()
+        for token in ["old", "old", "<html>"] {
+            #expect(try await peer.handshake().contains("Bearer \(token)\r\n"))
+            peer.close(4401, "unauthorized")
+            peer = try await gateway.accept()
+        }
         try await peer.welcome()
         _ = try await connected
         peer.close(4401, "unauthorized")
         guard case .connected = try await next(client) else { throw Ended() }
         #expect(try await next(client) == .disconnected(code: 4401, reason: "unauthorized"))
-        await #expect(throws: MartletClient.Failure.stopped(code: 4401, reason: "no other token is to be had")) {
-            try await client.connect()
+        await end(client)
+        await #expect(throws: MartletClient.Failure.stopped(code: 4401, reason: "no token is to be had")) {
+            try await client.ping()
         }
         await gateway.stop()
     }
@@ -284,9 +284,18 @@ import Testing
             $0.firstDelay = .seconds(3600); $0.maxDelay = .seconds(3600)
         }
         let running = Task { try await client.run() }
-        await client.close()
-        try? await running.value
-        var events = client.events.makeAsyncIterator()
-        #expect(await events.next() == nil)
+        // Before it runs there is nothing to end.
+        let closing = Task {
+            while !Task.isCancelled {
+                await client.close()
+                await Task.yield()
+            }
+        }
+        try await running.value
+        closing.cancel()
+        await closing.value
+        await #expect(throws: Ended.self) { try await next(client) }
+        var late = client.events.makeAsyncIterator()
+        #expect(await late.next() == nil)
     }
 }

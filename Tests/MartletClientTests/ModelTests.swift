@@ -35,6 +35,7 @@ import TestSupport
             configuration.firstDelay = .milliseconds(1)
             configuration.maxDelay = .milliseconds(2)
             let client = try MartletClient(configuration: configuration)
+            let events = client.events
             // A cut may take the answer along.
             repeat { try await client.connect() } while (try? await client.join("r")) == nil
             let publishers = 4
@@ -60,7 +61,7 @@ import TestSupport
             #expect(Set(stored).count == total)
 
             var seen: [String] = []
-            for await event in client.events {
+            for await event in events {
                 switch event {
                 case .message(let message):
                     #expect(message.seq == seen.count + 1)

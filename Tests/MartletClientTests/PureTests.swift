@@ -92,19 +92,17 @@ import Testing
         #expect(reconnection.step(after: longer, asked: nil, using: &random) == .retry(after: .seconds(30)))
     }
 
-    @Test func `a refused token needs another one, a refused user is the end`() {
-        var random = Fixed(value: 0)
+    @Test func `a refused token is tried again ever more seldom, a refused user is the end`() {
+        var random = Fixed(value: .max)
         let refusal = Reconnection.Ending.failed(code: 4401, reason: "unauthorized")
         var tokens = reconnection()
-        #expect(tokens.accepts("a") == true)
-        #expect(tokens.step(after: refusal, asked: nil, using: &random) == .retry(after: .zero))
-        #expect(tokens.accepts("a") == false)
-        #expect(tokens.accepts("b") == true)
-        #expect(tokens.step(after: refusal, asked: nil, using: &random) == .retry(after: .zero))
-        #expect(tokens.accepts("c") == false)
-        let welcomed = Reconnection.Ending.closed(code: 4401, reason: "", after: .seconds(60))
-        #expect(tokens.step(after: welcomed, asked: nil, using: &random) == .retry(after: .zero))
-        #expect(tokens.accepts("c") == true)
+        for bound in [1, 2, 4] {
+            guard case .retry(let delay) = tokens.step(after: refusal, asked: nil, using: &random) else {
+                Issue.record("stopped")
+                return
+            }
+            #expect(delay < .seconds(bound) && delay > .seconds(Double(bound) * 0.99))
+        }
         var user = reconnection(hasTokens: false)
         #expect(user.step(after: refusal, asked: nil, using: &random) == .stop(code: 4401, reason: "unauthorized"))
     }

@@ -59,26 +59,26 @@ import Testing
         await gateway.stop()
     }
 
-    @Test func `two refused in a row are the end`() async throws {
+    @Test func `a token that cannot be had is told of and asked for again`() async throws {
+        struct Away: Error {}
         let gateway = try await FakeGateway.start()
         let given = Mutex(0)
         let client = try client(
             gateway,
             as: .token {
-                given.withLock { count in
+                let number = given.withLock { count in
                     count += 1
-                    return "t\(count)"
+                    return count
                 }
+                if number == 1 { throw Away() }
+                return "t\(number)"
             })
-        let running = Task { try await client.run() }
-        for _ in 0..<2 {
-            let peer = try await gateway.accept()
-            _ = try await peer.handshake()
-            peer.close(4401, "unauthorized")
-        }
-        await #expect(throws: MartletClient.Failure.stopped(code: 4401, reason: "no other token is to be had")) {
-            try await running.value
-        }
+        async let connected = client.connect()
+        let peer = try await gateway.accept()
+        #expect(try await peer.welcome().contains("Bearer t2\r\n"))
+        _ = try await connected
+        #expect(try await next(client) == .error(code: "unavailable", message: "no token: Away()"))
+        await client.close()
         await gateway.stop()
     }
 }
