@@ -14,14 +14,18 @@ extension MartletClient {
         return MemberPage(room, page)
     }
 
-    /// Begins to watch users, up to 1,000 at once, and answers how they are; `status` events follow as that changes,
-    /// also on later connections.
+    /// Begins to watch users, as many as the gateway's `limits.watched` and 100 in a frame, and answers how they are;
+    /// `status` events follow as that changes, also on later connections.
+    ///
+    /// Where it throws, some may be watched.
     @discardableResult
     public func watch(_ users: [String]) async throws(Failure) -> [Status] {
-        guard case .watching(_, let statuses) = try await ask(.watch(users: try names(users))) else {
-            throw .disconnected
+        var told: [Status] = []
+        for batch in batches(of: try names(users)) {
+            guard case .watching(_, let statuses) = try await ask(.watch(users: batch)) else { throw .disconnected }
+            told += statuses.map { Status($0) }
         }
-        return statuses.map { Status($0) }
+        return told
     }
 
     /// Watches users no longer.
@@ -33,7 +37,8 @@ extension MartletClient {
             return state.link == nil
         }
         // Without a connection it is enough not to begin again.
-        if !isAway { _ = try await ask(.unwatch(users: names)) }
+        if isAway { return }
+        for batch in batches(of: names) { _ = try await ask(.unwatch(users: batch)) }
     }
 
     /// Tells one user something within a room that both have joined, such as an offer of WebRTC; it is not stored.

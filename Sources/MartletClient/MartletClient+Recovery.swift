@@ -5,8 +5,6 @@ import NIOCore
 extension MartletClient {
     private static let rejoinsAtOnce = 32
     static let pauseAfterRefusal = Duration.seconds(1)
-    /// As many as one frame may name.
-    private static let maxWatched = 1000
     /// Of names and positions, where the gateway does not say what it takes in a frame: what one with default settings
     /// does, with some air.
     private static let frameBytes = 60_000
@@ -107,23 +105,14 @@ extension MartletClient {
     // MARK: Watched users
 
     func rewatch() {
-        let (users, maxBytes) = state.withLock { state in
-            (Array(state.watched.keys), MartletClient.frameBytes(state.welcome?.limits))
+        for users in batches(of: state.withLock { Array($0.watched.keys) }) {
+            send(.watch(users: users), for: .rewatch(users))
         }
-        var some: [UserID] = []
-        var bytes = 0
-        for user in users {
-            // A name may double by its escapes; quotes and a comma are three.
-            let size = 2 * user.string.utf8.count + 3
-            if some.count == MartletClient.maxWatched || !some.isEmpty && bytes + size > maxBytes {
-                send(.watch(users: some), for: .rewatch(some))
-                some.removeAll()
-                bytes = 0
-            }
-            some.append(user)
-            bytes += size
-        }
-        if !some.isEmpty { send(.watch(users: some), for: .rewatch(some)) }
+    }
+
+    /// As the gateway takes them.
+    func batches(of users: [UserID]) -> UserBatches {
+        UserBatches(users, maxBytes: MartletClient.frameBytes(state.withLock { $0.welcome?.limits }))
     }
 
     /// Tells of those who came or went while nobody could say so.
