@@ -31,6 +31,12 @@ struct ClientState: Sendable {
         /// Whether the answer to come is about users who are watched from then on.
         var watches = false
         var timeout: Scheduled<Void>?
+
+        /// Whether the gateway owes an answer.
+        var isSent: Bool {
+            if case .publisher(_, let draft) = owner { return draft.isSent }
+            return deferred == nil
+        }
     }
 
     /// A message on its way.
@@ -77,6 +83,8 @@ struct ClientState: Sendable {
     var unsent: [Int] = []
     /// Of messages on the present connection.
     var pace = Pace(limits: nil, now: .now)
+    /// Whether somebody looks after answers that are owed for too long.
+    var expectsAnswers = false
     /// Whether it is known when the next message may go.
     var isPacing = false
 
@@ -138,6 +146,7 @@ struct ClientState: Sendable {
         streams.disconnected()
         roomsToRejoin.removeAll()
         rejoinsUnderWay = 0
+        expectsAnswers = false
         forgetRosters()
         unsent.removeAll()
         return pending.keys.sorted().compactMap { id in

@@ -53,6 +53,7 @@ extension MartletClient {
     func sendDrafts(_ state: inout ClientState) {
         guard let link = state.link else { return }
         let wait = state.sendDrafts(now: .now)
+        expectAnswers(link, &state)
         goOnReading(link, &state)
         guard let wait, !state.isPacing else { return }
         state.isPacing = true
@@ -127,12 +128,32 @@ extension MartletClient {
                 link.enqueue(text: frame)
             }
             state.pending[id] = request
+            expectAnswers(link, &state)
             goOnReading(link, &state)
             return .success(link)
         }
         switch accepted {
         case .failure(let failure): resolve(owner, with: .failure(failure))
         case .success(let link): setTimeout(configuration.requestTimeout, of: id, on: link.eventLoop)
+        }
+    }
+
+    /// An answer that is owed for this long has the connection asked whether it lives.
+    private static let answerLimit = TimeAmount.seconds(5)
+
+    private func expectAnswers(_ link: WebSocketConnection, _ state: inout ClientState) {
+        guard !state.expectsAnswers, state.pending.values.contains(where: \.isSent) else { return }
+        state.expectsAnswers = true
+        let latest = state.nextID
+        link.eventLoop.scheduleTask(in: MartletClient.answerLimit) { [weak self] in
+            guard let self else { return }
+            let isOwed = self.state.withLock { state in
+                guard state.link === link else { return false }
+                state.expectsAnswers = false
+                self.expectAnswers(link, &state)
+                return state.pending.contains { $0.key <= latest && $0.value.isSent }
+            }
+            if isOwed { link.doubt() }
         }
     }
 

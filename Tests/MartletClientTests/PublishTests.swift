@@ -171,6 +171,24 @@ import Testing
         await gateway.stop()
     }
 
+    @Test func `a message that is not answered for five seconds has the connection asked whether it lives`()
+        async throws
+    {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway)
+        let peer = try await connect(client, gateway, joining: "r", at: 0)
+        let start = ContinuousClock.now
+        let waiting = Task { try await client.publish(Array("1".utf8), to: "r") }
+        let request = try await peer.request()
+        guard case .ping = try await peer.frame() else { throw Ended() }
+        let asked = start.duration(to: .now)
+        #expect(asked > .seconds(4) && asked < .seconds(15))
+        ack(request, seq: 1, from: peer)
+        #expect(try await waiting.value.seq == 1)
+        await client.close()
+        await gateway.stop()
+    }
+
     @Test func `a refusal is the publisher's to know`() async throws {
         let gateway = try await FakeGateway.start()
         let client = try client(gateway)

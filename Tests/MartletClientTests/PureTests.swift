@@ -136,6 +136,17 @@ import Testing
         #expect(watch.check(at: start + .seconds(91)) == .close)
     }
 
+    @Test func `a doubted connection is asked at once, and once`() {
+        let start = NIODeadline.uptimeNanoseconds(0)
+        var watch = SilenceWatch(heartbeat: .seconds(30), now: start)
+        #expect(watch.doubt(at: start + .seconds(5)) == .ping(until: start + .seconds(15)))
+        #expect(watch.doubt(at: start + .seconds(6)) == nil)
+        var answered = watch
+        answered.heard(at: start + .seconds(7))
+        #expect(answered.check(at: start + .seconds(15)) == .wait(until: start + .seconds(37)))
+        #expect(watch.check(at: start + .seconds(15)) == .close)
+    }
+
     @Test func `a short heartbeat is waited for as long again`() {
         let start = NIODeadline.uptimeNanoseconds(0)
         var watch = SilenceWatch(heartbeat: .seconds(5), now: start)

@@ -28,6 +28,13 @@ package struct SilenceWatch {
         hasAsked = false
     }
 
+    /// Whether it lives is to be asked now, not after a heartbeat; nil where that is under way.
+    package mutating func doubt(at now: NIODeadline) -> Action? {
+        if hasAsked { return nil }
+        hasAsked = true
+        return .ping(until: now + min(heartbeat, SilenceWatch.maxPatience))
+    }
+
     package mutating func check(at now: NIODeadline) -> Action {
         if hasAsked { return .close }
         let limit = lastHeard + heartbeat

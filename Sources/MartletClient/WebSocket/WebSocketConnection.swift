@@ -124,6 +124,9 @@ package final class WebSocketConnection: Sendable {
     /// Closes the connection where nothing has come for a heartbeat and a ping stays unanswered for 10 s, or for another one.
     package func watchSilence(heartbeat: TimeAmount) { onLoop { $0.watchSilence(heartbeat: heartbeat) } }
 
+    /// Closes the connection where a ping stays unanswered for 10 s, or for a heartbeat, from now on.
+    package func doubt() { onLoop { $0.doubt() } }
+
     private func onLoop(_ act: @escaping @Sendable (WebSocketHandler) -> Void) {
         if eventLoop.inEventLoop { return act(handler.value) }
         eventLoop.execute { [handler] in act(handler.value) }

@@ -97,6 +97,12 @@ final class WebSocketHandler: ChannelDuplexHandler {
         listen(context)
     }
 
+    /// Asks whether the gateway is there, unless that is under way.
+    func doubt() {
+        guard !isPaused, let context, let action = silence?.doubt(at: context.eventLoop.now) else { return }
+        act(action, context)
+    }
+
     // MARK: Steps
 
     private func handle(_ event: FrameDecoder.Event, _ context: ChannelHandlerContext) {
@@ -134,8 +140,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
         let now = context.eventLoop.now
         // Silence that was asked for proves nothing.
         if isPaused { silence?.heard(at: now) }
-        switch silence?.check(at: now) {
-        case nil: break
+        if let action = silence?.check(at: now) { act(action, context) }
+    }
+
+    private func act(_ action: SilenceWatch.Action, _ context: ChannelHandlerContext) {
+        switch action {
         case .wait(let deadline): setAlarm(deadline, context)
         case .ping(let deadline):
             var ping = context.channel.allocator.buffer(capacity: 6)
