@@ -12,10 +12,16 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
-let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
-let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
-let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+
+// What only a node needs is behind a trait, so that a program which uses MartletClient, with `traits: []`, resolves none of
+// it. Without the trait no other target can be built.
+let forNodes: TargetDependencyCondition? = .when(traits: ["Node"])
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log", condition: forNodes)
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics", condition: forNodes)
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: forNodes)
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections", condition: forNodes)
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto", condition: forNodes)
 
 let package = Package(
     name: "martlet",
@@ -25,6 +31,10 @@ let package = Package(
     products: [
         .executable(name: "martlet", targets: ["martlet"]),
         .library(name: "MartletClient", targets: ["MartletClient"]),
+    ],
+    traits: [
+        .trait(name: "Node", description: "What a node, its load tool and the tests need."),
+        .default(enabledTraits: ["Node"]),
     ],
     dependencies: [
         // What MartletClient needs floats within its major version, so that a program that uses it is free in its own;
@@ -64,7 +74,7 @@ let package = Package(
         .target(
             name: "RedisBackend",
             dependencies: [
-                "GatewayCore", "RedisClient", .product(name: "Crypto", package: "swift-crypto"), nioCore, logging,
+                "GatewayCore", "RedisClient", crypto, nioCore, logging,
                 metrics, lifecycle, collections,
             ],
             exclude: ["Wire/Grammar.md"],
@@ -83,9 +93,9 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "GatewayCore", "Dialects", .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "Crypto", package: "swift-crypto"), nioCore, nioPosix, nioHTTP1, logging, metrics,
+                "GatewayCore", "Dialects", .product(name: "Hummingbird", package: "hummingbird", condition: forNodes),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: forNodes),
+                crypto, nioCore, nioPosix, nioHTTP1, logging, metrics,
                 lifecycle,
             ],
             resources: [.embedInCode("Pages")],
@@ -94,8 +104,9 @@ let package = Package(
         .target(
             name: "Webhooks",
             dependencies: [
-                "GatewayCore", "Dialects", .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"), nioCore, nioPosix, nioHTTP1, nioTLS, logging,
+                "GatewayCore", "Dialects",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: forNodes),
+                crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging,
                 metrics, lifecycle, collections,
             ],
             swiftSettings: strict),
@@ -105,9 +116,10 @@ let package = Package(
             dependencies: [
                 "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", "Dialects", "Webhooks",
                 nioCore,
-                nioPosix, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                .product(name: "Yams", package: "Yams"),
-                .product(name: "JWTKit", package: "jwt-kit"),
+                nioPosix, logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: forNodes),
+                .product(name: "Yams", package: "Yams", condition: forNodes),
+                .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
             ],
             swiftSettings: strict),
         // The Swift client library: connects, reconnects, hands out events as async sequences.
@@ -120,14 +132,14 @@ let package = Package(
         // The load tool: scenarios, checks of all that arrives, meters of processes, reports.
         .target(
             name: "LoadBench",
-            dependencies: ["CLoadLoop", "WebSocketFrames", nioCore, .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["CLoadLoop", "WebSocketFrames", nioCore, crypto],
             swiftSettings: strict),
         // The command line: parses arguments, bootstraps logging, starts a node, loads one.
         .executableTarget(
             name: "martlet",
             dependencies: [
                 "GatewayNode", "GatewayCore", "LoadBench", "Webhooks", nioCore, nioPosix, nioHTTP1,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: forNodes), logging,
             ],
             swiftSettings: strict),
         // For tests that need nothing else: a generator with a seed, microbenchmarks, waiting for a condition.
@@ -182,7 +194,7 @@ let package = Package(
             name: "GatewayNodeTests",
             dependencies: [
                 "GatewayNode", "GatewayCore", "RedisBackend", "TestSupport", "TestKit", lifecycle, logging,
-                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
             ],
             swiftSettings: strict),
         .testTarget(
