@@ -24,7 +24,7 @@ struct CommandTests {
                 "webhooks.url"
             ),
             (["MARTLET_REDIS_URL": "redis://127.0.0.1:1"], "api.key"),
-            (["MARTLET_REDIS_URL": "redis+cluster://127.0.0.1:1", "MARTLET_API_KEY": "k"], "redis.url"),
+            (["MARTLET_REDIS_URL": "redis+cluster://127.0.0.1:1/3", "MARTLET_API_KEY": "k"], "redis.url"),
         ])
     func `wrong configuration is one line that names the key, and exit status 78`(
         environment: [String: String], key: String
