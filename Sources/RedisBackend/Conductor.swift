@@ -37,6 +37,8 @@ final class Conductor: @unchecked Sendable {
     private var standings = PartitionStandings()
     /// Partitions whose channels come in, and those whose canaries are out.
     private var subscribed = PartitionSet.none, silent = PartitionSet.none
+    /// Whether a part has become another while the index was away.
+    private var mustRenounce = false
     /// Since when the index is away, if it is.
     private var indexLost: MonotonicTime?
     private var incarnation: Int64?
@@ -295,7 +297,14 @@ final class Conductor: @unchecked Sendable {
             "This is another Redis than before: all rooms there are compared with it",
             metadata: ["partitions": "\(partitions.count)"])
         router?.compareAll(partitions)
-        // What this one remembers of the node may be older than what the node knows, or newer than the truth.
+        // What this one remembers of the node may be older than what the node knows, or newer than the truth. Without the
+        // index there is no other incarnation: until then the node goes on under this one.
+        mustRenounce = indexLost != nil
+        if !mustRenounce { renounce() }
+    }
+
+    private func renounce() {
+        mustRenounce = false
         presence?.lost()
         if let incarnation { registrar?.renounce(incarnation) }
     }
@@ -368,7 +377,10 @@ final class Conductor: @unchecked Sendable {
     private func check() {
         guard let store, !hasChecked else { return }
         store.send(.info(.server)) { [self] result in
-            guard case .success(let info) = result else { return }
+            guard case .success(let info) = result else {
+                if store.isIndexConnected { store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.check() } }
+                return
+            }
             let version = info.infoField("redis_version") ?? "unknown"
             guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {
                 return fail(.tooOld(version: version))
@@ -405,8 +417,8 @@ final class Conductor: @unchecked Sendable {
         // What scripts do as well: asked for by itself, its denial names the right that is lacking.
         store.send(.field("format", of: store.keys.deployment)) { [self] result in
             if case .failure(let error) = result, isEnded(by: error) { return }
-            guard case .success = result else { return }
-            guard seal.isResolved else {
+            // A server of a Cluster may stand and refuse all; nothing else asks again then.
+            guard case .success = result, seal.isResolved else {
                 store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.finishChecks(store) }
                 return
             }
@@ -461,7 +473,6 @@ extension Conductor {
                 meetAnother(partitions)
             }
         }
-        presence?.indexIs(away: !standings.hasIndex)
         if !arrived.isEmpty {
             logger.info("A part of the Cluster is reached", metadata: ["partitions": "\(arrived.count)"])
             presence?.linked(arrived)
@@ -482,6 +493,7 @@ extension Conductor {
         agreeOnSessions()
         check()
         if arrival != .same { describeServer() }
+        if mustRenounce { renounce() }
     }
 
     /// Of a Cluster the node needs most partitions, and the index, or not to have been without it for long.

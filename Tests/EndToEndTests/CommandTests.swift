@@ -1,5 +1,6 @@
 import Foundation
 import MartletClient
+import Synchronization
 import TestKit
 import Testing
 import TestSupport
@@ -109,9 +110,19 @@ struct CommandTests {
         try await alice.join("lesson-1")
         await #expect(throws: (any Error).self) { try await alice.client.join("office") }
         await #expect(throws: (any Error).self) { try await alice.client.publish(Array("1".utf8), to: "lesson-1") }
+        // A refused token is asked for again; having none then, the client ends.
+        let asked = Mutex(0)
         await #expect(throws: (any Error).self) {
-            try await Participant.connect(to: node.clientURL, as: "") { $0.credentials = .token { good + "x" } }
+            try await Participant.connect(to: node.clientURL, as: "") {
+                $0.credentials = .token {
+                    asked.withLock { count in
+                        count += 1
+                        return count == 1 ? good + "x" : ""
+                    }
+                }
+            }
         }
+        #expect(asked.withLock { $0 } == 2)
         // Nothing of a token reaches a log.
         #expect(!node.log.contains(good.suffix(20)))
     }

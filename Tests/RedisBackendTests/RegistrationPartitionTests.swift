@@ -125,31 +125,25 @@ struct RegistrationPartitionTests {
 
     // MARK: The index
 
-    @Test func `without the index a node writes on where servers stand, though none of its beats is answered`() {
-        let talk = RegistryConversation.standing()
-        talk.indexIs(away: true)
+    @Test func `of a Cluster a node writes on where servers stand, though none of its beats is answered`() {
+        let talk = RegistryConversation.standing(goesByFences: true)
         talk.pass(talk.settings.lease * 3)
         #expect(writes(talk.connect("c1", present)) == ["connect c1"])
         #expect(writes(talk.linked(awaySet)) == [])
-        // It is back, and the node may have been taken for dead: the next beat tells.
-        talk.indexIs(away: false)
-        #expect(talk.connect("c2", present) == [])
-        #expect(writes(talk.beaten()) == ["connect c2"])
-        #expect(writes(talk.connect("c3", present)) == ["connect c3"])
+        #expect(writes(talk.connect("c2", present)) == ["connect c2"])
     }
 
-    @Test func `what waited for a beat is carried out as the index goes, once a server comes`() {
-        let talk = RegistryConversation.standing()
-        talk.pass(talk.settings.lease)
-        #expect(talk.connect("c1", present) == [])
-        talk.indexIs(away: true)
-        #expect(writes(talk.linked(PartitionSet([Self.here]))) == ["connect c1"])
+    @Test func `what a server did not take is tried again at the next tick, though no beat is answered`() throws {
+        let talk = RegistryConversation.standing(goesByFences: true)
+        let call = try #require(talk.connect("c1", present).calls.first)
+        talk.pass(talk.settings.lease * 3)
+        #expect(writes(talk.failed(call)) == [])
+        #expect(writes(talk.ticked()) == ["connect c1"])
     }
 
-    @Test func `a node that is not in the index writes nothing, though that is away`() {
-        let talk = RegistryConversation()
+    @Test func `a node that is not in the index writes nothing, whatever it goes by`() {
+        let talk = RegistryConversation(goesByFences: true)
         _ = talk.linked()
-        talk.indexIs(away: true)
         #expect(talk.connect("c1", present) == [])
         #expect(writes(talk.registered(1)) == ["connect c1"])
         talk.lost()

@@ -11,14 +11,19 @@ final class RegistryConversation {
     private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000)
     private var ticket = 0
 
-    init(_ settings: PresenceSettings = PresenceSettings(), seal: SessionSeal = SessionSeal()) {
+    init(
+        _ settings: PresenceSettings = PresenceSettings(), seal: SessionSeal = SessionSeal(), goesByFences: Bool = false
+    ) {
         self.settings = settings
-        machine = RegistrationMachine(nodeId: "n1", settings: settings, rules: RoomRules(), seal: seal)
+        machine = RegistrationMachine(
+            nodeId: "n1", settings: settings, rules: RoomRules(), seal: seal, goesByFences: goesByFences)
     }
 
     /// One whose node is in the index and whose link stands, with nothing to be registered again.
-    static func standing(_ settings: PresenceSettings = PresenceSettings()) -> RegistryConversation {
-        let talk = RegistryConversation(settings)
+    static func standing(
+        _ settings: PresenceSettings = PresenceSettings(), goesByFences: Bool = false
+    ) -> RegistryConversation {
+        let talk = RegistryConversation(settings, goesByFences: goesByFences)
         _ = talk.linked()
         _ = talk.registered(1)
         return talk
@@ -39,8 +44,6 @@ final class RegistryConversation {
     }
 
     func linkLost(_ partitions: PartitionSet = .all) { machine.linkLost(partitions) }
-
-    func indexIs(away isAway: Bool) { machine.indexIs(away: isAway) }
 
     func clockStepped() { machine.clockStepped() }
 

@@ -44,7 +44,8 @@ final class PresenceRegistry: @unchecked Sendable {
         self.store = store
         self.settings = settings
         self.listeners = listeners
-        machine = RegistrationMachine(nodeId: nodeId, settings: settings, rules: rules, seal: seal)
+        machine = RegistrationMachine(
+            nodeId: nodeId, settings: settings, rules: rules, seal: seal, goesByFences: store.keys.isSharded)
     }
 
     func start() {
@@ -100,11 +101,6 @@ final class PresenceRegistry: @unchecked Sendable {
     func linkLost(_ partitions: PartitionSet) {
         loop.assertInEventLoop()
         machine.linkLost(partitions)
-    }
-
-    func indexIs(away isAway: Bool) {
-        loop.assertInEventLoop()
-        machine.indexIs(away: isAway)
     }
 
     func channelsRenewed(_ partitions: PartitionSet) {

@@ -9,7 +9,8 @@ struct Successors: Sendable {
     let store: Store
 
     /// Members that another connection of their session is to follow in the room, each with that connection, or with its own
-    /// where its grace may yet be taken over. Fails where a user could not be asked about.
+    /// where its grace may yet be taken over, or where that is not known: of a user who could not be asked about, since who
+    /// lies on a shard that is away is to hold up nobody else. Fails where nobody could be asked about.
     func find(among entries: [HeldEntry], of swept: Sweep.Of) -> EventLoopFuture<[HeldEntry: String]> {
         let loop = store.link.eventLoop
         var members: [UserID: [HeldEntry]] = [:]
@@ -18,7 +19,23 @@ struct Successors: Sendable {
             members[user, default: []].append(entry)
         }
         guard !members.isEmpty else { return loop.makeSucceededFuture([:]) }
-        return merge(members.map { find($0.value, of: $0.key, swept) })
+        let found = members.map { user, members in
+            (members, find(members, of: user, swept))
+        }
+        return EventLoopFuture.whenAllComplete(found.map(\.1), on: loop).flatMapThrowing { results in
+            var successors: [HeldEntry: String] = [:]
+            var failures: [any Error] = []
+            for ((members, _), result) in zip(found, results) {
+                switch result {
+                case .success(let some): successors.merge(some) { first, _ in first }
+                case .failure(let error):
+                    failures.append(error)
+                    for member in members { successors[member] = member.connection }
+                }
+            }
+            if let first = failures.first, failures.count == results.count { throw first }
+            return successors
+        }
     }
 
     private func find(

@@ -30,9 +30,13 @@ struct NodeStanding {
     private var settled: [Partition: Int64] = [:]
     /// Partitions whose calls go straight out.
     private(set) var linked = PartitionSet.none
-    /// Whether the index is away while partitions are not: then no beat is answered, and nobody can be taken for dead
-    /// either. Should another have been taken for the index meanwhile, the fence of each partition holds all the same.
-    private var isExcused = false
+    /// Whether only a partition's fence says that the node was taken for dead there. Of a Cluster: what has the index may be
+    /// away, or stand and answer no beat, while other partitions serve.
+    let goesByFences: Bool
+
+    init(goesByFences: Bool) {
+        self.goesByFences = goesByFences
+    }
 
     /// Under which incarnation the node is in the index.
     var holder: Holder? {
@@ -69,11 +73,9 @@ struct NodeStanding {
         standing = .present(presence)
     }
 
-    mutating func indexIs(away isAway: Bool) { isExcused = isAway }
-
     /// Who may write; nil while the node may have been taken for dead.
     func writer(now: MonotonicTime, lease: Duration) -> Holder? {
-        guard case .present(let presence) = standing, isExcused || now - presence.beaten < lease else { return nil }
+        guard case .present(let presence) = standing, goesByFences || now - presence.beaten < lease else { return nil }
         return presence.holder
     }
 

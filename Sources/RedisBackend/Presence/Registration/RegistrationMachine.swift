@@ -18,7 +18,7 @@ package struct RegistrationMachine: ~Copyable {
     /// Signs and opens the names of sessions, by a key that others find out.
     let seal: SessionSeal
     package let held = HeldConnections()
-    var standing = NodeStanding()
+    var standing: NodeStanding
     var waiting = WaitingOperations()
     var again = Reregistration()
     var moves = RoomMoves()
@@ -35,7 +35,11 @@ package struct RegistrationMachine: ~Copyable {
     private(set) var now = MonotonicTime(nanoseconds: 0)
     private var actions: [Action] = []
 
-    package init(nodeId: String, settings: PresenceSettings, rules: RoomRules, seal: SessionSeal) {
+    /// - Parameter goesByFences: whether the node writes though no beat was answered for a lease, as in a Cluster.
+    package init(
+        nodeId: String, settings: PresenceSettings, rules: RoomRules, seal: SessionSeal, goesByFences: Bool = false
+    ) {
+        standing = NodeStanding(goesByFences: goesByFences)
         self.nodeId = nodeId
         self.settings = settings
         self.rules = rules
@@ -107,9 +111,6 @@ package struct RegistrationMachine: ~Copyable {
     /// It broke: Redis may come back without what it held.
     package mutating func linkLost(_ partitions: PartitionSet = .all) { standing.linkLost(partitions) }
 
-    /// The server that has the index is away, or back, while others of a Cluster stand.
-    package mutating func indexIs(away isAway: Bool) { standing.indexIs(away: isAway) }
-
     /// What was said over the node's channels for a while was lost.
     package mutating func channelsRenewed(_ partitions: PartitionSet = .all, now: MonotonicTime) -> [Action] {
         self.now = now
@@ -129,6 +130,8 @@ package struct RegistrationMachine: ~Copyable {
         renew(partition, writer)
         // Whoever marked a connection may have died before the count was raised.
         send(.readMarks(partition))
+        // Where beats may stay away for long nothing else would try again what waits.
+        if standing.goesByFences { goOn() }
         return taken()
     }
 
