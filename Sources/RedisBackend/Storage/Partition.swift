@@ -31,7 +31,7 @@ package struct Partition: Hashable, Sendable {
     }
 
     private init(of bytes: UnsafeBufferPointer<UInt8>.SubSequence) {
-        number = Int(CRC16.checksum(of: bytes)) % Partition.count
+        number = Int(CRC16.checksum(of: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes)))) % Partition.count
     }
 
     /// The hash tag that puts all keys of the partition into one slot of a Redis Cluster.

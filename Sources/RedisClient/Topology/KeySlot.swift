@@ -14,7 +14,8 @@ package struct KeySlot: Hashable, Sendable, Comparable {
 
     /// - Parameter tag: what stands between the braces, or a whole key that has none.
     package init(ofTag tag: String) {
-        self.init(hashing: tag.utf8)
+        var tag = tag
+        self = tag.withUTF8 { KeySlot(hashing: UnsafeRawBufferPointer($0)) }
     }
 
     /// The slot of a key or a channel by its bytes: by what stands between its first brace and the next closing one, unless
@@ -34,7 +35,7 @@ package struct KeySlot: Hashable, Sendable, Comparable {
         self = name.withUTF8 { KeySlot(of: UnsafeRawBufferPointer($0)) }
     }
 
-    private init(hashing bytes: some Sequence<UInt8>) {
+    private init(hashing bytes: UnsafeRawBufferPointer) {
         number = CRC16.checksum(of: bytes) % UInt16(KeySlot.count)
     }
 
@@ -49,9 +50,15 @@ package enum CRC16 {
         }
     }
 
-    package static func checksum(of bytes: some Sequence<UInt8>) -> UInt16 {
-        bytes.reduce(0) { sum, byte in
-            (sum << 8) ^ table[Int((sum >> 8) ^ UInt16(byte))]
-        }
+    /// Not generic: other modules would call it unspecialized, and each message asks for its partition.
+    package static func checksum(of bytes: UnsafeRawBufferPointer) -> UInt16 {
+        var sum: UInt16 = 0
+        for byte in bytes { sum = (sum << 8) ^ table[Int((sum >> 8) ^ UInt16(byte))] }
+        return sum
+    }
+
+    package static func checksum(of text: String) -> UInt16 {
+        var text = text
+        return text.withUTF8 { checksum(of: UnsafeRawBufferPointer($0)) }
     }
 }
