@@ -41,7 +41,7 @@ struct HotPathTests {
             load: "fanout --members 100 --via rest --window 1 --messages 1000 --warmup 0", units: 100_000,
             allocations: 1.6, writes: 1.03, reads: 0.05, commands: 0.2),
         Path(
-            name: "a connect with a join", load: "connect -n 1000 --rooms 100", units: 1000,
+            name: "a connect with a join", load: "connect -n 1000 --rooms 100 --handshakes 16", units: 1000,
             allocations: 345, writes: 7, reads: 4.1, commands: 40),
     ]
 

@@ -17,7 +17,7 @@ struct PartitionTests {
         for partition in Partition.all {
             let tag = partition.tag.dropFirst().dropLast()
             #expect(tag.count == 2 && tag.allSatisfy { ("a"..."z").contains($0) })
-            let slot = Int(CRC16.checksum(of: tag)) % 16384
+            let slot = Int(KeySlot(ofTag: String(tag)).number)
             #expect(slot / 256 == partition.number, "\(tag)")
         }
     }
@@ -27,7 +27,7 @@ struct PartitionTests {
         shards: Int
     ) {
         var counts = Array(repeating: 0, count: shards)
-        for tag in Partition.tags { counts[Int(CRC16.checksum(of: tag)) % 16384 * shards / 16384] += 1 }
+        for tag in Partition.tags { counts[Int(KeySlot(ofTag: tag).number) * shards / 16384] += 1 }
         let (fewest, most) = (counts.min() ?? 0, counts.max() ?? 0)
         #expect(fewest >= 64 / shards - 1 && most <= (63 + shards) / shards, "\(counts)")
         if 64 % shards == 0 { #expect(fewest == most) }
