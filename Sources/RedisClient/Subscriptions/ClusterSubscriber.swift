@@ -1,18 +1,12 @@
 import Logging
 import NIOCore
-import Synchronization
 
 /// Subscriptions to the sharded channels of a Cluster: a connection to each server, kept up for ever, and each channel on the
 /// one that has its slot. Must be shut down before it is let go.
 package final class ClusterSubscriber: Sendable {
-    private struct Inbox {
-        var changes: [SubscriberCore.Change] = []
-        var isDrainScheduled = false
-    }
-
     package let eventLoop: any EventLoop
     private let core: ClusterSubscriberCore
-    private let inbox = Mutex(Inbox())
+    private let inbox: ChangeInbox
 
     /// The handler is held until the shutdown; `onServer` is called on the loop at each change of a connection.
     package init(
@@ -21,9 +15,11 @@ package final class ClusterSubscriber: Sendable {
         onServer: @escaping @Sendable (RedisConfiguration.Endpoint, RedisLinkState) -> Void = { _, _ in }
     ) {
         self.eventLoop = eventLoop
-        core = ClusterSubscriberCore(
+        let core = ClusterSubscriberCore(
             configuration: configuration, map: map, eventLoop: eventLoop, logger: logger, handler: handler,
             onServer: onServer)
+        self.core = core
+        inbox = ChangeInbox(eventLoop: eventLoop) { core.apply($0) }
     }
 
     /// Begins to connect. Channels may be named before.
@@ -57,28 +53,8 @@ package final class ClusterSubscriber: Sendable {
     }
 
     /// As of ``RedisSubscriber``.
-    package func subscribe(_ channels: [String]) { hand(.subscribe(channels)) }
+    package func subscribe(_ channels: [String]) { inbox.hand(.subscribe(channels)) }
 
     /// As of ``RedisSubscriber``.
-    package func unsubscribe(_ channels: [String]) { hand(.unsubscribe(channels)) }
-
-    private func hand(_ change: SubscriberCore.Change) {
-        let mustSchedule = inbox.withLock { inbox in
-            inbox.changes.append(change)
-            defer { inbox.isDrainScheduled = true }
-            return !inbox.isDrainScheduled
-        }
-        if mustSchedule {
-            eventLoop.execute { self.drain() }
-        }
-    }
-
-    private func drain() {
-        let changes = inbox.withLock { inbox in
-            inbox.isDrainScheduled = false
-            defer { inbox.changes = [] }
-            return inbox.changes
-        }
-        core.apply(changes)
-    }
+    package func unsubscribe(_ channels: [String]) { inbox.hand(.unsubscribe(channels)) }
 }

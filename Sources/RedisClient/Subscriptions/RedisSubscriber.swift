@@ -1,18 +1,12 @@
 import Logging
 import NIOCore
-import Synchronization
 
 /// A connection of its own for subscriptions, kept up for ever: after a break all wanted channels are subscribed again.
 /// Must be shut down before it is let go.
 package final class RedisSubscriber: Sendable {
-    private struct Inbox {
-        var changes: [SubscriberCore.Change] = []
-        var isDrainScheduled = false
-    }
-
     package let eventLoop: any EventLoop
     private let core: SubscriberCore
-    private let inbox = Mutex(Inbox())
+    private let inbox: ChangeInbox
 
     /// The handler is held until the shutdown; `onState` is called on the loop at each change. Without an `address` it
     /// goes where the configuration leads.
@@ -21,9 +15,11 @@ package final class RedisSubscriber: Sendable {
         handler: any RedisSubscriptionHandler, onState: @escaping @Sendable (RedisLinkState) -> Void = { _ in }
     ) {
         self.eventLoop = eventLoop
-        self.core = SubscriberCore(
+        let core = SubscriberCore(
             configuration: configuration, address: address ?? ShardAddress(of: configuration.topology),
             eventLoop: eventLoop, logger: logger, handler: handler, onState: onState)
+        self.core = core
+        inbox = ChangeInbox(eventLoop: eventLoop) { core.apply($0) }
     }
 
     /// Begins to connect. Channels may be named before.
@@ -54,32 +50,11 @@ package final class RedisSubscriber: Sendable {
     /// Wants these channels, from now on and after every break, from any thread; changes of one thread take effect in
     /// its order. Each is told to the handler when Redis confirms it, at once if it has already.
     package func subscribe(_ channels: [String]) {
-        hand(.subscribe(channels))
+        inbox.hand(.subscribe(channels))
     }
 
     /// Wants these channels no longer. Messages under way may still come.
     package func unsubscribe(_ channels: [String]) {
-        hand(.unsubscribe(channels))
-    }
-
-    private func hand(_ change: SubscriberCore.Change) {
-        let mustSchedule = inbox.withLock { inbox in
-            inbox.changes.append(change)
-            defer { inbox.isDrainScheduled = true }
-            return !inbox.isDrainScheduled
-        }
-        if mustSchedule {
-            eventLoop.execute { self.drain() }
-        }
-    }
-
-    private func drain() {
-        let changes = inbox.withLock { inbox in
-            inbox.isDrainScheduled = false
-            let taken = inbox.changes
-            inbox.changes = []
-            return taken
-        }
-        core.apply(changes)
+        inbox.hand(.unsubscribe(channels))
     }
 }
