@@ -67,6 +67,19 @@ package final class NodeProcess: Sendable {
         return (Child.exitStatus(of: pid), output.text)
     }
 
+    /// Runs a command of the executable until it prints this, then `body`, and kills it.
+    package static func run<Value>(
+        _ arguments: [String], until text: String, _ body: () async throws -> Value
+    ) async throws -> Value {
+        let (pid, output) = try spawn(arguments, environment: [:])
+        let child = try WardedChild(pid)
+        defer { child.end() }
+        guard await output.line(with: text) != nil else {
+            throw Failure(description: "the command ended and never said \(text):\n\(output.text)")
+        }
+        return try await body()
+    }
+
     private init(_ child: WardedChild, _ output: ProcessOutput, clientPort: Int, apiPort: Int) {
         self.child = child
         self.output = output
