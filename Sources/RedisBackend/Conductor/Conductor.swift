@@ -11,44 +11,44 @@ import RedisClient
 /// `@unchecked Sendable`: `prepare` comes before the links start; what changes later is touched on the command link's
 /// loop only, or on the life's where that is said.
 final class Conductor: @unchecked Sendable {
-    private let health: Health
-    private let servers: KnownServers
-    private let seal: SessionSeal
+    let health: Health
+    let servers: KnownServers
+    let seal: SessionSeal
     private let watch: ServerWatch
-    private let logger: Logger
+    let logger: Logger
     private let relieve: @Sendable (Relief.Step) -> Void
-    private let fail: @Sendable (BackendStartError) -> Void
+    let fail: @Sendable (BackendStartError) -> Void
     /// On the life's loop only.
     private var relief: Relief
     /// Of a Cluster: where beats go, the servers that their links lead to, and the one of these that has the index; on the
     /// life's loop only.
-    private var beatPlace: RedisConfiguration.Endpoint?
-    private var beatServers: [RedisConfiguration.Endpoint: ServerID] = [:]
-    private var beatServer: ServerID?
+    var beatPlace: RedisConfiguration.Endpoint?
+    var beatServers: [RedisConfiguration.Endpoint: ServerID] = [:]
+    var beatServer: ServerID?
     /// The servers of a Cluster that the coordinator's links lead to; on the life's loop only.
-    private var coordinating: Set<RedisConfiguration.Endpoint> = []
-    private var store: Store?
-    private var router: Router?
-    private var canaries: Canaries?
-    private var presence: PresenceRegistry?
-    private var coordinator: Coordinator?
-    private var registrar: Registrar?
+    var coordinating: Set<RedisConfiguration.Endpoint> = []
+    var store: Store?
+    var router: Router?
+    var canaries: Canaries?
+    var presence: PresenceRegistry?
+    var coordinator: Coordinator?
+    var registrar: Registrar?
     /// Of a Cluster; of a server by itself its link tells all.
-    private var standings = PartitionStandings()
+    var standings = PartitionStandings()
     /// Partitions whose channels come in, and those whose canaries are out.
-    private var subscribed = PartitionSet.none, silent = PartitionSet.none
+    var subscribed = PartitionSet.none, silent = PartitionSet.none
     /// Whether a part has become another while the index was away.
-    private var mustRenounce = false
+    var mustRenounce = false
     /// Since when the index is away, if it is.
-    private var indexLost: MonotonicTime?
+    var indexLost: MonotonicTime?
     private var incarnation: Int64?
     /// How often Redis was set back under one identity, as the partitions were told.
     private var round: Int64 = 0
     /// How often Redis's clock has stepped, as was acted upon.
     private var steps = 0
     private var nodeId = ""
-    private var needsReplicas = false
-    private var hasChecked = false
+    var needsReplicas = false
+    var hasChecked = false
     /// Whether it was said that the key of session ids cannot be read; until it is read again.
     private var hasToldOfMissingKey = false
 
@@ -157,27 +157,6 @@ final class Conductor: @unchecked Sendable {
         if link == .beats { registrar?.linked(to: server) }
     }
 
-    /// A beat's link to a server of a Cluster that has, or had, the index; on the life's loop.
-    func beatServerChanged(_ place: RedisConfiguration.Endpoint, _ state: RedisLinkState) {
-        if case .connected(let server, _, _) = state { beatServers[place] = server } else { beatServers[place] = nil }
-        beatsFollow()
-    }
-
-    /// Beats go to the server that has the index by now, which a link may have led to all the while.
-    private func beatsFollow() {
-        guard let server = beatPlace.flatMap({ beatServers[$0] }) else { return beatServer = nil }
-        guard server != beatServer else { return }
-        beatServer = server
-        coordinator?.lost()
-        registrar?.linked(to: server)
-    }
-
-    /// A link of the coordinator to a server of a Cluster; on the life's loop.
-    func coordinationServerChanged(_ place: RedisConfiguration.Endpoint, _ state: RedisLinkState) {
-        if case .connected = state { coordinating.insert(place) } else { coordinating.remove(place) }
-        health.set(.coordination, !coordinating.isEmpty)
-    }
-
     /// The subscriptions' link, and that of replicated publishes.
     func otherLinkChanged(_ link: ServerIdentity.Link, _ state: RedisLinkState) {
         watch.changed(link, state)
@@ -274,7 +253,7 @@ final class Conductor: @unchecked Sendable {
     /// Partitions to which commands go out.
     private var commanded = PartitionSet.none
 
-    private func linksChanged(commands: PartitionSet) {
+    func linksChanged(commands: PartitionSet) {
         commanded = commands
         canaries?.linksStand(in: commands.intersection(subscribed))
         countAnswering()
@@ -285,14 +264,14 @@ final class Conductor: @unchecked Sendable {
     }
 
     /// Closes the epochs of all these partitions at once, so that no quiet one is passed over by a second change.
-    private func meet(_ partitions: PartitionSet) {
+    func meet(_ partitions: PartitionSet) {
         guard let store else { return }
         for partition in partitions {
             store.call(MeetServer(in: partition)) { _ in }
         }
     }
 
-    private func meetAnother(_ partitions: PartitionSet) {
+    func meetAnother(_ partitions: PartitionSet) {
         logger.warning(
             "This is another Redis than before: all rooms there are compared with it",
             metadata: ["partitions": "\(partitions.count)"])
@@ -303,7 +282,7 @@ final class Conductor: @unchecked Sendable {
         if !mustRenounce { renounce() }
     }
 
-    private func renounce() {
+    func renounce() {
         mustRenounce = false
         presence?.lost()
         if let incarnation { registrar?.renounce(incarnation) }
@@ -323,7 +302,7 @@ final class Conductor: @unchecked Sendable {
     }
 
     /// Reads what all nodes sign session ids with.
-    private func agreeOnSessions() {
+    func agreeOnSessions() {
         guard let store else { return }
         store.call(Agree(on: .sessionKey, proposal: seal.proposal)) { [self] result in
             switch result {
@@ -351,16 +330,8 @@ final class Conductor: @unchecked Sendable {
             metadata: ["reason": "\(error)"])
     }
 
-    /// Whether the start is over, since Redis denies a right that no node can do without; one that has started waits for an
-    /// operator.
-    private func isEnded(by error: CallError) -> Bool {
-        guard !hasChecked, let denial = error.denial else { return false }
-        fail(.refused(denial))
-        return true
-    }
-
     /// Says what the node stands on now.
-    private func describeServer() {
+    func describeServer() {
         store?.send(.info(.server)) { [self] result in
             guard case .success(let info) = result else { return }
             servers.met(info)
@@ -373,153 +344,4 @@ final class Conductor: @unchecked Sendable {
                 ])
         }
     }
-
-    private func check() {
-        guard let store, !hasChecked else { return }
-        store.send(.info(.server)) { [self] result in
-            guard case .success(let info) = result else {
-                if store.isIndexConnected { store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.check() } }
-                return
-            }
-            let version = info.infoField("redis_version") ?? "unknown"
-            guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {
-                return fail(.tooOld(version: version))
-            }
-            checkMemoryPolicy(store)
-            if needsReplicas { checkReplicas(store) }
-            finishChecks(store)
-        }
-    }
-
-    /// Under any other policy Redis may drop what was promised to be kept.
-    private func checkMemoryPolicy(_ store: Store) {
-        store.send(.info(.memory)) { [self] result in
-            guard case .success(let info) = result, let policy = info.infoField("maxmemory_policy"),
-                policy != "noeviction"
-            else { return }
-            logger.warning(
-                "Redis evicts keys when it is full, which breaks promises; set maxmemory-policy noeviction",
-                metadata: ["policy": "\(policy)"])
-        }
-    }
-
-    /// Without a replica no publish to a room with `durability: replicated` is acknowledged.
-    private func checkReplicas(_ store: Store) {
-        store.send(.info(.replication)) { [self] result in
-            guard case .success(let info) = result, info.infoField("connected_slaves") == "0" else { return }
-            logger.warning(
-                "Redis has no replica: publishes with durability replicated fail as unavailable until it has one")
-        }
-    }
-
-    /// Done once the key of session ids is read as well, which a full Redis may not have taken yet.
-    private func finishChecks(_ store: Store) {
-        // What scripts do as well: asked for by itself, its denial names the right that is lacking.
-        store.send(.field("format", of: store.keys.deployment)) { [self] result in
-            if case .failure(let error) = result, isEnded(by: error) { return }
-            // A server of a Cluster may stand and refuse all; nothing else asks again then.
-            guard case .success = result, seal.isResolved else {
-                store.link.eventLoop.scheduleTask(in: .seconds(1)) { self.finishChecks(store) }
-                return
-            }
-            hasChecked = true
-            health.set(.checks, true)
-        }
-    }
-}
-
-/// What a Cluster's servers and the map of its slots tell; on the command link's loop.
-extension Conductor {
-    private func mapped(_ table: SlotTable) {
-        apply(standings.mapped(table))
-        canaries?.lie(standings.groups.map(\.partitions))
-        judge()
-    }
-
-    /// A command link to one of the servers.
-    func serverChanged(_ place: RedisConfiguration.Endpoint, _ state: RedisLinkState) {
-        switch state {
-        case .connected(let server, _, _): apply(standings.connected(place, to: server))
-        case .disconnected, .unfit: apply(standings.disconnected(place))
-        case .refused(let message):
-            logger.error(
-                "A server of the Cluster refuses the connection",
-                metadata: ["server": "\(place)", "reason": "\(message)"])
-            apply(standings.disconnected(place))
-        }
-    }
-
-    private func apply(_ change: PartitionStandings.Change) {
-        guard !change.isEmpty else { return }
-        if !change.lost.isEmpty {
-            logger.warning(
-                "A part of the Cluster is not reached", metadata: ["partitions": "\(change.lost.count)"])
-            presence?.linkLost(change.lost)
-        }
-        // First of all: whoever is registered behind it is told an id with a seal.
-        if let arrival = change.index { indexStands(arrival) }
-        if change.hasLostIndex { indexLost = .now }
-        var arrived = PartitionSet.none
-        for (arrival, partitions) in change.stands {
-            arrived.formUnion(partitions)
-            switch arrival {
-            case .same: break
-            case .first: meet(partitions)
-            case .moved:
-                meet(partitions)
-                router?.compareAll(partitions)
-            case .another:
-                meet(partitions)
-                meetAnother(partitions)
-            }
-        }
-        if !arrived.isEmpty {
-            logger.info("A part of the Cluster is reached", metadata: ["partitions": "\(arrived.count)"])
-            presence?.linked(arrived)
-        }
-        linksChanged(commands: standings.standing)
-        judge()
-    }
-
-    /// A slot of each server; on the command link's loop.
-    func oneSlotOfEach() -> [KeySlot] {
-        let groups = standings.groups
-        guard !groups.isEmpty else { return [Keys.indexSlot] }
-        return groups.compactMap { group in group.partitions.first { _ in true }?.slot }
-    }
-
-    private func indexStands(_ arrival: PartitionStandings.Arrival) {
-        indexLost = nil
-        agreeOnSessions()
-        check()
-        if arrival != .same { describeServer() }
-        if mustRenounce { renounce() }
-    }
-
-    /// Of a Cluster the node needs most partitions, and the index, or not to have been without it for long.
-    private func judge() {
-        guard !standings.groups.isEmpty else { return }
-        let answering = standings.standing.subtracting(silent)
-        servers.lie(
-            standings.groups.map { place, partitions in
-                StoreDescription.Shard(
-                    address: "\(place)", partitions: partitions.count,
-                    answers: partitions.subtracting(answering).isEmpty)
-            })
-        guard standings.standing.isMost else {
-            return health.set(
-                .commands, false, because: "\(standings.standing.count) of \(Partition.count) partitions answer")
-        }
-        guard let indexLost else { return health.set(.commands, standings.hasIndex) }
-        let rest = Conductor.indexPatience - (MonotonicTime.now - indexLost)
-        health.set(
-            .commands, rest > .zero, because: rest > .zero ? nil : "the shard of the node index does not answer")
-        guard rest > .zero, let loop = store?.link.eventLoop else { return }
-        loop.scheduleTask(in: TimeAmount(rest) + .milliseconds(1)) { [self] in
-            if self.indexLost == indexLost { judge() }
-        }
-    }
-
-    /// For how long a node is ready without the shard of the node index.
-    private static let indexPatience = Duration.seconds(30)
 }
