@@ -162,8 +162,7 @@ package struct Streams: Sendable {
     package mutating func received(_ message: RoomMessage) -> Verdict {
         guard let stream = streams[message.room] else {
             // A room that was left; of what every connection has by itself nothing is dropped.
-            let isOwn = message.room.isInbox || message.room.isEveryone
-            return isOwn ? .pass(Position(epoch: "", seq: message.seq)) : .drop
+            return Streams.isOwn(message.room) ? .pass(Position(epoch: "", seq: message.seq)) : .drop
         }
         // Not stored, so it will not come again.
         if message.seq == 0 { return .passUnstored(stream.position) }
@@ -179,10 +178,15 @@ package struct Streams: Sendable {
 
     /// Answers whether the user is to be told: not where an answer to come will say it.
     package mutating func gap(in room: RoomName, at position: Position) -> Bool {
+        // One that every connection has by itself may come after `welcome`, which then left its position out.
+        if streams[room] == nil, Streams.isOwn(room) { streams[room] = Stream(position: position) }
         guard isLive(room) else { return false }
         streams[room]?.position = position
         return true
     }
+
+    /// Whether every connection has this one by itself.
+    private static func isOwn(_ room: RoomName) -> Bool { room.isInbox || room.isEveryone }
 
     /// Answers whether the user is to be told.
     package mutating func epoch(of room: RoomName, at position: Position) -> Bool {

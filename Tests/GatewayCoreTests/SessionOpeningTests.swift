@@ -15,6 +15,48 @@ struct SessionOpeningTests {
         #expect(talk.isLive)
     }
 
+    @Test func `everyone's stream is waited for a while, then the client is welcomed without, and told a gap later`() {
+        let talk = SessionConversation()
+        _ = talk.open(.identity(SessionConversation.identity()))
+        _ = talk.registered()
+        #expect(talk.failed("*") == ["follow * later"])
+        #expect(talk.wait(.seconds(3)) == [])
+        #expect(talk.ready("@alice") == [])
+        #expect(talk.join(1, "*") == [])
+        #expect(talk.wait(.seconds(2)) == ["welcome alice session s1 time 5", "enter @alice"])
+        #expect(talk.isLive)
+        #expect(talk.join(2, "*") == [])
+        #expect(talk.lines(talk.machine.retry(.everyone)) == ["follow *"])
+        #expect(talk.ready("*", seq: 7) == ["gap * at 7", "enter * at 7 missed 0", "position 1 *", "position 2 *"])
+    }
+
+    @Test func `everyone's stream that comes in time is waited for, and one without the inbox is no reason to go on`() {
+        let talk = SessionConversation()
+        _ = talk.open(.identity(SessionConversation.identity()))
+        _ = talk.registered()
+        _ = talk.ready("@alice")
+        #expect(talk.wait(.seconds(1)) == [])
+        #expect(talk.ready("*") == Self.welcome)
+        #expect(talk.wait(.seconds(2)) == [])
+        let other = SessionConversation()
+        _ = other.open(.identity(SessionConversation.identity()))
+        _ = other.registered()
+        _ = other.ready("*")
+        #expect(other.wait(.seconds(9)) == [])
+        #expect(other.wait(.seconds(1)) == ["close 4503 unavailable"])
+    }
+
+    @Test func `a resumed session without everyone's stream asks for it with its rooms`() {
+        let talk = SessionConversation()
+        _ = talk.open(.identity(SessionConversation.identity()), session: "s0")
+        _ = talk.registered(["r"])
+        _ = talk.ready("@alice")
+        #expect(talk.wait(.seconds(2)) == ["welcome alice session s1 resumed time 5"])
+        #expect(talk.ready("*", seq: 7) == [])
+        #expect(talk.lines(talk.machine.retry(.everyone)) == [])
+        #expect(talk.resume(1, ["r": 3, "*": 5]) == ["follow * since 5", "follow @alice", "follow r since 3"])
+    }
+
     @Test func `the session that a client names is asked for when it is known who the client is, however that is told`()
     {
         let early = SessionConversation(tokens: true)
@@ -129,10 +171,10 @@ struct SessionOpeningTests {
         let talk = SessionConversation()
         _ = talk.open(.identity(SessionConversation.identity()))
         _ = talk.registered()
-        #expect(talk.failed("*") == ["follow * later"])
-        #expect(talk.lines(talk.machine.retry(SessionConversation.room("*"))) == ["follow *"])
-        _ = talk.ready("@alice")
-        #expect(talk.lines(talk.machine.retry(SessionConversation.room("@alice"))) == [])
+        #expect(talk.failed("@alice") == ["follow @alice later"])
+        #expect(talk.lines(talk.machine.retry(SessionConversation.room("@alice"))) == ["follow @alice"])
+        _ = talk.ready("*")
+        #expect(talk.lines(talk.machine.retry(SessionConversation.room("*"))) == [])
         #expect(talk.wait(.seconds(9)) == [])
         #expect(talk.wait(.seconds(1)) == ["close 4503 unavailable"])
     }

@@ -91,6 +91,19 @@ import TestSupport
         #expect(streams.gap(in: RoomName(unchecked: "other"), at: at(1)) == false)
     }
 
+    @Test func `a stream of its own that welcome left out begins where a gap says, and any other room does not`() {
+        var streams = Streams()
+        _ = streams.welcomed(resumed: false, positions: [(inbox, at(3))], maxBytes: 60_000)
+        let isTold = streams.gap(in: .everyone, at: at(7))
+        #expect(isTold)
+        #expect(streams.position(of: .everyone) == at(7))
+        #expect(streams.received(message(8, in: .everyone)) == .pass(at(8)))
+        #expect(streams.received(message(8, in: .everyone)) == .drop)
+        let isAnyTold = streams.gap(in: room, at: at(7))
+        #expect(!isAnyTold)
+        #expect(streams.position(of: room) == nil)
+    }
+
     @Test func `a session taken up is given every position at once`() {
         var streams = streams()
         _ = streams.received(message(11))

@@ -23,7 +23,9 @@ extension SessionMachine {
     /// When `hitDeadline` is to be called at the latest; nil where nothing ends by itself.
     package func nextDeadline(now: MonotonicTime, wallMilliseconds: Int64) -> MonotonicTime? {
         switch phase {
-        case .waitingForToken, .verifying, .registering, .entering: openedAt + settings.limits.authTimeout
+        case .waitingForToken, .verifying, .registering: openedAt + settings.limits.authTimeout
+        case .entering(_, let entering):
+            [openedAt + settings.limits.authTimeout, entering.everyoneDue].compactMap { $0 }.min()
         case .live:
             switch (expiry.map { now + .milliseconds(max(0, $0 - wallMilliseconds)) }, resumption?.deadline) {
             case (let end?, let release?): min(end, release)
@@ -39,7 +41,9 @@ extension SessionMachine {
         case .waitingForToken:
             return now - openedAt >= settings.limits.authTimeout ? close(.unauthorized, "no token came") : []
         case .verifying, .registering, .entering:
-            return now - openedAt >= settings.limits.authTimeout ? close(.unavailable) : []
+            guard now - openedAt < settings.limits.authTimeout else { return close(.unavailable) }
+            guard case .entering(_, let entering) = phase, let due = entering.everyoneDue, due <= now else { return [] }
+            return goLive(entering.registration, everyone: false, now: now)
         case .live:
             if let expiry, expiry <= wallMilliseconds { return close(.unauthorized, "the token has expired") }
             if let release = resumption?.deadline, release <= now { return releaseAwaiting() }

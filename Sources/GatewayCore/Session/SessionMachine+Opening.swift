@@ -69,7 +69,7 @@ extension SessionMachine {
     /// The registry knows the connection.
     mutating func registered(_ registration: Registration) -> [Action] {
         guard case .registering(let opening) = phase, let identity else { return [] }
-        phase = .entering(opening, registration)
+        phase = .entering(opening, Entering(registration: registration))
         let asked = Membership.joining(Joining(id: nil, since: nil, origin: .silent))
         (everyone, inbox) = (asked, asked)
         return [.follow(.everyone, since: nil), .follow(RoomName(inboxOf: identity.userId), since: nil)]
@@ -92,11 +92,14 @@ extension SessionMachine {
     /// The stream of a room is there.
     mutating func streamReady(_ room: RoomName, _ start: StreamStart, now: MonotonicTime) -> [Action] {
         switch phase {
-        case .entering(_, let registration):
+        case .entering(let opening, var entering):
             guard membership(of: room) != nil else { return [] }
             setMembership(of: room, .awaiting)
-            guard case .awaiting = everyone, case .awaiting = inbox else { return [] }
-            return goLive(registration, now: now)
+            guard case .awaiting = inbox else { return [] }
+            if case .awaiting = everyone { return goLive(entering.registration, now: now) }
+            entering.everyoneDue = now + SessionMachine.everyonePatience
+            phase = .entering(opening, entering)
+            return []
         case .live:
             return joined(room, start)
         case .waitingForToken, .verifying, .registering, .closed:
@@ -119,7 +122,14 @@ extension SessionMachine {
         return [.follow(room, since: joining.since)]
     }
 
-    private mutating func goLive(_ registration: Registration, now: MonotonicTime) -> [Action] {
+    /// How long an inbox that is there waits for `*`.
+    package static let everyonePatience = Duration.seconds(2)
+
+    /// - Parameter everyone: whether `*` is there as well; else `welcome` leaves its position out, and a gap tells it as soon
+    ///   as it is known.
+    mutating func goLive(
+        _ registration: Registration, everyone hasEveryone: Bool = true, now: MonotonicTime
+    ) -> [Action] {
         guard let identity else { return [] }
         phase = .live
         let welcome = Action.welcome(
@@ -128,11 +138,15 @@ extension SessionMachine {
         var actions = [welcome]
         if let resumed = registration.resumed {
             for room in resumed.rooms { rooms[room] = .awaiting }
+            // What is not there yet is asked for again with all others.
+            (everyone, inbox) = (.awaiting, .awaiting)
             resumption = Resumption(
                 forbidden: resumed.forbidden, stage: .awaiting(until: now + settings.limits.resumeTimeout))
         } else {
-            (everyone, inbox) = (.joined, .joined)
-            actions += [.enter(.everyone, .now), .enter(RoomName(inboxOf: identity.userId), .now)]
+            inbox = .joined
+            everyone = hasEveryone ? .joined : .joining(Joining(id: nil, since: nil, origin: .late))
+            if hasEveryone { actions.append(.enter(.everyone, .now)) }
+            actions.append(.enter(RoomName(inboxOf: identity.userId), .now))
         }
         return actions + waiting.takeAll().flatMap { handle($0) }
     }

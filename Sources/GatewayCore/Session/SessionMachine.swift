@@ -25,7 +25,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case register(resuming: String?)
         /// The same, but after a little while.
         case registerLater
-        /// Send `welcome`: the session is live. The positions to tell are where the inbox and `*` stand now.
+        /// Send `welcome`: the session is live. The positions to tell are where the inbox and `*` stand now, as far as that is
+        /// known.
         case welcome(UserID, session: String, resumed: Bool, timestamp: Int64)
         /// Check a token; answered by `verified`.
         case verify(token: String)
@@ -80,7 +81,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         /// The registry has been asked to take the connection in.
         indirect case registering(Opening)
         /// The streams of the inbox and of `*` have been asked for.
-        indirect case entering(Opening, Registration)
+        indirect case entering(Opening, Entering)
         case live
         case closed
     }
@@ -91,6 +92,13 @@ package struct SessionMachine: ~Copyable, Sendable {
         var holdsFrames: Bool
         /// The earlier session that the client named.
         var session: String?
+    }
+
+    /// A connection that is registered and waits for its own streams.
+    struct Entering: Sendable {
+        let registration: Registration
+        /// Until when it waits for `*` with the inbox there already; the part of a Cluster where `*` lies may be away.
+        var everyoneDue: MonotonicTime?
     }
 
     /// A fresh token that is being checked.

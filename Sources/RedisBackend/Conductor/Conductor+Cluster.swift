@@ -72,7 +72,7 @@ extension Conductor {
     }
 
     /// Of a Cluster the node needs most partitions, and the index, or not to have been without it for long.
-    private func judge() {
+    func judge() {
         guard !standings.groups.isEmpty else { return }
         let answering = standings.standing.subtracting(silent)
         servers.lie(
