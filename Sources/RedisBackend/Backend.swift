@@ -233,7 +233,7 @@ package final class Backend: Service {
         self.health = health
         memory = MemoryWatch(
             store: store, budget: configuration.memoryBudget, logger: logger, metrics: metrics,
-            slots: conductor.oneSlotOfEach)
+            servers: conductor.servesWhat)
         self.failures = failures
         let log = RedisMessageLog(
             store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
@@ -268,10 +268,16 @@ package final class Backend: Service {
     /// What the node cannot do just now although it serves; nil where there is nothing of the kind.
     package var restriction: String? {
         let problems = [
-            memory.isFull ? "Redis is fuller than redis.budget allows: messages are refused" : nil,
-            health.addressDoubt,
+            fullness, health.addressDoubt,
         ].compactMap { $0 }
         return problems.isEmpty ? nil : problems.joined(separator: "; ")
+    }
+
+    private var fullness: String? {
+        let full = memory.full
+        if full.isEmpty { return nil }
+        let refusal = full == .all ? "messages" : "messages to \(full.count) of \(Partition.count) partitions"
+        return "Redis is fuller than redis.budget allows: \(refusal) are refused"
     }
 
     /// Runs until the shutdown; while Redis is away it goes on trying.

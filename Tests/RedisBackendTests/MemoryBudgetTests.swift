@@ -43,6 +43,29 @@ struct MemoryBudgetTests {
         #expect(gauge.room(near) == MemoryGauge.leastRoom)
     }
 
+    @Test func `of several servers each refuses for its own partitions, and what was heard of a silent one holds`() {
+        var gauges = MemoryGauges(budget: .share(percent: 80))
+        let low = PartitionSet(bits: 0xFFFF), high = PartitionSet.all.subtracting(low)
+        func hear(_ first: Int?, _ second: Int?) -> [String] {
+            let answers = [("a", low, first), ("b", high, second)].map { server, partitions, used in
+                MemoryGauges.Reading(
+                    server: server, partitions: partitions, usage: used.map { MemoryUsage(used: $0, max: 100 << 20) })
+            }
+            return gauges.answered(answers).map { "\($0.reading.server) \($0.change)" }
+        }
+        #expect(hear(0, 70 << 20) == [] && gauges.full.isEmpty)
+        #expect(gauges.room == (10 << 20) / 4 && gauges.fullest?.usage.used == 70 << 20)
+        #expect(hear(0, 80 << 20) == ["b filled"] && gauges.full == high)
+        #expect(hear(0, nil) == [] && gauges.full == high && gauges.room == 20 << 20)
+        #expect(hear(90 << 20, nil) == ["a filled"] && gauges.full == .all)
+        #expect(hear(0, 0) == ["a emptied", "b emptied"] && gauges.full.isEmpty)
+        #expect(hear(0, 90 << 20) == ["b filled"])
+        // It has left, and what it had lies elsewhere.
+        let alone = MemoryGauges.Reading(
+            server: "a", partitions: .all, usage: MemoryUsage(used: 0, max: 100 << 20))
+        #expect(gauges.answered([alone]).isEmpty && gauges.full.isEmpty)
+    }
+
     @Test func `INFO tells what counts and what is allowed`() {
         let fields = [
             "# Memory", "used_memory:1000", "used_memory_peak:9", "maxmemory:5000", "mem_not_counted_for_evict:200",

@@ -91,4 +91,25 @@ struct ShardFaults {
         }
         try await group.stop()
     }
+
+    @Test func `a shard that is full refuses the messages of its own rooms, and takes them again`() async throws {
+        var options = ClusterGroup.Options()
+        options.replicas = 0
+        let group = try await ClusterGroup.start(options)
+        let rooms = try await Self.rooms(of: group)
+        try await RedisFixture().withBackends([group.url]) { backends in
+            for room in rooms { try await eventually("a message in a log") { await Self.takes(backends[0], room) } }
+            let server = group.shards[1][0].process
+            _ = try await server.cli("CONFIG", "SET", "maxmemory", "1mb")
+            try await eventually("a full shard") {
+                backends[0].restriction?.hasSuffix("of 64 partitions are refused") ?? false
+            }
+            #expect(await !Self.takes(backends[0], rooms[1]))
+            for room in [rooms[0], rooms[2]] { #expect(await Self.takes(backends[0], room)) }
+            _ = try await server.cli("CONFIG", "SET", "maxmemory", "0")
+            try await eventually("room again") { await Self.takes(backends[0], rooms[1]) }
+            try await eventually("no restriction") { backends[0].restriction == nil }
+        }
+        try await group.stop()
+    }
 }

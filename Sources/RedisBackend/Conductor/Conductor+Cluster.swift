@@ -56,11 +56,10 @@ extension Conductor {
         judge()
     }
 
-    /// A slot of each server; on the command link's loop.
-    func oneSlotOfEach() -> [KeySlot] {
+    /// What each server has, one by itself all; on the command link's loop.
+    func servesWhat() -> [(name: String, partitions: PartitionSet)] {
         let groups = standings.groups
-        guard !groups.isEmpty else { return [Keys.indexSlot] }
-        return groups.compactMap { group in group.partitions.first { _ in true }?.slot }
+        return groups.isEmpty ? [("", .all)] : groups.map { ("\($0.place)", $0.partitions) }
     }
 
     private func indexStands(_ arrival: PartitionStandings.Arrival) {

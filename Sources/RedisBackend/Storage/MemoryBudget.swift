@@ -90,6 +90,60 @@ package struct MemoryGauge: Sendable {
     }
 }
 
+/// A gauge of each server that has a part of the partitions; of one by itself, all of them. No I/O and no clock.
+package struct MemoryGauges: Sendable {
+    /// One server's answer.
+    package struct Reading: Sendable {
+        /// The server's name among the others.
+        package var server: String
+        package var partitions: PartitionSet
+        /// Nil where it has not answered: what was heard before holds.
+        package var usage: MemoryUsage?
+
+        package init(server: String, partitions: PartitionSet, usage: MemoryUsage?) {
+            self.server = server
+            self.partitions = partitions
+            self.usage = usage
+        }
+    }
+
+    private let budget: MemoryBudget
+    private var gauges: [String: MemoryGauge] = [:]
+    /// What has no room for messages.
+    package private(set) var full = PartitionSet.none
+    /// How many bytes this node may write until it should ask again, wherever they go.
+    package private(set) var room = Int.max
+    /// Of the server that is nearest to its limit, or farthest above it; nil before any has answered.
+    package private(set) var fullest: (usage: MemoryUsage, limit: Int?)?
+
+    package init(budget: MemoryBudget) {
+        self.budget = budget
+    }
+
+    /// - Parameter readings: one of each server that there is; who is not among them has nothing any more.
+    /// - Returns: what has changed, by server.
+    package mutating func answered(_ readings: [Reading]) -> [(reading: Reading, change: MemoryGauge.Change)] {
+        var (kept, changes) = ([String: MemoryGauge](), [(Reading, MemoryGauge.Change)]())
+        (full, room) = (.none, .max)
+        for reading in readings {
+            var gauge = gauges[reading.server] ?? MemoryGauge(budget: budget)
+            if let usage = reading.usage {
+                let change = gauge.answered(usage)
+                if change != .none { changes.append((reading, change)) }
+                room = min(room, gauge.room(usage))
+            }
+            if gauge.isFull { full.formUnion(reading.partitions) }
+            kept[reading.server] = gauge
+        }
+        gauges = kept
+        let usages = readings.compactMap(\.usage)
+        if let usage = usages.min(by: { budget.rest($0) < budget.rest($1) }) {
+            fullest = (usage, budget.limit(maxMemory: usage.max))
+        }
+        return changes
+    }
+}
+
 extension String {
     /// A field of INFO's answer.
     func infoField(_ name: String) -> String? {

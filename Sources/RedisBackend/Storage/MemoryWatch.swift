@@ -1,10 +1,11 @@
+import GatewayCore
 import Logging
 import Metrics
 import NIOCore
 import RedisClient
 import Synchronization
 
-/// Asks Redis once a second how much of it is taken, sooner where this node writes much, and says whether messages may be
+/// Asks Redis once a second how much of it is taken, sooner where this node writes much, and says where messages may be
 /// stored.
 ///
 /// Read on every publish, on any thread. CONFIG is never called, since managed Redis forbids it: INFO tells all.
@@ -14,14 +15,15 @@ final class MemoryWatch: @unchecked Sendable {
     private static let interval = TimeAmount.seconds(1)
 
     private let store: Store
-    private let slots: @Sendable () -> [KeySlot]
+    private let servers: @Sendable () -> [(name: String, partitions: PartitionSet)]
     private let logger: Logger
     private let used: Gauge
     private let allowed: Gauge
-    private var gauge: MemoryGauge
+    private var gauges: MemoryGauges
     private var isAsking = false
     private var asking: RepeatedTask?
-    private let isRefusing = Atomic<Bool>(false)
+    /// The bits of the partitions without room for messages.
+    private let refusing = Atomic<UInt64>(0)
     /// Bytes sent since Redis was last asked.
     private let written = Atomic<Int>(0)
     /// Of how many it is asked before its time.
@@ -29,15 +31,15 @@ final class MemoryWatch: @unchecked Sendable {
 
     private var loop: any EventLoop { store.link.eventLoop }
 
-    /// - Parameter slots: one of each server; asked on the link's loop.
+    /// - Parameter servers: what each server has; asked on the link's loop.
     init(
         store: Store, budget: MemoryBudget, logger: Logger, metrics: any MetricsFactory,
-        slots: @escaping @Sendable () -> [KeySlot]
+        servers: @escaping @Sendable () -> [(name: String, partitions: PartitionSet)]
     ) {
         self.store = store
-        self.slots = slots
+        self.servers = servers
         self.logger = logger
-        gauge = MemoryGauge(budget: budget)
+        gauges = MemoryGauges(budget: budget)
         used = Gauge(label: "martlet_redis_memory_used_bytes", dimensions: [], factory: metrics)
         allowed = Gauge(label: "martlet_redis_memory_budget_bytes", dimensions: [], factory: metrics)
         used.record(0)
@@ -58,8 +60,13 @@ final class MemoryWatch: @unchecked Sendable {
         }
     }
 
-    /// Whether there is no room for messages.
-    var isFull: Bool { isRefusing.load(ordering: .relaxed) }
+    /// Where there is no room for messages.
+    var full: PartitionSet { PartitionSet(bits: refusing.load(ordering: .relaxed)) }
+
+    func isFull(_ room: RoomName) -> Bool {
+        let full = full
+        return !full.isEmpty && full.contains(Partition(of: room))
+    }
 
     /// So many bytes are on their way to be stored.
     func record(_ bytes: Int) {
@@ -69,36 +76,49 @@ final class MemoryWatch: @unchecked Sendable {
         loop.execute { [self] in ask() }
     }
 
-    /// One server of each shard is asked; the fullest counts, since rooms lie anywhere.
     private func ask() {
         guard !isAsking, asking != nil else { return }
-        let slots = slots().filter(store.link.isConnected)
-        guard !slots.isEmpty else { return }
+        let servers = servers()
+        guard servers.contains(where: { $0.partitions.contains(where: store.isConnected) }) else { return }
         isAsking = true
         written.store(0, ordering: .relaxed)
-        let answers = slots.map { slot in
-            let promise = loop.makePromise(of: MemoryUsage?.self)
-            store.send(.info(.memory, of: slot)) { result in
-                guard case .success(let info) = result else { return promise.succeed(nil) }
-                promise.succeed(MemoryUsage(info: info))
+        let answers = servers.map { server, partitions in
+            let promise = loop.makePromise(of: MemoryGauges.Reading.self)
+            @Sendable func read(_ usage: MemoryUsage?) {
+                promise.succeed(MemoryGauges.Reading(server: server, partitions: partitions, usage: usage))
+            }
+            if let partition = partitions.first(where: store.isConnected) {
+                store.send(.info(.memory, of: partition.slot)) { result in
+                    read((try? result.get()).flatMap(MemoryUsage.init(info:)))
+                }
+            } else {
+                read(nil)
             }
             return promise.futureResult
         }
-        let budget = gauge.budget
-        EventLoopFuture.whenAllSucceed(answers, on: loop).assumeIsolated().whenSuccess { [self] usages in
+        EventLoopFuture.whenAllSucceed(answers, on: loop).assumeIsolated().whenSuccess { [self] readings in
             isAsking = false
-            if let fullest = usages.compactMap(\.self).min(by: { budget.rest($0) < budget.rest($1) }) { heard(fullest) }
+            heard(readings)
         }
     }
 
-    private func heard(_ usage: MemoryUsage) {
-        let change = gauge.answered(usage)
-        let limit = gauge.limit ?? 0
-        isRefusing.store(gauge.isFull, ordering: .relaxed)
-        room.store(gauge.room(usage), ordering: .relaxed)
-        used.record(usage.used)
-        allowed.record(limit)
-        let figures: Logger.Metadata = ["used": "\(usage.used)", "budget": "\(limit)"]
+    private func heard(_ readings: [MemoryGauges.Reading]) {
+        let changes = gauges.answered(readings)
+        refusing.store(gauges.full.bits, ordering: .relaxed)
+        room.store(gauges.room, ordering: .relaxed)
+        if let fullest = gauges.fullest {
+            used.record(fullest.usage.used)
+            allowed.record(fullest.limit ?? 0)
+        }
+        for (reading, change) in changes { tell(reading, change) }
+    }
+
+    private func tell(_ reading: MemoryGauges.Reading, _ change: MemoryGauge.Change) {
+        var figures: Logger.Metadata = ["used": "\(reading.usage?.used ?? 0)", "of": "\(reading.usage?.max ?? 0)"]
+        if reading.partitions != .all {
+            figures["server"] = "\(reading.server)"
+            figures["partitions"] = "\(reading.partitions.count)"
+        }
         switch change {
         case .none: break
         case .filled:
@@ -106,8 +126,8 @@ final class MemoryWatch: @unchecked Sendable {
         case .emptied: logger.info("Redis has room again: messages are taken", metadata: figures)
         case .limitless:
             logger.warning(
-                "Redis has no maxmemory, of which redis.budget could be a part: nothing is refused until the machine has no memory left"
-            )
+                "Redis has no maxmemory, of which redis.budget could be a part: nothing is refused until the machine has no memory left",
+                metadata: figures)
         }
     }
 }

@@ -1,11 +1,12 @@
 /// Some of the partitions, in their order; one word of memory.
 package struct PartitionSet: Hashable, Sendable, Sequence {
-    private var bits: UInt64
+    /// The lowest bit is partition 0.
+    package private(set) var bits: UInt64
 
     package static let none = PartitionSet(bits: 0)
     package static let all = PartitionSet(bits: .max >> UInt64(64 - Partition.count))
 
-    private init(bits: UInt64) {
+    package init(bits: UInt64) {
         self.bits = bits
     }
 

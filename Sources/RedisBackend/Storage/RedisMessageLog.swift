@@ -20,7 +20,7 @@ struct RedisMessageLog: MessageLog {
         _ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void
     ) {
         let room = publication.room
-        if let refusal = memory.isFull ? .full : marks.refusal(of: publication) {
+        if let refusal = memory.isFull(room) ? .full : marks.refusal(of: publication) {
             counters.published(.failure(refusal))
             failures.record(refusal)
             return reply(.failure(refusal))
