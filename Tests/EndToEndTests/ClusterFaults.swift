@@ -61,17 +61,46 @@ struct ClusterFaults {
         try await group.stop()
     }
 
-    @Test func `ordered failovers of one shard after the other`() async throws {
+    @Test func `a failover by order every three seconds for a minute`() async throws {
         let group = try await Self.group()
         let fleet = try await Fleet.over(group)
         let storm = try await Storm.begin(on: fleet)
-        try await storm.publish(for: .seconds(10)) {
-            for turn in 0..<4 {
-                try await fleet.wait(.seconds(1))
+        try await storm.publish(for: .seconds(61)) {
+            let start = ContinuousClock.now
+            for turn in 0..<20 {
+                let due = start + .seconds(3) * turn
+                try await fleet.wait(max(.zero, due - ContinuousClock.now))
                 _ = try await group.failOver(turn % 3)
             }
         }
         try await storm.judge("ordered failovers in a Cluster")
+        try await group.stop()
+    }
+
+    /// Of the index's shard what is lost are beats, of the rooms' shard messages that their followers have seen.
+    @Test(arguments: ["rooms", "index"])
+    func `a replica promoted that lacks the last two seconds, and then its old primary in its place again`(
+        _ part: String
+    ) async throws {
+        let group = try await Self.group { $0.isSeverable = true }
+        let fleet = try await Fleet.over(group)
+        let storm = try await Storm.begin(on: fleet)
+        let slot = part == "index" ? try await group.slot(of: "nodes") : try await Self.slots(in: group)[0]
+        try await storm.publish(for: .seconds(20)) {
+            try await fleet.wait(.seconds(1))
+            let old = try await group.primary(of: slot)
+            let replica = try #require(group.shards[old.shard].first { $0 !== old })
+            try await group.sever(ClusterGroup.Side([old]), from: ClusterGroup.Side([replica]))
+            try await fleet.wait(.seconds(2))
+            old.process.kill9()
+            try await group.mend()
+            _ = try await group.promoted(after: old)
+            try await fleet.wait(.seconds(2))
+            try await group.restart(old)
+            let back = try await group.failOver(old.shard)
+            #expect(back === old)
+        }
+        try await storm.judge("a replica behind the \(part) in a Cluster", allowsGaps: true)
         try await group.stop()
     }
 
