@@ -32,14 +32,23 @@ import Testing
     @Test(arguments: [
         ("/console", "text/html; charset=utf-8", "<title>Martlet console</title>"),
         ("/console/", "text/html; charset=utf-8", "/console/console.js"),
+        ("/console/composer.js", "text/javascript; charset=utf-8", "export function startComposer("),
         ("/console/console.js", "text/javascript; charset=utf-8", #"from "./connection.js""#),
         ("/console/connection.js", "text/javascript; charset=utf-8", #"from "./martlet.js""#),
+        ("/console/history.js", "text/javascript; charset=utf-8", "/messages?limit="),
+        ("/console/log.js", "text/javascript; charset=utf-8", "export function note("),
         ("/console/martlet.js", "text/javascript; charset=utf-8", "export class Martlet"),
         ("/console/members.js", "text/javascript; charset=utf-8", "export function wordsOf("),
+        ("/console/messages.js", "text/javascript; charset=utf-8", "export function messageLine("),
+        ("/console/nodes.js", "text/javascript; charset=utf-8", "/v1/nodes?limit="),
         ("/console/parts.js", "text/javascript; charset=utf-8", "export function element("),
+        ("/console/payload.js", "text/javascript; charset=utf-8", "export class PayloadField"),
         ("/console/rest.js", "text/javascript; charset=utf-8", "Authorization"),
         ("/console/spenders.js", "text/javascript; charset=utf-8", "/v1/top?by="),
+        ("/console/tabs.js", "text/javascript; charset=utf-8", "export function showTab("),
+        ("/console/texts.js", "text/javascript; charset=utf-8", "export function textsOf("),
         ("/console/users.js", "text/javascript; charset=utf-8", "/v1/users?limit="),
+        ("/console/watch.js", "text/javascript; charset=utf-8", "export function startWatch("),
         ("/console/console.css", "text/css; charset=utf-8", "prefers-color-scheme: dark"),
     ])
     func `the console is served without a key and under a strict policy`(

@@ -2,28 +2,46 @@
 enum ConsolePage: String, Hashable, Sendable, CaseIterable {
     case document = "console.html"
     case style = "console.css"
-    case console = "console.js"
+    case composer = "composer.js"
     case connection = "connection.js"
+    case console = "console.js"
+    case history = "history.js"
     /// The client library, the very file that the client port serves.
     case library = "martlet.js"
+    case log = "log.js"
     case members = "members.js"
+    case messages = "messages.js"
+    case nodes = "nodes.js"
     case parts = "parts.js"
+    case payload = "payload.js"
     case rest = "rest.js"
     case spenders = "spenders.js"
+    case tabs = "tabs.js"
+    case texts = "texts.js"
     case users = "users.js"
+    case watch = "watch.js"
 
     var bytes: [UInt8] {
         switch self {
         case .document: PackageResources.console_html
         case .style: PackageResources.console_css
-        case .console: PackageResources.console_js
+        case .composer: PackageResources.composer_js
         case .connection: PackageResources.connection_js
+        case .console: PackageResources.console_js
+        case .history: PackageResources.history_js
         case .library: PackageResources.martlet_js
+        case .log: PackageResources.log_js
         case .members: PackageResources.members_js
+        case .messages: PackageResources.messages_js
+        case .nodes: PackageResources.nodes_js
         case .parts: PackageResources.parts_js
+        case .payload: PackageResources.payload_js
         case .rest: PackageResources.rest_js
         case .spenders: PackageResources.spenders_js
+        case .tabs: PackageResources.tabs_js
+        case .texts: PackageResources.texts_js
         case .users: PackageResources.users_js
+        case .watch: PackageResources.watch_js
         }
     }
 
@@ -31,7 +49,8 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .document: "text/html; charset=utf-8"
         case .style: "text/css; charset=utf-8"
-        case .console, .connection, .library, .members, .parts, .rest, .spenders, .users:
+        case .composer, .connection, .console, .history, .library, .log, .members, .messages, .nodes, .parts,
+            .payload, .rest, .spenders, .tabs, .texts, .users, .watch:
             "text/javascript; charset=utf-8"
         }
     }

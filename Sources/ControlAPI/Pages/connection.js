@@ -27,23 +27,25 @@ export function closeWords(code, reason) {
   return words + (code ? " (" + code + (reason ? ", " + reason : "") + ")" : reason ? " (" + reason + ")" : "");
 }
 
-// As many frames are kept as they stood, for messages that are about to be shown.
-const MAX_FRAMES = 1000;
-
 export class Connection {
   #client;
   #handlers;
   #rooms = new Map();
-  #frames = new Map();
+  #inbox;
+  #everyone;
+  // The text of the frame that the library is about to read, or reads just now.
+  #frame;
   #refusal = null;
 
-  // identity: { userId } or { token }. handlers: state(change) as the library tells it; error(words); message(message, frame), frame
-  // being its text; gap(gap); presence(change); members(roomId, members); room(roomId, change).
+  // identity: { userId } or { token }. handlers: state(change) as the library tells it; error(words); message(message, frame) and
+  // signal(signal, frame), frame being its text; gap(gap); presence(change); members(roomId, members); room(roomId, change);
+  // unwatched(userIds, code).
   constructor(address, { userId, token }, handlers) {
     this.#handlers = handlers;
-    const keep = (text) => this.#keep(text);
+    const keep = (text) => (this.#frame = text);
     const options = {
       stringify: (text) => text,
+      parse: (text) => text,
       WebSocket: class extends WebSocket {
         constructor(...given) {
           super(...given);
@@ -58,21 +60,26 @@ export class Connection {
       if (change.code === 4401) this.#refusal = closeWords(change.code, change.reason);
       this.#handlers.state(change);
     });
-    this.#client.on("error", ({ message }) => this.#handlers.error(message));
+    this.#client.on("error", ({ message, users, code }) => {
+      if (users) this.#handlers.unwatched(users, code);
+      this.#handlers.error(message);
+    });
+  }
+
+  get userId() {
+    return this.#client.userId;
   }
 
   // The first change of state may be told before this returns.
   open() {
-    this.#listen(this.#client.inbox());
-    this.#listen(this.#client.everyone());
-    this.#client.connect();
+    this.#inbox = this.#listen(this.#client.inbox());
+    this.#everyone = this.#listen(this.#client.everyone());
   }
 
   join(roomId) {
     if (this.#rooms.has(roomId)) return;
-    const room = this.#client.room(roomId);
+    const room = this.#listen(this.#client.room(roomId));
     this.#rooms.set(roomId, room);
-    this.#listen(room);
     room.on("presence", (change) => this.#handlers.presence(change));
     room.on("members", (members) => this.#handlers.members(roomId, members));
     room.on("state", (change) => {
@@ -89,38 +96,53 @@ export class Connection {
 
   // JSON, which goes out as it was typed. Answers when the gateway has stored it.
   send(roomId, text) {
-    return this.#rooms.get(roomId).publish(text);
+    return this.#room(roomId).publish(text);
+  }
+
+  signal(roomId, userId, text) {
+    return this.#room(roomId).signal(userId, text);
+  }
+
+  // A page of the log; each message has its payload's text.
+  history(roomId, range) {
+    return this.#room(roomId).history(range);
+  }
+
+  // The user's own inbox and everyone's stream are rooms that every connection is in.
+  isIn(roomId) {
+    return this.#find(roomId) !== undefined;
+  }
+
+  // Answers what ends it.
+  watch(userId, listener) {
+    return this.#client.watch([userId], listener);
   }
 
   close() {
     this.#client.close();
   }
 
+  #find(roomId) {
+    if (roomId === "*") return this.#everyone;
+    return roomId === this.#inbox?.id ? this.#inbox : this.#rooms.get(roomId);
+  }
+
+  #room(roomId) {
+    const room = this.#find(roomId);
+    if (!room) throw new MartletError("not_member", "this page is not in " + roomId);
+    return room;
+  }
+
   #listen(room) {
-    room.on("message", (message) => {
-      const key = message.roomId + " " + message.seq;
-      this.#handlers.message(message, this.#frames.get(key));
-      this.#frames.delete(key);
-    });
+    room.on("message", (message) => this.#handlers.message(message, this.#frame));
+    room.on("signal", ({ from, payload }) => this.#handlers.signal({ roomId: room.id, from, text: payload }, this.#frame));
     room.on("gap", (gap) => this.#handlers.gap(gap));
+    return room;
   }
 
   // The person's token is all there is: once refused, another try would end the same.
   #token(token) {
     if (this.#refusal) throw new MartletError("unauthorized", this.#refusal);
     return token;
-  }
-
-  // What JavaScript makes of a number beyond 2^53 is not what was sent: the console shows the text.
-  #keep(text) {
-    let frame;
-    try {
-      frame = JSON.parse(text);
-    } catch {
-      return;
-    }
-    if (frame.type !== "message") return;
-    this.#frames.set(frame.roomId + " " + frame.seq, text);
-    if (this.#frames.size > MAX_FRAMES) this.#frames.delete(this.#frames.keys().next().value);
   }
 }

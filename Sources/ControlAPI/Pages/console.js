@@ -1,58 +1,27 @@
 // The console of a Martlet node: one WebSocket to the client port, and REST calls to the node this page came from.
 
+import * as composer from "./composer.js";
 import { Connection, closeWords } from "./connection.js";
+import * as history from "./history.js";
+import { line, note, startLog } from "./log.js";
 import * as members from "./members.js";
-import { $, age, asJSON, chosen, clock, count, element, told } from "./parts.js";
-import { call, key, post } from "./rest.js";
+import { messageLine, signalLine } from "./messages.js";
+import { refreshNodes, startNodes } from "./nodes.js";
+import { $, chosen, element, told } from "./parts.js";
+import { PayloadField } from "./payload.js";
+import { key, post } from "./rest.js";
 import { refreshSpenders, startSpenders } from "./spenders.js";
+import { showTab, startTabs } from "./tabs.js";
 import { refreshUsers, startUsers } from "./users.js";
-
-const MAX_LINES = 500;
+import * as watch from "./watch.js";
 
 let connection = null;
+let broadcastPayload;
 const rooms = new Set();
-
-// ---- what arrives
 
 function status(text, state) {
   $("status").textContent = text;
   $("status").dataset.state = state;
-}
-
-function line(item) {
-  const log = $("log");
-  const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  log.append(item);
-  while (log.childElementCount > MAX_LINES) log.firstElementChild.remove();
-  $("empty").hidden = true;
-  if (follows) log.scrollTop = log.scrollHeight;
-}
-
-function note(text, isBad) {
-  const item = element("li", undefined, isBad ? "bad" : "");
-  const head = element("div", undefined, "head");
-  head.append(element("span", text, "note"), clock(Date.now()));
-  item.append(head);
-  line(item);
-}
-
-function message({ roomId, userId, seq, msgType, payload, timestamp }, frame = "") {
-  const item = element("li");
-  const head = element("div", undefined, "head");
-  head.append(element("span", roomId, "where"), element("strong", userId), element("span", "#" + seq));
-  if (msgType !== 1) head.append(element("span", "msgType " + msgType));
-  head.append(clock(timestamp));
-  const details = element("details");
-  details.append(element("summary", "frame"), element("pre", frame));
-  item.append(head, element("pre", typeof payload === "string" ? payload : payloadText(payload, frame)), details);
-  line(item);
-}
-
-// The payload as it came. Neither mark can stand inside a string of the frame before it, since a quote there would be escaped.
-function payloadText(payload, frame) {
-  const start = frame.indexOf(',"payload":');
-  const end = frame.lastIndexOf(',"timestamp":');
-  return start >= 0 && end > start ? frame.slice(start + 11, end) : JSON.stringify(payload);
 }
 
 // ---- the connection
@@ -64,7 +33,9 @@ function connect(event) {
     ? { token: $("token").value.trim() } : { userId: $("user-id").value };
   try {
     connection = new Connection($("ws-url").value, identity, {
-      state: changed, room: roomChanged, message,
+      state: changed, room: roomChanged, unwatched: watch.refused,
+      message: ({ epoch, ...message }, frame) => line(messageLine(message, frame)),
+      signal: (signal, frame) => line(signalLine(signal, frame)),
       error: (words) => note(words, true),
       members: members.listed,
       presence: (change) => {
@@ -81,6 +52,7 @@ function connect(event) {
   $("connect").disabled = true;
   $("disconnect").disabled = false;
   connection.open();
+  watch.use(connection);
 }
 
 function changed({ state, userId, nodeId, resumed, code, reason, retryInMs, error }) {
@@ -106,11 +78,13 @@ function changed({ state, userId, nodeId, resumed, code, reason, retryInMs, erro
       note("The connection was closed.");
       ended();
   }
+  watch.doubt(state === "waiting" || state === "connecting");
   showRooms();
 }
 
 function ended() {
   connection = null;
+  watch.use(null);
   for (const room of rooms) members.left(room);
   rooms.clear();
   $("connect").disabled = false;
@@ -123,7 +97,8 @@ function roomChanged(roomId, { state, error }) {
     note("Could not join " + roomId + ": " + error.message + " (" + error.code + ")", true);
   } else if (state === "joined") {
     // A room that was joined before the connection was lost is joined again, and no news.
-    if (!rooms.has(roomId)) note("Joined " + roomId + ".");
+    if (rooms.has(roomId)) return;
+    note("Joined " + roomId + ".");
     rooms.add(roomId);
     members.joined(roomId);
     showRooms(roomId);
@@ -142,48 +117,41 @@ function forget(roomId) {
   showRooms();
 }
 
-async function send(event) {
-  event.preventDefault();
-  const room = $("send-room").value;
-  const payload = asJSON($("payload").value);
-  $("payload").value = "";
-  try {
-    await connection.send(room, payload);
-  } catch (error) {
-    note("Could not send to " + room + ": " + error.message + " (" + error.code + ")", true);
-  }
-}
-
 function showRooms(selected) {
-  const chips = [...rooms].sort().map((room) => {
-    const item = element("li", room);
-    const button = element("button", "×");
-    button.type = "button";
-    button.setAttribute("aria-label", "Leave " + room);
-    button.addEventListener("click", () => leave(room));
-    item.append(button);
-    return item;
-  });
-  $("rooms").replaceChildren(...chips);
-  $("no-rooms").hidden = rooms.size > 0;
+  const names = [...rooms].sort();
+  $("rooms").replaceChildren(...names.map(chip));
+  $("no-rooms").hidden = names.length > 0;
   $("join").disabled = connection === null;
-
-  const select = $("send-room");
-  const before = selected || select.value;
-  const options = [...rooms].sort().map((room) => new Option(room, room));
-  select.replaceChildren(...(options.length ? options : [new Option("no room", "")]));
-  if (rooms.has(before)) select.value = before;
-  for (const id of ["send-room", "payload", "send"]) $(id).disabled = rooms.size === 0;
+  composer.offer(connection, names, selected);
+  history.offer(connection, names);
 }
 
-// ---- by REST: broadcasts, nodes and totals
+function chip(room) {
+  const item = element("li");
+  const name = element("button", room, "name");
+  name.title = "History of " + room;
+  name.addEventListener("click", () => {
+    showTab("history");
+    history.load(room);
+  });
+  const cross = element("button", "×");
+  cross.setAttribute("aria-label", "Leave " + room);
+  cross.addEventListener("click", () => leave(room));
+  for (const button of [name, cross]) button.type = "button";
+  item.append(name, cross);
+  return item;
+}
+
+// ---- broadcasts, by REST
 
 async function broadcast(event) {
   event.preventDefault();
   const answer = $("broadcast-answer");
   const names = $("broadcast-rooms").value.split(/[\s]+/).filter(Boolean);
   const to = chosen("target") === "rooms" ? { rooms: names } : { everyone: true };
-  const body = '{"to":' + JSON.stringify(to) + ',"payload":' + asJSON($("broadcast-payload").value) + "}";
+  const json = broadcastPayload.read();
+  if (json === null) return;
+  const body = '{"to":' + JSON.stringify(to) + ',"payload":' + json + "}";
   $("broadcast").disabled = true;
   try {
     const result = await post("/v1/broadcast", body);
@@ -194,47 +162,6 @@ async function broadcast(event) {
     told(answer, error.message, true);
   } finally {
     $("broadcast").disabled = false;
-  }
-}
-
-function redisLine({ kind, version, topology, shards }) {
-  const places = shards.map((shard) => shard.address + (shard.answers ? "" : " (does not answer)"));
-  return `${kind} ${version}${topology === "single" ? "" : ` (${topology})`} at ${places.join(", ")}`;
-}
-
-async function listNodes() {
-  const remark = $("nodes-note");
-  if (!key.field.value) {
-    remark.textContent = "Type the API key above to see the live nodes.";
-    remark.hidden = false;
-    $("nodes").hidden = true;
-    $("totals").textContent = "";
-    return;
-  }
-  try {
-    const [{ nodes, total }, stats] = await Promise.all([call("/v1/nodes?limit=100"), call("/v1/stats")]);
-    const rows = nodes.map((node) => {
-      const row = element("tr");
-      const name = element("td", node.nodeId);
-      name.title = "version " + node.version;
-      if (node.ready === false) name.append(" (not ready: " + node.reason + ")");
-      row.append(name, element("td", node.connections), element("td", node.rooms), element("td", node.load.toFixed(2)), element("td", age(node.startedAt)));
-      return row;
-    });
-    $("nodes").tBodies[0].replaceChildren(...rows);
-    $("nodes").hidden = false;
-    // Of a Cluster, a part of which is away, some are not known.
-    const totals = [["nodes", "node"], ["connections", "connection"], ["users", "user"], ["rooms", "room"]]
-      .filter(([name]) => stats[name] !== undefined)
-      .map(([name, one]) => count(stats[name], one, name));
-    $("totals").textContent = [...totals, redisLine(stats.redis)].join(" · ");
-    remark.textContent = total > nodes.length ? "The first " + nodes.length + " of " + total + "." : "";
-    remark.hidden = total <= nodes.length;
-  } catch (error) {
-    $("nodes").hidden = true;
-    $("totals").textContent = "";
-    remark.textContent = error.message;
-    remark.hidden = false;
   }
 }
 
@@ -254,7 +181,7 @@ function webSocketURL(port) {
 }
 
 function refresh() {
-  listNodes();
+  refreshNodes();
   refreshSpenders();
   refreshUsers();
 }
@@ -267,29 +194,22 @@ async function start() {
     event.preventDefault();
     if (connection) connection.join($("room").value.trim());
   });
-  $("send-form").addEventListener("submit", send);
   $("broadcast-form").addEventListener("submit", broadcast);
-  $("nodes-refresh").addEventListener("click", listNodes);
   $("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
     refresh();
   });
   key.field.addEventListener("input", () => key.changed());
   key.field.addEventListener("change", refresh);
-  $("clear").addEventListener("click", () => {
-    $("log").replaceChildren();
-    $("empty").hidden = false;
-  });
   for (const radio of document.querySelectorAll("input[type=radio]")) radio.addEventListener("change", showChosen);
   showChosen();
+  for (const startPart of [
+    startTabs, startLog, composer.startComposer, history.startHistory, members.startMembers, watch.startWatch,
+    startUsers, startNodes, startSpenders,
+  ]) startPart();
+  broadcastPayload = new PayloadField("broadcast-payload");
   showRooms();
-  members.startMembers();
-  startUsers();
-  startSpenders();
   if (key.field.value) refresh();
-  setInterval(() => {
-    if (!document.hidden && key.isAccepted) listNodes();
-  }, 5000);
   $("ws-url").value = webSocketURL(8080);
   try {
     const { clientPort, apiPort } = await (await fetch("/console/config.json")).json();

@@ -1,6 +1,6 @@
 // The members of the rooms that this page has joined, live.
 
-import { $, count, element } from "./parts.js";
+import { $, count, element, shortened } from "./parts.js";
 
 const MAX_SHOWN = 300;
 const PATIENCE = 1500;
@@ -60,7 +60,7 @@ function show() {
   $("members").replaceChildren(...(members || []).slice(0, MAX_SHOWN).map(({ userId, info }) => {
     const item = element("li", userId);
     const text = Object.keys(info || {}).length ? JSON.stringify(info) : "";
-    if (text) item.append(" ", element("small", text.length > 80 ? text.slice(0, 80) + "…" : text));
+    if (text) item.append(" ", element("small", shortened(text, 80)));
     return item;
   }));
   const hidden = members ? members.length - MAX_SHOWN : 0;

@@ -13,19 +13,33 @@ export function chosen(name) {
   return document.querySelector(`input[name="${name}"]:checked`).value;
 }
 
-// What was typed, as JSON: as it stands where it is JSON, else as a string.
-export function asJSON(text) {
+// Whether the text can be written as UTF-8: half of a surrogate pair cannot.
+export function isWellFormed(text) {
   try {
-    JSON.parse(text);
-    return text;
+    encodeURIComponent(text);
+    return true;
   } catch {
-    return JSON.stringify(text);
+    return false;
   }
 }
 
+// As the gateway has it: 1 to 128 bytes without control characters.
+export function isUserId(text) {
+  const { length } = new TextEncoder().encode(text);
+  return length > 0 && length <= 128 && isWellFormed(text) && !/[\0-\x1f\x7f-\x9f]/.test(text);
+}
+
+// No longer than that; never the half of a pair.
+export function shortened(text, length) {
+  return text.length <= length ? text : text.slice(0, length).replace(/[\ud800-\udbff]$/, "") + "…";
+}
+
+// With the day, where it is not today.
 export function clock(milliseconds) {
-  const time = element("time", new Date(milliseconds).toLocaleTimeString());
-  time.dateTime = new Date(milliseconds).toISOString();
+  const date = new Date(milliseconds);
+  const isToday = date.toDateString() === new Date().toDateString();
+  const time = element("time", isToday ? date.toLocaleTimeString() : date.toLocaleString());
+  time.dateTime = date.toISOString();
   return time;
 }
 

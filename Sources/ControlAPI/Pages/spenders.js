@@ -1,7 +1,7 @@
 // Who costs most, by REST, and which addresses are kept out.
 
-import { $, askTwice, element, told } from "./parts.js";
-import { call, key } from "./rest.js";
+import { $, askTwice, element, shortened, told } from "./parts.js";
+import { call, key, segment } from "./rest.js";
 
 const PERIOD = 5000;
 const BAN_SECONDS = 3600;
@@ -40,7 +40,7 @@ function row(spender, of) {
   const name = spender[NAMES[of]];
   const item = element("tr");
   const cells = [bytes(spender.bytesIn), bytes(spender.bytesOut), time(spender.redis), time(spender.cpu)];
-  const first = element("td", name.length > 24 ? name.slice(0, 24) + "…" : name);
+  const first = element("td", shortened(name, 24));
   first.title = name;
   // Under the name, where it is seen however narrow the table is.
   if (of !== "rooms") first.append(element("br"), of === "users" ? userBan(name) : addressBan(name));
@@ -55,9 +55,9 @@ function addressBan(address) {
 }
 
 function userBan(user) {
-  const path = "/v1/users/" + encodeURIComponent(user);
-  return banButton(user, user + " is kept out for an hour; DELETE " + path + "/ban lets it in again.", () => call(
-    path + "/disconnect", {
+  const path = () => "/v1/users/" + segment(user);
+  return banButton(user, user + " is kept out for an hour; DELETE /v1/users/{userId}/ban lets it in again.", () => call(
+    path() + "/disconnect", {
       method: "POST", body: JSON.stringify({ code: 4403, reason: "banned", banSeconds: BAN_SECONDS }),
     }));
 }

@@ -1,7 +1,8 @@
 // Who is online, by REST: a page of users, kept up to date, and one of them with all connections.
 
-import { $, age, asJSON, askTwice, clock, count, element, told } from "./parts.js";
-import { call, key, post } from "./rest.js";
+import { $, age, askTwice, clock, count, element, told } from "./parts.js";
+import { PayloadField } from "./payload.js";
+import { call, key, post, segment } from "./rest.js";
 
 const PAGE = 25;
 const PERIOD = 2000;
@@ -13,6 +14,7 @@ let shown = null;
 let selected = null;
 let isAsking = false;
 let calmDisconnect;
+let payload;
 
 export function startUsers() {
   $("users-next").addEventListener("click", () => turn([...cursors, next]));
@@ -22,6 +24,7 @@ export function startUsers() {
     select($("lookup").value);
   });
   $("user-close").addEventListener("click", () => select(null));
+  payload = new PayloadField("push-payload");
   $("push-form").addEventListener("submit", push);
   calmDisconnect = askTwice($("user-disconnect"), "Really disconnect?", disconnect);
   setInterval(() => {
@@ -132,7 +135,7 @@ async function refreshUser() {
   const asked = selected;
   let user;
   try {
-    user = await call("/v1/users/" + encodeURIComponent(asked));
+    user = await call("/v1/users/" + segment(asked));
   } catch (error) {
     if (error.status !== 404) throw error;
     user = { online: false, connections: [] };
@@ -175,7 +178,9 @@ async function push(event) {
   event.preventDefault();
   const userId = selected;
   const answer = $("push-answer");
-  const body = '{"to":' + JSON.stringify({ users: [userId] }) + ',"payload":' + asJSON($("push-payload").value) + "}";
+  const json = payload.read();
+  if (json === null) return;
+  const body = '{"to":' + JSON.stringify({ users: [userId] }) + ',"payload":' + json + "}";
   try {
     const [user] = (await post("/v1/broadcast", body)).users;
     if (userId !== selected) return;
@@ -193,7 +198,7 @@ async function disconnect() {
   const reason = $("disconnect-reason").value;
   try {
     const body = JSON.stringify(reason ? { reason } : {});
-    const { disconnected } = await post("/v1/users/" + encodeURIComponent(userId) + "/disconnect", body);
+    const { disconnected } = await post("/v1/users/" + segment(userId) + "/disconnect", body);
     if (userId === selected) told($("disconnect-answer"), "Closing " + count(disconnected, "connection", "connections") + ".", false);
   } catch (error) {
     if (userId === selected) told($("disconnect-answer"), error.message, true);
