@@ -1,6 +1,7 @@
 """A headless Chromium for the tests of a class."""
 
 import os
+import time
 import unittest
 
 from playwright.sync_api import sync_playwright
@@ -25,3 +26,10 @@ class ChromiumTests(unittest.TestCase):
         self.addCleanup(page.close)
         page.set_default_timeout(60_000)
         return page
+
+    def until(self, page, expression, argument=None):
+        """Waits until it holds; asked from without, where no policy of the page forbids it."""
+        end = time.monotonic() + 60
+        while not page.evaluate(expression, argument):
+            self.assertLess(time.monotonic(), end, f"{expression} {argument}")
+            page.wait_for_timeout(20)

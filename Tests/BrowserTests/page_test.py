@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import time
 import urllib.request
 
 from chromium import ChromiumTests
@@ -42,13 +41,6 @@ class PageTests(ChromiumTests):
         page.goto(shop.url)
         self.until(page, "self.room?.isJoined")
         return page, shop
-
-    def until(self, page, expression):
-        """Waits until it holds; asked from without, where no policy of the page forbids it."""
-        end = time.monotonic() + 60
-        while not page.evaluate(expression):
-            self.assertLess(time.monotonic(), end, expression)
-            page.wait_for_timeout(20)
 
     def follows(self, page, node, numbers):
         for number in numbers:
