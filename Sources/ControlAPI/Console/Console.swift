@@ -26,8 +26,10 @@ struct Console: Sendable {
         return .json(answer)
     }
 
-    /// Only what this port serves runs; WebSockets may go to any host, since the client port is another origin.
+    /// Only what this port serves runs, and no text is ever taken for markup or code; WebSockets may go to any host, since the
+    /// client port is another origin.
     private static let policy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        + "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        + "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        + "require-trusted-types-for 'script'; trusted-types 'none'"
 }
