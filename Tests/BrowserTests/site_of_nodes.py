@@ -6,6 +6,7 @@ import queue
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -72,10 +73,14 @@ class Node:
 
 
 class Door:
-    """A TCP port that leads each connection to the first node that takes it; what a load balancer is to browsers."""
+    """A TCP port that leads each connection to the first node that takes it; what a load balancer is to browsers.
 
-    def __init__(self):
-        self.targets = []
+    With `takes_turns` the next connection begins with the next node."""
+
+    def __init__(self, targets=(), takes_turns=False):
+        self.targets = list(targets)
+        self.takes_turns = takes_turns
+        self.pairs = set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -93,7 +98,10 @@ class Door:
                 threading.Thread(target=self._bridge, args=[here, there], daemon=True).start()
 
     def _connect(self):
-        for target in self.targets:
+        targets = list(self.targets)
+        if self.takes_turns:
+            self.targets.append(self.targets.pop(0))
+        for target in targets:
             try:
                 return socket.create_connection(("127.0.0.1", target))
             except OSError:
@@ -102,10 +110,23 @@ class Door:
 
     def _bridge(self, here, there):
         with here, there:
+            self.pairs.add((here, there))
             back = threading.Thread(target=self._pass, args=[there, here], daemon=True)
             back.start()
             self._pass(here, there)
             back.join()
+            self.pairs.discard((here, there))
+
+    def cut(self):
+        """Ends every connection in the midst of whatever it says."""
+        for pair in list(self.pairs):
+            for end in pair:
+                try:
+                    # No bytes that wait are sent any more.
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
 
     @staticmethod
     def _pass(source, sink):

@@ -5,7 +5,8 @@ import TestKit
 import Testing
 import TestSupport
 
-/// What martlet.js is shown too: the list of scenarios that every client of this repository has to live through.
+/// The list of scenarios that every client of this repository has to live through, but for the one of a fake
+/// (LaterGatewayTests); martlet.js plays the same list (`Tests/BrowserTests/scenario_test.py`).
 @Suite("The Swift client and the list of scenarios", .serialized)
 struct ClientScenarioFaults {
     private static let secret = "0123456789abcdef0123456789abcdef"
@@ -185,15 +186,14 @@ struct ClientScenarioFaults {
         }
         let node = try await NodeProcess.start(
             nodeId: "a", redisURL: redis.url, environment: ["MARTLET_CLIENT_PORT": "\(port.number)"])
+        let other = try await NodeProcess.start(nodeId: "b", redisURL: redis.url)
         _ = try await connected
         #expect(try await ack.value == 1)
-        var iterator = messages.makeAsyncIterator()
-        guard case .message(let message) = await iterator.next() else {
-            Issue.record("nothing came")
-            return
-        }
-        #expect(message.payload == Array("1".utf8))
+        let answer = try await other.request("POST", "/v1/broadcast", body: #"{"to":{"rooms":["r"]},"payload":2}"#)
+        #expect(answer.status == 200)
+        let (texts, gaps) = await payloads(messages, until: "2")
+        #expect(texts == ["1", "2"] && gaps == 0)
         await alice.close()
-        withExtendedLifetime((redis, node)) {}
+        withExtendedLifetime((redis, node, other)) {}
     }
 }

@@ -3,7 +3,8 @@ import MartletClient
 import Testing
 
 /// A gateway of a later version: what this client does not know neither breaks nor misleads it.
-@Suite struct LaterGatewayTests: ClientSuite {
+@Suite("a gateway of a later version neither breaks nor misleads a client")
+struct LaterGatewayTests: ClientSuite {
     private func sendMembers(_ users: [String], version: Int, to peer: Peer) async throws {
         let request = try await peer.request()
         guard case .members = request.command, let id = request.id else { throw Ended() }
