@@ -12,8 +12,8 @@ USER = "o'<b>\"%2F/../é\u202f😀"
 
 
 class ConsoleTests(ChromiumTests):
-    def open(self, node, user="alice", rooms=("lobby",), key=True):
-        """A console that is connected and in the rooms."""
+    def open(self, node, user="alice", rooms=("lobby",), key=True, port=None):
+        """A console that is connected, by the node's own port or another, and in the rooms."""
         page = self.page()
         self.complaints = []
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -22,7 +22,7 @@ class ConsoleTests(ChromiumTests):
             page.fill("#api-key", KEY)
             page.press("#api-key", "Enter")
         # Nodes on ports of their own choosing do not tell the page which.
-        page.fill("#ws-url", node.url("/ws", port="client").replace("http", "ws"))
+        page.fill("#ws-url", f"ws://127.0.0.1:{port or node.ports['client']}/ws")
         page.fill("#user-id", user)
         page.click("#connect")
         page.wait_for_selector(".status[data-state=on]")
@@ -142,10 +142,26 @@ class ConsoleTests(ChromiumTests):
             page.click("#history-form button")
             self.until(page, "document.getElementById('history-list').childElementCount === 3")
             self.assertEqual(self.payloads(page, "#history-list"), ["0", "1", "2"])
+            # A log that has begun anew meanwhile is not mixed with the one before.
+            page.fill("#history-room", "lobby")
+            page.click("#history-form button")
+            self.until(page, "document.getElementById('history-list').childElementCount === 50")
+            site.forget_all()
+            node.broadcast({"rooms": ["lobby"]}, "anew")
+            page.click("#history-earlier")
+            self.until(page, "document.getElementById('history-list').childElementCount === 1")
+            self.assertEqual(self.payloads(page, "#history-list"), ['"anew"'])
+            self.assertFalse(page.is_visible("#history-earlier"))
             for room, words in [("..", "cannot ask for"), ("nobody-was-here", "nothing was ever written"), ("a b", "bad_request")]:
                 page.fill("#history-room", room)
                 page.click("#history-form button")
                 self.until(page, "(words) => document.getElementById('history-note').textContent.includes(words)", words)
+            page.fill("#api-key", "wrong")
+            page.click("#history-form button")
+            self.until(page, "document.getElementById('history-note').textContent.includes('not accepted')")
+            page.fill("#api-key", "")
+            page.click("#history-form button")
+            self.until(page, "document.getElementById('history-note').textContent.includes('type the API key')")
             self.assertEqual(self.complaints, [])
 
     def test_a_room_that_is_left_while_its_history_loads(self):
@@ -205,6 +221,30 @@ class ConsoleTests(ChromiumTests):
             alice.fill("#watch-user", "\u0001")
             alice.press("#watch-user", "Enter")
             self.assertEqual(alice.locator("#watched li").count(), 1)
+            self.assertEqual(self.complaints, [])
+
+    def test_a_lost_connection_comes_back_with_all_that_was_chosen_and_typed(self):
+        with Site() as site:
+            node = site.node()
+            page = self.open(node, rooms=["lobby", "other"], port=site.door.port)
+            page.select_option("#send-room", "lobby")
+            page.select_option("#members-room", "lobby")
+            page.fill("#watch-user", "carol")
+            page.press("#watch-user", "Enter")
+            self.until(page, "document.querySelector('#watched li').dataset.state === 'off'")
+            page.select_option("#payload-kind", "json")
+            page.fill("#payload", '{"half":')
+            site.door.cut()
+            self.until(page, "document.getElementById('watched').classList.contains('stale')")
+            node.broadcast({"rooms": ["lobby"]}, "while it was away")
+            self.shown(page, '"while it was away"')
+            self.assertEqual([page.input_value("#send-room"), page.input_value("#members-room")], ["lobby", "lobby"])
+            self.until(page, "!document.getElementById('watched').classList.contains('stale')")
+            self.join(page, "third")
+            self.until(page, "document.getElementById('send-room').value === 'third'")
+            self.assertEqual(page.input_value("#payload"), '{"half":')
+            lines = page.evaluate("[...document.querySelectorAll('#log .note')].map((it) => it.textContent)")
+            self.assertEqual([line for line in lines if line.startswith("Joined")], ["Joined lobby.", "Joined other.", "Joined third."])
             self.assertEqual(self.complaints, [])
 
     def test_names_as_the_contract_has_them(self):
