@@ -39,8 +39,10 @@ package final class Participant: Sendable {
         self.user = user
     }
 
+    /// A client that runs lives on by itself: this one would come to whatever node gets the port of its own next.
     deinit {
         consuming.withLock { tasks in for task in tasks { task.cancel() } }
+        Task { [client] in await client.close() }
     }
 
     /// Joins a room and holds stream and roster to what the answer promises.
