@@ -39,6 +39,9 @@ extension MartletClient {
         public var maxPendingRequests = 1024
         /// How much of messages may wait to be stored; what does not fit fails.
         public var maxPendingBytes = 4 << 20
+        /// On Apple's systems: whether to connect anew at once when another network is used, or one is there again, and when
+        /// the app comes back to the screen.
+        public var followsNetwork = true
         /// For `wss`.
         public var tls: TLSConfiguration = .makeClientConfiguration()
 

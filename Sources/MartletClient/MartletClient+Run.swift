@@ -12,6 +12,10 @@ extension MartletClient {
     }
 
     func runClaimed() async throws(Failure) {
+        #if canImport(Network)
+            let watch = configuration.followsNetwork ? NetworkWatch { [weak self] in self?.reconnect() } : nil
+            defer { withExtendedLifetime(watch) {} }
+        #endif
         let failure = await withTaskCancellationHandler {
             await keepConnected()
         } onCancel: {
