@@ -25,6 +25,32 @@ extension ClusterGroup {
         return replica
     }
 
+    /// Has a replica that is up take the place of the shard's primary at once, with what it has and without asking anybody; answers
+    /// which. The others may not have heard of it yet.
+    package func takeOver(_ shard: Int, from old: ClusterServer) async throws -> ClusterServer {
+        guard let replica = shards[shard].first(where: { $0.process.isAwake && $0.id != old.id }) else {
+            throw RedisServerProcess.Failure(description: "shard \(shard) has no replica that is up")
+        }
+        try await replica.process.ask("CLUSTER", "FAILOVER", "TAKEOVER")
+        try await eventually("the replica's promotion") {
+            try await replica.process.ask("ROLE").items.first?.text == "master"
+        }
+        return replica
+    }
+
+    /// Returns when the replicas of a shard have all that its primary has taken so far.
+    package func caughtUp(_ shard: Int) async throws {
+        let primary = try await primary(ofShard: shard)
+        // Of a primary the second item is where its stream stands, of a replica the fifth.
+        let offset = try await primary.process.ask("ROLE").items[1].number ?? 0
+        for replica in shards[shard] where replica.id != primary.id && replica.process.isAwake {
+            try await eventually("the replica's sync") {
+                let role = try await replica.process.ask("ROLE").items
+                return role.count > 4 && role[4].number.map { $0 >= offset } == true
+            }
+        }
+    }
+
     /// Ends one as a crash would, and returns when all others agree that it is gone, and on its successor where it was a
     /// primary; to act before that, kill its process and wait for `agreed` or `promoted(after:)`.
     package func kill9(_ server: ClusterServer) async throws {

@@ -22,6 +22,10 @@ package final class ClusterGroup: Sendable {
         package var password: String?
         /// With a proxy before each server's two ports, so that `sever` can part them and the nodes.
         package var isSeverable = false
+        /// Whether the servers name their host to clients. Those that do not are dialled by the host at which a client asked, each
+        /// at its own port: so whoever is given a loopback address of its own, with a proxy for each port there, reaches them
+        /// by these alone.
+        package var namesHosts = true
         /// Further arguments of each server.
         package var arguments: [String] = []
 
@@ -38,7 +42,7 @@ package final class ClusterGroup: Sendable {
                 "--repl-diskless-sync-delay", "0",
                 // A replica is listed once it has heard of a position, and nothing may be written for long.
                 "--repl-ping-replica-period", "1",
-            ] + arguments
+            ] + (namesHosts ? [] : ["--cluster-preferred-endpoint-type", "unknown-endpoint"]) + arguments
         }
     }
 

@@ -27,7 +27,7 @@ package final class FaultProxy: Sendable {
         case toClient
     }
 
-    /// Where clients connect.
+    /// Where clients connect, at the address that it listens on.
     package let port: Int
     private let listener: any Channel
     private let core: FaultProxyCore
@@ -38,9 +38,10 @@ package final class FaultProxy: Sendable {
         self.port = port
     }
 
-    /// Listens on a free port of 127.0.0.1.
+    /// Listens on this port of a loopback address; 0 stands for a free one.
     package static func start(
-        target: Endpoint, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+        target: Endpoint, host: String = "127.0.0.1", port: Int = 0,
+        on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async throws -> FaultProxy {
         let eventLoop = group.next()
         let core = FaultProxyCore(target: target, eventLoop: eventLoop)
@@ -49,7 +50,7 @@ package final class FaultProxy: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { core.accept($0) }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: host, port: port).get()
         guard let port = listener.localAddress?.port else { throw ChannelError.unknownLocalAddress }
         return FaultProxy(listener: listener, core: core, port: port)
     }

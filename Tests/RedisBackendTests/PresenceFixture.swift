@@ -10,23 +10,25 @@ import Synchronization
 import TestKit
 import TestSupport
 
-/// One node of a test: a whole backend, whose way to Redis can be cut.
+/// One node of a test: a whole backend, whose ways to Redis can be cut.
 final class PresenceNode: Sendable {
     let name: String
     let backend: Backend
-    let proxy: FaultProxy
+    let ways: NodeWays
     /// What the node's hubs are told.
     let sink = RecordingSink()
     private let group: ServiceGroup
     private let running: Task<Void, any Error>
 
+    /// Its way to a server by itself.
+    var proxy: FaultProxy { ways.proxies[0] }
     var presence: any Presence { backend.presence }
     var directory: any PresenceDirectory { backend.presenceDirectory }
 
-    private init(name: String, backend: Backend, proxy: FaultProxy) {
+    private init(name: String, backend: Backend, ways: NodeWays) {
         self.name = name
         self.backend = backend
-        self.proxy = proxy
+        self.ways = ways
         _ = backend.streams.open(sink)
         let group = ServiceGroup(
             configuration: .init(
@@ -39,7 +41,7 @@ final class PresenceNode: Sendable {
     ///
     /// - Parameter life: the loop of the node's lease, and of the way to Redis; nil for the one it shares.
     static func start(
-        _ name: String, on redis: RedisServerProcess, settings: PresenceSettings,
+        _ name: String, on redis: any NodeGround, settings: PresenceSettings,
         loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next(), life: (any EventLoop)? = nil,
         renewalInterval: Duration = .seconds(600), canaryInterval: Duration = .seconds(5), format: Format = .own
     ) async throws -> PresenceNode {
@@ -52,15 +54,13 @@ final class PresenceNode: Sendable {
 
     /// The same, without waiting until it is ready.
     static func begin(
-        _ name: String, on redis: RedisServerProcess, settings: PresenceSettings, loop: any EventLoop,
+        _ name: String, on redis: any NodeGround, settings: PresenceSettings, loop: any EventLoop,
         life: (any EventLoop)? = nil, renewalInterval: Duration = .seconds(600), canaryInterval: Duration = .seconds(5),
         credentials: String = "", format: Format = .own
     ) async throws -> PresenceNode {
-        let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: life ?? loop)
+        let ways = try await redis.ways(credentials: credentials, on: life ?? loop)
         var configuration = Backend.Configuration(
-            redis: try RedisConfiguration(url: "redis://\(credentials)127.0.0.1:\(proxy.port)"), nodeId: name,
-            version: "0.0.0",
-            rules: RoomRules())
+            redis: try RedisConfiguration(url: ways.url), nodeId: name, version: "0.0.0", rules: RoomRules())
         configuration.presence = settings
         configuration.format = format
         configuration.redis.reconnectCeiling = .milliseconds(50)
@@ -75,12 +75,12 @@ final class PresenceNode: Sendable {
                 configuration: configuration, eventLoop: loop, life: life ?? loop,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                 metrics: NOOPMetricsHandler.instance, load: { NodeLoad(connections: 0, rooms: 0, processor: 0) }),
-            proxy: proxy)
+            ways: ways)
     }
 
     /// Why the node ended by itself.
     func failure() async throws -> BackendStartError? {
-        defer { Task { try await proxy.stop() } }
+        defer { Task { try await ways.stop() } }
         do {
             try await running.value
             return nil
@@ -96,18 +96,25 @@ final class PresenceNode: Sendable {
     }
 
     func cut() async throws {
-        try await proxy.refuse(true)
-        try await proxy.cutAll()
+        for proxy in ways.proxies {
+            try await proxy.refuse(true)
+            try await proxy.cutAll()
+        }
     }
 
     func heal() async throws {
-        try await proxy.refuse(false)
+        for proxy in ways.proxies { try await proxy.refuse(false) }
+    }
+
+    /// Keeps what it sends on the way, or lets it go on.
+    func treat(_ treatment: FaultProxy.Treatment) async throws {
+        for proxy in ways.proxies { try await proxy.treat(.toServer, treatment) }
     }
 
     func stop() async throws {
         await group.triggerGracefulShutdown()
         try await running.value
-        try await proxy.stop()
+        try await ways.stop()
     }
 
     @discardableResult
@@ -207,90 +214,6 @@ extension PresenceSettings {
         settings.roomGrace = .milliseconds(100)
         settings.maxConnectionsPerUser = 0
         return settings
-    }
-}
-
-/// A link of the test's own, to see what Redis holds.
-final class Observer: Sendable {
-    /// One transition as the ledger holds it.
-    struct Entry: Hashable, Sendable {
-        let type: String
-        let user: String
-        let room: String
-        let cause: String
-        /// Milliseconds by Redis's clock.
-        let timestamp: Int64
-
-        /// Without its time.
-        var text: String { "\(type) \(user)\(room.isEmpty ? "" : " \(room)")\(cause.isEmpty ? "" : " \(cause)")" }
-    }
-
-    let link: RedisCommandLink
-    let keys = Keys(prefix: "m")
-    var store: Store { Store(link: link, keys: keys) }
-
-    convenience init(_ redis: RedisServerProcess) throws { try self.init(url: redis.url) }
-
-    init(url: String) throws {
-        var configuration = try RedisConfiguration(url: url)
-        // A Redis that is started again on a busy machine is waited for.
-        configuration.failFastAfter = .seconds(60)
-        configuration.commandTimeout = .seconds(60)
-        link = RedisCommandLink(
-            configuration: configuration,
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), scripts: Scripts.all)
-        link.start()
-    }
-
-    deinit {
-        _ = link.shutdown()
-    }
-
-    /// The ledgers of all partitions, each in its order.
-    func ledger() async throws -> [Entry] {
-        var marks: [Int: String] = [:]
-        return try await ledger(after: &marks)
-    }
-
-    /// What each partition's ledger holds beyond the id noted for it, and notes the last one.
-    func ledger(after marks: inout [Int: String]) async throws -> [Entry] {
-        var entries: [Entry] = []
-        for partition in Partition.all {
-            let from = marks[partition.number].map { "(\($0)" } ?? "-"
-            let reply = try await link.send(["XRANGE", .string(keys.events(partition).name), .string(from), "+"])
-            for entry in reply.array ?? [] {
-                let fields = entry[1]
-                let time = entry[0].string?.split(separator: "-").first.flatMap { Int64($0) }
-                entries.append(
-                    Entry(
-                        type: fields[1].string ?? "", user: fields[3].string ?? "", room: fields[5].string ?? "",
-                        cause: fields[7].string ?? "", timestamp: time ?? 0))
-                marks[partition.number] = entry[0].string
-            }
-        }
-        return entries
-    }
-
-    func texts() async throws -> [String] { try await ledger().map(\.text) }
-
-    /// Whether these sessions, as clients were told them, are all there.
-    func has(_ sessions: [String]) async throws -> Bool {
-        let known = Set(sessions.compactMap { SessionID(shown: $0) }).map {
-            RedisArgument.string(keys.session($0).name)
-        }
-        guard !known.isEmpty else { return true }
-        return try await link.send(["EXISTS"] + known).integer.map { Int($0) } == known.count
-    }
-
-    /// What nodes hold, by the registry's own sets.
-    func holders() async throws -> Set<String> {
-        var holders: Set<String> = []
-        for partition in Partition.all {
-            let reply = try await link.send(["SMEMBERS", .string(keys.holders(partition).name)])
-            holders.formUnion((reply.array ?? []).compactMap(\.string))
-        }
-        return holders
     }
 }
 

@@ -2,7 +2,7 @@ import RedisBackend
 import TestKit
 import TestSupport
 
-/// What happens in a round once a third of its steps are done; two thirds done, it ends.
+/// What happens in a round, once a third of its steps are done; two thirds done, it ends.
 enum PresenceModelMove: Hashable, Sendable {
     case none
     case kill, longCut, shortCut, stall
@@ -24,7 +24,9 @@ enum PresenceModelMove: Hashable, Sendable {
     case clockStep
     /// A node is killed as the clock steps.
     case killAtClockStep
+    /// Of the primary, or of one of them.
     case refusal(RedisRefusal)
+    case shard(PresenceModelShardMove)
 }
 
 extension ModelRun {
@@ -42,10 +44,10 @@ extension ModelRun {
             try await nodes[slot].cut()
         case .stall:
             model.doubt(slot: slot)
-            try await nodes[slot].proxy.treat(.toServer, .hold)
+            try await nodes[slot].treat(.hold)
         case .pausedRedis:
             suspend()
-            servers.primary.pause()
+            for process in store.processes { process.pause() }
         case .lostTail, .demotion:
             try await servers.caughtUp()
             lose()
@@ -72,7 +74,11 @@ extension ModelRun {
             try stepClock(of: servers.primary)
         case .refusal(let refusal):
             if refusal == .outOfMemory { round.refusesJoins = true } else { suspend() }
-            try await refusal.begin(at: servers.primary)
+            let refusing = try await anyPrimary()
+            self.refusing = refusing
+            try await refusal.begin(at: refusing)
+        case .shard(let move):
+            try await begin(move)
         }
     }
 
@@ -89,10 +95,10 @@ extension ModelRun {
             try await nodes[slot].heal()
         case .stall:
             try await wait(settings.lease * 2)
-            try await nodes[slot].proxy.treat(.toServer, .pass)
+            try await nodes[slot].treat(.pass)
         case .pausedRedis:
             try await wait(settings.lease * 2)
-            servers.primary.resume()
+            for process in store.processes { process.resume() }
         case .failover:
             suspend()
             try await promote()
@@ -123,7 +129,16 @@ extension ModelRun {
             try stepClock(of: servers.primary)
         case .refusal(let refusal):
             try await wait(settings.lease * 2)
-            try await refusal.end(at: servers.primary)
+            if let refusing { try await refusal.end(at: refusing) }
+        case .shard(let move):
+            try await end(move)
+        }
+    }
+
+    private func anyPrimary() async throws -> RedisServerProcess {
+        switch store {
+        case .oneServer(let servers): servers.primary
+        case .cluster(let group): try await group.primary(ofShard: random(group.shards.count)).process
         }
     }
 
@@ -132,13 +147,13 @@ extension ModelRun {
         if round.resting.isEmpty { round.resting = Set(PresenceModelTests.users.filter { _ in random(2) == 0 }) }
     }
 
-    private func suspend() {
+    func suspend() {
         rest()
         model.stop(slots: nodes.count)
     }
 
     /// What is done from here on will be lost.
-    private func lose() {
+    func lose() {
         rest()
         round.hasLeapt = true
         model.willBeLost = true

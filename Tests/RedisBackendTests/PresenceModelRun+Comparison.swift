@@ -10,7 +10,7 @@ extension ModelRun {
     func settle(_ what: String, users: [String], rooms: [String]) async throws {
         try await eventually("answers in \(what)") { [joins] in joins.areAnswered }
         acceptFailures()
-        let (model, redis) = (model, servers.primary)
+        let model = model
         let living = nodes.indices.filter { !dead.contains($0) }.map { nodes[$0] }
         let reader = living[random(living.count)].directory
         do {
@@ -20,7 +20,7 @@ extension ModelRun {
                     for id in node.closed { node.presence.disconnect(id, .farewell(.replaced)) }
                 }
                 guard living.allSatisfy({ $0.backend.problem == nil }) else { return false }
-                guard try await redis.cli("KEYS", "*:linger").isEmpty else { return false }
+                guard try await observer.lingering() == 0 else { return false }
                 let statuses = try await reader.statuses(of: users.map { UserID(unchecked: $0) })
                 guard Set(statuses.filter(\.isOnline).map(\.userId.string)) == model.online else { return false }
                 for room in rooms where try await ModelRun.members(of: room, reader) != model.members(of: room) {
@@ -61,9 +61,9 @@ extension ModelRun {
             #expect(record?.connections.count ?? 0 == model.live(user), "\(what): connections of \(user)")
         }
         let problems = nodes.map { $0.backend.problem ?? "well" }
-        let lingering = try await servers.primary.cli("KEYS", "*:linger")
+        let lingering = try await observer.lingering()
         let areThere = try await observer.has(model.connections.keys.compactMap { sessions.of($0) })
-        Issue.record("\(what): \(problems) \(lingering) \(try await observer.holders()) all sessions: \(areThere)")
+        Issue.record("\(what): \(problems) \(lingering) lingering \(try await observer.holders()) all sessions: \(areThere)")
     }
 
     private func compareLedger(_ what: String, _ reader: any PresenceDirectory, rooms: [String]) async throws {
@@ -127,6 +127,6 @@ extension ModelRun {
 
     func stop() async throws {
         for (slot, node) in nodes.enumerated() where !dead.contains(slot) { try await node.stop() }
-        try await servers.stop()
+        try await store.stop()
     }
 }

@@ -21,7 +21,9 @@ final class ModelRun {
         var hasLeapt = false
     }
 
-    let servers: ModelServers
+    let store: ModelStore
+    /// For a move of such a run.
+    var servers: ModelServers { store.servers }
     let observer: Observer
     let settings: PresenceSettings
     let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -42,15 +44,18 @@ final class ModelRun {
     var onlineBefore: Set<String> = []
     var membersBefore: [String: Set<String>] = [:]
     var versionsBefore: [String: Int64] = [:]
+    /// What the move of the round has chosen: a shard, or a primary that refuses what is asked.
+    var turn: PresenceModelShardMove.Turn?
+    var refusing: RedisServerProcess?
     /// The last entry read of each partition's ledger.
     var marks: [Int: String] = [:]
 
-    init(seed: UInt64, slots: Int) async throws {
+    init(on kind: PresenceModelTests.Store, seed: UInt64, slots: Int) async throws {
         var settings = PresenceSettings.brisk(lease: .milliseconds(600), grace: .milliseconds(250))
         settings.failoverGrace = .seconds(3)
         self.settings = settings
-        servers = try await ModelServers()
-        observer = try Observer(url: servers.url)
+        store = try await ModelStore.start(kind)
+        observer = try Observer(url: store.url)
         generator = SplitMix(seed: seed)
         pulse = Pulse(of: loop)
         for slot in 0..<slots { nodes.append(try await start(slot)) }
@@ -58,7 +63,7 @@ final class ModelRun {
 
     private func start(_ slot: Int) async throws -> PresenceNode {
         try await PresenceNode.start(
-            "n\(slot)", on: servers.primary, settings: settings, loop: loop, canaryInterval: .seconds(1))
+            "n\(slot)", on: store.ground, settings: settings, loop: loop, canaryInterval: .seconds(1))
     }
 
     func random(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
@@ -123,7 +128,7 @@ final class ModelRun {
             model.close(id, isAbrupt: isAbrupt)
             presence.disconnect(id, isAbrupt ? .abrupt(.lost) : .farewell(.closed))
         }
-        try await carriedOut(connection.slot, connection.user)
+        try await carriedOut(connection.slot, connection.user, rooms: connection.rooms.union([room]))
     }
 
     /// Goes on with a session, of a connection that is open or was lost, on a node that can be reached.
@@ -141,7 +146,7 @@ final class ModelRun {
         let rooms = Set(registration.resumed?.rooms.map(\.string) ?? [])
         if registration.resumed == nil, round.canForget, model.connections[id] != nil {
             model.connect(next, connection.user, slot: slot)
-            return try await carriedOut(slot, connection.user)
+            return try await carriedOut(slot, connection.user, rooms: connection.rooms)
         }
         let isExact = model.connections[id] != nil && !model.unreachable.contains(connection.slot)
         #expect(
@@ -149,7 +154,7 @@ final class ModelRun {
             "step \(steps): \(next) goes on with \(id) in \(rooms.sorted()), which was in \(connection.rooms.sorted())")
         model.resume(id, as: next, slot: slot, rooms: rooms)
         if isExact { try await obey(id, at: connection.slot) } else { model.doubt(connection.user) }
-        try await carriedOut(slot, connection.user)
+        try await carriedOut(slot, connection.user, rooms: connection.rooms)
     }
 
     /// Does what the socket does whose session has gone on elsewhere, at once: a step of the clock may take the session, and
@@ -162,12 +167,23 @@ final class ModelRun {
 
     private func canAct(_ slot: Int) -> Bool { !dead.contains(slot) && !model.unreachable.contains(slot) }
 
-    private func carriedOut(_ slot: Int, _ user: String) async throws {
+    /// - Parameter rooms: what else was asked about than the user.
+    private func carriedOut(_ slot: Int, _ user: String, rooms: Set<String> = []) async throws {
         guard !model.unreachable.contains(slot) else { return model.doubt(user) }
-        // Behind what the call has put on the loop, and behind that on the link; then behind what follows from the answer.
+        // Behind what the call has put on the loop, and behind that on the link, which keeps the order of each partition; then
+        // behind what follows from the answer.
         try await loop.submit {}.get()
-        for _ in 0..<2 { _ = try await nodes[slot].directory.room(RoomName(unchecked: "none")) }
+        let asked = Set(([user] + rooms).map { Partition(of: $0) })
+        for _ in 0..<2 {
+            for partition in asked { _ = try await nodes[slot].directory.room(ModelRun.probes[partition.number]) }
+        }
         acceptFailures()
+    }
+
+    /// Of each partition a room that nobody is ever in.
+    private static let probes = Partition.all.map { partition in
+        let names = (0...).lazy.map { "none-\($0)" }
+        return RoomName(unchecked: names.first { Partition(of: $0) == partition } ?? "")
     }
 
     /// Who was told that a join has failed is not in the room, unless another was asked for since.
