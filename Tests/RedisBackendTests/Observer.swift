@@ -97,6 +97,19 @@ final class Observer: Sendable {
     /// In how many partitions anybody's grace runs.
     func lingering() async throws -> Int { try await count(Partition.all.map(keys.linger)) }
 
+    /// The partitions in which a grace runs, each with its coordinator's token.
+    func lingerers() async throws -> [String] {
+        let there = try await ask(Partition.all.map(keys.linger)) { _, key in ["EXISTS", .string(key.name)] }
+        let tokens = try await coordinators()
+        return Partition.all.filter { there[$0.number].integer == 1 }
+            .map { "\($0.number) of \(tokens[$0.number] ?? "nobody")" }
+    }
+
+    /// The token of each partition's coordinator.
+    func coordinators() async throws -> [String?] {
+        try await ask(Partition.all.map(keys.coordinator)) { _, key in ["GET", .string(key.name)] }.map(\.string)
+    }
+
     /// What nodes hold, by the registry's own sets.
     func holders() async throws -> Set<String> {
         let replies = try await ask(Partition.all.map(keys.holders)) { _, key in ["SMEMBERS", .string(key.name)] }

@@ -61,9 +61,11 @@ extension ModelRun {
             #expect(record?.connections.count ?? 0 == model.live(user), "\(what): connections of \(user)")
         }
         let problems = nodes.map { $0.backend.problem ?? "well" }
-        let lingering = try await observer.lingering()
+        let lingering = try await observer.lingerers()
         let areThere = try await observer.has(model.connections.keys.compactMap { sessions.of($0) })
-        Issue.record("\(what): \(problems) \(lingering) lingering \(try await observer.holders()) all sessions: \(areThere)")
+        let holders = try await observer.holders()
+        Issue.record(
+            "\(what): \(problems) lingering in \(lingering) \(holders) all sessions: \(areThere)")
     }
 
     private func compareLedger(_ what: String, _ reader: any PresenceDirectory, rooms: [String]) async throws {

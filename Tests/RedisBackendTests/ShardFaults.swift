@@ -112,4 +112,32 @@ struct ShardFaults {
         }
         try await group.stop()
     }
+
+    @Test func `a node whose beats were away for a moment as another came hands on what falls to that one`()
+        async throws
+    {
+        var options = ClusterGroup.Options()
+        (options.replicas, options.namesHosts) = (0, false)
+        let group = try await ClusterGroup.start(options)
+        let observer = try Observer(url: group.url)
+        // So long that it is not taken for dead meanwhile.
+        let settings = PresenceSettings.brisk(lease: .seconds(6))
+        let first = try await PresenceNode.start("n1", on: group, settings: settings)
+        try await eventually("a node that looks after all") {
+            try await observer.coordinators().allSatisfy { $0?.hasPrefix("n1:") == true }
+        }
+        // All its other links stand, so it is able all the while.
+        for proxy in first.ways.proxies {
+            try await proxy.treat(.toServer, .hold, isForNewOnly: true)
+            try await proxy.silence("-- beat: ")
+        }
+        let second = try await PresenceNode.start("n2", on: group, settings: settings)
+        for proxy in first.ways.proxies { try await proxy.treat(.toServer, .pass) }
+        let due = Partition.all.map { Rendezvous.coordinator(of: $0, among: ["n1", "n2"]) ?? "" }
+        try await eventually("each partition at the node to which it falls", within: .seconds(20)) {
+            try await zip(observer.coordinators(), due).allSatisfy { $0?.hasPrefix("\($1):") == true }
+        }
+        for node in [first, second] { try await node.stop() }
+        try await group.stop()
+    }
 }

@@ -13,6 +13,9 @@ final class Coordinator: @unchecked Sendable {
     private struct PartitionState {
         /// Nil while the partition is another's or is being claimed.
         var token: String?
+        /// Whether Redis may know it as this node's though the node does not: then nobody else gets it as long as the node
+        /// lives.
+        var mayBeOurs = false
         var isClaiming = false
         /// A look or a sweep is under way: there is never more than one.
         var isBusy = false
@@ -98,17 +101,21 @@ final class Coordinator: @unchecked Sendable {
                     _ = yield(partition, token: token, timeout: nil)
                     if isOurs { claim(partition, own, among: coordinators) }
                 }
-            } else if isOurs {
+            } else if isOurs || states[partition.number].mayBeOurs {
+                // What is not this node's by now is handed on with the next beat.
                 claim(partition, own, among: coordinators)
             }
         }
     }
 
-    /// The node is not in the index: its tokens are void.
+    /// What the node knows of the index is of before: it may be in it no more, and its tokens may be void.
     func lost() {
         loop.assertInEventLoop()
         index = nil
-        for partition in Partition.all { drop(partition) }
+        for partition in Partition.all {
+            if states[partition.number].token != nil { states[partition.number].mayBeOurs = true }
+            drop(partition)
+        }
     }
 
     private func claim(_ partition: Partition, _ own: Holder, among coordinators: [Holder]) {
@@ -116,6 +123,8 @@ final class Coordinator: @unchecked Sendable {
         states[partition.number].isClaiming = true
         store.call(ClaimPartition(partition, for: own, live: coordinators)) { [self] result in
             states[partition.number].isClaiming = false
+            if case .success = result { states[partition.number].mayBeOurs = false }
+            doubt(partition, after: result)
             record("claim", result)
             guard case .success(.claimed(let token)) = result, !isStopped else { return }
             states[partition.number].token = token
@@ -130,8 +139,17 @@ final class Coordinator: @unchecked Sendable {
     private func yield(_ partition: Partition, token: String, timeout: TimeAmount?) -> EventLoopFuture<Void> {
         drop(partition)
         let told = loop.makePromise(of: Void.self)
-        store.call(YieldPartition(partition, token: token), timeout: timeout) { _ in told.succeed() }
+        store.call(YieldPartition(partition, token: token), timeout: timeout) { [self] result in
+            doubt(partition, after: result)
+            told.succeed()
+        }
         return told.futureResult
+    }
+
+    /// A claim or a yield that failed may have been carried out, or not; what this node has no right to do it has not done.
+    private func doubt<Answer>(_ partition: Partition, after result: Result<Answer, CallError>) {
+        guard case .failure(let error) = result, error.refusalOfCaller == nil else { return }
+        states[partition.number].mayBeOurs = true
     }
 
     private func drop(_ partition: Partition) {
