@@ -201,7 +201,7 @@ package final class Backend: Service {
             logger: logger, metrics: metrics,
             renewSubscriptions: { [subscriptions] partition in
                 subscriptions.renew(partition, reason: "what was published did not come over it")
-            }, onSilence: conductor.canariesSilent)
+            }, onSilence: conductor.canariesSilent, onBirth: conductor.partitionSaid)
         var settings = configuration.presence
         // Without receivers too: another node may have some, and what each node writes is trimmed by its own bound.
         settings.ledgerSize = configuration.webhookLedger.backlog

@@ -80,7 +80,8 @@ package struct Keys: Sendable {
     package var server: Key { Key(name: "\(prefix):{nodes}:server", partition: nil) }
 
     /// hash, no expiry, by every script that meets another server: `run` (the server last met, see `ServerID`), `was` (the
-    /// one before), `term`; by `meet` `round`, as ``server`` has it; by `close` `ended`, the number of the last disconnection of a user.
+    /// one before), `term`; by `meet` `round`, as ``server`` has it, and `born`, when all that lies here began; by `close` `ended`, the number of
+    /// the last disconnection of a user.
     package func state(_ partition: Partition) -> Key { key(partition, "state") }
 
     /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,

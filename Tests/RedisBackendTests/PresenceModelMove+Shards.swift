@@ -25,6 +25,8 @@ enum PresenceModelShardMove: Hashable, Sendable {
     case silence(Shard)
     /// Slots go to another shard key by key, and stop half way for a lease.
     case resharding(Shard)
+    /// All that lies there is deleted.
+    case flush
 }
 
 extension PresenceModelShardMove {
@@ -83,6 +85,15 @@ extension ModelRun {
                 self.turn?.slots.append(slotMove)
                 try await slotMove.moveKeys(3)
             }
+        case .flush:
+            // Of the index's the beats tell at once.
+            let turn = try await turn(.other)
+            // What was told before is forgotten too.
+            try await settle("before a flush", users: PresenceModelTests.users, rooms: PresenceModelTests.rooms)
+            suspend()
+            round.hasLeapt = true
+            round.hasForgotten = true
+            try await turn.primary.process.ask("FLUSHALL")
         }
     }
 
@@ -125,6 +136,8 @@ extension ModelRun {
             try await wait(settings.lease)
             for slot in turn.slots { try await slot.finish() }
             try await group.agreed()
+        case .flush:
+            break
         }
     }
 

@@ -17,6 +17,8 @@ final class ModelRun {
         var refusesJoins = false
         /// Whether sessions may be gone, of connections that are open too.
         var canForget = false
+        /// Whether a part of what was told was deleted: what is told again of it is `restored`.
+        var hasForgotten = false
         /// Whether another server, or another clock, was met: versions of rosters may have leapt then, forwards.
         var hasLeapt = false
     }

@@ -46,7 +46,7 @@ struct PresenceModelTests {
             store: .cluster, seed: 7,
             moves: [
                 .shard(.failover(.index)), .shard(.lostTail(.other)), .shard(.parting(.other)),
-                .shard(.heldPrimary(.index)), .none,
+                .shard(.heldPrimary(.index)), .shard(.flush),
             ]),
     ]
 
@@ -57,7 +57,7 @@ struct PresenceModelTests {
                 .failover(shard), .heldPrimary(shard), .crash(shard), .lostTail(shard), .parting(shard),
                 .silence(shard), .resharding(shard),
             ].map(PresenceModelMove.shard)
-        } + [.shortCut, .pausedRedis, .refusal(.outOfMemory), .refusal(.noReplicas)]
+        } + [.none, .shortCut, .pausedRedis, .refusal(.outOfMemory), .refusal(.noReplicas)]
 
     /// Of moves by chance, some of which are among these alone: a member's grace may outlast a node killed as the clock steps.
     static let furtherRuns: [Run] = {

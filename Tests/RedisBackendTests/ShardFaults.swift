@@ -10,13 +10,18 @@ import TestSupport
 struct ShardFaults {
     /// A room of each shard, in the shards' order.
     private static func rooms(of group: ClusterGroup) async throws -> [RoomName] {
-        var rooms: [Int: RoomName] = [:]
-        for number in 0..<64 where rooms.count < group.shards.count {
-            let room = RoomName(unchecked: "room-\(number)")
-            let slot = try await group.slot(of: Partition.tags[Partition(of: room).number])
-            rooms[try await group.primary(of: slot).shard] = room
+        try await names("room", of: group).map { RoomName(unchecked: $0) }
+    }
+
+    /// A name that lies in each shard, in the shards' order.
+    private static func names(_ beginning: String, of group: ClusterGroup) async throws -> [String] {
+        var names: [Int: String] = [:]
+        for number in 0..<64 where names.count < group.shards.count {
+            let name = "\(beginning)-\(number)"
+            let slot = try await group.slot(of: Partition.tags[Partition(of: name).number])
+            names[try await group.primary(of: slot).shard] = name
         }
-        return rooms.sorted { $0.key < $1.key }.map(\.value)
+        return names.sorted { $0.key < $1.key }.map(\.value)
     }
 
     /// A shard that has not the index.
@@ -113,6 +118,72 @@ struct ShardFaults {
         try await group.stop()
     }
 
+    @Test
+    func
+        `a shard that has forgotten all is noticed within seconds: its users are there again, its rooms are told, and no others are`()
+        async throws
+    {
+        var options = ClusterGroup.Options()
+        (options.replicas, options.namesHosts) = (0, false)
+        let group = try await ClusterGroup.start(options)
+        let shard = try await Self.otherShard(of: group)
+        let observer = try Observer(url: group.url)
+        var nodes: [PresenceNode] = []
+        for name in ["n1", "n2"] {
+            nodes.append(
+                try await PresenceNode.start(name, on: group, settings: .brisk(), canaryInterval: .seconds(1)))
+        }
+        // Of each shard a user, and a room in which all of them are, with a message; where all is deleted one more, without any.
+        let users = try await Self.names("user", of: group)
+        let rooms = try await Self.names("room", of: group)
+        let followed = rooms + [try await Self.names("quiet", of: group)[shard]]
+        for (number, user) in users.enumerated() {
+            let node = nodes[number % 2]
+            try await node.connect("c\(number)", user)
+            for room in rooms { try await node.join(room, "c\(number)") }
+        }
+        for node in nodes {
+            for (number, room) in followed.enumerated() {
+                node.backend.streams.follow(RoomName(unchecked: room), ticket: FollowTicket(number), hub: 0)
+            }
+            try await eventually("listeners") {
+                followed.indices.allSatisfy { node.sink.hasAnswer(to: FollowTicket($0)) }
+            }
+        }
+        try await Self.publish("1", to: rooms, by: nodes[0])
+        try await eventually("messages") { [nodes] in nodes.allSatisfy { $0.sink.messages.count == 3 } }
+        let before = try await observer.ledger()
+        let told = nodes.map(\.rosters.count)
+
+        let limit = Duration.seconds(8)
+        let flushed = ContinuousClock.now
+        try await group.shards[shard][0].process.ask("FLUSHALL")
+        try await eventually("what is told of the rooms there", within: limit) { [nodes] in
+            nodes.allSatisfy { $0.sink.gaps.count == 1 && $0.sink.epochs.count == 1 }
+        }
+        try await eventually("who was there", within: limit) { [nodes] in
+            let statuses = try await nodes[0].directory.statuses(of: users.map { UserID(unchecked: $0) })
+            guard statuses.allSatisfy(\.isOnline) else { return false }
+            for room in rooms {
+                guard try await nodes[1].directory.room(RoomName(unchecked: room))?.members == 3 else { return false }
+            }
+            return nodes.allSatisfy { $0.backend.problem == nil }
+        }
+        print("a shard that has forgotten all is as it was after \(ContinuousClock.now - flushed)")
+        // The ledger there begins with who is there, and nobody is told that anybody came or went.
+        let after = try await observer.ledger().filter { !before.contains($0) }
+        #expect(after.allSatisfy { $0.cause == "restored" }, "\(after.map(\.text))")
+        for (node, count) in zip(nodes, told) { #expect(node.rosters.dropFirst(count).flatMap(\.events) == []) }
+        // What is there to be heard is heard as before.
+        try await Self.publish("2", to: rooms, by: nodes[1])
+        try await eventually("messages") { [nodes] in nodes.allSatisfy { $0.sink.messages.count == 6 } }
+        for node in nodes {
+            #expect(node.sink.gaps.count == 1 && node.sink.epochs.count == 1)
+            try await node.stop()
+        }
+        try await group.stop()
+    }
+
     @Test func `a node whose beats were away for a moment as another came hands on what falls to that one`()
         async throws
     {
@@ -139,5 +210,11 @@ struct ShardFaults {
         }
         for node in [first, second] { try await node.stop() }
         try await group.stop()
+    }
+
+    private static func publish(_ payload: String, to rooms: [String], by node: PresenceNode) async throws {
+        for room in rooms {
+            _ = try await node.backend.messageLog.publish(Publication(RoomName(unchecked: room), payload))
+        }
     }
 }

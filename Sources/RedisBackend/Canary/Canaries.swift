@@ -25,6 +25,8 @@ final class Canaries: @unchecked Sendable {
     private let renewSubscriptions: @Sendable (Partition) -> Void
     /// Told of the partitions whose canaries are out, and why the first of them is.
     private let onSilence: @Sendable (PartitionSet, String?) -> Void
+    /// Told when the partition that one goes over says that it was born.
+    private let onBirth: @Sendable (Partition, String) -> Void
     /// By the partition that each goes over.
     private var flights: [Partition: Flight] = [:]
     private var linked = PartitionSet.none
@@ -36,7 +38,8 @@ final class Canaries: @unchecked Sendable {
     init(
         store: Store, node: String, names: NameSource, interval: Duration, logger: Logger,
         metrics: any MetricsFactory, renewSubscriptions: @escaping @Sendable (Partition) -> Void,
-        onSilence: @escaping @Sendable (PartitionSet, String?) -> Void
+        onSilence: @escaping @Sendable (PartitionSet, String?) -> Void,
+        onBirth: @escaping @Sendable (Partition, String) -> Void
     ) {
         self.store = store
         self.node = node
@@ -45,6 +48,7 @@ final class Canaries: @unchecked Sendable {
         self.logger = logger
         self.renewSubscriptions = renewSubscriptions
         self.onSilence = onSilence
+        self.onBirth = onBirth
         age = Gauge(label: "martlet_canary_age_seconds", dimensions: [], factory: metrics)
         age.record(0)
     }
@@ -106,6 +110,7 @@ final class Canaries: @unchecked Sendable {
             store: store, partition: partition, node: node, instance: names.instance(), interval: interval,
             logger: logger,
             onStanding: { [weak self] standing in self?.changed(partition, standing) },
+            onBirth: { [onBirth] birth in onBirth(partition, birth) },
             renewSubscriptions: { [renewSubscriptions] in renewSubscriptions(partition) })
         let flight = Flight(watch: watch, partitions: .none)
         loop.execute { [self] in

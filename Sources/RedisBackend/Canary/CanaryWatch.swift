@@ -15,6 +15,8 @@ final class CanaryWatch: @unchecked Sendable {
     private let instance: String
     private let logger: Logger
     private let onStanding: @Sendable (Canary.Standing) -> Void
+    /// Told when the partition says that it was born, with each that is sent.
+    private let onBirth: @Sendable (String) -> Void
     private let renewSubscriptions: @Sendable () -> Void
     /// Nil once it has ended.
     private var canary: Canary?
@@ -25,6 +27,7 @@ final class CanaryWatch: @unchecked Sendable {
     init(
         store: Store, partition: Partition, node: String, instance: String, interval: Duration, logger: Logger,
         onStanding: @escaping @Sendable (Canary.Standing) -> Void,
+        onBirth: @escaping @Sendable (String) -> Void,
         renewSubscriptions: @escaping @Sendable () -> Void
     ) {
         self.store = store
@@ -33,6 +36,7 @@ final class CanaryWatch: @unchecked Sendable {
         self.instance = instance
         self.logger = logger
         self.onStanding = onStanding
+        self.onBirth = onBirth
         self.renewSubscriptions = renewSubscriptions
         canary = Canary(interval: interval)
     }
@@ -94,6 +98,7 @@ final class CanaryWatch: @unchecked Sendable {
     private func send(_ number: Int) {
         let call = SendCanary(number, to: node, instance: instance, in: partition)
         store.call(call) { [self] result in
+            if case .success(let answer) = result, self.canary != nil { onBirth(answer.birth) }
             perform { canary in
                 switch result {
                 case .success: canary.sent(number)

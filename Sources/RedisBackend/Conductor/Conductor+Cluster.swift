@@ -40,10 +40,12 @@ extension Conductor {
             switch arrival {
             case .same: break
             case .first: meet(partitions)
+            // All came along, and what was forgotten before shows by the answer.
             case .moved:
                 meet(partitions)
                 router?.compareAll(partitions)
             case .another:
+                for partition in partitions { births[partition] = nil }
                 meet(partitions)
                 meetAnother(partitions)
             }
@@ -68,6 +70,30 @@ extension Conductor {
         check()
         if arrival != .same { describeServer() }
         if mustRenounce { renounce() }
+    }
+
+    /// A partition has said when all that lies there began; empty where it does not know.
+    func partitionSaid(_ partition: Partition, born birth: String) {
+        // A server by itself shows it by the next beat.
+        guard store?.keys.isSharded == true else { return }
+        guard let known = births[partition] else {
+            if birth.isEmpty { meet(PartitionSet([partition])) } else { births[partition] = birth }
+            return
+        }
+        if known != birth { shardForgot(partition) }
+    }
+
+    /// The server of a partition has forgotten all, under the identity that it had.
+    private func shardForgot(_ partition: Partition) {
+        let (partitions, haveIndex) = standings.neighbours(of: partition)
+        for partition in partitions { births[partition] = nil }
+        meet(partitions, round: haveIndex ? 0 : round)
+        // Then a beat finds that the node is not in it, and what follows from that follows for all partitions.
+        guard !haveIndex else { return }
+        logger.error(
+            "A part of the Cluster has forgotten all that it held: what this node holds there is compared with it",
+            metadata: ["partitions": "\(partitions.count)"])
+        beginAnew(in: partitions)
     }
 
     /// Of a Cluster the node needs most partitions, and the index, or not to have been without it for long.

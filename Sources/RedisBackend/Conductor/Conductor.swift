@@ -35,6 +35,8 @@ final class Conductor: @unchecked Sendable {
     var registrar: Registrar?
     /// Of a Cluster; of a server by itself its link tells all.
     var standings = PartitionStandings()
+    /// When all that lies in a partition of a Cluster began, as it said.
+    var births: [Partition: String] = [:]
     /// Partitions whose channels come in, and those whose canaries are out.
     var subscribed = PartitionSet.none, silent = PartitionSet.none
     /// Whether a part has become another while the index was away.
@@ -43,7 +45,7 @@ final class Conductor: @unchecked Sendable {
     var indexLost: MonotonicTime?
     private var incarnation: Int64?
     /// How often Redis was set back under one identity, as the partitions were told.
-    private var round: Int64 = 0
+    private(set) var round: Int64 = 0
     /// How often Redis's clock has stepped, as was acted upon.
     private var steps = 0
     private var nodeId = ""
@@ -264,10 +266,12 @@ final class Conductor: @unchecked Sendable {
     }
 
     /// Closes the epochs of all these partitions at once, so that no quiet one is passed over by a second change.
-    func meet(_ partitions: PartitionSet) {
+    func meet(_ partitions: PartitionSet, round: Int64 = 0) {
         guard let store else { return }
         for partition in partitions {
-            store.call(MeetServer(in: partition)) { _ in }
+            store.call(MeetServer(in: partition, round: round)) { [self] result in
+                if case .success(let met) = result { partitionSaid(partition, born: met.birth) }
+            }
         }
     }
 
@@ -275,6 +279,11 @@ final class Conductor: @unchecked Sendable {
         logger.warning(
             "This is another Redis than before: all rooms there are compared with it",
             metadata: ["partitions": "\(partitions.count)"])
+        beginAnew(in: partitions)
+    }
+
+    /// Compares all that lies in these partitions and registers it again.
+    func beginAnew(in partitions: PartitionSet) {
         router?.compareAll(partitions)
         // What this one remembers of the node may be older than what the node knows, or newer than the truth. Without the
         // index there is no other incarnation: until then the node goes on under this one.
@@ -291,11 +300,9 @@ final class Conductor: @unchecked Sendable {
     /// Redis is what it was at an earlier time, though no link and no identity says so; or the node has just come, and the
     /// partitions know.
     private func meetSetBack(round: Int64, isFirst: Bool) {
-        guard let store else { return }
         self.round = round
-        for partition in Partition.all {
-            store.call(MeetServer(in: partition, round: round)) { _ in }
-        }
+        if !isFirst { births = [:] }
+        meet(.all, round: round)
         guard !isFirst else { return }
         logger.warning("Redis was set back: all rooms are compared with it")
         router?.compareAll()

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- meet: tells a partition which server this is, so that its rooms' epochs are closed where it is another, or was set
--- back.
+-- back. One that is met for the first time, or that has forgotten all, is born with that.
 --
 -- KEYS    1 state
 -- ARGV    1 server, 2 round: how often it was set back under one identity, as `beat` counts it
--- result  the term
+-- result  the term, and when the partition was born
 -- cost    O(1)
 local state = KEYS[1]
 local server, round = ARGV[1], tonumber(ARGV[2])
@@ -15,4 +15,5 @@ if is_new_term then
   begin_term(state, server, term)
   redis.call('HSET', state, 'round', math.max(before, round))
 end
-return tonumber(term)
+redis.call('HSETNX', state, 'born', now())
+return { tonumber(term), redis.call('HGET', state, 'born') }

@@ -57,6 +57,13 @@ package struct PartitionStandings: Sendable {
             .sorted { $0.place.description < $1.place.description }
     }
 
+    /// What lies on one server with a partition, and whether the index does.
+    package func neighbours(of partition: Partition) -> (partitions: PartitionSet, haveIndex: Bool) {
+        let place = table[partition.slot]
+        let partitions = PartitionSet(Partition.all.filter { $0 == partition || table[$0.slot] == place })
+        return (partitions, table[Keys.indexSlot] == place)
+    }
+
     /// Who has which slot.
     package mutating func mapped(_ table: SlotTable) -> Change {
         self.table = table

@@ -1,8 +1,13 @@
 import RedisClient
 
-/// Tells a partition which server this is, so that its rooms' epochs are closed where it is another, or was set back;
-/// answers the term.
+/// Tells a partition which server this is, so that its rooms' epochs are closed where it is another, or was set back.
 package struct MeetServer: Script {
+    package struct Answer: Hashable, Sendable {
+        package let term: Int64
+        /// When all that lies there began, in milliseconds: where it is another time than before, all was forgotten.
+        package let birth: String
+    }
+
     let partition: Partition
     /// How often the server was set back under one identity; 0 also where that is not known.
     let round: Int64
@@ -17,6 +22,11 @@ package struct MeetServer: Script {
     package func spelled(with keys: Keys) -> ScriptCall {
         ScriptCall(keys: [keys.state(partition)], arguments: [.server, .integer(round)])
     }
+}
 
-    package func read(_ reply: RedisReply) -> Int64? { reply.integer }
+extension MeetServer.Answer: ScriptAnswer {
+    package init?(_ reply: RedisReply) {
+        guard let term = reply[0].integer, let birth = reply[1].string else { return nil }
+        self.init(term: term, birth: birth)
+    }
 }

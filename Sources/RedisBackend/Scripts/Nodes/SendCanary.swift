@@ -1,7 +1,14 @@
 import RedisClient
 
-/// Sends a node a message over its own channel; answers how many heard it.
+/// Sends a node a message over its own channel.
 package struct SendCanary: Script {
+    package struct Answer: Hashable, Sendable {
+        /// How many heard it.
+        package let listeners: Int64
+        /// As `MeetServer` tells it; empty where the partition does not know.
+        package let birth: String
+    }
+
     let number: Int
     let node: String
     let instance: String
@@ -24,5 +31,11 @@ package struct SendCanary: Script {
             publishingOn: [channel])
     }
 
-    package func read(_ reply: RedisReply) -> Int64? { reply.integer }
+}
+
+extension SendCanary.Answer: ScriptAnswer {
+    package init?(_ reply: RedisReply) {
+        guard let listeners = reply[0].integer, let birth = reply[1].string else { return nil }
+        self.init(listeners: listeners, birth: birth)
+    }
 }
