@@ -5,7 +5,8 @@ import NIOCore
 /// Of two that claim a slot the one with the higher configuration epoch has it, as in the Cluster itself, whoever says so. All
 /// primaries are asked for their state three times a lease; where a table is in doubt, as by a redirection, a lost link,
 /// an epoch that has grown or the passing of some seconds, all are asked for who has what. Once most have answered, their words
-/// alone count, so that a Cluster that was made anew with lower epochs is believed as well. Pure: times are arguments.
+/// alone count, so that a Cluster that was made anew with lower epochs is believed as well. A word of another Cluster than the
+/// one that is followed, none of whose servers that knows, is left out. Pure: times are arguments.
 package struct ClusterMachine: Sendable {
     package typealias Address = RedisConfiguration.Endpoint
 
@@ -22,6 +23,8 @@ package struct ClusterMachine: Sendable {
         case doubtful(reason: String)
         /// Before anything was known all that answered have said what only an operator can mend.
         case refuse(reason: String)
+        /// One of those that the node was told of belongs to another Cluster than the one that is followed.
+        case leftOut(Address)
         /// Links to it are not needed any more.
         case forget(Address)
         /// `ticked` is to be called then, besides its turn.
@@ -38,12 +41,16 @@ package struct ClusterMachine: Sendable {
         var failure: QuestionFailure?
         /// Whether it named nobody who has a slot as it was asked last.
         var knowsNobody = false
+        /// Whether it belongs to another Cluster, as it said last.
+        var isStranger = false
     }
 
     private struct Round {
         let began: NIODeadline
         var owing: Set<Address>
         var words: [ClusterWord] = []
+        /// Of another Cluster than the one that is followed, each with who said it.
+        var strange: [(place: Address, word: ClusterWord)] = []
     }
 
     private let seeds: [Address]
@@ -52,6 +59,8 @@ package struct ClusterMachine: Sendable {
     private var servers: [Address: Server] = [:]
     /// What is known of each primary, by its id.
     private var known: [String: ClusterWord.Primary] = [:]
+    /// The ids of all that belong to the Cluster that is followed; none before there is one.
+    private var members: Set<String> = []
     private var table = SlotTable()
     private var round: Round?
     private var lastRound: NIODeadline?
@@ -115,12 +124,19 @@ package struct ClusterMachine: Sendable {
         servers[place]?.failure = nil
         servers[place]?.knowsNobody = word.primaries.isEmpty
         guard round?.owing.remove(place) != nil else { return look(now: now) }
-        round?.words.append(word)
-        // At once, since what has a higher epoch is true whatever others say.
-        for primary in word.primaries where primary.epoch >= known[primary.id]?.epoch ?? -1 {
-            known[primary.id] = primary
+        var actions: [Action] = []
+        if isStrange(word) {
+            round?.strange.append((place, word))
+        } else {
+            servers[place]?.isStranger = false
+            round?.words.append(word)
+            if !word.primaries.isEmpty { members.formUnion(word.members) }
+            // At once, since what has a higher epoch is true whatever others say.
+            for primary in word.primaries where primary.epoch >= known[primary.id]?.epoch ?? -1 {
+                known[primary.id] = primary
+            }
+            actions = use()
         }
-        var actions = use()
         if let round, round.owing.isEmpty { actions += finish(round, now: now) + look(now: now) }
         return actions
     }
@@ -161,17 +177,39 @@ package struct ClusterMachine: Sendable {
 
     private mutating func finish(_ round: Round, now: NIODeadline) -> [Action] {
         self.round = nil
-        guard !round.words.isEmpty else { return [] }
+        let (words, told) = believed(in: round)
+        guard !words.isEmpty else { return told }
         var said: [String: ClusterWord.Primary] = [:]
-        for word in round.words {
+        for word in words {
             for primary in word.primaries where primary.epoch >= said[primary.id]?.epoch ?? -1 {
                 said[primary.id] = primary
             }
         }
         // A seed's word alone serves until those that it names have been asked.
-        guard table.primaries.isEmpty || round.words.count * 2 > table.primaries.count else { return [] }
+        guard table.primaries.isEmpty || words.count * 2 > table.primaries.count else { return told }
         known = said
-        return use() + forgetOthers()
+        members = words.reduce(into: []) { if !$1.primaries.isEmpty { $0.formUnion($1.members) } }
+        return told + use() + forgetOthers()
+    }
+
+    /// The words of a round that count. Those of another Cluster do only where most of the primaries say them: then it was made
+    /// anew in its place.
+    private mutating func believed(in round: Round) -> (words: [ClusterWord], told: [Action]) {
+        let anew = round.strange.filter { table.primaries.contains($0.place) }.map(\.word)
+        if anew.count * 2 > table.primaries.count {
+            return (anew.filter { !$0.members.isDisjoint(with: anew[0].members) }, [])
+        }
+        var told: [Action] = []
+        for (place, _) in round.strange where servers[place]?.isStranger == false {
+            servers[place]?.isStranger = true
+            told.append(.leftOut(place))
+        }
+        return (round.words, told)
+    }
+
+    /// Whether a word is of another Cluster than the one that is followed; one of a server that has met no other yet is of none.
+    private func isStrange(_ word: ClusterWord) -> Bool {
+        !members.isEmpty && !word.primaries.isEmpty && members.isDisjoint(with: word.members)
     }
 
     /// Links to whoever is not asked any more.

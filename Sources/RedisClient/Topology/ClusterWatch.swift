@@ -95,6 +95,10 @@ final class ClusterWatch: @unchecked Sendable {
         case .refuse(let reason):
             logger.error("No server of the Cluster takes this node", metadata: ["reason": "\(reason)"])
             onEvent(.refused(reason: reason))
+        case .leftOut(let place):
+            logger.error(
+                "A server that this node was told of belongs to another Cluster: it is left out",
+                metadata: ["server": "\(place)"])
         case .forget(let place):
             // It closes by itself; nobody waits for it.
             _ = servers.removeValue(forKey: place)?.shutdown()

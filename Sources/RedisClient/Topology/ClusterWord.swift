@@ -20,9 +20,13 @@ package struct ClusterWord: Sendable, Hashable {
 
     /// Those that have any slot.
     package let primaries: [Primary]
+    /// All that it knows of its Cluster, itself and replicas included, by id: of two Clusters none is in both.
+    package let members: Set<String>
 
-    package init(primaries: [Primary]) {
+    /// - Parameter members: nil for no others than the primaries.
+    package init(primaries: [Primary], members: Set<String>? = nil) {
         self.primaries = primaries
+        self.members = members ?? Set(primaries.map(\.id))
     }
 
     /// - Parameters:
@@ -42,18 +46,21 @@ package struct ClusterWord: Sendable, Hashable {
             }
         }
         var primaries: [Primary] = []
+        var members: Set<String> = []
         for line in nodes.split(whereSeparator: \.isNewline) {
             // id, address, flags, primary, ping, pong, epoch, link, slots
             let words = line.split(separator: " ")
             guard words.count >= 8, let epoch = Int64(words[6]) else { return nil }
             let id = String(words[0])
             let flags = words[2].split(separator: ",")
+            // Until it has answered, its id is one that was made up for it.
+            if !flags.contains("handshake") { members.insert(id) }
             guard flags.contains("master"), let place = places[id] else { continue }
             // What stands in brackets is on the move.
             let owned = words[8...].filter { !$0.hasPrefix("[") }.compactMap(ClusterWord.range)
             if !owned.isEmpty { primaries.append(Primary(id: id, place: place, epoch: epoch, slots: owned)) }
         }
-        self.primaries = primaries
+        self.init(primaries: primaries, members: members)
     }
 
     /// The address among what else is said of a server, names and values in turn.
