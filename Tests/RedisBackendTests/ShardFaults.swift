@@ -217,4 +217,34 @@ struct ShardFaults {
             _ = try await node.backend.messageLog.publish(Publication(RoomName(unchecked: room), payload))
         }
     }
+
+    /// It runs what lies in its sockets before it hears of the other one: what it says of that is worth nothing.
+    @Test func `what a replaced primary runs as it wakes counts once its successor has stored it`() async throws {
+        let group = try await ClusterGroup.start()
+        let rooms = try await Self.rooms(of: group)
+        try await RedisFixture().withBackends([group.url]) { backends in
+            let log = backends[0].messageLog
+            for room in rooms { try await eventually("a message in a log") { await Self.takes(backends[0], room) } }
+            let old = group.shards[1][0]
+            old.process.pause()
+            let acknowledged = try await withThrowingTaskGroup(of: String?.self) { tasks in
+                for number in 1000..<1030 {
+                    tasks.addTask {
+                        let published = try? await log.publish(Publication(rooms[1], "\(number)"))
+                        return published.map { "\($0.position.seq): \(number)" }
+                    }
+                }
+                _ = try await group.promoted(after: old)
+                old.process.resume()
+                return try await tasks.reduce(into: Set<String>()) { if let answer = $1 { $0.insert(answer) } }
+            }
+            try await eventually("the shard") { await Self.takes(backends[0], rooms[1]) }
+            let page = try await log.history(of: rooms[1], range: HistoryRange(edge: .newest, limit: 100))
+            let held = page.messages.map { "\($0.seq): \(String(decoding: $0.payload, as: UTF8.self))" }
+            #expect(!acknowledged.isEmpty && acknowledged.subtracting(held) == [])
+            let payloads = page.messages.map(\.payload).filter { $0.count == 4 }
+            #expect(payloads.count == Set(payloads).count)
+        }
+        try await group.stop()
+    }
 }

@@ -71,6 +71,48 @@ import Testing
         for number in 3...5 { #expect(isWrite(pipeline.submitted(command(number), now: start))) }
     }
 
+    @Test mutating func `an answer that is late is kept with all behind it, until the server is trusted again`() throws
+    {
+        pipeline = CommandPipeline(
+            configuration: RedisConfiguration(endpoint: .unix(path: "/nowhere")), doubtsAfter: .seconds(1))
+        pipeline.started(now: start)
+        #expect(link(at: start).isEmpty)
+        for number in 1...3 { #expect(isWrite(pipeline.submitted(command(number), now: start))) }
+        try keep(at: start + .seconds(1), isKept: false, isFirst: false)
+        try keep(at: start + .seconds(1) + .nanoseconds(1), isKept: true, isFirst: true)
+        try keep(at: start + .seconds(2), isKept: true, isFirst: false)
+        pipeline.questioned(patience: .seconds(1), now: start + .seconds(2))
+        #expect(isWrite(pipeline.submitted(command(4), now: start + .seconds(2))))
+        #expect(pipeline.answered()?.isConfirmation == true)
+        #expect(pipeline.trusted().count == 2 && !pipeline.isDoubting)
+        try keep(at: start + .seconds(2), isKept: false, isFirst: false)
+    }
+
+    @Test mutating func `where the link breaks instead, what was kept goes again before all that had no answer`() throws
+    {
+        pipeline = CommandPipeline(
+            configuration: RedisConfiguration(endpoint: .unix(path: "/nowhere")), doubtsAfter: .seconds(1))
+        pipeline.started(now: start)
+        #expect(link(at: start).isEmpty)
+        for number in 1...3 { #expect(isWrite(pipeline.submitted(command(number), now: start))) }
+        try keep(at: start + .seconds(2), isKept: true, isFirst: true)
+        try keep(at: start + .seconds(2), isKept: true, isFirst: false)
+        pipeline.unlinked(now: start + .seconds(2))
+        #expect(!pipeline.isDoubting && answers.all.isEmpty)
+        #expect(link(at: start + .seconds(3)) == ["integer(1) true", "integer(2) true", "integer(3) true"])
+        // What was answered as the caller gave up is nobody's.
+        for failure in pipeline.expired(now: start + .seconds(9)) { failure.reply(.failure(failure.error)) }
+        #expect(answers.all.map(\.result) == Array(repeating: .failure(.timeout), count: 3))
+    }
+
+    private mutating func keep(at now: NIODeadline, isKept: Bool, isFirst: Bool) throws {
+        let oldest = pipeline.answered()
+        let command = try #require(oldest)
+        let (mustKeep, isFirstDoubt) = pipeline.mustKeep(command, now: now)
+        #expect(mustKeep == isKept && isFirstDoubt == isFirst)
+        if mustKeep { pipeline.keep(try .status("OK"), of: command) }
+    }
+
     @Test mutating func `after a break the unanswered go again, in their old order, before what came since`() {
         pipeline.started(now: start)
         #expect(link(at: start).isEmpty)

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import RedisClient
+import Testing
 
 extension Logger {
     static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -18,6 +19,21 @@ extension RedisConfiguration {
         self.init(endpoint: .unix(path: socket))
         connectTimeout = .seconds(3)
         reconnectCeiling = .milliseconds(100)
+    }
+}
+
+extension RedisReply {
+    /// As a server's status, such as `OK`.
+    static func status(_ text: String) throws -> RedisReply {
+        let reader = try #require(ReplyReader(maxReplyBytes: 1024))
+        var reply: RedisReply?
+        try Array("+\(text)\r\n".utf8).withUnsafeBytes { bytes in
+            try reader.read(bytes) {
+                reply = $0.copied()
+                return true
+            }
+        }
+        return try #require(reply)
     }
 }
 

@@ -15,18 +15,6 @@ import Testing
         pipeline = CommandPipeline(configuration: configuration)
     }
 
-    private func reply(_ text: String) throws -> RedisReply {
-        let reader = try #require(ReplyReader(maxReplyBytes: 1024))
-        var reply: RedisReply?
-        try Array("+\(text)\r\n".utf8).withUnsafeBytes { bytes in
-            try reader.read(bytes) {
-                reply = $0.copied()
-                return true
-            }
-        }
-        return try #require(reply)
-    }
-
     private mutating func submit(_ number: Int, timeout: TimeAmount = .seconds(5)) -> Bool {
         let command = CommandPipeline.Command(
             arguments: [.integer(Int64(number))],
@@ -49,7 +37,7 @@ import Testing
         let oldest = pipeline.answered()
         let command = try #require(oldest)
         #expect(!command.isConfirmation)
-        pipeline.keep(try reply(text), of: command)
+        pipeline.keep(try .status(text), of: command)
     }
 
     /// Redis answers the WAIT; what it covers, each with its answer.
@@ -119,7 +107,7 @@ import Testing
         pipeline.pinged(patience: .seconds(3), now: start)
         #expect(!mustWait())
         let oldest = pipeline.answered()
-        pipeline.keep(try reply("PONG"), of: try #require(oldest))
+        pipeline.keep(try .status("PONG"), of: try #require(oldest))
         #expect(submit(1) && mustWait())
         try answer("a")
         #expect(confirm() == ["a"])

@@ -30,6 +30,8 @@ final class ClusterLinkCore: @unchecked Sendable {
     private var isStopped = false
 
     private static var tick: TimeAmount { .milliseconds(50) }
+    /// No replica takes over sooner from a primary that stands still.
+    private static var doubtsAfter: TimeAmount { .seconds(1) }
     /// Servers without a slot that are remembered.
     private static let mostFormer = 64
 
@@ -131,7 +133,7 @@ final class ClusterLinkCore: @unchecked Sendable {
     private func connect(to place: Place) {
         let link = CommandLinkCore(
             configuration: configuration, address: ShardAddress(at: place), eventLoop: eventLoop, logger: logger,
-            scripts: scripts, former: former.removeValue(forKey: place) ?? [],
+            scripts: scripts, former: former.removeValue(forKey: place) ?? [], doubtsAfter: Self.doubtsAfter,
             onState: { [weak self] state in self?.changed(place, state) })
         links[place] = link
         link.start()

@@ -39,12 +39,14 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     private var earlier: [LinkIdentity] = []
     private var lastState: RedisLinkState?
 
+    /// What the servers of a Cluster need to tell one of them that it was replaced: they speak to each other ten times a second.
+    private static let hearing = TimeAmount.milliseconds(300)
     /// Servers that are remembered: more than any link goes back and forth between.
     private static let mostEarlier = 16
 
     init(
         configuration: RedisConfiguration, address: ShardAddress, eventLoop: any EventLoop, logger: Logger,
-        scripts: [RedisScript], former: [LinkIdentity] = [],
+        scripts: [RedisScript], former: [LinkIdentity] = [], doubtsAfter: TimeAmount? = nil,
         onState: @escaping @Sendable (RedisLinkState) -> Void
     ) {
         self.configuration = configuration
@@ -57,7 +59,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         self.commandTimeout = TimeAmount(configuration.commandTimeout)
         self.pingInterval = TimeAmount(configuration.pingInterval)
         self.pingTimeout = TimeAmount(configuration.pingTimeout)
-        self.pipeline = CommandPipeline(configuration: configuration)
+        self.pipeline = CommandPipeline(configuration: configuration, doubtsAfter: doubtsAfter)
     }
 
     func start() {
@@ -208,12 +210,36 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         }
         guard let command = pipeline.answered() else { return "a reply to nothing" }
         if command.isConfirmation {
+            guard pipeline.isConfirming else { return roleAnswered(reply.copied()) }
             replicasAnswered(reply.copied().integer)
-        } else if pipeline.isConfirming {
+            return nil
+        }
+        let (mustKeep, isFirstDoubt) = pipeline.mustKeep(command, now: eventLoop.now)
+        if mustKeep {
             pipeline.keep(reply.copied(), of: command)
+            if isFirstDoubt { askForRole() }
         } else {
             command.reply?(.success(reply.copied()))
         }
+        return nil
+    }
+
+    /// After a while in which a primary that stood still hears whether another is in its place.
+    private func askForRole() {
+        let connection = connectedAt
+        eventLoop.scheduleTask(in: CommandLinkCore.hearing) { [self] in
+            guard isConnected.load(ordering: .relaxed), connectedAt == connection, pipeline.isDoubting else { return }
+            var buffer = ByteBuffer()
+            CommandEncoder().write(["INFO", "replication"], isRetry: false, into: &buffer)
+            pipeline.questioned(patience: pingTimeout, now: eventLoop.now)
+            connector.write(buffer)
+        }
+    }
+
+    /// The word of one that was replaced while it stood still is worth nothing: what it ran goes with what it holds.
+    private func roleAnswered(_ reply: RedisReply) -> String? {
+        guard reply.string?.contains("role:master") == true else { return "it stood still, and is no primary any more" }
+        for (reply, answer) in pipeline.trusted() { reply(.success(answer)) }
         return nil
     }
 
@@ -229,7 +255,10 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
             break
         }
         guard let command = pipeline.answered() else { return "an error reply to nothing" }
-        if command.isConfirmation { replicasAnswered(nil) }
+        if command.isConfirmation {
+            guard pipeline.isConfirming else { return "it does not say whether it is a primary: \(error.code)" }
+            replicasAnswered(nil)
+        }
         command.reply?(
             .failure(
                 command.isRetry

@@ -21,11 +21,12 @@ package struct CommandPipeline {
         /// Of a Cluster; nil where one server has all.
         package let slot: KeySlot?
         package fileprivate(set) var isRetry: Bool
-        /// Whether it is a WAIT for all that was written before it.
+        /// Whether it asks for all that was answered before: whether replicas have it too, or whether it was a primary's word.
         package fileprivate(set) var isConfirmation = false
-        /// What Redis answered, until replicas have it too.
+        /// What Redis answered, until that is confirmed.
         fileprivate var answer: RedisReply?
         fileprivate var brokenAfter = NIODeadline.distantFuture
+        fileprivate var writtenAt: NIODeadline { brokenAfter - patience }
 
         package init(
             arguments: [RedisArgument], reply: Callback?, deadline: NIODeadline, patience: TimeAmount, bytes: Int,
@@ -69,11 +70,14 @@ package struct CommandPipeline {
     private let maxBytes: Int
     private let maxBytesOnWire: Int
     private let failFastAfter: TimeAmount
+    private let doubtsAfter: TimeAmount?
     private var mode = Mode.away(since: nil)
     private var onWire = Deque<Command>()
     /// Answered, not yet known to be on replicas; they are older than what is on the wire.
     private var unconfirmed = Deque<Command>()
     private var waiting = Deque<Command>()
+    /// Whether an answer came so late that the server may have been replaced before it woke: then all answers are kept.
+    package private(set) var isDoubting = false
     /// Whether a WAIT is under way: there is never more than one.
     private var isAwaitingReplicas = false
     /// Whether something was written since the last WAIT.
@@ -87,7 +91,9 @@ package struct CommandPipeline {
     /// No deadline lies before this: most scans end here.
     private var earliestDeadline = NIODeadline.distantFuture
 
-    package init(configuration: RedisConfiguration) {
+    /// - Parameter doubtsAfter: after how long an answer counts only once the server has said again that it is a primary.
+    package init(configuration: RedisConfiguration, doubtsAfter: TimeAmount? = nil) {
+        self.doubtsAfter = doubtsAfter
         isConfirming = configuration.confirmation != nil
         maxCommands = configuration.maxQueuedCommands
         maxBytes = configuration.maxQueuedBytes
@@ -152,7 +158,30 @@ package struct CommandPipeline {
         return true
     }
 
-    /// Keeps the answer to a command that was taken out until a WAIT has been answered.
+    /// Whether the answer to a command that was taken out is kept for now, and whether it is the first that is doubted.
+    package mutating func mustKeep(
+        _ command: Command, now: @autoclosure () -> NIODeadline
+    ) -> (Bool, isFirstDoubt: Bool) {
+        if isConfirming || isDoubting { return (true, false) }
+        guard let doubtsAfter, now() - command.writtenAt > doubtsAfter else { return (false, false) }
+        isDoubting = true
+        return (true, true)
+    }
+
+    /// The server is asked whether it is a primary yet.
+    package mutating func questioned(patience: TimeAmount, now: NIODeadline) {
+        var command = Command(arguments: [], reply: nil, deadline: .distantFuture, patience: patience, bytes: 0)
+        command.isConfirmation = true
+        putOnWire(command, now: now)
+    }
+
+    /// It is: takes all whose answers were kept, each with its own.
+    package mutating func trusted() -> [(reply: Callback, answer: RedisReply)] {
+        isDoubting = false
+        return takeUnconfirmed()
+    }
+
+    /// Keeps the answer to a command that was taken out until it is confirmed.
     package mutating func keep(_ answer: RedisReply, of command: Command) {
         guard command.reply != nil else { return }
         var command = command
@@ -165,6 +194,10 @@ package struct CommandPipeline {
     /// after it.
     package mutating func replicasAnswered() -> [(reply: Callback, answer: RedisReply)] {
         isAwaitingReplicas = false
+        return takeUnconfirmed()
+    }
+
+    private mutating func takeUnconfirmed() -> [(reply: Callback, answer: RedisReply)] {
         let covered = unconfirmed
         unconfirmed = []
         return covered.compactMap { command in
@@ -207,6 +240,7 @@ package struct CommandPipeline {
         bytesOnWire = 0
         isAwaitingReplicas = false
         hasUncovered = false
+        isDoubting = false
         while var command = onWire.popLast() ?? unconfirmed.popLast() {
             guard command.reply != nil else {
                 bytes -= command.bytes
@@ -238,7 +272,7 @@ package struct CommandPipeline {
     /// Whether Redis has left the oldest command unanswered for longer than new ones are to wait behind it.
     private func isStalled(now: NIODeadline) -> Bool {
         guard let oldest = onWire.first else { return false }
-        return now - (oldest.brokenAfter - oldest.patience) > failFastAfter
+        return now - oldest.writtenAt > failFastAfter
     }
 
     /// Whether the oldest unanswered command has held the link for too long.
@@ -270,7 +304,7 @@ package struct CommandPipeline {
                 earliest = min(earliest, command.deadline)
                 return false
             }
-            failures.append(Failure(reply: reply, error: .unconfirmed))
+            failures.append(Failure(reply: reply, error: isConfirming ? .unconfirmed : .timeout))
             freedBytes += command.bytes
             return true
         }
