@@ -80,6 +80,14 @@ let package = Package(
             exclude: ["Wire/Grammar.md"],
             resources: [.embedInCode("Lua")],
             swiftSettings: strict),
+        // C libraries as the system has them: the databases that an archive can be in.
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CPostgreSQL", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CMariaDB", providers: [.apt(["libmariadb-dev"])]),
+        // Messages that last, in a database: its tables, and one way to three kinds of them.
+        .target(
+            name: "Archive", dependencies: ["CSQLite", "CPostgreSQL", "CMariaDB", "GatewayCore"],
+            swiftSettings: strict),
         // The client port: listener, handshake, one handler a socket, one hub an event loop.
         .target(
             name: "SocketServer",
@@ -115,8 +123,9 @@ let package = Package(
             name: "GatewayNode",
             dependencies: [
                 "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", "Dialects", "Webhooks",
+                "Archive",
                 nioCore,
-                nioPosix, logging, lifecycle,
+                nioPosix, nioHTTP1, logging, metrics, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: forNodes),
                 .product(name: "Yams", package: "Yams", condition: forNodes),
                 .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
@@ -170,6 +179,9 @@ let package = Package(
             exclude: ["Records"],
             swiftSettings: strict),
         .testTarget(
+            name: "ArchiveTests", dependencies: ["Archive", "GatewayCore", "TestKit", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "SocketServerTests",
             dependencies: [
                 "SocketServer", "GatewayCore", "WebSocketFrames", "TestSupport", "CZlib", nioCore, nioPosix,
@@ -207,7 +219,9 @@ let package = Package(
         // Two real node processes on one real Redis.
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["martlet", "MartletClient", "RedisBackend", "TestSupport", "TestKit", nioCore],
+            dependencies: [
+                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "TestSupport", "TestKit", nioCore,
+            ],
             swiftSettings: strict
         ),
     ],

@@ -1,8 +1,8 @@
 # Debian packages: which are missing, and installing just those.
 
-build_packages=(git ca-certificates libhiredis-dev zlib1g-dev)
-# What the tests start; libfaketime gives nodes a wrong clock, python3-redis runs the worker of the pages.
-test_packages=(redis-server libfaketime openssl python3-redis)
+build_packages=(git ca-certificates libhiredis-dev zlib1g-dev libsqlite3-dev libpq-dev libmariadb-dev)
+# What the tests start; libfaketime gives nodes a wrong clock, databases are the archive's, python3-redis runs the worker of the pages.
+test_packages=(redis-server libfaketime openssl python3-redis postgresql mariadb-server-core)
 
 # Whether what we need of a package is here, wherever it came from.
 have_package() {
@@ -11,6 +11,11 @@ have_package() {
         ca-certificates) [[ -e /etc/ssl/certs/ca-certificates.crt ]] ;;
         libhiredis-dev) have_header hiredis/hiredis.h ;;
         zlib1g-dev) have_header zlib.h ;;
+        libsqlite3-dev) have_header sqlite3.h ;;
+        libpq-dev) have_header postgresql/libpq-fe.h || have_header libpq-fe.h ;;
+        libmariadb-dev) have_header mariadb/mysql.h ;;
+        postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ;;
+        mariadb-server-core) command -v mariadbd >/dev/null ;;
         redis-server) command -v redis-server >/dev/null && command -v redis-cli >/dev/null ;;
         libfaketime) compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null ;;
         nginx) command -v nginx >/dev/null ;;
