@@ -189,6 +189,13 @@ package struct Keys: Sendable {
     /// stream, bounded by count and in bytes, by `publish`: messages of rooms whose rule says `stream: true`, for a backend's own consumers.
     package func messages(_ partition: Partition) -> Key { key(partition, "messages") }
 
+    /// hash, EXPIRE a day, by `archive_take` and `archive_keep`: w the worker of the archive that has the partition, t its
+    /// token, e until when.
+    package func archiveLease(_ partition: Partition) -> Key { key(partition, "archive") }
+
+    /// zset, EXPIRE a minute, by `archive_share`: worker of the archive → when it last said that it is at work.
+    package var archiveWorkers: Key { nodesKey("archivers") }
+
     /// string, no expiry, by `claim` and `yield`: the fencing token, holder and number.
     package func coordinator(_ partition: Partition) -> Key { key(partition, "coordinator") }
 

@@ -34,6 +34,6 @@ struct MartletCommand: AsyncParsableCommand {
         version: MartletVersion.current,
         subcommands: [
             ServeCommand.self, TokenCommand.self, HealthCommand.self, ConfigCommand.self, BenchCommand.self,
-            WebhooksCommand.self,
+            WebhooksCommand.self, ArchiveCommand.self,
         ])
 }

@@ -26,17 +26,7 @@ struct ServeCommand: AsyncParsableCommand {
         let (settings, warnings) = try Console.orExit {
             try Settings.load(file: file.config, environment: ProcessInfo.processInfo.environment)
         }
-        let level = Logger.Level(rawValue: settings.log.level.rawValue) ?? .info
-        let format = settings.log.format
-        LoggingSystem.bootstrap { label in
-            switch format {
-            case .text:
-                var handler = StreamLogHandler.standardError(label: label)
-                handler.logLevel = level
-                return handler
-            case .json: return JSONLogHandler(label: label, logLevel: level)
-            }
-        }
+        LogOutput.begin(settings.log)
         let logger = Logger(label: "martlet")
         for warning in warnings {
             logger.warning("Setting passed over or doubtful", metadata: ["detail": "\(warning)"])

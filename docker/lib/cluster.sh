@@ -6,13 +6,16 @@
 # cluster starts them by these scripts, and so does whoever killed one and wants it back.
 
 cluster() {
-    local start_store
-    case "$*" in
-        "") start_store=start_redis ;;
-        "--redis sentinel") start_store=start_sentinels ;;
-        "--redis cluster") start_store=start_shards ;;
-        *) die 'cluster takes "--redis sentinel", "--redis cluster" or nothing; settings are MARTLET_... variables' ;;
-    esac
+    local start_store=start_redis with_archive=no
+    serve_options=()
+    while [[ $# -gt 0 ]]; do
+        case "$1 ${2:-}" in
+            "--redis sentinel") start_store=start_sentinels && shift 2 ;;
+            "--redis cluster") start_store=start_shards && shift 2 ;;
+            "--archive "*) with_archive=yes && shift ;;
+            *) die 'cluster takes "--redis sentinel" or "--redis cluster", and "--archive"; settings are MARTLET_... variables' ;;
+        esac
+    done
     local client_port=${MARTLET_CLIENT_PORT:-8080} api_port=${MARTLET_API_PORT:-8081}
     need_port "$client_port" MARTLET_CLIENT_PORT "clients"
     need_port "$api_port" MARTLET_API_PORT "REST and console"
@@ -31,9 +34,11 @@ cluster() {
     trap 'exit 143' TERM HUP
 
     "$start_store"
+    [[ $with_archive = no ]] || choose_archive
     choose_ports
     start_node a "$a_client" "$a_api"
     start_node b "$b_client" "$b_api"
+    [[ $with_archive = no ]] || start_archive
     start_nginx "$client_port" "$api_port"
     tell_cluster "$client_port" "$api_port"
     watch_cluster
@@ -176,9 +181,34 @@ start_node() {
         "MARTLET_AUTH_MODE=${MARTLET_AUTH_MODE:-none}"
     )
     [[ -n ${MARTLET_API_KEY:-} || -n ${MARTLET_API_KEY_FILE:-} ]] || settings+=("MARTLET_API_KEY=local")
-    write_starter "node-$1" env "${settings[@]}" "$project/$martlet" serve
+    write_starter "node-$1" env "${settings[@]}" "$project/$martlet" serve "${serve_options[@]}"
     start "node-$1"
     wait_ready "$3" "$(process_of "node-$1")" 60 || fail_with_log "node-$1"
+}
+
+# All rooms are archived, in the database that MARTLET_ARCHIVE_URL names, or in a file that stays.
+choose_archive() {
+    printf 'rooms:\n  - {pattern: "*", archive: true}\n' >"$folder/archive.yaml"
+    serve_options=(--config "$folder/archive.yaml")
+    if [[ -n ${MARTLET_ARCHIVE_URL:-}${MARTLET_ARCHIVE_URL_FILE:-} ]]; then
+        archive_hint="in the database that your MARTLET_ARCHIVE_URL names"
+        return
+    fi
+    local place=${XDG_STATE_HOME:-$HOME/.local/state}/martlet
+    mkdir -p "$place"
+    export MARTLET_ARCHIVE_URL=sqlite://$place/archive.db
+    archive_hint="$place/archive.db, an SQLite file, table martlet_messages"
+}
+
+start_archive() {
+    local port
+    port=$(free_port $((b_api + 1)))
+    write_starter archive env "MARTLET_REDIS_URL=$redis_url" "MARTLET_ARCHIVE_PORT=$port" "$project/$martlet" archive \
+        "${serve_options[@]}"
+    start archive
+    wait_ready "$port" "$(process_of archive)" 30 || fail_with_log archive
+    # It writes what the nodes have left, and ends before Redis.
+    stores=(archive "${stores[@]}")
 }
 
 # The very file that compose.yml mounts; only the folder site/ beside it is made here.
@@ -209,6 +239,7 @@ tell_cluster() {
   Logs   $folder/*.log
   Redis  $redis_hint
 TEXT
+    [[ -z ${archive_hint:-} ]] || printf '  Kept   %s\n' "$archive_hint"
 }
 
 # Says when a process has ended; goes on until a signal comes.

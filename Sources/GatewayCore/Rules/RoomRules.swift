@@ -75,6 +75,8 @@ package struct RoomRule: Hashable, Sendable {
     package var tellsMessages = false
     /// Whether its messages also go into the partition's stream for a backend's own consumers.
     package var isStreamed = false
+    /// Whether its messages are kept in the archive, and so go into the partition's stream as well.
+    package var isArchived = false
 
     package init(
         pattern: RoomPattern, allow: Set<RoomAction> = Set(RoomAction.allCases), outside: Set<RoomAction> = [],
@@ -100,6 +102,12 @@ package struct RoomRules: Hashable, Sendable {
     package var streamSize = 10_000
     /// Bytes of them in each partition.
     package var streamBytes = 8 << 20
+    /// Whether messages to everyone (`*`) are kept in the archive.
+    package var archivesEveryone = false
+    /// Messages of each partition that wait for the archive at most.
+    package var archiveBacklog = 100_000
+    /// Bytes of them in each partition.
+    package var archiveBacklogBytes = 32 << 20
 
     package init(
         rules: [RoomRule] = [],
@@ -145,6 +153,25 @@ package struct RoomRules: Hashable, Sendable {
     /// Whether the room's messages go into the partition's stream as well; those of inboxes and `*` never do.
     package func isStreamed(_ room: RoomName) -> Bool {
         rules.first { $0.pattern.matches(room) }?.isStreamed ?? false
+    }
+
+    /// Whether the room's messages are kept in the archive; those of inboxes never are.
+    package func isArchived(_ room: RoomName) -> Bool {
+        if room.isEveryone { return archivesEveryone }
+        return rules.first { $0.pattern.matches(room) }?.isArchived ?? false
+    }
+
+    /// Whether anything is kept in the archive.
+    package var keepArchive: Bool { archivesEveryone || rules.contains(where: \.isArchived) }
+
+    /// How many messages of a partition's stream stay for a backend's own consumers where the archive has them.
+    package var keptForConsumers: Int { rules.contains(where: \.isStreamed) ? streamSize : 0 }
+
+    /// How much a partition's stream holds at most. What waits for the archive is not to go before it is there, whichever
+    /// room's message comes behind it.
+    package var streamBound: (entries: Int, bytes: Int) {
+        guard keepArchive else { return (streamSize, streamBytes) }
+        return (max(streamSize, archiveBacklog), max(streamBytes, archiveBacklogBytes))
     }
 
     /// Whether this client may do this here. A client reads its own inbox and `*`, and writes to neither.

@@ -1,8 +1,8 @@
 import GatewayCore
 import Yams
 
-/// Reads the list `rooms`: entries of `pattern`, `allow`, `outside`, `presence`, `durability`, `webhook`, `stream` and
-/// `log: {size, bytes, age}`.
+/// Reads the list `rooms`: entries of `pattern`, `allow`, `outside`, `presence`, `durability`, `webhook`, `stream`, `archive`
+/// and `log: {size, bytes, age}`.
 struct RoomRulesReader {
     let file: SettingsFile
     /// What an entry keeps where it does not say.
@@ -20,7 +20,7 @@ struct RoomRulesReader {
     private func rule(_ node: Yams.Node, at place: String) throws(SettingsError) -> RoomRule {
         let fields = try fields(
             of: node, at: place,
-            known: ["pattern", "allow", "outside", "presence", "durability", "webhook", "stream", "log"])
+            known: ["pattern", "allow", "outside", "presence", "durability", "webhook", "stream", "archive", "log"])
         guard let written = fields["pattern"] else {
             throw file.refusal(of: place, at: node, "has no pattern")
         }
@@ -45,6 +45,9 @@ struct RoomRulesReader {
         }
         if let stream = fields["stream"] {
             rule.isStreamed = try value(stream, at: "\(place).stream", SettingKind<Bool>.boolean)
+        }
+        if let archive = fields["archive"] {
+            rule.isArchived = try value(archive, at: "\(place).archive", SettingKind<Bool>.boolean)
         }
         if let log = fields["log"] {
             let limits = try self.fields(of: log, at: "\(place).log", known: ["size", "bytes", "age"])

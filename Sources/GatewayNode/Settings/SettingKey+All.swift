@@ -4,7 +4,7 @@ extension SettingKey {
     /// Every scalar key, in the order of the explained file.
     package static let all: [SettingKey] =
         node + client + budget + api + auth + redis + canary + log + presence + webhooks
-        + running
+        + archive + running
 
     private static let node = [
         SettingKey(

@@ -26,6 +26,8 @@ package struct Settings: Sendable {
     package var rooms = RoomRules()
     package var auth = Auth()
     package var log = Log()
+    /// What a worker of the archive does; nodes only fill the streams.
+    package var archive = Archive()
     /// Where the shared state lies; nil: a private Redis is started with the node.
     package var redisURL: String?
     /// Origins as browsers write them (`https://app.example`), or `*` for all.
@@ -48,6 +50,18 @@ package struct Settings: Sendable {
         package var algorithms = ["HS256"]
         package var issuer: String?
         package var audience: String?
+    }
+
+    /// The archive's database, and how a worker writes to it.
+    package struct Archive: Sendable {
+        /// As it was written, and checked.
+        package var url: String?
+        package var password: String?
+        /// Zero: for ever.
+        package var keep = Duration.zero
+        package var connections = 2
+        package var host = "127.0.0.1"
+        package var port = 8082
     }
 
     /// The rule on whether clients must show a token.

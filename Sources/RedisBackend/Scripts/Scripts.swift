@@ -51,6 +51,11 @@ package enum Scripts {
     static let lift = Scripts.script("lift", PackageResources.lift_lua)
     static let bans = Scripts.script("bans", PackageResources.bans_lua)
 
+    static let archiveTake = Scripts.script("archive_take", PackageResources.archive_take_lua, opening: .clock)
+    static let archiveSettle = Scripts.script("archive_settle", PackageResources.archive_settle_lua)
+    static let archiveKeep = Scripts.script("archive_keep", PackageResources.archive_keep_lua, opening: .clock)
+    static let archiveShare = Scripts.script("archive_share", PackageResources.archive_share_lua, opening: .clock)
+
     static let shrink = Scripts.script("shrink", PackageResources.shrink_lua, opening: .ledger)
 
     package static var all: [RedisScript] {
@@ -64,16 +69,20 @@ package enum Scripts {
         ]
     }
 
+    /// Those of a worker of the archive.
+    package static var archive: [RedisScript] { [archiveTake, archiveSettle, archiveKeep, archiveShare, history] }
+
     /// Those of a coordinator.
     static var coordination: [RedisScript] { [look, prolong, claim, yield, sweep, touch, shrink, trim] }
 
     /// The source that several scripts share.
     private enum Opening {
-        case none, epoch, slices, presence, roster, verdict, session, ledger
+        case none, clock, epoch, slices, presence, roster, verdict, session, ledger
 
         var source: [UInt8] {
             switch self {
             case .none: []
+            case .clock: PackageResources.clock_lua
             case .epoch: PackageResources.clock_lua + PackageResources.epoch_lua
             case .slices: Opening.epoch.source + PackageResources.slices_lua
             case .presence: PackageResources.clock_lua + PackageResources.presence_lua

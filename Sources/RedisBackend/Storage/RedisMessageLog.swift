@@ -34,8 +34,9 @@ struct RedisMessageLog: MessageLog {
             candidate: names.epoch(), link: link)
         call.isReplicated = replicated != nil
         if let ledger, rules.tellsMessages(of: room) { call.ledger = ledger }
-        if rules.isStreamed(room) {
-            call.stream = Publish.Bound(entries: rules.streamSize, bytes: rules.streamBytes)
+        if rules.isStreamed(room) || rules.isArchived(room) {
+            let bound = rules.streamBound
+            call.stream = Publish.Bound(entries: bound.entries, bytes: bound.bytes)
         }
         store.call(call, stalled: .fail) { [store, call, counters, failures] result in
             guard case .failure(let error) = result, let number = error.refusedRetry else {

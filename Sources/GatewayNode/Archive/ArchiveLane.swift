@@ -1,0 +1,205 @@
+import Archive
+import GatewayCore
+import Logging
+import RedisBackend
+import RedisClient
+
+/// One of a worker's lanes: some of the partitions, one after the other, over one connection to the database.
+///
+/// A batch is acknowledged behind its commit only. Whatever fails before, or is not heard of, is given again: the archive's
+/// keys make a repeat change nothing. All is touched in the lane's own task.
+struct ArchiveLane {
+    /// The lane's knowledge of one partition.
+    private struct Standing {
+        let partition: Partition
+        /// Nil where it is not this worker's.
+        var token: Int64?
+        /// Whether the database knows that token.
+        var isFenced = false
+        /// What the next token must be above.
+        var floor: Int64 = 0
+        /// Whether there may be messages that were given and not settled.
+        var isRepeat = true
+        var ends: [String: [String: ArchiveDatabase.End]] = [:]
+        var averageBytes = 16 << 10
+    }
+
+    /// How long a partition without messages is left alone.
+    private static let pause = Duration.milliseconds(200)
+    private static let mostMessages = 1000
+    private static let mostBytes = 8 << 20
+    /// Rooms whose ends are kept in mind.
+    private static let mostRooms = 5000
+
+    private let streams: ArchiveStreams
+    private let store: ArchiveStore
+    private let shares: ArchiveShares
+    private let metrics: ArchiveMetrics
+    private let logger: Logger
+    private let isEnding: @Sendable () -> Bool
+    private var standings: [Standing]
+
+    init(
+        _ partitions: [Partition], streams: ArchiveStreams, store: ArchiveStore, shares: ArchiveShares,
+        metrics: ArchiveMetrics, logger: Logger, isEnding: @escaping @Sendable () -> Bool
+    ) {
+        standings = partitions.map { Standing(partition: $0) }
+        self.streams = streams
+        self.store = store
+        self.shares = shares
+        self.metrics = metrics
+        self.logger = logger
+        self.isEnding = isEnding
+    }
+
+    /// Returns when the worker is to end, with all partitions handed on.
+    mutating func run() async {
+        while !isEnding() {
+            var isBusy = false
+            for index in standings.indices where !isEnding() {
+                do {
+                    if try await step(index) { isBusy = true }
+                } catch let error as ArchiveError {
+                    await failed(index, error)
+                } catch {
+                    standings[index].isRepeat = true
+                    standings[index].ends = [:]
+                    metrics.retried(error, ofDatabase: false)
+                    logger.debug("Redis did not answer a worker", metadata: ["reason": "\(error)"])
+                    await pause(ArchiveLane.pause)
+                }
+            }
+            if !isBusy { await pause(ArchiveLane.pause) }
+        }
+        await releaseAll()
+        store.close()
+    }
+
+    /// Takes what a partition has and writes it; answers whether there was anything.
+    private mutating func step(_ index: Int) async throws -> Bool {
+        let standing = standings[index]
+        let partition = standing.partition
+        if standing.token == nil, !shares.hasRoom { return false }
+        if standing.token != nil, shares.hasTooMany {
+            try await release(index)
+            return false
+        }
+        let limit = max(1, min(ArchiveLane.mostMessages, ArchiveLane.mostBytes / standing.averageBytes))
+        let answer = try await streams.take(
+            partition, above: standing.floor, limit: limit, isRepeat: standing.isRepeat)
+        guard case .taken(let taken) = answer else {
+            lose(index)
+            return false
+        }
+        if taken.token != standing.token {
+            standings[index].token = taken.token
+            standings[index].isFenced = false
+            standings[index].ends = [:]
+            shares.take(partition, token: taken.token)
+        }
+        metrics.left(taken.left, of: partition.number, oldest: taken.entries.first?.message.sentAt)
+        standings[index].isRepeat = !taken.entries.isEmpty
+        guard !taken.entries.isEmpty else { return false }
+        try await write(taken, index)
+        let left = try await streams.settle(taken.entries.map(\.id), of: partition)
+        standings[index].isRepeat = taken.isRepeat
+        metrics.left(left, of: partition.number, oldest: nil)
+        return true
+    }
+
+    private mutating func write(_ taken: TakeForArchive.Taken, _ index: Int) async throws {
+        let number = standings[index].partition.number
+        if !standings[index].isFenced {
+            try await store.perform { database throws(ArchiveError) in try database.fence(number, token: taken.token) }
+            standings[index].isFenced = true
+        }
+        if standings[index].ends.count > ArchiveLane.mostRooms { standings[index].ends = [:] }
+        let rooms = Set(taken.entries.map(\.message.room)).filter { standings[index].ends[$0] == nil }
+        if !rooms.isEmpty {
+            let asked = rooms.sorted()
+            let found = try await store.perform { database throws(ArchiveError) in try database.ends(of: asked) }
+            for room in asked { standings[index].ends[room] = found[room] ?? [:] }
+        }
+        var plan = ArchivePlan(
+            partition: number, token: taken.token, ends: standings[index].ends, streams: streams, now: taken.now)
+        for entry in taken.entries { try await plan.add(entry.message) }
+        let batch = plan.batch
+        let started = ContinuousClock.now
+        try await store.perform { database throws(ArchiveError) in try database.write(batch) }
+        let lost = batch.gaps.reduce(0) { $0 + $1.count }
+        metrics.wrote(
+            rows: batch.messages.count, filled: plan.filled, gaps: batch.gaps.count, lost: lost,
+            in: started.duration(to: .now))
+        for gap in batch.gaps {
+            logger.error(
+                "Messages are lost for the archive: neither stream nor log has them",
+                metadata: ["room": "\(gap.room)", "epoch": "\(gap.epoch)", "from": "\(gap.from)", "to": "\(gap.to)"])
+        }
+        standings[index].ends = plan.ends
+        standings[index].averageBytes = max(256, batch.messages.reduce(0) { $0 + $1.bytes } / batch.messages.count)
+        if metrics.database(nil) { logger.notice("The archive's database takes messages") }
+    }
+
+    /// Another worker may have the partition by now, or the database is away: then this one gives all back and waits.
+    private mutating func failed(_ index: Int, _ error: ArchiveError) async {
+        standings[index].isRepeat = true
+        standings[index].ends = [:]
+        if error == .fenced {
+            let number = standings[index].partition.number
+            // Without an answer the next token is below again, and refused again.
+            let token = try? await store.perform { database throws(ArchiveError) in try database.token(of: number) }
+            standings[index].floor = max(standings[index].floor, token ?? 0)
+            return lose(index)
+        }
+        metrics.retried(error, ofDatabase: true)
+        if metrics.database("\(error)") {
+            logger.warning("The archive waits for its database", metadata: ["reason": "\(error)"])
+        }
+        await releaseAll()
+        var wait = Duration.milliseconds(200)
+        while !isEnding() {
+            await pause(wait)
+            wait = min(wait * 2, .seconds(2))
+            do {
+                try await store.perform { database throws(ArchiveError) in try database.check() }
+                if metrics.database(nil) { logger.notice("The archive's database is back") }
+                return
+            } catch {
+                metrics.database("\(error)")
+            }
+        }
+    }
+
+    private mutating func releaseAll() async {
+        for index in standings.indices where standings[index].token != nil {
+            do {
+                try await release(index)
+            } catch {
+                // Its lease then ends by itself.
+                lose(index)
+            }
+        }
+    }
+
+    private mutating func release(_ index: Int) async throws(CallError) {
+        let standing = standings[index]
+        lose(index)
+        if let token = standing.token { try await streams.release(standing.partition, token: token) }
+    }
+
+    private mutating func lose(_ index: Int) {
+        let partition = standings[index].partition
+        guard standings[index].token != nil else { return }
+        standings[index].token = nil
+        standings[index].isFenced = false
+        standings[index].isRepeat = true
+        standings[index].ends = [:]
+        shares.lose(partition)
+        metrics.gone(partition.number)
+    }
+
+    private func pause(_ time: Duration) async {
+        // It ends early where the task is cancelled.
+        try? await Task.sleep(for: time)
+    }
+}

@@ -1,0 +1,114 @@
+import Metrics
+import Synchronization
+
+/// What a worker of the archive counts, and whether it can work.
+final class ArchiveMetrics: Sendable {
+    private struct State {
+        var redis: String? = "Redis is not reached yet"
+        var database: String? = "the database is not reached yet"
+        /// By partition, of those that the worker has.
+        var left: [Int: Int] = [:]
+        /// By partition: when the oldest message was sent that the worker was given and the archive has not, in milliseconds.
+        var oldest: [Int: Int64] = [:]
+    }
+
+    private let state = Mutex(State())
+    /// How many messages a partition may have waiting.
+    private let backlog: Int
+    private let rows: Counter
+    private let batches: Counter
+    private let filled: Counter
+    private let gaps: Counter
+    private let lost: Counter
+    private let pruned: Counter
+    private let redisRetries: Counter
+    private let databaseRetries: Counter
+    private let lag: Gauge
+    private let lagSeconds: Gauge
+    private let fill: Gauge
+    private let partitions: Gauge
+    private let writing: Timer
+
+    init(backlog: Int, factory: any MetricsFactory) {
+        func counter(_ name: String, _ labels: [(String, String)] = []) -> Counter {
+            Counter(label: name, dimensions: labels, factory: factory)
+        }
+        func gauge(_ name: String) -> Gauge { Gauge(label: name, dimensions: [], factory: factory) }
+        self.backlog = backlog
+        rows = counter("martlet_archive_rows_total")
+        batches = counter("martlet_archive_batches_total")
+        filled = counter("martlet_archive_filled_total")
+        gaps = counter("martlet_archive_gaps_total")
+        lost = counter("martlet_archive_lost_total")
+        pruned = counter("martlet_archive_pruned_total")
+        redisRetries = counter("martlet_archive_retries_total", [("of", "redis")])
+        databaseRetries = counter("martlet_archive_retries_total", [("of", "database")])
+        lag = gauge("martlet_archive_lag_messages")
+        lagSeconds = gauge("martlet_archive_lag_seconds")
+        fill = gauge("martlet_archive_backlog_ratio")
+        partitions = gauge("martlet_archive_partitions")
+        writing = Timer(label: "martlet_archive_write_seconds", dimensions: [], factory: factory)
+    }
+
+    /// Nil where it works, else what is missing.
+    var problem: String? { state.withLock { $0.redis ?? $0.database } }
+
+    /// Answers whether that is news.
+    @discardableResult
+    func redis(_ problem: String?) -> Bool {
+        state.withLock { state in
+            defer { state.redis = problem }
+            return state.redis != problem
+        }
+    }
+
+    /// Answers whether that is news.
+    @discardableResult
+    func database(_ problem: String?) -> Bool {
+        state.withLock { state in
+            defer { state.database = problem }
+            return state.database != problem
+        }
+    }
+
+    func retried(_ error: any Error, ofDatabase: Bool) {
+        (ofDatabase ? databaseRetries : redisRetries).increment()
+    }
+
+    func wrote(rows: Int, filled: Int, gaps: Int, lost: Int, in time: Duration) {
+        self.rows.increment(by: rows)
+        batches.increment()
+        self.filled.increment(by: filled)
+        self.gaps.increment(by: gaps)
+        self.lost.increment(by: lost)
+        writing.recordNanoseconds(Int64(time / .nanoseconds(1)))
+    }
+
+    func pruned(_ count: Int) { pruned.increment(by: count) }
+
+    /// A partition has so many messages that are not in the archive, the oldest of them that is known sent then.
+    func left(_ count: Int, of partition: Int, oldest: Int64?) {
+        state.withLock { state in
+            state.left[partition] = count
+            state.oldest[partition] = oldest
+        }
+    }
+
+    func gone(_ partition: Int) {
+        state.withLock { state in
+            state.left[partition] = nil
+            state.oldest[partition] = nil
+        }
+    }
+
+    /// Writes the gauges; answers how full the fullest stream is, of 1.
+    func tell(now: Int64) -> Double {
+        let (left, oldest) = state.withLock { ($0.left, $0.oldest) }
+        lag.record(left.values.reduce(0, +))
+        lagSeconds.record(oldest.values.map { Double(max(0, now - $0)) / 1000 }.max() ?? 0)
+        partitions.record(left.count)
+        let ratio = Double(left.values.max() ?? 0) / Double(backlog)
+        fill.record(ratio)
+        return ratio
+    }
+}

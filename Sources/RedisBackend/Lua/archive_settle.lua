@@ -1,0 +1,24 @@
+#!lua flags=allow-oom
+-- archive_settle: takes note that messages are in the archive, and lets go of what nobody waits for any more.
+--
+-- KEYS    1 messages
+-- ARGV    1 group, 2 how many the stream keeps for other consumers, then the ids
+-- result  how many are still not settled
+-- cost    O(messages)
+local stream, group, kept = KEYS[1], ARGV[1], tonumber(ARGV[2])
+for first = 3, #ARGV, 1000 do
+  redis.pcall('XACK', stream, group, unpack(ARGV, first, math.min(#ARGV, first + 999)))
+end
+if redis.call('EXISTS', stream) == 0 then return 0 end
+for _, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+  local found = {}
+  for i = 1, #fields, 2 do found[fields[i]] = fields[i + 1] end
+  if found.name == group then
+    -- Messages are given and settled in their order, so those that are not settled are the last ones.
+    local length = redis.call('XLEN', stream)
+    local left = found.pending + (found.lag or length)
+    if length > math.max(left, kept) then redis.call('XTRIM', stream, 'MAXLEN', '~', math.max(left, kept)) end
+    return left
+  end
+end
+return 0

@@ -1,0 +1,169 @@
+import GatewayCore
+import RedisClient
+
+/// Leases a partition to a worker of the archive and gives it the next messages.
+package struct TakeForArchive: Script {
+    package enum Answer: Sendable {
+        /// Another worker has it.
+        case held
+        case taken(Taken)
+    }
+
+    package struct Taken: Sendable {
+        /// By which the partition is the worker's; rises with each change of hands.
+        package let token: Int64
+        /// Redis's clock in milliseconds.
+        package let now: Int64
+        /// How many messages are not in the archive yet, these among them.
+        package let left: Int
+        /// Whether these were given to somebody before.
+        package let isRepeat: Bool
+        package let entries: [Entry]
+    }
+
+    package struct Entry: Sendable {
+        /// Within the stream.
+        package let id: String
+        package let message: ArchivedMessage
+    }
+
+    package let partition: Partition
+    let worker: String
+    let life: Duration
+    let floor: Int64
+    let limit: Int
+    let isRepeat: Bool
+
+    package static let group = "archive"
+
+    /// - Parameters:
+    ///   - floor: what the token must be above.
+    ///   - isRepeat: whether what was given before and not settled comes first.
+    package init(_ partition: Partition, by worker: String, life: Duration, floor: Int64, limit: Int, isRepeat: Bool) {
+        self.partition = partition
+        self.worker = worker
+        self.life = life
+        self.floor = floor
+        self.limit = limit
+        self.isRepeat = isRepeat
+    }
+
+    package var file: RedisScript { Scripts.archiveTake }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        ScriptCall(
+            keys: [keys.archiveLease(partition), keys.messages(partition)],
+            arguments: [
+                .string(worker), .milliseconds(life), .integer(floor), .string(TakeForArchive.group), .count(limit),
+                isRepeat ? 1 : 0, .attempt,
+            ])
+    }
+
+    package func read(_ reply: RedisReply) -> Answer? {
+        if reply[0].string == "" { return .held }
+        guard let token = reply[0].integer, let now = reply[1].integer, let left = reply[2].integer,
+            let isRepeat = reply[3].integer
+        else { return nil }
+        let entries = stride(from: 4, to: max(4, reply.count - 1), by: 2).compactMap { index in
+            TakeForArchive.entry(reply[index], reply[index + 1])
+        }
+        return .taken(
+            Taken(token: token, now: now, left: Int(left), isRepeat: isRepeat == 1, entries: entries))
+    }
+
+    /// Fields are known by their names: a later release may write more of them.
+    private static func entry(_ id: RedisReply, _ fields: RedisReply) -> Entry? {
+        var (room, epoch, seq, user): (String?, String?, Int64?, String?)
+        var (type, payload, timestamp, event): (Int64?, [UInt8]?, Int64?, String?)
+        for (name, value) in fields.pairs {
+            switch name.string {
+            case "roomId": room = value.string
+            case "epoch": epoch = value.string
+            case "seq": seq = value.integer
+            case "userId": user = value.string
+            case "msgType": type = value.integer
+            case "payload": payload = value.bytes
+            case "timestamp": timestamp = value.integer
+            case "event": event = value.string
+            default: break
+            }
+        }
+        guard let id = id.string, let room, let epoch, let seq, let user, let type, let timestamp else { return nil }
+        return Entry(
+            id: id,
+            message: ArchivedMessage(
+                room: room, epoch: epoch, seq: Int(seq), userId: user, event: event, msgType: Int(type),
+                payload: payload, sentAt: timestamp))
+    }
+}
+
+/// Takes note that messages are in the archive; answers how many of the partition's are not.
+package struct SettleArchived: Script {
+    let partition: Partition
+    let ids: [String]
+    /// How many messages the stream keeps for other consumers.
+    let kept: Int
+
+    package init(_ ids: [String], of partition: Partition, kept: Int) {
+        self.ids = ids
+        self.partition = partition
+        self.kept = kept
+    }
+
+    package var file: RedisScript { Scripts.archiveSettle }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        ScriptCall(
+            keys: [keys.messages(partition)],
+            arguments: [.string(TakeForArchive.group), .count(kept)] + ids.map { .string($0) })
+    }
+
+    package func read(_ reply: RedisReply) -> Int? { reply.integer.map { Int($0) } }
+}
+
+/// Prolongs a lease, or ends it; answers whether it was the worker's.
+package struct KeepForArchive: Script {
+    let partition: Partition
+    let worker: String
+    let token: Int64
+    /// Nil ends it.
+    let life: Duration?
+
+    package init(_ partition: Partition, by worker: String, token: Int64, life: Duration?) {
+        self.partition = partition
+        self.worker = worker
+        self.token = token
+        self.life = life
+    }
+
+    package var file: RedisScript { Scripts.archiveKeep }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        ScriptCall(
+            keys: [keys.archiveLease(partition)],
+            arguments: [.string(worker), .integer(token), .milliseconds(life ?? .zero)])
+    }
+
+    package func read(_ reply: RedisReply) -> Bool? { reply.integer.map { $0 == 1 } }
+}
+
+/// Says that a worker is at work; answers how many there are.
+package struct ShareArchive: Script {
+    let worker: String
+    /// Nil: it goes.
+    let life: Duration?
+
+    package init(as worker: String, life: Duration?) {
+        self.worker = worker
+        self.life = life
+    }
+
+    package var file: RedisScript { Scripts.archiveShare }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        ScriptCall(
+            keys: [keys.archiveWorkers], arguments: [.string(worker), .milliseconds(life ?? .zero)])
+    }
+
+    package func read(_ reply: RedisReply) -> Int? { reply[0].integer.map { Int($0) } }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Foundation
+import GatewayNode
+import Logging
+
+/// `martlet archive`: a worker that keeps messages in a database.
+struct ArchiveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "archive",
+        abstract: "Write messages of rooms with archive: true to a database until told to end.",
+        discussion: """
+            It reads the same file and variables as `martlet serve`, above all redis.url, archive.url and rooms. Any number \
+            of workers share the work; what one was given when it was killed another one writes within seconds.
+
+              MARTLET_ARCHIVE_URL=sqlite:///var/lib/martlet/archive.db martlet archive --config martlet.yaml
+
+            Exit status: 0 after a signal, 69 where something it needs is missing at the start, 78 where the configuration \
+            is wrong, the database refuses the password or the name, or its tables are a later release's.
+            """)
+
+    @OptionGroup var file: ConfigurationOption
+
+    @Flag(name: .long, help: "Bring the database's tables to this release's version, and end.")
+    var migrate = false
+
+    func run() async throws {
+        // A log reader that went away must not take the worker with it.
+        signal(SIGPIPE, SIG_IGN)
+        let settings = try Console.orExit {
+            try Settings.read(file: file.config, environment: ProcessInfo.processInfo.environment)
+        }
+        LogOutput.begin(settings.log)
+        do {
+            let worker = try ArchiveWorker(settings: settings, logger: Logger(label: "martlet"))
+            if migrate {
+                let former = try await worker.migrate()
+                Console.say("the archive's tables are of this release's version; before they were of \(former)")
+            } else {
+                try await worker.run()
+            }
+        } catch let failure as NodeFailure {
+            Console.complain(failure.description)
+            throw ExitCode(failure.status)
+        }
+    }
+}

@@ -1,0 +1,217 @@
+import Archive
+import Foundation
+import RedisBackend
+import TestKit
+import Testing
+import TestSupport
+
+/// Messages of real nodes in real databases, whatever dies in between.
+@Suite("The archive under faults", .serialized)
+struct ArchiveFaults {
+    typealias Kind = DatabaseProcess.Kind
+
+    /// As clients may send them: with what a JSON type of a database would rewrite.
+    private static func payload(_ number: Int) -> String {
+        switch number % 5 {
+        case 0: #"{"n":\#(number),"big":1e400,"zero":"\u0000"}"#
+        case 1: #"{ "n" : \#(number) , "n" : "\#u{1F600}\#u{10FFFF}" }"#
+        case 2: #"{"n":\#(number),"text":"\#(String(repeating: "x", count: number % 100 == 2 ? 60_000 : 128))"}"#
+        default: #"{"n":\#(number),"number":12345678901234567890.10}"#
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `the worker and the database are killed three times each: every acknowledged message is there once`(
+        _ kind: Kind
+    ) async throws {
+        let redis = try RedisServerProcess()
+        let stage = try await ArchiveStage.set(kind, redisURL: redis.url)
+        var worker = try await stage.worker()
+        let start = ContinuousClock.now
+        let publishing = Task {
+            for number in 0..<900 {
+                try await Task.sleep(until: start + .milliseconds(20) * number)
+                try await stage.publish(Self.payload(number), to: "kept-\(number % 3)")
+            }
+        }
+        for round in 0..<3 {
+            try await Task.sleep(until: start + .seconds(2 + 5 * round))
+            worker.kill9()
+            worker = try await stage.worker()
+            try await Task.sleep(until: start + .seconds(4 + 5 * round))
+            stage.database.kill9()
+            try await Task.sleep(for: .seconds(1))
+            try stage.database.restart()
+        }
+        try await publishing.value
+        let published = ContinuousClock.now
+        try await stage.complete()
+        print(
+            "\(kind): \(stage.acknowledged.count) messages in \(start.duration(to: published)), all archived",
+            "\(published.duration(to: .now)) later")
+        #expect(stage.acknowledged.count == 900)
+        #expect(try await stage.faults() == [])
+        let last = worker
+        try await eventually("the worker's readiness") { try await last.get("/readyz").status == 200 }
+        last.terminate()
+        #expect(await last.exitStatus() == 0, "\(last.log.suffix(2000))")
+        withExtendedLifetime(redis) {}
+    }
+
+    @Test func `two workers share the partitions, and those of a killed one move within seconds`() async throws {
+        let redis = try RedisServerProcess()
+        let stage = try await ArchiveStage.set(.sqlite, redisURL: redis.url)
+        let dying = try await stage.worker()
+        try await eventually("the first to have all") { try await dying.metric("martlet_archive_partitions") == 64 }
+        let living = try await stage.worker()
+        try await eventually("even shares") {
+            let shares = [
+                try await dying.metric("martlet_archive_partitions"),
+                try await living.metric("martlet_archive_partitions"),
+            ]
+            return shares == [32, 32]
+        }
+        for number in 0..<60 { try await stage.publish(Self.payload(number), to: "kept-\(number)") }
+        try await stage.complete()
+        dying.kill9()
+        let killed = ContinuousClock.now
+        for number in 0..<60 { try await stage.publish(Self.payload(number), to: "kept-\(number)") }
+        try await stage.complete()
+        let moved = killed.duration(to: .now)
+        print("the partitions of a killed worker moved within \(moved)")
+        #expect(moved < .seconds(8))
+        #expect(try await stage.faults() == [])
+        // One that ends in order hands its partitions on at once.
+        living.terminate()
+        #expect(await living.exitStatus() == 0)
+        withExtendedLifetime(redis) {}
+    }
+
+    @Test func `what the stream has lost comes from the room's log, and what is gone there too is a gap`() async throws
+    {
+        let redis = try RedisServerProcess()
+        let stage = try await ArchiveStage.set(
+            .sqlite, redisURL: redis.url,
+            rules:
+                "  - {pattern: \"kept-short\", archive: true, log: {size: 10}}\n  - {pattern: \"kept-*\", archive: true}\n"
+        )
+        for number in 1...400 {
+            try await stage.publish(Self.payload(number), to: number <= 100 ? "kept-long" : "kept-short")
+        }
+        for key in try await redis.cli("KEYS", "m:*:messages").split(separator: "\n") {
+            _ = try await redis.cli("DEL", String(key))
+        }
+        try await stage.publish(Self.payload(401), to: "kept-long")
+        try await stage.publish(Self.payload(402), to: "kept-short")
+        let worker = try await stage.worker()
+        try await eventually("the last messages") {
+            let long = (try? await stage.archived("kept-long").count) ?? 0
+            let short = (try? await stage.archived("kept-short").last?.seq) ?? 0
+            return long == 101 && short == 301
+        }
+        #expect(try await stage.archived("kept-long").map(\.seq) == Array(1...101))
+        let short = try await stage.archived("kept-short").map(\.seq)
+        let gaps = try await stage.ask { database throws(ArchiveError) in try database.gaps(of: "kept-short") }
+        let first = try #require(short.first)
+        #expect(first > 1)
+        #expect(short == Array(first...301))
+        #expect(gaps.map { [$0.from, $0.to] } == [[1, first - 1]])
+        #expect(try await worker.metric("martlet_archive_gaps_total") == 1)
+        #expect(try await worker.metric("martlet_archive_lost_total") == Double(first - 1))
+        #expect(try await worker.metric("martlet_archive_filled_total") == Double(100 + short.count - 1))
+        withExtendedLifetime(redis) {}
+    }
+
+    @Test func `Redis comes back empty: a new epoch begins, and nothing is lost or written over`() async throws {
+        let redis = try RedisServerProcess()
+        let stage = try await ArchiveStage.set(.sqlite, redisURL: redis.url)
+        let worker = try await stage.worker()
+        for number in 0..<50 { try await stage.publish(Self.payload(number), to: "kept-1") }
+        try await stage.complete()
+        try redis.restart(keepingData: false)
+        for number in 50..<100 { try await stage.publish(Self.payload(number), to: "kept-1") }
+        try await stage.complete()
+        #expect(try await stage.faults() == [])
+        #expect(Set(try await stage.archived("kept-1").map(\.epochNumber)) == [1, 2])
+        #expect(
+            try await stage.archived("kept-1").map { String(decoding: $0.payload ?? [], as: UTF8.self) }
+                == (0..<100).map(Self.payload))
+        withExtendedLifetime((redis, worker)) {}
+    }
+
+    @Test func `the stream keeps what waits beyond log.streamSize, and lets it go once it is archived`() async throws {
+        let redis = try RedisServerProcess()
+        let stage = try await ArchiveStage.set(
+            .postgreSQL, redisURL: redis.url,
+            rules: "  - {pattern: \"kept-*\", archive: true}\n  - {pattern: \"own-*\", stream: true}\n",
+            settings: "log: {streamSize: 200}\n")
+        stage.database.kill9()
+        let worker = try await stage.worker()
+        try await eventually("the worker to say so") { try await worker.get("/readyz").status == 503 }
+        #expect(try await worker.get("/readyz").body.contains("the database is away"))
+        for number in 0..<1000 { try await stage.publish(Self.payload(number), to: "kept-1") }
+        let key = "m:\(Partition(of: "kept-1").tag):messages"
+        #expect(try await redis.cli("XLEN", key) == "1000")
+        try stage.database.restart()
+        try await stage.complete()
+        #expect(try await stage.faults() == [])
+        // Redis lets go of whole nodes of a hundred entries.
+        try await eventually("a stream that was trimmed") {
+            (200...400).contains(Int(try await redis.cli("XLEN", key)) ?? 0)
+        }
+        try await eventually("the worker's readiness") { try await worker.get("/readyz").status == 200 }
+        #expect(try await worker.metric("martlet_archive_rows_total") == 1000)
+        withExtendedLifetime(redis) {}
+    }
+
+    @Test func `over a Cluster, with a primary killed`() async throws {
+        let group = try await ClusterGroup.start()
+        let stage = try await ArchiveStage.set(.sqlite, redisURL: group.url)
+        let workers = [try await stage.worker(), try await stage.worker()]
+        for number in 0..<90 { try await stage.publish(Self.payload(number), to: "kept-\(number % 30)") }
+        try await stage.complete()
+        let first = try await group.primary(ofShard: 0)
+        first.process.kill9()
+        _ = try await group.promoted(after: first)
+        for number in 90..<180 { try await stage.publish(Self.payload(number), to: "kept-\(number % 30)") }
+        try await stage.complete()
+        #expect(try await stage.faults() == [])
+        withExtendedLifetime(workers) {}
+        try await group.stop()
+    }
+
+    @Test(arguments: [Kind.postgreSQL, .mariaDB])
+    func `a worker with a wrong password ends with 78, and none of it is said`(_ kind: Kind) async throws {
+        let database = try DatabaseProcess(kind)
+        let environment = [
+            "MARTLET_REDIS_URL": "redis://127.0.0.1:1", "MARTLET_ARCHIVE_PORT": "0",
+            "MARTLET_ARCHIVE_URL": database.url(password: "hunter2"),
+        ]
+        let refused = try await NodeProcess.run(["archive"], environment: environment)
+        #expect(refused.status == 78)
+        #expect(refused.output.contains("archive.url: the database refuses this"))
+        #expect(!refused.output.contains("hunter2"))
+        let file = FileManager.default.temporaryDirectory.path + "/archive-password-\(UUID().uuidString)"
+        try (DatabaseProcess.password + "\n").write(toFile: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }  // It lies among temporary files.
+        let migrated = try await NodeProcess.run(
+            ["archive", "--migrate"],
+            environment: environment.merging(["MARTLET_ARCHIVE_PASSWORD_FILE": file]) { $1 })
+        #expect(migrated.status == 0, "\(migrated.output)")
+        #expect(migrated.output.contains("before they were of 0"))
+    }
+
+    @Test func `a worker without a database or a Redis says what is missing`() async throws {
+        let nothing = try await NodeProcess.run(["archive"])
+        #expect(nothing.status == 78)
+        #expect(nothing.output.contains("archive.url is missing"))
+        let noRedis = try await NodeProcess.run(["archive"], environment: ["MARTLET_ARCHIVE_URL": "sqlite:///tmp/a.db"])
+        #expect(noRedis.status == 78)
+        #expect(noRedis.output.contains("redis.url is missing"))
+        let wrong = try await NodeProcess.run(
+            ["archive"], environment: ["MARTLET_ARCHIVE_URL": "oracle://u:hunter2@h/x"])
+        #expect(wrong.status == 78)
+        #expect(wrong.output.contains("archive.url cannot be used: it must begin with postgres://"))
+        #expect(!wrong.output.contains("hunter2"))
+    }
+}
