@@ -256,6 +256,49 @@ package final class ArchiveDatabase {
         return Array(found.prefix(limit))
     }
 
+    /// What a node's history asks for, read in parts so that no more is held than is wanted.
+    package func answer(_ query: ArchiveQuery) throws(ArchiveError) -> ArchiveAnswer {
+        let room = query.room.string
+        var place: Place?
+        if let position = query.place {
+            if let number = try number(of: position.epoch, in: room) {
+                place = Place(epochNumber: number, seq: position.seq)
+            } else if query.isPresent {
+                place = Place(epochNumber: Int(Int32.max), seq: position.seq)
+            } else {
+                return ArchiveAnswer(messages: [], more: false)
+            }
+        }
+        var found: [ArchivedMessage] = []
+        var bytes = 0
+        while found.count < query.limit {
+            let limit = min(50, query.limit - found.count)
+            let part: [ArchivedMessage]
+            switch query.direction {
+            case .backward:
+                part = try page(of: room, before: place, limit: limit)
+                found = part + found
+            case .forward:
+                part = try page(of: room, after: place, limit: limit)
+                found += part
+            }
+            guard part.count == limit, let edge = query.direction == .backward ? part.first : part.last else {
+                return ArchiveAnswer(messages: found, more: false)
+            }
+            place = Place(epochNumber: edge.epochNumber, seq: edge.seq)
+            bytes += part.reduce(0) { $0 + $1.bytes }
+            if bytes >= query.maxBytes { return ArchiveAnswer(messages: found, more: true) }
+        }
+        return ArchiveAnswer(messages: found, more: false)
+    }
+
+    private func number(of epoch: String, in room: String) throws(ArchiveError) -> Int? {
+        let rows = try connection.run(
+            "SELECT epoch_number FROM martlet_epochs WHERE room = ? AND epoch = ?", [.text(room), .text(epoch)]
+        ).rows
+        return rows.first?.first?.integer.map { Int($0) }
+    }
+
     private func messages(
         of room: String, where condition: String, _ values: [SQLValue]
     ) throws(ArchiveError) -> [ArchivedMessage] {
@@ -275,6 +318,30 @@ package final class ArchiveDatabase {
                     event: row[4].string, msgType: Int(type), payload: row[6].bytes, sentAt: sentAt))
         }
         return messages
+    }
+
+    /// A user's messages in a room behind a place, in order.
+    package func page(
+        of user: String, in room: String, after place: Place, limit: Int
+    ) throws(ArchiveError) -> [ArchivedMessage] {
+        let order = "ORDER BY epoch_number, seq LIMIT \(limit)"
+        var found = try messages(
+            of: room, where: "AND epoch_number = ? AND seq > ? AND user_id = ? \(order)",
+            [.count(place.epochNumber), .count(place.seq), .text(user)])
+        if found.count < limit {
+            found += try messages(
+                of: room, where: "AND epoch_number > ? AND user_id = ? \(order)",
+                [.count(place.epochNumber), .text(user)])
+        }
+        return Array(found.prefix(limit))
+    }
+
+    /// Some of the rooms that anything was ever archived of, behind a name, in one order.
+    package func rooms(after name: String, limit: Int) throws(ArchiveError) -> [String] {
+        try connection.run(
+            "SELECT room FROM martlet_epochs WHERE room > ? AND epoch_number = 1 ORDER BY room LIMIT \(limit)",
+            [.text(name)]
+        ).rows.compactMap { $0.first?.string }
     }
 
     /// What a room lacks, in order.

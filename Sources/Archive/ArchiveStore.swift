@@ -20,9 +20,17 @@ package final class ArchiveStore: @unchecked Sendable {
         _ body: @escaping @Sendable (ArchiveDatabase) throws(ArchiveError) -> Answer
     ) async throws(ArchiveError) -> Answer {
         let result: Result<Answer, ArchiveError> = await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: self.perform(body)) }
+            perform(body) { continuation.resume(returning: $0) }
         }
         return try result.get()
+    }
+
+    /// As above; `reply` comes on the store's thread.
+    package func perform<Answer: Sendable>(
+        _ body: @escaping @Sendable (ArchiveDatabase) throws(ArchiveError) -> Answer,
+        reply: @escaping @Sendable (Result<Answer, ArchiveError>) -> Void
+    ) {
+        queue.async { reply(self.perform(body)) }
     }
 
     /// Lets the connection go, behind what is under way.

@@ -31,6 +31,8 @@ package struct ArchiveURL: Hashable, Sendable {
     /// Of SQLite.
     package private(set) var path = ""
     package private(set) var security = Security.off
+    /// For how many seconds a statement may run.
+    package var patience = 60
     /// Whose certificates are trusted, in PEM.
     package private(set) var authorityFile = "/etc/ssl/certs/ca-certificates.crt"
 

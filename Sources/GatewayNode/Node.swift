@@ -57,17 +57,18 @@ package struct Node: Sendable {
         let backend = Backend(
             configuration: stored,
             eventLoop: group.next(), life: life.next(), logger: logger, metrics: metrics, load: load.read)
+        let log = try archivedLog(backend, metrics: metrics)
         var admission = settings.socketConfiguration(authentication: await authentication())
         admission.sessionCheck = backend.sessionCheck
         admission.bannedAddresses = stored.bannedAddresses
         let sockets = SocketServer(
             configuration: admission, group: group,
-            streams: backend.streams, log: backend.messageLog, presence: backend.presence,
+            streams: backend.streams, log: log, presence: backend.presence,
             presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger, tally: spending,
             memory: memory)
         load.attach(sockets.census)
         let control = ControlServer(
-            configuration: settings.controlConfiguration, log: backend.messageLog, nodes: backend.directory,
+            configuration: settings.controlConfiguration, log: log, nodes: backend.directory,
             presence: backend.presenceDirectory, webhooks: backend.webhookDirectory, bans: backend.addressBans,
             spenders: backend.spenderDirectory,
             readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.isAlive(life, sockets) },

@@ -58,6 +58,7 @@ package final class Backend: Service {
     }
 
     package let messageLog: any MessageLog
+    package let roomCourses: any RoomCourses
     package let streams: any RoomStreams
     package let directory: any NodeDirectory
     package let presence: any Presence
@@ -245,6 +246,7 @@ package final class Backend: Service {
                 : Publish.Bound(
                     entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes))
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
+        roomCourses = RedisRoomCourses(store: store)
         streams = router
         sessionCheck = { seal.proof(of: $0) }
         directory = RedisNodeDirectory(index: store, servers: servers, silent: silent)

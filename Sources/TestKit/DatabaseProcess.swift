@@ -23,15 +23,19 @@ package final class DatabaseProcess: Sendable {
 
     package let kind: Kind
     package let folder: String
+    private let isSecured: Bool
     private let port = Mutex(0)
     private let child = Mutex<WardedChild?>(nil)
 
-    package init(_ kind: Kind) throws {
+    /// - Parameter files: with them it speaks TLS to whoever wants it.
+    package init(_ kind: Kind, certificate files: (certificate: String, key: String)? = nil) throws {
         self.kind = kind
+        isSecured = files != nil
         folder = FileManager.default.temporaryDirectory.path + "/database-test-\(UUID().uuidString.prefix(13))"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
         do {
+            if let files { try take(files) }
             try prepare()
             try start()
         } catch {
@@ -47,11 +51,11 @@ package final class DatabaseProcess: Sendable {
 
     /// - Parameter database: nil for the one that is there from the start.
     package func url(
-        user: String = DatabaseProcess.user, password: String = DatabaseProcess.password, database: String? = nil,
-        query: String = ""
+        user: String = DatabaseProcess.user, password: String = DatabaseProcess.password, host: String = "127.0.0.1",
+        database: String? = nil, query: String = ""
     ) -> String {
         let secret = password.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-        let place = "\(user):\(secret)@127.0.0.1:\(port.withLock { $0 })"
+        let place = "\(user):\(secret)@\(host):\(port.withLock { $0 })"
         return switch kind {
         case .sqlite: "sqlite://\(folder)/\(database ?? "archive").db"
         case .postgreSQL: "postgres://\(place)/\(database ?? "postgres")\(query)"
@@ -74,6 +78,20 @@ package final class DatabaseProcess: Sendable {
     }
 
     // MARK: PostgreSQL and MariaDB
+
+    private var certificate: String { folder + "/server.pem" }
+    private var key: String { folder + "/server.key" }
+
+    /// PostgreSQL wants a key that is its own and nobody else's.
+    private func take(_ files: (certificate: String, key: String)) throws {
+        for (from, to) in [(files.certificate, certificate), (files.key, key)] {
+            try FileManager.default.copyItem(atPath: from, toPath: to)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: to)
+            if getuid() == 0, kind == .postgreSQL, chown(to, 65_534, 65_534) != 0 {
+                throw Failure(description: "\(to) cannot be given away")
+            }
+        }
+    }
 
     private var data: String { folder + "/data" }
 
@@ -148,13 +166,15 @@ package final class DatabaseProcess: Sendable {
                     "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c",
                     "unix_socket_directories=\(folder)", "-c", "shared_buffers=16MB", "-c", "fsync=off",
                 ]
+                    + (isSecured
+                        ? ["-c", "ssl=on", "-c", "ssl_cert_file=\(certificate)", "-c", "ssl_key_file=\(key)"] : [])
             case .mariaDB:
                 return [
                     "mariadbd", "--no-defaults", "--datadir=\(data)", "--socket=\(folder)/s", "--port=\(port)",
                     "--bind-address=127.0.0.1", "--pid-file=\(folder)/pid", "--log-error=\(folder)/log.err",
                     "--init-file=\(folder)/init.sql", "--skip-name-resolve", "--innodb-buffer-pool-size=32M",
                     "--innodb-flush-log-at-trx-commit=2",
-                ] + DatabaseProcess.asRoot
+                ] + DatabaseProcess.asRoot + (isSecured ? ["--ssl-cert=\(certificate)", "--ssl-key=\(key)"] : [])
             }
         }
     }

@@ -27,6 +27,12 @@ package final class TestCertificates: Sendable {
         return try context("vouched-\(name)", change)
     }
 
+    /// The same as files in PEM, for a server that is a process.
+    package func vouchedFiles(for name: String) throws -> (certificate: String, key: String) {
+        try make("vouched-\(name)", for: name, by: ["-CA", authorityFile, "-CAkey", "\(folder)/authority.key"])
+        return ("\(folder)/vouched-\(name).pem", "\(folder)/vouched-\(name).key")
+    }
+
     /// For a server: a certificate for this name that vouches for itself.
     package func selfSigned(for name: String) throws -> NIOSSLContext {
         try make("own-\(name)", for: name, by: [])

@@ -16,7 +16,8 @@ struct ArchiveCommand: AsyncParsableCommand {
 
             Exit status: 0 after a signal, 69 where something it needs is missing at the start, 78 where the configuration \
             is wrong, the database refuses the password or the name, or its tables are a later release's.
-            """)
+            """,
+        subcommands: [Export.self])
 
     @OptionGroup var file: ConfigurationOption
 
@@ -41,6 +42,55 @@ struct ArchiveCommand: AsyncParsableCommand {
         } catch let failure as NodeFailure {
             Console.complain(failure.description)
             throw ExitCode(failure.status)
+        }
+    }
+
+    /// `martlet archive export`: what the archive has of a room or a user.
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "export",
+            abstract: "Print what the archive has of a room or of a user, one message a line.",
+            discussion: """
+                Each line is a JSON object; the payload stands in it byte for byte as it was sent. Lines come in the order of \
+                their rooms. How many there were is said on standard error at the end.
+
+                  martlet archive export --room lesson-7 > lesson-7.ndjson
+                """)
+
+        enum Format: String, ExpressibleByArgument {
+            case ndjson
+        }
+
+        @OptionGroup var file: ConfigurationOption
+
+        @Option(name: .long, help: "The room.")
+        var room: String?
+
+        @Option(name: .long, help: "The user, in all rooms: each is read from its beginning to its end.")
+        var user: String?
+
+        @Option(name: .long, help: "How messages are written.")
+        var format = Format.ndjson
+
+        func validate() throws {
+            guard (room == nil) != (user == nil) else { throw ValidationError("name a --room or a --user") }
+        }
+
+        func run() async throws {
+            let settings = try Console.orExit {
+                try Settings.read(file: file.config, environment: ProcessInfo.processInfo.environment)
+            }
+            do {
+                let output = FileHandle.standardOutput
+                let subject: ArchiveExport.Subject = room.map { .room($0) } ?? .user(user ?? "")
+                let count = try await ArchiveExport(settings: settings).run(subject) { line in
+                    try output.write(contentsOf: Data(line + [UInt8(ascii: "\n")]))
+                }
+                Console.say("\(count) messages")
+            } catch let failure as NodeFailure {
+                Console.complain(failure.description)
+                throw ExitCode(failure.status)
+            }
         }
     }
 }

@@ -194,6 +194,34 @@ struct ArchiveDatabaseTests {
         }
     }
 
+    @Test(arguments: [Kind.postgreSQL, .mariaDB])
+    func `TLS wants a certificate for the host's name by an authority that is trusted`(_ kind: Kind) async throws {
+        let certificates = try TestCertificates()
+        let server = try DatabaseProcess(kind, certificate: try certificates.vouchedFiles(for: "localhost"))
+        func outcome(_ host: String, _ query: String) async throws -> ArchiveError? {
+            let store = ArchiveStore(try ArchiveURL(server.url(host: host, query: query)))
+            do {
+                _ = try await store.perform { database throws(ArchiveError) in try database.version() }
+                return nil
+            } catch {
+                return error
+            }
+        }
+        let trusting = "?tls=verify&ca=\(certificates.authorityFile)"
+        #expect(try await outcome("localhost", trusting) == nil)
+        #expect(try await outcome("127.0.0.1", "?tls=encrypt") == nil)
+        #expect(try await outcome("127.0.0.1", trusting)?.needsOperator == true)
+        #expect(try await outcome("localhost", "?tls=verify")?.needsOperator == true)
+        let plain = try DatabaseProcess(kind)
+        let refused = ArchiveStore(try ArchiveURL(plain.url(query: "?tls=encrypt")))
+        do {
+            _ = try await refused.perform { database throws(ArchiveError) in try database.version() }
+            Issue.record("\(kind) without TLS was spoken to")
+        } catch {
+            #expect(error.needsOperator, "\(error)")
+        }
+    }
+
     @Test func `a file that cannot be made is told`() async throws {
         let store = ArchiveStore(try ArchiveURL("sqlite:///no/such/folder/archive.db"))
         await #expect(throws: ArchiveError.refused("/no/such/folder/archive.db: No such file or directory")) {

@@ -1,5 +1,6 @@
 import Archive
 import Foundation
+import GatewayCore
 import RedisBackend
 import TestKit
 import Testing
@@ -139,6 +140,83 @@ struct ArchiveFaults {
         withExtendedLifetime((redis, worker)) {}
     }
 
+    @Test(arguments: Kind.allCases)
+    func `history goes on in the archive page by page, over an emptied Redis too, and says where that is away`(
+        _ kind: Kind
+    ) async throws {
+        let redis = try RedisServerProcess()
+        let stage = try await ArchiveStage.set(
+            kind, redisURL: redis.url, rules: "  - {pattern: \"kept-*\", archive: true, log: {size: 20}}\n")
+        let worker = try await stage.worker()
+        for number in 1...300 { try await stage.publish("\(number)", to: "kept-1") }
+        try await stage.complete()
+        #expect(try await redis.cli("XLEN", "m:\(Partition(of: "kept-1").tag):room:kept-1:log") != "300")
+        try redis.restart(keepingData: false)
+        // Before anything is written again, the archive is all there is.
+        try await eventually("the archive's own page") {
+            (try? await stage.page("kept-1", "limit=3").lines.map { $0.split(separator: " ").last }) == [
+                "298", "299", "300",
+            ]
+        }
+        for number in 301...420 { try await stage.publish("\(number)", to: "kept-1") }
+        try await stage.complete()
+        let expected = stage.acknowledged.map { "\($0.epoch):\($0.seq) \($0.payload)" }
+        var back: [String] = []
+        var query = "limit=37"
+        while true {
+            let page = try await stage.page("kept-1", query)
+            #expect(page.archive == nil)
+            back = page.lines + back
+            guard page.more, let first = page.lines.first?.split(separator: " ").first else { break }
+            query = "limit=37&before=\(first)"
+        }
+        #expect(back == expected)
+        var on: [String] = []
+        query = "limit=41&after=\(stage.acknowledged[0].epoch):0"
+        while true {
+            let page = try await stage.page("kept-1", query)
+            on += page.lines
+            guard page.more, let last = page.lines.last?.split(separator: " ").first else { break }
+            query = "limit=41&after=\(last)"
+        }
+        #expect(on == expected)
+        guard kind != .sqlite else { return }
+        stage.database.kill9()
+        let live = try await stage.page("kept-1", "limit=1000")
+        #expect(live.archive == "unavailable")
+        #expect(live.lines.last == expected.last)
+        #expect(live.lines.count < 300)
+        try stage.database.restart()
+        try await eventually("the archive again") { try await stage.page("kept-1", "limit=1000").archive == nil }
+        withExtendedLifetime((redis, worker)) {}
+    }
+
+    @Test func `a client's page reaches into the archive too`() async throws {
+        let redis = try RedisServerProcess()
+        let stage = try await ArchiveStage.set(.sqlite, redisURL: redis.url)
+        let worker = try await stage.worker()
+        for number in 1...5 { try await stage.publish("\(number)", to: "kept-1") }
+        try await stage.complete()
+        let epoch = try #require(stage.acknowledged.first?.epoch)
+        try redis.restart(keepingData: false)
+        try await stage.publish("6", to: "kept-1")
+        let socket = try await HostileSocket.open(port: stage.node.clientPort, path: "/ws?userId=alice")
+        try await socket.text(with: #""type":"welcome""#)
+        socket.send(text: #"{"type":"join","roomId":"kept-1"}"#)
+        try await socket.text(with: #""type":"joined""#)
+        socket.send(text: #"{"type":"history","id":1,"roomId":"kept-1","limit":3}"#)
+        let page = try await socket.text(with: #""id":1,"#)
+        #expect(page.contains(#""payload":4,"#) && page.contains(#""payload":6,"#), "\(page)")
+        #expect(page.contains(#""seq":5,"epoch":"\#(epoch)"}"#), "\(page)")
+        #expect(page.contains(#""more":true"#), "\(page)")
+        socket.send(
+            text: #"{"type":"history","id":2,"roomId":"kept-1","before":{"epoch":"\#(epoch)","seq":4},"limit":10}"#)
+        let rest = try await socket.text(with: #""id":2,"#)
+        #expect(rest.contains(#""payload":1,"#) && !rest.contains(#""payload":4,"#), "\(rest)")
+        #expect(rest.contains(#""more":false"#), "\(rest)")
+        withExtendedLifetime((redis, worker)) {}
+    }
+
     @Test func `the stream keeps what waits beyond log.streamSize, and lets it go once it is archived`() async throws {
         let redis = try RedisServerProcess()
         let stage = try await ArchiveStage.set(
@@ -162,6 +240,21 @@ struct ArchiveFaults {
         try await eventually("the worker's readiness") { try await worker.get("/readyz").status == 200 }
         #expect(try await worker.metric("martlet_archive_rows_total") == 1000)
         withExtendedLifetime(redis) {}
+    }
+
+    @Test func `under Sentinel, with the primary killed`() async throws {
+        let group = try await SentinelGroup.start()
+        let stage = try await ArchiveStage.set(.sqlite, redisURL: group.url)
+        let worker = try await stage.worker()
+        for number in 0..<90 { try await stage.publish(Self.payload(number), to: "kept-\(number % 30)") }
+        try await stage.complete()
+        group.servers[0].kill9()
+        _ = try await group.promoted()
+        for number in 90..<180 { try await stage.publish(Self.payload(number), to: "kept-\(number % 30)") }
+        try await stage.complete()
+        #expect(try await stage.faults() == [])
+        withExtendedLifetime(worker) {}
+        group.stop()
     }
 
     @Test func `over a Cluster, with a primary killed`() async throws {
@@ -199,6 +292,43 @@ struct ArchiveFaults {
             environment: environment.merging(["MARTLET_ARCHIVE_PASSWORD_FILE": file]) { $1 })
         #expect(migrated.status == 0, "\(migrated.output)")
         #expect(migrated.output.contains("before they were of 0"))
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a room or a user is handed out line by line, payloads as they were sent`(_ kind: Kind) async throws {
+        let database = try DatabaseProcess(kind)
+        let store = ArchiveStore(try ArchiveURL(database.url))
+        let payloads = [#"{"a":1e400,"z":"\u0000"}"#, nil, #""\#u{1F600}""#]
+        try await store.perform { database throws(ArchiveError) in
+            try database.migrate()
+            try database.fence(0, token: 1)
+            var batch = ArchiveDatabase.Batch(partition: 0, token: 1)
+            for room in ["r1", "r2"] {
+                batch.messages += (1...120).map { seq in
+                    ArchivedMessage(
+                        room: room, epoch: "e", epochNumber: 1, seq: seq, userId: seq % 2 == 0 ? "alice" : "bo\"b",
+                        event: seq == 1 ? "typing" : nil, msgType: 1, payload: payloads[seq % 3].map { Array($0.utf8) },
+                        sentAt: 1_700_000_000_000)
+                }
+            }
+            try database.write(batch)
+        }
+        let environment = ["MARTLET_ARCHIVE_URL": database.url]
+        let room = try await NodeProcess.run(["archive", "export", "--room", "r1"], environment: environment)
+        let lines = room.output.split(separator: "\n").filter { $0.hasPrefix("{") }
+        #expect(room.status == 0)
+        #expect(lines.count == 120)
+        #expect(
+            lines.first
+                == #"{"roomId":"r1","epoch":"e","epochNumber":1,"seq":1,"userId":"bo\"b","event":"typing","msgType":1,"timestamp":1700000000000,"payload":null,"redacted":true}"#
+        )
+        #expect(lines[2].hasSuffix(#","payload":{"a":1e400,"z":"\u0000"}}"#))
+        #expect(room.output.contains("120 messages"))
+        let user = try await NodeProcess.run(["archive", "export", "--user", "alice"], environment: environment)
+        let theirs = user.output.split(separator: "\n").filter { $0.hasPrefix("{") }
+        #expect(theirs.count == 120)
+        #expect(theirs.allSatisfy { $0.contains(#""userId":"alice""#) })
+        #expect(theirs.count { $0.contains(#""roomId":"r2""#) } == 60)
     }
 
     @Test func `a worker without a database or a Redis says what is missing`() async throws {

@@ -111,10 +111,16 @@ struct ArchiveStreamsTests {
         let redis = try RedisServerProcess()
         let workers = try (0..<3).map { _ in try Self.streams(redis) }
         #expect(try await workers[0].share() == 64)
-        #expect(try await workers[1].share() == 32)
-        #expect(try await workers[2].share() == 22)
+        // On a busy machine one may be forgotten before the next comes.
+        try await eventually("three at work") {
+            _ = try await (workers[0].share(), workers[1].share())
+            return try await workers[2].share() == 22
+        }
         try await workers[1].leave()
-        #expect(try await workers[0].share() == 32)
+        try await eventually("two at work") {
+            _ = try await workers[2].share()
+            return try await workers[0].share() == 32
+        }
         try await eventually("the others to be forgotten", within: .seconds(20)) { try await workers[0].share() == 64 }
         for worker in workers { await worker.shutdown() }
     }

@@ -23,10 +23,13 @@ package final class MariaDBConnection: SQLConnection {
         }
         var seconds: UInt32 = 5
         mysql_options(handle, MYSQL_OPT_CONNECT_TIMEOUT, &seconds)
-        seconds = 60
+        seconds = UInt32(url.patience)
         mysql_options(handle, MYSQL_OPT_READ_TIMEOUT, &seconds)
         mysql_options(handle, MYSQL_OPT_WRITE_TIMEOUT, &seconds)
         mysql_options(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4")
+        // By itself the library takes "localhost" for the machine's socket.
+        var protocolNumber = UInt32((url.socket == nil ? MYSQL_PROTOCOL_TCP : MYSQL_PROTOCOL_SOCKET).rawValue)
+        mysql_options(handle, MYSQL_OPT_PROTOCOL, &protocolNumber)
         var yes: my_bool = 1
         switch url.security {
         case .off: break
@@ -42,6 +45,11 @@ package final class MariaDBConnection: SQLConnection {
         guard connected != nil else {
             defer { mysql_close(handle) }
             throw MariaDBConnection.error(mysql_errno(handle), String(cString: mysql_error(handle)), isLogin: true)
+        }
+        // The library goes on without TLS where the server has none, whatever it was told.
+        guard url.security == .off || mysql_get_ssl_cipher(handle) != nil else {
+            mysql_close(handle)
+            throw .refused("the server does not speak TLS; tls=off does without")
         }
         self.handle = handle
         let version = mysql_get_server_info(handle).map { String(cString: $0) } ?? ""

@@ -24,7 +24,7 @@ package final class PostgreSQLConnection: SQLConnection {
         var parameters: [(name: String, value: String)] = [
             ("dbname", url.database), ("client_encoding", "UTF8"), ("application_name", "martlet archive"),
             ("connect_timeout", "5"), ("tcp_user_timeout", "30000"), ("keepalives_idle", "10"),
-            ("options", "-c statement_timeout=60000 -c lock_timeout=20000 -c TimeZone=UTC"),
+            ("options", "-c statement_timeout=\(url.patience * 1000) -c lock_timeout=20000 -c TimeZone=UTC"),
         ]
         if let user = url.user { parameters.append(("user", user)) }
         if let password = url.password { parameters.append(("password", password)) }

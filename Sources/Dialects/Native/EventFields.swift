@@ -65,9 +65,13 @@ struct EventFields {
         let epoch = try text("epoch")
         let more = try boolean("more")
         var messages: [RoomMessage] = []
-        for fields in try objects("messages") { messages.append(try fields.message(epoch: epoch)) }
+        for fields in try objects("messages") {
+            messages.append(try fields.message(epoch: fields.field("epoch") == nil ? epoch : fields.text("epoch")))
+        }
         let head = Position(epoch: epoch, seq: messages.last?.seq ?? 0)
-        return HistoryPage(room: try room(), head: head, messages: messages, more: more)
+        var page = HistoryPage(room: try room(), head: head, messages: messages, more: more)
+        page.isArchiveAway = field("archive") != nil
+        return page
     }
 
     private func welcome() throws(UnreadableEvent) -> Welcome {

@@ -78,13 +78,23 @@ extension NativeDialect {
         case .newest: break
         case .before(let seq):
             JSONWriter.append(#","before":"#, to: &bytes)
-            JSONWriter.append(integer: seq, to: &bytes)
+            append(seq, of: range.epoch, into: &bytes)
         case .after(let seq):
             JSONWriter.append(#","after":"#, to: &bytes)
-            JSONWriter.append(integer: seq, to: &bytes)
+            append(seq, of: range.epoch, into: &bytes)
         }
         JSONWriter.append(#","limit":"#, to: &bytes)
         JSONWriter.append(integer: range.limit, to: &bytes)
+    }
+
+    /// A bare number means the present epoch.
+    private func append(_ seq: Int, of epoch: String?, into bytes: inout [UInt8]) {
+        guard let epoch else { return JSONWriter.append(integer: seq, to: &bytes) }
+        JSONWriter.append(#"{"epoch":"#, to: &bytes)
+        JSONWriter.append(string: epoch, to: &bytes)
+        JSONWriter.append(#","seq":"#, to: &bytes)
+        JSONWriter.append(integer: seq, to: &bytes)
+        JSONWriter.append("}", to: &bytes)
     }
 
     private func append(_ positions: [RoomName: ClientPosition], into bytes: inout [UInt8]) {

@@ -79,15 +79,34 @@ extension RequestFields {
 
     private func historyRange() throws(RequestError) -> HistoryRange {
         let edge: HistoryRange.Edge
+        var epoch: String?
         switch (before, after) {
         case (nil, nil): edge = .newest
-        case (let before?, nil): edge = .before(try RequestFields.integer(before, within: 1...Int.max, "before"))
-        case (nil, let after?): edge = .after(try RequestFields.integer(after, within: 0...Int.max, "after"))
+        case (let before?, nil):
+            let place = try RequestFields.place(before, within: 1...Int.max, "before")
+            (edge, epoch) = (.before(place.seq), place.epoch)
+        case (nil, let after?):
+            let place = try RequestFields.place(after, within: 0...Int.max, "after")
+            (edge, epoch) = (.after(place.seq), place.epoch)
         case (_?, _?): throw RequestError(.badRequest, "before: cannot be given together with after")
         }
-        guard let limit else { return HistoryRange(edge: edge, limit: RequestFields.defaultHistoryLimit) }
+        guard let limit else {
+            return HistoryRange(edge: edge, epoch: epoch, limit: RequestFields.defaultHistoryLimit)
+        }
         return HistoryRange(
-            edge: edge, limit: try RequestFields.integer(limit, within: RequestFields.pageLimits, "limit"))
+            edge: edge, epoch: epoch, limit: try RequestFields.integer(limit, within: RequestFields.pageLimits, "limit")
+        )
+    }
+
+    /// A message's number, by itself or in a position.
+    private static func place(
+        _ value: JSONValue, within range: ClosedRange<Int>, _ name: StaticString
+    ) throws(RequestError) -> (epoch: String?, seq: Int) {
+        guard let fields = value.fields(upTo: 8) else { return (nil, try integer(value, within: range, name)) }
+        guard let seq = fields.last(where: { $0.key.equals("seq") })?.value,
+            let epoch = fields.last(where: { $0.key.equals("epoch") })?.value.string?.text
+        else { throw RequestError(.badRequest, "\(name): must be an integer, or an object with epoch and seq") }
+        return (epoch, try integer(seq, within: range, name))
     }
 
     private func memberLimit() throws(RequestError) -> Int {

@@ -87,7 +87,9 @@ extension NativeDialect {
     }
 
     /// From `roomId` to the closing brace, as frames and pages of history, REST's too, have it.
-    package func appendFields(of message: RoomMessage, into bytes: inout [UInt8]) {
+    ///
+    /// - Parameter present: the epoch that is named beside it; nil where none is, or where it is the message's own.
+    package func appendFields(of message: RoomMessage, under present: String? = nil, into bytes: inout [UInt8]) {
         JSONWriter.append(#""roomId":"#, to: &bytes)
         JSONWriter.append(string: message.room.string, to: &bytes)
         JSONWriter.append(#","userId":"#, to: &bytes)
@@ -100,6 +102,10 @@ extension NativeDialect {
         JSONWriter.append(integer: message.timestamp, to: &bytes)
         JSONWriter.append(#","seq":"#, to: &bytes)
         JSONWriter.append(integer: message.seq, to: &bytes)
+        if let present, message.position.epoch != present {
+            JSONWriter.append(#","epoch":"#, to: &bytes)
+            JSONWriter.append(string: message.position.epoch, to: &bytes)
+        }
         JSONWriter.append("}", to: &bytes)
     }
 
@@ -114,9 +120,10 @@ extension NativeDialect {
         JSONWriter.append(#","messages":["#, to: &bytes)
         for (index, message) in page.messages.enumerated() {
             JSONWriter.append(index > 0 ? ",{" : "{", to: &bytes)
-            appendFields(of: message, into: &bytes)
+            appendFields(of: message, under: page.head.epoch, into: &bytes)
         }
-        JSONWriter.append(page.more ? #"],"more":true}"# : #"],"more":false}"#, to: &bytes)
+        JSONWriter.append(page.isArchiveAway ? #"],"archive":"unavailable""# : "]", to: &bytes)
+        JSONWriter.append(page.more ? #","more":true}"# : #","more":false}"#, to: &bytes)
     }
 
     /// The beginning of a reply, with the request's id where it had one.

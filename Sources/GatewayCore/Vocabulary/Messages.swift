@@ -144,13 +144,16 @@ package struct HistoryRange: Hashable, Sendable {
     }
 
     package var edge: Edge
+    /// Of which epoch the edge is; nil: of the present one.
+    package var epoch: String?
     /// 1 to 1,000 messages.
     package var limit: Int
     /// Bytes of messages after which the page ends, in the midst of one that it then holds as well.
     package var maxBytes = 1 << 20
 
-    package init(edge: Edge, limit: Int) {
+    package init(edge: Edge, epoch: String? = nil, limit: Int) {
         self.edge = edge
+        self.epoch = epoch
         self.limit = limit
     }
 }
@@ -163,6 +166,8 @@ package struct HistoryPage: Sendable {
     package var messages: [RoomMessage]
     /// Whether the log holds more beyond this page, in the direction of reading.
     package var more: Bool
+    /// Whether there may be more in the archive, which cannot be asked.
+    package var isArchiveAway = false
 
     package init(room: RoomName, head: Position, messages: [RoomMessage], more: Bool) {
         self.room = room

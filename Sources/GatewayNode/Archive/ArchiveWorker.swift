@@ -22,7 +22,7 @@ package struct ArchiveWorker: Sendable {
     package init(settings: Settings, logger: Logger) throws(NodeFailure) {
         self.settings = settings
         self.logger = logger
-        guard let text = settings.archive.url else {
+        guard settings.archive.url != nil else {
             throw NodeFailure(
                 "archive.url is missing: it names the archive's database (MARTLET_ARCHIVE_URL)",
                 status: NodeFailure.configuration)
@@ -33,8 +33,7 @@ package struct ArchiveWorker: Sendable {
                 status: NodeFailure.configuration)
         }
         do {
-            var url = try ArchiveURL(text)
-            if let password = settings.archive.password { url.password = password }
+            guard let url = try settings.archiveURL() else { preconditionFailure("archive.url was there") }
             self.url = url
             var redis = settings.backend.redis
             try redis.lead(to: redisURL)

@@ -7,7 +7,8 @@ extension SettingKey {
             "archive.url", \.archive.url,
             .optional("postgres://, mysql:// or sqlite:///", check: SettingCheck.archiveURL), isSecret: true,
             """
-            The database that martlet archive writes messages of rooms with archive: true to: \
+            The database that martlet archive writes messages of rooms with archive: true to, and that nodes read old \
+            history from: \
             postgres://user:password@host:5432/name, mysql://user:password@host:3306/name (MariaDB too) or \
             sqlite:///absolute/path. Behind a question mark tls=verify, encrypt or off (verify is the default for all but \
             this machine), ca=/file.pem (authorities other than the system's) and socket=/path may stand.
@@ -54,5 +55,14 @@ extension SettingCheck {
         } catch {
             return "cannot be used: \(error)"
         }
+    }
+}
+
+extension Settings {
+    /// Where old history is read from, without user and password.
+    var archiveSummary: [String] {
+        // A URL that was loaded can be read.
+        guard let text = archive.url, let url = try? ArchiveURL(text) else { return [] }
+        return ["archive  \(url)" + (rooms.keepArchive ? "" : ", of no use: no room's rule says archive: true")]
     }
 }

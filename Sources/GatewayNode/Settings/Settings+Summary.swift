@@ -33,7 +33,7 @@ extension Settings {
                 + "a session can be resumed for \(DurationText.show(presence.sessionTTL))",
             "beats    a ping every \(DurationText.show(client.heartbeatInterval)), \(client.missedHeartbeats) missed end a connection; "
                 + "draining takes up to \(DurationText.show(client.drainTimeout))",
-        ] + webhookSummary
+        ] + webhookSummary + archiveSummary
     }
 
     private var authSummary: String {

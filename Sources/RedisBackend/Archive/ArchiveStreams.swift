@@ -105,9 +105,7 @@ package final class ArchiveStreams: Sendable {
 
     /// The epochs of a room; nil where Redis knows nothing of it.
     package func course(of room: RoomName) async throws(CallError) -> EpochCourse? {
-        let fields = try await store.send(.fields(["epoch", "seq", "ends"], of: store.keys.head(room)))
-        guard let epoch = fields[0], let seq = fields[1].flatMap({ Int($0) }) else { return nil }
-        return EpochCourse(head: Position(epoch: epoch, seq: seq), ends: fields[2] ?? "")
+        try await store.send(.course(ofHead: store.keys.head(room)))
     }
 
     /// What the room's log has behind a message, the oldest first; some of it.

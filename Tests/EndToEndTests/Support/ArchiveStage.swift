@@ -29,9 +29,12 @@ final class ArchiveStage: Sendable {
     ) async throws -> ArchiveStage {
         let configuration = FileManager.default.temporaryDirectory.path + "/archive-\(UUID().uuidString).yaml"
         try "rooms:\n\(rules)\(settings)".write(toFile: configuration, atomically: true, encoding: .utf8)
-        let node = try await NodeProcess.start(nodeId: "n0", redisURL: redisURL, configuration: configuration)
+        let database = try DatabaseProcess(kind)
+        let node = try await NodeProcess.start(
+            nodeId: "n0", redisURL: redisURL, environment: ["MARTLET_ARCHIVE_URL": database.url],
+            configuration: configuration)
         try await eventually("the node's readiness") { try await node.request("GET", "/readyz").status == 200 }
-        return ArchiveStage(redisURL, node, try DatabaseProcess(kind), configuration)
+        return ArchiveStage(redisURL, node, database, configuration)
     }
 
     private init(_ redisURL: String, _ node: NodeProcess, _ database: DatabaseProcess, _ configuration: String) {
@@ -117,5 +120,17 @@ final class ArchiveStage: Sendable {
             if !gaps.isEmpty { faults.append("\(room) has gaps: \(gaps)") }
         }
         return faults
+    }
+
+    /// One page of a room's history by REST: its messages as `epoch:seq payload`, and what else the answer says.
+    func page(_ room: String, _ query: String) async throws -> (lines: [String], more: Bool, archive: String?) {
+        let answer = try await node.request("GET", "/v1/rooms/\(room)/messages?\(query)")
+        guard answer.status == 200, let json = answer.json, let epoch = json["epoch"] as? String,
+            let messages = json["messages"] as? [[String: Any]], let more = json["more"] as? Bool
+        else { throw NeverHappened(description: "history answered \(answer.status): \(answer.body.prefix(300))") }
+        let lines = messages.map { message in
+            "\(message["epoch"] as? String ?? epoch):\(message["seq"] ?? "") \(message["payload"] ?? "")"
+        }
+        return (lines, more, json["archive"] as? String)
     }
 }
