@@ -5,8 +5,8 @@
 lone_suites='Faults|HotPathTests'
 # About half of them, by how long they take.
 one_half='^EndToEndTests[.](?!Cluster|Failover|Webhook)[A-Za-z]*Faults'
-# Those with a Redis or nodes of their own, apart from the others, so that two cores keep up with their deadlines.
-busy_suites='^(RedisBackendTests|WebhooksTests|EndToEndTests)'
+# Those with a Redis, databases or nodes of their own, apart from the others, so that two cores keep up with their deadlines.
+busy_suites='^(RedisBackendTests|WebhooksTests|ArchiveTests|EndToEndTests)'
 
 test_suites() {
     local only='' times=1
