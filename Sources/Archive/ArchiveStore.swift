@@ -26,11 +26,14 @@ package final class ArchiveStore: @unchecked Sendable {
     }
 
     /// As above; `reply` comes on the store's thread.
+    ///
+    /// - Parameter isStale: asked when its turn has come: whether nobody waits for it any more.
     package func perform<Answer: Sendable>(
         _ body: @escaping @Sendable (ArchiveDatabase) throws(ArchiveError) -> Answer,
+        unless isStale: @escaping @Sendable () -> Bool = { false },
         reply: @escaping @Sendable (Result<Answer, ArchiveError>) -> Void
     ) {
-        queue.async { reply(self.perform(body)) }
+        queue.async { reply(isStale() ? .failure(.away("it took too long")) : self.perform(body)) }
     }
 
     /// Lets the connection go, behind what is under way.

@@ -7,7 +7,10 @@ struct SettingsRefusalTests {
     @Test(
         arguments: [
             ("client:\n  prot: 1\n", "client.prot is not a key, did you mean client.port? (martlet.yaml, line 2)"),
-            ("port: 1\n", "port is not a key, did you mean client.port or api.port? (martlet.yaml, line 1)"),
+            (
+                "port: 1\n",
+                "port is not a key, did you mean client.port or api.port or archive.port? (martlet.yaml, line 1)"
+            ),
             ("clinet:\n  port: 1\n", "clinet is not a key, did you mean client? (martlet.yaml, line 2)"),
             ("frobnicate: 1\n", "frobnicate is not a key (martlet.yaml, line 1)"),
             ("client:\n  port: 99999\n", "client.port = \"99999\" is outside 0 to 65535 (martlet.yaml, line 2)"),
@@ -263,6 +266,10 @@ struct SettingsRefusalTests {
             (
                 ["MARTLET_REDIS_FAILOVER_GRACE": "14s"],
                 "redis.failoverGrace is below 15s: a failover by Sentinel may take longer, and then tells users offline"
+            ),
+            (
+                ["MARTLET_ARCHIVE_EVERYONE": "true"],
+                "rooms with archive: true need redis.url: no martlet archive reaches the node's own Redis, and what waits fills it"
             ),
             (
                 ["MARTLET_AUTH_SECRET": "0123456789abcdef", "MARTLET_AUTH_MODE": "jwt"],

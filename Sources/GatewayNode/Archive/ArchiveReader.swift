@@ -47,7 +47,10 @@ final class ArchiveReader: ArchiveReading {
             refused.increment()
             return reply(nil)
         }
-        stores[index].perform({ database throws(ArchiveError) in try database.answer(query) }) { [self] result in
+        stores[index].perform(
+            { database throws(ArchiveError) in try database.answer(query) },
+            unless: { [self] in isStale(since: began) }
+        ) { [self] result in
             ended(index, result)
             time.recordNanoseconds(Int64(began.duration(to: .now) / .nanoseconds(1)))
             switch result {
@@ -70,6 +73,14 @@ final class ArchiveReader: ArchiveReading {
             state.waiting[index] += 1
             return index
         }
+    }
+
+    /// Whether a query that waits since then is not to be made any more: it would wait for a database that was away a moment
+    /// ago, as those before it did.
+    private func isStale(since began: ContinuousClock.Instant) -> Bool {
+        let now = ContinuousClock.now
+        return now - began > .seconds(ArchiveReader.patience)
+            || state.withLock { $0.restsUntil.map { now < $0 } ?? false }
     }
 
     private func ended(_ index: Int, _ result: Result<ArchiveAnswer, ArchiveError>) {

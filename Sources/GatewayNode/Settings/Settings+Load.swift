@@ -111,6 +111,11 @@ struct SettingsReader {
                 "redis.failoverGrace is below 15s: a failover by Sentinel may take longer, and then tells users offline"
             )
         }
+        if settings.rooms.keepArchive, settings.redisURL == nil {
+            warnings.append(
+                "rooms with archive: true need redis.url: no martlet archive reaches the node's own Redis, and what waits fills it"
+            )
+        }
         if settings.client.maxQueuedBytes < 2 * settings.client.maxMessageBytes {
             throw SettingsError(
                 "client.maxQueuedBytes must be at least twice client.maxMessageBytes: a single message would close its readers"
