@@ -186,20 +186,6 @@ start_node() {
     wait_ready "$3" "$(process_of "node-$1")" 60 || fail_with_log "node-$1"
 }
 
-# All rooms are archived, in the database that MARTLET_ARCHIVE_URL names, or in a file that stays.
-choose_archive() {
-    printf 'rooms:\n  - {pattern: "*", archive: true}\n' >"$folder/archive.yaml"
-    serve_options=(--config "$folder/archive.yaml")
-    if [[ -n ${MARTLET_ARCHIVE_URL:-}${MARTLET_ARCHIVE_URL_FILE:-} ]]; then
-        archive_hint="in the database that your MARTLET_ARCHIVE_URL names"
-        return
-    fi
-    local place=${XDG_STATE_HOME:-$HOME/.local/state}/martlet
-    mkdir -p "$place"
-    export MARTLET_ARCHIVE_URL=sqlite://$place/archive.db
-    archive_hint="$place/archive.db, an SQLite file, table martlet_messages"
-}
-
 start_archive() {
     local port
     port=$(free_port $((b_api + 1)))
