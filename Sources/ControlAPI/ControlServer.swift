@@ -22,6 +22,7 @@ package struct ControlServer: Service {
     ///   - presence: who is online and who is where.
     ///   - webhooks: how the receivers of events fare; nil where there are none.
     ///   - bans: which addresses are kept out.
+    ///   - rooms: which settings rooms have.
     ///   - spenders: who costs most.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
@@ -34,6 +35,7 @@ package struct ControlServer: Service {
         presence: any PresenceDirectory,
         webhooks: (any WebhookDirectory)? = nil,
         bans: any AddressBans,
+        rooms: any RoomGovernor,
         spenders: any SpenderDirectory,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
@@ -52,7 +54,8 @@ package struct ControlServer: Service {
             keys: APIKeys(configuration.keys),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
             broadcaster: Broadcaster(log: log, logger: logger),
-            log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans, spenders: spenders,
+            log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans, rooms: rooms,
+            spenders: spenders,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger)
     }

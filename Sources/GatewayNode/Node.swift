@@ -70,7 +70,7 @@ package struct Node: Sendable {
         let control = ControlServer(
             configuration: settings.controlConfiguration, log: log, nodes: backend.directory,
             presence: backend.presenceDirectory, webhooks: backend.webhookDirectory, bans: backend.addressBans,
-            spenders: backend.spenderDirectory,
+            rooms: backend.roomGovernor, spenders: backend.spenderDirectory,
             readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.isAlive(life, sockets) },
             metrics: metrics, eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in

@@ -44,6 +44,9 @@ extension MartletClient {
             record(users, for: id)
             resolve(id, with: .success(event))
         case .presence(let change): deliver(.presence(Presence(change)), from: socket)
+        case .room(let change):
+            guard change.event == .closed else { break }
+            giveUp(change.room, for: .refused(code: "closed", message: "the room was closed"))
         case .status(let change): receive(change, from: socket)
         case .signal(let signal): deliver(.signal(Signal(signal)), from: socket)
         case .gap(let room, let position):

@@ -68,6 +68,7 @@ package final class Backend: Service {
     /// Whether this deployment gave out a session id.
     package let sessionCheck: SessionCheck
     package let addressBans: any AddressBans
+    package let roomGovernor: any RoomGovernor
     package let spenderDirectory: any SpenderDirectory
 
     private let topology: TopologyWatch
@@ -245,6 +246,7 @@ package final class Backend: Service {
                 ? nil
                 : Publish.Bound(
                     entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes))
+        roomGovernor = RedisRoomGovernor(store: store, rules: configuration.rules, link: names.link())
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         roomCourses = RedisRoomCourses(store: store)
         streams = router
@@ -306,7 +308,10 @@ package final class Backend: Service {
         let shortRenewal = commands.eventLoop.scheduleRepeatedTask(
             initialDelay: .nanoseconds(renewalInterval.nanoseconds / 6),
             delay: .nanoseconds(renewalInterval.nanoseconds / 6)
-        ) { [self] _ in renewHeads(.leftOut) }
+        ) { [self] _ in
+            renewHeads(.leftOut)
+            renewSettings()
+        }
 
         var failure: BackendStartError?
         for await first in failures.cancelOnGracefulShutdown() {
@@ -328,6 +333,13 @@ package final class Backend: Service {
         let links = [commands, replicated, beats, coordination].compactMap { $0?.shutdown() }
         for link in [topology.stop(), subscriptions.shutdown()] + links { try await link.get() }
         if let failure { throw failure }
+    }
+
+    /// Rooms that somebody is in are not forgotten. Settings that know no end by now are left alone.
+    private func renewSettings() {
+        router.expiringRooms { [store] rooms in
+            for (room, life) in rooms { store.send(.prolong(store.keys.settings(of: room), life)) }
+        }
     }
 
     /// Rooms that are followed keep their head, however quiet they are.

@@ -7,6 +7,7 @@ final class BackendCounters: Sendable {
     private let refused: Counter
     private let unconfirmed: Counter
     private let unfit: Counter
+    private let barred: Counter
     private let catchUps: Counter
     private let gaps: Counter
     private let repeats: Counter
@@ -19,6 +20,7 @@ final class BackendCounters: Sendable {
         stored = counter("martlet_messages_published_total", [("result", "stored")])
         refused = counter("martlet_messages_published_total", [("result", "failed")])
         unconfirmed = counter("martlet_messages_published_total", [("result", "unconfirmed")])
+        barred = counter("martlet_messages_published_total", [("result", "barred")])
         unfit = counter("martlet_messages_published_total", [("result", "full")])
         catchUps = counter("martlet_room_catch_ups_total")
         gaps = counter("martlet_room_gaps_total")
@@ -31,6 +33,7 @@ final class BackendCounters: Sendable {
         case .success: stored.increment()
         case .failure(.unconfirmed): unconfirmed.increment()
         case .failure(.full): unfit.increment()
+        case .failure(.barred): barred.increment()
         case .failure: refused.increment()
         }
     }

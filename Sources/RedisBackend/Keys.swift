@@ -86,8 +86,17 @@ package struct Keys: Sendable {
 
     /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,
     /// ends, `retried:<link>` (term, connection and seq behind which the link's next retry is looked for), held, due and
-    /// slices of the log (see `slices.lua`); by the presence scripts: roster.
+    /// slices of the log (see `slices.lua`); settings (see `epoch.lua`); by the presence scripts: roster.
     package func head(_ room: RoomName) -> Key { roomKey(room, ":head") }
+
+    /// hash, no expiry unless the settings say `expires`, which the nodes that follow the room renew, or a day once the room
+    /// was closed, by `govern` and the scripts that settle a head: what the room's settings are and decide (see `rights.lua`).
+    ///
+    /// The head names their version, so that a room without settings costs no look at them.
+    package func settings(of room: RoomName) -> Key { roomKey(room, ":settings") }
+
+    /// zset, PX as long as its room's slow mode, by `publish`: user → time of the last message.
+    package func pauses(in room: RoomName) -> Key { roomKey(room, ":pauses") }
 
     /// stream with ids `seq-0`, MAXLEN ~ log size, bounded in bytes, EXPIRE log age, by `publish`: t timestamp,
     /// o operation (its link, and its number there), b body.

@@ -43,7 +43,8 @@ import Testing
             #expect(unknown.status == 404)
             #expect(
                 unknown.text
-                    == #"{"error":{"code":"not_found","message":"this room has neither members nor a log"}}"#)
+                    == #"{"error":{"code":"not_found","message":"this room has neither members nor a log nor settings"}}"#
+            )
         }
     }
 

@@ -136,7 +136,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"type":"room","roomId":"r"}"#, UnreadableEvent.unknownType),
+        (#"{"type":"later","roomId":"r"}"#, UnreadableEvent.unknownType),
         (#"{"roomId":"r"}"#, .malformed("type: missing")),
         (#"{"type":"gap","roomId":"r","epoch":"e","seq":"1"}"#, .malformed("seq: must be an integer")),
         (#"{"type":"gap","roomId":"a b","epoch":"e","seq":1}"#, .malformed("roomId: not the name of a room")),

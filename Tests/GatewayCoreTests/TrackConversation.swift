@@ -109,10 +109,18 @@ final class TrackConversation {
     }
 
     /// - Parameter asked: up to where everything was delivered then, where that was not now.
-    func compared(_ seq: Int, _ epoch: String = "e1", roster: Int64 = 0, asked: Position? = nil) -> [String] {
+    func compared(
+        _ seq: Int, _ epoch: String = "e1", roster: Int64 = 0, settings: Int64 = 0, asked: Position? = nil
+    ) -> [String] {
         told(
             machine.compared(
-                Position(epoch: epoch, seq: seq), rosterVersion: roster, asked: asked ?? position, conditions))
+                Position(epoch: epoch, seq: seq), rosterVersion: roster, settingsVersion: settings,
+                asked: asked ?? position, conditions))
+    }
+
+    /// Settings came over the channel; answers whether they are told.
+    func heard(settings version: Int64) -> Bool {
+        machine.received(RoomState(version: version, settings: Array("{}".utf8)))
     }
 
     func forgetOldest() { machine.forgetOldest(of: machine.generation) }
@@ -134,10 +142,11 @@ final class TrackConversation {
     /// - Parameter timestamps: of those messages that were not stored at 1000.
     func caughtUp(
         _ seq: Int, _ epoch: String = "e1", ends: String = "", log: [Int] = [], at timestamps: [Int: Int64] = [:],
-        more: Bool = false, roster: Int64? = nil
+        more: Bool = false, roster: Int64? = nil, settings: Int64? = nil, isClosed: Bool = false
     ) -> [String] {
         let answer = answer(
-            seq, epoch, ends: ends, log: log, at: timestamps, after: after, more: more, roster: roster)
+            seq, epoch, ends: ends, log: log, at: timestamps, after: after, more: more, roster: roster,
+            settings: settings.map { RoomState(version: $0, settings: Array("{}".utf8), isClosed: isClosed) })
         return told(machine.caughtUp(.success(answer), conditions))
     }
 
@@ -147,10 +156,11 @@ final class TrackConversation {
 
     private func answer(
         _ seq: Int, _ epoch: String, ends: String, log: [Int], at timestamps: [Int: Int64] = [:], after: Int?,
-        more: Bool, roster: Int64?
+        more: Bool, roster: Int64?, settings: RoomState? = nil
     ) -> PositionAnswer {
         PositionAnswer(
-            head: Position(epoch: epoch, seq: seq), roster: roster.map(state), timestamp: 1000, ends: ends,
+            head: Position(epoch: epoch, seq: seq), roster: roster.map(state), settings: settings, timestamp: 1000,
+            ends: ends,
             after: after, messages: log.map { message($0, epoch, bytes: sizes[$0] ?? 0, at: timestamps[$0] ?? 1000) },
             more: more)
     }
@@ -177,6 +187,7 @@ final class TrackConversation {
             case .gap(let position): return "gap \(position.epoch)/\(position.seq)"
             case .presence(let change): return line(of: change)
             case .rosterMoved(let state): return "roster moved to \(state.version)"
+            case .settings(let state, let event): return "\(event) \(state.version)"
             case .start(let listener, let start):
                 if !start.hasMore { hubs.insert(listener.hub) }
                 return line(of: start, listener)

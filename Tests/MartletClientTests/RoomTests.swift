@@ -223,6 +223,22 @@ import Testing
         await gateway.stop()
     }
 
+    @Test func `a room that was closed is given up for that reason, and settings alone change nothing`() async throws {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway)
+        let held = try client.room("r")
+        let peer = try await connect(client, gateway)
+        try await peer.acceptJoin(of: "r", at: 1)
+        try await held.joined()
+        var iterator = held.messages.makeAsyncIterator()
+        peer.text(#"{"type":"room","roomId":"r","event":"updated","version":8,"settings":{"locked":true}}"#)
+        peer.text(#"{"type":"room","roomId":"r","event":"closed","version":9}"#)
+        #expect(await iterator.next() == nil)
+        #expect(held.state == .refused(.refused(code: "closed", message: "the room was closed")))
+        await client.close()
+        await gateway.stop()
+    }
+
     @Test func `what is published into a room before it is there waits for it, and nothing is kept that nobody reads`()
         async throws
     {

@@ -240,8 +240,8 @@ struct BeatTests {
         _ = try await redis.cli("HSET", observer.keys.server.name, "from", "1", "age", "0")
         #expect(try await index(own, declaring: right).format == 1)
         _ = try await redis.cli("HSET", observer.keys.server.name, "age", "30000")
-        #expect(try await index(own, declaring: right).format == 2)
-        #expect(try await redis.cli("HGET", observer.keys.deployment.name, "format") == "2")
+        #expect(try await index(own, declaring: right).format == Format.own.writes)
+        #expect(try await redis.cli("HGET", observer.keys.deployment.name, "format") == "\(Format.own.writes)")
     }
 
     @Test func `the format is raised by the beat that declares the last older node dead, and by none before it`()
@@ -254,7 +254,7 @@ struct BeatTests {
         let now = try await index(own).now
         #expect(try await index(own, declaring: Declaration(expecting: now, dead: [:])).format == 1)
         let dead = ["n2": LastBeat(incarnation: 5, number: 9)]
-        #expect(try await index(own, declaring: Declaration(expecting: now, dead: dead)).format == 2)
+        #expect(try await index(own, declaring: Declaration(expecting: now, dead: dead)).format == Format.own.writes)
     }
 
     @Test func `who has not agreed to what the deployment bears leaves no trace`() async throws {

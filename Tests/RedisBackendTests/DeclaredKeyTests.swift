@@ -64,6 +64,9 @@ struct DeclaredKeyTests {
         all.append(Remember(room, isIn: true, connection: "c2", session: session))
         all.append(PassSignal(Signal(room: room, from: alice, to: alice, payload: info), connection: "c2"))
         all.append(Admit(alice, issuedAt: 1))
+        all.append(Govern(room, .set(RoomSettings()), replacing: 0, link: "link0009"))
+        all.append(ReadSettings(of: room))
+        all.append(Unwritten(ReadSettings(of: room)))
         all += publishes(kept)
         all.append(AskPosition(room, hasRoster: true, limits: limits, reading: part, candidate: "e1"))
         all.append(AskPosition(room, hasRoster: false, limits: limits, reading: nil, candidate: "e1"))
@@ -111,6 +114,7 @@ struct DeclaredKeyTests {
         var told = Publish(body, to: room, under: mark, limits: limits, candidate: "e1", link: "link0002")
         told.ledger = kept
         told.stream = kept
+        told.heedsSettings = true
         let inbox = RoomName(inboxOf: alice)
         return [
             Publish(body, to: room, limits: limits, candidate: "e1", link: "link0001"), told,

@@ -154,6 +154,31 @@ struct KeptRecordTests {
         #expect(IdempotentRequest(request) == IdempotentRequest(digest: "0d", id: "message-1"))
     }
 
+    @Test(arguments: 3...Format.own.writes) func `a room's settings bind who joins and who sends`(format: Int)
+        async throws
+    {
+        let redis = try RedisServerProcess()
+        let observer = try await kept(format, in: redis)
+        let store = observer.store
+        let state = try await store.call(ReadSettings(of: room))
+        #expect(state.version == RecordSheet.past && state.expires == .seconds(86_400) && !state.isClosed)
+        #expect(String(decoding: state.settings, as: UTF8.self).hasPrefix(#"{"title":"T","#))
+        let closed = try await store.call(ReadSettings(of: RoomName(unchecked: "closed")))
+        #expect(closed.isClosed && closed.version == RecordSheet.past)
+        let holder = Holder(node: "n1", incarnation: 5)
+        let join = Join(
+            room, connection: "c-zoe", of: UserID(unchecked: "zoe"), info: RecordScenario.info, holder: holder,
+            mode: .new,
+            settings: PresenceSettings())
+        #expect(try await store.call(join).roster != nil)
+        var publish = Publish(
+            MessageBody.encode(Publication(room: room, userId: alice, payload: Array("8".utf8))), to: room,
+            limits: LogLimits(size: 10, age: .seconds(60)), candidate: "none", link: "link0002")
+        publish.heedsSettings = true
+        _ = try await store.call(publish)
+        await #expect(throws: CallError.self) { try await store.call(publish) }
+    }
+
     @Test(arguments: Format.own.reads...Format.own.writes) func `receivers of events go on where they were`(format: Int)
         async throws
     {

@@ -36,6 +36,7 @@ struct RecordScenario {
     func write() async throws {
         try await writeDeployment()
         try await writePresence()
+        try await writeSettings()
         try await writeMessages()
         try await writeDepartures()
         try await writeLedger()
@@ -116,9 +117,31 @@ struct RecordScenario {
         var publish = Publish(
             body, to: room, under: mark, limits: RecordScenario.limits, candidate: epoch,
             link: "link0001")
+        publish.heedsSettings = number == 1
         publish.ledger = bound
         publish.stream = bound
         try await call(publish)
+    }
+
+    private func writeSettings() async throws {
+        var settings = RoomSettings(
+            text: Array(#"{"title":"T","join":["member"],"publish":["member","speaker"]}"#.utf8))
+        settings.maxMembers = 50
+        settings.slowMode = 3600
+        settings.join = [.member]
+        settings.publish = [.member, RoleName(unchecked: "speaker")]
+        settings.roles = [RoleRights(role: RoleName(unchecked: "speaker"), rights: [.join, .publish])]
+        guard
+            case .changed(let version) = try await call(
+                Govern(RecordScenario.room, .set(settings), replacing: 0, link: "link0003"))
+        else { return }
+        settings.expires = .seconds(86_400)
+        try await call(Govern(RecordScenario.room, .set(settings), replacing: version, link: "link0003"))
+        // As if a backend had given one.
+        let key = keys.settings(of: RecordScenario.room).name
+        _ = try await link.send(["HSET", .string(key), "role:carol", "speaker"])
+        let closed = RoomName(unchecked: "closed")
+        try await call(Govern(closed, .close(withLog: false), replacing: 0, link: "link0003"))
     }
 
     private func writeMessages() async throws {

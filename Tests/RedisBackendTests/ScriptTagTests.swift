@@ -12,6 +12,7 @@ struct ScriptTagTests {
     private static let elsewhere: Set<String> = [
         "gather", "settle", "trim", "backlog", "replay", "page", "sweep", "yield", "connect", "join_again",
         "ban", "lift", "prolong", "position_unwritten", "history_unwritten", "published",
+        "settings_unwritten",
     ]
 
     @Test func `every script is called, and each call's keys and channel share one tag`() async throws {
@@ -34,6 +35,8 @@ struct ScriptTagTests {
         node.backend.streams.watch([UserID(unchecked: "{x}")], ticket: 100, hub: hub)
         for (index, name) in rooms.dropFirst().enumerated() {
             let user = UserID(unchecked: "{u}\(index)")
+            let governed = try await node.backend.roomGovernor.state(of: name)
+            _ = try await node.backend.roomGovernor.govern(name, by: RoomSettings(), replacing: governed.version)
             let session = try await node.connect("c\(index)", user.string).session
             try await node.connect("d\(index)", user.string, resuming: session)
             try await node.join(name.string, "d\(index)")

@@ -14,6 +14,7 @@ struct ControlResponder: HTTPResponder {
     let presence: any PresenceDirectory
     let webhooks: (any WebhookDirectory)?
     let bans: any AddressBans
+    let rooms: any RoomGovernor
     let spenders: any SpenderDirectory
     let console: Console
     let readiness: @Sendable () -> Readiness
@@ -72,7 +73,13 @@ struct ControlResponder: HTTPResponder {
         case .rooms:
             return try await RoomsQuery(target: target).answer(from: presence)
         case .room(let room):
-            return try await RoomQuery(room: room).answer(from: presence)
+            let orders = { try RoomOrders(room: room, headers: request.headers, governor: rooms) }
+            switch request.method {
+            case .put: return try await orders().replace(body.read(request, on: context.channel))
+            case .patch: return try await orders().merge(body.read(request, on: context.channel))
+            case .delete: return try await orders().close(target)
+            case _: return try await RoomQuery(room: room).answer(from: presence, rooms)
+            }
         case .members(let room):
             return try await MembersQuery(room: room, target: target).answer(from: presence)
         case .messages(let room):

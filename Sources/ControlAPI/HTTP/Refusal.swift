@@ -7,11 +7,16 @@ struct Refusal: Error {
     var status: HTTPResponse.Status
     var error: RequestError
     var headers = HTTPFields()
+    /// Which version there is, where another was named.
+    var version: Int64?
 
-    init(_ status: HTTPResponse.Status, _ error: RequestError, headers: HTTPFields = HTTPFields()) {
+    init(
+        _ status: HTTPResponse.Status, _ error: RequestError, headers: HTTPFields = HTTPFields(), version: Int64? = nil
+    ) {
         self.status = status
         self.error = error
         self.headers = headers
+        self.version = version
     }
 
     /// The status that fits the code.
@@ -20,7 +25,7 @@ struct Refusal: Error {
     }
 
     /// In the contract's shape.
-    var body: [UInt8] { JSONWriter.body(of: error) }
+    var body: [UInt8] { JSONWriter.body(of: error, version: version) }
 
     /// The client has gone before its request was whole.
     static var brokenOff: Refusal {
@@ -56,6 +61,7 @@ struct Refusal: Error {
         case .notFound: .notFound
         case .rateLimited: .tooManyRequests
         case .conflict: .conflict
+        case .versionRequired: .preconditionRequired
         case .tooLarge: .contentTooLarge
         case .misdirected: .misdirectedRequest
         case .unavailable: .serviceUnavailable

@@ -26,10 +26,18 @@ extension Response {
 
 extension JSONWriter {
     /// `{"error":{"code":"…","message":"…"}}`: the body of an answer that is an error.
-    static func body(of error: RequestError) -> [UInt8] {
+    ///
+    /// - Parameter version: stands behind the message.
+    static func body(of error: RequestError, version: Int64? = nil) -> [UInt8] {
         var body: [UInt8] = []
         append(#"{"error":"#, to: &body)
         append(error: error, to: &body)
+        if let version {
+            body.removeLast()
+            append(#","version":"#, to: &body)
+            append(integer: version, to: &body)
+            append("}", to: &body)
+        }
         append("}", to: &body)
         return body
     }

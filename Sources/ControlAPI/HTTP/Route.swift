@@ -77,10 +77,11 @@ enum Route: Hashable, Sendable {
         switch self {
         case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .webhooksReplay: [.post]
         case .userBan: [.delete]
-        case .users, .user, .rooms, .room, .members, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
+        case .users, .user, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
             .metrics, .openAPI, .page, .consoleConfiguration:
             [.get, .head]
         case .addressBans: [.get, .head, .put, .delete]
+        case .room: [.get, .head, .put, .patch, .delete]
         }
     }
 

@@ -36,10 +36,14 @@ struct RoomQuery: Sendable {
         self.room = try RoomName(path: room)
     }
 
-    func answer(from directory: any PresenceDirectory) async throws -> Response {
-        guard let record = try await directory.room(room) else {
-            throw Refusal.notFound("this room has neither members nor a log")
+    func answer(from directory: any PresenceDirectory, _ governor: any RoomGovernor) async throws -> Response {
+        async let governed = governor.state(of: room)
+        let found = try await directory.room(room)
+        let state = try await governed
+        guard found != nil || state.isGoverned else {
+            throw Refusal.notFound("this room has neither members nor a log nor settings")
         }
+        let record = found ?? RoomRecord(room: room, members: 0, connections: 0, head: nil)
         var answer: [UInt8] = []
         JSONWriter.append(#"{"roomId":"#, to: &answer)
         JSONWriter.append(string: record.room.string, to: &answer)
@@ -53,8 +57,8 @@ struct RoomQuery: Sendable {
         }
         JSONWriter.append(#","seq":"#, to: &answer)
         JSONWriter.append(integer: record.head?.seq ?? 0, to: &answer)
-        // No room has settings of its own yet: each stands where it began.
-        JSONWriter.append(#","version":0,"settings":{}}"#, to: &answer)
+        NativeDialect().append(state.isGoverned ? state : .absent, into: &answer)
+        JSONWriter.append("}", to: &answer)
         return .json(answer)
     }
 }

@@ -9,7 +9,8 @@ extension EventFields {
                 members: try integer("members"), version: Int64(try integer("rosterVersion")), timestamp: 0)
         }
         return Joined(
-            room: try room(), position: try position(), recovered: try boolean("recovered"), roster: roster)
+            room: try room(), position: try position(), recovered: try boolean("recovered"), roster: roster,
+            settings: try roomState())
     }
 
     func resumedRooms() throws(UnreadableEvent) -> [ResumedRoom] {

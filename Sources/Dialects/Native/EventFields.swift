@@ -33,6 +33,7 @@ struct EventFields {
         if type.equals("pong") { return .pong(id: requestID) }
         if type.equals("error") { return .error(id: requestID, error: try requestError()) }
         if type.equals("presence") { return .presence(try rosterChange()) }
+        if type.equals("room") { return .room(try roomChange()) }
         if type.equals("status") { return .status(try statusChange()) }
         if type.equals("signal") { return .signal(try signal()) }
         if type.equals("joined") { return .joined(id: requestID, try joined()) }

@@ -48,6 +48,7 @@ extension NativeDialect {
             begin(#"{"type":"pong""#, id: id, into: &bytes)
             JSONWriter.append("}", to: &bytes)
         case .presence(let change): encode(change, into: &bytes)
+        case .room(let change): encode(change, into: &bytes)
         case .status(let change): encode(change, into: &bytes)
         case .signal(let signal): encode(signal, into: &bytes)
         case .gap(let room, let position):

@@ -55,6 +55,7 @@ extension NativeDialect {
             JSONWriter.append(#","rosterVersion":"#, to: &bytes)
             JSONWriter.append(integer: roster.version, to: &bytes)
         }
+        if let settings = joined.settings { append(settings, into: &bytes) }
         JSONWriter.append("}", to: &bytes)
     }
 

@@ -11,6 +11,8 @@ package enum BackendError: Error, Hashable, Sendable {
     case unconfirmed
     /// The same key was used for something else.
     case conflict
+    /// The room's settings do not allow it.
+    case barred(RoomBar)
 
     /// What a client or a backend is told.
     package var request: RequestError {
@@ -27,6 +29,7 @@ package enum BackendError: Error, Hashable, Sendable {
                 .unavailable,
                 "the message may be stored, but no replica has confirmed it; try again with the same key")
         case .conflict: RequestError(.conflict, "the key was used for another request")
+        case .barred(let bar): bar.request
         }
     }
 }

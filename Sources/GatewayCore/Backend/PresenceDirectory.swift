@@ -18,7 +18,7 @@ package protocol PresenceDirectory: Sendable {
     /// Rooms with members, in an order that stays while others come and go.
     func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage
 
-    /// Nil for a room that has neither members nor a log.
+    /// Nil for a room that has neither members nor a log, whatever its settings.
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord?
 
     /// Marks every connection of a user to be closed, on whatever node it is; a mark is obeyed within a second, also where

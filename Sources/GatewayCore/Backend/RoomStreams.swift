@@ -51,18 +51,21 @@ package struct StreamStart: Sendable {
     package var hasMore: Bool
     /// The room's roster at the same moment; nil for inboxes and `*`.
     package var roster: RosterState?
+    /// The room's settings at the same moment; nil where it has none.
+    package var settings: RoomState?
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64
 
     package init(
         position: Position, recovered: Bool = true, missed: [RoomMessage] = [], hasMore: Bool = false,
-        roster: RosterState? = nil, timestamp: Int64
+        roster: RosterState? = nil, settings: RoomState? = nil, timestamp: Int64
     ) {
         self.position = position
         self.recovered = recovered
         self.missed = missed
         self.hasMore = hasMore
         self.roster = roster
+        self.settings = settings
         self.timestamp = timestamp
     }
 
@@ -86,6 +89,8 @@ package enum StreamDelivery: Sendable {
     case epoch(room: RoomName, position: Position)
     /// The roster of a followed room has changed; versions never go back.
     case presence(RosterChange)
+    /// The settings of a followed room have changed; versions never go back.
+    case room(RoomChange)
     case watching(ticket: FollowTicket, users: [UserStatus])
     case watchFailed(ticket: FollowTicket, error: BackendError)
     /// A watched user has come or gone.

@@ -22,6 +22,13 @@ extension SessionMachine {
         return [.send(.presence(change))]
     }
 
+    /// What the client may not know of a room that goes on: its roster and its settings.
+    func notices(of room: RoomName, _ start: StreamStart) -> [Action] {
+        let roster = rosterNotice(of: room, start)
+        guard let settings = start.settings else { return roster }
+        return roster + [.send(.room(RoomChange(room: room, now: settings)))]
+    }
+
     mutating func readMembers(
         of room: RoomName, limit: Int, cursor: String?, _ request: ClientRequest
     ) -> [Action] {

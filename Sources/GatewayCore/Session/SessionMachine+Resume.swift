@@ -130,7 +130,7 @@ extension SessionMachine {
         switch answer {
         case .success(let start):
             setMembership(of: room, .joined)
-            let actions = rosterNotice(of: room, start) + [.enter(room, .start(start))]
+            let actions = notices(of: room, start) + [.enter(room, .start(start))]
             return (.joined(position: start.position, recovered: start.recovered), actions)
         case .failure(let error):
             return (.refused(error.code), goOnLater(room, from: since))

@@ -69,9 +69,10 @@ extension SessionMachine {
         guard let identity, isAllowed(.publish, in: room) else {
             return refuse(request.id, .forbidden, "messages to this room are not allowed")
         }
-        let publication = Publication(
+        var publication = Publication(
             room: room, userId: identity.userId, msgType: msgType, payload: payload,
             dedupe: dedupe.map { DedupeMark(owner: .user(identity.userId), key: $0) })
+        publication.heedsSettings = true
         return [.publish(publication, id: request.id)]
     }
 
@@ -111,12 +112,13 @@ extension SessionMachine {
         switch joining.origin {
         case .fresh, .again, .resumed:
             let answer = Joined(
-                room: room, position: start.position, recovered: start.recovered, roster: roster(of: room, start))
+                room: room, position: start.position, recovered: start.recovered, roster: roster(of: room, start),
+                settings: start.settings)
             return [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))] + serveWaiting(for: room)
         case .silent:
-            return rosterNotice(of: room, start) + [.enter(room, .start(start))] + serveWaiting(for: room)
+            return notices(of: room, start) + [.enter(room, .start(start))] + serveWaiting(for: room)
         case .late:
-            return rosterNotice(of: room, start) + notice(of: room, start, since: joining.since)
+            return notices(of: room, start) + notice(of: room, start, since: joining.since)
                 + [.enter(room, .start(start))] + serveWaiting(for: room)
         }
     }
@@ -160,6 +162,24 @@ extension SessionMachine {
             case .silent, .late: [.send(.left(id: nil, room: room))]
             }
         return drop(room) + answer + serveWaiting(for: room)
+    }
+
+    /// The room was closed: whoever is in it is told, and out.
+    package mutating func roomClosed(_ change: RoomChange) -> [Action] {
+        let room = change.room
+        switch rooms[room] {
+        case .joined, .awaiting: return [.send(.room(change))] + drop(room) + serveWaiting(for: room)
+        case .joining(let joining):
+            switch joining.origin {
+            case .fresh, .again:
+                return [.send(.room(change))] + drop(room) + refuse(joining.id, .forbidden, "the room was closed")
+                    + serveWaiting(for: room)
+            case .silent, .late: return [.send(.room(change))] + drop(room) + serveWaiting(for: room)
+            // Others of the session's rooms wait for its answer: it goes on in what is a room without settings now.
+            case .resumed: return []
+            }
+        case nil: return []
+        }
     }
 
     /// A member whose stream could not be had goes on without asking again, as soon as it can.

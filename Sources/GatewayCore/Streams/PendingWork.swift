@@ -20,6 +20,8 @@ final class PendingWork {
         let heldBefore: Int
         /// Whether a roster that the answer knows better than the channel is to be told.
         var comparesRoster: Bool
+        /// The version of the room's settings that was known when it was asked.
+        let settingsVersion: Int64
         /// Whether something was found meanwhile that the answer need not hold.
         var isDueAgain = false
     }

@@ -3,6 +3,8 @@ package struct PositionAnswer: Sendable {
     package let head: Position
     /// Nil where the room keeps none.
     package let roster: RosterState?
+    /// The room's settings; nil where they are those that whoever asked knew.
+    package let settings: RoomState?
     /// Redis's clock, in milliseconds since 1970; 0 where it was not read.
     package let timestamp: Int64
     /// The number behind which the log was read; nil where it was not.
@@ -17,11 +19,12 @@ package struct PositionAnswer: Sendable {
     private let isContiguous: Bool
 
     package init(
-        head: Position, roster: RosterState?, timestamp: Int64, ends: String, after: Int?, messages: [RoomMessage],
-        more: Bool
+        head: Position, roster: RosterState?, settings: RoomState? = nil, timestamp: Int64, ends: String, after: Int?,
+        messages: [RoomMessage], more: Bool
     ) {
         self.head = head
         self.roster = roster
+        self.settings = settings
         self.timestamp = timestamp
         self.ends = ends
         self.after = after

@@ -24,7 +24,7 @@ extension TrackMachine {
             // What came while the user had no connection here went to other nodes.
             if seen.epoch != position?.epoch || seen.seq < position?.seq ?? .max { pending.fallBehind() }
         } else if let position, pending.question == nil, registration.breaks == conditions.breaks {
-            begin(at: position, nil, timestamp: 0)
+            begin(at: position, nil, nil, timestamp: 0)
             release(conditions, &actions)
         }
         advance(conditions, &actions)

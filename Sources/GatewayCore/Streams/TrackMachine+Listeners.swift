@@ -32,7 +32,7 @@ extension TrackMachine {
             for listener in question.listeners { wait(listener, &actions) }
         case .success(let answer):
             if position == nil {
-                begin(at: answer.head, answer.roster, timestamp: answer.timestamp)
+                begin(at: answer.head, answer.roster, answer.settings, timestamp: answer.timestamp)
                 // What came between the answer and a subscription that was renewed since went to nobody.
                 if question.breaks != conditions.breaks { actions.append(.compare) }
             }
@@ -56,7 +56,8 @@ extension TrackMachine {
             guard let position, let fork else { return }
             pending.stage = .catchingUp(
                 PendingWork.CatchUp(
-                    position: position, heldBefore: pending.held.count, comparesRoster: comparesRoster))
+                    position: position, heldBefore: pending.held.count, comparesRoster: comparesRoster,
+                    settingsVersion: settingsVersion))
             let after = pending.readsBehind ?? fork.readsBehind
             pending.readsBehind = nil
             actions.append(.catchUp(LogPart(after: after, limit: conditions.settings.catchUpLimit)))
@@ -124,7 +125,8 @@ extension TrackMachine {
             var listener = listener
             listener.readsLog = true
             wait(listener, &actions)
-        case .start(let start):
+        case .start(var start):
+            if let settings, settings.isGoverned { start.settings = settings }
             actions.append(.start(listener, start))
             if start.hasMore { rest(now: conditions.now, &actions) } else { setFollowed(true) }
         }

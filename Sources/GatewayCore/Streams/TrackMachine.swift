@@ -40,6 +40,8 @@ package struct TrackMachine: ~Copyable {
         case presence(RosterChange)
         /// The roster has changed unseen.
         case rosterMoved(RosterState)
+        /// The settings have changed, and the channel has not told it.
+        case settings(RoomState, RoomChange.Event)
         /// The listener is answered; its hub follows from then on unless the start has more.
         case start(Listener, StreamStart)
         case fail(Listener, BackendError)
@@ -56,6 +58,8 @@ package struct TrackMachine: ~Copyable {
     }
 
     private var cursor = StreamCursor()
+    /// The settings as the hubs were told them; nil where there are none.
+    package private(set) var settings: RoomState?
     /// The roster as the hubs were told it; nil until the first answer, and where the room keeps none.
     package private(set) var roster: RosterState?
     private(set) var isSubscribed = false
@@ -69,6 +73,9 @@ package struct TrackMachine: ~Copyable {
 
     /// Up to where everything was delivered; nil until the first answer.
     package var position: Position? { cursor.position }
+
+    /// Of the settings as they are known; 0 where there are none.
+    package var settingsVersion: Int64 { settings?.version ?? 0 }
 
     /// By which the log's past is compared with what was seen; nil until the first answer.
     var fork: Fork? {
@@ -163,6 +170,15 @@ extension TrackMachine {
         }
     }
 
+    /// Settings came over the channel; answers whether the followers are to be told. They are ordered by their version
+    /// alone, and wait for nothing.
+    package mutating func received(_ state: RoomState) -> Bool {
+        guard state.version > settingsVersion else { return false }
+        settings = state
+        // Nobody is live before the first answer.
+        return cursor.position != nil
+    }
+
     /// Steps of the roster came over the channel: each version is told once and in order, and one that was lost as a
     /// change without events. One that came without any is of a member whom Redis had lost and whom all know: only that the
     /// roster may have been read meanwhile is told, once it is whole again.
@@ -233,6 +249,7 @@ extension TrackMachine {
             lose(answer, at: min(next - 1, answer.head.seq), &actions)
         }
         pending.doubted = nil
+        compareSettings(answer, run, &actions)
         let goesOn = receive(answer, run, conditions, &actions)
         startParked(conditions, &actions)
         release(conditions, &actions)
@@ -252,6 +269,24 @@ extension TrackMachine {
         return actions
     }
 
+    /// Tells what the channel did not bring of the settings.
+    ///
+    /// Fewer than are known are those of a Redis that has lost some, unless the answer is older than what has come since.
+    private mutating func compareSettings(
+        _ answer: PositionAnswer, _ run: PendingWork.CatchUp, _ actions: inout [Action]
+    ) {
+        guard let state = answer.settings else { return }
+        if state.version > settingsVersion {
+            settings = state
+            actions.append(.settings(state, state.isClosed ? .closed : .updated))
+        } else if state.version < settingsVersion, answer.head.epoch != run.position.epoch,
+            run.settingsVersion == settingsVersion
+        {
+            settings = state.version > 0 ? state : nil
+            actions.append(.settings(state, .restored))
+        }
+    }
+
     /// Redis has another roster than was told, and gets back what it had lost of it.
     private mutating func tellRosterLater(_ state: RosterState, _ conditions: TrackConditions) -> [Action] {
         roster = state
@@ -266,12 +301,14 @@ extension TrackMachine {
     ///
     /// - Parameter asked: up to where everything was delivered when that was asked.
     package mutating func compared(
-        _ head: Position, rosterVersion: Int64, asked: Position?, _ conditions: TrackConditions
+        _ head: Position, rosterVersion: Int64, settingsVersion: Int64 = 0, asked: Position?,
+        _ conditions: TrackConditions
     ) -> [Action] {
         guard let seen = cursor.position else { return [] }
         let hasMoved = head.epoch != seen.epoch || head.seq > seen.seq
         let isBehind = head.isBehind(asked)
-        guard hasMoved || isBehind || rosterVersion > roster?.version ?? .max else { return [] }
+        guard hasMoved || isBehind || rosterVersion > roster?.version ?? .max || settingsVersion > self.settingsVersion
+        else { return [] }
         if isBehind { busy.doubt(from: head.seq + 1) }
         busy.fallBehind(comparesRoster: true)
         var actions = [look(busy)]
@@ -283,8 +320,9 @@ extension TrackMachine {
 /// How the stream goes on.
 extension TrackMachine {
     /// The stream is followed from this position on; of the rosters the newer one holds.
-    mutating func begin(at position: Position, _ state: RosterState?, timestamp: Int64) {
+    mutating func begin(at position: Position, _ state: RosterState?, _ settings: RoomState?, timestamp: Int64) {
         cursor.begin(at: position, timestamp: timestamp)
+        if let settings, settings.version > settingsVersion { self.settings = settings }
         roster = [state, roster].compactMap(\.self).max { $0.version < $1.version }
         guard let pending, case .unknown(let isCut) = pending.stage else { return }
         pending.stage = isCut ? .behind(comparesRoster: true) : .steady

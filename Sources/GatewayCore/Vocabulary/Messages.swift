@@ -73,6 +73,8 @@ package struct Publication: Sendable {
     package var payload: [UInt8]
     /// Under the same mark a second publication is not stored again but answered as the first was.
     package var dedupe: DedupeMark?
+    /// Whether the room's settings bind it: they bind clients, and no backend.
+    package var heedsSettings = false
 
     package init(
         room: RoomName, userId: UserID, msgType: Int = 1, payload: [UInt8], dedupe: DedupeMark? = nil

@@ -8,6 +8,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case notMember = "not_member"
     case rateLimited = "rate_limited"
     case conflict
+    /// A change that has to say which version it is made on, and does not.
+    case versionRequired = "version_required"
     case tooLarge = "too_large"
     /// Asked for under a host that this port is not for.
     case misdirected

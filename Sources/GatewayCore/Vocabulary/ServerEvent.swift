@@ -15,6 +15,7 @@ package enum ServerEvent: Sendable {
     case pong(id: RequestID?)
     case message(RoomMessage)
     case presence(RosterChange)
+    case room(RoomChange)
     case status(StatusChange)
     case signal(Signal)
     /// Something of the room was lost; it goes on after this position.
@@ -35,12 +36,17 @@ package struct Joined: Sendable {
     package var recovered: Bool
     /// Nil where the room keeps no presence, and for inboxes and `*`.
     package var roster: RosterState?
+    /// Nil where the room has no settings.
+    package var settings: RoomState?
 
-    package init(room: RoomName, position: Position, recovered: Bool, roster: RosterState?) {
+    package init(
+        room: RoomName, position: Position, recovered: Bool, roster: RosterState?, settings: RoomState? = nil
+    ) {
         self.room = room
         self.position = position
         self.recovered = recovered
         self.roster = roster
+        self.settings = settings
     }
 }
 

@@ -1,19 +1,19 @@
 #!lua flags=allow-oom
 -- history: reads part of a room's log, without creating anything for a room that was never written to.
 --
--- KEYS    1 state, 2 head, 3 log
+-- KEYS    1 state, 2 head, 3 log, 4 settings (left out where the room can have none)
 -- ARGV    1 server, 2 candidate for a new epoch, 3 log age in ms, 4 limit of messages, 5 limit of bytes,
---         6 `before` or `after`, 7 seq (`before` without one: the newest)
+--         6 whether the room can have settings (0, 1), 7 `before` or `after`, 8 seq (`before` without one: the newest)
 -- result  epoch ('' where the room has no head), seq, more (0, 1), then seq, timestamp, body for each message;
 --         `after` oldest first, `before` newest first
 -- cost    O(messages returned)
 local state, head, log = KEYS[1], KEYS[2], KEYS[3]
-local run, candidate, age, most, most_bytes, edge = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local place = ARGV[7]
+local run, candidate, age, most, most_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local settings, edge, place = ARGV[6] == '1' and KEYS[4], ARGV[7], ARGV[8]
 if redis.call('EXISTS', head) == 0 then return { '', 0, 0 } end
 local term, is_new_term = meet(state, run)
 local epoch, seq, ends, change = head_of(head, term, candidate)
-settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
+settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change, settings)
 
 local answer = { epoch, seq, 0 }
 local limit, oldest = tonumber(most), now() - tonumber(age)

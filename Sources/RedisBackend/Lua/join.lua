@@ -2,7 +2,7 @@
 -- join: makes a connection's user a member of a room, and tells it if that is new.
 --
 -- KEYS    1 members, 2 the room's connections, 3 rooms, 4 head, 5 holders, 6 the node's set, 7 linger, 8 fence,
---         9 events, 10 state
+--         9 events, 10 state, 11 settings
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 room, 6 info, 7 cause, 8 life of the keys in ms,
 --         9 life of a head without messages in ms, 10 ledger size, 11 PUBLISH or SPUBLISH, 12 the room's channel,
 --         13 the connection whose place it takes, or its grace's (empty: none), 14 life of `holders` and the node's
@@ -12,10 +12,11 @@
 --         18 whether the keys have to be given their lives (0, 1): not where the node has others in the room, which gave
 --         them theirs and renews them; the first of all in a room gives them in any case
 -- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
---         the incarnation below which the node is dead here
+--         the incarnation below which the node is dead here; `barred`, why the settings do not let the user in: `locked`,
+--         `full` or `role`
 -- cost    O(1), but for copying what is kept of the user's connections in the room, some 60 bytes each
 local members, conns, rooms, head, holders, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local lingering, fences, events, state = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local lingering, fences, events, state, settings = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local cause, life, head_life, ledger_size, command, channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local replaced, list_life, run, must_announce, past = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
@@ -23,11 +24,23 @@ local must_keep = ARGV[18]
 local fence = redis.call('HGET', fences, node)
 if fence and tonumber(fence) > tonumber(incarnation) then return { 'fenced', tonumber(fence) } end
 
+local stored = redis.call('HGET', members, user)
+local epoch, seq, governed = standing(state, head, run)
+-- Who is a member stays one, and so does who was one before Redis lost it. A head that was never written to says nothing of
+-- settings until it has been noted there that there are none.
+local must_note = epoch == '' and not governed
+if not stored and cause == '' and (must_note or governed and governed ~= '0') then
+  local bar, has_settings = bar_join(settings, user, members)
+  if bar then return { 'barred', bar } end
+  must_note = must_note and not has_settings
+else
+  must_note = false
+end
 local moment = now()
 local room = {
   members = members, head = head, head_life = head_life, command = command, channel = channel,
 }
-local packed = connections_of(redis.call('HGET', members, user) or '')
+local packed = connections_of(stored or '')
 if replaced ~= '' then
   local first, last = find_connection(packed, replaced)
   if first then
@@ -62,15 +75,16 @@ end
 if is_new then
   note(ledger, 'member.joined', user, name, cause)
   local version = step(room, moment)
+  if must_note then redis.call('HSET', head, 'settings', '0') end
   keep(head, head_life)
   -- Who comes is told by the answer; who is registered again by this step, like the others.
   local events = { spell('j', cause == '' and connection or '-', user, info) }
   -- Redis had lost it, and the others know it: the step is of the version alone.
   if past ~= '' and tonumber(fence or 0) <= tonumber(past) then events = {} end
   publish(room, version, moment, events, count)
-  return { 'ok', count, version, moment, standing(state, head, run) }
+  return { 'ok', count, version, moment, epoch, seq }
 end
 redis.call('HSETNX', head, 'roster', moment)
 keep(head, head_life)
 local version = tonumber(redis.call('HGET', head, 'roster'))
-return { 'ok', count, version, moment, standing(state, head, run) }
+return { 'ok', count, version, moment, epoch, seq }

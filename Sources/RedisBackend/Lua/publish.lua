@@ -1,22 +1,24 @@
 #!lua
 -- publish: gives a message the room's next seq, appends it to the log and sends it to the members, in one step.
 --
--- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: d dedupe; i the user's connections, online;
---         e events, held; m messages, held
+-- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: s settings; c pauses; d dedupe; i the user's
+--         connections, online; e events, held; m messages, held
 -- ARGV    1 server, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (eight characters that
 --         name its link, then its number there, which grows from call to call), 5 log size, 6 log age in ms,
 --         7 life of the head in ms, 8 PUBLISH or SPUBLISH,
 --         9 channel; of an inbox what the channels of nodes begin with, 10 body, 11 life of the dedupe key in ms,
---         12 connection, 13 flags (d: with a dedupe key, i: to an inbox, e: the ledger is told, m: it goes into the
---         partition's stream of messages, r: the caller waits for replicas), 14 user (of an inbox) or room, 15 ledger size,
+--         12 connection, 13 flags (in this order: s: to a room that can have settings, c: which bind the sender; then d: with a dedupe key,
+--         i: to an inbox, e: the ledger is told, m: it goes into the partition's stream of messages, r: the caller waits
+--         for replicas), 14 user (of an inbox) or room, 15 ledger size,
 --         16 size of the stream, 17 log bytes, 18 ledger bytes, 19 bytes of the stream
 -- result  epoch, seq, timestamp, and of an inbox whether the user is online (0, 1) and on how many connections;
 --         error, of a retry alone: `MARTLET refused` (it was not stored and one after it was: stored now it would stand
---         behind that), `MARTLET unknown` (it may have been stored, and the log does not hold that any more)
+--         behind that), `MARTLET unknown` (it may have been stored, and the log does not hold that any more); `BARRED role`
+--         or `BARRED slow` and how long that lasts in ms: the room's settings do not allow it
 -- cost    O(the user's connections) for an inbox, else O(1); a connection's first retry reads the log back to the link's
 --         entry before it, or to five minutes ago, the longest that a command is retried, 5,000 entries at most; its
 --         later ones go on from there
-local state, head, log = KEYS[1], KEYS[2], KEYS[3]
+local state, head, log, fourth, fifth = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local run, candidate, attempt, operation, log_size, log_age = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local head_life, command, channel, body, dedupe_life, client = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local flags, name, ledger_size, stream_size, log_bytes = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
@@ -103,7 +105,10 @@ local function weigh(hash, prefix, stream, id, bytes, most)
   if held > (tonumber(due) or 0) then bound(hash, prefix, stream, id, bytes, held, tonumber(most)) end
 end
 
-local taken, user = 3, name
+local taken, user, settings, pauses = 3, name, nil, nil
+local first, second = string.byte(flags, 1, 2)
+if first == 115 then taken, settings = 4, fourth end
+if second == 99 then taken, pauses = 5, fifth end
 local function keys_of(flag, count)
   if not string.find(flags, flag, 1, true) then return nil end
   taken = taken + count
@@ -131,7 +136,7 @@ if dedupe then
 end
 local size, age = tonumber(log_size), tonumber(log_age)
 local term, is_new_term = meet(state, run)
-local epoch, seq, ends, change, held, due = head_of(head, term, candidate)
+local epoch, seq, ends, change, held, due, governed = head_of(head, term, candidate)
 local noted = 'retried:' .. string.sub(operation, 1, 8)
 if attempt == '1' then
   if size == 0 and not dedupe then return redis.error_reply('MARTLET unknown') end
@@ -144,7 +149,7 @@ if attempt == '1' then
   local entry, verdict, place
   if change ~= 'missing' then entry, verdict, place = find(log, seq, operation, mark) end
   if entry then
-    settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
+    settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change, settings)
     note(head, noted, term .. ' ' .. client .. ' ' .. place)
     return { epoch, place, tonumber(entry[2][2]), is_online, connections }
   end
@@ -157,7 +162,13 @@ if attempt == '1' then
 end
 
 local timestamp = now()
-settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
+if pauses then
+  if change then governed = redis.call('HGET', settings, 'bars') end
+  local bars = governed and string.match(governed, '%a+$')
+  local bar = bars and bar_message(settings, pauses, bars, body, timestamp)
+  if bar then return redis.error_reply('BARRED ' .. bar) end
+end
+settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change, settings)
 seq = seq + 1
 -- Written once: Lua writes numbers slowly.
 local written, bytes = seq .. '', #body + entry_bytes

@@ -9,7 +9,9 @@ package struct Format: Hashable, Sendable {
     package let reads: Int
 
     /// This release's. Before 2 nothing bore a number.
-    package static let own = Format(writes: 2, reads: 2)
+    ///
+    /// Of 3 are the settings of rooms: `Lua/govern.lua`.
+    package static let own = Format(writes: 3, reads: 2)
 
     package init(writes: Int, reads: Int) {
         self.writes = writes

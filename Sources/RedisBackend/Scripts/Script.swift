@@ -133,6 +133,8 @@ extension BackendError {
     /// What a call without an answer means for whoever asked.
     init(_ error: CallError) {
         switch error {
+        case .failed(.reply("BARRED", let reason)) where RoomBar(reason) != nil:
+            self = RoomBar(reason).map { .barred($0) } ?? .unavailable(reason: reason)
         case .failed(let error): self.init(error)
         case .unreadable: self = .unavailable(reason: "\(error)")
         }

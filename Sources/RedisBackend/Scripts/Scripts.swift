@@ -2,10 +2,10 @@ import RedisClient
 
 /// The scripts of `Lua/`, as they are loaded into Redis.
 package enum Scripts {
-    static let publish = Scripts.script("publish", PackageResources.publish_lua, opening: .slices)
+    static let publish = Scripts.script("publish", PackageResources.publish_lua, opening: .publishing)
     /// Finds what a refused retry had stored the first time, and fails where it had not.
     static let published = Scripts.script(
-        "published", PackageResources.publish_lua, opening: .slices, firstLine: "#!lua flags=no-writes")
+        "published", PackageResources.publish_lua, opening: .publishing, firstLine: "#!lua flags=no-writes")
     static let position = Scripts.script("position", PackageResources.position_lua, opening: .epoch)
     static let history = Scripts.script("history", PackageResources.history_lua, opening: .epoch)
     /// As they answer where Redis takes no writes: as long as there is nothing new to be written.
@@ -13,6 +13,10 @@ package enum Scripts {
         "position_unwritten", PackageResources.position_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
     static let historyUnwritten = Scripts.script(
         "history_unwritten", PackageResources.history_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
+    static let govern = Scripts.script("govern", PackageResources.govern_lua, opening: .governing)
+    static let settings = Scripts.script("settings", PackageResources.settings_lua, opening: .epoch)
+    static let settingsUnwritten = Scripts.script(
+        "settings_unwritten", PackageResources.settings_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
     static let heads = Scripts.script("heads", PackageResources.heads_lua)
     static let states = Scripts.script("states", PackageResources.states_lua)
     static let meet = Scripts.script("meet", PackageResources.meet_lua, opening: .epoch)
@@ -23,14 +27,14 @@ package enum Scripts {
     static let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
     /// For what was there before, which a full Redis takes too: it only comes back.
     static let joinAgain = Scripts.script(
-        "join_again", PackageResources.join_lua, opening: .roster, firstLine: "#!lua flags=allow-oom")
+        "join_again", PackageResources.join_lua, opening: .joining, firstLine: "#!lua flags=allow-oom")
     static let sessionResume = Scripts.script("session_resume", PackageResources.session_resume_lua, opening: .session)
     static let close = Scripts.script("close", PackageResources.close_lua, opening: .verdict)
     static let pardon = Scripts.script("pardon", PackageResources.pardon_lua, opening: .verdict)
     static let admit = Scripts.script("admit", PackageResources.admit_lua, opening: .verdict)
     static let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .roster)
     static let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
-    static let join = Scripts.script("join", PackageResources.join_lua, opening: .roster)
+    static let join = Scripts.script("join", PackageResources.join_lua, opening: .joining)
     static let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
     static let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .roster)
     static let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
@@ -65,7 +69,8 @@ package enum Scripts {
             admit, signal,
             disconnect, join, leave, sweep, look, prolong, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
-            joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published,
+            joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published, govern, settings,
+            settingsUnwritten,
         ]
     }
 
@@ -77,16 +82,18 @@ package enum Scripts {
 
     /// The source that several scripts share.
     private enum Opening {
-        case none, clock, epoch, slices, presence, roster, verdict, session, ledger
+        case none, clock, epoch, governing, publishing, presence, roster, joining, verdict, session, ledger
 
         var source: [UInt8] {
             switch self {
             case .none: []
             case .clock: PackageResources.clock_lua
             case .epoch: PackageResources.clock_lua + PackageResources.epoch_lua
-            case .slices: Opening.epoch.source + PackageResources.slices_lua
+            case .governing: Opening.epoch.source + PackageResources.rights_lua
+            case .publishing: Opening.epoch.source + PackageResources.slices_lua + PackageResources.rights_lua
             case .presence: PackageResources.clock_lua + PackageResources.presence_lua
             case .roster: Opening.presence.source + PackageResources.roster_lua
+            case .joining: Opening.roster.source + PackageResources.rights_lua
             case .verdict: Opening.presence.source + PackageResources.verdict_lua
             case .session: Opening.verdict.source + PackageResources.session_lua
             case .ledger: PackageResources.clock_lua + PackageResources.ledger_lua

@@ -22,7 +22,7 @@ final class FailureLog: Sendable {
             case .unavailable(let reason): reason
             case .unconfirmed: "too few replicas of Redis have them"
             case .full: "Redis is fuller than redis.budget allows"
-            case .conflict, .tooManyMarks: String?.none
+            case .conflict, .tooManyMarks, .barred: String?.none
             }
         guard let reason else { return }
         let now = ContinuousClock.now

@@ -33,6 +33,7 @@ struct RedisMessageLog: MessageLog {
             MessageBody.encode(publication), to: room, under: publication.dedupe, limits: rules.log(of: room),
             candidate: names.epoch(), link: link)
         call.isReplicated = replicated != nil
+        call.heedsSettings = publication.heedsSettings
         if let ledger, rules.tellsMessages(of: room) { call.ledger = ledger }
         if rules.isStreamed(room) || rules.isArchived(room) {
             let bound = rules.streamBound
@@ -110,6 +111,9 @@ extension LogLimits {
 }
 
 extension RoomName {
+    /// Whether it can have settings: a room proper.
+    package var takesSettings: Bool { !isInbox && !isEveryone }
+
     /// Whose inbox it is; nil for any other room.
     var inboxOwner: UserID? { isInbox ? UserID(unchecked: owner) : nil }
 }

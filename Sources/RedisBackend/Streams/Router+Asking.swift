@@ -9,7 +9,7 @@ extension Router {
         let room = track.room
         let question = AskPosition(
             room, hasRoster: rules.presence(of: room) == .full, limits: rules.log(of: room), reading: part,
-            candidate: names.epoch())
+            knownSettings: track.machine.settingsVersion, candidate: names.epoch())
         store.read(question) { reply($0.mapError(BackendError.init)) }
     }
 
@@ -28,7 +28,8 @@ extension Router {
             guard case .success(let heads) = result else { return compareLater(batch) }
             for ((track, asked), head) in zip(zip(batch, asked), heads) where tracks[track.room] === track {
                 let moved = track.machine.compared(
-                    head.position, rosterVersion: head.rosterVersion, asked: asked, conditions(of: track))
+                    head.position, rosterVersion: head.rosterVersion, settingsVersion: head.settingsVersion,
+                    asked: asked, conditions(of: track))
                 perform(moved, track)
             }
         }

@@ -60,6 +60,10 @@ extension Router: RedisSubscriptionHandler {
             guard let message = PresenceMessage(payload) else { return unreadable() }
             return receive(RosterChange(message, of: track.room), track)
         }
+        if SettingsMessage.isOne(payload) {
+            guard let message = SettingsMessage(payload) else { return unreadable() }
+            return receive(message.state, track)
+        }
         guard let message = ChannelMessage(payload) else { return unreadable() }
         receive(message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
     }

@@ -119,6 +119,14 @@ final class Router: @unchecked Sendable {
         }
     }
 
+    /// The rooms followed that are forgotten once nobody is in them for as long as their settings say; `reply` comes on the
+    /// router's loop.
+    func expiringRooms(reply: @escaping @Sendable ([(room: RoomName, life: Duration)]) -> Void) {
+        loop.execute { [self] in
+            reply(tracks.all.compactMap { track in track.machine.settings?.expires.map { (track.room, $0) } })
+        }
+    }
+
     /// A connection of this node is to be closed: whichever hub has it is told.
     func close(_ closing: StreamDelivery) {
         loop.assertInEventLoop()
@@ -211,6 +219,12 @@ extension Router {
         }
     }
 
+    /// Settings came over the channel.
+    func receive(_ state: RoomState, _ track: Track) {
+        guard track.machine.received(state) else { return }
+        outboxes.add(.room(RoomChange(room: track.room, now: state)), of: track)
+    }
+
     func perform(_ actions: [TrackMachine.Action], _ track: Track) {
         for action in actions {
             switch action {
@@ -226,6 +240,8 @@ extension Router {
                 outboxes.add(.gap(room: track.room, position: position), of: track)
             case .presence(let change): outboxes.add(.presence(change), of: track)
             case .rosterMoved(let state): outboxes.add(.presence(RosterChange(state, of: track.room)), of: track)
+            case .settings(let state, let event):
+                outboxes.add(.room(RoomChange(room: track.room, event: event, state: state)), of: track)
             case .start(let listener, let start):
                 let answer = StreamDelivery.following(ticket: listener.ticket, room: track.room, start: start)
                 outboxes.add(answer, of: track, to: listener.hub)

@@ -62,6 +62,9 @@ extension Hub {
         return (position, hubRoom.roster)
     }
 
+    /// As its members know them; nil where it has none.
+    func settings(of room: RoomName) -> RoomState? { rooms[room]?.settings }
+
     /// Where one connection stands that is a member, or being caught up: what it has been sent ends here.
     func standing(
         of room: RoomName, for connection: SocketHandler

@@ -22,6 +22,7 @@ extension Hub {
         case .gap(let room, let position): tell(.gap(room: room, position: position), of: room, at: position)
         case .epoch(let room, let position): tell(.epoch(room: room, position: position), of: room, at: position)
         case .presence(let change): receive(change)
+        case .room(let change): receive(change)
         case .watching(let ticket, let statuses): watchAnswered(ticket, statuses)
         case .watchFailed(let ticket, let error): watchFailed(ticket, error)
         case .status(let change): receive(change)
@@ -67,6 +68,7 @@ extension Hub {
         send(hubRoom)
         hubRoom.position = start.position
         if let roster = start.roster { hubRoom.roster = roster }
+        hubRoom.settings = start.settings
         switch answer {
         case .goesOn(let turn, let unseenRoster): goOn(listener, turn, unseenRoster)
         case .begins:
@@ -86,6 +88,23 @@ extension Hub {
             closeIfEmpty(listener.room)
             pump(listener.connection)
         }
+    }
+
+    /// A followed room's settings have changed; of a room that was closed everybody is out, those who are about to enter
+    /// too.
+    private func receive(_ change: RoomChange) {
+        guard let hubRoom = rooms[change.room] else { return }
+        send(hubRoom)
+        hubRoom.settings = change.state.isGoverned ? change.state : nil
+        let entering = hubRoom.pending.connections.filter { !hubRoom.hasMember($0.number) }
+        guard change.event == .closed else {
+            let buffer = writer.frame(.room(change))
+            for member in hubRoom.members { member.write(buffer) }
+            // Who has not been told that it is in gets them with that.
+            for one in entering where one.machine.isMember(of: change.room) { one.write(buffer) }
+            return
+        }
+        for member in hubRoom.members + entering { member.roomClosed(change) }
     }
 
     private func tell(_ event: ServerEvent, of room: RoomName, at position: Position) {

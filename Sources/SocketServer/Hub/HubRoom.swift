@@ -13,6 +13,8 @@ final class HubRoom: RoomStanding {
     var position: Position?
     /// The last one told or answered; nil where none is kept.
     var roster: RosterState?
+    /// The last ones told or answered; nil where there are none.
+    var settings: RoomState?
     /// Steps of the roster that wait for others; nil where none came within the last second.
     var bundle: RosterBundle?
     /// Finished frames for all members, sent at the end of the turn or when who is a member changes.

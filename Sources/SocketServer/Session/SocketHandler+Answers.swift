@@ -19,6 +19,12 @@ extension SocketHandler {
         }
     }
 
+    /// A room was closed that the connection is in, or about to enter.
+    func roomClosed(_ change: RoomChange) {
+        guard isOpen else { return }
+        perform(machine.roomClosed(change))
+    }
+
     // MARK: Later
 
     /// Asks again, where the connection still waits for it.

@@ -292,7 +292,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             return write(hub.writer.frame(.error(id: id, error: error)))
         }
         let roster = machine.seesPresence(in: room) ? standing.roster : nil
-        let joined = Joined(room: room, position: standing.position, recovered: true, roster: roster)
+        let joined = Joined(
+            room: room, position: standing.position, recovered: true, roster: roster, settings: hub.settings(of: room))
         write(hub.writer.frame(.joined(id: id, joined)))
     }
 

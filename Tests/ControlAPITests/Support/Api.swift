@@ -14,6 +14,7 @@ struct Api: Sendable {
     let directory: FixedDirectory
     let presence: FixedPresence
     let bans: FixedBans
+    let rooms: MemoryGovernor
     let spenders: FixedSpenders
     let metrics: MetricsRegistry
     let switches: Switches
@@ -41,6 +42,7 @@ struct Api: Sendable {
         let directory = FixedDirectory(nodes)
         let presence = FixedPresence()
         let bans = FixedBans()
+        let rooms = MemoryGovernor()
         let spenders = FixedSpenders()
         let metrics = MetricsRegistry()
         let switches = Switches()
@@ -50,7 +52,8 @@ struct Api: Sendable {
             configuration: ControlConfiguration(
                 port: 0, keys: keys, maxBodyBytes: maxBodyBytes, clientPort: 4711, maxConnections: maxConnections,
                 headTimeout: headTimeout, idleTimeout: idleTimeout, bodyTimeout: bodyTimeout, fence: fence),
-            log: log, nodes: directory, presence: presence, webhooks: webhooks, bans: bans, spenders: spenders,
+            log: log, nodes: directory, presence: presence, webhooks: webhooks, bans: bans, rooms: rooms,
+            spenders: spenders,
             readiness: { switches.readiness.withLock { $0 } },
             liveness: { switches.isAlive.withLock { $0 } },
             metrics: metrics, logger: Logger(label: "api") { _ in lines.handler() },
@@ -63,8 +66,8 @@ struct Api: Sendable {
             }
             for await port in ports {
                 let api = Api(
-                    port: port, log: log, directory: directory, presence: presence, bans: bans, spenders: spenders,
-                    metrics: metrics, switches: switches, lines: lines,
+                    port: port, log: log, directory: directory, presence: presence, bans: bans, rooms: rooms,
+                    spenders: spenders, metrics: metrics, switches: switches, lines: lines,
                     shutDown: { await group.triggerGracefulShutdown() })
                 do {
                     try await body(api)

@@ -23,6 +23,7 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         /// Connections in the room, by the order they joined in.
         var connections: [(id: String, user: UserID)] = []
         var rosterVersion: Int64 = 0
+        var settings: RoomState?
 
         var roster: RosterState {
             RosterState(members: Set(connections.map(\.user)).count, version: rosterVersion, timestamp: 1000)
@@ -115,6 +116,16 @@ final class InMemoryBackend: RoomStreams, MessageLog {
     /// Lets a room go on under another epoch without telling anybody.
     func renew(_ room: RoomName, epoch: String) { state.withLock { $0.rooms[room, default: Room()].epoch = epoch } }
 
+    /// Gives a room settings, or closes it, and tells its followers.
+    func govern(_ room: RoomName, _ state: RoomState) {
+        self.state.withLock { all in
+            all.rooms[room, default: Room()].settings = state.isGoverned ? state : nil
+            for hub in all.rooms[room]?.hubs ?? [] {
+                all.sinks[hub].receive([.room(RoomChange(room: room, now: state))])
+            }
+        }
+    }
+
     /// Sends deliveries to a hub as they are.
     func deliver(_ deliveries: [StreamDelivery], to hub: HubNumber) {
         state.withLock { $0.sinks[hub].receive(deliveries) }
@@ -158,7 +169,8 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         state.rooms[follow.room] = room
         let position = Position(epoch: room.epoch, seq: room.messages.count)
         let isProper = !follow.room.isEveryone && !follow.room.isInbox
-        var start = StreamStart(position: position, roster: isProper ? room.roster : nil, timestamp: 1000)
+        var start = StreamStart(
+            position: position, roster: isProper ? room.roster : nil, settings: room.settings, timestamp: 1000)
         if let since = follow.since {
             start.recovered = since.seq >= room.forgotten && since.seq <= position.seq
             let rest = room.messages.filter { $0.seq > max(since.seq, room.forgotten) }

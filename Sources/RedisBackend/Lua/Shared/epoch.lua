@@ -23,13 +23,14 @@ local function begin_term(state, run, term)
 end
 
 -- The room's head as it is under this term: epoch, seq, ends (old epoch=last seq, newest first), and whether
--- that differs from what is stored; then what is stored of the bytes that the log holds (see `bound`), and of how many are
--- due. A head that is missing begins anew under the candidate.
+-- that differs from what is stored; then what is stored of the bytes that the log holds (see `bound`), of how many are
+-- due, and where nothing differs what it says of the room's settings (see `carry`). A head that is missing begins anew
+-- under the candidate.
 local function head_of(head, term, candidate)
-  local stored = redis.call('HMGET', head, 'epoch', 'term', 'seq', 'ends', 'held', 'due')
+  local stored = redis.call('HMGET', head, 'epoch', 'term', 'seq', 'ends', 'held', 'due', 'settings')
   if not stored[1] then return candidate, 0, '', 'missing' end
   local epoch, seq, ends = stored[1], tonumber(stored[3]), stored[4] or ''
-  if stored[2] == term then return epoch, seq, ends, nil, stored[5], stored[6] end
+  if stored[2] == term then return epoch, seq, ends, nil, stored[5], stored[6], stored[7] end
   local kept, count = epoch .. '=' .. stored[3], 1
   for old in string.gmatch(ends, '[^,]+') do
     if count >= 16 then break end
@@ -38,15 +39,35 @@ local function head_of(head, term, candidate)
   return candidate, seq, kept, 'closed', stored[5], stored[6]
 end
 
+-- Notes in the head what it says of the room's settings, so that scripts that read the head need not read those: their
+-- version, a blank, and as letters what a message has to be held against (`bars`, see `rights.lua`); or `0`, which a head
+-- with an epoch may leave out. What another run holds of them may be older than what was told: their version goes on from
+-- the clock. Answers the version; nil where there are no settings.
+local function carry(settings, head, term)
+  local stored = redis.call('HMGET', settings, 'version', 'term', 'bars')
+  local version = tonumber(stored[1])
+  if not version then
+    redis.call('HDEL', head, 'settings')
+    return nil
+  end
+  if stored[2] ~= term then
+    version = math.max(now(), version + 1)
+    redis.call('HSET', settings, 'version', version, 'term', term)
+  end
+  redis.call('HSET', head, 'settings', version .. ' ' .. stored[3])
+  return version
+end
+
 -- Writes what `meet` and `head_of` found to be new. A log without its head is of no use: its numbers would collide. What
 -- another run holds of the roster may be older than what was told: its version goes on from the clock.
-local function settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change)
+local function settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change, settings)
   if is_new_term then begin_term(state, run, term) end
   if change == 'missing' then redis.call('DEL', log) end
   if change == 'closed' and redis.call('HEXISTS', head, 'roster') == 1 then
     redis.call('HSET', head, 'roster', math.max(now(), tonumber(redis.call('HGET', head, 'roster'))))
   end
   if change then redis.call('HSET', head, 'epoch', epoch, 'term', term, 'seq', seq, 'ends', ends) end
+  if change and settings then carry(settings, head, term) end
 end
 
 -- Appends entries of the log to `out` as seq, timestamp, body, leaving out those older than `oldest`; stops at

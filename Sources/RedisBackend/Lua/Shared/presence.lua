@@ -11,13 +11,13 @@ local function linger(record, list, grace, life)
 end
 
 -- Where a room's stream stands, so that `position` need not be asked: epoch and seq; '' and 0 where it was never written
--- to, '' and -1 where its head is from an earlier run of Redis.
+-- to, '' and -1 where its head is from an earlier run of Redis. Then what the head says of the room's settings.
 local function standing(state, head, run)
-  local stored = redis.call('HMGET', head, 'epoch', 'term', 'seq')
-  if not stored[1] then return '', 0 end
+  local stored = redis.call('HMGET', head, 'epoch', 'term', 'seq', 'settings')
+  if not stored[1] then return '', 0, stored[4] end
   local present = redis.call('HMGET', state, 'run', 'term')
-  if present[1] ~= run or present[2] ~= stored[2] then return '', -1 end
-  return stored[1], tonumber(stored[3])
+  if present[1] ~= run or present[2] ~= stored[2] then return '', -1, stored[4] end
+  return stored[1], tonumber(stored[3]), stored[4]
 end
 
 -- Whether a holder is this node, under this incarnation or an older one.

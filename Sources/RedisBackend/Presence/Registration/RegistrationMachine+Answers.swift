@@ -132,9 +132,17 @@ extension RegistrationMachine {
         case .success(.join(.fenced(let fence))):
             wait(.join(joining))
             fenced(writer.holder, at: fence)
+        case .success(.join(.barred(let bar))): barred(joining, by: bar)
         case .failure(.failed(let error)), .failure(.unreadable(let error)): fail(joining, error)
         case .success: fail(joining, RegistrationMachine.strange)
         }
+    }
+
+    /// The room's settings keep the user out, who is not in it: a session that goes on does so without it.
+    private mutating func barred(_ joining: Joining, by bar: RoomBar) {
+        if joining.isNew { _ = held.leave(joining.room, connection: joining.connection) }
+        if case .moved = joining.purpose { perform(.remember(joining.room, connection: joining.connection)) }
+        self.answer(joining, .failure(.barred(bar)))
     }
 
     /// Whether Redis took the join is not known: the comparison takes it away again, unless the connection was in the
@@ -183,7 +191,11 @@ extension RegistrationMachine {
 
     mutating func entered(_ joining: Joining, _ result: Result<RosterState, BackendError>) {
         var error: BackendError?
-        if case .failure(let failure) = result { error = failure }
+        switch result {
+        case .success: break
+        case .failure(.barred): moves.refused(joining.room, by: joining.connection)
+        case .failure(let failure): error = failure
+        }
         if let through = moves.entered(by: joining.connection, error: error) { finish(through, joining.connection) }
     }
 

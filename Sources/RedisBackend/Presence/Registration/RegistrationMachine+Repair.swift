@@ -118,6 +118,8 @@ extension RegistrationMachine {
         case .fenced(let fence):
             fenced(holder, at: fence)
             return false
+        // Only who comes anew is.
+        case .barred: return false
         }
     }
 

@@ -21,6 +21,12 @@ struct RoomMoves {
         return nil
     }
 
+    /// One of the rooms may not be entered any more.
+    mutating func refused(_ room: RoomName, by connection: String) {
+        moves[connection]?.registration.resumed?.rooms.removeAll { $0 == room }
+        moves[connection]?.registration.resumed?.forbidden.append(room)
+    }
+
     /// One of the rooms was entered, or could not be.
     mutating func entered(by connection: String, error: BackendError?) -> Move? {
         guard var move = moves[connection] else { return nil }

@@ -48,4 +48,9 @@ extension KeyCommand where Answer == Int64 {
     package static func expire(_ key: Key, in life: Duration) -> Self {
         KeyCommand("PEXPIRE", key, [.milliseconds(life)]) { $0.integer }
     }
+
+    /// Gives a key that has an end this life from now on, and leaves one that has none.
+    static func prolong(_ key: Key, _ life: Duration) -> Self {
+        KeyCommand("PEXPIRE", key, [.milliseconds(life), "XX"]) { $0.integer }
+    }
 }

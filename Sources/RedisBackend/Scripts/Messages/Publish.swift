@@ -28,6 +28,8 @@ package struct Publish: Script {
     package var ledger: Bound?
     /// Nil where the message does not go into the partition's stream.
     package var stream: Bound?
+    /// Whether the room's settings bind the sender.
+    package var heedsSettings = false
     /// Whether the caller waits for a replica.
     package var isReplicated = false
 
@@ -53,6 +55,14 @@ package struct Publish: Script {
         all.reserveCapacity(10)
         all += [keys.state(partition), keys.head(room), keys.log(room)]
         var flags = ""
+        if room.takesSettings {
+            flags += "s"
+            all.append(keys.settings(of: room))
+            if heedsSettings {
+                flags += "c"
+                all.append(keys.pauses(in: room))
+            }
+        }
         if let dedupe {
             flags += "d"
             all.append(keys.dedupe(room, dedupe))

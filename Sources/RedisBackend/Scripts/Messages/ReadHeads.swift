@@ -7,6 +7,8 @@ package struct ReadHeads: Script {
         /// With an empty epoch where the room has no head, or one of an earlier run of Redis.
         package let position: Position
         package let rosterVersion: Int64
+        /// 0 where the room has none.
+        package let settingsVersion: Int64
     }
 
     /// What one call takes.
@@ -27,12 +29,13 @@ package struct ReadHeads: Script {
     }
 
     package func read(_ reply: RedisReply) -> [Head]? {
-        guard reply.count == 3 * rooms.count else { return nil }
+        guard reply.count == 4 * rooms.count else { return nil }
         return rooms.indices.map { index in
             Head(
                 position: Position(
-                    epoch: reply[3 * index].string ?? "", seq: Int(reply[3 * index + 1].integer ?? 0)),
-                rosterVersion: reply[3 * index + 2].integer ?? 0)
+                    epoch: reply[4 * index].string ?? "", seq: Int(reply[4 * index + 1].integer ?? 0)),
+                rosterVersion: reply[4 * index + 2].integer ?? 0,
+                settingsVersion: reply[4 * index + 3].integer ?? 0)
         }
     }
 }

@@ -27,10 +27,13 @@ package struct ReadHistory: ReadingScript {
             case .before(let seq): ["before", .count(seq)]
             case .after(let seq): ["after", .count(seq)]
             }
+        var all = [keys.state(Partition(of: room)), keys.head(room), keys.log(room)]
+        if room.takesSettings { all.append(keys.settings(of: room)) }
         return ScriptCall(
-            keys: [keys.state(Partition(of: room)), keys.head(room), keys.log(room)],
+            keys: all,
             arguments: [
                 .server, .string(candidate), .milliseconds(age), .count(range.limit), .count(range.maxBytes),
+                room.takesSettings ? 1 : 0,
             ] + edge)
     }
 

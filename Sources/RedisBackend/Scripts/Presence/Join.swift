@@ -17,6 +17,8 @@ package struct Join: Script {
         case joined(RosterState, stream: Position?)
         /// The node is dead here below this incarnation.
         case fenced(at: Int64)
+        /// The room's settings keep the user out.
+        case barred(RoomBar)
     }
 
     let room: RoomName
@@ -64,7 +66,7 @@ package struct Join: Script {
             keys: [
                 keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
                 keys.holders(partition), keys.held(by: holder, in: partition), keys.linger(partition),
-                keys.fence(partition), keys.events(partition), keys.state(partition),
+                keys.fence(partition), keys.events(partition), keys.state(partition), keys.settings(of: room),
             ],
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection), .string(user.string),
@@ -89,6 +91,9 @@ extension Join.Answer: ScriptAnswer {
         case "fenced":
             guard let fence = reply[1].integer else { return nil }
             self = .fenced(at: fence)
+        case "barred":
+            guard let bar = reply[1].string.flatMap({ RoomBar($0) }) else { return nil }
+            self = .barred(bar)
         default: return nil
         }
     }

@@ -1,0 +1,46 @@
+import GatewayCore
+
+/// What is told of a room's settings.
+extension NativeDialect {
+    func encode(_ change: RoomChange, into bytes: inout [UInt8]) {
+        JSONWriter.append(#"{"type":"room""#, to: &bytes)
+        append(room: change.room, into: &bytes)
+        JSONWriter.append(#","event":"#, to: &bytes)
+        JSONWriter.append(string: change.event.rawValue, to: &bytes)
+        switch change.event {
+        case .updated, .restored: append(change.state, into: &bytes)
+        case .closed:
+            JSONWriter.append(#","version":"#, to: &bytes)
+            JSONWriter.append(integer: change.state.version, to: &bytes)
+        }
+        JSONWriter.append("}", to: &bytes)
+    }
+
+    /// The fields `version` and `settings`, behind others.
+    package func append(_ state: RoomState, into bytes: inout [UInt8]) {
+        JSONWriter.append(#","version":"#, to: &bytes)
+        JSONWriter.append(integer: state.version, to: &bytes)
+        JSONWriter.append(#","settings":"#, to: &bytes)
+        bytes.append(contentsOf: state.settings)
+    }
+}
+
+extension EventFields {
+    func roomChange() throws(UnreadableEvent) -> RoomChange {
+        // Whatever else a later gateway tells of rooms is not for this client.
+        guard let event = RoomChange.Event(rawValue: try text("event")) else { throw .unknownType }
+        let version = Int64(try integer("version"))
+        let state =
+            switch event {
+            case .updated, .restored: RoomState(version: version, settings: try bytes("settings"))
+            case .closed: RoomState.closed(at: version)
+            }
+        return RoomChange(room: try room(), event: event, state: state)
+    }
+
+    /// Of a `joined`; nil where the room has none.
+    func roomState() throws(UnreadableEvent) -> RoomState? {
+        guard field("settings") != nil else { return nil }
+        return RoomState(version: Int64(try integer("version")), settings: try bytes("settings"))
+    }
+}
