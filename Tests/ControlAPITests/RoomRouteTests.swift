@@ -19,6 +19,33 @@ import Testing
         }
     }
 
+    @Test func `rooms are found by what their names begin with, on as many pages as it takes`() async throws {
+        try await Api.serve { api async throws in
+            let names = (0..<2500).map { "\($0 % 500 == 7 ? "lesson" : "other")-\($0)" }
+            api.presence.state.withLock {
+                $0.rooms = names.map {
+                    RoomRecord(room: RoomName(unchecked: $0), members: 1, connections: 1, head: nil)
+                }
+            }
+            let all = try await api.send(.GET, "/v1/rooms?prefix=lesson-")
+            let expected = [7, 507, 1007, 1507, 2007].map { #"{"roomId":"lesson-\#($0)"}"# }.joined(separator: ",")
+            #expect(all.text == #"{"rooms":[\#(expected)]}"#)
+            // A page of one by one, each going on behind the last.
+            var found: [String] = []
+            var cursor: String? = ""
+            while let place = cursor {
+                let page = try await api.send(
+                    .GET, "/v1/rooms?prefix=lesson-&limit=1\(place.isEmpty ? "" : "&cursor=\(place)")")
+                found += page.text.matches(of: /lesson-\d+/).map { String($0.output) }
+                cursor = page.text.firstMatch(of: /"next":"(\d+)"/).map { String($0.1) }
+            }
+            #expect(found == names.filter { $0.hasPrefix("lesson-") })
+            for prefix in ["", "%40a", "a%20b"] {
+                #expect(try await api.send(.GET, "/v1/rooms?prefix=\(prefix)").status == 400)
+            }
+        }
+    }
+
     @Test func `a room is told with its position and without one where nothing was written`() async throws {
         try await Api.serve { api async throws in
             api.presence.state.withLock {
