@@ -225,8 +225,10 @@ struct ArchiveFaults {
             settings: "log: {streamSize: 200}\n")
         stage.database.kill9()
         let worker = try await stage.worker()
-        try await eventually("the worker to say so") { try await worker.get("/readyz").status == 503 }
-        #expect(try await worker.get("/readyz").body.contains("the database is away"))
+        try await eventually("the worker to say so") {
+            let answer = try await worker.get("/readyz")
+            return answer.status == 503 && answer.body.contains("the database is away")
+        }
         for number in 0..<1000 { try await stage.publish(Self.payload(number), to: "kept-1") }
         let key = "m:\(Partition(of: "kept-1").tag):messages"
         #expect(try await redis.cli("XLEN", key) == "1000")

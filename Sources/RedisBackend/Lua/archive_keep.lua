@@ -6,8 +6,8 @@
 -- result  whether the lease was the worker's (0, 1)
 -- cost    O(1)
 local lease = KEYS[1]
+local worker, token, life = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local held = redis.call('HMGET', lease, 'w', 't')
-if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return 0 end
-local life = tonumber(ARGV[3])
+if held[1] ~= worker or held[2] ~= token then return 0 end
 redis.call('HSET', lease, 'e', life == 0 and '0' or string.format('%.0f', now() + life))
 return 1
