@@ -31,17 +31,18 @@ struct ArchiveFaults {
         let start = ContinuousClock.now
         let publishing = Task {
             for number in 0..<900 {
-                try await Task.sleep(until: start + .milliseconds(20) * number)
+                try await ContinuousClock().sleep(until: start + .milliseconds(20) * number)
                 try await stage.publish(Self.payload(number), to: "kept-\(number % 3)")
             }
         }
         for round in 0..<3 {
-            try await Task.sleep(until: start + .seconds(2 + 5 * round))
+            let before = 250 * round
+            try await eventually("messages") { stage.acknowledged.count >= before + 100 }
             worker.kill9()
             worker = try await stage.worker()
-            try await Task.sleep(until: start + .seconds(4 + 5 * round))
+            try await eventually("more messages") { stage.acknowledged.count >= before + 200 }
             stage.database.kill9()
-            try await Task.sleep(for: .seconds(1))
+            try await eventually("messages without it") { stage.acknowledged.count >= before + 250 }
             try stage.database.restart()
         }
         try await publishing.value

@@ -5,49 +5,50 @@ import Testing
 /// The words of three primaries, and what is made of them.
 @Suite("How a Cluster's servers are asked and believed")
 struct ClusterMachineTests {
-    private typealias Place = RedisConfiguration.Endpoint
-    private typealias Action = ClusterMachine.Action
+    typealias Place = RedisConfiguration.Endpoint
+    typealias Action = ClusterMachine.Action
 
-    private let seed = Place.tcp(host: "seed", port: 1)
-    private let a = Place.tcp(host: "a", port: 1)
-    private let b = Place.tcp(host: "b", port: 2)
-    private let c = Place.tcp(host: "c", port: 3)
-    private let d = Place.tcp(host: "d", port: 4)
-    private static let slots: [KeySlot] = [0, 6000, 12_000].map { KeySlot(number: $0) }
-    private var machine = ClusterMachine(
+    let seed = Place.tcp(host: "seed", port: 1)
+    let a = Place.tcp(host: "a", port: 1)
+    let b = Place.tcp(host: "b", port: 2)
+    let c = Place.tcp(host: "c", port: 3)
+    let d = Place.tcp(host: "d", port: 4)
+    let e = Place.tcp(host: "e", port: 5)
+    static let slots: [KeySlot] = [0, 6000, 12_000].map { KeySlot(number: $0) }
+    var machine = ClusterMachine(
         seeds: [.tcp(host: "seed", port: 1)], slots: Self.slots, lease: .seconds(3))
 
-    private func at(_ milliseconds: Int64) -> NIODeadline {
+    func at(_ milliseconds: Int64) -> NIODeadline {
         .uptimeNanoseconds(0) + .milliseconds(100_000 + milliseconds)
     }
 
-    private func primary(
+    func primary(
         _ id: String, _ place: Place, _ epoch: Int64, _ slots: ClosedRange<UInt16>...
     ) -> ClusterWord.Primary {
         ClusterWord.Primary(id: id, place: place, epoch: epoch, slots: slots)
     }
 
-    private var three: [ClusterWord.Primary] {
+    var three: [ClusterWord.Primary] {
         [primary("A", a, 1, 0...5460), primary("B", b, 2, 5461...10_922), primary("C", c, 3, 10_923...16_383)]
     }
 
-    private func table(_ places: Place?..., primaries: [Place]) -> SlotTable {
+    func table(_ places: Place?..., primaries: [Place]) -> SlotTable {
         var found: [KeySlot: Place] = [:]
         for (slot, place) in zip(Self.slots, places) { found[slot] = place }
         return SlotTable(places: found, primaries: primaries)
     }
 
-    private var firstTable: SlotTable { table(a, b, c, primaries: [a, b, c]) }
+    var firstTable: SlotTable { table(a, b, c, primaries: [a, b, c]) }
 
-    private func asksState(_ actions: [Action]) -> [Place] {
+    func asksState(_ actions: [Action]) -> [Place] {
         actions.compactMap { if case .askState(let place) = $0 { place } else { nil } }
     }
 
-    private func asksSlots(_ actions: [Action]) -> [Place] {
+    func asksSlots(_ actions: [Action]) -> [Place] {
         actions.compactMap { if case .askSlots(let place) = $0 { place } else { nil } }
     }
 
-    private func others(_ actions: [Action]) -> [Action] {
+    func others(_ actions: [Action]) -> [Action] {
         actions.filter { action in
             switch action {
             case .askState, .askSlots: false
@@ -56,16 +57,16 @@ struct ClusterMachineTests {
         }
     }
 
-    private mutating func fine(_ place: Place, epoch: Int64 = 3, at time: Int64) -> [Action] {
+    mutating func fine(_ place: Place, epoch: Int64 = 3, at time: Int64) -> [Action] {
         machine.answered(place, ClusterState(isFine: true, epoch: epoch), now: at(time))
     }
 
-    private mutating func word(_ place: Place, _ primaries: [ClusterWord.Primary], at time: Int64) -> [Action] {
+    mutating func word(_ place: Place, _ primaries: [ClusterWord.Primary], at time: Int64) -> [Action] {
         machine.answered(place, ClusterWord(primaries: primaries), now: at(time))
     }
 
     /// The seed has named three, all have been asked, and no round is under way.
-    private mutating func settle() {
+    mutating func settle() {
         _ = machine.ticked(now: at(-2000))
         _ = word(seed, three, at: -1990)
         _ = fine(seed, at: -1990)
@@ -147,64 +148,6 @@ struct ClusterMachineTests {
         _ = word(a, [], at: 10)
         let reason = "seed:1 refuses this node (WRONGPASS), a:1 knows of no server that has slots"
         #expect(machine.failed(seed, .refused(reason: "WRONGPASS"), now: at(20)) == [.doubtful(reason: reason)])
-    }
-
-    // MARK: Another Cluster
-
-    private let e = Place.tcp(host: "e", port: 5)
-
-    /// Of a Cluster with other servers, whose epochs are higher.
-    private var strangers: [ClusterWord.Primary] { [primary("X", d, 8, 0...8191), primary("Y", e, 9, 8192...16_383)] }
-
-    @Test mutating func `a seed of another Cluster than the first that answers is told of once, and left out`() {
-        machine = ClusterMachine(seeds: [seed, d], slots: Self.slots, lease: .seconds(3))
-        _ = machine.ticked(now: at(0))
-        #expect(others(word(seed, three, at: 10)) == [.use(firstTable)])
-        #expect(others(word(d, strangers, at: 20)) == [.leftOut(d)])
-        // Nor does it count where the seeds are asked again, since most primaries say nothing.
-        _ = machine.ticked(now: at(30))
-        for place in [a, b] { _ = machine.failed(place, .away, now: at(30)) }
-        #expect(asksSlots(machine.doubted(now: at(200))) == [a, b, c, seed, d])
-        #expect(others(word(d, strangers, at: 210)) == [])
-        #expect(others(word(seed, three, at: 220)) == [])
-        for place in [a, b] { #expect(others(machine.failed(place, .away, now: at(230))) == []) }
-        #expect(others(word(c, three, at: 240)) == [])
-    }
-
-    @Test mutating func `nor is it followed where the whole Cluster is away`() {
-        machine = ClusterMachine(seeds: [seed, d], slots: Self.slots, lease: .seconds(3))
-        _ = machine.ticked(now: at(0))
-        _ = machine.failed(d, .away, now: at(10))
-        #expect(others(word(seed, three, at: 10)) == [.use(firstTable)])
-        _ = machine.ticked(now: at(20))
-        for place in [a, b, c] { _ = machine.failed(place, .away, now: at(20)) }
-        #expect(asksSlots(machine.doubted(now: at(200))) == [a, b, c, seed, d])
-        for place in [a, b, c, seed] { _ = machine.failed(place, .away, now: at(210)) }
-        #expect(others(word(d, strangers, at: 220)) == [.leftOut(d)])
-    }
-
-    @Test mutating func `a server that has met nobody yet is of no other Cluster`() {
-        machine = ClusterMachine(seeds: [d, seed], slots: Self.slots, lease: .seconds(3))
-        _ = machine.ticked(now: at(0))
-        let alone = ClusterWord(primaries: [], members: ["X"])
-        #expect(others(machine.answered(d, alone, now: at(10))) == [])
-        #expect(others(word(seed, three, at: 20)) == [.use(firstTable)])
-        _ = machine.ticked(now: at(30))
-        for place in [a, b] { _ = machine.failed(place, .away, now: at(30)) }
-        #expect(asksSlots(machine.doubted(now: at(200))) == [a, b, c, d, seed])
-        for place in [a, b, c, seed] { _ = machine.failed(place, .away, now: at(210)) }
-        #expect(!others(machine.answered(d, alone, now: at(220))).contains(.leftOut(d)))
-    }
-
-    @Test mutating func `replicas that have all taken over are of the same Cluster, since it knew them`() {
-        let members: Set = ["A", "B", "C", "X", "Y"]
-        _ = machine.ticked(now: at(0))
-        _ = machine.answered(seed, ClusterWord(primaries: three, members: members), now: at(10))
-        _ = machine.ticked(now: at(20))
-        for place in [a, b, c] { _ = machine.failed(place, .away, now: at(20)) }
-        _ = machine.doubted(now: at(200))
-        let next = machine.answered(seed, ClusterWord(primaries: strangers, members: members), now: at(210))
-        #expect(others(next) == [.use(table(d, d, e, primaries: [d, e]))])
     }
 
     // MARK: Whom to believe
