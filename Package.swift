@@ -92,8 +92,8 @@ let package = Package(
         .target(
             name: "SocketServer",
             dependencies: [
-                "CZlib", "GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, logging, metrics,
-                lifecycle,
+                "CZlib", "GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS, logging,
+                metrics, lifecycle,
             ],
             resources: [.embedInCode("Pages")],
             swiftSettings: strict),
@@ -103,7 +103,7 @@ let package = Package(
             dependencies: [
                 "GatewayCore", "Dialects", .product(name: "Hummingbird", package: "hummingbird", condition: forNodes),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: forNodes),
-                crypto, nioCore, nioPosix, nioHTTP1, logging, metrics,
+                crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging, metrics,
                 lifecycle,
             ],
             resources: [.embedInCode("Pages")],
@@ -123,12 +123,11 @@ let package = Package(
             name: "GatewayNode",
             dependencies: [
                 "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", "Dialects", "Webhooks",
-                "Archive",
-                nioCore,
-                nioPosix, nioHTTP1, logging, metrics, lifecycle,
+                "Archive", crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging, metrics, lifecycle,
+                .product(name: "CryptoExtras", package: "swift-crypto", condition: forNodes),
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: forNodes),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: forNodes),
                 .product(name: "Yams", package: "Yams", condition: forNodes),
-                .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
             ],
             swiftSettings: strict),
         // The Swift client library: connects, reconnects, hands out events as async sequences.
@@ -147,7 +146,7 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "GatewayNode", "GatewayCore", "LoadBench", "Webhooks", nioCore, nioPosix, nioHTTP1,
+                "GatewayNode", "GatewayCore", "LoadBench", "Webhooks", nioCore, nioPosix, nioHTTP1, nioTLS,
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: forNodes), logging,
             ],
             swiftSettings: strict),
@@ -156,7 +155,10 @@ let package = Package(
         // For tests: real redis-servers, nodes as processes, a fault proxy, a webhook receiver, the stream checker.
         .target(
             name: "TestKit",
-            dependencies: ["TestSupport", "MartletClient", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS],
+            dependencies: [
+                "TestSupport", "MartletClient", "WebSocketFrames", crypto, nioCore, nioPosix, nioHTTP1, nioTLS,
+                .product(name: "CryptoExtras", package: "swift-crypto", condition: forNodes),
+            ],
             swiftSettings: strict
         ),
 
@@ -205,7 +207,9 @@ let package = Package(
         .testTarget(
             name: "GatewayNodeTests",
             dependencies: [
-                "GatewayNode", "GatewayCore", "RedisBackend", "TestSupport", "TestKit", lifecycle, logging,
+                "GatewayNode", "GatewayCore", "RedisBackend", "TestSupport", "TestKit", crypto, nioCore, nioPosix,
+                nioTLS,
+                lifecycle, logging, metrics,
                 .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
             ],
             swiftSettings: strict),
@@ -221,6 +225,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "TestSupport", "TestKit", nioCore,
+                nioPosix, nioTLS,
             ],
             swiftSettings: strict
         ),

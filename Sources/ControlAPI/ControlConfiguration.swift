@@ -1,4 +1,5 @@
 import GatewayCore
+import NIOSSL
 
 /// The configuration of the api port.
 package struct ControlConfiguration: Sendable {
@@ -24,6 +25,10 @@ package struct ControlConfiguration: Sendable {
     package var bodyTimeout: Duration
     /// Which hosts are answered.
     package var fence: LoopbackFence
+    /// What each new connection speaks TLS with; nil: the port is plain.
+    package var tls: (@Sendable () -> NIOSSLContext)?
+    /// Whether all but the probes takes a client's certificate, which the TLS library has then found to be good.
+    package var needsClientCertificate = false
 
     package init(
         host: String = "127.0.0.1", port: Int = 8081, keys: [String], maxBodyBytes: Int = 1 << 20,

@@ -65,7 +65,8 @@ package struct ControlServer: Service {
     ) -> HTTPConnectionHandler.Dependencies {
         let givenWay = Counter(label: "martlet_api_connections_given_way_total", factory: metrics)
         return HTTPConnectionHandler.Dependencies(
-            heads: RequestHeadRules(fence: configuration.fence),
+            heads: RequestHeadRules(
+                fence: configuration.fence, needsClientCertificate: configuration.needsClientCertificate),
             times: HTTPConnectionRules.Times(
                 head: configuration.headTimeout, idle: configuration.idleTimeout, body: configuration.bodyTimeout),
             table: ConnectionTable(places: configuration.maxConnections) { givenWay.increment() },
@@ -85,14 +86,14 @@ package struct ControlServer: Service {
         let application = Application(
             responder: responder,
             server: HTTPServerBuilder {
-                [connections, own = Shared(responder)] responder in
+                [connections, own = Shared(responder), tls = configuration.tls] responder in
                 ControlChannel(
                     library: HTTP1Channel(
                         responder: responder,
                         configuration: HTTP1Channel.Configuration(
                             httpDecoderConfiguration: .init(
                                 maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 100))),
-                    dependencies: connections, responder: own)
+                    dependencies: connections, responder: own, tls: tls)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 4096),

@@ -58,20 +58,26 @@ package struct Node: Sendable {
             configuration: stored,
             eventLoop: group.next(), life: life.next(), logger: logger, metrics: metrics, load: load.read)
         let log = try archivedLog(backend, metrics: metrics)
-        var admission = settings.socketConfiguration(authentication: await authentication())
+        let tokens = try Tokens(settings, group: group, metrics: metrics, logger: logger)
+        let certificates = try Certificates(settings, metrics: metrics)
+        var admission = settings.socketConfiguration(authentication: tokens.authentication)
         admission.sessionCheck = backend.sessionCheck
         admission.bannedAddresses = stored.bannedAddresses
+        admission.tls = certificates.client
         let sockets = SocketServer(
             configuration: admission, group: group,
             streams: backend.streams, log: log, presence: backend.presence,
             presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger, tally: spending,
             memory: memory)
         load.attach(sockets.census)
+        var calls = settings.controlConfiguration
+        calls.tls = certificates.api
+        calls.needsClientCertificate = settings.apiTLS.clientAuthorityFile != nil
         let control = ControlServer(
-            configuration: settings.controlConfiguration, log: log, nodes: backend.directory,
+            configuration: calls, log: log, nodes: backend.directory,
             presence: backend.presenceDirectory, webhooks: backend.webhookDirectory, bans: backend.addressBans,
             rooms: backend.roomGovernor, spenders: backend.spenderDirectory,
-            readiness: { Node.readiness(backend, sockets) }, liveness: { await Node.isAlive(life, sockets) },
+            readiness: { Node.readiness(backend, sockets, tokens) }, liveness: { await Node.isAlive(life, sockets) },
             metrics: metrics, eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in
                 logger.info("api port open", metadata: ["host": "\(settings.api.host)", "port": "\(port)"])
@@ -81,6 +87,10 @@ package struct Node: Sendable {
         if let embedded { services.append(.init(service: embedded)) }
         // Where the node has lost its name or may not use Redis, its clients are still sent away in order.
         services.append(.init(service: backend, failureTerminationBehavior: .gracefullyShutdownGroup))
+        if !certificates.keepers.isEmpty {
+            services.append(.init(service: CertificateService(keepers: certificates.keepers, logger: logger)))
+        }
+        if let keys = tokens.service { services.append(.init(service: keys)) }
         if let webhooks = webhookService(backend, metrics: metrics) {
             services.append(.init(service: webhooks))
         }
@@ -94,7 +104,7 @@ package struct Node: Sendable {
         let serviceGroup = ServiceGroup(
             configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: groupLogger))
         let impatience = await Node.endAtSecondSignal(logger: logger)
-        let hangUps = await Node.passOverHangUps(logger: logger)
+        let hangUps = await Node.reloadAtHangUps(tokens, certificates, logger: logger)
         defer {
             impatience.cancel()
             hangUps.cancel()
@@ -127,24 +137,24 @@ package struct Node: Sendable {
         }
     }
 
-    /// A terminal that was closed, or a script that expects a reload, ends no node.
-    private static func passOverHangUps(logger: Logger) async -> Task<Void, Never> {
+    /// A terminal that was closed ends no node; a script that expects a reload gets one of what lies in files of its own.
+    private static func reloadAtHangUps(
+        _ tokens: Tokens, _ certificates: Certificates, logger: Logger
+    ) async -> Task<Void, Never> {
         let signals = await UnixSignalsSequence(trapping: .sighup)
         return Task {
-            for await _ in signals { logger.notice("SIGHUP passed over: settings are read at the start alone") }
+            for await _ in signals {
+                logger.notice(
+                    "SIGHUP: certificates and token keys are read again; other settings are read at the start alone")
+                for keeper in certificates.keepers { keeper.reload(logger: logger) }
+                tokens.renew()
+            }
         }
     }
 
-    private func authentication() async -> SocketServerConfiguration.Authentication {
-        guard settings.auth.mode == .jwt, let secret = settings.auth.secret else { return .none }
-        return .jwt(
-            await JWTVerifier(
-                secret: secret, issuer: settings.auth.issuer, audience: settings.auth.audience,
-                leeway: settings.client.limits.leeway, now: { Int64(Date().timeIntervalSince1970 * 1000) }))
-    }
-
-    private static func readiness(_ backend: Backend, _ sockets: SocketServer) -> Readiness {
+    private static func readiness(_ backend: Backend, _ sockets: SocketServer, _ tokens: Tokens) -> Readiness {
         if sockets.status.isDraining { return .notReady(reason: "draining") }
+        if let problem = tokens.problem { return .notReady(reason: problem) }
         if let problem = backend.problem { return .notReady(reason: problem) }
         return backend.restriction.map { .restricted(reason: $0) } ?? .ready
     }

@@ -5,7 +5,7 @@ import Metrics
 final class SocketMetrics: Sendable {
     /// A reason why a request for a WebSocket was refused.
     enum Refusal: String, CaseIterable, Sendable {
-        case malformed, timeout, origin, version, subprotocol, draining, full, flooded, banned, misdirected
+        case malformed, timeout, tls, origin, version, subprotocol, draining, full, flooded, banned, misdirected
         /// It was one too many of those that nobody has vouched for.
         case strangers
         case address = "address_limit"

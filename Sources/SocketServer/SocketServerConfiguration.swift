@@ -1,4 +1,5 @@
 import GatewayCore
+import NIOSSL
 
 /// The configuration of the client port; the defaults are the contract's.
 package struct SocketServerConfiguration: Sendable {
@@ -13,6 +14,8 @@ package struct SocketServerConfiguration: Sendable {
     package var host = "127.0.0.1"
     /// 0 lets the system choose; `SocketServer.boundPort` tells which.
     package var port = 8080
+    /// What each new connection speaks TLS with; nil: the port is plain.
+    package var tls: (@Sendable () -> NIOSSLContext)?
     package var nodeId = "node"
     /// The node's version, which one of the client library's paths bears.
     package var version = "0"

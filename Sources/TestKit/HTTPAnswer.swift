@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 /// The answer to one HTTP request on a connection of its own.
 package struct HTTPAnswer: Sendable {
@@ -13,10 +14,12 @@ package struct HTTPAnswer: Sendable {
         try? JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any]  // Nil says it.
     }
 
-    /// Asks 127.0.0.1 and reads until the server closes.
+    /// Asks 127.0.0.1 and reads until the server closes; over TLS of one that is called localhost.
     package static func fetch(
-        port: Int, method: String = "GET", path: String, body: String? = nil, headers: [(String, String)] = []
+        port: Int, method: String = "GET", path: String, body: String? = nil, headers: [(String, String)] = [],
+        tls: TLSConfiguration? = nil
     ) async throws -> HTTPAnswer {
+        let context = try tls.map { try NIOSSLContext(configuration: $0) }
         var request = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
         for (name, value) in headers { request += "\(name): \(value)\r\n" }
         if let body { request += "Content-Length: \(body.utf8.count)\r\n" }
@@ -25,7 +28,11 @@ package struct HTTPAnswer: Sendable {
             .connectTimeout(.seconds(5))
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    if let context {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: context, serverHostname: "localhost"))
+                    }
+                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
             }
         let text = request

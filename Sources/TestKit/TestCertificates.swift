@@ -19,6 +19,8 @@ package final class TestCertificates: Sendable {
     /// The authority's own certificate, as PEM.
     package var authorityFile: String { "\(folder)/authority.pem" }
 
+    package var authorities: [NIOSSLCertificate] { get throws { try NIOSSLCertificate.fromPEMFile(authorityFile) } }
+
     /// For a server: a certificate for this name, by the authority.
     package func vouched(for name: String, _ change: (inout TLSConfiguration) -> Void = { _ in }) throws
         -> NIOSSLContext
@@ -39,10 +41,44 @@ package final class TestCertificates: Sendable {
         return try context("own-\(name)") { _ in }
     }
 
-    private func make(_ file: String, for name: String, by authority: [String]) throws {
+    /// A certificate and its key as files in PEM, for a process.
+    package struct Files: Sendable {
+        package let certificate: String
+        package let key: String
+
+        package init(certificate: String, key: String) {
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    /// A certificate for this name by the authority, good for two days from now or, where `off` is given, from then.
+    package func files(for name: String, off: Duration = .zero) throws -> Files {
+        let file = "\(UUID().uuidString.prefix(8))-\(name)"
+        try make(
+            file, for: name, by: ["-CA", authorityFile, "-CAkey", "\(folder)/authority.key"],
+            clock: off == .zero ? [:] : WrongClock.environment(off: off))
+        return Files(certificate: "\(folder)/\(file).pem", key: "\(folder)/\(file).key")
+    }
+
+    /// For a client that trusts the authority alone, and shows this certificate where it is asked for one.
+    package func client(showing files: Files? = nil) throws -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.trustRoots = .certificates(try authorities)
+        if let files {
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(files.certificate)
+                .map { .certificate($0) }
+            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem))
+        }
+        return configuration
+    }
+
+    private func make(
+        _ file: String, for name: String, by authority: [String], clock: [String: String] = [:]
+    ) throws {
         let isName = !name.contains(" ")
         _ = try RedisServerProcess.ChildProcess.output(
-            of: [
+            of: ["env"] + clock.map { "\($0.key)=\($0.value)" } + [
                 "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                 "-days", "2", "-subj", "/CN=\(name)", "-keyout", "\(folder)/\(file).key", "-out",
                 "\(folder)/\(file).pem",

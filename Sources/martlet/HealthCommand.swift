@@ -41,9 +41,10 @@ struct HealthCommand: ParsableCommand {
             }
             return target
         }
-        let api = try Console.orExit {
+        let settings = try Console.orExit {
             try Settings.read(file: file.config, environment: ProcessInfo.processInfo.environment)
-        }.api
+        }
+        let api = settings.api
         // Bound to every address, it answers on the machine's own.
         let host =
             switch api.host {
@@ -51,6 +52,7 @@ struct HealthCommand: ParsableCommand {
             case "::": "::1"
             default: api.host
             }
-        return HealthProbe.Target(host: host, port: api.port, path: ready ? "/readyz" : "/healthz")
+        return HealthProbe.Target(
+            host: host, port: api.port, path: ready ? "/readyz" : "/healthz", isSecure: settings.apiTLS.isSecure)
     }
 }

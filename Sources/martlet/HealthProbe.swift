@@ -6,21 +6,26 @@ enum HealthProbe {
         var host: String
         var port: Int
         var path: String
+        var isSecure: Bool
 
-        init(host: String, port: Int, path: String) {
+        init(host: String, port: Int, path: String, isSecure: Bool) {
             self.host = host
             self.port = port
             self.path = path
+            self.isSecure = isSecure
         }
 
-        /// Reads `http://host[:port][/path]`; nil for anything else.
+        /// Reads `http://host[:port][/path]` and the same with `https`; nil for anything else.
         init?(url: String) {
-            guard url.lowercased().hasPrefix("http://") else { return nil }
-            let rest = url.dropFirst(7)
+            let schemes = [("http://", false), ("https://", true)]
+            guard let (scheme, isSecure) = schemes.first(where: { url.lowercased().hasPrefix($0.0) }) else {
+                return nil
+            }
+            let rest = url.dropFirst(scheme.count)
             let authority = rest.prefix { $0 != "/" }
             let path = rest.dropFirst(authority.count)
             var host = authority
-            var port = 80
+            var port = isSecure ? 443 : 80
             let end = authority.first == "[" ? authority.firstIndex(of: "]") : authority.startIndex
             guard let end else { return nil }
             if let colon = authority[end...].firstIndex(of: ":") {
@@ -30,10 +35,10 @@ enum HealthProbe {
             }
             let name = host.filter { $0 != "[" && $0 != "]" }
             guard !name.isEmpty, url.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { return nil }
-            self.init(host: name, port: port, path: path.isEmpty ? "/healthz" : String(path))
+            self.init(host: name, port: port, path: path.isEmpty ? "/healthz" : String(path), isSecure: isSecure)
         }
 
-        var description: String { "http://\(authority)\(path)" }
+        var description: String { "http\(isSecure ? "s" : "")://\(authority)\(path)" }
         var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
     }
 
@@ -43,6 +48,7 @@ enum HealthProbe {
 
     /// The status of a `GET`; `timeout` is in seconds, for connecting, sending and each read.
     static func status(of target: Target, timeout: Int) throws(Failure) -> Int {
+        if target.isSecure { return try secureStatus(of: target, timeout: timeout) }
         let descriptor = try connect(to: target, timeout: timeout)
         defer { close(descriptor) }
         let request = Array("GET \(target.path) HTTP/1.0\r\nHost: \(target.authority)\r\n\r\n".utf8)

@@ -13,7 +13,8 @@ struct TokenCommand: AsyncParsableCommand {
 
               martlet token --user alice --ttl 15m --rooms '{"lesson-*":["join","publish"]}'
 
-            Real tokens come from your backend: HS256, with sub, exp and, where wanted, iat and rooms.
+            Real tokens come from your backend, or from whoever signs your users in: with sub, exp and, where wanted, iat
+            and rooms.
             """)
 
     @Option(name: .long, help: "Whom the token names (sub).")
@@ -43,13 +44,15 @@ struct TokenCommand: AsyncParsableCommand {
             throw ValidationError("--ttl takes a time with its unit, such as 90s, 15m or 1h")
         }
         let grants = try grants()
-        guard let secret = secret ?? auth.secret else {
+        guard let secret = secret ?? auth.common.secrets.first else {
             throw ValidationError("there is no secret: give MARTLET_AUTH_SECRET, --config or --secret")
         }
-        let issuer = await JWTIssuer(secret: secret, issuer: auth.issuer, audience: auth.audience)
+        let common = auth.common
+        let issuer = JWTIssuer(
+            secret: secret, issuer: common.name, audience: common.audience, names: common.names)
         let now = Int64(Date().timeIntervalSince1970)
         print(
-            try await issuer.token(for: user, issued: now, expires: now + ttl.components.seconds, grants: grants))
+            try issuer.token(for: user, issued: now, expires: now + ttl.components.seconds, grants: grants))
     }
 
     private func grants() throws -> RoomGrants? {

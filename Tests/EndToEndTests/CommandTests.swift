@@ -167,12 +167,12 @@ struct CommandTests {
         #expect(gone.status != 0)
     }
 
-    @Test func `a hang-up is passed over with a line of the log, and the node serves on`() async throws {
+    @Test func `a hang-up has keys and certificates read again, is told in the log, and ends nothing`() async throws {
         let redis = try RedisServerProcess()
         let node = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)
         try await eventually("readiness") { try await node.request("GET", "/readyz").status == 200 }
         kill(node.pid, SIGHUP)
-        try await node.logged("SIGHUP passed over")
+        try await node.logged("SIGHUP: certificates and token keys are read again")
         #expect(try await node.request("GET", "/readyz").status == 200)
     }
 

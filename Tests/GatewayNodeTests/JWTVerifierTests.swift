@@ -17,6 +17,7 @@ private func token(
     _ claims: String, header: String = #"{"alg":"HS256","typ":"JWT"}"#, secret: String = secret
 ) async throws -> String {
     let signed = "\(base64URL(header.utf8)).\(base64URL(claims.utf8))"
+    // Another library's hand than the verifier's.
     let key = try await JWTKeyCollection().add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256).getKey()
     return "\(signed).\(base64URL(try key.sign(Data(signed.utf8))))"
 }
@@ -26,8 +27,11 @@ private func verify(
     _ token: String, secret: String = secret, issuer: String? = nil, audience: String? = nil,
     leeway: Duration = .seconds(1), now: Int64 = now * 1000
 ) async -> Result<Identity, TokenError> {
-    let verifier = await JWTVerifier(
-        secret: secret, issuer: issuer, audience: audience, leeway: leeway, now: { now })
+    let keys = KeySource(KeySet(secrets: [secret]), name: "auth.secret")
+    let verifier = JWTVerifier(
+        issuers: [
+            TokenIssuer(name: issuer, audience: audience, algorithms: [.hs256], keys: keys, leeway: leeway)
+        ], now: { now })
     do {
         return .success(try await verifier.verify(token))
     } catch {
@@ -215,8 +219,8 @@ struct JWTVerifierTests {
         let user = try #require(UserID("alice"))
         let grants = try RoomGrants(claim: ["lesson-*": ["join"], "x": ["publish", "history"]])
         for key in [secret, "sixteen bytes ok"] {
-            let issuer = await JWTIssuer(secret: key, issuer: "me", audience: "you")
-            let issued = try await issuer.token(for: user, expires: now + 60, grants: grants)
+            let issuer = JWTIssuer(secret: key, issuer: "me", audience: "you")
+            let issued = try issuer.token(for: user, expires: now + 60, grants: grants)
             let identity = try await verify(issued, secret: key, issuer: "me", audience: "you").get()
             #expect(identity.userId == user && identity.expires == now + 60 && identity.grants == grants)
         }

@@ -61,7 +61,8 @@ struct SettingsRefusalTests {
             ("nodeId: a b\n", "nodeId = \"a b\" is not 1 to 64 characters of A-Z a-z 0-9 . _ - (martlet.yaml, line 1)"),
             (
                 "auth: {algorithms: [none]}\n",
-                "auth.algorithms = \"none\" names an algorithm other than HS256 (martlet.yaml, line 1)"
+                "auth.algorithms = \"none\" is none of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, "
+                    + "ES256, ES384, ES512, EdDSA (martlet.yaml, line 1)"
             ),
             ("rooms: {}\n", "rooms is not a list (martlet.yaml, line 1)"),
             ("rooms:\n  - allow: [join]\n", "rooms[0] has no pattern (martlet.yaml, line 2)"),
@@ -134,7 +135,10 @@ struct SettingsRefusalTests {
                 ["MARTLET_CLIENT_HOST": "0.0.0.0"],
                 "auth.mode must be said, jwt or none, since client.host 0.0.0.0 can be reached from elsewhere"
             ),
-            (["MARTLET_AUTH_MODE": "jwt"], "auth.secret is missing: auth.mode jwt needs it (MARTLET_AUTH_SECRET)"),
+            (
+                ["MARTLET_AUTH_MODE": "jwt"],
+                "auth.secret is missing: auth.mode jwt needs it, or keyFile or jwks in its place (MARTLET_AUTH_SECRET)"
+            ),
             (
                 ["MARTLET_REDIS_URL": "redis://h"],
                 "api.key is missing: with redis.url set, all nodes need the same one (MARTLET_API_KEY)"
@@ -204,7 +208,7 @@ struct SettingsRefusalTests {
         let scratch = try Scratch()
         let secret = try scratch.file("jwt", "0123456789abcdef0123456789abcdef\r\n")
         let settings = try load(nil, ["MARTLET_AUTH_MODE": "jwt", "MARTLET_AUTH_SECRET_FILE": secret]).settings
-        #expect(settings.auth.secret == "0123456789abcdef0123456789abcdef")
+        #expect(settings.auth.common.secrets == ["0123456789abcdef0123456789abcdef"])
     }
 
     @Test func `a secret's file that cannot be used is refused by the variable's name`() throws {

@@ -3,6 +3,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// The library's channel with ``HTTPConnectionHandler`` and ``HotRouteHandler`` right behind the parser, before anything of
 /// the library sees a request.
@@ -15,6 +16,7 @@ struct ControlChannel: ServerChildChannel {
     let library: HTTP1Channel
     let dependencies: HTTPConnectionHandler.Dependencies
     let responder: Shared<ControlResponder>
+    let tls: (@Sendable () -> NIOSSLContext)?
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let handler = HTTPConnectionHandler(dependencies: dependencies)
@@ -23,7 +25,11 @@ struct ControlChannel: ServerChildChannel {
         }
         let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
         let executor = EventLoopTaskExecutor(channel.eventLoop)
-        let value = library.setup(channel: channel, logger: logger).flatMapThrowing { value in
+        let secured = channel.eventLoop.makeCompletedFuture {
+            guard let tls else { return }
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls()))
+        }
+        let value = secured.flatMap { library.setup(channel: channel, logger: logger) }.flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(bound.value, position: .after(parser))

@@ -2,6 +2,7 @@ import Dialects
 import GatewayCore
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// Stands between the parser and whatever answers requests, and does what ``HTTPConnectionRules`` and
 /// ``RequestHeadRules`` say: what they refuse reaches nobody, and what comes before its turn waits here, while no more is
@@ -161,12 +162,21 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
             if let refusal = dependencies.heads.refusal(of: head, servedHost: servedHost) {
                 return refuse(refusal, context)
             }
+            if dependencies.heads.isForCertified(head), !isCertified(context) {
+                return refuse(.uncertified, context)
+            }
             servedHost = servedHost ?? dependencies.heads.servedHost(of: head)
             if let place, !dependencies.table.begins(place, isProbe: head.isProbe) { return refuse(.busy, context) }
         case .body: rules.receivedBody()
         case .end: rules.receivedEnd()
         }
         context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    /// Whether the client has shown a certificate; one that is not good has ended the handshake.
+    private func isCertified(_ context: ChannelHandlerContext) -> Bool {
+        // Without a handler for TLS there is none.
+        (try? context.pipeline.syncOperations.nioSSL_peerCertificate()) != nil
     }
 
     private func refuse(_ refusal: HeadRefusal, _ context: ChannelHandlerContext) {

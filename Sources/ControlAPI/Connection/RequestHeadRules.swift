@@ -17,6 +17,11 @@ package struct HeadRefusal: Hashable, Sendable {
     /// What cannot be read as HTTP.
     package static let unreadable = HeadRefusal(.badRequest, RequestError(.badRequest, "the request cannot be read"))
 
+    /// The client has shown no certificate.
+    package static let uncertified = HeadRefusal(
+        .forbidden,
+        RequestError(.forbidden, "this port takes a client certificate, but for /healthz, /readyz, /metrics"))
+
     /// As many requests as the port serves at once are under way.
     package static let busy = HeadRefusal(
         .serviceUnavailable, RequestError(.unavailable, "too many requests are under way; try again"), retryAfter: 1)
@@ -25,9 +30,17 @@ package struct HeadRefusal: Hashable, Sendable {
 /// The rules for a request's head before anything is done for it.
 package struct RequestHeadRules: Sendable {
     private let fence: LoopbackFence
+    private let needsClientCertificate: Bool
 
-    package init(fence: LoopbackFence) {
+    /// - Parameter needsClientCertificate: whether all but the probes takes a client's certificate.
+    package init(fence: LoopbackFence, needsClientCertificate: Bool = false) {
         self.fence = fence
+        self.needsClientCertificate = needsClientCertificate
+    }
+
+    /// Whether only a client with a certificate may ask this: anything but a probe in the form that leaves no doubt.
+    package func isForCertified(_ head: HTTPRequestHead) -> Bool {
+        needsClientCertificate && !(head.uri.hasPrefix("/") && head.isProbe)
     }
 
     /// Why the head is refused (RFC 9112, section 3.2; RFC 9110, section 10.1.1); nil where it is in order.

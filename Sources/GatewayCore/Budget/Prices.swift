@@ -19,6 +19,9 @@ package enum Prices {
     package static let connection = Spending(
         redisNanoseconds: 80 * microsecond, processorNanoseconds: 100 * microsecond)
 
+    /// A TLS handshake without a ticket, by the usual keys of P-256; one by RSA costs twice as much.
+    package static let handshake = Spending(processorNanoseconds: 300 * microsecond)
+
     /// A token to be checked.
     package static let token = Spending(processorNanoseconds: 100 * microsecond)
 

@@ -36,15 +36,15 @@ extension SessionMachine {
         }
     }
 
-    /// The token is not good.
+    /// The token is not good, or could not be judged.
     mutating func refused(_ error: TokenError) -> [Action] {
         switch phase {
         case .verifying:
-            return close(.unauthorized, error.message)
+            return close(error.isTemporary ? .unavailable : .unauthorized, error.message)
         case .live:
             guard let refresh else { return [] }
             self.refresh = nil
-            return refuse(refresh.id, .unauthorized, error.message)
+            return refuse(refresh.id, error.isTemporary ? .unavailable : .unauthorized, error.message)
         case .waitingForToken, .registering, .entering, .closed:
             return []
         }

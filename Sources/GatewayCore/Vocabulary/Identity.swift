@@ -36,9 +36,12 @@ package struct Identity: Sendable {
 /// The reason why a token is refused; the text is safe to log and to send.
 package struct TokenError: Error, Hashable, Sendable {
     package var message: String
+    /// Whether the token could not be judged, so that the same one may be taken later.
+    package var isTemporary: Bool
 
-    package init(_ message: String) {
+    package init(_ message: String, isTemporary: Bool = false) {
         self.message = message
+        self.isTemporary = isTemporary
     }
 }
 

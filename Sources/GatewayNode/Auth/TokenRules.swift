@@ -2,16 +2,20 @@ import GatewayCore
 
 /// The rules for the claims of a token with a good signature.
 struct TokenRules: Sendable {
+    /// What `iss` must be; nil looks at none.
     var issuer: String?
+    /// What the audience must be or contain; nil looks at none.
     var audience: String?
+    var names = ClaimNames()
+    /// How far the clocks of issuer and node may differ.
     var leeway: Duration
 
     /// The identity these claims give at a time in milliseconds since 1970.
-    ///
-    /// - Parameter info: the claim of that name as the token has it; nil where there is none.
-    func identity(of claims: TokenClaims, info: [UInt8]?, now: Int64) throws(TokenError) -> Identity {
-        guard case .value(let subject) = claims.sub else { throw TokenError("the token's sub is missing or no text") }
-        guard let user = UserID(person: subject) else { throw TokenError("the token's sub \(UserID.rule)") }
+    func identity(of claims: TokenClaims, now: Int64) throws(TokenError) -> Identity {
+        guard case .value(let name) = claims.user else {
+            throw TokenError("the token's \(names.user) is missing or no text")
+        }
+        guard let user = UserID(person: name) else { throw TokenError("the token's \(names.user) \(UserID.rule)") }
         guard let expires = try seconds(claims.exp, "exp") else { throw TokenError("the token has no exp") }
         let margin = leeway / .seconds(1)
         let seconds = Double(now) / 1000
@@ -25,13 +29,13 @@ struct TokenRules: Sendable {
             }
         }
         if let audience {
-            guard case .value(let list) = claims.aud,
-                list.names.contains(where: { $0.utf8.elementsEqual(audience.utf8) })
-            else { throw TokenError("the token's aud is not this gateway") }
+            guard case .value(let list) = claims.audience,
+                list.contains(where: { $0.utf8.elementsEqual(audience.utf8) })
+            else { throw TokenError("the token's \(names.audience) is not this gateway") }
         }
         var identity = Identity(
             userId: user, expires: Int64(expires), issuedAt: issued(claims.iat), grants: try grants(claims.rooms))
-        if let info { identity.info = try checked(info) }
+        if let info = claims.info { identity.info = try checked(info) }
         return identity
     }
 

@@ -18,7 +18,7 @@ struct RoomRulesReader {
     }
 
     private func rule(_ node: Yams.Node, at place: String) throws(SettingsError) -> RoomRule {
-        let fields = try fields(
+        let fields = try file.fields(
             of: node, at: place,
             known: ["pattern", "allow", "outside", "presence", "durability", "webhook", "stream", "archive", "log"])
         guard let written = fields["pattern"] else {
@@ -34,30 +34,30 @@ struct RoomRulesReader {
             rule.outside = try actions(outside, at: "\(place).outside", among: [.presence, .history])
         }
         if let presence = fields["presence"] {
-            rule.presence = try value(presence, at: "\(place).presence", SettingKind<RoomPresence>.choice)
+            rule.presence = try file.value(presence, at: "\(place).presence", SettingKind<RoomPresence>.choice)
         }
         rule.durability = defaultDurability
         if let durability = fields["durability"] {
-            rule.durability = try value(durability, at: "\(place).durability", SettingKey.durability)
+            rule.durability = try file.value(durability, at: "\(place).durability", SettingKey.durability)
         }
         if let webhook = fields["webhook"] {
-            rule.tellsMessages = try value(webhook, at: "\(place).webhook", SettingKind<Bool>.boolean)
+            rule.tellsMessages = try file.value(webhook, at: "\(place).webhook", SettingKind<Bool>.boolean)
         }
         if let stream = fields["stream"] {
-            rule.isStreamed = try value(stream, at: "\(place).stream", SettingKind<Bool>.boolean)
+            rule.isStreamed = try file.value(stream, at: "\(place).stream", SettingKind<Bool>.boolean)
         }
         if let archive = fields["archive"] {
-            rule.isArchived = try value(archive, at: "\(place).archive", SettingKind<Bool>.boolean)
+            rule.isArchived = try file.value(archive, at: "\(place).archive", SettingKind<Bool>.boolean)
         }
         if let log = fields["log"] {
-            let limits = try self.fields(of: log, at: "\(place).log", known: ["size", "bytes", "age"])
+            let limits = try file.fields(of: log, at: "\(place).log", known: ["size", "bytes", "age"])
             if let size = limits["size"] {
-                rule.log.size = try value(size, at: "\(place).log.size", SettingKey.logSize)
+                rule.log.size = try file.value(size, at: "\(place).log.size", SettingKey.logSize)
             }
             if let bytes = limits["bytes"] {
-                rule.log.bytes = try value(bytes, at: "\(place).log.bytes", SettingKey.logBytes)
+                rule.log.bytes = try file.value(bytes, at: "\(place).log.bytes", SettingKey.logBytes)
             }
-            if let age = limits["age"] { rule.log.age = try value(age, at: "\(place).log.age", SettingKey.logAge) }
+            if let age = limits["age"] { rule.log.age = try file.value(age, at: "\(place).log.age", SettingKey.logAge) }
         }
         return rule
     }
@@ -79,34 +79,5 @@ struct RoomRulesReader {
             actions.insert(action)
         }
         return actions
-    }
-
-    private func fields(
-        of node: Yams.Node, at place: String, known: [String]
-    ) throws(SettingsError) -> [String: Yams.Node] {
-        guard let mapping = node.mapping else {
-            throw file.refusal(of: place, at: node, "is not a group of \(known.joined(separator: ", "))")
-        }
-        var fields: [String: Yams.Node] = [:]
-        for (name, value) in mapping {
-            let name = name.scalar?.string ?? ""
-            guard known.contains(name) else {
-                let hint = Spelling.hint(for: name, among: known)
-                throw file.refusal(of: "\(place).\(name)", at: value, "is not a key\(hint)")
-            }
-            fields[name] = value
-        }
-        return fields
-    }
-
-    private func value<Value>(
-        _ node: Yams.Node, at place: String, _ kind: SettingKind<Value>
-    ) throws(SettingsError) -> Value {
-        guard let text = node.scalar?.string else { throw file.refusal(of: place, at: node, "is not a single value") }
-        do {
-            return try kind.parse(.text(text))
-        } catch {
-            throw file.refusal(of: place, at: node, "= \(RawSetting.text(text).quoted) \(error.problem)")
-        }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import GatewayCore
 import RedisClient
+import Webhooks
 
 /// The checks of single values; each answers what is wrong, worded to follow the value, or nil.
 enum SettingCheck {
@@ -49,8 +50,16 @@ enum SettingCheck {
         return text.utf8.count < least ? "is shorter than \(least) bytes; \(KeyStrength.remedy)" : nil
     }
 
-    static func algorithm(_ text: String) -> String? {
-        text == "HS256" ? nil : "names an algorithm other than HS256"
+    /// The answer holds no part of a URL, which may contain a password.
+    static func jwks(_ text: String) -> String? {
+        guard text.contains("://") else { return nil }
+        return WebhookURL(text)?.isSecure ?? false ? nil : "is neither a file nor an https:// URL"
+    }
+
+    /// A name that stands in JSON as it is.
+    static func claim(_ text: String) -> String? {
+        let isPlain = text.utf8.allSatisfy { (0x21...0x7e).contains($0) && ![UInt8(ascii: "\""), 0x5c].contains($0) }
+        return (1...200).contains(text.utf8.count) && isPlain ? nil : "is no name of a claim"
     }
 
     static func addressBlock(_ text: String) throws(ValueRefusal) -> AddressRange {

@@ -3,7 +3,7 @@ import GatewayCore
 extension SettingKey {
     /// Every scalar key, in the order of the explained file.
     package static let all: [SettingKey] =
-        node + client + budget + api + auth + redis + canary + log + presence + webhooks
+        node + client + clientTLS + budget + api + apiTLS + auth + redis + canary + log + presence + webhooks
         + archive + running
 
     private static let node = [
@@ -161,34 +161,6 @@ extension SettingKey {
             How long a fresh connection may take to the end of its first request's head: who takes longer holds a place \
             for nothing. One that was answered may rest for 90s, since Nginx keeps connections for 60s.
             """),
-    ]
-
-    private static let auth = [
-        SettingKey(
-            "auth.mode", \.auth.mode, .choice,
-            """
-            Whether clients must show a token. Left out it is none, but only where client.host is this machine \
-            alone; otherwise it must be said.
-            """),
-        SettingKey(
-            "auth.secret", \.auth.secret, .optional("text, 32 bytes or more", check: SettingCheck.secret),
-            isSecret: true,
-            """
-            What tokens are signed with (HS256). Where client.host can be reached from elsewhere one below 32 bytes is \
-            refused, since whoever guesses it is anybody: openssl rand -hex 32 makes a good one.
-            """),
-        SettingKey(
-            "auth.algorithms", \.auth.algorithms, .list("HS256", atLeast: 1, check: SettingCheck.algorithm),
-            "The signatures that are believed; whatever else a token says of itself is refused."),
-        SettingKey(
-            "auth.issuer", \.auth.issuer, .optional("text"),
-            "What a token's iss must be; left out, it is not looked at."),
-        SettingKey(
-            "auth.audience", \.auth.audience, .optional("text"),
-            "What a token's aud must be or contain; left out, it is not looked at."),
-        SettingKey(
-            "auth.leeway", \.client.limits.leeway, .duration(.zero...(.seconds(600))),
-            "How far the clocks of issuer and node may differ."),
     ]
 
     private static let redis = [

@@ -60,6 +60,7 @@ extension Settings {
 
     /// Where the console is loaded from: always allowed, however narrow `client.origins` is.
     private var consoleOrigins: Set<String> {
-        Set([api.host, "127.0.0.1", "localhost"].map { "http://\($0):\(api.port)" })
+        let scheme = apiTLS.isSecure ? "https" : "http"
+        return Set([api.host, "127.0.0.1", "localhost"].map { "\(scheme)://\($0):\(api.port)" })
     }
 }

@@ -45,7 +45,7 @@ struct SettingsReader {
     private var origins: [String: SettingOrigin] = [:]
 
     mutating func read(file path: String?, environment: [String: String]) throws(SettingsError) {
-        var rooms: SettingsFile?
+        var lists: SettingsFile?
         if let path {
             let file = try SettingsFile(
                 yaml: SmallFile.text(of: path, limit: 1 << 20, called: "the configuration"), path: path)
@@ -53,13 +53,14 @@ struct SettingsReader {
                 guard let value = file.values[key.path] else { continue }
                 try set(key, value.raw, from: .file(path: path, line: value.line))
             }
-            rooms = file
+            lists = file
         }
         try read(environment)
         // Last, since entries that do not say take what log.size and its like came to.
-        if let rooms {
+        if let lists {
+            settings.auth.issuers = try IssuersReader(file: lists, common: settings.auth.common).issuers()
             settings.rooms.rules = try RoomRulesReader(
-                file: rooms, defaultLog: settings.rooms.defaultLog,
+                file: lists, defaultLog: settings.rooms.defaultLog,
                 defaultDurability: settings.rooms.defaultDurability
             ).rules()
         }
@@ -102,6 +103,7 @@ struct SettingsReader {
     mutating func decide(_ host: Settings.Host) throws(SettingsError) -> (settings: Settings, warnings: [String]) {
         settings.areOriginsWritten = origins["client.origins"] != nil
         try decideAuth()
+        try decideTLS()
         try decideKeys(host)
         try decideWebhooks()
         try checkPorts()
@@ -138,21 +140,11 @@ struct SettingsReader {
         }
         switch auth.mode {
         case .jwt:
-            guard let secret = auth.secret else {
-                throw SettingsError("auth.secret is missing: auth.mode jwt needs it (MARTLET_AUTH_SECRET)")
-            }
-            guard secret.utf8.count < KeyStrength.leastSigningBytes else { break }
-            let problem = "auth.secret is shorter than \(KeyStrength.leastSigningBytes) bytes"
-            guard LoopbackFence.isLoopback(boundHost: settings.client.host) else {
-                throw SettingsError(
-                    """
-                    \(problem), and client.host \(settings.client.host) can be reached from elsewhere; \
-                    \(KeyStrength.remedy) (MARTLET_AUTH_SECRET)
-                    """)
-            }
-            warnings.append("\(problem): what signs with HS256 should be as long as its hash")
+            try decideIssuers()
         case .none:
-            if auth.secret != nil { warnings.append("auth.secret has no effect: auth.mode is none") }
+            if auth.common.hasKeys || !auth.issuers.isEmpty {
+                warnings.append("auth.\(auth.common.sources.first ?? "issuers") has no effect: auth.mode is none")
+            }
         }
     }
 

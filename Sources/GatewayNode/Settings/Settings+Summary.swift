@@ -21,8 +21,9 @@ extension Settings {
         ]
         return [
             "martlet \(MartletVersion.current), node \(nodeId)",
-            "clients  ws://\(Self.place(client.host, clientPort ?? client.port))/ws, \(authSummary)",
-            "api      http://\(Self.place(api.host, apiPort ?? api.port))/v1, \(keySummary)",
+            "clients  \(clientTLS.isSecure ? "wss" : "ws")://\(Self.place(client.host, clientPort ?? client.port))/ws, \(authSummary)",
+            "api      \(apiTLS.isSecure ? "https" : "http")://\(Self.place(api.host, apiPort ?? api.port))/v1, \(keySummary)"
+                + (apiTLS.clientAuthorityFile == nil ? "" : " and a client certificate"),
             "redis    \(redisSummary)",
             "rooms    \(partitions) partitions; \(Self.show(rooms.defaultLog)) of each room, "
                 + "\(Self.show(rooms.inboxLog)) to a user, \(Self.show(rooms.everyoneLog)) to everyone are kept"
@@ -39,8 +40,19 @@ extension Settings {
     private var authSummary: String {
         switch auth.mode {
         case .none: "auth.mode none: every client is who it says it is"
-        case .jwt: "auth.mode jwt (\(auth.algorithms.joined(separator: ", ")))"
+        case .jwt: "auth.mode jwt (\(signers))"
         }
+    }
+
+    /// Where the keys of tokens come from.
+    private var signers: String {
+        let issuers = auth.issuers.isEmpty ? [auth.common] : auth.issuers
+        return issuers.map { issuer in
+            let algorithms = issuer.algorithms.isEmpty && !issuer.secrets.isEmpty ? [.hs256] : issuer.algorithms
+            let words = algorithms.map(\.rawValue).joined(separator: ", ")
+            let place = issuer.secrets.isEmpty ? issuer.sources.joined() : ""
+            return [words, place, issuer.name.map { "of \($0)" } ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
+        }.joined(separator: "; ")
     }
 
     private var keySummary: String {

@@ -24,6 +24,10 @@ package struct Settings: Sendable {
     package var webhooks = WebhookConfiguration(receivers: [], secrets: [])
     /// Who may do what where, and how much of each room is kept (`rooms`, `log.size`, `log.age` and their like).
     package var rooms = RoomRules()
+    /// What makes the port for clients speak TLS.
+    package var clientTLS = TLSFiles()
+    /// The same of the port for backends.
+    package var apiTLS = TLSFiles()
     package var auth = Auth()
     package var log = Log()
     /// What a worker of the archive does; nodes only fill the streams.
@@ -46,10 +50,26 @@ package struct Settings: Sendable {
     /// The authentication of clients; how far clocks may differ is among the client port's limits.
     package struct Auth: Sendable {
         package var mode = AuthMode.none
-        package var secret: String?
-        package var algorithms = ["HS256"]
-        package var issuer: String?
+        /// The one issuer; or, where there are several, what holds for those that do not say otherwise.
+        package var common = Issuer()
+        package var issuers: [Issuer] = []
+        /// A PEM file with authorities to trust beside the system's, where keys come from URLs.
+        package var authorityFile: String?
+    }
+
+    /// One who signs tokens; it has one of `secrets`, `keyFile` and `jwks`.
+    package struct Issuer: Hashable, Sendable {
+        /// What `iss` must be.
+        package var name: String?
         package var audience: String?
+        /// Empty: all that fit the keys; of secrets HS256 alone.
+        package var algorithms: [SignatureAlgorithm] = []
+        package var secrets: [String] = []
+        /// The path of a PEM file.
+        package var keyFile: String?
+        /// A path or an https URL.
+        package var jwks: String?
+        package var names = ClaimNames()
     }
 
     /// The archive's database, and how a worker writes to it.

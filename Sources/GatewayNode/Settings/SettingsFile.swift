@@ -6,6 +6,7 @@ struct SettingsFile {
     /// What each known key is set to, and on which line.
     private(set) var values: [String: (raw: RawSetting, line: Int?)] = [:]
     private(set) var rooms: [Yams.Node] = []
+    private(set) var issuers: [Yams.Node] = []
     private let path: String
 
     /// Reads YAML; `path` is for messages alone. Throws on unknown keys, keys given twice, and wrong shapes.
@@ -26,7 +27,9 @@ struct SettingsFile {
             }
             let key = prefix.isEmpty ? name : "\(prefix).\(name)"
             if key == "rooms" {
-                try readRooms(value)
+                rooms = try list(value, called: key)
+            } else if key == "auth.issuers" {
+                issuers = try list(value, called: key)
             } else if SettingKey.byPath[key] != nil {
                 try readScalar(key, value)
             } else if SettingKey.all.contains(where: { $0.path.hasPrefix(key + ".") }) {
@@ -66,10 +69,10 @@ struct SettingsFile {
         values[key] = (raw, value.mark?.line)
     }
 
-    private mutating func readRooms(_ value: Yams.Node) throws(SettingsError) {
-        if value.isNull { return }
-        guard let list = value.sequence else { throw refusal(of: "rooms", at: value, "is not a list") }
-        rooms = Array(list)
+    private func list(_ value: Yams.Node, called key: String) throws(SettingsError) -> [Yams.Node] {
+        if value.isNull { return [] }
+        guard let list = value.sequence else { throw refusal(of: key, at: value, "is not a list") }
+        return Array(list)
     }
 
     /// An error that names the key, the file and, where known, the line.
@@ -124,6 +127,6 @@ extension SettingKey {
         let sameWord = all.map(\.path).filter { $0.hasSuffix("." + word) }
         if (1...3).contains(sameWord.count) { return ", did you mean \(sameWord.joined(separator: " or "))?" }
         let groups = Set(all.compactMap { $0.path.split(separator: ".").dropLast().first.map(String.init) })
-        return Spelling.hint(for: path, among: all.map(\.path) + groups.sorted() + ["rooms"])
+        return Spelling.hint(for: path, among: all.map(\.path) + groups.sorted() + ["rooms", "auth.issuers"])
     }
 }

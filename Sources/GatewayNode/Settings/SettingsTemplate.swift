@@ -13,7 +13,10 @@ package enum SettingsTemplate {
             let indent = parts.count == 1 ? "" : "  "
             let here = parts.count == 1 ? "" : parts[0]
             lines.append("")
-            if here != group, !here.isEmpty { lines.append("\(here):") }
+            if here != group {
+                lines += lists[String(group)] ?? []
+                if !here.isEmpty { lines.append("\(here):") }
+            }
             group = here
             lines += wrap(key.doc, to: 110).map { "\(indent)# \($0)" }
             lines.append("\(indent)# \(key.words); \(key.variable)\(key.isSecret ? " or \(key.variable)_FILE" : "")")
@@ -21,6 +24,22 @@ package enum SettingsTemplate {
         }
         return (lines + rooms).joined(separator: "\n") + "\n"
     }
+
+    /// Lists at the end of their groups.
+    private static let lists = [
+        "auth": [
+            "  # Where several sign tokens, each with keys of its own; a token's iss says whose it is. An entry has issuer, one of",
+            "  # secret, keyFile and jwks, and, where they differ from those above, audience, audienceClaim, algorithms, userClaim",
+            "  # and infoClaims. This list has no variable.",
+            "  #issuers:",
+            "  #  - issuer: https://example.eu.auth0.com/",
+            "  #    audience: https://gateway.example",
+            "  #    jwks: https://example.eu.auth0.com/.well-known/jwks.json",
+            "  #  - issuer: backend",
+            "  #    keyFile: /etc/martlet/backend.pem",
+            "",
+        ]
+    ]
 
     private static let rooms = [
         "",

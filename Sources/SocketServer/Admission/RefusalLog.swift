@@ -31,7 +31,7 @@ extension SocketMetrics.Refusal {
         case .flooded: "client.acceptRate"
         case .full, .strangers: "client.maxConnections"
         case .origin, .misdirected: "client.origins"
-        case .malformed, .timeout, .version, .subprotocol, .draining, .banned, .path: nil
+        case .malformed, .timeout, .tls, .version, .subprotocol, .draining, .banned, .path: nil
         }
     }
 }

@@ -1,6 +1,7 @@
 import GatewayCore
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// Takes the one request of a fresh connection and either leaves the pipeline to a WebSocket or answers and ends it.
 ///
@@ -86,6 +87,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Half a request at the end of the connection is an error too, with nobody left to tell.
         guard case .waiting = phase, context.channel.isActive, let error = error as? HTTPParserError else {
+            if case .waiting = phase, error is NIOSSLError { hub.refused(.tls, from: slot.address) }
             return context.close(promise: nil)
         }
         answer(error == .headerOverflow ? .headersTooLong : .unreadable, context)

@@ -85,14 +85,15 @@ extension SocketHandler {
 
     /// Lets go what is in the channel, and past it what comes next, if nothing stays behind.
     ///
-    /// The pipeline has no handler between this one and the socket, so a frame is the same bytes on both ways. The
-    /// descriptor is asked of an open channel, and forgotten in `channelInactive`: between closing it and that call NIO
-    /// lets no handler run that writes.
+    /// On a plain port the pipeline has no handler between this one and the socket, so a frame is the same bytes on both
+    /// ways; with TLS there is one, and the way past it does not exist. The descriptor is asked of an open channel, and
+    /// forgotten in `channelInactive`: between closing it and that call NIO lets no handler run that writes.
     private func flushChannel() {
         holdsAnswer = false
         context?.flush()
         guard let context, let queued = hub.probe.queuedBytes(context.channel) else { return }
         guard queued == 0 else { return recordQueued(queued) }
+        guard hub.configuration.tls == nil else { return }
         do {
             descriptor = try context.pipeline.syncOperations.withUnsafeTransportIfAvailable {
                 $0 as NIOBSDSocket.Handle

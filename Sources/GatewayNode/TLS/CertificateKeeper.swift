@@ -1,0 +1,99 @@
+import Foundation
+import Logging
+import Metrics
+import NIOSSL
+import ServiceLifecycle
+import Synchronization
+
+/// Keeps a port's certificate as its files have it: what was changed serves those who connect from then on, living
+/// connections go on with what they began with. A file that is broken changes nothing.
+///
+/// Any thread may ask for the context.
+package final class CertificateKeeper: Sendable {
+    /// What became of a look at the files.
+    package enum Outcome: Hashable, Sendable {
+        case unchanged, replaced
+        case refused(String)
+    }
+
+    /// The port's key in the settings: `client.tls`.
+    package let name: String
+    private let files: TLSFiles
+    private let state: Mutex<PortCertificate>
+    /// What was refused last, so that it is told once.
+    private let lastRefusal = Mutex<String?>(nil)
+    private let expiry: Gauge
+
+    package init(
+        _ files: TLSFiles, name: String, metrics: any MetricsFactory = NOOPMetricsHandler.instance
+    ) throws(TLSProblem) {
+        self.name = name
+        self.files = files
+        let certificate = try PortCertificate(files)
+        state = Mutex(certificate)
+        expiry = Gauge(
+            label: "martlet_certificate_expiry_timestamp_seconds", dimensions: [("port", name)], factory: metrics)
+        expiry.record(certificate.validUntil)
+    }
+
+    package var context: NIOSSLContext { state.withLock { $0.context } }
+
+    /// What a port asks for each connection.
+    var provider: @Sendable () -> NIOSSLContext { { self.context } }
+
+    /// Reads the files where they have changed; takes what is good, and good now.
+    package func look(now: Int64 = Int64(Date().timeIntervalSince1970)) -> Outcome {
+        guard state.withLock({ $0 }).isStale(files) else { return .unchanged }
+        do throws(TLSProblem) {
+            let certificate = try PortCertificate(files)
+            if let problem = certificate.problem(at: now) {
+                throw TLSProblem(description: ".certificateFile \(problem)")
+            }
+            state.withLock { $0 = certificate }
+            expiry.record(certificate.validUntil)
+            return .replaced
+        } catch {
+            return .refused("\(name)\(error)")
+        }
+    }
+
+    /// The same, told in the log.
+    package func reload(logger: Logger) {
+        switch look() {
+        case .unchanged: lastRefusal.withLock { $0 = nil }
+        case .replaced:
+            lastRefusal.withLock { $0 = nil }
+            let until = PortCertificate.show(state.withLock { $0.validUntil })
+            logger.notice("certificate replaced", metadata: ["port": "\(name)", "validUntil": "\(until)"])
+        case .refused(let reason):
+            let isTold = lastRefusal.withLock { last in
+                defer { last = reason }
+                return last == reason
+            }
+            guard !isTold else { return }
+            logger.error("certificate not replaced; the one of before serves", metadata: ["reason": "\(reason)"])
+        }
+    }
+}
+
+/// Looks at the files of all certificates every so often.
+struct CertificateService: Service, CustomStringConvertible {
+    private static let interval = Duration.seconds(30)
+
+    let keepers: [CertificateKeeper]
+    let logger: Logger
+
+    /// What a service group's log calls it.
+    var description: String { "CertificateService" }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                // It ends early where the task is cancelled.
+                try? await Task.sleep(for: CertificateService.interval)
+                guard !Task.isCancelled else { return }
+                for keeper in keepers { keeper.reload(logger: logger) }
+            }
+        }
+    }
+}
