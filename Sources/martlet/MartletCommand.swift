@@ -33,7 +33,8 @@ struct MartletCommand: AsyncParsableCommand {
             """,
         version: MartletVersion.current,
         subcommands: [
-            ServeCommand.self, TokenCommand.self, HealthCommand.self, ConfigCommand.self, BenchCommand.self,
+            ServeCommand.self, TokenCommand.self, CheckCommand.self, HealthCommand.self, ConfigCommand.self,
+            BenchCommand.self,
             WebhooksCommand.self, ArchiveCommand.self,
         ])
 }
