@@ -18,9 +18,9 @@ MARTLET = os.environ.get("MARTLET", os.path.join(os.path.dirname(__file__), "../
 
 
 class Node:
-    """A `martlet serve` process on ports of its own choosing."""
+    """A `martlet serve` process on ports of its own choosing; a setting that is None is left out."""
 
-    def __init__(self, name, redis, settings):
+    def __init__(self, name, redis, settings, arguments=("serve",)):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MARTLET_")}
         environment |= {
             "MARTLET_NODE_ID": name, "MARTLET_CLIENT_PORT": "0", "MARTLET_API_PORT": "0", "MARTLET_API_KEY": KEY,
@@ -28,7 +28,8 @@ class Node:
         } | settings
         if environment["MARTLET_AUTH_MODE"] == "none":
             del environment["MARTLET_AUTH_SECRET"]
-        self.process = subprocess.Popen([MARTLET, "serve"], env=environment, stderr=subprocess.STDOUT,
+        environment = {key: value for key, value in environment.items() if value is not None}
+        self.process = subprocess.Popen([MARTLET, *arguments], env=environment, stderr=subprocess.STDOUT,
                                         stdout=subprocess.PIPE, text=True)
         self.ports = {}
         self.lines = []

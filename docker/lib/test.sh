@@ -28,6 +28,7 @@ test_suites() {
 
     local packages=("${build_packages[@]}" "${test_packages[@]}" "${valkey_packages[@]}")
     [[ -n $only && $only != browser ]] || packages+=("${browser_packages[@]}")
+    [[ -n $only && $only != operations ]] || packages+=("${operations_packages[@]}")
     need_packages "${packages[@]}"
     need_valkey
     build "$tests" --build-tests
@@ -42,8 +43,10 @@ test_suites() {
                     || failed=$((failed + 1))
                 step "Hot paths" swift_test --no-parallel --filter HotPathTests || failed=$((failed + 1))
                 step "Fault tests" fault_tests || failed=$((failed + 1))
+                step "Operation tests" operation_tests || failed=$((failed + 1))
                 step "Browser tests" browser_tests || failed=$((failed + 1))
                 ;;
+            operations) step "Operation tests" operation_tests || failed=$((failed + 1)) ;;
             browser) step "Browser tests" browser_tests || failed=$((failed + 1)) ;;
             faults) step "Fault tests" fault_tests || failed=$((failed + 1)) ;;
             *) step "Tests of $only" swift_test --filter "$only" || failed=$((failed + 1)) ;;
