@@ -1,8 +1,9 @@
 # Debian packages: which are missing, and installing just those.
 
 build_packages=(git ca-certificates libhiredis-dev zlib1g-dev libsqlite3-dev libpq-dev libmariadb-dev)
-# What the tests start; libfaketime gives nodes a wrong clock, databases are the archive's, python3-redis runs the worker of the pages.
-test_packages=(redis-server libfaketime openssl python3-redis postgresql mariadb-server-core)
+# What the tests start; libfaketime gives nodes a wrong clock, databases are the archive's, python3-redis runs the worker of the
+# pages, and nodes stand behind each load balancer.
+test_packages=(redis-server libfaketime openssl python3-redis postgresql mariadb-server-core nginx haproxy caddy)
 
 # Whether what we need of a package is here, wherever it came from.
 have_package() {
@@ -18,7 +19,7 @@ have_package() {
         mariadb-server-core) command -v mariadbd >/dev/null ;;
         redis-server) command -v redis-server >/dev/null && command -v redis-cli >/dev/null ;;
         libfaketime) compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null ;;
-        nginx) command -v nginx >/dev/null ;;
+        nginx | haproxy | caddy) command -v "$1" >/dev/null ;;
         libnginx-mod-nchan) [[ -e /usr/lib/nginx/modules/ngx_nchan_module.so ]] ;;
         chromium) command -v chromium >/dev/null ;;
         python3-redis) /usr/bin/python3 -c 'import redis' 2>/dev/null ;;
