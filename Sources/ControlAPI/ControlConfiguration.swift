@@ -9,6 +9,8 @@ package struct ControlConfiguration: Sendable {
     package var port: Int
     /// Each of them opens `/v1`; several make it possible to change a key without an interruption. Without any, nothing does.
     package var keys: [String]
+    /// Keys beside those, each of which opens as much as it says.
+    package var backendKeys: [BackendKey] = []
     /// What a request's body may hold; more is answered 413.
     package var maxBodyBytes: Int
     /// Where the console looks for WebSockets by itself: on the host it was loaded from, at this port, or behind a proxy
@@ -45,5 +47,10 @@ package struct ControlConfiguration: Sendable {
         self.idleTimeout = idleTimeout
         self.bodyTimeout = bodyTimeout
         self.fence = fence
+    }
+
+    /// Whether anybody could guess one of the keys.
+    package var hasWeakKeys: Bool {
+        keys.contains { KeyStrength.problem(withAPIKey: $0) != nil } || backendKeys.contains(where: \.isWeak)
     }
 }

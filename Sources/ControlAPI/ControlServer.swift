@@ -13,6 +13,8 @@ import ServiceLifecycle
 package struct ControlServer: Service {
     private let configuration: ControlConfiguration
     private let responder: ControlResponder
+    /// Those that open `/v1`; whoever keeps them replaces them.
+    package let keys: KeyRing
     private let connections: HTTPConnectionHandler.Dependencies
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
@@ -50,8 +52,12 @@ package struct ControlServer: Service {
         self.onListening = onListening
         let requests = RequestMetrics(registry: metrics)
         connections = ControlServer.connections(configuration, requests: requests, metrics: metrics)
+        let keys = KeyRing(
+            whole: configuration.keys, named: configuration.backendKeys,
+            now: { MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) })
+        self.keys = keys
         responder = ControlResponder(
-            keys: APIKeys(configuration.keys),
+            keys: keys, audit: Audit(logger: logger),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
             broadcaster: Broadcaster(log: log, logger: logger),
             log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans, rooms: rooms,

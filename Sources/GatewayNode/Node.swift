@@ -87,9 +87,9 @@ package struct Node: Sendable {
         if let embedded { services.append(.init(service: embedded)) }
         // Where the node has lost its name or may not use Redis, its clients are still sent away in order.
         services.append(.init(service: backend, failureTerminationBehavior: .gracefullyShutdownGroup))
-        if !certificates.keepers.isEmpty {
-            services.append(.init(service: CertificateService(keepers: certificates.keepers, logger: logger)))
-        }
+        let files: [any WatchedFile] =
+            certificates.keepers + [try KeysKeeper(settings, ring: control.keys)].compactMap(\.self)
+        if !files.isEmpty { services.append(.init(service: FileWatch(files: files, logger: logger))) }
         if let keys = tokens.service { services.append(.init(service: keys)) }
         if let webhooks = webhookService(backend, metrics: metrics) {
             services.append(.init(service: webhooks))
@@ -104,7 +104,7 @@ package struct Node: Sendable {
         let serviceGroup = ServiceGroup(
             configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: groupLogger))
         let impatience = await Node.endAtSecondSignal(logger: logger)
-        let hangUps = await Node.reloadAtHangUps(tokens, certificates, logger: logger)
+        let hangUps = await Node.reloadAtHangUps(tokens, files, logger: logger)
         defer {
             impatience.cancel()
             hangUps.cancel()
@@ -139,14 +139,15 @@ package struct Node: Sendable {
 
     /// A terminal that was closed ends no node; a script that expects a reload gets one of what lies in files of its own.
     private static func reloadAtHangUps(
-        _ tokens: Tokens, _ certificates: Certificates, logger: Logger
+        _ tokens: Tokens, _ files: [any WatchedFile], logger: Logger
     ) async -> Task<Void, Never> {
         let signals = await UnixSignalsSequence(trapping: .sighup)
         return Task {
             for await _ in signals {
                 logger.notice(
-                    "SIGHUP: certificates and token keys are read again; other settings are read at the start alone")
-                for keeper in certificates.keepers { keeper.reload(logger: logger) }
+                    "SIGHUP: certificates, keys of backends and of tokens are read again; other settings at the start alone"
+                )
+                for file in files { file.reload(logger: logger) }
                 tokens.renew()
             }
         }

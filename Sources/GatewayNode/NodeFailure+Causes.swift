@@ -9,6 +9,8 @@ extension NodeFailure {
         switch error {
         case let failure as NodeFailure:
             self = failure
+        case let error as SettingsError:
+            self.init(error.description, status: NodeFailure.configuration)
         case let error as EmbeddedRedisError:
             self.init(error.description, status: NodeFailure.unavailable)
         case let error as BackendStartError:

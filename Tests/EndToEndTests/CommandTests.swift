@@ -172,7 +172,7 @@ struct CommandTests {
         let node = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)
         try await eventually("readiness") { try await node.request("GET", "/readyz").status == 200 }
         kill(node.pid, SIGHUP)
-        try await node.logged("SIGHUP: certificates and token keys are read again")
+        try await node.logged("SIGHUP: certificates, keys of backends and of tokens are read again")
         #expect(try await node.request("GET", "/readyz").status == 200)
     }
 

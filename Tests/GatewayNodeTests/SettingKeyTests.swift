@@ -39,6 +39,7 @@ struct SettingKeyTests {
         ("api.host", "localhost", { $0.api.host == "localhost" }),
         ("api.port", "9001", { $0.api.port == 9001 }),
         ("api.key", "k1", { $0.api.keys == ["k1"] && !$0.isKeyMade }),
+        ("api.keysFile", "/keys.yaml", { $0.apiKeysFile == "/keys.yaml" }),
         ("api.maxBodyBytes", "4096", { $0.api.maxBodyBytes == 4096 }),
         ("client.tls.certificateFile", "/c.pem", { $0.clientTLS.certificateFile == "/c.pem" }),
         ("client.tls.keyFile", "/k.pem", { $0.clientTLS.keyFile == "/k.pem" }),

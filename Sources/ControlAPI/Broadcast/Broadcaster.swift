@@ -20,10 +20,13 @@ struct Broadcaster: Sendable {
     static let maxBytesUnderWay = 4 << 20
 
     /// The answer to `POST /v1/broadcast`.
-    func answerOne(_ body: [UInt8]) async throws -> [UInt8] {
+    ///
+    /// - Parameter key: what may bind it to rooms.
+    func answerOne(_ body: [UInt8], by key: BackendKey? = nil) async throws -> [UInt8] {
         let request = try body.withUnsafeBytes { bytes throws(RequestError) in
             try BroadcastRequest(ObjectFields.value(of: bytes))
         }
+        try key?.check(request.target)
         try Broadcaster.check([.success(request)])
         let outcome = await send([.success(request)])[0]
         if case .failed(let error) = outcome { throw error }
@@ -34,9 +37,9 @@ struct Broadcaster: Sendable {
     }
 
     /// The answer to `POST /v1/broadcast/batch`: 200 as soon as the batch itself can be read, errors inside.
-    func answerBatch(_ body: [UInt8]) async throws -> [UInt8] {
+    func answerBatch(_ body: [UInt8], by key: BackendKey? = nil) async throws -> [UInt8] {
         let requests = try body.withUnsafeBytes { bytes throws(RequestError) in
-            try Broadcaster.requests(in: ObjectFields.value(of: bytes))
+            try Broadcaster.requests(in: ObjectFields.value(of: bytes), by: key)
         }
         try Broadcaster.check(requests)
         var answer: [UInt8] = []
@@ -137,7 +140,7 @@ struct Broadcaster: Sendable {
     }
 
     private static func requests(
-        in batch: JSONValue
+        in batch: JSONValue, by key: BackendKey?
     ) throws(RequestError) -> [Result<BroadcastRequest, RequestError>] {
         let fields = try ObjectFields(
             of: batch, named: ["broadcasts"], path: "the body", upTo: JSONScanner.maxTextDepth)
@@ -145,7 +148,11 @@ struct Broadcaster: Sendable {
             elements.count <= maxBatch
         else { throw RequestError(.badRequest, "broadcasts: must be an array of at most \(maxBatch) broadcasts") }
         return elements.map { element in
-            Result { () throws(RequestError) in try BroadcastRequest(element) }
+            Result { () throws(RequestError) in
+                let request = try BroadcastRequest(element)
+                try key?.check(request.target)
+                return request
+            }
         }
     }
 }

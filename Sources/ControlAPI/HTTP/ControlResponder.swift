@@ -6,7 +6,8 @@ import NIOCore
 
 /// Answers every request of the api port: finds the route, asks for the key, translates, and puts errors into shape.
 struct ControlResponder: HTTPResponder {
-    let keys: APIKeys
+    let keys: KeyRing
+    let audit: Audit
     let body: RequestBodyReader
     let broadcaster: Broadcaster
     let log: any MessageLog
@@ -26,18 +27,26 @@ struct ControlResponder: HTTPResponder {
     func respond(to request: Request, context: ControlContext) async -> Response {
         let began = ContinuousClock.now
         var route: Route?
+        var key: BackendKey?
+        var whom: String?
         var response: Response
         do {
             let target = try RequestTarget(path: request.uri.path, query: request.uri.query)
-            if target.segments.first == "v1", !isAuthorized(request.headers[values: .authorization]) {
-                throw Refusal.missingKey
+            if target.segments.first == "v1" {
+                key = try keys.find(request.headers[values: .authorization]).key
             }
             guard let found = Route(segments: target.segments, method: request.method) else {
                 throw Refusal.notFound("there is nothing here")
             }
             route = found
+            whom = found.whom
             guard found.methods.contains(request.method) else { throw Refusal.methodNotAllowed(found.methods) }
-            response = try await answer(found, target: target, request: request, context: context)
+            if let key {
+                try keys.spend(key)
+                try key.check(found, request.method)
+            }
+            response = try await answer(
+                found, target: target, request: request, context: context, key: key, whom: &whom)
         } catch {
             response = Response(refusal(for: error))
         }
@@ -47,17 +56,20 @@ struct ControlResponder: HTTPResponder {
             response.headers[.connection] = "close"
         }
         requests.answered(route, request.method, response.status, since: began)
+        if let key, let route { audit.record(key, route, request.method, whom: whom, response.status) }
         return response
     }
 
+    /// - Parameter whom: whom the call is about, where that is not the path's to say.
     private func answer(
-        _ route: Route, target: RequestTarget, request: Request, context: ControlContext
+        _ route: Route, target: RequestTarget, request: Request, context: ControlContext, key: BackendKey?,
+        whom: inout String?
     ) async throws -> Response {
         switch route {
         case .broadcast:
-            return .json(try await broadcaster.answerOne(body.read(request, on: context.channel)))
+            return .json(try await broadcaster.answerOne(body.read(request, on: context.channel), by: key))
         case .broadcastBatch:
-            return .json(try await broadcaster.answerBatch(body.read(request, on: context.channel)))
+            return .json(try await broadcaster.answerBatch(body.read(request, on: context.channel), by: key))
         case .users:
             return try await UsersQuery(target: target).answer(from: presence)
         case .user(let user):
@@ -97,9 +109,13 @@ struct ControlResponder: HTTPResponder {
         case .addressBans:
             switch request.method {
             case .put:
-                return try await AddressBanOrder(body.read(request, on: context.channel)).answer(from: bans)
+                let order = try await AddressBanOrder(body.read(request, on: context.channel))
+                whom = order.range.description
+                return try await order.answer(from: bans)
             case .delete:
-                return try await AddressBanLift(target: target).answer(from: bans)
+                let lift = try AddressBanLift(target: target)
+                whom = lift.range.description
+                return try await lift.answer(from: bans)
             case _:
                 return try await AddressBansQuery(target: target).answer(from: bans)
             }
@@ -127,10 +143,10 @@ struct ControlResponder: HTTPResponder {
     }
 
     /// The JSON that answers one of the hot routes, whose body, where it has one, has come as a whole.
-    func answer(_ call: HotRoute, _ body: [UInt8]) async throws -> [UInt8] {
+    func answer(_ call: HotRoute, _ body: [UInt8], by key: BackendKey?) async throws -> [UInt8] {
         switch call {
-        case .broadcast: try await broadcaster.answerOne(self.body.text(body))
-        case .broadcastBatch: try await broadcaster.answerBatch(self.body.text(body))
+        case .broadcast: try await broadcaster.answerOne(self.body.text(body), by: key)
+        case .broadcastBatch: try await broadcaster.answerBatch(self.body.text(body), by: key)
         case .usersQuery: try await UserStatusesQuery(self.body.text(body)).answer(from: presence)
         case .user(let user): try await UserQuery(user: user).answer(from: presence)
         }
@@ -141,12 +157,6 @@ struct ControlResponder: HTTPResponder {
         JSONWriter.append(string: reason, to: &body)
         body.append(UInt8(ascii: "}"))
         return body
-    }
-
-    /// - Parameter fields: every `Authorization` there is.
-    func isAuthorized(_ fields: [String]) -> Bool {
-        guard fields.count == 1, let key = APIKeys.bearer(in: fields[0]) else { return false }
-        return keys.accepts(key)
     }
 
     func refusal(for error: any Error) -> Refusal {

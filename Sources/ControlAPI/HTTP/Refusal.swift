@@ -42,6 +42,13 @@ struct Refusal: Error {
             headers: [.wwwAuthenticate: #"Bearer realm="martlet""#])
     }
 
+    /// The rate of the key is spent.
+    static func spent(_ key: String, _ wait: Duration) -> Refusal {
+        Refusal(
+            .tooManyRequests, RequestError(.rateLimited, "the key \(key) has made all its requests of this second"),
+            headers: [.retryAfter: "\(max(1, wait.components.seconds + 1))"])
+    }
+
     static func methodNotAllowed(_ allowed: [HTTPRequest.Method]) -> Refusal {
         let methods = allowed.map(\.rawValue).joined(separator: ", ")
         return Refusal(

@@ -2,6 +2,8 @@ import Hummingbird
 
 /// Everything the api port answers.
 enum Route: Hashable, Sendable {
+    typealias Method = HTTPRequest.Method
+
     case broadcast
     case broadcastBatch
     case users
@@ -110,6 +112,54 @@ enum Route: Hashable, Sendable {
         case .metrics: "/metrics"
         case .openAPI: "/openapi.yaml"
         case .page, .consoleConfiguration: "/console"
+        }
+    }
+}
+
+// MARK: - What a key must open
+
+extension Route {
+    /// What a call may reach, as far as its path says.
+    enum Reach: Hashable, Sendable {
+        /// This room, whatever kind it is of.
+        case room(String)
+        /// What the body names.
+        case body
+        case everything
+    }
+
+    /// What a key needs for it; nil where none is asked for.
+    func scope(of method: Method) -> APIScope? {
+        switch self {
+        case .broadcast, .broadcastBatch: .broadcast
+        case .users, .user, .usersQuery, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top: .read
+        case .userDisconnect, .userBan: .moderate
+        case .room, .addressBans: method == .get || method == .head ? .read : .moderate
+        case .webhooksReplay: .admin
+        case .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration: nil
+        }
+    }
+
+    var reach: Reach {
+        switch self {
+        case .broadcast, .broadcastBatch: .body
+        case .room(let name), .members(let name), .messages(let name): .room(name)
+        case .users, .user, .usersQuery, .userDisconnect, .userBan, .rooms, .nodes, .stats, .webhooks,
+            .webhooksReplay, .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
+            .consoleConfiguration:
+            .everything
+        }
+    }
+
+    /// Whom the path names: a room or a user; nil where it names none.
+    var whom: String? {
+        switch self {
+        case .room(let name), .members(let name), .messages(let name), .user(let name), .userDisconnect(let name),
+            .userBan(let name):
+            name
+        case .broadcast, .broadcastBatch, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks, .webhooksReplay,
+            .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration:
+            nil
         }
     }
 }

@@ -16,6 +16,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         let call: HotRoute
         let fields: BodyFields
         let began: ContinuousClock.Instant
+        var key: BackendKey?
         var body: [UInt8] = []
         /// Why it is refused, which is told at its end: there is no body to be spared.
         var refusal: (any Error)?
@@ -32,7 +33,8 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let executor: EventLoopTaskExecutor
     private var rules = HotRouteRules()
     private var incoming: Incoming?
-    private var accepted: String?
+    /// The key of the last request.
+    private var known: KeyRing.Found?
     private var ending: Ending?
     private var context: ChannelHandlerContext?
 
@@ -107,7 +109,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         let fields = BodyFields(head.headers)
         incoming = Incoming(call: call, fields: fields, began: .now)
         do {
-            guard isAuthorized(head.headers["authorization"]) else { throw Refusal.missingKey }
+            try authorize(head.headers["authorization"], call)
             if call.method == .post { try responder.value.body.check(fields) }
         } catch {
             if fields.announcesBody {
@@ -123,12 +125,14 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// - Parameter fields: every `Authorization` there is; what was accepted before on the connection is not hashed again.
-    private func isAuthorized(_ fields: [String]) -> Bool {
-        if let accepted, fields.count == 1, APIKeys.areSame(fields[0], accepted) { return true }
-        guard responder.value.isAuthorized(fields) else { return false }
-        accepted = fields.first
-        return true
+    /// - Parameter fields: every `Authorization` there is.
+    private func authorize(_ fields: [String], _ call: HotRoute) throws {
+        let keys = responder.value.keys
+        let found = try keys.find(fields, known: known)
+        known = found
+        incoming?.key = found.key
+        try keys.spend(found.key)
+        try found.key.check(call.route, call.method)
     }
 
     private func receive(_ part: ByteBuffer) {
@@ -149,7 +153,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         let work: @Sendable () async -> Void = { [responder, loop = executor.loop] in
             let result: Result<[UInt8], any Error>
             do {
-                result = .success(try await responder.value.answer(incoming.call, incoming.body))
+                result = .success(try await responder.value.answer(incoming.call, incoming.body, by: incoming.key))
             } catch {
                 result = .failure(error)
             }
@@ -187,7 +191,9 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
     ) {
         guard let incoming else { return }
         self.incoming = nil
-        responder.value.requests.answered(incoming.call.route, incoming.call.method, status, since: incoming.began)
+        let (route, method) = (incoming.call.route, incoming.call.method)
+        responder.value.requests.answered(route, method, status, since: incoming.began)
+        if let key = incoming.key { responder.value.audit.record(key, route, method, whom: route.whom, status) }
         let endsInput = rules.answered()
         guard let context else { return }
         connection.answer(

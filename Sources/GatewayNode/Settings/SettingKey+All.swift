@@ -153,6 +153,13 @@ extension SettingKey {
             a well-known one, or one below 16 bytes, is refused: openssl rand -hex 32 makes a good one.
             """),
         SettingKey(
+            "api.keysFile", \.apiKeysFile, .optional("YAML file"),
+            """
+            Keys that open less than those of api.key: a list of name, key or sha256 (its hash), scopes (read, broadcast, \
+            moderate, admin), and where they bind it rooms (patterns) and rate (requests a second). A file that changed is \
+            read again within a minute, on SIGHUP at once.
+            """),
+        SettingKey(
             "api.maxBodyBytes", \.api.maxBodyBytes, .bytes(1024...(64 << 20)),
             "The longest body of a request; above it the answer is 413."),
         SettingKey(

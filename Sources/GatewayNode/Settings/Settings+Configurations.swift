@@ -38,7 +38,7 @@ extension Settings {
 
     /// Which hosts the api port answers: with a key that anybody could guess, none but this machine's own.
     package var apiFence: LoopbackFence {
-        fence(of: api.host, isWeak: api.keys.contains { KeyStrength.problem(withAPIKey: $0) != nil })
+        fence(of: api.host, isWeak: api.hasWeakKeys)
     }
 
     /// Which hosts the client port answers.

@@ -40,7 +40,7 @@ extension Settings {
 
 /// Collects settings from file and environment, then decides what was left open.
 struct SettingsReader {
-    private(set) var settings = Settings()
+    var settings = Settings()
     var warnings: [String] = []
     private var origins: [String: SettingOrigin] = [:]
 
@@ -146,26 +146,6 @@ struct SettingsReader {
                 warnings.append("auth.\(auth.common.sources.first ?? "issuers") has no effect: auth.mode is none")
             }
         }
-    }
-
-    private mutating func decideKeys(_ host: Settings.Host) throws(SettingsError) {
-        guard settings.api.keys.isEmpty else {
-            let host = settings.api.host
-            guard !LoopbackFence.isLoopback(boundHost: host) else { return }
-            for key in settings.api.keys {
-                guard let problem = KeyStrength.problem(withAPIKey: key) else { continue }
-                throw SettingsError(
-                    "api.key \(problem), and api.host \(host) can be reached from elsewhere; \(KeyStrength.remedy) (MARTLET_API_KEY)"
-                )
-            }
-            return
-        }
-        guard settings.redisURL == nil else {
-            throw SettingsError(
-                "api.key is missing: with redis.url set, all nodes need the same one (MARTLET_API_KEY)")
-        }
-        settings.api.keys = [host.randomCharacters(32)]
-        settings.isKeyMade = true
     }
 
     private func checkDurability() throws(SettingsError) {

@@ -57,7 +57,13 @@ extension Settings {
 
     private var keySummary: String {
         if isKeyMade { return "with a key made for this run" }
-        return api.keys.count == 1 ? "with the configured key" : "with any of \(api.keys.count) configured keys"
+        let named = api.backendKeys.count
+        let beside = named == 0 ? "" : "\(named) of api.keysFile"
+        switch api.keys.count {
+        case 0: return "with \(beside)"
+        case 1: return "with the configured key" + (named == 0 ? "" : ", or \(beside)")
+        case let count: return "with any of \(count) configured keys" + (named == 0 ? "" : ", or \(beside)")
+        }
     }
 
     private var redisSummary: String {

@@ -38,6 +38,8 @@ package struct Settings: Sendable {
     package var origins = ["*"]
     /// Whether somebody wrote `client.origins`; where nobody did, a port of this machine alone may be stricter.
     package var areOriginsWritten = false
+    /// The file of keys beside those of `api.key`.
+    package var apiKeysFile: String?
     /// Whether the one API key was made at this start, since none was given.
     package var isKeyMade = false
     /// What all that waits may take together; 0: a quarter of the memory that the node may use.

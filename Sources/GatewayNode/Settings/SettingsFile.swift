@@ -20,6 +20,14 @@ struct SettingsFile {
         try read(mapping, under: "")
     }
 
+    /// A file that is a list; its entries are read with what the other holds for them.
+    static func list(yaml: String, path: String) throws(SettingsError) -> (SettingsFile, [Yams.Node]) {
+        let file = try SettingsFile(yaml: "", path: path)
+        guard let root = try compose(yaml, path: path), !root.isNull else { return (file, []) }
+        guard let entries = root.sequence else { throw SettingsError("\(path): the file is not a list") }
+        return (file, Array(entries))
+    }
+
     private mutating func read(_ mapping: Yams.Node.Mapping, under prefix: String) throws(SettingsError) {
         for (name, value) in mapping {
             guard let name = name.scalar?.string else {

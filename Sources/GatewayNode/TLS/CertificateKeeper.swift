@@ -2,14 +2,13 @@ import Foundation
 import Logging
 import Metrics
 import NIOSSL
-import ServiceLifecycle
 import Synchronization
 
 /// Keeps a port's certificate as its files have it: what was changed serves those who connect from then on, living
 /// connections go on with what they began with. A file that is broken changes nothing.
 ///
 /// Any thread may ask for the context.
-package final class CertificateKeeper: Sendable {
+package final class CertificateKeeper: WatchedFile {
     /// What became of a look at the files.
     package enum Outcome: Hashable, Sendable {
         case unchanged, replaced
@@ -72,28 +71,6 @@ package final class CertificateKeeper: Sendable {
             }
             guard !isTold else { return }
             logger.error("certificate not replaced; the one of before serves", metadata: ["reason": "\(reason)"])
-        }
-    }
-}
-
-/// Looks at the files of all certificates every so often.
-struct CertificateService: Service, CustomStringConvertible {
-    private static let interval = Duration.seconds(30)
-
-    let keepers: [CertificateKeeper]
-    let logger: Logger
-
-    /// What a service group's log calls it.
-    var description: String { "CertificateService" }
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                // It ends early where the task is cancelled.
-                try? await Task.sleep(for: CertificateService.interval)
-                guard !Task.isCancelled else { return }
-                for keeper in keepers { keeper.reload(logger: logger) }
-            }
         }
     }
 }

@@ -19,6 +19,7 @@ struct Api: Sendable {
     let metrics: MetricsRegistry
     let switches: Switches
     let lines: LogLines
+    let keys: KeyRing
     /// Begins a graceful shutdown; it does not wait for its end.
     let shutDown: @Sendable () async -> Void
 
@@ -32,7 +33,8 @@ struct Api: Sendable {
 
     /// Starts a server, runs the body and shuts the server down gracefully.
     static func serve(
-        keys: [String] = ["other", key], maxBodyBytes: Int = 1 << 20, maxConnections: Int = 1000,
+        keys: [String] = ["other", key], named: [BackendKey] = [], maxBodyBytes: Int = 1 << 20,
+        maxConnections: Int = 1000,
         headTimeout: Duration = .seconds(60), idleTimeout: Duration = .seconds(60),
         bodyTimeout: Duration = .seconds(30), fence: LoopbackFence = .open, nodes: [NodeEntry] = [],
         webhooks: (any WebhookDirectory)? = nil,
@@ -48,10 +50,12 @@ struct Api: Sendable {
         let switches = Switches()
         let lines = LogLines()
         let (ports, opened) = AsyncStream.makeStream(of: Int.self)
+        var configuration = ControlConfiguration(
+            port: 0, keys: keys, maxBodyBytes: maxBodyBytes, clientPort: 4711, maxConnections: maxConnections,
+            headTimeout: headTimeout, idleTimeout: idleTimeout, bodyTimeout: bodyTimeout, fence: fence)
+        configuration.backendKeys = named
         let server = ControlServer(
-            configuration: ControlConfiguration(
-                port: 0, keys: keys, maxBodyBytes: maxBodyBytes, clientPort: 4711, maxConnections: maxConnections,
-                headTimeout: headTimeout, idleTimeout: idleTimeout, bodyTimeout: bodyTimeout, fence: fence),
+            configuration: configuration,
             log: log, nodes: directory, presence: presence, webhooks: webhooks, bans: bans, rooms: rooms,
             spenders: spenders,
             readiness: { switches.readiness.withLock { $0 } },
@@ -67,7 +71,7 @@ struct Api: Sendable {
             for await port in ports {
                 let api = Api(
                     port: port, log: log, directory: directory, presence: presence, bans: bans, rooms: rooms,
-                    spenders: spenders, metrics: metrics, switches: switches, lines: lines,
+                    spenders: spenders, metrics: metrics, switches: switches, lines: lines, keys: server.keys,
                     shutDown: { await group.triggerGracefulShutdown() })
                 do {
                     try await body(api)

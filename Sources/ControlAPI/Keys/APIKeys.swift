@@ -1,25 +1,24 @@
-import Crypto
-
 /// The keys that open `/v1`, known by their SHA-256 only.
 ///
 /// What is presented is hashed too and compared with every key to the last byte, so the time a refusal takes tells
 /// neither how long a key is nor how much of it was right, nor which of several it resembled.
 package struct APIKeys: Sendable {
-    private let digests: [[UInt8]]
+    private let keys: [BackendKey]
 
-    /// Empty keys are passed over: they would open to everybody.
-    package init(_ keys: [String]) {
-        digests = keys.filter { !$0.isEmpty }.map(APIKeys.digest)
+    /// - Parameter keys: none made of an empty text, which would open to everybody.
+    package init(_ keys: [BackendKey]) {
+        self.keys = keys
     }
 
-    /// Whether what was presented is one of the keys.
-    package func accepts(_ presented: String) -> Bool {
-        let digest = APIKeys.digest(presented)
-        var isKnown: UInt8 = 0
-        for known in digests {
-            isKnown |= APIKeys.areEqual(digest, known)
+    /// The key that was presented; nil where it is none of them.
+    package func key(_ presented: String) -> BackendKey? {
+        let digest = BackendKey.digest(presented)
+        var place = -1
+        for (index, key) in keys.enumerated() {
+            // The same steps for each, whichever it is.
+            place += Int(APIKeys.areEqual(digest, key.digest)) * (index - place)
         }
-        return isKnown == 1
+        return place < 0 ? nil : keys[place]
     }
 
     /// Whether both are the same; where they are of one length, the time it takes tells no more than the answer.
@@ -45,9 +44,5 @@ package struct APIKeys: Sendable {
             difference |= one ^ other
         }
         return difference == 0 ? 1 : 0
-    }
-
-    private static func digest(_ key: String) -> [UInt8] {
-        Array(SHA256.hash(data: Array(key.utf8)))
     }
 }
