@@ -20,7 +20,7 @@ const INTEGRITY = /sha384-[A-Za-z0-9+/=]{64}/g;
 // Names within martlet.js that no frame has and no user writes: shortened in martlet.min.js.
 const INTERNAL = `
   answered become burst core emit ended flush forget handles isClosedTo isDelayed isImplicit isInSession isOwn isPrompt
-  isSent isWanted leavers listeners newEpoch onLoss openImplicit outstanding owner penalize perMillisecond phase
+  isSent isWanted leavers listeners onLoss openImplicit outstanding owner penalize perMillisecond phase
   readMembers receive refill release request roster sentAt settle settleLeavers settleWaiters startFrom stream streams
   takes timers tokens tries waiters want write
 `.trim().split(/\s+/);

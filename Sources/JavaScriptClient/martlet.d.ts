@@ -12,6 +12,8 @@ export interface Message<Payload = unknown> {
   userId: string;
   /** 1 text, 2 control, others the application's. */
   msgType: number;
+  /** The name of what it tells of, where its sender gave one. */
+  event?: string;
   payload: Payload;
   /** The payload as it came, byte for byte: where a number has more digits than JavaScript keeps, they are here. */
   text: string;
@@ -19,6 +21,8 @@ export interface Message<Payload = unknown> {
   timestamp: number;
   seq?: number;
   epoch?: string;
+  /** Of one that is not stored. */
+  volatile?: true;
 }
 
 /** Messages between `from` and `to` were lost, or could not be followed: load your state anew. It goes on at `to`. */
@@ -258,12 +262,16 @@ export interface Room<Payload = unknown, Info = Record<string, unknown>> extends
   /**
    * Stores a message, and sends it to all members, this client included. It waits for the connection, is sent again
    * after a loss, and is stored once: under `dedupe`, which is made up unless it is given. With `queue: false` it goes
-   * out at once or fails with `disconnected`, and is not sent again.
+   * out at once or fails with `disconnected`, and is not sent again. `event` names what it tells of; with `echo: false`
+   * this connection is not sent it. With `volatile: true`, for typing and cursors, it is sent to whoever is there and not
+   * stored: it has no `seq`, goes as with `queue: false`, and reaches each at most once.
    */
   publish(
     payload: Payload,
-    options?: { msgType?: number; dedupe?: string; queue?: boolean } & Bounds,
-  ): Promise<{ seq: number; timestamp: number }>;
+    options?: {
+      msgType?: number; event?: string; echo?: boolean; volatile?: boolean; dedupe?: string; queue?: boolean;
+    } & Bounds,
+  ): Promise<{ seq?: number; timestamp: number }>;
 
   /** To another member's connections; neither stored nor sent again. For WebRTC. */
   signal(to: string, payload: unknown, bounds?: Bounds): Promise<void>;

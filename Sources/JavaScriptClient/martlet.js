@@ -20,6 +20,8 @@ const DEDUPE_TIME = 110_000; // The gateway knows a dedupe key for 2 minutes.
 const LONGEST_TIMER = 2 ** 31 - 1;
 const MAX_READS = 4; // Pages of history or members that a gateway reads for one connection at once.
 const MAX_QUEUED_BYTES = 4 * 2 ** 20;
+// Frames that each are a method of the stream they are about.
+const OF_STREAMS = /^(message|presence|gap|epoch|signal|seen|room)$/;
 const CARRIERS = new Set(["message", "signal", "history"]); // Frames with payloads.
 const READS = new Set(["history", "members"]);
 const PASSING = new Set(["conflict", "not_member", "rate_limited", "unavailable"]);
@@ -298,12 +300,12 @@ class Stream {
   // The gateway goes on from our position, or says that it cannot.
   joined({ epoch, seq, recovered }) {
     const from = this.position;
-    const isLost = from !== null && recovered !== true;
-    this.position = { epoch, seq: from === null || isLost ? seq : from.seq };
-    if (from === null || isLost) this.#takesAnyFirst = false;
+    const isNew = from === null || recovered !== true;
+    this.position = { epoch, seq: isNew ? seq : from.seq };
+    if (isNew) this.#takesAnyFirst = false;
     this.isInSession = true;
     this.become("in");
-    if (isLost) this.#tellGap(from);
+    if (isNew && from) this.#tellGap(from);
     this.roster.read();
   }
 
@@ -333,6 +335,10 @@ class Stream {
     this.emit("message", () => this.core.read(message));
   }
 
+  room(change) {
+    this.emit("room", change);
+  }
+
   signal({ from, text }) {
     this.emit("signal", () => ({ from, payload: this.core.read({ text }).payload }));
   }
@@ -345,7 +351,12 @@ class Stream {
     this.#tellGap(from);
   }
 
-  newEpoch({ epoch }) {
+  // A message left us out: it is not missing.
+  seen({ seq }) {
+    if (this.phase === "in" && seq > this.position.seq) this.position = { ...this.position, seq };
+  }
+
+  epoch({ epoch }) {
     if (this.phase === "in") this.position = { ...this.position, epoch };
   }
 
@@ -671,13 +682,8 @@ class Core extends Emitter {
       return this.flush();
     }
     const stream = this.streams.get(frame.roomId);
+    if (OF_STREAMS.test(frame.type)) return stream?.[frame.type](frame);
     switch (frame.type) {
-      case "message": return stream?.message(frame);
-      case "presence": return stream?.presence(frame);
-      case "gap": return stream?.gap(frame);
-      case "epoch": return stream?.newEpoch(frame);
-      case "signal": return stream?.signal(frame);
-      case "room": return stream?.emit("room", frame);
       case "status": return this.#tellStatus(frame.userId, frame.online, frame.online ? undefined : frame.timestamp);
       case "reconnect": return this.timers.set("retry", Number(frame.afterMs) || 0, () => this.#again());
       case "left": return stream && this.#refuse(stream, new MartletError("forbidden", "no longer allowed"));
@@ -943,12 +949,13 @@ class Core extends Emitter {
 
   // ---- Requests
 
-  publish(stream, payload, { msgType = 1, dedupe = this.#newKey(), queue = true, ...bounds } = {}) {
-    const frame = { type: "message", roomId: stream.id, msgType, dedupe };
+  publish(stream, payload, { msgType = 1, event, echo, volatile, queue = !volatile, dedupe, ...bounds } = {}) {
+    if (!volatile) dedupe ??= this.#newKey();
+    const frame = { type: "message", roomId: stream.id, msgType, event, echo, volatile, dedupe };
     const text = this.write(payload);
     const onLoss = queue ? "repeat" : "reject";
-    const answer = this.request(frame, { stream, payload: text, onLoss, dedupe, isPrompt: !queue, bounds });
-    return answer.then(({ seq, timestamp }) => ({ seq, timestamp }));
+    return this.request(frame, { stream, payload: text, onLoss, dedupe, isPrompt: !queue, bounds })
+      .then(({ seq, timestamp }) => ({ seq, timestamp }));
   }
 
   // A payload's text. What the user's own `stringify` gives need only be JSON.

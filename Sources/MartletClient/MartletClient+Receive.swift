@@ -25,6 +25,7 @@ extension MartletClient {
     private func receive(_ event: ServerEvent, from socket: WebSocketConnection) {
         switch event {
         case .message(let message): receive(message, from: socket)
+        case .seen(let room, let seq): state.withLock { $0.streams.seen(room, upTo: seq) }
         case .welcome(let welcome): begin(welcome, on: socket)
         case .joined(let id, let joined): receive(joined, id: id, event, from: socket)
         case .left(nil, let room):

@@ -82,6 +82,8 @@ extension MartletClient {
         public var userId: String
         /// 1 text, 2 control, others the application's.
         public var msgType: Int
+        /// The name of what it tells of; nil where its sender gave none.
+        public var event: String?
         /// One JSON value, byte for byte as it was sent.
         public var payload: [UInt8]
         /// Milliseconds since 1970, by the gateway's Redis.
@@ -100,6 +102,7 @@ extension MartletClient {
             room = message.room.string
             userId = message.userId.string
             msgType = message.msgType
+            event = message.event?.string
             payload = message.payload
             timestamp = message.timestamp
             self.position = position

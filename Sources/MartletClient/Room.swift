@@ -102,9 +102,20 @@ extension MartletClient {
         ///   - payload: one JSON value; it reaches the members byte for byte.
         ///   - dedupe: 1 to 128 bytes; within two minutes a message under the same key is stored once.
         @discardableResult
-        public func publish(_ payload: [UInt8], msgType: Int = 1, dedupe: String? = nil) async throws(Failure) -> Ack {
+        public func publish(
+            _ payload: [UInt8], msgType: Int = 1, event: String? = nil, echo: Bool = true, dedupe: String? = nil
+        ) async throws(Failure) -> Ack {
             try check()
-            return try await client.publish(payload, to: id, msgType: msgType, dedupe: dedupe)
+            return try await client.publish(
+                payload, to: id, msgType: msgType, event: event, echo: echo, dedupe: dedupe)
+        }
+
+        /// Sends whoever is in the room now something that is not stored, such as that somebody is typing; at most once.
+        public func sendVolatile(
+            _ payload: [UInt8], msgType: Int = 1, event: String? = nil, echo: Bool = true
+        ) async throws(Failure) {
+            try check()
+            try await client.sendVolatile(payload, to: id, msgType: msgType, event: event, echo: echo)
         }
 
         /// Tells one other member something that is not stored, such as an offer of WebRTC.

@@ -176,6 +176,13 @@ package struct Streams: Sendable {
         return .pass(position)
     }
 
+    /// A message left this connection out: it is not missing.
+    package mutating func seen(_ room: RoomName, upTo seq: Int) {
+        guard let stream = streams[room], stream.isLive, seq > stream.position.seq else { return }
+        streams[room]?.position.seq = seq
+        streams[room]?.takesAnyFirst = false
+    }
+
     /// Answers whether the user is to be told: not where an answer to come will say it.
     package mutating func gap(in room: RoomName, at position: Position) -> Bool {
         // One that every connection has by itself may come after `welcome`, which then left its position out.

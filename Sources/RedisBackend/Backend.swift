@@ -210,10 +210,11 @@ package final class Backend: Service {
         if configuration.receivers.isEmpty { settings.idleLedger = configuration.webhookLedger }
         settings.ledgerBytes = configuration.webhookLedger.bytes
         let silent = SilentNodes()
+        let writtenFormat = WrittenFormat()
         registrar = Registrar(
             store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
             format: configuration.format, version: configuration.version, settings: settings, silent: silent,
-            logger: logger, health: health,
+            writtenFormat: writtenFormat, logger: logger, health: health,
             load: load,
             onEvent: conductor.registrarChanged)
         registry = PresenceRegistry(
@@ -245,7 +246,8 @@ package final class Backend: Service {
             ledger: configuration.receivers.isEmpty
                 ? nil
                 : Publish.Bound(
-                    entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes))
+                    entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes),
+            format: writtenFormat)
         roomGovernor = RedisRoomGovernor(store: store, rules: configuration.rules, link: names.link())
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         roomCourses = RedisRoomCourses(store: store)

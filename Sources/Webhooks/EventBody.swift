@@ -29,6 +29,10 @@ package enum EventBody {
             JSONWriter.append(integer: message.position.seq, to: &body)
             JSONWriter.append(#","msgType":"#, to: &body)
             JSONWriter.append(integer: message.msgType, to: &body)
+            if let event = message.event {
+                JSONWriter.append(#","event":"#, to: &body)
+                JSONWriter.append(string: event.string, to: &body)
+            }
             JSONWriter.append(#","payload":"#, to: &body)
             body += message.payload
         }

@@ -94,6 +94,31 @@ test("a session that is gone joins all rooms again from where they were", async 
   assert.deepEqual(everyone.log, [1, 2, 3, 4]);
 });
 
+test("a message that left this client out is not missing", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined(41);
+  await gateway.say({ type: "seen", roomId: "r", seq: 42 }, message(43), { type: "seen", roomId: "r", seq: 40 }, message(44));
+  assert.deepEqual(room.log, [43, 44]);
+  assert.equal(gateway.sent("join").length, 0);
+  client.close();
+});
+
+test("what is volatile has a name and no key, and fails with its connection", async (t) => {
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined(41);
+  const room = client.room("r");
+  const sent = room.publish({}, { event: "typing", echo: false, volatile: true });
+  const { id, dedupe, event, echo, volatile } = await gateway.request("message");
+  assert.deepEqual([dedupe, event, echo, volatile], [undefined, "typing", false, true]);
+  await gateway.say({ type: "ack", id, roomId: "r", timestamp: 5 });
+  assert.deepEqual(await sent, { seq: undefined, timestamp: 5 });
+  const lost = assert.rejects(room.publish({}, { volatile: true }), { code: "disconnected" });
+  await gateway.request("message");
+  await gateway.end(1006);
+  await lost;
+  client.close();
+});
+
 test("what missed nothing is not asked for again", async (t) => {
   const gateway = new Gateway(t);
   const { client } = await gateway.joined();

@@ -132,7 +132,7 @@ final class SessionConversation {
 
     func say(_ id: Int, _ room: String, bytes: Int = 1, dedupe: String? = nil) -> [String] {
         let payload = Array(repeating: UInt8(ascii: "1"), count: bytes)
-        return ask(id, .message(room: Self.room(room), msgType: 1, payload: payload, dedupe: dedupe))
+        return ask(id, .message(MessageCommand(room: Self.room(room), payload: payload, dedupe: dedupe)))
     }
 
     func read(_ id: Int, _ room: String) -> [String] {
@@ -217,8 +217,10 @@ final class SessionConversation {
             "enter \(room) at \(start.position.seq) missed \(start.missed.count)\(start.hasMore ? " and more" : "")"
         case .leave(let room): "leave \(room)"
         case .tellPosition(let id, let room): "position \(text(id)) \(room)"
-        case .publish(let publication, let id):
-            "publish \(text(id)) \(publication.room) by \(publication.userId)\(publication.dedupe.map { " as \($0.key)" } ?? "")"
+        case .publish(let publication, let echo, let id):
+            "publish \(text(id)) \(publication.room) by \(publication.userId)"
+                + (publication.dedupe.map { " as \($0.key)" } ?? "") + (publication.event.map { " named \($0)" } ?? "")
+                + (echo ? "" : " but to itself") + (publication.isVolatile ? " unstored" : "")
         case .readHistory(let room, _, let id): "history \(text(id)) \(room)"
         case .readMembers(let room, let limit, _, let id): "members \(text(id)) \(room) \(limit)"
         case .findSharers(let users, let rooms, let id):
@@ -241,6 +243,7 @@ final class SessionConversation {
         case .left(let id, let room): "left \(text(id)) \(room)"
         case .ack(let id, let room, let published): "ack \(text(id)) \(room) \(published.position.seq)"
         case .history(let id, let page): "page \(text(id)) \(page.messages.count)"
+        case .seen(let room, let seq): "seen \(room) \(seq)"
         case .pong(let id): "pong \(text(id))"
         case .reconnect(let milliseconds): "reconnect \(milliseconds)"
         case .error(let id, let error): "error \(text(id)) \(error.code.rawValue)"

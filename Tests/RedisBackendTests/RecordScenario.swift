@@ -108,11 +108,14 @@ struct RecordScenario {
         try await call(PassSignal(signal, connection: "c2"))
     }
 
-    private func publish(_ payload: String, to room: RoomName, _ number: Int, epoch: String = "e00000000001")
-        async throws
-    {
-        let body = MessageBody.encode(
-            Publication(room: room, userId: RecordScenario.alice, payload: Array(payload.utf8)))
+    private func publish(
+        _ payload: String, to room: RoomName, _ number: Int, epoch: String = "e00000000001", event: String? = nil,
+        except: String? = nil
+    ) async throws {
+        var publication = Publication(room: room, userId: RecordScenario.alice, payload: Array(payload.utf8))
+        publication.event = event.flatMap { EventName($0) }
+        publication.except = except
+        let body = MessageBody.encode(publication)
         let mark = DedupeMark(owner: .user(RecordScenario.alice), key: "mark \(number)")
         var publish = Publish(
             body, to: room, under: mark, limits: RecordScenario.limits, candidate: epoch,
@@ -201,6 +204,8 @@ struct RecordScenario {
         try await settle(.sent(entries(ids.dropFirst())), assignment)
         try await publish("6", to: RecordScenario.room, 6)
         try await publish("7", to: RecordScenario.room, 7)
+        try await publish("{}", to: RecordScenario.room, 8, event: "typing", except: "0123456789abcd")
+        try await publish("{}", to: RecordScenario.room, 9, except: "0123456789abcd")
         let events = keys.events(partition).name
         _ = try await link.send(["XTRIM", .string(events), "MAXLEN", 1])
         try await call(Gather(assignment, for: "hook", candidate: "b1"))

@@ -104,6 +104,11 @@ final class RecordingSink: StreamSink {
         }
     }
 
+    /// Messages that are in no log.
+    var unstored: [RoomMessage] {
+        deliveries.compactMap { if case .unstored(let message) = $0 { message } else { nil } }
+    }
+
     /// Whether a follow or watch was answered, well or badly.
     func hasAnswer(to ticket: FollowTicket) -> Bool {
         answers(to: ticket) > 0

@@ -24,9 +24,10 @@ struct EventFields {
     func event() throws(UnreadableEvent) -> ServerEvent {
         guard let type = try value("type").string else { throw .malformed("type: must be a string") }
         if type.equals("message") { return .message(try message(epoch: "")) }
+        if type.equals("seen") { return .seen(room: try room(), seq: try integer("seq")) }
         if type.equals("ack") {
             guard field("roomId") != nil else { return .acknowledged(id: requestID) }
-            let position = Position(epoch: "", seq: try integer("seq"))
+            let position = Position(epoch: "", seq: field("seq") == nil ? 0 : try integer("seq"))
             let published = Published(position: position, timestamp: Int64(try integer("timestamp")))
             return .ack(id: requestID, room: try room(), published: published)
         }
@@ -57,7 +58,7 @@ struct EventFields {
 
     private func message(epoch: String) throws(UnreadableEvent) -> RoomMessage {
         RoomMessage(
-            room: try room(), userId: try userID(), msgType: try integer("msgType"),
+            room: try room(), userId: try userID(), msgType: try integer("msgType"), event: try eventName(),
             payload: try bytes("payload"), timestamp: Int64(try integer("timestamp")),
             position: Position(epoch: epoch, seq: field("seq") == nil ? 0 : try integer("seq")))
     }
@@ -122,6 +123,13 @@ struct EventFields {
     func userID(_ name: StaticString = "userId") throws(UnreadableEvent) -> UserID {
         guard let user = UserID(try text(name)) else { throw .malformed("\(name): not the name of a user") }
         return user
+    }
+
+    /// Nil where the message has none.
+    private func eventName() throws(UnreadableEvent) -> EventName? {
+        guard field("event") != nil else { return nil }
+        guard let name = EventName(try text("event")) else { throw .malformed("event: not the name of one") }
+        return name
     }
 
     func position() throws(UnreadableEvent) -> Position {

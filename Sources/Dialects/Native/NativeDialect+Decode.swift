@@ -29,8 +29,7 @@ extension RequestFields {
         guard let type else { throw RequestError(.badRequest, "type: missing") }
         guard let name = type.string else { throw RequestError(.badRequest, "type: must be a string") }
         if name.equals("message") {
-            return .message(
-                room: try room(), msgType: try messageType(), payload: try payloadBytes(), dedupe: try dedupeKey())
+            return .message(try message())
         }
         if name.equals("ping") { return .ping }
         if name.equals("join") { return .join(room: try room(), since: try position()) }
@@ -54,6 +53,23 @@ extension RequestFields {
             throw RequestError(.badRequest, "roomId: not the name of a room")
         }
         return name
+    }
+
+    private func message() throws(RequestError) -> MessageCommand {
+        var message = MessageCommand(
+            room: try room(), msgType: try messageType(), payload: try payloadBytes(), dedupe: try dedupeKey())
+        if event != nil {
+            guard let name = EventName(try RequestFields.text(of: event, "event")) else {
+                throw RequestError(.badRequest, "event: \(EventName.rule)")
+            }
+            message.event = name
+        }
+        if let echo { message.echo = try RequestFields.boolean(echo, "echo") }
+        if let volatile { message.isVolatile = try RequestFields.boolean(volatile, "volatile") }
+        guard !message.isVolatile || message.dedupe == nil else {
+            throw RequestError(.badRequest, "dedupe: cannot be given together with volatile, of which nothing is kept")
+        }
+        return message
     }
 
     private func messageType() throws(RequestError) -> Int {
@@ -124,6 +140,11 @@ extension RequestFields {
         guard let string = field.string else { throw RequestError(.badRequest, "\(name): must be a string") }
         guard let text = string.text else { throw RequestError(.badRequest, "\(name): half a surrogate pair") }
         return text
+    }
+
+    static func boolean(_ field: JSONValue, _ name: StaticString) throws(RequestError) -> Bool {
+        guard let value = field.boolean else { throw RequestError(.badRequest, "\(name): must be true or false") }
+        return value
     }
 
     static func integer(

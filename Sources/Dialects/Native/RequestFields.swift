@@ -7,6 +7,9 @@ struct RequestFields {
     private(set) var roomId: JSONValue?
     private(set) var msgType: JSONValue?
     private(set) var payload: JSONValue?
+    private(set) var event: JSONValue?
+    private(set) var echo: JSONValue?
+    private(set) var volatile: JSONValue?
     private(set) var dedupe: JSONValue?
     private(set) var before: JSONValue?
     private(set) var after: JSONValue?
@@ -18,7 +21,7 @@ struct RequestFields {
     private(set) var cursor: JSONValue?
 
     private static let maxIDBytes = 128
-    /// A request has five at most; the rest may come from a later client.
+    /// A request has eight at most; the rest may come from a later client.
     private static let maxFields = 64
 
     private enum Refusal {
@@ -89,6 +92,9 @@ struct RequestFields {
         if key.equals("roomId") { return RequestFields.fill(&roomId, with: value) ? nil : "roomId" }
         if key.equals("msgType") { return RequestFields.fill(&msgType, with: value) ? nil : "msgType" }
         if key.equals("payload") { return RequestFields.fill(&payload, with: value) ? nil : "payload" }
+        if key.equals("event") { return RequestFields.fill(&event, with: value) ? nil : "event" }
+        if key.equals("echo") { return RequestFields.fill(&echo, with: value) ? nil : "echo" }
+        if key.equals("volatile") { return RequestFields.fill(&volatile, with: value) ? nil : "volatile" }
         if key.equals("dedupe") { return RequestFields.fill(&dedupe, with: value) ? nil : "dedupe" }
         if key.equals("before") { return RequestFields.fill(&before, with: value) ? nil : "before" }
         if key.equals("after") { return RequestFields.fill(&after, with: value) ? nil : "after" }

@@ -89,12 +89,14 @@ package struct LedgerEvent: Hashable, Sendable {
     package struct Message: Hashable, Sendable {
         package var position: Position
         package var msgType: Int
+        package var event: EventName?
         /// JSON, byte for byte as it was sent.
         package var payload: [UInt8]
 
-        package init(position: Position, msgType: Int, payload: [UInt8]) {
+        package init(position: Position, msgType: Int, event: EventName? = nil, payload: [UInt8]) {
             self.position = position
             self.msgType = msgType
+            self.event = event
             self.payload = payload
         }
     }

@@ -80,6 +80,8 @@ package struct StreamStart: Sendable {
 package enum StreamDelivery: Sendable {
     /// New messages of one room, in `seq` order without a hole since what came before.
     case messages(room: RoomName, messages: [RoomMessage])
+    /// One that is volatile: whoever is in the room now is sent it, and nobody else ever.
+    case unstored(RoomMessage)
     /// The listener is live from the start's position on, unless that has more.
     case following(ticket: FollowTicket, room: RoomName, start: StreamStart)
     case failed(ticket: FollowTicket, room: RoomName, error: BackendError)

@@ -55,9 +55,8 @@ extension SessionMachine {
         return [.withdraw(room), .leave(room)]
     }
 
-    mutating func publish(
-        to room: RoomName, msgType: Int, payload: [UInt8], dedupe: String?, _ request: ClientRequest
-    ) -> [Action] {
+    mutating func publish(_ message: MessageCommand, _ request: ClientRequest) -> [Action] {
+        let room = message.room
         if room.isEveryone || room.isInbox {
             return refuse(request.id, .forbidden, "only backends write to this room")
         }
@@ -70,10 +69,12 @@ extension SessionMachine {
             return refuse(request.id, .forbidden, "messages to this room are not allowed")
         }
         var publication = Publication(
-            room: room, userId: identity.userId, msgType: msgType, payload: payload,
-            dedupe: dedupe.map { DedupeMark(owner: .user(identity.userId), key: $0) })
+            room: room, userId: identity.userId, msgType: message.msgType, event: message.event,
+            payload: message.payload,
+            dedupe: message.dedupe.map { DedupeMark(owner: .user(identity.userId), key: $0) })
+        publication.isVolatile = message.isVolatile
         publication.heedsSettings = true
-        return [.publish(publication, id: request.id)]
+        return [.publish(publication, echo: message.echo, id: request.id)]
     }
 
     mutating func readHistory(of room: RoomName, _ range: HistoryRange, _ request: ClientRequest) -> [Action] {

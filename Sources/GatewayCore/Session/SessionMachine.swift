@@ -48,8 +48,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case leave(RoomName)
         /// Answer `joined` with where the room stands now.
         case tellPosition(id: RequestID?, room: RoomName)
-        /// Answered by `published`.
-        case publish(Publication, id: RequestID?)
+        /// Answered by `published`; without `echo` this connection is left out.
+        case publish(Publication, echo: Bool, id: RequestID?)
         /// Answered by `history`.
         case readHistory(room: RoomName, range: HistoryRange, id: RequestID?)
         /// Answered by `members`.
@@ -229,8 +229,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         case .join(let room, let since): join(room, since, request)
         case .resume(let since): resume(since, request)
         case .leave(let room): leave(room, request)
-        case .message(let room, let msgType, let payload, let dedupe):
-            publish(to: room, msgType: msgType, payload: payload, dedupe: dedupe, request)
+        case .message(let message): publish(message, request)
         case .history(let room, let range): readHistory(of: room, range, request)
         case .members(let room, let limit, let cursor):
             readMembers(of: room, limit: limit, cursor: cursor, request)

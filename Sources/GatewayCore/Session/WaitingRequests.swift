@@ -52,9 +52,10 @@ extension ClientCommand {
     /// The room a command is about.
     package var room: RoomName? {
         switch self {
-        case .join(let room, _), .leave(let room), .message(let room, _, _, _), .history(let room, _),
-            .members(let room, _, _), .signal(_, let room, _):
+        case .join(let room, _), .leave(let room), .history(let room, _), .members(let room, _, _),
+            .signal(_, let room, _):
             room
+        case .message(let message): message.room
         case .auth, .resume, .watch, .unwatch, .ping: nil
         }
     }
@@ -65,7 +66,8 @@ extension ClientRequest {
 
     fileprivate var heldBytes: Int {
         switch command {
-        case .message(_, _, let payload, _), .signal(_, _, let payload): payload.count
+        case .message(let message): message.payload.count
+        case .signal(_, _, let payload): payload.count
         case .auth(let token): token.utf8.count
         case .members(_, _, let cursor): cursor?.utf8.count ?? 0
         case .resume(let since): since.count * ClientRequest.nameBytes

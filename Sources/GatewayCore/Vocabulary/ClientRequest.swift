@@ -38,8 +38,7 @@ package enum ClientCommand: Sendable {
     /// What the client has seen of the rooms that its session brought back; each room at most once.
     case resume(since: [RoomName: ClientPosition])
     case leave(room: RoomName)
-    /// `dedupe` is the client's own key.
-    case message(room: RoomName, msgType: Int, payload: [UInt8], dedupe: String?)
+    case message(MessageCommand)
     case history(room: RoomName, range: HistoryRange)
     /// `limit` is 1 to 1,000; `cursor` an earlier page's `next`.
     case members(room: RoomName, limit: Int, cursor: String?)
@@ -48,6 +47,31 @@ package enum ClientCommand: Sendable {
     /// To one user's connections in a room; never stored.
     case signal(to: UserID, room: RoomName, payload: [UInt8])
     case ping
+}
+
+/// A message for a room.
+package struct MessageCommand: Hashable, Sendable {
+    package var room: RoomName
+    package var msgType: Int
+    package var event: EventName?
+    /// One JSON value, byte for byte.
+    package var payload: [UInt8]
+    /// The client's own key, 1 to 128 bytes; a volatile message has none.
+    package var dedupe: String?
+    /// Whether the connection that sends it is sent it as well.
+    package var echo = true
+    /// Whether it is sent to whoever is there and not stored.
+    package var isVolatile = false
+
+    package init(
+        room: RoomName, msgType: Int = 1, event: EventName? = nil, payload: [UInt8], dedupe: String? = nil
+    ) {
+        self.room = room
+        self.msgType = msgType
+        self.event = event
+        self.payload = payload
+        self.dedupe = dedupe
+    }
 }
 
 extension ClientCommand {

@@ -10,6 +10,9 @@ package struct Position: Hashable, Sendable {
         self.seq = seq
     }
 
+    /// Of a message that is sent and not stored.
+    package static let unstored = Position(epoch: "", seq: 0)
+
     /// Whether it is of the same epoch and lies before.
     package func isBehind(_ other: Position?) -> Bool {
         other.map { epoch == $0.epoch && seq < $0.seq } ?? false
@@ -33,19 +36,25 @@ package struct ClientPosition: Hashable, Sendable {
     }
 }
 
-/// One message as the log holds it; immutable, so one instance serves every event loop.
+/// One message as the log holds it, or as it is sent where it is not stored; immutable, so one instance serves every event loop.
 package final class RoomMessage: Sendable {
     package let room: RoomName
     package let userId: UserID
     /// 1 text, 2 control, others the application's.
     package let msgType: Int
+    /// The name of what happened; nil where its sender gave none.
+    package let event: EventName?
     /// One JSON value, byte for byte as its sender wrote it.
     package let payload: [UInt8]
     /// Milliseconds since 1970 by Redis's clock.
     package let timestamp: Int64
+    /// `Position.unstored` for one that is volatile.
     package let position: Position
+    /// The connection that is not sent it, though it is in the room; it stands in the history for all.
+    package let except: String?
 
     package var seq: Int { position.seq }
+    package var isVolatile: Bool { position.seq == 0 }
 
     /// What it costs in memory, about.
     package var memoryBytes: Int { payload.count + RoomMessage.overheadBytes }
@@ -53,35 +62,45 @@ package final class RoomMessage: Sendable {
     private static let overheadBytes = 200
 
     package init(
-        room: RoomName, userId: UserID, msgType: Int, payload: [UInt8], timestamp: Int64, position: Position
+        room: RoomName, userId: UserID, msgType: Int, event: EventName? = nil, payload: [UInt8], timestamp: Int64,
+        position: Position, except: String? = nil
     ) {
         self.room = room
         self.userId = userId
         self.msgType = msgType
+        self.event = event
         self.payload = payload
         self.timestamp = timestamp
         self.position = position
+        self.except = except
     }
 }
 
-/// A message that somebody wants stored in a room and sent to its members.
+/// A message that somebody wants stored in a room, where it is not volatile, and sent to its members.
 package struct Publication: Sendable {
     package var room: RoomName
     package var userId: UserID
     package var msgType: Int
+    package var event: EventName?
     /// One JSON value, byte for byte.
     package var payload: [UInt8]
+    /// Whether it is sent to whoever is there and not stored.
+    package var isVolatile = false
+    /// The connection that is not sent it, by its id.
+    package var except: String?
     /// Under the same mark a second publication is not stored again but answered as the first was.
     package var dedupe: DedupeMark?
     /// Whether the room's settings bind it: they bind clients, and no backend.
     package var heedsSettings = false
 
     package init(
-        room: RoomName, userId: UserID, msgType: Int = 1, payload: [UInt8], dedupe: DedupeMark? = nil
+        room: RoomName, userId: UserID, msgType: Int = 1, event: EventName? = nil, payload: [UInt8],
+        dedupe: DedupeMark? = nil
     ) {
         self.room = room
         self.userId = userId
         self.msgType = msgType
+        self.event = event
         self.payload = payload
         self.dedupe = dedupe
     }
@@ -109,6 +128,7 @@ package struct DedupeMark: Hashable, Sendable {
 
 /// The place where a publication was stored.
 package struct Published: Hashable, Sendable {
+    /// `Position.unstored` for one that is volatile.
     package var position: Position
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64

@@ -14,6 +14,8 @@ package enum ServerEvent: Sendable {
     case acknowledged(id: RequestID?)
     case pong(id: RequestID?)
     case message(RoomMessage)
+    /// The room's message with this number left the connection out: all up to it counts as seen.
+    case seen(room: RoomName, seq: Int)
     case presence(RosterChange)
     case room(RoomChange)
     case status(StatusChange)

@@ -95,7 +95,7 @@ struct ArchivePlan {
                 found.append(
                     ArchivedMessage(
                         room: room, epoch: stretch.epoch, seq: message.seq, userId: message.userId.string,
-                        msgType: message.msgType, payload: message.payload, sentAt: message.timestamp))
+                        event: message.event?.string, msgType: message.msgType, payload: message.payload, sentAt: message.timestamp))
             }
             guard let last = page.messages.last, page.more else { break }
             seq = last.seq

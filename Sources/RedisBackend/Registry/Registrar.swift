@@ -44,7 +44,8 @@ final class Registrar: @unchecked Sendable {
     /// What was made of what the deployment bears.
     private var consent: Beat.Consent?
     /// In which format all write, as a beat has told.
-    private var written: Int?
+    private var written: Int? { didSet { writtenFormat.became(written ?? 0) } }
+    private let writtenFormat: WrittenFormat
     private var startedAt: Int64 = 0
     private var beating: RepeatedTask?
     private var isUnderWay = false
@@ -58,13 +59,14 @@ final class Registrar: @unchecked Sendable {
 
     init(
         store: Store, nodeId: String, instance: String, format: Format, version: String, settings: PresenceSettings,
-        silent: SilentNodes, logger: Logger, health: Health, load: @escaping @Sendable () -> NodeLoad,
-        onEvent: @escaping @Sendable (Event) -> Void
+        silent: SilentNodes, writtenFormat: WrittenFormat, logger: Logger, health: Health,
+        load: @escaping @Sendable () -> NodeLoad, onEvent: @escaping @Sendable (Event) -> Void
     ) {
         self.store = store
         node = Beat.Node(
             nodeId, instance: instance, lease: settings.lease, failoverGrace: settings.failoverGrace)
         self.silent = silent
+        self.writtenFormat = writtenFormat
         self.format = format
         self.version = version
         self.load = load

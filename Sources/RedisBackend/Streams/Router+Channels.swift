@@ -64,6 +64,10 @@ extension Router: RedisSubscriptionHandler {
             guard let message = SettingsMessage(payload) else { return unreadable() }
             return receive(message.state, track)
         }
+        if VolatileMessage.isOne(payload) {
+            guard let message = VolatileMessage(payload) else { return unreadable() }
+            return receiveUnstored(message.body, timestamp: message.timestamp, track)
+        }
         guard let message = ChannelMessage(payload) else { return unreadable() }
         receive(message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
     }
@@ -79,6 +83,9 @@ extension Router: RedisSubscriptionHandler {
             guard let track = tracks[inboxOf: message.user] else { return }
             receive(
                 message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
+        case .unstored(let user, let timestamp, let body):
+            guard let track = tracks[inboxOf: user] else { return }
+            receiveUnstored(body, timestamp: timestamp, track)
         case .close(let connection, let reason, let text):
             outboxes.addToAll(.close(connection: connection, reason: reason, text: text))
         case .signal(let signal):
@@ -88,6 +95,13 @@ extension Router: RedisSubscriptionHandler {
         case nil:
             unreadable()
         }
+    }
+
+    /// It is nothing to the stream's course: whoever follows the room now is told.
+    private func receiveUnstored(_ body: UnsafeRawBufferPointer, timestamp: Int64, _ track: Track) {
+        let message = MessageBody.decode(body, room: track.room, position: .unstored, timestamp: timestamp)
+        guard let message else { return unreadable() }
+        outboxes.add(.unstored(message), of: track)
     }
 
     func unreadable() {

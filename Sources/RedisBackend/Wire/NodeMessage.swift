@@ -5,6 +5,7 @@ import GatewayCore
 ///
 /// - `i <epoch> <seq> <timestamp> <user length> <user><body>`: a message for a user's inbox, by `publish`; the body as
 ///   for rooms
+/// - `v <timestamp> <user length> <user><body>`: one that is not stored
 /// - `x <code> <connection length> <text length> <connection><text>`: close this connection
 /// - `g <room length> <from length> <to length> <room><from><to><payload>`: a signal for those connections of `to` that
 ///   are in the room
@@ -15,6 +16,8 @@ import GatewayCore
 package enum NodeMessage {
     /// The memory lies in what was decoded, and dies with it.
     case inbox(InboxMessage)
+    /// The same, of one that is not stored: without epoch and number.
+    case unstored(user: UnsafeRawBufferPointer, timestamp: Int64, body: UnsafeRawBufferPointer)
     case close(connection: String, reason: CloseReason, text: String)
     case signal(Signal)
     case canary(number: Int, instance: String)
@@ -39,6 +42,10 @@ package enum NodeMessage {
             self = .inbox(
                 InboxMessage(
                     user: user, epoch: epoch, seq: Int(seq), timestamp: timestamp, body: fields.rest))
+        case UInt8(ascii: "v"):
+            guard let timestamp = fields.integer(), let length = fields.integer(), let user = fields.read(Int(length))
+            else { return nil }
+            self = .unstored(user: user, timestamp: timestamp, body: fields.rest)
         case UInt8(ascii: "x"):
             guard let code = fields.integer(), let length = fields.integer(),
                 let textLength = fields.integer(),

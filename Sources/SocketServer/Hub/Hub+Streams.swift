@@ -17,6 +17,7 @@ extension Hub {
                 return
             }
             for message in messages { append(message, to: hubRoom) }
+        case .unstored(let message): receiveUnstored(message)
         case .following(let ticket, let room, let start): following(ticket, room, start)
         case .failed(let ticket, let room, let error): failed(ticket, room, error)
         case .gap(let room, let position): tell(.gap(room: room, position: position), of: room, at: position)
@@ -34,6 +35,7 @@ extension Hub {
     }
 
     private func append(_ message: RoomMessage, to hubRoom: HubRoom) {
+        if let connection = member(leftOutOf: message, in: hubRoom) { return send(message, to: hubRoom, but: connection) }
         var buffer = hubRoom.outgoing ?? ByteBuffer()
         if hubRoom.outgoing == nil {
             sending.add(hubRoom)
@@ -52,6 +54,35 @@ extension Hub {
             send(hubRoom)
             feedOverfull()
         }
+    }
+
+    /// It is no part of the stream: whoever is being caught up does not get it.
+    private func receiveUnstored(_ message: RoomMessage) {
+        guard let hubRoom = rooms[message.room], !hubRoom.members.isEmpty else { return }
+        send(hubRoom)
+        send(message, to: hubRoom, but: member(leftOutOf: message, in: hubRoom))
+    }
+
+    /// Nil where it leaves nobody out whom this hub would send it.
+    private func member(leftOutOf message: RoomMessage, in hubRoom: HubRoom) -> SocketHandler? {
+        guard let except = message.except, let id = ConnectionID(except), let connection = heartbeat.connection(id),
+            hubRoom.hasMember(connection.number)
+        else { return nil }
+        return connection
+    }
+
+    /// A message by itself, which not all of the room's members are sent: who is left out learns that nothing was lost.
+    private func send(_ message: RoomMessage, to hubRoom: HubRoom, but leftOut: SocketHandler?) {
+        send(hubRoom)
+        let plain = writer.frame(.message(message))
+        let compressed = hubRoom.compressingMembers > 0 ? writer.frameAgain(plain) : plain
+        for member in hubRoom.members where member !== leftOut {
+            member.write(member.isCompressing ? compressed : plain)
+            countDelivered(1)
+        }
+        guard !message.isVolatile else { return }
+        hubRoom.position = message.position
+        leftOut?.write(writer.frame(.seen(room: message.room, seq: message.seq)))
     }
 
     /// A listener's answer: its session is told, or it goes on with what it missed.

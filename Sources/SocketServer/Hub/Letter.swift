@@ -97,7 +97,7 @@ struct Mailbox: Sendable {
                 return .presence(change)
             case .status(let change):
                 return users.insert(change.userId).inserted ? delivery : nil
-            case .signal:
+            case .signal, .unstored:
                 return nil
             case .following(_, let room, _):
                 // What comes after a listener's answer is another run than what came before.
@@ -120,6 +120,7 @@ extension StreamDelivery {
     fileprivate var messageBytes: Int {
         switch self {
         case .messages(_, let messages): messages.reduce(0) { $0 + $1.payload.count + StreamDelivery.objectBytes }
+        case .unstored(let message): message.payload.count + StreamDelivery.objectBytes
         case .presence(let change):
             change.events.reduce(StreamDelivery.objectBytes) { $0 + ($1.info?.count ?? 0) + StreamDelivery.objectBytes }
         case .room(let change): change.state.settings.count + StreamDelivery.objectBytes

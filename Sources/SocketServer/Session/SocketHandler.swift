@@ -242,7 +242,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             case .enter(let room, let entry): hub.enter(room, self, entry)
             case .leave(let room): hub.leave(room, self)
             case .tellPosition(let id, let room): tellPosition(id, room)
-            case .publish(let publication, let id): publish(publication, id)
+            case .publish(let publication, let echo, let id): publish(publication, echo: echo, id)
             case .readHistory(let room, let range, let id):
                 hub.read(PageRead(connection: self, id: id, subject: .history(room, range)))
             case .readMembers(let room, let limit, let cursor, let id):
@@ -297,7 +297,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         write(hub.writer.frame(.joined(id: id, joined)))
     }
 
-    private func publish(_ publication: Publication, _ id: RequestID?) {
+    private func publish(_ publication: Publication, echo: Bool, _ id: RequestID?) {
         let now = hub.now
         if let wait = hub.wait(for: publication.room, now: now) {
             hub.metrics.budgetRefusals.increment()
@@ -313,9 +313,12 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             bytes: publication.payload.count, receivers: hub.audience(of: publication.room))
         spend(spending, now: now)
         hub.spend(bytesOut: spending.bytesOut, in: publication.room, now: now)
+        let room = publication.room
+        var publication = publication
+        if !echo { publication.except = self.id.description }
         hub.log.publish(publication) { [hub] result in
             self.unansweredBytes.wrappingSubtract(bytes, ordering: .relaxed)
-            hub.enqueue(.answer(self, .published(id: id, room: publication.room, result: result)))
+            hub.enqueue(.answer(self, .published(id: id, room: room, result: result)))
         }
     }
 }

@@ -40,7 +40,7 @@ end
 local function bar_message(settings, pauses, bars, body, moment)
   local is_barred = string.find(bars, 'm', 1, true)
   if bars == 'm' then return 'role' end
-  local length, start = string.match(body, '^%d+ (%d+) ()')
+  local length, start = string.match(body, '^[%d.]+ (%d+) ()')
   local user = string.sub(body, start, start + length - 1)
   if string.find(bars, 'r', 1, true) then
     local role = redis.call('HGET', settings, 'role:' .. user)
