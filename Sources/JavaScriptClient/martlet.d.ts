@@ -13,6 +13,8 @@ export interface Message<Payload = unknown> {
   /** 1 text, 2 control, others the application's. */
   msgType: number;
   payload: Payload;
+  /** The payload was taken away: it is null. */
+  redacted?: true;
   /** The payload as it came, byte for byte: where a number has more digits than JavaScript keeps, they are here. */
   text: string;
   /** Milliseconds since 1970 by the gateway's clock, as all times here. */
@@ -69,6 +71,8 @@ export interface History<Payload = unknown> {
   messages: (Omit<Message<Payload>, "epoch"> & { seq: number })[];
   /** Whether the log holds more in the direction of reading. */
   more: boolean;
+  /** The gateway's archive, which may have more, could not be asked. */
+  archive?: "unavailable";
 }
 
 export type ClientState = "idle" | "connecting" | "connected" | "waiting" | "stopped";
@@ -167,7 +171,20 @@ export interface RoomEvents<Payload = unknown, Info = Record<string, unknown>> {
   /** The members of a room that was joined, whole, at first and after each change. Not where presence is off or forbidden. */
   members: Member<Info>[];
   signal: { from: string; payload: unknown };
+  /** Something about the room itself, or about a message that it had. Later gateways tell of more: pass over what you do not know. */
+  room: RoomNotice;
   state: RoomStateChange;
+}
+
+/** `redacted`: the message `seq` has no payload any more, and what is shown of it is to go. */
+export interface RoomNotice {
+  roomId: string;
+  event: "updated" | "restored" | "closed" | "redacted";
+  version?: number;
+  settings?: Record<string, unknown>;
+  seq?: number;
+  /** Of the message. */
+  epoch?: string;
 }
 
 /** How long something may be waited for: milliseconds, and a signal whose reason it then fails with. */

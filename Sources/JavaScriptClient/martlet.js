@@ -1380,9 +1380,9 @@ class Room extends Emitter {
   history({ before, after, limit, ...bounds } = {}) {
     return this.#try(async (stream) => {
       const frame = { type: "history", roomId: this.id, before, after, limit };
-      const page = await this.#core.request(frame, { stream, handle: this, onLoss: "repeat", bounds });
-      const { epoch, messages, more } = page;
-      return { epoch, messages: messages.map((message) => this.#core.read(message)), more };
+      const answer = await this.#core.request(frame, { stream, handle: this, onLoss: "repeat", bounds });
+      const { type, id, roomId, text, ...page } = answer;
+      return { ...page, messages: page.messages.map((message) => this.#core.read(message)) };
     });
   }
 
