@@ -111,4 +111,17 @@ struct CheckupTests {
         #expect(Self.of(.error, findings) == [])
         #expect(Self.of(.warning, findings).contains("client port"))
     }
+
+    @Test func `the archive's database is tried where one is named`() async throws {
+        let redis = try Self.healthy()
+        let folder = redis.folder
+        let good = ["MARTLET_ARCHIVE_URL": "sqlite://\(folder)/archive.db"]
+        let first = try await Self.findings(redis: redis.url, good)
+        #expect(Self.of(.warning, first).contains("archive"), "\(first.map(\.line))")
+        let missing = ["MARTLET_ARCHIVE_URL": "sqlite:///no/such/folder/archive.db"]
+        #expect(Self.of(.error, try await Self.findings(redis: redis.url, missing)) == ["archive"])
+        let away = ["MARTLET_ARCHIVE_URL": "postgres://u:hidden@127.0.0.1:1/x"]
+        let findings = try await Self.findings(redis: redis.url, away)
+        #expect(Self.of(.error, findings) == ["archive"] && findings.allSatisfy { !$0.line.contains("hidden") })
+    }
 }
