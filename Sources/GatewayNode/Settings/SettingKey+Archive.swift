@@ -17,6 +17,9 @@ extension SettingKey {
             "archive.password", \.archive.password, .optional("text"), isSecret: true,
             "The password for archive.url, where that does not hold it."),
         SettingKey(
+            "archive.inboxes", \.rooms.archivesInboxes, .boolean,
+            "Whether messages to users are kept in the archive too."),
+        SettingKey(
             "archive.everyone", \.rooms.archivesEveryone, .boolean,
             "Whether messages to everyone (*) are kept in the archive too."),
         SettingKey(
