@@ -114,6 +114,7 @@ package struct Keys: Sendable {
             }
         let digest = SHA1.hexDigest(of: Array("\(room.string)\u{0}\(owner)\u{0}\(mark.key)".utf8))
         return key(Partition(of: room), "dedupe:\(digest.prefix(32))")
+            case .outbox: "o"
     }
 
     /// string, PX 10 min, by SET NX: digest of the request that used the key first, and the id it went under.

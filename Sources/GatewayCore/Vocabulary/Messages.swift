@@ -106,6 +106,8 @@ package struct DedupeMark: Hashable, Sendable {
         self.key = key
     }
 }
+        /// A row of the archive's outbox: kept for a day.
+        case outbox
 
 /// The place where a publication was stored.
 package struct Published: Hashable, Sendable {

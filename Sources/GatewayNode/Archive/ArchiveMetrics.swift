@@ -22,6 +22,8 @@ final class ArchiveMetrics: Sendable {
     private let lost: Counter
     private let pruned: Counter
     private let redisRetries: Counter
+    private let outboxSent: Counter
+    private let outboxRefused: Counter
     private let databaseRetries: Counter
     private let lag: Gauge
     private let lagSeconds: Gauge
@@ -41,6 +43,9 @@ final class ArchiveMetrics: Sendable {
         gaps = counter("martlet_archive_gaps_total")
         lost = counter("martlet_archive_lost_total")
         pruned = counter("martlet_archive_pruned_total")
+        redacted = counter("martlet_archive_redacted_total")
+        outboxSent = counter("martlet_archive_outbox_total", [("result", "sent")])
+        outboxRefused = counter("martlet_archive_outbox_total", [("result", "refused")])
         redisRetries = counter("martlet_archive_retries_total", [("of", "redis")])
         databaseRetries = counter("martlet_archive_retries_total", [("of", "database")])
         lag = gauge("martlet_archive_lag_messages")
@@ -85,6 +90,11 @@ final class ArchiveMetrics: Sendable {
     }
 
     func pruned(_ count: Int) { pruned.increment(by: count) }
+
+    func sent(_ count: Int, refused: Int) {
+        outboxSent.increment(by: count)
+        outboxRefused.increment(by: refused)
+    }
 
     /// A partition has so many messages that are not in the archive, the oldest of them that is known sent then.
     func left(_ count: Int, of partition: Int, oldest: Int64?) {

@@ -120,6 +120,10 @@ package struct ArchiveWorker: Sendable {
             for lane in 0..<lanes {
                 var work = ArchiveLane(
                     Partition.all.filter { $0.number % lanes == lane }.shuffled(), streams: streams,
+            let outbox = ArchiveOutbox(
+                store: ArchiveStore(url), streams: streams, shares: shares, metrics: metrics, logger: logger,
+                isEnding: isEnding)
+            tasks.addTask { await outbox.run() }
                     store: ArchiveStore(url), shares: shares, metrics: metrics, logger: logger, isEnding: isEnding)
                 tasks.addTask { await work.run() }
             }

@@ -13,6 +13,11 @@ package final class ArchiveStreams: Sendable {
     private let store: Store
     private let rules: RoomRules
     private let names = NameSource()
+    /// Of the link.
+    private let linkName: String
+    private let receivers: [String]
+    /// How much of messages the ledgers keep; nil where nobody is told of them.
+    private let ledger: Publish.Bound?
     /// Names the worker among others.
     package let worker: String
 
@@ -23,8 +28,15 @@ package final class ArchiveStreams: Sendable {
         onState: @escaping @Sendable (String?) -> Void
     ) {
         worker = names.instance()
-        self.rules = rules
-        var redis = redis
+        linkName = names.link()
+        rules = configuration.rules
+        receivers = configuration.receivers.map(\.name)
+        ledger =
+            receivers.isEmpty
+            ? nil
+            : Publish.Bound(
+                entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes)
+        var redis = configuration.redis
         redis.clientName = "martlet-archive:\(worker)"
         let keys = Keys(prefix: prefix, database: redis.database, isSharded: redis.topology.isSharded)
         let address = ShardAddress(of: redis.topology)
@@ -105,6 +117,30 @@ package final class ArchiveStreams: Sendable {
 
     /// The epochs of a room; nil where Redis knows nothing of it.
     package func course(of room: RoomName) async throws(CallError) -> EpochCourse? {
+    /// Stores a message and sends it to the room's members, as a node does.
+    package func publish(_ publication: Publication) async throws(CallError) -> Published {
+        let room = publication.room
+        var call = Publish(
+            MessageBody.encode(publication), to: room, under: publication.dedupe, limits: rules.log(of: room),
+            candidate: names.epoch(), link: linkName)
+        if let ledger, rules.tellsMessages(of: room) { call.ledger = ledger }
+        if rules.isStreamed(room) || rules.isArchived(room) {
+            let bound = rules.streamBound
+            call.stream = Publish.Bound(entries: bound.entries, bytes: bound.bytes)
+        }
+        return try await store.call(call)
+    }
+
+    /// Takes the payloads of a user's messages away, and all that lies in the user's inbox.
+    ///
+    /// - Parameter progress: told after each room in which there were any.
+    package func eraseMessages(
+        of user: UserID, progress: @Sendable (Erased) -> Void
+    ) async throws(CallError) -> Erased {
+        try await RedisMessageErasure(store: store, rules: rules, receivers: receivers, directory: nil)
+            .eraseMessages(of: user, progress: progress)
+    }
+
         try await store.send(.course(ofHead: store.keys.head(room)))
     }
 

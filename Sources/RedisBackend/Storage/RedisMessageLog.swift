@@ -95,6 +95,7 @@ extension DedupeMark {
         switch owner {
         case .user: DedupeMark.userLife
         case .api: .seconds(600)
+        case .outbox: .seconds(86_400)
         }
     }
 
