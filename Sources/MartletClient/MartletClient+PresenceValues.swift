@@ -9,12 +9,15 @@ extension MartletClient {
         public var position: Position
         /// Whether nothing was lost since the position it was joined with; true where there was none.
         public var recovered: Bool
+        /// Whether what is lost may be in the gateway's archive, which it could not ask.
+        public var isArchiveAway: Bool
         /// Users in the room; nil where the room keeps no presence.
         public var members: Int?
         /// The version of the roster, from which `presence` events go on; nil where the room keeps no presence.
         public var rosterVersion: Int64?
 
         init(_ joined: GatewayCore.Joined) {
+            isArchiveAway = joined.isArchiveAway
             room = joined.room.string
             position = Position(joined.position)
             recovered = joined.recovered

@@ -88,7 +88,9 @@ extension MartletClient {
             throw .disconnected
         }
         let messages = page.messages.map { Message($0, position: Position($0.position)) }
-        return Page(room: room, epoch: page.head.epoch, messages: messages, more: page.more)
+        return Page(
+            room: room, epoch: page.head.epoch, messages: messages, more: page.more,
+            isArchiveAway: page.isArchiveAway)
     }
 
     /// Shows a fresh token on the living connection; answers when it expires, in milliseconds since 1970, where it

@@ -135,7 +135,9 @@ extension MartletClient {
         public var more: Bool
 
         /// As the gateway tells it.
-        public init(room: String, epoch: String, messages: [Message], more: Bool) {
+        public init(room: String, epoch: String, messages: [Message], more: Bool, isArchiveAway: Bool = false) {
+        /// Whether there may be more in the gateway's archive, which it could not ask.
+        public var isArchiveAway: Bool
             self.room = room
             self.epoch = epoch
             self.messages = messages
@@ -143,6 +145,7 @@ extension MartletClient {
         }
     }
 
+            self.isArchiveAway = isArchiveAway
     /// The part of a room's log that is asked for.
     public enum Edge: Hashable, Sendable {
         case newest

@@ -263,7 +263,16 @@ package final class Backend: Service {
         spenderReporter = SpenderReporter(
             store: store, nodeId: configuration.nodeId, interval: configuration.spenderInterval,
             spenders: configuration.spenders)
-        spenderDirectory = RedisSpenderDirectory(store: store, nodes: directory)
+        spenderDirectory = RedisSpenderDirectory(store: store, nodes: self.directory)
+    }
+
+    /// Where rooms' messages are found that their logs have let go of; before the first client.
+    ///
+    /// - Parameters:
+    ///   - log: log and archive as one.
+    ///   - limit: `archive.recoverLimit`, how many messages a listener may be behind.
+    package func recover(from log: any MessageLog, limit: Int) {
+        router.use(Past(log: log, limit: limit))
     }
 
     /// Nil where the node can serve, else what is missing.

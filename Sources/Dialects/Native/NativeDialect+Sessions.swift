@@ -49,6 +49,7 @@ extension NativeDialect {
     func append(_ joined: Joined, into bytes: inout [UInt8]) {
         append(room: joined.room, into: &bytes)
         append(joined.position, recovered: joined.recovered, into: &bytes)
+        if joined.isArchiveAway { JSONWriter.append(#","archive":"unavailable""#, to: &bytes) }
         if let roster = joined.roster {
             JSONWriter.append(#","members":"#, to: &bytes)
             JSONWriter.append(integer: roster.members, to: &bytes)

@@ -44,6 +44,8 @@ package struct StreamStart: Sendable {
     package var position: Position
     /// Whether nothing is missing between the position that the listener gave and the first of `missed`, or now; true where it gave none.
     package var recovered: Bool
+    /// Whether more may be in the archive, which cannot be asked.
+    package var isArchiveAway = false
     /// What the listener has missed, in order, up to `position`; the first part of it, or nothing, where `hasMore`.
     package var missed: [RoomMessage]
     /// There is more between the last of `missed`, or the position that the listener gave, and `position`: it is not live

@@ -111,9 +111,10 @@ extension SessionMachine {
         setMembership(of: room, .joined)
         switch joining.origin {
         case .fresh, .again, .resumed:
-            let answer = Joined(
+            var answer = Joined(
                 room: room, position: start.position, recovered: start.recovered, roster: roster(of: room, start),
                 settings: start.settings)
+            answer.isArchiveAway = start.isArchiveAway
             return [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))] + serveWaiting(for: room)
         case .silent:
             return notices(of: room, start) + [.enter(room, .start(start))] + serveWaiting(for: room)

@@ -36,6 +36,8 @@ package struct Joined: Sendable {
     package var recovered: Bool
     /// Nil where the room keeps no presence, and for inboxes and `*`.
     package var roster: RosterState?
+    /// Whether more may be in the archive, which cannot be asked.
+    package var isArchiveAway = false
     /// Nil where the room has no settings.
     package var settings: RoomState?
 

@@ -29,6 +29,12 @@ extension SettingKey {
             all.
             """),
         SettingKey(
+            "archive.recoverLimit", \.archive.recoverLimit, .integer(0...100_000),
+            """
+            How many messages a client that joins with an old position is given at most where the archive has what the \
+            room's log has let go of; 0 gives what the log has.
+            """),
+        SettingKey(
             "archive.backlog", \.rooms.archiveBacklog, .integer(1000...10_000_000),
             """
             How many messages each of the 64 streams holds for an archive that does not take them, whatever log.streamSize \

@@ -81,6 +81,7 @@ package struct Settings: Sendable {
         package var password: String?
         /// Zero: for ever.
         package var keep = Duration.zero
+        package var recoverLimit = 10_000
         package var connections = 2
         package var host = "127.0.0.1"
         package var port = 8082

@@ -50,6 +50,8 @@ final class Router: @unchecked Sendable {
     private var agenda = TrackAgenda()
     private var budget: RecentBudget
     private let hubCount = Mutex(0)
+    /// Nil where nothing is archived.
+    private(set) var past: Past?
 
     init(
         loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource,
@@ -84,6 +86,11 @@ final class Router: @unchecked Sendable {
             link.subscribe(tracks.all.compactMap(channel) + watched.channels)
             ticker.start { [self] in tick() }
         }
+    }
+
+    /// What logs have let go of is read here.
+    func use(_ past: Past) {
+        loop.execute { [self] in self.past = past }
     }
 
     func stop() {
@@ -242,10 +249,7 @@ extension Router {
             case .rosterMoved(let state): outboxes.add(.presence(RosterChange(state, of: track.room)), of: track)
             case .settings(let state, let event):
                 outboxes.add(.room(RoomChange(room: track.room, event: event, state: state)), of: track)
-            case .start(let listener, let start):
-                let answer = StreamDelivery.following(ticket: listener.ticket, room: track.room, start: start)
-                outboxes.add(answer, of: track, to: listener.hub)
-                if !start.hasMore { track.hubs.insert(listener.hub) }
+            case .start(let listener, let start): begin(listener, start, track)
             case .fail(let listener, let error):
                 outboxes.add(
                     .failed(ticket: listener.ticket, room: track.room, error: error), of: track, to: listener.hub)
@@ -275,6 +279,13 @@ extension Router {
         outboxes.add(message, of: track)
     }
 }
+
+    /// The listener's hub follows from here on, unless there is more for it.
+    func answer(_ listener: Listener, _ start: StreamStart, _ track: Track) {
+        let answer = StreamDelivery.following(ticket: listener.ticket, room: track.room, start: start)
+        outboxes.add(answer, of: track, to: listener.hub)
+        if !start.hasMore { track.hubs.insert(listener.hub) }
+    }
 
 /// What waits for time to pass, or for the links.
 extension Router {
