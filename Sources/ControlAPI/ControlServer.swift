@@ -25,6 +25,7 @@ package struct ControlServer: Service {
     ///   - webhooks: how the receivers of events fare; nil where there are none.
     ///   - bans: which addresses are kept out.
     ///   - rooms: which settings rooms have.
+    ///   - erasure: takes payloads away.
     ///   - spenders: who costs most.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
@@ -38,6 +39,7 @@ package struct ControlServer: Service {
         webhooks: (any WebhookDirectory)? = nil,
         bans: any AddressBans,
         rooms: any RoomGovernor,
+        erasure: any MessageErasure,
         spenders: any SpenderDirectory,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
@@ -61,7 +63,7 @@ package struct ControlServer: Service {
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
             broadcaster: Broadcaster(log: log, logger: logger),
             log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans, rooms: rooms,
-            spenders: spenders,
+            erasure: erasure, spenders: spenders,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger)
     }

@@ -14,6 +14,8 @@ extension MartletClient {
         case gap(room: String, position: Position)
         /// The room goes on without a loss under a new epoch.
         case epoch(room: String, position: Position)
+        /// A message of the room has no payload any more: what is shown of it is to go.
+        case redacted(room: String, position: Position)
         /// Users have come into a room or left it, or are shown otherwise.
         case presence(Presence)
         /// A watched user has come or gone.

@@ -47,6 +47,8 @@ extension MartletClient {
         case .room(let change):
             guard change.event == .closed else { break }
             giveUp(change.room, for: .refused(code: "closed", message: "the room was closed"))
+        case .redacted(let room, let position):
+            deliver(.redacted(room: room.string, position: Position(position)), from: socket)
         case .status(let change): receive(change, from: socket)
         case .signal(let signal): deliver(.signal(Signal(signal)), from: socket)
         case .gap(let room, let position):

@@ -84,6 +84,8 @@ extension MartletClient {
         public var msgType: Int
         /// One JSON value, byte for byte as it was sent.
         public var payload: [UInt8]
+        /// Whether its payload was taken away: it is `null` then.
+        public var isRedacted: Bool
         /// Milliseconds since 1970, by the gateway's Redis.
         public var timestamp: Int64
         /// Where it stands in its room; the epoch is empty where the client was never told it. Of one that is not stored:
@@ -101,6 +103,7 @@ extension MartletClient {
             userId = message.userId.string
             msgType = message.msgType
             payload = message.payload
+            isRedacted = message.isRedacted
             timestamp = message.timestamp
             self.position = position
         }
@@ -133,19 +136,19 @@ extension MartletClient {
         public var messages: [Message]
         /// Whether the log holds more in the direction of reading.
         public var more: Bool
+        /// Whether there may be more in the gateway's archive, which it could not ask.
+        public var isArchiveAway: Bool
 
         /// As the gateway tells it.
         public init(room: String, epoch: String, messages: [Message], more: Bool, isArchiveAway: Bool = false) {
-        /// Whether there may be more in the gateway's archive, which it could not ask.
-        public var isArchiveAway: Bool
             self.room = room
             self.epoch = epoch
             self.messages = messages
             self.more = more
+            self.isArchiveAway = isArchiveAway
         }
     }
 
-            self.isArchiveAway = isArchiveAway
     /// The part of a room's log that is asked for.
     public enum Edge: Hashable, Sendable {
         case newest

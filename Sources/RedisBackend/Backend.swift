@@ -59,6 +59,7 @@ package final class Backend: Service {
 
     package let messageLog: any MessageLog
     package let roomCourses: any RoomCourses
+    package let messageErasure: any MessageErasure
     package let streams: any RoomStreams
     package let directory: any NodeDirectory
     package let presence: any Presence
@@ -251,9 +252,13 @@ package final class Backend: Service {
         roomCourses = RedisRoomCourses(store: store)
         streams = router
         sessionCheck = { seal.proof(of: $0) }
-        directory = RedisNodeDirectory(index: store, servers: servers, silent: silent)
+        self.directory = RedisNodeDirectory(index: store, servers: servers, silent: silent)
         presence = registry
-        presenceDirectory = RedisPresenceDirectory(store: store, settings: settings)
+        let directory = RedisPresenceDirectory(store: store, settings: settings)
+        presenceDirectory = directory
+        messageErasure = RedisMessageErasure(
+            store: store, rules: configuration.rules, receivers: configuration.receivers.map(\.name),
+            directory: directory)
         eventLedger = RedisEventLedger(
             store: store, assigned: assignments, names: names, settings: configuration.webhookLedger)
         webhookDirectory = RedisWebhookDirectory(store: store, receivers: configuration.receivers)

@@ -102,6 +102,9 @@ package struct Keys: Sendable {
     /// o operation (its link, and its number there), b body.
     package func log(_ room: RoomName) -> Key { roomKey(room, ":log") }
 
+    /// stream, gone within the script that makes it, by `redact`: what a log or dead letters become.
+    func anew(_ room: RoomName) -> Key { roomKey(room, ":anew") }
+
     /// string, PX 2 min (a client's `dedupe`) or 10 min (a backend's key), by `publish`: epoch, seq, timestamp.
     ///
     /// Named by a digest, so that it is short however long the names are, and none is ever another key's: neither rooms
@@ -111,10 +114,10 @@ package struct Keys: Sendable {
             switch mark.owner {
             case .user(let user): "u\u{0}\(user.string)"
             case .api: "a"
+            case .outbox: "o"
             }
         let digest = SHA1.hexDigest(of: Array("\(room.string)\u{0}\(owner)\u{0}\(mark.key)".utf8))
         return key(Partition(of: room), "dedupe:\(digest.prefix(32))")
-            case .outbox: "o"
     }
 
     /// string, PX 10 min, by SET NX: digest of the request that used the key first, and the id it went under.
@@ -198,6 +201,14 @@ package struct Keys: Sendable {
 
     /// stream, bounded by count and in bytes, by `publish`: messages of rooms whose rule says `stream: true`, for a backend's own consumers.
     package func messages(_ partition: Partition) -> Key { key(partition, "messages") }
+
+    /// hash, no expiry, by `redact`, emptied by `archive_settle`: `epoch seq room` of a message whose payload the archive has to
+    /// take away → `msgType timestamp user`, or nothing where those were not known.
+    package func redactions(_ partition: Partition) -> Key { key(partition, "redactions") }
+
+    /// zset, by `redact`, which lets go of what `events` holds no more: `epoch seq room` of a message whose payload nobody is
+    /// told any more → its timestamp.
+    package func withheld(_ partition: Partition) -> Key { key(partition, "withheld") }
 
     /// hash, EXPIRE a day, by `archive_take` and `archive_keep`: w the worker of the archive that has the partition, t its
     /// token, e until when.

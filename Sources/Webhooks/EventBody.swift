@@ -31,6 +31,7 @@ package enum EventBody {
             JSONWriter.append(integer: message.msgType, to: &body)
             JSONWriter.append(#","payload":"#, to: &body)
             body += message.payload
+            if message.isRedacted { JSONWriter.append(#","redacted":true"#, to: &body) }
         }
         if let count = event.count {
             JSONWriter.append(#","count":"#, to: &body)

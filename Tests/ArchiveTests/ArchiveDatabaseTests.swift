@@ -150,7 +150,7 @@ struct ArchiveDatabaseTests {
         _ kind: Kind
     ) async throws {
         let url = try await Databases.fresh(kind, "newer")
-        await #expect(throws: ArchiveError.older(found: 0, known: 1)) {
+        await #expect(throws: ArchiveError.older(found: 0, known: 2)) {
             try await ArchiveStore(url).perform { database throws(ArchiveError) in try database.check() }
         }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -164,12 +164,12 @@ struct ArchiveDatabaseTests {
         let store = ArchiveStore(url)
         try await store.perform { database throws(ArchiveError) in try database.check() }
         try await Self.write(Self.messages("kept", 1...3), partition: 6, to: store)
-        #expect(try await store.perform { database throws(ArchiveError) in try database.migrate() } == 1)
+        #expect(try await store.perform { database throws(ArchiveError) in try database.migrate() } == 2)
         try Databases.run("INSERT INTO martlet_schema VALUES (99, '2026-01-01 00:00:00')", in: url)
-        await #expect(throws: ArchiveError.newer(found: 99, known: 1)) {
+        await #expect(throws: ArchiveError.newer(found: 99, known: 2)) {
             try await store.perform { database throws(ArchiveError) in try database.check() }
         }
-        await #expect(throws: ArchiveError.newer(found: 99, known: 1)) {
+        await #expect(throws: ArchiveError.newer(found: 99, known: 2)) {
             _ = try await store.perform { database throws(ArchiveError) in try database.migrate() }
         }
         #expect(try await Self.all(of: "kept", in: store).count == 3)

@@ -252,6 +252,7 @@ final class SessionConversation {
         case .gap(let room, let position): "gap \(room) at \(position.seq)"
         case .epoch(let room, let position): "epoch \(room) \(position.epoch) at \(position.seq)"
         case .room(let change): "\(change.event.rawValue) \(change.room) \(change.state.version)"
+        case .redacted(let room, let position): "redacted \(room) \(position.seq)"
         case .welcome, .message, .presence, .status, .signal: "not the machine's"
         }
     }

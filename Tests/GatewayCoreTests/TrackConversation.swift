@@ -123,6 +123,11 @@ final class TrackConversation {
         machine.received(RoomState(version: version, settings: Array("{}".utf8)))
     }
 
+    /// Messages have no payloads any more; answers whether that is told.
+    func redacted(_ seqs: Int..., of epoch: String = "e1", isPresent: Bool = true) -> Bool {
+        machine.received(Redaction(room: room, epoch: epoch, isPresent: isPresent, seqs: seqs))
+    }
+
     func forgetOldest() { machine.forgetOldest(of: machine.generation) }
 
     // What Redis answers.
@@ -180,7 +185,7 @@ final class TrackConversation {
     private func told(_ actions: [TrackMachine.Action]) -> [String] {
         actions.compactMap { action in
             switch action {
-            case .deliver(let message): return "deliver \(message.seq)"
+            case .deliver(let message): return "deliver \(message.seq)" + (message.isRedacted ? " redacted" : "")
             case .remember(let messages): return "remember \(messages.map(\.seq))"
             case .repeated: return "repeated"
             case .epoch(let position): return "epoch \(position.epoch)/\(position.seq)"
@@ -213,6 +218,8 @@ final class TrackConversation {
         if let roster = start.roster { line += " roster \(roster.version)" }
         if !start.recovered { line += " lost" }
         if !start.missed.isEmpty { line += " missed \(start.missed.map(\.seq))" }
+        let redacted = start.missed.filter(\.isRedacted).map(\.seq)
+        if !redacted.isEmpty { line += " redacted \(redacted)" }
         if start.hasMore { line += " more" }
         return line
     }

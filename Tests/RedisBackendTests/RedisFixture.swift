@@ -141,6 +141,10 @@ final class RecordingSink: StreamSink {
         return nil
     }
 
+    var redactions: [Redaction] {
+        deliveries.compactMap { if case .redacted(let redaction) = $0 { redaction } else { nil } }
+    }
+
     var gaps: [Position] {
         deliveries.compactMap { if case .gap(_, let position) = $0 { position } else { nil } }
     }

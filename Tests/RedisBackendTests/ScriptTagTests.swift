@@ -31,6 +31,7 @@ struct ScriptTagTests {
             let mark = DedupeMark(owner: .user(UserID(unchecked: "{x}")), key: "{y}")
             _ = try await node.backend.messageLog.publish(Publication(name, "1", dedupe: mark))
             _ = try await node.backend.messageLog.history(of: name, range: HistoryRange(edge: .newest, limit: 1))
+            _ = try await node.backend.messageErasure.redact(1, of: nil, in: name)
         }
         node.backend.streams.watch([UserID(unchecked: "{x}")], ticket: 100, hub: hub)
         for (index, name) in rooms.dropFirst().enumerated() {
@@ -47,6 +48,7 @@ struct ScriptTagTests {
             node.presence.leave(name, connection: "d\(index)")
             node.presence.disconnect("d\(index)", .abrupt(.lost))
         }
+        _ = try await node.backend.messageErasure.erase(UserID(unchecked: "{z}"))
         // What is compared after the subscriptions were away is asked for once they stand again.
         try await node.proxy.cutAll()
         let names = Dictionary(uniqueKeysWithValues: Scripts.all.map { ($0.digest, $0.name) })

@@ -16,6 +16,7 @@ struct ControlResponder: HTTPResponder {
     let webhooks: (any WebhookDirectory)?
     let bans: any AddressBans
     let rooms: any RoomGovernor
+    let erasure: any MessageErasure
     let spenders: any SpenderDirectory
     let console: Console
     let readiness: @Sendable () -> Readiness
@@ -73,6 +74,7 @@ struct ControlResponder: HTTPResponder {
         case .users:
             return try await UsersQuery(target: target).answer(from: presence)
         case .user(let user):
+            if request.method == .delete { return try await UserErasure(user: user).answer(from: erasure) }
             return .json(try await UserQuery(user: user).answer(from: presence))
         case .usersQuery:
             let query = try await UserStatusesQuery(body.read(request, on: context.channel))
@@ -96,6 +98,8 @@ struct ControlResponder: HTTPResponder {
             return try await MembersQuery(room: room, target: target).answer(from: presence)
         case .messages(let room):
             return try await MessagesQuery(room: room, target: target).answer(from: log)
+        case .message(let room, let seq):
+            return try await MessageRedaction(room: room, seq: seq, target: target).answer(from: erasure)
         case .nodes:
             return try await NodesQuery(target: target).answer(from: nodes)
         case .stats:

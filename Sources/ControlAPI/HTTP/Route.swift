@@ -15,6 +15,7 @@ enum Route: Hashable, Sendable {
     case room(String)
     case members(room: String)
     case messages(room: String)
+    case message(room: String, seq: String)
     case nodes
     case stats
     case webhooks
@@ -71,6 +72,8 @@ enum Route: Hashable, Sendable {
         case ("rooms", []): self = .room(name)
         case ("rooms", ["members"]): self = .members(room: name)
         case ("rooms", ["messages"]): self = .messages(room: name)
+        case ("rooms", let rest) where rest.count == 2 && rest.first == "messages":
+            self = .message(room: name, seq: rest.last ?? "")
         default: return nil
         }
     }
@@ -78,8 +81,9 @@ enum Route: Hashable, Sendable {
     var methods: [HTTPRequest.Method] {
         switch self {
         case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .webhooksReplay: [.post]
-        case .userBan: [.delete]
-        case .users, .user, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
+        case .userBan, .message: [.delete]
+        case .user: [.get, .head, .delete]
+        case .users, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
             .metrics, .openAPI, .page, .consoleConfiguration:
             [.get, .head]
         case .addressBans: [.get, .head, .put, .delete]
@@ -101,6 +105,7 @@ enum Route: Hashable, Sendable {
         case .room: "/v1/rooms/{roomId}"
         case .members: "/v1/rooms/{roomId}/members"
         case .messages: "/v1/rooms/{roomId}/messages"
+        case .message: "/v1/rooms/{roomId}/messages/{seq}"
         case .nodes: "/v1/nodes"
         case .stats: "/v1/stats"
         case .webhooks: "/v1/webhooks"
@@ -132,8 +137,9 @@ extension Route {
     func scope(of method: Method) -> APIScope? {
         switch self {
         case .broadcast, .broadcastBatch: .broadcast
-        case .users, .user, .usersQuery, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top: .read
-        case .userDisconnect, .userBan: .moderate
+        case .users, .usersQuery, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top: .read
+        case .user: method == .delete ? .admin : .read
+        case .userDisconnect, .userBan, .message: .moderate
         case .room, .addressBans: method == .get || method == .head ? .read : .moderate
         case .webhooksReplay: .admin
         case .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration: nil
@@ -143,7 +149,7 @@ extension Route {
     var reach: Reach {
         switch self {
         case .broadcast, .broadcastBatch: .body
-        case .room(let name), .members(let name), .messages(let name): .room(name)
+        case .room(let name), .members(let name), .messages(let name), .message(let name, _): .room(name)
         case .users, .user, .usersQuery, .userDisconnect, .userBan, .rooms, .nodes, .stats, .webhooks,
             .webhooksReplay, .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
             .consoleConfiguration:
@@ -154,8 +160,8 @@ extension Route {
     /// Whom the path names: a room or a user; nil where it names none.
     var whom: String? {
         switch self {
-        case .room(let name), .members(let name), .messages(let name), .user(let name), .userDisconnect(let name),
-            .userBan(let name):
+        case .room(let name), .members(let name), .messages(let name), .message(let name, _), .user(let name),
+            .userDisconnect(let name), .userBan(let name):
             name
         case .broadcast, .broadcastBatch, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks, .webhooksReplay,
             .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration:

@@ -33,7 +33,7 @@ struct EventFields {
         if type.equals("pong") { return .pong(id: requestID) }
         if type.equals("error") { return .error(id: requestID, error: try requestError()) }
         if type.equals("presence") { return .presence(try rosterChange()) }
-        if type.equals("room") { return .room(try roomChange()) }
+        if type.equals("room") { return try roomEvent() }
         if type.equals("status") { return .status(try statusChange()) }
         if type.equals("signal") { return .signal(try signal()) }
         if type.equals("joined") { return .joined(id: requestID, try joined()) }
@@ -58,7 +58,8 @@ struct EventFields {
     private func message(epoch: String) throws(UnreadableEvent) -> RoomMessage {
         RoomMessage(
             room: try room(), userId: try userID(), msgType: try integer("msgType"),
-            payload: try bytes("payload"), timestamp: Int64(try integer("timestamp")),
+            payload: try bytes("payload"), isRedacted: field("redacted") == nil ? false : try boolean("redacted"),
+            timestamp: Int64(try integer("timestamp")),
             position: Position(epoch: epoch, seq: field("seq") == nil ? 0 : try integer("seq")))
     }
 

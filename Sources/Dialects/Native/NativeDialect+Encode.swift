@@ -49,6 +49,7 @@ extension NativeDialect {
             JSONWriter.append("}", to: &bytes)
         case .presence(let change): encode(change, into: &bytes)
         case .room(let change): encode(change, into: &bytes)
+        case .redacted(let room, let position): encodeRedacted(room, position, into: &bytes)
         case .status(let change): encode(change, into: &bytes)
         case .signal(let signal): encode(signal, into: &bytes)
         case .gap(let room, let position):
@@ -99,6 +100,7 @@ extension NativeDialect {
         JSONWriter.append(integer: message.msgType, to: &bytes)
         JSONWriter.append(#","payload":"#, to: &bytes)
         bytes.append(contentsOf: message.payload)
+        if message.isRedacted { JSONWriter.append(#","redacted":true"#, to: &bytes) }
         JSONWriter.append(#","timestamp":"#, to: &bytes)
         JSONWriter.append(integer: message.timestamp, to: &bytes)
         JSONWriter.append(#","seq":"#, to: &bytes)

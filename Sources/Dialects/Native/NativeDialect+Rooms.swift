@@ -1,7 +1,17 @@
 import GatewayCore
 
-/// What is told of a room's settings.
+/// What is told of a room's settings, and of its messages.
 extension NativeDialect {
+    func encodeRedacted(_ room: RoomName, _ position: Position, into bytes: inout [UInt8]) {
+        JSONWriter.append(#"{"type":"room""#, to: &bytes)
+        append(room: room, into: &bytes)
+        JSONWriter.append(#","event":"redacted","seq":"#, to: &bytes)
+        JSONWriter.append(integer: position.seq, to: &bytes)
+        JSONWriter.append(#","epoch":"#, to: &bytes)
+        JSONWriter.append(string: position.epoch, to: &bytes)
+        JSONWriter.append("}", to: &bytes)
+    }
+
     func encode(_ change: RoomChange, into bytes: inout [UInt8]) {
         JSONWriter.append(#"{"type":"room""#, to: &bytes)
         append(room: change.room, into: &bytes)
@@ -26,7 +36,14 @@ extension NativeDialect {
 }
 
 extension EventFields {
-    func roomChange() throws(UnreadableEvent) -> RoomChange {
+    /// Whatever is told of a room.
+    func roomEvent() throws(UnreadableEvent) -> ServerEvent {
+        guard try text("event") == "redacted" else { return .room(try roomChange()) }
+        let epoch = field("epoch") == nil ? "" : try text("epoch")
+        return .redacted(room: try room(), position: Position(epoch: epoch, seq: try integer("seq")))
+    }
+
+    private func roomChange() throws(UnreadableEvent) -> RoomChange {
         // Whatever else a later gateway tells of rooms is not for this client.
         guard let event = RoomChange.Event(rawValue: try text("event")) else { throw .unknownType }
         let version = Int64(try integer("version"))

@@ -146,7 +146,8 @@ package struct HistoryPlan {
         guard let epoch = course?.epoch(of: message.seq), epoch != message.position.epoch else { return message }
         return RoomMessage(
             room: message.room, userId: message.userId, msgType: message.msgType, payload: message.payload,
-            timestamp: message.timestamp, position: Position(epoch: epoch, seq: message.seq))
+            isRedacted: message.isRedacted, timestamp: message.timestamp,
+            position: Position(epoch: epoch, seq: message.seq))
     }
 
     private func readLog(_ edge: HistoryRange.Edge, limit: Int) -> Action {
@@ -171,6 +172,7 @@ extension RoomMessage {
         self.init(
             room: RoomName(unchecked: message.room), userId: UserID(unchecked: message.userId),
             msgType: message.msgType,
-            payload: message.payload ?? Array("null".utf8), timestamp: message.sentAt, position: message.position)
+            payload: message.payload ?? Array("null".utf8), isRedacted: message.payload == nil,
+            timestamp: message.sentAt, position: message.position)
     }
 }

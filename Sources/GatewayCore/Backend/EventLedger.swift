@@ -91,11 +91,14 @@ package struct LedgerEvent: Hashable, Sendable {
         package var msgType: Int
         /// JSON, byte for byte as it was sent.
         package var payload: [UInt8]
+        /// Whether the payload was taken away: it is `null` then.
+        package var isRedacted: Bool
 
-        package init(position: Position, msgType: Int, payload: [UInt8]) {
+        package init(position: Position, msgType: Int, payload: [UInt8], isRedacted: Bool = false) {
             self.position = position
             self.msgType = msgType
             self.payload = payload
+            self.isRedacted = isRedacted
         }
     }
 

@@ -93,6 +93,8 @@ package enum StreamDelivery: Sendable {
     case presence(RosterChange)
     /// The settings of a followed room have changed; versions never go back.
     case room(RoomChange)
+    /// Messages of a followed room have no payloads any more.
+    case redacted(Redaction)
     case watching(ticket: FollowTicket, users: [UserStatus])
     case watchFailed(ticket: FollowTicket, error: BackendError)
     /// A watched user has come or gone.

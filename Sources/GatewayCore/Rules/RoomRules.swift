@@ -157,7 +157,7 @@ package struct RoomRules: Hashable, Sendable {
         rules.first { $0.pattern.matches(room) }?.isStreamed ?? false
     }
 
-    /// Whether the room's messages are kept in the archive; those of inboxes never are.
+    /// Whether the room's messages are kept in the archive.
     package func isArchived(_ room: RoomName) -> Bool {
         if room.isEveryone { return archivesEveryone }
         if room.isInbox { return archivesInboxes }

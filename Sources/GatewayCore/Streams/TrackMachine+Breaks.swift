@@ -5,11 +5,12 @@ extension TrackMachine {
         _ result: Result<PositionAnswer, BackendError>, _ conditions: TrackConditions
     ) -> [Action] {
         guard let pending, case .catchingUp(let run) = pending.stage else { return [] }
-        guard case .success(let answer) = result else {
+        guard case .success(let found) = result else {
             // Redis is away: the tick asks again.
             pending.stage = .behind(comparesRoster: run.comparesRoster)
             return [look(pending)]
         }
+        let answer = pending.cleaned(found)
         pending.stage = run.isDueAgain ? .behind(comparesRoster: false) : .steady
         var actions: [Action] = []
         let isExact = cursor.isExact && cursor.position?.seq == run.position.seq

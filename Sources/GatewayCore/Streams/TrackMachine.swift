@@ -121,6 +121,8 @@ package struct TrackMachine: ~Copyable {
         recent.removeAll()
     }
 
+    private mutating func redactRecent(_ seqs: Set<Int>) { recent.redact(seqs) }
+
     mutating func setFollowed(_ isFollowed: Bool) {
         self.isFollowed = isFollowed
     }
@@ -175,6 +177,18 @@ extension TrackMachine {
     package mutating func received(_ state: RoomState) -> Bool {
         guard state.version > settingsVersion else { return false }
         settings = state
+        // Nobody is live before the first answer.
+        return cursor.position != nil
+    }
+
+    /// Messages have no payloads any more; answers whether the followers are to be told. Whatever of them is kept here, or
+    /// comes with an answer that is under way, loses its payload too.
+    package mutating func received(_ redaction: Redaction) -> Bool {
+        if redaction.isPresent {
+            let seqs = Set(redaction.seqs)
+            redactRecent(seqs)
+            pending?.redact(seqs)
+        }
         // Nobody is live before the first answer.
         return cursor.position != nil
     }

@@ -41,6 +41,8 @@ package final class RoomMessage: Sendable {
     package let msgType: Int
     /// One JSON value, byte for byte as its sender wrote it.
     package let payload: [UInt8]
+    /// Whether the payload was taken away: it is `null` then.
+    package let isRedacted: Bool
     /// Milliseconds since 1970 by Redis's clock.
     package let timestamp: Int64
     package let position: Position
@@ -53,14 +55,23 @@ package final class RoomMessage: Sendable {
     private static let overheadBytes = 200
 
     package init(
-        room: RoomName, userId: UserID, msgType: Int, payload: [UInt8], timestamp: Int64, position: Position
+        room: RoomName, userId: UserID, msgType: Int, payload: [UInt8], isRedacted: Bool = false, timestamp: Int64,
+        position: Position
     ) {
         self.room = room
         self.userId = userId
         self.msgType = msgType
         self.payload = payload
+        self.isRedacted = isRedacted
         self.timestamp = timestamp
         self.position = position
+    }
+
+    /// The same without its payload.
+    package var redacted: RoomMessage {
+        RoomMessage(
+            room: room, userId: userId, msgType: msgType, payload: Array("null".utf8), isRedacted: true,
+            timestamp: timestamp, position: position)
     }
 }
 
@@ -95,6 +106,8 @@ package struct DedupeMark: Hashable, Sendable {
         case user(UserID)
         /// A backend's `idempotencyKey`: kept for 10 minutes.
         case api
+        /// A row of the archive's outbox: kept for a day.
+        case outbox
     }
 
     package var owner: Owner
@@ -106,8 +119,6 @@ package struct DedupeMark: Hashable, Sendable {
         self.key = key
     }
 }
-        /// A row of the archive's outbox: kept for a day.
-        case outbox
 
 /// The place where a publication was stored.
 package struct Published: Hashable, Sendable {

@@ -16,6 +16,8 @@ package enum ServerEvent: Sendable {
     case message(RoomMessage)
     case presence(RosterChange)
     case room(RoomChange)
+    /// This message of the room has no payload any more.
+    case redacted(room: RoomName, position: Position)
     case status(StatusChange)
     case signal(Signal)
     /// Something of the room was lost; it goes on after this position.
@@ -34,10 +36,10 @@ package struct Joined: Sendable {
     package var position: Position
     /// Whether nothing was lost since the position that the client gave; true where it gave none.
     package var recovered: Bool
-    /// Nil where the room keeps no presence, and for inboxes and `*`.
-    package var roster: RosterState?
     /// Whether more may be in the archive, which cannot be asked.
     package var isArchiveAway = false
+    /// Nil where the room keeps no presence, and for inboxes and `*`.
+    package var roster: RosterState?
     /// Nil where the room has no settings.
     package var settings: RoomState?
 

@@ -24,7 +24,7 @@ package final class ArchiveStreams: Sendable {
     /// - Parameter onState: told whether Redis is there, from a loop: nil, or what is missing. In a Cluster only what the
     ///   topology says.
     package init(
-        redis: RedisConfiguration, prefix: String, rules: RoomRules, eventLoop: any EventLoop, logger: Logger,
+        configuration: Backend.Configuration, eventLoop: any EventLoop, logger: Logger,
         onState: @escaping @Sendable (String?) -> Void
     ) {
         worker = names.instance()
@@ -38,7 +38,7 @@ package final class ArchiveStreams: Sendable {
                 entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes)
         var redis = configuration.redis
         redis.clientName = "martlet-archive:\(worker)"
-        let keys = Keys(prefix: prefix, database: redis.database, isSharded: redis.topology.isSharded)
+        let keys = Keys(prefix: configuration.prefix, database: redis.database, isSharded: redis.topology.isSharded)
         let address = ShardAddress(of: redis.topology)
         let map = SlotMap()
         link = RedisCommandLink(
@@ -102,8 +102,10 @@ package final class ArchiveStreams: Sendable {
     }
 
     /// Answers how many messages of the partition are not in the archive.
-    package func settle(_ ids: [String], of partition: Partition) async throws(CallError) -> Int {
-        try await store.call(SettleArchived(ids, of: partition, kept: rules.keptForConsumers))
+    package func settle(
+        _ ids: [String], _ redactions: [ArchiveRedaction] = [], of partition: Partition
+    ) async throws(CallError) -> Int {
+        try await store.call(SettleArchived(ids, redactions, of: partition, kept: rules.keptForConsumers))
     }
 
     /// Answers whether the partition was this worker's.
@@ -115,8 +117,6 @@ package final class ArchiveStreams: Sendable {
         _ = try await store.call(KeepForArchive(partition, by: worker, token: token, life: nil))
     }
 
-    /// The epochs of a room; nil where Redis knows nothing of it.
-    package func course(of room: RoomName) async throws(CallError) -> EpochCourse? {
     /// Stores a message and sends it to the room's members, as a node does.
     package func publish(_ publication: Publication) async throws(CallError) -> Published {
         let room = publication.room
@@ -141,6 +141,8 @@ package final class ArchiveStreams: Sendable {
             .eraseMessages(of: user, progress: progress)
     }
 
+    /// The epochs of a room; nil where Redis knows nothing of it.
+    package func course(of room: RoomName) async throws(CallError) -> EpochCourse? {
         try await store.send(.course(ofHead: store.keys.head(room)))
     }
 

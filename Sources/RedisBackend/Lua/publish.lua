@@ -196,7 +196,7 @@ if messages then
   -- The body is `msgType length user payload`, as the node put it together.
   local kind, length, start = string.match(body, '^(%d+) (%d+) ()')
   local rest = start + tonumber(length)
-  local id = redis.call('XADD', messages, 'MAXLEN', '~', stream_size, '*', 'roomId', name, 'seq', written, 'epoch',
+  local id = redis.call('XADD', messages, 'MAXLEN', '~', stream_size, '*', 'roomId', conns and '@' .. name or name, 'seq', written, 'epoch',
     epoch, 'userId', string.sub(body, start, rest - 1), 'msgType', kind, 'payload', string.sub(body, rest),
     'timestamp', timestamp)
   weigh(messages_held, 'messages:', messages, id, bytes + #name, stream_bytes)

@@ -17,6 +17,8 @@ package enum Scripts {
     static let settings = Scripts.script("settings", PackageResources.settings_lua, opening: .epoch)
     static let settingsUnwritten = Scripts.script(
         "settings_unwritten", PackageResources.settings_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
+    static let redact = Scripts.script("redact", PackageResources.redact_lua, opening: .clock)
+    static let roomsOf = Scripts.script("rooms_of", PackageResources.rooms_of_lua)
     static let heads = Scripts.script("heads", PackageResources.heads_lua)
     static let states = Scripts.script("states", PackageResources.states_lua)
     static let meet = Scripts.script("meet", PackageResources.meet_lua, opening: .epoch)
@@ -70,12 +72,14 @@ package enum Scripts {
             disconnect, join, leave, sweep, look, prolong, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
             joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published, govern, settings,
-            settingsUnwritten,
+            settingsUnwritten, redact, roomsOf,
         ]
     }
 
     /// Those of a worker of the archive.
-    package static var archive: [RedisScript] { [archiveTake, archiveSettle, archiveKeep, archiveShare, history] }
+    package static var archive: [RedisScript] {
+        [archiveTake, archiveSettle, archiveKeep, archiveShare, history, publish, redact, roomsOf]
+    }
 
     /// Those of a coordinator.
     static var coordination: [RedisScript] { [look, prolong, claim, yield, sweep, touch, shrink, trim] }

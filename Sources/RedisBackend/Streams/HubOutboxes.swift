@@ -61,6 +61,12 @@ final class HubOutboxes: @unchecked Sendable {
         scheduleFlush()
     }
 
+    /// The same, behind what the room's followers were told so far.
+    func addToAll(_ delivery: StreamDelivery, behind track: Track) {
+        flush(track)
+        addToAll(delivery)
+    }
+
     /// Hands everything over.
     func flush() {
         for track in touched { flush(track) }

@@ -64,6 +64,10 @@ extension Router: RedisSubscriptionHandler {
             guard let message = SettingsMessage(payload) else { return unreadable() }
             return receive(message.state, track)
         }
+        if RedactionMessage.isOne(payload) {
+            guard let message = RedactionMessage(payload) else { return unreadable() }
+            return receive(message.redaction(in: track.room))
+        }
         guard let message = ChannelMessage(payload) else { return unreadable() }
         receive(message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
     }
@@ -83,6 +87,8 @@ extension Router: RedisSubscriptionHandler {
             outboxes.addToAll(.close(connection: connection, reason: reason, text: text))
         case .signal(let signal):
             outboxes.addToAll(.signal(signal))
+        case .redacted(let redaction):
+            receive(redaction)
         case .canary(let number, let instance):
             onCanary(number, instance)
         case nil:

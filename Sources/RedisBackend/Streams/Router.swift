@@ -232,6 +232,12 @@ extension Router {
         outboxes.add(.room(RoomChange(room: track.room, now: state)), of: track)
     }
 
+    /// Messages have no payloads any more. Every hub is told that follows the room or catches up in it.
+    func receive(_ redaction: Redaction) {
+        guard let track = tracks[redaction.room], track.machine.received(redaction) else { return }
+        outboxes.addToAll(.redacted(redaction), behind: track)
+    }
+
     func perform(_ actions: [TrackMachine.Action], _ track: Track) {
         for action in actions {
             switch action {
@@ -274,18 +280,18 @@ extension Router {
         }
     }
 
-    private func deliver(_ message: RoomMessage, _ track: Track) {
-        budget.record(message, of: track)
-        outboxes.add(message, of: track)
-    }
-}
-
     /// The listener's hub follows from here on, unless there is more for it.
     func answer(_ listener: Listener, _ start: StreamStart, _ track: Track) {
         let answer = StreamDelivery.following(ticket: listener.ticket, room: track.room, start: start)
         outboxes.add(answer, of: track, to: listener.hub)
         if !start.hasMore { track.hubs.insert(listener.hub) }
     }
+
+    private func deliver(_ message: RoomMessage, _ track: Track) {
+        budget.record(message, of: track)
+        outboxes.add(message, of: track)
+    }
+}
 
 /// What waits for time to pass, or for the links.
 extension Router {

@@ -42,6 +42,7 @@ extension LedgerEvent {
         }
         guard let message else { return nil }
         userId = message.userId.string
-        self.message = LedgerEvent.Message(position: position, msgType: message.msgType, payload: message.payload)
+        self.message = LedgerEvent.Message(
+            position: position, msgType: message.msgType, payload: message.payload, isRedacted: message.isRedacted)
     }
 }

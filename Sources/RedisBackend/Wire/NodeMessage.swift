@@ -5,6 +5,8 @@ import GatewayCore
 ///
 /// - `i <epoch> <seq> <timestamp> <user length> <user><body>`: a message for a user's inbox, by `publish`; the body as
 ///   for rooms
+/// - `r <epoch> <1 or 0> <user length> <user><seqs>`: these messages of the user's inbox have no payload any more; as for
+///   rooms, see `RedactionMessage`
 /// - `x <code> <connection length> <text length> <connection><text>`: close this connection
 /// - `g <room length> <from length> <to length> <room><from><to><payload>`: a signal for those connections of `to` that
 ///   are in the room
@@ -17,6 +19,7 @@ package enum NodeMessage {
     case inbox(InboxMessage)
     case close(connection: String, reason: CloseReason, text: String)
     case signal(Signal)
+    case redacted(Redaction)
     case canary(number: Int, instance: String)
 
     package struct InboxMessage {
@@ -57,6 +60,12 @@ package enum NodeMessage {
                 Signal(
                     room: RoomName(unchecked: room), from: UserID(unchecked: from), to: UserID(unchecked: to),
                     payload: [UInt8](fields.rest)))
+        case UInt8(ascii: "r"):
+            guard let epoch = fields.word(), let isPresent = fields.integer(), let length = fields.integer(),
+                let user = fields.text(length),
+                let message = RedactionMessage(epoch: epoch, isPresent: isPresent == 1, seqs: fields.rest)
+            else { return nil }
+            self = .redacted(message.redaction(in: RoomName(inboxOf: UserID(unchecked: user))))
         case UInt8(ascii: "c"):
             guard let instance = fields.word(), let number = Int(String(decoding: fields.rest, as: UTF8.self)) else {
                 return nil

@@ -23,6 +23,7 @@ extension Hub {
         case .epoch(let room, let position): tell(.epoch(room: room, position: position), of: room, at: position)
         case .presence(let change): receive(change)
         case .room(let change): receive(change)
+        case .redacted(let redaction): receive(redaction)
         case .watching(let ticket, let statuses): watchAnswered(ticket, statuses)
         case .watchFailed(let ticket, let error): watchFailed(ticket, error)
         case .status(let change): receive(change)
@@ -105,6 +106,25 @@ extension Hub {
             return
         }
         for member in hubRoom.members + entering { member.roomClosed(change) }
+    }
+
+    /// Messages have no payloads any more: those who are in the room are told, and what waits for those who are being caught
+    /// up loses its payload too.
+    private func receive(_ redaction: Redaction) {
+        guard let hubRoom = rooms[redaction.room] else { return }
+        send(hubRoom)
+        if redaction.isPresent {
+            let seqs = Set(redaction.seqs)
+            for listener in hubRoom.pending.listeners { listener.redact(seqs) }
+        }
+        let entering = hubRoom.pending.connections.filter {
+            !hubRoom.hasMember($0.number) && $0.machine.isMember(of: redaction.room)
+        }
+        for seq in redaction.seqs {
+            let position = Position(epoch: redaction.epoch, seq: seq)
+            let buffer = writer.frame(.redacted(room: redaction.room, position: position))
+            for member in hubRoom.members + entering { member.write(buffer) }
+        }
     }
 
     private func tell(_ event: ServerEvent, of room: RoomName, at position: Position) {

@@ -107,7 +107,7 @@ struct Mailbox: Sendable {
             case .watching(_, let statuses):
                 for status in statuses { users.remove(status.userId) }
                 return delivery
-            case .failed, .watchFailed, .close, .room:
+            case .failed, .watchFailed, .close, .room, .redacted:
                 return delivery
             }
         }
@@ -123,6 +123,7 @@ extension StreamDelivery {
         case .presence(let change):
             change.events.reduce(StreamDelivery.objectBytes) { $0 + ($1.info?.count ?? 0) + StreamDelivery.objectBytes }
         case .room(let change): change.state.settings.count + StreamDelivery.objectBytes
+        case .redacted(let redaction): 8 * redaction.seqs.count + StreamDelivery.objectBytes
         case .signal(let signal): signal.payload.count + StreamDelivery.objectBytes
         case .status: StreamDelivery.objectBytes
         case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close: 0

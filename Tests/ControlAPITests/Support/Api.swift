@@ -15,6 +15,7 @@ struct Api: Sendable {
     let presence: FixedPresence
     let bans: FixedBans
     let rooms: MemoryGovernor
+    let erasure: FixedErasure
     let spenders: FixedSpenders
     let metrics: MetricsRegistry
     let switches: Switches
@@ -45,6 +46,7 @@ struct Api: Sendable {
         let presence = FixedPresence()
         let bans = FixedBans()
         let rooms = MemoryGovernor()
+        let erasure = FixedErasure()
         let spenders = FixedSpenders()
         let metrics = MetricsRegistry()
         let switches = Switches()
@@ -57,7 +59,7 @@ struct Api: Sendable {
         let server = ControlServer(
             configuration: configuration,
             log: log, nodes: directory, presence: presence, webhooks: webhooks, bans: bans, rooms: rooms,
-            spenders: spenders,
+            erasure: erasure, spenders: spenders,
             readiness: { switches.readiness.withLock { $0 } },
             liveness: { switches.isAlive.withLock { $0 } },
             metrics: metrics, logger: Logger(label: "api") { _ in lines.handler() },
@@ -71,7 +73,8 @@ struct Api: Sendable {
             for await port in ports {
                 let api = Api(
                     port: port, log: log, directory: directory, presence: presence, bans: bans, rooms: rooms,
-                    spenders: spenders, metrics: metrics, switches: switches, lines: lines, keys: server.keys,
+                    erasure: erasure, spenders: spenders, metrics: metrics, switches: switches, lines: lines,
+                    keys: server.keys,
                     shutDown: { await group.triggerGracefulShutdown() })
                 do {
                     try await body(api)
