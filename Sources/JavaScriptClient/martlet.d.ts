@@ -58,6 +58,8 @@ export interface Presence<Info = Record<string, unknown>> {
 export interface Status {
   userId: string;
   online: boolean;
+  /** With a user who is online, from a gateway that says it: `away` where all the user's connections are. */
+  state?: "active" | "away";
   /** Where known, with a user who is offline. */
   lastSeen?: number;
 }
@@ -143,6 +145,8 @@ export interface Options {
   stringify?: (payload: unknown) => string;
   /** A payload from its JSON, for each listener anew; `JSON.parse` where it is not given. */
   parse?: (text: string) => unknown;
+  /** Has the gateway told `away` while the page is hidden, and `active` when it is shown again. */
+  awayWhenHidden?: boolean;
   /** Requests that may wait, or be under way, at once: 1000, and 4 MiB. More are refused with `queue_full`. */
   maxQueued?: number;
   /** Nothing larger is sent, where this is below what the gateway takes; 65536 where neither says anything. */
@@ -215,12 +219,12 @@ export class Martlet {
   close(): Promise<void>;
 
   /**
-   * Joins a room, or takes another handle on it. The handle's stream begins now, or after `since`; that counts where no
-   * other handle has the room open. Listen in the same turn: what comes before is not kept.
+   * Joins a room, or takes another handle on it. The handle's stream begins now, after `since`, or with the `last` messages
+   * (1 to 100); that counts where no other handle has the room open. Listen in the same turn: what comes before is not kept.
    */
   room<Payload = unknown, Info = Record<string, unknown>>(
     id: string,
-    options?: { since?: Position },
+    options?: { since?: Position; last?: number },
   ): Room<Payload, Info>;
 
   /** What the backend sends to this user; refused to a guest. Handles share one stream, and `since` rewinds it for all of them. */
@@ -231,6 +235,19 @@ export class Martlet {
 
   /** Tells whether these users are online: at first, and as it changes. */
   watch(users: Iterable<string>, listener: (status: Status) => void): Off;
+
+  /**
+   * Sends a frame of the protocol that has no method here, such as `{ type: "turn" }` or `{ type: "state", state: "away" }`,
+   * and answers with the reply's frame. It waits for the connection, and fails with `disconnected` where that is lost before
+   * the reply.
+   */
+  request(frame: Frame, bounds?: Bounds): Promise<Frame>;
+}
+
+/** A frame of the protocol; its `id` is the client's own. */
+export interface Frame {
+  type: string;
+  [field: string]: unknown;
 }
 
 /** A handle on a room. The room is left when its last handle is. */
@@ -264,6 +281,9 @@ export interface Room<Payload = unknown, Info = Record<string, unknown>> extends
     payload: Payload,
     options?: { msgType?: number; dedupe?: string; queue?: boolean } & Bounds,
   ): Promise<{ seq: number; timestamp: number }>;
+
+  /** As the client's, about this room: `{ type: "presence", info }` shows the members another `info` until the session ends. */
+  request(frame: Frame, bounds?: Bounds): Promise<Frame>;
 
   /** To another member's connections; neither stored nor sent again. For WebRTC. */
   signal(to: string, payload: unknown, bounds?: Bounds): Promise<void>;

@@ -21,6 +21,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 const MAX_READS = 4; // Pages of history or members that a gateway reads for one connection at once.
 const MAX_QUEUED_BYTES = 4 * 2 ** 20;
 const CARRIERS = new Set(["message", "signal", "history"]); // Frames with payloads.
+const OF_ROOMS = new Set(["message", "presence", "gap", "epoch", "signal", "room"]); // Methods of a stream.
 const READS = new Set(["history", "members"]);
 const PASSING = new Set(["conflict", "not_member", "rate_limited", "unavailable"]);
 const MAX_WAITING_FRAMES = 1000; // Presence frames kept while a roster is read.
@@ -34,9 +35,7 @@ const ABRUPT = 4000; // Any close code but 1000, which is the farewell that ends
 export class MartletError extends Error {
   constructor(code, message, details) {
     super(message || code);
-    this.name = "MartletError";
-    this.code = code;
-    Object.assign(this, details);
+    Object.assign(this, { name: "MartletError", code }, details);
   }
 }
 
@@ -44,14 +43,13 @@ const EMIT = Symbol("emit");
 const OFF = Symbol("off");
 
 class Emitter {
-  #listeners = new Map();
+  #entries = new Set();
 
-  on(event, listener) {
-    // A wrapper each time: the same function may listen twice and is taken away once.
-    const entry = { listener };
-    if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
-    this.#listeners.get(event).add(entry);
-    return () => void this.#listeners.get(event)?.delete(entry);
+  // An entry each time: the same function may listen twice and is taken away once, by what its user `known` it as.
+  on(event, listener, known = listener) {
+    const entry = { event, listener, known };
+    this.#entries.add(entry);
+    return () => void this.#entries.delete(entry);
   }
 
   once(event, listener) {
@@ -59,26 +57,24 @@ class Emitter {
       off();
       listener(value);
     };
-    once.listener = listener;
-    const off = this.on(event, once);
+    const off = this.on(event, once, listener);
     return off;
   }
 
   off(event, listener) {
-    const entries = [...(this.#listeners.get(event) ?? [])];
-    const entry = entries.find((each) => each.listener === listener || each.listener.listener === listener);
-    this.#listeners.get(event)?.delete(entry);
+    const entry = [...this.#entries].find((each) => each.event === event && each.known === listener);
+    this.#entries.delete(entry);
   }
 
   // Each listener gets a value of its own, to do with as it likes: a copy, or what a function makes.
   [EMIT](event, value) {
-    for (const { listener } of [...(this.#listeners.get(event) ?? [])]) {
-      guarded(listener, typeof value === "function" ? value() : copy(value));
+    for (const each of [...this.#entries]) {
+      if (each.event === event) guarded(each.listener, typeof value === "function" ? value() : copy(value));
     }
   }
 
   [OFF]() {
-    this.#listeners.clear();
+    this.#entries.clear();
   }
 }
 
@@ -239,6 +235,8 @@ class Stream {
   isInSession = false;
   // The gateway could not, just now.
   isDelayed = false;
+  // How many of the newest messages the first join asks for.
+  last;
   // The user wants whatever the log still holds: the first message may have any number.
   #takesAnyFirst = false;
   #mendedAt = null;
@@ -299,8 +297,13 @@ class Stream {
   joined({ epoch, seq, recovered }) {
     const from = this.position;
     const isLost = from !== null && recovered !== true;
-    this.position = { epoch, seq: from === null || isLost ? seq : from.seq };
-    if (from === null || isLost) this.#takesAnyFirst = false;
+    if (from === null || isLost) {
+      const last = (!isLost && this.last) || 0;
+      this.position = { epoch, seq: Math.max(0, seq - last) };
+      this.#takesAnyFirst = last > 0;
+    } else {
+      this.position = { epoch, seq: from.seq };
+    }
     this.isInSession = true;
     this.become("in");
     if (isLost) this.#tellGap(from);
@@ -345,7 +348,11 @@ class Stream {
     this.#tellGap(from);
   }
 
-  newEpoch({ epoch }) {
+  room(frame) {
+    this.emit("room", frame);
+  }
+
+  epoch({ epoch }) {
     if (this.phase === "in") this.position = { ...this.position, epoch };
   }
 
@@ -548,7 +555,7 @@ class Core extends Emitter {
       if (!entry.isSent) continue;
       entry.isSent = false;
       if (entry.onLoss === "reject") {
-        this.#finish(entry, new MartletError("disconnected", "the connection was lost"));
+        this.#finish(entry, unconnected());
       }
     }
   }
@@ -557,11 +564,8 @@ class Core extends Emitter {
     if (code === 1009) this.#dropLargest();
     if (code === 1006) this.#examine();
     this.#abandon(ABRUPT);
-    if (code === 4403) return this.stop(new MartletError("forbidden", reason, { closeCode: code }));
-    if (code === 4409) return this.stop(new MartletError("replaced", reason, { closeCode: code }));
-    if (code === 4401 && !this.options.getToken) {
-      return this.stop(new MartletError("unauthorized", reason, { closeCode: code }));
-    }
+    const cause = { 4401: !this.options.getToken && "unauthorized", 4403: "forbidden", 4409: "replaced" }[code];
+    if (cause) return this.stop(new MartletError(cause, reason, { closeCode: code }));
     // A `reconnect` frame has already said when.
     let retryInMs;
     if (!this.timers.has("retry")) {
@@ -610,10 +614,16 @@ class Core extends Emitter {
   };
 
   #changedVisibility = () => {
-    if (globalThis.document.hidden) return;
+    const { hidden } = globalThis.document;
+    this.#tellState(hidden ? "away" : "active");
+    if (hidden) return;
     if (this.state === "waiting") this.#again();
     else this.#probe();
   };
+
+  #tellState(state) {
+    if (this.options.awayWhenHidden && this.state === "connected") this.ask({ type: "state", state });
+  }
 
   // ---- Frames
 
@@ -629,7 +639,7 @@ class Core extends Emitter {
   }
 
   // For what the client itself wants to know: forgotten with the connection.
-  #ask(frame, answered) {
+  ask(frame, answered = () => {}) {
     this.#send({ ...frame, id: this.#expect(answered) });
   }
 
@@ -671,16 +681,11 @@ class Core extends Emitter {
       return this.flush();
     }
     const stream = this.streams.get(frame.roomId);
+    if (OF_ROOMS.has(frame.type)) return stream?.[frame.type](frame);
     switch (frame.type) {
-      case "message": return stream?.message(frame);
-      case "presence": return stream?.presence(frame);
-      case "gap": return stream?.gap(frame);
-      case "epoch": return stream?.newEpoch(frame);
-      case "signal": return stream?.signal(frame);
-      case "room": return stream?.emit("room", frame);
-      case "status": return this.#tellStatus(frame.userId, frame.online, frame.online ? undefined : frame.timestamp);
+      case "status": return this.#tellStatus({ lastSeen: frame.timestamp, ...frame });
       case "reconnect": return this.timers.set("retry", Number(frame.afterMs) || 0, () => this.#again());
-      case "left": return stream && this.#refuse(stream, new MartletError("forbidden", "no longer allowed"));
+      case "left": return stream && this.#refuse(stream, new MartletError("forbidden", "no longer"));
     }
   }
 
@@ -713,6 +718,7 @@ class Core extends Emitter {
     const { connectionId, nodeId } = welcome;
     this.#enter("connected", { userId, connectionId, nodeId, resumed });
     if (this.state !== "connected") return;
+    if (globalThis.document?.hidden) this.#tellState("away");
     for (const waiter of this.#waiters) waiter.settle();
     this.flush();
   }
@@ -729,7 +735,7 @@ class Core extends Emitter {
   #nameInbox(userId) {
     if (userId === undefined) {
       this.inbox.id = null;
-      return this.inbox.become("refused", new MartletError("forbidden", "a guest has no inbox"));
+      return this.inbox.become("refused", new MartletError("forbidden", "no inbox"));
     }
     if (this.inbox.phase === "refused") this.inbox.become("out");
     this.inbox.id = "@" + userId;
@@ -778,7 +784,7 @@ class Core extends Emitter {
       stream.become("asked");
       named.push({ stream, from: stream.position });
     }
-    this.#ask({ type: "resume", since }, (reply, error) => {
+    this.ask({ type: "resume", since }, (reply, error) => {
       const rooms = new Map((reply.rooms ?? []).map((room) => [room.roomId, room]));
       for (const { stream, from } of named) {
         const room = rooms.get(stream.id);
@@ -789,7 +795,7 @@ class Core extends Emitter {
       }
       // Left while there was no connection to say so.
       for (const { roomId, code } of rooms.values()) {
-        if (!code && !this.streams.has(roomId)) this.#ask({ type: "leave", roomId }, () => {});
+        if (!code && !this.streams.has(roomId)) this.ask({ type: "leave", roomId });
       }
     });
   }
@@ -835,10 +841,12 @@ class Core extends Emitter {
 
   // ---- Rooms
 
-  open(id, since) {
+  open(id, since, last) {
     let stream = this.streams.get(id);
     if (!stream) this.streams.set(id, (stream = new Stream(this, id, false)));
-    return stream.isWanted ? stream : this.openImplicit(stream, since);
+    if (stream.isWanted) return stream;
+    stream.last = last;
+    return this.openImplicit(stream, since);
   }
 
   openImplicit(stream, since = this.#recall(stream)) {
@@ -888,7 +896,8 @@ class Core extends Emitter {
   #join(stream) {
     const from = stream.position;
     stream.become("asked");
-    this.#ask({ type: "join", roomId: stream.id, since: from ?? undefined }, (reply, error) => {
+    const { id, last } = stream;
+    this.ask({ type: "join", roomId: id, ...(from ? { since: from } : { last }) }, (reply, error) => {
       // A handle may have asked for another position in the meantime.
       if (stream.position !== from) stream.become("out");
       else if (error) this.#notJoined(stream, error, !isPassing(error));
@@ -899,7 +908,7 @@ class Core extends Emitter {
 
   #leave(stream) {
     if (stream.phase !== "leaving" || this.state !== "connected") return;
-    this.#ask({ type: "leave", roomId: stream.id }, (reply, error) => {
+    this.ask({ type: "leave", roomId: stream.id }, (reply, error) => {
       if (error && isPassing(error)) {
         return this.timers.set(stream, error.retryAfterMs ?? 1_000, () => this.#leave(stream));
       }
@@ -989,8 +998,8 @@ class Core extends Emitter {
       if (this.ended) reject(this.ended);
       else if (stream?.isClosedTo(frame)) reject(stream.error);
       else if (entry.size > this.maxMessageBytes) reject(tooLarge(entry));
-      else if (!isOwn && this.#isFull(entry)) reject(new MartletError("queue_full", "too many wait"));
-      else if (isPrompt && this.state !== "connected") reject(notAtOnce());
+      else if (!isOwn && this.#isFull(entry)) reject(new MartletError("queue_full"));
+      else if (isPrompt && this.state !== "connected") reject(unconnected());
       else {
         this.#outbox.add(entry);
         if (stream) stream.outstanding += 1;
@@ -1036,7 +1045,7 @@ class Core extends Emitter {
       this.#isFlushing = false;
       if (this.state !== "connected") return;
       this.#flushNow();
-      for (const entry of this.#outbox) if (entry.isPrompt && !entry.isSent) this.#finish(entry, notAtOnce());
+      for (const entry of this.#outbox) if (entry.isPrompt && !entry.isSent) this.#finish(entry, unconnected());
     });
   }
 
@@ -1117,7 +1126,7 @@ class Core extends Emitter {
     while (this.#toWatch.size > 0 && this.#mayGo()) {
       const users = [...this.#toWatch].slice(0, USERS_A_FRAME);
       for (const user of users) this.#toWatch.delete(user);
-      this.#ask({ type: "watch", users }, (reply, error) => {
+      this.ask({ type: "watch", users }, (reply, error) => {
         if (!error) {
           this.#tellStatuses(reply.users);
         } else if (isPassing(error)) {
@@ -1137,29 +1146,32 @@ class Core extends Emitter {
       this.#toWatch.delete(user);
     }
     if (this.state !== "connected") return;
-    while (users.length > 0) this.#ask({ type: "unwatch", users: users.splice(0, USERS_A_FRAME) }, () => {});
+    while (users.length > 0) this.ask({ type: "unwatch", users: users.splice(0, USERS_A_FRAME) });
   }
 
   // Those who may not be watched have a code; with another connection that may be otherwise.
   #tellStatuses(users) {
     const refused = new Map();
-    for (const { userId, online, lastSeen, code } of users) {
+    for (const { code, ...status } of users) {
+      const { userId } = status;
       if (code === undefined) {
-        this.#tellStatus(userId, online, lastSeen);
+        this.#tellStatus(status);
       } else if (this.#watched.has(userId)) {
         this.#watched.get(userId).status = null;
         refused.set(code, [...(refused.get(code) ?? []), userId]);
       }
     }
     for (const [code, users] of refused) {
-      this[EMIT]("error", new MartletError(code, `may not be watched: ${users.join(", ")}`, { users }));
+      this[EMIT]("error", new MartletError(code, "may not be watched", { users }));
     }
   }
 
-  #tellStatus(userId, online, lastSeen) {
+  #tellStatus({ userId, online, state, lastSeen }) {
     const watched = this.#watched.get(userId);
-    if (!watched || watched.status?.online === online) return;
-    watched.status = lastSeen === undefined ? { userId, online } : { userId, online, lastSeen };
+    if (!watched || (watched.status?.online === online && watched.status.state === state)) return;
+    watched.status = { userId, online };
+    if (online && state) watched.status.state = state;
+    if (!online && lastSeen) watched.status.lastSeen = lastSeen;
     for (const { listener } of [...watched.listeners]) guarded(listener, copy(watched.status));
   }
 
@@ -1183,7 +1195,7 @@ class Core extends Emitter {
         this.timers.set("token", TOKEN_LIMIT, () => reject(new MartletError("timeout", "getToken took too long")));
         Promise.resolve(this.options.getToken()).then(resolve, reject);
       });
-      if (!token) error = new MartletError("unauthorized", "getToken gave no token");
+      if (!token) error = new MartletError("unauthorized", "no token");
     } catch (thrown) {
       error = thrown;
     }
@@ -1207,7 +1219,7 @@ class Core extends Emitter {
     if (!token) return;
     // Nothing new, or a timer that could not be set as long as the token is good.
     if (token === this.#token) return this.#refreshBefore(expires);
-    this.#ask({ type: "auth", token }, (reply, error) => {
+    this.ask({ type: "auth", token }, (reply, error) => {
       if (error) return failed(error);
       this.#token = token;
       this.#refreshBefore(reply.expires);
@@ -1265,8 +1277,8 @@ export class Martlet {
     this.#core.reconnect();
   }
 
-  room(id, { since } = {}) {
-    return this.#handle(this.#core.open(String(id), since));
+  room(id, { since, last } = {}) {
+    return this.#handle(this.#core.open(String(id), since, last));
   }
 
   inbox({ since } = {}) {
@@ -1280,6 +1292,11 @@ export class Martlet {
   watch(users, listener) {
     this.#wake((error) => this.#core[EMIT]("error", error));
     return this.#core.watch(users, listener);
+  }
+
+  request(frame, bounds) {
+    this.#wake(() => {});
+    return ignorable(this.#core.request(frame, { onLoss: "reject", bounds }));
   }
 
   #handle(stream) {
@@ -1322,8 +1339,8 @@ class Room extends Emitter {
     return this.#stream.phase === "in";
   }
 
-  on(event, listener) {
-    const off = super.on(event, listener);
+  on(event, ...listener) {
+    const off = super.on(event, ...listener);
     if (event === "members") this.#stream.roster.want(this);
     return off;
   }
@@ -1339,7 +1356,7 @@ class Room extends Emitter {
     await this.#begin(({ error }) => error && finish(error));
     const heard = (message) => {
       if (messages.length < MAX_UNREAD) wake?.(messages.push(message));
-      else finish(new MartletError("queue_full", "the loop fell behind"));
+      else finish(new MartletError("queue_full"));
     };
     const offs = [
       this.on("message", heard),
@@ -1369,19 +1386,24 @@ class Room extends Emitter {
     return this.#try((stream) => this.#core.publish(stream, payload, options));
   }
 
+  // `rest` is how the core is to take it.
+  request(frame, bounds, rest) {
+    const roomId = this.id;
+    return this.#try((stream) => {
+      return this.#core.request({ ...frame, roomId }, { stream, onLoss: "reject", bounds, ...rest });
+    });
+  }
+
   signal(to, payload, bounds) {
-    return this.#try(async (stream) => {
-      const frame = { type: "signal", to, roomId: this.id };
-      const text = this.#core.write(payload ?? null);
-      await this.#core.request(frame, { stream, payload: text, onLoss: "reject", bounds });
+    return this.#try(async () => {
+      await this.request({ type: "signal", to }, bounds, { payload: this.#core.write(payload ?? null) });
     });
   }
 
   history({ before, after, limit, ...bounds } = {}) {
-    return this.#try(async (stream) => {
-      const frame = { type: "history", roomId: this.id, before, after, limit };
-      const page = await this.#core.request(frame, { stream, handle: this, onLoss: "repeat", bounds });
-      const { epoch, messages, more } = page;
+    return this.#try(async () => {
+      const frame = { type: "history", before, after, limit };
+      const { epoch, messages, more } = await this.request(frame, bounds, { handle: this, onLoss: "repeat" });
       return { epoch, messages: messages.map((message) => this.#core.read(message)), more };
     });
   }
@@ -1408,7 +1430,7 @@ class Room extends Emitter {
   }
 }
 
-function closed(what = "the client was closed") {
+function closed(what) {
   return new MartletError("closed", what);
 }
 
@@ -1447,8 +1469,8 @@ function settled(waiters, bounds, owner) {
   });
 }
 
-function notAtOnce() {
-  return new MartletError("disconnected", "not sent at once");
+function unconnected() {
+  return new MartletError("disconnected");
 }
 
 function kindOf(value) {
@@ -1469,7 +1491,7 @@ function held(name, value) {
   if (kind === "Number") isHeld = Number.isFinite(value);
   else if (kind === "Undefined") isHeld = !Array.isArray(this);
   else if (kind === "Null") isHeld = this[name] === null;
-  if (!isHeld || ArrayBuffer.isView(this[name])) throw new TypeError(`JSON cannot hold this: ${kind} ${name}`);
+  if (!isHeld || ArrayBuffer.isView(this[name])) throw new TypeError(`not JSON: ${kind} ${name}`);
   return value;
 }
 
@@ -1511,7 +1533,7 @@ function isPassing({ code, retryAfterMs }) {
 }
 
 function tooLarge({ size }) {
-  return new MartletError("too_large", `${size} bytes are too many`);
+  return new MartletError("too_large", `${size} bytes`);
 }
 
 // Of two limits, either of which may be missing.
@@ -1520,7 +1542,7 @@ function lower(one, other) {
 }
 
 function unknownFate() {
-  return new MartletError("unknown", "it may be stored or not");
+  return new MartletError("unknown", "stored or not");
 }
 
 // A WebSocket's address, from one that may begin with http or be relative to the page. By its text, since React Native's

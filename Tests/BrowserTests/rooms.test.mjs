@@ -553,3 +553,60 @@ test("who asks for the members of a room that is known is told at once, without 
   assert.deepEqual(lists, [["alice"], ["later alice"]]);
   assert.equal(gateway.sent("members").length, 0);
 });
+
+test("a room with last begins with those messages, and goes on from where it was", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = record(client.room("r", { last: 2 }));
+  await gateway.welcome();
+  const join = await gateway.answer("join", joined(5));
+  assert.deepEqual([join.last, join.since], [2, undefined]);
+  assert.deepEqual(room.position, at(3));
+  await gateway.say(message(4), message(5), message(6));
+  assert.deepEqual(room.log, [4, 5, 6]);
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome();
+  const again = await gateway.answer("join", joined(7));
+  assert.deepEqual([again.last, again.since], [undefined, at(6)]);
+  await gateway.say(message(7));
+  assert.deepEqual(room.log, [4, 5, 6, 7]);
+});
+
+test("of the last messages those are taken that the log holds", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = record(client.room("r", { last: 100 }));
+  await gateway.welcome();
+  await gateway.answer("join", joined(5));
+  assert.deepEqual(room.position, at(0));
+  await gateway.say(message(4), message(5));
+  assert.deepEqual(room.log, [4, 5]);
+});
+
+test("a page that asks for it is away while it is hidden", async (t) => {
+  const before = globalThis.document;
+  globalThis.document = Object.assign(new EventTarget(), { hidden: false });
+  t.after(() => (globalThis.document = before));
+  const show = async (isShown) => {
+    document.hidden = !isShown;
+    document.dispatchEvent(new Event("visibilitychange"));
+    await turn();
+  };
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined(0, { awayWhenHidden: true });
+  assert.equal(gateway.sent("state").length, 0);
+  await show(false);
+  assert.equal((await gateway.request("state")).state, "away");
+  await show(true);
+  assert.equal((await gateway.request("state")).state, "active");
+  await show(false);
+  client.reconnect();
+  await gateway.welcome({ resumed: true });
+  assert.equal((await gateway.request("state")).state, "away", "another connection is active until it says so");
+  const other = await gateway.joined();
+  await show(true);
+  await show(false);
+  assert.equal(gateway.sent("state").length, 0, "who has not asked for it is not");
+  other.client.close();
+});
