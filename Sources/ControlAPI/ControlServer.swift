@@ -24,6 +24,7 @@ package struct ControlServer: Service {
     ///   - presence: who is online and who is where.
     ///   - webhooks: how the receivers of events fare; nil where there are none.
     ///   - bans: which addresses are kept out.
+    ///   - connectionCloser: closes single connections.
     ///   - rooms: which settings rooms have.
     ///   - spenders: who costs most.
     ///   - readiness: asked for each `/readyz`; must not block.
@@ -37,6 +38,7 @@ package struct ControlServer: Service {
         presence: any PresenceDirectory,
         webhooks: (any WebhookDirectory)? = nil,
         bans: any AddressBans,
+        connectionCloser: any ConnectionCloser,
         rooms: any RoomGovernor,
         spenders: any SpenderDirectory,
         readiness: @escaping @Sendable () -> Readiness,
@@ -60,8 +62,8 @@ package struct ControlServer: Service {
             keys: keys, audit: Audit(logger: logger),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
             broadcaster: Broadcaster(log: log, logger: logger),
-            log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans, rooms: rooms,
-            spenders: spenders,
+            log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans,
+            connections: connectionCloser, turn: configuration.turn, rooms: rooms, spenders: spenders,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger)
     }

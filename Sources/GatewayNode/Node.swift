@@ -76,7 +76,7 @@ package struct Node: Sendable {
         let control = ControlServer(
             configuration: calls, log: log, nodes: backend.directory,
             presence: backend.presenceDirectory, webhooks: backend.webhookDirectory, bans: backend.addressBans,
-            rooms: backend.roomGovernor, spenders: backend.spenderDirectory,
+            connectionCloser: backend.connectionCloser, rooms: backend.roomGovernor, spenders: backend.spenderDirectory,
             readiness: { Node.readiness(backend, sockets, tokens) }, liveness: { await Node.isAlive(life, sockets) },
             metrics: metrics, eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in

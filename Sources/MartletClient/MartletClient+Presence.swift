@@ -50,6 +50,24 @@ extension MartletClient {
         _ = try await ask(.signal(to: to, room: try name(room), payload: payload))
     }
 
+    /// Shows the members of a room, or of all rooms that this connection is in, something else of this user than the token
+    /// says: one JSON object of 2,048 bytes at most, for as long as the session lasts. They are told by `presence` with
+    /// `.updated`, at most once a second.
+    public func show(_ info: [UInt8], in room: String? = nil) async throws(Failure) {
+        guard info.withUnsafeBytes(MartletClient.isJSON) else { throw .invalid("info: must be one JSON object") }
+        var name: RoomName?
+        if let room { name = try self.name(room) }
+        _ = try await ask(.presence(room: name, info: info), in: name)
+    }
+
+    /// Credentials for the gateway's TURN servers, for a peer connection of WebRTC.
+    ///
+    /// - Throws: `refused` with `not_found` where the gateway has none.
+    public func turnCredentials() async throws(Failure) -> TURNCredentials {
+        guard case .turn(_, let credentials) = try await ask(.turn) else { throw .disconnected }
+        return TURNCredentials(credentials)
+    }
+
     private func names(_ users: [String]) throws(Failure) -> [UserID] {
         let names = users.compactMap { UserID($0) }
         guard names.count == users.count else { throw .invalid("users: not the name of a user") }

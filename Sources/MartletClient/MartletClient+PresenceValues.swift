@@ -23,6 +23,32 @@ extension MartletClient {
         }
     }
 
+    /// The way to TURN servers, for a while.
+    public struct TURNCredentials: Hashable, Sendable {
+        /// As a peer connection takes them.
+        public var urls: [String]
+        /// Until when they are good, and for whom.
+        public var username: String
+        /// The password.
+        public var credential: String
+        /// For how many seconds they are good from now.
+        public var seconds: Int
+
+        /// As the gateway tells it, or a test.
+        public init(urls: [String], username: String, credential: String, seconds: Int) {
+            self.urls = urls
+            self.username = username
+            self.credential = credential
+            self.seconds = seconds
+        }
+
+        init(_ credentials: TurnCredentials) {
+            self.init(
+                urls: credentials.urls, username: credentials.username, credential: credentials.credential,
+                seconds: credentials.seconds)
+        }
+    }
+
     /// One user in a room.
     public struct Member: Hashable, Sendable {
         /// Who it is.

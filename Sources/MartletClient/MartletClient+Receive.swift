@@ -38,7 +38,7 @@ extension MartletClient {
             resolve(id, with: .success(event))
             rejoin()
         case .resumed(let id, _), .authenticated(let id, _), .ack(let id, _, _), .acknowledged(let id),
-            .history(let id, _), .members(let id, _, _), .pong(let id):
+            .history(let id, _), .members(let id, _, _), .turn(let id, _), .pong(let id):
             resolve(id, with: .success(event))
         case .watching(let id, let users):
             record(users, for: id)

@@ -13,9 +13,10 @@ extension MartletClient {
     ///
     /// - Parameter since: what was seen of the room before, perhaps by an earlier process: what was missed since then
     ///   comes first, after a `gap` where some of it is lost.
+    /// - Parameter last: without `since`, 1 to 100: so many of the newest messages come first, or as many as the log holds.
     @discardableResult
-    public func join(_ room: String, since: Position? = nil) async throws(Failure) -> Joined {
-        let position = since.map { ClientPosition($0) }
+    public func join(_ room: String, since: Position? = nil, last: Int? = nil) async throws(Failure) -> Joined {
+        let position = try MartletClient.start(since, last)
         guard case .joined(_, let joined) = try await ask(.join(room: try name(room), since: position)) else {
             throw .disconnected
         }
@@ -114,6 +115,13 @@ extension MartletClient {
     func name(_ room: String) throws(Failure) -> RoomName {
         guard let name = RoomName(room) else { throw .invalid("room: not the name of a room") }
         return name
+    }
+
+    /// From where a room is joined.
+    static func start(_ since: Position?, _ last: Int?) throws(Failure) -> ClientPosition? {
+        guard since == nil, let last else { return since.map { ClientPosition($0) } }
+        guard (1...100).contains(last) else { throw .invalid("last: must be 1 to 100") }
+        return .last(last)
     }
 
     static func isJSON(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -150,9 +150,9 @@ package struct Streams: Sendable {
         _ room: RoomName, from since: ClientPosition, at head: Position, recovered: Bool
     ) -> Bool {
         // The gateway has found the position good, under whatever epoch, so it is good under the present one.
-        let position = recovered ? Position(epoch: head.epoch, seq: since.seq) : head
+        let position = recovered ? Position(epoch: head.epoch, seq: since.seq(at: head.seq)) : head
         // Nobody has a position without an epoch who has seen something.
-        let takesAnyFirst = since.seq == 0 && (since.epoch == nil || streams[room]?.takesAnyFirst == true)
+        let takesAnyFirst = since.seq <= 0 && (since.epoch == nil || streams[room]?.takesAnyFirst == true)
         streams[room] = Stream(position: position, takesAnyFirst: recovered && takesAnyFirst)
         return recovered
     }

@@ -68,6 +68,7 @@ package final class Backend: Service {
     /// Whether this deployment gave out a session id.
     package let sessionCheck: SessionCheck
     package let addressBans: any AddressBans
+    package let connectionCloser: any ConnectionCloser
     package let roomGovernor: any RoomGovernor
     package let spenderDirectory: any SpenderDirectory
 
@@ -252,6 +253,10 @@ package final class Backend: Service {
         streams = router
         sessionCheck = { seal.proof(of: $0) }
         directory = RedisNodeDirectory(index: store, servers: servers, silent: silent)
+        let search = ConnectionSearch(store: store, nodeId: configuration.nodeId, directory: directory)
+        search.prepare(holds: registry.holds, close: router.close)
+        router.search = search
+        connectionCloser = search
         presence = registry
         presenceDirectory = RedisPresenceDirectory(store: store, settings: settings)
         eventLedger = RedisEventLedger(

@@ -56,6 +56,8 @@ package struct SocketServerConfiguration: Sendable {
     package var heartbeatInterval = Duration.seconds(30)
     /// Pings in a row that may stay unanswered.
     package var missedHeartbeats = 3
+    /// Nil where there are no TURN servers.
+    package var turn: TurnServers?
     /// Whether clients that offer permessage-deflate get it (RFC 7692).
     package var isCompressing = true
     /// Whether `/echo` answers.

@@ -41,6 +41,8 @@ import Testing
         Call(method: .POST, path: "/v1/broadcast/batch", body: #"{"broadcasts":[]}"#, scope: .broadcast),
         Call(method: .POST, path: "/v1/users/u/disconnect", body: "{}", scope: .moderate),
         Call(method: .DELETE, path: "/v1/users/u/ban", scope: .moderate),
+        Call(method: .POST, path: "/v1/connections/c/disconnect", body: "{}", scope: .moderate),
+        Call(method: .POST, path: "/v1/turn", body: #"{"userId":"u"}"#, scope: .broadcast),
         Call(method: .PUT, path: "/v1/rooms/hall", body: "{}", scope: .moderate),
         Call(method: .PATCH, path: "/v1/rooms/hall", body: "{}", scope: .moderate),
         Call(method: .DELETE, path: "/v1/rooms/hall", scope: .moderate),

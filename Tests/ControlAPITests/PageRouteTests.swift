@@ -32,6 +32,12 @@ import Testing
     @Test(arguments: [
         ("/console", "text/html; charset=utf-8", "<title>Martlet console</title>"),
         ("/console/", "text/html; charset=utf-8", "/console/console.js"),
+        ("/console/address.js", "text/javascript; charset=utf-8", "export async function fillAddress("),
+        ("/console/call", "text/html; charset=utf-8", "<title>Martlet call</title>"),
+        ("/console/call.js", "text/javascript; charset=utf-8", #"from "./peer.js""#),
+        ("/console/call.css", "text/css; charset=utf-8", ".tiles"),
+        ("/console/peer.js", "text/javascript; charset=utf-8", "export class Peer"),
+        ("/console/picture.js", "text/javascript; charset=utf-8", "export async function picture("),
         ("/console/composer.js", "text/javascript; charset=utf-8", "export function startComposer("),
         ("/console/console.js", "text/javascript; charset=utf-8", #"from "./connection.js""#),
         ("/console/connection.js", "text/javascript; charset=utf-8", #"from "./martlet.js""#),

@@ -89,6 +89,18 @@ import Testing
         (#""type":"join","roomId":"r","since":5"#, "since: must be an object with epoch and seq"),
         (#""type":"join","roomId":"r","since":null"#, "since: must be an object with epoch and seq"),
         (#""type":"join","roomId":"r","since":{}"#, "since.seq: missing"),
+        (#""type":"presence","roomId":"r""#, "info: missing"),
+        (#""type":"presence","info":[]"#, "info: must be an object"),
+        (#""type":"presence","info":"{}""#, "info: must be an object"),
+        (#""type":"presence","info":{},"info":{}"#, "info: given twice"),
+        (#""type":"presence","roomId":7,"info":{}"#, "roomId: must be a string"),
+        (
+            #""type":"presence","info":{"a":"\#(String(repeating: "x", count: 2041))"}"#,
+            "info: longer than 2048 bytes"
+        ),
+        (#""type":"join","roomId":"r","last":0"#, "last: must be an integer from 1 to 100"),
+        (#""type":"join","roomId":"r","last":101"#, "last: must be an integer from 1 to 100"),
+        (#""type":"join","roomId":"r","last":1,"since":{"seq":1}"#, "last: cannot be given together with since"),
         (#""type":"join","roomId":"r","since":{"epoch":"e"}"#, "since.seq: missing"),
         (
             #""type":"join","roomId":"r","since":{"seq":-1}"#,

@@ -56,6 +56,10 @@ import Testing
         let requests: [ClientRequest] = [
             ClientRequest(id: RequestID(json: Array("1".utf8)), command: .auth(token: "a\"b\\c\nd\u{1}é")),
             ClientRequest(command: .join(room: RoomName(unchecked: "@auth0|7"), since: nil)),
+            ClientRequest(command: .join(room: room, since: .last(100))),
+            ClientRequest(command: .presence(room: room, info: Array(#"{ "a":[1] }"#.utf8))),
+            ClientRequest(command: .presence(room: nil, info: Array("{}".utf8))),
+            ClientRequest(command: .turn),
             ClientRequest(command: .leave(room: .everyone)),
             ClientRequest(
                 command: .message(room: room, msgType: 2_147_483_647, payload: Array("[ 1]".utf8), dedupe: "k\u{7}")),
@@ -77,6 +81,9 @@ import Testing
         let position = Position(epoch: "e\"1", seq: 9)
         let id = RequestID(json: Array("-3".utf8))
         let events: [ServerEvent] = [
+            .turn(
+                id: id,
+                TurnCredentials(urls: ["turn:a", "turns:\"b"], username: "1:é", credential: "c+/=", seconds: 60)),
             .authenticated(id: id, expires: 9), .authenticated(id: nil, expires: nil),
             .left(id: nil, room: room), .pong(id: id),
             .ack(id: id, room: room, published: Published(position: Position(epoch: "", seq: 4), timestamp: .max)),

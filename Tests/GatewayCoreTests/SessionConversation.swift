@@ -226,6 +226,9 @@ final class SessionConversation {
         case .watch(let users, _, let refused, let id):
             "watch \(text(id)) \(words(users))\(refused.isEmpty ? "" : " not \(words(refused))")"
         case .unwatch(let users): "unwatch \(users.map(\.string).joined(separator: " "))"
+        case .show(let info, let rooms, let id):
+            "show \(text(id)) \(String(decoding: info, as: UTF8.self)) in \(rooms.map(\.string).sorted().joined(separator: " "))"
+        case .turn(let user, let id): "turn \(text(id)) for \(user)"
         case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
         case .close(let reason, let text): "close \(reason.code) \(text)"
         }
@@ -252,7 +255,7 @@ final class SessionConversation {
         case .gap(let room, let position): "gap \(room) at \(position.seq)"
         case .epoch(let room, let position): "epoch \(room) \(position.epoch) at \(position.seq)"
         case .room(let change): "\(change.event.rawValue) \(change.room) \(change.state.version)"
-        case .welcome, .message, .presence, .status, .signal: "not the machine's"
+        case .welcome, .message, .presence, .status, .signal, .turn: "not the machine's"
         }
     }
 

@@ -52,6 +52,7 @@ struct DeclaredKeyTests {
             all.append(Beat(register, of: node, description: "format=2 reads=2 version=v", left: ""))
         }
         all.append(SendCanary(1, to: "n1", instance: "i", in: own))
+        all.append(Notify(["n1", "n2"], Array("c i 2".utf8), in: own))
         all.append(TellMarked(["n1", "n1"], life: .seconds(60)))
         all.append(ClaimPartition(own, for: holder, live: [holder]))
         let connection = PresenceConnection(id: "c1", userId: alice, address: "")
@@ -61,6 +62,7 @@ struct DeclaredKeyTests {
             all.append(
                 Join(room, connection: "c2", of: alice, info: info, holder: holder, mode: mode, settings: settings))
         }
+        all.append(Show(info, of: alice, in: room, connection: "c2", holder: holder))
         all.append(Remember(room, isIn: true, connection: "c2", session: session))
         all.append(PassSignal(Signal(room: room, from: alice, to: alice, payload: info), connection: "c2"))
         all.append(Admit(alice, issuedAt: 1))

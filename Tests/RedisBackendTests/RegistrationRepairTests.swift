@@ -97,7 +97,7 @@ struct RegistrationRepairTests {
         let session = try #require(talk.session(of: "c1"))
         #expect(
             talk.answered(try #require(joining.first), joined).calls == [
-                .remember(room, isIn: true, connection: "c1", session)
+                .remember(room, isIn: true, info: nil, connection: "c1", session)
             ])
     }
 

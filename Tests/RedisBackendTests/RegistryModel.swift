@@ -186,7 +186,9 @@ struct RegistryModel {
                 .member(place.user, connection: id, room: place.room))
             removeMember(id, of: place.user, in: place.room)
             return .done
-        case .remember(let room, let isIn, let id, let session):
+        case .show(let place, let id, _, let holder, _):
+            return .show(members[place.room]?[place.user]?[id] == holder ? .shown : .notHeld)
+        case .remember(let room, let isIn, _, let id, let session):
             guard sessions[session]?.connection == id else { return .done }
             if isIn { sessions[session]?.rooms.insert(room) } else { sessions[session]?.rooms.remove(room) }
             return .done

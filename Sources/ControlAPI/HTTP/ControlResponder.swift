@@ -15,6 +15,9 @@ struct ControlResponder: HTTPResponder {
     let presence: any PresenceDirectory
     let webhooks: (any WebhookDirectory)?
     let bans: any AddressBans
+    let connections: any ConnectionCloser
+    /// Nil where there are no TURN servers.
+    let turn: TurnServers?
     let rooms: any RoomGovernor
     let spenders: any SpenderDirectory
     let console: Console
@@ -82,6 +85,12 @@ struct ControlResponder: HTTPResponder {
                 .answer(from: presence)
         case .userBan(let user):
             return try await Pardon(user: user).answer(from: presence)
+        case .connectionDisconnect(let connection):
+            return try await ConnectionClosing(
+                connection: connection, body: body.read(request, on: context.channel)
+            ).answer(from: connections)
+        case .turn:
+            return try await TurnOrder(body.read(request, on: context.channel)).answer(from: turn)
         case .rooms:
             return try await RoomsQuery(target: target).answer(from: presence)
         case .room(let room):

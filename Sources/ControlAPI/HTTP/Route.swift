@@ -11,6 +11,8 @@ enum Route: Hashable, Sendable {
     case usersQuery
     case userDisconnect(String)
     case userBan(String)
+    case connectionDisconnect(String)
+    case turn
     case rooms
     case room(String)
     case members(room: String)
@@ -42,16 +44,18 @@ enum Route: Hashable, Sendable {
         case ["v1", "webhooks"]: self = .webhooks
         case ["v1", "webhooks", "replay"]: self = .webhooksReplay
         case ["v1", "top"]: self = .top
+        case ["v1", "turn"]: self = .turn
         case ["v1", "addresses", "bans"]: self = .addressBans
         case ["healthz"]: self = .health
         case ["readyz"]: self = .readiness
         case ["metrics"]: self = .metrics
         case ["openapi.yaml"]: self = .openAPI
         case ["console"]: self = .page(.document)
+        case ["console", "call"]: self = .page(.call)
         case ["console", "config.json"]: self = .consoleConfiguration
         default:
             if segments.count == 2, segments[0] == "console", let page = ConsolePage(rawValue: segments[1]),
-                page != .document
+                page != .document, page != .call
             {
                 self = .page(page)
                 return
@@ -68,6 +72,7 @@ enum Route: Hashable, Sendable {
         case ("users", []): self = .user(name)
         case ("users", ["disconnect"]): self = .userDisconnect(name)
         case ("users", ["ban"]): self = .userBan(name)
+        case ("connections", ["disconnect"]): self = .connectionDisconnect(name)
         case ("rooms", []): self = .room(name)
         case ("rooms", ["members"]): self = .members(room: name)
         case ("rooms", ["messages"]): self = .messages(room: name)
@@ -77,7 +82,9 @@ enum Route: Hashable, Sendable {
 
     var methods: [HTTPRequest.Method] {
         switch self {
-        case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .webhooksReplay: [.post]
+        case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .connectionDisconnect, .turn,
+            .webhooksReplay:
+            [.post]
         case .userBan: [.delete]
         case .users, .user, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
             .metrics, .openAPI, .page, .consoleConfiguration:
@@ -97,6 +104,8 @@ enum Route: Hashable, Sendable {
         case .usersQuery: "/v1/users/query"
         case .userDisconnect: "/v1/users/{userId}/disconnect"
         case .userBan: "/v1/users/{userId}/ban"
+        case .connectionDisconnect: "/v1/connections/{connectionId}/disconnect"
+        case .turn: "/v1/turn"
         case .rooms: "/v1/rooms"
         case .room: "/v1/rooms/{roomId}"
         case .members: "/v1/rooms/{roomId}/members"
@@ -131,9 +140,9 @@ extension Route {
     /// What a key needs for it; nil where none is asked for.
     func scope(of method: Method) -> APIScope? {
         switch self {
-        case .broadcast, .broadcastBatch: .broadcast
+        case .broadcast, .broadcastBatch, .turn: .broadcast
         case .users, .user, .usersQuery, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top: .read
-        case .userDisconnect, .userBan: .moderate
+        case .userDisconnect, .userBan, .connectionDisconnect: .moderate
         case .room, .addressBans: method == .get || method == .head ? .read : .moderate
         case .webhooksReplay: .admin
         case .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration: nil
@@ -144,20 +153,22 @@ extension Route {
         switch self {
         case .broadcast, .broadcastBatch: .body
         case .room(let name), .members(let name), .messages(let name): .room(name)
-        case .users, .user, .usersQuery, .userDisconnect, .userBan, .rooms, .nodes, .stats, .webhooks,
-            .webhooksReplay, .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
+        case .users, .user, .usersQuery, .userDisconnect, .userBan, .connectionDisconnect, .turn, .rooms, .nodes,
+            .stats,
+            .webhooks, .webhooksReplay, .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
             .consoleConfiguration:
             .everything
         }
     }
 
-    /// Whom the path names: a room or a user; nil where it names none.
+    /// Whom the path names: a room, a user or a connection; nil where it names none.
     var whom: String? {
         switch self {
         case .room(let name), .members(let name), .messages(let name), .user(let name), .userDisconnect(let name),
-            .userBan(let name):
+            .userBan(let name), .connectionDisconnect(let name):
             name
-        case .broadcast, .broadcastBatch, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks, .webhooksReplay,
+        case .broadcast, .broadcastBatch, .turn, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks,
+            .webhooksReplay,
             .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration:
             nil
         }

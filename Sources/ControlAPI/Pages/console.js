@@ -1,5 +1,6 @@
 // The console of a Martlet node: one WebSocket to the client port, and REST calls to the node this page came from.
 
+import { fillAddress } from "./address.js";
 import * as composer from "./composer.js";
 import { Connection, closeWords } from "./connection.js";
 import * as history from "./history.js";
@@ -175,18 +176,13 @@ function showChosen() {
   }
 }
 
-function webSocketURL(port) {
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  return scheme + "//" + location.hostname + ":" + port + "/ws";
-}
-
 function refresh() {
   refreshNodes();
   refreshSpenders();
   refreshUsers();
 }
 
-async function start() {
+function start() {
   key.restore();
   $("connect-form").addEventListener("submit", connect);
   $("disconnect").addEventListener("click", () => connection && connection.close());
@@ -210,16 +206,7 @@ async function start() {
   broadcastPayload = new PayloadField("broadcast-payload");
   showRooms();
   if (key.field.value) refresh();
-  $("ws-url").value = webSocketURL(8080);
-  try {
-    const { clientPort, apiPort } = await (await fetch("/console/config.json")).json();
-    // Behind a proxy the ports are the proxy's: most keep the two as far apart as the node's own are.
-    const isDirect = location.port === "" || apiPort === 0 || Number(location.port) === apiPort;
-    const port = isDirect ? clientPort : Number(location.port) + clientPort - apiPort;
-    if ($("ws-url").value === webSocketURL(8080)) $("ws-url").value = webSocketURL(port);
-  } catch {
-    note("This node did not say where its client port is; check the WebSocket address.", true);
-  }
+  fillAddress($("ws-url"), (words) => note(words, true));
 }
 
 start();

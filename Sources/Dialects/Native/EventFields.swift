@@ -42,6 +42,7 @@ struct EventFields {
         if type.equals("history") { return .history(id: requestID, page: try page()) }
         if type.equals("members") { return .members(id: requestID, room: try room(), page: try memberPage()) }
         if type.equals("watching") { return .watching(id: requestID, users: try watched()) }
+        if type.equals("turn") { return .turn(id: requestID, try turnCredentials()) }
         if type.equals("gap") { return .gap(room: try room(), position: try position()) }
         if type.equals("epoch") { return .epoch(room: try room(), position: try position()) }
         if type.equals("reconnect") { return .reconnect(afterMilliseconds: try integer("afterMs")) }

@@ -31,7 +31,10 @@ extension NativeDialect {
         case .join(let room, let since):
             begin(#"{"type":"join""#, id: request.id, into: &bytes)
             append(room: room, into: &bytes)
-            if let since {
+            if let last = since?.last {
+                JSONWriter.append(#","last":"#, to: &bytes)
+                JSONWriter.append(integer: last, to: &bytes)
+            } else if let since {
                 JSONWriter.append(#","since":"#, to: &bytes)
                 append(since, into: &bytes)
             }
@@ -68,6 +71,12 @@ extension NativeDialect {
             append(room: room, into: &bytes)
             JSONWriter.append(#","payload":"#, to: &bytes)
             bytes.append(contentsOf: payload)
+        case .presence(let room, let info):
+            begin(#"{"type":"presence""#, id: request.id, into: &bytes)
+            if let room { append(room: room, into: &bytes) }
+            JSONWriter.append(#","info":"#, to: &bytes)
+            bytes.append(contentsOf: info)
+        case .turn: begin(#"{"type":"turn""#, id: request.id, into: &bytes)
         case .ping: begin(#"{"type":"ping""#, id: request.id, into: &bytes)
         }
         JSONWriter.append("}", to: &bytes)

@@ -20,6 +20,7 @@ extension NativeDialect {
 extension RequestFields {
     private static let maxMsgType = 2_147_483_647
     private static let maxDedupeBytes = 128
+    private static let maxInfoBytes = 2048
     private static let pageLimits = 1...1000
     private static let defaultHistoryLimit = 50
     private static let defaultMemberLimit = 100
@@ -46,6 +47,10 @@ extension RequestFields {
         }
         if name.equals("watch") { return .watch(users: try userList()) }
         if name.equals("unwatch") { return .unwatch(users: try userList()) }
+        if name.equals("presence") {
+            return .presence(room: roomId == nil ? nil : try room(), info: try infoBytes())
+        }
+        if name.equals("turn") { return .turn }
         throw RequestError(.badRequest, "type: unknown")
     }
 
@@ -64,6 +69,15 @@ extension RequestFields {
     private func payloadBytes() throws(RequestError) -> [UInt8] {
         guard let payload else { throw RequestError(.badRequest, "payload: missing") }
         return Array(payload.bytes)
+    }
+
+    private func infoBytes() throws(RequestError) -> [UInt8] {
+        guard let info else { throw RequestError(.badRequest, "info: missing") }
+        guard case .object = info.kind else { throw RequestError(.badRequest, "info: must be an object") }
+        guard info.bytes.count <= RequestFields.maxInfoBytes else {
+            throw RequestError(.badRequest, "info: longer than \(RequestFields.maxInfoBytes) bytes")
+        }
+        return Array(info.bytes)
     }
 
     private func dedupeKey() throws(RequestError) -> String? {

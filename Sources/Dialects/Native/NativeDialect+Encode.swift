@@ -44,6 +44,10 @@ extension NativeDialect {
         case .acknowledged(let id):
             begin(#"{"type":"ack""#, id: id, into: &bytes)
             JSONWriter.append("}", to: &bytes)
+        case .turn(let id, let credentials):
+            begin(#"{"type":"turn""#, id: id, into: &bytes)
+            JSONWriter.append(",", to: &bytes)
+            appendFields(of: credentials, into: &bytes)
         case .pong(let id):
             begin(#"{"type":"pong""#, id: id, into: &bytes)
             JSONWriter.append("}", to: &bytes)

@@ -13,9 +13,11 @@ struct RequestFields {
     private(set) var limit: JSONValue?
     private(set) var token: JSONValue?
     private(set) var since: JSONValue?
+    private(set) var last: JSONValue?
     private(set) var users: JSONValue?
     private(set) var to: JSONValue?
     private(set) var cursor: JSONValue?
+    private(set) var info: JSONValue?
 
     private static let maxIDBytes = 128
     /// A request has five at most; the rest may come from a later client.
@@ -97,6 +99,8 @@ struct RequestFields {
         if key.equals("since") { return RequestFields.fill(&since, with: value) ? nil : "since" }
         if key.equals("users") { return RequestFields.fill(&users, with: value) ? nil : "users" }
         if key.equals("to") { return RequestFields.fill(&to, with: value) ? nil : "to" }
+        if key.equals("info") { return RequestFields.fill(&info, with: value) ? nil : "info" }
+        if key.equals("last") { return RequestFields.fill(&last, with: value) ? nil : "last" }
         if key.equals("cursor") { return RequestFields.fill(&cursor, with: value) ? nil : "cursor" }
         return nil
     }

@@ -24,6 +24,14 @@ package protocol Presence: Sendable {
     /// brings it back; `leave` takes it out again. Nobody is told.
     func joinQuietly(_ room: RoomName, connection id: String)
 
+    /// Changes what the members of rooms are shown of the connection's user, in rooms that it is in: a JSON object, kept for
+    /// its session.
+    ///
+    /// `reply` is called exactly once, on any thread; after a failure it is changed in some of the rooms, or none.
+    func show(
+        _ info: [UInt8], in rooms: [RoomName], connection id: String,
+        reply: @escaping @Sendable (Result<Void, BackendError>) -> Void)
+
     /// Takes a connection out of a room, with or without a roster.
     func leave(_ room: RoomName, connection id: String)
 

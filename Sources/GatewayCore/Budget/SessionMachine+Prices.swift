@@ -8,6 +8,9 @@ extension SessionMachine.Action {
         case .enroll(let room, let info): Prices.step(infoBytes: info.count, receivers: audience(room))
         case .withdraw(let room): Prices.step(infoBytes: 0, receivers: audience(room))
         case .enrollQuietly, .follow, .confirm: Prices.stream
+        case .show(let info, let rooms, _):
+            Prices.steps(infoBytes: info.count, receivers: rooms.reduce(0) { $0 + audience($1) }, rooms: rooms.count)
+        case .turn: Prices.signature
         case .signal(let signal, _):
             Prices.signal(bytes: signal.payload.count, receivers: max(1, audience(RoomName(inboxOf: signal.to))))
         case .readHistory(_, let range, _): Prices.page(limit: range.limit)
@@ -37,7 +40,7 @@ extension SessionMachine.Answer {
             Prices.members(page.members.count, bytes: page.members.reduce(0) { $0 + $1.info.count + 64 })
         case .verified, .confirmed, .registered(.failure), .enrolled, .streamReady, .streamFailed, .published,
             .history(_, _, .failure), .members(_, _, .failure), .sharersFound, .sharersUnknown, .watching, .watchFailed,
-            .signalled:
+            .signalled, .shown:
             nil
         }
     }

@@ -30,6 +30,8 @@ extension SessionMachine {
         case watchFailed(id: RequestID?, asked: Int, unwatched: [UserID], error: BackendError)
         /// Of `signal`.
         case signalled(id: RequestID?, result: Result<Void, SignalError>)
+        /// Of `show`.
+        case shown(id: RequestID?, result: Result<Void, BackendError>)
     }
 
     /// Something asked for has its answer, which may be of no interest any more.
@@ -54,6 +56,7 @@ extension SessionMachine {
         case .watchFailed(let id, let asked, let unwatched, let error):
             watchFailed(id: id, asked: asked, unwatched: unwatched, error.request)
         case .signalled(let id, let result): signalled(id: id, result)
+        case .shown(let id, let result): acknowledged(id: id, result)
         }
     }
 }

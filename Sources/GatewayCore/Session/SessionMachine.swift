@@ -63,6 +63,10 @@ package struct SessionMachine: ~Copyable, Sendable {
         case unwatch([UserID])
         /// Answered by `signalled`.
         case signal(Signal, id: RequestID?)
+        /// Answered by `shown`; none of the rooms is one without a roster.
+        case show([UInt8], rooms: [RoomName], id: RequestID?)
+        /// Answer with credentials for TURN servers, or that there are none.
+        case turn(UserID, id: RequestID?)
         /// The last action there is.
         case close(CloseReason, text: String)
     }
@@ -237,6 +241,9 @@ package struct SessionMachine: ~Copyable, Sendable {
         case .watch(let users): watch(users, request)
         case .unwatch(let users): unwatch(users, request)
         case .signal(let user, let room, let payload): signal(to: user, in: room, payload, request)
+        case .presence(let room?, let info): show(info, in: room, request)
+        case .presence(nil, let info): showEverywhere(info, request)
+        case .turn: identity.map { [.turn($0.userId, id: request.id)] } ?? []
         }
     }
 

@@ -55,7 +55,8 @@ extension ClientCommand {
         case .join(let room, _), .leave(let room), .message(let room, _, _, _), .history(let room, _),
             .members(let room, _, _), .signal(_, let room, _):
             room
-        case .auth, .resume, .watch, .unwatch, .ping: nil
+        case .presence(let room, _): room
+        case .auth, .resume, .watch, .unwatch, .turn, .ping: nil
         }
     }
 }
@@ -66,11 +67,12 @@ extension ClientRequest {
     fileprivate var heldBytes: Int {
         switch command {
         case .message(_, _, let payload, _), .signal(_, _, let payload): payload.count
+        case .presence(_, let info): info.count
         case .auth(let token): token.utf8.count
         case .members(_, _, let cursor): cursor?.utf8.count ?? 0
         case .resume(let since): since.count * ClientRequest.nameBytes
         case .watch(let users), .unwatch(let users): users.count * ClientRequest.nameBytes
-        case .join, .leave, .history, .ping: 0
+        case .join, .leave, .history, .turn, .ping: 0
         }
     }
 }

@@ -47,6 +47,10 @@ package enum ClientCommand: Sendable {
     case unwatch(users: [UserID])
     /// To one user's connections in a room; never stored.
     case signal(to: UserID, room: RoomName, payload: [UInt8])
+    /// Another `info`, a JSON object, for the members of a room, or of all that the connection is in.
+    case presence(room: RoomName?, info: [UInt8])
+    /// Credentials for TURN servers.
+    case turn
     case ping
 }
 
@@ -57,7 +61,7 @@ extension ClientCommand {
     package var weight: Int {
         switch self {
         case .watch(let users), .unwatch(let users): max(1, (users.count - 1) / ClientCommand.usersPerFrame + 1)
-        case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .ping: 1
+        case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .presence, .turn, .ping: 1
         }
     }
 }

@@ -16,11 +16,11 @@ package struct Position: Hashable, Sendable {
     }
 }
 
-/// Up to where a client says that it has seen a room's stream.
+/// Up to where a client says that it has seen a room's stream, or how much of its end it wants.
 package struct ClientPosition: Hashable, Sendable {
     /// Nil: whatever the present epoch is.
     package var epoch: String?
-    /// 0: nothing; all that the log holds is asked for.
+    /// 0: nothing; all that the log holds is asked for. Below 0: all but so many of the newest.
     package var seq: Int
 
     package init(epoch: String?, seq: Int) {
@@ -31,6 +31,15 @@ package struct ClientPosition: Hashable, Sendable {
     package init(_ position: Position) {
         self.init(epoch: position.epoch, seq: position.seq)
     }
+
+    /// The newest messages, so many of them, or as many as the log holds.
+    package static func last(_ count: Int) -> ClientPosition { ClientPosition(epoch: nil, seq: -count) }
+
+    /// How many of the newest messages are asked for; nil for a position proper.
+    package var last: Int? { seq < 0 ? -seq : nil }
+
+    /// Behind which number it is, where the stream stands at this one.
+    package func seq(at head: Int) -> Int { seq < 0 ? max(0, head + seq) : seq }
 }
 
 /// One message as the log holds it; immutable, so one instance serves every event loop.

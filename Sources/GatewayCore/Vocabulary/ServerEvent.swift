@@ -12,6 +12,7 @@ package enum ServerEvent: Sendable {
     case watching(id: RequestID?, users: [UserStatus])
     /// A `signal` was handed on.
     case acknowledged(id: RequestID?)
+    case turn(id: RequestID?, TurnCredentials)
     case pong(id: RequestID?)
     case message(RoomMessage)
     case presence(RosterChange)

@@ -5,7 +5,8 @@
 --         no roster)
 -- ARGV    1 server, 2 candidate for a new epoch, 3 life of a head without messages in ms, 4 log age in ms,
 --         5 whether the room keeps a roster (0, 1), 6 whether it can have settings (0, 1), 7 the version of them that is
---         known, 8 seq behind which the log is read (left out: it is not), 9 limit of messages, 10 limit of bytes
+--         known, 8 seq behind which the log is read (left out: it is not; below 0: so many of the newest), 9 limit of
+--         messages, 10 limit of bytes
 -- result  epoch, seq, now, ends (old epoch=last seq, newest first), roster version (0: nobody was ever in the room),
 --         members, more (0, 1), version of the settings, and where that is not the known one the life that they give the
 --         room in ms (0: no end) and their text ('' and 0: closed), then seq, timestamp, body for each message
@@ -35,6 +36,7 @@ if settings and (change or version and version ~= '0') then
   answer[8] = tonumber(stored[1]) or 0
   if stored[1] and stored[1] ~= known then answer[9], answer[10] = tonumber(stored[2]), stored[3] end
 end
+if after and tonumber(after) < 0 then after = math.max(0, seq + after) end
 if after and tonumber(after) < seq then
   local _, more = read_log(
     log, answer, 'XRANGE', (after + 1) .. '-0', '+', tonumber(most), tonumber(most_bytes),

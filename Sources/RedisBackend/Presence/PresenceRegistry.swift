@@ -24,7 +24,29 @@ final class PresenceRegistry: @unchecked Sendable {
         case registered(@Sendable (Result<Registration, RegistrationError>) -> Void)
         case joined(@Sendable (Result<RosterState, BackendError>) -> Void)
         case signalled(@Sendable (Result<Void, SignalError>) -> Void)
+        case shown(Showing)
     }
+
+    /// Something that is to be shown in several rooms, until all have answered.
+    private final class Showing {
+        private var remaining: Int
+        private var error: BackendError?
+        private let reply: @Sendable (Result<Void, BackendError>) -> Void
+
+        init(rooms: Int, reply: @escaping @Sendable (Result<Void, BackendError>) -> Void) {
+            remaining = rooms
+            self.reply = reply
+        }
+
+        func answered(_ error: BackendError?) {
+            remaining -= 1
+            self.error = self.error ?? error
+            if remaining == 0 { reply(self.error.map { .failure($0) } ?? .success(())) }
+        }
+    }
+
+    /// The first format in which nodes know of changes of what is shown.
+    private static let showingFormat = 3
 
     private let store: Store
     private let settings: PresenceSettings
@@ -34,6 +56,8 @@ final class PresenceRegistry: @unchecked Sendable {
     private var nextTicket: RegistrationMachine.Ticket = 0
     private var idle: EventLoopPromise<Void>?
     private var ticking: RepeatedTask?
+    /// Whether all nodes are known to write the present format, from which none goes back.
+    private var isFormatCurrent = false
 
     private var loop: any EventLoop { store.link.eventLoop }
 
@@ -69,6 +93,12 @@ final class PresenceRegistry: @unchecked Sendable {
             loop.scheduleTask(in: limit) { [self] in ended() }
             return promise.futureResult
         }
+    }
+
+    /// Whether a connection is here; called on the loop.
+    func holds(_ connection: String) -> Bool {
+        loop.assertInEventLoop()
+        return machine.held[connection] != nil
     }
 
     // MARK: What the registrar and the links tell, on the loop
@@ -124,6 +154,9 @@ final class PresenceRegistry: @unchecked Sendable {
         case .signalled(let ticket, let error):
             guard case .signalled(let reply) = replies.removeValue(forKey: ticket) else { return }
             reply(error.map { .failure($0) } ?? .success(()))
+        case .shown(let ticket, let error):
+            guard case .shown(let showing) = replies.removeValue(forKey: ticket) else { return }
+            showing.answered(error)
         case .expectInbox(let user): listeners.streams.expectInbox(of: user)
         case .inboxStands(let user, let position): listeners.streams.inbox(of: user, standsAt: position)
         case .roomStands(let room, let position, let roster):
@@ -187,6 +220,34 @@ extension PresenceRegistry: Presence {
 
     func joinQuietly(_ room: RoomName, connection id: String) {
         loop.execute { [self] in ask(.joinQuietly(room, connection: id)) }
+    }
+
+    func show(
+        _ info: [UInt8], in rooms: [RoomName], connection id: String,
+        reply: @escaping @Sendable (Result<Void, BackendError>) -> Void
+    ) {
+        loop.execute { [self] in
+            inCurrentFormat(or: reply) { [self] in
+                let showing = Showing(rooms: rooms.count, reply: reply)
+                for room in rooms { ask(.show(info, room, connection: id, ticket(for: .shown(showing)))) }
+            }
+        }
+    }
+
+    /// Does something that nodes of an earlier release would not understand, once none is left.
+    private func inCurrentFormat(
+        or reply: @escaping @Sendable (Result<Void, BackendError>) -> Void, _ body: @escaping @Sendable () -> Void
+    ) {
+        guard !isFormatCurrent else { return body() }
+        store.send(.field("format", of: store.keys.deployment)) { [self] result in
+            switch result {
+            case .success(let text) where text.flatMap({ Int($0) }) ?? 0 >= PresenceRegistry.showingFormat:
+                isFormatCurrent = true
+                body()
+            case .success: reply(.failure(.unavailable(reason: "a node of an earlier release still serves here")))
+            case .failure(let error): reply(.failure(BackendError(error)))
+            }
+        }
     }
 
     func leave(_ room: RoomName, connection id: String) {

@@ -24,6 +24,7 @@ package enum Scripts {
     static let touch = Scripts.script("touch", PackageResources.touch_lua)
     static let beat = Scripts.script("beat", PackageResources.beat_lua)
     static let canary = Scripts.script("canary", PackageResources.canary_lua)
+    static let notify = Scripts.script("notify", PackageResources.notify_lua)
     static let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
     /// For what was there before, which a full Redis takes too: it only comes back.
     static let joinAgain = Scripts.script(
@@ -35,6 +36,7 @@ package enum Scripts {
     static let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .roster)
     static let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
     static let join = Scripts.script("join", PackageResources.join_lua, opening: .joining)
+    static let show = Scripts.script("show", PackageResources.show_lua, opening: .roster)
     static let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
     static let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .roster)
     static let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
@@ -64,10 +66,10 @@ package enum Scripts {
 
     package static var all: [RedisScript] {
         [
-            publish, position, history, heads, states, meet, agree, touch, beat, canary, connect, sessionResume, close,
-            pardon,
+            publish, position, history, heads, states, meet, agree, touch, beat, canary, notify, connect, sessionResume,
+            close, pardon,
             admit, signal,
-            disconnect, join, leave, sweep, look, prolong, claim, yield,
+            disconnect, join, show, leave, sweep, look, prolong, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
             joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published, govern, settings,
             settingsUnwritten,

@@ -85,6 +85,10 @@ extension Router: RedisSubscriptionHandler {
             outboxes.addToAll(.signal(signal))
         case .canary(let number, let instance):
             onCanary(number, instance)
+        case .seek(let seek):
+            search?.received(seek)
+        case .found(let found):
+            search?.received(found)
         case nil:
             unreadable()
         }

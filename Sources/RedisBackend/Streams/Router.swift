@@ -50,6 +50,8 @@ final class Router: @unchecked Sendable {
     private var agenda = TrackAgenda()
     private var budget: RecentBudget
     private let hubCount = Mutex(0)
+    /// Who answers, and hears, where a connection is; set before the start.
+    var search: ConnectionSearch?
 
     init(
         loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource,

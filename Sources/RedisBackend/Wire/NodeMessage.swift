@@ -9,6 +9,9 @@ import GatewayCore
 /// - `g <room length> <from length> <to length> <room><from><to><payload>`: a signal for those connections of `to` that
 ///   are in the room
 /// - `c <instance> <number>`: what the node sent to itself, to see whether it comes back
+/// - `q <number> <code> <asker length> <connection length> <text length> <asker><connection><text>`: close this connection
+///   if it is here, and tell the asker whether it is
+/// - `a <number> <0 or 1> <node>`: the answer of a node to that
 ///
 /// In a script: `'x ' .. code .. ' ' .. #connection .. ' ' .. #text .. ' ' .. connection .. text`, and
 /// `'g ' .. #room .. ' ' .. #from .. ' ' .. #to .. ' ' .. room .. from .. to .. payload`.
@@ -18,6 +21,37 @@ package enum NodeMessage {
     case close(connection: String, reason: CloseReason, text: String)
     case signal(Signal)
     case canary(number: Int, instance: String)
+    case seek(Seek)
+    case found(Found)
+
+    /// A question for a connection of which only the name is known.
+    package struct Seek: Hashable, Sendable {
+        package var number: Int
+        package var asker: String
+        package var connection: String
+        package var reason: CloseReason
+        package var text: String
+
+        package init(number: Int, asker: String, connection: String, reason: CloseReason, text: String) {
+            self.number = number
+            self.asker = asker
+            self.connection = connection
+            self.reason = reason
+            self.text = text
+        }
+    }
+
+    package struct Found: Hashable, Sendable {
+        package var number: Int
+        package var isHere: Bool
+        package var node: String
+
+        package init(number: Int, isHere: Bool, node: String) {
+            self.number = number
+            self.isHere = isHere
+            self.node = node
+        }
+    }
 
     package struct InboxMessage {
         let user: UnsafeRawBufferPointer
@@ -62,9 +96,37 @@ package enum NodeMessage {
                 return nil
             }
             self = .canary(number: number, instance: String(decoding: instance, as: UTF8.self))
+        case UInt8(ascii: "q"):
+            guard let number = fields.integer(), let code = fields.integer(), let askerLength = fields.integer(),
+                let length = fields.integer(), let textLength = fields.integer(),
+                let asker = fields.text(askerLength), let connection = fields.text(length),
+                let text = fields.text(textLength), fields.rest.isEmpty,
+                let reason = UInt16(exactly: code).flatMap(CloseReason.init(rawValue:))
+            else { return nil }
+            self = .seek(
+                Seek(number: Int(number), asker: asker, connection: connection, reason: reason, text: text))
+        case UInt8(ascii: "a"):
+            guard let number = fields.integer(), let isHere = fields.integer(), isHere == 0 || isHere == 1,
+                !fields.rest.isEmpty
+            else { return nil }
+            self = .found(
+                Found(number: Int(number), isHere: isHere == 1, node: String(decoding: fields.rest, as: UTF8.self)))
         default:
             return nil
         }
+    }
+}
+
+extension NodeMessage {
+    package static func seek(
+        number: Int, asker: String, connection: String, reason: CloseReason, text: String
+    ) -> [UInt8] {
+        let lengths = "\(asker.utf8.count) \(connection.utf8.count) \(text.utf8.count)"
+        return Array("q \(number) \(reason.code) \(lengths) \(asker)\(connection)\(text)".utf8)
+    }
+
+    package static func found(_ isHere: Bool, number: Int, node: String) -> [UInt8] {
+        Array("a \(number) \(isHere ? 1 : 0) \(node)".utf8)
     }
 }
 

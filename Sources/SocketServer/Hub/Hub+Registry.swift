@@ -65,6 +65,12 @@ extension Hub {
         }
     }
 
+    func show(_ info: [UInt8], in rooms: [RoomName], id: RequestID?, of connection: SocketHandler) {
+        presence.show(info, in: rooms, connection: connection.id.description) { [self] result in
+            enqueue(.answer(connection, .shown(id: id, result: result)))
+        }
+    }
+
     func signal(_ signal: Signal, id: RequestID?, from connection: SocketHandler) {
         presence.signal(signal, connection: connection.id.description) { [self] result in
             enqueue(.answer(connection, .signalled(id: id, result: result)))

@@ -14,7 +14,7 @@ extension SocketHandler {
             // Another token may end at another time.
             superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
         case .registered, .enrolled, .streamReady, .streamFailed, .published, .history, .members, .sharersFound,
-            .sharersUnknown, .watching, .watchFailed, .signalled:
+            .sharersUnknown, .watching, .watchFailed, .signalled, .shown:
             break
         }
     }

@@ -252,6 +252,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             case .watch(let users, let held, let refused, let id):
                 hub.watch(users, held: held, refused: refused, id: id, for: self)
             case .unwatch(let users): hub.unwatch(users, for: self)
+            case .show(let info, let rooms, let id): hub.show(info, in: rooms, id: id, of: self)
+            case .turn(let user, let id): tellTurn(user, id)
             case .signal(let signal, let id): hub.signal(signal, id: id, from: self)
             case .close(let reason, let text): close(reason, text: text)
             }
@@ -295,6 +297,12 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         let joined = Joined(
             room: room, position: standing.position, recovered: true, roster: roster, settings: hub.settings(of: room))
         write(hub.writer.frame(.joined(id: id, joined)))
+    }
+
+    private func tellTurn(_ user: UserID, _ id: RequestID?) {
+        let credentials = hub.configuration.turn?.credentials(for: user, now: hub.wallMilliseconds)
+        let answer = credentials.map { ServerEvent.turn(id: id, $0) } ?? .error(id: id, error: TurnServers.absent)
+        write(hub.writer.frame(answer))
     }
 
     private func publish(_ publication: Publication, _ id: RequestID?) {

@@ -31,6 +31,8 @@ package final class HeldConnections {
         package fileprivate(set) var standing = Standing.waiting
         /// Each with what is shown of the user there, a JSON object.
         package fileprivate(set) var rooms = RoomTable<[UInt8]>()
+        /// Rooms in which something else is shown of the user than the connection came with; the session remembers it.
+        package fileprivate(set) var shownRooms: Set<RoomName> = []
         /// Rooms without a roster, which only the session remembers.
         package fileprivate(set) var quietRooms: Set<RoomName> = []
         /// Whom it shows in rooms where that is not its own user.
@@ -268,6 +270,14 @@ package final class HeldConnections {
         return true
     }
 
+    /// Something else is shown of the connection's member in a room from now on; false where it is not there.
+    package func show(_ info: [UInt8], in room: RoomName, connection id: String) -> Bool {
+        guard let held = connections[id], held.rooms[room] != nil else { return false }
+        held.rooms[room] = info
+        held.shownRooms.insert(room)
+        return true
+    }
+
     /// Redis has taken a connection into a room.
     package func entered(_ room: RoomName, connection id: String) {
         guard connections[id]?.rooms[room] != nil else { return }
@@ -288,6 +298,7 @@ package final class HeldConnections {
     package func leave(_ room: RoomName, connection id: String) -> UserID? {
         guard let held = connections[id], held.rooms.removeValue(forKey: room) != nil else { return nil }
         defer { held.members[room] = nil }
+        held.shownRooms.remove(room)
         let partition = Partition(of: room)
         if !held.rooms.contains(where: { Partition(of: $0.key) == partition }) {
             partitions[partition.number].members.remove(held)

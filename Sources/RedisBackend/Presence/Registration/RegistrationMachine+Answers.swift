@@ -14,7 +14,8 @@ extension RegistrationMachine {
             if case .failure(.failed) = answer { wait(.leave(place, connection: id, departure)) }
         case .evict(let place, let id, _):
             if case .failure(.failed) = answer { wait(.evict(place, connection: id)) }
-        case .remember(let room, _, let id, _):
+        case .show(let place, let id, _, _, let ticket): shown(place, id, ticket, answer)
+        case .remember(let room, _, _, let id, _):
             if case .failure(.failed) = answer { wait(.remember(room, connection: id)) }
         case .signal(_, _, let ticket): emit(.signalled(ticket, signalError(answer)))
         case .connectAgain(let registrant, _, let holder, let reason):
@@ -157,14 +158,32 @@ extension RegistrationMachine {
         self.answer(joining, .failure(error))
     }
 
+    /// What Redis has of it may still be what was shown before: the comparison looks for what is not there at all.
+    private mutating func shown(
+        _ place: Place, _ id: String, _ ticket: Ticket, _ answer: Result<Answer, CallFailure>
+    ) {
+        switch answer {
+        case .success(.show(.shown)):
+            perform(.remember(place.room, connection: id))
+            emit(.shown(ticket, nil))
+        case .success(.show(.notHeld)):
+            doubtful.insert(Partition(of: place.room))
+            emit(.shown(ticket, .unavailable(reason: "the connection is being registered in the room again")))
+        case .failure(.failed): wait(.show(place.room, connection: id, ticket))
+        case .failure(.unreadable(let error)): emit(.shown(ticket, error))
+        case .success: emit(.shown(ticket, RegistrationMachine.strange))
+        }
+    }
+
     /// Moves the rooms of a session that goes on, all at once, and answers when all are moved.
     private mutating func move(_ earlier: ResumeSession.Earlier, to id: String, now: Int64, _ ticket: Ticket) {
         guard let resumption = resumptions.removeValue(forKey: id), let connection = held[id],
             let registrant = connection.registrant
         else { return emit(.registered(ticket, .failure(.backend(RegistrationMachine.gone)))) }
         var resumed = ResumedSession(rooms: [], forbidden: [])
-        var moving: [RoomName] = []
-        for room in earlier.rooms {
+        var moving: [(room: RoomName, shown: [UInt8]?)] = []
+        for entry in earlier.rooms {
+            let room = entry.name
             guard resumption.isAllowed(room) else {
                 resumed.forbidden.append(room)
                 continue
@@ -172,13 +191,14 @@ extension RegistrationMachine {
             resumed.rooms.append(room)
             switch rules.presence(of: room) {
             case .off: held.joinQuietly(room, connection: id)
-            case .full: moving.append(room)
+            case .full: moving.append((room, entry.shown))
             }
         }
         let registration = Registration(session: resumption.session, timestamp: now, resumed: resumed)
         let through = moves.begin(registration, rooms: moving.count, of: id, ticket)
-        for room in moving {
+        for (room, shown) in moving {
             _ = held.join(room, connection: id, info: resumption.info)
+            if let shown { _ = held.show(shown, in: room, connection: id) }
             let purpose = Joining.Purpose.moved(from: earlier.connection)
             perform(.join(Joining(room: room, connection: id, isNew: true, purpose: purpose)))
         }

@@ -23,6 +23,11 @@ extension RegistrationMachine {
         case .joinQuietly(let room, let id):
             held.joinQuietly(room, connection: id)
             perform(.remember(room, connection: id))
+        case .show(let info, let room, let id, let ticket):
+            guard held.show(info, in: room, connection: id) else {
+                return emit(.shown(ticket, RegistrationMachine.gone))
+            }
+            perform(.show(room, connection: id, ticket))
         case .leave(let room, let id):
             if held.leaveQuietly(room, connection: id) { perform(.remember(room, connection: id)) }
             guard let user = held.leave(room, connection: id) else { return }
@@ -60,6 +65,10 @@ extension RegistrationMachine {
             guard let connection = held[id], let info = connection.rooms[room], let user = connection.member(in: room)
             else { return answer(joining, .failure(RegistrationMachine.gone)) }
             send(.join(joining, user, info: info, writer(holder, for: joining)))
+        case .show(let room, let id, let ticket):
+            guard let connection = held[id], let info = connection.rooms[room], let user = connection.member(in: room)
+            else { return emit(.shown(ticket, RegistrationMachine.gone)) }
+            send(.show(Place(room, user), connection: id, info: info, holder, ticket))
         case .leave(let place, let id, let departure):
             // One that waited, and was overtaken by another join of the same connection, is void.
             guard held[id]?.rooms[place.room] == nil else { return }
@@ -69,7 +78,8 @@ extension RegistrationMachine {
             send(.evict(place, connection: id, holder))
         case .remember(let room, let id):
             guard let connection = held[id], let session = connection.registrant?.session else { return }
-            send(.remember(room, isIn: connection.isIn(room), connection: id, session))
+            let info = connection.shownRooms.contains(room) ? connection.rooms[room] : nil
+            send(.remember(room, isIn: connection.isIn(room), info: info, connection: id, session))
         case .disconnect(let departed, let departure):
             send(.disconnect(departed, departure, holder))
         case .signal(let signal, let id, let ticket):
@@ -131,6 +141,7 @@ extension RegistrationMachine {
             held[id]?.registrant?.session.partition
         case .disconnect(let departed, _): departed.registrant.session.partition
         case .join(let joining): Partition(of: joining.room)
+        case .show(let room, _, _): Partition(of: room)
         case .leave(let place, _, _), .evict(let place, _): Partition(of: place.room)
         case .signal(let signal, _, _): Partition(of: signal.room)
         }

@@ -14,6 +14,8 @@ extension RegistrationMachine {
         /// Answered by `joined`; `member` is whom it shows in the room, nil for its own user.
         case join(RoomName, connection: String, member: UserID?, info: [UInt8], Ticket)
         case joinQuietly(RoomName, connection: String)
+        /// Answered by `shown`.
+        case show([UInt8], RoomName, connection: String, Ticket)
         case leave(RoomName, connection: String)
         /// Answered by `signalled`.
         case signal(Signal, connection: String, Ticket)
@@ -24,6 +26,8 @@ extension RegistrationMachine {
         case connect(String, Ticket)
         case disconnect(Departed, Departure)
         case join(Joining)
+        /// Shows what the table has of the connection's member.
+        case show(RoomName, connection: String, Ticket)
         case leave(Place, connection: String, Departure)
         /// Takes a connection that this node does not hold out of a room.
         case evict(Place, connection: String)
@@ -77,7 +81,9 @@ extension RegistrationMachine {
         case disconnect(Departed, Departure, Holder)
         case leave(Place, connection: String, Departure, Holder)
         case evict(Place, connection: String, Holder)
-        case remember(RoomName, isIn: Bool, connection: String, SessionID)
+        /// `info`: what was said to be shown there; nil where nothing was.
+        case remember(RoomName, isIn: Bool, info: [UInt8]?, connection: String, SessionID)
+        case show(Place, connection: String, info: [UInt8], Holder, Ticket)
         case signal(Signal, connection: String, Ticket)
         case renounce(Partition, Holder)
         /// What the node's set in the partition names.
@@ -117,6 +123,7 @@ extension RegistrationMachine {
         case connect(Connect.Answer)
         case resume(ResumeSession.Answer)
         case join(Join.Answer)
+        case show(Show.Answer)
         case disconnect(Disconnect.Answer)
         case signal(PassSignal.Answer)
         /// Which says nothing.
@@ -138,6 +145,8 @@ extension RegistrationMachine {
         case send(Call)
         case registered(Ticket, Result<Registration, RegistrationError>)
         case joined(Ticket, Result<RosterState, BackendError>)
+        /// Nil where it is shown.
+        case shown(Ticket, BackendError?)
         /// Nil where it was handed on.
         case signalled(Ticket, SignalError?)
         /// A connection of the user is about to be registered.

@@ -191,6 +191,9 @@ package struct RegistrationMachine: ~Copyable {
         case .disconnect(let departed, _):
             doubtful.insert(Partition(of: departed.user.string))
             for place in departed.places { doubtful.insert(Partition(of: place.room)) }
+        case .show(let room, _, let ticket):
+            doubtful.insert(Partition(of: room))
+            emit(.shown(ticket, error))
         case .leave(let place, _, _): doubtful.insert(Partition(of: place.room))
         // Its own node, its grace or a sweep ends it.
         case .evict: break

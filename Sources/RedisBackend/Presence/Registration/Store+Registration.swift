@@ -41,8 +41,10 @@ extension Store {
             leave(place, id, .node(holder), departure, settings, reply)
         case .evict(let place, let id, let holder):
             leave(place, id, .anybody(caller: holder), .farewell(.explicit), settings, reply)
-        case .remember(let room, let isIn, let id, let session):
-            ask(Remember(room, isIn: isIn, connection: id, session: session), reply) { _ in .done }
+        case .show(let place, let id, let info, let holder, _):
+            ask(Show(info, of: place.user, in: place.room, connection: id, holder: holder), reply) { .show($0) }
+        case .remember(let room, let isIn, let info, let id, let session):
+            ask(Remember(room, isIn: isIn, info: info ?? [], connection: id, session: session), reply) { _ in .done }
         case .signal(let signal, let id, _):
             ask(PassSignal(signal, connection: id), reply) { .signal($0) }
         case .renounce(let partition, let holder):
