@@ -60,6 +60,21 @@ extension MartletClient {
         _ = try await ask(.presence(room: name, info: info), in: name)
     }
 
+    /// What a user says of itself.
+    public enum UserState: String, Sendable {
+        /// Back; of a connection that was not away: to be seen again.
+        case active
+        /// The user is away when all connections are. Another connection is not until it says so.
+        case away
+        /// Others are told that the user is offline, and in no room, until it is `active` again.
+        case invisible
+    }
+
+    /// Says how the user is; whoever watches them is told.
+    public func setState(_ userState: UserState) async throws(Failure) {
+        _ = try await ask(.state(GatewayCore.UserState(rawValue: userState.rawValue) ?? .active))
+    }
+
     /// Credentials for the gateway's TURN servers, for a peer connection of WebRTC.
     ///
     /// - Throws: `refused` with `not_found` where the gateway has none.

@@ -158,6 +158,8 @@ extension MartletClient {
         public var userId: String
         /// With any connection, anywhere.
         public var isOnline: Bool
+        /// With a user who is online: whether all connections are away.
+        public var isAway: Bool
         /// When the user went offline, in milliseconds since 1970; nil for one who is online or was never seen.
         public var lastSeen: Int64?
         /// Why this user may not be watched, such as `forbidden`; then the rest says nothing.
@@ -167,12 +169,14 @@ extension MartletClient {
             refusal = status.refusal?.rawValue
             userId = status.userId.string
             isOnline = status.isOnline
+            isAway = status.state == .away
             lastSeen = status.lastSeen
         }
 
         init(_ change: StatusChange) {
             userId = change.userId.string
             isOnline = change.isOnline
+            isAway = change.state == .away
             lastSeen = change.isOnline ? nil : change.timestamp
         }
     }

@@ -256,6 +256,7 @@ package final class Backend: Service {
         let search = ConnectionSearch(store: store, nodeId: configuration.nodeId, directory: directory)
         search.prepare(holds: registry.holds, close: router.close)
         router.search = search
+        router.onVisibility = registry.visibilityChanged
         connectionCloser = search
         presence = registry
         presenceDirectory = RedisPresenceDirectory(store: store, settings: settings)

@@ -150,6 +150,10 @@ package struct Keys: Sendable {
     /// zset, EXPIRE a day, by the presence scripts, renewed by the coordinator: users told online → since.
     package func online(_ partition: Partition) -> Key { key(partition, "online") }
 
+    /// hash, EXPIRE a day, by the presence scripts, renewed by the coordinator: users of whom something else is
+    /// told than that they are there → `away`, `invisible`.
+    package func states(_ partition: Partition) -> Key { key(partition, "states") }
+
     /// zset, bounded by age and by how many they are, by the presence scripts: user → last seen.
     package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
 

@@ -98,6 +98,8 @@ import Testing
             #""type":"presence","info":{"a":"\#(String(repeating: "x", count: 2041))"}"#,
             "info: longer than 2048 bytes"
         ),
+        (#""type":"state""#, "state: missing"),
+        (#""type":"state","state":"asleep""#, "state: must be active, away or invisible"),
         (#""type":"join","roomId":"r","last":0"#, "last: must be an integer from 1 to 100"),
         (#""type":"join","roomId":"r","last":101"#, "last: must be an integer from 1 to 100"),
         (#""type":"join","roomId":"r","last":1,"since":{"seq":1}"#, "last: cannot be given together with since"),

@@ -59,7 +59,8 @@ import Testing
             ClientRequest(command: .join(room: room, since: .last(100))),
             ClientRequest(command: .presence(room: room, info: Array(#"{ "a":[1] }"#.utf8))),
             ClientRequest(command: .presence(room: nil, info: Array("{}".utf8))),
-            ClientRequest(command: .turn),
+            ClientRequest(command: .turn), ClientRequest(command: .state(.away)),
+            ClientRequest(command: .state(.invisible)),
             ClientRequest(command: .leave(room: .everyone)),
             ClientRequest(
                 command: .message(room: room, msgType: 2_147_483_647, payload: Array("[ 1]".utf8), dedupe: "k\u{7}")),

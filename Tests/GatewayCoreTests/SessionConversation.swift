@@ -228,6 +228,7 @@ final class SessionConversation {
         case .unwatch(let users): "unwatch \(users.map(\.string).joined(separator: " "))"
         case .show(let info, let rooms, let id):
             "show \(text(id)) \(String(decoding: info, as: UTF8.self)) in \(rooms.map(\.string).sorted().joined(separator: " "))"
+        case .setState(let state, let id): "state \(text(id)) \(state.rawValue)"
         case .turn(let user, let id): "turn \(text(id)) for \(user)"
         case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
         case .close(let reason, let text): "close \(reason.code) \(text)"

@@ -42,6 +42,12 @@ struct SessionPresenceTests {
         #expect(talk.answered(.shown(id: id(4), result: .failure(failure))) == ["error 4 unavailable"])
     }
 
+    @Test func `a connection says that it is away, whatever rooms it is in`() {
+        let talk = SessionConversation.live()
+        #expect(talk.ask(1, .state(.away)) == ["state 1 away"])
+        #expect(talk.answered(.shown(id: id(1), result: .success(()))) == ["ack 1"])
+    }
+
     @Test func `without a room it is shown in all, and in those that are joined later`() {
         let talk = SessionConversation.live()
         let info = Array(#"{"n":1}"#.utf8)

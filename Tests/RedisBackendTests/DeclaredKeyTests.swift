@@ -63,6 +63,10 @@ struct DeclaredKeyTests {
                 Join(room, connection: "c2", of: alice, info: info, holder: holder, mode: mode, settings: settings))
         }
         all.append(Show(info, of: alice, in: room, connection: "c2", holder: holder))
+        for state in [UserState.away, .invisible, .active] {
+            all.append(SetState(state, next, holder: holder, settings: settings))
+        }
+        for isHidden in [true, false] { all.append(Hide(alice, in: room, isHidden: isHidden, settings: settings)) }
         all.append(Remember(room, isIn: true, connection: "c2", session: session))
         all.append(PassSignal(Signal(room: room, from: alice, to: alice, payload: info), connection: "c2"))
         all.append(Admit(alice, issuedAt: 1))

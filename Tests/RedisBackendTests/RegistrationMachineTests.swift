@@ -247,7 +247,7 @@ extension RegistrationMachine.Call {
         switch self {
         case .readMarks, .readHeld, .compare, .renounce: false
         case .connect, .resume, .connectAgain, .join, .joinAgain, .disconnect, .leave, .evict, .remember, .show,
-            .signal,
+            .setState, .hide, .signal,
             .end:
             true
         }
@@ -259,11 +259,12 @@ extension RegistrationMachine.Call {
             registrant.connection.id
         case .join(let joining, _, _, _): joining.connection
         case .disconnect(let departed, _, _): departed.registrant.connection.id
-        case .joinAgain(_, let id, _, _, _, _), .leave(_, let id, _, _), .evict(_, let id, _),
+        case .setState(_, let registrant, _, _): registrant.connection.id
+        case .joinAgain(_, let id, _, _, _, _, _), .leave(_, let id, _, _), .evict(_, let id, _),
             .remember(_, _, _, let id, _), .show(_, let id, _, _, _), .signal(_, let id, _):
             id
         case .end(let entry, _): entry.connection
-        case .renounce, .readHeld, .compare, .readMarks: nil
+        case .renounce, .readHeld, .compare, .readMarks, .hide: nil
         }
     }
 }

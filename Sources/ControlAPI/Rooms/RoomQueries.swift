@@ -114,7 +114,11 @@ struct MembersQuery: Sendable {
     }
 
     func answer(from directory: any PresenceDirectory) async throws -> Response {
-        let members = try await directory.members(of: room, limit: page.limit, cursor: page.cursor)
+        var members = try await directory.members(of: room, limit: page.limit, cursor: page.cursor)
+        let invisible = try await directory.invisibleMembers(of: room)
+        members.count += invisible.count
+        // Few as they are they stand on the first page, which may be longer for them.
+        if page.cursor == nil { members.members += invisible }
         var answer: [UInt8] = []
         JSONWriter.append(#"{"roomId":"#, to: &answer)
         JSONWriter.append(string: room.string, to: &answer)

@@ -62,7 +62,8 @@ extension EventFields {
 
     func statusChange() throws(UnreadableEvent) -> StatusChange {
         StatusChange(
-            userId: try userID(), isOnline: try boolean("online"), timestamp: Int64(try integer("timestamp")))
+            userId: try userID(), isOnline: try boolean("online"), state: try state(),
+            timestamp: Int64(try integer("timestamp")))
     }
 
     func watched() throws(UnreadableEvent) -> [UserStatus] {
@@ -76,9 +77,16 @@ extension EventFields {
             }
             let lastSeen = entry.field("lastSeen") == nil ? nil : Int64(try entry.integer("lastSeen"))
             statuses.append(
-                UserStatus(userId: try entry.userID(), isOnline: try entry.boolean("online"), lastSeen: lastSeen))
+                UserStatus(
+                    userId: try entry.userID(), isOnline: try entry.boolean("online"), state: try entry.state(),
+                    lastSeen: lastSeen))
         }
         return statuses
+    }
+
+    /// One of a later version counts as none.
+    private func state() throws(UnreadableEvent) -> UserState? {
+        field("state") == nil ? nil : UserState(rawValue: try text("state"))
     }
 
     func signal() throws(UnreadableEvent) -> Signal {

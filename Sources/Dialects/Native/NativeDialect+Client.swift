@@ -76,6 +76,10 @@ extension NativeDialect {
             if let room { append(room: room, into: &bytes) }
             JSONWriter.append(#","info":"#, to: &bytes)
             bytes.append(contentsOf: info)
+        case .state(let state):
+            begin(#"{"type":"state""#, id: request.id, into: &bytes)
+            JSONWriter.append(#","state":"#, to: &bytes)
+            JSONWriter.append(string: state.rawValue, to: &bytes)
         case .turn: begin(#"{"type":"turn""#, id: request.id, into: &bytes)
         case .ping: begin(#"{"type":"ping""#, id: request.id, into: &bytes)
         }

@@ -50,6 +50,7 @@ extension RequestFields {
         if name.equals("presence") {
             return .presence(room: roomId == nil ? nil : try room(), info: try infoBytes())
         }
+        if name.equals("state") { return .state(try userState()) }
         if name.equals("turn") { return .turn }
         throw RequestError(.badRequest, "type: unknown")
     }
@@ -78,6 +79,13 @@ extension RequestFields {
             throw RequestError(.badRequest, "info: longer than \(RequestFields.maxInfoBytes) bytes")
         }
         return Array(info.bytes)
+    }
+
+    private func userState() throws(RequestError) -> UserState {
+        guard let state = UserState(rawValue: try RequestFields.text(of: state, "state")) else {
+            throw RequestError(.badRequest, "state: must be active, away or invisible")
+        }
+        return state
     }
 
     private func dedupeKey() throws(RequestError) -> String? {

@@ -18,6 +18,7 @@ struct RequestFields {
     private(set) var to: JSONValue?
     private(set) var cursor: JSONValue?
     private(set) var info: JSONValue?
+    private(set) var state: JSONValue?
 
     private static let maxIDBytes = 128
     /// A request has five at most; the rest may come from a later client.
@@ -100,6 +101,7 @@ struct RequestFields {
         if key.equals("users") { return RequestFields.fill(&users, with: value) ? nil : "users" }
         if key.equals("to") { return RequestFields.fill(&to, with: value) ? nil : "to" }
         if key.equals("info") { return RequestFields.fill(&info, with: value) ? nil : "info" }
+        if key.equals("state") { return RequestFields.fill(&state, with: value) ? nil : "state" }
         if key.equals("last") { return RequestFields.fill(&last, with: value) ? nil : "last" }
         if key.equals("cursor") { return RequestFields.fill(&cursor, with: value) ? nil : "cursor" }
         return nil

@@ -32,6 +32,12 @@ package protocol Presence: Sendable {
         _ info: [UInt8], in rooms: [RoomName], connection id: String,
         reply: @escaping @Sendable (Result<Void, BackendError>) -> Void)
 
+    /// Says whether a connection is away; its user is when all are.
+    ///
+    /// `reply` is called exactly once, on any thread.
+    func setState(
+        _ state: UserState, connection id: String, reply: @escaping @Sendable (Result<Void, BackendError>) -> Void)
+
     /// Takes a connection out of a room, with or without a roster.
     func leave(_ room: RoomName, connection id: String)
 

@@ -10,6 +10,7 @@ extension SessionMachine.Action {
         case .enrollQuietly, .follow, .confirm: Prices.stream
         case .show(let info, let rooms, _):
             Prices.steps(infoBytes: info.count, receivers: rooms.reduce(0) { $0 + audience($1) }, rooms: rooms.count)
+        case .setState: Prices.step(infoBytes: 0, receivers: 0)
         case .turn: Prices.signature
         case .signal(let signal, _):
             Prices.signal(bytes: signal.payload.count, receivers: max(1, audience(RoomName(inboxOf: signal.to))))

@@ -30,7 +30,7 @@ extension SessionMachine {
         case watchFailed(id: RequestID?, asked: Int, unwatched: [UserID], error: BackendError)
         /// Of `signal`.
         case signalled(id: RequestID?, result: Result<Void, SignalError>)
-        /// Of `show`.
+        /// Of `show`, and of `setState`.
         case shown(id: RequestID?, result: Result<Void, BackendError>)
     }
 

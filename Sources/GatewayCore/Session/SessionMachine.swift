@@ -65,6 +65,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case signal(Signal, id: RequestID?)
         /// Answered by `shown`; none of the rooms is one without a roster.
         case show([UInt8], rooms: [RoomName], id: RequestID?)
+        /// Answered by `shown` as well.
+        case setState(UserState, id: RequestID?)
         /// Answer with credentials for TURN servers, or that there are none.
         case turn(UserID, id: RequestID?)
         /// The last action there is.
@@ -243,6 +245,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         case .signal(let user, let room, let payload): signal(to: user, in: room, payload, request)
         case .presence(let room?, let info): show(info, in: room, request)
         case .presence(nil, let info): showEverywhere(info, request)
+        case .state(let state): [.setState(state, id: request.id)]
         case .turn: identity.map { [.turn($0.userId, id: request.id)] } ?? []
         }
     }

@@ -56,7 +56,7 @@ extension ClientCommand {
             .members(let room, _, _), .signal(_, let room, _):
             room
         case .presence(let room, _): room
-        case .auth, .resume, .watch, .unwatch, .turn, .ping: nil
+        case .auth, .resume, .watch, .unwatch, .state, .turn, .ping: nil
         }
     }
 }
@@ -72,7 +72,7 @@ extension ClientRequest {
         case .members(_, _, let cursor): cursor?.utf8.count ?? 0
         case .resume(let since): since.count * ClientRequest.nameBytes
         case .watch(let users), .unwatch(let users): users.count * ClientRequest.nameBytes
-        case .join, .leave, .history, .turn, .ping: 0
+        case .join, .leave, .history, .state, .turn, .ping: 0
         }
     }
 }

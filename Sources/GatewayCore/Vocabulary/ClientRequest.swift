@@ -49,6 +49,8 @@ package enum ClientCommand: Sendable {
     case signal(to: UserID, room: RoomName, payload: [UInt8])
     /// Another `info`, a JSON object, for the members of a room, or of all that the connection is in.
     case presence(room: RoomName?, info: [UInt8])
+    /// Whether this connection is away.
+    case state(UserState)
     /// Credentials for TURN servers.
     case turn
     case ping
@@ -61,7 +63,7 @@ extension ClientCommand {
     package var weight: Int {
         switch self {
         case .watch(let users), .unwatch(let users): max(1, (users.count - 1) / ClientCommand.usersPerFrame + 1)
-        case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .presence, .turn, .ping: 1
+        case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .presence, .state, .turn, .ping: 1
         }
     }
 }

@@ -19,7 +19,8 @@ local room = {
   members = members, conns = conns, rooms = rooms, head = head, name = name, head_life = head_life,
   command = command, channel = channel,
 }
-local ledger, packed = { key = events, size = ledger_size }, redis.call('HGET', members, user) or ''
+local ledger = { key = events, size = ledger_size }
+local packed, is_hidden = read_member(room, user)
 local first, last, holder = find_connection(packed, connection)
 if not first then
   vacate(room, cause, ledger)
@@ -29,13 +30,13 @@ if node ~= '*' and not is_held_by(holder, node, incarnation) then return 0 end
 
 local moment = now()
 if mode == 'lost' then
-  redis.call('HSET', members, user, splice(packed, first, last, spell_connection(connection, '~' .. cause)))
+  write_member(room, user, splice(packed, first, last, spell_connection(connection, '~' .. cause)), is_hidden)
   redis.call('SREM', conns, connection)
   redis.call('ZADD', lingering, moment + grace, entry)
   linger(members, lingering, grace, life)
   return 1
 end
 if node == '*' then redis.call('ZREM', lingering, entry) end
-local event = remove_memberships(room, user, { connection }, splice(packed, first, last, ''), cause, ledger)
+local event = remove_memberships(room, user, { connection }, splice(packed, first, last, ''), cause, ledger, is_hidden)
 if event then publish(room, step(room, moment), moment, { event }) end
 return 1

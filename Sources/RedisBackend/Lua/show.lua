@@ -10,13 +10,14 @@
 local members, head = KEYS[1], KEYS[2]
 local node, incarnation, connection, user, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local head_life, command, channel = ARGV[6], ARGV[7], ARGV[8]
-local packed = redis.call('HGET', members, user) or ''
+local room = { members = members, head = head, head_life = head_life, command = command, channel = channel }
+local packed, is_hidden = read_member(room, user)
 local _, _, holder = find_connection(packed, connection)
 if not holder or not is_held_by(holder, node, incarnation) then return 0 end
 local rest = connections_of(packed)
 if string.sub(packed, 1, #packed - #rest) == info then return 1 end
-redis.call('HSET', members, user, info .. rest)
+write_member(room, user, info .. rest, is_hidden)
+if is_hidden then return 1 end
 local moment = now()
-local room = { members = members, head = head, head_life = head_life, command = command, channel = channel }
 publish(room, step(room, moment), moment, { spell('u', '-', user, info) })
 return 1

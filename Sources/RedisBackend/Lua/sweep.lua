@@ -5,7 +5,7 @@
 -- until that has come, or is known not to come.
 --
 -- KEYS    1 coordinator, 2 fence, 3 holders, 4 the dead node's set or linger, 5 online, 6 seen, 7 rooms, 8 events,
---         9 linger, then for each user entry its connections; for each room its members, connections, head
+--         9 linger, 10 states, then for each user entry its connections; for each room its members, connections, head
 -- ARGV    1 the caller's token, 2 `node` or `linger`, 3 node, 4 incarnation; of `linger` by which moment a grace has to
 --         be over, as `look` told it, 5 ledger size, 6 PUBLISH or SPUBLISH,
 --         7 life of the fence in ms, 8 life of the keys in ms, 9 after which time a member is looked at again that is
@@ -16,7 +16,7 @@
 --         token is no longer the caller's
 -- cost    O(entries), once O(nodes fenced within that life); an entry is taken away only if its record still bears that incarnation, or its grace is over
 local coordinator, fences, holders, list, online, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local rooms, events, lingering = KEYS[7], KEYS[8], KEYS[9]
+local rooms, events, lingering, states = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local caller, what, node, incarnation, ledger_size, command = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local fence_life, life, patience = ARGV[7], ARGV[8], ARGV[9]
 if redis.call('GET', coordinator) ~= caller then return { 'refused' } end
@@ -50,13 +50,13 @@ end
 -- Whether a member is given time, which it then has.
 local function spare(room, user, connection, successor)
   if successor == '' then return false end
-  local packed = redis.call('HGET', room.members, user) or ''
+  local packed, is_hidden = read_member(room, user)
   local first, last, holder = find_connection(packed, connection)
   if not first or successor ~= connection and find_connection(packed, successor) then return false end
   local entry = 'r|' .. room.name .. '|' .. user .. '|' .. connection
   if is_node then
     if holder ~= dead or redis.call('SREM', list, entry) == 0 then return false end
-    redis.call('HSET', room.members, user, splice(packed, first, last, spell_connection(connection, '~node_lost')))
+    write_member(room, user, splice(packed, first, last, spell_connection(connection, '~node_lost')), is_hidden)
     redis.call('SREM', room.conns, connection)
   elseif not redis.call('ZSCORE', list, entry) then
     return false
@@ -73,7 +73,7 @@ local function cause_of(holder)
   return string.match(holder, '^~(%S+)$')
 end
 
-local key, i = 10, 10
+local key, i = 11, 10
 while ARGV[i] do
   if ARGV[i] == 'u' then
     local connection, name = ARGV[i + 1], ARGV[i + 2]
@@ -82,7 +82,8 @@ while ARGV[i] do
       local cause = cause_of(record and string.match(record, '^%S+'))
       if cause then
         local user = {
-          conns = KEYS[key], online = online, seen = seen, name = name, command = command, channel = ARGV[i + 3],
+          conns = KEYS[key], online = online, seen = seen, states = states, life = life, name = name,
+          command = command, channel = ARGV[i + 3],
         }
         remove_connection(user, connection, cause, ledger, moment)
       end
@@ -106,7 +107,7 @@ while ARGV[i] do
       i = i + 3
     end
     for _, user in ipairs(users) do
-      local packed = redis.call('HGET', room.members, user) or ''
+      local packed, is_hidden = read_member(room, user)
       local gone, parts, cause = {}, {}, nil
       for _, connection in ipairs(taken[user]) do
         local first, last, holder = find_connection(packed, connection)
@@ -118,7 +119,7 @@ while ARGV[i] do
         end
       end
       if cause then
-        local event = remove_memberships(room, user, gone, cut(packed, parts), cause, ledger)
+        local event = remove_memberships(room, user, gone, cut(packed, parts), cause, ledger, is_hidden)
         if event then
           events[#events + 1] = event
           version = step(room, moment)

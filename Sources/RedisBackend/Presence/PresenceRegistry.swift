@@ -27,7 +27,7 @@ final class PresenceRegistry: @unchecked Sendable {
         case shown(Showing)
     }
 
-    /// Something that is to be shown in several rooms, until all have answered.
+    /// Something that is to be shown in several rooms, or said once, until all have answered.
     private final class Showing {
         private var remaining: Int
         private var error: BackendError?
@@ -116,6 +116,12 @@ final class PresenceRegistry: @unchecked Sendable {
     func clockStepped() {
         loop.assertInEventLoop()
         machine.clockStepped()
+    }
+
+    /// Another node, or another connection, has made a user invisible, or visible again.
+    func visibilityChanged(_ user: UserID, isInvisible: Bool) {
+        loop.assertInEventLoop()
+        perform(machine.visibilityChanged(of: user, isInvisible: isInvisible, now: .now))
     }
 
     func lost() {
@@ -230,6 +236,17 @@ extension PresenceRegistry: Presence {
             inCurrentFormat(or: reply) { [self] in
                 let showing = Showing(rooms: rooms.count, reply: reply)
                 for room in rooms { ask(.show(info, room, connection: id, ticket(for: .shown(showing)))) }
+            }
+        }
+    }
+
+    func setState(
+        _ state: UserState, connection id: String, reply: @escaping @Sendable (Result<Void, BackendError>) -> Void
+    ) {
+        loop.execute { [self] in
+            inCurrentFormat(or: reply) { [self] in
+                let showing = Showing(rooms: 1, reply: reply)
+                ask(.setState(state, connection: id, ticket(for: .shown(showing))))
             }
         }
     }

@@ -36,6 +36,8 @@ package enum Scripts {
     static let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .roster)
     static let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
     static let join = Scripts.script("join", PackageResources.join_lua, opening: .joining)
+    static let state = Scripts.script("state", PackageResources.state_lua, opening: .presence)
+    static let hide = Scripts.script("hide", PackageResources.hide_lua, opening: .roster)
     static let show = Scripts.script("show", PackageResources.show_lua, opening: .roster)
     static let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
     static let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .roster)
@@ -69,7 +71,7 @@ package enum Scripts {
             publish, position, history, heads, states, meet, agree, touch, beat, canary, notify, connect, sessionResume,
             close, pardon,
             admit, signal,
-            disconnect, join, show, leave, sweep, look, prolong, claim, yield,
+            disconnect, join, show, state, hide, leave, sweep, look, prolong, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
             joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published, govern, settings,
             settingsUnwritten,

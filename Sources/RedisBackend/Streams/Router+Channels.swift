@@ -70,7 +70,8 @@ extension Router: RedisSubscriptionHandler {
 
     private func received(_ payload: UnsafeRawBufferPointer, of user: UserID) {
         guard let message = StatusMessage(payload) else { return unreadable() }
-        watched.heard(KnownState(isOnline: message.isOnline, timestamp: message.timestamp), of: user)
+        let state = KnownState(isOnline: message.isOnline, isAway: message.isAway, timestamp: message.timestamp)
+        watched.heard(state, of: user)
     }
 
     private func receivedOnNode(_ payload: UnsafeRawBufferPointer) {
@@ -89,6 +90,8 @@ extension Router: RedisSubscriptionHandler {
             search?.received(seek)
         case .found(let found):
             search?.received(found)
+        case .visibility(let user, let isInvisible):
+            onVisibility(user, isInvisible)
         case nil:
             unreadable()
         }

@@ -52,6 +52,8 @@ final class Router: @unchecked Sendable {
     private let hubCount = Mutex(0)
     /// Who answers, and hears, where a connection is; set before the start.
     var search: ConnectionSearch?
+    /// Told that a user with connections here is invisible from now on, or no longer; set before the start.
+    var onVisibility: (UserID, Bool) -> Void = { _, _ in }
 
     init(
         loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource,

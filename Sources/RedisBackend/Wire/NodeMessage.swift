@@ -12,6 +12,7 @@ import GatewayCore
 /// - `q <number> <code> <asker length> <connection length> <text length> <asker><connection><text>`: close this connection
 ///   if it is here, and tell the asker whether it is
 /// - `a <number> <0 or 1> <node>`: the answer of a node to that
+/// - `v <0 or 1> <user>`: a user with connections here is invisible from now on, or no longer
 ///
 /// In a script: `'x ' .. code .. ' ' .. #connection .. ' ' .. #text .. ' ' .. connection .. text`, and
 /// `'g ' .. #room .. ' ' .. #from .. ' ' .. #to .. ' ' .. room .. from .. to .. payload`.
@@ -23,6 +24,7 @@ package enum NodeMessage {
     case canary(number: Int, instance: String)
     case seek(Seek)
     case found(Found)
+    case visibility(UserID, isInvisible: Bool)
 
     /// A question for a connection of which only the name is known.
     package struct Seek: Hashable, Sendable {
@@ -111,6 +113,10 @@ package enum NodeMessage {
             else { return nil }
             self = .found(
                 Found(number: Int(number), isHere: isHere == 1, node: String(decoding: fields.rest, as: UTF8.self)))
+        case UInt8(ascii: "v"):
+            guard let flag = fields.integer(), flag == 0 || flag == 1, !fields.rest.isEmpty else { return nil }
+            let user = UserID(unchecked: String(decoding: fields.rest, as: UTF8.self))
+            self = .visibility(user, isInvisible: flag == 1)
         default:
             return nil
         }

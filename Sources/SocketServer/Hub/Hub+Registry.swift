@@ -71,6 +71,12 @@ extension Hub {
         }
     }
 
+    func setState(_ state: UserState, id: RequestID?, of connection: SocketHandler) {
+        presence.setState(state, connection: connection.id.description) { [self] result in
+            enqueue(.answer(connection, .shown(id: id, result: result)))
+        }
+    }
+
     func signal(_ signal: Signal, id: RequestID?, from connection: SocketHandler) {
         presence.signal(signal, connection: connection.id.description) { [self] result in
             enqueue(.answer(connection, .signalled(id: id, result: result)))

@@ -253,6 +253,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 hub.watch(users, held: held, refused: refused, id: id, for: self)
             case .unwatch(let users): hub.unwatch(users, for: self)
             case .show(let info, let rooms, let id): hub.show(info, in: rooms, id: id, of: self)
+            case .setState(let state, let id): hub.setState(state, id: id, of: self)
             case .turn(let user, let id): tellTurn(user, id)
             case .signal(let signal, let id): hub.signal(signal, id: id, from: self)
             case .close(let reason, let text): close(reason, text: text)

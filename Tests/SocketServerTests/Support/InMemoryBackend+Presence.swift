@@ -140,6 +140,13 @@ extension InMemoryBackend: Presence {
         }
     }
 
+    func setState(
+        _ state: UserState, connection id: String, reply: @escaping @Sendable (Result<Void, BackendError>) -> Void
+    ) {
+        self.state.withLock { $0.told.append("state \(state.rawValue) \($0.users[id]?.string ?? "nobody")") }
+        reply(.success(()))
+    }
+
     func joinQuietly(_ room: RoomName, connection id: String) {
         state.withLock { state in
             state.told.append("note \(room) \(state.users[id]?.string ?? "nobody")")

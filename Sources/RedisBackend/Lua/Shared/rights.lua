@@ -15,14 +15,14 @@ local function may(action, role, list, roles)
   return string.find(string.match(roles, '^[^;]*', last + 1), ',' .. action .. ',', 1, true) ~= nil
 end
 
--- Why a user may not join a room with these members, nil where it is allowed; and whether the room has settings.
-local function bar_join(settings, user, members)
+-- Why a user may not join a room with these members, and so many hidden ones, nil where it is allowed; and whether the room has settings.
+local function bar_join(settings, user, members, hidden)
   local found = redis.call('HMGET', settings, 'version', 'locked', 'most', 'join', 'roles', 'role:' .. user)
   if not found[1] then return nil, false end
   local role, most = found[6] or 'member', tonumber(found[3])
   if not may('join', role, found[4], found[5]) then return 'role', true end
   if found[2] == '1' and role ~= 'host' then return 'locked', true end
-  if most and redis.call('HLEN', members) >= most then return 'full', true end
+  if most and redis.call('HLEN', members) + (hidden or 0) >= most then return 'full', true end
   return nil, true
 end
 

@@ -35,6 +35,8 @@ package final class HeldConnections {
         package fileprivate(set) var shownRooms: Set<RoomName> = []
         /// Rooms without a roster, which only the session remembers.
         package fileprivate(set) var quietRooms: Set<RoomName> = []
+        /// Whether it has said that it is away.
+        package fileprivate(set) var isAway = false
         /// Whom it shows in rooms where that is not its own user.
         fileprivate var members: [RoomName: UserID] = [:]
 
@@ -133,6 +135,8 @@ package final class HeldConnections {
     }
 
     private var connections: [String: Held] = [:]
+    /// Of the users of connections here, those who are invisible, as far as is known.
+    private var invisible: Set<UserID> = []
     private var partitions = [Holdings](repeating: Holdings(), count: Partition.count)
 
     package init() {}
@@ -245,12 +249,27 @@ package final class HeldConnections {
         guard let held = connections.removeValue(forKey: id) else { return nil }
         count(held, -1)
         if let partition = held.partition { partitions[partition.number].users.remove(held) }
+        if let user = held.user, isInvisible(user), connections(of: user).isEmpty { invisible.remove(user) }
         for room in held.rooms.keys {
             let partition = Partition(of: room)
             partitions[partition.number].members.remove(held)
             left(room, in: partition)
         }
         return held
+    }
+
+    // MARK: Users
+
+    package func isInvisible(_ user: UserID) -> Bool { !invisible.isEmpty && invisible.contains(user) }
+
+    /// Answers whether that is new; of users who have no connection here nothing is kept.
+    package func setInvisible(_ isInvisible: Bool, _ user: UserID) -> Bool {
+        guard isInvisible else { return !invisible.isEmpty && invisible.remove(user) != nil }
+        return !connections(of: user).isEmpty && invisible.insert(user).inserted
+    }
+
+    package func connections(of user: UserID) -> [Held] {
+        users(in: Partition(of: user.string)).filter { $0.user == user }
     }
 
     // MARK: Rooms
@@ -275,6 +294,13 @@ package final class HeldConnections {
         guard let held = connections[id], held.rooms[room] != nil else { return false }
         held.rooms[room] = info
         held.shownRooms.insert(room)
+        return true
+    }
+
+    /// False where the connection is not held, or has no user.
+    package func setAway(_ isAway: Bool, connection id: String) -> Bool {
+        guard let held = connections[id], held.registrant != nil else { return false }
+        held.isAway = isAway
         return true
     }
 

@@ -14,6 +14,9 @@ extension RegistrationMachine {
             if case .failure(.failed) = answer { wait(.leave(place, connection: id, departure)) }
         case .evict(let place, let id, _):
             if case .failure(.failed) = answer { wait(.evict(place, connection: id)) }
+        case .setState(let state, let registrant, _, let ticket): said(state, registrant, ticket, answer)
+        case .hide(let place, _):
+            if case .failure(.failed) = answer { wait(.hide(place.room, place.user)) }
         case .show(let place, let id, _, _, let ticket): shown(place, id, ticket, answer)
         case .remember(let room, _, _, let id, _):
             if case .failure(.failed) = answer { wait(.remember(room, connection: id)) }
@@ -21,7 +24,7 @@ extension RegistrationMachine {
         case .connectAgain(let registrant, _, let holder, let reason):
             let entry = HeldEntry.user(registrant.connection.userId, connection: registrant.connection.id)
             registeredAgain(entry, holder, reason, isRegistered: connectedAgain(registrant, holder, answer))
-        case .joinAgain(let place, let id, _, _, let holder, let reason):
+        case .joinAgain(let place, let id, _, _, _, let holder, let reason):
             let entry = HeldEntry.member(place.user, connection: id, room: place.room)
             registeredAgain(entry, holder, reason, isRegistered: joinedAgain(holder, answer))
         case .renounce(let partition, let holder): renounced(partition, holder, answer)
@@ -90,6 +93,7 @@ extension RegistrationMachine {
     ) {
         standing.announced(writer.holder, in: registrant.session.partition)
         held.registered(registrant.connection.id, registered)
+        setInvisible(registered.isInvisible, registrant.connection.userId)
         // What was joined since this was asked for found no session yet.
         rememberRooms(of: registrant.connection.id)
         if !registered.marked.isEmpty { emit(.tellMarked(registered.marked)) }
@@ -125,6 +129,8 @@ extension RegistrationMachine {
         case .success(.join(.joined(let roster, let stream))):
             standing.announced(writer.holder, in: Partition(of: room))
             held.entered(room, connection: id)
+            // It may have been shown by another node that had not heard of it.
+            if let user = held[id]?.user, held.isInvisible(user) { perform(.hide(room, user)) }
             // The room's members are the truth and come first; the session only remembers them, and a resumed one does so
             // already.
             if case .asked = joining.purpose, held[id]?.rooms[room] != nil { perform(.remember(room, connection: id)) }
@@ -156,6 +162,29 @@ extension RegistrationMachine {
         }
         doubtful.insert(Partition(of: joining.room))
         self.answer(joining, .failure(error))
+    }
+
+    private mutating func said(
+        _ state: UserState, _ registrant: HeldConnections.Registrant, _ ticket: Ticket?,
+        _ answer: Result<Answer, CallFailure>
+    ) {
+        var error: BackendError?
+        switch answer {
+        case .success(.state(.noted(let isInvisible))): setInvisible(isInvisible, registrant.connection.userId)
+        case .success(.state(.notHeld)): error = .unavailable(reason: "the connection is being registered again")
+        case .failure(.failed): return wait(.setState(state, connection: registrant.connection.id, ticket))
+        case .failure(.unreadable(let failure)): error = failure
+        case .success: error = RegistrationMachine.strange
+        }
+        if let ticket { emit(.shown(ticket, error)) }
+    }
+
+    /// Rooms know a user's members as the user is seen: each that differs is mended, here for all connections of this node.
+    mutating func setInvisible(_ isInvisible: Bool, _ user: UserID) {
+        guard held.setInvisible(isInvisible, user) else { return }
+        var rooms: Set<RoomName> = []
+        for connection in held.connections(of: user) { rooms.formUnion(connection.rooms.keys) }
+        for room in rooms { perform(.hide(room, user)) }
     }
 
     /// What Redis has of it may still be what was shown before: the comparison looks for what is not there at all.

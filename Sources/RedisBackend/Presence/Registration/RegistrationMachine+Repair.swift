@@ -40,13 +40,17 @@ extension RegistrationMachine {
         case .user:
             guard let registrant = connection.registrant, var earlier else { return true }
             earlier.rooms = connection.allRooms
+            earlier.isInvisible = held.isInvisible(registrant.connection.userId)
             send(.connectAgain(registrant, earlier, holder, reason))
         case .member(let user, let id, let room):
             guard let info = connection.rooms[room] else { return true }
             // Of a single one that is lacking it is not known what others were told of it.
             var settled: Int64?
             if case .all = reason { settled = standing.settled(in: entry.partition) }
-            send(.joinAgain(Place(room, user), connection: id, info: info, settled: settled, holder, reason))
+            send(
+                .joinAgain(
+                    Place(room, user), connection: id, info: info, isHidden: held.isInvisible(user), settled: settled,
+                    holder, reason))
         }
         return true
     }
@@ -99,6 +103,8 @@ extension RegistrationMachine {
         case .registered(let registered):
             held.registered(id, registered)
             emit(.registeredAgain(registrant.connection.userId))
+            setInvisible(registered.isInvisible, registrant.connection.userId)
+            if held[id]?.isAway == true { perform(.setState(.away, connection: id, nil)) }
             if !registered.marked.isEmpty { emit(.tellMarked(registered.marked)) }
         case .replaced: end(id, .replaced, "the session goes on elsewhere")
         case .banned, .ended: end(id, .forbidden, CloseReason.forbidden.text)
@@ -183,12 +189,25 @@ extension RegistrationMachine {
         _ answer: Result<Answer, CallFailure>
     ) {
         // The next round looks again.
-        guard case .success(.lacking(let places)) = answer, canWrite(holder) else { return }
+        guard case .success(.compared(let found)) = answer, canWrite(holder) else { return }
         let asked = entries.prefix(Compare.most)
-        for place in places where asked.indices.contains(asked.startIndex + place) {
+        mendVisibility(Array(asked), hidden: Set(found.hidden))
+        for place in found.lacking where asked.indices.contains(asked.startIndex + place) {
             registerLacking(asked[asked.startIndex + place].entry, holder)
         }
         compare(entries.dropFirst(asked.count), partition, holder)
+    }
+
+    /// What was said of users who are invisible, or no longer, may not have come.
+    private mutating func mendVisibility(_ asked: [Compare.Entry], hidden: Set<Int>) {
+        for (place, entry) in asked.enumerated() {
+            let isHidden = hidden.contains(place)
+            switch entry {
+            case .user(let user, _, _): setInvisible(isHidden, user)
+            case .member(let user, _, let room):
+                if isHidden != held.isInvisible(user) { perform(.hide(room, user)) }
+            }
+        }
     }
 
     private mutating func registerLacking(_ entry: HeldEntry, _ holder: Holder) {

@@ -118,6 +118,13 @@ package struct RegistrationMachine: ~Copyable {
         return taken()
     }
 
+    /// A user is invisible from now on, or no longer.
+    package mutating func visibilityChanged(of user: UserID, isInvisible: Bool, now: MonotonicTime) -> [Action] {
+        self.now = now
+        setInvisible(isInvisible, user)
+        return taken()
+    }
+
     /// It is time to renew the next partition; they take turns, so that no burst reaches Redis. In longer turns one of
     /// them is compared as well.
     package mutating func ticked(now: MonotonicTime) -> [Action] {
@@ -191,6 +198,9 @@ package struct RegistrationMachine: ~Copyable {
         case .disconnect(let departed, _):
             doubtful.insert(Partition(of: departed.user.string))
             for place in departed.places { doubtful.insert(Partition(of: place.room)) }
+        case .setState(_, _, let ticket):
+            if let ticket { emit(.shown(ticket, error)) }
+        case .hide(let room, _): doubtful.insert(Partition(of: room))
         case .show(let room, _, let ticket):
             doubtful.insert(Partition(of: room))
             emit(.shown(ticket, error))

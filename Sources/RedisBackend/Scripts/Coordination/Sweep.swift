@@ -54,6 +54,7 @@ package struct Sweep: Script {
         var all = [
             keys.coordinator(partition), keys.fence(partition), keys.holders(partition), list, keys.online(partition),
             keys.seen(partition), keys.rooms(partition), keys.events(partition), keys.linger(partition),
+            keys.states(partition),
         ]
         var channels: [Key] = []
         var arguments: [RedisArgument] = [

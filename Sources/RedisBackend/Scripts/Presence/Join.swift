@@ -32,12 +32,14 @@ package struct Join: Script {
     let isKnown: Bool
     /// Whether the holder is known to have others in the room, so that what the join writes beside lives as long as those.
     let hasOthers: Bool
+    /// Whether the user is invisible.
+    let isHidden: Bool
     let mode: Mode
     let settings: PresenceSettings
 
     package init(
         _ room: RoomName, connection: String, of user: UserID, info: [UInt8], holder: Holder, isKnown: Bool = false,
-        hasOthers: Bool = false, mode: Mode, settings: PresenceSettings
+        hasOthers: Bool = false, isHidden: Bool = false, mode: Mode, settings: PresenceSettings
     ) {
         self.room = room
         self.connection = connection
@@ -46,6 +48,7 @@ package struct Join: Script {
         self.holder = holder
         self.isKnown = isKnown
         self.hasOthers = hasOthers
+        self.isHidden = isHidden
         self.mode = mode
         self.settings = settings
     }
@@ -74,6 +77,7 @@ package struct Join: Script {
                 .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), keys.publish,
                 .string(channel.name), .string(replaced), .milliseconds(settings.listLife), .server,
                 .mustAnnounce(isKnown: isKnown), .string(settled), .mustKeep(hasOthers: hasOthers),
+                isHidden ? 1 : 0,
             ], publishingOn: [channel])
     }
 }

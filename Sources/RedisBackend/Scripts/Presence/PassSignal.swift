@@ -7,7 +7,7 @@ package struct PassSignal: Script {
         case passed(nodes: Int)
         /// The sender is not in the room.
         case notMember
-        /// The receiver is not in the room.
+        /// The receiver is not in the room, or invisible.
         case notFound
         /// It was sent again after a break, and may have been passed on before.
         case unknown
@@ -27,7 +27,7 @@ package struct PassSignal: Script {
     package func spelled(with keys: Keys) -> ScriptCall {
         let nodes = keys.node("", in: Partition(of: signal.room))
         return ScriptCall(
-            keys: [keys.members(signal.room)],
+            keys: [keys.members(signal.room), keys.head(signal.room)],
             arguments: [
                 .string(connection), .string(signal.from.string), .string(signal.to.string),
                 .string(signal.room.string), .bytes(signal.payload), keys.publish, .string(nodes.name),

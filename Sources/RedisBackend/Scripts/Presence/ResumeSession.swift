@@ -60,7 +60,8 @@ extension ResumeSession.Answer: ScriptAnswer {
             registered.marked = reply[4].strings
             registered.inbox = Position(standingIn: reply, at: 5)
             registered.moves = reply[8].integer ?? 0
-            let rooms = stride(from: 9, to: reply.count - 1, by: 2).compactMap { index in
+            registered.isInvisible = reply[9].integer == 1
+            let rooms = stride(from: 10, to: reply.count - 1, by: 2).compactMap { index in
                 reply[index].string.map { name in
                     let shown = reply[index + 1].withBytes { [UInt8]($0) }
                     return ResumeSession.Room(name: RoomName(unchecked: name), shown: shown.isEmpty ? nil : shown)
