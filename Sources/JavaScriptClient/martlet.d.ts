@@ -71,6 +71,24 @@ export interface History<Payload = unknown> {
   more: boolean;
 }
 
+/**
+ * What has changed in a governed room, or holds as it is joined: `joined` (with `settings`, `version` and one's own `role`),
+ * `updated` and `restored` (`settings`), `role` (`userId`, `role`), `host` (`userId`), `muted` (`userId`, `until` in
+ * milliseconds, without it there is no end), `unmuted` (`userId`). By `removed` (`reason`) and `closed` this client is out: the handle is
+ * refused; leave it, and take another to join anew. Later gateways may tell of more.
+ */
+export interface RoomChange {
+  roomId: string;
+  event: string;
+  /** Grows by one with each change. */
+  version?: number;
+  settings?: Record<string, unknown>;
+  userId?: string;
+  role?: string;
+  until?: number;
+  reason?: string;
+}
+
 export type ClientState = "idle" | "connecting" | "connected" | "waiting" | "stopped";
 
 export interface ClientStateChange {
@@ -154,6 +172,8 @@ export interface Options {
 /** What a client tells, by the name of the event. */
 export interface ClientEvents {
   state: ClientStateChange;
+  /** A backend has put this user into a room: take a handle on it. */
+  invited: { roomId: string };
   /** What failed and nobody waits for: a watch, a fresh token, what the gateway could not read, a page in its place. */
   error: MartletError;
 }
@@ -167,6 +187,7 @@ export interface RoomEvents<Payload = unknown, Info = Record<string, unknown>> {
   /** The members of a room that was joined, whole, at first and after each change. Not where presence is off or forbidden. */
   members: Member<Info>[];
   signal: { from: string; payload: unknown };
+  room: RoomChange;
   state: RoomStateChange;
 }
 
@@ -267,6 +288,13 @@ export interface Room<Payload = unknown, Info = Record<string, unknown>> extends
 
   /** To another member's connections; neither stored nor sent again. For WebRTC. */
   signal(to: string, payload: unknown, bounds?: Bounds): Promise<void>;
+
+  /**
+   * What those may ask whose role in a governed room has the right: `role` with `{ userId, role }`; `mute`, `unmute`,
+   * `ban`, `unban` and `remove` with `{ userId }`, and `until` (milliseconds) and `reason` where they make sense. Answers
+   * the room's new version; fails with `forbidden` where the role does not allow it. It is not sent again.
+   */
+  govern(type: string, fields: Record<string, unknown>, bounds?: Bounds): Promise<number>;
 
   /**
    * A page of the log, the newest messages unless an edge is given; 50 unless `limit` (1 to 1000) is. Like `members()`

@@ -296,7 +296,7 @@ class Stream {
   }
 
   // The gateway goes on from our position, or says that it cannot.
-  joined({ epoch, seq, recovered }) {
+  entered({ epoch, seq, recovered, ...room }) {
     const from = this.position;
     const isLost = from !== null && recovered !== true;
     this.position = { epoch, seq: from === null || isLost ? seq : from.seq };
@@ -304,6 +304,7 @@ class Stream {
     this.isInSession = true;
     this.become("in");
     if (isLost) this.#tellGap(from);
+    if (room.settings) this.emit("room", { ...room, event: "joined" });
     this.roster.read();
   }
 
@@ -345,7 +346,7 @@ class Stream {
     this.#tellGap(from);
   }
 
-  newEpoch({ epoch }) {
+  epoch({ epoch }) {
     if (this.phase === "in") this.position = { ...this.position, epoch };
   }
 
@@ -403,9 +404,10 @@ class Core extends Emitter {
   #kept = null; // The positions of the page before, of which user.
   #asked = new Map(); // id → { answered: what to do with the reply, at: when it was asked }
   #outbox = new Set(); // The user's requests in their order, until they are answered.
-  #queued = { count: 0, bytes: 0 }; // Of those what the user has asked for.
+  #queued = 0; // Of those what the user has asked for, and its bytes.
+  #queuedBytes = 0;
   #unsettled = new Set();
-  #watched = new Map(); // user → { listeners, status }
+  #watched = new Map(); // user → { listeners, shown: its status }
   #toWatch = new Set();
   #isFlushing = false;
   #pace = new Pace();
@@ -415,7 +417,7 @@ class Core extends Emitter {
     super();
     this.url = url;
     this.#keptAs = `martlet ${url}`;
-    this.options = options;
+    this.config = options;
     this.#heed();
     this.streams.set("*", this.everyone);
   }
@@ -438,7 +440,7 @@ class Core extends Emitter {
   }
 
   #listen(method) {
-    const network = this.options.network ?? globalThis;
+    const network = this.config.network ?? globalThis;
     network[method]?.("online", this.#cameOnline);
     network[method]?.("offline", this.#wentOffline);
     globalThis.document?.[method]("visibilitychange", this.#changedVisibility);
@@ -481,7 +483,7 @@ class Core extends Emitter {
   }
 
   [EMIT](event, value) {
-    guarded(() => this.options.log?.(event, value));
+    guarded(() => this.config.log?.(event, value));
     super[EMIT](event, value);
   }
 
@@ -491,7 +493,7 @@ class Core extends Emitter {
     this.#wasOffline = false;
     this.#enter("connecting");
     if (attempt !== this.#attempt) return;
-    const { getToken, userId } = this.options;
+    const { getToken, userId } = this.config;
     if (getToken) {
       const token = await this.#askToken((error) => this.#lost(0, "getToken failed", error));
       if (!token) return;
@@ -504,7 +506,7 @@ class Core extends Emitter {
       const add = (name, value) => (url += `${url.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`);
       if (userId !== undefined) add("userId", userId);
       if (this.#session) add("session", this.#session);
-      const Socket = this.options.WebSocket ?? globalThis.WebSocket;
+      const Socket = this.config.WebSocket ?? globalThis.WebSocket;
       if (!Socket) throw new Error("no WebSocket here");
       socket = new Socket(url, "martlet.v1");
     } catch (error) {
@@ -557,11 +559,8 @@ class Core extends Emitter {
     if (code === 1009) this.#dropLargest();
     if (code === 1006) this.#examine();
     this.#abandon(ABRUPT);
-    if (code === 4403) return this.stop(new MartletError("forbidden", reason, { closeCode: code }));
-    if (code === 4409) return this.stop(new MartletError("replaced", reason, { closeCode: code }));
-    if (code === 4401 && !this.options.getToken) {
-      return this.stop(new MartletError("unauthorized", reason, { closeCode: code }));
-    }
+    const end = { 4401: !this.config.getToken && "unauthorized", 4403: "forbidden", 4409: "replaced" }[code];
+    if (end) return this.stop(new MartletError(end, reason, { closeCode: code }));
     // A `reconnect` frame has already said when.
     let retryInMs;
     if (!this.timers.has("retry")) {
@@ -595,7 +594,7 @@ class Core extends Emitter {
   // A frame too large closes the connection, and would again: of those under way the largest is one.
   #dropLargest() {
     const sent = [...this.#outbox].filter((entry) => entry.isSent);
-    const largest = sent.reduce((most, entry) => (most && most.size >= entry.size ? most : entry), null);
+    const largest = sent.reduce((most, entry) => (most && most.cost >= entry.cost ? most : entry), null);
     if (largest) this.#finish(largest, tooLarge(largest));
   }
 
@@ -672,15 +671,19 @@ class Core extends Emitter {
     }
     const stream = this.streams.get(frame.roomId);
     switch (frame.type) {
-      case "message": return stream?.message(frame);
-      case "presence": return stream?.presence(frame);
-      case "gap": return stream?.gap(frame);
-      case "epoch": return stream?.newEpoch(frame);
-      case "signal": return stream?.signal(frame);
-      case "room": return stream?.emit("room", frame);
+      case "message":
+      case "presence":
+      case "gap":
+      case "epoch":
+      case "signal": return stream?.[frame.type](frame);
       case "status": return this.#tellStatus(frame.userId, frame.online, frame.online ? undefined : frame.timestamp);
       case "reconnect": return this.timers.set("retry", Number(frame.afterMs) || 0, () => this.#again());
-      case "left": return stream && this.#refuse(stream, new MartletError("forbidden", "no longer allowed"));
+      case "joined": return stream || this[EMIT]("invited", frame);
+      case "room":
+        stream?.emit("room", frame);
+        if (frame.event !== "removed" && frame.event !== "closed") return;
+      // It puts this client out.
+      case "left": return stream && this.#refuse(stream, new MartletError("forbidden", frame.reason));
     }
   }
 
@@ -719,7 +722,7 @@ class Core extends Emitter {
 
   // The lower of what this gateway takes and what the options say; where neither says anything, a gateway's defaults.
   #heed(limits) {
-    const { maxMessageBytes, messagesPerSecond } = this.options;
+    const { maxMessageBytes, messagesPerSecond } = this.config;
     this.maxMessageBytes = lower(limits?.messageBytes, maxMessageBytes) ?? 65_536;
     const perSecond = lower(limits?.messagesPerSecond, messagesPerSecond) ?? 100;
     const burst = lower(limits?.messageBurst, messagesPerSecond && 2 * messagesPerSecond);
@@ -750,7 +753,7 @@ class Core extends Emitter {
       const head = stream.isImplicit ? positions[stream.id] : undefined;
       const { position } = stream;
       const isThere = position === null || (position.epoch === head?.epoch && position.seq === head?.seq);
-      if (head && isThere) stream.joined({ ...head, recovered: true });
+      if (head && isThere) stream.entered({ ...head, recovered: true });
       else if (!stream.isImplicit || position || stream.isWanted) this.#unsettled.add(stream);
     }
   }
@@ -784,7 +787,7 @@ class Core extends Emitter {
         const room = rooms.get(stream.id);
         if (stream.position !== from || !room) stream.become("out");
         else if (room.code) this.#notJoined(stream, refusal(room), room.code === "forbidden");
-        else stream.joined(room);
+        else stream.entered(room);
         this.settle(stream);
       }
       // Left while there was no connection to say so.
@@ -798,7 +801,7 @@ class Core extends Emitter {
   // They lie in the tab's storage only while none of its pages is there, since another tab begins with a copy of it.
 
   #keep = () => {
-    if (this.options.persist !== "tab") return;
+    if (this.config.persist !== "tab") return;
     const streams = [...this.streams.values()].filter(({ handles, position }) => handles.size > 0 && position);
     const kept = { userId: this.welcome?.userId, positions: streams.map(({ id, position }) => [id, position]) };
     try {
@@ -823,7 +826,7 @@ class Core extends Emitter {
   #takeKept() {
     let kept = null;
     try {
-      if (this.options.persist === "tab") kept = JSON.parse(sessionStorage.getItem(this.#keptAs));
+      if (this.config.persist === "tab") kept = JSON.parse(sessionStorage.getItem(this.#keptAs));
       sessionStorage.removeItem(this.#keptAs);
       // A page that was opened by another may have got a copy.
       if (performance.getEntriesByType("navigation")[0]?.type === "navigate") kept = null;
@@ -892,7 +895,7 @@ class Core extends Emitter {
       // A handle may have asked for another position in the meantime.
       if (stream.position !== from) stream.become("out");
       else if (error) this.#notJoined(stream, error, !isPassing(error));
-      else stream.joined(reply);
+      else stream.entered(reply);
       this.settle(stream);
     });
   }
@@ -953,7 +956,7 @@ class Core extends Emitter {
 
   // A payload's text. What the user's own `stringify` gives need only be JSON.
   write(payload) {
-    const { stringify } = this.options;
+    const { stringify } = this.config;
     try {
       const text = stringify ? stringify(payload) : JSON.stringify(payload, held);
       if (stringify || text === undefined) JSON.parse(text);
@@ -965,7 +968,7 @@ class Core extends Emitter {
 
   // What came with a payload, whose text is kept, and a payload made of it anew.
   read({ payload, ...rest }) {
-    const { parse = JSON.parse } = this.options;
+    const { parse = JSON.parse } = this.config;
     try {
       if (rest.text !== undefined) payload = parse(rest.text);
     } catch (cause) {
@@ -985,10 +988,10 @@ class Core extends Emitter {
     return new Promise((resolve, reject) => {
       const entry = { frame, stream: null, ...rest, resolve, reject, isSent: false, sentAt: 0, tries: 0 };
       const { stream, isOwn, isPrompt } = entry;
-      entry.size = new TextEncoder().encode(this.#encode(entry, 1e9)).length;
+      entry.cost = new TextEncoder().encode(this.#encode(entry, 1e9)).length;
       if (this.ended) reject(this.ended);
       else if (stream?.isClosedTo(frame)) reject(stream.error);
-      else if (entry.size > this.maxMessageBytes) reject(tooLarge(entry));
+      else if (entry.cost > this.maxMessageBytes) reject(tooLarge(entry));
       else if (!isOwn && this.#isFull(entry)) reject(new MartletError("queue_full", "too many wait"));
       else if (isPrompt && this.state !== "connected") reject(notAtOnce());
       else {
@@ -1001,15 +1004,15 @@ class Core extends Emitter {
     });
   }
 
-  #count({ isOwn, size }, sign) {
+  #count({ isOwn, cost }, sign) {
     if (isOwn) return;
-    this.#queued.count += sign;
-    this.#queued.bytes += sign * size;
+    this.#queued += sign;
+    this.#queuedBytes += sign * cost;
   }
 
-  #isFull({ size }) {
-    const { count, bytes } = this.#queued;
-    return count >= (this.options.maxQueued ?? 1000) || (count > 0 && bytes + size > MAX_QUEUED_BYTES);
+  #isFull({ cost }) {
+    const most = this.config.maxQueued ?? 1000;
+    return this.#queued >= most || (this.#queued > 0 && this.#queuedBytes + cost > MAX_QUEUED_BYTES);
   }
 
   #encode({ frame, payload }, id) {
@@ -1053,7 +1056,7 @@ class Core extends Emitter {
       if (entry.isSent || entry.stream?.takes(entry.frame) === false) continue;
       if (isRead(entry) && reads >= MAX_READS) continue;
       if (!this.#mayGo()) return;
-      if (isRead(entry)) reads += 1;
+      reads += isRead(entry);
       this.#transmit(entry);
     }
   }
@@ -1068,7 +1071,7 @@ class Core extends Emitter {
     const isForgotten = entry.dedupe && entry.sentAt && Date.now() - entry.sentAt > DEDUPE_TIME;
     if (isForgotten) return this.#finish(entry, unknownFate());
     // It was taken on before this gateway said what it takes.
-    if (entry.size > this.maxMessageBytes) return this.#finish(entry, tooLarge(entry));
+    if (entry.cost > this.maxMessageBytes) return this.#finish(entry, tooLarge(entry));
     entry.isSent = true;
     entry.sentAt ||= Date.now();
     const id = this.#expect((reply, error) => this.#answered(entry, reply, error));
@@ -1098,12 +1101,12 @@ class Core extends Emitter {
     const entry = { listener };
     for (const user of names) {
       if (!this.#watched.has(user)) {
-        this.#watched.set(user, { listeners: new Set(), status: null });
+        this.#watched.set(user, { listeners: new Set(), shown: null });
         this.#toWatch.add(user);
       }
       const watched = this.#watched.get(user);
       watched.listeners.add(entry);
-      if (watched.status) queueMicrotask(() => watched.listeners.has(entry) && guarded(listener, copy(watched.status)));
+      if (watched.shown) queueMicrotask(() => watched.listeners.has(entry) && guarded(listener, copy(watched.shown)));
     }
     this.flush();
     return () => {
@@ -1147,7 +1150,7 @@ class Core extends Emitter {
       if (code === undefined) {
         this.#tellStatus(userId, online, lastSeen);
       } else if (this.#watched.has(userId)) {
-        this.#watched.get(userId).status = null;
+        this.#watched.get(userId).shown = null;
         refused.set(code, [...(refused.get(code) ?? []), userId]);
       }
     }
@@ -1158,16 +1161,16 @@ class Core extends Emitter {
 
   #tellStatus(userId, online, lastSeen) {
     const watched = this.#watched.get(userId);
-    if (!watched || watched.status?.online === online) return;
-    watched.status = lastSeen === undefined ? { userId, online } : { userId, online, lastSeen };
-    for (const { listener } of [...watched.listeners]) guarded(listener, copy(watched.status));
+    if (!watched || watched.shown?.online === online) return;
+    watched.shown = lastSeen === undefined ? { userId, online } : { userId, online, lastSeen };
+    for (const { listener } of [...watched.listeners]) guarded(listener, copy(watched.shown));
   }
 
   // ---- Tokens
 
   // `expires` in milliseconds by the gateway's clock; null where it is not known.
   #refreshBefore(expires) {
-    if (!expires || !this.options.getToken) return;
+    if (!expires || !this.config.getToken) return;
     const left = expires - (Date.now() + this.#clockSkew);
     if (left <= 0) return;
     const delay = Math.max(left - REFRESH_AHEAD, Math.min(left / 2, 10_000), 1_000);
@@ -1181,7 +1184,7 @@ class Core extends Emitter {
     try {
       token = await new Promise((resolve, reject) => {
         this.timers.set("token", TOKEN_LIMIT, () => reject(new MartletError("timeout", "getToken took too long")));
-        Promise.resolve(this.options.getToken()).then(resolve, reject);
+        Promise.resolve(this.config.getToken()).then(resolve, reject);
       });
       if (!token) error = new MartletError("unauthorized", "getToken gave no token");
     } catch (thrown) {
@@ -1377,6 +1380,14 @@ class Room extends Emitter {
     });
   }
 
+  govern(type, fields, bounds) {
+    return this.#try(async (stream) => {
+      const frame = { ...fields, type, roomId: this.id };
+      const { version } = await this.#core.request(frame, { stream, onLoss: "reject", bounds });
+      return version;
+    });
+  }
+
   history({ before, after, limit, ...bounds } = {}) {
     return this.#try(async (stream) => {
       const frame = { type: "history", roomId: this.id, before, after, limit };
@@ -1510,8 +1521,8 @@ function isPassing({ code, retryAfterMs }) {
   return PASSING.has(code) || retryAfterMs !== undefined;
 }
 
-function tooLarge({ size }) {
-  return new MartletError("too_large", `${size} bytes are too many`);
+function tooLarge({ cost }) {
+  return new MartletError("too_large", `${cost} bytes are too many`);
 }
 
 // Of two limits, either of which may be missing.
