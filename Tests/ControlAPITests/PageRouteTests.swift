@@ -35,6 +35,7 @@ import Testing
         ("/console/composer.js", "text/javascript; charset=utf-8", "export function startComposer("),
         ("/console/console.js", "text/javascript; charset=utf-8", #"from "./connection.js""#),
         ("/console/connection.js", "text/javascript; charset=utf-8", #"from "./martlet.js""#),
+        ("/console/governed.js", "text/javascript; charset=utf-8", "If-Match"),
         ("/console/history.js", "text/javascript; charset=utf-8", "/messages?limit="),
         ("/console/log.js", "text/javascript; charset=utf-8", "export function note("),
         ("/console/martlet.js", "text/javascript; charset=utf-8", "export class Martlet"),

@@ -5,6 +5,7 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
     case composer = "composer.js"
     case connection = "connection.js"
     case console = "console.js"
+    case governed = "governed.js"
     case history = "history.js"
     /// The client library, the very file that the client port serves.
     case library = "martlet.js"
@@ -28,6 +29,7 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         case .composer: PackageResources.composer_js
         case .connection: PackageResources.connection_js
         case .console: PackageResources.console_js
+        case .governed: PackageResources.governed_js
         case .history: PackageResources.history_js
         case .library: PackageResources.martlet_js
         case .log: PackageResources.log_js
@@ -49,7 +51,7 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .document: "text/html; charset=utf-8"
         case .style: "text/css; charset=utf-8"
-        case .composer, .connection, .console, .history, .library, .log, .members, .messages, .nodes, .parts,
+        case .composer, .connection, .console, .governed, .history, .library, .log, .members, .messages, .nodes, .parts,
             .payload, .rest, .spenders, .tabs, .texts, .users, .watch:
             "text/javascript; charset=utf-8"
         }

@@ -2,6 +2,7 @@
 
 import * as composer from "./composer.js";
 import { Connection, closeWords } from "./connection.js";
+import { startGoverned } from "./governed.js";
 import * as history from "./history.js";
 import { line, note, startLog } from "./log.js";
 import * as members from "./members.js";
@@ -35,6 +36,7 @@ function connect(event) {
     connection = new Connection($("ws-url").value, identity, {
       state: changed, room: roomChanged, unwatched: watch.refused,
       message: ({ epoch, ...message }, frame) => line(messageLine(message, frame)),
+      changed: (change) => note(wordsOf(change)),
       signal: (signal, frame) => line(signalLine(signal, frame)),
       error: (words) => note(words, true),
       members: members.listed,
@@ -80,6 +82,16 @@ function changed({ state, userId, nodeId, resumed, code, reason, retryInMs, erro
   }
   watch.doubt(state === "waiting" || state === "connecting");
   showRooms();
+}
+
+// A change of a governed room in words.
+function wordsOf({ roomId, event, version, userId, role, reason }) {
+  const what = {
+    joined: "is governed, and you are " + role, updated: "has other settings", restored: "has lost settings", host: "has the host " + userId,
+    role: "has made " + userId + " " + role, muted: "has muted " + userId, unmuted: "lets " + userId + " speak",
+    removed: "has put you out" + (reason ? ": " + reason : ""), closed: "was closed",
+  }[event];
+  return roomId + " " + (what ?? "tells of " + event) + (version ? " (version " + version + ")." : ".");
 }
 
 function ended() {
@@ -205,7 +217,7 @@ async function start() {
   showChosen();
   for (const startPart of [
     startTabs, startLog, composer.startComposer, history.startHistory, members.startMembers, watch.startWatch,
-    startUsers, startNodes, startSpenders,
+    startUsers, startNodes, startSpenders, startGoverned,
   ]) startPart();
   broadcastPayload = new PayloadField("broadcast-payload");
   showRooms();
