@@ -67,7 +67,8 @@ package struct Node: Sendable {
         let sockets = SocketServer(
             configuration: admission, group: group,
             streams: backend.streams, log: log, presence: backend.presence,
-            presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger, tally: spending,
+            presenceDirectory: backend.presenceDirectory, governor: backend.roomGovernor, metrics: metrics,
+            logger: logger, tally: spending,
             memory: memory)
         load.attach(sockets.census)
         var calls = settings.controlConfiguration

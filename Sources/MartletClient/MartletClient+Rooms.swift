@@ -131,7 +131,10 @@ extension MartletClient {
             state.withLock { $0.wishes[message.room]?.tell(.message(message)) }
         case .gap(let room, let position): state.withLock { $0.wishes[room]?.tell(.gap(after: position)) }
         case .presence(let presence): tellPresence(presence)
-        case .connected, .disconnected, .rejoined, .rejoinFailed, .epoch, .status, .signal, .reconnect, .error: break
+        case .room(let change): state.withLock { $0.wishes[change.room]?.tell(change) }
+        case .connected, .disconnected, .rejoined, .rejoinFailed, .epoch, .invited, .status, .signal, .reconnect,
+            .error:
+            break
         }
     }
 

@@ -76,6 +76,12 @@ extension MartletClient {
             return feed(id, reader)
         }
 
+        /// What changes in a governed room from here on, and what holds as it is joined again. A slow reader gets the latest.
+        public var governing: Feed<RoomChange> {
+            let (id, reader) = readers.readGoverning()
+            return feed(id, reader)
+        }
+
         private func feed<Element>(_ id: Int, _ reader: Reader<Element>) -> Feed<Element> {
             if case .refused = state { reader.finish() }
             return Feed(reading: Reading(id, reader, of: self))

@@ -225,6 +225,8 @@ package final class Backend: Service {
             store: Store(link: coordination, keys: keys), settings: settings, nodeId: configuration.nodeId,
             logger: logger)
         coordinator.onProblem = { health.refuseDuty($0) }
+        router.onPutOut = { [registry] in registry.putOut($0) }
+        router.onVacated = { [coordinator] in coordinator.vacated($0) }
         let assignments = LedgerAssignments()
         if !configuration.receivers.isEmpty { coordinator.onToken = assignments.changed }
         conductor.prepare(
@@ -246,7 +248,8 @@ package final class Backend: Service {
                 ? nil
                 : Publish.Bound(
                     entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes))
-        roomGovernor = RedisRoomGovernor(store: store, rules: configuration.rules, link: names.link())
+        roomGovernor = RedisRoomGovernor(
+            store: store, rules: configuration.rules, settings: settings, link: names.link())
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         roomCourses = RedisRoomCourses(store: store)
         streams = router

@@ -90,10 +90,20 @@ package struct Keys: Sendable {
     package func head(_ room: RoomName) -> Key { roomKey(room, ":head") }
 
     /// hash, no expiry unless the settings say `expires`, which the nodes that follow the room renew, or a day once the room
-    /// was closed, by `govern` and the scripts that settle a head: what the room's settings are and decide (see `rights.lua`).
+    /// was closed, by `govern`, `moderate`, `hand_over`, `join` and the scripts that settle a head: what the room's settings are and decide (see `rights.lua`).
     ///
     /// The head names their version, so that a room without settings costs no look at them.
     package func settings(of room: RoomName) -> Key { roomKey(room, ":settings") }
+
+    /// hash, no expiry, by `govern`, `moderate` and `hand_over`: governed room → who has the host's chair.
+    package func governed(_ partition: Partition) -> Key { key(partition, "governed") }
+
+    /// zset, no expiry, by the scripts that take members away, emptied by `hand_over`: room whose host has left → when.
+    package func vacant(_ partition: Partition) -> Key { key(partition, "vacant") }
+
+    /// hash, EXPIRE a day, by `govern` and `moderate`, read by `join` in governed rooms: connections that were put out, and
+    /// `@` and the user, until they join anew.
+    package func out(of room: RoomName) -> Key { roomKey(room, ":out") }
 
     /// zset, PX as long as its room's slow mode, by `publish`: user → time of the last message.
     package func pauses(in room: RoomName) -> Key { roomKey(room, ":pauses") }

@@ -28,10 +28,12 @@ package final class SocketServer: Service {
     ///   - group: whose loops serve the connections; each gets a hub. It outlives the server.
     ///   - streams, log: where rooms come from and messages go to.
     ///   - presence: told of all connections, and of their end before the server's.
+    ///   - governor: decides what clients order in governed rooms.
     ///   - tally: told who spends what; nil where nobody wants to know.
     package init(
         configuration: SocketServerConfiguration, group: any EventLoopGroup, streams: any RoomStreams,
         log: any MessageLog, presence: any Presence, presenceDirectory: any PresenceDirectory,
+        governor: any RoomGovernor,
         metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system,
         tally: (any SpendingTally)? = nil, memory: MemoryAccount = MemoryAccount(budget: .max)
     ) {
@@ -40,7 +42,7 @@ package final class SocketServer: Service {
         self.logger = logger
         let dependencies = HubDependencies(
             configuration: configuration, streams: streams, log: log, presence: presence,
-            presenceDirectory: presenceDirectory, metrics: metrics, logger: logger, clocks: clocks,
+            presenceDirectory: presenceDirectory, governor: governor, metrics: metrics, logger: logger, clocks: clocks,
             tally: tally, memory: memory)
         census = dependencies.census
         hubs = group.makeIterator().map { Hub(eventLoop: $0, dependencies: dependencies) }

@@ -32,6 +32,10 @@ package enum EventBody {
             JSONWriter.append(#","payload":"#, to: &body)
             body += message.payload
         }
+        if let details = event.details, details.count > 2 {
+            JSONWriter.append(",", to: &body)
+            body += details.dropFirst().dropLast()
+        }
         if let count = event.count {
             JSONWriter.append(#","count":"#, to: &body)
             JSONWriter.append(integer: count, to: &body)

@@ -44,6 +44,10 @@ import Testing
         Call(method: .PUT, path: "/v1/rooms/hall", body: "{}", scope: .moderate),
         Call(method: .PATCH, path: "/v1/rooms/hall", body: "{}", scope: .moderate),
         Call(method: .DELETE, path: "/v1/rooms/hall", scope: .moderate),
+        Call(method: .POST, path: "/v1/rooms/hall/members", body: "{}", scope: .moderate),
+        Call(method: .PUT, path: "/v1/rooms/hall/members/u", body: "{}", scope: .moderate),
+        Call(method: .DELETE, path: "/v1/rooms/hall/bans/u", scope: .moderate),
+        Call(method: .DELETE, path: "/v1/rooms/hall/mutes/u", scope: .moderate),
         Call(
             method: .PUT, path: "/v1/addresses/bans", body: #"{"cidr":"10.0.0.0/8","seconds":5}"#, scope: .moderate),
         Call(method: .DELETE, path: "/v1/addresses/bans?cidr=10.0.0.0/8", scope: .moderate),

@@ -227,6 +227,7 @@ final class SessionConversation {
             "watch \(text(id)) \(words(users))\(refused.isEmpty ? "" : " not \(words(refused))")"
         case .unwatch(let users): "unwatch \(users.map(\.string).joined(separator: " "))"
         case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
+        case .order(let order, let id): "order \(text(id)) \(order.user) in \(order.room)"
         case .close(let reason, let text): "close \(reason.code) \(text)"
         }
     }
@@ -237,10 +238,12 @@ final class SessionConversation {
         case .joined(let id, let joined):
             "joined \(text(id)) \(joined.room) at \(joined.position.seq)"
                 + (joined.recovered ? "" : " lost") + (joined.roster.map { " of \($0.members)" } ?? "")
+                + (joined.role.map { " as \($0.string)" } ?? "")
         case .resumed(let id, let rooms): "resumed \(text(id)) \(rooms.map(line).joined(separator: ", "))"
         case .left(let id, let room): "left \(text(id)) \(room)"
         case .ack(let id, let room, let published): "ack \(text(id)) \(room) \(published.position.seq)"
         case .history(let id, let page): "page \(text(id)) \(page.messages.count)"
+        case .ordered(let id, let room, let version): "ack \(text(id)) \(room) version \(version)"
         case .pong(let id): "pong \(text(id))"
         case .reconnect(let milliseconds): "reconnect \(milliseconds)"
         case .error(let id, let error): "error \(text(id)) \(error.code.rawValue)"

@@ -119,6 +119,8 @@ final class TrackConversation {
     }
 
     /// Settings came over the channel; answers whether they are told.
+    func heard(version: Int64) -> RoomState? { machine.received(version: version) }
+
     func heard(settings version: Int64) -> Bool {
         machine.received(RoomState(version: version, settings: Array("{}".utf8)))
     }
@@ -142,11 +144,13 @@ final class TrackConversation {
     /// - Parameter timestamps: of those messages that were not stored at 1000.
     func caughtUp(
         _ seq: Int, _ epoch: String = "e1", ends: String = "", log: [Int] = [], at timestamps: [Int: Int64] = [:],
-        more: Bool = false, roster: Int64? = nil, settings: Int64? = nil, isClosed: Bool = false
+        more: Bool = false, roster: Int64? = nil, settings: Int64? = nil, isClosed: Bool = false, closedAt: Int64 = 0
     ) -> [String] {
         let answer = answer(
             seq, epoch, ends: ends, log: log, at: timestamps, after: after, more: more, roster: roster,
-            settings: settings.map { RoomState(version: $0, settings: Array("{}".utf8), isClosed: isClosed) })
+            settings: settings.map {
+                RoomState(version: $0, settings: Array("{}".utf8), isClosed: isClosed, closedAt: closedAt)
+            })
         return told(machine.caughtUp(.success(answer), conditions))
     }
 

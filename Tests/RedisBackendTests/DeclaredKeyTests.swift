@@ -65,6 +65,14 @@ struct DeclaredKeyTests {
         all.append(PassSignal(Signal(room: room, from: alice, to: alice, payload: info), connection: "c2"))
         all.append(Admit(alice, issuedAt: 1))
         all.append(Govern(room, .set(RoomSettings()), replacing: 0, link: "link0009"))
+        for act in [RoomOrder.Act.role(.host), .mute(until: 5), .ban(until: 5), .unban, .remove, .admit] {
+            all.append(Moderate(RoomOrder(act, UserID(unchecked: "bob"), in: room), link: "link0009"))
+        }
+        all.append(ReadRoles(of: room))
+        all.append(ReadChair(of: room, token: "n1:5 1"))
+        all.append(HandOver(room, to: alice, seen: 1, token: "n1:5 1", settings: settings))
+        all.append(Invite(alice, to: room))
+        all.append(Prune([room], in: rooms))
         all.append(ReadSettings(of: room))
         all.append(Unwritten(ReadSettings(of: room)))
         all += publishes(kept)

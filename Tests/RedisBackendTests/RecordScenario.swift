@@ -132,14 +132,27 @@ struct RecordScenario {
         settings.publish = [.member, RoleName(unchecked: "speaker")]
         settings.roles = [RoleRights(role: RoleName(unchecked: "speaker"), rights: [.join, .publish])]
         guard
-            case .changed(let version) = try await call(
+            case .changed(let version, _) = try await call(
                 Govern(RecordScenario.room, .set(settings), replacing: 0, link: "link0003"))
         else { return }
         settings.expires = .seconds(86_400)
         try await call(Govern(RecordScenario.room, .set(settings), replacing: version, link: "link0003"))
-        // As if a backend had given one.
-        let key = keys.settings(of: RecordScenario.room).name
-        _ = try await link.send(["HSET", .string(key), "role:carol", "speaker"])
+        let orders: [(RoomOrder.Act, UserID)] = [
+            (.role(RoleName(unchecked: "speaker")), RecordScenario.carol), (.role(.host), RecordScenario.alice),
+            (.mute(until: RecordSheet.past), RecordScenario.bob), (.unmute, RecordScenario.carol),
+            (.ban(until: nil), UserID(unchecked: "eve")),
+        ]
+        for (act, user) in orders {
+            try await call(Moderate(RoomOrder(act, user, in: RecordScenario.room), link: "link0003"))
+        }
+        // One who is put out of another room.
+        let other = RoomName(unchecked: "other")
+        try await call(
+            Join(
+                other, connection: "c2", of: RecordScenario.alice, info: RecordScenario.info, holder: self.other,
+                mode: .new, settings: self.settings))
+        try await call(
+            Moderate(RoomOrder(.remove, RecordScenario.alice, in: other, reason: "enough"), link: "link0003"))
         let closed = RoomName(unchecked: "closed")
         try await call(Govern(closed, .close(withLog: false), replacing: 0, link: "link0003"))
     }

@@ -37,9 +37,13 @@ struct ScriptTagTests {
             let user = UserID(unchecked: "{u}\(index)")
             let governed = try await node.backend.roomGovernor.state(of: name)
             _ = try await node.backend.roomGovernor.govern(name, by: RoomSettings(), replacing: governed.version)
+            _ = try? await node.backend.roomGovernor.carryOut(RoomOrder(.mute(until: 1), user, in: name))
+            _ = try await node.backend.roomGovernor.roles(in: name)
+            _ = try await node.backend.roomGovernor.invite(user, to: name)
             let session = try await node.connect("c\(index)", user.string).session
             try await node.connect("d\(index)", user.string, resuming: session)
             try await node.join(name.string, "d\(index)")
+            _ = try await node.backend.roomGovernor.carryOut(RoomOrder(.role(.host), user, in: name))
             try? await node.signal(Signal(room: name, from: user, to: user, payload: []), "d\(index)")
             _ = try await node.directory.disconnect(user, code: 4403, reason: "{mm}")
             _ = try await node.directory.pardon(user)

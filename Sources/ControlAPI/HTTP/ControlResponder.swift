@@ -93,7 +93,28 @@ struct ControlResponder: HTTPResponder {
             case _: return try await RoomQuery(room: room).answer(from: presence, rooms)
             }
         case .members(let room):
-            return try await MembersQuery(room: room, target: target).answer(from: presence)
+            guard request.method == .post else {
+                return try await MembersQuery(room: room, target: target).answer(from: presence)
+            }
+            return try await Invitation(room: room, body: body.read(request, on: context.channel)).answer(from: rooms)
+        case .member(let user, let room):
+            let order =
+                request.method == .put
+                ? try await MemberOrder.role(of: user, in: room, body.read(request, on: context.channel))
+                : try MemberOrder.removal(of: user, from: room, target)
+            return try await order.answer(from: rooms)
+        case .roomBan(let user, let room):
+            let order =
+                request.method == .put
+                ? try await MemberOrder.ban(of: user, from: room, body.read(request, on: context.channel))
+                : try MemberOrder.pardon(of: user, in: room)
+            return try await order.answer(from: rooms)
+        case .roomMute(let user, let room):
+            let order =
+                request.method == .put
+                ? try await MemberOrder.mute(of: user, in: room, body.read(request, on: context.channel))
+                : try MemberOrder.voice(of: user, in: room)
+            return try await order.answer(from: rooms)
         case .messages(let room):
             return try await MessagesQuery(room: room, target: target).answer(from: log)
         case .nodes:

@@ -14,6 +14,9 @@ enum Route: Hashable, Sendable {
     case rooms
     case room(String)
     case members(room: String)
+    case member(String, room: String)
+    case roomBan(String, room: String)
+    case roomMute(String, room: String)
     case messages(room: String)
     case nodes
     case stats
@@ -71,6 +74,14 @@ enum Route: Hashable, Sendable {
         case ("rooms", []): self = .room(name)
         case ("rooms", ["members"]): self = .members(room: name)
         case ("rooms", ["messages"]): self = .messages(room: name)
+        case ("rooms", let rest) where rest.count == 2 && rest.last?.isEmpty == false:
+            let user = rest[rest.index(after: rest.startIndex)]
+            switch rest[rest.startIndex] {
+            case "members": self = .member(user, room: name)
+            case "bans": self = .roomBan(user, room: name)
+            case "mutes": self = .roomMute(user, room: name)
+            default: return nil
+            }
         default: return nil
         }
     }
@@ -79,11 +90,13 @@ enum Route: Hashable, Sendable {
         switch self {
         case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .webhooksReplay: [.post]
         case .userBan: [.delete]
-        case .users, .user, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
+        case .users, .user, .rooms, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
             .metrics, .openAPI, .page, .consoleConfiguration:
             [.get, .head]
         case .addressBans: [.get, .head, .put, .delete]
         case .room: [.get, .head, .put, .patch, .delete]
+        case .members: [.get, .head, .post]
+        case .member, .roomBan, .roomMute: [.put, .delete]
         }
     }
 
@@ -100,6 +113,9 @@ enum Route: Hashable, Sendable {
         case .rooms: "/v1/rooms"
         case .room: "/v1/rooms/{roomId}"
         case .members: "/v1/rooms/{roomId}/members"
+        case .member: "/v1/rooms/{roomId}/members/{userId}"
+        case .roomBan: "/v1/rooms/{roomId}/bans/{userId}"
+        case .roomMute: "/v1/rooms/{roomId}/mutes/{userId}"
         case .messages: "/v1/rooms/{roomId}/messages"
         case .nodes: "/v1/nodes"
         case .stats: "/v1/stats"
@@ -132,9 +148,10 @@ extension Route {
     func scope(of method: Method) -> APIScope? {
         switch self {
         case .broadcast, .broadcastBatch: .broadcast
-        case .users, .user, .usersQuery, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top: .read
+        case .users, .user, .usersQuery, .rooms, .messages, .nodes, .stats, .webhooks, .top: .read
         case .userDisconnect, .userBan: .moderate
-        case .room, .addressBans: method == .get || method == .head ? .read : .moderate
+        case .member, .roomBan, .roomMute: .moderate
+        case .room, .members, .addressBans: method == .get || method == .head ? .read : .moderate
         case .webhooksReplay: .admin
         case .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration: nil
         }
@@ -144,6 +161,7 @@ extension Route {
         switch self {
         case .broadcast, .broadcastBatch: .body
         case .room(let name), .members(let name), .messages(let name): .room(name)
+        case .member(_, let room), .roomBan(_, let room), .roomMute(_, let room): .room(room)
         case .users, .user, .usersQuery, .userDisconnect, .userBan, .rooms, .nodes, .stats, .webhooks,
             .webhooksReplay, .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
             .consoleConfiguration:
@@ -157,6 +175,8 @@ extension Route {
         case .room(let name), .members(let name), .messages(let name), .user(let name), .userDisconnect(let name),
             .userBan(let name):
             name
+        case .member(let user, let room), .roomBan(let user, let room), .roomMute(let user, let room):
+            "\(user) in \(room)"
         case .broadcast, .broadcastBatch, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks, .webhooksReplay,
             .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration:
             nil

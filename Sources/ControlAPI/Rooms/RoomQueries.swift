@@ -78,8 +78,9 @@ struct RoomQuery: Sendable {
 
     func answer(from directory: any PresenceDirectory, _ governor: any RoomGovernor) async throws -> Response {
         async let governed = governor.state(of: room)
+        async let appointed = governor.roles(in: room)
         let found = try await directory.room(room)
-        let state = try await governed
+        let (state, roles) = (try await governed, try await appointed)
         guard found != nil || state.isGoverned else {
             throw Refusal.notFound("this room has neither members nor a log nor settings")
         }
@@ -98,6 +99,7 @@ struct RoomQuery: Sendable {
         JSONWriter.append(#","seq":"#, to: &answer)
         JSONWriter.append(integer: record.head?.seq ?? 0, to: &answer)
         NativeDialect().append(state.isGoverned ? state : .absent, into: &answer)
+        JSONWriter.append(roles, to: &answer)
         JSONWriter.append("}", to: &answer)
         return .json(answer)
     }

@@ -8,9 +8,11 @@ extension EventFields {
             roster = RosterState(
                 members: try integer("members"), version: Int64(try integer("rosterVersion")), timestamp: 0)
         }
-        return Joined(
+        var joined = Joined(
             room: try room(), position: try position(), recovered: try boolean("recovered"), roster: roster,
             settings: try roomState())
+        if field("role") != nil { joined.role = RoleName(unchecked: try text("role")) }
+        return joined
     }
 
     func resumedRooms() throws(UnreadableEvent) -> [ResumedRoom] {

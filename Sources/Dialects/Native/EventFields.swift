@@ -26,6 +26,9 @@ struct EventFields {
         if type.equals("message") { return .message(try message(epoch: "")) }
         if type.equals("ack") {
             guard field("roomId") != nil else { return .acknowledged(id: requestID) }
+            if field("seq") == nil, field("version") != nil {
+                return .ordered(id: requestID, room: try room(), version: Int64(try integer("version")))
+            }
             let position = Position(epoch: "", seq: try integer("seq"))
             let published = Published(position: position, timestamp: Int64(try integer("timestamp")))
             return .ack(id: requestID, room: try room(), published: published)

@@ -68,6 +68,7 @@ extension NativeDialect {
             append(room: room, into: &bytes)
             JSONWriter.append(#","payload":"#, to: &bytes)
             bytes.append(contentsOf: payload)
+        case .order(let order): append(order, id: request.id, into: &bytes)
         case .ping: begin(#"{"type":"ping""#, id: request.id, into: &bytes)
         }
         JSONWriter.append("}", to: &bytes)

@@ -46,10 +46,11 @@ extension RequestFields {
         }
         if name.equals("watch") { return .watch(users: try userList()) }
         if name.equals("unwatch") { return .unwatch(users: try userList()) }
+        if let order = try order(named: name) { return .order(order) }
         throw RequestError(.badRequest, "type: unknown")
     }
 
-    private func room() throws(RequestError) -> RoomName {
+    func room() throws(RequestError) -> RoomName {
         guard let name = RoomName(try RequestFields.text(of: roomId, "roomId")) else {
             throw RequestError(.badRequest, "roomId: not the name of a room")
         }

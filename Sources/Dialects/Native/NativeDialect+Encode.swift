@@ -44,6 +44,12 @@ extension NativeDialect {
         case .acknowledged(let id):
             begin(#"{"type":"ack""#, id: id, into: &bytes)
             JSONWriter.append("}", to: &bytes)
+        case .ordered(let id, let room, let version):
+            begin(#"{"type":"ack""#, id: id, into: &bytes)
+            append(room: room, into: &bytes)
+            JSONWriter.append(#","version":"#, to: &bytes)
+            JSONWriter.append(integer: version, to: &bytes)
+            JSONWriter.append("}", to: &bytes)
         case .pong(let id):
             begin(#"{"type":"pong""#, id: id, into: &bytes)
             JSONWriter.append("}", to: &bytes)

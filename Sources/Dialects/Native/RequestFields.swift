@@ -16,6 +16,10 @@ struct RequestFields {
     private(set) var users: JSONValue?
     private(set) var to: JSONValue?
     private(set) var cursor: JSONValue?
+    private(set) var userId: JSONValue?
+    private(set) var role: JSONValue?
+    private(set) var until: JSONValue?
+    private(set) var reason: JSONValue?
 
     private static let maxIDBytes = 128
     /// A request has five at most; the rest may come from a later client.
@@ -98,6 +102,10 @@ struct RequestFields {
         if key.equals("users") { return RequestFields.fill(&users, with: value) ? nil : "users" }
         if key.equals("to") { return RequestFields.fill(&to, with: value) ? nil : "to" }
         if key.equals("cursor") { return RequestFields.fill(&cursor, with: value) ? nil : "cursor" }
+        if key.equals("userId") { return RequestFields.fill(&userId, with: value) ? nil : "userId" }
+        if key.equals("role") { return RequestFields.fill(&role, with: value) ? nil : "role" }
+        if key.equals("until") { return RequestFields.fill(&until, with: value) ? nil : "until" }
+        if key.equals("reason") { return RequestFields.fill(&reason, with: value) ? nil : "reason" }
         return nil
     }
 

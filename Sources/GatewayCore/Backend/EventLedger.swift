@@ -113,6 +113,8 @@ package struct LedgerEvent: Hashable, Sendable {
     package var message: Message?
     /// How many were lost, for `events.lost`.
     package var count: Int?
+    /// What a change in a governed room says besides: a JSON object, whose fields stand among the others.
+    package var details: [UInt8]?
 
     package init(
         id: String, entry: String, type: String, userId: String? = nil, roomId: String? = nil, cause: String? = nil,
@@ -139,6 +141,11 @@ package enum EventType: String, CaseIterable, Sendable {
     case memberJoined = "member.joined"
     case memberLeft = "member.left"
     case messagePublished = "message.published"
+    case roomUpdated = "room.updated"
+    case hostChanged = "room.host_changed"
+    case memberRole = "member.role"
+    case memberRemoved = "member.removed"
+    case memberBanned = "member.banned"
 
     /// What stands in place of events that the ledger could not keep until the receiver took them.
     package static let lost = "events.lost"

@@ -143,11 +143,14 @@ package struct RosterState: Hashable, Sendable {
     package var version: Int64
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64
+    /// As what the member came into a governed room whose joining found the roster so; nil for all others.
+    package var role: RoleName?
 
-    package init(members: Int, version: Int64, timestamp: Int64) {
+    package init(members: Int, version: Int64, timestamp: Int64, role: RoleName? = nil) {
         self.members = members
         self.version = version
         self.timestamp = timestamp
+        self.role = role
     }
 }
 

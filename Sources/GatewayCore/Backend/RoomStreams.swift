@@ -97,6 +97,10 @@ package enum StreamDelivery: Sendable {
     case status(StatusChange)
     /// For those connections of the user that are in the room.
     case signal(Signal)
+    /// A connection of the node, perhaps another hub's, is out of a room.
+    case putOut(connection: String, RoomChange)
+    /// Connections of the user are to join a room.
+    case invited(UserID, to: RoomName)
     /// A connection of the node, perhaps another hub's, is to be closed.
     case close(connection: String, reason: CloseReason, text: String)
 }

@@ -63,6 +63,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case unwatch([UserID])
         /// Answered by `signalled`.
         case signal(Signal, id: RequestID?)
+        /// Answered by `ordered`.
+        case order(RoomOrder, id: RequestID?)
         /// The last action there is.
         case close(CloseReason, text: String)
     }
@@ -237,6 +239,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         case .watch(let users): watch(users, request)
         case .unwatch(let users): unwatch(users, request)
         case .signal(let user, let room, let payload): signal(to: user, in: room, payload, request)
+        case .order(let order): carryOut(order, request)
         }
     }
 

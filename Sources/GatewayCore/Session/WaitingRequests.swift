@@ -55,6 +55,7 @@ extension ClientCommand {
         case .join(let room, _), .leave(let room), .message(let room, _, _, _), .history(let room, _),
             .members(let room, _, _), .signal(_, let room, _):
             room
+        case .order(let order): order.room
         case .auth, .resume, .watch, .unwatch, .ping: nil
         }
     }
@@ -70,6 +71,7 @@ extension ClientRequest {
         case .members(_, _, let cursor): cursor?.utf8.count ?? 0
         case .resume(let since): since.count * ClientRequest.nameBytes
         case .watch(let users), .unwatch(let users): users.count * ClientRequest.nameBytes
+        case .order(let order): ClientRequest.nameBytes + order.reason.utf8.count
         case .join, .leave, .history, .ping: 0
         }
     }

@@ -67,6 +67,10 @@ extension TrackMachine {
     ) {
         guard let state = answer.settings else { return }
         if state.version > settingsVersion {
+            // A room that was closed and opened again meanwhile is another: whoever was in it is out.
+            if !state.isClosed, state.closedAt > settingsVersion {
+                actions.append(.settings(.closed(at: state.closedAt), .closed))
+            }
             settings = state
             actions.append(.settings(state, state.isClosed ? .closed : .updated))
         } else if state.version < settingsVersion, answer.head.epoch != run.position.epoch,

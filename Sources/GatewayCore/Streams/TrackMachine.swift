@@ -61,7 +61,14 @@ package struct TrackMachine: ~Copyable {
     /// The settings as the hubs were told them; nil where there are none.
     package internal(set) var settings: RoomState?
     /// The roster as the hubs were told it; nil until the first answer, and where the room keeps none.
-    package internal(set) var roster: RosterState?
+    package internal(set) var roster: RosterState? {
+        get {
+            standing.map { RosterState(members: $0.members, version: $0.version, timestamp: $0.timestamp) }
+        }
+        set { standing = newValue.map { ($0.members, $0.version, $0.timestamp) } }
+    }
+    /// What there is of it, without whoever joined.
+    private var standing: (members: Int, version: Int64, timestamp: Int64)?
     private(set) var isSubscribed = false
     /// Whether a hub has a live listener.
     private var isFollowed = false
@@ -177,6 +184,13 @@ extension TrackMachine {
         settings = state
         // Nobody is live before the first answer.
         return cursor.position != nil
+    }
+
+    /// Something else of the room than its settings has changed and brought this version; answers how the room stands by
+    /// then, nil where the followers are not to be told.
+    package mutating func received(version: Int64) -> RoomState? {
+        let state = (settings ?? .absent).next(version)
+        return received(state) ? state : nil
     }
 
     /// Steps of the roster came over the channel: each version is told once and in order, and one that was lost as a

@@ -47,6 +47,8 @@ package enum ClientCommand: Sendable {
     case unwatch(users: [UserID])
     /// To one user's connections in a room; never stored.
     case signal(to: UserID, room: RoomName, payload: [UInt8])
+    /// About a user in a room that the client is in; who it is from the session knows.
+    case order(RoomOrder)
     case ping
 }
 
@@ -57,7 +59,7 @@ extension ClientCommand {
     package var weight: Int {
         switch self {
         case .watch(let users), .unwatch(let users): max(1, (users.count - 1) / ClientCommand.usersPerFrame + 1)
-        case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .ping: 1
+        case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .order, .ping: 1
         }
     }
 }

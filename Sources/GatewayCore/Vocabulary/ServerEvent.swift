@@ -12,6 +12,8 @@ package enum ServerEvent: Sendable {
     case watching(id: RequestID?, users: [UserStatus])
     /// A `signal` was handed on.
     case acknowledged(id: RequestID?)
+    /// What was asked about a user of the room is done, and the room at this version.
+    case ordered(id: RequestID?, room: RoomName, version: Int64)
     case pong(id: RequestID?)
     case message(RoomMessage)
     case presence(RosterChange)
@@ -38,6 +40,8 @@ package struct Joined: Sendable {
     package var roster: RosterState?
     /// Nil where the room has no settings.
     package var settings: RoomState?
+    /// The client's user's own; nil where it is not told.
+    package var role: RoleName?
 
     package init(
         room: RoomName, position: Position, recovered: Bool, roster: RosterState?, settings: RoomState? = nil

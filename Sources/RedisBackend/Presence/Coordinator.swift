@@ -108,6 +108,13 @@ final class Coordinator: @unchecked Sendable {
         }
     }
 
+    /// The host of a room has left it; told on any thread.
+    func vacated(_ room: RoomName) {
+        loop.execute { [self] in
+            if !isStopped { look(Partition(of: room)) }
+        }
+    }
+
     /// What the node knows of the index is of before: it may be in it no more, and its tokens may be void.
     func lost() {
         loop.assertInEventLoop()
@@ -197,7 +204,8 @@ final class Coordinator: @unchecked Sendable {
         let dead = found.holders.filter { index?.mustSweep($0.holder, fence: $0.fence) ?? false }.map(\.holder)
         if let next = found.nextGraceEnd { wake(partition, in: .milliseconds(next - found.dueBy + 1)) }
         let areHere = found.holders.allSatisfy { index?.incarnations[$0.holder.node] == $0.holder.incarnation }
-        states[partition.number].isCalm = areHere && found.due.isEmpty
+        states[partition.number].isCalm = areHere && found.due.isEmpty && found.vacant.isEmpty
+        for room in found.vacant { handOver(room, token) }
         if found.due.count == Sweep.most { states[partition.number].mustLookAgain = true }
         for holder in dead {
             logger.info(
@@ -214,6 +222,25 @@ final class Coordinator: @unchecked Sendable {
             case .failed(let error):
                 record("sweep", error)
                 rest(partition, isRefused: false, token)
+            }
+        }
+    }
+
+    /// Finds who follows the host of a room. Whoever has left meanwhile, or come, is looked at again.
+    private func handOver(_ room: RoomName, _ token: String) {
+        store.call(ReadChair(of: room, token: token)) { [self] result in
+            record("chair", result)
+            let (successor, version): (UserID?, Int64)
+            switch result {
+            case .success(.vacant(let chair)): (successor, version) = (chair.successor, chair.version)
+            case .success(.kept): (successor, version) = (nil, 0)
+            case .success(.refused), .failure: return
+            }
+            let call = HandOver(room, to: successor, seen: version, token: token, settings: settings)
+            store.call(call) { [self] result in
+                record("hand_over", result)
+                guard case .success(.moved) = result, !isStopped else { return }
+                look(Partition(of: room))
             }
         }
     }
@@ -280,7 +307,16 @@ final class Coordinator: @unchecked Sendable {
             store.touch(store.shared(in: partition, settings))
             store.call(Shrink([(store.keys.events(partition), settings.ledgerBytes)])) { _ in }
             forgetSeen(partition)
+            pruneGoverned(partition)
             if let idle = settings.idleLedger { trimIdleLedger(partition, token: token, idle) }
+        }
+    }
+
+    /// Some of the rooms at a time; what is left is met again.
+    private func pruneGoverned(_ partition: Partition) {
+        store.send(.someRooms(of: store.keys.governed(partition), most: Prune.most)) { [store] result in
+            guard case .success(let rooms) = result, !rooms.isEmpty else { return }
+            store.call(Prune(rooms, in: partition)) { _ in }
         }
     }
 

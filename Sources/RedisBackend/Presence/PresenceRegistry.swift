@@ -11,7 +11,7 @@ final class PresenceRegistry: @unchecked Sendable {
     struct Listeners: Sendable {
         /// An incarnation is fenced: the node must take one above the fence.
         var onFenced: @Sendable (_ incarnation: Int64, _ fence: Int64) -> Void
-        /// A connection's socket must be closed.
+        /// A connection's socket must be closed, or the connection is out of a room.
         var onClose: @Sendable (StreamDelivery) -> Void
         /// A user's connection is registered again: what came for the inbox before went to other nodes, or to none.
         var onRegisteredAgain: @Sendable (UserID) -> Void
@@ -108,6 +108,11 @@ final class PresenceRegistry: @unchecked Sendable {
         perform(machine.channelsRenewed(partitions, now: .now))
     }
 
+    func putOut(_ putOut: PutOut) {
+        loop.assertInEventLoop()
+        perform(machine.putOut(putOut, now: .now))
+    }
+
     // MARK: What the machine says
 
     private func perform(_ actions: [RegistrationMachine.Action]) {
@@ -132,6 +137,7 @@ final class PresenceRegistry: @unchecked Sendable {
         case .tellMarked(let nodes): store.tellMarked(nodes, life: settings.fenceLife)
         case .close(let id, let reason, let text):
             listeners.onClose(.close(connection: id, reason: reason, text: text))
+        case .putOut(let id, let change): listeners.onClose(.putOut(connection: id, change))
         case .eraseMark(let id, let partition): store.send(.remove(id, from: store.keys.marks(partition)))
         case .renew(let renewal): store.renew(renewal, settings)
         case .takeNewIncarnation(let incarnation, let fence): listeners.onFenced(incarnation, fence)

@@ -14,6 +14,12 @@ package enum Scripts {
     static let historyUnwritten = Scripts.script(
         "history_unwritten", PackageResources.history_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
     static let govern = Scripts.script("govern", PackageResources.govern_lua, opening: .governing)
+    static let moderate = Scripts.script("moderate", PackageResources.moderate_lua, opening: .governing)
+    static let chair = Scripts.script("chair", PackageResources.chair_lua)
+    static let handOver = Scripts.script("hand_over", PackageResources.hand_over_lua, opening: .governing)
+    static let roles = Scripts.script("roles", PackageResources.roles_lua, opening: .rights)
+    static let prune = Scripts.script("prune", PackageResources.prune_lua)
+    static let invite = Scripts.script("invite", PackageResources.invite_lua)
     static let settings = Scripts.script("settings", PackageResources.settings_lua, opening: .epoch)
     static let settingsUnwritten = Scripts.script(
         "settings_unwritten", PackageResources.settings_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
@@ -32,7 +38,7 @@ package enum Scripts {
     static let close = Scripts.script("close", PackageResources.close_lua, opening: .verdict)
     static let pardon = Scripts.script("pardon", PackageResources.pardon_lua, opening: .verdict)
     static let admit = Scripts.script("admit", PackageResources.admit_lua, opening: .verdict)
-    static let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .roster)
+    static let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .joining)
     static let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
     static let join = Scripts.script("join", PackageResources.join_lua, opening: .joining)
     static let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
@@ -70,7 +76,7 @@ package enum Scripts {
             disconnect, join, leave, sweep, look, prolong, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
             joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published, govern, settings,
-            settingsUnwritten,
+            settingsUnwritten, moderate, chair, handOver, roles, invite, prune,
         ]
     }
 
@@ -78,18 +84,23 @@ package enum Scripts {
     package static var archive: [RedisScript] { [archiveTake, archiveSettle, archiveKeep, archiveShare, history] }
 
     /// Those of a coordinator.
-    static var coordination: [RedisScript] { [look, prolong, claim, yield, sweep, touch, shrink, trim] }
+    static var coordination: [RedisScript] {
+        [look, prolong, claim, yield, sweep, touch, shrink, trim, chair, handOver, prune]
+    }
 
     /// The source that several scripts share.
     private enum Opening {
-        case none, clock, epoch, governing, publishing, presence, roster, joining, verdict, session, ledger
+        case none, clock, epoch, rights, governing, publishing, presence, roster, joining, verdict, session, ledger
 
         var source: [UInt8] {
             switch self {
             case .none: []
             case .clock: PackageResources.clock_lua
             case .epoch: PackageResources.clock_lua + PackageResources.epoch_lua
-            case .governing: Opening.epoch.source + PackageResources.rights_lua
+            case .rights: PackageResources.clock_lua + PackageResources.rights_lua
+            case .governing:
+                Opening.epoch.source + PackageResources.presence_lua + PackageResources.roster_lua
+                    + PackageResources.rights_lua + PackageResources.moderation_lua
             case .publishing: Opening.epoch.source + PackageResources.slices_lua + PackageResources.rights_lua
             case .presence: PackageResources.clock_lua + PackageResources.presence_lua
             case .roster: Opening.presence.source + PackageResources.roster_lua

@@ -62,7 +62,7 @@ extension Router: RedisSubscriptionHandler {
         }
         if SettingsMessage.isOne(payload) {
             guard let message = SettingsMessage(payload) else { return unreadable() }
-            return receive(message.state, track)
+            return receive(message, track)
         }
         guard let message = ChannelMessage(payload) else { return unreadable() }
         receive(message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
@@ -83,6 +83,9 @@ extension Router: RedisSubscriptionHandler {
             outboxes.addToAll(.close(connection: connection, reason: reason, text: text))
         case .signal(let signal):
             outboxes.addToAll(.signal(signal))
+        case .putOut(let putOut): onPutOut(putOut)
+        case .invited(let user, let room): outboxes.addToAll(.invited(user, to: room))
+        case .vacated(let room): onVacated(room)
         case .canary(let number, let instance):
             onCanary(number, instance)
         case nil:

@@ -40,6 +40,10 @@ final class Router: @unchecked Sendable {
     let onConnection: @Sendable (PartitionSet, Bool) -> Void
     /// Told of what this node, or another of its name, sent to itself.
     let onCanary: @Sendable (_ number: Int, _ instance: String) -> Void
+    /// Told of connections of this node that are out of a room; set before the start.
+    var onPutOut: @Sendable (PutOut) -> Void = { _ in }
+    /// Told of a room whose host has left; set before the start.
+    var onVacated: @Sendable (RoomName) -> Void = { _ in }
     let prefixLength: Int
     let link = ChannelLink()
     let outboxes: HubOutboxes
@@ -127,7 +131,7 @@ final class Router: @unchecked Sendable {
         }
     }
 
-    /// A connection of this node is to be closed: whichever hub has it is told.
+    /// A connection of this node is to be closed, or is out of a room: whichever hub has it is told.
     func close(_ closing: StreamDelivery) {
         loop.assertInEventLoop()
         outboxes.addToAll(closing)
@@ -219,10 +223,16 @@ extension Router {
         }
     }
 
-    /// Settings came over the channel.
-    func receive(_ state: RoomState, _ track: Track) {
-        guard track.machine.received(state) else { return }
-        outboxes.add(.room(RoomChange(room: track.room, now: state)), of: track)
+    /// Something of a governed room came over the channel.
+    func receive(_ message: SettingsMessage, _ track: Track) {
+        switch message.change {
+        case .settings(let state):
+            guard track.machine.received(state) else { return }
+            outboxes.add(.room(RoomChange(room: track.room, now: state)), of: track)
+        case .person(let person):
+            guard let state = track.machine.received(version: message.version) else { return }
+            outboxes.add(.room(RoomChange(room: track.room, person, state: state)), of: track)
+        }
     }
 
     func perform(_ actions: [TrackMachine.Action], _ track: Track) {

@@ -8,6 +8,10 @@ import GatewayCore
 /// - `x <code> <connection length> <text length> <connection><text>`: close this connection
 /// - `g <room length> <from length> <to length> <room><from><to><payload>`: a signal for those connections of `to` that
 ///   are in the room
+/// - `k <kind> <version> <room length> <user length> <room><user><reason>`: the user's connections, or where none is named
+///   all, are out of the room: `r`, removed; `c`, the room was closed
+/// - `a <room length> <room><user>`: put the user's connections into the room
+/// - `v <room>`: the host of a room of this partition, which the node coordinates, has left
 /// - `c <instance> <number>`: what the node sent to itself, to see whether it comes back
 ///
 /// In a script: `'x ' .. code .. ' ' .. #connection .. ' ' .. #text .. ' ' .. connection .. text`, and
@@ -18,6 +22,9 @@ package enum NodeMessage {
     case close(connection: String, reason: CloseReason, text: String)
     case signal(Signal)
     case canary(number: Int, instance: String)
+    case putOut(PutOut)
+    case invited(UserID, to: RoomName)
+    case vacated(RoomName)
 
     package struct InboxMessage {
         let user: UnsafeRawBufferPointer
@@ -57,6 +64,23 @@ package enum NodeMessage {
                 Signal(
                     room: RoomName(unchecked: room), from: UserID(unchecked: from), to: UserID(unchecked: to),
                     payload: [UInt8](fields.rest)))
+        case UInt8(ascii: "k"):
+            guard let kind = fields.word(), let version = fields.integer(), let roomLength = fields.integer(),
+                let userLength = fields.integer(), let room = fields.text(roomLength),
+                let user = fields.text(userLength)
+            else { return nil }
+            let reason = String(decoding: fields.rest, as: UTF8.self)
+            let isClosed = kind.elementsEqual("c".utf8)
+            self = .putOut(
+                PutOut(
+                    room: RoomName(unchecked: room), user: userLength > 0 ? UserID(unchecked: user) : nil,
+                    version: version, isClosed: isClosed, reason: reason.isEmpty ? nil : reason))
+        case UInt8(ascii: "a"):
+            guard let length = fields.integer(), let room = fields.text(length) else { return nil }
+            let user = UserID(unchecked: String(decoding: fields.rest, as: UTF8.self))
+            self = .invited(user, to: RoomName(unchecked: room))
+        case UInt8(ascii: "v"):
+            self = .vacated(RoomName(unchecked: String(decoding: fields.rest, as: UTF8.self)))
         case UInt8(ascii: "c"):
             guard let instance = fields.word(), let number = Int(String(decoding: fields.rest, as: UTF8.self)) else {
                 return nil

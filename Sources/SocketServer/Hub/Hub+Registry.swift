@@ -65,6 +65,15 @@ extension Hub {
         }
     }
 
+    func carryOut(_ order: RoomOrder, id: RequestID?, from connection: SocketHandler) {
+        guard let user = connection.machine.identity?.userId else { return }
+        var order = order
+        order.author = RoomOrder.Author(user: user, connection: connection.id.description)
+        governor.carryOut(order) { [self, room = order.room] result in
+            enqueue(.answer(connection, .ordered(id: id, room: room, result: result)))
+        }
+    }
+
     func signal(_ signal: Signal, id: RequestID?, from connection: SocketHandler) {
         presence.signal(signal, connection: connection.id.description) { [self] result in
             enqueue(.answer(connection, .signalled(id: id, result: result)))

@@ -27,6 +27,10 @@ extension Hub {
         case .watchFailed(let ticket, let error): watchFailed(ticket, error)
         case .status(let change): receive(change)
         case .signal(let signal): receive(signal)
+        case .putOut(let connection, let change):
+            guard let id = ConnectionID(connection) else { return }
+            heartbeat.connection(id)?.putOut(change)
+        case .invited(let user, let room): invite(user, to: room)
         case .close(let connection, let reason, let text):
             guard let id = ConnectionID(connection) else { return }
             heartbeat.connection(id)?.close(reason, text: text)
@@ -97,14 +101,20 @@ extension Hub {
         send(hubRoom)
         hubRoom.settings = change.state.isGoverned ? change.state : nil
         let entering = hubRoom.pending.connections.filter { !hubRoom.hasMember($0.number) }
-        guard change.event == .closed else {
+        guard change.endsMembership else {
             let buffer = writer.frame(.room(change))
             for member in hubRoom.members { member.write(buffer) }
             // Who has not been told that it is in gets them with that.
             for one in entering where one.machine.isMember(of: change.room) { one.write(buffer) }
             return
         }
-        for member in hubRoom.members + entering { member.roomClosed(change) }
+        for member in hubRoom.members + entering { member.putOut(change) }
+    }
+
+    /// Has the user's connections of this loop join a room; the inbox knows which those are.
+    private func invite(_ user: UserID, to room: RoomName) {
+        guard let inbox = rooms[RoomName(inboxOf: user)] else { return }
+        for member in inbox.members { member.invited(to: room) }
     }
 
     private func tell(_ event: ServerEvent, of room: RoomName, at position: Position) {

@@ -84,6 +84,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var logger: Logger { dependencies.logger }
     var streams: any RoomStreams { dependencies.streams }
     var presence: any Presence { dependencies.presence }
+    var governor: any RoomGovernor { dependencies.governor }
     var presenceDirectory: any PresenceDirectory { dependencies.presenceDirectory }
     var budgets: SharedBudgets { dependencies.budgets }
     var tally: (any SpendingTally)? { dependencies.tally }

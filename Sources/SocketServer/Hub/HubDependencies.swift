@@ -14,6 +14,7 @@ package struct HubDependencies: Sendable {
     let log: any MessageLog
     let presence: any Presence
     let presenceDirectory: any PresenceDirectory
+    let governor: any RoomGovernor
     let logger: Logger
     let clocks: Clocks
     let budgets: SharedBudgets
@@ -24,7 +25,8 @@ package struct HubDependencies: Sendable {
 
     package init(
         configuration: SocketServerConfiguration, streams: any RoomStreams, log: any MessageLog,
-        presence: any Presence, presenceDirectory: any PresenceDirectory, metrics: any MetricsFactory,
+        presence: any Presence, presenceDirectory: any PresenceDirectory, governor: any RoomGovernor,
+        metrics: any MetricsFactory,
         logger: Logger, clocks: Clocks = .system, tally: (any SpendingTally)? = nil,
         memory: MemoryAccount = MemoryAccount(budget: .max), probe: SocketProbe = .system
     ) {
@@ -43,6 +45,7 @@ package struct HubDependencies: Sendable {
         self.log = log
         self.presence = presence
         self.presenceDirectory = presenceDirectory
+        self.governor = governor
         self.logger = logger
         self.clocks = clocks
         budgets = SharedBudgets(

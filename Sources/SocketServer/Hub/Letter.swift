@@ -107,7 +107,7 @@ struct Mailbox: Sendable {
             case .watching(_, let statuses):
                 for status in statuses { users.remove(status.userId) }
                 return delivery
-            case .failed, .watchFailed, .close, .room:
+            case .failed, .watchFailed, .close, .room, .putOut, .invited:
                 return delivery
             }
         }
@@ -125,7 +125,7 @@ extension StreamDelivery {
         case .room(let change): change.state.settings.count + StreamDelivery.objectBytes
         case .signal(let signal): signal.payload.count + StreamDelivery.objectBytes
         case .status: StreamDelivery.objectBytes
-        case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close: 0
+        case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close, .putOut, .invited: 0
         }
     }
 }

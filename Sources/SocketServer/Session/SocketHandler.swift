@@ -253,6 +253,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 hub.watch(users, held: held, refused: refused, id: id, for: self)
             case .unwatch(let users): hub.unwatch(users, for: self)
             case .signal(let signal, let id): hub.signal(signal, id: id, from: self)
+            case .order(let order, let id): hub.carryOut(order, id: id, from: self)
             case .close(let reason, let text): close(reason, text: text)
             }
         }

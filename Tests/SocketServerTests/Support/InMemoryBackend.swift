@@ -68,6 +68,9 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         var heldRegistrations: [@Sendable () -> Void] = []
         var maxConnectionsPerUser = Int.max
         var tokensBefore: Int64 = 0
+        /// What clients have ordered, and the answer that they get.
+        var orders: [RoomOrder] = []
+        var orderAnswer: Result<Int64, GovernError> = .success(7)
     }
 
     static let epoch = "e1"

@@ -61,6 +61,18 @@ local function vacate(room, cause, ledger)
   end
 end
 
+-- A member has left a room: of a governed one its time there is over, and where it was the host the chair is vacant, which
+-- the partition's coordinator is told. Members and settings of a room that is not governed are left alone.
+local function rise(room, user)
+  local host = redis.call('HGET', room.governed, room.name)
+  if not host then return end
+  redis.call('HDEL', room.settings, 'since:' .. user)
+  if host ~= user then return end
+  redis.call('ZADD', room.vacant, 'NX', now(), room.name)
+  local node = string.match(redis.call('GET', room.coordinator) or '', '^([^:]+):')
+  if node then redis.call(room.command, room.nodes .. node, 'v ' .. room.name) end
+end
+
 -- Takes some of a member's connections away for good; `rest` is what is left of the member. Answers the event's text if
 -- the member has left with them.
 local function remove_memberships(room, user, connections, rest, cause, ledger)
@@ -71,6 +83,7 @@ local function remove_memberships(room, user, connections, rest, cause, ledger)
   end
   if redis.call('HDEL', room.members, user) == 0 then return nil end
   note(ledger, 'member.left', user, room.name, cause)
+  rise(room, user)
   vacate(room, cause, ledger)
   return spell('l', connections[#connections], user, '')
 end

@@ -22,7 +22,7 @@ extension RegistrationMachine {
             registeredAgain(entry, holder, reason, isRegistered: connectedAgain(registrant, holder, answer))
         case .joinAgain(let place, let id, _, _, let holder, let reason):
             let entry = HeldEntry.member(place.user, connection: id, room: place.room)
-            registeredAgain(entry, holder, reason, isRegistered: joinedAgain(holder, answer))
+            registeredAgain(entry, holder, reason, isRegistered: joinedAgain(place.room, id, holder, answer))
         case .renounce(let partition, let holder): renounced(partition, holder, answer)
         case .readHeld(let partition, let holder): readHeld(partition, holder, answer)
         case .compare(let entries, let partition, let holder): compared(entries, partition, holder, answer)
@@ -218,6 +218,7 @@ extension RegistrationMachine {
         case .success(.signal(.passed)): nil
         case .success(.signal(.notMember)): .notMember
         case .success(.signal(.notFound)): .notFound
+        case .success(.signal(.barred(let bar))): .backend(.barred(bar))
         case .success(.signal(.unknown)):
             .backend(.unavailable(reason: "the link to Redis broke: whether it was passed on is not known"))
         case .failure(.failed(let error)), .failure(.unreadable(let error)): .backend(error)

@@ -111,15 +111,19 @@ extension RegistrationMachine {
         return true
     }
 
-    mutating func joinedAgain(_ holder: Holder, _ answer: Result<Answer, CallFailure>) -> Bool {
+    mutating func joinedAgain(
+        _ room: RoomName, _ id: String, _ holder: Holder, _ answer: Result<Answer, CallFailure>
+    ) -> Bool {
         guard case .success(.join(let outcome)) = answer else { return false }
         switch outcome {
         case .joined: return true
         case .fenced(let fence):
             fenced(holder, at: fence)
             return false
-        // Only who comes anew is.
-        case .barred: return false
+        // Others than who comes anew are where they were put out, and the node has not heard of it.
+        case .barred:
+            putOut(of: room, id, RoomChange(room: room, event: .removed, state: .absent))
+            return true
         }
     }
 
@@ -207,6 +211,12 @@ extension RegistrationMachine {
         // The next beat asks again.
         guard case .success(.marks(let found)) = answer else { return marks.unread() }
         for mark in found where mark.node == nodeId {
+            // Of a room: somebody was put out of it.
+            if mark.connection.hasPrefix("|") {
+                doubtful.insert(partition)
+                emit(.eraseMark(mark.connection, partition))
+                continue
+            }
             guard held[mark.connection] != nil else {
                 emit(.eraseMark(mark.connection, partition))
                 continue

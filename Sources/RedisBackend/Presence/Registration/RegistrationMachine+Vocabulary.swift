@@ -152,6 +152,8 @@ extension RegistrationMachine {
         case tellMarked([String])
         /// Close the socket.
         case close(String, CloseReason, text: String)
+        /// The connection is out of the room.
+        case putOut(String, RoomChange)
         /// A mark has done its work.
         case eraseMark(String, Partition)
         case renew(Renewal)

@@ -118,6 +118,18 @@ package struct RegistrationMachine: ~Copyable {
         return taken()
     }
 
+    /// It was decided in Redis that connections are out of a room.
+    package mutating func putOut(_ putOut: PutOut, now: MonotonicTime) -> [Action] {
+        self.now = now
+        for entry in held.members(in: Partition(of: putOut.room)) {
+            guard case .member(let user, let id, let room) = entry, room == putOut.room,
+                putOut.user == nil || putOut.user == user
+            else { continue }
+            self.putOut(of: room, id, putOut.change)
+        }
+        return taken()
+    }
+
     /// It is time to renew the next partition; they take turns, so that no burst reaches Redis. In longer turns one of
     /// them is compared as well.
     package mutating func ticked(now: MonotonicTime) -> [Action] {
@@ -156,6 +168,13 @@ package struct RegistrationMachine: ~Copyable {
     }
 
     // MARK: What follows
+
+    /// A connection is out of a room: what the node has of it there goes.
+    mutating func putOut(of room: RoomName, _ id: String, _ change: RoomChange) {
+        guard let user = held.leave(room, connection: id) else { return }
+        emit(.putOut(id, change))
+        perform(.leave(Place(room, user), connection: id, .farewell(.kicked)))
+    }
 
     /// Carries out what waits, as soon as the node may write and a link can carry it; else the next beat tries again.
     private mutating func goOn() {

@@ -52,6 +52,6 @@ package struct AskPosition: ReadingScript {
             roster: hasRoster ? RosterState(members: Int(members), version: version, timestamp: now) : nil,
             settings: settingsVersion == knownSettings ? nil : RoomState(reply, at: 7),
             timestamp: now, ends: ends, after: part?.after,
-            messages: reply.messages(of: room, epoch: epoch, from: 10), more: more == 1)
+            messages: reply.messages(of: room, epoch: epoch, from: 11), more: more == 1)
     }
 }

@@ -67,6 +67,7 @@ package struct Join: Script {
                 keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
                 keys.holders(partition), keys.held(by: holder, in: partition), keys.linger(partition),
                 keys.fence(partition), keys.events(partition), keys.state(partition), keys.settings(of: room),
+                keys.out(of: room),
             ],
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection), .string(user.string),
@@ -86,7 +87,9 @@ extension Join.Answer: ScriptAnswer {
                 return nil
             }
             self = .joined(
-                RosterState(members: Int(members), version: version, timestamp: now),
+                RosterState(
+                    members: Int(members), version: version, timestamp: now,
+                    role: reply[6].string.map(RoleName.init(unchecked:))),
                 stream: Position(standingIn: reply, at: 4))
         case "fenced":
             guard let fence = reply[1].integer else { return nil }
