@@ -52,34 +52,34 @@ struct GovernedRoomTests {
         let cluster = try await Cluster.start(environment: Cluster.patience)
         let (a, b) = (cluster.nodes[0], cluster.nodes[1])
         let teacher = try await WireClient.connect(to: a, as: "teacher")
-        let helper = try await WireClient.connect(to: b, as: "helper")
+        let aide = try await WireClient.connect(to: b, as: "aide")
         let bob = try await WireClient.connect(to: b, as: "bob")
-        for client in [teacher, helper, bob] { try await client.join("class") }
+        for client in [teacher, aide, bob] { try await client.join("class") }
         let given = try await b.request("PUT", "/v1/rooms/class/members/teacher", body: #"{"role":"host"}"#)
         let version = try #require(given.json?["version"] as? Int)
         try await bob.frame("room") { $0.string("event") == "host" && $0.string("userId") == "teacher" }
-        let role = try await teacher.ask(#""type":"role","roomId":"class","userId":"helper","role":"moderator""#)
+        let role = try await teacher.ask(#""type":"role","roomId":"class","userId":"aide","role":"moderator""#)
         #expect(role.type == "ack" && role.int("version") == version + 1)
         try await bob.frame("room") { $0.string("role") == "moderator" && $0.int("version") == version + 1 }
         // A role that gives itself more, and a member who would moderate.
-        let more = try await helper.ask(#""type":"role","roomId":"class","userId":"helper","role":"host""#)
+        let more = try await aide.ask(#""type":"role","roomId":"class","userId":"aide","role":"host""#)
         #expect(more.string("code") == "forbidden")
-        #expect(try await bob.ask(#""type":"ban","roomId":"class","userId":"helper""#).string("code") == "forbidden")
+        #expect(try await bob.ask(#""type":"ban","roomId":"class","userId":"aide""#).string("code") == "forbidden")
 
-        let muted = try await helper.ask(#""type":"mute","roomId":"class","userId":"bob""#)
+        let muted = try await aide.ask(#""type":"mute","roomId":"class","userId":"bob""#)
         #expect(muted.type == "ack")
         let said = try await bob.ask(#""type":"message","roomId":"class","payload":1"#)
         #expect(said.string("code") == "forbidden" && said.string("message") == "mute in the room")
         try await teacher.frame("room") { $0.string("event") == "muted" && $0.string("userId") == "bob" }
         let shown = try await a.request("GET", "/v1/rooms/class").json
         #expect(shown?["host"] as? String == "teacher")
-        #expect((shown?["roles"] as? [String: String]) == ["teacher": "host", "helper": "moderator"])
+        #expect((shown?["roles"] as? [String: String]) == ["teacher": "host", "aide": "moderator"])
         #expect((shown?["muted"] as? [String: Int]) == ["bob": 0])
-        _ = try await helper.ask(#""type":"unmute","roomId":"class","userId":"bob""#)
+        _ = try await aide.ask(#""type":"unmute","roomId":"class","userId":"bob""#)
 
         let tabs = [try await WireClient.connect(to: a, as: "bob"), try await WireClient.connect(to: b, as: "bob")]
         for tab in tabs { try await tab.join("class") }
-        let removed = try await helper.ask(#""type":"remove","roomId":"class","userId":"bob","reason":"enough""#)
+        let removed = try await aide.ask(#""type":"remove","roomId":"class","userId":"bob","reason":"enough""#)
         #expect(removed.type == "ack")
         for tab in tabs + [bob] {
             try await tab.frame("room") { $0.string("event") == "removed" && $0.string("reason") == "enough" }
@@ -96,7 +96,7 @@ struct GovernedRoomTests {
         #expect(try await bob.join("class").type == "joined")
 
         teacher.close()
-        try await bob.frame("room") { $0.string("event") == "host" && $0.string("userId") == "helper" }
+        try await bob.frame("room") { $0.string("event") == "host" && $0.string("userId") == "aide" }
         let again = try await WireClient.connect(to: b, as: "teacher")
         #expect(try await again.join("class").string("role") == "member")
         withExtendedLifetime(cluster) {}

@@ -18,9 +18,9 @@ struct VacantChairTests {
     }
 
     @Test func `by role the highest present follows, and among equals whoever is there longest`() {
-        let roles = ["speaker", "helper"]
+        let roles = ["speaker", "aide"]
         let all = [
-            member("a", since: 1), member("b", "helper", since: 2), member("c", "speaker", since: 5),
+            member("a", since: 1), member("b", "aide", since: 2), member("c", "speaker", since: 5),
             member("d", "speaker", since: 4), member("e", "moderator", since: 9), member("f", "unlisted", since: 3),
         ]
         var chair = chair(.role, roles: roles)
