@@ -2,6 +2,7 @@ import ControlAPI
 import Foundation
 import GatewayCore
 import Logging
+import Metrics
 import NIOCore
 import NIOPosix
 import RedisBackend
@@ -48,6 +49,8 @@ package struct Node: Sendable {
         // Nothing that a client can ask for runs on this one: it keeps the node's lease, whatever the others are busy with.
         let life = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let metrics = MetricsRegistry()
+        let build = [("version", MartletVersion.current), ("swift", MartletVersion.swift)]
+        Gauge(label: "martlet_build_info", dimensions: build, factory: metrics).record(1)
         let load = LoadMeter()
         let memory = MemoryAccount(budget: settings.memoryLimit)
         let spending = SpendingBook(now: Clocks.system.monotonic)
@@ -57,6 +60,7 @@ package struct Node: Sendable {
         let backend = Backend(
             configuration: stored,
             eventLoop: group.next(), life: life.next(), logger: logger, metrics: metrics, load: load.read)
+        metrics.observe("martlet_node_lease_seconds") { backend.leaseLeft / .seconds(1) }
         let log = try archivedLog(backend, metrics: metrics)
         let tokens = try Tokens(settings, group: group, metrics: metrics, logger: logger)
         let certificates = try Certificates(settings, metrics: metrics)

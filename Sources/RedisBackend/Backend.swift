@@ -155,10 +155,12 @@ package final class Backend: Service {
             configuration: bound, address: address, map: map, slots: Keys.slots, eventLoop: life, logger: logger,
             scripts: Scripts.coordination, onState: { conductor.lifeLinkChanged(.coordination, $0) },
             onServer: conductor.coordinationServerChanged)
-        store = Store(link: commands, keys: keys)
+        let times = ScriptTimes(of: Scripts.all, metrics: metrics)
+        let clock = RedisClock()
+        store = Store(link: commands, keys: keys, times: times)
         router = Router(
             loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
-            logger: logger,
+            clock: clock, logger: logger,
             configuration: Router.Configuration(
                 nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit,
                 maxWatched: configuration.maxWatched, setBackGrace: configuration.presence.setBackGrace),
@@ -211,19 +213,20 @@ package final class Backend: Service {
         settings.ledgerBytes = configuration.webhookLedger.bytes
         let silent = SilentNodes()
         registrar = Registrar(
-            store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
+            store: Store(link: beats, keys: keys, times: times), nodeId: configuration.nodeId,
+            instance: names.instance(),
             format: configuration.format, version: configuration.version, settings: settings, silent: silent,
-            logger: logger, health: health,
-            load: load,
+            logger: logger, health: health, clock: clock, load: load,
             onEvent: conductor.registrarChanged)
         registry = PresenceRegistry(
             store: store, settings: settings, rules: configuration.rules, seal: seal, nodeId: configuration.nodeId,
+            counters: counters,
             listeners: PresenceRegistry.Listeners(
                 onFenced: conductor.fenced, onClose: router.close, onRegisteredAgain: router.compareInbox,
                 streams: router))
         coordinator = Coordinator(
-            store: Store(link: coordination, keys: keys), settings: settings, nodeId: configuration.nodeId,
-            logger: logger)
+            store: Store(link: coordination, keys: keys, times: times), settings: settings,
+            nodeId: configuration.nodeId, counters: counters, logger: logger)
         coordinator.onProblem = { health.refuseDuty($0) }
         let assignments = LedgerAssignments()
         if !configuration.receivers.isEmpty { coordinator.onToken = assignments.changed }
@@ -238,7 +241,8 @@ package final class Backend: Service {
             servers: conductor.servesWhat)
         self.failures = failures
         let log = RedisMessageLog(
-            store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
+            store: store, replicated: replicated.map { Store(link: $0, keys: keys, times: times) },
+            rules: configuration.rules,
             names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
             failures: FailureLog(logger: logger), memory: memory,
             marks: SharedMarks(limit: configuration.maxMarksPerUser, life: DedupeMark.userLife),
@@ -265,6 +269,9 @@ package final class Backend: Service {
             spenders: configuration.spenders)
         spenderDirectory = RedisSpenderDirectory(store: store, nodes: directory)
     }
+
+    /// How long the others go on taking this node for alive if it beats no more.
+    package var leaseLeft: Duration { health.leaseLeft(now: .now) }
 
     /// Nil where the node can serve, else what is missing.
     package var problem: String? { health.problem }

@@ -91,7 +91,7 @@ final class RecordingSink: StreamSink {
     var sequence: [Int] {
         deliveries.flatMap { delivery -> [Int] in
             switch delivery {
-            case .messages(_, let messages): messages.map(\.seq)
+            case .messages(_, let messages, _): messages.map(\.seq)
             case .following(_, _, let start): start.missed.map(\.seq)
             default: []
             }
@@ -100,7 +100,7 @@ final class RecordingSink: StreamSink {
 
     var messages: [RoomMessage] {
         deliveries.flatMap { delivery -> [RoomMessage] in
-            if case .messages(_, let messages) = delivery { messages } else { [] }
+            if case .messages(_, let messages, _) = delivery { messages } else { [] }
         }
     }
 

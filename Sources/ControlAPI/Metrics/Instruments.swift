@@ -6,6 +6,8 @@ enum Instrument: Sendable {
     case counter(CounterCell)
     case floatingPointCounter(NumberCell)
     case gauge(NumberCell)
+    /// A gauge that is asked for when it is shown.
+    case observed(@Sendable () -> Double)
     case summary(Distribution)
     case histogram(Distribution)
 }

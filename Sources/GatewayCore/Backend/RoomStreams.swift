@@ -78,8 +78,9 @@ package struct StreamStart: Sendable {
 
 /// A delivery to a hub, in order.
 package enum StreamDelivery: Sendable {
-    /// New messages of one room, in `seq` order without a hole since what came before.
-    case messages(room: RoomName, messages: [RoomMessage])
+    /// New messages of one room, in `seq` order without a hole since what came before; of all hubs one is told when they
+    /// came, and says how long they took.
+    case messages(room: RoomName, messages: [RoomMessage], arrival: MessageArrival? = nil)
     /// The listener is live from the start's position on, unless that has more.
     case following(ticket: FollowTicket, room: RoomName, start: StreamStart)
     case failed(ticket: FollowTicket, room: RoomName, error: BackendError)

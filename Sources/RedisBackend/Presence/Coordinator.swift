@@ -31,6 +31,7 @@ final class Coordinator: @unchecked Sendable {
     private let settings: PresenceSettings
     private let sweeper: Sweeper
     private let nodeId: String
+    private let counters: BackendCounters
     private let logger: Logger
     private var states = [PartitionState](repeating: PartitionState(), count: Partition.count)
     private var index: IndexSnapshot?
@@ -47,10 +48,11 @@ final class Coordinator: @unchecked Sendable {
 
     private var loop: any EventLoop { store.link.eventLoop }
 
-    init(store: Store, settings: PresenceSettings, nodeId: String, logger: Logger) {
+    init(store: Store, settings: PresenceSettings, nodeId: String, counters: BackendCounters, logger: Logger) {
         self.store = store
         self.settings = settings
-        sweeper = Sweeper(store: store, settings: settings)
+        self.counters = counters
+        sweeper = Sweeper(store: store, settings: settings) { counters.swept(ghosts: $0) }
         duties = Duties(patience: settings.dutyPatience)
         self.nodeId = nodeId
         self.logger = logger
@@ -129,6 +131,7 @@ final class Coordinator: @unchecked Sendable {
             guard case .success(.claimed(let token)) = result, !isStopped else { return }
             states[partition.number].token = token
             states[partition.number].isCalm = false
+            count()
             onToken(partition, token)
             // Redis's clock may have stepped before this node could see it, as a coordinator died.
             store.call(Prolong(.bound, partition, token: token, settings: settings)) { [self] in record("prolong", $0) }
@@ -154,10 +157,13 @@ final class Coordinator: @unchecked Sendable {
 
     private func drop(_ partition: Partition) {
         states[partition.number].token = nil
+        count()
         onToken(partition, nil)
         states[partition.number].alarm?.cancel()
         states[partition.number].alarm = nil
     }
+
+    private func count() { counters.coordinates(states.count(where: { $0.token != nil })) }
 
     /// Asks what the partition holds, and sweeps what must be.
     private func look(_ partition: Partition) {
@@ -209,6 +215,7 @@ final class Coordinator: @unchecked Sendable {
             case .swept:
                 // What had nothing to do says nothing of what Redis would have let it do.
                 if !dead.isEmpty || !found.due.isEmpty { record("sweep", nil) }
+                counters.swept(holders: dead.count)
                 rest(partition, isRefused: false, token)
             case .refused: rest(partition, isRefused: true, token)
             case .failed(let error):

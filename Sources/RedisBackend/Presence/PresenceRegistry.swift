@@ -29,6 +29,7 @@ final class PresenceRegistry: @unchecked Sendable {
     private let store: Store
     private let settings: PresenceSettings
     private let listeners: Listeners
+    private let counters: BackendCounters
     private var machine: RegistrationMachine
     private var replies: [RegistrationMachine.Ticket: Reply] = [:]
     private var nextTicket: RegistrationMachine.Ticket = 0
@@ -39,9 +40,10 @@ final class PresenceRegistry: @unchecked Sendable {
 
     init(
         store: Store, settings: PresenceSettings, rules: RoomRules, seal: SessionSeal, nodeId: String,
-        listeners: Listeners
+        counters: BackendCounters, listeners: Listeners
     ) {
         self.store = store
+        self.counters = counters
         self.settings = settings
         self.listeners = listeners
         machine = RegistrationMachine(
@@ -141,6 +143,8 @@ final class PresenceRegistry: @unchecked Sendable {
     private func send(_ call: RegistrationMachine.Call) {
         store.ask(call, settings) { [self] answer in
             perform(machine.answered(call, answer, now: .now))
+            let repairs = machine.takeRepairs()
+            if repairs > 0 { counters.repaired(repairs) }
             if machine.underWay == 0 { ended() }
         }
     }

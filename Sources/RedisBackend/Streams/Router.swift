@@ -34,6 +34,7 @@ final class Router: @unchecked Sendable {
     let rules: RoomRules
     let names: NameSource
     let counters: BackendCounters
+    private let clock: RedisClock
     let logger: Logger
     /// Told when the subscriptions of partitions stand, the node's own channels among them, and when they no longer do: a
     /// node that registers a user before would not hear what is sent to it for them.
@@ -53,7 +54,7 @@ final class Router: @unchecked Sendable {
 
     init(
         loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource,
-        counters: BackendCounters,
+        counters: BackendCounters, clock: RedisClock = RedisClock(),
         logger: Logger, configuration: Configuration,
         onConnection: @escaping @Sendable (PartitionSet, Bool) -> Void = { _, _ in },
         onCanary: @escaping @Sendable (_ number: Int, _ instance: String) -> Void = { _, _ in }
@@ -69,7 +70,8 @@ final class Router: @unchecked Sendable {
         self.onCanary = onCanary
         prefixLength = store.keys.channelPrefix.utf8.count
         budget = RecentBudget(maxBytes: configuration.recentBytes)
-        outboxes = HubOutboxes(loop: loop)
+        self.clock = clock
+        outboxes = HubOutboxes(loop: loop, clock: clock)
         ticker = Ticker(loop: loop)
         watched = WatchedUsers(
             loop: loop, store: store, link: link, outboxes: outboxes, ticker: ticker, settings: configuration.watching)
@@ -202,8 +204,12 @@ extension Router: RoomStreams {
 extension Router {
     /// A message came over the channel.
     func receive(_ message: RoomMessage, _ track: Track) {
-        switch track.machine.received(message, conditions(of: track)) {
-        case .deliver: deliver(message, track)
+        let conditions = conditions(of: track)
+        switch track.machine.received(message, conditions) {
+        case .deliver:
+            let arrival = MessageArrival(time: conditions.now, redisAhead: clock.ahead)
+            if let lag = arrival.age(of: message.timestamp, now: conditions.now) { counters.came(after: lag) }
+            deliver(message, track)
         case .repeated: counters.repeated()
         case .kept: break
         case .perform(let actions): perform(actions, track)

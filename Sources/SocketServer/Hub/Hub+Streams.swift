@@ -9,7 +9,7 @@ extension Hub {
     func receive(_ delivery: StreamDelivery) {
         eventLoop.assertInEventLoop()
         switch delivery {
-        case .messages(let room, let messages):
+        case .messages(let room, let messages, let arrival):
             guard let hubRoom = rooms[room] else { return }
             guard !hubRoom.members.isEmpty else {
                 // Whoever is about to enter goes by it.
@@ -17,6 +17,7 @@ extension Hub {
                 return
             }
             for message in messages { append(message, to: hubRoom) }
+            if let arrival { deliveries.wrote(messages, of: arrival) }
         case .following(let ticket, let room, let start): following(ticket, room, start)
         case .failed(let ticket, let room, let error): failed(ticket, room, error)
         case .gap(let room, let position): tell(.gap(room: room, position: position), of: room, at: position)

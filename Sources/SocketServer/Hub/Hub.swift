@@ -44,6 +44,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     let receiveBuffer = ReceiveBuffer()
     let openedMail = OpenedMail<Letter>()
     let sending = SendingRooms()
+    let deliveries = DeliveryTimes()
     let bundling = BundlingRooms()
     /// What unpacking clients' bytes has taken of this turn.
     let inputTurn = InputTurn()
@@ -191,7 +192,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     /// One step of the heartbeat, and a look at everything whose end is near.
     private func tick() {
         let now = now
-        turns.ticked(now: now)
+        if let late = turns.ticked(now: now) { metrics.loopLag.recordNanoseconds(late.nanoseconds) }
         lastTick.store(now.nanoseconds, ordering: .relaxed)
         let wallMilliseconds = wallMilliseconds
         for connection in heartbeat.next() { connection.visit(now: now, wallMilliseconds: wallMilliseconds) }

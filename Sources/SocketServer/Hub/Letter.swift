@@ -68,7 +68,7 @@ struct Mailbox: Sendable {
             guard case .deliveries(let deliveries) = letters[index] else { continue }
             var kept: [StreamDelivery] = []
             for delivery in deliveries.reversed() {
-                if case .messages(_, let messages) = delivery { givenUp += messages.count }
+                if case .messages(_, let messages, _) = delivery { givenUp += messages.count }
                 if let rest = told.rest(of: delivery) { kept.append(rest) }
             }
             letters[index] = .deliveries(kept.reversed())
@@ -86,7 +86,7 @@ struct Mailbox: Sendable {
         /// What is left of a delivery; nil where what comes later says it all.
         mutating func rest(of delivery: StreamDelivery) -> StreamDelivery? {
             switch delivery {
-            case .messages(let room, let messages):
+            case .messages(let room, let messages, _):
                 guard let last = messages.last, positions.insert(room).inserted else { return nil }
                 return .gap(room: room, position: last.position)
             case .gap(let room, let position), .epoch(let room, let position):
@@ -119,7 +119,7 @@ extension StreamDelivery {
 
     fileprivate var messageBytes: Int {
         switch self {
-        case .messages(_, let messages): messages.reduce(0) { $0 + $1.payload.count + StreamDelivery.objectBytes }
+        case .messages(_, let messages, _): messages.reduce(0) { $0 + $1.payload.count + StreamDelivery.objectBytes }
         case .presence(let change):
             change.events.reduce(StreamDelivery.objectBytes) { $0 + ($1.info?.count ?? 0) + StreamDelivery.objectBytes }
         case .room(let change): change.state.settings.count + StreamDelivery.objectBytes

@@ -37,6 +37,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     let hub: Hub
     let number: ConnectionNumber
     let id: ConnectionID
+    /// When the socket was accepted.
+    private let began: MonotonicTime
     /// What it counts as; a stranger's until somebody is let in.
     var slot: Slot
     /// Whether messages may be compressed, in both directions.
@@ -52,6 +54,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     var halfMessageBytes: Int32 = 0
     var supervisedIndex: Int?
     var isCounted = false
+    /// Whether it came with the session of an earlier connection.
+    private var asksToResume = false
     /// Ticks in a row at which half a message was there, while nobody has been let in.
     var halfMessageTicks: UInt16 = 0
     /// Of its messages that Redis has not answered; answers come on any thread.
@@ -66,10 +70,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     /// Of what it missed: held for it, or asked for.
     private(set) var missedBytes = 0
 
-    init(hub: Hub, slot: Slot, isCompressing: Bool) {
+    init(hub: Hub, slot: Slot, isCompressing: Bool, began: MonotonicTime) {
         self.hub = hub
         self.slot = slot
         self.isCompressing = isCompressing
+        self.began = began
         decoder = FrameDecoder(
             role: .server, maxMessageBytes: hub.configuration.maxMessageBytes, takesCompressed: isCompressing)
         let now = hub.now
@@ -222,6 +227,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 hub.census.vouch(for: &slot)
                 chargeRest()
                 budget.welcome(now: hub.now)
+                asksToResume = session != nil
                 hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
             case .welcome(let userId, let session, let resumed, let timestamp):
@@ -266,6 +272,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             positions: own.compactMap { room in hub.standing(of: room).map { (room, $0.position) } },
             limits: hub.configuration.clientLimits)
         write(hub.writer.frame(.welcome(welcome)))
+        hub.metrics.connect.recordNanoseconds((hub.now - began).nanoseconds)
+        if asksToResume { hub.metrics.resumed(resumed) }
         hub.logger.debug(
             "session live",
             metadata: [

@@ -45,6 +45,8 @@ final class EmbeddedHub {
         hub.stop()
     }
 
+    var now: MonotonicTime { MonotonicTime(nanoseconds: clock.nanoseconds.withLock { $0 }) }
+
     /// Lets time pass in steps shorter than any tick, so that the clocks and the loop agree.
     func advance(_ duration: Duration) {
         var left = duration

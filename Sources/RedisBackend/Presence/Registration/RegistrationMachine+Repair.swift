@@ -141,6 +141,12 @@ extension RegistrationMachine {
 
     // MARK: Comparison
 
+    /// How many connections and places were found to differ since this was asked last.
+    mutating func takeRepairs() -> Int {
+        defer { repairs = 0 }
+        return repairs
+    }
+
     /// Reads the node's set in a partition, and mends what differs.
     mutating func compare(_ partition: Partition, _ holder: Holder) {
         doubtful.remove(partition)
@@ -154,6 +160,7 @@ extension RegistrationMachine {
         }
         let known = Set(found)
         let (missing, stale) = held.compare(known, in: partition)
+        repairs += missing.count + stale.count
         for entry in missing { registerLacking(entry, holder) }
         // The set may name what the other keys have lost.
         let named = known.subtracting(stale).compactMap { compared($0) }
@@ -185,6 +192,7 @@ extension RegistrationMachine {
         // The next round looks again.
         guard case .success(.lacking(let places)) = answer, canWrite(holder) else { return }
         let asked = entries.prefix(Compare.most)
+        repairs += places.count
         for place in places where asked.indices.contains(asked.startIndex + place) {
             registerLacking(asked[asked.startIndex + place].entry, holder)
         }

@@ -27,6 +27,8 @@ package struct RegistrationMachine: ~Copyable {
     var resumptions: [String: SessionResumption] = [:]
     /// Partitions in which what the node holds may differ from what Redis has of it.
     var doubtful = PartitionSet.none
+    /// Connections and places that a comparison found to differ, and that nobody has counted yet.
+    var repairs = 0
     /// Calls without an answer.
     package internal(set) var underWay = 0
     /// Turns of `ticked`.
