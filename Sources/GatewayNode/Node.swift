@@ -51,6 +51,7 @@ package struct Node: Sendable {
         let metrics = MetricsRegistry()
         let build = [("version", MartletVersion.current), ("swift", MartletVersion.swift)]
         Gauge(label: "martlet_build_info", dimensions: build, factory: metrics).record(1)
+        Gauge(label: "martlet_node_info", dimensions: [("node", settings.nodeId)], factory: metrics).record(1)
         let load = LoadMeter()
         let memory = MemoryAccount(budget: settings.memoryLimit)
         let spending = SpendingBook(now: Clocks.system.monotonic)

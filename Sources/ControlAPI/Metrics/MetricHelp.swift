@@ -56,6 +56,7 @@ enum MetricHelp {
 
     private static let others = [
         "martlet_build_info": "1, with what this node is.",
+        "martlet_node_info": "1, with the name of this node.",
         "martlet_memory_held_bytes": "Bytes that wait, by what they wait for.",
         "martlet_memory_budget_bytes": "How much may wait in all.",
         "martlet_memory_trims_total": "How often memory was given back to the system after a peak.",
