@@ -9,7 +9,7 @@ extension Node {
         guard let url = try settings.archiveURL(), settings.rooms.keepArchive else { return backend.messageLog }
         return ArchivedMessageLog(
             backend.messageLog, archive: ArchiveReader(url, metrics: metrics, logger: logger),
-            courses: backend.roomCourses, rules: settings.rooms)
+            courses: backend.roomCourses, rules: backend.rules)
     }
 }
 

@@ -17,10 +17,16 @@ package struct Node: Sendable {
 
     let settings: Settings
     let logger: Logger
+    /// Reads the settings again, as they are written by then.
+    private let read: @Sendable () throws(SettingsError) -> (settings: Settings, warnings: [String])
 
-    package init(settings: Settings, logger: Logger) {
+    package init(
+        settings: Settings, logger: Logger,
+        read: @escaping @Sendable () throws(SettingsError) -> (settings: Settings, warnings: [String])
+    ) {
         self.settings = settings
         self.logger = logger
+        self.read = read
     }
 
     /// Returns after a drain; throws ``NodeFailure`` where it cannot start or go on.
@@ -60,12 +66,16 @@ package struct Node: Sendable {
         let log = try archivedLog(backend, metrics: metrics)
         let tokens = try Tokens(settings, group: group, metrics: metrics, logger: logger)
         let certificates = try Certificates(settings, metrics: metrics)
-        var admission = settings.socketConfiguration(authentication: tokens.authentication)
-        admission.sessionCheck = backend.sessionCheck
-        admission.bannedAddresses = stored.bannedAddresses
-        admission.tls = certificates.client
+        let admission: @Sendable (Settings) -> SocketServerConfiguration = {
+            [banned = stored.bannedAddresses] settings in
+            var admission = settings.socketConfiguration(authentication: tokens.authentication)
+            admission.sessionCheck = backend.sessionCheck
+            admission.bannedAddresses = banned
+            admission.tls = certificates.client
+            return admission
+        }
         let sockets = SocketServer(
-            configuration: admission, group: group,
+            configuration: admission(settings), group: group,
             streams: backend.streams, log: log, presence: backend.presence,
             presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger, tally: spending,
             memory: memory)
@@ -87,13 +97,16 @@ package struct Node: Sendable {
         if let embedded { services.append(.init(service: embedded)) }
         // Where the node has lost its name or may not use Redis, its clients are still sent away in order.
         services.append(.init(service: backend, failureTerminationBehavior: .gracefullyShutdownGroup))
-        let files: [any WatchedFile] =
-            certificates.keepers + [try KeysKeeper(settings, ring: control.keys)].compactMap(\.self)
-        if !files.isEmpty { services.append(.init(service: FileWatch(files: files, logger: logger))) }
-        if let keys = tokens.service { services.append(.init(service: keys)) }
-        if let webhooks = webhookService(backend, metrics: metrics) {
-            services.append(.init(service: webhooks))
+        let webhooks = webhookService(backend, metrics: metrics)
+        let parts = Reloader.Parts(
+            tokens: tokens, certificates: certificates, keys: control.keys,
+            keysKeeper: try KeysKeeper(settings, ring: control.keys), sockets: sockets, admission: admission,
+            backend: backend, webhooks: webhooks)
+        if !parts.files.isEmpty {
+            services.append(.init(service: FileWatch(files: parts.files, logger: logger)))
         }
+        if let keys = tokens.service { services.append(.init(service: keys)) }
+        if let webhooks { services.append(.init(service: webhooks)) }
         services.append(.init(service: MemoryKeeper(account: memory, metrics: metrics, logger: logger)))
         services.append(.init(service: ClientRelief(steps: backend.reliefs, sockets: sockets, logger: logger)))
         services.append(.init(service: control))
@@ -104,7 +117,8 @@ package struct Node: Sendable {
         let serviceGroup = ServiceGroup(
             configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: groupLogger))
         let impatience = await Node.endAtSecondSignal(logger: logger)
-        let hangUps = await Node.reloadAtHangUps(tokens, files, logger: logger)
+        let hangUps = await Node.reloadAtHangUps(
+            Reloader(settings, parts: parts, logger: logger, read: read))
         defer {
             impatience.cancel()
             hangUps.cancel()
@@ -137,20 +151,10 @@ package struct Node: Sendable {
         }
     }
 
-    /// A terminal that was closed ends no node; a script that expects a reload gets one of what lies in files of its own.
-    private static func reloadAtHangUps(
-        _ tokens: Tokens, _ files: [any WatchedFile], logger: Logger
-    ) async -> Task<Void, Never> {
+    /// A terminal that was closed ends no node; a script that expects a reload gets one.
+    private static func reloadAtHangUps(_ reloader: Reloader) async -> Task<Void, Never> {
         let signals = await UnixSignalsSequence(trapping: .sighup)
-        return Task {
-            for await _ in signals {
-                logger.notice(
-                    "SIGHUP: certificates, keys of backends and of tokens are read again; other settings at the start alone"
-                )
-                for file in files { file.reload(logger: logger) }
-                tokens.renew()
-            }
-        }
+        return Task { for await _ in signals { reloader.reload() } }
     }
 
     private static func readiness(_ backend: Backend, _ sockets: SocketServer, _ tokens: Tokens) -> Readiness {

@@ -70,6 +70,10 @@ package final class Backend: Service {
     package let addressBans: any AddressBans
     package let roomGovernor: any RoomGovernor
     package let spenderDirectory: any SpenderDirectory
+    /// May be replaced by such as keep rosters in the same rooms, and ask for no replica or archive where none was asked for.
+    package let rules: Current<RoomRules>
+    /// May be replaced by others where there are some, and by some.
+    package let receivers: Current<[WebhookReceiver]>
 
     private let topology: TopologyWatch
     private let commands: RedisCommandLink
@@ -104,6 +108,8 @@ package final class Backend: Service {
         let isSharded = configuration.redis.topology.isSharded
         let keys = Keys(
             prefix: configuration.prefix, database: configuration.redis.database, isSharded: isSharded)
+        rules = Current(configuration.rules)
+        receivers = Current(configuration.receivers)
         let names = NameSource()
         let counters = BackendCounters(factory: metrics)
         let (failures, failure) = AsyncStream.makeStream(
@@ -157,7 +163,7 @@ package final class Backend: Service {
             onServer: conductor.coordinationServerChanged)
         store = Store(link: commands, keys: keys)
         router = Router(
-            loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
+            loop: eventLoop, store: store, rules: rules, names: names, counters: counters,
             logger: logger,
             configuration: Router.Configuration(
                 nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit,
@@ -238,7 +244,7 @@ package final class Backend: Service {
             servers: conductor.servesWhat)
         self.failures = failures
         let log = RedisMessageLog(
-            store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
+            store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: rules,
             names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
             failures: FailureLog(logger: logger), memory: memory,
             marks: SharedMarks(limit: configuration.maxMarksPerUser, life: DedupeMark.userLife),
@@ -256,7 +262,7 @@ package final class Backend: Service {
         presenceDirectory = RedisPresenceDirectory(store: store, settings: settings)
         eventLedger = RedisEventLedger(
             store: store, assigned: assignments, names: names, settings: configuration.webhookLedger)
-        webhookDirectory = RedisWebhookDirectory(store: store, receivers: configuration.receivers)
+        webhookDirectory = RedisWebhookDirectory(store: store, receivers: receivers)
         banFeed = BanFeed(
             store: store, banned: configuration.bannedAddresses, interval: configuration.banInterval)
         addressBans = RedisAddressBans(store: store, onChange: banFeed.lookNow)

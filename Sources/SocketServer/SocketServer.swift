@@ -54,6 +54,16 @@ package final class SocketServer: Service {
         hubs.allSatisfy { $0.isTurning(within: patience) }
     }
 
+    /// Other limits and rules for all that is open and all that comes. What the port is bound to, budgets, buffers and how a
+    /// shutdown goes stay as they were.
+    package func reconfigure(_ configuration: SocketServerConfiguration) {
+        census.limit(
+            maxConnections: configuration.connectionLimit, maxPerAddress: configuration.maxConnectionsPerAddress,
+            acceptRate: configuration.acceptRate)
+        let (settings, rules) = (configuration.sessionSettings, HandshakeRules(configuration))
+        for hub in hubs { hub.eventLoop.execute { hub.reconfigure(configuration, settings, rules) } }
+    }
+
     /// The port listened on, once it is; throws where it could not be had.
     package var boundPort: Int {
         get async throws {

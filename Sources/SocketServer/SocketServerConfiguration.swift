@@ -80,6 +80,11 @@ package struct SocketServerConfiguration: Sendable {
             rooms: limits.maxRooms, watched: limits.maxWatched)
     }
 
+    /// How many connections there may be, where 0 leaves it to the system.
+    var connectionLimit: Int {
+        maxConnections > 0 ? maxConnections : Census.connectionLimit(descriptors: FileDescriptorLimit.current)
+    }
+
     /// Whether this address is believed to say whose connections it brings.
     func trusts(_ address: IPAddress) -> Bool { trustedProxies.contains { $0.contains(address) } }
 

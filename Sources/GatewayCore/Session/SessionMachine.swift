@@ -114,7 +114,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         }
     }
 
-    let settings: SessionSettings
+    /// Replaced while the session lives, where the operator changes them.
+    package var settings: SessionSettings
     let openedAt: MonotonicTime
     var phase: Phase
     // Small ones between those that leave gaps: there is one of it for each connection.

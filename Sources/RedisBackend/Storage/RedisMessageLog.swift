@@ -5,7 +5,7 @@ struct RedisMessageLog: MessageLog {
     let store: Store
     /// A link of its own whose answers wait for a replica; nil where no room asks for it.
     let replicated: Store?
-    let rules: RoomRules
+    let rules: Current<RoomRules>
     let names: NameSource
     /// The names of the stores' links.
     let link: String, replicatedLink: String
@@ -19,7 +19,7 @@ struct RedisMessageLog: MessageLog {
     func publish(
         _ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void
     ) {
-        let room = publication.room
+        let (room, rules) = (publication.room, rules.now)
         if let refusal = memory.isFull(room) ? .full : marks.refusal(of: publication) {
             counters.published(.failure(refusal))
             failures.record(refusal)
@@ -65,7 +65,7 @@ struct RedisMessageLog: MessageLog {
         reply: @escaping @Sendable (Result<HistoryPage, BackendError>) -> Void
     ) {
         let call = ReadHistory(
-            of: room, range: range, age: rules.log(of: room).age, candidate: names.epoch())
+            of: room, range: range, age: rules.now.log(of: room).age, candidate: names.epoch())
         store.read(call) { reply($0.mapError(BackendError.init)) }
     }
 

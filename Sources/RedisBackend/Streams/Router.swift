@@ -31,7 +31,7 @@ final class Router: @unchecked Sendable {
 
     let loop: any EventLoop
     let store: Store
-    let rules: RoomRules
+    let rules: Current<RoomRules>
     let names: NameSource
     let counters: BackendCounters
     let logger: Logger
@@ -52,7 +52,7 @@ final class Router: @unchecked Sendable {
     private let hubCount = Mutex(0)
 
     init(
-        loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource,
+        loop: any EventLoop, store: Store, rules: Current<RoomRules>, names: NameSource,
         counters: BackendCounters,
         logger: Logger, configuration: Configuration,
         onConnection: @escaping @Sendable (PartitionSet, Bool) -> Void = { _, _ in },
@@ -113,7 +113,7 @@ final class Router: @unchecked Sendable {
         loop.execute { [self] in
             reply(
                 tracks.all.compactMap { track in
-                    let life = track.machine.headLife(written, of: track.room, limits: rules.log(of: track.room))
+                    let life = track.machine.headLife(written, of: track.room, limits: rules.now.log(of: track.room))
                     return life.map { (track.room, $0) }
                 })
         }
@@ -147,7 +147,7 @@ final class Router: @unchecked Sendable {
         return TrackConditions(
             now: .now, isConnected: link.stands(in: partition), breaks: link.breaks(of: partition),
             isAnswered: store.isConnected(partition), isInbox: track.room.isInbox,
-            keepsRoster: rules.presence(of: track.room) == .full, limits: rules.log(of: track.room),
+            keepsRoster: rules.now.presence(of: track.room) == .full, limits: rules.now.log(of: track.room),
             settings: configuration.tracks)
     }
 

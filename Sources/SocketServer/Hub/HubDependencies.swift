@@ -28,12 +28,9 @@ package struct HubDependencies: Sendable {
         logger: Logger, clocks: Clocks = .system, tally: (any SpendingTally)? = nil,
         memory: MemoryAccount = MemoryAccount(budget: .max), probe: SocketProbe = .system
     ) {
-        let maxConnections =
-            configuration.maxConnections > 0
-            ? configuration.maxConnections : Census.connectionLimit(descriptors: FileDescriptorLimit.current)
         self.configuration = configuration
         census = Census(
-            maxConnections: maxConnections, maxPerAddress: configuration.maxConnectionsPerAddress,
+            maxConnections: configuration.connectionLimit, maxPerAddress: configuration.maxConnectionsPerAddress,
             acceptRate: AcceptRate(limit: configuration.acceptRate))
         settings = configuration.sessionSettings
         rules = HandshakeRules(configuration)
