@@ -61,11 +61,22 @@ package final class ArchiveDatabase {
 
     // MARK: Tables
 
+    /// Of this release's tables.
+    package static var newestVersion: Int { Migrations.newest }
+
     /// Which version the tables are of; 0 where there are none.
     package func version() throws(ArchiveError) -> Int {
         try connection.execute(Migrations.ledger(for: dialect))
         let rows = try connection.run("SELECT max(version) FROM martlet_schema", []).rows
         return Int(rows.first?.first?.integer ?? 0)
+    }
+
+    /// The same, with nothing made: a database that answers and does not know the ledger has no tables.
+    package func versionThere() throws(ArchiveError) -> Int {
+        _ = try connection.run("SELECT 1", [])
+        // Whatever it says of a table that it does not know.
+        let rows = try? connection.run("SELECT max(version) FROM martlet_schema", []).rows
+        return Int(rows?.first?.first?.integer ?? 0)
     }
 
     /// Throws where the tables are not of this release's version.
