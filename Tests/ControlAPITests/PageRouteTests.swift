@@ -61,6 +61,10 @@ import Testing
             #expect(answer.headers["X-Content-Type-Options"] == ["nosniff"])
             let policy = try #require(answer.headers["Content-Security-Policy"].first)
             #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; ") && !policy.contains("unsafe"))
+            #expect(answer.headers["Referrer-Policy"] == ["no-referrer"])
+            #expect(answer.headers["Cross-Origin-Opener-Policy"] == ["same-origin"])
+            #expect(answer.headers["Cross-Origin-Resource-Policy"] == ["same-origin"])
+            #expect(!answer.text.contains(/<script(?![^>]* src=)|<style| style=| on[a-z]+=/))
             #expect(answer.text.contains(content))
             for danger in ["innerHTML", "insertAdjacentHTML", "eval(", "https://", "localStorage"] {
                 #expect(!answer.text.contains(danger))
