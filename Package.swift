@@ -207,8 +207,8 @@ let package = Package(
         .testTarget(
             name: "GatewayNodeTests",
             dependencies: [
-                "GatewayNode", "GatewayCore", "ControlAPI", "RedisBackend", "TestSupport", "TestKit", crypto, nioCore,
-                nioPosix, nioTLS, lifecycle, logging, metrics,
+                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "RedisBackend", "TestSupport", "TestKit", crypto,
+                nioCore, nioPosix, nioTLS, lifecycle, logging, metrics,
                 .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
             ],
             swiftSettings: strict),

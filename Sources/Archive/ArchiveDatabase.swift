@@ -22,6 +22,8 @@ package final class ArchiveDatabase {
         package var token: Int64
         package var messages: [ArchivedMessage] = []
         package var gaps: [ArchiveGap] = []
+        /// Applied behind the messages.
+        package var redactions: [ArchiveRedaction] = []
 
         package init(partition: Int, token: Int64) {
             self.partition = partition
@@ -40,8 +42,8 @@ package final class ArchiveDatabase {
         }
     }
 
-    private let connection: any SQLConnection
-    private let dialect: SQLDialect
+    let connection: any SQLConnection
+    let dialect: SQLDialect
 
     package init(_ connection: any SQLConnection) {
         self.connection = connection
@@ -61,11 +63,22 @@ package final class ArchiveDatabase {
 
     // MARK: Tables
 
+    /// Of this release's tables.
+    package static var newestVersion: Int { Migrations.newest }
+
     /// Which version the tables are of; 0 where there are none.
     package func version() throws(ArchiveError) -> Int {
         try connection.execute(Migrations.ledger(for: dialect))
         let rows = try connection.run("SELECT max(version) FROM martlet_schema", []).rows
         return Int(rows.first?.first?.integer ?? 0)
+    }
+
+    /// The same, with nothing made: a database that answers and does not know the ledger has no tables.
+    package func versionThere() throws(ArchiveError) -> Int {
+        _ = try connection.run("SELECT 1", [])
+        // Whatever it says of a table that it does not know.
+        let rows = try? connection.run("SELECT max(version) FROM martlet_schema", []).rows
+        return Int(rows?.first?.first?.integer ?? 0)
     }
 
     /// Throws where the tables are not of this release's version.
@@ -84,14 +97,18 @@ package final class ArchiveDatabase {
         for (index, statements) in Migrations.all(for: dialect).enumerated() where index + 1 > found {
             try connection.transaction { () throws(ArchiveError) in
                 for statement in statements { try connection.execute(statement) }
-                let row: [[SQLValue]] = [[.count(index + 1), .moment(Clocks.now())]]
-                try connection.insert(
-                    "INSERT INTO martlet_schema (version, applied_at)", rows: row,
-                    tail: dialect.keepsWhatIsThere("version"), bytes: [0])
+                try note(version: index + 1)
             }
         }
         try unlockTables()
         return found
+    }
+
+    /// Says that the tables are of this version by now.
+    package func note(version: Int) throws(ArchiveError) {
+        try connection.insert(
+            "INSERT INTO martlet_schema (version, applied_at)", rows: [[.count(version), .moment(Clocks.now())]],
+            tail: dialect.keepsWhatIsThere("version"), bytes: [0])
     }
 
     /// SQLite's transactions are a lock of their own.
@@ -178,6 +195,13 @@ package final class ArchiveDatabase {
                         .moment(gap.foundAt),
                     ]
                 }, tail: dialect.keepsWhatIsThere("room"), bytes: batch.gaps.map { _ in 300 })
+            for redaction in batch.redactions {
+                _ = try connection.run(
+                    """
+                    UPDATE martlet_messages SET payload = NULL \
+                    WHERE room = ? AND epoch = ? AND seq = ? AND payload IS NOT NULL
+                    """, [.text(redaction.room), .text(redaction.epoch), .count(redaction.seq)])
+            }
         }
     }
 

@@ -31,6 +31,8 @@ package struct ControlConfiguration: Sendable {
     package var tls: (@Sendable () -> NIOSSLContext)?
     /// Whether all but the probes takes a client's certificate, which the TLS library has then found to be good.
     package var needsClientCertificate = false
+    /// Nil where there are no TURN servers.
+    package var turn: TurnServers?
 
     package init(
         host: String = "127.0.0.1", port: Int = 8081, keys: [String], maxBodyBytes: Int = 1 << 20,

@@ -24,7 +24,9 @@ package struct ControlServer: Service {
     ///   - presence: who is online and who is where.
     ///   - webhooks: how the receivers of events fare; nil where there are none.
     ///   - bans: which addresses are kept out.
+    ///   - connectionCloser: closes single connections.
     ///   - rooms: which settings rooms have.
+    ///   - erasure: takes payloads away.
     ///   - spenders: who costs most.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
@@ -37,7 +39,9 @@ package struct ControlServer: Service {
         presence: any PresenceDirectory,
         webhooks: (any WebhookDirectory)? = nil,
         bans: any AddressBans,
+        connectionCloser: any ConnectionCloser,
         rooms: any RoomGovernor,
+        erasure: any MessageErasure,
         spenders: any SpenderDirectory,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
@@ -60,7 +64,8 @@ package struct ControlServer: Service {
             keys: keys, audit: Audit(logger: logger),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
             broadcaster: Broadcaster(log: log, logger: logger),
-            log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans, rooms: rooms,
+            log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans,
+            connections: connectionCloser, turn: configuration.turn, rooms: rooms, erasure: erasure,
             spenders: spenders,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger)

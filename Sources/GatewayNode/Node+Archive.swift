@@ -7,9 +7,11 @@ extension Node {
     /// The backend's log, whose history goes on in the archive where there is one.
     func archivedLog(_ backend: Backend, metrics: any MetricsFactory) throws -> any MessageLog {
         guard let url = try settings.archiveURL(), settings.rooms.keepArchive else { return backend.messageLog }
-        return ArchivedMessageLog(
+        let log = ArchivedMessageLog(
             backend.messageLog, archive: ArchiveReader(url, metrics: metrics, logger: logger),
-            courses: backend.roomCourses, rules: settings.rooms)
+            courses: backend.roomCourses, rules: backend.rules)
+        backend.recover(from: log, limit: settings.archive.recoverLimit)
+        return log
     }
 }
 

@@ -2,6 +2,7 @@ import ControlAPI
 import Foundation
 import GatewayCore
 import Logging
+import Metrics
 import NIOCore
 import NIOPosix
 import RedisBackend
@@ -17,10 +18,16 @@ package struct Node: Sendable {
 
     let settings: Settings
     let logger: Logger
+    /// Reads the settings again, as they are written by then.
+    private let read: @Sendable () throws(SettingsError) -> (settings: Settings, warnings: [String])
 
-    package init(settings: Settings, logger: Logger) {
+    package init(
+        settings: Settings, logger: Logger,
+        read: @escaping @Sendable () throws(SettingsError) -> (settings: Settings, warnings: [String])
+    ) {
         self.settings = settings
         self.logger = logger
+        self.read = read
     }
 
     /// Returns after a drain; throws ``NodeFailure`` where it cannot start or go on.
@@ -48,6 +55,9 @@ package struct Node: Sendable {
         // Nothing that a client can ask for runs on this one: it keeps the node's lease, whatever the others are busy with.
         let life = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let metrics = MetricsRegistry()
+        let build = [("version", MartletVersion.current), ("swift", MartletVersion.swift)]
+        Gauge(label: "martlet_build_info", dimensions: build, factory: metrics).record(1)
+        Gauge(label: "martlet_node_info", dimensions: [("node", settings.nodeId)], factory: metrics).record(1)
         let load = LoadMeter()
         let memory = MemoryAccount(budget: settings.memoryLimit)
         let spending = SpendingBook(now: Clocks.system.monotonic)
@@ -57,17 +67,23 @@ package struct Node: Sendable {
         let backend = Backend(
             configuration: stored,
             eventLoop: group.next(), life: life.next(), logger: logger, metrics: metrics, load: load.read)
+        metrics.observe("martlet_node_lease_seconds") { backend.leaseLeft / .seconds(1) }
         let log = try archivedLog(backend, metrics: metrics)
         let tokens = try Tokens(settings, group: group, metrics: metrics, logger: logger)
         let certificates = try Certificates(settings, metrics: metrics)
-        var admission = settings.socketConfiguration(authentication: tokens.authentication)
-        admission.sessionCheck = backend.sessionCheck
-        admission.bannedAddresses = stored.bannedAddresses
-        admission.tls = certificates.client
+        let admission: @Sendable (Settings) -> SocketServerConfiguration = {
+            [banned = stored.bannedAddresses] settings in
+            var admission = settings.socketConfiguration(authentication: tokens.authentication)
+            admission.sessionCheck = backend.sessionCheck
+            admission.bannedAddresses = banned
+            admission.tls = certificates.client
+            return admission
+        }
         let sockets = SocketServer(
-            configuration: admission, group: group,
+            configuration: admission(settings), group: group,
             streams: backend.streams, log: log, presence: backend.presence,
-            presenceDirectory: backend.presenceDirectory, metrics: metrics, logger: logger, tally: spending,
+            presenceDirectory: backend.presenceDirectory, governor: backend.roomGovernor, metrics: metrics,
+            logger: logger, tally: spending,
             memory: memory)
         load.attach(sockets.census)
         var calls = settings.controlConfiguration
@@ -76,7 +92,8 @@ package struct Node: Sendable {
         let control = ControlServer(
             configuration: calls, log: log, nodes: backend.directory,
             presence: backend.presenceDirectory, webhooks: backend.webhookDirectory, bans: backend.addressBans,
-            rooms: backend.roomGovernor, spenders: backend.spenderDirectory,
+            connectionCloser: backend.connectionCloser, rooms: backend.roomGovernor, erasure: backend.messageErasure,
+            spenders: backend.spenderDirectory,
             readiness: { Node.readiness(backend, sockets, tokens) }, liveness: { await Node.isAlive(life, sockets) },
             metrics: metrics, eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in
@@ -87,13 +104,16 @@ package struct Node: Sendable {
         if let embedded { services.append(.init(service: embedded)) }
         // Where the node has lost its name or may not use Redis, its clients are still sent away in order.
         services.append(.init(service: backend, failureTerminationBehavior: .gracefullyShutdownGroup))
-        let files: [any WatchedFile] =
-            certificates.keepers + [try KeysKeeper(settings, ring: control.keys)].compactMap(\.self)
-        if !files.isEmpty { services.append(.init(service: FileWatch(files: files, logger: logger))) }
-        if let keys = tokens.service { services.append(.init(service: keys)) }
-        if let webhooks = webhookService(backend, metrics: metrics) {
-            services.append(.init(service: webhooks))
+        let webhooks = webhookService(backend, metrics: metrics)
+        let parts = Reloader.Parts(
+            tokens: tokens, certificates: certificates, keys: control.keys,
+            keysKeeper: try KeysKeeper(settings, ring: control.keys), sockets: sockets, admission: admission,
+            backend: backend, webhooks: webhooks)
+        if !parts.files.isEmpty {
+            services.append(.init(service: FileWatch(files: parts.files, logger: logger)))
         }
+        if let keys = tokens.service { services.append(.init(service: keys)) }
+        if let webhooks { services.append(.init(service: webhooks)) }
         services.append(.init(service: MemoryKeeper(account: memory, metrics: metrics, logger: logger)))
         services.append(.init(service: ClientRelief(steps: backend.reliefs, sockets: sockets, logger: logger)))
         services.append(.init(service: control))
@@ -104,7 +124,8 @@ package struct Node: Sendable {
         let serviceGroup = ServiceGroup(
             configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: groupLogger))
         let impatience = await Node.endAtSecondSignal(logger: logger)
-        let hangUps = await Node.reloadAtHangUps(tokens, files, logger: logger)
+        let hangUps = await Node.reloadAtHangUps(
+            Reloader(settings, parts: parts, logger: logger, read: read))
         defer {
             impatience.cancel()
             hangUps.cancel()
@@ -137,20 +158,10 @@ package struct Node: Sendable {
         }
     }
 
-    /// A terminal that was closed ends no node; a script that expects a reload gets one of what lies in files of its own.
-    private static func reloadAtHangUps(
-        _ tokens: Tokens, _ files: [any WatchedFile], logger: Logger
-    ) async -> Task<Void, Never> {
+    /// A terminal that was closed ends no node; a script that expects a reload gets one.
+    private static func reloadAtHangUps(_ reloader: Reloader) async -> Task<Void, Never> {
         let signals = await UnixSignalsSequence(trapping: .sighup)
-        return Task {
-            for await _ in signals {
-                logger.notice(
-                    "SIGHUP: certificates, keys of backends and of tokens are read again; other settings at the start alone"
-                )
-                for file in files { file.reload(logger: logger) }
-                tokens.renew()
-            }
-        }
+        return Task { for await _ in signals { reloader.reload() } }
     }
 
     private static func readiness(_ backend: Backend, _ sockets: SocketServer, _ tokens: Tokens) -> Readiness {

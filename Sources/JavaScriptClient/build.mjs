@@ -17,12 +17,13 @@ const KEPT = ["martlet.min.js", "martlet.min.js.map"];
 const MANUAL = "../GatewayNode/Martlet.docc/Browser.md";
 const INTEGRITY = /sha384-[A-Za-z0-9+/=]{64}/g;
 
-// Names within martlet.js that no frame has and no user writes: shortened in martlet.min.js.
+// Names within martlet.js that no has and no user writes: shortened in martlet.min.js.
 const INTERNAL = `
-  answered become burst core emit ended flush forget handles isClosedTo isDelayed isImplicit isInSession isOwn isPrompt
-  isSent isWanted leavers listeners newEpoch onLoss openImplicit outstanding owner penalize perMillisecond phase
-  readMembers receive refill release request roster sentAt settle settleLeavers settleWaiters startFrom stream streams
-  takes timers tokens tries waiters want write
+  answered ask become burst config connected core cost emit ended entered flush forget handle handles isClosedTo
+  isDelayed isImplicit isInSession isOwn isPrompt isSent isWanted known leavers left listeners onLoss open openImplicit
+  outstanding owner penalize perMillisecond phase read readMembers receive refill release roster sentAt settle
+  settleLeavers settleWaiters shown start startFrom stop stream streams takes timers tokens tries wait waiters want
+  welcome write
 `.trim().split(/\s+/);
 
 process.chdir(fileURLToPath(new URL(".", import.meta.url)));

@@ -12,13 +12,19 @@ export interface Message<Payload = unknown> {
   userId: string;
   /** 1 text, 2 control, others the application's. */
   msgType: number;
+  /** The name of what it tells of, where its sender gave one. */
+  event?: string;
   payload: Payload;
+  /** The payload was taken away: it is null. */
+  redacted?: true;
   /** The payload as it came, byte for byte: where a number has more digits than JavaScript keeps, they are here. */
   text: string;
   /** Milliseconds since 1970 by the gateway's clock, as all times here. */
   timestamp: number;
   seq?: number;
   epoch?: string;
+  /** Of one that is not stored. */
+  volatile?: true;
 }
 
 /** Messages between `from` and `to` were lost, or could not be followed: load your state anew. It goes on at `to`. */
@@ -58,6 +64,8 @@ export interface Presence<Info = Record<string, unknown>> {
 export interface Status {
   userId: string;
   online: boolean;
+  /** With a user who is online, from a gateway that says it: `away` where all the user's connections are. */
+  state?: "active" | "away";
   /** Where known, with a user who is offline. */
   lastSeen?: number;
 }
@@ -69,6 +77,30 @@ export interface History<Payload = unknown> {
   messages: (Omit<Message<Payload>, "epoch"> & { seq: number })[];
   /** Whether the log holds more in the direction of reading. */
   more: boolean;
+  /** The gateway's archive, which may have more, could not be asked. */
+  archive?: "unavailable";
+}
+
+/**
+ * What has changed in a governed room, or holds as it is joined: `joined` (with `settings`, `version` and one's own `role`),
+ * `updated` and `restored` (`settings`), `role` (`userId`, `role`), `host` (`userId`), `muted` (`userId`, `until` in
+ * milliseconds, without it there is no end), `unmuted` (`userId`), `redacted` (the message `seq` of `epoch` has no payload any
+ * more, and what is shown of it is to go). By `removed` (`reason`) and `closed` this client is out: the handle is
+ * refused; leave it, and take another to join anew. Later gateways may tell of more.
+ */
+export interface RoomChange {
+  roomId: string;
+  event: string;
+  /** Grows by one with each change. */
+  version?: number;
+  settings?: Record<string, unknown>;
+  userId?: string;
+  role?: string;
+  until?: number;
+  reason?: string;
+  /** Of a message. */
+  seq?: number;
+  epoch?: string;
 }
 
 export type ClientState = "idle" | "connecting" | "connected" | "waiting" | "stopped";
@@ -143,6 +175,8 @@ export interface Options {
   stringify?: (payload: unknown) => string;
   /** A payload from its JSON, for each listener anew; `JSON.parse` where it is not given. */
   parse?: (text: string) => unknown;
+  /** Has the gateway told `away` while the page is hidden, and `active` when it is shown again. */
+  awayWhenHidden?: boolean;
   /** Requests that may wait, or be under way, at once: 1000, and 4 MiB. More are refused with `queue_full`. */
   maxQueued?: number;
   /** Nothing larger is sent, where this is below what the gateway takes; 65536 where neither says anything. */
@@ -154,6 +188,8 @@ export interface Options {
 /** What a client tells, by the name of the event. */
 export interface ClientEvents {
   state: ClientStateChange;
+  /** A backend has put this user into a room: take a handle on it. */
+  invited: { roomId: string };
   /** What failed and nobody waits for: a watch, a fresh token, what the gateway could not read, a page in its place. */
   error: MartletError;
 }
@@ -167,6 +203,7 @@ export interface RoomEvents<Payload = unknown, Info = Record<string, unknown>> {
   /** The members of a room that was joined, whole, at first and after each change. Not where presence is off or forbidden. */
   members: Member<Info>[];
   signal: { from: string; payload: unknown };
+  room: RoomChange;
   state: RoomStateChange;
 }
 
@@ -215,12 +252,12 @@ export class Martlet {
   close(): Promise<void>;
 
   /**
-   * Joins a room, or takes another handle on it. The handle's stream begins now, or after `since`; that counts where no
-   * other handle has the room open. Listen in the same turn: what comes before is not kept.
+   * Joins a room, or takes another handle on it. The handle's stream begins now, after `since`, or with the `last` messages
+   * (1 to 100); that counts where no other handle has the room open. Listen in the same turn: what comes before is not kept.
    */
   room<Payload = unknown, Info = Record<string, unknown>>(
     id: string,
-    options?: { since?: Position },
+    options?: { since?: Position; last?: number },
   ): Room<Payload, Info>;
 
   /** What the backend sends to this user; refused to a guest. Handles share one stream, and `since` rewinds it for all of them. */
@@ -231,6 +268,19 @@ export class Martlet {
 
   /** Tells whether these users are online: at first, and as it changes. */
   watch(users: Iterable<string>, listener: (status: Status) => void): Off;
+
+  /**
+   * Sends a frame of the protocol that has no method here, such as `{ type: "turn" }` or `{ type: "state", state: "away" }`,
+   * and answers with the reply's frame. It waits for the connection, and fails with `disconnected` where that is lost before
+   * the reply.
+   */
+  request(frame: Frame, bounds?: Bounds): Promise<Frame>;
+}
+
+/** A frame of the protocol; its `id` is the client's own. */
+export interface Frame {
+  type: string;
+  [field: string]: unknown;
 }
 
 /** A handle on a room. The room is left when its last handle is. */
@@ -258,15 +308,29 @@ export interface Room<Payload = unknown, Info = Record<string, unknown>> extends
   /**
    * Stores a message, and sends it to all members, this client included. It waits for the connection, is sent again
    * after a loss, and is stored once: under `dedupe`, which is made up unless it is given. With `queue: false` it goes
-   * out at once or fails with `disconnected`, and is not sent again.
+   * out at once or fails with `disconnected`, and is not sent again. `event` names what it tells of; with `echo: false`
+   * this connection is not sent it. With `volatile: true`, for typing and cursors, it is sent to whoever is there and not
+   * stored: it has no `seq`, goes as with `queue: false`, and reaches each at most once.
    */
   publish(
     payload: Payload,
-    options?: { msgType?: number; dedupe?: string; queue?: boolean } & Bounds,
-  ): Promise<{ seq: number; timestamp: number }>;
+    options?: {
+      msgType?: number; event?: string; echo?: boolean; volatile?: boolean; dedupe?: string; queue?: boolean;
+    } & Bounds,
+  ): Promise<{ seq?: number; timestamp: number }>;
+
+  /** As the client's, about this room: `{ type: "presence", info }` shows the members another `info` until the session ends. */
+  request(frame: Frame, bounds?: Bounds): Promise<Frame>;
 
   /** To another member's connections; neither stored nor sent again. For WebRTC. */
   signal(to: string, payload: unknown, bounds?: Bounds): Promise<void>;
+
+  /**
+   * What those may ask whose role in a governed room has the right: `role` with `{ userId, role }`; `mute`, `unmute`,
+   * `ban`, `unban` and `remove` with `{ userId }`, and `until` (milliseconds) and `reason` where they make sense. Answers
+   * the room's new version; fails with `forbidden` where the role does not allow it. It is not sent again.
+   */
+  govern(type: string, fields: Record<string, unknown>, bounds?: Bounds): Promise<number>;
 
   /**
    * A page of the log, the newest messages unless an edge is given; 50 unless `limit` (1 to 1000) is. Like `members()`

@@ -21,6 +21,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 const MAX_READS = 4; // Pages of history or members that a gateway reads for one connection at once.
 const MAX_QUEUED_BYTES = 4 * 2 ** 20;
 const CARRIERS = new Set(["message", "signal", "history"]); // Frames with payloads.
+const OF_ROOMS = new Set(["message", "presence", "gap", "epoch", "signal", "seen"]); // Methods of a stream.
 const READS = new Set(["history", "members"]);
 const PASSING = new Set(["conflict", "not_member", "rate_limited", "unavailable"]);
 const MAX_WAITING_FRAMES = 1000; // Presence frames kept while a roster is read.
@@ -34,9 +35,7 @@ const ABRUPT = 4000; // Any close code but 1000, which is the farewell that ends
 export class MartletError extends Error {
   constructor(code, message, details) {
     super(message || code);
-    this.name = "MartletError";
-    this.code = code;
-    Object.assign(this, details);
+    Object.assign(this, { name: "MartletError", code }, details);
   }
 }
 
@@ -44,14 +43,13 @@ const EMIT = Symbol("emit");
 const OFF = Symbol("off");
 
 class Emitter {
-  #listeners = new Map();
+  #entries = new Set();
 
-  on(event, listener) {
-    // A wrapper each time: the same function may listen twice and is taken away once.
-    const entry = { listener };
-    if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
-    this.#listeners.get(event).add(entry);
-    return () => void this.#listeners.get(event)?.delete(entry);
+  // An entry each time: the same function may listen twice and is taken away once, by what its user `known` it as.
+  on(event, listener, known = listener) {
+    const entry = { event, listener, known };
+    this.#entries.add(entry);
+    return () => void this.#entries.delete(entry);
   }
 
   once(event, listener) {
@@ -59,26 +57,24 @@ class Emitter {
       off();
       listener(value);
     };
-    once.listener = listener;
-    const off = this.on(event, once);
+    const off = this.on(event, once, listener);
     return off;
   }
 
   off(event, listener) {
-    const entries = [...(this.#listeners.get(event) ?? [])];
-    const entry = entries.find((each) => each.listener === listener || each.listener.listener === listener);
-    this.#listeners.get(event)?.delete(entry);
+    const entry = [...this.#entries].find((each) => each.event === event && each.known === listener);
+    this.#entries.delete(entry);
   }
 
   // Each listener gets a value of its own, to do with as it likes: a copy, or what a function makes.
   [EMIT](event, value) {
-    for (const { listener } of [...(this.#listeners.get(event) ?? [])]) {
-      guarded(listener, typeof value === "function" ? value() : copy(value));
+    for (const each of [...this.#entries]) {
+      if (each.event === event) guarded(each.listener, typeof value === "function" ? value() : copy(value));
     }
   }
 
   [OFF]() {
-    this.#listeners.clear();
+    this.#entries.clear();
   }
 }
 
@@ -239,6 +235,8 @@ class Stream {
   isInSession = false;
   // The gateway could not, just now.
   isDelayed = false;
+  // How many of the newest messages the first join asks for.
+  last;
   // The user wants whatever the log still holds: the first message may have any number.
   #takesAnyFirst = false;
   #mendedAt = null;
@@ -296,14 +294,16 @@ class Stream {
   }
 
   // The gateway goes on from our position, or says that it cannot.
-  joined({ epoch, seq, recovered }) {
+  entered({ epoch, seq, recovered, ...room }) {
     const from = this.position;
-    const isLost = from !== null && recovered !== true;
-    this.position = { epoch, seq: from === null || isLost ? seq : from.seq };
-    if (from === null || isLost) this.#takesAnyFirst = false;
+    const isNew = from === null || recovered !== true;
+    const last = (from === null && this.last) || 0;
+    this.position = { epoch, seq: isNew ? Math.max(0, seq - last) : from.seq };
+    if (isNew) this.#takesAnyFirst = last > 0;
     this.isInSession = true;
     this.become("in");
-    if (isLost) this.#tellGap(from);
+    if (isNew && from) this.#tellGap(from);
+    if (room.settings) this.emit("room", { ...room, event: "joined" });
     this.roster.read();
   }
 
@@ -326,7 +326,7 @@ class Stream {
     }
     this.#takesAnyFirst = false;
     this.position = { epoch, seq: message.seq };
-    this.#hand({ ...message, epoch });
+    if (type !== "seen") this.#hand({ ...message, epoch });
   }
 
   #hand(message) {
@@ -345,7 +345,10 @@ class Stream {
     this.#tellGap(from);
   }
 
-  newEpoch({ epoch }) {
+  // A message left us out: it is not missing.
+  seen = this.message;
+
+  epoch({ epoch }) {
     if (this.phase === "in") this.position = { ...this.position, epoch };
   }
 
@@ -384,8 +387,8 @@ class Core extends Emitter {
   welcome = null;
   timers = new Timers();
   streams = new Map();
-  everyone = new Stream(this, "*", true);
-  inbox = new Stream(this, null, true);
+  all = new Stream(this, "*", true);
+  own = new Stream(this, null, true);
   #socket = null;
   #attempt = 0;
   #failures = 0;
@@ -403,9 +406,10 @@ class Core extends Emitter {
   #kept = null; // The positions of the page before, of which user.
   #asked = new Map(); // id → { answered: what to do with the reply, at: when it was asked }
   #outbox = new Set(); // The user's requests in their order, until they are answered.
-  #queued = { count: 0, bytes: 0 }; // Of those what the user has asked for.
+  #queued = 0; // Of those what the user has asked for, and its bytes.
+  #queuedBytes = 0;
   #unsettled = new Set();
-  #watched = new Map(); // user → { listeners, status }
+  #watched = new Map(); // user → { listeners, shown: its status }
   #toWatch = new Set();
   #isFlushing = false;
   #pace = new Pace();
@@ -415,9 +419,9 @@ class Core extends Emitter {
     super();
     this.url = url;
     this.#keptAs = `martlet ${url}`;
-    this.options = options;
+    this.config = options;
     this.#heed();
-    this.streams.set("*", this.everyone);
+    this.streams.set("*", this.all);
   }
 
   // ---- Connecting
@@ -438,7 +442,7 @@ class Core extends Emitter {
   }
 
   #listen(method) {
-    const network = this.options.network ?? globalThis;
+    const network = this.config.network ?? globalThis;
     network[method]?.("online", this.#cameOnline);
     network[method]?.("offline", this.#wentOffline);
     globalThis.document?.[method]("visibilitychange", this.#changedVisibility);
@@ -481,7 +485,7 @@ class Core extends Emitter {
   }
 
   [EMIT](event, value) {
-    guarded(() => this.options.log?.(event, value));
+    guarded(() => this.config.log?.(event, value));
     super[EMIT](event, value);
   }
 
@@ -491,7 +495,7 @@ class Core extends Emitter {
     this.#wasOffline = false;
     this.#enter("connecting");
     if (attempt !== this.#attempt) return;
-    const { getToken, userId } = this.options;
+    const { getToken, userId } = this.config;
     if (getToken) {
       const token = await this.#askToken((error) => this.#lost(0, "getToken failed", error));
       if (!token) return;
@@ -504,7 +508,7 @@ class Core extends Emitter {
       const add = (name, value) => (url += `${url.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`);
       if (userId !== undefined) add("userId", userId);
       if (this.#session) add("session", this.#session);
-      const Socket = this.options.WebSocket ?? globalThis.WebSocket;
+      const Socket = this.config.WebSocket ?? globalThis.WebSocket;
       if (!Socket) throw new Error("no WebSocket here");
       socket = new Socket(url, "martlet.v1");
     } catch (error) {
@@ -548,7 +552,7 @@ class Core extends Emitter {
       if (!entry.isSent) continue;
       entry.isSent = false;
       if (entry.onLoss === "reject") {
-        this.#finish(entry, new MartletError("disconnected", "the connection was lost"));
+        this.#finish(entry, unconnected());
       }
     }
   }
@@ -557,11 +561,8 @@ class Core extends Emitter {
     if (code === 1009) this.#dropLargest();
     if (code === 1006) this.#examine();
     this.#abandon(ABRUPT);
-    if (code === 4403) return this.stop(new MartletError("forbidden", reason, { closeCode: code }));
-    if (code === 4409) return this.stop(new MartletError("replaced", reason, { closeCode: code }));
-    if (code === 4401 && !this.options.getToken) {
-      return this.stop(new MartletError("unauthorized", reason, { closeCode: code }));
-    }
+    const cause = { 4401: !this.config.getToken && "unauthorized", 4403: "forbidden", 4409: "replaced" }[code];
+    if (cause) return this.stop(new MartletError(cause, reason, { closeCode: code }));
     // A `reconnect` frame has already said when.
     let retryInMs;
     if (!this.timers.has("retry")) {
@@ -595,7 +596,7 @@ class Core extends Emitter {
   // A frame too large closes the connection, and would again: of those under way the largest is one.
   #dropLargest() {
     const sent = [...this.#outbox].filter((entry) => entry.isSent);
-    const largest = sent.reduce((most, entry) => (most && most.size >= entry.size ? most : entry), null);
+    const largest = sent.reduce((most, entry) => (most && most.cost >= entry.cost ? most : entry), null);
     if (largest) this.#finish(largest, tooLarge(largest));
   }
 
@@ -610,10 +611,16 @@ class Core extends Emitter {
   };
 
   #changedVisibility = () => {
-    if (globalThis.document.hidden) return;
+    const { hidden } = globalThis.document;
+    this.#tellState(hidden ? "away" : "active");
+    if (hidden) return;
     if (this.state === "waiting") this.#again();
     else this.#probe();
   };
+
+  #tellState(state) {
+    if (this.config.awayWhenHidden && this.state === "connected") this.ask({ type: "state", state });
+  }
 
   // ---- Frames
 
@@ -629,7 +636,7 @@ class Core extends Emitter {
   }
 
   // For what the client itself wants to know: forgotten with the connection.
-  #ask(frame, answered) {
+  ask(frame, answered = () => {}) {
     this.#send({ ...frame, id: this.#expect(answered) });
   }
 
@@ -671,16 +678,16 @@ class Core extends Emitter {
       return this.flush();
     }
     const stream = this.streams.get(frame.roomId);
+    if (OF_ROOMS.has(frame.type)) return stream?.[frame.type](frame);
     switch (frame.type) {
-      case "message": return stream?.message(frame);
-      case "presence": return stream?.presence(frame);
-      case "gap": return stream?.gap(frame);
-      case "epoch": return stream?.newEpoch(frame);
-      case "signal": return stream?.signal(frame);
-      case "room": return stream?.emit("room", frame);
-      case "status": return this.#tellStatus(frame.userId, frame.online, frame.online ? undefined : frame.timestamp);
+      case "status": return this.#tellStatus({ lastSeen: frame.timestamp, ...frame });
       case "reconnect": return this.timers.set("retry", Number(frame.afterMs) || 0, () => this.#again());
-      case "left": return stream && this.#refuse(stream, new MartletError("forbidden", "no longer allowed"));
+      case "joined": return stream || this[EMIT]("invited", frame);
+      case "room":
+        stream?.emit("room", frame);
+        if (frame.event !== "removed" && frame.event !== "closed") return;
+      // It puts this client out.
+      case "left": return stream && this.#refuse(stream, new MartletError("forbidden", frame.reason));
     }
   }
 
@@ -713,14 +720,15 @@ class Core extends Emitter {
     const { connectionId, nodeId } = welcome;
     this.#enter("connected", { userId, connectionId, nodeId, resumed });
     if (this.state !== "connected") return;
+    if (globalThis.document?.hidden) this.#tellState("away");
     for (const waiter of this.#waiters) waiter.settle();
     this.flush();
   }
 
   // The lower of what this gateway takes and what the options say; where neither says anything, a gateway's defaults.
   #heed(limits) {
-    const { maxMessageBytes, messagesPerSecond } = this.options;
-    this.maxMessageBytes = lower(limits?.messageBytes, maxMessageBytes) ?? 65_536;
+    const { maxMessageBytes, messagesPerSecond } = this.config;
+    this.most = lower(limits?.messageBytes, maxMessageBytes) ?? 65_536;
     const perSecond = lower(limits?.messagesPerSecond, messagesPerSecond) ?? 100;
     const burst = lower(limits?.messageBurst, messagesPerSecond && 2 * messagesPerSecond);
     this.#pace.limit(perSecond, burst ?? 2 * perSecond);
@@ -728,12 +736,12 @@ class Core extends Emitter {
 
   #nameInbox(userId) {
     if (userId === undefined) {
-      this.inbox.id = null;
-      return this.inbox.become("refused", new MartletError("forbidden", "a guest has no inbox"));
+      this.own.id = null;
+      return this.own.become("refused", new MartletError("forbidden"));
     }
-    if (this.inbox.phase === "refused") this.inbox.become("out");
-    this.inbox.id = "@" + userId;
-    this.streams.set(this.inbox.id, this.inbox);
+    if (this.own.phase === "refused") this.own.become("out");
+    this.own.id = "@" + userId;
+    this.streams.set(this.own.id, this.own);
   }
 
   #heardWelcome(resumed, positions) {
@@ -750,15 +758,15 @@ class Core extends Emitter {
       const head = stream.isImplicit ? positions[stream.id] : undefined;
       const { position } = stream;
       const isThere = position === null || (position.epoch === head?.epoch && position.seq === head?.seq);
-      if (head && isThere) stream.joined({ ...head, recovered: true });
+      if (head && isThere) stream.entered({ ...head, recovered: true });
       else if (!stream.isImplicit || position || stream.isWanted) this.#unsettled.add(stream);
     }
   }
 
   // What another user's connection left half done is not this one's.
   #changeUser() {
-    this.streams.delete(this.inbox.id);
-    this.inbox.position = null;
+    this.streams.delete(this.own.id);
+    this.own.position = null;
     for (const entry of [...this.#outbox]) {
       if (entry.sentAt) this.#finish(entry, unknownFate());
     }
@@ -770,26 +778,26 @@ class Core extends Emitter {
     const since = Object.create(null);
     const named = [];
     let size = 100;
-    for (const stream of new Set([this.everyone, this.inbox, ...this.streams.values()])) {
+    for (const stream of new Set([this.all, this.own, ...this.streams.values()])) {
       if (!stream.position || !stream.isInSession || stream.id === null) continue;
       size += 3 * stream.id.length + 2 * (stream.position.epoch?.length ?? 0) + 50;
-      if (size > this.maxMessageBytes) break;
+      if (size > this.most) break;
       since[stream.id] = stream.position;
       stream.become("asked");
       named.push({ stream, from: stream.position });
     }
-    this.#ask({ type: "resume", since }, (reply, error) => {
+    this.ask({ type: "resume", since }, (reply, error) => {
       const rooms = new Map((reply.rooms ?? []).map((room) => [room.roomId, room]));
       for (const { stream, from } of named) {
         const room = rooms.get(stream.id);
         if (stream.position !== from || !room) stream.become("out");
         else if (room.code) this.#notJoined(stream, refusal(room), room.code === "forbidden");
-        else stream.joined(room);
+        else stream.entered(room);
         this.settle(stream);
       }
       // Left while there was no connection to say so.
       for (const { roomId, code } of rooms.values()) {
-        if (!code && !this.streams.has(roomId)) this.#ask({ type: "leave", roomId }, () => {});
+        if (!code && !this.streams.has(roomId)) this.ask({ type: "leave", roomId });
       }
     });
   }
@@ -798,7 +806,7 @@ class Core extends Emitter {
   // They lie in the tab's storage only while none of its pages is there, since another tab begins with a copy of it.
 
   #keep = () => {
-    if (this.options.persist !== "tab") return;
+    if (this.config.persist !== "tab") return;
     const streams = [...this.streams.values()].filter(({ handles, position }) => handles.size > 0 && position);
     const kept = { userId: this.welcome?.userId, positions: streams.map(({ id, position }) => [id, position]) };
     try {
@@ -823,7 +831,7 @@ class Core extends Emitter {
   #takeKept() {
     let kept = null;
     try {
-      if (this.options.persist === "tab") kept = JSON.parse(sessionStorage.getItem(this.#keptAs));
+      if (this.config.persist === "tab") kept = JSON.parse(sessionStorage.getItem(this.#keptAs));
       sessionStorage.removeItem(this.#keptAs);
       // A page that was opened by another may have got a copy.
       if (performance.getEntriesByType("navigation")[0]?.type === "navigate") kept = null;
@@ -835,10 +843,12 @@ class Core extends Emitter {
 
   // ---- Rooms
 
-  open(id, since) {
+  open(id, since, last) {
     let stream = this.streams.get(id);
     if (!stream) this.streams.set(id, (stream = new Stream(this, id, false)));
-    return stream.isWanted ? stream : this.openImplicit(stream, since);
+    if (stream.isWanted) return stream;
+    stream.last = last;
+    return this.openImplicit(stream, since);
   }
 
   openImplicit(stream, since = this.#recall(stream)) {
@@ -888,18 +898,19 @@ class Core extends Emitter {
   #join(stream) {
     const from = stream.position;
     stream.become("asked");
-    this.#ask({ type: "join", roomId: stream.id, since: from ?? undefined }, (reply, error) => {
+    const { id, last } = stream;
+    this.ask({ type: "join", roomId: id, ...(from ? { since: from } : { last }) }, (reply, error) => {
       // A handle may have asked for another position in the meantime.
       if (stream.position !== from) stream.become("out");
       else if (error) this.#notJoined(stream, error, !isPassing(error));
-      else stream.joined(reply);
+      else stream.entered(reply);
       this.settle(stream);
     });
   }
 
   #leave(stream) {
     if (stream.phase !== "leaving" || this.state !== "connected") return;
-    this.#ask({ type: "leave", roomId: stream.id }, (reply, error) => {
+    this.ask({ type: "leave", roomId: stream.id }, (reply, error) => {
       if (error && isPassing(error)) {
         return this.timers.set(stream, error.retryAfterMs ?? 1_000, () => this.#leave(stream));
       }
@@ -943,17 +954,18 @@ class Core extends Emitter {
 
   // ---- Requests
 
-  publish(stream, payload, { msgType = 1, dedupe = this.#newKey(), queue = true, ...bounds } = {}) {
-    const frame = { type: "message", roomId: stream.id, msgType, dedupe };
+  publish(stream, payload, { msgType = 1, event, echo, volatile, queue = !volatile, dedupe, ...bounds } = {}) {
+    if (!volatile) dedupe ??= this.#newKey();
+    const frame = { type: "message", roomId: stream.id, msgType, event, echo, volatile, dedupe };
     const text = this.write(payload);
     const onLoss = queue ? "repeat" : "reject";
-    const answer = this.request(frame, { stream, payload: text, onLoss, dedupe, isPrompt: !queue, bounds });
-    return answer.then(({ seq, timestamp }) => ({ seq, timestamp }));
+    return this.request(frame, { stream, payload: text, onLoss, dedupe, isPrompt: !queue, bounds })
+      .then(({ seq, timestamp }) => ({ seq, timestamp }));
   }
 
   // A payload's text. What the user's own `stringify` gives need only be JSON.
   write(payload) {
-    const { stringify } = this.options;
+    const { stringify } = this.config;
     try {
       const text = stringify ? stringify(payload) : JSON.stringify(payload, held);
       if (stringify || text === undefined) JSON.parse(text);
@@ -965,7 +977,7 @@ class Core extends Emitter {
 
   // What came with a payload, whose text is kept, and a payload made of it anew.
   read({ payload, ...rest }) {
-    const { parse = JSON.parse } = this.options;
+    const { parse = JSON.parse } = this.config;
     try {
       if (rest.text !== undefined) payload = parse(rest.text);
     } catch (cause) {
@@ -985,12 +997,12 @@ class Core extends Emitter {
     return new Promise((resolve, reject) => {
       const entry = { frame, stream: null, ...rest, resolve, reject, isSent: false, sentAt: 0, tries: 0 };
       const { stream, isOwn, isPrompt } = entry;
-      entry.size = new TextEncoder().encode(this.#encode(entry, 1e9)).length;
+      entry.cost = new TextEncoder().encode(this.#encode(entry, 1e9)).length;
       if (this.ended) reject(this.ended);
       else if (stream?.isClosedTo(frame)) reject(stream.error);
-      else if (entry.size > this.maxMessageBytes) reject(tooLarge(entry));
-      else if (!isOwn && this.#isFull(entry)) reject(new MartletError("queue_full", "too many wait"));
-      else if (isPrompt && this.state !== "connected") reject(notAtOnce());
+      else if (entry.cost > this.most) reject(tooLarge(entry));
+      else if (!isOwn && this.#isFull(entry)) reject(new MartletError("queue_full"));
+      else if (isPrompt && this.state !== "connected") reject(unconnected());
       else {
         this.#outbox.add(entry);
         if (stream) stream.outstanding += 1;
@@ -1001,15 +1013,15 @@ class Core extends Emitter {
     });
   }
 
-  #count({ isOwn, size }, sign) {
+  #count({ isOwn, cost }, sign) {
     if (isOwn) return;
-    this.#queued.count += sign;
-    this.#queued.bytes += sign * size;
+    this.#queued += sign;
+    this.#queuedBytes += sign * cost;
   }
 
-  #isFull({ size }) {
-    const { count, bytes } = this.#queued;
-    return count >= (this.options.maxQueued ?? 1000) || (count > 0 && bytes + size > MAX_QUEUED_BYTES);
+  #isFull({ cost }) {
+    const most = this.config.maxQueued ?? 1000;
+    return this.#queued >= most || (this.#queued > 0 && this.#queuedBytes + cost > MAX_QUEUED_BYTES);
   }
 
   #encode({ frame, payload }, id) {
@@ -1036,7 +1048,7 @@ class Core extends Emitter {
       this.#isFlushing = false;
       if (this.state !== "connected") return;
       this.#flushNow();
-      for (const entry of this.#outbox) if (entry.isPrompt && !entry.isSent) this.#finish(entry, notAtOnce());
+      for (const entry of this.#outbox) if (entry.isPrompt && !entry.isSent) this.#finish(entry, unconnected());
     });
   }
 
@@ -1053,7 +1065,7 @@ class Core extends Emitter {
       if (entry.isSent || entry.stream?.takes(entry.frame) === false) continue;
       if (isRead(entry) && reads >= MAX_READS) continue;
       if (!this.#mayGo()) return;
-      if (isRead(entry)) reads += 1;
+      reads += isRead(entry);
       this.#transmit(entry);
     }
   }
@@ -1068,7 +1080,7 @@ class Core extends Emitter {
     const isForgotten = entry.dedupe && entry.sentAt && Date.now() - entry.sentAt > DEDUPE_TIME;
     if (isForgotten) return this.#finish(entry, unknownFate());
     // It was taken on before this gateway said what it takes.
-    if (entry.size > this.maxMessageBytes) return this.#finish(entry, tooLarge(entry));
+    if (entry.cost > this.most) return this.#finish(entry, tooLarge(entry));
     entry.isSent = true;
     entry.sentAt ||= Date.now();
     const id = this.#expect((reply, error) => this.#answered(entry, reply, error));
@@ -1098,12 +1110,12 @@ class Core extends Emitter {
     const entry = { listener };
     for (const user of names) {
       if (!this.#watched.has(user)) {
-        this.#watched.set(user, { listeners: new Set(), status: null });
+        this.#watched.set(user, { listeners: new Set(), shown: null });
         this.#toWatch.add(user);
       }
       const watched = this.#watched.get(user);
       watched.listeners.add(entry);
-      if (watched.status) queueMicrotask(() => watched.listeners.has(entry) && guarded(listener, copy(watched.status)));
+      if (watched.shown) queueMicrotask(() => watched.listeners.has(entry) && guarded(listener, copy(watched.shown)));
     }
     this.flush();
     return () => {
@@ -1117,7 +1129,7 @@ class Core extends Emitter {
     while (this.#toWatch.size > 0 && this.#mayGo()) {
       const users = [...this.#toWatch].slice(0, USERS_A_FRAME);
       for (const user of users) this.#toWatch.delete(user);
-      this.#ask({ type: "watch", users }, (reply, error) => {
+      this.ask({ type: "watch", users }, (reply, error) => {
         if (!error) {
           this.#tellStatuses(reply.users);
         } else if (isPassing(error)) {
@@ -1137,37 +1149,40 @@ class Core extends Emitter {
       this.#toWatch.delete(user);
     }
     if (this.state !== "connected") return;
-    while (users.length > 0) this.#ask({ type: "unwatch", users: users.splice(0, USERS_A_FRAME) }, () => {});
+    while (users.length > 0) this.ask({ type: "unwatch", users: users.splice(0, USERS_A_FRAME) });
   }
 
   // Those who may not be watched have a code; with another connection that may be otherwise.
   #tellStatuses(users) {
     const refused = new Map();
-    for (const { userId, online, lastSeen, code } of users) {
+    for (const { code, ...status } of users) {
+      const { userId } = status;
       if (code === undefined) {
-        this.#tellStatus(userId, online, lastSeen);
+        this.#tellStatus(status);
       } else if (this.#watched.has(userId)) {
-        this.#watched.get(userId).status = null;
+        this.#watched.get(userId).shown = null;
         refused.set(code, [...(refused.get(code) ?? []), userId]);
       }
     }
     for (const [code, users] of refused) {
-      this[EMIT]("error", new MartletError(code, `may not be watched: ${users.join(", ")}`, { users }));
+      this[EMIT]("error", new MartletError(code, "unwatched", { users }));
     }
   }
 
-  #tellStatus(userId, online, lastSeen) {
+  #tellStatus({ userId, online, state, lastSeen }) {
     const watched = this.#watched.get(userId);
-    if (!watched || watched.status?.online === online) return;
-    watched.status = lastSeen === undefined ? { userId, online } : { userId, online, lastSeen };
-    for (const { listener } of [...watched.listeners]) guarded(listener, copy(watched.status));
+    if (!watched || (watched.shown?.online === online && watched.shown.state === state)) return;
+    watched.shown = { userId, online };
+    if (online && state) watched.shown.state = state;
+    if (!online && lastSeen) watched.shown.lastSeen = lastSeen;
+    for (const { listener } of [...watched.listeners]) guarded(listener, copy(watched.shown));
   }
 
   // ---- Tokens
 
   // `expires` in milliseconds by the gateway's clock; null where it is not known.
   #refreshBefore(expires) {
-    if (!expires || !this.options.getToken) return;
+    if (!expires || !this.config.getToken) return;
     const left = expires - (Date.now() + this.#clockSkew);
     if (left <= 0) return;
     const delay = Math.max(left - REFRESH_AHEAD, Math.min(left / 2, 10_000), 1_000);
@@ -1181,9 +1196,9 @@ class Core extends Emitter {
     try {
       token = await new Promise((resolve, reject) => {
         this.timers.set("token", TOKEN_LIMIT, () => reject(new MartletError("timeout", "getToken took too long")));
-        Promise.resolve(this.options.getToken()).then(resolve, reject);
+        Promise.resolve(this.config.getToken()).then(resolve, reject);
       });
-      if (!token) error = new MartletError("unauthorized", "getToken gave no token");
+      if (!token) error = new MartletError("unauthorized");
     } catch (thrown) {
       error = thrown;
     }
@@ -1207,7 +1222,7 @@ class Core extends Emitter {
     if (!token) return;
     // Nothing new, or a timer that could not be set as long as the token is good.
     if (token === this.#token) return this.#refreshBefore(expires);
-    this.#ask({ type: "auth", token }, (reply, error) => {
+    this.ask({ type: "auth", token }, (reply, error) => {
       if (error) return failed(error);
       this.#token = token;
       this.#refreshBefore(reply.expires);
@@ -1265,21 +1280,26 @@ export class Martlet {
     this.#core.reconnect();
   }
 
-  room(id, { since } = {}) {
-    return this.#handle(this.#core.open(String(id), since));
+  room(id, { since, last } = {}) {
+    return this.#handle(this.#core.open(String(id), since, last));
   }
 
   inbox({ since } = {}) {
-    return this.#handle(this.#core.openImplicit(this.#core.inbox, since));
+    return this.#handle(this.#core.openImplicit(this.#core.own, since));
   }
 
   everyone({ since } = {}) {
-    return this.#handle(this.#core.openImplicit(this.#core.everyone, since));
+    return this.#handle(this.#core.openImplicit(this.#core.all, since));
   }
 
   watch(users, listener) {
     this.#wake((error) => this.#core[EMIT]("error", error));
     return this.#core.watch(users, listener);
+  }
+
+  request(frame, bounds) {
+    this.#wake(() => {});
+    return ignorable(this.#core.request(frame, { onLoss: "reject", bounds }));
   }
 
   #handle(stream) {
@@ -1322,8 +1342,8 @@ class Room extends Emitter {
     return this.#stream.phase === "in";
   }
 
-  on(event, listener) {
-    const off = super.on(event, listener);
+  on(event, ...listener) {
+    const off = super.on(event, ...listener);
     if (event === "members") this.#stream.roster.want(this);
     return off;
   }
@@ -1339,7 +1359,7 @@ class Room extends Emitter {
     await this.#begin(({ error }) => error && finish(error));
     const heard = (message) => {
       if (messages.length < MAX_UNREAD) wake?.(messages.push(message));
-      else finish(new MartletError("queue_full", "the loop fell behind"));
+      else finish(new MartletError("queue_full"));
     };
     const offs = [
       this.on("message", heard),
@@ -1369,20 +1389,30 @@ class Room extends Emitter {
     return this.#try((stream) => this.#core.publish(stream, payload, options));
   }
 
-  signal(to, payload, bounds) {
-    return this.#try(async (stream) => {
-      const frame = { type: "signal", to, roomId: this.id };
-      const text = this.#core.write(payload ?? null);
-      await this.#core.request(frame, { stream, payload: text, onLoss: "reject", bounds });
+  // `rest` is how the core is to take it.
+  request(frame, bounds, rest) {
+    const roomId = this.id;
+    return this.#try((stream) => {
+      return this.#core.request({ ...frame, roomId }, { stream, onLoss: "reject", bounds, ...rest });
     });
   }
 
+  signal(to, payload, bounds) {
+    return this.#try(async () => {
+      await this.request({ type: "signal", to }, bounds, { payload: this.#core.write(payload ?? null) });
+    });
+  }
+
+  async govern(type, fields, bounds) {
+    return (await this.request({ ...fields, type }, bounds)).version;
+  }
+
   history({ before, after, limit, ...bounds } = {}) {
-    return this.#try(async (stream) => {
-      const frame = { type: "history", roomId: this.id, before, after, limit };
-      const page = await this.#core.request(frame, { stream, handle: this, onLoss: "repeat", bounds });
-      const { epoch, messages, more } = page;
-      return { epoch, messages: messages.map((message) => this.#core.read(message)), more };
+    return this.#try(async () => {
+      const frame = { type: "history", before, after, limit };
+      const answer = await this.request(frame, bounds, { handle: this, onLoss: "repeat" });
+      const { type, id, roomId, text, ...page } = answer;
+      return { ...page, messages: page.messages.map((message) => this.#core.read(message)) };
     });
   }
 
@@ -1408,7 +1438,7 @@ class Room extends Emitter {
   }
 }
 
-function closed(what = "the client was closed") {
+function closed(what) {
   return new MartletError("closed", what);
 }
 
@@ -1447,8 +1477,8 @@ function settled(waiters, bounds, owner) {
   });
 }
 
-function notAtOnce() {
-  return new MartletError("disconnected", "not sent at once");
+function unconnected() {
+  return new MartletError("disconnected");
 }
 
 function kindOf(value) {
@@ -1469,7 +1499,7 @@ function held(name, value) {
   if (kind === "Number") isHeld = Number.isFinite(value);
   else if (kind === "Undefined") isHeld = !Array.isArray(this);
   else if (kind === "Null") isHeld = this[name] === null;
-  if (!isHeld || ArrayBuffer.isView(this[name])) throw new TypeError(`JSON cannot hold this: ${kind} ${name}`);
+  if (!isHeld || ArrayBuffer.isView(this[name])) throw new TypeError(`not JSON: ${kind} ${name}`);
   return value;
 }
 
@@ -1510,8 +1540,8 @@ function isPassing({ code, retryAfterMs }) {
   return PASSING.has(code) || retryAfterMs !== undefined;
 }
 
-function tooLarge({ size }) {
-  return new MartletError("too_large", `${size} bytes are too many`);
+function tooLarge({ cost }) {
+  return new MartletError("too_large", cost + " bytes");
 }
 
 // Of two limits, either of which may be missing.
@@ -1520,7 +1550,7 @@ function lower(one, other) {
 }
 
 function unknownFate() {
-  return new MartletError("unknown", "it may be stored or not");
+  return new MartletError("unknown");
 }
 
 // A WebSocket's address, from one that may begin with http or be relative to the page. By its text, since React Native's

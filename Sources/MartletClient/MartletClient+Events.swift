@@ -14,8 +14,14 @@ extension MartletClient {
         case gap(room: String, position: Position)
         /// The room goes on without a loss under a new epoch.
         case epoch(room: String, position: Position)
+        /// A message of the room has no payload any more: what is shown of it is to go.
+        case redacted(room: String, position: Position)
         /// Users have come into a room or left it, or are shown otherwise.
         case presence(Presence)
+        /// Something has changed in a governed room, or holds as it was joined.
+        case room(RoomChange)
+        /// A backend has put this user into a room: join it, or take a handle.
+        case invited(room: String)
         /// A watched user has come or gone.
         case status(Status)
         /// Another member of a room tells this user something.

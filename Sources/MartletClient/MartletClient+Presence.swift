@@ -50,6 +50,39 @@ extension MartletClient {
         _ = try await ask(.signal(to: to, room: try name(room), payload: payload))
     }
 
+    /// Shows the members of a room, or of all rooms that this connection is in, something else of this user than the token
+    /// says: one JSON object of 2,048 bytes at most, for as long as the session lasts. They are told by `presence` with
+    /// `.updated`, at most once a second.
+    public func show(_ info: [UInt8], in room: String? = nil) async throws(Failure) {
+        guard info.withUnsafeBytes(MartletClient.isJSON) else { throw .invalid("info: must be one JSON object") }
+        var name: RoomName?
+        if let room { name = try self.name(room) }
+        _ = try await ask(.presence(room: name, info: info), in: name)
+    }
+
+    /// What a user says of itself.
+    public enum UserState: String, Sendable {
+        /// Back; of a connection that was not away: to be seen again.
+        case active
+        /// The user is away when all connections are. Another connection is not until it says so.
+        case away
+        /// Others are told that the user is offline, and in no room, until it is `active` again.
+        case invisible
+    }
+
+    /// Says how the user is; whoever watches them is told.
+    public func setState(_ userState: UserState) async throws(Failure) {
+        _ = try await ask(.state(GatewayCore.UserState(rawValue: userState.rawValue) ?? .active))
+    }
+
+    /// Credentials for the gateway's TURN servers, for a peer connection of WebRTC.
+    ///
+    /// - Throws: `refused` with `not_found` where the gateway has none.
+    public func turnCredentials() async throws(Failure) -> TURNCredentials {
+        guard case .turn(_, let credentials) = try await ask(.turn) else { throw .disconnected }
+        return TURNCredentials(credentials)
+    }
+
     private func names(_ users: [String]) throws(Failure) -> [UserID] {
         let names = users.compactMap { UserID($0) }
         guard names.count == users.count else { throw .invalid("users: not the name of a user") }

@@ -9,17 +9,46 @@ extension MartletClient {
         public var position: Position
         /// Whether nothing was lost since the position it was joined with; true where there was none.
         public var recovered: Bool
+        /// Whether what is lost may be in the gateway's archive, which it could not ask.
+        public var isArchiveAway: Bool
         /// Users in the room; nil where the room keeps no presence.
         public var members: Int?
         /// The version of the roster, from which `presence` events go on; nil where the room keeps no presence.
         public var rosterVersion: Int64?
 
         init(_ joined: GatewayCore.Joined) {
+            isArchiveAway = joined.isArchiveAway
             room = joined.room.string
             position = Position(joined.position)
             recovered = joined.recovered
             members = joined.roster?.members
             rosterVersion = joined.roster?.version
+        }
+    }
+
+    /// The way to TURN servers, for a while.
+    public struct TURNCredentials: Hashable, Sendable {
+        /// As a peer connection takes them.
+        public var urls: [String]
+        /// Until when they are good, and for whom.
+        public var username: String
+        /// The password.
+        public var credential: String
+        /// For how many seconds they are good from now.
+        public var seconds: Int
+
+        /// As the gateway tells it, or a test.
+        public init(urls: [String], username: String, credential: String, seconds: Int) {
+            self.urls = urls
+            self.username = username
+            self.credential = credential
+            self.seconds = seconds
+        }
+
+        init(_ credentials: TurnCredentials) {
+            self.init(
+                urls: credentials.urls, username: credentials.username, credential: credentials.credential,
+                seconds: credentials.seconds)
         }
     }
 
@@ -132,6 +161,8 @@ extension MartletClient {
         public var userId: String
         /// With any connection, anywhere.
         public var isOnline: Bool
+        /// With a user who is online: whether all connections are away.
+        public var isAway: Bool
         /// When the user went offline, in milliseconds since 1970; nil for one who is online or was never seen.
         public var lastSeen: Int64?
         /// Why this user may not be watched, such as `forbidden`; then the rest says nothing.
@@ -141,12 +172,14 @@ extension MartletClient {
             refusal = status.refusal?.rawValue
             userId = status.userId.string
             isOnline = status.isOnline
+            isAway = status.state == .away
             lastSeen = status.lastSeen
         }
 
         init(_ change: StatusChange) {
             userId = change.userId.string
             isOnline = change.isOnline
+            isAway = change.state == .away
             lastSeen = change.isOnline ? nil : change.timestamp
         }
     }

@@ -25,6 +25,7 @@ extension MartletClient {
     private func receive(_ event: ServerEvent, from socket: WebSocketConnection) {
         switch event {
         case .message(let message): receive(message, from: socket)
+        case .seen(let room, let seq): state.withLock { $0.streams.seen(room, upTo: seq) }
         case .welcome(let welcome): begin(welcome, on: socket)
         case .joined(let id, let joined): receive(joined, id: id, event, from: socket)
         case .left(nil, let room):
@@ -38,15 +39,22 @@ extension MartletClient {
             resolve(id, with: .success(event))
             rejoin()
         case .resumed(let id, _), .authenticated(let id, _), .ack(let id, _, _), .acknowledged(let id),
-            .history(let id, _), .members(let id, _, _), .pong(let id):
+            .ordered(let id, _, _), .history(let id, _), .members(let id, _, _), .turn(let id, _), .pong(let id):
             resolve(id, with: .success(event))
         case .watching(let id, let users):
             record(users, for: id)
             resolve(id, with: .success(event))
         case .presence(let change): deliver(.presence(Presence(change)), from: socket)
         case .room(let change):
-            guard change.event == .closed else { break }
-            giveUp(change.room, for: .refused(code: "closed", message: "the room was closed"))
+            deliver(.room(RoomChange(change)), from: socket)
+            switch change.event {
+            case .closed: giveUp(change.room, for: .refused(code: "closed", message: "the room was closed"))
+            case .removed:
+                giveUp(change.room, for: .refused(code: "removed", message: change.reason ?? "removed from the room"))
+            case .updated, .restored, .role, .host, .muted, .unmuted: break
+            }
+        case .redacted(let room, let position):
+            deliver(.redacted(room: room.string, position: Position(position)), from: socket)
         case .status(let change): receive(change, from: socket)
         case .signal(let signal): deliver(.signal(Signal(signal)), from: socket)
         case .gap(let room, let position):
@@ -85,7 +93,9 @@ extension MartletClient {
         _ joined: GatewayCore.Joined, id: RequestID?, _ event: ServerEvent, from socket: WebSocketConnection
     ) {
         // Where nobody waits for it any more, it has failed for whoever asked.
-        guard let number = MartletClient.number(of: id) else { return }
+        guard let number = MartletClient.number(of: id) else {
+            return deliver(.invited(room: joined.room.string), from: socket)
+        }
         let told = state.withLock { state -> (isRejoined: Bool, isWhole: Bool)? in
             guard let request = state.pending[number] else { return nil }
             guard case .rejoin = request.owner else {
@@ -110,6 +120,7 @@ extension MartletClient {
             return
         }
         isThere(joined.room)
+        if let state = joined.settings { deliver(.room(RoomChange(joined, state)), from: socket) }
         if told.isRejoined { tellRejoined(joined.room, at: joined.position, from: socket) }
         if !told.isWhole {
             deliver(.gap(room: joined.room.string, position: Position(joined.position)), from: socket)

@@ -13,9 +13,10 @@ extension MartletClient {
     ///
     /// - Parameter since: what was seen of the room before, perhaps by an earlier process: what was missed since then
     ///   comes first, after a `gap` where some of it is lost.
+    /// - Parameter last: without `since`, 1 to 100: so many of the newest messages come first, or as many as the log holds.
     @discardableResult
-    public func join(_ room: String, since: Position? = nil) async throws(Failure) -> Joined {
-        let position = since.map { ClientPosition($0) }
+    public func join(_ room: String, since: Position? = nil, last: Int? = nil) async throws(Failure) -> Joined {
+        let position = try MartletClient.start(since, last)
         guard case .joined(_, let joined) = try await ask(.join(room: try name(room), since: position)) else {
             throw .disconnected
         }
@@ -51,28 +52,57 @@ extension MartletClient {
     /// finds to be too many goes again when it has said to.
     /// - Parameters:
     ///   - payload: one JSON value; it reaches the members byte for byte.
+    ///   - event: the name of what it tells of, 1 to 200 characters; it stands beside the payload.
+    ///   - echo: whether this connection is sent it as well; the history has it in any case.
     ///   - dedupe: 1 to 128 bytes; within two minutes a message under the same key is stored once. Without one the
     ///     client makes its own.
     @discardableResult
     public func publish(
-        _ payload: [UInt8], to room: String, msgType: Int = 1, dedupe: String? = nil
+        _ payload: [UInt8], to room: String, msgType: Int = 1, event: String? = nil, echo: Bool = true,
+        dedupe: String? = nil
     ) async throws(Failure) -> Ack {
-        guard payload.withUnsafeBytes(MartletClient.isJSON) else { throw .invalid("payload: must be one JSON value") }
-        let name = try name(room)
         let id = newID()
-        let key = dedupe ?? "\(dedupePrefix)-\(id)"
-        let command = ClientCommand.message(room: name, msgType: msgType, payload: payload, dedupe: key)
-        guard case .ack(_, _, let published) = try await send(command, to: name, id: id) else { throw .disconnected }
+        var message = try message(payload, to: room, msgType: msgType, event: event, echo: echo)
+        message.dedupe = dedupe ?? "\(dedupePrefix)-\(id)"
+        guard case .ack(_, _, let published) = try await send(.message(message), to: message.room, id: id) else {
+            throw .disconnected
+        }
         return Ack(room: room, seq: published.position.seq, timestamp: published.timestamp)
+    }
+
+    /// Sends whoever is in a room now something that is not stored, such as that somebody is typing.
+    ///
+    /// It reaches each member at most once, has no number and stands in no history. It does not wait for a connection, and
+    /// is never sent again. Parameters as of ``publish(_:to:msgType:event:echo:dedupe:)``.
+    public func sendVolatile(
+        _ payload: [UInt8], to room: String, msgType: Int = 1, event: String? = nil, echo: Bool = true
+    ) async throws(Failure) {
+        var message = try message(payload, to: room, msgType: msgType, event: event, echo: echo)
+        message.isVolatile = true
+        _ = try await ask(.message(message), in: message.room)
+    }
+
+    private func message(
+        _ payload: [UInt8], to room: String, msgType: Int, event: String?, echo: Bool
+    ) throws(Failure) -> MessageCommand {
+        guard payload.withUnsafeBytes(MartletClient.isJSON) else { throw .invalid("payload: must be one JSON value") }
+        var message = MessageCommand(room: try name(room), msgType: msgType, payload: payload)
+        if let event {
+            guard let name = EventName(event) else { throw .invalid("event: \(EventName.rule)") }
+            message.event = name
+        }
+        message.echo = echo
+        return message
     }
 
     /// Stores a value as JSON in a room that was joined and sends it to its members.
     @discardableResult
     public func publish(
-        encoding value: some Encodable, to room: String, msgType: Int = 1, dedupe: String? = nil
+        encoding value: some Encodable, to room: String, msgType: Int = 1, event: String? = nil, echo: Bool = true,
+        dedupe: String? = nil
     ) async throws(Failure) -> Ack {
         let payload = try MartletClient.json(value, JSONEncoder())
-        return try await publish(payload, to: room, msgType: msgType, dedupe: dedupe)
+        return try await publish(payload, to: room, msgType: msgType, event: event, echo: echo, dedupe: dedupe)
     }
 
     /// Reads part of a room's log, 1,000 messages at most; of a room whose join is under way, after it.
@@ -88,7 +118,9 @@ extension MartletClient {
             throw .disconnected
         }
         let messages = page.messages.map { Message($0, position: Position($0.position)) }
-        return Page(room: room, epoch: page.head.epoch, messages: messages, more: page.more)
+        return Page(
+            room: room, epoch: page.head.epoch, messages: messages, more: page.more,
+            isArchiveAway: page.isArchiveAway)
     }
 
     /// Shows a fresh token on the living connection; answers when it expires, in milliseconds since 1970, where it
@@ -114,6 +146,13 @@ extension MartletClient {
     func name(_ room: String) throws(Failure) -> RoomName {
         guard let name = RoomName(room) else { throw .invalid("room: not the name of a room") }
         return name
+    }
+
+    /// From where a room is joined.
+    static func start(_ since: Position?, _ last: Int?) throws(Failure) -> ClientPosition? {
+        guard since == nil, let last else { return since.map { ClientPosition($0) } }
+        guard (1...100).contains(last) else { throw .invalid("last: must be 1 to 100") }
+        return .last(last)
     }
 
     static func isJSON(_ bytes: UnsafeRawBufferPointer) -> Bool {

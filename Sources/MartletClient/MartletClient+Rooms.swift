@@ -10,13 +10,15 @@ extension MartletClient {
     /// (`*`) are rooms in this sense.
     /// - Parameter since: what was seen of the room before, perhaps by an earlier process: what was missed since then
     ///   comes first, after a `gap` where some of it is lost. Of no meaning where the room is held already.
-    /// - Throws: `invalid` where it is not the name of a room.
-    public func room(_ id: String, since: Position? = nil) throws(Failure) -> Room {
+    /// - Parameter last: without `since`, 1 to 100: so many of the newest messages come first, or as many as the log holds.
+    /// - Throws: `invalid` where it is not the name of a room, or `last` is another number.
+    public func room(_ id: String, since: Position? = nil, last: Int? = nil) throws(Failure) -> Room {
         let room = Room(try name(id), of: self)
+        let start = try MartletClient.start(since, last)
         state.withLock { state in
             var wish = state.wishes[id] ?? Wish(room: room.name)
             let isNew = wish.handles.isEmpty
-            if isNew { wish.since = since.map { ClientPosition($0) } }
+            if isNew { wish.since = start }
             wish.handles[ObjectIdentifier(room.readers)] = room.readers
             if isNew {
                 if state.isThere(room.name), wish.since == nil {
@@ -131,7 +133,10 @@ extension MartletClient {
             state.withLock { $0.wishes[message.room]?.tell(.message(message)) }
         case .gap(let room, let position): state.withLock { $0.wishes[room]?.tell(.gap(after: position)) }
         case .presence(let presence): tellPresence(presence)
-        case .connected, .disconnected, .rejoined, .rejoinFailed, .epoch, .status, .signal, .reconnect, .error: break
+        case .room(let change): state.withLock { $0.wishes[change.room]?.tell(change) }
+        case .connected, .disconnected, .rejoined, .rejoinFailed, .epoch, .redacted, .invited, .status, .signal,
+            .reconnect, .error:
+            break
         }
     }
 

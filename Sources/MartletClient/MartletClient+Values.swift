@@ -82,8 +82,12 @@ extension MartletClient {
         public var userId: String
         /// 1 text, 2 control, others the application's.
         public var msgType: Int
+        /// The name of what it tells of; nil where its sender gave none.
+        public var event: String?
         /// One JSON value, byte for byte as it was sent.
         public var payload: [UInt8]
+        /// Whether its payload was taken away: it is `null` then.
+        public var isRedacted: Bool
         /// Milliseconds since 1970, by the gateway's Redis.
         public var timestamp: Int64
         /// Where it stands in its room; the epoch is empty where the client was never told it. Of one that is not stored:
@@ -100,7 +104,9 @@ extension MartletClient {
             room = message.room.string
             userId = message.userId.string
             msgType = message.msgType
+            event = message.event?.string
             payload = message.payload
+            isRedacted = message.isRedacted
             timestamp = message.timestamp
             self.position = position
         }
@@ -133,13 +139,16 @@ extension MartletClient {
         public var messages: [Message]
         /// Whether the log holds more in the direction of reading.
         public var more: Bool
+        /// Whether there may be more in the gateway's archive, which it could not ask.
+        public var isArchiveAway: Bool
 
         /// As the gateway tells it.
-        public init(room: String, epoch: String, messages: [Message], more: Bool) {
+        public init(room: String, epoch: String, messages: [Message], more: Bool, isArchiveAway: Bool = false) {
             self.room = room
             self.epoch = epoch
             self.messages = messages
             self.more = more
+            self.isArchiveAway = isArchiveAway
         }
     }
 

@@ -76,6 +76,12 @@ extension MartletClient {
             return feed(id, reader)
         }
 
+        /// What changes in a governed room from here on, and what holds as it is joined again. A slow reader gets the latest.
+        public var governing: Feed<RoomChange> {
+            let (id, reader) = readers.readGoverning()
+            return feed(id, reader)
+        }
+
         private func feed<Element>(_ id: Int, _ reader: Reader<Element>) -> Feed<Element> {
             if case .refused = state { reader.finish() }
             return Feed(reading: Reading(id, reader, of: self))
@@ -102,9 +108,20 @@ extension MartletClient {
         ///   - payload: one JSON value; it reaches the members byte for byte.
         ///   - dedupe: 1 to 128 bytes; within two minutes a message under the same key is stored once.
         @discardableResult
-        public func publish(_ payload: [UInt8], msgType: Int = 1, dedupe: String? = nil) async throws(Failure) -> Ack {
+        public func publish(
+            _ payload: [UInt8], msgType: Int = 1, event: String? = nil, echo: Bool = true, dedupe: String? = nil
+        ) async throws(Failure) -> Ack {
             try check()
-            return try await client.publish(payload, to: id, msgType: msgType, dedupe: dedupe)
+            return try await client.publish(
+                payload, to: id, msgType: msgType, event: event, echo: echo, dedupe: dedupe)
+        }
+
+        /// Sends whoever is in the room now something that is not stored, such as that somebody is typing; at most once.
+        public func sendVolatile(
+            _ payload: [UInt8], msgType: Int = 1, event: String? = nil, echo: Bool = true
+        ) async throws(Failure) {
+            try check()
+            try await client.sendVolatile(payload, to: id, msgType: msgType, event: event, echo: echo)
         }
 
         /// Tells one other member something that is not stored, such as an offer of WebRTC.

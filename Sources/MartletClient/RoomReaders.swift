@@ -8,6 +8,7 @@ final class RoomReaders: Sendable {
         var messages: [Int: Reader<MartletClient.Room.Item>] = [:]
         var changes: [Int: Reader<MartletClient.Room.Change>] = [:]
         var members: [Int: Reader<[MartletClient.Member]>] = [:]
+        var governing: [Int: Reader<MartletClient.RoomChange>] = [:]
     }
 
     private let limit: Int
@@ -45,11 +46,17 @@ final class RoomReaders: Sendable {
         return (open.withLock { $0.add(reader, \.members) }, reader)
     }
 
+    func readGoverning() -> (id: Int, reader: Reader<MartletClient.RoomChange>) {
+        let reader = Reader(Backlog<MartletClient.RoomChange>(limit: limit) { _ in nil })
+        return (open.withLock { $0.add(reader, \.governing) }, reader)
+    }
+
     func end(_ id: Int) {
         open.withLock { open in
             open.messages[id] = nil
             open.changes[id] = nil
             open.members[id] = nil
+            open.governing[id] = nil
         }
     }
 
@@ -63,6 +70,10 @@ final class RoomReaders: Sendable {
         for reader in open.withLock({ Array($0.changes.values) }) { reader.append(change) }
     }
 
+    func tell(_ change: MartletClient.RoomChange) {
+        for reader in open.withLock({ Array($0.governing.values) }) { reader.append(change) }
+    }
+
     func tell(_ members: [MartletClient.Member]) {
         for reader in open.withLock({ Array($0.members.values) }) { reader.append(members) }
     }
@@ -70,12 +81,13 @@ final class RoomReaders: Sendable {
     /// Ends whatever is being read.
     func finish() {
         let readers = open.withLock { open in
-            defer { (open.messages, open.changes, open.members) = ([:], [:], [:]) }
+            defer { (open.messages, open.changes, open.members, open.governing) = ([:], [:], [:], [:]) }
             return open
         }
         for reader in readers.messages.values { reader.finish() }
         for reader in readers.changes.values { reader.finish() }
         for reader in readers.members.values { reader.finish() }
+        for reader in readers.governing.values { reader.finish() }
     }
 
     /// Ends it for good; answers false where that was done before.

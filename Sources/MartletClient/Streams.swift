@@ -150,9 +150,9 @@ package struct Streams: Sendable {
         _ room: RoomName, from since: ClientPosition, at head: Position, recovered: Bool
     ) -> Bool {
         // The gateway has found the position good, under whatever epoch, so it is good under the present one.
-        let position = recovered ? Position(epoch: head.epoch, seq: since.seq) : head
+        let position = recovered ? Position(epoch: head.epoch, seq: since.seq(at: head.seq)) : head
         // Nobody has a position without an epoch who has seen something.
-        let takesAnyFirst = since.seq == 0 && (since.epoch == nil || streams[room]?.takesAnyFirst == true)
+        let takesAnyFirst = since.seq <= 0 && (since.epoch == nil || streams[room]?.takesAnyFirst == true)
         streams[room] = Stream(position: position, takesAnyFirst: recovered && takesAnyFirst)
         return recovered
     }
@@ -174,6 +174,13 @@ package struct Streams: Sendable {
             return .passAfterGap(position, gap: Position(epoch: position.epoch, seq: message.seq - 1))
         }
         return .pass(position)
+    }
+
+    /// A message left this connection out: it is not missing.
+    package mutating func seen(_ room: RoomName, upTo seq: Int) {
+        guard let stream = streams[room], stream.isLive, seq > stream.position.seq else { return }
+        streams[room]?.position.seq = seq
+        streams[room]?.takesAnyFirst = false
     }
 
     /// Answers whether the user is to be told: not where an answer to come will say it.

@@ -19,6 +19,8 @@ struct Wish: Sendable {
 
     func tell(_ change: MartletClient.Room.Change) { for readers in handles.values { readers.tell(change) } }
 
+    func tell(_ change: MartletClient.RoomChange) { for readers in handles.values { readers.tell(change) } }
+
     func tellMembers() {
         guard let members = roster.members else { return }
         for readers in handles.values { readers.tell(members) }

@@ -59,6 +59,7 @@ package final class Backend: Service {
 
     package let messageLog: any MessageLog
     package let roomCourses: any RoomCourses
+    package let messageErasure: any MessageErasure
     package let streams: any RoomStreams
     package let directory: any NodeDirectory
     package let presence: any Presence
@@ -68,8 +69,13 @@ package final class Backend: Service {
     /// Whether this deployment gave out a session id.
     package let sessionCheck: SessionCheck
     package let addressBans: any AddressBans
+    package let connectionCloser: any ConnectionCloser
     package let roomGovernor: any RoomGovernor
     package let spenderDirectory: any SpenderDirectory
+    /// May be replaced by such as keep rosters in the same rooms, and ask for no replica or archive where none was asked for.
+    package let rules: Current<RoomRules>
+    /// May be replaced by others where there are some, and by some.
+    package let receivers: Current<[WebhookReceiver]>
 
     private let topology: TopologyWatch
     private let commands: RedisCommandLink
@@ -104,6 +110,8 @@ package final class Backend: Service {
         let isSharded = configuration.redis.topology.isSharded
         let keys = Keys(
             prefix: configuration.prefix, database: configuration.redis.database, isSharded: isSharded)
+        rules = Current(configuration.rules)
+        receivers = Current(configuration.receivers)
         let names = NameSource()
         let counters = BackendCounters(factory: metrics)
         let (failures, failure) = AsyncStream.makeStream(
@@ -155,10 +163,12 @@ package final class Backend: Service {
             configuration: bound, address: address, map: map, slots: Keys.slots, eventLoop: life, logger: logger,
             scripts: Scripts.coordination, onState: { conductor.lifeLinkChanged(.coordination, $0) },
             onServer: conductor.coordinationServerChanged)
-        store = Store(link: commands, keys: keys)
+        let times = ScriptTimes(of: Scripts.all, metrics: metrics)
+        let clock = RedisClock()
+        store = Store(link: commands, keys: keys, times: times)
         router = Router(
-            loop: eventLoop, store: store, rules: configuration.rules, names: names, counters: counters,
-            logger: logger,
+            loop: eventLoop, store: store, rules: rules, names: names, counters: counters,
+            clock: clock, logger: logger,
             configuration: Router.Configuration(
                 nodeId: configuration.nodeId, recoverLimit: configuration.recoverLimit,
                 maxWatched: configuration.maxWatched, setBackGrace: configuration.presence.setBackGrace),
@@ -210,21 +220,25 @@ package final class Backend: Service {
         if configuration.receivers.isEmpty { settings.idleLedger = configuration.webhookLedger }
         settings.ledgerBytes = configuration.webhookLedger.bytes
         let silent = SilentNodes()
+        let writtenFormat = WrittenFormat()
         registrar = Registrar(
-            store: Store(link: beats, keys: keys), nodeId: configuration.nodeId, instance: names.instance(),
+            store: Store(link: beats, keys: keys, times: times), nodeId: configuration.nodeId,
+            instance: names.instance(),
             format: configuration.format, version: configuration.version, settings: settings, silent: silent,
-            logger: logger, health: health,
-            load: load,
+            writtenFormat: writtenFormat, logger: logger, health: health, clock: clock, load: load,
             onEvent: conductor.registrarChanged)
         registry = PresenceRegistry(
             store: store, settings: settings, rules: configuration.rules, seal: seal, nodeId: configuration.nodeId,
+            counters: counters,
             listeners: PresenceRegistry.Listeners(
                 onFenced: conductor.fenced, onClose: router.close, onRegisteredAgain: router.compareInbox,
                 streams: router))
         coordinator = Coordinator(
-            store: Store(link: coordination, keys: keys), settings: settings, nodeId: configuration.nodeId,
-            logger: logger)
+            store: Store(link: coordination, keys: keys, times: times), settings: settings,
+            nodeId: configuration.nodeId, counters: counters, logger: logger)
         coordinator.onProblem = { health.refuseDuty($0) }
+        router.onPutOut = { [registry] in registry.putOut($0) }
+        router.onVacated = { [coordinator] in coordinator.vacated($0) }
         let assignments = LedgerAssignments()
         if !configuration.receivers.isEmpty { coordinator.onToken = assignments.changed }
         conductor.prepare(
@@ -238,33 +252,55 @@ package final class Backend: Service {
             servers: conductor.servesWhat)
         self.failures = failures
         let log = RedisMessageLog(
-            store: store, replicated: replicated.map { Store(link: $0, keys: keys) }, rules: configuration.rules,
+            store: store, replicated: replicated.map { Store(link: $0, keys: keys, times: times) }, rules: rules,
             names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
             failures: FailureLog(logger: logger), memory: memory,
             marks: SharedMarks(limit: configuration.maxMarksPerUser, life: DedupeMark.userLife),
             ledger: configuration.receivers.isEmpty
                 ? nil
                 : Publish.Bound(
-                    entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes))
-        roomGovernor = RedisRoomGovernor(store: store, rules: configuration.rules, link: names.link())
+                    entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes),
+            format: writtenFormat)
+        roomGovernor = RedisRoomGovernor(
+            store: store, rules: configuration.rules, settings: settings, link: names.link())
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         roomCourses = RedisRoomCourses(store: store)
         streams = router
         sessionCheck = { seal.proof(of: $0) }
-        directory = RedisNodeDirectory(index: store, servers: servers, silent: silent)
+        self.directory = RedisNodeDirectory(index: store, servers: servers, silent: silent)
+        let search = ConnectionSearch(store: store, nodeId: configuration.nodeId, directory: self.directory)
+        search.prepare(holds: registry.holds, close: router.close)
+        router.search = search
+        router.onVisibility = registry.visibilityChanged
+        connectionCloser = search
         presence = registry
-        presenceDirectory = RedisPresenceDirectory(store: store, settings: settings)
+        let directory = RedisPresenceDirectory(store: store, settings: settings)
+        presenceDirectory = directory
+        messageErasure = RedisMessageErasure(
+            store: store, rules: rules, receivers: receivers, directory: directory)
         eventLedger = RedisEventLedger(
             store: store, assigned: assignments, names: names, settings: configuration.webhookLedger)
-        webhookDirectory = RedisWebhookDirectory(store: store, receivers: configuration.receivers)
+        webhookDirectory = RedisWebhookDirectory(store: store, receivers: receivers)
         banFeed = BanFeed(
             store: store, banned: configuration.bannedAddresses, interval: configuration.banInterval)
         addressBans = RedisAddressBans(store: store, onChange: banFeed.lookNow)
         spenderReporter = SpenderReporter(
             store: store, nodeId: configuration.nodeId, interval: configuration.spenderInterval,
             spenders: configuration.spenders)
-        spenderDirectory = RedisSpenderDirectory(store: store, nodes: directory)
+        spenderDirectory = RedisSpenderDirectory(store: store, nodes: self.directory)
     }
+
+    /// Where rooms' messages are found that their logs have let go of; before the first client.
+    ///
+    /// - Parameters:
+    ///   - log: log and archive as one.
+    ///   - limit: `archive.recoverLimit`, how many messages a listener may be behind.
+    package func recover(from log: any MessageLog, limit: Int) {
+        router.use(Past(log: log, limit: limit))
+    }
+
+    /// How long the others go on taking this node for alive if it beats no more.
+    package var leaseLeft: Duration { health.leaseLeft(now: .now) }
 
     /// Nil where the node can serve, else what is missing.
     package var problem: String? { health.problem }

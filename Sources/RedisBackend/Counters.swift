@@ -12,6 +12,11 @@ final class BackendCounters: Sendable {
     private let gaps: Counter
     private let repeats: Counter
     private let unreadables: Counter
+    private let coordinated: Gauge
+    private let holdersSwept: Counter
+    private let ghostsSwept: Counter
+    private let repairs: Counter
+    private let lag: Timer
 
     init(factory: any MetricsFactory) {
         func counter(_ name: String, _ labels: [(String, String)] = []) -> Counter {
@@ -26,6 +31,11 @@ final class BackendCounters: Sendable {
         gaps = counter("martlet_room_gaps_total")
         repeats = counter("martlet_channel_repeats_total")
         unreadables = counter("martlet_channel_unreadable_total")
+        coordinated = Gauge(label: "martlet_coordinated_partitions", factory: factory)
+        holdersSwept = counter("martlet_holders_swept_total")
+        ghostsSwept = counter("martlet_ghosts_swept_total")
+        repairs = counter("martlet_presence_repairs_total")
+        lag = Timer(label: "martlet_pubsub_lag_seconds", dimensions: [], factory: factory)
     }
 
     func published(_ result: Result<Published, BackendError>) {
@@ -48,4 +58,16 @@ final class BackendCounters: Sendable {
     func repeated() { repeats.increment() }
 
     func unreadable() { unreadables.increment() }
+
+    /// A message came over its channel, so long after Redis had stored it.
+    func came(after lag: Duration) { self.lag.recordNanoseconds(lag.nanoseconds) }
+
+    func coordinates(_ partitions: Int) { coordinated.record(partitions) }
+
+    /// What dead nodes had in a partition is gone: so many of their incarnations, or so many of their connections and places.
+    func swept(holders: Int) { holdersSwept.increment(by: holders) }
+    func swept(ghosts: Int) { ghostsSwept.increment(by: ghosts) }
+
+    /// Redis and this node did not agree on so many connections and places.
+    func repaired(_ count: Int) { repairs.increment(by: count) }
 }

@@ -1,3 +1,4 @@
+import GatewayCore
 import Metrics
 import Synchronization
 
@@ -32,6 +33,8 @@ final class Health: Sendable {
         var refusedDuty: String?
         /// Why the address of the primary is not certain.
         var addressDoubt: String?
+        /// When the node's lease ends, unless it is renewed.
+        var leaseEnd = MonotonicTime(nanoseconds: .min)
     }
 
     private let state = Mutex(State())
@@ -43,6 +46,15 @@ final class Health: Sendable {
         isUp.record(0)
         answering = Gauge(label: "martlet_redis_partitions_answering", dimensions: [], factory: metrics)
         answering.record(0)
+    }
+
+    /// A beat was answered: until then nobody takes the node for dead.
+    func leased(until end: MonotonicTime) { state.withLock { $0.leaseEnd = end } }
+
+    /// How long that is.
+    func leaseLeft(now: MonotonicTime) -> Duration {
+        let end = state.withLock { $0.leaseEnd }
+        return end > now ? end - now : .zero
     }
 
     /// So many partitions take commands, and what is published there comes.

@@ -90,10 +90,20 @@ package struct Keys: Sendable {
     package func head(_ room: RoomName) -> Key { roomKey(room, ":head") }
 
     /// hash, no expiry unless the settings say `expires`, which the nodes that follow the room renew, or a day once the room
-    /// was closed, by `govern` and the scripts that settle a head: what the room's settings are and decide (see `rights.lua`).
+    /// was closed, by `govern`, `moderate`, `hand_over`, `join` and the scripts that settle a head: what the room's settings are and decide (see `rights.lua`).
     ///
     /// The head names their version, so that a room without settings costs no look at them.
     package func settings(of room: RoomName) -> Key { roomKey(room, ":settings") }
+
+    /// hash, no expiry, by `govern`, `moderate` and `hand_over`: governed room → who has the host's chair.
+    package func governed(_ partition: Partition) -> Key { key(partition, "governed") }
+
+    /// zset, no expiry, by the scripts that take members away, emptied by `hand_over`: room whose host has left → when.
+    package func vacant(_ partition: Partition) -> Key { key(partition, "vacant") }
+
+    /// hash, EXPIRE a day, by `govern` and `moderate`, read by `join` in governed rooms: connections that were put out, and
+    /// `@` and the user, until they join anew.
+    package func out(of room: RoomName) -> Key { roomKey(room, ":out") }
 
     /// zset, PX as long as its room's slow mode, by `publish`: user → time of the last message.
     package func pauses(in room: RoomName) -> Key { roomKey(room, ":pauses") }
@@ -101,6 +111,9 @@ package struct Keys: Sendable {
     /// stream with ids `seq-0`, MAXLEN ~ log size, bounded in bytes, EXPIRE log age, by `publish`: t timestamp,
     /// o operation (its link, and its number there), b body.
     package func log(_ room: RoomName) -> Key { roomKey(room, ":log") }
+
+    /// stream, gone within the script that makes it, by `redact`: what a log or dead letters become.
+    func anew(_ room: RoomName) -> Key { roomKey(room, ":anew") }
 
     /// string, PX 2 min (a client's `dedupe`) or 10 min (a backend's key), by `publish`: epoch, seq, timestamp.
     ///
@@ -111,6 +124,7 @@ package struct Keys: Sendable {
             switch mark.owner {
             case .user(let user): "u\u{0}\(user.string)"
             case .api: "a"
+            case .outbox: "o"
             }
         let digest = SHA1.hexDigest(of: Array("\(room.string)\u{0}\(owner)\u{0}\(mark.key)".utf8))
         return key(Partition(of: room), "dedupe:\(digest.prefix(32))")
@@ -149,6 +163,10 @@ package struct Keys: Sendable {
 
     /// zset, EXPIRE a day, by the presence scripts, renewed by the coordinator: users told online → since.
     package func online(_ partition: Partition) -> Key { key(partition, "online") }
+
+    /// hash, EXPIRE a day, by the presence scripts, renewed by the coordinator: users of whom something else is
+    /// told than that they are there → `away`, `invisible`.
+    package func states(_ partition: Partition) -> Key { key(partition, "states") }
 
     /// zset, bounded by age and by how many they are, by the presence scripts: user → last seen.
     package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
@@ -197,6 +215,14 @@ package struct Keys: Sendable {
 
     /// stream, bounded by count and in bytes, by `publish`: messages of rooms whose rule says `stream: true`, for a backend's own consumers.
     package func messages(_ partition: Partition) -> Key { key(partition, "messages") }
+
+    /// hash, no expiry, by `redact`, emptied by `archive_settle`: `epoch seq room` of a message whose payload the archive has to
+    /// take away → `msgType timestamp user`, or nothing where those were not known.
+    package func redactions(_ partition: Partition) -> Key { key(partition, "redactions") }
+
+    /// zset, by `redact`, which lets go of what `events` holds no more: `epoch seq room` of a message whose payload nobody is
+    /// told any more → its timestamp.
+    package func withheld(_ partition: Partition) -> Key { key(partition, "withheld") }
 
     /// hash, EXPIRE a day, by `archive_take` and `archive_keep`: w the worker of the archive that has the partition, t its
     /// token, e until when.

@@ -22,7 +22,7 @@ extension RedisConfiguration {
     /// the same with `rediss+cluster://` for TLS.
     ///
     /// User and password are percent-decoded; `redis://:secret@host` gives a password alone, `redis://:@host` none. TCP forms take `?db=`
-    /// and, with TLS, `?ca=` (a PEM file) as well.
+    /// and, with TLS, `?ca=` (a PEM file), `?name=`, `?cert=` and `?key=` (PEM files) as well.
     package mutating func lead(to url: String) throws(RedisURLError) {
         guard let scheme = url.range(of: "://") else {
             throw RedisURLError(Self.schemes)
@@ -31,6 +31,7 @@ extension RedisConfiguration {
         let rest = url[scheme.upperBound...]
         let (location, query) = rest.split(atFirst: "?")
         (tls, certificateAuthorityFile, username, password, database) = (name.hasPrefix("rediss"), nil, nil, nil, 0)
+        (serverName, certificateFile, keyFile) = (nil, nil, nil)
         switch name {
         case "redis", "rediss":
             let (authority, path) = location.split(atFirst: "/")
@@ -62,6 +63,9 @@ extension RedisConfiguration {
         for item in (query ?? "").split(separator: "&") {
             try read(query: item)
         }
+        guard (certificateFile == nil) == (keyFile == nil) else {
+            throw RedisURLError("cert and key are needed both, or neither")
+        }
         if username?.isEmpty == true { username = nil }
         // Nothing to log in with; beside a user it is one who needs no password.
         if username == nil, password?.isEmpty == true { password = nil }
@@ -85,6 +89,9 @@ extension RedisConfiguration {
         case "user": username = try Self.decoded(value ?? "", as: "user")
         case "password": password = try Self.decoded(value ?? "", as: "password")
         case "ca" where tls: certificateAuthorityFile = try Self.decoded(value ?? "", as: "ca")
+        case "name" where tls: serverName = try Self.decoded(value ?? "", as: "name")
+        case "cert" where tls: certificateFile = try Self.decoded(value ?? "", as: "cert")
+        case "key" where tls: keyFile = try Self.decoded(value ?? "", as: "key")
         case "sentinelPassword":
             guard case .sentinel(var sentinels) = topology else { throw RedisURLError(Self.queries) }
             let secret = try Self.decoded(value ?? "", as: "sentinelPassword")
@@ -101,7 +108,7 @@ extension RedisConfiguration {
         """
     private static let onlyDatabase = "a Cluster has database 0 only; deployments are told apart by redis.prefix"
     private static let queries = """
-        it may have db, user and password after the question mark (rediss:// also ca, redis+sentinel:// also \
+        it may have db, user and password after the question mark (rediss:// also ca, name, cert and key, redis+sentinel:// also \
         sentinelPassword)
         """
 

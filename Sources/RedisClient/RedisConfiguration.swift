@@ -19,6 +19,11 @@ package struct RedisConfiguration: Sendable {
     package var tls = false
     /// A PEM file with the authorities to trust in place of the system's.
     package var certificateAuthorityFile: String?
+    /// The name that certificates must be for, where it is another than the one that is dialled.
+    package var serverName: String?
+    /// PEM files with the certificate that is shown to servers which ask for one, and its key; both or neither.
+    package var certificateFile: String?
+    package var keyFile: String?
     package var username: String?
     package var password: String?
     package var database = 0

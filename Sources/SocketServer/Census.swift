@@ -5,7 +5,7 @@ import Synchronization
 /// The count of sockets and of what they are in: asked at the opening and closing of sockets and rooms, never for a
 /// message.
 package final class Census: Sendable {
-    private let maxConnections: Int
+    private let maxConnections: Atomic<Int>
     private let admission: Mutex<Admission<any Channel>>
     private let sessions = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
@@ -20,7 +20,7 @@ package final class Census: Sendable {
     package static let reservedDescriptors = 500
 
     package init(maxConnections: Int, maxPerAddress: Int, acceptRate: AcceptRate = AcceptRate(limit: 0)) {
-        self.maxConnections = maxConnections
+        self.maxConnections = Atomic(maxConnections)
         admission = Mutex(
             Admission(
                 maxConnections: maxConnections, spare: Census.reservedDescriptors / 2, maxPerAddress: maxPerAddress))
@@ -30,6 +30,13 @@ package final class Census: Sendable {
     /// The limit that 0 in the configuration stands for.
     package static func connectionLimit(descriptors: Int) -> Int {
         descriptors > 2 * reservedDescriptors ? descriptors - reservedDescriptors : max(1, descriptors / 2)
+    }
+
+    /// Whoever is there already stays, however many they are.
+    func limit(maxConnections: Int, maxPerAddress: Int, acceptRate limit: Int) {
+        self.maxConnections.store(maxConnections, ordering: .relaxed)
+        admission.withLock { $0.limit(maxConnections: maxConnections, maxPerAddress: maxPerAddress) }
+        acceptRate.withLock { $0.limit = limit }
     }
 
     // MARK: Sockets
@@ -90,7 +97,9 @@ package final class Census: Sendable {
         if address?.isLoopback != true {
             guard acceptRate.withLock({ $0.accepts(isResuming: isResuming, now: now) }) else { return .flooded }
         }
-        guard sessions.wrappingAdd(1, ordering: .relaxed).newValue > maxConnections else { return nil }
+        guard sessions.wrappingAdd(1, ordering: .relaxed).newValue > maxConnections.load(ordering: .relaxed) else {
+            return nil
+        }
         sessions.wrappingSubtract(1, ordering: .relaxed)
         return .full
     }

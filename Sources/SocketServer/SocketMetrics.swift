@@ -24,6 +24,16 @@ final class SocketMetrics: Sendable {
     /// Signals whose receiver did not read what it was sent before.
     let signalsDropped: Counter
     let connections: Gauge
+    /// From the accept to the welcome.
+    let connect: Timer
+    /// Of a message that this node delivers: from Redis's clock, and from its arrival, until it is written to the members of
+    /// one loop, by turns each loop's.
+    let publishToDeliver: Timer
+    let fanout: Timer
+    /// How late the ticks of the loops come.
+    let loopLag: Timer
+    private let resumed: Counter
+    private let notResumed: Counter
     private let slow: [SlowOutcome: Counter]
     private let refused: [Refusal: Counter]
     private let closed: [CloseReason: Counter]
@@ -46,6 +56,13 @@ final class SocketMetrics: Sendable {
                 return ($0, Counter(label: "martlet_slow_connections_total", dimensions: labels, factory: factory))
             })
         connections = Gauge(label: "martlet_connections", factory: factory)
+        func timer(_ name: String) -> Timer { Timer(label: name, dimensions: [], factory: factory) }
+        connect = timer("martlet_connect_seconds")
+        publishToDeliver = timer("martlet_publish_to_deliver_seconds")
+        fanout = timer("martlet_fanout_seconds")
+        loopLag = timer("martlet_event_loop_lag_seconds")
+        resumed = Counter(label: "martlet_resumes_total", dimensions: [("result", "resumed")], factory: factory)
+        notResumed = Counter(label: "martlet_resumes_total", dimensions: [("result", "unknown")], factory: factory)
         refused = Dictionary(
             uniqueKeysWithValues: Refusal.allCases.map {
                 let labels = [("reason", $0.rawValue)]
@@ -80,6 +97,11 @@ final class SocketMetrics: Sendable {
     func longestTurn(ofLoop number: Int) -> Gauge {
         Gauge(
             label: "martlet_event_loop_turn_seconds_max", dimensions: [("loop", String(number))], factory: factory)
+    }
+
+    /// Of a client that came with the session of an earlier connection.
+    func resumed(_ isResumed: Bool) {
+        (isResumed ? resumed : notResumed).increment()
     }
 
     func refuse(_ reason: Refusal) {

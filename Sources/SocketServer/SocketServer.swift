@@ -28,10 +28,12 @@ package final class SocketServer: Service {
     ///   - group: whose loops serve the connections; each gets a hub. It outlives the server.
     ///   - streams, log: where rooms come from and messages go to.
     ///   - presence: told of all connections, and of their end before the server's.
+    ///   - governor: decides what clients order in governed rooms.
     ///   - tally: told who spends what; nil where nobody wants to know.
     package init(
         configuration: SocketServerConfiguration, group: any EventLoopGroup, streams: any RoomStreams,
         log: any MessageLog, presence: any Presence, presenceDirectory: any PresenceDirectory,
+        governor: any RoomGovernor,
         metrics: any MetricsFactory, logger: Logger, clocks: Clocks = .system,
         tally: (any SpendingTally)? = nil, memory: MemoryAccount = MemoryAccount(budget: .max)
     ) {
@@ -40,7 +42,7 @@ package final class SocketServer: Service {
         self.logger = logger
         let dependencies = HubDependencies(
             configuration: configuration, streams: streams, log: log, presence: presence,
-            presenceDirectory: presenceDirectory, metrics: metrics, logger: logger, clocks: clocks,
+            presenceDirectory: presenceDirectory, governor: governor, metrics: metrics, logger: logger, clocks: clocks,
             tally: tally, memory: memory)
         census = dependencies.census
         hubs = group.makeIterator().map { Hub(eventLoop: $0, dependencies: dependencies) }
@@ -52,6 +54,16 @@ package final class SocketServer: Service {
     /// Whether each loop has come round within so long; true before the server runs and after. Any thread.
     package func isTurning(within patience: Duration) -> Bool {
         hubs.allSatisfy { $0.isTurning(within: patience) }
+    }
+
+    /// Other limits and rules for all that is open and all that comes. What the port is bound to, budgets, buffers and how a
+    /// shutdown goes stay as they were.
+    package func reconfigure(_ configuration: SocketServerConfiguration) {
+        census.limit(
+            maxConnections: configuration.connectionLimit, maxPerAddress: configuration.maxConnectionsPerAddress,
+            acceptRate: configuration.acceptRate)
+        let (settings, rules) = (configuration.sessionSettings, HandshakeRules(configuration))
+        for hub in hubs { hub.eventLoop.execute { hub.reconfigure(configuration, settings, rules) } }
     }
 
     /// The port listened on, once it is; throws where it could not be had.

@@ -56,6 +56,8 @@ package struct SocketServerConfiguration: Sendable {
     package var heartbeatInterval = Duration.seconds(30)
     /// Pings in a row that may stay unanswered.
     package var missedHeartbeats = 3
+    /// Nil where there are no TURN servers.
+    package var turn: TurnServers?
     /// Whether clients that offer permessage-deflate get it (RFC 7692).
     package var isCompressing = true
     /// Whether `/echo` answers.
@@ -78,6 +80,11 @@ package struct SocketServerConfiguration: Sendable {
         ClientLimits(
             messageBytes: maxMessageBytes, messagesPerSecond: limits.rate.perSecond, messageBurst: limits.rate.burst,
             rooms: limits.maxRooms, watched: limits.maxWatched)
+    }
+
+    /// How many connections there may be, where 0 leaves it to the system.
+    var connectionLimit: Int {
+        maxConnections > 0 ? maxConnections : Census.connectionLimit(descriptors: FileDescriptorLimit.current)
     }
 
     /// Whether this address is believed to say whose connections it brings.

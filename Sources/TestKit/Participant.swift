@@ -184,7 +184,7 @@ package final class Participant: Sendable {
                     record.checkers[room, default: StreamChecker()].joined(at: position.seq)
                 }
             case .reconnect(let delay): record.recalls.append(Recall(told: .now, delay: delay))
-            case .rejoinFailed, .epoch, .status, .signal, .error: break
+            case .rejoinFailed, .epoch, .room, .redacted, .invited, .status, .signal, .error: break
             }
         }
     }

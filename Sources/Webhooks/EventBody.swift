@@ -29,8 +29,17 @@ package enum EventBody {
             JSONWriter.append(integer: message.position.seq, to: &body)
             JSONWriter.append(#","msgType":"#, to: &body)
             JSONWriter.append(integer: message.msgType, to: &body)
+            if let event = message.event {
+                JSONWriter.append(#","event":"#, to: &body)
+                JSONWriter.append(string: event.string, to: &body)
+            }
             JSONWriter.append(#","payload":"#, to: &body)
             body += message.payload
+            if message.isRedacted { JSONWriter.append(#","redacted":true"#, to: &body) }
+        }
+        if let details = event.details, details.count > 2 {
+            JSONWriter.append(",", to: &body)
+            body += details.dropFirst().dropLast()
         }
         if let count = event.count {
             JSONWriter.append(#","count":"#, to: &body)

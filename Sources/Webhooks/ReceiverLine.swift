@@ -87,7 +87,10 @@ struct ReceiverLine: Sendable {
             }
             inbox.yield(.gathered(assignment, result))
         case .send(let assignment, let batch):
-            inbox.yield(.sent(assignment, await sender.send(EventBody.encode(batch.events))))
+            let began = ContinuousClock.now
+            let answer = await sender.send(EventBody.encode(batch.events))
+            metrics.asked(for: began.duration(to: .now))
+            inbox.yield(.sent(assignment, answer))
         case .settle(let assignment, let batch, let outcome):
             let result: Result<Void, LedgerError>
             do throws(LedgerError) {

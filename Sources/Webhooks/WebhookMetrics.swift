@@ -9,6 +9,7 @@ struct WebhookMetrics: Sendable {
     private let givenUp: Counter
     private let lost: Counter
     private let lag: Gauge
+    private let request: Timer
 
     init(receiver: WebhookReceiver, factory: any MetricsFactory) {
         func counter(_ name: String, _ result: String) -> Counter {
@@ -20,7 +21,13 @@ struct WebhookMetrics: Sendable {
         givenUp = counter("martlet_webhook_events_total", "given_up")
         lost = counter("martlet_webhook_events_total", "lost")
         lag = Gauge(label: "martlet_webhook_lag", dimensions: [("receiver", receiver.name)], factory: factory)
+        request = Timer(
+            label: "martlet_webhook_request_duration_seconds", dimensions: [("receiver", receiver.name)],
+            factory: factory)
     }
+
+    /// A request was answered, or failed, after so long.
+    func asked(for duration: Duration) { request.recordNanoseconds(duration.nanoseconds) }
 
     func answered(_ answer: LaneBoard.Answer) {
         switch answer {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import GatewayCore
 import GatewayNode
 import Logging
 
@@ -17,7 +18,7 @@ struct ArchiveCommand: AsyncParsableCommand {
             Exit status: 0 after a signal, 69 where something it needs is missing at the start, 78 where the configuration \
             is wrong, the database refuses the password or the name, or its tables are a later release's.
             """,
-        subcommands: [Export.self])
+        subcommands: [Export.self, Erase.self])
 
     @OptionGroup var file: ConfigurationOption
 
@@ -87,6 +88,57 @@ struct ArchiveCommand: AsyncParsableCommand {
                     try output.write(contentsOf: Data(line + [UInt8(ascii: "\n")]))
                 }
                 Console.say("\(count) messages")
+            } catch let failure as NodeFailure {
+                Console.complain(failure.description)
+                throw ExitCode(failure.status)
+            }
+        }
+    }
+
+    /// `martlet archive erase`: takes a user's messages away.
+    struct Erase: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "erase",
+            abstract: "Take the payloads of a user's messages away, in Redis and in the archive.",
+            discussion: """
+                It reads the same file and variables as `martlet serve`. The messages stay in their places, with null for \
+                their payloads. It may be broken off and run again: what is erased is passed over, and --after goes on \
+                behind a room of the archive. Messages that a worker has yet to write are written without payloads.
+
+                  martlet archive erase --user alice
+
+                Exit status: 0 when all is erased, 69 where Redis or the database is away, 78 where the configuration is wrong.
+                """)
+
+        @OptionGroup var file: ConfigurationOption
+
+        @Option(name: .long, help: "The user.")
+        var user: String
+
+        @Option(name: .long, help: "The room of the archive that was done last; the archive's later ones follow.")
+        var after: String?
+
+        func validate() throws {
+            guard UserID(user) != nil else { throw ValidationError("--user takes 1 to 128 bytes") }
+        }
+
+        func run() async throws {
+            let settings = try Console.orExit {
+                try Settings.read(file: file.config, environment: ProcessInfo.processInfo.environment)
+            }
+            do {
+                guard let user = UserID(user) else { return }
+                let erasure = try ArchiveErasure(settings: settings, logger: Logger(label: "martlet"))
+                let done = try await erasure.run(user: user, after: after) { progress in
+                    guard progress.rooms % 1000 == 0 || progress.last == nil else { return }
+                    let place = progress.last.map { ", up to room \($0)" } ?? ""
+                    Console.say("\(progress.logs.messages) in logs, \(progress.rows) in the archive\(place)")
+                }
+                Console.say(
+                    """
+                    \(done.logs.messages) messages in \(done.logs.rooms) logs, \(done.rows) in \(done.rooms) rooms of \
+                    the archive
+                    """)
             } catch let failure as NodeFailure {
                 Console.complain(failure.description)
                 throw ExitCode(failure.status)

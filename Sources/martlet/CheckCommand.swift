@@ -21,9 +21,18 @@ struct CheckCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Print one JSON object in place of lines.")
     var json = false
 
+    @Flag(name: .long, help: "Print the command that makes a user of Redis who may do what a node does, and end.")
+    var acl = false
+
     @OptionGroup var file: ConfigurationOption
 
     func run() async throws {
+        if acl {
+            let settings = try Console.orExit {
+                try Settings.read(file: file.config, environment: ProcessInfo.processInfo.environment)
+            }
+            return print(settings.redisUserCommand)
+        }
         var findings: [Finding]
         do throws(SettingsError) {
             let (settings, warnings) = try Settings.load(

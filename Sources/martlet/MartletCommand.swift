@@ -34,7 +34,7 @@ struct MartletCommand: AsyncParsableCommand {
         version: MartletVersion.current,
         subcommands: [
             ServeCommand.self, TokenCommand.self, CheckCommand.self, HealthCommand.self, ConfigCommand.self,
-            BenchCommand.self,
+            TopCommand.self, BenchCommand.self,
             WebhooksCommand.self, ArchiveCommand.self,
         ])
 }

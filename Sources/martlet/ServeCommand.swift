@@ -23,9 +23,11 @@ struct ServeCommand: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // Until the node tells of it in its log.
         signal(SIGHUP, SIG_IGN)
-        let (settings, warnings) = try Console.orExit {
-            try Settings.load(file: file.config, environment: ProcessInfo.processInfo.environment)
+        let read: @Sendable () throws(SettingsError) -> (settings: Settings, warnings: [String]) = {
+            [path = file.config] () throws(SettingsError) in
+            try Settings.load(file: path, environment: ProcessInfo.processInfo.environment)
         }
+        let (settings, warnings) = try Console.orExit { try read() }
         LogOutput.begin(settings.log)
         let logger = Logger(label: "martlet")
         for warning in warnings {
@@ -33,7 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         tell(settings, logger)
         do {
-            try await Node(settings: settings, logger: logger).run()
+            try await Node(settings: settings, logger: logger, read: read).run()
         } catch let failure as NodeFailure {
             Console.complain(failure.description)
             throw ExitCode(failure.status)

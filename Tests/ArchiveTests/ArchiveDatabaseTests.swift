@@ -150,7 +150,7 @@ struct ArchiveDatabaseTests {
         _ kind: Kind
     ) async throws {
         let url = try await Databases.fresh(kind, "newer")
-        await #expect(throws: ArchiveError.older(found: 0, known: 1)) {
+        await #expect(throws: ArchiveError.older(found: 0, known: 2)) {
             try await ArchiveStore(url).perform { database throws(ArchiveError) in try database.check() }
         }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -164,15 +164,103 @@ struct ArchiveDatabaseTests {
         let store = ArchiveStore(url)
         try await store.perform { database throws(ArchiveError) in try database.check() }
         try await Self.write(Self.messages("kept", 1...3), partition: 6, to: store)
-        #expect(try await store.perform { database throws(ArchiveError) in try database.migrate() } == 1)
+        #expect(try await store.perform { database throws(ArchiveError) in try database.migrate() } == 2)
         try Databases.run("INSERT INTO martlet_schema VALUES (99, '2026-01-01 00:00:00')", in: url)
-        await #expect(throws: ArchiveError.newer(found: 99, known: 1)) {
+        await #expect(throws: ArchiveError.newer(found: 99, known: 2)) {
             try await store.perform { database throws(ArchiveError) in try database.check() }
         }
-        await #expect(throws: ArchiveError.newer(found: 99, known: 1)) {
+        await #expect(throws: ArchiveError.newer(found: 99, known: 2)) {
             _ = try await store.perform { database throws(ArchiveError) in try database.migrate() }
         }
         #expect(try await Self.all(of: "kept", in: store).count == 3)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `tables of the release before get what is new, and keep what they have`(_ kind: Kind) async throws {
+        let url = try await Databases.fresh(kind, "former")
+        let store = ArchiveStore(url)
+        _ = try await store.perform { database throws(ArchiveError) in try database.migrate() }
+        try await Self.write(Self.messages("kept", 1...3), partition: 7, to: store)
+        try Databases.run("DROP TABLE martlet_outbox", in: url)
+        try Databases.run("DELETE FROM martlet_schema WHERE version > 1", in: url)
+        #expect(try await store.perform { database throws(ArchiveError) in try database.migrate() } == 1)
+        #expect(try await Self.all(of: "kept", in: store).count == 3)
+        #expect(try await store.perform { database throws(ArchiveError) in try database.outbox(limit: 9) } == [])
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `the outbox gives rows in the order of their ids, once they are committed, until they are marked`(
+        _ kind: Kind
+    ) async throws {
+        let url = try await Databases.fresh(kind, "outbox")
+        let store = ArchiveStore(url)
+        try await store.perform { database throws(ArchiveError) in
+            try database.migrate()
+            for number in 1...3 {
+                try database.putIntoOutbox(target: "{}", payload: "{\"n\":\(number),\"\u{1F600}\":1e400}")
+            }
+        }
+        let rows = try await store.perform { database throws(ArchiveError) in try database.outbox(limit: 2) }
+        #expect(rows.map(\.id) == [1, 2])
+        #expect(rows.allSatisfy { $0.userId == "system" && $0.msgType == 1 && $0.target == "{}" })
+        #expect(rows.first.map { String(decoding: $0.payload, as: UTF8.self) } == "{\"n\":1,\"\u{1F600}\":1e400}")
+        try await store.perform { database throws(ArchiveError) in
+            try database.settleOutbox([(1, nil), (2, "to: not an object")])
+        }
+        #expect(
+            try await store.perform { database throws(ArchiveError) in try database.outbox(limit: 9) }.map(\.id) == [3])
+        // What was refused stays for whoever wants to know.
+        let gone = try await store.perform { database throws(ArchiveError) in
+            try database.pruneOutbox(before: 4_000_000_000_000)
+        }
+        #expect(gone == 1)
+        #expect(try await store.perform { database throws(ArchiveError) in try database.forgetSent(of: "system") } == 1)
+        let other = ArchiveStore(url)
+        try await other.perform { database throws(ArchiveError) in
+            try database.waitForOutbox(milliseconds: 1)
+            try database.waitForOutbox(milliseconds: 1)
+        }
+        guard kind == .postgreSQL else { return }
+        // Whoever waits hears of a row.
+        let began = ContinuousClock.now
+        async let waited: Void = other.perform { database throws(ArchiveError) in
+            try database.waitForOutbox(milliseconds: 60_000)
+        }
+        try await store.perform { database throws(ArchiveError) in
+            try database.putIntoOutbox(target: "{}", payload: "1")
+        }
+        try await waited
+        #expect(began.duration(to: .now) < .seconds(30))
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a redacted message and an erased user's have no payload, and a repeat of the batch does not bring it back`(
+        _ kind: Kind
+    ) async throws {
+        let url = try await Databases.fresh(kind, "redacted")
+        let store = ArchiveStore(url)
+        _ = try await store.perform { database throws(ArchiveError) in try database.migrate() }
+        let messages = Self.messages("kept", 1...6)
+        try await Self.write(messages, partition: 8, to: store)
+        let epoch = messages[0].epoch
+        try await store.perform { database throws(ArchiveError) in
+            var batch = ArchiveDatabase.Batch(partition: 8, token: 1)
+            batch.messages = messages
+            batch.redactions = [2, 9].map { ArchiveRedaction(room: "kept", epoch: epoch, seq: $0, message: nil) }
+            try database.write(batch)
+        }
+        #expect(
+            try await Self.all(of: "kept", in: store).map { $0.payload == nil } == [
+                false, true, false, false, false, false,
+            ])
+        let user = messages[0].userId
+        let erased = try await store.perform { database throws(ArchiveError) in
+            try [1...4, 5...8, 1...8].map { numbers throws(ArchiveError) in
+                try database.erase(user, in: "kept", epoch: epoch, numbers: numbers)
+            }
+        }
+        #expect(erased.reduce(0, +) == messages.filter { $0.userId == user && $0.seq != 2 }.count)
+        #expect(try await Self.all(of: "kept", in: store).allSatisfy { $0.payload == nil || $0.userId != user })
     }
 
     @Test(arguments: [Kind.postgreSQL, .mariaDB])

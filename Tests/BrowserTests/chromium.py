@@ -9,12 +9,13 @@ from playwright.sync_api import sync_playwright
 
 class ChromiumTests(unittest.TestCase):
     executable = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    arguments = ["--no-sandbox", "--disable-gpu"]
 
     @classmethod
     def setUpClass(cls):
         cls.playwright = sync_playwright().start()
         cls.chromium = cls.playwright.chromium.launch(
-            executable_path=cls.executable, args=["--no-sandbox", "--disable-gpu"], timeout=120_000)
+            executable_path=cls.executable, args=cls.arguments, timeout=120_000)
 
     @classmethod
     def tearDownClass(cls):

@@ -520,3 +520,42 @@ test("a net change leads from its version to another, and from no other version"
   await gateway.answer("members", page(28, ["b", "c", "f"]));
   assert.deepEqual(lists.slice(7), ["b,c,f"]);
 });
+
+test("what has no method is asked as a frame, of the gateway or about a room", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined();
+  const turn = client.request({ type: "turn" });
+  const asked = await gateway.answer("turn", { type: "turn", urls: ["turn:t"], username: "1:a", credential: "c", ttl: 1 });
+  assert.deepEqual((await turn).urls, ["turn:t"]);
+  assert.equal(asked.roomId, undefined);
+  const shown = room.request({ type: "presence", info: { mood: "glad" } });
+  const frame = await gateway.answer("presence", { type: "ack" });
+  assert.deepEqual([frame.roomId, frame.info], ["r", { mood: "glad" }]);
+  assert.equal((await shown).type, "ack");
+  const refused = client.request({ type: "state", state: "asleep" });
+  await gateway.answer("state", { type: "error", code: "bad_request", message: "no" });
+  await assert.rejects(refused, { code: "bad_request" });
+  const lost = client.request({ type: "turn" });
+  await gateway.request("turn");
+  await gateway.end(1006);
+  await assert.rejects(lost, { code: "disconnected" });
+  const late = client.request({ type: "turn" }, { timeout: 1 });
+  await gateway.pass(1);
+  await assert.rejects(late, { code: "timeout" });
+});
+
+test("a watched user who is away is told so, once", async (t) => {
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined();
+  const told = [];
+  client.watch(["a"], (status) => told.push(status));
+  await gateway.answer("watch", { type: "watching", users: [{ userId: "a", online: true, state: "active" }] });
+  for (let count = 0; count < 2; count += 1) {
+    await gateway.say({ type: "status", userId: "a", online: true, state: "away", timestamp: 5 });
+  }
+  await gateway.say({ type: "status", userId: "a", online: false, timestamp: 9 });
+  assert.deepEqual(told, [
+    { userId: "a", online: true, state: "active" }, { userId: "a", online: true, state: "away" },
+    { userId: "a", online: false, lastSeen: 9 },
+  ]);
+});

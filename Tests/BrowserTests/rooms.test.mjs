@@ -94,6 +94,31 @@ test("a session that is gone joins all rooms again from where they were", async 
   assert.deepEqual(everyone.log, [1, 2, 3, 4]);
 });
 
+test("a message that left this client out is not missing", async (t) => {
+  const gateway = new Gateway(t);
+  const { client, room } = await gateway.joined(41);
+  await gateway.say({ type: "seen", roomId: "r", seq: 42 }, message(43), { type: "seen", roomId: "r", seq: 40 }, message(44));
+  assert.deepEqual(room.log, [43, 44]);
+  assert.equal(gateway.sent("join").length, 0);
+  client.close();
+});
+
+test("what is volatile has a name and no key, and fails with its connection", async (t) => {
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined(41);
+  const room = client.room("r");
+  const sent = room.publish({}, { event: "typing", echo: false, volatile: true });
+  const { id, dedupe, event, echo, volatile } = await gateway.request("message");
+  assert.deepEqual([dedupe, event, echo, volatile], [undefined, "typing", false, true]);
+  await gateway.say({ type: "ack", id, roomId: "r", timestamp: 5 });
+  assert.deepEqual(await sent, { seq: undefined, timestamp: 5 });
+  const lost = assert.rejects(room.publish({}, { volatile: true }), { code: "disconnected" });
+  await gateway.request("message");
+  await gateway.end(1006);
+  await lost;
+  client.close();
+});
+
 test("what missed nothing is not asked for again", async (t) => {
   const gateway = new Gateway(t);
   const { client } = await gateway.joined();
@@ -552,4 +577,61 @@ test("who asks for the members of a room that is known is told at once, without 
   await gateway.pass(0);
   assert.deepEqual(lists, [["alice"], ["later alice"]]);
   assert.equal(gateway.sent("members").length, 0);
+});
+
+test("a room with last begins with those messages, and goes on from where it was", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = record(client.room("r", { last: 2 }));
+  await gateway.welcome();
+  const join = await gateway.answer("join", joined(5));
+  assert.deepEqual([join.last, join.since], [2, undefined]);
+  assert.deepEqual(room.position, at(3));
+  await gateway.say(message(4), message(5), message(6));
+  assert.deepEqual(room.log, [4, 5, 6]);
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  await gateway.welcome();
+  const again = await gateway.answer("join", joined(7));
+  assert.deepEqual([again.last, again.since], [undefined, at(6)]);
+  await gateway.say(message(7));
+  assert.deepEqual(room.log, [4, 5, 6, 7]);
+});
+
+test("of the last messages those are taken that the log holds", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const room = record(client.room("r", { last: 100 }));
+  await gateway.welcome();
+  await gateway.answer("join", joined(5));
+  assert.deepEqual(room.position, at(0));
+  await gateway.say(message(4), message(5));
+  assert.deepEqual(room.log, [4, 5]);
+});
+
+test("a page that asks for it is away while it is hidden", async (t) => {
+  const before = globalThis.document;
+  globalThis.document = Object.assign(new EventTarget(), { hidden: false });
+  t.after(() => (globalThis.document = before));
+  const show = async (isShown) => {
+    document.hidden = !isShown;
+    document.dispatchEvent(new Event("visibilitychange"));
+    await turn();
+  };
+  const gateway = new Gateway(t);
+  const { client } = await gateway.joined(0, { awayWhenHidden: true });
+  assert.equal(gateway.sent("state").length, 0);
+  await show(false);
+  assert.equal((await gateway.request("state")).state, "away");
+  await show(true);
+  assert.equal((await gateway.request("state")).state, "active");
+  await show(false);
+  client.reconnect();
+  await gateway.welcome({ resumed: true });
+  assert.equal((await gateway.request("state")).state, "away", "another connection is active until it says so");
+  const other = await gateway.joined();
+  await show(true);
+  await show(false);
+  assert.equal(gateway.sent("state").length, 0, "who has not asked for it is not");
+  other.client.close();
 });

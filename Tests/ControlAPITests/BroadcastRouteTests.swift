@@ -71,6 +71,15 @@ import Testing
         (#"{"to":{"users":["a","b "]},"payload":1}"#, "to.users[1]: not a user id"),
         (#"{"to":{"rooms":["r"]},"payload":1,"idempotencyKey":""}"#, "idempotencyKey: must be 1 to 128 bytes"),
         (#"{"to":{"rooms":["r"]},"payload":1,"payload":2}"#, "payload: given twice"),
+        (#"{"to":{"rooms":["r"]},"payload":1,"event":""}"#, "event: \(EventName.rule)"),
+        (#"{"to":{"rooms":["r"]},"payload":1,"event":["a"]}"#, "event: must be a string"),
+        (#"{"to":{"rooms":["r"]},"payload":1,"volatile":"yes"}"#, "volatile: must be true or false"),
+        (#"{"to":{"rooms":["r"]},"payload":1,"except":""}"#, "except: not the id of a connection"),
+        (#"{"to":{"rooms":["r"]},"payload":1,"except":"a b"}"#, "except: not the id of a connection"),
+        (
+            #"{"to":{"rooms":["r"]},"payload":1,"volatile":true,"idempotencyKey":"k"}"#,
+            "idempotencyKey: cannot be given together with volatile, of which nothing is kept"
+        ),
         (#"[]"#, "broadcast: must be an object"),
         (#"{"to":{"rooms":["r"]},"payload":01}"#, "not JSON: bad number at byte 33"),
         (#"{"to":{"rooms":["r"]},"payload":1"#, "not JSON: unexpected end at byte 33"),

@@ -41,12 +41,20 @@ import Testing
         Call(method: .POST, path: "/v1/broadcast/batch", body: #"{"broadcasts":[]}"#, scope: .broadcast),
         Call(method: .POST, path: "/v1/users/u/disconnect", body: "{}", scope: .moderate),
         Call(method: .DELETE, path: "/v1/users/u/ban", scope: .moderate),
+        Call(method: .POST, path: "/v1/connections/c/disconnect", body: "{}", scope: .moderate),
+        Call(method: .POST, path: "/v1/turn", body: #"{"userId":"u"}"#, scope: .broadcast),
         Call(method: .PUT, path: "/v1/rooms/hall", body: "{}", scope: .moderate),
         Call(method: .PATCH, path: "/v1/rooms/hall", body: "{}", scope: .moderate),
         Call(method: .DELETE, path: "/v1/rooms/hall", scope: .moderate),
+        Call(method: .DELETE, path: "/v1/rooms/hall/messages/1", scope: .moderate),
+        Call(method: .POST, path: "/v1/rooms/hall/members", body: "{}", scope: .moderate),
+        Call(method: .PUT, path: "/v1/rooms/hall/members/u", body: "{}", scope: .moderate),
+        Call(method: .DELETE, path: "/v1/rooms/hall/bans/u", scope: .moderate),
+        Call(method: .DELETE, path: "/v1/rooms/hall/mutes/u", scope: .moderate),
         Call(
             method: .PUT, path: "/v1/addresses/bans", body: #"{"cidr":"10.0.0.0/8","seconds":5}"#, scope: .moderate),
         Call(method: .DELETE, path: "/v1/addresses/bans?cidr=10.0.0.0/8", scope: .moderate),
+        Call(method: .DELETE, path: "/v1/users/u", scope: .admin),
         Call(method: .POST, path: "/v1/webhooks/replay", body: #"{"from":1}"#, scope: .admin),
     ]
 

@@ -1,5 +1,6 @@
 import ControlAPI
 import Metrics
+import Synchronization
 import Testing
 
 @Suite struct MetricsTests {
@@ -28,6 +29,7 @@ import Testing
                 lag -1.25
                 # TYPE seconds_total counter
                 seconds_total 0.5
+                # HELP martlet_metrics_dropped_total Times that something was to be counted of which there are too many series.
                 # TYPE martlet_metrics_dropped_total counter
                 martlet_metrics_dropped_total 0
 
@@ -73,6 +75,22 @@ import Testing
         Timer(label: "x_seconds", factory: registry).recordNanoseconds(1)
         #expect(registry.text().contains("# TYPE x counter\nx 1\n"))
         #expect(registry.text().contains("martlet_metrics_dropped_total 1"))
+    }
+
+    @Test func `a gauge that is observed is read whenever it is shown`() {
+        let registry = MetricsRegistry()
+        let value = Mutex(1.0)
+        registry.observe("martlet_node_lease_seconds") { value.withLock { $0 } }
+        #expect(
+            registry.text().contains(
+                """
+                # HELP martlet_node_lease_seconds What is left of the node's lease; at 0 the others take it for dead.
+                # TYPE martlet_node_lease_seconds gauge
+                martlet_node_lease_seconds 1
+
+                """))
+        value.withLock { $0 = 0.25 }
+        #expect(registry.text().contains("\nmartlet_node_lease_seconds 0.25\n"))
     }
 
     @Test func `counting from many tasks loses nothing`() async {

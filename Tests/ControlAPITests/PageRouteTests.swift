@@ -32,9 +32,16 @@ import Testing
     @Test(arguments: [
         ("/console", "text/html; charset=utf-8", "<title>Martlet console</title>"),
         ("/console/", "text/html; charset=utf-8", "/console/console.js"),
+        ("/console/address.js", "text/javascript; charset=utf-8", "export async function fillAddress("),
+        ("/console/call", "text/html; charset=utf-8", "<title>Martlet call</title>"),
+        ("/console/call.js", "text/javascript; charset=utf-8", #"from "./peer.js""#),
+        ("/console/call.css", "text/css; charset=utf-8", ".tiles"),
+        ("/console/peer.js", "text/javascript; charset=utf-8", "export class Peer"),
+        ("/console/picture.js", "text/javascript; charset=utf-8", "export async function picture("),
         ("/console/composer.js", "text/javascript; charset=utf-8", "export function startComposer("),
         ("/console/console.js", "text/javascript; charset=utf-8", #"from "./connection.js""#),
         ("/console/connection.js", "text/javascript; charset=utf-8", #"from "./martlet.js""#),
+        ("/console/governed.js", "text/javascript; charset=utf-8", "If-Match"),
         ("/console/history.js", "text/javascript; charset=utf-8", "/messages?limit="),
         ("/console/log.js", "text/javascript; charset=utf-8", "export function note("),
         ("/console/martlet.js", "text/javascript; charset=utf-8", "export class Martlet"),
@@ -61,6 +68,10 @@ import Testing
             #expect(answer.headers["X-Content-Type-Options"] == ["nosniff"])
             let policy = try #require(answer.headers["Content-Security-Policy"].first)
             #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; ") && !policy.contains("unsafe"))
+            #expect(answer.headers["Referrer-Policy"] == ["no-referrer"])
+            #expect(answer.headers["Cross-Origin-Opener-Policy"] == ["same-origin"])
+            #expect(answer.headers["Cross-Origin-Resource-Policy"] == ["same-origin"])
+            #expect(!answer.text.contains(/<script(?![^>]* src=)|<style| style=| on[a-z]+=/))
             #expect(answer.text.contains(content))
             for danger in ["innerHTML", "insertAdjacentHTML", "eval(", "https://", "localStorage"] {
                 #expect(!answer.text.contains(danger))

@@ -62,9 +62,10 @@ import Testing
     @Test(arguments: [
         (HTTPMethod.GET, "/v1/broadcast", "POST"), (.PUT, "/v1/broadcast/batch", "POST"),
         (.POST, "/v1/nodes", "GET, HEAD"), (.DELETE, "/v1/rooms/r/messages", "GET, HEAD"),
-        (.POST, "/healthz", "GET, HEAD"), (.DELETE, "/v1/users", "GET, HEAD"), (.POST, "/v1/users/u", "GET, HEAD"),
+        (.POST, "/healthz", "GET, HEAD"), (.DELETE, "/v1/users", "GET, HEAD"),
+        (.POST, "/v1/users/u", "GET, HEAD, DELETE"),
         (.GET, "/v1/users/u/disconnect", "POST"), (.POST, "/v1/rooms/r", "GET, HEAD, PUT, PATCH, DELETE"),
-        (.POST, "/v1/rooms/r/members", "GET, HEAD"),
+        (.PUT, "/v1/rooms/r/members", "GET, HEAD, POST"),
         (.PUT, "/v1/stats", "GET, HEAD"),
     ])
     func `another method is 405 and told which ones there are`(

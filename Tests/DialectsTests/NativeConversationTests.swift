@@ -40,19 +40,52 @@ import Testing
             #" { "payload" : {"a": 1} ,"dedupe":"k","msgType":2,"roomId":"r","id":"x\u0041","type":"message","new":[{}]} "#
         )
         #expect(request.id?.json == Array(#""x\u0041""#.utf8))
-        guard case .message(let room, let msgType, let payload, let dedupe) = request.command else {
+        guard case .message(let message) = request.command else {
             throw Unexpected()
         }
-        #expect(room.string == "r")
-        #expect(msgType == 2)
-        #expect(String(decoding: payload, as: UTF8.self) == #"{"a": 1}"#)
-        #expect(dedupe == "k")
+        #expect(message.room.string == "r")
+        #expect(message.msgType == 2)
+        #expect(String(decoding: message.payload, as: UTF8.self) == #"{"a": 1}"#)
+        #expect(message.dedupe == "k" && message.event == nil && message.echo && !message.isVolatile)
+    }
+
+    @Test func `a message has a name, leaves its sender out and is not stored where that is asked for`() throws {
+        let request = try said(
+            #"{"type":"message","roomId":"r","event":"typ\u0069ng","payload":1,"echo":false,"volatile":true}"#)
+        guard case .message(let message) = request.command else { throw Unexpected() }
+        #expect(message.event?.string == "typing" && !message.echo && message.isVolatile)
+        let long = String(repeating: "é", count: 200)
+        guard
+            case .message(let named) = try said(#"{"type":"message","roomId":"r","event":"\#(long)","payload":1}"#)
+                .command
+        else { throw Unexpected() }
+        #expect(named.event?.string == long)
+    }
+
+    @Test(arguments: [
+        (#""event":"""#, "event: must be 1 to 200 characters, without control characters"),
+        (#""event":"a\u0007""#, "event: must be 1 to 200 characters, without control characters"),
+        (#""event":7"#, "event: must be a string"),
+        (#""event":"\ud800""#, "event: half a surrogate pair"),
+        (#""echo":"no""#, "echo: must be true or false"),
+        (#""volatile":1"#, "volatile: must be true or false"),
+        (#""volatile":true,"dedupe":"k""#, "dedupe: cannot be given together with volatile, of which nothing is kept"),
+        (#""echo":true,"echo":false"#, "echo: given twice"),
+    ])
+    func `what a message says of itself is checked`(fields: String, text: String) throws {
+        guard case .failure(let malformed) = dialect.decode(#"{"type":"message","roomId":"r","payload":1,\#(fields)}"#)
+        else { throw Unexpected() }
+        #expect(malformed.error == RequestError(.badRequest, text))
+        let long = String(repeating: "x", count: 201)
+        guard case .failure = dialect.decode(#"{"type":"message","roomId":"r","payload":1,"event":"\#(long)"}"#) else {
+            throw Unexpected()
+        }
     }
 
     @Test func `a message without type and key of its own is text and unmarked`() throws {
         let request = try said(#"{"type":"message","roomId":"r","payload":null}"#)
-        guard case .message(_, 1, let payload, nil) = request.command else { throw Unexpected() }
-        #expect(payload == Array("null".utf8))
+        guard case .message(let message) = request.command else { throw Unexpected() }
+        #expect(message.msgType == 1 && message.dedupe == nil && message.payload == Array("null".utf8))
         #expect(request.id == nil)
     }
 

@@ -89,6 +89,20 @@ import Testing
         (#""type":"join","roomId":"r","since":5"#, "since: must be an object with epoch and seq"),
         (#""type":"join","roomId":"r","since":null"#, "since: must be an object with epoch and seq"),
         (#""type":"join","roomId":"r","since":{}"#, "since.seq: missing"),
+        (#""type":"presence","roomId":"r""#, "info: missing"),
+        (#""type":"presence","info":[]"#, "info: must be an object"),
+        (#""type":"presence","info":"{}""#, "info: must be an object"),
+        (#""type":"presence","info":{},"info":{}"#, "info: given twice"),
+        (#""type":"presence","roomId":7,"info":{}"#, "roomId: must be a string"),
+        (
+            #""type":"presence","info":{"a":"\#(String(repeating: "x", count: 2041))"}"#,
+            "info: longer than 2048 bytes"
+        ),
+        (#""type":"state""#, "state: missing"),
+        (#""type":"state","state":"asleep""#, "state: must be active, away or invisible"),
+        (#""type":"join","roomId":"r","last":0"#, "last: must be an integer from 1 to 100"),
+        (#""type":"join","roomId":"r","last":101"#, "last: must be an integer from 1 to 100"),
+        (#""type":"join","roomId":"r","last":1,"since":{"seq":1}"#, "last: cannot be given together with since"),
         (#""type":"join","roomId":"r","since":{"epoch":"e"}"#, "since.seq: missing"),
         (
             #""type":"join","roomId":"r","since":{"seq":-1}"#,
@@ -285,7 +299,8 @@ import Testing
         (#"{"type":"watching","users":[{"userId":"u"}]}"#, "online: missing"),
         (#"{"type":"signal","roomId":"r","payload":1}"#, "from: missing"),
         (#"{"type":"signal","roomId":"r","from":"","payload":1}"#, "from: not the name of a user"),
-        (#"{"type":"ack","roomId":"r"}"#, "seq: missing"),
+        (#"{"type":"ack","roomId":"r"}"#, "timestamp: missing"),
+        (#"{"type":"ack","roomId":"r","seq":"1"}"#, "seq: must be an integer"),
     ])
     func `a frame the client cannot read says why`(frame: String, reason: String) {
         #expect(throws: UnreadableEvent.malformed(reason)) { try heard(frame) }

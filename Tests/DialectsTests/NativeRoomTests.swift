@@ -42,6 +42,70 @@ import Testing
         #expect(read.settings == state)
     }
 
+    @Test func `what is told of a member, or of being out, says whom, what, until when and why`() throws {
+        let state = RoomState.absent.next(8)
+        let ann = UserID(unchecked: "ann")
+        var removed = RoomChange(room: room, event: .removed, state: state)
+        removed.reason = "a \"b\""
+        for (change, text) in [
+            (
+                RoomChange(room: room, RoomPerson(user: ann, change: .role(.moderator)), state: state),
+                #"role","userId":"ann","role":"moderator","version":8}"#
+            ),
+            (
+                RoomChange(room: room, RoomPerson(user: ann, change: .host), state: state),
+                #"host","userId":"ann","version":8}"#
+            ),
+            (
+                RoomChange(room: room, RoomPerson(user: ann, change: .muted(until: 5)), state: state),
+                #"muted","userId":"ann","until":5,"version":8}"#
+            ),
+            (
+                RoomChange(room: room, RoomPerson(user: ann, change: .unmuted), state: state),
+                #"unmuted","userId":"ann","version":8}"#
+            ),
+            (removed, #"removed","reason":"a \"b\"","version":8}"#),
+        ] {
+            let frame = frame(of: .room(change))
+            #expect(frame == #"{"type":"room","roomId":"r","event":""# + text)
+            guard case .room(let read) = try heard(frame) else { throw Unexpected() }
+            #expect(read == change)
+        }
+        let ack = frame(of: .ordered(id: RequestID(json: Array("3".utf8)), room: room, version: 9))
+        #expect(ack == #"{"type":"ack","id":3,"roomId":"r","version":9}"#)
+        guard case .ordered(_, room, 9) = try heard(ack) else { throw Unexpected() }
+    }
+
+    @Test func `an order is read as it was written, and one that says too little or too much is refused`() throws {
+        let ann = UserID(unchecked: "ann")
+        for order in [
+            RoomOrder(.role(.moderator), ann, in: room), RoomOrder(.mute(until: nil), ann, in: room),
+            RoomOrder(.mute(until: 7), ann, in: room), RoomOrder(.unmute, ann, in: room),
+            RoomOrder(.ban(until: 9), ann, in: room, reason: "x"), RoomOrder(.unban, ann, in: room),
+            RoomOrder(.remove, ann, in: room, reason: "y"),
+        ] {
+            var bytes: [UInt8] = []
+            dialect.encode(ClientRequest(id: nil, command: .order(order)), into: &bytes)
+            guard case .order(order) = try bytes.withUnsafeBytes({ try dialect.decode($0).get() }).command else {
+                throw Unexpected()
+            }
+        }
+        for frame in [
+            #"{"type":"role","roomId":"r","userId":"u"}"#, #"{"type":"role","roomId":"r","userId":"u","role":"a b"}"#,
+            #"{"type":"mute","roomId":"r"}"#, #"{"type":"ban","roomId":"r","userId":"u","until":"x"}"#,
+            #"{"type":"ban","roomId":"r","userId":"u","until":0}"#, #"{"type":"remove","userId":"u"}"#,
+            #"{"type":"remove","roomId":"r","userId":"u","reason":"\#(String(repeating: "x", count: 201))"}"#,
+            #"{"type":"admit","roomId":"r","userId":"u"}"#,
+        ] {
+            let result = Array(frame.utf8).withUnsafeBytes { dialect.decode($0) }
+            guard case .failure(let malformed) = result else {
+                Issue.record("\(frame) is taken")
+                continue
+            }
+            #expect(malformed.error.code == .badRequest)
+        }
+    }
+
     @Test func `what a later gateway tells of a room is passed over`() throws {
         let frame = Array(#"{"type":"room","roomId":"r","event":"painted","version":9}"#.utf8)
         let result = frame.withUnsafeBytes { dialect.decodeEvent($0) }

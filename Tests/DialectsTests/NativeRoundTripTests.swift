@@ -5,6 +5,7 @@ import Testing
 /// What one side writes, the other reads.
 @Suite struct NativeRoundTripTests {
     let dialect = NativeDialect()
+    private let room = RoomName(unchecked: "r")
 
     private func bytes(of request: ClientRequest) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -27,12 +28,12 @@ import Testing
     func `a payload reaches its receivers byte for byte`(payload: String) throws {
         for (before, after) in [("", ""), (" ", "\n"), ("\t\r\n ", "  ")] {
             let frame = #"{"type":"message","roomId":"r","payload":\#(before)\#(payload)\#(after),"id":1}"#
-            guard case .message(let room, _, let taken, _) = try dialect.decode(frame).get().command else {
+            guard case .message(let taken) = try dialect.decode(frame).get().command else {
                 throw Unexpected()
             }
-            #expect(taken == Array(payload.utf8))
+            #expect(taken.payload == Array(payload.utf8))
             let message = RoomMessage(
-                room: room, userId: .system, msgType: 1, payload: taken, timestamp: 1,
+                room: room, userId: .system, msgType: 1, payload: taken.payload, timestamp: 1,
                 position: Position(epoch: "e", seq: 1))
             let event = try bytes(of: .message(message)).withUnsafeBytes { try dialect.decodeEvent($0).get() }
             guard case .message(let received) = event else { throw Unexpected() }
@@ -44,22 +45,56 @@ import Testing
         let text = "\"" + String(repeating: #"0123456789\n\u00e9é"#, count: 3000) + "\""
         #expect(text.utf8.count > 60_000)
         guard
-            case .message(_, _, let taken, _) = try dialect.decode(
+            case .message(let taken) = try dialect.decode(
                 #"{"type":"message","roomId":"r","payload":\#(text)}"#
             ).get().command
         else { throw Unexpected() }
-        #expect(taken == Array(text.utf8))
+        #expect(taken.payload == Array(text.utf8))
+    }
+
+    @Test func `a message's name comes back, and what is not stored says so`() throws {
+        let event = EventName(unchecked: "typing \"é\"")
+        for position in [Position(epoch: "e", seq: 7), .unstored] {
+            let message = RoomMessage(
+                room: room, userId: .system, msgType: 1, event: event, payload: [0x31], timestamp: 1,
+                position: position,
+                except: "c")
+            let frame = bytes(of: .message(message))
+            #expect(String(decoding: frame, as: UTF8.self).contains(#""volatile":true"#) == (position == .unstored))
+            guard case .message(let received) = try frame.withUnsafeBytes({ try dialect.decodeEvent($0).get() }) else {
+                throw Unexpected()
+            }
+            #expect(received.event == event && received.seq == position.seq && received.except == nil)
+        }
+        guard
+            case .seen(let named, 7) = try bytes(of: .seen(room: room, seq: 7)).withUnsafeBytes({
+                try dialect.decodeEvent($0).get()
+            })
+        else { throw Unexpected() }
+        #expect(named == room)
+        let published = Published(position: .unstored, timestamp: 5)
+        let ack = bytes(of: .ack(id: nil, room: room, published: published))
+        #expect(String(decoding: ack, as: UTF8.self) == #"{"type":"ack","roomId":"\#(room)","timestamp":5}"#)
     }
 
     @Test func `requests are read as they were meant`() throws {
         let room = RoomName(unchecked: "a:b=c,d.e")
+        var typing = MessageCommand(room: room, event: EventName(unchecked: "typing"), payload: Array("{}".utf8))
+        (typing.echo, typing.isVolatile) = (false, true)
         let requests: [ClientRequest] = [
             ClientRequest(id: RequestID(json: Array("1".utf8)), command: .auth(token: "a\"b\\c\nd\u{1}é")),
             ClientRequest(command: .join(room: RoomName(unchecked: "@auth0|7"), since: nil)),
+            ClientRequest(command: .join(room: room, since: .last(100))),
+            ClientRequest(command: .presence(room: room, info: Array(#"{ "a":[1] }"#.utf8))),
+            ClientRequest(command: .presence(room: nil, info: Array("{}".utf8))),
+            ClientRequest(command: .turn), ClientRequest(command: .state(.away)),
+            ClientRequest(command: .state(.invisible)),
             ClientRequest(command: .leave(room: .everyone)),
             ClientRequest(
-                command: .message(room: room, msgType: 2_147_483_647, payload: Array("[ 1]".utf8), dedupe: "k\u{7}")),
-            ClientRequest(command: .message(room: room, msgType: 0, payload: Array("{}".utf8), dedupe: nil)),
+                command: .message(
+                    MessageCommand(room: room, msgType: 2_147_483_647, payload: Array("[ 1]".utf8), dedupe: "k\u{7}"))),
+            ClientRequest(command: .message(MessageCommand(room: room, msgType: 0, payload: Array("{}".utf8)))),
+            ClientRequest(command: .message(typing)),
             ClientRequest(command: .history(room: room, range: HistoryRange(edge: .newest, limit: 1))),
             ClientRequest(command: .history(room: room, range: HistoryRange(edge: .before(9), limit: 1000))),
             ClientRequest(command: .history(room: room, range: HistoryRange(edge: .after(Int.max), limit: 50))),
@@ -77,6 +112,9 @@ import Testing
         let position = Position(epoch: "e\"1", seq: 9)
         let id = RequestID(json: Array("-3".utf8))
         let events: [ServerEvent] = [
+            .turn(
+                id: id,
+                TurnCredentials(urls: ["turn:a", "turns:\"b"], username: "1:é", credential: "c+/=", seconds: 60)),
             .authenticated(id: id, expires: 9), .authenticated(id: nil, expires: nil),
             .left(id: nil, room: room), .pong(id: id),
             .ack(id: id, room: room, published: Published(position: Position(epoch: "", seq: 4), timestamp: .max)),

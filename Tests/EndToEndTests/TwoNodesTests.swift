@@ -54,6 +54,40 @@ struct TwoNodesTests {
         #expect(page.messages.map(\.payload) == payloads.map { Array($0.utf8) })
     }
 
+    private func connection(of user: String, _ cluster: Cluster) async throws -> String? {
+        let shown = try await cluster.nodes[0].request("GET", "/v1/users/\(user)").json
+        return (shown?["connections"] as? [[String: Any]])?.first?["connectionId"] as? String
+    }
+
+    @Test func `names reach both nodes, who is left out misses nothing, and what is volatile is nowhere later`()
+        async throws
+    {
+        let cluster = try await Cluster.start(environment: Cluster.patience)
+        let alice = try await Participant.connect(to: cluster.nodes[0].clientURL, as: "alice")
+        let bob = try await Participant.connect(to: cluster.nodes[1].clientURL, as: "bob")
+        for one in [alice, bob] { _ = try await one.client.join("lesson") }
+        _ = try await alice.client.publish(Array("1".utf8), to: "lesson", event: "drawn", echo: false)
+        let left = try #require(try await connection(of: "bob", cluster))
+        let body = #"{"to":{"rooms":["lesson"]},"event":"saved","payload":2,"except":"\#(left)"}"#
+        #expect(try await cluster.nodes[0].request("POST", "/v1/broadcast", body: body).status == 200)
+        let note = #"{"to":{"rooms":["lesson"]},"event":"typing","payload":{},"volatile":true}"#
+        let answer = try await cluster.nodes[1].request("POST", "/v1/broadcast", body: note)
+        #expect(answer.status == 200 && !answer.body.contains("seq"))
+        try await alice.client.sendVolatile(Array("[]".utf8), to: "lesson", event: "cursor", echo: false)
+        _ = try await bob.client.publish(Array("3".utf8), to: "lesson")
+        for one in [alice, bob] {
+            try await eventually("delivery") { one.latest(of: "lesson") == 3 }
+        }
+        let stored = [alice, bob].map { $0.messages(of: "lesson").filter(\.isStored).map { $0.event ?? "" } }
+        #expect(stored == [["saved", ""], ["drawn", ""]])
+        try await eventually("what is volatile") {
+            bob.messages(of: "lesson").filter { !$0.isStored }.map(\.event) == ["typing", "cursor"]
+                && alice.messages(of: "lesson").filter { !$0.isStored }.map(\.event) == ["typing"]
+        }
+        let page = try await bob.client.history(of: "lesson")
+        #expect(page.messages.map { $0.event ?? "" } == ["drawn", "saved", ""])
+    }
+
     @Test func `a REST call through either node reaches the members on both, and everyone`() async throws {
         let cluster = try await Cluster.start(environment: Cluster.patience)
         let alice = try await Participant.connect(to: cluster.nodes[0].clientURL, as: "alice")

@@ -70,6 +70,27 @@ struct ListenerStartTests {
             result: "10 missed [8, 9, 10]"),
         Row(name: "all that there is of an empty log", since: from(0, nil), after: 0, result: "10"),
         Row(
+            name: "the last three, from memory", since: .last(3), recent: [7, 8, 9, 10], result: "10 missed [8, 9, 10]"),
+        Row(name: "the last three, where memory has two", since: .last(3), recent: [9, 10], result: "read"),
+        Row(
+            name: "the last three, from the log", since: .last(3), log: [8, 9, 10], after: 7,
+            result: "10 missed [8, 9, 10]"),
+        Row(
+            name: "the last three, of which the log has two", since: .last(3), log: [9, 10], after: 7,
+            result: "10 missed [9, 10]"),
+        Row(name: "the last three of an empty log", since: .last(3), after: 7, result: "10"),
+        Row(
+            name: "the last three of two that there ever were", since: .last(3), head: 2, log: [1, 2], after: 0,
+            result: "2 missed [1, 2]"),
+        Row(
+            name: "the last three, of which some came since the answer", since: .last(3), head: 8, log: [6, 7, 8],
+            after: 5,
+            seen: 9, recent: [9], result: "9 missed [7, 8, 9]"),
+        Row(
+            name: "the last three, one at least", since: .last(3), log: [8], after: 7, more: true, portion: .none,
+            result: "10 missed [8] more"),
+        Row(name: "the last of a log that keeps nothing", since: .last(3), recent: [9, 10], size: 0, result: "10"),
+        Row(
             name: "the first part of the log", since: from(4), log: [5, 6], after: 4, more: true,
             result: "10 missed [5, 6] more"),
         Row(
@@ -172,6 +193,15 @@ struct LogPartTests {
         Row(
             name: "the stream has not begun: the furthest says where it may stand", since: [950, 900, 20], seen: nil,
             part: LogPart(after: 900, limit: 100)),
+        Row(name: "the last of what memory holds", since: [-20], part: nil),
+        Row(name: "the last, beyond memory", since: [-30], part: LogPart(after: 970, limit: 100)),
+        Row(name: "more than there ever were", since: [-3000], part: LogPart(after: 0, limit: 100)),
+        Row(
+            name: "the stream has not begun: so many from its end", since: [-5, 950, -30], seen: nil,
+            part: LogPart(after: -30, limit: 100)),
+        Row(
+            name: "the stream has not begun: a position comes first", since: [950, -5], seen: nil,
+            part: LogPart(after: 950, limit: 100)),
         Row(
             name: "no more than they take", since: [900, 950], portion: Portion(bytes: 300),
             part: LogPart(after: 900, limit: 100, bytes: 600)),

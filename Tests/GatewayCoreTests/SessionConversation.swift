@@ -132,7 +132,7 @@ final class SessionConversation {
 
     func say(_ id: Int, _ room: String, bytes: Int = 1, dedupe: String? = nil) -> [String] {
         let payload = Array(repeating: UInt8(ascii: "1"), count: bytes)
-        return ask(id, .message(room: Self.room(room), msgType: 1, payload: payload, dedupe: dedupe))
+        return ask(id, .message(MessageCommand(room: Self.room(room), payload: payload, dedupe: dedupe)))
     }
 
     func read(_ id: Int, _ room: String) -> [String] {
@@ -217,8 +217,10 @@ final class SessionConversation {
             "enter \(room) at \(start.position.seq) missed \(start.missed.count)\(start.hasMore ? " and more" : "")"
         case .leave(let room): "leave \(room)"
         case .tellPosition(let id, let room): "position \(text(id)) \(room)"
-        case .publish(let publication, let id):
-            "publish \(text(id)) \(publication.room) by \(publication.userId)\(publication.dedupe.map { " as \($0.key)" } ?? "")"
+        case .publish(let publication, let echo, let id):
+            "publish \(text(id)) \(publication.room) by \(publication.userId)"
+                + (publication.dedupe.map { " as \($0.key)" } ?? "") + (publication.event.map { " named \($0)" } ?? "")
+                + (echo ? "" : " but to itself") + (publication.isVolatile ? " unstored" : "")
         case .readHistory(let room, _, let id): "history \(text(id)) \(room)"
         case .readMembers(let room, let limit, _, let id): "members \(text(id)) \(room) \(limit)"
         case .findSharers(let users, let rooms, let id):
@@ -226,7 +228,12 @@ final class SessionConversation {
         case .watch(let users, _, let refused, let id):
             "watch \(text(id)) \(words(users))\(refused.isEmpty ? "" : " not \(words(refused))")"
         case .unwatch(let users): "unwatch \(users.map(\.string).joined(separator: " "))"
+        case .show(let info, let rooms, let id):
+            "show \(text(id)) \(String(decoding: info, as: UTF8.self)) in \(rooms.map(\.string).sorted().joined(separator: " "))"
+        case .setState(let state, let id): "state \(text(id)) \(state.rawValue)"
+        case .turn(let user, let id): "turn \(text(id)) for \(user)"
         case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
+        case .order(let order, let id): "order \(text(id)) \(order.user) in \(order.room)"
         case .close(let reason, let text): "close \(reason.code) \(text)"
         }
     }
@@ -237,10 +244,13 @@ final class SessionConversation {
         case .joined(let id, let joined):
             "joined \(text(id)) \(joined.room) at \(joined.position.seq)"
                 + (joined.recovered ? "" : " lost") + (joined.roster.map { " of \($0.members)" } ?? "")
+                + (joined.role.map { " as \($0.string)" } ?? "")
         case .resumed(let id, let rooms): "resumed \(text(id)) \(rooms.map(line).joined(separator: ", "))"
         case .left(let id, let room): "left \(text(id)) \(room)"
         case .ack(let id, let room, let published): "ack \(text(id)) \(room) \(published.position.seq)"
         case .history(let id, let page): "page \(text(id)) \(page.messages.count)"
+        case .seen(let room, let seq): "seen \(room) \(seq)"
+        case .ordered(let id, let room, let version): "ack \(text(id)) \(room) version \(version)"
         case .pong(let id): "pong \(text(id))"
         case .reconnect(let milliseconds): "reconnect \(milliseconds)"
         case .error(let id, let error): "error \(text(id)) \(error.code.rawValue)"
@@ -252,7 +262,8 @@ final class SessionConversation {
         case .gap(let room, let position): "gap \(room) at \(position.seq)"
         case .epoch(let room, let position): "epoch \(room) \(position.epoch) at \(position.seq)"
         case .room(let change): "\(change.event.rawValue) \(change.room) \(change.state.version)"
-        case .welcome, .message, .presence, .status, .signal: "not the machine's"
+        case .redacted(let room, let position): "redacted \(room) \(position.seq)"
+        case .welcome, .message, .presence, .status, .signal, .turn: "not the machine's"
         }
     }
 

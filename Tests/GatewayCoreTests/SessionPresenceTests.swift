@@ -28,6 +28,39 @@ struct SessionPresenceTests {
         #expect(talk.members(2, "r") == ["error 2 forbidden"])
     }
 
+    @Test func `a member shows something else of itself in one room, and nobody else does`() {
+        let talk = SessionConversation.live()
+        let info = Array(#"{"n":1}"#.utf8)
+        let room = SessionConversation.room("r")
+        #expect(talk.ask(1, .presence(room: room, info: info)) == ["error 1 not_member"])
+        _ = talk.join(2, "r")
+        #expect(talk.ask(3, .presence(room: room, info: info)) == [])
+        _ = talk.enrolled("r")
+        #expect(talk.ready("r").last == #"show 3 {"n":1} in r"#)
+        #expect(talk.answered(.shown(id: id(3), result: .success(()))) == ["ack 3"])
+        let failure = BackendError.unavailable(reason: "away")
+        #expect(talk.answered(.shown(id: id(4), result: .failure(failure))) == ["error 4 unavailable"])
+    }
+
+    @Test func `a connection says that it is away, whatever rooms it is in`() {
+        let talk = SessionConversation.live()
+        #expect(talk.ask(1, .state(.away)) == ["state 1 away"])
+        #expect(talk.answered(.shown(id: id(1), result: .success(()))) == ["ack 1"])
+    }
+
+    @Test func `without a room it is shown in all, and in those that are joined later`() {
+        let talk = SessionConversation.live()
+        let info = Array(#"{"n":1}"#.utf8)
+        #expect(talk.ask(1, .presence(room: nil, info: info)) == ["ack 1"])
+        #expect(talk.join(2, "r") == [#"enroll r {"n":1}"#])
+        let other = Array(#"{"n":2}"#.utf8)
+        #expect(talk.ask(3, .presence(room: nil, info: other)) == [], "it waits for the join")
+        _ = talk.enrolled("r")
+        #expect(talk.ready("r").last == #"show 3 {"n":2} in r"#)
+        talk.enter("s")
+        #expect(talk.ask(4, .presence(room: nil, info: info)) == [#"show 4 {"n":1} in r s"#])
+    }
+
     @Test func `users are watched up to the limit, each counted once; unwatching is answered and makes room`() {
         let talk = SessionConversation.live(limits: SessionLimits(maxWatched: 2))
         #expect(talk.watch(1, "bob", "bob") == ["watch 1 bob"])

@@ -119,8 +119,15 @@ final class TrackConversation {
     }
 
     /// Settings came over the channel; answers whether they are told.
+    func heard(version: Int64) -> RoomState? { machine.received(version: version) }
+
     func heard(settings version: Int64) -> Bool {
         machine.received(RoomState(version: version, settings: Array("{}".utf8)))
+    }
+
+    /// Messages have no payloads any more; answers whether that is told.
+    func redacted(_ seqs: Int..., of epoch: String = "e1", isPresent: Bool = true) -> Bool {
+        machine.received(Redaction(room: room, epoch: epoch, isPresent: isPresent, seqs: seqs))
     }
 
     func forgetOldest() { machine.forgetOldest(of: machine.generation) }
@@ -142,11 +149,13 @@ final class TrackConversation {
     /// - Parameter timestamps: of those messages that were not stored at 1000.
     func caughtUp(
         _ seq: Int, _ epoch: String = "e1", ends: String = "", log: [Int] = [], at timestamps: [Int: Int64] = [:],
-        more: Bool = false, roster: Int64? = nil, settings: Int64? = nil, isClosed: Bool = false
+        more: Bool = false, roster: Int64? = nil, settings: Int64? = nil, isClosed: Bool = false, closedAt: Int64 = 0
     ) -> [String] {
         let answer = answer(
             seq, epoch, ends: ends, log: log, at: timestamps, after: after, more: more, roster: roster,
-            settings: settings.map { RoomState(version: $0, settings: Array("{}".utf8), isClosed: isClosed) })
+            settings: settings.map {
+                RoomState(version: $0, settings: Array("{}".utf8), isClosed: isClosed, closedAt: closedAt)
+            })
         return told(machine.caughtUp(.success(answer), conditions))
     }
 
@@ -180,7 +189,7 @@ final class TrackConversation {
     private func told(_ actions: [TrackMachine.Action]) -> [String] {
         actions.compactMap { action in
             switch action {
-            case .deliver(let message): return "deliver \(message.seq)"
+            case .deliver(let message): return "deliver \(message.seq)" + (message.isRedacted ? " redacted" : "")
             case .remember(let messages): return "remember \(messages.map(\.seq))"
             case .repeated: return "repeated"
             case .epoch(let position): return "epoch \(position.epoch)/\(position.seq)"
@@ -213,6 +222,8 @@ final class TrackConversation {
         if let roster = start.roster { line += " roster \(roster.version)" }
         if !start.recovered { line += " lost" }
         if !start.missed.isEmpty { line += " missed \(start.missed.map(\.seq))" }
+        let redacted = start.missed.filter(\.isRedacted).map(\.seq)
+        if !redacted.isEmpty { line += " redacted \(redacted)" }
         if start.hasMore { line += " more" }
         return line
     }

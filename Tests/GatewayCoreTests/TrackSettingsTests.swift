@@ -22,6 +22,25 @@ struct TrackSettingsTests {
         #expect(talk.caughtUp(5, settings: 9, isClosed: true) == ["closed 9"])
     }
 
+    @Test func `a room that was closed and opened again while a link was broken is told as both`() {
+        let talk = TrackConversation.live(at: 5)
+        #expect(talk.heard(settings: 7))
+        _ = talk.compared(5, settings: 11)
+        #expect(talk.caughtUp(5, settings: 11, closedAt: 9) == ["closed 9", "updated 11"])
+        // Long ago, and known.
+        _ = talk.compared(5, settings: 12)
+        #expect(talk.caughtUp(5, settings: 12, closedAt: 9) == ["updated 12"])
+    }
+
+    @Test func `a version that something else brought is told once, with the settings as they were`() {
+        let talk = TrackConversation.live(at: 5)
+        #expect(talk.heard(settings: 7))
+        #expect(talk.heard(version: 8)?.settings == Array("{}".utf8))
+        #expect(talk.heard(version: 8) == nil)
+        #expect(!talk.heard(settings: 8))
+        #expect(talk.compared(5, settings: 8) == [])
+    }
+
     @Test func `an answer that is older than what has come since changes nothing`() {
         let talk = TrackConversation.live(at: 5)
         #expect(talk.heard(settings: 7))

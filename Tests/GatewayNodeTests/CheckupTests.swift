@@ -1,3 +1,4 @@
+import Archive
 import Foundation
 import GatewayNode
 import TestKit
@@ -66,7 +67,7 @@ struct CheckupTests {
         _ = try await redis.cli("ACL", "SETUSER", "node", "on", ">secret-secret", "~*", "+@all", "resetchannels")
         let findings = try await Self.findings(
             redis: "unix://\(redis.socketPath)?user=node&password=secret-secret")
-        #expect(Self.of(.error, findings) == ["redis pub/sub"], "\(findings.map(\.line))")
+        #expect(Self.of(.error, findings) == ["redis acl", "redis pub/sub"], "\(findings.map(\.line))")
         #expect(findings.contains { $0.subject == "redis pub/sub" && $0.remedy?.contains("&m:*") == true })
     }
 
@@ -110,5 +111,39 @@ struct CheckupTests {
         let findings = try await Self.findings(redis: redis.url, ["MARTLET_CLIENT_PORT": "\(node.clientPort)"])
         #expect(Self.of(.error, findings) == [])
         #expect(Self.of(.warning, findings).contains("client port"))
+    }
+
+    @Test func `a user of Redis who lacks a command is told which, and all of them are printed`() async throws {
+        let redis = try Self.healthy()
+        let command = try load("redis: {url: \"redis://127.0.0.1\"}\napi: {key: 0123456789abcdef}").settings
+            .redisUserCommand
+        #expect(
+            command.hasPrefix("ACL SETUSER martlet on >PASSWORD resetkeys ~m:* resetchannels &m:* -@all +client|id"))
+        _ = try await RedisServerProcess.cli(
+            ["-s", redis.socketPath] + command.split(separator: " ").map(String.init))
+        let url = "unix://\(redis.socketPath)?user=martlet&password=PASSWORD"
+        #expect(Self.of(.error, try await Self.findings(redis: url)) == [])
+        _ = try await redis.cli("ACL", "SETUSER", "martlet", "-xadd", "-client|kill", "resetkeys", "~x:*")
+        let lacking = try await Self.findings(redis: url).filter { $0.subject == "redis acl" }
+        #expect(lacking.map(\.outcome) == [.error])
+        #expect(lacking.first?.detail == "its user lacks ~m:* +client|kill +xadd")
+    }
+
+    @Test func `the archive's database is reached, and its tables looked at without making any`() async throws {
+        let scratch = try Scratch()
+        let file = "\(scratch.path)/archive.db"
+        func archive() async throws -> [Finding] {
+            try await Self.findings(redis: nil, ["MARTLET_ARCHIVE_URL": "sqlite://\(file)"])
+                .filter { $0.subject == "archive" }
+        }
+        #expect(try await archive().map(\.outcome) == [.warning])
+        #expect(!FileManager.default.fileExists(atPath: file))
+        _ = try scratch.file("archive.db", "")
+        #expect(try await archive().first?.detail.hasSuffix("answers, and has no tables") == true)
+        _ = try await ArchiveStore(ArchiveURL("sqlite://\(file)"))
+            .perform { database throws(ArchiveError) in try database.migrate() }
+        #expect(try await archive().map(\.outcome) == [.ok])
+        _ = try scratch.file("archive.db", String(repeating: "no database", count: 100))
+        #expect(try await archive().map(\.outcome) == [.error])
     }
 }

@@ -47,8 +47,9 @@ import Testing
 
         async let ack = client.publish(Array(#"{"a": 1}"#.utf8), to: "r", msgType: 7, dedupe: "k")
         let publish = try await peer.request()
-        guard case .message(let room, 7, let payload, "k") = publish.command else { throw Ended() }
-        #expect(payload == Array(#"{"a": 1}"#.utf8))
+        guard case .message(let sent) = publish.command else { throw Ended() }
+        let room = sent.room
+        #expect(sent.payload == Array(#"{"a": 1}"#.utf8) && sent.msgType == 7 && sent.dedupe == "k")
         async let pong = client.ping()
         let ping = try await peer.request()
         peer.send(.pong(id: ping.id))
@@ -60,7 +61,8 @@ import Testing
 
         let encoded = Task { try await client.publish(encoding: ["n": 5], to: "r") }
         let second = try await peer.request()
-        guard case .message(_, 1, Array(#"{"n":5}"#.utf8), _?) = second.command else { throw Ended() }
+        guard case .message(let numbered) = second.command else { throw Ended() }
+        #expect(numbered.payload == Array(#"{"n":5}"#.utf8) && numbered.msgType == 1 && numbered.dedupe != nil)
         peer.send(.error(id: second.id, error: RequestError(.unavailable, "later")))
         await #expect(throws: MartletClient.Failure.refused(code: "unavailable", message: "later")) {
             try await encoded.value

@@ -79,11 +79,9 @@ final class ModelGateway: Sendable {
                 guard let position = since[room] else { break }
                 replay(log, position.seq, to: peer)
                 log.members[ObjectIdentifier(peer)] = peer
-            case .message(_, let msgType, let payload, let dedupe?):
-                peer.send(
-                    .ack(
-                        id: request.id, room: room,
-                        published: Published(position: store(payload, msgType, dedupe, in: &log), timestamp: 1)))
+            case .message(let message):
+                let position = store(message.payload, message.msgType, message.dedupe ?? "", in: &log)
+                peer.send(.ack(id: request.id, room: room, published: Published(position: position, timestamp: 1)))
             default: peer.send(.error(id: request.id, error: RequestError(.badRequest, "not here")))
             }
         }

@@ -5,8 +5,8 @@ import Testing
 /// Messages that outlive their connection.
 @Suite struct PublishTests: ClientSuite {
     private func payload(_ request: ClientRequest) -> (text: String, key: String?)? {
-        guard case .message(_, _, let payload, let key) = request.command else { return nil }
-        return (String(decoding: payload, as: UTF8.self), key)
+        guard case .message(let message) = request.command else { return nil }
+        return (String(decoding: message.payload, as: UTF8.self), message.dedupe)
     }
 
     private func ack(_ request: ClientRequest, seq: Int, from peer: Peer) {

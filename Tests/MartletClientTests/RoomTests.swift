@@ -251,7 +251,7 @@ import Testing
         while client.pendingRequests < 2 { await Task.yield() }
         try await peer.acceptJoin(of: "r", at: 0)
         let request = try await peer.request()
-        guard case .message(_, 1, Array(#"{"n":1}"#.utf8), _?) = request.command else { throw Ended() }
+        guard case .message(let sent) = request.command, sent.payload == Array(#"{"n":1}"#.utf8) else { throw Ended() }
         peer.message(#"{"n":1}"#, seq: 1)
         peer.send(
             .ack(id: request.id, room: room, published: Published(position: Position(epoch: "", seq: 1), timestamp: 9)))

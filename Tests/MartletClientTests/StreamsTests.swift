@@ -62,6 +62,24 @@ import TestSupport
         #expect(streams.received(message(12)) == .passAfterGap(at(12), gap: at(11)))
     }
 
+    @Test func `the last messages begin with whatever number comes first, also after a cut`() {
+        for isCut in [false, true] {
+            var streams = Streams()
+            #expect(streams.joined(joined(room, at(20)), since: .last(5)) == true)
+            if isCut {
+                streams.disconnected()
+                #expect(streams.joined(joined(room, at(20)), since: since(15)) == true)
+            }
+            #expect(streams.position(of: room) == at(15))
+            guard !isCut else { continue }
+            #expect(streams.received(message(18)) == .pass(at(18)))
+            #expect(streams.received(message(20)) == .passAfterGap(at(20), gap: at(19)))
+        }
+        var streams = Streams()
+        _ = streams.joined(joined(room, at(2)), since: .last(5))
+        #expect(streams.position(of: room) == at(0))
+    }
+
     @Test func `what is not stored is handed on and moves nothing`() {
         var streams = streams()
         #expect(streams.received(message(0)) == .passUnstored(at(10)))

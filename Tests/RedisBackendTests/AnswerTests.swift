@@ -31,7 +31,7 @@ struct AnswerTests {
         registered.marked = ["n2"]
         registered.inbox = Position(epoch: "e1", seq: 3)
         #expect(answer == .registered(registered))
-        let resumed = ResumeSession.Answer(try reply("*10|+ok|:5|$1|9|:4|*1|$2|n2|$2|e1|:3|$2|c1|:6|$1|r|"))
+        let resumed = ResumeSession.Answer(try reply("*12|+ok|:5|$1|9|:4|*1|$2|n2|$2|e1|:3|$2|c1|:6|:0|$1|r|$0||"))
         registered.moves = 6
         let earlier = ResumeSession.Earlier(connection: "c1", rooms: [RoomName(unchecked: "r")])
         #expect(resumed == .resumed(registered, earlier))

@@ -52,6 +52,7 @@ struct DeclaredKeyTests {
             all.append(Beat(register, of: node, description: "format=2 reads=2 version=v", left: ""))
         }
         all.append(SendCanary(1, to: "n1", instance: "i", in: own))
+        all.append(Notify(["n1", "n2"], Array("c i 2".utf8), in: own))
         all.append(TellMarked(["n1", "n1"], life: .seconds(60)))
         all.append(ClaimPartition(own, for: holder, live: [holder]))
         let connection = PresenceConnection(id: "c1", userId: alice, address: "")
@@ -61,10 +62,23 @@ struct DeclaredKeyTests {
             all.append(
                 Join(room, connection: "c2", of: alice, info: info, holder: holder, mode: mode, settings: settings))
         }
+        all.append(Show(info, of: alice, in: room, connection: "c2", holder: holder))
+        for state in [UserState.away, .invisible, .active] {
+            all.append(SetState(state, next, holder: holder, settings: settings))
+        }
+        for isHidden in [true, false] { all.append(Hide(alice, in: room, isHidden: isHidden, settings: settings)) }
         all.append(Remember(room, isIn: true, connection: "c2", session: session))
         all.append(PassSignal(Signal(room: room, from: alice, to: alice, payload: info), connection: "c2"))
         all.append(Admit(alice, issuedAt: 1))
         all.append(Govern(room, .set(RoomSettings()), replacing: 0, link: "link0009"))
+        for act in [RoomOrder.Act.role(.host), .mute(until: 5), .ban(until: 5), .unban, .remove, .admit] {
+            all.append(Moderate(RoomOrder(act, UserID(unchecked: "bob"), in: room), link: "link0009"))
+        }
+        all.append(ReadRoles(of: room))
+        all.append(ReadChair(of: room, token: "n1:5 1"))
+        all.append(HandOver(room, to: alice, seen: 1, token: "n1:5 1", settings: settings))
+        all.append(Invite(alice, to: room))
+        all.append(Prune([room], in: rooms))
         all.append(ReadSettings(of: room))
         all.append(Unwritten(ReadSettings(of: room)))
         all += publishes(kept)
@@ -75,6 +89,9 @@ struct DeclaredKeyTests {
         let newest = HistoryRange(edge: .newest, limit: 5)
         all.append(ReadHistory(of: room, range: newest, age: .seconds(60), candidate: "e1"))
         all.append(Unwritten(ReadHistory(of: room, range: newest, age: .seconds(60), candidate: "e1")))
+        all.append(Redact(.one(seq: 1, epoch: nil), in: room))
+        all.append(Redact(.allOf(alice), in: RoomName(inboxOf: alice)))
+        all.append(ListLogs(beside: own, from: nil, prefix: keys.prefix))
         all.append(ReadStates(of: [alice], in: own))
         all.append(ReadPage(of: keys.online(own), limit: 5, after: nil))
         all.append(Touch([(keys.online(own), .seconds(200)), (keys.seen(own), .seconds(200))]))

@@ -28,6 +28,15 @@ struct PublishRetryTests {
         #expect(try await link.log() == ["1", "3", "4", "5"])
     }
 
+    @Test mutating func `what is not stored is not sent a second time, whatever became of the first`() async throws {
+        #expect(try await link.send(1, isVolatile: true) == "0")
+        link.client = 3
+        #expect(try await link.send(1, isRetry: true, isVolatile: true) == "unknown")
+        #expect(try await link.send(2, isRetry: true, isVolatile: true) == "unknown")
+        #expect(try await link.send(3, isVolatile: true) == "0")
+        #expect(try await link.log() == [])
+    }
+
     @Test mutating func `what nothing was stored behind is stored once, in order`() async throws {
         _ = try await link.send(1)
         link.client = 3
@@ -202,10 +211,13 @@ private struct ScriptedLink {
     var client: Int64
 
     /// Where it was stored, or why it was not.
-    func send(_ number: Int, isRetry: Bool = false, dedupe: DedupeMark? = nil) async throws -> String {
-        let publish = Publish(
+    func send(
+        _ number: Int, isRetry: Bool = false, dedupe: DedupeMark? = nil, isVolatile: Bool = false
+    ) async throws -> String {
+        var publish = Publish(
             Array("1 0 \(number)".utf8), to: room, under: dedupe, limits: LogLimits(size: 1000, age: .seconds(3600)),
             candidate: "e1", link: name)
+        publish.isVolatile = isVolatile
         let call = publish.spelled(with: observer.keys)
         let arguments = call.arguments.map { argument -> RedisArgument in
             switch argument {

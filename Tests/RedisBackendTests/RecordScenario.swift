@@ -108,11 +108,14 @@ struct RecordScenario {
         try await call(PassSignal(signal, connection: "c2"))
     }
 
-    private func publish(_ payload: String, to room: RoomName, _ number: Int, epoch: String = "e00000000001")
-        async throws
-    {
-        let body = MessageBody.encode(
-            Publication(room: room, userId: RecordScenario.alice, payload: Array(payload.utf8)))
+    private func publish(
+        _ payload: String, to room: RoomName, _ number: Int, epoch: String = "e00000000001", event: String? = nil,
+        except: String? = nil
+    ) async throws {
+        var publication = Publication(room: room, userId: RecordScenario.alice, payload: Array(payload.utf8))
+        publication.event = event.flatMap { EventName($0) }
+        publication.except = except
+        let body = MessageBody.encode(publication)
         let mark = DedupeMark(owner: .user(RecordScenario.alice), key: "mark \(number)")
         var publish = Publish(
             body, to: room, under: mark, limits: RecordScenario.limits, candidate: epoch,
@@ -132,14 +135,27 @@ struct RecordScenario {
         settings.publish = [.member, RoleName(unchecked: "speaker")]
         settings.roles = [RoleRights(role: RoleName(unchecked: "speaker"), rights: [.join, .publish])]
         guard
-            case .changed(let version) = try await call(
+            case .changed(let version, _) = try await call(
                 Govern(RecordScenario.room, .set(settings), replacing: 0, link: "link0003"))
         else { return }
         settings.expires = .seconds(86_400)
         try await call(Govern(RecordScenario.room, .set(settings), replacing: version, link: "link0003"))
-        // As if a backend had given one.
-        let key = keys.settings(of: RecordScenario.room).name
-        _ = try await link.send(["HSET", .string(key), "role:carol", "speaker"])
+        let orders: [(RoomOrder.Act, UserID)] = [
+            (.role(RoleName(unchecked: "speaker")), RecordScenario.carol), (.role(.host), RecordScenario.alice),
+            (.mute(until: RecordSheet.past), RecordScenario.bob), (.unmute, RecordScenario.carol),
+            (.ban(until: nil), UserID(unchecked: "eve")),
+        ]
+        for (act, user) in orders {
+            try await call(Moderate(RoomOrder(act, user, in: RecordScenario.room), link: "link0003"))
+        }
+        // One who is put out of another room.
+        let other = RoomName(unchecked: "other")
+        try await call(
+            Join(
+                other, connection: "c2", of: RecordScenario.alice, info: RecordScenario.info, holder: self.other,
+                mode: .new, settings: self.settings))
+        try await call(
+            Moderate(RoomOrder(.remove, RecordScenario.alice, in: other, reason: "enough"), link: "link0003"))
         let closed = RoomName(unchecked: "closed")
         try await call(Govern(closed, .close(withLog: false), replacing: 0, link: "link0003"))
     }
@@ -201,6 +217,8 @@ struct RecordScenario {
         try await settle(.sent(entries(ids.dropFirst())), assignment)
         try await publish("6", to: RecordScenario.room, 6)
         try await publish("7", to: RecordScenario.room, 7)
+        try await publish("{}", to: RecordScenario.room, 8, event: "typing", except: "0123456789abcd")
+        try await publish("{}", to: RecordScenario.room, 9, except: "0123456789abcd")
         let events = keys.events(partition).name
         _ = try await link.send(["XTRIM", .string(events), "MAXLEN", 1])
         try await call(Gather(assignment, for: "hook", candidate: "b1"))

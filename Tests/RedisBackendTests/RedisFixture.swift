@@ -91,7 +91,7 @@ final class RecordingSink: StreamSink {
     var sequence: [Int] {
         deliveries.flatMap { delivery -> [Int] in
             switch delivery {
-            case .messages(_, let messages): messages.map(\.seq)
+            case .messages(_, let messages, _): messages.map(\.seq)
             case .following(_, _, let start): start.missed.map(\.seq)
             default: []
             }
@@ -100,8 +100,13 @@ final class RecordingSink: StreamSink {
 
     var messages: [RoomMessage] {
         deliveries.flatMap { delivery -> [RoomMessage] in
-            if case .messages(_, let messages) = delivery { messages } else { [] }
+            if case .messages(_, let messages, _) = delivery { messages } else { [] }
         }
+    }
+
+    /// Messages that are in no log.
+    var unstored: [RoomMessage] {
+        deliveries.compactMap { if case .unstored(let message) = $0 { message } else { nil } }
     }
 
     /// Whether a follow or watch was answered, well or badly.
@@ -139,6 +144,10 @@ final class RecordingSink: StreamSink {
     func watched(_ ticket: FollowTicket) -> [UserStatus]? {
         for case .watching(ticket, let users) in deliveries { return users }
         return nil
+    }
+
+    var redactions: [Redaction] {
+        deliveries.compactMap { if case .redacted(let redaction) = $0 { redaction } else { nil } }
     }
 
     var gaps: [Position] {

@@ -146,7 +146,7 @@ struct RegistrationMachineTests {
         let position = Position(epoch: "e", seq: 1)
         #expect(
             talk.answered(call, .join(.joined(RegistryConversation.roster, stream: position))) == [
-                .send(.remember(room, isIn: true, connection: "c1", session)),
+                .send(.remember(room, isIn: true, info: nil, connection: "c1", session)),
                 .roomStands(room, position, RegistryConversation.roster),
                 .joined(2, .success(RegistryConversation.roster)),
             ])
@@ -160,7 +160,7 @@ struct RegistrationMachineTests {
         let first = try #require(talk.join("r", "c1").calls.first)
         let failed = talk.failed(first)
         let session = try #require(talk.session(of: "c1"))
-        #expect(failed.first == .send(.remember(room, isIn: false, connection: "c1", session)))
+        #expect(failed.first == .send(.remember(room, isIn: false, info: nil, connection: "c1", session)))
         #expect(failed.last == .joined(2, .failure(.unavailable(reason: "the link broke"))))
         #expect(talk.beaten().calls.contains(.readHeld(Partition(of: room), holder)))
         talk.enter(room: "r", "c1")
@@ -246,7 +246,8 @@ extension RegistrationMachine.Call {
     var isWrite: Bool {
         switch self {
         case .readMarks, .readHeld, .compare, .renounce: false
-        case .connect, .resume, .connectAgain, .join, .joinAgain, .disconnect, .leave, .evict, .remember, .signal, .end:
+        case .connect, .resume, .connectAgain, .join, .joinAgain, .disconnect, .leave, .evict, .remember, .show,
+            .hide, .setState, .signal, .end:
             true
         }
     }
@@ -257,11 +258,12 @@ extension RegistrationMachine.Call {
             registrant.connection.id
         case .join(let joining, _, _, _): joining.connection
         case .disconnect(let departed, _, _): departed.registrant.connection.id
-        case .joinAgain(_, let id, _, _, _, _), .leave(_, let id, _, _), .evict(_, let id, _),
-            .remember(_, _, let id, _), .signal(_, let id, _):
+        case .setState(_, let registrant, _, _): registrant.connection.id
+        case .joinAgain(_, let id, _, _, _, _, _), .leave(_, let id, _, _), .evict(_, let id, _),
+            .remember(_, _, _, let id, _), .show(_, let id, _, _, _), .signal(_, let id, _):
             id
         case .end(let entry, _): entry.connection
-        case .renounce, .readHeld, .compare, .readMarks: nil
+        case .renounce, .readHeld, .compare, .readMarks, .hide: nil
         }
     }
 }

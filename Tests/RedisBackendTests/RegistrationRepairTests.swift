@@ -46,7 +46,8 @@ struct RegistrationRepairTests {
         #expect(
             joining.calls == [
                 .joinAgain(
-                    place, connection: "c1", info: Array("{}".utf8), settled: 1, new, .all(Partition(of: room)))
+                    place, connection: "c1", info: Array("{}".utf8), isHidden: false, settled: 1, new,
+                    .all(Partition(of: room)))
             ])
         #expect(talk.renounced.count == before + Partition.count - 1, "all but the room's")
         _ = talk.answered(
@@ -81,7 +82,8 @@ struct RegistrationRepairTests {
         talk.lost()
         _ = talk.answered(joining, .join(.fenced(at: 3)))
         let again = try #require(talk.registered(3).calls.first)
-        guard case .joinAgain(_, "c1", _, settled: 1, _, _) = talk.answered(again, Self.taken).calls.first else {
+        let first = talk.answered(again, Self.taken).calls.first
+        guard case .joinAgain(_, "c1", _, isHidden: false, settled: 1, _, _) = first else {
             throw Unexpected([])
         }
     }
@@ -92,12 +94,14 @@ struct RegistrationRepairTests {
         talk.enter(room: "r", "c1")
         let entry = HeldEntry.member(alice, connection: "c1", room: room)
         let joining = talk.answered(.readHeld(entry.partition, old), .held([])).calls
-        guard case .joinAgain(_, "c1", _, settled: nil, old, .lacking) = joining.first else { throw Unexpected([]) }
+        guard case .joinAgain(_, "c1", _, isHidden: false, settled: nil, old, .lacking) = joining.first else {
+            throw Unexpected([])
+        }
         let joined = Machine.Answer.join(.joined(RegistryConversation.roster, stream: nil))
         let session = try #require(talk.session(of: "c1"))
         #expect(
             talk.answered(try #require(joining.first), joined).calls == [
-                .remember(room, isIn: true, connection: "c1", session)
+                .remember(room, isIn: true, info: nil, connection: "c1", session)
             ])
     }
 
@@ -181,7 +185,7 @@ struct RegistrationRepairTests {
         let whole = talk.answered(second, .held([.user(alice, connection: "c1")])).calls
         let session = try #require(talk.session(of: "c1"))
         #expect(whole == [.compare([.user(alice, connection: "c1", session: session)], partition, old)])
-        let lacking = talk.answered(try #require(whole.first), .lacking([0])).calls
+        let lacking = talk.answered(try #require(whole.first), .compared(Compare.Answer(lacking: [0]))).calls
         guard case .connectAgain(_, Self.since(5), old, .lacking) = lacking.first else { throw Unexpected([]) }
     }
 
@@ -224,7 +228,8 @@ struct RegistrationRepairTests {
         #expect(
             again == [
                 .joinAgain(
-                    place, connection: "g1", info: Array("{}".utf8), settled: 1, new, .all(Partition(of: room)))
+                    place, connection: "g1", info: Array("{}".utf8), isHidden: false, settled: 1, new,
+                    .all(Partition(of: room)))
             ])
         let leaving = talk.disconnect("g1", .farewell(.closed)).calls
         #expect(leaving == [.leave(place, connection: "g1", .farewell(.closed), new)])

@@ -100,6 +100,14 @@ final class RegistryConversation {
         machine.asked(.signal(signal, connection: id, next()), now: now)
     }
 
+    func state(_ state: UserState, _ id: String) -> [Machine.Action] {
+        machine.asked(.setState(state, connection: id, next()), now: now)
+    }
+
+    func visibilityChanged(_ user: String, _ isInvisible: Bool) -> [Machine.Action] {
+        machine.visibilityChanged(of: UserID(unchecked: user), isInvisible: isInvisible, now: now)
+    }
+
     func answered(_ call: Machine.Call, _ answer: Machine.Answer) -> [Machine.Action] {
         settled(machine.answered(call, .success(answer), now: now))
     }

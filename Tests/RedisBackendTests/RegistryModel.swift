@@ -172,7 +172,7 @@ struct RegistryModel {
             var old: String?
             if case .moved(let connection) = joining.purpose { old = connection }
             return join(joining.room, joining.connection, user, writer, isRepeated, old)
-        case .joinAgain(let place, let id, _, _, let holder, _):
+        case .joinAgain(let place, let id, _, _, _, let holder, _):
             return join(place.room, id, place.user, Machine.Writer(holder: holder, isKnown: false), isRepeated, nil)
         case .disconnect(let departed, let departure, let holder):
             let registrant = departed.registrant
@@ -186,7 +186,11 @@ struct RegistryModel {
                 .member(place.user, connection: id, room: place.room))
             removeMember(id, of: place.user, in: place.room)
             return .done
-        case .remember(let room, let isIn, let id, let session):
+        case .setState: return .state(.noted(isInvisible: false))
+        case .hide: return .done
+        case .show(let place, let id, _, let holder, _):
+            return .show(members[place.room]?[place.user]?[id] == holder ? .shown : .notHeld)
+        case .remember(let room, let isIn, _, let id, let session):
             guard sessions[session]?.connection == id else { return .done }
             if isIn { sessions[session]?.rooms.insert(room) } else { sessions[session]?.rooms.remove(room) }
             return .done
@@ -202,7 +206,7 @@ struct RegistryModel {
             return .held(Array(corners[partition.number].held[holder] ?? []))
         case .compare(let entries, let partition, let holder):
             let asked = Array(entries.prefix(Compare.most))
-            return .lacking(asked.indices.filter { !isWhole(asked[$0], partition, holder) })
+            return .compared(Compare.Answer(lacking: asked.indices.filter { !isWhole(asked[$0], partition, holder) }))
         case .end(let entry, let holder):
             switch entry {
             case .user(let user, let id): _ = disconnect(id, user, nil, .abrupt(.lost), holder)

@@ -162,7 +162,9 @@ final class RegistryModelRun {
                     resumed += registration.resumed == nil ? 0 : 1
                     note(registration.session)
                 }
-            case .joined(let ticket, _), .signalled(let ticket, _): answer(ticket, node)
+            case .joined(let ticket, _), .signalled(let ticket, _), .shown(let ticket, _): answer(ticket, node)
+            // Nothing governs the model's rooms.
+            case .putOut: break
             case .close(let id, _, _): node.closing.append(id)
             case .tellMarked(let names): for name in names { redis.marked[name, default: 0] += 1 }
             case .eraseMark(let id, let partition): redis.corners[partition.number].marks[id] = nil

@@ -45,7 +45,7 @@ struct RouterBreakFaults {
                 sink.rosterChanges.map { [$0.room.string, "\($0.version)", "\($0.members)"] } == [
                     ["room-17", "8", "1"]
                 ])
-            #expect(sink.statuses == [StatusChange(userId: bob, isOnline: true, timestamp: 5000)])
+            #expect(sink.statuses == [StatusChange(userId: bob, isOnline: true, state: .active, timestamp: 5000)])
             // The inbox had never been written to: its first message brings the epoch.
             #expect(sink.gaps.isEmpty && sink.epochs.map(\.seq) == [0])
         }

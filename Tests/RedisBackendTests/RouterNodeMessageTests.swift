@@ -43,6 +43,27 @@ struct RouterNodeMessageTests {
         }
     }
 
+    @Test func `a question for a connection, and its answer, come back as they were`() {
+        let seek = NodeMessage.seek(
+            number: 7, asker: "n 1", connection: "c 2", reason: .replaced, text: "gone 3 é")
+        guard case .seek(let asked) = decode(seek) else {
+            Issue.record("not a question")
+            return
+        }
+        #expect(
+            asked
+                == NodeMessage.Seek(number: 7, asker: "n 1", connection: "c 2", reason: .replaced, text: "gone 3 é"))
+        for end in seek.indices { #expect(decode(Array(seek[..<end])) == nil) }
+        for isHere in [true, false] {
+            guard case .found(let found) = decode(NodeMessage.found(isHere, number: 7, node: "n 1")) else {
+                Issue.record("not an answer")
+                return
+            }
+            #expect(found == NodeMessage.Found(number: 7, isHere: isHere, node: "n 1"))
+        }
+        for text in ["a 1 2 n", "a 1 1", "a 1 1 ", "a x 1 n"] { #expect(decode(Array(text.utf8)) == nil, "\(text)") }
+    }
+
     @Test func `what is cut short, of another kind or of an unknown code is refused, and nothing is read beyond it`() {
         let whole = [
             NodeMessage.close("conn", .replaced, text: "gone"), Array("i epoch 7 1700000000000 5 alice1 3 bobx".utf8),

@@ -44,7 +44,7 @@ struct RouterRosterTests {
             let kinds = sink.deliveries.map { delivery in
                 switch delivery {
                 case .presence(let change): "\(change.version)"
-                case .messages(_, let messages): "m\(messages.map(\.seq))"
+                case .messages(_, let messages, _): "m\(messages.map(\.seq))"
                 default: "-"
                 }
             }

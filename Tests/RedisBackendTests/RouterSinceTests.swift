@@ -96,6 +96,32 @@ struct RouterSinceTests {
         }
     }
 
+    @Test func `the last messages come as many as are asked for, or as the log holds, from memory and the log alike`()
+        async throws
+    {
+        let fixture = try RedisFixture(rules: RoomRules(defaultLog: LogLimits(size: 100, age: .seconds(60))))
+        try await fixture.withBackends([nil, nil]) { backends in
+            for _ in 1...5 { _ = try await backends[0].messageLog.publish(Publication(room, "0")) }
+            let sinks = backends.map { _ in RecordingSink() }
+            let hubs = zip(backends, sinks).map { $0.streams.open($1) }
+            // The first node begins with the room, the second asks on for what it remembers then.
+            for (backend, hub) in zip(backends, hubs) {
+                backend.streams.follow(room, since: .last(3), ticket: 0, hub: hub)
+            }
+            for (backend, (sink, hub)) in zip(backends, zip(sinks, hubs)) {
+                try await eventually { sink.hasAnswer(to: 0) }
+                for count in 1...7 {
+                    backend.streams.follow(room, since: .last(count), ticket: FollowTicket(count), hub: hub)
+                    try await eventually { sink.hasAnswer(to: FollowTicket(count)) }
+                    let start = try #require(sink.start(of: FollowTicket(count)))
+                    #expect(start.missed.map(\.seq) == Array(max(1, 6 - count)...5), "the last \(count)")
+                    #expect(start.recovered && !start.hasMore && start.position.seq == 5)
+                }
+                #expect(sink.start(of: 0)?.missed.map(\.seq) == [3, 4, 5])
+            }
+        }
+    }
+
     @Test func `a room that keeps nothing recovers only who has missed nothing`() async throws {
         let fixture = try RedisFixture(rules: RoomRules(defaultLog: LogLimits(size: 0, age: .seconds(60))))
         try await fixture.withBackends([nil]) { backends in

@@ -51,7 +51,7 @@ struct RouterWatchTests {
             #expect(
                 sinks[0].statuses == [
                     StatusChange(userId: users[7], isOnline: false, timestamp: 2000),
-                    StatusChange(userId: users[0], isOnline: true, timestamp: 2001),
+                    StatusChange(userId: users[0], isOnline: true, state: .active, timestamp: 2001),
                     StatusChange(userId: users[0], isOnline: false, timestamp: 2002),
                 ])
             #expect(sinks[1].statuses.map(\.userId) == [users[7]])

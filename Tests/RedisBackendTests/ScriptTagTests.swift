@@ -31,22 +31,33 @@ struct ScriptTagTests {
             let mark = DedupeMark(owner: .user(UserID(unchecked: "{x}")), key: "{y}")
             _ = try await node.backend.messageLog.publish(Publication(name, "1", dedupe: mark))
             _ = try await node.backend.messageLog.history(of: name, range: HistoryRange(edge: .newest, limit: 1))
+            _ = try await node.backend.messageErasure.redact(1, of: nil, in: name)
         }
         node.backend.streams.watch([UserID(unchecked: "{x}")], ticket: 100, hub: hub)
         for (index, name) in rooms.dropFirst().enumerated() {
             let user = UserID(unchecked: "{u}\(index)")
             let governed = try await node.backend.roomGovernor.state(of: name)
             _ = try await node.backend.roomGovernor.govern(name, by: RoomSettings(), replacing: governed.version)
+            _ = try? await node.backend.roomGovernor.carryOut(RoomOrder(.mute(until: 1), user, in: name))
+            _ = try await node.backend.roomGovernor.roles(in: name)
+            _ = try await node.backend.roomGovernor.invite(user, to: name)
             let session = try await node.connect("c\(index)", user.string).session
             try await node.connect("d\(index)", user.string, resuming: session)
             try await node.join(name.string, "d\(index)")
+            _ = try await node.backend.roomGovernor.carryOut(RoomOrder(.role(.host), user, in: name))
             try? await node.signal(Signal(room: name, from: user, to: user, payload: []), "d\(index)")
+            let info = Array(#"{"a":1}"#.utf8)
+            node.presence.show(info, in: [name], connection: "d\(index)") { _ in }
+            for state in [UserState.away, .invisible, .active] {
+                node.presence.setState(state, connection: "d\(index)") { _ in }
+            }
             _ = try await node.directory.disconnect(user, code: 4403, reason: "{mm}")
             _ = try await node.directory.pardon(user)
             node.presence.admits(user, issuedAt: 1) { _ in }
             node.presence.leave(name, connection: "d\(index)")
             node.presence.disconnect("d\(index)", .abrupt(.lost))
         }
+        _ = try await node.backend.messageErasure.erase(UserID(unchecked: "{z}"))
         // What is compared after the subscriptions were away is asked for once they stand again.
         try await node.proxy.cutAll()
         let names = Dictionary(uniqueKeysWithValues: Scripts.all.map { ($0.digest, $0.name) })

@@ -78,6 +78,14 @@ struct ClockWatchTests {
         #expect(clock.answered(sent: 5000, now: 5010, redis: 95_005) == nil)
     }
 
+    @Test mutating func `for measuring it is as far ahead as though it had been read midway`() {
+        #expect(clock.middle == nil)
+        _ = clock.answered(sent: 1000, now: 1010, redis: 91_005)
+        #expect(clock.middle == 90_000)
+        _ = clock.answered(sent: 2000, now: 2004, redis: 152_003)
+        #expect(clock.middle == 150_001)
+    }
+
     @Test mutating func `an answer that comes late is no step, nor is what it says of the clock believed`() {
         _ = clock.answered(sent: 0, now: 10, redis: 90_000)
         #expect(clock.answered(sent: 1000, now: 9000, redis: 91_000) == nil)

@@ -19,6 +19,24 @@ import Testing
         }
     }
 
+    @Test func `a server may want a certificate, and one for another name is believed only by that name`() async throws
+    {
+        try await withServer(clients: "yes") { port, folder in
+            let base = "rediss://127.0.0.2:\(port)/0?ca=\(folder)/certificate.pem"
+            let shown = "&cert=\(folder)/certificate.pem&key=\(folder)/key.pem"
+            try await withLink(try RedisConfiguration(url: base + shown + "&name=localhost")) { link, _ in
+                let echo = try await link.send(["ECHO", "hi"], timeout: .seconds(20))
+                #expect(echo.string == "hi")
+            }
+            for wrong in [shown, shown + "&name=elsewhere", "&name=localhost"] {
+                try await withLink(try RedisConfiguration(url: base + wrong)) { link, states in
+                    try await states.until { $0.contains(where: \.isDisconnected) }
+                    #expect(!link.isConnected)
+                }
+            }
+        }
+    }
+
     @Test func `a server whose certificate is not trusted is not spoken to`() async throws {
         try await withServer { port, _ in
             try await withLink(try RedisConfiguration(url: "rediss://localhost:\(port)")) { link, states in
@@ -62,18 +80,20 @@ import Testing
         }
     }
 
-    private func withServer(_ body: (_ port: Int, _ folder: String) async throws -> Void) async throws {
+    private func withServer(
+        clients: String = "no", _ body: (_ port: Int, _ folder: String) async throws -> Void
+    ) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/redis-tls-\(UUID().uuidString.prefix(13))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }  // Nothing depends on its going.
         try await makeCertificate(in: folder)
-        let (server, port) = try await start(in: folder)
+        let (server, port) = try await start(in: folder, clients: clients)
         try await body(port, folder)
         server.stop()
     }
 
     /// Another test may be quicker at a port that was free: then another one is tried.
-    private func start(in folder: String) async throws -> (RedisServerProcess, port: Int) {
+    private func start(in folder: String, clients: String) async throws -> (RedisServerProcess, port: Int) {
         var attempts = 0
         while true {
             let port = try await freePort()
@@ -81,7 +101,7 @@ import Testing
             options.arguments = [
                 "--tls-port", "\(port)", "--tls-cert-file", folder + "/certificate.pem",
                 "--tls-key-file", folder + "/key.pem", "--tls-ca-cert-file", folder + "/certificate.pem",
-                "--tls-auth-clients", "no",
+                "--tls-auth-clients", clients, "--bind", "127.0.0.1", "127.0.0.2",
             ]
             do {
                 return (try RedisServerProcess(options), port)

@@ -1,3 +1,4 @@
+import GatewayCore
 import NIOCore
 import NIOEmbedded
 import Testing
@@ -26,6 +27,55 @@ struct MetricsTests {
         #expect(metrics["martlet_connections_closed_total{code=4400}"] == 1)
         #expect(metrics["martlet_connections_closed_total{code=client}"] == 1)
         #expect(metrics["martlet_connections"] == 0)
+    }
+
+    @Test func `a message is timed by the hub that is told when it came, by Redis's clock and the node's`() throws {
+        let metrics = CountingMetrics()
+        let embedded = EmbeddedHub(metrics: metrics)
+        let room = RoomName(unchecked: "r")
+        let arrival = MessageArrival(time: embedded.now, redisAhead: 5000)
+        embedded.advance(.milliseconds(30))
+        let stored = embedded.now.nanoseconds / 1_000_000 + 5000 - 40
+        func deliver(_ seq: Int, _ arrival: MessageArrival?) {
+            let message = RoomMessage(
+                room: room, userId: .system, msgType: 1, payload: [0x31], timestamp: stored,
+                position: Position(epoch: "e1", seq: seq))
+            embedded.backend.deliver([.messages(room: room, messages: [message], arrival: arrival)], to: 0)
+            embedded.loop.run()
+        }
+        deliver(6, arrival)
+        #expect(metrics["martlet_fanout_seconds"] == 0, "a message that nobody is sent is not counted")
+        let one = try embedded.enter("one")
+        try one.send(#"{"type":"join","roomId":"r"}"#)
+        deliver(7, nil)
+        #expect(metrics["martlet_fanout_seconds"] == 0, "another hub counts it")
+        let passed = embedded.now - arrival.time
+        deliver(8, arrival)
+        #expect(metrics["martlet_fanout_seconds"] == Double(passed.nanoseconds))
+        let age = arrival.age(of: stored, now: embedded.now)
+        #expect(metrics["martlet_publish_to_deliver_seconds"] == Double(try #require(age).nanoseconds))
+        // A clock that was read a little late says no less than nothing.
+        #expect(arrival.age(of: stored + 1_000_000, now: embedded.now) == .zero)
+        #expect(MessageArrival(time: embedded.now, redisAhead: nil).age(of: stored, now: embedded.now) == nil)
+    }
+
+    @Test func `the way to a welcome is timed from the accept on, and whether a session was resumed is counted`()
+        throws
+    {
+        let metrics = CountingMetrics()
+        let embedded = EmbeddedHub(metrics: metrics)
+        let slow = try embedded.accept()
+        embedded.advance(.milliseconds(40))
+        try slow.channel.writeInbound(ByteBuffer(string: TestClient.request("/ws?userId=alice")))
+        embedded.loop.run()
+        #expect(metrics["martlet_connect_seconds"] == 40_000_000)
+        #expect(metrics["martlet_resumes_total{result=resumed}"] == 0)
+        try slow.channel.close().wait()
+        _ = try embedded.upgrade("/ws?userId=alice&session=s1")
+        #expect(metrics["martlet_resumes_total{result=resumed}"] == 1)
+        #expect(metrics["martlet_resumes_total{result=unknown}"] == 0)
+        _ = try embedded.upgrade("/ws?userId=bob&session=s9")
+        #expect(metrics["martlet_resumes_total{result=unknown}"] == 1)
     }
 
     @Test func `a handshake that never ends is a timeout, one that cannot be read is malformed; each is counted once`()

@@ -47,6 +47,40 @@ struct RoomSettingsTests {
         #expect(try sockets[0].take().first?.hasPrefix(#"{"type":"joined","id":3,"roomId":"r""#) == true)
     }
 
+    @Test func `a client's order goes with who it is, and one that is put out hears why`() throws {
+        let embedded = EmbeddedHub()
+        let alice = try embedded.enter("alice")
+        try alice.send(#"{"type":"join","id":1,"roomId":"r"}"#)
+        _ = try alice.take()
+        try alice.send(#"{"type":"mute","id":2,"roomId":"r","userId":"bob","until":99}"#)
+        #expect(try alice.take() == [#"{"type":"ack","id":2,"roomId":"r","version":7}"#])
+        let order = try #require(embedded.backend.orders.first)
+        #expect(order.act == .mute(until: 99) && order.author?.user.string == "alice")
+        let connection = try #require(order.author?.connection)
+        embedded.backend.answerOrders(.failure(.denied(.right)))
+        try alice.send(#"{"type":"ban","id":3,"roomId":"r","userId":"bob"}"#)
+        #expect(try alice.take().first?.contains(#""code":"forbidden""#) == true)
+        var change = RoomChange(room: room, event: .removed, state: RoomState.absent.next(8))
+        change.reason = "enough"
+        embedded.backend.tell(.putOut(connection: connection, change))
+        embedded.loop.run()
+        #expect(
+            try alice.take() == [#"{"type":"room","roomId":"r","event":"removed","reason":"enough","version":8}"#])
+        try alice.send(#"{"type":"message","id":4,"roomId":"r","payload":1}"#)
+        #expect(try alice.take().first?.contains("not_member") == true)
+    }
+
+    @Test func `a user who is put in joins on each connection, and is told`() throws {
+        let embedded = EmbeddedHub()
+        let sockets = try ["alice", "alice", "bob"].map { try embedded.enter($0) }
+        embedded.backend.tell(.invited(UserID(unchecked: "alice"), to: room))
+        embedded.loop.run()
+        for socket in sockets.dropLast() {
+            #expect(try socket.take().first?.hasPrefix(#"{"type":"joined","roomId":"r""#) == true)
+        }
+        #expect(try sockets[2].take() == [])
+    }
+
     @Test func `who is about to enter as the room is closed is refused`() throws {
         let embedded = EmbeddedHub()
         let alice = try embedded.enter("alice")

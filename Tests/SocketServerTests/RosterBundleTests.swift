@@ -95,6 +95,42 @@ struct RosterBundleTests {
         #expect(frames.count < 30)
     }
 
+    @Test(arguments: [false, true])
+    func `what a member shows of itself is told once a second at most, the latest of it, and its own connection too`(
+        isLarge: Bool
+    ) throws {
+        if isLarge { for number in 0..<10 { try enter(try embedded.enter("u\(number)")) } }
+        try enter(bob)
+        embedded.advance(.seconds(2))
+        let before = try #require(try told(bob).last ?? told(alice).last).version
+        _ = try alice.take()
+        var frames: [(at: Int, text: String)] = []
+        for step in 0..<50 {
+            try bob.send(#"{"type":"presence","id":1,"roomId":"r","info":{"n":\#(step)}}"#)
+            let own = try bob.take()
+            #expect(own.contains { $0.hasPrefix(#"{"type":"ack","id":1}"#) })
+            frames += try alice.take().map { (step * 60, $0) }
+            embedded.advance(.milliseconds(60))
+            frames += try alice.take().map { (step * 60 + 60, $0) }
+        }
+        embedded.advance(.seconds(2))
+        frames += try alice.take().map { (6000, $0) }
+        let presence = frames.compactMap { frame in Told(frame.text).map { (at: frame.at, told: $0, text: frame.text) }
+        }
+        #expect(presence.allSatisfy { $0.told.events == ["~bob"] })
+        #expect((4...5).contains(presence.count))
+        for (one, next) in zip(presence, presence.dropFirst()) {
+            #expect(next.told.from == one.told.version && next.at - one.at >= 900)
+        }
+        #expect(presence.last?.told.version == before + 50)
+        #expect(presence.last?.text.contains(#""info":{"n":49}"#) == true)
+        #expect(try told(bob).last == presence.last?.told)
+        if isLarge { return }
+        // After a rest it is told as it comes.
+        try bob.send(#"{"type":"presence","id":1,"roomId":"r","info":{"n":50}}"#)
+        #expect(try told(alice).map(\.events) == [["~bob"]])
+    }
+
     @Test func `others who come while somebody's steps wait are told with them, a quarter of a second later at most`()
         throws
     {

@@ -22,6 +22,15 @@ import Testing
         #expect(meter.longest == .seconds(10))
     }
 
+    @Test func `a tick says how late it comes, but for the first`() {
+        var meter = TurnMeter()
+        #expect(meter.ticked(now: start) == nil)
+        meter.rests(.milliseconds(250), now: start)
+        #expect(meter.ticked(now: start + .milliseconds(257)) == .milliseconds(7))
+        meter.rests(.milliseconds(250), now: start + .milliseconds(257))
+        #expect(meter.ticked(now: start + .milliseconds(507)) == .zero)
+    }
+
     @Test func `of what it is told the longest counts`() {
         var meter = TurnMeter()
         for milliseconds in [3, 40, 7] { meter.turned(.milliseconds(milliseconds)) }

@@ -40,6 +40,32 @@ struct DeliveryTests {
         try await node.stop()
     }
 
+    @Test func `a receiver that is added gets what comes from then on, and one that is taken away nothing more`()
+        async throws
+    {
+        let redis = try RedisServerProcess()
+        let (first, second) = (try await HookServer.start(), try await HookServer.start())
+        let (one, two) = (
+            WebhookReceiver(url: first.url, types: ["user.online"]),
+            WebhookReceiver(url: second.url, types: ["user.online"])
+        )
+        let node = try await HookNode.start("a", on: redis, configuration: .brisk([one]))
+        try await node.connect("c1", "alice")
+        try await eventually("the first to know") { first.events.count == 1 }
+        node.replace(.brisk([one, two]))
+        try await node.connect("c2", "bob")
+        try await eventually("both to know") {
+            first.events.contains { $0.userId == "bob" } && second.events.contains { $0.userId == "bob" }
+        }
+        #expect(try await node.backend.webhookDirectory.webhooks().count == 2)
+        node.replace(.brisk([two]))
+        try await node.connect("c3", "carol")
+        try await eventually("the second to know") { second.events.contains { $0.userId == "carol" } }
+        #expect(!first.events.contains { $0.userId == "carol" })
+        #expect(first.events.filter { $0.userId == "alice" }.count == 1)
+        try await node.stop()
+    }
+
     @Test func `a receiver that hangs holds up neither the other receiver nor more requests than it is allowed`()
         async throws
     {

@@ -14,14 +14,16 @@ import TestSupport
 final class HookNode: Sendable {
     let backend: Backend
     let proxy: FaultProxy
+    private let service: WebhookService
     private let group: ServiceGroup
     private let running: Task<Void, any Error>
 
-    private init(backend: Backend, proxy: FaultProxy, services: [any Service]) {
+    private init(backend: Backend, proxy: FaultProxy, service: WebhookService) {
         self.backend = backend
+        self.service = service
         self.proxy = proxy
         let group = ServiceGroup(
-            configuration: .init(services: services.map { .init(service: $0) }, logger: Logger.silent))
+            configuration: .init(services: [.init(service: backend), .init(service: service)], logger: Logger.silent))
         self.group = group
         running = Task { try await group.run() }
     }
@@ -50,9 +52,15 @@ final class HookNode: Sendable {
         let service = WebhookService(
             configuration: webhooks, ledger: backend.eventLedger, metrics: NOOPMetricsHandler.instance, logger: .silent,
             now: { 1_700_000_000 })
-        let node = HookNode(backend: backend, proxy: proxy, services: [backend, service])
+        let node = HookNode(backend: backend, proxy: proxy, service: service)
         try await eventually("a node") { node.backend.problem == nil }
         return node
+    }
+
+    /// Other receivers from here on.
+    func replace(_ configuration: WebhookConfiguration) {
+        service.replace(configuration, authorities: [])
+        backend.receivers.replace(configuration.receivers)
     }
 
     /// Nothing of it reaches Redis from now on, as after kill -9.

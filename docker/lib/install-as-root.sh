@@ -40,7 +40,7 @@ fi
 if command -v systemctl >/dev/null; then
     for package in "$@"; do
         case $package in
-            redis-server | nginx | haproxy | caddy | postgresql) systemctl --quiet disable "$package.service" || true ;;
+            redis-server | nginx | haproxy | caddy | prometheus | postgresql) systemctl --quiet disable "$package.service" || true ;;
         esac
     done
 fi

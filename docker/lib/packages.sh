@@ -29,6 +29,7 @@ have_package() {
         node-react) [[ -e /usr/share/nodejs/react/package.json ]] ;;
         node-react-dom) [[ -e /usr/share/nodejs/react-dom/package.json ]] ;;
         openssl) command -v openssl >/dev/null ;;
+        prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null ;;
         systemd) command -v systemd-analyze >/dev/null ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         *) die "no way is known to tell whether \"$1\" is here" ;;

@@ -7,6 +7,8 @@ package final class PostgreSQLConnection: SQLConnection {
     private let handle: OpaquePointer
     private var statements: [String: String] = [:]
     private var isClosed = false
+    /// Whose news come over this connection.
+    private var channels: Set<String> = []
 
     /// Types by their numbers in `pg_type`, which never change.
     private enum TypeID {
@@ -112,6 +114,19 @@ package final class PostgreSQLConnection: SQLConnection {
         defer { PQclear(result) }
         try check(result)
         return PostgreSQLConnection.read(result)
+    }
+
+    package func wait(for channel: String, milliseconds: Int32) throws(ArchiveError) {
+        if channels.insert(channel).inserted {
+            // What came before is read by whoever waits, behind this.
+            return try execute("LISTEN \(channel)")
+        }
+        var state = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+        if PQnotifies(handle) == nil { _ = poll(&state, 1, milliseconds) }
+        guard PQconsumeInput(handle) == 1 else {
+            throw .away(PostgreSQLConnection.oneLine(String(cString: PQerrorMessage(handle))))
+        }
+        while let notice = PQnotifies(handle) { PQfreemem(notice) }
     }
 
     private func prepared(_ sql: String, _ values: [SQLValue]) throws(ArchiveError) -> String {

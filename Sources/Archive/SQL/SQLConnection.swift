@@ -1,3 +1,5 @@
+import Glibc
+
 /// One connection to one database: all that differs between them but for a few words of SQL, see ``SQLDialect``.
 ///
 /// Calls block; whoever holds it makes them from one thread at a time. What fails leaves it of no more use.
@@ -10,7 +12,17 @@ package protocol SQLConnection: AnyObject {
     /// Runs one statement without values, which is not prepared: of transactions and of tables.
     func execute(_ sql: String) throws(ArchiveError)
 
+    /// Waits so long, or until the database tells of something on a channel, where it can; behind a wait for the same channel
+    /// what was told in between is told.
+    func wait(for channel: String, milliseconds: Int32) throws(ArchiveError)
+
     func close()
+}
+
+extension SQLConnection {
+    package func wait(for channel: String, milliseconds: Int32) throws(ArchiveError) {
+        _ = poll(nil, 0, milliseconds)
+    }
 }
 
 /// The answer to one statement.

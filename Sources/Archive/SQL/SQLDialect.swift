@@ -39,6 +39,14 @@ package enum SQLDialect: Sendable, Hashable {
         }
     }
 
+    /// A value that is given as text and stands for one of this type.
+    func given(_ type: String) -> String {
+        switch self {
+        case .postgreSQL: "?::text::\(type)"
+        case .sqlite, .mariaDB: "?"
+        }
+    }
+
     /// A moment as ``UTCTime`` reads it.
     func moment(_ column: String) -> String {
         switch self {

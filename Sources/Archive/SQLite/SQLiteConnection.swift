@@ -26,11 +26,25 @@ package final class SQLiteConnection: SQLConnection {
         self.handle = handle
         sqlite3_busy_timeout(handle, 10_000)
         do {
+            try keepLog()
             // What is acknowledged has been committed: so a commit must outlive the machine too.
-            for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"] { try execute(pragma) }
+            try execute("PRAGMA synchronous = FULL")
         } catch {
             close()
             throw error
+        }
+    }
+
+    /// Of those that come to a new file at once SQLite makes all but one wait no longer than it likes.
+    private func keepLog() throws(ArchiveError) {
+        let limit = ContinuousClock.now + .seconds(10)
+        while true {
+            do {
+                return try execute("PRAGMA journal_mode = WAL")
+            } catch {
+                guard case .away = error, ContinuousClock.now < limit else { throw error }
+                usleep(20_000)
+            }
         }
     }
 

@@ -86,6 +86,7 @@ extension JSONWriter {
                 append(#","connections":"#, to: &bytes)
                 append(integer: reach.connections, to: &bytes)
             }
+            guard published.position != .unstored else { break }
             append(#","epoch":"#, to: &bytes)
             append(string: published.position.epoch, to: &bytes)
             append(#","seq":"#, to: &bytes)

@@ -7,9 +7,14 @@ struct BroadcastRequest: Sendable {
     let target: Target
     let userId: UserID
     let msgType: Int
+    let event: EventName?
     /// One JSON value, byte for byte.
     let payload: [UInt8]
     let idempotency: Idempotency?
+    /// Whether it is sent to whoever is there and not stored.
+    let isVolatile: Bool
+    /// The connection that is not sent it, by its id.
+    let except: String?
 
     /// To whom a broadcast goes.
     enum Target: Sendable {
@@ -56,12 +61,23 @@ struct BroadcastRequest: Sendable {
     /// - Throws: `bad_request` naming the field.
     init(_ object: JSONValue) throws(RequestError) {
         let fields = try ObjectFields(
-            of: object, named: ["to", "msgType", "payload", "userId", "idempotencyKey"], path: "broadcast")
+            of: object,
+            named: ["to", "msgType", "event", "payload", "userId", "idempotencyKey", "volatile", "except"],
+            path: "broadcast")
         guard let to = fields["to"] else { throw RequestError(.badRequest, "to: missing") }
         target = try BroadcastRequest.target(in: to)
         guard let payload = fields["payload"] else { throw RequestError(.badRequest, "payload: missing") }
         self.payload = Array(payload.bytes)
         msgType = try BroadcastRequest.msgType(fields["msgType"])
+        event = try fields.string("event").map { text throws(RequestError) in
+            guard let name = EventName(text) else { throw RequestError(.badRequest, "event: \(EventName.rule)") }
+            return name
+        }
+        isVolatile = try fields.boolean("volatile") ?? false
+        except = try fields.string("except")
+        guard except.map(BroadcastRequest.isConnectionID) ?? true else {
+            throw RequestError(.badRequest, "except: not the id of a connection")
+        }
         if let text = try fields.string("userId") {
             userId = UserID(text) == .system ? .system : try UserID(path: text)
         } else {
@@ -70,6 +86,10 @@ struct BroadcastRequest: Sendable {
         if let key = try fields.string("idempotencyKey") {
             guard (1...128).contains(key.utf8.count) else {
                 throw RequestError(.badRequest, "idempotencyKey: must be 1 to 128 bytes")
+            }
+            guard !isVolatile else {
+                throw RequestError(
+                    .badRequest, "idempotencyKey: cannot be given together with volatile, of which nothing is kept")
             }
             idempotency = Idempotency(key: key, digest: BroadcastRequest.digest(of: object.bytes))
         } else {
@@ -111,6 +131,10 @@ struct BroadcastRequest: Sendable {
         guard rooms.count > 1 else { return rooms }
         var seen: Set<RoomName> = []
         return rooms.filter { seen.insert($0).inserted }
+    }
+
+    private static func isConnectionID(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 
     private static func msgType(_ value: JSONValue?) throws(RequestError) -> Int {

@@ -78,10 +78,11 @@ struct Broadcaster: Sendable {
             // the marks of its former life.
             let mark = request.idempotency.map { _ in DedupeMark(owner: .api, key: id) }
             for room in request.target.rooms {
-                publications.append(
-                    Publication(
-                        room: room, userId: request.userId, msgType: request.msgType, payload: request.payload,
-                        dedupe: mark))
+                var publication = Publication(
+                    room: room, userId: request.userId, msgType: request.msgType, event: request.event,
+                    payload: request.payload, dedupe: mark)
+                (publication.isVolatile, publication.except) = (request.isVolatile, request.except)
+                publications.append(publication)
             }
         }
         let answers = await Gathering.answers(

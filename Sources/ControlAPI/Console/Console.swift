@@ -12,6 +12,7 @@ struct Console: Sendable {
     func answer(_ page: ConsolePage) -> Response {
         var response = Response(contentType: page.contentType, bytes: page.bytes)
         response.headers[.contentSecurityPolicy] = Console.policy
+        for field in Console.fences { response.headers[field.name] = field.value }
         return response
     }
 
@@ -25,6 +26,20 @@ struct Console: Sendable {
         JSONWriter.append("}", to: &answer)
         return .json(answer)
     }
+
+    /// No other site is told where it was, holds it open, or takes its parts.
+    private static let fences: HTTPFields = {
+        var fields = HTTPFields()
+        for (name, value) in [
+            ("Referrer-Policy", "no-referrer"), ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
+            ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+        ] {
+            guard let name = HTTPFields.Element.Name(name) else { preconditionFailure("no name of a field: \(name)") }
+            fields[name] = value
+        }
+        return fields
+    }()
 
     /// Only what this port serves runs, and no text is ever taken for markup or code; WebSockets may go to any host, since the
     /// client port is another origin.

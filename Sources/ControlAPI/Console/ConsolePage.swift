@@ -1,10 +1,16 @@
-/// The files that make up the console; each but the document goes by its name in the address.
+/// The files that make up the console; each but the documents goes by its name in the address.
 enum ConsolePage: String, Hashable, Sendable, CaseIterable {
     case document = "console.html"
     case style = "console.css"
+    case address = "address.js"
+    /// A call between browsers, a page of its own.
+    case call = "call.html"
+    case callScript = "call.js"
+    case callStyle = "call.css"
     case composer = "composer.js"
     case connection = "connection.js"
     case console = "console.js"
+    case governed = "governed.js"
     case history = "history.js"
     /// The client library, the very file that the client port serves.
     case library = "martlet.js"
@@ -14,6 +20,8 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
     case nodes = "nodes.js"
     case parts = "parts.js"
     case payload = "payload.js"
+    case peer = "peer.js"
+    case picture = "picture.js"
     case rest = "rest.js"
     case spenders = "spenders.js"
     case tabs = "tabs.js"
@@ -25,9 +33,14 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .document: PackageResources.console_html
         case .style: PackageResources.console_css
+        case .address: PackageResources.address_js
+        case .call: PackageResources.call_html
+        case .callScript: PackageResources.call_js
+        case .callStyle: PackageResources.call_css
         case .composer: PackageResources.composer_js
         case .connection: PackageResources.connection_js
         case .console: PackageResources.console_js
+        case .governed: PackageResources.governed_js
         case .history: PackageResources.history_js
         case .library: PackageResources.martlet_js
         case .log: PackageResources.log_js
@@ -36,6 +49,8 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         case .nodes: PackageResources.nodes_js
         case .parts: PackageResources.parts_js
         case .payload: PackageResources.payload_js
+        case .peer: PackageResources.peer_js
+        case .picture: PackageResources.picture_js
         case .rest: PackageResources.rest_js
         case .spenders: PackageResources.spenders_js
         case .tabs: PackageResources.tabs_js
@@ -47,10 +62,10 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
 
     var contentType: String {
         switch self {
-        case .document: "text/html; charset=utf-8"
-        case .style: "text/css; charset=utf-8"
-        case .composer, .connection, .console, .history, .library, .log, .members, .messages, .nodes, .parts,
-            .payload, .rest, .spenders, .tabs, .texts, .users, .watch:
+        case .document, .call: "text/html; charset=utf-8"
+        case .style, .callStyle: "text/css; charset=utf-8"
+        case .address, .callScript, .composer, .connection, .console, .governed, .history, .library, .log, .members,
+            .messages, .nodes, .parts, .payload, .peer, .picture, .rest, .spenders, .tabs, .texts, .users, .watch:
             "text/javascript; charset=utf-8"
         }
     }

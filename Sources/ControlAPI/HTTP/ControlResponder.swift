@@ -15,7 +15,11 @@ struct ControlResponder: HTTPResponder {
     let presence: any PresenceDirectory
     let webhooks: (any WebhookDirectory)?
     let bans: any AddressBans
+    let connections: any ConnectionCloser
+    /// Nil where there are no TURN servers.
+    let turn: TurnServers?
     let rooms: any RoomGovernor
+    let erasure: any MessageErasure
     let spenders: any SpenderDirectory
     let console: Console
     let readiness: @Sendable () -> Readiness
@@ -73,6 +77,7 @@ struct ControlResponder: HTTPResponder {
         case .users:
             return try await UsersQuery(target: target).answer(from: presence)
         case .user(let user):
+            if request.method == .delete { return try await UserErasure(user: user).answer(from: erasure) }
             return .json(try await UserQuery(user: user).answer(from: presence))
         case .usersQuery:
             let query = try await UserStatusesQuery(body.read(request, on: context.channel))
@@ -82,6 +87,12 @@ struct ControlResponder: HTTPResponder {
                 .answer(from: presence)
         case .userBan(let user):
             return try await Pardon(user: user).answer(from: presence)
+        case .connectionDisconnect(let connection):
+            return try await ConnectionClosing(
+                connection: connection, body: body.read(request, on: context.channel)
+            ).answer(from: connections)
+        case .turn:
+            return try await TurnOrder(body.read(request, on: context.channel)).answer(from: turn)
         case .rooms:
             return try await RoomsQuery(target: target).answer(from: presence)
         case .room(let room):
@@ -93,9 +104,32 @@ struct ControlResponder: HTTPResponder {
             case _: return try await RoomQuery(room: room).answer(from: presence, rooms)
             }
         case .members(let room):
-            return try await MembersQuery(room: room, target: target).answer(from: presence)
+            guard request.method == .post else {
+                return try await MembersQuery(room: room, target: target).answer(from: presence)
+            }
+            return try await Invitation(room: room, body: body.read(request, on: context.channel)).answer(from: rooms)
+        case .member(let user, let room):
+            let order =
+                request.method == .put
+                ? try await MemberOrder.role(of: user, in: room, body.read(request, on: context.channel))
+                : try MemberOrder.removal(of: user, from: room, target)
+            return try await order.answer(from: rooms)
+        case .roomBan(let user, let room):
+            let order =
+                request.method == .put
+                ? try await MemberOrder.ban(of: user, from: room, body.read(request, on: context.channel))
+                : try MemberOrder.pardon(of: user, in: room)
+            return try await order.answer(from: rooms)
+        case .roomMute(let user, let room):
+            let order =
+                request.method == .put
+                ? try await MemberOrder.mute(of: user, in: room, body.read(request, on: context.channel))
+                : try MemberOrder.voice(of: user, in: room)
+            return try await order.answer(from: rooms)
         case .messages(let room):
             return try await MessagesQuery(room: room, target: target).answer(from: log)
+        case .message(let room, let seq):
+            return try await MessageRedaction(room: room, seq: seq, target: target).answer(from: erasure)
         case .nodes:
             return try await NodesQuery(target: target).answer(from: nodes)
         case .stats:

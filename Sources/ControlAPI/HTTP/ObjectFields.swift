@@ -59,6 +59,13 @@ struct ObjectFields {
         return text
     }
 
+    /// A field that is true or false, nil where it is not given.
+    func boolean(_ name: StaticString) throws(RequestError) -> Bool? {
+        guard let value = self[name] else { return nil }
+        guard let boolean = value.boolean else { throw RequestError(.badRequest, "\(name): must be true or false") }
+        return boolean
+    }
+
     /// The field `reason`, which people read: so many bytes at most, no control characters; nil where it is not given.
     func reason(upTo maxBytes: Int) throws(RequestError) -> String? {
         guard let text = try string("reason") else { return nil }

@@ -11,10 +11,16 @@ enum Route: Hashable, Sendable {
     case usersQuery
     case userDisconnect(String)
     case userBan(String)
+    case connectionDisconnect(String)
+    case turn
     case rooms
     case room(String)
     case members(room: String)
+    case member(String, room: String)
+    case roomBan(String, room: String)
+    case roomMute(String, room: String)
     case messages(room: String)
+    case message(room: String, seq: String)
     case nodes
     case stats
     case webhooks
@@ -42,16 +48,18 @@ enum Route: Hashable, Sendable {
         case ["v1", "webhooks"]: self = .webhooks
         case ["v1", "webhooks", "replay"]: self = .webhooksReplay
         case ["v1", "top"]: self = .top
+        case ["v1", "turn"]: self = .turn
         case ["v1", "addresses", "bans"]: self = .addressBans
         case ["healthz"]: self = .health
         case ["readyz"]: self = .readiness
         case ["metrics"]: self = .metrics
         case ["openapi.yaml"]: self = .openAPI
         case ["console"]: self = .page(.document)
+        case ["console", "call"]: self = .page(.call)
         case ["console", "config.json"]: self = .consoleConfiguration
         default:
             if segments.count == 2, segments[0] == "console", let page = ConsolePage(rawValue: segments[1]),
-                page != .document
+                page != .document, page != .call
             {
                 self = .page(page)
                 return
@@ -68,22 +76,37 @@ enum Route: Hashable, Sendable {
         case ("users", []): self = .user(name)
         case ("users", ["disconnect"]): self = .userDisconnect(name)
         case ("users", ["ban"]): self = .userBan(name)
+        case ("connections", ["disconnect"]): self = .connectionDisconnect(name)
         case ("rooms", []): self = .room(name)
         case ("rooms", ["members"]): self = .members(room: name)
         case ("rooms", ["messages"]): self = .messages(room: name)
+        case ("rooms", let rest) where rest.count == 2 && rest.last?.isEmpty == false:
+            let part = rest[rest.index(after: rest.startIndex)]
+            switch rest[rest.startIndex] {
+            case "members": self = .member(part, room: name)
+            case "bans": self = .roomBan(part, room: name)
+            case "mutes": self = .roomMute(part, room: name)
+            case "messages": self = .message(room: name, seq: part)
+            default: return nil
+            }
         default: return nil
         }
     }
 
     var methods: [HTTPRequest.Method] {
         switch self {
-        case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .webhooksReplay: [.post]
-        case .userBan: [.delete]
-        case .users, .user, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
+        case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .connectionDisconnect, .turn,
+            .webhooksReplay:
+            [.post]
+        case .userBan, .message: [.delete]
+        case .user: [.get, .head, .delete]
+        case .users, .rooms, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
             .metrics, .openAPI, .page, .consoleConfiguration:
             [.get, .head]
         case .addressBans: [.get, .head, .put, .delete]
         case .room: [.get, .head, .put, .patch, .delete]
+        case .members: [.get, .head, .post]
+        case .member, .roomBan, .roomMute: [.put, .delete]
         }
     }
 
@@ -97,10 +120,16 @@ enum Route: Hashable, Sendable {
         case .usersQuery: "/v1/users/query"
         case .userDisconnect: "/v1/users/{userId}/disconnect"
         case .userBan: "/v1/users/{userId}/ban"
+        case .connectionDisconnect: "/v1/connections/{connectionId}/disconnect"
+        case .turn: "/v1/turn"
         case .rooms: "/v1/rooms"
         case .room: "/v1/rooms/{roomId}"
         case .members: "/v1/rooms/{roomId}/members"
+        case .member: "/v1/rooms/{roomId}/members/{userId}"
+        case .roomBan: "/v1/rooms/{roomId}/bans/{userId}"
+        case .roomMute: "/v1/rooms/{roomId}/mutes/{userId}"
         case .messages: "/v1/rooms/{roomId}/messages"
+        case .message: "/v1/rooms/{roomId}/messages/{seq}"
         case .nodes: "/v1/nodes"
         case .stats: "/v1/stats"
         case .webhooks: "/v1/webhooks"
@@ -131,9 +160,11 @@ extension Route {
     /// What a key needs for it; nil where none is asked for.
     func scope(of method: Method) -> APIScope? {
         switch self {
-        case .broadcast, .broadcastBatch: .broadcast
-        case .users, .user, .usersQuery, .rooms, .members, .messages, .nodes, .stats, .webhooks, .top: .read
-        case .userDisconnect, .userBan: .moderate
+        case .broadcast, .broadcastBatch, .turn: .broadcast
+        case .users, .usersQuery, .rooms, .messages, .nodes, .stats, .webhooks, .top: .read
+        case .user: method == .delete ? .admin : .read
+        case .userDisconnect, .userBan, .connectionDisconnect, .message, .member, .roomBan, .roomMute: .moderate
+        case .members: method == .get || method == .head ? .read : .moderate
         case .room, .addressBans: method == .get || method == .head ? .read : .moderate
         case .webhooksReplay: .admin
         case .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration: nil
@@ -143,21 +174,26 @@ extension Route {
     var reach: Reach {
         switch self {
         case .broadcast, .broadcastBatch: .body
-        case .room(let name), .members(let name), .messages(let name): .room(name)
-        case .users, .user, .usersQuery, .userDisconnect, .userBan, .rooms, .nodes, .stats, .webhooks,
-            .webhooksReplay, .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
+        case .room(let name), .members(let name), .messages(let name), .message(let name, _), .member(_, let name),
+            .roomBan(_, let name), .roomMute(_, let name):
+            .room(name)
+        case .users, .user, .usersQuery, .userDisconnect, .userBan, .connectionDisconnect, .turn, .rooms, .nodes,
+            .stats,
+            .webhooks, .webhooksReplay, .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
             .consoleConfiguration:
             .everything
         }
     }
 
-    /// Whom the path names: a room or a user; nil where it names none.
+    /// Whom the path names: a room, a user or a connection; nil where it names none.
     var whom: String? {
         switch self {
-        case .room(let name), .members(let name), .messages(let name), .user(let name), .userDisconnect(let name),
-            .userBan(let name):
+        case .room(let name), .members(let name), .messages(let name), .message(let name, _), .user(let name),
+            .userDisconnect(let name), .userBan(let name), .connectionDisconnect(let name), .member(_, let name),
+            .roomBan(_, let name), .roomMute(_, let name):
             name
-        case .broadcast, .broadcastBatch, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks, .webhooksReplay,
+        case .broadcast, .broadcastBatch, .turn, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks,
+            .webhooksReplay,
             .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration:
             nil
         }

@@ -6,6 +6,8 @@ enum Instrument: Sendable {
     case counter(CounterCell)
     case floatingPointCounter(NumberCell)
     case gauge(NumberCell)
+    /// A gauge that is asked for when it is shown.
+    case observed(@Sendable () -> Double)
     case summary(Distribution)
     case histogram(Distribution)
 }
@@ -80,7 +82,9 @@ final class Distribution: RecorderHandler, TimerHandler, Sendable {
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
 
     func record(_ value: Double) {
-        let bucket = bounds.firstIndex { value <= $0 } ?? bounds.count
+        // Several times for each message: no closure. What is no number is above all bounds.
+        var bucket = 0
+        while bucket < bounds.count, !(value <= bounds[bucket]) { bucket += 1 }
         state.withLock { state in
             state.counts[bucket] += 1
             state.sum += value

@@ -29,12 +29,31 @@ package final class MetricsRegistry: MetricsFactory, Sendable {
 
     package init(maxSeries: Int = 2000) {
         self.maxSeries = maxSeries
+        ProcessMetrics.begin()
     }
 
     /// All of it as text, in the format that `PrometheusText.contentType` names.
     package func text() -> String {
         let (families, dropped) = state.withLock { ($0.families, $0.dropped) }
         return PrometheusText.render(families, dropped: dropped)
+    }
+
+    /// Shows a family's name and meaning before anything of it is counted.
+    func announce(_ name: String, _ kind: Kind) {
+        state.withLock { state in
+            if state.families[name] == nil { state.families[name] = Family(kind: kind) }
+        }
+    }
+
+    /// A gauge that is read when it is shown, on whatever thread asks: what has to be true even while nobody turns.
+    package func observe(
+        _ label: String, dimensions: [(String, String)] = [], _ read: @escaping @Sendable () -> Double
+    ) {
+        let (name, labels) = (PrometheusText.name(label), PrometheusText.labels(dimensions))
+        state.withLock { state in
+            state.families[name, default: Family(kind: .gauge)].series[labels] = .observed(read)
+            state.seriesCount += 1
+        }
     }
 
     package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
@@ -60,7 +79,7 @@ package final class MetricsRegistry: MetricsFactory, Sendable {
         switch instrument(aggregate ? .summary : .gauge, label, dimensions) {
         case .summary(let distribution): return distribution
         case .gauge(let cell): return cell
-        case .counter, .floatingPointCounter, .histogram, nil: return NumberCell()
+        case .counter, .floatingPointCounter, .observed, .histogram, nil: return NumberCell()
         }
     }
 

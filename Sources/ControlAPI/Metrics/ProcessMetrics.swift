@@ -13,6 +13,7 @@ enum ProcessMetrics {
                 let seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)
                 text += line("process_cpu_seconds_total", "counter", "\(seconds)")
             }
+            text += line("process_start_time_seconds", "gauge", "\(startTime)")
             if let pages = residentPages() {
                 text += line("process_resident_memory_bytes", "gauge", "\(pages * sysconf(Int32(_SC_PAGESIZE)))")
             }
@@ -27,10 +28,24 @@ enum ProcessMetrics {
         #endif
     }
 
+    /// Takes down when the process began; at its start, once.
+    static func begin() {
+        #if canImport(Glibc)
+            _ = startTime
+        #endif
+    }
+
     #if canImport(Glibc)
         private static func line(_ name: String, _ type: String, _ value: String) -> String {
-            "# TYPE \(name) \(type)\n\(name) \(value)\n"
+            PrometheusText.head(of: name, type) + "\(name) \(value)\n"
         }
+
+        /// When the process began to count.
+        private static let startTime: Double = {
+            var now = timespec()
+            clock_gettime(CLOCK_REALTIME, &now)
+            return Double(now.tv_sec) + (Double(now.tv_nsec) / 1e6).rounded() / 1000
+        }()
 
         private static func seconds(_ time: timeval) -> Double {
             Double(time.tv_sec) + Double(time.tv_usec) / 1e6

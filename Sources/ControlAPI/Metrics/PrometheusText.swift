@@ -6,13 +6,21 @@ package enum PrometheusText {
     static func render(_ families: [String: MetricsRegistry.Family], dropped: Int64) -> String {
         var text = ""
         for (name, family) in families.sorted(by: { $0.key < $1.key }) {
-            text += "# TYPE \(name) \(typeName(of: family.kind))\n"
+            text += head(of: name, typeName(of: family.kind))
             for (labels, instrument) in family.series.sorted(by: { $0.key < $1.key }) {
                 append(instrument, name: name, labels: labels, to: &text)
             }
         }
-        text += "# TYPE martlet_metrics_dropped_total counter\nmartlet_metrics_dropped_total \(dropped)\n"
+        text += head(of: droppedName, "counter") + "\(droppedName) \(dropped)\n"
         return text
+    }
+
+    private static let droppedName = "martlet_metrics_dropped_total"
+
+    /// The lines that say what a family means and how it counts.
+    static func head(of name: String, _ type: String) -> String {
+        let help = MetricHelp.texts[name].map { "# HELP \(name) \($0)\n" } ?? ""
+        return "\(help)# TYPE \(name) \(type)\n"
     }
 
     /// A metric's name with everything that is not allowed in one made `_`.
@@ -41,6 +49,7 @@ package enum PrometheusText {
     private static func append(_ instrument: Instrument, name: String, labels: String, to text: inout String) {
         switch instrument {
         case .counter(let cell): text += "\(name)\(labels) \(cell.value)\n"
+        case .observed(let read): text += "\(name)\(labels) \(number(read()))\n"
         case .floatingPointCounter(let cell), .gauge(let cell): text += "\(name)\(labels) \(number(cell.value))\n"
         case .summary(let distribution), .histogram(let distribution):
             let snapshot = distribution.snapshot

@@ -23,6 +23,8 @@ final class RequestMetrics: Sendable {
 
     init(registry: MetricsRegistry) {
         self.registry = registry
+        registry.announce("martlet_api_requests_total", .counter)
+        registry.announce("martlet_api_request_duration_seconds", .histogram)
     }
 
     /// `route` is nil where there was none.

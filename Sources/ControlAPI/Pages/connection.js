@@ -38,7 +38,7 @@ export class Connection {
   #refusal = null;
 
   // identity: { userId } or { token }. handlers: state(change) as the library tells it; error(words); message(message, frame) and
-  // signal(signal, frame), frame being its text; gap(gap); presence(change); members(roomId, members); room(roomId, change);
+  // signal(signal, frame), frame being its text; gap(gap); presence(change); changed(change) of a governed room; members(roomId, members); room(roomId, change);
   // unwatched(userIds, code).
   constructor(address, { userId, token }, handlers) {
     this.#handlers = handlers;
@@ -60,6 +60,7 @@ export class Connection {
       if (change.code === 4401) this.#refusal = closeWords(change.code, change.reason);
       this.#handlers.state(change);
     });
+    this.#client.on("invited", ({ roomId }) => this.join(roomId));
     this.#client.on("error", ({ message, users, code }) => {
       if (users) this.#handlers.unwatched(users, code);
       this.#handlers.error(message);
@@ -80,6 +81,7 @@ export class Connection {
     if (this.#rooms.has(roomId)) return;
     const room = this.#listen(this.#client.room(roomId));
     this.#rooms.set(roomId, room);
+    room.on("room", (change) => this.#handlers.changed({ ...change, roomId }));
     room.on("presence", (change) => this.#handlers.presence(change));
     room.on("members", (members) => this.#handlers.members(roomId, members));
     room.on("state", (change) => {

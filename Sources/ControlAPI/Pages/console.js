@@ -1,7 +1,9 @@
 // The console of a Martlet node: one WebSocket to the client port, and REST calls to the node this page came from.
 
+import { fillAddress } from "./address.js";
 import * as composer from "./composer.js";
 import { Connection, closeWords } from "./connection.js";
+import { startGoverned } from "./governed.js";
 import * as history from "./history.js";
 import { line, note, startLog } from "./log.js";
 import * as members from "./members.js";
@@ -35,6 +37,7 @@ function connect(event) {
     connection = new Connection($("ws-url").value, identity, {
       state: changed, room: roomChanged, unwatched: watch.refused,
       message: ({ epoch, ...message }, frame) => line(messageLine(message, frame)),
+      changed: (change) => note(wordsOf(change)),
       signal: (signal, frame) => line(signalLine(signal, frame)),
       error: (words) => note(words, true),
       members: members.listed,
@@ -80,6 +83,16 @@ function changed({ state, userId, nodeId, resumed, code, reason, retryInMs, erro
   }
   watch.doubt(state === "waiting" || state === "connecting");
   showRooms();
+}
+
+// A change of a governed room in words.
+function wordsOf({ roomId, event, version, userId, role, reason }) {
+  const what = {
+    joined: "is governed, and you are " + role, updated: "has other settings", restored: "has lost settings", host: "has the host " + userId,
+    role: "has made " + userId + " " + role, muted: "has muted " + userId, unmuted: "lets " + userId + " speak",
+    removed: "has put you out" + (reason ? ": " + reason : ""), closed: "was closed",
+  }[event];
+  return roomId + " " + (what ?? "tells of " + event) + (version ? " (version " + version + ")." : ".");
 }
 
 function ended() {
@@ -175,18 +188,13 @@ function showChosen() {
   }
 }
 
-function webSocketURL(port) {
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  return scheme + "//" + location.hostname + ":" + port + "/ws";
-}
-
 function refresh() {
   refreshNodes();
   refreshSpenders();
   refreshUsers();
 }
 
-async function start() {
+function start() {
   key.restore();
   $("connect-form").addEventListener("submit", connect);
   $("disconnect").addEventListener("click", () => connection && connection.close());
@@ -205,21 +213,12 @@ async function start() {
   showChosen();
   for (const startPart of [
     startTabs, startLog, composer.startComposer, history.startHistory, members.startMembers, watch.startWatch,
-    startUsers, startNodes, startSpenders,
+    startUsers, startNodes, startSpenders, startGoverned,
   ]) startPart();
   broadcastPayload = new PayloadField("broadcast-payload");
   showRooms();
   if (key.field.value) refresh();
-  $("ws-url").value = webSocketURL(8080);
-  try {
-    const { clientPort, apiPort } = await (await fetch("/console/config.json")).json();
-    // Behind a proxy the ports are the proxy's: most keep the two as far apart as the node's own are.
-    const isDirect = location.port === "" || apiPort === 0 || Number(location.port) === apiPort;
-    const port = isDirect ? clientPort : Number(location.port) + clientPort - apiPort;
-    if ($("ws-url").value === webSocketURL(8080)) $("ws-url").value = webSocketURL(port);
-  } catch {
-    note("This node did not say where its client port is; check the WebSocket address.", true);
-  }
+  fillAddress($("ws-url"), (words) => note(words, true));
 }
 
 start();

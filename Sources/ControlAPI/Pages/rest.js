@@ -22,7 +22,7 @@ export const key = {
 // What is asked for, as it came; throws an Error whose message is for people, with the HTTP status where there was one.
 export async function ask(path, options = {}) {
   const typed = key.field.value;
-  const headers = { Authorization: "Bearer " + typed };
+  const headers = { ...options.headers, Authorization: "Bearer " + typed };
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
   let response;
   try {

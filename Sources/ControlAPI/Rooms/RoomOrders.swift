@@ -13,10 +13,7 @@ struct RoomOrders: Sendable {
     let version: Int64?
 
     init(room: String, headers: HTTPFields, governor: any RoomGovernor) throws(RequestError) {
-        self.room = try RoomName(path: room)
-        guard !self.room.isInbox, !self.room.isEveryone else {
-            throw RequestError(.badRequest, "roomId: an inbox or * has no settings")
-        }
+        self.room = try RoomName(governed: room)
         self.governor = governor
         version = try RoomOrders.version(headers[values: .ifMatch])
     }
@@ -140,11 +137,7 @@ struct RoomOrders: Sendable {
             Refusal(
                 .preconditionFailed, RequestError(.conflict, "the room's settings have version \(version)"),
                 version: version)
-        case .nodesDiffer:
-            RequestError(.conflict, "a node of an earlier release, which knows of no settings, still serves the rooms")
-        case .noRoster:
-            RequestError(
-                .conflict, "the room keeps no roster (presence: off): locked, maxMembers and join would bind nobody")
+        case .nodesDiffer, .noRoster, .denied, .absent, .crowded: error.request
         case .backend(let error): error
         }
     }

@@ -78,8 +78,9 @@ struct RoomQuery: Sendable {
 
     func answer(from directory: any PresenceDirectory, _ governor: any RoomGovernor) async throws -> Response {
         async let governed = governor.state(of: room)
+        async let appointed = governor.roles(in: room)
         let found = try await directory.room(room)
-        let state = try await governed
+        let (state, roles) = (try await governed, try await appointed)
         guard found != nil || state.isGoverned else {
             throw Refusal.notFound("this room has neither members nor a log nor settings")
         }
@@ -98,6 +99,7 @@ struct RoomQuery: Sendable {
         JSONWriter.append(#","seq":"#, to: &answer)
         JSONWriter.append(integer: record.head?.seq ?? 0, to: &answer)
         NativeDialect().append(state.isGoverned ? state : .absent, into: &answer)
+        JSONWriter.append(roles, to: &answer)
         JSONWriter.append("}", to: &answer)
         return .json(answer)
     }
@@ -114,7 +116,11 @@ struct MembersQuery: Sendable {
     }
 
     func answer(from directory: any PresenceDirectory) async throws -> Response {
-        let members = try await directory.members(of: room, limit: page.limit, cursor: page.cursor)
+        var members = try await directory.members(of: room, limit: page.limit, cursor: page.cursor)
+        let invisible = try await directory.invisibleMembers(of: room)
+        members.count += invisible.count
+        // Few as they are they stand on the first page, which may be longer for them.
+        if page.cursor == nil { members.members += invisible }
         var answer: [UInt8] = []
         JSONWriter.append(#"{"roomId":"#, to: &answer)
         JSONWriter.append(string: room.string, to: &answer)

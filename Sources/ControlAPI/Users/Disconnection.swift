@@ -64,7 +64,7 @@ struct Disconnection: Sendable {
         return number
     }
 
-    private static func reason(_ value: JSONValue?) throws(RequestError) -> CloseReason {
+    static func reason(_ value: JSONValue?) throws(RequestError) -> CloseReason {
         guard let value else { return .forbidden }
         guard let reason = codes.first(where: { Int($0.code) == value.integer }) else {
             let known = codes.map { "\($0.code)" }.joined(separator: ", ")

@@ -117,6 +117,10 @@ extension JSONWriter {
         append(string: status.userId.string, to: &bytes)
         append(#","online":"#, to: &bytes)
         append(status.isOnline ? "true" : "false", to: &bytes)
+        if let state = status.state {
+            append(#","state":"#, to: &bytes)
+            append(string: state.rawValue, to: &bytes)
+        }
         if let lastSeen = status.lastSeen {
             append(#","lastSeen":"#, to: &bytes)
             append(integer: lastSeen, to: &bytes)

@@ -8,9 +8,12 @@ extension EventFields {
             roster = RosterState(
                 members: try integer("members"), version: Int64(try integer("rosterVersion")), timestamp: 0)
         }
-        return Joined(
+        var joined = Joined(
             room: try room(), position: try position(), recovered: try boolean("recovered"), roster: roster,
             settings: try roomState())
+        joined.isArchiveAway = field("archive") != nil
+        if field("role") != nil { joined.role = RoleName(unchecked: try text("role")) }
+        return joined
     }
 
     func resumedRooms() throws(UnreadableEvent) -> [ResumedRoom] {
@@ -62,7 +65,8 @@ extension EventFields {
 
     func statusChange() throws(UnreadableEvent) -> StatusChange {
         StatusChange(
-            userId: try userID(), isOnline: try boolean("online"), timestamp: Int64(try integer("timestamp")))
+            userId: try userID(), isOnline: try boolean("online"), state: try state(),
+            timestamp: Int64(try integer("timestamp")))
     }
 
     func watched() throws(UnreadableEvent) -> [UserStatus] {
@@ -76,9 +80,16 @@ extension EventFields {
             }
             let lastSeen = entry.field("lastSeen") == nil ? nil : Int64(try entry.integer("lastSeen"))
             statuses.append(
-                UserStatus(userId: try entry.userID(), isOnline: try entry.boolean("online"), lastSeen: lastSeen))
+                UserStatus(
+                    userId: try entry.userID(), isOnline: try entry.boolean("online"), state: try entry.state(),
+                    lastSeen: lastSeen))
         }
         return statuses
+    }
+
+    /// One of a later version counts as none.
+    private func state() throws(UnreadableEvent) -> UserState? {
+        field("state") == nil ? nil : UserState(rawValue: try text("state"))
     }
 
     func signal() throws(UnreadableEvent) -> Signal {

@@ -24,16 +24,20 @@ struct EventFields {
     func event() throws(UnreadableEvent) -> ServerEvent {
         guard let type = try value("type").string else { throw .malformed("type: must be a string") }
         if type.equals("message") { return .message(try message(epoch: "")) }
+        if type.equals("seen") { return .seen(room: try room(), seq: try integer("seq")) }
         if type.equals("ack") {
             guard field("roomId") != nil else { return .acknowledged(id: requestID) }
-            let position = Position(epoch: "", seq: try integer("seq"))
+            if field("seq") == nil, field("version") != nil {
+                return .ordered(id: requestID, room: try room(), version: Int64(try integer("version")))
+            }
+            let position = Position(epoch: "", seq: field("seq") == nil ? 0 : try integer("seq"))
             let published = Published(position: position, timestamp: Int64(try integer("timestamp")))
             return .ack(id: requestID, room: try room(), published: published)
         }
         if type.equals("pong") { return .pong(id: requestID) }
         if type.equals("error") { return .error(id: requestID, error: try requestError()) }
         if type.equals("presence") { return .presence(try rosterChange()) }
-        if type.equals("room") { return .room(try roomChange()) }
+        if type.equals("room") { return try roomEvent() }
         if type.equals("status") { return .status(try statusChange()) }
         if type.equals("signal") { return .signal(try signal()) }
         if type.equals("joined") { return .joined(id: requestID, try joined()) }
@@ -42,6 +46,7 @@ struct EventFields {
         if type.equals("history") { return .history(id: requestID, page: try page()) }
         if type.equals("members") { return .members(id: requestID, room: try room(), page: try memberPage()) }
         if type.equals("watching") { return .watching(id: requestID, users: try watched()) }
+        if type.equals("turn") { return .turn(id: requestID, try turnCredentials()) }
         if type.equals("gap") { return .gap(room: try room(), position: try position()) }
         if type.equals("epoch") { return .epoch(room: try room(), position: try position()) }
         if type.equals("reconnect") { return .reconnect(afterMilliseconds: try integer("afterMs")) }
@@ -57,8 +62,9 @@ struct EventFields {
 
     private func message(epoch: String) throws(UnreadableEvent) -> RoomMessage {
         RoomMessage(
-            room: try room(), userId: try userID(), msgType: try integer("msgType"),
-            payload: try bytes("payload"), timestamp: Int64(try integer("timestamp")),
+            room: try room(), userId: try userID(), msgType: try integer("msgType"), event: try eventName(),
+            payload: try bytes("payload"), isRedacted: field("redacted") == nil ? false : try boolean("redacted"),
+            timestamp: Int64(try integer("timestamp")),
             position: Position(epoch: epoch, seq: field("seq") == nil ? 0 : try integer("seq")))
     }
 
@@ -122,6 +128,13 @@ struct EventFields {
     func userID(_ name: StaticString = "userId") throws(UnreadableEvent) -> UserID {
         guard let user = UserID(try text(name)) else { throw .malformed("\(name): not the name of a user") }
         return user
+    }
+
+    /// Nil where the message has none.
+    private func eventName() throws(UnreadableEvent) -> EventName? {
+        guard field("event") != nil else { return nil }
+        guard let name = EventName(try text("event")) else { throw .malformed("event: not the name of one") }
+        return name
     }
 
     func position() throws(UnreadableEvent) -> Position {

@@ -12,18 +12,10 @@ extension NativeDialect {
     /// Appends one request's text, as a client sends it.
     package func encode(_ request: ClientRequest, into bytes: inout [UInt8]) {
         switch request.command {
-        case .message(let room, let msgType, let payload, let dedupe):
-            bytes.reserveCapacity(bytes.count + payload.count + 512)
+        case .message(let message):
+            bytes.reserveCapacity(bytes.count + message.payload.count + 512)
             begin(#"{"type":"message""#, id: request.id, into: &bytes)
-            append(room: room, into: &bytes)
-            JSONWriter.append(#","msgType":"#, to: &bytes)
-            JSONWriter.append(integer: msgType, to: &bytes)
-            JSONWriter.append(#","payload":"#, to: &bytes)
-            bytes.append(contentsOf: payload)
-            if let dedupe {
-                JSONWriter.append(#","dedupe":"#, to: &bytes)
-                JSONWriter.append(string: dedupe, to: &bytes)
-            }
+            append(message, into: &bytes)
         case .auth(let token):
             begin(#"{"type":"auth""#, id: request.id, into: &bytes)
             JSONWriter.append(#","token":"#, to: &bytes)
@@ -31,7 +23,10 @@ extension NativeDialect {
         case .join(let room, let since):
             begin(#"{"type":"join""#, id: request.id, into: &bytes)
             append(room: room, into: &bytes)
-            if let since {
+            if let last = since?.last {
+                JSONWriter.append(#","last":"#, to: &bytes)
+                JSONWriter.append(integer: last, to: &bytes)
+            } else if let since {
                 JSONWriter.append(#","since":"#, to: &bytes)
                 append(since, into: &bytes)
             }
@@ -68,9 +63,38 @@ extension NativeDialect {
             append(room: room, into: &bytes)
             JSONWriter.append(#","payload":"#, to: &bytes)
             bytes.append(contentsOf: payload)
+        case .presence(let room, let info):
+            begin(#"{"type":"presence""#, id: request.id, into: &bytes)
+            if let room { append(room: room, into: &bytes) }
+            JSONWriter.append(#","info":"#, to: &bytes)
+            bytes.append(contentsOf: info)
+        case .state(let state):
+            begin(#"{"type":"state""#, id: request.id, into: &bytes)
+            JSONWriter.append(#","state":"#, to: &bytes)
+            JSONWriter.append(string: state.rawValue, to: &bytes)
+        case .turn: begin(#"{"type":"turn""#, id: request.id, into: &bytes)
+        case .order(let order): append(order, id: request.id, into: &bytes)
         case .ping: begin(#"{"type":"ping""#, id: request.id, into: &bytes)
         }
         JSONWriter.append("}", to: &bytes)
+    }
+
+    private func append(_ message: MessageCommand, into bytes: inout [UInt8]) {
+        append(room: message.room, into: &bytes)
+        JSONWriter.append(#","msgType":"#, to: &bytes)
+        JSONWriter.append(integer: message.msgType, to: &bytes)
+        if let event = message.event {
+            JSONWriter.append(#","event":"#, to: &bytes)
+            JSONWriter.append(string: event.string, to: &bytes)
+        }
+        JSONWriter.append(#","payload":"#, to: &bytes)
+        bytes.append(contentsOf: message.payload)
+        if let dedupe = message.dedupe {
+            JSONWriter.append(#","dedupe":"#, to: &bytes)
+            JSONWriter.append(string: dedupe, to: &bytes)
+        }
+        if !message.echo { JSONWriter.append(#","echo":false"#, to: &bytes) }
+        if message.isVolatile { JSONWriter.append(#","volatile":true"#, to: &bytes) }
     }
 
     private func append(_ range: HistoryRange, into bytes: inout [UInt8]) {

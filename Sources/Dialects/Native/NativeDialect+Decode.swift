@@ -20,6 +20,7 @@ extension NativeDialect {
 extension RequestFields {
     private static let maxMsgType = 2_147_483_647
     private static let maxDedupeBytes = 128
+    private static let maxInfoBytes = 2048
     private static let pageLimits = 1...1000
     private static let defaultHistoryLimit = 50
     private static let defaultMemberLimit = 100
@@ -29,8 +30,7 @@ extension RequestFields {
         guard let type else { throw RequestError(.badRequest, "type: missing") }
         guard let name = type.string else { throw RequestError(.badRequest, "type: must be a string") }
         if name.equals("message") {
-            return .message(
-                room: try room(), msgType: try messageType(), payload: try payloadBytes(), dedupe: try dedupeKey())
+            return .message(try message())
         }
         if name.equals("ping") { return .ping }
         if name.equals("join") { return .join(room: try room(), since: try position()) }
@@ -46,14 +46,37 @@ extension RequestFields {
         }
         if name.equals("watch") { return .watch(users: try userList()) }
         if name.equals("unwatch") { return .unwatch(users: try userList()) }
+        if name.equals("presence") {
+            return .presence(room: roomId == nil ? nil : try room(), info: try infoBytes())
+        }
+        if name.equals("state") { return .state(try userState()) }
+        if name.equals("turn") { return .turn }
+        if let order = try order(named: name) { return .order(order) }
         throw RequestError(.badRequest, "type: unknown")
     }
 
-    private func room() throws(RequestError) -> RoomName {
+    func room() throws(RequestError) -> RoomName {
         guard let name = RoomName(try RequestFields.text(of: roomId, "roomId")) else {
             throw RequestError(.badRequest, "roomId: not the name of a room")
         }
         return name
+    }
+
+    private func message() throws(RequestError) -> MessageCommand {
+        var message = MessageCommand(
+            room: try room(), msgType: try messageType(), payload: try payloadBytes(), dedupe: try dedupeKey())
+        if event != nil {
+            guard let name = EventName(try RequestFields.text(of: event, "event")) else {
+                throw RequestError(.badRequest, "event: \(EventName.rule)")
+            }
+            message.event = name
+        }
+        if let echo { message.echo = try RequestFields.boolean(echo, "echo") }
+        if let volatile { message.isVolatile = try RequestFields.boolean(volatile, "volatile") }
+        guard !message.isVolatile || message.dedupe == nil else {
+            throw RequestError(.badRequest, "dedupe: cannot be given together with volatile, of which nothing is kept")
+        }
+        return message
     }
 
     private func messageType() throws(RequestError) -> Int {
@@ -64,6 +87,22 @@ extension RequestFields {
     private func payloadBytes() throws(RequestError) -> [UInt8] {
         guard let payload else { throw RequestError(.badRequest, "payload: missing") }
         return Array(payload.bytes)
+    }
+
+    private func infoBytes() throws(RequestError) -> [UInt8] {
+        guard let info else { throw RequestError(.badRequest, "info: missing") }
+        guard case .object = info.kind else { throw RequestError(.badRequest, "info: must be an object") }
+        guard info.bytes.count <= RequestFields.maxInfoBytes else {
+            throw RequestError(.badRequest, "info: longer than \(RequestFields.maxInfoBytes) bytes")
+        }
+        return Array(info.bytes)
+    }
+
+    private func userState() throws(RequestError) -> UserState {
+        guard let state = UserState(rawValue: try RequestFields.text(of: state, "state")) else {
+            throw RequestError(.badRequest, "state: must be active, away or invisible")
+        }
+        return state
     }
 
     private func dedupeKey() throws(RequestError) -> String? {
@@ -124,6 +163,11 @@ extension RequestFields {
         guard let string = field.string else { throw RequestError(.badRequest, "\(name): must be a string") }
         guard let text = string.text else { throw RequestError(.badRequest, "\(name): half a surrogate pair") }
         return text
+    }
+
+    static func boolean(_ field: JSONValue, _ name: StaticString) throws(RequestError) -> Bool {
+        guard let value = field.boolean else { throw RequestError(.badRequest, "\(name): must be true or false") }
+        return value
     }
 
     static func integer(

@@ -5,6 +5,12 @@ extension NativeDialect {
     package func encode(_ event: ServerEvent, into bytes: inout [UInt8]) {
         switch event {
         case .message(let message): encode(message, into: &bytes)
+        case .seen(let room, let seq):
+            JSONWriter.append(#"{"type":"seen""#, to: &bytes)
+            append(room: room, into: &bytes)
+            JSONWriter.append(#","seq":"#, to: &bytes)
+            JSONWriter.append(integer: seq, to: &bytes)
+            JSONWriter.append("}", to: &bytes)
         case .welcome(let welcome): encode(welcome, into: &bytes)
         case .authenticated(let id, let expires):
             begin(#"{"type":"authenticated""#, id: id, into: &bytes)
@@ -26,8 +32,10 @@ extension NativeDialect {
         case .ack(let id, let room, let published):
             begin(#"{"type":"ack""#, id: id, into: &bytes)
             append(room: room, into: &bytes)
-            JSONWriter.append(#","seq":"#, to: &bytes)
-            JSONWriter.append(integer: published.position.seq, to: &bytes)
+            if published.position != .unstored {
+                JSONWriter.append(#","seq":"#, to: &bytes)
+                JSONWriter.append(integer: published.position.seq, to: &bytes)
+            }
             JSONWriter.append(#","timestamp":"#, to: &bytes)
             JSONWriter.append(integer: published.timestamp, to: &bytes)
             JSONWriter.append("}", to: &bytes)
@@ -44,11 +52,22 @@ extension NativeDialect {
         case .acknowledged(let id):
             begin(#"{"type":"ack""#, id: id, into: &bytes)
             JSONWriter.append("}", to: &bytes)
+        case .turn(let id, let credentials):
+            begin(#"{"type":"turn""#, id: id, into: &bytes)
+            JSONWriter.append(",", to: &bytes)
+            appendFields(of: credentials, into: &bytes)
+        case .ordered(let id, let room, let version):
+            begin(#"{"type":"ack""#, id: id, into: &bytes)
+            append(room: room, into: &bytes)
+            JSONWriter.append(#","version":"#, to: &bytes)
+            JSONWriter.append(integer: version, to: &bytes)
+            JSONWriter.append("}", to: &bytes)
         case .pong(let id):
             begin(#"{"type":"pong""#, id: id, into: &bytes)
             JSONWriter.append("}", to: &bytes)
         case .presence(let change): encode(change, into: &bytes)
         case .room(let change): encode(change, into: &bytes)
+        case .redacted(let room, let position): encodeRedacted(room, position, into: &bytes)
         case .status(let change): encode(change, into: &bytes)
         case .signal(let signal): encode(signal, into: &bytes)
         case .gap(let room, let position):
@@ -85,6 +104,7 @@ extension NativeDialect {
     /// Punctuation, field names and three numbers are below 160 bytes; a user's name may double by its escapes.
     private static func maxBytesAroundPayload(of message: RoomMessage) -> Int {
         160 + 2 * (message.room.string.utf8.count + message.userId.string.utf8.count)
+            + (message.event.map { 12 + 2 * $0.string.utf8.count } ?? 0)
     }
 
     /// From `roomId` to the closing brace, as frames and pages of history, REST's too, have it.
@@ -97,10 +117,16 @@ extension NativeDialect {
         JSONWriter.append(string: message.userId.string, to: &bytes)
         JSONWriter.append(#","msgType":"#, to: &bytes)
         JSONWriter.append(integer: message.msgType, to: &bytes)
+        if let event = message.event {
+            JSONWriter.append(#","event":"#, to: &bytes)
+            JSONWriter.append(string: event.string, to: &bytes)
+        }
         JSONWriter.append(#","payload":"#, to: &bytes)
         bytes.append(contentsOf: message.payload)
+        if message.isRedacted { JSONWriter.append(#","redacted":true"#, to: &bytes) }
         JSONWriter.append(#","timestamp":"#, to: &bytes)
         JSONWriter.append(integer: message.timestamp, to: &bytes)
+        guard !message.isVolatile else { return JSONWriter.append(#","volatile":true}"#, to: &bytes) }
         JSONWriter.append(#","seq":"#, to: &bytes)
         JSONWriter.append(integer: message.seq, to: &bytes)
         if let present, message.position.epoch != present {

@@ -30,7 +30,7 @@ extension NativeDialect {
 
     package func encode(_ change: StatusChange, into bytes: inout [UInt8]) {
         JSONWriter.append(#"{"type":"status","userId":"#, to: &bytes)
-        append(change.userId, isOnline: change.isOnline, into: &bytes)
+        append(change.userId, isOnline: change.isOnline, change.state, into: &bytes)
         JSONWriter.append(#","timestamp":"#, to: &bytes)
         JSONWriter.append(integer: change.timestamp, to: &bytes)
         JSONWriter.append("}", to: &bytes)
@@ -88,7 +88,7 @@ extension NativeDialect {
                 JSONWriter.append(#","code":"#, to: &bytes)
                 JSONWriter.append(string: refusal.rawValue, to: &bytes)
             } else {
-                append(status.userId, isOnline: status.isOnline, into: &bytes)
+                append(status.userId, isOnline: status.isOnline, status.state, into: &bytes)
                 if let lastSeen = status.lastSeen {
                     JSONWriter.append(#","lastSeen":"#, to: &bytes)
                     JSONWriter.append(integer: lastSeen, to: &bytes)
@@ -100,8 +100,14 @@ extension NativeDialect {
     }
 
     /// The user's name and whether they are there, behind `"userId":`.
-    private func append(_ user: UserID, isOnline: Bool, into bytes: inout [UInt8]) {
+    private func append(_ user: UserID, isOnline: Bool, _ state: UserState?, into bytes: inout [UInt8]) {
         JSONWriter.append(string: user.string, to: &bytes)
         JSONWriter.append(isOnline ? #","online":true"# : #","online":false"#, to: &bytes)
+        switch state {
+        case .active: JSONWriter.append(#","state":"active""#, to: &bytes)
+        case .away: JSONWriter.append(#","state":"away""#, to: &bytes)
+        // Others are told that such a user is offline.
+        case .invisible, nil: break
+        }
     }
 }

@@ -49,6 +49,7 @@ extension NativeDialect {
     func append(_ joined: Joined, into bytes: inout [UInt8]) {
         append(room: joined.room, into: &bytes)
         append(joined.position, recovered: joined.recovered, into: &bytes)
+        if joined.isArchiveAway { JSONWriter.append(#","archive":"unavailable""#, to: &bytes) }
         if let roster = joined.roster {
             JSONWriter.append(#","members":"#, to: &bytes)
             JSONWriter.append(integer: roster.members, to: &bytes)
@@ -56,6 +57,10 @@ extension NativeDialect {
             JSONWriter.append(integer: roster.version, to: &bytes)
         }
         if let settings = joined.settings { append(settings, into: &bytes) }
+        if let role = joined.role {
+            JSONWriter.append(#","role":"#, to: &bytes)
+            JSONWriter.append(string: role.string, to: &bytes)
+        }
         JSONWriter.append("}", to: &bytes)
     }
 

@@ -5,13 +5,19 @@ extension RequestFields {
     /// A thousand rooms, five times what a session may have by default, and with them the user's inbox and `*`.
     private static let maxPositions = 1002
     private static let maxEpochBytes = 128
+    /// Messages that a `join` may ask for by their number.
+    private static let lastLimits = 1...100
     private static let maxUsers = 1000
     private static let maxPositionFields = 16
 
-    /// A `join`'s `since`, nil where it has none.
+    /// A `join`'s `since` or `last`, nil where it has neither.
     func position() throws(RequestError) -> ClientPosition? {
-        guard let since else { return nil }
-        return try RequestFields.position(since)
+        switch (since, last) {
+        case (nil, nil): return nil
+        case (let since?, nil): return try RequestFields.position(since)
+        case (nil, let last?): return .last(try RequestFields.integer(last, within: RequestFields.lastLimits, "last"))
+        case (_?, _?): throw RequestError(.badRequest, "last: cannot be given together with since")
+        }
     }
 
     /// A `resume`'s `since`: positions by room, each room once.

@@ -7,18 +7,28 @@ struct RequestFields {
     private(set) var roomId: JSONValue?
     private(set) var msgType: JSONValue?
     private(set) var payload: JSONValue?
+    private(set) var event: JSONValue?
+    private(set) var echo: JSONValue?
+    private(set) var volatile: JSONValue?
     private(set) var dedupe: JSONValue?
     private(set) var before: JSONValue?
     private(set) var after: JSONValue?
     private(set) var limit: JSONValue?
     private(set) var token: JSONValue?
     private(set) var since: JSONValue?
+    private(set) var last: JSONValue?
     private(set) var users: JSONValue?
     private(set) var to: JSONValue?
     private(set) var cursor: JSONValue?
+    private(set) var info: JSONValue?
+    private(set) var userId: JSONValue?
+    private(set) var role: JSONValue?
+    private(set) var until: JSONValue?
+    private(set) var reason: JSONValue?
+    private(set) var state: JSONValue?
 
     private static let maxIDBytes = 128
-    /// A request has five at most; the rest may come from a later client.
+    /// A request has eight at most; the rest may come from a later client.
     private static let maxFields = 64
 
     private enum Refusal {
@@ -89,6 +99,9 @@ struct RequestFields {
         if key.equals("roomId") { return RequestFields.fill(&roomId, with: value) ? nil : "roomId" }
         if key.equals("msgType") { return RequestFields.fill(&msgType, with: value) ? nil : "msgType" }
         if key.equals("payload") { return RequestFields.fill(&payload, with: value) ? nil : "payload" }
+        if key.equals("event") { return RequestFields.fill(&event, with: value) ? nil : "event" }
+        if key.equals("echo") { return RequestFields.fill(&echo, with: value) ? nil : "echo" }
+        if key.equals("volatile") { return RequestFields.fill(&volatile, with: value) ? nil : "volatile" }
         if key.equals("dedupe") { return RequestFields.fill(&dedupe, with: value) ? nil : "dedupe" }
         if key.equals("before") { return RequestFields.fill(&before, with: value) ? nil : "before" }
         if key.equals("after") { return RequestFields.fill(&after, with: value) ? nil : "after" }
@@ -97,7 +110,14 @@ struct RequestFields {
         if key.equals("since") { return RequestFields.fill(&since, with: value) ? nil : "since" }
         if key.equals("users") { return RequestFields.fill(&users, with: value) ? nil : "users" }
         if key.equals("to") { return RequestFields.fill(&to, with: value) ? nil : "to" }
+        if key.equals("info") { return RequestFields.fill(&info, with: value) ? nil : "info" }
+        if key.equals("state") { return RequestFields.fill(&state, with: value) ? nil : "state" }
+        if key.equals("last") { return RequestFields.fill(&last, with: value) ? nil : "last" }
         if key.equals("cursor") { return RequestFields.fill(&cursor, with: value) ? nil : "cursor" }
+        if key.equals("userId") { return RequestFields.fill(&userId, with: value) ? nil : "userId" }
+        if key.equals("role") { return RequestFields.fill(&role, with: value) ? nil : "role" }
+        if key.equals("until") { return RequestFields.fill(&until, with: value) ? nil : "until" }
+        if key.equals("reason") { return RequestFields.fill(&reason, with: value) ? nil : "reason" }
         return nil
     }
 

@@ -35,6 +35,22 @@ package struct ArchivedMessage: Hashable, Sendable {
     package var bytes: Int { room.utf8.count + userId.utf8.count + (payload?.count ?? 0) + 64 }
 }
 
+/// A message whose payload the archive has to take away.
+package struct ArchiveRedaction: Hashable, Sendable {
+    package var room: String
+    package var epoch: String
+    package var seq: Int
+    /// The message without its payload, where that is known: it stands in for what neither stream nor log has any more.
+    package var message: ArchivedMessage?
+
+    package init(room: String, epoch: String, seq: Int, message: ArchivedMessage?) {
+        self.room = room
+        self.epoch = epoch
+        self.seq = seq
+        self.message = message
+    }
+}
+
 /// Messages of a room that were acknowledged and that the archive never got.
 package struct ArchiveGap: Hashable, Sendable {
     package var room: String

@@ -145,8 +145,9 @@ package struct HistoryPlan {
     private func relabelled(_ message: RoomMessage) -> RoomMessage {
         guard let epoch = course?.epoch(of: message.seq), epoch != message.position.epoch else { return message }
         return RoomMessage(
-            room: message.room, userId: message.userId, msgType: message.msgType, payload: message.payload,
-            timestamp: message.timestamp, position: Position(epoch: epoch, seq: message.seq))
+            room: message.room, userId: message.userId, msgType: message.msgType, event: message.event,
+            payload: message.payload, isRedacted: message.isRedacted, timestamp: message.timestamp,
+            position: Position(epoch: epoch, seq: message.seq))
     }
 
     private func readLog(_ edge: HistoryRange.Edge, limit: Int) -> Action {
@@ -170,7 +171,8 @@ extension RoomMessage {
     package convenience init(_ message: ArchivedMessage) {
         self.init(
             room: RoomName(unchecked: message.room), userId: UserID(unchecked: message.userId),
-            msgType: message.msgType,
-            payload: message.payload ?? Array("null".utf8), timestamp: message.sentAt, position: message.position)
+            msgType: message.msgType, event: message.event.map { EventName(unchecked: $0) },
+            payload: message.payload ?? Array("null".utf8), isRedacted: message.payload == nil,
+            timestamp: message.sentAt, position: message.position)
     }
 }

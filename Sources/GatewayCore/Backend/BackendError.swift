@@ -9,6 +9,8 @@ package enum BackendError: Error, Hashable, Sendable {
     /// A message of a room with `durability: replicated` is stored, but no replica has said in time that it has it: a
     /// failover may lose it.
     case unconfirmed
+    /// Nodes of a release that cannot read it are still running.
+    case mixedReleases
     /// The same key was used for something else.
     case conflict
     /// The room's settings do not allow it.
@@ -28,6 +30,10 @@ package enum BackendError: Error, Hashable, Sendable {
             RequestError(
                 .unavailable,
                 "the message may be stored, but no replica has confirmed it; try again with the same key")
+        case .mixedReleases:
+            RequestError(
+                .unavailable,
+                "nodes of an earlier release still run, and know of no event, no exception and nothing volatile")
         case .conflict: RequestError(.conflict, "the key was used for another request")
         case .barred(let bar): bar.request
         }

@@ -89,13 +89,20 @@ package struct LedgerEvent: Hashable, Sendable {
     package struct Message: Hashable, Sendable {
         package var position: Position
         package var msgType: Int
+        package var event: EventName?
         /// JSON, byte for byte as it was sent.
         package var payload: [UInt8]
+        /// Whether the payload was taken away: it is `null` then.
+        package var isRedacted: Bool
 
-        package init(position: Position, msgType: Int, payload: [UInt8]) {
+        package init(
+            position: Position, msgType: Int, event: EventName? = nil, payload: [UInt8], isRedacted: Bool = false
+        ) {
             self.position = position
             self.msgType = msgType
+            self.event = event
             self.payload = payload
+            self.isRedacted = isRedacted
         }
     }
 
@@ -113,6 +120,8 @@ package struct LedgerEvent: Hashable, Sendable {
     package var message: Message?
     /// How many were lost, for `events.lost`.
     package var count: Int?
+    /// What a change in a governed room says besides: a JSON object, whose fields stand among the others.
+    package var details: [UInt8]?
 
     package init(
         id: String, entry: String, type: String, userId: String? = nil, roomId: String? = nil, cause: String? = nil,
@@ -139,6 +148,11 @@ package enum EventType: String, CaseIterable, Sendable {
     case memberJoined = "member.joined"
     case memberLeft = "member.left"
     case messagePublished = "message.published"
+    case roomUpdated = "room.updated"
+    case hostChanged = "room.host_changed"
+    case memberRole = "member.role"
+    case memberRemoved = "member.removed"
+    case memberBanned = "member.banned"
 
     /// What stands in place of events that the ledger could not keep until the receiver took them.
     package static let lost = "events.lost"

@@ -24,6 +24,20 @@ package protocol Presence: Sendable {
     /// brings it back; `leave` takes it out again. Nobody is told.
     func joinQuietly(_ room: RoomName, connection id: String)
 
+    /// Changes what the members of rooms are shown of the connection's user, in rooms that it is in: a JSON object, kept for
+    /// its session.
+    ///
+    /// `reply` is called exactly once, on any thread; after a failure it is changed in some of the rooms, or none.
+    func show(
+        _ info: [UInt8], in rooms: [RoomName], connection id: String,
+        reply: @escaping @Sendable (Result<Void, BackendError>) -> Void)
+
+    /// Says whether a connection is away; its user is when all are.
+    ///
+    /// `reply` is called exactly once, on any thread.
+    func setState(
+        _ state: UserState, connection id: String, reply: @escaping @Sendable (Result<Void, BackendError>) -> Void)
+
     /// Takes a connection out of a room, with or without a roster.
     func leave(_ room: RoomName, connection id: String)
 
@@ -143,11 +157,14 @@ package struct RosterState: Hashable, Sendable {
     package var version: Int64
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64
+    /// As what the member came into a governed room whose joining found the roster so; nil for all others.
+    package var role: RoleName?
 
-    package init(members: Int, version: Int64, timestamp: Int64) {
+    package init(members: Int, version: Int64, timestamp: Int64, role: RoleName? = nil) {
         self.members = members
         self.version = version
         self.timestamp = timestamp
+        self.role = role
     }
 }
 

@@ -28,8 +28,15 @@ package protocol PresenceDirectory: Sendable {
     /// Lets a user in again, with whatever token; false where the user was let in before.
     func pardon(_ user: UserID) async throws(DirectoryError) -> Bool
 
+    /// Members who are in no page, and nothing is told of but to backends; by their names.
+    func invisibleMembers(of room: RoomName) async throws(DirectoryError) -> [Member]
+
     /// A page holds up to `limit` members; one who is there all the while is on one page at least.
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage
+}
+
+extension PresenceDirectory {
+    package func invisibleMembers(of room: RoomName) async throws(DirectoryError) -> [Member] { [] }
 }
 
 /// The reason why the directory did not answer.
@@ -63,14 +70,19 @@ package struct UserPage: Hashable, Sendable {
 package struct UserStatus: Hashable, Sendable {
     package var userId: UserID
     package var isOnline: Bool
+    /// Nil for one who is offline, or of whom it is not known.
+    package var state: UserState?
     /// When the user last went offline, in milliseconds since 1970 by Redis's clock.
     package var lastSeen: Int64?
     /// Why whoever asked is not told how the user is; nil where the rest says it.
     package var refusal: ErrorCode?
 
-    package init(userId: UserID, isOnline: Bool, lastSeen: Int64?, refusal: ErrorCode? = nil) {
+    package init(
+        userId: UserID, isOnline: Bool, state: UserState? = nil, lastSeen: Int64?, refusal: ErrorCode? = nil
+    ) {
         self.userId = userId
         self.isOnline = isOnline
+        self.state = state
         self.lastSeen = lastSeen
         self.refusal = refusal
     }

@@ -12,6 +12,26 @@ package protocol RoomGovernor: Sendable {
     /// Closes a room whose settings have this version, 0 being none: its members are put out, its settings are gone, and
     /// where that is asked for its log. Answers the version that tells of it.
     func close(_ room: RoomName, at version: Int64, withLog: Bool) async throws(GovernError) -> Int64
+
+    /// Who is what in the room, up to a thousand of each kind.
+    func roles(in room: RoomName) async throws(BackendError) -> RoomRoles
+
+    /// Changes what a user is or may in a room; answers the room's version by then.
+    ///
+    /// `reply` is called exactly once, on any thread.
+    func carryOut(_ order: RoomOrder, reply: @escaping @Sendable (Result<Int64, GovernError>) -> Void)
+
+    /// Has live connections of a user join a room, as far as their tokens allow that; answers how many were told to.
+    func invite(_ user: UserID, to room: RoomName) async throws(GovernError) -> Int
+}
+
+extension RoomGovernor {
+    package func carryOut(_ order: RoomOrder) async throws(GovernError) -> Int64 {
+        let result = await withCheckedContinuation { continuation in
+            carryOut(order) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
 }
 
 /// The reason why a room's settings were not changed.
@@ -22,5 +42,31 @@ package enum GovernError: Error, Hashable, Sendable {
     case nodesDiffer
     /// The room keeps no roster, so that nobody can be kept out of it.
     case noRoster
+    /// The client's role does not allow it.
+    case denied(RoomDenial)
+    /// The user is not in the room.
+    case absent
+    /// As many users have a role, are mute or banned as may be.
+    case crowded
     case backend(BackendError)
+
+    /// What a client or a backend is told.
+    package var request: RequestError {
+        switch self {
+        case .moved(let version): RequestError(.conflict, "the room's settings have version \(version)")
+        case .nodesDiffer:
+            RequestError(
+                .conflict, "a node of an earlier release, which knows of no settings, still serves the rooms")
+        case .noRoster:
+            RequestError(
+                .conflict,
+                "the room keeps no roster (presence: off): nobody can be kept out of it, put in or out, or be its host")
+        case .denied(.outside): RequestError(.notMember, "join the room first")
+        case .denied(.right): RequestError(.forbidden, "the role in the room does not allow it")
+        case .denied(.rank): RequestError(.forbidden, "the other's role, or the one that is given, may more")
+        case .absent: RequestError(.conflict, "the user is not in the room")
+        case .crowded: RequestError(.conflict, "too many users have a role, are mute or banned in the room")
+        case .backend(let error): error.request
+        }
+    }
 }

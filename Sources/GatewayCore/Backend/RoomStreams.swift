@@ -44,6 +44,8 @@ package struct StreamStart: Sendable {
     package var position: Position
     /// Whether nothing is missing between the position that the listener gave and the first of `missed`, or now; true where it gave none.
     package var recovered: Bool
+    /// Whether more may be in the archive, which cannot be asked.
+    package var isArchiveAway = false
     /// What the listener has missed, in order, up to `position`; the first part of it, or nothing, where `hasMore`.
     package var missed: [RoomMessage]
     /// There is more between the last of `missed`, or the position that the listener gave, and `position`: it is not live
@@ -78,8 +80,11 @@ package struct StreamStart: Sendable {
 
 /// A delivery to a hub, in order.
 package enum StreamDelivery: Sendable {
-    /// New messages of one room, in `seq` order without a hole since what came before.
-    case messages(room: RoomName, messages: [RoomMessage])
+    /// New messages of one room, in `seq` order without a hole since what came before; of all hubs one is told when they
+    /// came, and says how long they took.
+    case messages(room: RoomName, messages: [RoomMessage], arrival: MessageArrival? = nil)
+    /// One that is volatile: whoever is in the room now is sent it, and nobody else ever.
+    case unstored(RoomMessage)
     /// The listener is live from the start's position on, unless that has more.
     case following(ticket: FollowTicket, room: RoomName, start: StreamStart)
     case failed(ticket: FollowTicket, room: RoomName, error: BackendError)
@@ -91,12 +96,18 @@ package enum StreamDelivery: Sendable {
     case presence(RosterChange)
     /// The settings of a followed room have changed; versions never go back.
     case room(RoomChange)
+    /// Messages of a followed room have no payloads any more.
+    case redacted(Redaction)
     case watching(ticket: FollowTicket, users: [UserStatus])
     case watchFailed(ticket: FollowTicket, error: BackendError)
     /// A watched user has come or gone.
     case status(StatusChange)
     /// For those connections of the user that are in the room.
     case signal(Signal)
+    /// A connection of the node, perhaps another hub's, is out of a room.
+    case putOut(connection: String, RoomChange)
+    /// Connections of the user are to join a room.
+    case invited(UserID, to: RoomName)
     /// A connection of the node, perhaps another hub's, is to be closed.
     case close(connection: String, reason: CloseReason, text: String)
 }

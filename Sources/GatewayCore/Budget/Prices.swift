@@ -25,6 +25,9 @@ package enum Prices {
     /// A token to be checked.
     package static let token = Spending(processorNanoseconds: 100 * microsecond)
 
+    /// Credentials to be signed.
+    package static let signature = Spending(processorNanoseconds: 20 * microsecond)
+
     /// Rooms that a session brought back.
     package static func resumption(rooms: Int) -> Spending {
         Spending(redisNanoseconds: rooms * 95 * microsecond, processorNanoseconds: rooms * 45 * microsecond)
@@ -32,9 +35,14 @@ package enum Prices {
 
     /// A step onto or off a roster, told to so many members.
     package static func step(infoBytes: Int, receivers: Int) -> Spending {
+        steps(infoBytes: infoBytes, receivers: receivers, rooms: 1)
+    }
+
+    /// The same in several rooms, told to so many members of all of them.
+    package static func steps(infoBytes: Int, receivers: Int, rooms: Int) -> Spending {
         Spending(
-            bytesOut: (infoBytes + 200) * receivers, redisNanoseconds: 60 * microsecond,
-            processorNanoseconds: 20 * microsecond)
+            bytesOut: (infoBytes + 200) * receivers, redisNanoseconds: 60 * rooms * microsecond,
+            processorNanoseconds: 20 * rooms * microsecond)
     }
 
     /// A room's stream, asked for once more; what has been missed not counted.

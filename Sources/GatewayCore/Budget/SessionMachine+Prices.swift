@@ -8,8 +8,13 @@ extension SessionMachine.Action {
         case .enroll(let room, let info): Prices.step(infoBytes: info.count, receivers: audience(room))
         case .withdraw(let room): Prices.step(infoBytes: 0, receivers: audience(room))
         case .enrollQuietly, .follow, .confirm: Prices.stream
+        case .show(let info, let rooms, _):
+            Prices.steps(infoBytes: info.count, receivers: rooms.reduce(0) { $0 + audience($1) }, rooms: rooms.count)
+        case .setState: Prices.step(infoBytes: 0, receivers: 0)
+        case .turn: Prices.signature
         case .signal(let signal, _):
             Prices.signal(bytes: signal.payload.count, receivers: max(1, audience(RoomName(inboxOf: signal.to))))
+        case .order(let order, _): Prices.step(infoBytes: 0, receivers: audience(order.room))
         case .readHistory(_, let range, _): Prices.page(limit: range.limit)
         case .readMembers(_, let limit, _, _): Prices.page(limit: limit)
         case .findSharers(let users, let rooms, _): Prices.sharers(users: users.count, rooms: rooms.count)
@@ -37,7 +42,7 @@ extension SessionMachine.Answer {
             Prices.members(page.members.count, bytes: page.members.reduce(0) { $0 + $1.info.count + 64 })
         case .verified, .confirmed, .registered(.failure), .enrolled, .streamReady, .streamFailed, .published,
             .history(_, _, .failure), .members(_, _, .failure), .sharersFound, .sharersUnknown, .watching, .watchFailed,
-            .signalled:
+            .signalled, .shown, .ordered:
             nil
         }
     }

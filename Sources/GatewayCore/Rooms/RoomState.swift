@@ -10,12 +10,17 @@ package final class RoomState: Hashable, Sendable {
     package let expires: Duration?
     /// Whether the room was closed: its version is all that is left of it.
     package let isClosed: Bool
+    /// The version that closed it last, where that is known; 0 where it never was.
+    package let closedAt: Int64
 
-    package init(version: Int64, settings: [UInt8], expires: Duration? = nil, isClosed: Bool = false) {
+    package init(
+        version: Int64, settings: [UInt8], expires: Duration? = nil, isClosed: Bool = false, closedAt: Int64 = 0
+    ) {
         self.version = version
         self.settings = settings
         self.expires = expires
         self.isClosed = isClosed
+        self.closedAt = closedAt
     }
 
     /// Of a room without settings.
@@ -23,7 +28,14 @@ package final class RoomState: Hashable, Sendable {
 
     /// Of one that was closed.
     package static func closed(at version: Int64) -> RoomState {
-        RoomState(version: version, settings: absent.settings, isClosed: true)
+        RoomState(version: version, settings: absent.settings, isClosed: true, closedAt: version)
+    }
+
+    /// The same settings under a later version, by which something else of the room has changed.
+    package func next(_ version: Int64) -> RoomState {
+        RoomState(
+            version: version, settings: isClosed ? RoomState.absent.settings : settings, expires: expires,
+            closedAt: closedAt)
     }
 
     /// Whether settings hold.
@@ -40,7 +52,7 @@ package final class RoomState: Hashable, Sendable {
     }
 }
 
-/// A change of a room's settings, as its members are told.
+/// A change in a governed room, as its members are told.
 package struct RoomChange: Hashable, Sendable {
     package enum Event: String, Hashable, Sendable {
         case updated
@@ -48,11 +60,25 @@ package struct RoomChange: Hashable, Sendable {
         case restored
         /// The members are out of the room.
         case closed
+        /// A user has another role.
+        case role
+        /// A user has the host's chair.
+        case host
+        case muted, unmuted
+        /// The client is out of the room.
+        case removed
     }
 
     package var room: RoomName
     package var event: Event
     package var state: RoomState
+    /// Whom it is about; nil where that is nobody, or the client itself.
+    package var userId: UserID?
+    package var role: RoleName?
+    /// Until when a user is mute, in milliseconds since 1970; nil: without end.
+    package var until: Int64?
+    /// Why the client is out of the room, as whoever did it has put it.
+    package var reason: String?
 
     package init(room: RoomName, event: Event, state: RoomState) {
         self.room = room
@@ -64,6 +90,24 @@ package struct RoomChange: Hashable, Sendable {
     package init(room: RoomName, now state: RoomState) {
         self.init(room: room, event: state.isClosed ? .closed : .updated, state: state)
     }
+
+    /// What is told of a user in a room that is at this version by then.
+    package init(room: RoomName, _ person: RoomPerson, state: RoomState) {
+        switch person.change {
+        case .role(let role):
+            self.init(room: room, event: .role, state: state)
+            self.role = role
+        case .host: self.init(room: room, event: .host, state: state)
+        case .muted(let until):
+            self.init(room: room, event: .muted, state: state)
+            self.until = until
+        case .unmuted: self.init(room: room, event: .unmuted, state: state)
+        }
+        userId = person.user
+    }
+
+    /// Whether whoever is told is out of the room by it.
+    package var endsMembership: Bool { event == .closed || event == .removed }
 }
 
 /// The reason why a room's settings keep a user from joining it or from sending to it.
@@ -71,6 +115,9 @@ package enum RoomBar: Hashable, Sendable {
     case locked, full
     /// The user's role may not.
     case role
+    case banned, muted
+    /// The user was put out of it since.
+    case removed
     /// The user may send again after this.
     case slow(Duration)
 
@@ -79,6 +126,9 @@ package enum RoomBar: Hashable, Sendable {
         case .locked: RequestError(.forbidden, "the room is locked")
         case .full: RequestError(.forbidden, "the room is full")
         case .role: RequestError(.forbidden, "the role in the room does not allow it")
+        case .banned: RequestError(.forbidden, "banned from the room")
+        case .muted: RequestError(.forbidden, "mute in the room")
+        case .removed: RequestError(.forbidden, "removed from the room; join anew")
         case .slow(let wait):
             RequestError(
                 .rateLimited, "the room is in slow mode; wait before the next message",

@@ -102,6 +102,8 @@ package struct RoomRules: Hashable, Sendable {
     package var streamSize = 10_000
     /// Bytes of them in each partition.
     package var streamBytes = 8 << 20
+    /// Whether messages in inboxes are kept in the archive.
+    package var archivesInboxes = false
     /// Whether messages to everyone (`*`) are kept in the archive.
     package var archivesEveryone = false
     /// Messages of each partition that wait for the archive at most.
@@ -155,14 +157,15 @@ package struct RoomRules: Hashable, Sendable {
         rules.first { $0.pattern.matches(room) }?.isStreamed ?? false
     }
 
-    /// Whether the room's messages are kept in the archive; those of inboxes never are.
+    /// Whether the room's messages are kept in the archive.
     package func isArchived(_ room: RoomName) -> Bool {
         if room.isEveryone { return archivesEveryone }
+        if room.isInbox { return archivesInboxes }
         return rules.first { $0.pattern.matches(room) }?.isArchived ?? false
     }
 
     /// Whether anything is kept in the archive.
-    package var keepArchive: Bool { archivesEveryone || rules.contains(where: \.isArchived) }
+    package var keepArchive: Bool { archivesInboxes || archivesEveryone || rules.contains(where: \.isArchived) }
 
     /// How many messages of a partition's stream stay for a backend's own consumers where the archive has them.
     package var keptForConsumers: Int { rules.contains(where: \.isStreamed) ? streamSize : 0 }

@@ -16,6 +16,8 @@ package struct RosterSteps: Sendable {
     private var numbers: [UserID: Int] = [:]
     private var steps: [Step] = []
     private var infoBytes = 0
+    /// Whether one of them changes what is shown of a member who stays.
+    package private(set) var hasUpdates = false
     /// The version before the first step.
     package let first: Int64
 
@@ -43,6 +45,7 @@ package struct RosterSteps: Sendable {
     package mutating func append(_ event: RosterEvent) {
         let number = numbers[event.userId] ?? latest.count
         infoBytes += event.info?.count ?? 0
+        if event.kind == .update { hasUpdates = true }
         if number < latest.count {
             infoBytes -= latest[number].info?.count ?? 0
             latest[number] = event

@@ -1,14 +1,24 @@
 /// The limit on how often the watchers of a user are told whether it is online, so that one who comes and goes without
 /// end costs them little: two changes at once, four a second in all. What is told late is how it is then.
 package struct StatusPace: Sendable {
+    private struct Told: Equatable {
+        let isOnline: Bool
+        let state: UserState?
+
+        init(_ change: StatusChange) {
+            isOnline = change.isOnline
+            state = change.state
+        }
+    }
+
     private struct Waiting {
         var change: StatusChange
         /// What was told last.
-        let toldOnline: Bool
+        let told: Told
     }
 
     private var pace = RosterPace()
-    private var told: [UserID: Bool] = [:]
+    private var told: [UserID: Told] = [:]
     private var waiting: [UserID: Waiting] = [:]
 
     package init() {}
@@ -24,7 +34,7 @@ package struct StatusPace: Sendable {
             return nil
         }
         if let last = told[user], !pace.allowsAtOnce(user, now: now) {
-            waiting[user] = Waiting(change: change, toldOnline: last)
+            waiting[user] = Waiting(change: change, told: last)
             return nil
         }
         return tell(change, now: now)
@@ -35,7 +45,7 @@ package struct StatusPace: Sendable {
         var changes: [StatusChange] = []
         for (user, one) in waiting where pace.allows(user, now: now) {
             waiting[user] = nil
-            if one.change.isOnline != one.toldOnline { changes.append(tell(one.change, now: now)) }
+            if Told(one.change) != one.told { changes.append(tell(one.change, now: now)) }
         }
         pace.forget(now: now)
         told = told.filter { waiting[$0.key] != nil || !pace.isForgotten($0.key) }
@@ -43,7 +53,7 @@ package struct StatusPace: Sendable {
     }
 
     private mutating func tell(_ change: StatusChange, now: MonotonicTime) -> StatusChange {
-        told[change.userId] = change.isOnline
+        told[change.userId] = Told(change)
         pace.told(change.userId, now: now)
         return change
     }

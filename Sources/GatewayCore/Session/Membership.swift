@@ -22,11 +22,15 @@ extension SessionMachine {
             /// The stream could not be had when it was due: the room goes on by itself from where the client stood, and what
             /// is lost by then is told.
             case late
+            /// A backend has put the user in: the client is told once it is there, and nothing where it is not.
+            case invited
         }
 
         var id: RequestID?
         var since: ClientPosition?
         var origin: Origin
+        /// As what the user came into a governed room; nil for any other, and where that is not known.
+        var role: RoleName?
     }
 
     /// What is known of this room; nil where the connection has nothing to do with it.
@@ -70,7 +74,7 @@ extension SessionMachine.Joining {
     /// Whether the connection is a member whatever the answer is.
     var isMember: Bool {
         switch origin {
-        case .fresh: false
+        case .fresh, .invited: false
         case .again, .resumed, .silent, .late: true
         }
     }

@@ -54,6 +54,38 @@ extension SessionMachine {
         }
     }
 
+    // MARK: What is shown of the user
+
+    mutating func show(_ info: [UInt8], in room: RoomName, _ request: ClientRequest) -> [Action] {
+        switch rooms[room] {
+        case .joining: return hold(request)
+        case .joined, .awaiting: break
+        case nil: return refuse(request.id, .notMember, "join the room first")
+        }
+        switch settings.rules.presence(of: room) {
+        case .full: return [.show(info, rooms: [room], id: request.id)]
+        case .off: return refuse(request.id, .forbidden, "the room keeps no presence")
+        }
+    }
+
+    /// In all rooms that the connection is in, and in those that it joins until another token comes.
+    mutating func showEverywhere(_ info: [UInt8], _ request: ClientRequest) -> [Action] {
+        if isEnteringRooms { return hold(request) }
+        identity?.info = info
+        let shown = rooms.keys.filter { settings.rules.presence(of: $0) == .full }
+        return shown.isEmpty
+            ? [.send(.acknowledged(id: request.id))] : [.show(info, rooms: shown, id: request.id)]
+    }
+
+    /// What became of something that is answered by `ack` alone.
+    func acknowledged(id: RequestID?, _ result: Result<Void, BackendError>) -> [Action] {
+        guard isLive else { return [] }
+        return switch result {
+        case .success: [.send(.acknowledged(id: id))]
+        case .failure(let error): refuse(id, error.request)
+        }
+    }
+
     // MARK: Signals
 
     mutating func signal(

@@ -27,7 +27,9 @@ extension SessionMachine {
             switch command {
             case .history(let room, _), .members(let room, _, _):
                 if case .joining(let joining) = rooms[room] { joining.isMember } else { true }
-            case .auth, .ping, .join, .resume, .leave, .message, .watch, .unwatch, .signal: false
+            case .auth, .ping, .join, .resume, .leave, .message, .watch, .unwatch, .signal, .presence, .state, .turn,
+                .order:
+                false
             }
         }
     }

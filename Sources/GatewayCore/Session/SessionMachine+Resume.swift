@@ -85,7 +85,10 @@ extension SessionMachine {
     /// One stream of `resume` has answered.
     mutating func gathered(_ room: RoomName, _ answer: Result<StreamStart, RequestError>) -> [Action] {
         guard var gathering = takeGathering() else { return [] }
-        gathering.missing.remove(room)
+        guard gathering.missing.remove(room) != nil else {
+            self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
+            return []
+        }
         gathering.answers[room] = answer
         guard gathering.missing.isEmpty else {
             self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
@@ -132,6 +135,8 @@ extension SessionMachine {
             setMembership(of: room, .joined)
             let actions = notices(of: room, start) + [.enter(room, .start(start))]
             return (.joined(position: start.position, recovered: start.recovered), actions)
+        // The user was put out of it.
+        case .failure(let error) where error.code == .forbidden: return (.refused(.forbidden), drop(room))
         case .failure(let error):
             return (.refused(error.code), goOnLater(room, from: since))
         }

@@ -15,6 +15,14 @@ extension SessionMachine {
         }
     }
 
+    /// A backend puts the user into a room: it is joined as if the client had asked, as far as the token allows that.
+    package mutating func invited(to room: RoomName) -> [Action] {
+        guard isLive, membership(of: room) == nil, let identity, isAllowed(.join, in: room),
+            rooms.count < settings.limits.maxRooms
+        else { return [] }
+        return enter(room, Joining(id: nil, since: nil, origin: .invited), identity)
+    }
+
     private mutating func joinFresh(_ room: RoomName, _ since: ClientPosition?, id: RequestID?) -> [Action] {
         guard let identity, isAllowed(.join, in: room) else {
             return refuse(id, .forbidden, "the room may not be joined")
@@ -22,7 +30,10 @@ extension SessionMachine {
         guard rooms.count < settings.limits.maxRooms else {
             return refuse(id, .forbidden, "no more than \(settings.limits.maxRooms) rooms")
         }
-        let joining = Joining(id: id, since: since, origin: .fresh)
+        return enter(room, Joining(id: id, since: since, origin: .fresh), identity)
+    }
+
+    private mutating func enter(_ room: RoomName, _ joining: Joining, _ identity: Identity) -> [Action] {
         switch settings.rules.presence(of: room) {
         case .full:
             rooms[room] = .joining(joining)
@@ -55,9 +66,8 @@ extension SessionMachine {
         return [.withdraw(room), .leave(room)]
     }
 
-    mutating func publish(
-        to room: RoomName, msgType: Int, payload: [UInt8], dedupe: String?, _ request: ClientRequest
-    ) -> [Action] {
+    mutating func publish(_ message: MessageCommand, _ request: ClientRequest) -> [Action] {
+        let room = message.room
         if room.isEveryone || room.isInbox {
             return refuse(request.id, .forbidden, "only backends write to this room")
         }
@@ -70,10 +80,12 @@ extension SessionMachine {
             return refuse(request.id, .forbidden, "messages to this room are not allowed")
         }
         var publication = Publication(
-            room: room, userId: identity.userId, msgType: msgType, payload: payload,
-            dedupe: dedupe.map { DedupeMark(owner: .user(identity.userId), key: $0) })
+            room: room, userId: identity.userId, msgType: message.msgType, event: message.event,
+            payload: message.payload,
+            dedupe: message.dedupe.map { DedupeMark(owner: .user(identity.userId), key: $0) })
+        publication.isVolatile = message.isVolatile
         publication.heedsSettings = true
-        return [.publish(publication, id: request.id)]
+        return [.publish(publication, echo: message.echo, id: request.id)]
     }
 
     mutating func readHistory(of room: RoomName, _ range: HistoryRange, _ request: ClientRequest) -> [Action] {
@@ -91,8 +103,10 @@ extension SessionMachine {
     // MARK: Answers
 
     /// The connection is on the room's roster.
-    mutating func enrolled(_ room: RoomName) -> [Action] {
-        guard isLive, case .joining(let joining) = rooms[room] else { return [] }
+    mutating func enrolled(_ room: RoomName, as role: RoleName?) -> [Action] {
+        guard isLive, case .joining(var joining) = rooms[room] else { return [] }
+        joining.role = role
+        rooms[room] = .joining(joining)
         return [.follow(room, since: joining.since)]
     }
 
@@ -100,6 +114,7 @@ extension SessionMachine {
     mutating func enrollmentFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
         guard isLive, case .joining(let joining) = rooms[room] else { return [] }
         rooms[room] = nil
+        if case .invited = joining.origin { return serveWaiting(for: room) }
         return refuse(joining.id, error.request) + serveWaiting(for: room)
     }
 
@@ -110,10 +125,12 @@ extension SessionMachine {
         guard isAllowed(.join, in: room) else { return expel(from: room, joining) }
         setMembership(of: room, .joined)
         switch joining.origin {
-        case .fresh, .again, .resumed:
-            let answer = Joined(
+        case .fresh, .again, .resumed, .invited:
+            var answer = Joined(
                 room: room, position: start.position, recovered: start.recovered, roster: roster(of: room, start),
                 settings: start.settings)
+            answer.isArchiveAway = start.isArchiveAway
+            if start.settings != nil { answer.role = joining.role }
             return [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))] + serveWaiting(for: room)
         case .silent:
             return notices(of: room, start) + [.enter(room, .start(start))] + serveWaiting(for: room)
@@ -139,6 +156,9 @@ extension SessionMachine {
     mutating func notJoined(_ room: RoomName, _ error: RequestError) -> [Action] {
         guard case .joining(let joining) = membership(of: room) else { return [] }
         switch joining.origin {
+        case .invited:
+            rooms[room] = nil
+            return [.withdraw(room)] + serveWaiting(for: room)
         case .fresh:
             rooms[room] = nil
             return [.withdraw(room)] + refuse(joining.id, error) + serveWaiting(for: room)
@@ -160,23 +180,26 @@ extension SessionMachine {
             switch joining.origin {
             case .fresh, .again, .resumed: refuse(joining.id, .forbidden, "the room may not be joined")
             case .silent, .late: [.send(.left(id: nil, room: room))]
+            case .invited: []
             }
         return drop(room) + answer + serveWaiting(for: room)
     }
 
-    /// The room was closed: whoever is in it is told, and out.
-    package mutating func roomClosed(_ change: RoomChange) -> [Action] {
+    /// The room was closed, or the user put out of it: the client is told, and out.
+    package mutating func putOut(_ change: RoomChange) -> [Action] {
         let room = change.room
+        let refusal = RequestError(
+            .forbidden, change.event == .closed ? "the room was closed" : RoomBar.removed.request.message)
         switch rooms[room] {
         case .joined, .awaiting: return [.send(.room(change))] + drop(room) + serveWaiting(for: room)
         case .joining(let joining):
             switch joining.origin {
             case .fresh, .again:
-                return [.send(.room(change))] + drop(room) + refuse(joining.id, .forbidden, "the room was closed")
-                    + serveWaiting(for: room)
+                return [.send(.room(change))] + drop(room) + refuse(joining.id, refusal) + serveWaiting(for: room)
             case .silent, .late: return [.send(.room(change))] + drop(room) + serveWaiting(for: room)
-            // Others of the session's rooms wait for its answer: it goes on in what is a room without settings now.
-            case .resumed: return []
+            case .invited: return drop(room) + serveWaiting(for: room)
+            // Others of the session's rooms wait for its answer.
+            case .resumed: return [.send(.room(change))] + gathered(room, .failure(refusal))
             }
         case nil: return []
         }

@@ -48,8 +48,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case leave(RoomName)
         /// Answer `joined` with where the room stands now.
         case tellPosition(id: RequestID?, room: RoomName)
-        /// Answered by `published`.
-        case publish(Publication, id: RequestID?)
+        /// Answered by `published`; without `echo` this connection is left out.
+        case publish(Publication, echo: Bool, id: RequestID?)
         /// Answered by `history`.
         case readHistory(room: RoomName, range: HistoryRange, id: RequestID?)
         /// Answered by `members`.
@@ -63,6 +63,14 @@ package struct SessionMachine: ~Copyable, Sendable {
         case unwatch([UserID])
         /// Answered by `signalled`.
         case signal(Signal, id: RequestID?)
+        /// Answered by `shown`; none of the rooms is one without a roster.
+        case show([UInt8], rooms: [RoomName], id: RequestID?)
+        /// Answered by `shown` as well.
+        case setState(UserState, id: RequestID?)
+        /// Answer with credentials for TURN servers, or that there are none.
+        case turn(UserID, id: RequestID?)
+        /// Answered by `ordered`.
+        case order(RoomOrder, id: RequestID?)
         /// The last action there is.
         case close(CloseReason, text: String)
     }
@@ -114,7 +122,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         }
     }
 
-    let settings: SessionSettings
+    /// Replaced while the session lives, where the operator changes them.
+    package var settings: SessionSettings
     let openedAt: MonotonicTime
     var phase: Phase
     // Small ones between those that leave gaps: there is one of it for each connection.
@@ -229,14 +238,18 @@ package struct SessionMachine: ~Copyable, Sendable {
         case .join(let room, let since): join(room, since, request)
         case .resume(let since): resume(since, request)
         case .leave(let room): leave(room, request)
-        case .message(let room, let msgType, let payload, let dedupe):
-            publish(to: room, msgType: msgType, payload: payload, dedupe: dedupe, request)
+        case .message(let message): publish(message, request)
         case .history(let room, let range): readHistory(of: room, range, request)
         case .members(let room, let limit, let cursor):
             readMembers(of: room, limit: limit, cursor: cursor, request)
         case .watch(let users): watch(users, request)
         case .unwatch(let users): unwatch(users, request)
         case .signal(let user, let room, let payload): signal(to: user, in: room, payload, request)
+        case .presence(let room?, let info): show(info, in: room, request)
+        case .presence(nil, let info): showEverywhere(info, request)
+        case .state(let state): [.setState(state, id: request.id)]
+        case .turn: identity.map { [.turn($0.userId, id: request.id)] } ?? []
+        case .order(let order): carryOut(order, request)
         }
     }
 

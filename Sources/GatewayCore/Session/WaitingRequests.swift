@@ -52,10 +52,13 @@ extension ClientCommand {
     /// The room a command is about.
     package var room: RoomName? {
         switch self {
-        case .join(let room, _), .leave(let room), .message(let room, _, _, _), .history(let room, _),
-            .members(let room, _, _), .signal(_, let room, _):
+        case .join(let room, _), .leave(let room), .history(let room, _), .members(let room, _, _),
+            .signal(_, let room, _):
             room
-        case .auth, .resume, .watch, .unwatch, .ping: nil
+        case .message(let message): message.room
+        case .presence(let room, _): room
+        case .order(let order): order.room
+        case .auth, .resume, .watch, .unwatch, .state, .turn, .ping: nil
         }
     }
 }
@@ -65,12 +68,15 @@ extension ClientRequest {
 
     fileprivate var heldBytes: Int {
         switch command {
-        case .message(_, _, let payload, _), .signal(_, _, let payload): payload.count
+        case .message(let message): message.payload.count
+        case .signal(_, _, let payload): payload.count
+        case .presence(_, let info): info.count
         case .auth(let token): token.utf8.count
         case .members(_, _, let cursor): cursor?.utf8.count ?? 0
         case .resume(let since): since.count * ClientRequest.nameBytes
         case .watch(let users), .unwatch(let users): users.count * ClientRequest.nameBytes
-        case .join, .leave, .history, .ping: 0
+        case .order(let order): ClientRequest.nameBytes + order.reason.utf8.count
+        case .join, .leave, .history, .state, .turn, .ping: 0
         }
     }
 }

@@ -86,7 +86,8 @@ package struct Fork {
     private func agrees(_ message: RoomMessage) -> Bool? {
         if let known = recent.message(message.seq) {
             return known.timestamp == message.timestamp && known.userId == message.userId
-                && known.msgType == message.msgType && known.payload == message.payload
+                && known.msgType == message.msgType && known.event == message.event
+                && (known.payload == message.payload || known.isRedacted || message.isRedacted)
         }
         guard message.seq == seen.seq, seenAt > 0, isExact || message.timestamp >= seenAt else { return nil }
         return message.timestamp == seenAt

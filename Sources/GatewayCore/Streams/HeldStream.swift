@@ -29,6 +29,15 @@ struct HeldStream {
         return true
     }
 
+    /// Takes these messages' payloads away.
+    mutating func redact(_ seqs: Set<Int>) {
+        for (index, item) in items.enumerated() {
+            if case .message(let message) = item, seqs.contains(message.seq) {
+                items[index] = .message(message.redacted)
+            }
+        }
+    }
+
     mutating func takeAll() -> [Item] {
         defer { self = HeldStream() }
         return items

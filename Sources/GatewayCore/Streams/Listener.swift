@@ -10,6 +10,14 @@ package struct Listener: Sendable {
     package let deadline: MonotonicTime
     /// Whether memory was found not to hold what it has missed.
     var readsLog = false
+    /// What the archive was found to know of what the log has let go of; nil where it was not asked.
+    package var past: PastAnswer?
+
+    /// The answer of an archive that could not help.
+    package enum PastAnswer: Sendable {
+        case nothing
+        case unavailable
+    }
 
     package init(
         ticket: FollowTicket, hub: HubNumber, since: ClientPosition?, portion: Portion, deadline: MonotonicTime

@@ -20,20 +20,24 @@ package enum ListenerStart: Sendable {
             return
         }
         let head = answer.head.seq
-        let wantsAll = since.seq == 0
-        guard wantsAll || answer.isGood(epoch: since.epoch, seq: since.seq) else {
+        let behind = since.seq(at: seen.seq)
+        // Who asks for what there is has lost nothing that is not there.
+        let takesWhatIsThere = since.seq <= 0
+        // A part of nothing would leave open where the newest ones begin.
+        let portion = since.last == nil ? portion : Portion(bytes: portion.bytes, atLeastOne: true)
+        guard takesWhatIsThere || answer.isGood(epoch: since.epoch, seq: behind) else {
             start.recovered = false
             self = .start(start)
             return
         }
         let keepsLog = limits.size > 0
         // A log that keeps nothing has lost what came before the answer, whatever this node remembers.
-        if !keepsLog, since.seq < head, !wantsAll {
+        if !keepsLog, behind < head, !takesWhatIsThere {
             start.recovered = false
             self = .start(start)
             return
         }
-        let from = keepsLog ? since.seq : head
+        let from = keepsLog ? behind : head
         let remembered = recent.after(from)
         if from == seen.seq || recent.holds(after: from),
             (remembered.first?.timestamp ?? .max) >= answer.timestamp - limits.age.milliseconds
@@ -47,19 +51,19 @@ package enum ListenerStart: Sendable {
             self = .readLog
             return
         }
-        guard let after = answer.after, since.seq >= after,
-            !answer.more || since.seq < answer.messages.last?.seq ?? 0
+        guard let after = answer.after, behind >= after,
+            !answer.more || behind < answer.messages.last?.seq ?? 0
         else {
             self = .readLog
             return
         }
-        let begins = wantsAll ? max((answer.messages.first?.seq ?? head + 1) - 1, 0) : since.seq
+        let begins = takesWhatIsThere ? max((answer.messages.first?.seq ?? head + 1) - 1, behind) : behind
         guard answer.isWhole(after: begins) else {
             start.recovered = false
             self = .start(start)
             return
         }
-        let fits = portion.fill(&start.missed, limit: limit, from: answer.messages(after: since.seq))
+        let fits = portion.fill(&start.missed, limit: limit, from: answer.messages(after: behind))
         start.hasMore = answer.more || !fits
         guard !start.hasMore, seen.seq > head else {
             self = .start(start)

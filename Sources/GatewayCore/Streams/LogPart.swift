@@ -2,7 +2,7 @@
 package struct LogPart: Hashable, Sendable {
     package static let mostBytes = 1 << 20
 
-    /// The number behind which it is read.
+    /// The number behind which it is read; below 0 where it is so many of the newest.
     package let after: Int
     /// Messages in it, at most.
     package let limit: Int
@@ -27,12 +27,16 @@ package struct LogPart: Hashable, Sendable {
         var lacking: [Int] = []
         var bytes = 0
         for listener in listeners {
-            guard let since = listener.since?.seq else { continue }
+            guard let position = listener.since else { continue }
+            let since = seen.map { position.seq(at: $0) } ?? position.seq
             if !listener.readsLog, let seen, since >= seen || recent.holds(after: since) { continue }
             lacking.append(since)
             bytes += min(max(0, listener.portion.bytes), LogPart.mostBytes)
         }
-        guard let first = lacking.first, let last = lacking.max() else { return nil }
+        guard let first = lacking.first else { return nil }
+        // Where the stream stands is not known: what counts from its end and what counts from its beginning are read apart.
+        lacking.removeAll { ($0 < 0) != (first < 0) }
+        let last = lacking.max() ?? first
         let near = max(seen ?? last, last) - limit
         self.init(
             after: first < near ? first : lacking.reduce(first) { $1 >= near ? min($0, $1) : $0 },

@@ -54,6 +54,8 @@ final class PendingWork {
     var parked: [ParkedListener] = []
     var held = HeldStream()
     var registration: Registration?
+    /// Messages whose payloads were taken away while answers were under way that may hold them still.
+    private var redacted: Set<Int> = []
     /// What the last join has found, and until when that is kept for its listener.
     var known: (answer: PositionAnswer, until: MonotonicTime)?
     /// When a roster that Redis is given again will be whole, and is told to have changed unseen.
@@ -143,6 +145,21 @@ final class PendingWork {
     func takeNewcomers() -> [Listener] {
         defer { waiting.removeAll { $0.since == nil } }
         return waiting.filter { $0.since == nil }
+    }
+
+    /// Takes these messages' payloads away, those among them that come with answers that are under way.
+    func redact(_ seqs: Set<Int>) {
+        redacted.formUnion(seqs)
+        held.redact(seqs)
+        parked = parked.map {
+            ParkedListener(listener: $0.listener, answer: $0.answer.redacting(seqs), since: $0.since)
+        }
+        if let answer = known?.answer { known?.answer = answer.redacting(seqs) }
+    }
+
+    /// An answer without the payloads that were taken away meanwhile.
+    func cleaned(_ answer: PositionAnswer) -> PositionAnswer {
+        redacted.isEmpty ? answer : answer.redacting(redacted)
     }
 
     func forget(_ hub: HubNumber) {

@@ -10,7 +10,7 @@ package struct PositionAnswer: Sendable {
     /// The number behind which the log was read; nil where it was not.
     package let after: Int?
     /// What was read of the log.
-    package let messages: [RoomMessage]
+    package private(set) var messages: [RoomMessage]
     /// Whether the log holds more beyond `messages`.
     package let more: Bool
     /// The latest epochs before the head's, each with its last seq: `epoch=seq,…`, newest first.
@@ -60,6 +60,13 @@ package struct PositionAnswer: Sendable {
     package func isWhole(after seq: Int) -> Bool {
         guard let first = messages.first, let last = messages.last else { return seq == head.seq }
         return isContiguous && first.seq <= seq + 1 && (more || last.seq == head.seq)
+    }
+
+    /// The same without these messages' payloads.
+    func redacting(_ seqs: Set<Int>) -> PositionAnswer {
+        var answer = self
+        answer.messages = messages.map { seqs.contains($0.seq) ? $0.redacted : $0 }
+        return answer
     }
 
     /// What was read under a number.

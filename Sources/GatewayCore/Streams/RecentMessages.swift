@@ -37,6 +37,15 @@ package struct RecentMessages: Sendable {
         places.append(message)
     }
 
+    /// Takes these messages' payloads away.
+    package mutating func redact(_ seqs: Set<Int>) {
+        guard let first = firstSeq else { return }
+        for seq in seqs where seq >= first && seq - first < count {
+            let place = Int(firstPlace) + seq - first
+            places[place] = places[place]?.redacted
+        }
+    }
+
     /// Takes out the oldest, unless the messages have begun anew since this generation.
     package mutating func removeOldest(of generation: Int32) {
         guard generation == self.generation, count > 0 else { return }

@@ -5,11 +5,12 @@ extension TrackMachine {
         _ result: Result<PositionAnswer, BackendError>, _ conditions: TrackConditions
     ) -> [Action] {
         guard let pending, case .catchingUp(let run) = pending.stage else { return [] }
-        guard case .success(let answer) = result else {
+        guard case .success(let found) = result else {
             // Redis is away: the tick asks again.
             pending.stage = .behind(comparesRoster: run.comparesRoster)
             return [look(pending)]
         }
+        let answer = pending.cleaned(found)
         pending.stage = run.isDueAgain ? .behind(comparesRoster: false) : .steady
         var actions: [Action] = []
         let isExact = cursor.isExact && cursor.position?.seq == run.position.seq
@@ -67,6 +68,10 @@ extension TrackMachine {
     ) {
         guard let state = answer.settings else { return }
         if state.version > settingsVersion {
+            // A room that was closed and opened again meanwhile is another: whoever was in it is out.
+            if !state.isClosed, state.closedAt > settingsVersion {
+                actions.append(.settings(.closed(at: state.closedAt), .closed))
+            }
             settings = state
             actions.append(.settings(state, state.isClosed ? .closed : .updated))
         } else if state.version < settingsVersion, answer.head.epoch != run.position.epoch,

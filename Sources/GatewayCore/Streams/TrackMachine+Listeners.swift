@@ -31,6 +31,7 @@ extension TrackMachine {
             busy.doubt(from: answer.head.seq + 1)
             for listener in question.listeners { wait(listener, &actions) }
         case .success(let answer):
+            let answer = pending.cleaned(answer)
             if position == nil {
                 begin(at: answer.head, answer.roster, answer.settings, timestamp: answer.timestamp)
                 // What came between the answer and a subscription that was renewed since went to nobody.

@@ -61,7 +61,14 @@ package struct TrackMachine: ~Copyable {
     /// The settings as the hubs were told them; nil where there are none.
     package internal(set) var settings: RoomState?
     /// The roster as the hubs were told it; nil until the first answer, and where the room keeps none.
-    package internal(set) var roster: RosterState?
+    package internal(set) var roster: RosterState? {
+        get {
+            standing.map { RosterState(members: $0.members, version: $0.version, timestamp: $0.timestamp) }
+        }
+        set { standing = newValue.map { ($0.members, $0.version, $0.timestamp) } }
+    }
+    /// What there is of it, without whoever joined.
+    private var standing: (members: Int, version: Int64, timestamp: Int64)?
     private(set) var isSubscribed = false
     /// Whether a hub has a live listener.
     private var isFollowed = false
@@ -121,6 +128,8 @@ package struct TrackMachine: ~Copyable {
         recent.removeAll()
     }
 
+    private mutating func redactRecent(_ seqs: Set<Int>) { recent.redact(seqs) }
+
     mutating func setFollowed(_ isFollowed: Bool) {
         self.isFollowed = isFollowed
     }
@@ -177,6 +186,25 @@ extension TrackMachine {
         settings = state
         // Nobody is live before the first answer.
         return cursor.position != nil
+    }
+
+    /// Messages have no payloads any more; answers whether the followers are to be told. Whatever of them is kept here, or
+    /// comes with an answer that is under way, loses its payload too.
+    package mutating func received(_ redaction: Redaction) -> Bool {
+        if redaction.isPresent {
+            let seqs = Set(redaction.seqs)
+            redactRecent(seqs)
+            pending?.redact(seqs)
+        }
+        // Nobody is live before the first answer.
+        return cursor.position != nil
+    }
+
+    /// Something else of the room than its settings has changed and brought this version; answers how the room stands by
+    /// then, nil where the followers are not to be told.
+    package mutating func received(version: Int64) -> RoomState? {
+        let state = (settings ?? .absent).next(version)
+        return received(state) ? state : nil
     }
 
     /// Steps of the roster came over the channel: each version is told once and in order, and one that was lost as a

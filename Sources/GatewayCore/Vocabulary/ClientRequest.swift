@@ -38,8 +38,7 @@ package enum ClientCommand: Sendable {
     /// What the client has seen of the rooms that its session brought back; each room at most once.
     case resume(since: [RoomName: ClientPosition])
     case leave(room: RoomName)
-    /// `dedupe` is the client's own key.
-    case message(room: RoomName, msgType: Int, payload: [UInt8], dedupe: String?)
+    case message(MessageCommand)
     case history(room: RoomName, range: HistoryRange)
     /// `limit` is 1 to 1,000; `cursor` an earlier page's `next`.
     case members(room: RoomName, limit: Int, cursor: String?)
@@ -47,7 +46,40 @@ package enum ClientCommand: Sendable {
     case unwatch(users: [UserID])
     /// To one user's connections in a room; never stored.
     case signal(to: UserID, room: RoomName, payload: [UInt8])
+    /// Another `info`, a JSON object, for the members of a room, or of all that the connection is in.
+    case presence(room: RoomName?, info: [UInt8])
+    /// Whether this connection is away.
+    case state(UserState)
+    /// Credentials for TURN servers.
+    case turn
+    /// About a user in a room that the client is in; who it is from the session knows.
+    case order(RoomOrder)
     case ping
+}
+
+/// A message for a room.
+package struct MessageCommand: Hashable, Sendable {
+    package var room: RoomName
+    package var msgType: Int
+    package var event: EventName?
+    /// One JSON value, byte for byte.
+    package var payload: [UInt8]
+    /// The client's own key, 1 to 128 bytes; a volatile message has none.
+    package var dedupe: String?
+    /// Whether the connection that sends it is sent it as well.
+    package var echo = true
+    /// Whether it is sent to whoever is there and not stored.
+    package var isVolatile = false
+
+    package init(
+        room: RoomName, msgType: Int = 1, event: EventName? = nil, payload: [UInt8], dedupe: String? = nil
+    ) {
+        self.room = room
+        self.msgType = msgType
+        self.event = event
+        self.payload = payload
+        self.dedupe = dedupe
+    }
 }
 
 extension ClientCommand {
@@ -57,7 +89,9 @@ extension ClientCommand {
     package var weight: Int {
         switch self {
         case .watch(let users), .unwatch(let users): max(1, (users.count - 1) / ClientCommand.usersPerFrame + 1)
-        case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .ping: 1
+        case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .presence, .state, .turn, .order,
+            .ping:
+            1
         }
     }
 }

@@ -10,17 +10,20 @@ package struct Position: Hashable, Sendable {
         self.seq = seq
     }
 
+    /// Of a message that is sent and not stored.
+    package static let unstored = Position(epoch: "", seq: 0)
+
     /// Whether it is of the same epoch and lies before.
     package func isBehind(_ other: Position?) -> Bool {
         other.map { epoch == $0.epoch && seq < $0.seq } ?? false
     }
 }
 
-/// Up to where a client says that it has seen a room's stream.
+/// Up to where a client says that it has seen a room's stream, or how much of its end it wants.
 package struct ClientPosition: Hashable, Sendable {
     /// Nil: whatever the present epoch is.
     package var epoch: String?
-    /// 0: nothing; all that the log holds is asked for.
+    /// 0: nothing; all that the log holds is asked for. Below 0: all but so many of the newest.
     package var seq: Int
 
     package init(epoch: String?, seq: Int) {
@@ -31,21 +34,38 @@ package struct ClientPosition: Hashable, Sendable {
     package init(_ position: Position) {
         self.init(epoch: position.epoch, seq: position.seq)
     }
+
+    /// The newest messages, so many of them, or as many as the log holds.
+    package static func last(_ count: Int) -> ClientPosition { ClientPosition(epoch: nil, seq: -count) }
+
+    /// How many of the newest messages are asked for; nil for a position proper.
+    package var last: Int? { seq < 0 ? -seq : nil }
+
+    /// Behind which number it is, where the stream stands at this one.
+    package func seq(at head: Int) -> Int { seq < 0 ? max(0, head + seq) : seq }
 }
 
-/// One message as the log holds it; immutable, so one instance serves every event loop.
+/// One message as the log holds it, or as it is sent where it is not stored; immutable, so one instance serves every event loop.
 package final class RoomMessage: Sendable {
     package let room: RoomName
     package let userId: UserID
     /// 1 text, 2 control, others the application's.
     package let msgType: Int
+    /// The name of what happened; nil where its sender gave none.
+    package let event: EventName?
     /// One JSON value, byte for byte as its sender wrote it.
     package let payload: [UInt8]
+    /// Whether the payload was taken away: it is `null` then.
+    package let isRedacted: Bool
     /// Milliseconds since 1970 by Redis's clock.
     package let timestamp: Int64
+    /// `Position.unstored` for one that is volatile.
     package let position: Position
+    /// The connection that is not sent it, though it is in the room; it stands in the history for all.
+    package let except: String?
 
     package var seq: Int { position.seq }
+    package var isVolatile: Bool { position.seq == 0 }
 
     /// What it costs in memory, about.
     package var memoryBytes: Int { payload.count + RoomMessage.overheadBytes }
@@ -53,35 +73,53 @@ package final class RoomMessage: Sendable {
     private static let overheadBytes = 200
 
     package init(
-        room: RoomName, userId: UserID, msgType: Int, payload: [UInt8], timestamp: Int64, position: Position
+        room: RoomName, userId: UserID, msgType: Int, event: EventName? = nil, payload: [UInt8],
+        isRedacted: Bool = false, timestamp: Int64, position: Position, except: String? = nil
     ) {
         self.room = room
         self.userId = userId
         self.msgType = msgType
+        self.event = event
         self.payload = payload
+        self.isRedacted = isRedacted
         self.timestamp = timestamp
         self.position = position
+        self.except = except
+    }
+
+    /// The same without its payload.
+    package var redacted: RoomMessage {
+        RoomMessage(
+            room: room, userId: userId, msgType: msgType, event: event, payload: Array("null".utf8), isRedacted: true,
+            timestamp: timestamp, position: position, except: except)
     }
 }
 
-/// A message that somebody wants stored in a room and sent to its members.
+/// A message that somebody wants stored in a room, where it is not volatile, and sent to its members.
 package struct Publication: Sendable {
     package var room: RoomName
     package var userId: UserID
     package var msgType: Int
+    package var event: EventName?
     /// One JSON value, byte for byte.
     package var payload: [UInt8]
+    /// Whether it is sent to whoever is there and not stored.
+    package var isVolatile = false
+    /// The connection that is not sent it, by its id.
+    package var except: String?
     /// Under the same mark a second publication is not stored again but answered as the first was.
     package var dedupe: DedupeMark?
     /// Whether the room's settings bind it: they bind clients, and no backend.
     package var heedsSettings = false
 
     package init(
-        room: RoomName, userId: UserID, msgType: Int = 1, payload: [UInt8], dedupe: DedupeMark? = nil
+        room: RoomName, userId: UserID, msgType: Int = 1, event: EventName? = nil, payload: [UInt8],
+        dedupe: DedupeMark? = nil
     ) {
         self.room = room
         self.userId = userId
         self.msgType = msgType
+        self.event = event
         self.payload = payload
         self.dedupe = dedupe
     }
@@ -95,6 +133,8 @@ package struct DedupeMark: Hashable, Sendable {
         case user(UserID)
         /// A backend's `idempotencyKey`: kept for 10 minutes.
         case api
+        /// A row of the archive's outbox: kept for a day.
+        case outbox
     }
 
     package var owner: Owner
@@ -109,6 +149,7 @@ package struct DedupeMark: Hashable, Sendable {
 
 /// The place where a publication was stored.
 package struct Published: Hashable, Sendable {
+    /// `Position.unstored` for one that is volatile.
     package var position: Position
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64

@@ -66,6 +66,34 @@ package struct UserID: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// The name of what a message tells of: 1 to 200 characters, none of them a control character.
+package struct EventName: Hashable, Sendable, CustomStringConvertible {
+    private let exact: ExactString
+
+    package var string: String { exact.value }
+    package var description: String { exact.value }
+
+    /// What a name must be, worded to follow the field that holds it.
+    package static let rule = "must be 1 to 200 characters, without control characters"
+
+    private static let maxCharacters = 200
+
+    /// Nil where the string is empty, longer or holds a control character; a character is one scalar of Unicode.
+    package init?(_ string: String) {
+        // Counted only where it can matter: four bytes are the most that a character takes.
+        guard (1...4 * EventName.maxCharacters).contains(string.utf8.count),
+            string.utf8.count <= EventName.maxCharacters || string.unicodeScalars.count <= EventName.maxCharacters,
+            string.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+        else { return nil }
+        exact = ExactString(string)
+    }
+
+    /// For names that were checked when they were stored.
+    package init(unchecked string: String) {
+        exact = ExactString(string)
+    }
+}
+
 /// A named, ordered stream of messages: a room proper, a user's inbox (`@<userId>`) or everyone (`*`).
 package struct RoomName: Hashable, Sendable, CustomStringConvertible {
     private let exact: ExactString

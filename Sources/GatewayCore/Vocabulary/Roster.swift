@@ -50,16 +50,28 @@ package struct RosterChange: Hashable, Sendable {
     }
 }
 
-/// A watched user has come or gone.
+/// What a user who is online says of itself.
+package enum UserState: String, Hashable, Sendable, CaseIterable {
+    case active
+    /// On all connections.
+    case away
+    /// Others are told that the user is offline, and a member of no room.
+    case invisible
+}
+
+/// A watched user has come or gone, or is away or back.
 package struct StatusChange: Hashable, Sendable {
     package var userId: UserID
     package var isOnline: Bool
+    /// Nil for one who is offline, and where an earlier gateway does not say.
+    package var state: UserState?
     /// Milliseconds since 1970 by Redis's clock; with a user who went offline this is `lastSeen`.
     package var timestamp: Int64
 
-    package init(userId: UserID, isOnline: Bool, timestamp: Int64) {
+    package init(userId: UserID, isOnline: Bool, state: UserState? = nil, timestamp: Int64) {
         self.userId = userId
         self.isOnline = isOnline
+        self.state = state
         self.timestamp = timestamp
     }
 }

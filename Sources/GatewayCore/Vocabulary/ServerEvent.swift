@@ -12,10 +12,17 @@ package enum ServerEvent: Sendable {
     case watching(id: RequestID?, users: [UserStatus])
     /// A `signal` was handed on.
     case acknowledged(id: RequestID?)
+    case turn(id: RequestID?, TurnCredentials)
+    /// What was asked about a user of the room is done, and the room at this version.
+    case ordered(id: RequestID?, room: RoomName, version: Int64)
     case pong(id: RequestID?)
     case message(RoomMessage)
+    /// The room's message with this number left the connection out: all up to it counts as seen.
+    case seen(room: RoomName, seq: Int)
     case presence(RosterChange)
     case room(RoomChange)
+    /// This message of the room has no payload any more.
+    case redacted(room: RoomName, position: Position)
     case status(StatusChange)
     case signal(Signal)
     /// Something of the room was lost; it goes on after this position.
@@ -34,10 +41,14 @@ package struct Joined: Sendable {
     package var position: Position
     /// Whether nothing was lost since the position that the client gave; true where it gave none.
     package var recovered: Bool
+    /// Whether more may be in the archive, which cannot be asked.
+    package var isArchiveAway = false
     /// Nil where the room keeps no presence, and for inboxes and `*`.
     package var roster: RosterState?
     /// Nil where the room has no settings.
     package var settings: RoomState?
+    /// The client's user's own; nil where it is not told.
+    package var role: RoleName?
 
     package init(
         room: RoomName, position: Position, recovered: Bool, roster: RosterState?, settings: RoomState? = nil

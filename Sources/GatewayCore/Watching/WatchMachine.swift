@@ -164,17 +164,18 @@ extension WatchMachine {
                 return read([one])
             }
             // Two changes in one millisecond: only Redis knows which was the later.
-            if state.timestamp == known.timestamp, state.isOnline != known.isOnline { actions += read([one]) }
+            if state.timestamp == known.timestamp, !state.isTold(as: known) { actions += read([one]) }
         }
         adopt(state, one, &actions)
         return actions
     }
 
     private func adopt(_ state: KnownState, _ one: WatchedUser, _ actions: inout [Action]) {
-        let hasChanged = one.state?.isOnline != state.isOnline
+        let hasChanged = !state.isTold(as: one.state)
         one.state = state
         guard hasChanged, !one.hubs.isEmpty else { return }
-        let change = StatusChange(userId: one.user, isOnline: state.isOnline, timestamp: state.timestamp)
+        let change = StatusChange(
+            userId: one.user, isOnline: state.isOnline, state: state.state, timestamp: state.timestamp)
         actions.append(.tell(change, one.hubs))
     }
 }

@@ -1,18 +1,28 @@
 /// The state of a user: online, and since when; or when last seen.
 package struct KnownState: Hashable, Sendable {
     package let isOnline: Bool
+    /// With a user who is online.
+    package let isAway: Bool
     /// Milliseconds since 1970 by Redis's clock; 0: never seen.
     package let timestamp: Int64
 
-    package init(isOnline: Bool, timestamp: Int64) {
+    package init(isOnline: Bool, isAway: Bool = false, timestamp: Int64) {
         self.isOnline = isOnline
+        self.isAway = isAway
         self.timestamp = timestamp
     }
 
     /// As Redis holds it; nil where it knows nothing of the kind.
-    package init(onlineSince: Int64?, lastSeen: Int64?) {
-        self.init(isOnline: onlineSince != nil, timestamp: onlineSince ?? lastSeen ?? 0)
+    package init(onlineSince: Int64?, isAway: Bool, lastSeen: Int64?) {
+        self.init(
+            isOnline: onlineSince != nil, isAway: onlineSince != nil && isAway, timestamp: onlineSince ?? lastSeen ?? 0)
     }
+
+    /// As clients are told it; nil for one who is offline.
+    package var state: UserState? { isOnline ? (isAway ? .away : .active) : nil }
+
+    /// Whether clients are told the same of both.
+    func isTold(as other: KnownState?) -> Bool { isOnline == other?.isOnline && isAway == other?.isAway }
 }
 
 /// One user whose comings and goings a node follows.
@@ -73,7 +83,7 @@ package final class WatchedUser: @unchecked Sendable {
     var status: UserStatus {
         let state = state ?? KnownState(isOnline: false, timestamp: 0)
         let lastSeen = state.isOnline || state.timestamp == 0 ? nil : state.timestamp
-        return UserStatus(userId: user, isOnline: state.isOnline, lastSeen: lastSeen)
+        return UserStatus(userId: user, isOnline: state.isOnline, state: state.state, lastSeen: lastSeen)
     }
 }
 

@@ -97,11 +97,12 @@ struct ArchiveLane {
             standings[index].ends = [:]
             shares.take(partition, token: taken.token)
         }
-        metrics.left(taken.left, of: partition.number, oldest: taken.entries.first?.message.sentAt)
+        let oldest = taken.entries.lazy.compactMap { $0.message?.sentAt }.first
+        metrics.left(taken.left, of: partition.number, oldest: oldest)
         standings[index].isRepeat = !taken.entries.isEmpty
-        guard !taken.entries.isEmpty else { return false }
+        guard !taken.entries.isEmpty || !taken.redactions.isEmpty else { return false }
         try await write(taken, index)
-        let left = try await streams.settle(taken.entries.map(\.id), of: partition)
+        let left = try await streams.settle(taken.entries.map(\.id), taken.redactions, of: partition)
         standings[index].isRepeat = taken.isRepeat
         metrics.left(left, of: partition.number, oldest: nil)
         return true
@@ -114,21 +115,24 @@ struct ArchiveLane {
             standings[index].isFenced = true
         }
         if standings[index].ends.count > ArchiveLane.mostRooms { standings[index].ends = [:] }
-        let rooms = Set(taken.entries.map(\.message.room)).filter { standings[index].ends[$0] == nil }
+        let messages = taken.entries.compactMap(\.message)
+        let rooms = Set(messages.map(\.room) + taken.redactions.map(\.room)).filter { standings[index].ends[$0] == nil }
         if !rooms.isEmpty {
             let asked = rooms.sorted()
             let found = try await store.perform { database throws(ArchiveError) in try database.ends(of: asked) }
             for room in asked { standings[index].ends[room] = found[room] ?? [:] }
         }
         var plan = ArchivePlan(
-            partition: number, token: taken.token, ends: standings[index].ends, streams: streams, now: taken.now)
-        for entry in taken.entries { try await plan.add(entry.message) }
+            partition: number, token: taken.token, ends: standings[index].ends, redactions: taken.redactions,
+            streams: streams, now: taken.now)
+        for message in messages { try await plan.add(message) }
         let batch = plan.batch
         let started = ContinuousClock.now
         try await store.perform { database throws(ArchiveError) in try database.write(batch) }
         let lost = batch.gaps.reduce(0) { $0 + $1.count }
         metrics.wrote(
             rows: batch.messages.count, filled: plan.filled, gaps: batch.gaps.count, lost: lost,
+            redacted: batch.redactions.count,
             in: started.duration(to: .now))
         for gap in batch.gaps {
             logger.error(
@@ -136,7 +140,8 @@ struct ArchiveLane {
                 metadata: ["room": "\(gap.room)", "epoch": "\(gap.epoch)", "from": "\(gap.from)", "to": "\(gap.to)"])
         }
         standings[index].ends = plan.ends
-        standings[index].averageBytes = max(256, batch.messages.reduce(0) { $0 + $1.bytes } / batch.messages.count)
+        let bytes = batch.messages.reduce(0) { $0 + $1.bytes }
+        standings[index].averageBytes = max(256, bytes / max(1, batch.messages.count))
         if metrics.database(nil) { logger.notice("The archive's database takes messages") }
     }
 

@@ -20,7 +20,10 @@ final class ArchiveMetrics: Sendable {
     private let filled: Counter
     private let gaps: Counter
     private let lost: Counter
+    private let redacted: Counter
     private let pruned: Counter
+    private let outboxSent: Counter
+    private let outboxRefused: Counter
     private let redisRetries: Counter
     private let databaseRetries: Counter
     private let lag: Gauge
@@ -40,6 +43,9 @@ final class ArchiveMetrics: Sendable {
         filled = counter("martlet_archive_filled_total")
         gaps = counter("martlet_archive_gaps_total")
         lost = counter("martlet_archive_lost_total")
+        redacted = counter("martlet_archive_redacted_total")
+        outboxSent = counter("martlet_archive_outbox_total", [("result", "sent")])
+        outboxRefused = counter("martlet_archive_outbox_total", [("result", "refused")])
         pruned = counter("martlet_archive_pruned_total")
         redisRetries = counter("martlet_archive_retries_total", [("of", "redis")])
         databaseRetries = counter("martlet_archive_retries_total", [("of", "database")])
@@ -75,13 +81,19 @@ final class ArchiveMetrics: Sendable {
         (ofDatabase ? databaseRetries : redisRetries).increment()
     }
 
-    func wrote(rows: Int, filled: Int, gaps: Int, lost: Int, in time: Duration) {
+    func wrote(rows: Int, filled: Int, gaps: Int, lost: Int, redacted: Int, in time: Duration) {
         self.rows.increment(by: rows)
         batches.increment()
         self.filled.increment(by: filled)
         self.gaps.increment(by: gaps)
         self.lost.increment(by: lost)
+        self.redacted.increment(by: redacted)
         writing.recordNanoseconds(Int64(time / .nanoseconds(1)))
+    }
+
+    func sent(_ count: Int, refused: Int) {
+        outboxSent.increment(by: count)
+        outboxRefused.increment(by: refused)
     }
 
     func pruned(_ count: Int) { pruned.increment(by: count) }

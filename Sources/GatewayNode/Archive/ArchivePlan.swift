@@ -11,15 +11,22 @@ struct ArchivePlan {
     private(set) var batch: ArchiveDatabase.Batch
     /// How many messages came from logs.
     private(set) var filled = 0
+    /// By room and epoch: messages that are known to have lost their payloads.
+    private var redacted: [String: [String: [ArchivedMessage]]] = [:]
     private let streams: ArchiveStreams
     /// By Redis's clock in milliseconds.
     private let now: Int64
 
     /// - Parameter ends: what the archive has, of each room that will come.
     init(
-        partition: Int, token: Int64, ends: [String: [String: ArchiveDatabase.End]], streams: ArchiveStreams, now: Int64
+        partition: Int, token: Int64, ends: [String: [String: ArchiveDatabase.End]], redactions: [ArchiveRedaction],
+        streams: ArchiveStreams, now: Int64
     ) {
         batch = ArchiveDatabase.Batch(partition: partition, token: token)
+        batch.redactions = redactions
+        for message in redactions.compactMap(\.message) {
+            redacted[message.room, default: [:]][message.epoch, default: []].append(message)
+        }
         self.ends = ends
         self.streams = streams
         self.now = now
@@ -63,7 +70,7 @@ struct ArchivePlan {
     ) async throws(CallError) {
         for stretch in stretches {
             var next = stretch.from
-            for message in try await read(stretch, of: room, course: course) {
+            for message in try await found(stretch, of: room, course: course) {
                 if message.seq > next { addGap(from: next, to: message.seq - 1, of: stretch.epoch, in: room) }
                 append(message)
                 filled += 1
@@ -71,6 +78,17 @@ struct ArchivePlan {
             }
             if next <= stretch.to { addGap(from: next, to: stretch.to, of: stretch.epoch, in: room) }
         }
+    }
+
+    /// What there is of a stretch, in order: in the log, or known to be redacted.
+    private func found(
+        _ stretch: EpochCourse.Stretch, of room: String, course: EpochCourse?
+    ) async throws(CallError) -> [ArchivedMessage] {
+        let found = try await read(stretch, of: room, course: course)
+        let others = redacted[room]?[stretch.epoch]?.filter { (stretch.from...stretch.to).contains($0.seq) } ?? []
+        guard !others.isEmpty else { return found }
+        let seqs = Set(found.map(\.seq))
+        return (found + others.filter { !seqs.contains($0.seq) }).sorted { $0.seq < $1.seq }
     }
 
     private mutating func addGap(from: Int, to: Int, of epoch: String, in room: String) {
@@ -95,7 +113,8 @@ struct ArchivePlan {
                 found.append(
                     ArchivedMessage(
                         room: room, epoch: stretch.epoch, seq: message.seq, userId: message.userId.string,
-                        msgType: message.msgType, payload: message.payload, sentAt: message.timestamp))
+                        event: message.event?.string, msgType: message.msgType,
+                        payload: message.isRedacted ? nil : message.payload, sentAt: message.timestamp))
             }
             guard let last = page.messages.last, page.more else { break }
             seq = last.seq

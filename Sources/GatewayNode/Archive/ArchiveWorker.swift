@@ -16,7 +16,7 @@ package struct ArchiveWorker: Sendable {
     private let settings: Settings
     private let logger: Logger
     private let url: ArchiveURL
-    private let redis: RedisConfiguration
+    private let configuration: Backend.Configuration
 
     /// Throws ``NodeFailure`` where the settings name no Redis or no database.
     package init(settings: Settings, logger: Logger) throws(NodeFailure) {
@@ -35,9 +35,7 @@ package struct ArchiveWorker: Sendable {
         do {
             guard let url = try settings.archiveURL() else { preconditionFailure("archive.url was there") }
             self.url = url
-            var redis = settings.backend.redis
-            try redis.lead(to: redisURL)
-            self.redis = redis
+            configuration = try settings.backendConfiguration(redisURL: redisURL)
         } catch {
             throw NodeFailure("\(error)", status: NodeFailure.configuration)
         }
@@ -61,8 +59,7 @@ package struct ArchiveWorker: Sendable {
         let metrics = ArchiveMetrics(backlog: settings.rooms.archiveBacklog, factory: registry)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let streams = ArchiveStreams(
-            redis: redis, prefix: settings.backend.prefix, rules: settings.rooms, eventLoop: group.next(),
-            logger: logger,
+            configuration: configuration, eventLoop: group.next(), logger: logger,
             onState: { [logger] problem in
                 guard metrics.redis(problem), let problem else { return }
                 logger.warning("The archive waits for Redis", metadata: ["reason": "\(problem)"])
@@ -123,6 +120,10 @@ package struct ArchiveWorker: Sendable {
                     store: ArchiveStore(url), shares: shares, metrics: metrics, logger: logger, isEnding: isEnding)
                 tasks.addTask { await work.run() }
             }
+            let outbox = ArchiveOutbox(
+                store: ArchiveStore(url), streams: streams, shares: shares, metrics: metrics, logger: logger,
+                isEnding: isEnding)
+            tasks.addTask { await outbox.run() }
             tasks.addTask { await keep(streams, shares, metrics, isEnding) }
             tasks.addTask { await prune(metrics, isEnding) }
         }

@@ -6,9 +6,9 @@ struct ArchivedMessageLog: MessageLog {
     private let log: any MessageLog
     private let archive: any ArchiveReading
     private let courses: any RoomCourses
-    private let rules: RoomRules
+    private let rules: Current<RoomRules>
 
-    init(_ log: any MessageLog, archive: any ArchiveReading, courses: any RoomCourses, rules: RoomRules) {
+    init(_ log: any MessageLog, archive: any ArchiveReading, courses: any RoomCourses, rules: Current<RoomRules>) {
         self.log = log
         self.archive = archive
         self.courses = courses
@@ -32,7 +32,7 @@ struct ArchivedMessageLog: MessageLog {
         of room: RoomName, range: HistoryRange,
         reply: @escaping @Sendable (Result<HistoryPage, BackendError>) -> Void
     ) {
-        guard rules.isArchived(room) else { return log.history(of: room, range: range, reply: reply) }
+        guard rules.now.isArchived(room) else { return log.history(of: room, range: range, reply: reply) }
         courses.course(of: room) { result in
             switch result {
             case .failure(let error): reply(.failure(error))

@@ -24,7 +24,7 @@ package struct TokenIssuer: Sendable {
 
 /// Believes JSON web tokens (RFC 7519) of the issuers that it knows, and nobody else's.
 package struct JWTVerifier: TokenVerifier {
-    private let issuers: [TokenIssuer]
+    private let issuers: Current<[TokenIssuer]>
     private let now: @Sendable () -> Int64
     private let desk = TokenDesk()
     private let metrics: TokenMetrics
@@ -37,9 +37,15 @@ package struct JWTVerifier: TokenVerifier {
         now: @escaping @Sendable () -> Int64
     ) {
         precondition(!issuers.isEmpty, "a verifier without an issuer")
-        self.issuers = issuers
+        self.issuers = Current(issuers)
         self.now = now
         self.metrics = TokenMetrics(factory: metrics)
+    }
+
+    /// From here on these are believed, and nobody else; at least one.
+    package func replace(_ issuers: [TokenIssuer]) {
+        precondition(!issuers.isEmpty, "a verifier without an issuer")
+        self.issuers.replace(issuers)
     }
 
     package func verify(_ token: String) async throws(TokenError) -> Identity {
@@ -111,6 +117,7 @@ package struct JWTVerifier: TokenVerifier {
 
     /// The one whose name the token bears: a word of the token's own, which decides no more than whose keys it is held to.
     private func issuer(of token: SignedToken) throws(TokenError) -> TokenIssuer {
+        let issuers = issuers.now
         if issuers.count == 1 { return issuers[0] }
         guard let claims = TokenClaims(token.payload, names: ClaimNames()) else {
             throw TokenError("the token cannot be read")

@@ -31,6 +31,8 @@ package final class KeySource: Sendable {
 
     /// As settings and log lines call it.
     package let name: String
+    /// The URL that they are read from; nil where they lie elsewhere.
+    let url: String?
     private let reading: Reading?
     private let now: @Sendable () -> MonotonicTime
     private let state: Mutex<State>
@@ -39,6 +41,7 @@ package final class KeySource: Sendable {
     /// Keys that never change.
     package init(_ keys: KeySet, name: String) {
         self.name = name
+        url = nil
         reading = nil
         now = { MonotonicTime(nanoseconds: 0) }
         state = Mutex(State(keys: keys, rules: .local))
@@ -46,10 +49,11 @@ package final class KeySource: Sendable {
 
     /// Keys that are read anew; `keys` are what is known at the start.
     package init(
-        name: String, keys: KeySet? = nil, rules: RefreshRules, now: @escaping @Sendable () -> MonotonicTime,
-        reading: @escaping Reading
+        name: String, url: String? = nil, keys: KeySet? = nil, rules: RefreshRules,
+        now: @escaping @Sendable () -> MonotonicTime, reading: @escaping Reading
     ) {
         self.name = name
+        self.url = url
         self.reading = reading
         self.now = now
         state = Mutex(State(keys: keys, rules: rules))
@@ -97,7 +101,10 @@ package final class KeySource: Sendable {
         wake.yield()
     }
 
-    /// Reads them whenever it is time, until the task is cancelled; then nobody waits any more.
+    /// They are wanted no more.
+    package func end() { wake.finish() }
+
+    /// Reads them whenever it is time, until the task is cancelled or they are wanted no more; then nobody waits any more.
     package func run(logger: Logger) async {
         tick()
         if let reading {

@@ -3,24 +3,58 @@ import Logging
 import ServiceLifecycle
 
 /// Keeps the keys of all issuers fresh for as long as the node runs.
-struct TokenKeyService: Service {
+final class TokenKeyService: Service {
     private static let tick = Duration.seconds(5)
 
-    let sources: [KeySource]
-    let fetcher: KeyFetcher
-    let logger: Logger
+    private let sources: Current<[KeySource]>
+    private let (changes, change) = AsyncStream.makeStream(of: [KeySource].self)
+    private let fetcher: KeyFetcher
+    private let logger: Logger
+
+    init(sources: [KeySource], fetcher: KeyFetcher, logger: Logger) {
+        self.sources = Current(sources)
+        self.fetcher = fetcher
+        self.logger = logger
+        change.yield(sources)
+    }
+
+    /// Why no token at all can be checked; nil where some can.
+    var problem: String? {
+        let sources = sources.now
+        let problems = sources.compactMap(\.problem)
+        return problems.count == sources.count ? problems.first : nil
+    }
+
+    /// What was read last from a URL.
+    func known(at url: String) -> KeySet? { sources.now.first { $0.url == url }?.known }
+
+    /// Has all keys read again at once.
+    func renew() {
+        for source in sources.now { source.renew() }
+    }
+
+    /// Keeps these from here on, and those of before no more; for one caller at a time.
+    func replace(_ next: [KeySource]) {
+        let last = sources.now
+        sources.replace(next)
+        change.yield(next)
+        for source in last { source.end() }
+    }
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withTaskGroup(of: Void.self) { group in
-                for source in sources { group.addTask { await source.run(logger: logger) } }
+        await cancelWhenGracefulShutdown { [self] in
+            await withDiscardingTaskGroup { group in
                 group.addTask {
                     while !Task.isCancelled {
                         // It ends early where the task is cancelled.
                         try? await Task.sleep(for: TokenKeyService.tick)
-                        for source in sources { source.tick() }
+                        for source in self.sources.now { source.tick() }
                     }
                 }
+                for await sources in changes {
+                    for source in sources { group.addTask { await source.run(logger: self.logger) } }
+                }
+                group.cancelAll()
             }
         }
         try await fetcher.shutdown()

@@ -7,42 +7,62 @@ import SocketServer
 
 /// What a node needs to check tokens; without `auth.mode` jwt nothing of it runs.
 struct Tokens: Sendable {
-    let authentication: SocketServerConfiguration.Authentication
-    /// Keeps the keys fresh; nil where there are none.
-    let service: TokenKeyService?
-    private let sources: [KeySource]
+    private struct Checking: Sendable {
+        let verifier: JWTVerifier
+        let service: TokenKeyService
+        let fetcher: KeyFetcher
+    }
+
+    private let checking: Checking?
 
     /// - Throws: ``NodeFailure`` where a file that was good when the settings were read is so no longer.
     init(_ settings: Settings, group: any EventLoopGroup, metrics: any MetricsFactory, logger: Logger) throws {
         guard settings.auth.mode == .jwt else {
-            (authentication, service, sources) = (.none, nil, [])
+            checking = nil
             return
         }
-        let issuers: [TokenIssuer]
-        let fetcher: KeyFetcher
         do {
-            fetcher = KeyFetcher(authorities: try settings.tokenAuthorities(), group: group)
-            issuers = try settings.issuers(
-                fetch: { url throws(KeyProblem) in try await fetcher.keys(at: url) },
-                now: Clocks.system.monotonic)
+            let fetcher = KeyFetcher(authorities: try settings.tokenAuthorities(), group: group)
+            let issuers = try Tokens.issuers(of: settings, by: fetcher)
+            checking = Checking(
+                verifier: JWTVerifier(
+                    issuers: issuers, metrics: metrics, now: { Int64(Date().timeIntervalSince1970 * 1000) }),
+                service: TokenKeyService(sources: issuers.map(\.keys), fetcher: fetcher, logger: logger),
+                fetcher: fetcher)
         } catch {
             throw NodeFailure("the keys of tokens cannot be read: \(error)", status: NodeFailure.configuration)
         }
-        sources = issuers.map(\.keys)
-        authentication = .jwt(
-            JWTVerifier(
-                issuers: issuers, metrics: metrics, now: { Int64(Date().timeIntervalSince1970 * 1000) }))
-        service = TokenKeyService(sources: sources, fetcher: fetcher, logger: logger)
     }
+
+    private static func issuers(
+        of settings: Settings, by fetcher: KeyFetcher, known: (_ url: String) -> KeySet? = { _ in nil }
+    ) throws(KeyProblem) -> [TokenIssuer] {
+        try settings.issuers(
+            fetch: { url throws(KeyProblem) in try await fetcher.keys(at: url) }, known: known,
+            now: Clocks.system.monotonic)
+    }
+
+    var authentication: SocketServerConfiguration.Authentication { checking.map { .jwt($0.verifier) } ?? .none }
+
+    /// Keeps the keys fresh; nil where there are none.
+    var service: TokenKeyService? { checking?.service }
 
     /// Why no token at all can be checked; nil where some can.
-    var problem: String? {
-        let problems = sources.compactMap(\.problem)
-        return problems.count == sources.count ? problems.first : nil
-    }
+    var problem: String? { checking?.service.problem }
 
     /// Has all keys read again at once.
-    func renew() {
-        for source in sources { source.renew() }
+    func renew() { checking?.service.renew() }
+
+    /// Those whose tokens these settings believe; none where none are checked.
+    func issuers(of settings: Settings) throws(KeyProblem) -> [TokenIssuer] {
+        guard let checking else { return [] }
+        return try Tokens.issuers(of: settings, by: checking.fetcher, known: checking.service.known)
+    }
+
+    /// From here on these are believed, and nobody else.
+    func take(_ issuers: [TokenIssuer]) {
+        guard let checking, !issuers.isEmpty else { return }
+        checking.service.replace(issuers.map(\.keys))
+        checking.verifier.replace(issuers)
     }
 }

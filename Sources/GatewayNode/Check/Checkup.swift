@@ -30,6 +30,7 @@ package struct Checkup: Sendable {
         findings += await keySets()
         findings += [descriptors(), backlog()]
         findings += await redis()
+        findings += await Checkup.archive(settings)
         return findings
     }
 

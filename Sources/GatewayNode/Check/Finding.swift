@@ -40,6 +40,11 @@ package struct Finding: Hashable, Sendable, Encodable {
         Finding(subject: subject, outcome: .error, detail: detail, remedy: remedy)
     }
 
+    /// The same of one server among several.
+    func at(_ place: String) -> Finding {
+        Finding(subject: subject, outcome: outcome, detail: "\(place): \(detail)", remedy: remedy)
+    }
+
     /// One line for people.
     package var line: String {
         let mark = outcome.rawValue.padded(to: 8)

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
+import RedisBackend
 import RedisClient
 import Synchronization
 
@@ -33,8 +34,12 @@ struct RedisCheckup: Sendable {
             let asked = await member(of: places)
             findings += asked.findings
             guard let member = asked.member else { return findings }
-            direct.topology = .single(member)
             direct.peer = .clusterMember
+            for primary in await primaries(by: member) {
+                direct.topology = .single(primary)
+                findings += (await server(direct)).map { $0.at("\(primary)") }
+            }
+            return findings
         }
         return findings + (await server(direct))
     }
@@ -91,6 +96,30 @@ struct RedisCheckup: Sendable {
         return (nil, [.error("redis cluster", "none of the servers in redis.url answers", "start them, or correct it")])
     }
 
+    /// The servers that have slots, as one of them knows them; that one alone where it does not say.
+    private func primaries(by member: RedisConfiguration.Endpoint) async -> [RedisConfiguration.Endpoint] {
+        var asking = configuration
+        (asking.topology, asking.peer) = (.single(member), .clusterMember)
+        let answer = await withLink(asking) { try await $0.send(["CLUSTER", "SLOTS"]) }
+        guard case .success(let reply) = answer else { return [member] }
+        var primaries: [RedisConfiguration.Endpoint] = []
+        for range in reply.array ?? [] {
+            guard let port = range[2][1].integer else { continue }
+            // A server that knows no name of its own is the one that was asked.
+            let name = range[2][0].string ?? ""
+            let place: RedisConfiguration.Endpoint
+            if !name.isEmpty {
+                place = .tcp(host: name, port: Int(port))
+            } else if case .tcp(let host, _) = member {
+                place = .tcp(host: host, port: Int(port))
+            } else {
+                continue
+            }
+            if !primaries.contains(place) { primaries.append(place) }
+        }
+        return primaries.isEmpty ? [member] : primaries
+    }
+
     // MARK: What it is like
 
     private func server(_ direct: RedisConfiguration) async -> [Finding] {
@@ -100,6 +129,7 @@ struct RedisCheckup: Sendable {
             findings.append(try await latency(link))
             findings.append(try await clock(link))
             findings.append(await scripts(link))
+            findings.append(await rights(link))
             return findings
         }
         switch result {
@@ -188,6 +218,24 @@ struct RedisCheckup: Sendable {
             return .ok("redis scripts", "are loaded and run")
         } catch {
             return .error("redis scripts", "\(error)", "allow its user SCRIPT, EVAL and EVALSHA")
+        }
+    }
+
+    /// What Redis's ACL allows the user.
+    private func rights(_ link: RedisCommandLink) async -> Finding {
+        let arguments = NodeRights.questioned(prefix: prefix, database: configuration.database)
+        do throws(RedisError) {
+            let question: [RedisArgument] = ["EVAL", .string(NodeRights.question), 0]
+            let reply = try await link.send(question + arguments.map { .string($0) })
+            let missing = (reply.array ?? []).compactMap(\.string)
+            guard missing.isEmpty else {
+                return .error(
+                    "redis acl", "its user lacks \(missing.joined(separator: " "))",
+                    "allow it by ACL SETUSER; `martlet check --acl` prints all that a node needs")
+            }
+            return .ok("redis acl", "its user may do all that a node does")
+        } catch {
+            return .error("redis acl", "\(error)", "`martlet check --acl` prints all that a node needs")
         }
     }
 
@@ -288,5 +336,15 @@ struct RedisCheckup: Sendable {
             fields[String(line[..<colon])] = String(line[line.index(after: colon)...])
         }
         return fields
+    }
+}
+
+extension Settings {
+    /// What makes a user of Redis who may do what a node does, and no more.
+    package var redisUserCommand: String {
+        // A URL that cannot be read says nothing of a database.
+        let database = redisURL.flatMap { try? RedisConfiguration(url: $0) }?.database ?? 0
+        let rules = NodeRights.rules(prefix: backend.prefix, database: database)
+        return (["ACL", "SETUSER", "martlet", "on", ">PASSWORD"] + rules).joined(separator: " ")
     }
 }

@@ -17,6 +17,9 @@ extension SettingKey {
             "archive.password", \.archive.password, .optional("text"), isSecret: true,
             "The password for archive.url, where that does not hold it."),
         SettingKey(
+            "archive.inboxes", \.rooms.archivesInboxes, .boolean,
+            "Whether messages to users are kept in the archive too."),
+        SettingKey(
             "archive.everyone", \.rooms.archivesEveryone, .boolean,
             "Whether messages to everyone (*) are kept in the archive too."),
         SettingKey(
@@ -24,6 +27,12 @@ extension SettingKey {
             """
             How long the archive keeps messages; what is older goes by whole months, when the last of a month is. 0s keeps \
             all.
+            """),
+        SettingKey(
+            "archive.recoverLimit", \.archive.recoverLimit, .integer(0...100_000),
+            """
+            How many messages a client that joins with an old position is given at most where the archive has what the \
+            room's log has let go of; 0 gives what the log has.
             """),
         SettingKey(
             "archive.backlog", \.rooms.archiveBacklog, .integer(1000...10_000_000),

@@ -6,7 +6,8 @@ extension SettingKey {
             .list("URLs and types", show: \.setting, form: SettingCheck.webhook), isSecret: true,
             """
             Where events are sent: user.online, user.offline, room.occupied, room.vacated, member.joined, \
-            member.left, message.published. A URL without types is sent all: [https://a.example/hooks, \
+            member.left, message.published, room.updated, \
+            room.host_changed, member.role, member.removed, member.banned. A URL without types is sent all: [https://a.example/hooks, \
             "https://b.example/ user.online user.offline"].
             """),
         SettingKey(

@@ -14,6 +14,8 @@ package struct SettingKey: Sendable {
     let read: @Sendable (RawSetting, inout Settings) throws(ValueRefusal) -> Void
     /// What the settings hold in that place, as the file would say it; secrets as well.
     package let written: @Sendable (Settings) -> String
+    /// Has the second settings hold in that place what the first do.
+    let copy: @Sendable (Settings, inout Settings) -> Void
 
     init<Value: Sendable>(
         _ path: String, _ field: any WritableKeyPath<Settings, Value> & Sendable, _ kind: SettingKind<Value>,
@@ -23,6 +25,7 @@ package struct SettingKey: Sendable {
         self.doc = doc
         self.isSecret = isSecret
         words = kind.words
+        copy = { $1[keyPath: field] = $0[keyPath: field] }
         written = { kind.show($0[keyPath: field]) }
         self.defaultText = defaultText ?? kind.show(Settings()[keyPath: field])
         read = { raw, settings throws(ValueRefusal) in

@@ -26,6 +26,7 @@ extension Settings {
         configuration.authentication = authentication
         configuration.origins = originRule
         configuration.fence = clientFence
+        configuration.turn = turnServers
         return configuration
     }
 
@@ -33,6 +34,7 @@ extension Settings {
         var configuration = api
         configuration.clientPort = client.port
         configuration.fence = apiFence
+        configuration.turn = turnServers
         return configuration
     }
 

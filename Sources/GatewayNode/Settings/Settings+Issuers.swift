@@ -111,9 +111,12 @@ extension SettingsReader {
 extension Settings {
     /// Those whose tokens are believed, with their keys; none without `auth.mode` jwt.
     ///
-    /// - Parameter fetch: how keys at a URL are had.
+    /// - Parameters:
+    ///   - fetch: how keys at a URL are had.
+    ///   - known: those that are known of a URL, which serve until they are read again.
     package func issuers(
         fetch: @escaping @Sendable (_ url: String) async throws(KeyProblem) -> KeySet,
+        known: (_ url: String) -> KeySet? = { _ in nil },
         now: @escaping @Sendable () -> MonotonicTime
     ) throws(KeyProblem) -> [TokenIssuer] {
         guard auth.mode == .jwt else { return [] }
@@ -124,7 +127,8 @@ extension Settings {
             let keys = try issuer.localKeys()
             let source: KeySource
             if let url = issuer.jwks, issuer.isRemote {
-                source = KeySource(name: name, rules: .remote, now: now) { () throws(KeyProblem) in try await fetch(url)
+                source = KeySource(name: name, url: url, keys: known(url), rules: .remote, now: now) {
+                    () throws(KeyProblem) in try await fetch(url)
                 }
             } else if let keys, issuer.secrets.isEmpty {
                 source = KeySource(name: name, keys: keys, rules: .local, now: now) { () throws(KeyProblem) in

@@ -106,6 +106,7 @@ struct SettingsReader {
         try decideTLS()
         try decideKeys(host)
         try decideWebhooks()
+        try decideTurn()
         try checkPorts()
         try checkDurability()
         if settings.backend.presence.failoverGrace < .seconds(15) {

@@ -30,6 +30,8 @@ package struct Settings: Sendable {
     package var apiTLS = TLSFiles()
     package var auth = Auth()
     package var log = Log()
+    /// The TURN servers that clients are given credentials for.
+    package var turn = Turn()
     /// What a worker of the archive does; nodes only fill the streams.
     package var archive = Archive()
     /// Where the shared state lies; nil: a private Redis is started with the node.
@@ -74,6 +76,14 @@ package struct Settings: Sendable {
         package var names = ClaimNames()
     }
 
+    /// TURN servers, and the secret that they share with the gateway.
+    package struct Turn: Sendable {
+        package var urls: [String] = []
+        package var secret: String?
+        /// Of credentials.
+        package var life = Duration.seconds(3600)
+    }
+
     /// The archive's database, and how a worker writes to it.
     package struct Archive: Sendable {
         /// As it was written, and checked.
@@ -81,6 +91,7 @@ package struct Settings: Sendable {
         package var password: String?
         /// Zero: for ever.
         package var keep = Duration.zero
+        package var recoverLimit = 10_000
         package var connections = 2
         package var host = "127.0.0.1"
         package var port = 8082

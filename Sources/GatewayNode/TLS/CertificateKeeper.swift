@@ -17,8 +17,12 @@ package final class CertificateKeeper: WatchedFile {
 
     /// The port's key in the settings: `client.tls`.
     package let name: String
-    private let files: TLSFiles
-    private let state: Mutex<PortCertificate>
+    private struct State {
+        var files: TLSFiles
+        var certificate: PortCertificate
+    }
+
+    private let state: Mutex<State>
     /// What was refused last, so that it is told once.
     private let lastRefusal = Mutex<String?>(nil)
     private let expiry: Gauge
@@ -27,33 +31,45 @@ package final class CertificateKeeper: WatchedFile {
         _ files: TLSFiles, name: String, metrics: any MetricsFactory = NOOPMetricsHandler.instance
     ) throws(TLSProblem) {
         self.name = name
-        self.files = files
         let certificate = try PortCertificate(files)
-        state = Mutex(certificate)
+        state = Mutex(State(files: files, certificate: certificate))
         expiry = Gauge(
             label: "martlet_certificate_expiry_timestamp_seconds", dimensions: [("port", name)], factory: metrics)
         expiry.record(certificate.validUntil)
     }
 
-    package var context: NIOSSLContext { state.withLock { $0.context } }
+    package var context: NIOSSLContext { state.withLock { $0.certificate.context } }
 
     /// What a port asks for each connection.
     var provider: @Sendable () -> NIOSSLContext { { self.context } }
 
     /// Reads the files where they have changed; takes what is good, and good now.
     package func look(now: Int64 = Int64(Date().timeIntervalSince1970)) -> Outcome {
-        guard state.withLock({ $0 }).isStale(files) else { return .unchanged }
+        let (files, last) = state.withLock { ($0.files, $0.certificate) }
+        guard last.isStale(files) else { return .unchanged }
         do throws(TLSProblem) {
-            let certificate = try PortCertificate(files)
-            if let problem = certificate.problem(at: now) {
-                throw TLSProblem(description: ".certificateFile \(problem)")
-            }
-            state.withLock { $0 = certificate }
-            expiry.record(certificate.validUntil)
+            take(try CertificateKeeper.certificate(in: files, now: now), of: files)
             return .replaced
         } catch {
             return .refused("\(name)\(error)")
         }
+    }
+
+    /// What is in these files, where that is good, and good now.
+    static func certificate(
+        in files: TLSFiles, now: Int64 = Int64(Date().timeIntervalSince1970)
+    ) throws(TLSProblem) -> PortCertificate {
+        let certificate = try PortCertificate(files)
+        if let problem = certificate.problem(at: now) {
+            throw TLSProblem(description: ".certificateFile \(problem)")
+        }
+        return certificate
+    }
+
+    /// From here on this one serves, and changes of its files are looked for.
+    func take(_ certificate: PortCertificate, of files: TLSFiles) {
+        state.withLock { $0 = State(files: files, certificate: certificate) }
+        expiry.record(certificate.validUntil)
     }
 
     /// The same, told in the log.
@@ -62,7 +78,7 @@ package final class CertificateKeeper: WatchedFile {
         case .unchanged: lastRefusal.withLock { $0 = nil }
         case .replaced:
             lastRefusal.withLock { $0 = nil }
-            let until = PortCertificate.show(state.withLock { $0.validUntil })
+            let until = PortCertificate.show(state.withLock { $0.certificate.validUntil })
             logger.notice("certificate replaced", metadata: ["port": "\(name)", "validUntil": "\(until)"])
         case .refused(let reason):
             let isTold = lastRefusal.withLock { last in

@@ -3,9 +3,7 @@ import NIOSSL
 
 /// The certificates of a node's ports; a port without one is plain.
 struct Certificates: Sendable {
-    let keepers: [CertificateKeeper]
-    let client: (@Sendable () -> NIOSSLContext)?
-    let api: (@Sendable () -> NIOSSLContext)?
+    private let clientKeeper, apiKeeper: CertificateKeeper?
 
     /// - Throws: ``NodeFailure`` where files that were good when the settings were read are so no longer.
     init(_ settings: Settings, metrics: any MetricsFactory) throws(NodeFailure) {
@@ -17,10 +15,35 @@ struct Certificates: Sendable {
                 throw NodeFailure("\(name)\(error)", status: NodeFailure.configuration)
             }
         }
-        let client = try keeper(settings.clientTLS, "client.tls")
-        let api = try keeper(settings.apiTLS, "api.tls")
-        keepers = [client, api].compactMap(\.self)
-        self.client = client?.provider
-        self.api = api?.provider
+        clientKeeper = try keeper(settings.clientTLS, "client.tls")
+        apiKeeper = try keeper(settings.apiTLS, "api.tls")
+    }
+
+    var keepers: [CertificateKeeper] { [clientKeeper, apiKeeper].compactMap(\.self) }
+    var client: (@Sendable () -> NIOSSLContext)? { clientKeeper?.provider }
+    var api: (@Sendable () -> NIOSSLContext)? { apiKeeper?.provider }
+
+    /// What other settings' files hold, to be taken by the ports where all of it is good.
+    struct Next {
+        fileprivate var parts: [(keeper: CertificateKeeper, files: TLSFiles, certificate: PortCertificate)] = []
+
+        /// From here on these serve.
+        func take() {
+            for part in parts { part.keeper.take(part.certificate, of: part.files) }
+        }
+    }
+
+    /// Whether a port speaks TLS stays as it is.
+    func next(_ settings: Settings) throws(SettingsError) -> Next {
+        var next = Next()
+        for (keeper, files) in [(clientKeeper, settings.clientTLS), (apiKeeper, settings.apiTLS)] {
+            guard let keeper else { continue }
+            do throws(TLSProblem) {
+                next.parts.append((keeper, files, try CertificateKeeper.certificate(in: files)))
+            } catch {
+                throw SettingsError("\(keeper.name)\(error)")
+            }
+        }
+        return next
     }
 }

@@ -13,20 +13,32 @@ package final class ArchiveStreams: Sendable {
     private let store: Store
     private let rules: RoomRules
     private let names = NameSource()
+    /// Of the link.
+    private let linkName: String
+    private let receivers: [WebhookReceiver]
+    /// How much of messages the ledgers keep; nil where nobody is told of them.
+    private let ledger: Publish.Bound?
     /// Names the worker among others.
     package let worker: String
 
     /// - Parameter onState: told whether Redis is there, from a loop: nil, or what is missing. In a Cluster only what the
     ///   topology says.
     package init(
-        redis: RedisConfiguration, prefix: String, rules: RoomRules, eventLoop: any EventLoop, logger: Logger,
+        configuration: Backend.Configuration, eventLoop: any EventLoop, logger: Logger,
         onState: @escaping @Sendable (String?) -> Void
     ) {
         worker = names.instance()
-        self.rules = rules
-        var redis = redis
+        linkName = names.link()
+        rules = configuration.rules
+        receivers = configuration.receivers
+        ledger =
+            receivers.isEmpty
+            ? nil
+            : Publish.Bound(
+                entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes)
+        var redis = configuration.redis
         redis.clientName = "martlet-archive:\(worker)"
-        let keys = Keys(prefix: prefix, database: redis.database, isSharded: redis.topology.isSharded)
+        let keys = Keys(prefix: configuration.prefix, database: redis.database, isSharded: redis.topology.isSharded)
         let address = ShardAddress(of: redis.topology)
         let map = SlotMap()
         link = RedisCommandLink(
@@ -90,8 +102,10 @@ package final class ArchiveStreams: Sendable {
     }
 
     /// Answers how many messages of the partition are not in the archive.
-    package func settle(_ ids: [String], of partition: Partition) async throws(CallError) -> Int {
-        try await store.call(SettleArchived(ids, of: partition, kept: rules.keptForConsumers))
+    package func settle(
+        _ ids: [String], _ redactions: [ArchiveRedaction] = [], of partition: Partition
+    ) async throws(CallError) -> Int {
+        try await store.call(SettleArchived(ids, redactions, of: partition, kept: rules.keptForConsumers))
     }
 
     /// Answers whether the partition was this worker's.
@@ -101,6 +115,32 @@ package final class ArchiveStreams: Sendable {
 
     package func release(_ partition: Partition, token: Int64) async throws(CallError) {
         _ = try await store.call(KeepForArchive(partition, by: worker, token: token, life: nil))
+    }
+
+    /// Stores a message and sends it to the room's members, as a node does.
+    package func publish(_ publication: Publication) async throws(CallError) -> Published {
+        let room = publication.room
+        var call = Publish(
+            MessageBody.encode(publication), to: room, under: publication.dedupe, limits: rules.log(of: room),
+            candidate: names.epoch(), link: linkName)
+        if let ledger, rules.tellsMessages(of: room) { call.ledger = ledger }
+        if rules.isStreamed(room) || rules.isArchived(room) {
+            let bound = rules.streamBound
+            call.stream = Publish.Bound(entries: bound.entries, bytes: bound.bytes)
+        }
+        return try await store.call(call)
+    }
+
+    /// Takes the payloads of a user's messages away, and all that lies in the user's inbox.
+    ///
+    /// - Parameter progress: told after each room in which there were any.
+    package func eraseMessages(
+        of user: UserID, progress: @Sendable (Erased) -> Void
+    ) async throws(CallError) -> Erased {
+        try await RedisMessageErasure(
+            store: store, rules: Current(rules), receivers: Current(receivers), directory: nil
+        )
+        .eraseMessages(of: user, progress: progress)
     }
 
     /// The epochs of a room; nil where Redis knows nothing of it.

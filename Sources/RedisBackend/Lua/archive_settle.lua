@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
 -- archive_settle: takes note that messages are in the archive, and lets go of what nobody waits for any more.
 --
--- KEYS    1 messages
--- ARGV    1 group, 2 how many the stream keeps for other consumers, then the ids
+-- KEYS    1 messages, 2 redactions
+-- ARGV    1 group, 2 how many the stream keeps for other consumers, 3 how many redactions, then their fields, then the ids
 -- result  how many are still not settled
 -- cost    O(messages)
-local stream, group, kept = KEYS[1], ARGV[1], tonumber(ARGV[2])
-for first = 3, #ARGV, 1000 do
+local stream, redactions, group, kept, redacted = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+if redacted > 0 then redis.call('HDEL', redactions, unpack(ARGV, 4, 3 + redacted)) end
+for first = 4 + redacted, #ARGV, 1000 do
   redis.pcall('XACK', stream, group, unpack(ARGV, first, math.min(#ARGV, first + 999)))
 end
 if redis.call('EXISTS', stream) == 0 then return 0 end

@@ -2,7 +2,7 @@
 -- close: ends all sessions of a user, wherever their connections stand, tells that the user is offline, marks those
 -- connections to be closed that a node holds, and remembers who may not come back.
 --
--- KEYS    1 the user's connections, 2 marks, 3 verdict, 4 online, 5 seen, 6 linger, 7 events, 8 state
+-- KEYS    1 the user's connections, 2 marks, 3 verdict, 4 online, 5 seen, 6 linger, 7 events, 8 state, 9 states
 -- ARGV    1 close code, 2 text, 3 life of the marks in ms, 4 PUBLISH or SPUBLISH, 5 what the nodes' channels begin with,
 --         6 user, 7 the user's status channel, 8 ledger size, 9 for how long the user is banned from now in ms, '' where
 --         that stays as it is, 10 before when the user's tokens are void in ms (only later than before counts; '' as
@@ -11,14 +11,15 @@
 --         (0: is not), each connection that was in its grace with the secret of its session
 -- cost    O(the user's connections)
 local conns, marks_key, verdict_key, online, seen, lingering = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local events, state = KEYS[7], KEYS[8]
+local events, state, states = KEYS[7], KEYS[8], KEYS[9]
 local code, text, life, command, nodes_channel, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local status_channel, ledger_size, ban, void_before, remembered = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local void_remembered = ARGV[12]
 local marks = { key = marks_key, life = life, command = command, channel = nodes_channel }
 local moment, ledger = now(), { key = events, size = ledger_size }
 local user = {
-  conns = conns, online = online, seen = seen, name = name, command = command, channel = status_channel,
+  conns = conns, online = online, seen = seen, states = states, life = life, name = name, command = command,
+  channel = status_channel,
 }
 local said = verdict(verdict_key) or { banned = 0, before = 0, ended = 0 }
 if ban ~= '' then said.banned = moment + ban end

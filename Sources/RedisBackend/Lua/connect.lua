@@ -3,10 +3,11 @@
 -- takes it: there are as many as the nodes have places, and nobody is kept out by what others have stored.
 --
 -- KEYS    1 the user's connections, 2 online, 3 session, 4 holders, 5 the node's set, 6 linger, 7 fence, 8 events,
---         9 marks, 10 state, 11 the inbox's head, 12 verdict
+--         9 marks, 10 state, 11 the inbox's head, 12 verdict, 13 states
 -- ARGV    1 node, 2 incarnation, 3 connection, 4 user, 5 address, 6 the session's secret, 7 since in ms (0: now),
 --         8 cause, 9 life of the keys in ms, 10 life of the session in ms, 11 ledger size, 12 PUBLISH or SPUBLISH,
---         13 the user's status channel, 14 `new`, or `again` for one that was registered before,
+--         13 the user's status channel, 14 `new`, or `again` for one that was registered before, or
+--         `invisible` for one of these whose user wants to be,
 --         15 connections a user may have (0: any number), 16 `closeOldest` or `refuseNewest`,
 --         17 what the nodes' channels begin with, 18 life of `holders` and the node's set, which outlive what they
 --         name, in ms, 19 server, 20 whether the node has to be put among the holders (0, 1),
@@ -16,7 +17,8 @@
 --         23 for `again` the number of the disconnection of the user that it came after, 24 how often its session had gone
 --         on elsewhere with it, and then the rooms that it is in
 -- result  `ok`, since, now, the number of the disconnection of the user that it came after (0: of none), the nodes of
---         connections that were marked to be closed, epoch and seq of the inbox (as `standing` tells them); `fenced`, the incarnation
+--         connections that were marked to be closed, epoch and seq of the inbox (as `standing` tells them), and whether the user
+--         is invisible (0, 1); `fenced`, the incarnation
 --         below which the node is dead here; `banned` and `void` (the token) where the user is not let in; `full`
 --         where the user has too many; where it is registered again, `ended` after a disconnection of the user, and
 --         `replaced` where its session has gone on with another connection since
@@ -42,7 +44,7 @@ local function name_rooms()
 end
 
 local ended, nodes = last_ended(said), {}
-if mode == 'again' then
+if mode ~= 'new' then
   if tonumber(past) < ended then return { 'ended' } end
   local named = redis.call('HMGET', session, 'c', 'n', 'b')
   if named[1] and named[1] ~= connection then
@@ -59,5 +61,7 @@ else
   nodes = admit('')
   if not nodes then return { 'full' } end
 end
-local since = register(moment, ended)
-return { 'ok', since, moment, tonumber(ended), nodes, standing(state, inbox_head, run) }
+if mode == 'invisible' then redis.call('HSET', inbox_head, 'state', 'invisible') end
+local epoch, seq, _, _, wish = standing(state, inbox_head, run)
+local since = register(moment, ended, wish == 'invisible')
+return { 'ok', since, moment, tonumber(ended), nodes, epoch, seq, wish == 'invisible' and 1 or 0 }

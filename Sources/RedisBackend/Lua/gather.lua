@@ -2,7 +2,7 @@
 -- gather: gives a receiver's next events of a partition: first a loss it must be told of, then those it was given and
 -- has not settled, then those that are to be sent again, then new ones.
 --
--- KEYS    1 coordinator, 2 webhooks, 3 events, 4 the receiver's dead letters
+-- KEYS    1 coordinator, 2 webhooks, 3 events, 4 the receiver's dead letters, 5 withheld
 -- ARGV    1 the caller's token, 2 receiver, 3 server, 4 candidate for a name of birth, 5 entries at most, 6 bytes after
 --         which no more is added, 7 how far back a new receiver begins, in ms
 -- result  `none`; or `refused` where the token is no longer the caller's; or
@@ -10,7 +10,7 @@
 --         `news` or `replay`, now, lag, whether more may follow (0, 1), births, the replay's field, then each entry as
 --         id and its fields
 -- cost    O(entries given); once for a new receiver, O(entries of its first minutes)
-local coordinator, webhooks, events, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local coordinator, webhooks, events, dead, withheld = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local caller, name, run, candidate, most, most_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local beginning = ARGV[7]
 if redis.call('GET', coordinator) ~= caller then return { 'refused' } end
@@ -68,7 +68,7 @@ local function answer(kind, entries, waiting, field)
       break
     end
     for _, text in ipairs(entry[2]) do bytes = bytes + #text end
-    reply[#reply + 1] = entry
+    reply[#reply + 1] = { entry[1], shown(withheld, entry[2]) }
   end
   if more then reply[4] = 1 end
   return reply

@@ -5,10 +5,12 @@
 --         no roster)
 -- ARGV    1 server, 2 candidate for a new epoch, 3 life of a head without messages in ms, 4 log age in ms,
 --         5 whether the room keeps a roster (0, 1), 6 whether it can have settings (0, 1), 7 the version of them that is
---         known, 8 seq behind which the log is read (left out: it is not), 9 limit of messages, 10 limit of bytes
+--         known, 8 seq behind which the log is read (left out: it is not; below 0: so many of the newest), 9 limit of
+--         messages, 10 limit of bytes
 -- result  epoch, seq, now, ends (old epoch=last seq, newest first), roster version (0: nobody was ever in the room),
 --         members, more (0, 1), version of the settings, and where that is not the known one the life that they give the
---         room in ms (0: no end) and their text ('' and 0: closed), then seq, timestamp, body for each message
+--         room in ms (0: no end), their text ('' and 0: closed) and the version that closed the room last (0: none), then
+--         seq, timestamp, body for each message
 --         A head that is missing begins here, but with a life of 0 it does not: an inbox is at '' and 0 until its first
 --         message.
 -- cost    O(messages returned)
@@ -19,22 +21,25 @@ local after, most, most_bytes = ARGV[8], ARGV[9], ARGV[10]
 local members = has_roster == '1' and KEYS[settings and 5 or 4]
 local term, is_new_term = meet(state, run)
 local epoch, seq, ends, change, _, _, version = head_of(head, term, candidate)
-if change == 'missing' and head_life == '0' then return { '', 0, now(), '', 0, 0, 0, 0, 0, '' } end
+if change == 'missing' and head_life == '0' then return { '', 0, now(), '', 0, 0, 0, 0, 0, '', 0 } end
 settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change, settings)
 -- One without messages lives as long as it is asked for and followed, and a little longer; not where nothing may be written.
 if seq == 0 and head_life ~= '0' then redis.pcall('PEXPIRE', head, head_life) end
 
 local moment = now()
-local answer = { epoch, seq, moment, ends, 0, 0, 0, 0, 0, '' }
+local answer = { epoch, seq, moment, ends, 0, 0, 0, 0, 0, '', 0 }
 if members then
   answer[5] = tonumber(redis.call('HGET', head, 'roster') or 0)
   answer[6] = redis.call('HLEN', members)
 end
 if settings and (change or version and version ~= '0') then
-  local stored = redis.call('HMGET', settings, 'version', 'expires', 'text')
+  local stored = redis.call('HMGET', settings, 'version', 'expires', 'text', 'shut')
   answer[8] = tonumber(stored[1]) or 0
-  if stored[1] and stored[1] ~= known then answer[9], answer[10] = tonumber(stored[2]), stored[3] end
+  if stored[1] and stored[1] ~= known then
+    answer[9], answer[10], answer[11] = tonumber(stored[2]), stored[3], tonumber(stored[4] or 0)
+  end
 end
+if after and tonumber(after) < 0 then after = math.max(0, seq + after) end
 if after and tonumber(after) < seq then
   local _, more = read_log(
     log, answer, 'XRANGE', (after + 1) .. '-0', '+', tonumber(most), tonumber(most_bytes),

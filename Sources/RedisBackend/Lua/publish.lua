@@ -9,9 +9,9 @@
 --         9 channel; of an inbox what the channels of nodes begin with, 10 body, 11 life of the dedupe key in ms,
 --         12 connection, 13 flags (in this order: s: to a room that can have settings, c: which bind the sender; then d: with a dedupe key,
 --         i: to an inbox, e: the ledger is told, m: it goes into the partition's stream of messages, r: the caller waits
---         for replicas), 14 user (of an inbox) or room, 15 ledger size,
+--         for replicas, v: it is sent and not stored, so without d, e, m, r), 14 user (of an inbox) or room, 15 ledger size,
 --         16 size of the stream, 17 log bytes, 18 ledger bytes, 19 bytes of the stream
--- result  epoch, seq, timestamp, and of an inbox whether the user is online (0, 1) and on how many connections;
+-- result  epoch, seq, timestamp ('' and 0 of one that is not stored), and of an inbox whether the user is online (0, 1) and on how many connections;
 --         error, of a retry alone: `MARTLET refused` (it was not stored and one after it was: stored now it would stand
 --         behind that), `MARTLET unknown` (it may have been stored, and the log does not hold that any more); `BARRED role`
 --         or `BARRED slow` and how long that lasts in ms: the room's settings do not allow it
@@ -119,6 +119,10 @@ local conns, online = keys_of('i', 2)
 local events, events_held = keys_of('e', 2)
 local messages, messages_held = keys_of('m', 2)
 
+local is_volatile = string.find(flags, 'v', 1, true)
+-- It may have been sent, and nobody is to get it twice.
+if is_volatile and attempt == '1' then return redis.error_reply('MARTLET unknown') end
+
 local nodes, connections, is_online
 if conns then
   nodes, connections = nodes_of(conns)
@@ -168,6 +172,16 @@ if pauses then
   local bar = bars and bar_message(settings, pauses, bars, body, timestamp)
   if bar then return redis.error_reply('BARRED ' .. bar) end
 end
+if is_volatile then
+  if conns then
+    for node in pairs(nodes) do
+      redis.call(command, channel .. node, 'v ' .. timestamp .. ' ' .. #user .. ' ' .. user .. body)
+    end
+  else
+    redis.call(command, channel, 'v ' .. timestamp .. ' ' .. body)
+  end
+  return { '', 0, tonumber(timestamp), is_online, connections }
+end
 settle(state, run, term, is_new_term, head, log, epoch, seq, ends, change, settings)
 seq = seq + 1
 -- Written once: Lua writes numbers slowly.
@@ -193,12 +207,23 @@ if events then
   weigh(events_held, 'events:', events, id, bytes + #name, ledger_bytes)
 end
 if messages then
-  -- The body is `msgType length user payload`, as the node put it together.
-  local kind, length, start = string.match(body, '^(%d+) (%d+) ()')
+  -- The body is `msgType length user payload`, as the node put it together; lengths of an event's name and of a
+  -- connection's may stand behind the type.
+  local kind, event_length, except_length, length, start = string.match(body, '^(%d+)%.?(%d*)%.?(%d*) (%d+) ()')
   local rest = start + tonumber(length)
-  local id = redis.call('XADD', messages, 'MAXLEN', '~', stream_size, '*', 'roomId', name, 'seq', written, 'epoch',
-    epoch, 'userId', string.sub(body, start, rest - 1), 'msgType', kind, 'payload', string.sub(body, rest),
-    'timestamp', timestamp)
+  local user_id, event = string.sub(body, start, rest - 1), nil
+  if event_length ~= '' then
+    local named = rest + tonumber(event_length)
+    event = string.sub(body, rest, named - 1)
+    rest = named + (tonumber(except_length) or 0)
+  end
+  local fields = { 'roomId', conns and '@' .. name or name, 'seq', written, 'epoch', epoch, 'userId', user_id,
+    'msgType', kind, 'payload', string.sub(body, rest), 'timestamp', timestamp }
+  if event and event ~= '' then
+    fields[#fields + 1] = 'event'
+    fields[#fields + 1] = event
+  end
+  local id = redis.call('XADD', messages, 'MAXLEN', '~', stream_size, '*', unpack(fields))
   weigh(messages_held, 'messages:', messages, id, bytes + #name, stream_bytes)
 end
 local place = epoch .. ' ' .. written .. ' ' .. timestamp .. ' '

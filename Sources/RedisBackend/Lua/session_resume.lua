@@ -6,7 +6,7 @@
 -- ARGV    as `connect` has them
 -- result  `ok`, since, now, the number of the disconnection of the user that it came after, the nodes of connections that
 --         were marked to be closed, epoch and seq of the inbox, the connection that was replaced, how often the session has gone
---         on elsewhere, then its rooms; the same again on a retry. `unknown` where the session is gone, ended with a disconnection of the user, or another user's; `fenced`, `banned`, `void` and `full` as
+--         on elsewhere, whether the user is invisible (0, 1), then its rooms, each with what was said to be shown of the user there ('': nothing was); the same again on a retry. `unknown` where the session is gone, ended with a disconnection of the user, or another user's; `fenced`, `banned`, `void` and `full` as
 --         `connect` answers them
 -- cost    O(the session's rooms); with a limit that is reached O(the user's connections) as well
 local fence = fenced()
@@ -28,10 +28,13 @@ if not nodes then return { 'full' } end
 
 take_over(old, nodes)
 move(old, held[3], times)
-local since = register(moment, ended)
-local epoch, seq = standing(state, inbox_head, run)
-local answer = { 'ok', since, moment, ended, nodes, epoch, seq, old, times }
-for _, field in ipairs(redis.call('HKEYS', session)) do
-  if string.sub(field, 1, 2) == 'r:' then answer[#answer + 1] = string.sub(field, 3) end
+local epoch, seq, _, _, wish = standing(state, inbox_head, run)
+local since = register(moment, ended, wish == 'invisible')
+local answer = { 'ok', since, moment, ended, nodes, epoch, seq, old, times, wish == 'invisible' and 1 or 0 }
+local fields = redis.call('HGETALL', session)
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 2) == 'r:' then
+    answer[#answer + 1], answer[#answer + 2] = string.sub(fields[i], 3), fields[i + 1]
+  end
 end
 return answer

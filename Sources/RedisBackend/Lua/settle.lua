@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- settle: moves a receiver's place beyond what it has taken, or beyond what was given up; keeps why an attempt failed.
 --
--- KEYS    1 coordinator, 2 webhooks, 3 events, 4 the receiver's dead letters
+-- KEYS    1 coordinator, 2 webhooks, 3 events, 4 the receiver's dead letters, 5 withheld
 -- ARGV    1 the caller's token, 2 receiver, 3 what: `sent`, `dead`, `loss`, `replay`, `quit` (a replay), `note`, 4 the
 --         reason; or the loss or replay as `gather` gave it, 5 dead letters kept, about, 6 their bytes, 7 how many
 --         entries the receiver wants, 8 the last entry's id, then the ids of those it wants, then of the others
 -- result  1, or `refused` where the token is no longer the caller's
 -- cost    O(entries); of dead letters O(all that are kept) as well
-local coordinator, webhooks, events, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local coordinator, webhooks, events, dead, withheld = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local caller, name, what, reason, most_dead, most_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local wanted_count, last = ARGV[7], ARGV[8]
 if redis.call('GET', coordinator) ~= caller then return 'refused' end
@@ -35,7 +35,7 @@ elseif what == 'dead' then
     local entry = redis.call('XRANGE', events, id, id)[1]
     -- One that is not later than the last dead letter was put there before.
     if entry and (not top or is_after(id, top[1])) then
-      redis.call('XADD', dead, 'MAXLEN', '~', most_dead, id, unpack(entry[2]))
+      redis.call('XADD', dead, 'MAXLEN', '~', most_dead, id, unpack(shown(withheld, entry[2])))
     end
   end
   shrink(dead, tonumber(most_bytes))

@@ -5,20 +5,21 @@
 -- until that has come, or is known not to come.
 --
 -- KEYS    1 coordinator, 2 fence, 3 holders, 4 the dead node's set or linger, 5 online, 6 seen, 7 rooms, 8 events,
---         9 linger, then for each user entry its connections; for each room its members, connections, head
+--         9 linger, 10 governed, 11 vacant, 12 states, then for each user entry its connections; for each room its members,
+--         connections, head, settings
 -- ARGV    1 the caller's token, 2 `node` or `linger`, 3 node, 4 incarnation; of `linger` by which moment a grace has to
 --         be over, as `look` told it, 5 ledger size, 6 PUBLISH or SPUBLISH,
 --         7 life of the fence in ms, 8 life of the keys in ms, 9 after which time a member is looked at again that is
---         given time, in ms, then `u`, connection, user, status channel for a user entry; and
+--         given time, in ms, 10 what the nodes' channels begin with, then `u`, connection, user, status channel for a user entry; and
 --         `r`, room, channel, life of a head without messages in ms, count, then for each entry of the room connection,
 --         user, and the connection that is to take its place (its own name: that is open yet; empty: none)
 -- result  `ok` and how many entries are left (of a node: when none is, its holder is gone too); `refused` where the
 --         token is no longer the caller's
 -- cost    O(entries), once O(nodes fenced within that life); an entry is taken away only if its record still bears that incarnation, or its grace is over
 local coordinator, fences, holders, list, online, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local rooms, events, lingering = KEYS[7], KEYS[8], KEYS[9]
+local rooms, events, lingering, governed, vacant, states = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local caller, what, node, incarnation, ledger_size, command = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local fence_life, life, patience = ARGV[7], ARGV[8], ARGV[9]
+local fence_life, life, patience, nodes_channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 if redis.call('GET', coordinator) ~= caller then return { 'refused' } end
 local is_node = what == 'node'
 local dead, moment, ledger = node .. ':' .. incarnation, now(), { key = events, size = ledger_size }
@@ -50,13 +51,13 @@ end
 -- Whether a member is given time, which it then has.
 local function spare(room, user, connection, successor)
   if successor == '' then return false end
-  local packed = redis.call('HGET', room.members, user) or ''
+  local packed, is_hidden = read_member(room, user)
   local first, last, holder = find_connection(packed, connection)
   if not first or successor ~= connection and find_connection(packed, successor) then return false end
   local entry = 'r|' .. room.name .. '|' .. user .. '|' .. connection
   if is_node then
     if holder ~= dead or redis.call('SREM', list, entry) == 0 then return false end
-    redis.call('HSET', room.members, user, splice(packed, first, last, spell_connection(connection, '~node_lost')))
+    write_member(room, user, splice(packed, first, last, spell_connection(connection, '~node_lost')), is_hidden)
     redis.call('SREM', room.conns, connection)
   elseif not redis.call('ZSCORE', list, entry) then
     return false
@@ -73,7 +74,7 @@ local function cause_of(holder)
   return string.match(holder, '^~(%S+)$')
 end
 
-local key, i = 10, 10
+local key, i = 13, 11
 while ARGV[i] do
   if ARGV[i] == 'u' then
     local connection, name = ARGV[i + 1], ARGV[i + 2]
@@ -82,7 +83,8 @@ while ARGV[i] do
       local cause = cause_of(record and string.match(record, '^%S+'))
       if cause then
         local user = {
-          conns = KEYS[key], online = online, seen = seen, name = name, command = command, channel = ARGV[i + 3],
+          conns = KEYS[key], online = online, seen = seen, states = states, life = life, name = name,
+          command = command, channel = ARGV[i + 3],
         }
         remove_connection(user, connection, cause, ledger, moment)
       end
@@ -92,6 +94,7 @@ while ARGV[i] do
     local room = {
       name = ARGV[i + 1], channel = ARGV[i + 2], head_life = ARGV[i + 3], command = command,
       members = KEYS[key], conns = KEYS[key + 1], head = KEYS[key + 2], rooms = rooms,
+      settings = KEYS[key + 3], governed = governed, vacant = vacant, coordinator = coordinator, nodes = nodes_channel,
     }
     local count, users, taken, events, version = tonumber(ARGV[i + 4]), {}, {}, {}, nil
     i = i + 5
@@ -106,7 +109,7 @@ while ARGV[i] do
       i = i + 3
     end
     for _, user in ipairs(users) do
-      local packed = redis.call('HGET', room.members, user) or ''
+      local packed, is_hidden = read_member(room, user)
       local gone, parts, cause = {}, {}, nil
       for _, connection in ipairs(taken[user]) do
         local first, last, holder = find_connection(packed, connection)
@@ -118,7 +121,7 @@ while ARGV[i] do
         end
       end
       if cause then
-        local event = remove_memberships(room, user, gone, cut(packed, parts), cause, ledger)
+        local event = remove_memberships(room, user, gone, cut(packed, parts), cause, ledger, is_hidden)
         if event then
           events[#events + 1] = event
           version = step(room, moment)
@@ -126,7 +129,7 @@ while ARGV[i] do
       end
     end
     if version then publish(room, version, moment, events) end
-    key = key + 3
+    key = key + 4
   end
 end
 if not is_node then return { 'ok', redis.call('ZCARD', list) } end

@@ -31,6 +31,7 @@ final class Coordinator: @unchecked Sendable {
     private let settings: PresenceSettings
     private let sweeper: Sweeper
     private let nodeId: String
+    private let counters: BackendCounters
     private let logger: Logger
     private var states = [PartitionState](repeating: PartitionState(), count: Partition.count)
     private var index: IndexSnapshot?
@@ -47,10 +48,11 @@ final class Coordinator: @unchecked Sendable {
 
     private var loop: any EventLoop { store.link.eventLoop }
 
-    init(store: Store, settings: PresenceSettings, nodeId: String, logger: Logger) {
+    init(store: Store, settings: PresenceSettings, nodeId: String, counters: BackendCounters, logger: Logger) {
         self.store = store
         self.settings = settings
-        sweeper = Sweeper(store: store, settings: settings)
+        self.counters = counters
+        sweeper = Sweeper(store: store, settings: settings) { counters.swept(ghosts: $0) }
         duties = Duties(patience: settings.dutyPatience)
         self.nodeId = nodeId
         self.logger = logger
@@ -108,6 +110,13 @@ final class Coordinator: @unchecked Sendable {
         }
     }
 
+    /// The host of a room has left it; told on any thread.
+    func vacated(_ room: RoomName) {
+        loop.execute { [self] in
+            if !isStopped { look(Partition(of: room)) }
+        }
+    }
+
     /// What the node knows of the index is of before: it may be in it no more, and its tokens may be void.
     func lost() {
         loop.assertInEventLoop()
@@ -129,6 +138,7 @@ final class Coordinator: @unchecked Sendable {
             guard case .success(.claimed(let token)) = result, !isStopped else { return }
             states[partition.number].token = token
             states[partition.number].isCalm = false
+            count()
             onToken(partition, token)
             // Redis's clock may have stepped before this node could see it, as a coordinator died.
             store.call(Prolong(.bound, partition, token: token, settings: settings)) { [self] in record("prolong", $0) }
@@ -154,10 +164,13 @@ final class Coordinator: @unchecked Sendable {
 
     private func drop(_ partition: Partition) {
         states[partition.number].token = nil
+        count()
         onToken(partition, nil)
         states[partition.number].alarm?.cancel()
         states[partition.number].alarm = nil
     }
+
+    private func count() { counters.coordinates(states.count(where: { $0.token != nil })) }
 
     /// Asks what the partition holds, and sweeps what must be.
     private func look(_ partition: Partition) {
@@ -197,7 +210,8 @@ final class Coordinator: @unchecked Sendable {
         let dead = found.holders.filter { index?.mustSweep($0.holder, fence: $0.fence) ?? false }.map(\.holder)
         if let next = found.nextGraceEnd { wake(partition, in: .milliseconds(next - found.dueBy + 1)) }
         let areHere = found.holders.allSatisfy { index?.incarnations[$0.holder.node] == $0.holder.incarnation }
-        states[partition.number].isCalm = areHere && found.due.isEmpty
+        states[partition.number].isCalm = areHere && found.due.isEmpty && found.vacant.isEmpty
+        for room in found.vacant { handOver(room, token) }
         if found.due.count == Sweep.most { states[partition.number].mustLookAgain = true }
         for holder in dead {
             logger.info(
@@ -209,11 +223,31 @@ final class Coordinator: @unchecked Sendable {
             case .swept:
                 // What had nothing to do says nothing of what Redis would have let it do.
                 if !dead.isEmpty || !found.due.isEmpty { record("sweep", nil) }
+                counters.swept(holders: dead.count)
                 rest(partition, isRefused: false, token)
             case .refused: rest(partition, isRefused: true, token)
             case .failed(let error):
                 record("sweep", error)
                 rest(partition, isRefused: false, token)
+            }
+        }
+    }
+
+    /// Finds who follows the host of a room. Whoever has left meanwhile, or come, is looked at again.
+    private func handOver(_ room: RoomName, _ token: String) {
+        store.call(ReadChair(of: room, token: token)) { [self] result in
+            record("chair", result)
+            let (successor, version): (UserID?, Int64)
+            switch result {
+            case .success(.vacant(let chair)): (successor, version) = (chair.successor, chair.version)
+            case .success(.kept): (successor, version) = (nil, 0)
+            case .success(.refused), .failure: return
+            }
+            let call = HandOver(room, to: successor, seen: version, token: token, settings: settings)
+            store.call(call) { [self] result in
+                record("hand_over", result)
+                guard case .success(.moved) = result, !isStopped else { return }
+                look(Partition(of: room))
             }
         }
     }
@@ -280,7 +314,16 @@ final class Coordinator: @unchecked Sendable {
             store.touch(store.shared(in: partition, settings))
             store.call(Shrink([(store.keys.events(partition), settings.ledgerBytes)])) { _ in }
             forgetSeen(partition)
+            pruneGoverned(partition)
             if let idle = settings.idleLedger { trimIdleLedger(partition, token: token, idle) }
+        }
+    }
+
+    /// Some of the rooms at a time; what is left is met again.
+    private func pruneGoverned(_ partition: Partition) {
+        store.send(.someRooms(of: store.keys.governed(partition), most: Prune.most)) { [store] result in
+            guard case .success(let rooms) = result, !rooms.isEmpty else { return }
+            store.call(Prune(rooms, in: partition)) { _ in }
         }
     }
 

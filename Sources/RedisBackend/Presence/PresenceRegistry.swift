@@ -11,7 +11,7 @@ final class PresenceRegistry: @unchecked Sendable {
     struct Listeners: Sendable {
         /// An incarnation is fenced: the node must take one above the fence.
         var onFenced: @Sendable (_ incarnation: Int64, _ fence: Int64) -> Void
-        /// A connection's socket must be closed.
+        /// A connection's socket must be closed, or the connection is out of a room.
         var onClose: @Sendable (StreamDelivery) -> Void
         /// A user's connection is registered again: what came for the inbox before went to other nodes, or to none.
         var onRegisteredAgain: @Sendable (UserID) -> Void
@@ -24,24 +24,50 @@ final class PresenceRegistry: @unchecked Sendable {
         case registered(@Sendable (Result<Registration, RegistrationError>) -> Void)
         case joined(@Sendable (Result<RosterState, BackendError>) -> Void)
         case signalled(@Sendable (Result<Void, SignalError>) -> Void)
+        case shown(Showing)
     }
+
+    /// Something that is to be shown in several rooms, or said once, until all have answered.
+    private final class Showing {
+        private var remaining: Int
+        private var error: BackendError?
+        private let reply: @Sendable (Result<Void, BackendError>) -> Void
+
+        init(rooms: Int, reply: @escaping @Sendable (Result<Void, BackendError>) -> Void) {
+            remaining = rooms
+            self.reply = reply
+        }
+
+        func answered(_ error: BackendError?) {
+            remaining -= 1
+            self.error = self.error ?? error
+            if remaining == 0 { reply(self.error.map { .failure($0) } ?? .success(())) }
+        }
+    }
+
+    /// The first format in which nodes know of changes of what is shown.
+    private static let showingFormat = 3
 
     private let store: Store
     private let settings: PresenceSettings
     private let listeners: Listeners
+    private let counters: BackendCounters
     private var machine: RegistrationMachine
     private var replies: [RegistrationMachine.Ticket: Reply] = [:]
     private var nextTicket: RegistrationMachine.Ticket = 0
     private var idle: EventLoopPromise<Void>?
     private var ticking: RepeatedTask?
+    /// Whether all nodes are known to write the present format, from which none goes back.
+    private var isFormatCurrent = false
 
     private var loop: any EventLoop { store.link.eventLoop }
 
     init(
         store: Store, settings: PresenceSettings, rules: RoomRules, seal: SessionSeal, nodeId: String,
-        listeners: Listeners
+        counters: BackendCounters, listeners: Listeners
     ) {
         self.store = store
+        self.counters = counters
         self.settings = settings
         self.listeners = listeners
         machine = RegistrationMachine(
@@ -71,6 +97,12 @@ final class PresenceRegistry: @unchecked Sendable {
         }
     }
 
+    /// Whether a connection is here; called on the loop.
+    func holds(_ connection: String) -> Bool {
+        loop.assertInEventLoop()
+        return machine.held[connection] != nil
+    }
+
     // MARK: What the registrar and the links tell, on the loop
 
     func registered(_ incarnation: Int64, sent: NIODeadline) {
@@ -86,6 +118,12 @@ final class PresenceRegistry: @unchecked Sendable {
     func clockStepped() {
         loop.assertInEventLoop()
         machine.clockStepped()
+    }
+
+    /// Another node, or another connection, has made a user invisible, or visible again.
+    func visibilityChanged(_ user: UserID, isInvisible: Bool) {
+        loop.assertInEventLoop()
+        perform(machine.visibilityChanged(of: user, isInvisible: isInvisible, now: .now))
     }
 
     func lost() {
@@ -108,6 +146,11 @@ final class PresenceRegistry: @unchecked Sendable {
         perform(machine.channelsRenewed(partitions, now: .now))
     }
 
+    func putOut(_ putOut: PutOut) {
+        loop.assertInEventLoop()
+        perform(machine.putOut(putOut, now: .now))
+    }
+
     // MARK: What the machine says
 
     private func perform(_ actions: [RegistrationMachine.Action]) {
@@ -124,6 +167,9 @@ final class PresenceRegistry: @unchecked Sendable {
         case .signalled(let ticket, let error):
             guard case .signalled(let reply) = replies.removeValue(forKey: ticket) else { return }
             reply(error.map { .failure($0) } ?? .success(()))
+        case .shown(let ticket, let error):
+            guard case .shown(let showing) = replies.removeValue(forKey: ticket) else { return }
+            showing.answered(error)
         case .expectInbox(let user): listeners.streams.expectInbox(of: user)
         case .inboxStands(let user, let position): listeners.streams.inbox(of: user, standsAt: position)
         case .roomStands(let room, let position, let roster):
@@ -132,6 +178,7 @@ final class PresenceRegistry: @unchecked Sendable {
         case .tellMarked(let nodes): store.tellMarked(nodes, life: settings.fenceLife)
         case .close(let id, let reason, let text):
             listeners.onClose(.close(connection: id, reason: reason, text: text))
+        case .putOut(let id, let change): listeners.onClose(.putOut(connection: id, change))
         case .eraseMark(let id, let partition): store.send(.remove(id, from: store.keys.marks(partition)))
         case .renew(let renewal): store.renew(renewal, settings)
         case .takeNewIncarnation(let incarnation, let fence): listeners.onFenced(incarnation, fence)
@@ -141,6 +188,8 @@ final class PresenceRegistry: @unchecked Sendable {
     private func send(_ call: RegistrationMachine.Call) {
         store.ask(call, settings) { [self] answer in
             perform(machine.answered(call, answer, now: .now))
+            let repairs = machine.takeRepairs()
+            if repairs > 0 { counters.repaired(repairs) }
             if machine.underWay == 0 { ended() }
         }
     }
@@ -187,6 +236,45 @@ extension PresenceRegistry: Presence {
 
     func joinQuietly(_ room: RoomName, connection id: String) {
         loop.execute { [self] in ask(.joinQuietly(room, connection: id)) }
+    }
+
+    func show(
+        _ info: [UInt8], in rooms: [RoomName], connection id: String,
+        reply: @escaping @Sendable (Result<Void, BackendError>) -> Void
+    ) {
+        loop.execute { [self] in
+            inCurrentFormat(or: reply) { [self] in
+                let showing = Showing(rooms: rooms.count, reply: reply)
+                for room in rooms { ask(.show(info, room, connection: id, ticket(for: .shown(showing)))) }
+            }
+        }
+    }
+
+    func setState(
+        _ state: UserState, connection id: String, reply: @escaping @Sendable (Result<Void, BackendError>) -> Void
+    ) {
+        loop.execute { [self] in
+            inCurrentFormat(or: reply) { [self] in
+                let showing = Showing(rooms: 1, reply: reply)
+                ask(.setState(state, connection: id, ticket(for: .shown(showing))))
+            }
+        }
+    }
+
+    /// Does something that nodes of an earlier release would not understand, once none is left.
+    private func inCurrentFormat(
+        or reply: @escaping @Sendable (Result<Void, BackendError>) -> Void, _ body: @escaping @Sendable () -> Void
+    ) {
+        guard !isFormatCurrent else { return body() }
+        store.send(.field("format", of: store.keys.deployment)) { [self] result in
+            switch result {
+            case .success(let text) where text.flatMap({ Int($0) }) ?? 0 >= PresenceRegistry.showingFormat:
+                isFormatCurrent = true
+                body()
+            case .success: reply(.failure(.unavailable(reason: "a node of an earlier release still serves here")))
+            case .failure(let error): reply(.failure(BackendError(error)))
+            }
+        }
     }
 
     func leave(_ room: RoomName, connection id: String) {

@@ -55,13 +55,15 @@ extension RedisPresenceDirectory {
             let members = store.keys.members(room)
             return (
                 members: members, isIn: store.ask(.has(user.string, in: members)),
+                isHidden: store.ask(.has("h:\(user)", in: store.keys.head(room))),
                 size: store.ask(.size(ofHash: members))
             )
         }
         var shared: [Shared] = []
         for one in asked {
-            let (isIn, size) = (try await get(one.isIn), Int(try await get(one.size)))
-            if isIn { shared.append(Shared(members: one.members, size: size)) }
+            let (isIn, isHidden) = (try await get(one.isIn), try await get(one.isHidden))
+            let size = Int(try await get(one.size))
+            if isIn || isHidden { shared.append(Shared(members: one.members, size: size)) }
         }
         return shared
     }

@@ -23,6 +23,7 @@ struct RedisPresenceDirectory: PresenceDirectory {
             let names = indices.map { users[$0].string }
             return (
                 indices: indices, online: store.ask(.scores(of: names, in: keys.online(partition))),
+                states: store.ask(.fields(names, of: keys.states(partition))),
                 seen: store.ask(.scores(of: names, in: keys.seen(partition)))
             )
         }
@@ -34,8 +35,10 @@ struct RedisPresenceDirectory: PresenceDirectory {
         for group in asked {
             do {
                 let (online, seen) = (try await get(group.online), try await get(group.seen))
+                let states = try await get(group.states)
                 for (place, index) in group.indices.enumerated() {
                     statuses[index].isOnline = online[place] != nil
+                    if online[place] != nil { statuses[index].state = UserState(told: states[place]) }
                     statuses[index].lastSeen = seen[place]
                 }
             } catch {
@@ -52,6 +55,7 @@ struct RedisPresenceDirectory: PresenceDirectory {
         let partition = Partition(of: user.string)
         let online = store.ask(.score(of: user.string, in: keys.online(partition)))
         let seen = store.ask(.score(of: user.string, in: keys.seen(partition)))
+        let state = store.ask(.field(user.string, of: keys.states(partition)))
         let records = store.ask(.connections(in: keys.connections(of: user), of: user))
         let verdict = store.ask(.text(of: keys.verdict(on: user)))
         let time = store.ask(.time(of: partition.slot))
@@ -60,7 +64,8 @@ struct RedisPresenceDirectory: PresenceDirectory {
         let banned = try await get(verdict).flatMap { Verdict($0) }.flatMap {
             $0.bannedUntil > now ? $0.bannedUntil : nil
         }
-        let status = UserStatus(userId: user, isOnline: try await get(online) != nil, lastSeen: try await get(seen))
+        var status = UserStatus(userId: user, isOnline: try await get(online) != nil, lastSeen: try await get(seen))
+        if status.isOnline { status.state = UserState(told: try await get(state)) }
         guard status.isOnline || status.lastSeen != nil || banned != nil else { return nil }
         let asked = try await get(records).map { record in
             (record, session: record.session.map { store.ask(.session(keys.session($0))) })
@@ -84,8 +89,10 @@ struct RedisPresenceDirectory: PresenceDirectory {
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord? {
         let size = store.ask(.size(ofHash: keys.members(room)))
         let connections = store.ask(.size(ofSet: keys.connections(in: room)))
+        let hidden = store.ask(.field("hidden", of: keys.head(room)))
         let position = store.ask(.position(ofHead: keys.head(room)))
-        let (members, head) = (Int(try await get(size)), try await get(position))
+        let (shown, head) = (Int(try await get(size)), try await get(position))
+        let members = shown + (try await get(hidden).flatMap { Int($0) } ?? 0)
         guard members > 0 || head != nil else { return nil }
         return RoomRecord(room: room, members: members, connections: Int(try await get(connections)), head: head)
     }
@@ -147,6 +154,15 @@ struct RedisPresenceDirectory: PresenceDirectory {
             next: place.isEnd ? nil : place.text)
     }
 
+    func invisibleMembers(of room: RoomName) async throws(DirectoryError) -> [Member] {
+        guard try await get(store.ask(.field("hidden", of: keys.head(room)))) != nil else { return [] }
+        return try await get(store.ask(.fields(of: keys.head(room)))).compactMap { field -> Member? in
+            guard field.name.hasPrefix("h:") else { return nil }
+            let user = UserID(unchecked: String(field.name.dropFirst(2)))
+            return Array(field.value.utf8).withUnsafeBytes { PackedMember.unpack($0, user: user) }
+        }.sorted { MemberCursor.isBefore($0.userId.string, $1.userId.string) }
+    }
+
     func get<Answer>(_ asked: Asked<Answer>) async throws(DirectoryError) -> Answer {
         do {
             return try await asked.answer
@@ -199,4 +215,9 @@ extension RedisPresenceDirectory {
         }
         return (names, counts.reduce(0, +), next)
     }
+}
+
+extension UserState {
+    /// Of a user who is online, as `states` has it.
+    fileprivate init(told: String?) { self = told.flatMap { UserState(rawValue: $0) } ?? .active }
 }

@@ -20,10 +20,15 @@ package struct Sweeper: Sendable {
 
     private let store: Store
     private let settings: PresenceSettings
+    /// Told how many entries of a dead node one call has taken away.
+    private let onGhosts: @Sendable (Int) -> Void
 
-    package init(store: Store, settings: PresenceSettings) {
+    package init(
+        store: Store, settings: PresenceSettings, onGhosts: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
         self.store = store
         self.settings = settings
+        self.onGhosts = onGhosts
     }
 
     package func look(
@@ -75,7 +80,8 @@ package struct Sweeper: Sendable {
                 // Nothing is left, and the holder went with the last entry or with the fence.
                 return sweepNext(partition, dead.dropFirst(), token: token, done: done)
             }
-            call(partition, .node(holder), entries, token: token, failed: done) { left in
+            call(partition, .node(holder), entries, token: token, failed: done) { [onGhosts] left in
+                onGhosts(entries.count)
                 if left > 0 {
                     sweepRest(partition, dead, token: token, done: done)
                 } else {

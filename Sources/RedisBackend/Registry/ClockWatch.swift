@@ -34,6 +34,9 @@ package struct ClockWatch: Hashable, Sendable {
         return step
     }
 
+    /// How far it is ahead, as though it had been read midway; nil where nothing is known of it.
+    package var middle: Int64? { ahead.map { ($0.lowerBound + $0.upperBound) / 2 } }
+
     /// What it shows at most, if it has not stepped since the last answer; 0 where nothing is known of it.
     package func latest(now: Int64) -> Int64 {
         ahead.map { now + $0.upperBound + ClockWatch.tolerance } ?? 0

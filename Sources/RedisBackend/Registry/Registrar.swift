@@ -29,9 +29,11 @@ final class Registrar: @unchecked Sendable {
     private let version: String
     private let load: @Sendable () -> NodeLoad
     private let health: Health
+    private let redisClock: RedisClock
     private let logger: Logger
     private let onEvent: @Sendable (Event) -> Void
     private let interval: TimeAmount
+    private let leaseLength: Duration
     private var lease: Lease
     private var right: DeclarationRight
     private var grace: FailoverGrace
@@ -44,7 +46,8 @@ final class Registrar: @unchecked Sendable {
     /// What was made of what the deployment bears.
     private var consent: Beat.Consent?
     /// In which format all write, as a beat has told.
-    private var written: Int?
+    private var written: Int? { didSet { writtenFormat.became(written ?? 0) } }
+    private let writtenFormat: WrittenFormat
     private var startedAt: Int64 = 0
     private var beating: RepeatedTask?
     private var isUnderWay = false
@@ -58,17 +61,20 @@ final class Registrar: @unchecked Sendable {
 
     init(
         store: Store, nodeId: String, instance: String, format: Format, version: String, settings: PresenceSettings,
-        silent: SilentNodes, logger: Logger, health: Health, load: @escaping @Sendable () -> NodeLoad,
-        onEvent: @escaping @Sendable (Event) -> Void
+        silent: SilentNodes, writtenFormat: WrittenFormat, logger: Logger, health: Health, clock redisClock: RedisClock,
+        load: @escaping @Sendable () -> NodeLoad, onEvent: @escaping @Sendable (Event) -> Void
     ) {
         self.store = store
         node = Beat.Node(
             nodeId, instance: instance, lease: settings.lease, failoverGrace: settings.failoverGrace)
         self.silent = silent
+        self.writtenFormat = writtenFormat
         self.format = format
         self.version = version
         self.load = load
         self.health = health
+        self.redisClock = redisClock
+        leaseLength = settings.lease
         self.logger = logger
         self.onEvent = onEvent
         interval = .milliseconds(settings.interval.milliseconds)
@@ -242,7 +248,9 @@ final class Registrar: @unchecked Sendable {
     private func look(at index: Beat.Index, sent: Int64, now: Int64) {
         sightings.saw(index.nodes, redis: index.now, sent: sent, now: now)
         silent.replace(with: Set(sightings.silent(now: now).keys).subtracting([node.name]))
-        guard let step = clock.answered(sent: sent, now: now, redis: index.now) else { return }
+        let step = clock.answered(sent: sent, now: now, redis: index.now)
+        if let ahead = clock.middle { redisClock.found(ahead: ahead) }
+        guard let step else { return }
         logger.warning(
             "Redis's clock has stepped: graces that run begin anew, and all that is registered is compared",
             metadata: ["milliseconds": "\(step)"])
@@ -261,6 +269,7 @@ final class Registrar: @unchecked Sendable {
     private func act(on outcome: Lease.Outcome, round: Int64 = 0, sent: NIODeadline) {
         switch outcome {
         case .held:
+            health.leased(until: MonotonicTime(sent) + leaseLength)
             guard !isRegistered, let incarnation = lease.incarnation else { return }
             isRegistered = true
             logger.info("The node is registered", metadata: ["incarnation": "\(incarnation)"])

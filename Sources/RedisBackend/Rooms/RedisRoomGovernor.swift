@@ -1,12 +1,13 @@
 import GatewayCore
 
-/// The settings of rooms, as Redis keeps them.
+/// The settings of rooms, and what users are in them, as Redis keeps them.
 struct RedisRoomGovernor: RoomGovernor {
     /// The first in which nodes heed settings.
     private static let format = 3
 
     let store: Store
     let rules: RoomRules
+    let settings: PresenceSettings
     /// The name of the store's link.
     let link: String
 
@@ -14,6 +15,15 @@ struct RedisRoomGovernor: RoomGovernor {
         guard room.takesSettings else { return .absent }
         do {
             return try await store.read(ReadSettings(of: room))
+        } catch {
+            throw BackendError(error)
+        }
+    }
+
+    func roles(in room: RoomName) async throws(BackendError) -> RoomRoles {
+        guard room.takesSettings else { return RoomRoles() }
+        do {
+            return try await store.call(ReadRoles(of: room))
         } catch {
             throw BackendError(error)
         }
@@ -33,21 +43,55 @@ struct RedisRoomGovernor: RoomGovernor {
     private func change(
         _ room: RoomName, _ change: Govern.Change, at version: Int64
     ) async throws(GovernError) -> Int64 {
-        let answer: Govern.Answer
-        do {
-            let borne = try await store.send(.field("format", of: store.keys.deployment))
-            guard borne.flatMap({ Int($0) }) ?? 0 >= RedisRoomGovernor.format else { throw GovernError.nodesDiffer }
-            answer = try await store.call(Govern(room, change, replacing: version, link: link))
-        } catch let error as GovernError {
-            throw error
-        } catch let error as CallError {
-            throw .backend(BackendError(error))
-        } catch {
-            throw .backend(.unavailable(reason: "\(error)"))
-        }
-        switch answer {
-        case .changed(let version): return version
+        let govern = Govern(room, change, replacing: version, link: link, settings: settings)
+        switch try await call(govern) {
+        case .changed(let version, let nodes):
+            store.tellMarked(nodes, life: settings.fenceLife)
+            return version
         case .moved(let version): throw .moved(to: version)
+        }
+    }
+
+    func carryOut(_ order: RoomOrder, reply: @escaping @Sendable (Result<Int64, GovernError>) -> Void) {
+        guard order.room.takesSettings else { return reply(.failure(.noRoster)) }
+        guard rules.presence(of: order.room) == .full || !order.needsRoster else { return reply(.failure(.noRoster)) }
+        call(Moderate(order, link: link, settings: settings)) { [store, settings] result in
+            switch result {
+            case .success(.done(let version, let nodes)):
+                store.tellMarked(nodes, life: settings.fenceLife)
+                reply(.success(version))
+            case .success(.denied(let denial)): reply(.failure(.denied(denial)))
+            case .success(.absent): reply(.failure(.absent))
+            case .success(.crowded): reply(.failure(.crowded))
+            case .failure(let error): reply(.failure(error))
+            }
+        }
+    }
+
+    func invite(_ user: UserID, to room: RoomName) async throws(GovernError) -> Int {
+        _ = try await carryOut(RoomOrder(.admit, user, in: room))
+        return try await call(Invite(user, to: room))
+    }
+
+    private func call<Called: Script>(_ script: Called) async throws(GovernError) -> Called.Answer {
+        let result = await withCheckedContinuation { continuation in
+            call(script) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    /// Calls a script once all nodes heed what it writes.
+    private func call<Called: Script>(
+        _ script: Called, reply: @escaping @Sendable (Result<Called.Answer, GovernError>) -> Void
+    ) {
+        store.send(.field("format", of: store.keys.deployment)) { [store] borne in
+            switch borne {
+            case .failure(let error): reply(.failure(.backend(BackendError(error))))
+            case .success(let format) where format.flatMap({ Int($0) }) ?? 0 < RedisRoomGovernor.format:
+                reply(.failure(.nodesDiffer))
+            case .success:
+                store.call(script) { reply($0.mapError { .backend(BackendError($0)) }) }
+            }
         }
     }
 }

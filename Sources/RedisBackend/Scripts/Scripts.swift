@@ -14,9 +14,17 @@ package enum Scripts {
     static let historyUnwritten = Scripts.script(
         "history_unwritten", PackageResources.history_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
     static let govern = Scripts.script("govern", PackageResources.govern_lua, opening: .governing)
+    static let moderate = Scripts.script("moderate", PackageResources.moderate_lua, opening: .governing)
+    static let chair = Scripts.script("chair", PackageResources.chair_lua)
+    static let handOver = Scripts.script("hand_over", PackageResources.hand_over_lua, opening: .governing)
+    static let roles = Scripts.script("roles", PackageResources.roles_lua, opening: .rights)
+    static let prune = Scripts.script("prune", PackageResources.prune_lua)
+    static let invite = Scripts.script("invite", PackageResources.invite_lua)
     static let settings = Scripts.script("settings", PackageResources.settings_lua, opening: .epoch)
     static let settingsUnwritten = Scripts.script(
         "settings_unwritten", PackageResources.settings_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
+    static let redact = Scripts.script("redact", PackageResources.redact_lua, opening: .clock)
+    static let roomsOf = Scripts.script("rooms_of", PackageResources.rooms_of_lua)
     static let heads = Scripts.script("heads", PackageResources.heads_lua)
     static let states = Scripts.script("states", PackageResources.states_lua)
     static let meet = Scripts.script("meet", PackageResources.meet_lua, opening: .epoch)
@@ -24,6 +32,7 @@ package enum Scripts {
     static let touch = Scripts.script("touch", PackageResources.touch_lua)
     static let beat = Scripts.script("beat", PackageResources.beat_lua)
     static let canary = Scripts.script("canary", PackageResources.canary_lua)
+    static let notify = Scripts.script("notify", PackageResources.notify_lua)
     static let connect = Scripts.script("connect", PackageResources.connect_lua, opening: .session)
     /// For what was there before, which a full Redis takes too: it only comes back.
     static let joinAgain = Scripts.script(
@@ -32,9 +41,12 @@ package enum Scripts {
     static let close = Scripts.script("close", PackageResources.close_lua, opening: .verdict)
     static let pardon = Scripts.script("pardon", PackageResources.pardon_lua, opening: .verdict)
     static let admit = Scripts.script("admit", PackageResources.admit_lua, opening: .verdict)
-    static let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .roster)
+    static let signal = Scripts.script("signal", PackageResources.signal_lua, opening: .joining)
     static let disconnect = Scripts.script("disconnect", PackageResources.disconnect_lua, opening: .presence)
     static let join = Scripts.script("join", PackageResources.join_lua, opening: .joining)
+    static let state = Scripts.script("state", PackageResources.state_lua, opening: .presence)
+    static let hide = Scripts.script("hide", PackageResources.hide_lua, opening: .roster)
+    static let show = Scripts.script("show", PackageResources.show_lua, opening: .roster)
     static let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
     static let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .roster)
     static let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
@@ -64,32 +76,39 @@ package enum Scripts {
 
     package static var all: [RedisScript] {
         [
-            publish, position, history, heads, states, meet, agree, touch, beat, canary, connect, sessionResume, close,
-            pardon,
+            publish, position, history, heads, states, meet, agree, touch, beat, canary, notify, connect, sessionResume,
+            close, pardon,
             admit, signal,
-            disconnect, join, leave, sweep, look, prolong, claim, yield,
+            disconnect, join, show, state, hide, leave, sweep, look, prolong, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
             joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published, govern, settings,
-            settingsUnwritten,
+            settingsUnwritten, redact, roomsOf, moderate, chair, handOver, roles, invite, prune,
         ]
     }
 
     /// Those of a worker of the archive.
-    package static var archive: [RedisScript] { [archiveTake, archiveSettle, archiveKeep, archiveShare, history] }
+    package static var archive: [RedisScript] {
+        [archiveTake, archiveSettle, archiveKeep, archiveShare, history, publish, redact, roomsOf]
+    }
 
     /// Those of a coordinator.
-    static var coordination: [RedisScript] { [look, prolong, claim, yield, sweep, touch, shrink, trim] }
+    static var coordination: [RedisScript] {
+        [look, prolong, claim, yield, sweep, touch, shrink, trim, chair, handOver, prune]
+    }
 
     /// The source that several scripts share.
     private enum Opening {
-        case none, clock, epoch, governing, publishing, presence, roster, joining, verdict, session, ledger
+        case none, clock, epoch, rights, governing, publishing, presence, roster, joining, verdict, session, ledger
 
         var source: [UInt8] {
             switch self {
             case .none: []
             case .clock: PackageResources.clock_lua
             case .epoch: PackageResources.clock_lua + PackageResources.epoch_lua
-            case .governing: Opening.epoch.source + PackageResources.rights_lua
+            case .rights: PackageResources.clock_lua + PackageResources.rights_lua
+            case .governing:
+                Opening.epoch.source + PackageResources.presence_lua + PackageResources.roster_lua
+                    + PackageResources.rights_lua + PackageResources.moderation_lua
             case .publishing: Opening.epoch.source + PackageResources.slices_lua + PackageResources.rights_lua
             case .presence: PackageResources.clock_lua + PackageResources.presence_lua
             case .roster: Opening.presence.source + PackageResources.roster_lua

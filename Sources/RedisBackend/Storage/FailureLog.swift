@@ -22,6 +22,7 @@ final class FailureLog: Sendable {
             case .unavailable(let reason): reason
             case .unconfirmed: "too few replicas of Redis have them"
             case .full: "Redis is fuller than redis.budget allows"
+            case .mixedReleases: "nodes of an earlier release still run"
             case .conflict, .tooManyMarks, .barred: String?.none
             }
         guard let reason else { return }

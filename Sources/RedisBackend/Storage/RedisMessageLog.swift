@@ -5,7 +5,7 @@ struct RedisMessageLog: MessageLog {
     let store: Store
     /// A link of its own whose answers wait for a replica; nil where no room asks for it.
     let replicated: Store?
-    let rules: RoomRules
+    let rules: Current<RoomRules>
     let names: NameSource
     /// The names of the stores' links.
     let link: String, replicatedLink: String
@@ -15,29 +15,34 @@ struct RedisMessageLog: MessageLog {
     let marks: SharedMarks
     /// How much of messages the ledgers keep; nil where nobody is told of them.
     let ledger: Publish.Bound?
+    let format: WrittenFormat
 
     func publish(
         _ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void
     ) {
-        let room = publication.room
-        if let refusal = memory.isFull(room) ? .full : marks.refusal(of: publication) {
+        let (room, rules) = (publication.room, rules.now)
+        if let refusal = refusal(of: publication) {
             counters.published(.failure(refusal))
             failures.record(refusal)
             return reply(.failure(refusal))
         }
-        memory.record(publication.payload.count)
+        if !publication.isVolatile { memory.record(publication.payload.count) }
         var (store, link) = (store, link)
-        let replicated = rules.durability(of: room) == .replicated ? replicated : nil
+        let waits = rules.durability(of: room) == .replicated && !publication.isVolatile
+        let replicated = waits ? replicated : nil
         if let replicated { (store, link) = (replicated, replicatedLink) }
         var call = Publish(
             MessageBody.encode(publication), to: room, under: publication.dedupe, limits: rules.log(of: room),
             candidate: names.epoch(), link: link)
         call.isReplicated = replicated != nil
         call.heedsSettings = publication.heedsSettings
-        if let ledger, rules.tellsMessages(of: room) { call.ledger = ledger }
-        if rules.isStreamed(room) || rules.isArchived(room) {
-            let bound = rules.streamBound
-            call.stream = Publish.Bound(entries: bound.entries, bytes: bound.bytes)
+        call.isVolatile = publication.isVolatile
+        if !publication.isVolatile {
+            if let ledger, rules.tellsMessages(of: room) { call.ledger = ledger }
+            if rules.isStreamed(room) || rules.isArchived(room) {
+                let bound = rules.streamBound
+                call.stream = Publish.Bound(entries: bound.entries, bytes: bound.bytes)
+            }
         }
         store.call(call, stalled: .fail) { [store, call, counters, failures] result in
             guard case .failure(let error) = result, let number = error.refusedRetry else {
@@ -48,6 +53,16 @@ struct RedisMessageLog: MessageLog {
                 Self.answer(result, counters, failures, reply)
             }
         }
+    }
+
+    private func refusal(of publication: Publication) -> BackendError? {
+        if publication.isVolatile || publication.event != nil || publication.except != nil,
+            format.number < MessageBody.formatOfNames
+        {
+            return .mixedReleases
+        }
+        if publication.isVolatile { return nil }
+        return memory.isFull(publication.room) ? .full : marks.refusal(of: publication)
     }
 
     private static func answer(
@@ -65,7 +80,7 @@ struct RedisMessageLog: MessageLog {
         reply: @escaping @Sendable (Result<HistoryPage, BackendError>) -> Void
     ) {
         let call = ReadHistory(
-            of: room, range: range, age: rules.log(of: room).age, candidate: names.epoch())
+            of: room, range: range, age: rules.now.log(of: room).age, candidate: names.epoch())
         store.read(call) { reply($0.mapError(BackendError.init)) }
     }
 
@@ -95,6 +110,7 @@ extension DedupeMark {
         switch owner {
         case .user: DedupeMark.userLife
         case .api: .seconds(600)
+        case .outbox: .seconds(86_400)
         }
     }
 

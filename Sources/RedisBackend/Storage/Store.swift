@@ -6,10 +6,13 @@ import RedisClient
 package final class Store: Sendable {
     package let link: RedisCommandLink
     package let keys: Keys
+    private let times: ScriptTimes?
 
-    package init(link: RedisCommandLink, keys: Keys) {
+    /// - Parameter times: where it is counted how long scripts take.
+    package init(link: RedisCommandLink, keys: Keys, times: ScriptTimes? = nil) {
         self.link = link
         self.keys = keys
+        self.times = times
     }
 
     /// Whether calls about a partition go straight out; of a Cluster on the link's loop only.
@@ -57,10 +60,14 @@ package final class Store: Sendable {
         guard call.isOfOnePartition else {
             preconditionFailure("\(name) would touch several partitions: \(call.keys) \(call.channels)")
         }
+        let sent = NIODeadline.now()
         link.call(
             script.file, keys: call.declared(by: keys), arguments: call.arguments, for: call.slot, timeout: timeout,
             stalled: stalled
-        ) { reply(Store.answer($0, of: name, read: read)) }
+        ) { [times] result in
+            times?.record(name, since: sent)
+            reply(Store.answer(result, of: name, read: read))
+        }
     }
 
     /// Sends one command; `reply` comes on the link's loop.

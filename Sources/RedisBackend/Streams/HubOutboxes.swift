@@ -6,14 +6,19 @@ import NIOCore
 /// `@unchecked Sendable`: it belongs to the router's loop, where the end of the turn comes too.
 final class HubOutboxes: @unchecked Sendable {
     private let loop: any EventLoop
+    private let clock: RedisClock
     private var sinks: [any StreamSink] = []
     private var boxes: [[StreamDelivery]] = []
     /// Tracks with messages of this turn that are in no box yet.
     private var touched: [Track] = []
     private var isFlushScheduled = false
 
-    init(loop: any EventLoop) {
+    /// Of a room's hubs, the one that counts how long its messages take: by turns.
+    private var counting: HubNumber = 0
+
+    init(loop: any EventLoop, clock: RedisClock) {
         self.loop = loop
+        self.clock = clock
     }
 
     func add(_ sink: any StreamSink, number: HubNumber) {
@@ -61,6 +66,12 @@ final class HubOutboxes: @unchecked Sendable {
         scheduleFlush()
     }
 
+    /// The same, behind what the room's followers were told so far.
+    func addToAll(_ delivery: StreamDelivery, behind track: Track) {
+        flush(track)
+        addToAll(delivery)
+    }
+
     /// Hands everything over.
     func flush() {
         for track in touched { flush(track) }
@@ -83,8 +94,15 @@ final class HubOutboxes: @unchecked Sendable {
 
     private func flush(_ track: Track) {
         guard !track.turn.isEmpty else { return }
-        let delivery = StreamDelivery.messages(room: track.room, messages: track.turn)
+        let messages = track.turn
         track.turn = []
-        for hub in track.hubs { boxes[hub].append(delivery) }
+        counting = counting + 1 < boxes.count ? counting + 1 : 0
+        var arrival: MessageArrival? = MessageArrival(time: .now, redisAhead: clock.ahead)
+        let isAmongThem = track.hubs.contains(counting)
+        for hub in track.hubs {
+            let counts = !isAmongThem || hub == counting
+            boxes[hub].append(.messages(room: track.room, messages: messages, arrival: counts ? arrival : nil))
+            if counts { arrival = nil }
+        }
     }
 }

@@ -8,7 +8,7 @@ extension Router {
     ) {
         let room = track.room
         let question = AskPosition(
-            room, hasRoster: rules.presence(of: room) == .full, limits: rules.log(of: room), reading: part,
+            room, hasRoster: rules.now.presence(of: room) == .full, limits: rules.now.log(of: room), reading: part,
             knownSettings: track.machine.settingsVersion, candidate: names.epoch())
         store.read(question) { reply($0.mapError(BackendError.init)) }
     }

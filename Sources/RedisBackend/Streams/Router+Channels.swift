@@ -62,7 +62,15 @@ extension Router: RedisSubscriptionHandler {
         }
         if SettingsMessage.isOne(payload) {
             guard let message = SettingsMessage(payload) else { return unreadable() }
-            return receive(message.state, track)
+            return receive(message, track)
+        }
+        if VolatileMessage.isOne(payload) {
+            guard let message = VolatileMessage(payload) else { return unreadable() }
+            return receiveUnstored(message.body, timestamp: message.timestamp, track)
+        }
+        if RedactionMessage.isOne(payload) {
+            guard let message = RedactionMessage(payload) else { return unreadable() }
+            return receive(message.redaction(in: track.room))
         }
         guard let message = ChannelMessage(payload) else { return unreadable() }
         receive(message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
@@ -70,7 +78,8 @@ extension Router: RedisSubscriptionHandler {
 
     private func received(_ payload: UnsafeRawBufferPointer, of user: UserID) {
         guard let message = StatusMessage(payload) else { return unreadable() }
-        watched.heard(KnownState(isOnline: message.isOnline, timestamp: message.timestamp), of: user)
+        let state = KnownState(isOnline: message.isOnline, isAway: message.isAway, timestamp: message.timestamp)
+        watched.heard(state, of: user)
     }
 
     private func receivedOnNode(_ payload: UnsafeRawBufferPointer) {
@@ -79,15 +88,36 @@ extension Router: RedisSubscriptionHandler {
             guard let track = tracks[inboxOf: message.user] else { return }
             receive(
                 message.body, epoch: message.epoch, seq: message.seq, timestamp: message.timestamp, track)
+        case .unstored(let user, let timestamp, let body):
+            guard let track = tracks[inboxOf: user] else { return }
+            receiveUnstored(body, timestamp: timestamp, track)
         case .close(let connection, let reason, let text):
             outboxes.addToAll(.close(connection: connection, reason: reason, text: text))
         case .signal(let signal):
             outboxes.addToAll(.signal(signal))
+        case .redacted(let redaction):
+            receive(redaction)
+        case .putOut(let putOut): onPutOut(putOut)
+        case .invited(let user, let room): outboxes.addToAll(.invited(user, to: room))
+        case .vacated(let room): onVacated(room)
         case .canary(let number, let instance):
             onCanary(number, instance)
+        case .seek(let seek):
+            search?.received(seek)
+        case .found(let found):
+            search?.received(found)
+        case .visibility(let user, let isInvisible):
+            onVisibility(user, isInvisible)
         case nil:
             unreadable()
         }
+    }
+
+    /// It is nothing to the stream's course: whoever follows the room now is told.
+    private func receiveUnstored(_ body: UnsafeRawBufferPointer, timestamp: Int64, _ track: Track) {
+        let message = MessageBody.decode(body, room: track.room, position: .unstored, timestamp: timestamp)
+        guard let message else { return unreadable() }
+        outboxes.add(.unstored(message), of: track)
     }
 
     func unreadable() {

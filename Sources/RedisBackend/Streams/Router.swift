@@ -31,15 +31,20 @@ final class Router: @unchecked Sendable {
 
     let loop: any EventLoop
     let store: Store
-    let rules: RoomRules
+    let rules: Current<RoomRules>
     let names: NameSource
     let counters: BackendCounters
+    private let clock: RedisClock
     let logger: Logger
     /// Told when the subscriptions of partitions stand, the node's own channels among them, and when they no longer do: a
     /// node that registers a user before would not hear what is sent to it for them.
     let onConnection: @Sendable (PartitionSet, Bool) -> Void
     /// Told of what this node, or another of its name, sent to itself.
     let onCanary: @Sendable (_ number: Int, _ instance: String) -> Void
+    /// Told of connections of this node that are out of a room; set before the start.
+    var onPutOut: @Sendable (PutOut) -> Void = { _ in }
+    /// Told of a room whose host has left; set before the start.
+    var onVacated: @Sendable (RoomName) -> Void = { _ in }
     let prefixLength: Int
     let link = ChannelLink()
     let outboxes: HubOutboxes
@@ -50,10 +55,16 @@ final class Router: @unchecked Sendable {
     private var agenda = TrackAgenda()
     private var budget: RecentBudget
     private let hubCount = Mutex(0)
+    /// Nil where nothing is archived.
+    private(set) var past: Past?
+    /// Who answers, and hears, where a connection is; set before the start.
+    var search: ConnectionSearch?
+    /// Told that a user with connections here is invisible from now on, or no longer; set before the start.
+    var onVisibility: (UserID, Bool) -> Void = { _, _ in }
 
     init(
-        loop: any EventLoop, store: Store, rules: RoomRules, names: NameSource,
-        counters: BackendCounters,
+        loop: any EventLoop, store: Store, rules: Current<RoomRules>, names: NameSource,
+        counters: BackendCounters, clock: RedisClock = RedisClock(),
         logger: Logger, configuration: Configuration,
         onConnection: @escaping @Sendable (PartitionSet, Bool) -> Void = { _, _ in },
         onCanary: @escaping @Sendable (_ number: Int, _ instance: String) -> Void = { _, _ in }
@@ -69,7 +80,8 @@ final class Router: @unchecked Sendable {
         self.onCanary = onCanary
         prefixLength = store.keys.channelPrefix.utf8.count
         budget = RecentBudget(maxBytes: configuration.recentBytes)
-        outboxes = HubOutboxes(loop: loop)
+        self.clock = clock
+        outboxes = HubOutboxes(loop: loop, clock: clock)
         ticker = Ticker(loop: loop)
         watched = WatchedUsers(
             loop: loop, store: store, link: link, outboxes: outboxes, ticker: ticker, settings: configuration.watching)
@@ -84,6 +96,11 @@ final class Router: @unchecked Sendable {
             link.subscribe(tracks.all.compactMap(channel) + watched.channels)
             ticker.start { [self] in tick() }
         }
+    }
+
+    /// What logs have let go of is read here.
+    func use(_ past: Past) {
+        loop.execute { [self] in self.past = past }
     }
 
     func stop() {
@@ -113,7 +130,7 @@ final class Router: @unchecked Sendable {
         loop.execute { [self] in
             reply(
                 tracks.all.compactMap { track in
-                    let life = track.machine.headLife(written, of: track.room, limits: rules.log(of: track.room))
+                    let life = track.machine.headLife(written, of: track.room, limits: rules.now.log(of: track.room))
                     return life.map { (track.room, $0) }
                 })
         }
@@ -127,7 +144,7 @@ final class Router: @unchecked Sendable {
         }
     }
 
-    /// A connection of this node is to be closed: whichever hub has it is told.
+    /// A connection of this node is to be closed, or is out of a room: whichever hub has it is told.
     func close(_ closing: StreamDelivery) {
         loop.assertInEventLoop()
         outboxes.addToAll(closing)
@@ -147,7 +164,7 @@ final class Router: @unchecked Sendable {
         return TrackConditions(
             now: .now, isConnected: link.stands(in: partition), breaks: link.breaks(of: partition),
             isAnswered: store.isConnected(partition), isInbox: track.room.isInbox,
-            keepsRoster: rules.presence(of: track.room) == .full, limits: rules.log(of: track.room),
+            keepsRoster: rules.now.presence(of: track.room) == .full, limits: rules.now.log(of: track.room),
             settings: configuration.tracks)
     }
 
@@ -202,8 +219,12 @@ extension Router: RoomStreams {
 extension Router {
     /// A message came over the channel.
     func receive(_ message: RoomMessage, _ track: Track) {
-        switch track.machine.received(message, conditions(of: track)) {
-        case .deliver: deliver(message, track)
+        let conditions = conditions(of: track)
+        switch track.machine.received(message, conditions) {
+        case .deliver:
+            let arrival = MessageArrival(time: conditions.now, redisAhead: clock.ahead)
+            if let lag = arrival.age(of: message.timestamp, now: conditions.now) { counters.came(after: lag) }
+            deliver(message, track)
         case .repeated: counters.repeated()
         case .kept: break
         case .perform(let actions): perform(actions, track)
@@ -219,10 +240,22 @@ extension Router {
         }
     }
 
-    /// Settings came over the channel.
-    func receive(_ state: RoomState, _ track: Track) {
-        guard track.machine.received(state) else { return }
-        outboxes.add(.room(RoomChange(room: track.room, now: state)), of: track)
+    /// Something of a governed room came over the channel.
+    func receive(_ message: SettingsMessage, _ track: Track) {
+        switch message.change {
+        case .settings(let state):
+            guard track.machine.received(state) else { return }
+            outboxes.add(.room(RoomChange(room: track.room, now: state)), of: track)
+        case .person(let person):
+            guard let state = track.machine.received(version: message.version) else { return }
+            outboxes.add(.room(RoomChange(room: track.room, person, state: state)), of: track)
+        }
+    }
+
+    /// Messages have no payloads any more. Every hub is told that follows the room or catches up in it.
+    func receive(_ redaction: Redaction) {
+        guard let track = tracks[redaction.room], track.machine.received(redaction) else { return }
+        outboxes.addToAll(.redacted(redaction), behind: track)
     }
 
     func perform(_ actions: [TrackMachine.Action], _ track: Track) {
@@ -242,10 +275,7 @@ extension Router {
             case .rosterMoved(let state): outboxes.add(.presence(RosterChange(state, of: track.room)), of: track)
             case .settings(let state, let event):
                 outboxes.add(.room(RoomChange(room: track.room, event: event, state: state)), of: track)
-            case .start(let listener, let start):
-                let answer = StreamDelivery.following(ticket: listener.ticket, room: track.room, start: start)
-                outboxes.add(answer, of: track, to: listener.hub)
-                if !start.hasMore { track.hubs.insert(listener.hub) }
+            case .start(let listener, let start): begin(listener, start, track)
             case .fail(let listener, let error):
                 outboxes.add(
                     .failed(ticket: listener.ticket, room: track.room, error: error), of: track, to: listener.hub)
@@ -268,6 +298,13 @@ extension Router {
                 agenda.remove(track)
             }
         }
+    }
+
+    /// The listener's hub follows from here on, unless there is more for it.
+    func answer(_ listener: Listener, _ start: StreamStart, _ track: Track) {
+        let answer = StreamDelivery.following(ticket: listener.ticket, room: track.room, start: start)
+        outboxes.add(answer, of: track, to: listener.hub)
+        if !start.hasMore { track.hubs.insert(listener.hub) }
     }
 
     private func deliver(_ message: RoomMessage, _ track: Track) {

@@ -39,6 +39,8 @@ extension RosterChange {
     init(_ message: PresenceMessage, of room: RoomName) {
         let events = message.events.map { event in
             switch event.change {
+            case .update(let info):
+                RosterEvent(kind: .update, userId: event.userId, info: info, connection: nil)
             case .join(let info):
                 RosterEvent(kind: .join, userId: event.userId, info: info, connection: event.connection)
             case .leave:

@@ -108,7 +108,7 @@ final class WatchedUsers: @unchecked Sendable {
     private func read(_ question: WatchMachine.Question, _ partition: Partition) {
         store.call(ReadStates(of: question.users.map(\.user), in: partition)) { [self] result in
             let states = try? result.get().map {  // Asked again: the reason is the link's to tell.
-                KnownState(onlineSince: $0.onlineSince, lastSeen: $0.lastSeen)
+                KnownState(onlineSince: $0.onlineSince, isAway: $0.isAway, lastSeen: $0.lastSeen)
             }
             perform(machine.answered(question, states, breaks: link.breaks(of: partition), now: .now))
         }

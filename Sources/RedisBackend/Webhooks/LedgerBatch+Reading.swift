@@ -35,6 +35,7 @@ extension LedgerEvent {
         self.init(
             id: "\(partition)-\(entry.id)-\(births.name(of: id))", entry: entry.id, type: type, userId: entry.user,
             roomId: entry.room, cause: entry.cause, timestamp: entry.timestamp ?? id.milliseconds)
+        details = entry.details
         guard let body = entry.body, let room = entry.room, let epoch = entry.epoch, let seq = entry.seq else { return }
         let position = Position(epoch: epoch, seq: seq)
         let message = body.withBytes {
@@ -42,6 +43,8 @@ extension LedgerEvent {
         }
         guard let message else { return nil }
         userId = message.userId.string
-        self.message = LedgerEvent.Message(position: position, msgType: message.msgType, payload: message.payload)
+        self.message = LedgerEvent.Message(
+            position: position, msgType: message.msgType, event: message.event, payload: message.payload,
+            isRedacted: message.isRedacted)
     }
 }

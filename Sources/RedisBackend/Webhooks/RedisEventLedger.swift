@@ -95,6 +95,6 @@ extension Store {
     }
 
     package func webhookDirectory(_ receivers: [WebhookReceiver]) -> any WebhookDirectory {
-        RedisWebhookDirectory(store: self, receivers: receivers)
+        RedisWebhookDirectory(store: self, receivers: Current(receivers))
     }
 }

@@ -3,16 +3,16 @@ import GatewayCore
 /// A directory of the configured receivers and how they fare, added up over all partitions in one pipeline each.
 struct RedisWebhookDirectory: WebhookDirectory {
     let store: Store
-    let receivers: [WebhookReceiver]
+    let receivers: Current<[WebhookReceiver]>
 
     func webhooks() async throws(BackendError) -> [WebhookStatus] {
         var all: [WebhookStatus] = []
-        for receiver in receivers { all.append(try await status(of: receiver)) }
+        for receiver in receivers.now { all.append(try await status(of: receiver)) }
         return all
     }
 
     func replay(_ order: ReplayOrder) async throws(BackendError) -> Int {
-        let chosen = receivers.filter { order.url == nil || [$0.url, $0.shownURL].contains(order.url) }
+        let chosen = receivers.now.filter { order.url == nil || [$0.url, $0.shownURL].contains(order.url) }
         for receiver in chosen {
             _ = try await answers { partition in
                 Replay(

@@ -12,6 +12,8 @@ package struct LedgerEntry: Sendable {
     private(set) var epoch: String?
     private(set) var seq: Int?
     private(set) var timestamp: Int64?
+    /// What a change in a governed room says besides, a JSON object.
+    private(set) var details: [UInt8]?
     /// The message's, not yet read.
     private(set) var body: RedisReply?
 
@@ -28,6 +30,7 @@ package struct LedgerEntry: Sendable {
             case "q": seq = value.integer.map(Int.init)
             case "m": timestamp = value.integer
             case "b": body = value
+            case "d": details = value.bytes
             default: break
             }
         }

@@ -1,11 +1,13 @@
 import GatewayCore
 
 /// One step of a room's roster as it comes over the room's channel:
-/// `p version members timestamp count ` and for each event `j|l connection userLength infoLength user info`.
+/// `p version members timestamp count ` and for each event `j|u|l connection userLength infoLength user info`.
 package struct PresenceMessage: Hashable, Sendable {
     package enum Change: Hashable, Sendable {
         /// With what is shown of the user, a JSON object.
         case join(info: [UInt8])
+        /// Another is shown from now on.
+        case update(info: [UInt8])
         case leave
     }
 
@@ -49,6 +51,7 @@ package struct PresenceMessage: Hashable, Sendable {
             let change: Change
             switch String(decoding: word, as: UTF8.self) {
             case "j": change = .join(info: [UInt8](info))
+            case "u": change = .update(info: [UInt8](info))
             case "l": change = .leave
             default: return nil
             }

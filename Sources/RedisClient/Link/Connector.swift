@@ -223,6 +223,10 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     private func makeTLSContext() throws -> NIOSSLContext {
         var tls = TLSConfiguration.makeClientConfiguration()
         if let file = configuration.certificateAuthorityFile { tls.trustRoots = .file(file) }
+        if let certificate = configuration.certificateFile, let key = configuration.keyFile {
+            tls.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) }
+            tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
+        }
         return try NIOSSLContext(configuration: tls)
     }
 
@@ -248,7 +252,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         guard let tlsContext, case .tcp(let host, _) = place else { return }
         // An error says that it is a name.
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
-        let handler = try NIOSSLClientHandler(context: tlsContext, serverHostname: isAddress ? nil : host)
+        let handler = try NIOSSLClientHandler(
+            context: tlsContext, serverHostname: configuration.serverName ?? (isAddress ? nil : host))
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 

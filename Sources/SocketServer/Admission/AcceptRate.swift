@@ -6,7 +6,7 @@ import GatewayCore
 /// stay away makes more to catch up with.
 package struct AcceptRate: Sendable {
     /// Handshakes a second; 0: no limit.
-    private let limit: Int
+    var limit: Int
     private var secondBegan: MonotonicTime?
     private var accepted = 0
 

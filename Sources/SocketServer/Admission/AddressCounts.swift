@@ -26,7 +26,7 @@ package struct AddressCounts: Sendable {
     package static let maxRefused = 16
 
     /// 0: no limit.
-    private let limit: Int
+    var limit: Int
     private var counts: [IPAddress: Count] = [:]
 
     package init(limit: Int) {

@@ -28,7 +28,7 @@ package struct Admission<Occupant> {
         case strangers
     }
 
-    private let maxConnections: Int
+    private var maxConnections: Int
     /// Sockets beyond that, which are told "full" or on their way out.
     private let spare: Int
     private var sockets = 0
@@ -39,6 +39,11 @@ package struct Admission<Occupant> {
         self.maxConnections = maxConnections
         self.spare = spare
         addresses = AddressCounts(limit: maxPerAddress)
+    }
+
+    package mutating func limit(maxConnections: Int, maxPerAddress: Int) {
+        self.maxConnections = maxConnections
+        addresses.limit = maxPerAddress
     }
 
     /// How many strangers there may be: a quarter of all, and no more than those that are none have left.

@@ -36,6 +36,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     private let fate: Fate
     private var slot: Slot
     private var phase = Phase.waiting
+    private let began: MonotonicTime
     private var deadline: MonotonicTime
     private var context: ChannelHandlerContext?
     var supervisedIndex: Int?
@@ -46,7 +47,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         self.parser = parser
         self.slot = slot
         self.fate = fate
-        deadline = hub.now + hub.configuration.handshakeTimeout
+        began = hub.now
+        deadline = began + hub.configuration.handshakeTimeout
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -157,7 +159,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         phase = .upgraded
         switch upgrade.target {
         case .session(let credentials, let session):
-            let handler = SocketHandler(hub: hub, slot: slot, isCompressing: upgrade.deflate != nil)
+            let handler = SocketHandler(
+                hub: hub, slot: slot, isCompressing: upgrade.deflate != nil, began: began)
             giveWay(to: handler, context)
             handler.begin(with: credentials, session: session)
         case .echo:

@@ -25,6 +25,7 @@ extension Hub {
             let bundle = hubRoom.bundle ?? openBundle(of: hubRoom, after: change)
             bundle.restart(after: change)
             for event in change.events { bundle.pace.told(event.userId, now: now) }
+            bundle.told(change.events, now: now)
             tell(change, in: hubRoom)
         }
     }
@@ -32,6 +33,9 @@ extension Hub {
     /// Whether nothing waits before it, and none of its users has been told of just now.
     private func isToldAtOnce(_ change: RosterChange, _ bundle: RosterBundle?) -> Bool {
         guard let bundle else { return true }
+        guard bundle.allowsUpdates(now: now) || !change.events.contains(where: { $0.kind == .update }) else {
+            return false
+        }
         return bundle.steps.isEmpty && change.events.allSatisfy { bundle.pace.allowsAtOnce($0.userId, now: now) }
     }
 
@@ -80,11 +84,14 @@ extension Hub {
         for hubRoom in bundling.takeAll() {
             guard let bundle = hubRoom.bundle else { continue }
             bundle.pace.forget(now: now)
-            if bundle.steps.isEmpty, bundle.pace.isEmpty {
+            if bundle.steps.isEmpty, bundle.pace.isEmpty, bundle.allowsUpdates(now: now) {
                 hubRoom.bundle = nil
                 continue
             }
-            if bundle.steps.users.allSatisfy({ bundle.pace.allows($0, now: now) }) { tellBundle(of: hubRoom) }
+            let mayTell =
+                bundle.steps.hasUpdates
+                ? bundle.allowsUpdates(now: now) : bundle.steps.users.allSatisfy { bundle.pace.allows($0, now: now) }
+            if mayTell { tellBundle(of: hubRoom) }
             _ = bundling.add(hubRoom)
         }
         if !bundling.isEmpty { scheduleBundles() }
@@ -117,6 +124,7 @@ extension Hub {
         if bundle.latest.members <= configuration.presenceBundleAbove {
             for event in change.events { bundle.pace.told(event.userId, now: now) }
         }
+        bundle.told(change.events, now: now)
         bundle.restart()
     }
 

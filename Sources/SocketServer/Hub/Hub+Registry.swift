@@ -65,6 +65,27 @@ extension Hub {
         }
     }
 
+    func show(_ info: [UInt8], in rooms: [RoomName], id: RequestID?, of connection: SocketHandler) {
+        presence.show(info, in: rooms, connection: connection.id.description) { [self] result in
+            enqueue(.answer(connection, .shown(id: id, result: result)))
+        }
+    }
+
+    func carryOut(_ order: RoomOrder, id: RequestID?, from connection: SocketHandler) {
+        guard let user = connection.machine.identity?.userId else { return }
+        var order = order
+        order.author = RoomOrder.Author(user: user, connection: connection.id.description)
+        governor.carryOut(order) { [self, room = order.room] result in
+            enqueue(.answer(connection, .ordered(id: id, room: room, result: result)))
+        }
+    }
+
+    func setState(_ state: UserState, id: RequestID?, of connection: SocketHandler) {
+        presence.setState(state, connection: connection.id.description) { [self] result in
+            enqueue(.answer(connection, .shown(id: id, result: result)))
+        }
+    }
+
     func signal(_ signal: Signal, id: RequestID?, from connection: SocketHandler) {
         presence.signal(signal, connection: connection.id.description) { [self] result in
             enqueue(.answer(connection, .signalled(id: id, result: result)))

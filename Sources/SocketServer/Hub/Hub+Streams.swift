@@ -9,7 +9,7 @@ extension Hub {
     func receive(_ delivery: StreamDelivery) {
         eventLoop.assertInEventLoop()
         switch delivery {
-        case .messages(let room, let messages):
+        case .messages(let room, let messages, let arrival):
             guard let hubRoom = rooms[room] else { return }
             guard !hubRoom.members.isEmpty else {
                 // Whoever is about to enter goes by it.
@@ -17,16 +17,23 @@ extension Hub {
                 return
             }
             for message in messages { append(message, to: hubRoom) }
+            if let arrival { deliveries.wrote(messages, of: arrival) }
+        case .unstored(let message): receiveUnstored(message)
         case .following(let ticket, let room, let start): following(ticket, room, start)
         case .failed(let ticket, let room, let error): failed(ticket, room, error)
         case .gap(let room, let position): tell(.gap(room: room, position: position), of: room, at: position)
         case .epoch(let room, let position): tell(.epoch(room: room, position: position), of: room, at: position)
         case .presence(let change): receive(change)
         case .room(let change): receive(change)
+        case .redacted(let redaction): receive(redaction)
         case .watching(let ticket, let statuses): watchAnswered(ticket, statuses)
         case .watchFailed(let ticket, let error): watchFailed(ticket, error)
         case .status(let change): receive(change)
         case .signal(let signal): receive(signal)
+        case .putOut(let connection, let change):
+            guard let id = ConnectionID(connection) else { return }
+            heartbeat.connection(id)?.putOut(change)
+        case .invited(let user, let room): invite(user, to: room)
         case .close(let connection, let reason, let text):
             guard let id = ConnectionID(connection) else { return }
             heartbeat.connection(id)?.close(reason, text: text)
@@ -34,6 +41,9 @@ extension Hub {
     }
 
     private func append(_ message: RoomMessage, to hubRoom: HubRoom) {
+        if let connection = member(leftOutOf: message, in: hubRoom) {
+            return send(message, to: hubRoom, but: connection)
+        }
         var buffer = hubRoom.outgoing ?? ByteBuffer()
         if hubRoom.outgoing == nil {
             sending.add(hubRoom)
@@ -52,6 +62,35 @@ extension Hub {
             send(hubRoom)
             feedOverfull()
         }
+    }
+
+    /// It is no part of the stream: whoever is being caught up does not get it.
+    private func receiveUnstored(_ message: RoomMessage) {
+        guard let hubRoom = rooms[message.room], !hubRoom.members.isEmpty else { return }
+        send(hubRoom)
+        send(message, to: hubRoom, but: member(leftOutOf: message, in: hubRoom))
+    }
+
+    /// Nil where it leaves nobody out whom this hub would send it.
+    private func member(leftOutOf message: RoomMessage, in hubRoom: HubRoom) -> SocketHandler? {
+        guard let except = message.except, let id = ConnectionID(except), let connection = heartbeat.connection(id),
+            hubRoom.hasMember(connection.number)
+        else { return nil }
+        return connection
+    }
+
+    /// A message by itself, which not all of the room's members are sent: who is left out learns that nothing was lost.
+    private func send(_ message: RoomMessage, to hubRoom: HubRoom, but leftOut: SocketHandler?) {
+        send(hubRoom)
+        let plain = writer.frame(.message(message))
+        let compressed = hubRoom.compressingMembers > 0 ? writer.frameAgain(plain) : plain
+        for member in hubRoom.members where member !== leftOut {
+            member.write(member.isCompressing ? compressed : plain)
+            countDelivered(1)
+        }
+        guard !message.isVolatile else { return }
+        hubRoom.position = message.position
+        leftOut?.write(writer.frame(.seen(room: message.room, seq: message.seq)))
     }
 
     /// A listener's answer: its session is told, or it goes on with what it missed.
@@ -97,14 +136,39 @@ extension Hub {
         send(hubRoom)
         hubRoom.settings = change.state.isGoverned ? change.state : nil
         let entering = hubRoom.pending.connections.filter { !hubRoom.hasMember($0.number) }
-        guard change.event == .closed else {
+        guard change.endsMembership else {
             let buffer = writer.frame(.room(change))
             for member in hubRoom.members { member.write(buffer) }
             // Who has not been told that it is in gets them with that.
             for one in entering where one.machine.isMember(of: change.room) { one.write(buffer) }
             return
         }
-        for member in hubRoom.members + entering { member.roomClosed(change) }
+        for member in hubRoom.members + entering { member.putOut(change) }
+    }
+
+    /// Has the user's connections of this loop join a room; the inbox knows which those are.
+    private func invite(_ user: UserID, to room: RoomName) {
+        guard let inbox = rooms[RoomName(inboxOf: user)] else { return }
+        for member in inbox.members { member.invited(to: room) }
+    }
+
+    /// Messages have no payloads any more: those who are in the room are told, and what waits for those who are being caught
+    /// up loses its payload too.
+    private func receive(_ redaction: Redaction) {
+        guard let hubRoom = rooms[redaction.room] else { return }
+        send(hubRoom)
+        if redaction.isPresent {
+            let seqs = Set(redaction.seqs)
+            for listener in hubRoom.pending.listeners { listener.redact(seqs) }
+        }
+        let entering = hubRoom.pending.connections.filter {
+            !hubRoom.hasMember($0.number) && $0.machine.isMember(of: redaction.room)
+        }
+        for seq in redaction.seqs {
+            let position = Position(epoch: redaction.epoch, seq: seq)
+            let buffer = writer.frame(.redacted(room: redaction.room, position: position))
+            for member in hubRoom.members + entering { member.write(buffer) }
+        }
     }
 
     private func tell(_ event: ServerEvent, of room: RoomName, at position: Position) {

@@ -15,6 +15,9 @@ package final class Hub: StreamSink, @unchecked Sendable {
     let mailbox: Mutex<Mailbox>
 
     // Loop-local from here on.
+    private(set) var configuration: SocketServerConfiguration
+    private(set) var settings: SessionSettings
+    private(set) var rules: HandshakeRules
     private(set) var number: HubNumber = 0
     private(set) var rooms: [RoomName: HubRoom] = [:]
     private var nextConnection: ConnectionNumber = 0
@@ -44,6 +47,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     let receiveBuffer = ReceiveBuffer()
     let openedMail = OpenedMail<Letter>()
     let sending = SendingRooms()
+    let deliveries = DeliveryTimes()
     let bundling = BundlingRooms()
     /// What unpacking clients' bytes has taken of this turn.
     let inputTurn = InputTurn()
@@ -69,14 +73,12 @@ package final class Hub: StreamSink, @unchecked Sendable {
     package init(eventLoop: any EventLoop, dependencies: HubDependencies) {
         self.eventLoop = eventLoop
         self.dependencies = dependencies
+        (configuration, settings, rules) = (dependencies.configuration, dependencies.settings, dependencies.rules)
         mailbox = Mutex(Mailbox(memory: dependencies.memory))
         heartbeat = Heartbeat(interval: dependencies.configuration.heartbeatInterval)
     }
 
-    var configuration: SocketServerConfiguration { dependencies.configuration }
-    var settings: SessionSettings { dependencies.settings }
     var census: Census { dependencies.census }
-    var rules: HandshakeRules { dependencies.rules }
     var metrics: SocketMetrics { dependencies.metrics }
     var memory: MemoryAccount { dependencies.memory }
     var probe: SocketProbe { dependencies.probe }
@@ -84,6 +86,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var logger: Logger { dependencies.logger }
     var streams: any RoomStreams { dependencies.streams }
     var presence: any Presence { dependencies.presence }
+    var governor: any RoomGovernor { dependencies.governor }
     var presenceDirectory: any PresenceDirectory { dependencies.presenceDirectory }
     var budgets: SharedBudgets { dependencies.budgets }
     var tally: (any SpendingTally)? { dependencies.tally }
@@ -100,6 +103,13 @@ package final class Hub: StreamSink, @unchecked Sendable {
         lastTick.store(now.nanoseconds, ordering: .relaxed)
         let tick = TimeAmount.nanoseconds(heartbeat.tick.nanoseconds)
         ticking = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.tick() }
+    }
+
+    /// Goes by other limits and rules from here on, in sessions that live as well.
+    func reconfigure(_ configuration: SocketServerConfiguration, _ settings: SessionSettings, _ rules: HandshakeRules) {
+        eventLoop.preconditionInEventLoop()
+        (self.configuration, self.settings, self.rules) = (configuration, settings, rules)
+        for connection in heartbeat.connections { connection.machine.settings = settings }
     }
 
     /// After the last connection.
@@ -191,7 +201,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     /// One step of the heartbeat, and a look at everything whose end is near.
     private func tick() {
         let now = now
-        turns.ticked(now: now)
+        if let late = turns.ticked(now: now) { metrics.loopLag.recordNanoseconds(late.nanoseconds) }
         lastTick.store(now.nanoseconds, ordering: .relaxed)
         let wallMilliseconds = wallMilliseconds
         for connection in heartbeat.next() { connection.visit(now: now, wallMilliseconds: wallMilliseconds) }

@@ -14,6 +14,7 @@ package struct HubDependencies: Sendable {
     let log: any MessageLog
     let presence: any Presence
     let presenceDirectory: any PresenceDirectory
+    let governor: any RoomGovernor
     let logger: Logger
     let clocks: Clocks
     let budgets: SharedBudgets
@@ -24,16 +25,14 @@ package struct HubDependencies: Sendable {
 
     package init(
         configuration: SocketServerConfiguration, streams: any RoomStreams, log: any MessageLog,
-        presence: any Presence, presenceDirectory: any PresenceDirectory, metrics: any MetricsFactory,
+        presence: any Presence, presenceDirectory: any PresenceDirectory, governor: any RoomGovernor,
+        metrics: any MetricsFactory,
         logger: Logger, clocks: Clocks = .system, tally: (any SpendingTally)? = nil,
         memory: MemoryAccount = MemoryAccount(budget: .max), probe: SocketProbe = .system
     ) {
-        let maxConnections =
-            configuration.maxConnections > 0
-            ? configuration.maxConnections : Census.connectionLimit(descriptors: FileDescriptorLimit.current)
         self.configuration = configuration
         census = Census(
-            maxConnections: maxConnections, maxPerAddress: configuration.maxConnectionsPerAddress,
+            maxConnections: configuration.connectionLimit, maxPerAddress: configuration.maxConnectionsPerAddress,
             acceptRate: AcceptRate(limit: configuration.acceptRate))
         settings = configuration.sessionSettings
         rules = HandshakeRules(configuration)
@@ -43,6 +42,7 @@ package struct HubDependencies: Sendable {
         self.log = log
         self.presence = presence
         self.presenceDirectory = presenceDirectory
+        self.governor = governor
         self.logger = logger
         self.clocks = clocks
         budgets = SharedBudgets(

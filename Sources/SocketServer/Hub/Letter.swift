@@ -68,7 +68,7 @@ struct Mailbox: Sendable {
             guard case .deliveries(let deliveries) = letters[index] else { continue }
             var kept: [StreamDelivery] = []
             for delivery in deliveries.reversed() {
-                if case .messages(_, let messages) = delivery { givenUp += messages.count }
+                if case .messages(_, let messages, _) = delivery { givenUp += messages.count }
                 if let rest = told.rest(of: delivery) { kept.append(rest) }
             }
             letters[index] = .deliveries(kept.reversed())
@@ -86,7 +86,7 @@ struct Mailbox: Sendable {
         /// What is left of a delivery; nil where what comes later says it all.
         mutating func rest(of delivery: StreamDelivery) -> StreamDelivery? {
             switch delivery {
-            case .messages(let room, let messages):
+            case .messages(let room, let messages, _):
                 guard let last = messages.last, positions.insert(room).inserted else { return nil }
                 return .gap(room: room, position: last.position)
             case .gap(let room, let position), .epoch(let room, let position):
@@ -97,7 +97,7 @@ struct Mailbox: Sendable {
                 return .presence(change)
             case .status(let change):
                 return users.insert(change.userId).inserted ? delivery : nil
-            case .signal:
+            case .signal, .unstored:
                 return nil
             case .following(_, let room, _):
                 // What comes after a listener's answer is another run than what came before.
@@ -107,7 +107,7 @@ struct Mailbox: Sendable {
             case .watching(_, let statuses):
                 for status in statuses { users.remove(status.userId) }
                 return delivery
-            case .failed, .watchFailed, .close, .room:
+            case .failed, .watchFailed, .close, .room, .redacted, .putOut, .invited:
                 return delivery
             }
         }
@@ -119,13 +119,15 @@ extension StreamDelivery {
 
     fileprivate var messageBytes: Int {
         switch self {
-        case .messages(_, let messages): messages.reduce(0) { $0 + $1.payload.count + StreamDelivery.objectBytes }
+        case .messages(_, let messages, _): messages.reduce(0) { $0 + $1.payload.count + StreamDelivery.objectBytes }
+        case .unstored(let message): message.payload.count + StreamDelivery.objectBytes
         case .presence(let change):
             change.events.reduce(StreamDelivery.objectBytes) { $0 + ($1.info?.count ?? 0) + StreamDelivery.objectBytes }
         case .room(let change): change.state.settings.count + StreamDelivery.objectBytes
+        case .redacted(let redaction): 8 * redaction.seqs.count + StreamDelivery.objectBytes
         case .signal(let signal): signal.payload.count + StreamDelivery.objectBytes
         case .status: StreamDelivery.objectBytes
-        case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close: 0
+        case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close, .putOut, .invited: 0
         }
     }
 }

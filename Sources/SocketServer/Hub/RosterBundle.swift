@@ -12,6 +12,11 @@ final class RosterBundle {
     /// Who entered since the first step, or was told by itself, and the version it knew then: older steps are not for it.
     private(set) var newcomers: [ConnectionNumber: Int64] = [:]
     var pace = RosterPace()
+    /// Until when nothing is told that changes what is shown of members who stay, so that one who changes it without end,
+    /// or a hundred who do so all the time, are a frame a second to each of the others.
+    private var updatesRestUntil = MonotonicTime(nanoseconds: .min)
+
+    private static let updatePause = Duration.seconds(1)
 
     /// Begins behind a change.
     init(after change: RosterChange) {
@@ -23,6 +28,14 @@ final class RosterBundle {
     /// Whether a change goes on where the steps end.
     func isContinued(by change: RosterChange) -> Bool {
         change.version - Int64(change.events.count) == steps.last
+    }
+
+    /// Whether a change of what is shown may be told.
+    func allowsUpdates(now: MonotonicTime) -> Bool { updatesRestUntil <= now }
+
+    /// A change was told.
+    func told(_ events: [RosterEvent], now: MonotonicTime) {
+        if events.contains(where: { $0.kind == .update }) { updatesRestUntil = now + RosterBundle.updatePause }
     }
 
     func add(_ change: RosterChange) {

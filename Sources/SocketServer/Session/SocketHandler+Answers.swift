@@ -14,15 +14,21 @@ extension SocketHandler {
             // Another token may end at another time.
             superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
         case .registered, .enrolled, .streamReady, .streamFailed, .published, .history, .members, .sharersFound,
-            .sharersUnknown, .watching, .watchFailed, .signalled:
+            .sharersUnknown, .watching, .watchFailed, .signalled, .shown, .ordered:
             break
         }
     }
 
-    /// A room was closed that the connection is in, or about to enter.
-    func roomClosed(_ change: RoomChange) {
+    /// A room was closed that the connection is in, or about to enter, or its user was put out of it.
+    func putOut(_ change: RoomChange) {
         guard isOpen else { return }
-        perform(machine.roomClosed(change))
+        perform(machine.putOut(change))
+    }
+
+    /// A backend puts the user into a room.
+    func invited(to room: RoomName) {
+        guard isOpen else { return }
+        perform(machine.invited(to: room))
     }
 
     // MARK: Later

@@ -37,6 +37,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     let hub: Hub
     let number: ConnectionNumber
     let id: ConnectionID
+    /// When the socket was accepted.
+    private let began: MonotonicTime
     /// What it counts as; a stranger's until somebody is let in.
     var slot: Slot
     /// Whether messages may be compressed, in both directions.
@@ -52,6 +54,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     var halfMessageBytes: Int32 = 0
     var supervisedIndex: Int?
     var isCounted = false
+    /// Whether it came with the session of an earlier connection.
+    private var asksToResume = false
     /// Ticks in a row at which half a message was there, while nobody has been let in.
     var halfMessageTicks: UInt16 = 0
     /// Of its messages that Redis has not answered; answers come on any thread.
@@ -66,10 +70,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     /// Of what it missed: held for it, or asked for.
     private(set) var missedBytes = 0
 
-    init(hub: Hub, slot: Slot, isCompressing: Bool) {
+    init(hub: Hub, slot: Slot, isCompressing: Bool, began: MonotonicTime) {
         self.hub = hub
         self.slot = slot
         self.isCompressing = isCompressing
+        self.began = began
         decoder = FrameDecoder(
             role: .server, maxMessageBytes: hub.configuration.maxMessageBytes, takesCompressed: isCompressing)
         let now = hub.now
@@ -222,6 +227,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 hub.census.vouch(for: &slot)
                 chargeRest()
                 budget.welcome(now: hub.now)
+                asksToResume = session != nil
                 hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
             case .welcome(let userId, let session, let resumed, let timestamp):
@@ -242,7 +248,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             case .enter(let room, let entry): hub.enter(room, self, entry)
             case .leave(let room): hub.leave(room, self)
             case .tellPosition(let id, let room): tellPosition(id, room)
-            case .publish(let publication, let id): publish(publication, id)
+            case .publish(let publication, let echo, let id): publish(publication, echo: echo, id)
             case .readHistory(let room, let range, let id):
                 hub.read(PageRead(connection: self, id: id, subject: .history(room, range)))
             case .readMembers(let room, let limit, let cursor, let id):
@@ -252,7 +258,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             case .watch(let users, let held, let refused, let id):
                 hub.watch(users, held: held, refused: refused, id: id, for: self)
             case .unwatch(let users): hub.unwatch(users, for: self)
+            case .show(let info, let rooms, let id): hub.show(info, in: rooms, id: id, of: self)
+            case .setState(let state, let id): hub.setState(state, id: id, of: self)
+            case .turn(let user, let id): tellTurn(user, id)
             case .signal(let signal, let id): hub.signal(signal, id: id, from: self)
+            case .order(let order, let id): hub.carryOut(order, id: id, from: self)
             case .close(let reason, let text): close(reason, text: text)
             }
         }
@@ -266,6 +276,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             positions: own.compactMap { room in hub.standing(of: room).map { (room, $0.position) } },
             limits: hub.configuration.clientLimits)
         write(hub.writer.frame(.welcome(welcome)))
+        hub.metrics.connect.recordNanoseconds((hub.now - began).nanoseconds)
+        if asksToResume { hub.metrics.resumed(resumed) }
         hub.logger.debug(
             "session live",
             metadata: [
@@ -297,7 +309,13 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         write(hub.writer.frame(.joined(id: id, joined)))
     }
 
-    private func publish(_ publication: Publication, _ id: RequestID?) {
+    private func tellTurn(_ user: UserID, _ id: RequestID?) {
+        let credentials = hub.configuration.turn?.credentials(for: user, now: hub.wallMilliseconds)
+        let answer = credentials.map { ServerEvent.turn(id: id, $0) } ?? .error(id: id, error: TurnServers.absent)
+        write(hub.writer.frame(answer))
+    }
+
+    private func publish(_ publication: Publication, echo: Bool, _ id: RequestID?) {
         let now = hub.now
         if let wait = hub.wait(for: publication.room, now: now) {
             hub.metrics.budgetRefusals.increment()
@@ -313,9 +331,12 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             bytes: publication.payload.count, receivers: hub.audience(of: publication.room))
         spend(spending, now: now)
         hub.spend(bytesOut: spending.bytesOut, in: publication.room, now: now)
+        let room = publication.room
+        var publication = publication
+        if !echo { publication.except = self.id.description }
         hub.log.publish(publication) { [hub] result in
             self.unansweredBytes.wrappingSubtract(bytes, ordering: .relaxed)
-            hub.enqueue(.answer(self, .published(id: id, room: publication.room, result: result)))
+            hub.enqueue(.answer(self, .published(id: id, room: room, result: result)))
         }
     }
 }

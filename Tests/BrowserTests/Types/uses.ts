@@ -67,6 +67,17 @@ room.on("members", ([first]) => first?.info.age);
 // @ts-expect-error Where it is not told, a payload is unknown.
 client.room("lobby").on("message", ({ payload }) => payload.text);
 
+// What has no method of its own.
+const last: Room = client.room("lobby", { last: 20 });
+const credentials: Promise<unknown> = client.request({ type: "turn" }).then(({ urls, ttl }) => [urls, ttl]);
+room.request({ type: "presence", info: { mood: "glad" } }, { timeout: 5_000 }).then(({ type }) => type.length);
+client.watch(["bob"], ({ state }) => state === "away");
+// @ts-expect-error A frame has a type.
+client.request({ state: "away" });
+// @ts-expect-error A number of messages.
+client.room("lobby", { last: "all" });
+new Martlet("/ws", { awayWhenHidden: true });
+
 async function requests(): Promise<void> {
   const { signal } = new AbortController();
   const { seq, timestamp } = await room.publish({ text: "Hello" }, { timeout: 5_000, signal, queue: false, dedupe: "k" });

@@ -14,7 +14,9 @@ struct Api: Sendable {
     let directory: FixedDirectory
     let presence: FixedPresence
     let bans: FixedBans
+    let closer: FixedConnections
     let rooms: MemoryGovernor
+    let erasure: FixedErasure
     let spenders: FixedSpenders
     let metrics: MetricsRegistry
     let switches: Switches
@@ -37,7 +39,7 @@ struct Api: Sendable {
         maxConnections: Int = 1000,
         headTimeout: Duration = .seconds(60), idleTimeout: Duration = .seconds(60),
         bodyTimeout: Duration = .seconds(30), fence: LoopbackFence = .open, nodes: [NodeEntry] = [],
-        webhooks: (any WebhookDirectory)? = nil,
+        webhooks: (any WebhookDirectory)? = nil, turn: TurnServers? = nil,
         _ body: @escaping @Sendable (Api) async throws -> Void
     ) async throws {
         let log = MemoryLog()
@@ -45,19 +47,22 @@ struct Api: Sendable {
         let presence = FixedPresence()
         let bans = FixedBans()
         let rooms = MemoryGovernor()
+        let erasure = FixedErasure()
         let spenders = FixedSpenders()
         let metrics = MetricsRegistry()
         let switches = Switches()
         let lines = LogLines()
         let (ports, opened) = AsyncStream.makeStream(of: Int.self)
+        let closer = FixedConnections()
         var configuration = ControlConfiguration(
             port: 0, keys: keys, maxBodyBytes: maxBodyBytes, clientPort: 4711, maxConnections: maxConnections,
             headTimeout: headTimeout, idleTimeout: idleTimeout, bodyTimeout: bodyTimeout, fence: fence)
         configuration.backendKeys = named
+        configuration.turn = turn
         let server = ControlServer(
             configuration: configuration,
-            log: log, nodes: directory, presence: presence, webhooks: webhooks, bans: bans, rooms: rooms,
-            spenders: spenders,
+            log: log, nodes: directory, presence: presence, webhooks: webhooks, bans: bans,
+            connectionCloser: closer, rooms: rooms, erasure: erasure, spenders: spenders,
             readiness: { switches.readiness.withLock { $0 } },
             liveness: { switches.isAlive.withLock { $0 } },
             metrics: metrics, logger: Logger(label: "api") { _ in lines.handler() },
@@ -70,8 +75,9 @@ struct Api: Sendable {
             }
             for await port in ports {
                 let api = Api(
-                    port: port, log: log, directory: directory, presence: presence, bans: bans, rooms: rooms,
-                    spenders: spenders, metrics: metrics, switches: switches, lines: lines, keys: server.keys,
+                    port: port, log: log, directory: directory, presence: presence, bans: bans, closer: closer,
+                    rooms: rooms, erasure: erasure, spenders: spenders, metrics: metrics, switches: switches,
+                    lines: lines, keys: server.keys,
                     shutDown: { await group.triggerGracefulShutdown() })
                 do {
                     try await body(api)

@@ -10,6 +10,8 @@ final class MemoryGovernor: RoomGovernor, Sendable {
         var failure: GovernError?
         /// Each change in words.
         var asked: [String] = []
+        var orders: [RoomOrder] = []
+        var roles = RoomRoles()
     }
 
     let state = Mutex(State())
@@ -34,6 +36,21 @@ final class MemoryGovernor: RoomGovernor, Sendable {
     func close(_ room: RoomName, at version: Int64, withLog: Bool) async throws(GovernError) -> Int64 {
         state.withLock { $0.asked.append("close \(room) \(withLog)") }
         return try change(room, to: .closed(at: 1), at: version)
+    }
+
+    func roles(in room: RoomName) async throws(BackendError) -> RoomRoles { state.withLock { $0.roles } }
+
+    func carryOut(_ order: RoomOrder, reply: @escaping @Sendable (Result<Int64, GovernError>) -> Void) {
+        let result: Result<Int64, GovernError> = state.withLock { state in
+            state.orders.append(order)
+            return state.failure.map { .failure($0) } ?? .success(7)
+        }
+        reply(result)
+    }
+
+    func invite(_ user: UserID, to room: RoomName) async throws(GovernError) -> Int {
+        _ = try await carryOut(RoomOrder(.admit, user, in: room))
+        return 2
     }
 
     private func change(_ room: RoomName, to next: RoomState, at version: Int64) throws(GovernError) -> Int64 {

@@ -32,7 +32,7 @@ final class EmbeddedHub {
         let clock = clock
         dependencies = HubDependencies(
             configuration: configuration, streams: backend, log: backend, presence: backend,
-            presenceDirectory: backend, metrics: metrics, logger: logger,
+            presenceDirectory: backend, governor: backend, metrics: metrics, logger: logger,
             clocks: Clocks(
                 monotonic: { MonotonicTime(nanoseconds: clock.nanoseconds.withLock { $0 }) },
                 wall: { clock.nanoseconds.withLock { $0 } / 1_000_000 }), tally: tally,
@@ -44,6 +44,8 @@ final class EmbeddedHub {
     deinit {
         hub.stop()
     }
+
+    var now: MonotonicTime { MonotonicTime(nanoseconds: clock.nanoseconds.withLock { $0 }) }
 
     /// Lets time pass in steps shorter than any tick, so that the clocks and the loop agree.
     func advance(_ duration: Duration) {

@@ -123,6 +123,30 @@ extension InMemoryBackend: Presence {
         }
     }
 
+    func show(
+        _ info: [UInt8], in rooms: [RoomName], connection id: String,
+        reply: @escaping @Sendable (Result<Void, BackendError>) -> Void
+    ) {
+        state.withLock { state in
+            if state.isAway { return reply(.failure(.unavailable(reason: "away"))) }
+            guard let user = state.users[id] else { return reply(.failure(.conflict)) }
+            for room in rooms {
+                state.told.append("show \(room) \(user) \(String(decoding: info, as: UTF8.self))")
+                state.rooms[room]?.rosterVersion += 1
+                let event = RosterEvent(kind: .update, userId: user, info: info, connection: nil)
+                InMemoryBackend.tell(event, in: room, &state)
+            }
+            reply(.success(()))
+        }
+    }
+
+    func setState(
+        _ state: UserState, connection id: String, reply: @escaping @Sendable (Result<Void, BackendError>) -> Void
+    ) {
+        self.state.withLock { $0.told.append("state \(state.rawValue) \($0.users[id]?.string ?? "nobody")") }
+        reply(.success(()))
+    }
+
     func joinQuietly(_ room: RoomName, connection id: String) {
         state.withLock { state in
             state.told.append("note \(room) \(state.users[id]?.string ?? "nobody")")

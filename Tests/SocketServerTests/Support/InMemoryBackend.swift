@@ -68,6 +68,9 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         var heldRegistrations: [@Sendable () -> Void] = []
         var maxConnectionsPerUser = Int.max
         var tokensBefore: Int64 = 0
+        /// What clients have ordered, and the answer that they get.
+        var orders: [RoomOrder] = []
+        var orderAnswer: Result<Int64, GovernError> = .success(7)
     }
 
     static let epoch = "e1"
@@ -211,14 +214,17 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         state.withLock { state in
             if state.isAway { return reply(.failure(.unavailable(reason: "away"))) }
             var room = state.rooms[publication.room] ?? Room()
+            let next = Position(epoch: room.epoch, seq: room.messages.count + 1)
             let message = RoomMessage(
                 room: publication.room, userId: publication.userId, msgType: publication.msgType,
-                payload: publication.payload, timestamp: 1000,
-                position: Position(epoch: room.epoch, seq: room.messages.count + 1))
-            room.messages.append(message)
+                event: publication.event, payload: publication.payload, timestamp: 1000,
+                position: publication.isVolatile ? .unstored : next, except: publication.except)
+            if !message.isVolatile { room.messages.append(message) }
             state.rooms[publication.room] = room
             for hub in room.hubs {
-                state.sinks[hub].receive([.messages(room: publication.room, messages: [message])])
+                let delivery: StreamDelivery =
+                    message.isVolatile ? .unstored(message) : .messages(room: publication.room, messages: [message])
+                state.sinks[hub].receive([delivery])
             }
             let published = Published(position: message.position, timestamp: message.timestamp)
             guard state.heldAnswers == nil else {

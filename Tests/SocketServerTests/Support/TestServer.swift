@@ -31,7 +31,8 @@ struct TestServer {
         configure(&configuration)
         let server = SocketServer(
             configuration: configuration, group: MultiThreadedEventLoopGroup.singleton, streams: backend, log: backend,
-            presence: backend, presenceDirectory: backend, metrics: NOOPMetricsHandler.instance, logger: logger,
+            presence: backend, presenceDirectory: backend, governor: backend, metrics: NOOPMetricsHandler.instance,
+            logger: logger,
             memory: memory)
         let services = ServiceGroup(services: [server], logger: logger)
         async let running: Void = services.run()

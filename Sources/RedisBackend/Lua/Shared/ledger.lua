@@ -56,3 +56,14 @@ local function is_after(left, right)
   ms, other = tonumber(ms), tonumber(other)
   return ms > other or ms == other and tonumber(seq) > tonumber(number)
 end
+
+-- An entry's fields, without the payload of a message that was redacted (see `redact.lua`).
+local function shown(withheld, fields)
+  if not fields[16] then return fields end
+  if not redis.call('ZSCORE', withheld, fields[10] .. ' ' .. fields[12] .. ' ' .. fields[6]) then return fields end
+  local event, except, length, start = string.match(fields[16], '^%d+%.?(%d*)%.?(%d*) (%d+) ()')
+  local payload = start + tonumber(length) + (tonumber(event) or 0) + (tonumber(except) or 0)
+  local changed = { unpack(fields) }
+  changed[16] = string.sub(fields[16], 1, payload - 1) .. ' null'
+  return changed
+end

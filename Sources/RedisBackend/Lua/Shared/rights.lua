@@ -1,55 +1,81 @@
 -- Shared opening of the scripts that heed a room's settings, which is where they are decided: two nodes with copies of
 -- their own would let one too many in.
 --
--- `settings` holds version, term, text (JSON), expires in ms, closed (1), and what is decided by: locked (1), most
--- (members), slow (ms), join and publish (roles, each between commas; '': the roles' rights), roles (`;name=,right,right,`
--- for each), `bars`, and `role:<user>`. All are '' where they say nothing.
+-- `settings` holds version, term, text (JSON), expires in ms, closed (1), shut (the version that closed the room last), last
+-- (the last changes, each `operation=version`), host (who has the chair), handover, given, mutes and bans (how many users
+-- have a role, are mute, are banned), and what is decided by: locked (1), most (members), slow (ms), join and publish (roles,
+-- each between commas; '': the roles' rights), roles (`;name=,right,right,` for each), `bars`, and of a user `role:<user>`,
+-- `mute:<user>` and `ban:<user>` (until when in ms, 0: without end), `since:<user>` (when a member came in, in ms), `in:<user>` (a backend has let in past a lock). All
+-- are '' or left out where they say nothing.
+
+-- What a role may, each right between commas. What roles without rights of their own may was decided before.
+local function rights_of(role, roles)
+  if role == 'host' then return ',join,publish,history,presence,signal,moderate,settings,' end
+  local _, last = string.find(roles or '', ';' .. role .. '=', 1, true)
+  if last then return string.match(roles, '^[^;]*', last + 1) end
+  return ',join,publish,history,presence,signal,' .. (role == 'moderator' and 'moderate,' or '')
+end
 
 -- Whether a role may do something: where the settings list who may, those and the host, else whoever's role has the right.
--- What roles without rights of their own may was decided before.
 local function may(action, role, list, roles)
   if role == 'host' then return true end
   if list and list ~= '' then return string.find(list, ',' .. role .. ',', 1, true) ~= nil end
-  local _, last = string.find(roles or '', ';' .. role .. '=', 1, true)
-  if not last then return true end
-  return string.find(string.match(roles, '^[^;]*', last + 1), ',' .. action .. ',', 1, true) ~= nil
+  return string.find(rights_of(role, roles), ',' .. action .. ',', 1, true) ~= nil
 end
 
--- Why a user may not join a room with these members, nil where it is allowed; and whether the room has settings.
-local function bar_join(settings, user, members)
-  local found = redis.call('HMGET', settings, 'version', 'locked', 'most', 'join', 'roles', 'role:' .. user)
+-- Whether what ends at this moment, where it ends, still holds.
+local function holds(ends, moment)
+  return ends and (ends == '0' or tonumber(ends) > tonumber(moment))
+end
+
+-- Why a user may not join a room with these members, and so many hidden ones, nil where it is allowed; whether the room has
+-- settings; and the user's role. Who is a member stays one, and who `was` one before Redis lost it, but for a ban.
+local function bar_join(settings, user, members, hidden, is_member, was)
+  local found = redis.call('HMGET', settings, 'version', 'locked', 'most', 'join', 'roles', 'role:' .. user,
+    'ban:' .. user, 'in:' .. user)
   if not found[1] then return nil, false end
   local role, most = found[6] or 'member', tonumber(found[3])
-  if not may('join', role, found[4], found[5]) then return 'role', true end
-  if found[2] == '1' and role ~= 'host' then return 'locked', true end
-  if most and redis.call('HLEN', members) >= most then return 'full', true end
-  return nil, true
+  if found[7] and holds(found[7], now()) then return 'banned', true end
+  if is_member or was then return nil, true, role end
+  if not found[8] then
+    if not may('join', role, found[4], found[5]) then return 'role', true end
+    if found[2] == '1' and role ~= 'host' then return 'locked', true end
+  end
+  if most and redis.call('HLEN', members) + (hidden or 0) >= most then return 'full', true end
+  if found[8] then redis.call('HDEL', settings, 'in:' .. user) end
+  return nil, true, role
 end
 
--- What a message of a client has to be held against, a letter each: m: members without a role of their own may send
--- none, r: some users have a role, s: slow mode.
-local function bars_of(publish, roles, slow, has_roles)
-  local bars = may('publish', 'member', publish, roles) and '' or 'm'
+-- What a message or a signal of a client has to be held against, a letter each: m: members without a role of their own may
+-- send none, g: nor signals, r: some users have a role, u: some are mute, s: slow mode.
+local function bars_of(senders, roles, slow, has_roles, has_mutes)
+  local bars = may('publish', 'member', senders, roles) and '' or 'm'
+  if not may('signal', 'member', nil, roles) then bars = bars .. 'g' end
   if has_roles then bars = bars .. 'r' end
+  if has_mutes then bars = bars .. 'u' end
   if slow ~= '' then bars = bars .. 's' end
   return bars
+end
+
+-- Why a user may not do something that ends on others' screens; nil where it is allowed. `letter` is what stands among the
+-- bars where members without a role of their own may not.
+local function bar_user(settings, bars, letter, action, user, moment)
+  local is_barred = string.find(bars, letter, 1, true)
+  if string.find(bars, '[ru]') then
+    local found = redis.call('HMGET', settings, 'role:' .. user, 'mute:' .. user, 'publish', 'roles')
+    if holds(found[2], moment) then return 'muted' end
+    if found[1] then is_barred = not may(action, found[1], action == 'publish' and found[3], found[4]) end
+  end
+  return is_barred and 'role' or nil
 end
 
 -- Why a user may not send a message now, as it is answered; nil where it is allowed, and that is noted. The body is
 -- `msgType length user payload`, as the node put it together.
 local function bar_message(settings, pauses, bars, body, moment)
-  local is_barred = string.find(bars, 'm', 1, true)
-  if bars == 'm' then return 'role' end
-  local length, start = string.match(body, '^%d+ (%d+) ()')
+  local length, start = string.match(body, '^[%d.]+ (%d+) ()')
   local user = string.sub(body, start, start + length - 1)
-  if string.find(bars, 'r', 1, true) then
-    local role = redis.call('HGET', settings, 'role:' .. user)
-    if role then
-      local found = redis.call('HMGET', settings, 'publish', 'roles')
-      is_barred = not may('publish', role, found[1], found[2])
-    end
-  end
-  if is_barred then return 'role' end
+  local bar = bar_user(settings, bars, 'm', 'publish', user, moment)
+  if bar then return bar end
   if not string.find(bars, 's', 1, true) then return nil end
   local slow = tonumber(redis.call('HGET', settings, 'slow'))
   local last = redis.call('ZSCORE', pauses, user)

@@ -36,6 +36,30 @@ local function connections_of(packed)
   return string.sub(packed, string.find(packed, '\2', 1, true) or #packed + 1)
 end
 
+-- A member of a room as it is held: among those who are shown, or, of a user who is invisible, in the head; and whether it
+-- is the latter. '' where the user is no member.
+local function read_member(room, user)
+  local packed = redis.call('HGET', room.members, user)
+  if packed then return packed, false end
+  packed = redis.call('HGET', room.head, 'h:' .. user)
+  return packed or '', packed and true or false
+end
+
+local function write_member(room, user, packed, is_hidden)
+  if is_hidden then
+    redis.call('HSET', room.head, 'h:' .. user, packed)
+  else
+    redis.call('HSET', room.members, user, packed)
+  end
+end
+
+-- Takes a hidden member out of the head; false where there was none.
+local function forget_hidden(room, user)
+  if redis.call('HDEL', room.head, 'h:' .. user) == 0 then return false end
+  if redis.call('HINCRBY', room.head, 'hidden', -1) < 1 then redis.call('HDEL', room.head, 'hidden') end
+  return true
+end
+
 -- Puts a text in the place of a part.
 local function splice(packed, first, last, text)
   return string.sub(packed, 1, first - 1) .. text .. string.sub(packed, last + 1)
@@ -56,21 +80,41 @@ end
 
 -- Tells that a room is vacated, if that is so and was not told.
 local function vacate(room, cause, ledger)
-  if redis.call('HLEN', room.members) == 0 and redis.call('ZREM', room.rooms, room.name) == 1 then
+  if redis.call('HLEN', room.members) == 0 and not redis.call('HGET', room.head, 'hidden')
+    and redis.call('ZREM', room.rooms, room.name) == 1
+  then
     note(ledger, 'room.vacated', '', room.name, cause)
   end
 end
 
+-- A member has left a room: of a governed one its time there is over, and where it was the host the chair is vacant, which
+-- the partition's coordinator is told. Members and settings of a room that is not governed are left alone.
+local function rise(room, user)
+  local host = redis.call('HGET', room.governed, room.name)
+  if not host then return end
+  redis.call('HDEL', room.settings, 'since:' .. user)
+  if host ~= user then return end
+  redis.call('ZADD', room.vacant, 'NX', now(), room.name)
+  local node = string.match(redis.call('GET', room.coordinator) or '', '^([^:]+):')
+  if node then redis.call(room.command, room.nodes .. node, 'h ' .. room.name) end
+end
+
 -- Takes some of a member's connections away for good; `rest` is what is left of the member. Answers the event's text if
 -- the member has left with them.
-local function remove_memberships(room, user, connections, rest, cause, ledger)
+local function remove_memberships(room, user, connections, rest, cause, ledger, is_hidden)
   redis.call('SREM', room.conns, unpack(connections))
   if string.find(rest, '\2', 1, true) then
-    redis.call('HSET', room.members, user, rest)
+    write_member(room, user, rest, is_hidden)
     return nil
   end
-  if redis.call('HDEL', room.members, user) == 0 then return nil end
+  if is_hidden then
+    if not forget_hidden(room, user) then return nil end
+  elseif redis.call('HDEL', room.members, user) == 0 then
+    return nil
+  end
   note(ledger, 'member.left', user, room.name, cause)
+  rise(room, user)
   vacate(room, cause, ledger)
-  return spell('l', connections[#connections], user, '')
+  -- Of whom nobody could see nobody is told.
+  return not is_hidden and spell('l', connections[#connections], user, '') or nil
 end

@@ -2,7 +2,7 @@
 -- same KEYS and ARGV, which `connect` lists.
 local conns, online, session, holders, holdings, lingering = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local fences, events, marks_key, state, inbox_head = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local verdict_key = KEYS[12]
+local verdict_key, states = KEYS[12], KEYS[13]
 local node, incarnation, connection, user, address, secret = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local began, cause, life, session_life, ledger_size, command = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local status_channel, mode, most_connections, surplus = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
@@ -40,7 +40,7 @@ local function admit(old)
   if old == '' and count >= limit + math.max(limit, 100) then return nil end
   local live, all = {}, redis.call('HGETALL', conns)
   for i = 1, #all, 2 do
-    local holder, since = string.match(all[i + 1], '^([^~ ][^ ]*) (%S+) %S+$')
+    local holder, since = string.match(all[i + 1], '^([^~ ][^ ]*) (%S+) %S+ ?a?$')
     if holder and all[i] ~= connection and all[i] ~= old then
       live[#live + 1] = { all[i], holder, tonumber(since, 36), all[i + 1] }
     end
@@ -93,14 +93,18 @@ local function since_when(moment)
   return since
 end
 
+-- How long it is remembered that a user wants to be invisible.
+local wish_life = 30 * 86400000
+
 -- Writes the connection's record and entry and the session's fields, and tells that the user is online if that is new.
--- Answers since when the connection is there. `ended` is the number of the disconnection of the user that it came after.
-local function register(moment, ended)
+-- unless the user wants to be invisible. Answers since when the connection is there. `ended` is the number of the disconnection of the user that it came after.
+local function register(moment, ended, is_invisible)
   local entry, holder = 'u|' .. connection .. '|' .. user, node .. ':' .. incarnation
   local since = tonumber(began)
   if since == 0 then since = since_when(moment) end
   local text = holder .. ' ' .. base36(since) .. ' ' .. secret
-  if redis.call('HSETNX', conns, connection, text) == 0 then
+  local is_new = redis.call('HSETNX', conns, connection, text) == 1
+  if not is_new then
     local began, rest = string.match(redis.call('HGET', conns, connection), '^%S+ (%S+) %S+(.*)$')
     since = tonumber(began, 36)
     redis.call('HSET', conns, connection, holder .. ' ' .. began .. ' ' .. secret .. rest)
@@ -116,8 +120,17 @@ local function register(moment, ended)
   redis.call('SADD', holdings, entry)
   if redis.call('ZADD', online, 'NX', moment, user) == 1 then
     note({ key = events, size = ledger_size }, 'user.online', user, '', cause)
-    redis.call(command, status_channel, 's 1 ' .. moment)
+    if is_invisible then
+      redis.call('HSET', states, user, 'invisible')
+      redis.call('PEXPIRE', states, life)
+    else
+      redis.call(command, status_channel, 's 1 ' .. moment)
+    end
+  elseif is_new then
+    -- Whoever comes is there until it says otherwise.
+    tell_state({ states = states, name = user, command = command, channel = status_channel }, false, moment)
   end
+  if is_invisible then remember_wish(inbox_head, wish_life) end
   if must_keep == '1' then
     -- Also where nothing is new: registered again after an outage, the keys may be at their end.
     redis.call('PEXPIRE', holdings, list_life)

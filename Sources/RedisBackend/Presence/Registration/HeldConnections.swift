@@ -31,8 +31,12 @@ package final class HeldConnections {
         package fileprivate(set) var standing = Standing.waiting
         /// Each with what is shown of the user there, a JSON object.
         package fileprivate(set) var rooms = RoomTable<[UInt8]>()
+        /// Rooms in which something else is shown of the user than the connection came with; the session remembers it.
+        package fileprivate(set) var shownRooms: Set<RoomName> = []
         /// Rooms without a roster, which only the session remembers.
         package fileprivate(set) var quietRooms: Set<RoomName> = []
+        /// Whether it has said that it is away.
+        package fileprivate(set) var isAway = false
         /// Whom it shows in rooms where that is not its own user.
         fileprivate var members: [RoomName: UserID] = [:]
 
@@ -131,6 +135,8 @@ package final class HeldConnections {
     }
 
     private var connections: [String: Held] = [:]
+    /// Of the users of connections here, those who are invisible, as far as is known.
+    private var invisible: Set<UserID> = []
     private var partitions = [Holdings](repeating: Holdings(), count: Partition.count)
 
     package init() {}
@@ -243,12 +249,27 @@ package final class HeldConnections {
         guard let held = connections.removeValue(forKey: id) else { return nil }
         count(held, -1)
         if let partition = held.partition { partitions[partition.number].users.remove(held) }
+        if let user = held.user, isInvisible(user), connections(of: user).isEmpty { invisible.remove(user) }
         for room in held.rooms.keys {
             let partition = Partition(of: room)
             partitions[partition.number].members.remove(held)
             left(room, in: partition)
         }
         return held
+    }
+
+    // MARK: Users
+
+    package func isInvisible(_ user: UserID) -> Bool { !invisible.isEmpty && invisible.contains(user) }
+
+    /// Answers whether that is new; of users who have no connection here nothing is kept.
+    package func setInvisible(_ isInvisible: Bool, _ user: UserID) -> Bool {
+        guard isInvisible else { return !invisible.isEmpty && invisible.remove(user) != nil }
+        return !connections(of: user).isEmpty && invisible.insert(user).inserted
+    }
+
+    package func connections(of user: UserID) -> [Held] {
+        users(in: Partition(of: user.string)).filter { $0.user == user }
     }
 
     // MARK: Rooms
@@ -265,6 +286,21 @@ package final class HeldConnections {
             if member != held.user { held.members[room] = member }
         }
         held.rooms[room] = info
+        return true
+    }
+
+    /// Something else is shown of the connection's member in a room from now on; false where it is not there.
+    package func show(_ info: [UInt8], in room: RoomName, connection id: String) -> Bool {
+        guard let held = connections[id], held.rooms[room] != nil else { return false }
+        held.rooms[room] = info
+        held.shownRooms.insert(room)
+        return true
+    }
+
+    /// False where the connection is not held, or has no user.
+    package func setAway(_ isAway: Bool, connection id: String) -> Bool {
+        guard let held = connections[id], held.registrant != nil else { return false }
+        held.isAway = isAway
         return true
     }
 
@@ -288,6 +324,7 @@ package final class HeldConnections {
     package func leave(_ room: RoomName, connection id: String) -> UserID? {
         guard let held = connections[id], held.rooms.removeValue(forKey: room) != nil else { return nil }
         defer { held.members[room] = nil }
+        held.shownRooms.remove(room)
         let partition = Partition(of: room)
         if !held.rooms.contains(where: { Partition(of: $0.key) == partition }) {
             partitions[partition.number].members.remove(held)

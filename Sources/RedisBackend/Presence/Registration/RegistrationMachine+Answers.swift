@@ -14,15 +14,19 @@ extension RegistrationMachine {
             if case .failure(.failed) = answer { wait(.leave(place, connection: id, departure)) }
         case .evict(let place, let id, _):
             if case .failure(.failed) = answer { wait(.evict(place, connection: id)) }
-        case .remember(let room, _, let id, _):
+        case .setState(let state, let registrant, _, let ticket): said(state, registrant, ticket, answer)
+        case .hide(let place, _):
+            if case .failure(.failed) = answer { wait(.hide(place.room, place.user)) }
+        case .show(let place, let id, _, _, let ticket): shown(place, id, ticket, answer)
+        case .remember(let room, _, _, let id, _):
             if case .failure(.failed) = answer { wait(.remember(room, connection: id)) }
         case .signal(_, _, let ticket): emit(.signalled(ticket, signalError(answer)))
         case .connectAgain(let registrant, _, let holder, let reason):
             let entry = HeldEntry.user(registrant.connection.userId, connection: registrant.connection.id)
             registeredAgain(entry, holder, reason, isRegistered: connectedAgain(registrant, holder, answer))
-        case .joinAgain(let place, let id, _, _, let holder, let reason):
+        case .joinAgain(let place, let id, _, _, _, let holder, let reason):
             let entry = HeldEntry.member(place.user, connection: id, room: place.room)
-            registeredAgain(entry, holder, reason, isRegistered: joinedAgain(holder, answer))
+            registeredAgain(entry, holder, reason, isRegistered: joinedAgain(place.room, id, holder, answer))
         case .renounce(let partition, let holder): renounced(partition, holder, answer)
         case .readHeld(let partition, let holder): readHeld(partition, holder, answer)
         case .compare(let entries, let partition, let holder): compared(entries, partition, holder, answer)
@@ -89,6 +93,7 @@ extension RegistrationMachine {
     ) {
         standing.announced(writer.holder, in: registrant.session.partition)
         held.registered(registrant.connection.id, registered)
+        setInvisible(registered.isInvisible, registrant.connection.userId)
         // What was joined since this was asked for found no session yet.
         rememberRooms(of: registrant.connection.id)
         if !registered.marked.isEmpty { emit(.tellMarked(registered.marked)) }
@@ -124,6 +129,8 @@ extension RegistrationMachine {
         case .success(.join(.joined(let roster, let stream))):
             standing.announced(writer.holder, in: Partition(of: room))
             held.entered(room, connection: id)
+            // It may have been shown by another node that had not heard of it.
+            if let user = held[id]?.user, held.isInvisible(user) { perform(.hide(room, user)) }
             // The room's members are the truth and come first; the session only remembers them, and a resumed one does so
             // already.
             if case .asked = joining.purpose, held[id]?.rooms[room] != nil { perform(.remember(room, connection: id)) }
@@ -157,14 +164,55 @@ extension RegistrationMachine {
         self.answer(joining, .failure(error))
     }
 
+    private mutating func said(
+        _ state: UserState, _ registrant: HeldConnections.Registrant, _ ticket: Ticket?,
+        _ answer: Result<Answer, CallFailure>
+    ) {
+        var error: BackendError?
+        switch answer {
+        case .success(.state(.noted(let isInvisible))): setInvisible(isInvisible, registrant.connection.userId)
+        case .success(.state(.notHeld)): error = .unavailable(reason: "the connection is being registered again")
+        case .failure(.failed): return wait(.setState(state, connection: registrant.connection.id, ticket))
+        case .failure(.unreadable(let failure)): error = failure
+        case .success: error = RegistrationMachine.strange
+        }
+        if let ticket { emit(.shown(ticket, error)) }
+    }
+
+    /// Rooms know a user's members as the user is seen: each that differs is mended, here for all connections of this node.
+    mutating func setInvisible(_ isInvisible: Bool, _ user: UserID) {
+        guard held.setInvisible(isInvisible, user) else { return }
+        var rooms: Set<RoomName> = []
+        for connection in held.connections(of: user) { rooms.formUnion(connection.rooms.keys) }
+        for room in rooms { perform(.hide(room, user)) }
+    }
+
+    /// What Redis has of it may still be what was shown before: the comparison looks for what is not there at all.
+    private mutating func shown(
+        _ place: Place, _ id: String, _ ticket: Ticket, _ answer: Result<Answer, CallFailure>
+    ) {
+        switch answer {
+        case .success(.show(.shown)):
+            perform(.remember(place.room, connection: id))
+            emit(.shown(ticket, nil))
+        case .success(.show(.notHeld)):
+            doubtful.insert(Partition(of: place.room))
+            emit(.shown(ticket, .unavailable(reason: "the connection is being registered in the room again")))
+        case .failure(.failed): wait(.show(place.room, connection: id, ticket))
+        case .failure(.unreadable(let error)): emit(.shown(ticket, error))
+        case .success: emit(.shown(ticket, RegistrationMachine.strange))
+        }
+    }
+
     /// Moves the rooms of a session that goes on, all at once, and answers when all are moved.
     private mutating func move(_ earlier: ResumeSession.Earlier, to id: String, now: Int64, _ ticket: Ticket) {
         guard let resumption = resumptions.removeValue(forKey: id), let connection = held[id],
             let registrant = connection.registrant
         else { return emit(.registered(ticket, .failure(.backend(RegistrationMachine.gone)))) }
         var resumed = ResumedSession(rooms: [], forbidden: [])
-        var moving: [RoomName] = []
-        for room in earlier.rooms {
+        var moving: [(room: RoomName, shown: [UInt8]?)] = []
+        for entry in earlier.rooms {
+            let room = entry.name
             guard resumption.isAllowed(room) else {
                 resumed.forbidden.append(room)
                 continue
@@ -172,13 +220,14 @@ extension RegistrationMachine {
             resumed.rooms.append(room)
             switch rules.presence(of: room) {
             case .off: held.joinQuietly(room, connection: id)
-            case .full: moving.append(room)
+            case .full: moving.append((room, entry.shown))
             }
         }
         let registration = Registration(session: resumption.session, timestamp: now, resumed: resumed)
         let through = moves.begin(registration, rooms: moving.count, of: id, ticket)
-        for room in moving {
+        for (room, shown) in moving {
             _ = held.join(room, connection: id, info: resumption.info)
+            if let shown { _ = held.show(shown, in: room, connection: id) }
             let purpose = Joining.Purpose.moved(from: earlier.connection)
             perform(.join(Joining(room: room, connection: id, isNew: true, purpose: purpose)))
         }
@@ -218,6 +267,7 @@ extension RegistrationMachine {
         case .success(.signal(.passed)): nil
         case .success(.signal(.notMember)): .notMember
         case .success(.signal(.notFound)): .notFound
+        case .success(.signal(.barred(let bar))): .backend(.barred(bar))
         case .success(.signal(.unknown)):
             .backend(.unavailable(reason: "the link to Redis broke: whether it was passed on is not known"))
         case .failure(.failed(let error)), .failure(.unreadable(let error)): .backend(error)

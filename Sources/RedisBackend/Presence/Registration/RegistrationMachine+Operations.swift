@@ -23,6 +23,16 @@ extension RegistrationMachine {
         case .joinQuietly(let room, let id):
             held.joinQuietly(room, connection: id)
             perform(.remember(room, connection: id))
+        case .show(let info, let room, let id, let ticket):
+            guard held.show(info, in: room, connection: id) else {
+                return emit(.shown(ticket, RegistrationMachine.gone))
+            }
+            perform(.show(room, connection: id, ticket))
+        case .setState(let state, let id, let ticket):
+            guard held.setAway(state == .away, connection: id) else {
+                return emit(.shown(ticket, RegistrationMachine.gone))
+            }
+            perform(.setState(state, connection: id, ticket))
         case .leave(let room, let id):
             if held.leaveQuietly(room, connection: id) { perform(.remember(room, connection: id)) }
             guard let user = held.leave(room, connection: id) else { return }
@@ -60,6 +70,15 @@ extension RegistrationMachine {
             guard let connection = held[id], let info = connection.rooms[room], let user = connection.member(in: room)
             else { return answer(joining, .failure(RegistrationMachine.gone)) }
             send(.join(joining, user, info: info, writer(holder, for: joining)))
+        case .show(let room, let id, let ticket):
+            guard let connection = held[id], let info = connection.rooms[room], let user = connection.member(in: room)
+            else { return emit(.shown(ticket, RegistrationMachine.gone)) }
+            send(.show(Place(room, user), connection: id, info: info, holder, ticket))
+        case .setState(let state, let id, let ticket):
+            guard let registrant = held[id]?.registrant else { return }
+            send(.setState(state, registrant, holder, ticket))
+        case .hide(let room, let user):
+            send(.hide(Place(room, user), isHidden: held.isInvisible(user)))
         case .leave(let place, let id, let departure):
             // One that waited, and was overtaken by another join of the same connection, is void.
             guard held[id]?.rooms[place.room] == nil else { return }
@@ -69,7 +88,8 @@ extension RegistrationMachine {
             send(.evict(place, connection: id, holder))
         case .remember(let room, let id):
             guard let connection = held[id], let session = connection.registrant?.session else { return }
-            send(.remember(room, isIn: connection.isIn(room), connection: id, session))
+            let info = connection.shownRooms.contains(room) ? connection.rooms[room] : nil
+            send(.remember(room, isIn: connection.isIn(room), info: info, connection: id, session))
         case .disconnect(let departed, let departure):
             send(.disconnect(departed, departure, holder))
         case .signal(let signal, let id, let ticket):
@@ -106,7 +126,8 @@ extension RegistrationMachine {
             case .asked: held.hasEntered(joining.room)
             case .moved: false
             }
-        return Writer(holder: holder, isKnown: isKnown, hasOthers: isKnown && hasOthers)
+        let isHidden = held[joining.connection]?.member(in: joining.room).map(held.isInvisible) ?? false
+        return Writer(holder: holder, isKnown: isKnown, hasOthers: isKnown && hasOthers, isHidden: isHidden)
     }
 
     /// Who may write, if nothing waits that this would overtake.
@@ -120,17 +141,21 @@ extension RegistrationMachine {
 
     /// Of a connection that has gone nothing is written: it waits for nobody.
     mutating func endWithout(_ operation: Operation) {
-        guard case .connect(let id, let ticket) = operation else { return }
-        refuse(id, ticket, .backend(RegistrationMachine.gone))
+        switch operation {
+        case .connect(let id, let ticket): refuse(id, ticket, .backend(RegistrationMachine.gone))
+        case .setState(_, _, let ticket?): emit(.shown(ticket, RegistrationMachine.gone))
+        case .disconnect, .join, .show, .setState, .hide, .leave, .evict, .remember, .signal: break
+        }
     }
 
     /// Where it is written; nil where it is not, since its connection has gone.
     func partition(of operation: Operation) -> Partition? {
         switch operation {
-        case .connect(let id, _), .remember(_, let id):
+        case .connect(let id, _), .remember(_, let id), .setState(_, let id, _):
             held[id]?.registrant?.session.partition
         case .disconnect(let departed, _): departed.registrant.session.partition
         case .join(let joining): Partition(of: joining.room)
+        case .show(let room, _, _), .hide(let room, _): Partition(of: room)
         case .leave(let place, _, _), .evict(let place, _): Partition(of: place.room)
         case .signal(let signal, _, _): Partition(of: signal.room)
         }

@@ -40,13 +40,17 @@ extension RegistrationMachine {
         case .user:
             guard let registrant = connection.registrant, var earlier else { return true }
             earlier.rooms = connection.allRooms
+            earlier.isInvisible = held.isInvisible(registrant.connection.userId)
             send(.connectAgain(registrant, earlier, holder, reason))
         case .member(let user, let id, let room):
             guard let info = connection.rooms[room] else { return true }
             // Of a single one that is lacking it is not known what others were told of it.
             var settled: Int64?
             if case .all = reason { settled = standing.settled(in: entry.partition) }
-            send(.joinAgain(Place(room, user), connection: id, info: info, settled: settled, holder, reason))
+            send(
+                .joinAgain(
+                    Place(room, user), connection: id, info: info, isHidden: held.isInvisible(user), settled: settled,
+                    holder, reason))
         }
         return true
     }
@@ -99,6 +103,8 @@ extension RegistrationMachine {
         case .registered(let registered):
             held.registered(id, registered)
             emit(.registeredAgain(registrant.connection.userId))
+            setInvisible(registered.isInvisible, registrant.connection.userId)
+            if held[id]?.isAway == true { perform(.setState(.away, connection: id, nil)) }
             if !registered.marked.isEmpty { emit(.tellMarked(registered.marked)) }
         case .replaced: end(id, .replaced, "the session goes on elsewhere")
         case .banned, .ended: end(id, .forbidden, CloseReason.forbidden.text)
@@ -111,15 +117,19 @@ extension RegistrationMachine {
         return true
     }
 
-    mutating func joinedAgain(_ holder: Holder, _ answer: Result<Answer, CallFailure>) -> Bool {
+    mutating func joinedAgain(
+        _ room: RoomName, _ id: String, _ holder: Holder, _ answer: Result<Answer, CallFailure>
+    ) -> Bool {
         guard case .success(.join(let outcome)) = answer else { return false }
         switch outcome {
         case .joined: return true
         case .fenced(let fence):
             fenced(holder, at: fence)
             return false
-        // Only who comes anew is.
-        case .barred: return false
+        // Others than who comes anew are where they were put out, and the node has not heard of it.
+        case .barred:
+            putOut(of: room, id, RoomChange(room: room, event: .removed, state: .absent))
+            return true
         }
     }
 
@@ -141,6 +151,12 @@ extension RegistrationMachine {
 
     // MARK: Comparison
 
+    /// How many connections and places were found to differ since this was asked last.
+    mutating func takeRepairs() -> Int {
+        defer { repairs = 0 }
+        return repairs
+    }
+
     /// Reads the node's set in a partition, and mends what differs.
     mutating func compare(_ partition: Partition, _ holder: Holder) {
         doubtful.remove(partition)
@@ -154,6 +170,7 @@ extension RegistrationMachine {
         }
         let known = Set(found)
         let (missing, stale) = held.compare(known, in: partition)
+        repairs += missing.count + stale.count
         for entry in missing { registerLacking(entry, holder) }
         // The set may name what the other keys have lost.
         let named = known.subtracting(stale).compactMap { compared($0) }
@@ -183,12 +200,26 @@ extension RegistrationMachine {
         _ answer: Result<Answer, CallFailure>
     ) {
         // The next round looks again.
-        guard case .success(.lacking(let places)) = answer, canWrite(holder) else { return }
+        guard case .success(.compared(let found)) = answer, canWrite(holder) else { return }
         let asked = entries.prefix(Compare.most)
-        for place in places where asked.indices.contains(asked.startIndex + place) {
+        mendVisibility(Array(asked), hidden: Set(found.hidden))
+        repairs += found.lacking.count
+        for place in found.lacking where asked.indices.contains(asked.startIndex + place) {
             registerLacking(asked[asked.startIndex + place].entry, holder)
         }
         compare(entries.dropFirst(asked.count), partition, holder)
+    }
+
+    /// What was said of users who are invisible, or no longer, may not have come.
+    private mutating func mendVisibility(_ asked: [Compare.Entry], hidden: Set<Int>) {
+        for (place, entry) in asked.enumerated() {
+            let isHidden = hidden.contains(place)
+            switch entry {
+            case .user(let user, _, _): setInvisible(isHidden, user)
+            case .member(let user, _, let room):
+                if isHidden != held.isInvisible(user) { perform(.hide(room, user)) }
+            }
+        }
     }
 
     private mutating func registerLacking(_ entry: HeldEntry, _ holder: Holder) {
@@ -207,6 +238,12 @@ extension RegistrationMachine {
         // The next beat asks again.
         guard case .success(.marks(let found)) = answer else { return marks.unread() }
         for mark in found where mark.node == nodeId {
+            // Of a room: somebody was put out of it.
+            if mark.connection.hasPrefix("|") {
+                doubtful.insert(partition)
+                emit(.eraseMark(mark.connection, partition))
+                continue
+            }
             guard held[mark.connection] != nil else {
                 emit(.eraseMark(mark.connection, partition))
                 continue

@@ -14,6 +14,10 @@ extension RegistrationMachine {
         /// Answered by `joined`; `member` is whom it shows in the room, nil for its own user.
         case join(RoomName, connection: String, member: UserID?, info: [UInt8], Ticket)
         case joinQuietly(RoomName, connection: String)
+        /// Answered by `shown`.
+        case show([UInt8], RoomName, connection: String, Ticket)
+        /// Answered by `shown`.
+        case setState(UserState, connection: String, Ticket)
         case leave(RoomName, connection: String)
         /// Answered by `signalled`.
         case signal(Signal, connection: String, Ticket)
@@ -24,6 +28,12 @@ extension RegistrationMachine {
         case connect(String, Ticket)
         case disconnect(Departed, Departure)
         case join(Joining)
+        /// Shows what the table has of the connection's member.
+        case show(RoomName, connection: String, Ticket)
+        /// Without a ticket nobody waits for it.
+        case setState(UserState, connection: String, Ticket?)
+        /// As invisible as the table has the user.
+        case hide(RoomName, UserID)
         case leave(Place, connection: String, Departure)
         /// Takes a connection that this node does not hold out of a room.
         case evict(Place, connection: String)
@@ -73,11 +83,16 @@ extension RegistrationMachine {
         case connectAgain(HeldConnections.Registrant, Connect.Earlier, Holder, Reason)
         case join(Joining, UserID, info: [UInt8], Writer)
         /// `settled`: under which incarnation all of the partition was registered last.
-        case joinAgain(Place, connection: String, info: [UInt8], settled: Int64?, Holder, Reason)
+        case joinAgain(
+            Place, connection: String, info: [UInt8], isHidden: Bool, settled: Int64?, Holder, Reason)
         case disconnect(Departed, Departure, Holder)
         case leave(Place, connection: String, Departure, Holder)
         case evict(Place, connection: String, Holder)
-        case remember(RoomName, isIn: Bool, connection: String, SessionID)
+        /// `info`: what was said to be shown there; nil where nothing was.
+        case remember(RoomName, isIn: Bool, info: [UInt8]?, connection: String, SessionID)
+        case show(Place, connection: String, info: [UInt8], Holder, Ticket)
+        case setState(UserState, HeldConnections.Registrant, Holder, Ticket?)
+        case hide(Place, isHidden: Bool)
         case signal(Signal, connection: String, Ticket)
         case renounce(Partition, Holder)
         /// What the node's set in the partition names.
@@ -97,11 +112,14 @@ extension RegistrationMachine {
         /// Whether it has others beside the connection: in the room of a join, in the partition of a connect. What they
         /// share has its life then, and is renewed.
         package var hasOthers: Bool
+        /// Of a join: whether the user is invisible.
+        package var isHidden: Bool
 
-        package init(holder: Holder, isKnown: Bool, hasOthers: Bool = false) {
+        package init(holder: Holder, isKnown: Bool, hasOthers: Bool = false, isHidden: Bool = false) {
             self.holder = holder
             self.isKnown = isKnown
             self.hasOthers = hasOthers
+            self.isHidden = isHidden
         }
     }
 
@@ -117,13 +135,15 @@ extension RegistrationMachine {
         case connect(Connect.Answer)
         case resume(ResumeSession.Answer)
         case join(Join.Answer)
+        case show(Show.Answer)
+        case state(SetState.Answer)
         case disconnect(Disconnect.Answer)
         case signal(PassSignal.Answer)
         /// Which says nothing.
         case done
         case held([HeldEntry])
-        /// Places in what was compared.
-        case lacking([Int])
+        /// Of what was compared.
+        case compared(Compare.Answer)
         case marks([CloseMark])
     }
 
@@ -138,6 +158,8 @@ extension RegistrationMachine {
         case send(Call)
         case registered(Ticket, Result<Registration, RegistrationError>)
         case joined(Ticket, Result<RosterState, BackendError>)
+        /// Nil where it is shown, or said.
+        case shown(Ticket, BackendError?)
         /// Nil where it was handed on.
         case signalled(Ticket, SignalError?)
         /// A connection of the user is about to be registered.
@@ -152,6 +174,8 @@ extension RegistrationMachine {
         case tellMarked([String])
         /// Close the socket.
         case close(String, CloseReason, text: String)
+        /// The connection is out of the room.
+        case putOut(String, RoomChange)
         /// A mark has done its work.
         case eraseMark(String, Partition)
         case renew(Renewal)

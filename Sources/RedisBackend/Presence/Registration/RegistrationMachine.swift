@@ -27,6 +27,8 @@ package struct RegistrationMachine: ~Copyable {
     var resumptions: [String: SessionResumption] = [:]
     /// Partitions in which what the node holds may differ from what Redis has of it.
     var doubtful = PartitionSet.none
+    /// Connections and places that a comparison found to differ, and that nobody has counted yet.
+    var repairs = 0
     /// Calls without an answer.
     package internal(set) var underWay = 0
     /// Turns of `ticked`.
@@ -118,6 +120,25 @@ package struct RegistrationMachine: ~Copyable {
         return taken()
     }
 
+    /// It was decided in Redis that connections are out of a room.
+    package mutating func putOut(_ putOut: PutOut, now: MonotonicTime) -> [Action] {
+        self.now = now
+        for entry in held.members(in: Partition(of: putOut.room)) {
+            guard case .member(let user, let id, let room) = entry, room == putOut.room,
+                putOut.user == nil || putOut.user == user
+            else { continue }
+            self.putOut(of: room, id, putOut.change)
+        }
+        return taken()
+    }
+
+    /// A user is invisible from now on, or no longer.
+    package mutating func visibilityChanged(of user: UserID, isInvisible: Bool, now: MonotonicTime) -> [Action] {
+        self.now = now
+        setInvisible(isInvisible, user)
+        return taken()
+    }
+
     /// It is time to renew the next partition; they take turns, so that no burst reaches Redis. In longer turns one of
     /// them is compared as well.
     package mutating func ticked(now: MonotonicTime) -> [Action] {
@@ -157,6 +178,13 @@ package struct RegistrationMachine: ~Copyable {
 
     // MARK: What follows
 
+    /// A connection is out of a room: what the node has of it there goes.
+    mutating func putOut(of room: RoomName, _ id: String, _ change: RoomChange) {
+        guard let user = held.leave(room, connection: id) else { return }
+        emit(.putOut(id, change))
+        perform(.leave(Place(room, user), connection: id, .farewell(.kicked)))
+    }
+
     /// Carries out what waits, as soon as the node may write and a link can carry it; else the next beat tries again.
     private mutating func goOn() {
         guard let writer = standing.writer(now: now, lease: settings.lease), !standing.linked.isEmpty else { return }
@@ -191,6 +219,12 @@ package struct RegistrationMachine: ~Copyable {
         case .disconnect(let departed, _):
             doubtful.insert(Partition(of: departed.user.string))
             for place in departed.places { doubtful.insert(Partition(of: place.room)) }
+        case .setState(_, _, let ticket):
+            if let ticket { emit(.shown(ticket, error)) }
+        case .hide(let room, _): doubtful.insert(Partition(of: room))
+        case .show(let room, _, let ticket):
+            doubtful.insert(Partition(of: room))
+            emit(.shown(ticket, error))
         case .leave(let place, _, _): doubtful.insert(Partition(of: place.room))
         // Its own node, its grace or a sweep ends it.
         case .evict: break

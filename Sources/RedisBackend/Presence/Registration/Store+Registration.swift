@@ -25,11 +25,12 @@ extension Store {
                 }
             let join = Join(
                 joining.room, connection: joining.connection, of: user, info: info, holder: writer.holder,
-                isKnown: writer.isKnown, hasOthers: writer.hasOthers, mode: mode, settings: settings)
+                isKnown: writer.isKnown, hasOthers: writer.hasOthers, isHidden: writer.isHidden, mode: mode,
+                settings: settings)
             ask(join, reply) { .join($0) }
-        case .joinAgain(let place, let id, let info, let settled, let holder, _):
+        case .joinAgain(let place, let id, let info, let isHidden, let settled, let holder, _):
             let join = Join(
-                place.room, connection: id, of: place.user, info: info, holder: holder,
+                place.room, connection: id, of: place.user, info: info, holder: holder, isHidden: isHidden,
                 mode: .again(settled: settled), settings: settings)
             ask(join, reply) { .join($0) }
         case .disconnect(let departed, let departure, let holder):
@@ -41,8 +42,14 @@ extension Store {
             leave(place, id, .node(holder), departure, settings, reply)
         case .evict(let place, let id, let holder):
             leave(place, id, .anybody(caller: holder), .farewell(.explicit), settings, reply)
-        case .remember(let room, let isIn, let id, let session):
-            ask(Remember(room, isIn: isIn, connection: id, session: session), reply) { _ in .done }
+        case .setState(let state, let registrant, let holder, _):
+            ask(SetState(state, registrant.connection, holder: holder, settings: settings), reply) { .state($0) }
+        case .hide(let place, let isHidden):
+            ask(Hide(place.user, in: place.room, isHidden: isHidden, settings: settings), reply) { _ in .done }
+        case .show(let place, let id, let info, let holder, _):
+            ask(Show(info, of: place.user, in: place.room, connection: id, holder: holder), reply) { .show($0) }
+        case .remember(let room, let isIn, let info, let id, let session):
+            ask(Remember(room, isIn: isIn, info: info ?? [], connection: id, session: session), reply) { _ in .done }
         case .signal(let signal, let id, _):
             ask(PassSignal(signal, connection: id), reply) { .signal($0) }
         case .renounce(let partition, let holder):
@@ -50,7 +57,7 @@ extension Store {
         case .readHeld(let partition, let holder):
             ask(.entries(of: keys.held(by: holder, in: partition)), reply) { .held($0) }
         case .compare(let entries, let partition, let holder):
-            ask(Compare(Array(entries.prefix(Compare.most)), in: partition, holder: holder), reply) { .lacking($0) }
+            ask(Compare(Array(entries.prefix(Compare.most)), in: partition, holder: holder), reply) { .compared($0) }
         case .end(let entry, let holder): end(entry, holder, settings, reply)
         case .readMarks(let partition):
             ask(.marks(in: keys.marks(partition)), reply) { .marks($0) }
@@ -117,6 +124,7 @@ extension Store {
     func shared(in partition: Partition, _ settings: PresenceSettings) -> [(key: Key, life: Duration)] {
         [
             (keys.online(partition), settings.life), (keys.rooms(partition), settings.life),
+            (keys.states(partition), settings.life),
             (keys.holders(partition), settings.listLife), (keys.linger(partition), settings.listLife),
         ]
     }

@@ -18,13 +18,16 @@ package struct TakeForArchive: Script {
         package let left: Int
         /// Whether these were given to somebody before.
         package let isRepeat: Bool
+        /// Payloads that the archive has to take away.
+        package let redactions: [ArchiveRedaction]
         package let entries: [Entry]
     }
 
     package struct Entry: Sendable {
         /// Within the stream.
         package let id: String
-        package let message: ArchivedMessage
+        /// Nil where it tells of something else.
+        package let message: ArchivedMessage?
     }
 
     package let partition: Partition
@@ -52,7 +55,7 @@ package struct TakeForArchive: Script {
 
     package func spelled(with keys: Keys) -> ScriptCall {
         ScriptCall(
-            keys: [keys.archiveLease(partition), keys.messages(partition)],
+            keys: [keys.archiveLease(partition), keys.messages(partition), keys.redactions(partition)],
             arguments: [
                 .string(worker), .milliseconds(life), .integer(floor), .string(TakeForArchive.group), .count(limit),
                 isRepeat ? 1 : 0, .attempt,
@@ -64,15 +67,21 @@ package struct TakeForArchive: Script {
         guard let token = reply[0].integer, let now = reply[1].integer, let left = reply[2].integer,
             let isRepeat = reply[3].integer
         else { return nil }
-        let entries = stride(from: 4, to: max(4, reply.count - 1), by: 2).compactMap { index in
-            TakeForArchive.entry(reply[index], reply[index + 1])
+        let entries = stride(from: 5, to: max(5, reply.count - 1), by: 2).compactMap { index in
+            reply[index].string.map { Entry(id: $0, message: TakeForArchive.message(reply[index + 1])) }
+        }
+        let redactions = reply[4].pairs.compactMap { field, value in
+            field.string.flatMap { ArchiveRedaction(field: $0, value: value.string ?? "") }
         }
         return .taken(
-            Taken(token: token, now: now, left: Int(left), isRepeat: isRepeat == 1, entries: entries))
+            Taken(
+                token: token, now: now, left: Int(left), isRepeat: isRepeat == 1, redactions: redactions,
+                entries: entries))
     }
 
-    /// Fields are known by their names: a later release may write more of them.
-    private static func entry(_ id: RedisReply, _ fields: RedisReply) -> Entry? {
+    /// Fields are known by their names: a later release may write more of them. Of a redacted message there is another entry
+    /// for other consumers.
+    private static func message(_ fields: RedisReply) -> ArchivedMessage? {
         var (room, epoch, seq, user): (String?, String?, Int64?, String?)
         var (type, payload, timestamp, event): (Int64?, [UInt8]?, Int64?, String?)
         for (name, value) in fields.pairs {
@@ -85,27 +94,46 @@ package struct TakeForArchive: Script {
             case "payload": payload = value.bytes
             case "timestamp": timestamp = value.integer
             case "event": event = value.string
+            case "redacted": return nil
             default: break
             }
         }
-        guard let id = id.string, let room, let epoch, let seq, let user, let type, let timestamp else { return nil }
-        return Entry(
-            id: id,
-            message: ArchivedMessage(
-                room: room, epoch: epoch, seq: Int(seq), userId: user, event: event, msgType: Int(type),
-                payload: payload, sentAt: timestamp))
+        guard let room, let epoch, let seq, let user, let type, let timestamp else { return nil }
+        return ArchivedMessage(
+            room: room, epoch: epoch, seq: Int(seq), userId: user, event: event, msgType: Int(type),
+            payload: payload, sentAt: timestamp)
     }
+}
+
+extension ArchiveRedaction {
+    /// As `redact` notes it.
+    init?(field: String, value: String) {
+        let place = field.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+        guard place.count == 3, let seq = Int(place[1]) else { return nil }
+        let known = value.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+        var message: ArchivedMessage?
+        if known.count == 3, let type = Int(known[0]), let sentAt = Int64(known[1]) {
+            message = ArchivedMessage(
+                room: String(place[2]), epoch: String(place[0]), seq: seq, userId: String(known[2]), msgType: type,
+                payload: nil, sentAt: sentAt)
+        }
+        self.init(room: String(place[2]), epoch: String(place[0]), seq: seq, message: message)
+    }
+
+    fileprivate var field: String { "\(epoch) \(seq) \(room)" }
 }
 
 /// Takes note that messages are in the archive; answers how many of the partition's are not.
 package struct SettleArchived: Script {
     let partition: Partition
     let ids: [String]
+    let redactions: [ArchiveRedaction]
     /// How many messages the stream keeps for other consumers.
     let kept: Int
 
-    package init(_ ids: [String], of partition: Partition, kept: Int) {
+    package init(_ ids: [String], _ redactions: [ArchiveRedaction], of partition: Partition, kept: Int) {
         self.ids = ids
+        self.redactions = redactions
         self.partition = partition
         self.kept = kept
     }
@@ -114,8 +142,9 @@ package struct SettleArchived: Script {
 
     package func spelled(with keys: Keys) -> ScriptCall {
         ScriptCall(
-            keys: [keys.messages(partition)],
-            arguments: [.string(TakeForArchive.group), .count(kept)] + ids.map { .string($0) })
+            keys: [keys.messages(partition), keys.redactions(partition)],
+            arguments: [.string(TakeForArchive.group), .count(kept), .count(redactions.count)]
+                + redactions.map { .string($0.field) } + ids.map { .string($0) })
     }
 
     package func read(_ reply: RedisReply) -> Int? { reply.integer.map { Int($0) } }

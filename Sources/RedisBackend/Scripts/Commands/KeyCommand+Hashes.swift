@@ -96,3 +96,12 @@ extension KeyCommand where Answer == MembersScan {
         }
     }
 }
+
+extension KeyCommand where Answer == [RoomName] {
+    /// Some of the rooms that are a hash's fields, as chance has it.
+    package static func someRooms(of key: Key, most: Int) -> Self {
+        KeyCommand("HRANDFIELD", key, [.count(most)]) { reply in
+            reply.array == nil ? nil : reply.strings.map(RoomName.init(unchecked:))
+        }
+    }
+}

@@ -9,6 +9,11 @@ extension KeyCommand where Answer == Int64 {
         KeyCommand("ZCARD", key) { $0.integer }
     }
 
+    /// Answers how many there were.
+    package static func remove(_ member: String, fromSorted key: Key) -> Self {
+        KeyCommand("ZREM", key, [.string(member)]) { $0.integer }
+    }
+
     /// Keeps those with the highest scores; answers how many went.
     package static func keep(highest count: Int, of key: Key) -> Self {
         KeyCommand("ZREMRANGEBYRANK", key, [0, .count(-1 - count)]) { $0.integer }

@@ -1,3 +1,4 @@
+import GatewayCore
 import RedisClient
 
 /// Tells a coordinator what its partition holds that may have to be swept.
@@ -16,6 +17,8 @@ package struct Look: Script {
         package let holders: [(holder: Holder, fence: Int64)]
         /// Whose grace is over, a batch at most.
         package let due: [HeldEntry]
+        /// Rooms whose host has left, the longest ago first, a few at most.
+        package let vacant: [RoomName]
     }
 
     let partition: Partition
@@ -38,6 +41,7 @@ package struct Look: Script {
         ScriptCall(
             keys: [
                 keys.coordinator(partition), keys.holders(partition), keys.linger(partition), keys.fence(partition),
+                keys.vacant(partition),
             ], arguments: [.string(token), .count(batch), .integer(latest)])
     }
 }
@@ -53,7 +57,8 @@ extension Look.Answer: ScriptAnswer {
             self = .found(
                 Look.Found(
                     dueBy: dueBy, nextGraceEnd: next < 0 ? nil : next, holders: holders,
-                    due: reply[4].strings.compactMap { HeldEntry($0) }))
+                    due: reply[4].strings.compactMap { HeldEntry($0) },
+                    vacant: reply[5].strings.map(RoomName.init(unchecked:))))
         case "refused": self = .refused
         default: return nil
         }

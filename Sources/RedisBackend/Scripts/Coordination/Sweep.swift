@@ -54,12 +54,14 @@ package struct Sweep: Script {
         var all = [
             keys.coordinator(partition), keys.fence(partition), keys.holders(partition), list, keys.online(partition),
             keys.seen(partition), keys.rooms(partition), keys.events(partition), keys.linger(partition),
+            keys.governed(partition), keys.vacant(partition), keys.states(partition),
         ]
-        var channels: [Key] = []
+        let nodes = keys.node("", in: partition)
+        var channels: [Key] = [nodes]
         var arguments: [RedisArgument] = [
             .string(token), kind, .string(node), .integer(incarnation), .count(settings.ledgerSize),
             keys.publish, .milliseconds(settings.fenceLife), .milliseconds(settings.life),
-            .milliseconds(Sweep.patience),
+            .milliseconds(Sweep.patience), .string(nodes.name),
         ]
         var rooms: [RoomName: [(connection: String, user: UserID, successor: String)]] = [:]
         for entry in entries {
@@ -75,7 +77,7 @@ package struct Sweep: Script {
             }
         }
         for (room, members) in rooms {
-            all += [keys.members(room), keys.connections(in: room), keys.head(room)]
+            all += [keys.members(room), keys.connections(in: room), keys.head(room), keys.settings(of: room)]
             channels.append(keys.channel(room))
             arguments += [
                 "r", .string(room.string), .string(keys.channel(room).name), .milliseconds(LogLimits.emptyHeadLife),

@@ -61,6 +61,7 @@ extension Keys {
         let partition = Partition(number: assignment.partition)
         return [
             coordinator(partition), webhooks(partition), events(partition), deadLetters(of: receiver, partition),
+            withheld(partition),
         ]
     }
 }

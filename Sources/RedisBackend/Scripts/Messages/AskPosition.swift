@@ -51,7 +51,7 @@ package struct AskPosition: ReadingScript {
             head: Position(epoch: epoch, seq: Int(seq)),
             roster: hasRoster ? RosterState(members: Int(members), version: version, timestamp: now) : nil,
             settings: settingsVersion == knownSettings ? nil : RoomState(reply, at: 7),
-            timestamp: now, ends: ends, after: part?.after,
-            messages: reply.messages(of: room, epoch: epoch, from: 10), more: more == 1)
+            timestamp: now, ends: ends, after: part.map { $0.after < 0 ? max(0, Int(seq) + $0.after) : $0.after },
+            messages: reply.messages(of: room, epoch: epoch, from: 11), more: more == 1)
     }
 }

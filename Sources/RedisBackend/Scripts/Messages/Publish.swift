@@ -32,6 +32,8 @@ package struct Publish: Script {
     package var heedsSettings = false
     /// Whether the caller waits for a replica.
     package var isReplicated = false
+    /// Whether the message is sent and not stored; then it has neither dedupe key nor ledger nor stream.
+    package var isVolatile = false
 
     package init(
         _ body: [UInt8], to room: RoomName, under dedupe: DedupeMark? = nil, limits: LogLimits, candidate: String,
@@ -82,6 +84,7 @@ package struct Publish: Script {
             all += [keys.messages(partition), keys.bytes(partition)]
         }
         if isReplicated { flags += "r" }
+        if isVolatile { flags += "v" }
         return ScriptCall(
             keys: all,
             arguments: [

@@ -1,8 +1,20 @@
 import GatewayCore
 import RedisClient
 
-/// Asks which of what a node has registered in a partition lacks a part in Redis; answers their places in `entries`.
+/// Asks which of what a node has registered in a partition lacks a part in Redis, and who of it is invisible there.
 package struct Compare: Script {
+    /// Places in `entries`.
+    package struct Answer: Hashable, Sendable {
+        package var lacking: [Int]
+        /// Whose user is told to be invisible; who is hidden in the room.
+        package var hidden: [Int]
+
+        package init(lacking: [Int], hidden: [Int] = []) {
+            self.lacking = lacking
+            self.hidden = hidden
+        }
+    }
+
     package enum Entry: Hashable, Sendable {
         case user(UserID, connection: String, session: SessionID)
         case member(UserID, connection: String, room: RoomName)
@@ -31,7 +43,7 @@ package struct Compare: Script {
     package var file: RedisScript { Scripts.compare }
 
     package func spelled(with keys: Keys) -> ScriptCall {
-        var all = [keys.online(partition), keys.rooms(partition), keys.holders(partition)]
+        var all = [keys.online(partition), keys.rooms(partition), keys.holders(partition), keys.states(partition)]
         var arguments: [RedisArgument] = [.string(holder.description)]
         for entry in entries {
             switch entry {
@@ -46,7 +58,12 @@ package struct Compare: Script {
         return ScriptCall(keys: all, arguments: arguments)
     }
 
-    package func read(_ reply: RedisReply) -> [Int]? {
+    package func read(_ reply: RedisReply) -> Answer? {
+        guard let lacking = places(reply[0]), let hidden = places(reply[1]) else { return nil }
+        return Answer(lacking: lacking, hidden: hidden)
+    }
+
+    private func places(_ reply: RedisReply) -> [Int]? {
         reply.array.map { $0.compactMap { $0.integer.map(Int.init) }.filter(entries.indices.contains) }
     }
 }

@@ -20,6 +20,8 @@ package struct Connect: Script {
         package var moves: Int64
         /// Those that its session is to name.
         package var rooms: Set<RoomName>
+        /// Whether its user wants to be invisible, which Redis may have lost.
+        package var isInvisible = false
 
         package init(since: Int64, disconnection: Int64 = 0, moves: Int64 = 0, rooms: Set<RoomName> = []) {
             self.since = since
@@ -57,6 +59,8 @@ package struct Connect: Script {
         package var moves: Int64 = 0
         /// The node of each connection that was marked to be closed.
         package var marked: [String] = []
+        /// Whether the user is invisible.
+        package var isInvisible = false
         /// Where the user's inbox stands; nil where that is not known.
         package var inbox: Position?
 
@@ -81,7 +85,8 @@ package struct Connect: Script {
         case .new: registering.spelled(with: keys, mode: "new", since: 0, cause: "")
         case .again(let earlier):
             registering.spelled(
-                with: keys, mode: "again", since: earlier.since, cause: PresenceCause.restored.rawValue,
+                with: keys, mode: earlier.isInvisible ? "invisible" : "again", since: earlier.since,
+                cause: PresenceCause.restored.rawValue,
                 behind: [.integer(earlier.disconnection), .integer(earlier.moves)]
                     + earlier.rooms.map { .string($0.string) })
         }
@@ -125,6 +130,7 @@ package struct Registering: Sendable {
                 keys.held(by: holder, in: partition), keys.linger(partition), keys.fence(partition),
                 keys.events(partition), keys.marks(partition), keys.state(partition),
                 keys.head(RoomName(inboxOf: user)), keys.verdict(on: user),
+                keys.states(partition),
             ],
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
@@ -146,6 +152,7 @@ extension Connect.Answer: ScriptAnswer {
             registered.disconnection = reply[3].integer ?? 0
             registered.marked = reply[4].strings
             registered.inbox = Position(standingIn: reply, at: 5)
+            registered.isInvisible = reply[7].integer == 1
             self = .registered(registered)
         case "fenced":
             guard let fence = reply[1].integer else { return nil }

@@ -38,6 +38,7 @@ package struct Disconnect: Script {
             keys: [
                 keys.connections(of: user), keys.online(partition), keys.seen(partition), keys.session(session),
                 keys.held(by: holder, in: partition), keys.linger(partition), keys.events(partition),
+                keys.states(partition),
             ],
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),

@@ -36,6 +36,7 @@ package struct Expel: Script {
             keys: [
                 keys.connections(of: user), keys.marks(partition), keys.verdict(on: user), keys.online(partition),
                 keys.seen(partition), keys.linger(partition), keys.events(partition), keys.state(partition),
+                keys.states(partition),
             ],
             arguments: [
                 .count(Int(expulsion.reason.code)), .string(expulsion.text), .milliseconds(settings.sessionLife),

@@ -32,12 +32,14 @@ package struct Join: Script {
     let isKnown: Bool
     /// Whether the holder is known to have others in the room, so that what the join writes beside lives as long as those.
     let hasOthers: Bool
+    /// Whether the user is invisible.
+    let isHidden: Bool
     let mode: Mode
     let settings: PresenceSettings
 
     package init(
         _ room: RoomName, connection: String, of user: UserID, info: [UInt8], holder: Holder, isKnown: Bool = false,
-        hasOthers: Bool = false, mode: Mode, settings: PresenceSettings
+        hasOthers: Bool = false, isHidden: Bool = false, mode: Mode, settings: PresenceSettings
     ) {
         self.room = room
         self.connection = connection
@@ -46,6 +48,7 @@ package struct Join: Script {
         self.holder = holder
         self.isKnown = isKnown
         self.hasOthers = hasOthers
+        self.isHidden = isHidden
         self.mode = mode
         self.settings = settings
     }
@@ -67,6 +70,7 @@ package struct Join: Script {
                 keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
                 keys.holders(partition), keys.held(by: holder, in: partition), keys.linger(partition),
                 keys.fence(partition), keys.events(partition), keys.state(partition), keys.settings(of: room),
+                keys.out(of: room),
             ],
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection), .string(user.string),
@@ -74,6 +78,7 @@ package struct Join: Script {
                 .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), keys.publish,
                 .string(channel.name), .string(replaced), .milliseconds(settings.listLife), .server,
                 .mustAnnounce(isKnown: isKnown), .string(settled), .mustKeep(hasOthers: hasOthers),
+                isHidden ? 1 : 0,
             ], publishingOn: [channel])
     }
 }
@@ -86,7 +91,9 @@ extension Join.Answer: ScriptAnswer {
                 return nil
             }
             self = .joined(
-                RosterState(members: Int(members), version: version, timestamp: now),
+                RosterState(
+                    members: Int(members), version: version, timestamp: now,
+                    role: reply[6].string.map(RoleName.init(unchecked:))),
                 stream: Position(standingIn: reply, at: 4))
         case "fenced":
             guard let fence = reply[1].integer else { return nil }

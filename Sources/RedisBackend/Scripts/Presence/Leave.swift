@@ -42,6 +42,7 @@ package struct Leave: Script {
     package func spelled(with keys: Keys) -> ScriptCall {
         let partition = Partition(of: room)
         let channel = keys.channel(room)
+        let nodes = keys.node("", in: partition)
         let (caller, node) =
             switch holder {
             case .node(let holder): (holder, holder.node)
@@ -52,14 +53,15 @@ package struct Leave: Script {
             keys: [
                 keys.members(room), keys.connections(in: room), keys.rooms(partition), keys.head(room),
                 keys.held(by: caller, in: partition), keys.linger(partition), keys.events(partition),
+                keys.settings(of: room), keys.governed(partition), keys.vacant(partition), keys.coordinator(partition),
             ],
             arguments: [
                 .string(node), .integer(caller.incarnation), .string(connection), .string(user.string),
                 .string(room.string), .mode(departure), .string(departure.cause.rawValue),
                 .milliseconds(settings.grace + settings.roomGrace), .milliseconds(settings.life),
                 .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), keys.publish,
-                .string(channel.name),
-            ], publishingOn: [channel])
+                .string(channel.name), .string(nodes.name),
+            ], publishingOn: [channel, nodes])
     }
 }
 

@@ -7,10 +7,11 @@ package struct PassSignal: Script {
         case passed(nodes: Int)
         /// The sender is not in the room.
         case notMember
-        /// The receiver is not in the room.
+        /// The receiver is not in the room, or invisible.
         case notFound
         /// It was sent again after a break, and may have been passed on before.
         case unknown
+        case barred(RoomBar)
     }
 
     let signal: Signal
@@ -27,7 +28,7 @@ package struct PassSignal: Script {
     package func spelled(with keys: Keys) -> ScriptCall {
         let nodes = keys.node("", in: Partition(of: signal.room))
         return ScriptCall(
-            keys: [keys.members(signal.room)],
+            keys: [keys.members(signal.room), keys.head(signal.room), keys.settings(of: signal.room)],
             arguments: [
                 .string(connection), .string(signal.from.string), .string(signal.to.string),
                 .string(signal.room.string), .bytes(signal.payload), keys.publish, .string(nodes.name),
@@ -41,6 +42,8 @@ extension PassSignal.Answer: ScriptAnswer {
         guard let nodes = reply.integer else { return nil }
         self =
             switch nodes {
+            case -4: .barred(.muted)
+            case -3: .barred(.role)
             case -2: .unknown
             case -1: .notMember
             case 0: .notFound

@@ -8,6 +8,8 @@ package struct ReadStates: Script {
         package let onlineSince: Int64?
         /// In ms by Redis's clock; nil where that is not known.
         package let lastSeen: Int64?
+        /// Of no meaning where the user is not online.
+        package let isAway: Bool
     }
 
     /// What one call takes.
@@ -25,13 +27,16 @@ package struct ReadStates: Script {
 
     package func spelled(with keys: Keys) -> ScriptCall {
         ScriptCall(
-            keys: [keys.online(partition), keys.seen(partition)], arguments: users.map { .string($0.string) })
+            keys: [keys.online(partition), keys.seen(partition), keys.states(partition)],
+            arguments: users.map { .string($0.string) })
     }
 
     package func read(_ reply: RedisReply) -> [State]? {
-        guard reply.count == 2 * users.count else { return nil }
+        guard reply.count == 3 * users.count else { return nil }
         return users.indices.map { index in
-            State(onlineSince: reply[2 * index].moment, lastSeen: reply[2 * index + 1].moment)
+            State(
+                onlineSince: reply[3 * index].moment, lastSeen: reply[3 * index + 1].moment,
+                isAway: reply[3 * index + 2].integer == 1)
         }
     }
 }

@@ -14,12 +14,15 @@ package struct Remember: Script {
     let room: RoomName
     /// Whether the connection is in the room.
     let isIn: Bool
+    /// What was said to be shown of its user there; empty where nothing was.
+    let info: [UInt8]
 
-    package init(_ room: RoomName, isIn: Bool, connection: String, session: SessionID) {
+    package init(_ room: RoomName, isIn: Bool, info: [UInt8] = [], connection: String, session: SessionID) {
         self.session = session
         self.connection = connection
         self.room = room
         self.isIn = isIn
+        self.info = info
     }
 
     package var file: RedisScript { Scripts.remember }
@@ -27,7 +30,7 @@ package struct Remember: Script {
     package func spelled(with keys: Keys) -> ScriptCall {
         ScriptCall(
             keys: [keys.session(session)],
-            arguments: [.string(connection), isIn ? "add" : "remove", .string(room.string)])
+            arguments: [.string(connection), isIn ? "add" : "remove", .string(room.string), .bytes(info)])
     }
 }
 

@@ -17,12 +17,22 @@ package struct ResumeSession: Script {
     package struct Earlier: Hashable, Sendable {
         /// The connection that it named.
         package var connection: String
-        package var rooms: [RoomName]
+        package var rooms: [Room]
 
         package init(connection: String, rooms: [RoomName]) {
+            self.init(connection: connection, rooms: rooms.map { Room(name: $0, shown: nil) })
+        }
+
+        init(connection: String, rooms: [Room]) {
             self.connection = connection
             self.rooms = rooms
         }
+    }
+
+    /// A room of the session, and what was said to be shown of the user there; nil where nothing was.
+    package struct Room: Hashable, Sendable {
+        package var name: RoomName
+        package var shown: [UInt8]?
     }
 
     let registering: Registering
@@ -50,7 +60,13 @@ extension ResumeSession.Answer: ScriptAnswer {
             registered.marked = reply[4].strings
             registered.inbox = Position(standingIn: reply, at: 5)
             registered.moves = reply[8].integer ?? 0
-            let rooms = (9..<max(9, reply.count)).compactMap { reply[$0].string.map(RoomName.init(unchecked:)) }
+            registered.isInvisible = reply[9].integer == 1
+            let rooms = stride(from: 10, to: reply.count - 1, by: 2).compactMap { index in
+                reply[index].string.map { name in
+                    let shown = reply[index + 1].withBytes { [UInt8]($0) }
+                    return ResumeSession.Room(name: RoomName(unchecked: name), shown: shown.isEmpty ? nil : shown)
+                }
+            }
             self = .resumed(registered, ResumeSession.Earlier(connection: old, rooms: rooms))
         case "unknown": self = .unknown
         case "fenced":

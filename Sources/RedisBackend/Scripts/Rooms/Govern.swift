@@ -9,8 +9,8 @@ package struct Govern: Script {
     }
 
     package enum Answer: Hashable, Sendable {
-        /// The new version.
-        case changed(Int64)
+        /// The new version, and the nodes whose connections were put out.
+        case changed(Int64, marked: [String])
         /// The present version; 0 where there are none.
         case moved(Int64)
     }
@@ -22,24 +22,32 @@ package struct Govern: Script {
     private let change: Change
     private let replaced: Int64
     private let link: String
+    private let settings: PresenceSettings
 
     /// - Parameters:
     ///   - replaced: the version of what the room has; 0 for nothing.
     ///   - link: the name of the link that it goes over: with its number there a call is known when it is retried.
-    package init(_ room: RoomName, _ change: Change, replacing replaced: Int64, link: String) {
+    package init(
+        _ room: RoomName, _ change: Change, replacing replaced: Int64, link: String,
+        settings: PresenceSettings = PresenceSettings()
+    ) {
         self.room = room
         self.change = change
         self.replaced = replaced
         self.link = link
+        self.settings = settings
     }
 
     package var file: RedisScript { Scripts.govern }
 
     package func spelled(with keys: Keys) -> ScriptCall {
-        let channel = keys.channel(room)
+        let partition = Partition(of: room)
+        let (channel, nodes) = (keys.channel(room), keys.node("", in: partition))
         var arguments: [RedisArgument] = [
             .server, .integer(replaced), .attempt, .numbered(link), .milliseconds(LogLimits.emptyHeadLife),
-            keys.publish, .string(channel.name),
+            keys.publish, .string(channel.name), .string(nodes.name), .string(room.string),
+            .count(settings.ledgerSize), .milliseconds(settings.disconnectionLife),
+            .milliseconds(settings.sessionLife),
         ]
         switch change {
         case .close(let withLog):
@@ -50,11 +58,16 @@ package struct Govern: Script {
                 settings.isLocked ? 1 : "", settings.maxMembers.map { .count($0) } ?? "",
                 settings.slowMode.map { .count($0 * 1000) } ?? "", .string(Govern.spell(settings.join)),
                 .string(Govern.spell(settings.publish)), .string(Govern.spell(settings.roles)),
+                .string(settings.hostHandover?.rawValue ?? ""),
             ]
         }
         return ScriptCall(
-            keys: [keys.settings(of: room), keys.head(room), keys.state(Partition(of: room)), keys.log(room)],
-            arguments: arguments, publishingOn: [channel])
+            keys: [
+                keys.settings(of: room), keys.head(room), keys.state(partition), keys.log(room), keys.members(room),
+                keys.connections(in: room), keys.rooms(partition), keys.linger(partition), keys.events(partition),
+                keys.governed(partition), keys.vacant(partition), keys.out(of: room), keys.marks(partition),
+                keys.coordinator(partition),
+            ], arguments: arguments, publishingOn: [channel, nodes])
     }
 
     /// Each between commas; one comma where there are none, and nothing where that is not said.
@@ -73,7 +86,7 @@ extension Govern.Answer: ScriptAnswer {
     package init?(_ reply: RedisReply) {
         guard let version = reply[1].integer else { return nil }
         switch reply[0].string {
-        case "ok": self = .changed(version)
+        case "ok": self = .changed(version, marked: reply[2].strings)
         case "moved": self = .moved(version)
         default: return nil
         }

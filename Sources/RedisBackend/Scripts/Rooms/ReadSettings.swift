@@ -21,14 +21,14 @@ package struct ReadSettings: ReadingScript {
 }
 
 extension RoomState {
-    /// What `settings` and `position` tell at this place: version, life in milliseconds, text.
+    /// What `settings` and `position` tell at this place: version, life in milliseconds, text, the version that closed it.
     convenience init?(_ reply: RedisReply, at index: Int) {
         guard let version = reply[index].integer, let life = reply[index + 1].integer,
-            let text = reply[index + 2].bytes
+            let text = reply[index + 2].bytes, let shut = reply[index + 3].integer
         else { return nil }
         self.init(
             version: version, settings: text.isEmpty ? RoomState.absent.settings : text,
-            expires: life > 0 ? .milliseconds(life) : nil, isClosed: version > 0 && text.isEmpty)
+            expires: life > 0 ? .milliseconds(life) : nil, isClosed: version > 0 && text.isEmpty, closedAt: shut)
     }
 }
 
@@ -40,6 +40,9 @@ extension RoomBar {
         case ("locked", 1): self = .locked
         case ("full", 1): self = .full
         case ("role", 1): self = .role
+        case ("banned", 1): self = .banned
+        case ("muted", 1): self = .muted
+        case ("removed", 1): self = .removed
         case ("slow", 2):
             guard let wait = Int64(words[1]) else { return nil }
             self = .slow(.milliseconds(wait))

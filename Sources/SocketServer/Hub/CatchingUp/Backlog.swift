@@ -39,6 +39,17 @@ package struct Backlog {
         return Position(epoch: epoch, seq: next.seq - 1)
     }
 
+    /// Takes the payloads of these away, where they are held here; answers by how many bytes it is smaller.
+    package mutating func redact(_ seqs: Set<Int>) -> Int {
+        var bytes = 0
+        for index in rest.indices where seqs.contains(rest[index].seq) {
+            let redacted = rest[index].redacted
+            bytes += rest[index].memoryBytes - redacted.memoryBytes
+            rest[index] = redacted
+        }
+        return bytes
+    }
+
     /// Takes out the next message to be sent.
     package mutating func next() -> RoomMessage? { rest.popFirst() }
 }

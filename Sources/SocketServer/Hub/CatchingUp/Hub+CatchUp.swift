@@ -71,7 +71,7 @@ extension Hub {
         while let step = queue.next(written: part.readableBytes, shares) {
             switch step {
             case .write(let message):
-                writer.write(.message(message), into: &part, isCompressed: connection.isCompressing)
+                writer.write(told(of: message, to: connection), into: &part, isCompressed: connection.isCompressing)
                 bytes += message.payload.count
                 countDelivered(1)
             case .admit(let listener): becomeMember(listener)
@@ -82,6 +82,12 @@ extension Hub {
         if queue.isEmpty { connection.endCatchUp() }
         guard part.readableBytes > 0 else { return }
         if queue.isEmpty { connection.write(part) } else { writePart(part, to: connection) }
+    }
+
+    /// A message that leaves the connection out counts as seen.
+    private func told(of message: RoomMessage, to connection: SocketHandler) -> ServerEvent {
+        guard let except = message.except, except == connection.id.description else { return .message(message) }
+        return .seen(room: message.room, seq: message.seq)
     }
 
     /// Sends a part, and goes on when all of it has left.

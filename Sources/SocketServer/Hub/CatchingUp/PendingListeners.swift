@@ -21,6 +21,9 @@ package struct PendingListeners<Connection: CatchingUp, Room: RoomStanding> {
     package var isEmpty: Bool { places.isEmpty }
     package var connections: [Connection] { places.values.map(\.latest.connection) }
 
+    /// All of them: of a connection that asked again, both.
+    package var listeners: [Listener] { places.values.flatMap { [$0.before, $0.latest].compactMap(\.self) } }
+
     /// The one that asked last.
     package subscript(number: ConnectionNumber) -> Listener? { places[number]?.latest }
 

@@ -149,6 +149,13 @@ package final class RoomListener<Connection: CatchingUp, Room: RoomStanding> {
         return message
     }
 
+    /// Takes the payloads of messages away that it holds.
+    package func redact(_ seqs: Set<Int>) {
+        guard case .catchingUp(var backlog) = phase else { return }
+        missedBytes -= backlog.redact(seqs)
+        phase = .catchingUp(backlog)
+    }
+
     /// Nothing more is asked for it, or sent to it.
     ///
     /// - Returns: the question whose answer is of no interest any more.

@@ -21,6 +21,7 @@ extension Hub {
         readMail()
         sendAll()
         flush()
+        if !deliveries.isEmpty { deliveries.flushed(now: now, to: metrics) }
         turned(since: began)
         guard !openedMail.isEmpty else {
             memory.add(-openedMail.messageBytes, to: .mail)

@@ -18,8 +18,9 @@ package struct TurnMeter: Sendable {
     /// The longest turn of this window and of the one before it.
     package var longest: Duration { max(longestNow, longestBefore) }
 
-    /// A tick begins.
-    package mutating func ticked(now: MonotonicTime) {
+    /// A tick begins; answers how late it comes, nil for the first.
+    @discardableResult
+    package mutating func ticked(now: MonotonicTime) -> Duration? {
         if let began = windowBegan {
             if now - began >= TurnMeter.window {
                 longestBefore = now - began < TurnMeter.window * 2 ? longestNow : .zero
@@ -29,7 +30,10 @@ package struct TurnMeter: Sendable {
         } else {
             windowBegan = now
         }
-        if let due, due < now { turned(now - due) }
+        guard let due else { return nil }
+        let late = max(.zero, now - due)
+        turned(late)
+        return late
     }
 
     /// The tick is over, and another comes after so long.

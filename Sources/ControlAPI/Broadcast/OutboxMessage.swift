@@ -1,0 +1,43 @@
+import Dialects
+import GatewayCore
+
+/// A broadcast as a backend puts it into the archive's outbox: its fields are those of `POST /v1/broadcast`.
+package enum OutboxMessage {
+    /// One for each room and inbox that it goes to.
+    ///
+    /// - Parameters:
+    ///   - target: as `to`.
+    ///   - payload: JSON text.
+    ///   - mark: under which each is stored once.
+    package static func publications(
+        target: String, payload: [UInt8], msgType: Int, userId: String, mark: DedupeMark
+    ) throws(RequestError) -> [Publication] {
+        guard payload.count <= maxBytes else {
+            throw RequestError(.tooLarge, "payload: more than \(maxBytes) bytes")
+        }
+        var body = Array(#"{"to":"#.utf8)
+        body += target.utf8
+        JSONWriter.append(#","payload":"#, to: &body)
+        body += payload
+        JSONWriter.append(#","msgType":"#, to: &body)
+        JSONWriter.append(integer: msgType, to: &body)
+        JSONWriter.append(#","userId":"#, to: &body)
+        JSONWriter.append(string: userId, to: &body)
+        JSONWriter.append("}", to: &body)
+        let request: Result<BroadcastRequest, RequestError> = body.withUnsafeBytes { bytes in
+            do throws(RequestError) {
+                return .success(try BroadcastRequest(try ObjectFields.value(of: bytes)))
+            } catch {
+                return .failure(error)
+            }
+        }
+        let message = try request.get()
+        return message.target.rooms.map { room in
+            Publication(
+                room: room, userId: message.userId, msgType: message.msgType, payload: message.payload, dedupe: mark)
+        }
+    }
+
+    /// What the API takes as a body by default.
+    private static let maxBytes = 1 << 20
+}

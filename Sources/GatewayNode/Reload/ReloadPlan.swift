@@ -1,0 +1,109 @@
+import GatewayCore
+
+/// The way from the settings that a node runs with to those that are written by now: what of it is taken at once, and what
+/// waits for a restart.
+package struct ReloadPlan: Sendable {
+    /// What the node runs with behind it.
+    package private(set) var settings: Settings
+    /// The keys that are taken, in the order of the explained file.
+    package private(set) var taken: [String] = []
+    /// The keys that need a restart.
+    package private(set) var kept: [String] = []
+
+    package init(from old: Settings, to new: Settings) {
+        settings = old
+        let stuck = Part.allCases.filter { $0.needsRestart(from: old, to: new) }
+        func fate(of part: Part?) -> Bool { part.map { !stuck.contains($0) } ?? false }
+        // A name that is left out is another at each reading.
+        for key in SettingKey.all where key.path != "nodeId" && key.written(old) != key.written(new) {
+            if key.path == "api.key", old.isKeyMade, new.isKeyMade { continue }
+            note(key.path, isTaken: fate(of: Part(key.path)))
+            if taken.last == key.path { key.copy(new, &settings) }
+        }
+        if fate(of: .limits) { settings.areOriginsWritten = new.areOriginsWritten }
+        if fate(of: .keys) { settings.api.backendKeys = new.api.backendKeys }
+        if old.auth.issuers != new.auth.issuers {
+            note("auth.issuers", isTaken: fate(of: .tokens))
+            if fate(of: .tokens) { settings.auth.issuers = new.auth.issuers }
+        }
+        if old.rooms.rules != new.rooms.rules {
+            note("rooms", isTaken: fate(of: .rooms))
+            if fate(of: .rooms) { settings.rooms.rules = new.rooms.rules }
+        }
+    }
+
+    private mutating func note(_ key: String, isTaken: Bool) {
+        if isTaken { taken.append(key) } else { kept.append(key) }
+    }
+
+    /// Keys that hang together: all of them are taken, or none.
+    private enum Part: CaseIterable {
+        case clientTLS, apiTLS, keys, tokens, rooms, webhooks, limits
+
+        private static let limitKeys: Set<String> = [
+            "client.maxRooms", "client.maxWatched", "client.messagesPerSecond", "client.messageBurst",
+            "client.maxUnansweredBytes", "client.authTimeout", "client.handshakeTimeout", "client.origins",
+            "client.trustedProxies", "client.maxConnections", "client.maxConnectionsPerAddress", "client.acceptRate",
+            "presence.watch", "presence.bundleAbove",
+        ]
+        private static let otherKeys: Set<String> = [
+            "auth.mode", "auth.caFile", "log.level", "log.format", "log.recoverLimit", "webhooks.backlog",
+            "webhooks.backlogBytes",
+        ]
+
+        /// Nil for a key that needs a restart by itself.
+        init?(_ path: String) {
+            if Part.limitKeys.contains(path) {
+                self = .limits
+            } else if Part.otherKeys.contains(path) {
+                return nil
+            } else if path.hasPrefix("client.tls.") {
+                self = .clientTLS
+            } else if path.hasPrefix("api.tls.") {
+                self = .apiTLS
+            } else if path == "api.key" || path == "api.keysFile" {
+                self = .keys
+            } else if path.hasPrefix("auth.") {
+                self = .tokens
+            } else if path.hasPrefix("log.")
+                || ["archive.everyone", "archive.backlog", "archive.backlogBytes"].contains(path)
+            {
+                self = .rooms
+            } else if path.hasPrefix("webhooks.") {
+                self = .webhooks
+            } else {
+                return nil
+            }
+        }
+
+        func needsRestart(from old: Settings, to new: Settings) -> Bool {
+            switch self {
+            case .clientTLS: old.clientTLS.isSecure != new.clientTLS.isSecure
+            case .apiTLS:
+                old.apiTLS.isSecure != new.apiTLS.isSecure
+                    || (old.apiTLS.clientAuthorityFile == nil) != (new.apiTLS.clientAuthorityFile == nil)
+            case .keys:
+                old.isKeyMade != new.isKeyMade || (old.apiKeysFile == nil) != (new.apiKeysFile == nil)
+                    // The port answers every host by now.
+                    || !old.api.hasWeakKeys && new.api.hasWeakKeys
+            case .tokens: old.auth.mode != new.auth.mode
+            case .rooms:
+                !old.rooms.needReplicas && new.rooms.needReplicas || old.rooms.keepArchive != new.rooms.keepArchive
+                    || !old.rooms.keepsRosters(as: new.rooms)
+            // The ledger is written for receivers, or not at all.
+            case .webhooks: old.webhooks.receivers.isEmpty || new.webhooks.receivers.isEmpty
+            case .limits: false
+            }
+        }
+    }
+}
+
+extension RoomRules {
+    /// Whether the same rooms have rosters under the other rules, as far as that shows without asking for each: those who are in
+    /// such a room are counted, or they are not.
+    fileprivate func keepsRosters(as other: RoomRules) -> Bool {
+        if (rules + other.rules).allSatisfy({ $0.presence == .full }) { return true }
+        return rules.map(\.pattern) == other.rules.map(\.pattern)
+            && rules.map(\.presence) == other.rules.map(\.presence)
+    }
+}

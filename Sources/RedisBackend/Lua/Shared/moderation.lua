@@ -1,0 +1,62 @@
+-- Shared opening of the scripts that change what holds in a room and who is in it, behind those of the head, the roster and
+-- the rights.
+
+-- The version that a change brought which is tried again; nil where it was not made.
+local function made_before(last, operation)
+  local text = ' ' .. (last or '')
+  local _, place = string.find(text, ' ' .. operation .. '=', 1, true)
+  return place and tonumber(string.match(text, '^%d+', place + 1))
+end
+
+-- The last changes with this one before them.
+local function with_change(last, operation, version)
+  local kept, count = operation .. '=' .. version, 1
+  for old in string.gmatch(last or '', '%S+') do
+    if count < 16 then kept, count = kept .. ' ' .. old, count + 1 end
+  end
+  return kept
+end
+
+-- Notes in the head what it says of settings, and among the partition's rooms that this one is governed, and who is host.
+local function proclaim(room, version, bars, host)
+  redis.call('HSET', room.head, 'settings', version .. ' ' .. bars)
+  if redis.call('PTTL', room.head) < room.head_life / 2 then redis.call('PEXPIRE', room.head, room.head_life) end
+  redis.call('HSET', room.governed, room.name, host)
+end
+
+-- Takes a user out of a room, with the connections in their grace, none of which comes back by itself: not as registered
+-- again, nor with its session. Adds the nodes that hold some. Answers the event's text.
+local function expel(room, user, packed, ledger, nodes, is_hidden)
+  local gone = {}
+  for connection, holder in string.gmatch(connections_of(packed), '\2([^\1]*)\1([^\2]*)') do
+    gone[#gone + 1] = connection
+    redis.call('HSET', room.out, connection, '1')
+    if string.sub(holder, 1, 1) == '~' then
+      redis.call('ZREM', room.lingering, 'r|' .. room.name .. '|' .. user .. '|' .. connection)
+    else
+      nodes[string.match(holder, '^[^:]+')] = true
+    end
+  end
+  redis.call('HSET', room.out, '@' .. user, '1')
+  redis.call('PEXPIRE', room.out, room.out_life)
+  return remove_memberships(room, user, gone, '', 'kicked', ledger, is_hidden)
+end
+
+-- Has these nodes put a user's connections out of a room (''; all of the room), as a hint over their channels, and as a
+-- mark for those that do not hear it. Answers their names.
+local function tell_out(room, nodes, kind, version, user, reason)
+  local told = {}
+  local text = 'k ' .. kind .. ' ' .. version .. ' ' .. #room.name .. ' ' .. #user .. ' ' .. room.name .. user .. reason
+  for node in pairs(nodes) do
+    told[#told + 1] = node
+    redis.call('HSET', room.marks, '|' .. node .. '|' .. room.name, node .. ' 4403 ')
+    redis.call('PEXPIRE', room.marks, room.marks_life)
+    redis.call(room.command, room.nodes .. node, text)
+  end
+  return told
+end
+
+-- Appends a change to the ledger, with what it says besides as JSON.
+local function note_change(ledger, kind, user, room, details)
+  redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', kind, 'u', user, 'r', room, 'c', '', 'd', details)
+end

@@ -1,0 +1,98 @@
+import ArgumentParser
+import Foundation
+
+/// `martlet top`: what all nodes do at this moment.
+struct TopCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "top",
+        abstract: "Show what all nodes do at this moment: clients, messages, latency, Redis, webhooks.",
+        discussion: """
+            Asks the api port of each node, every second or so:
+
+              martlet top --api 10.0.0.1:8081 --api 10.0.0.2:8081 --key-file /run/secrets/api-key
+
+            On a terminal it goes on until q or Ctrl-C; n, c, m, d, l and w sort by name, clients, messages, deliveries, \
+            latency and events that wait for webhooks. Elsewhere, and with --once, it prints one table of the last second, \
+            with --json one object: {"nodes":[…],"totals":{…}}. A node that does not answer is shown as such; exit 1 \
+            where none does.
+            """)
+
+    @Option(
+        name: .long, parsing: .singleValue,
+        help: "A node's api port, such as 10.0.0.1:8081 or https://node:8081; once for each node.")
+    var api: [String]
+
+    @Option(name: .long, help: "The API key (else: --key-file, or MARTLET_API_KEY).")
+    var key: String?
+
+    @Option(name: .long, help: "A file that holds the API key.")
+    var keyFile: String?
+
+    @Option(name: .long, help: "Seconds between two looks, 1 to 60.")
+    var interval = 1
+
+    @Flag(name: .long, help: "Print one table and end.")
+    var once = false
+
+    @Flag(name: .long, help: "Print JSON: with --once one object, else one a line.")
+    var json = false
+
+    func validate() throws {
+        guard !api.isEmpty else { throw ValidationError("--api is missing: name the api port of each node") }
+        guard (1...60).contains(interval) else { throw ValidationError("--interval takes 1 to 60 seconds") }
+        _ = try targets()
+    }
+
+    func run() async throws {
+        let watch = TopWatch(targets: try targets(), key: try apiKey())
+        let isTerminal = isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1
+        var sight = await watch.look(after: nil)
+        guard isTerminal, !once, !json else {
+            repeat {
+                try await Task.sleep(for: .seconds(interval))
+                sight = await watch.look(after: sight)
+                let view = TopView(sight)
+                let text = json ? view.json : view.table(sortedBy: .name, width: .max)
+                try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+            } while json && !once
+            if sight.nodes.allSatisfy({ $0.reading == nil }) { throw ExitCode.failure }
+            return
+        }
+        let terminal = Terminal()
+        defer { terminal.restore() }
+        var order = TopView.Order.name
+        while true {
+            // Keys count at once, nodes are asked once an interval.
+            switch terminal.key(within: .seconds(interval)) {
+            case "q", "\u{3}": return
+            case let key?:
+                order = TopView.Order(key: key) ?? order
+            case nil:
+                sight = await watch.look(after: sight)
+            }
+            terminal.show(TopView(sight).table(sortedBy: order, width: terminal.width))
+        }
+    }
+
+    private func targets() throws -> [HealthProbe.Target] {
+        try api.map { text in
+            let url = text.contains("://") ? text : "http://\(text)"
+            guard var target = HealthProbe.Target(url: url),
+                text.contains("://") || target.port != 80 || text.hasSuffix(":80")
+            else { throw ValidationError("--api takes host:port, and not \(text)") }
+            target.path = "/"
+            return target
+        }
+    }
+
+    private func apiKey() throws -> String {
+        if let key { return key }
+        if let keyFile {
+            guard let text = try? String(contentsOfFile: keyFile, encoding: .utf8) else {
+                throw ValidationError("--key-file \(keyFile) cannot be read")
+            }
+            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        return ProcessInfo.processInfo.environment["MARTLET_API_KEY"] ?? "local"
+    }
+}

@@ -1,0 +1,78 @@
+import GatewayNode
+import Testing
+
+@Suite("What a reload takes")
+struct ReloadPlanTests {
+    private static let base = """
+        nodeId: a
+        api: {key: 0123456789abcdef}
+        redis: {url: "redis://127.0.0.1"}
+        """
+
+    private static func plan(_ old: String, _ new: String) throws -> ReloadPlan {
+        ReloadPlan(from: try load(base + "\n" + old).settings, to: try load(base + "\n" + new).settings)
+    }
+
+    @Test(
+        arguments: [
+            ("client: {maxRooms: 5}", ["client.maxRooms"], []),
+            ("client: {maxRooms: 5, maxQueuedBytes: 2MiB}", ["client.maxRooms"], ["client.maxQueuedBytes"]),
+            ("client: {origins: [https://a.example]}", ["client.origins"], []),
+            ("client: {port: 9000}", [], ["client.port"]),
+            ("presence: {watch: nobody, grace: 1s}", ["presence.watch"], ["presence.grace"]),
+            ("log: {size: 5, level: debug}", ["log.size"], ["log.level"]),
+            ("rooms: [{pattern: a, allow: [join]}]", ["rooms"], []),
+            // Who is in such a room has been counted.
+            ("rooms: [{pattern: a, presence: off}]", [], ["rooms"]),
+            // These need links, or readers, of their own.
+            ("rooms: [{pattern: a, durability: replicated}]", [], ["rooms"]),
+            ("rooms: [{pattern: a, archive: true}]\nlog: {size: 5}", [], ["log.size", "rooms"]),
+            // The ledger is written from the start, or not at all.
+            (
+                "webhooks: {url: \"https://a.example\", secret: 0123456789abcdef}", [],
+                ["webhooks.url", "webhooks.secret"]
+            ),
+            ("auth: {mode: jwt, secret: 0123456789abcdef0123456789abcdef}", [], ["auth.mode", "auth.secret"]),
+            ("budget: {user: 1s}", [], ["budget.user"]), ("", [], []),
+        ] as [(String, [String], [String])])
+    func `each key that differs is taken, or needs a restart`(new: String, taken: [String], kept: [String]) throws {
+        let plan = try Self.plan("", new)
+        #expect(plan.taken == taken)
+        #expect(plan.kept == kept)
+    }
+
+    @Test func `what is taken stands in the settings behind it, and what is not stays as it was`() throws {
+        let plan = try Self.plan(
+            "client: {maxRooms: 5, port: 9000}\nrooms: [{pattern: a}]",
+            "client: {maxRooms: 6, port: 9001, origins: [https://a.example]}\nrooms: [{pattern: b}]\nlog: {size: 7}")
+        #expect(plan.settings.client.limits.maxRooms == 6 && plan.settings.client.port == 9000)
+        #expect(plan.settings.areOriginsWritten && plan.settings.origins == ["https://a.example"])
+        #expect(plan.settings.rooms.rules.map(\.pattern.description) == ["b"])
+        #expect(plan.settings.rooms.rules.first?.log.size == 7)
+    }
+
+    @Test func `receivers, secrets of tokens and keys are taken where there were some`() throws {
+        let old = """
+            webhooks: {url: "https://a.example", secret: 0123456789abcdef}
+            auth: {mode: jwt, secret: 0123456789abcdef0123456789abcdef}
+            """
+        let new = """
+            webhooks: {url: ["https://a.example", "https://b.example"], secret: 0123456789abcdef}
+            auth: {mode: jwt, secret: [abcdef0123456789abcdef0123456789, 0123456789abcdef0123456789abcdef], issuer: me}
+            """
+        let plan = try Self.plan(old, new)
+        #expect(plan.taken == ["auth.secret", "auth.issuer", "webhooks.url"])
+        #expect(plan.settings.webhooks.receivers.count == 2)
+        #expect(plan.settings.auth.common.secrets.count == 2 && plan.settings.auth.common.name == "me")
+    }
+
+    @Test func `a first key that anybody could guess needs a restart: the port answers every host by then`() throws {
+        let (strong, weak) = (try load("api: {key: 0123456789abcdef}"), try load("api: {key: secret}"))
+        #expect(ReloadPlan(from: strong.settings, to: weak.settings).kept == ["api.key"])
+        #expect(ReloadPlan(from: weak.settings, to: strong.settings).taken == ["api.key"])
+        // A key that is made at each reading is no change.
+        let (one, other) = (try load("nodeId: a"), try load("nodeId: b"))
+        let plan = ReloadPlan(from: one.settings, to: other.settings)
+        #expect(plan.taken.isEmpty && plan.kept.isEmpty)
+    }
+}
