@@ -7,6 +7,8 @@ package struct OutboxRow: Hashable, Sendable {
     package var target: String
     /// JSON text.
     package var payload: [UInt8]
+    /// The name of what it tells of; nil where it has none.
+    package var event: String?
     package var msgType: Int
     package var userId: String
 }
@@ -16,23 +18,26 @@ extension ArchiveDatabase {
     /// The rows that wait, of those that are committed by now, in the order of their ids.
     package func outbox(limit: Int) throws(ArchiveError) -> [OutboxRow] {
         let sql = """
-            SELECT id, target, payload, msg_type, user_id FROM martlet_outbox WHERE sent_at IS NULL \
+            SELECT id, target, payload, event, msg_type, user_id FROM martlet_outbox WHERE sent_at IS NULL \
             ORDER BY id LIMIT \(limit)
             """
         var rows: [OutboxRow] = []
         for row in try connection.run(sql, []).rows {
             guard let id = row[0].integer, let target = row[1].string, let payload = row[2].bytes,
-                let type = row[3].integer, let user = row[4].string
+                let type = row[4].integer, let user = row[5].string
             else { throw .failed("a row of the outbox cannot be read") }
-            rows.append(OutboxRow(id: id, target: target, payload: payload, msgType: Int(type), userId: user))
+            rows.append(
+                OutboxRow(
+                    id: id, target: target, payload: payload, event: row[3].string, msgType: Int(type), userId: user))
         }
         return rows
     }
 
     /// Puts a row into the outbox, as a backend does.
-    package func putIntoOutbox(target: String, payload: String) throws(ArchiveError) {
+    package func putIntoOutbox(target: String, payload: String, event: String? = nil) throws(ArchiveError) {
         _ = try connection.run(
-            "INSERT INTO martlet_outbox (target, payload) VALUES (?, ?)", [.text(target), .text(payload)])
+            "INSERT INTO martlet_outbox (target, payload, event) VALUES (?, ?, ?)",
+            [.text(target), .text(payload), .optional(event)])
     }
 
     /// Notes that rows were sent, or why they never will be.

@@ -1403,8 +1403,8 @@ class Room extends Emitter {
     });
   }
 
-  async govern(type, fields, bounds) {
-    return (await this.request({ ...fields, type }, bounds)).version;
+  govern(type, fields, bounds) {
+    return ignorable(this.request({ ...fields, type }, bounds).then(({ version }) => version));
   }
 
   history({ before, after, limit, ...bounds } = {}) {

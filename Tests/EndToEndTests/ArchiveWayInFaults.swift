@@ -57,6 +57,13 @@ struct ArchiveWayInFaults {
         try await eventually("marks") {
             try await stage.ask { database throws(ArchiveError) in try database.outbox(limit: 1) }.isEmpty
         }
+        try await stage.ask { database throws(ArchiveError) in
+            try database.putIntoOutbox(target: #"{"rooms":["kept-a"]}"#, payload: "201", event: "shipped")
+        }
+        try await eventually("the name") {
+            let answer = try await stage.node.request("GET", "/v1/rooms/kept-a/messages?limit=1")
+            return answer.body.contains(#""event":"shipped","payload":201"#)
+        }
         let bad = [
             (#"{"rooms":[""]}"#, "1"), ("nonsense", "1"), (#"{"everyone":true}"#, "{"),
             (#"{"users":["alice"]}"#, #"{"text":"\#u{1F600}","big":1e400}"#),

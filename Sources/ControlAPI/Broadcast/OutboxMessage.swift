@@ -10,7 +10,7 @@ package enum OutboxMessage {
     ///   - payload: JSON text.
     ///   - mark: under which each is stored once.
     package static func publications(
-        target: String, payload: [UInt8], msgType: Int, userId: String, mark: DedupeMark
+        target: String, payload: [UInt8], event: String?, msgType: Int, userId: String, mark: DedupeMark
     ) throws(RequestError) -> [Publication] {
         guard payload.count <= maxBytes else {
             throw RequestError(.tooLarge, "payload: more than \(maxBytes) bytes")
@@ -19,6 +19,10 @@ package enum OutboxMessage {
         body += target.utf8
         JSONWriter.append(#","payload":"#, to: &body)
         body += payload
+        if let event {
+            JSONWriter.append(#","event":"#, to: &body)
+            JSONWriter.append(string: event, to: &body)
+        }
         JSONWriter.append(#","msgType":"#, to: &body)
         JSONWriter.append(integer: msgType, to: &body)
         JSONWriter.append(#","userId":"#, to: &body)
@@ -34,7 +38,8 @@ package enum OutboxMessage {
         let message = try request.get()
         return message.target.rooms.map { room in
             Publication(
-                room: room, userId: message.userId, msgType: message.msgType, payload: message.payload, dedupe: mark)
+                room: room, userId: message.userId, msgType: message.msgType, event: message.event,
+                payload: message.payload, dedupe: mark)
         }
     }
 

@@ -94,7 +94,8 @@ struct ArchiveOutbox {
         let publications: [Publication]
         do throws(RequestError) {
             publications = try OutboxMessage.publications(
-                target: row.target, payload: row.payload, msgType: row.msgType, userId: row.userId,
+                target: row.target, payload: row.payload, event: row.event, msgType: row.msgType,
+                userId: row.userId,
                 mark: DedupeMark(owner: .outbox, key: "\(row.id)"))
         } catch {
             return .refused(error.message)

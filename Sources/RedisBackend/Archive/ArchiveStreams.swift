@@ -120,6 +120,12 @@ package final class ArchiveStreams: Sendable {
     /// Stores a message and sends it to the room's members, as a node does.
     package func publish(_ publication: Publication) async throws(CallError) -> Published {
         let room = publication.room
+        if publication.event != nil {
+            let borne = try await store.send(.field("format", of: store.keys.deployment))
+            guard borne.flatMap({ Int($0) }) ?? 0 >= MessageBody.formatOfNames else {
+                throw .failed(.unavailable("nodes of an earlier release still run, and know of no event"))
+            }
+        }
         var call = Publish(
             MessageBody.encode(publication), to: room, under: publication.dedupe, limits: rules.log(of: room),
             candidate: names.epoch(), link: linkName)
