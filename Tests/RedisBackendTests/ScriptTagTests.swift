@@ -47,11 +47,6 @@ struct ScriptTagTests {
             try await node.join(name.string, "d\(index)")
             _ = try await node.backend.roomGovernor.carryOut(RoomOrder(.role(.host), user, in: name))
             try? await node.signal(Signal(room: name, from: user, to: user, payload: []), "d\(index)")
-            let info = Array(#"{"a":1}"#.utf8)
-            node.presence.show(info, in: [name], connection: "d\(index)") { _ in }
-            for state in [UserState.away, .invisible] {
-                node.presence.setState(state, connection: "d\(index)") { _ in }
-            }
             _ = try await node.directory.disconnect(user, code: 4403, reason: "{mm}")
             _ = try await node.directory.pardon(user)
             node.presence.admits(user, issuedAt: 1) { _ in }
@@ -59,6 +54,9 @@ struct ScriptTagTests {
             node.presence.disconnect("d\(index)", .abrupt(.lost))
         }
         _ = try await node.backend.messageErasure.erase(UserID(unchecked: "{z}"))
+        try await node.join("room-0", "stays")
+        node.presence.show(Array(#"{"a":1}"#.utf8), in: [RoomName(unchecked: "room-0")], connection: "stays") { _ in }
+        node.presence.setState(.invisible, connection: "stays") { _ in }
         // What is compared after the subscriptions were away is asked for once they stand again.
         try await node.proxy.cutAll()
         let names = Dictionary(uniqueKeysWithValues: Scripts.all.map { ($0.digest, $0.name) })
