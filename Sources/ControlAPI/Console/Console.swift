@@ -27,13 +27,13 @@ struct Console: Sendable {
         return .json(answer)
     }
 
-    /// No other site is told where it was, holds it open, or takes its parts.
+    /// No other site is told where it was, holds it open, or takes its parts; camera and microphone are for the call page.
     private static let fences: HTTPFields = {
         var fields = HTTPFields()
         for (name, value) in [
             ("Referrer-Policy", "no-referrer"), ("Cross-Origin-Opener-Policy", "same-origin"),
             ("Cross-Origin-Resource-Policy", "same-origin"),
-            ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+            ("Permissions-Policy", "camera=(self), geolocation=(), microphone=(self), payment=(), usb=()"),
         ] {
             guard let name = HTTPFields.Element.Name(name) else { preconditionFailure("no name of a field: \(name)") }
             fields[name] = value
