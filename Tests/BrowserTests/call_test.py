@@ -52,7 +52,7 @@ class CallTests(ChromiumTests):
             before = 0
         self.fail(f"no picture of {user}")
 
-    def test_two_browsers_see_each_other_and_the_call_comes_back_after_a_reload(self):
+    def test_both_browsers_see_each_other_and_the_call_comes_back_after_a_reload(self):
         with Site() as site:
             alice = self.open(site.node(), "alice")
             bob = self.open(site.node(), "bob", "test")
