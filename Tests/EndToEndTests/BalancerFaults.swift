@@ -18,6 +18,7 @@ struct BalancerFaults {
         var first = try await site.startNode(1)
         let second = try await site.startNode(2)
         try await site.ready(2)
+        try await site.spreads(over: 2)
         let clients = try await each(Array(0..<8)) { number in
             let client = try await Participant.connect(to: site.clientURL, as: "client-\(number)") {
                 $0.firstDelay = .milliseconds(200)

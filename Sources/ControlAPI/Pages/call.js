@@ -17,6 +17,8 @@ class Call {
   #stream;
   #peers = new Map();
   #turn = null;
+  // Lists and signals are taken one after another, in their order.
+  #work = Promise.resolve();
   #isOver = false;
 
   constructor(address, identity, roomId, stream) {
@@ -24,8 +26,8 @@ class Call {
     this.#client = new Martlet(address, identity);
     this.#client.on("state", (change) => this.#changed(change));
     this.#room = this.#client.room(roomId);
-    this.#room.on("members", (members) => this.#meet(members.map(({ userId }) => userId)));
-    this.#room.on("signal", ({ from, payload }) => this.#hear(from, payload));
+    this.#room.on("members", (members) => this.#next(() => this.#meet(members.map(({ userId }) => userId))));
+    this.#room.on("signal", ({ from, payload }) => this.#next(() => this.#hear(from, payload)));
     this.#room.on("state", ({ state, error }) => {
       if (state === "refused") stop("The room cannot be joined: " + error.message, true);
     });
@@ -40,6 +42,10 @@ class Call {
     if (state === "connected") say("on", "In the call as " + this.#ownId);
     else if (state === "stopped") stop(error.message, true);
     else say("wait", state === "waiting" ? "Away: " + (reason || "trying again") : "Connecting");
+  }
+
+  #next(step) {
+    this.#work = this.#work.then(step);
   }
 
   // Whoever is on the list is called, whoever is not has left.
@@ -97,7 +103,7 @@ class Call {
   async #iceServers() {
     if (this.#turn && this.#turn.until > Date.now()) return this.#turn.servers;
     try {
-      const { urls, username, credential, ttl } = await this.#client.request({ type: "turn" });
+      const { urls, username, credential, ttl } = await this.#client.request({ type: "turn" }, { timeout: 5_000 });
       this.#turn = { servers: [{ urls, username, credential }], until: Date.now() + ttl * 500 };
     } catch {
       // The gateway has no TURN servers, or cannot be asked just now: addresses of their own may do.
@@ -136,12 +142,15 @@ function tile(userId, isOwn = false) {
     video.requestVideoFrameCallback(count);
   };
   video.requestVideoFrameCallback?.(count);
+  // Where a page may not begin to play by itself, the first click on it does. One whose picture is taken away need not play.
+  const play = () => video.play().catch(({ name }) => {
+    if (name === "NotAllowedError") document.addEventListener("click", play, { once: true });
+  });
   $("people").append(item);
   return {
     show(stream) {
       if (video.srcObject !== stream) video.srcObject = stream;
-      // Where a page may not begin to play by itself, the first click on it does.
-      video.play().catch(() => document.addEventListener("click", () => video.play(), { once: true }));
+      play();
     },
     tell(text) {
       item.dataset.state = told = text;

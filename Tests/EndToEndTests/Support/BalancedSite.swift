@@ -84,6 +84,18 @@ final class BalancedSite: Sendable {
         }
     }
 
+    /// Waits until newcomers are led to so many nodes: a balancer looks after the clients' port by itself, and may be later with it.
+    func spreads(over count: Int) async throws {
+        try await eventually("newcomers on \(count) nodes; the balancer says: \(log.suffix(2000))") {
+            let newcomers = try await each(Array(0..<count)) { number in
+                try? await WireClient.open(to: self.clientPort, as: "scout-\(number)")
+            }
+            var nodes: Set<String?> = []
+            for case let newcomer? in newcomers { nodes.insert(try await newcomer.frame("welcome").string("nodeId")) }
+            return nodes.count == count
+        }
+    }
+
     /// How many connections each node says it has.
     func connections() async throws -> [Int] {
         let nodes = try await request("GET", "/v1/nodes").json?["nodes"] as? [[String: Any]]
