@@ -65,6 +65,51 @@ struct ArchiveDatabaseFaults {
         withExtendedLifetime(redis) {}
     }
 
+    /// A server on a full disk may end, and be started again once there is room.
+    @Test(.enabled(if: getuid() == 0, "it mounts a small disk"), arguments: [Kind.postgreSQL, .mariaDB])
+    func `a server whose disk is full: the worker waits, says so, and loses nothing once there is room`(
+        _ kind: Kind
+    ) async throws {
+        let redis = try RedisServerProcess()
+        let stage = try await ArchiveStage.set(kind, redisURL: redis.url)
+        let folder = stage.database.folder
+        stage.database.kill9()
+        try Self.run("mkdir", folder + "-disk")
+        try Self.run("mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", folder + "-disk")
+        try Self.run("cp", "-a", folder + "/.", folder + "-disk")
+        try Self.run("chown", "--reference", folder, folder + "-disk")
+        try Self.run("mount", "--bind", folder + "-disk", folder)
+        defer {
+            stage.database.kill9()
+            // They go with the machine at the latest.
+            for path in [folder, folder + "-disk"] { try? Self.run("umount", "-l", path) }
+            try? FileManager.default.removeItem(atPath: folder + "-disk")
+        }
+        try stage.database.restart()
+        let worker = try await stage.worker()
+        try await stage.publish("0", to: "kept-1")
+        try await stage.complete()
+        let used = "$(df --output=used -k '\(folder)' | tail -1)"
+        try Self.run("sh", "-c", "mount -o remount,size=$((\(used) + 1024))k '\(folder)'")
+        let large = "\"\(String(repeating: "x", count: 60_000))\""
+        for number in 1...200 {
+            try await stage.publish(number % 2 == 0 ? large : "\(number)", to: "kept-\(number % 3)")
+        }
+        try await eventually("the worker to say so") {
+            let answer = try await worker.get("/readyz")
+            return answer.status == 503 && answer.body.contains("the database")
+        }
+        for number in 201...220 { try await stage.publish("\(number)", to: "kept-\(number % 3)") }
+        #expect(try await worker.get("/healthz").status == 200)
+        #expect(try await worker.metric("martlet_archive_lost_total") == 0)
+        try Self.run("mount", "-o", "remount,size=1g", folder)
+        try stage.database.restart()
+        try await stage.complete()
+        #expect(try await stage.faults() == [])
+        try await eventually("the worker's readiness") { try await worker.get("/readyz").status == 200 }
+        withExtendedLifetime(redis) {}
+    }
+
     private static func run(_ command: String...) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
