@@ -1,11 +1,12 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 import WebSocketFrames
 import TestSupport
 
-/// A TCP connection that sends what it likes and counts what comes back.
+/// A TCP connection, with TLS over it or without, that sends what it likes and counts what comes back.
 ///
 /// It answers no pings. All methods may be called from any thread.
 package final class HostileSocket: Sendable {
@@ -13,13 +14,21 @@ package final class HostileSocket: Sendable {
     private let notes: Notes
 
     /// Connects, which is all that it does by itself; the gateway sees it come from the address that it connects to.
-    package static func connect(host: String = "127.0.0.1", port: Int) async throws -> HostileSocket {
+    ///
+    /// - Parameter tls: with it the handshake of TLS begins at once, and is not waited for.
+    package static func connect(
+        host: String = "127.0.0.1", port: Int, tls: NIOSSLContext? = nil
+    ) async throws -> HostileSocket {
         let notes = Notes()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(10))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: nil))
+                    }
                     try channel.pipeline.syncOperations.addHandler(NotingHandler(notes))
                 }
             }
@@ -29,9 +38,9 @@ package final class HostileSocket: Sendable {
 
     /// Connects and shakes hands; answers once the gateway has, whatever it says.
     package static func open(
-        port: Int, path: String, headers: [(String, String)] = [], deflating: Bool = false
+        port: Int, path: String, headers: [(String, String)] = [], deflating: Bool = false, tls: NIOSSLContext? = nil
     ) async throws -> HostileSocket {
-        let socket = try await connect(port: port)
+        let socket = try await connect(port: port, tls: tls)
         socket.send(handshake(path: path, headers: headers, deflating: deflating))
         try await eventually("an answer to the handshake") { socket.status != nil || !socket.isOpen }
         return socket

@@ -92,6 +92,9 @@ package final class NodeProcess: Sendable {
     /// What clients connect to.
     package var clientURL: String { "ws://127.0.0.1:\(clientPort)/ws" }
 
+    /// The same of a node whose certificate is for `localhost`.
+    package var securedURL: String { "wss://localhost:\(clientPort)/ws" }
+
     /// All that it has logged so far.
     package var log: String { output.text }
 

@@ -5,25 +5,34 @@ import TestSupport
 /// Whoever has no token costs next to nothing, keeps nobody waiting and keeps nobody out.
 @Suite("Strangers who attack", .serialized)
 struct HostileStrangerFaults {
-    @Test func `what inflates to thousands of keys is not unpacked for a stranger`() async throws {
-        try await Arena.play(.inflatedKeys).expect(processor: .milliseconds(400), nodeMiB: 8)
+    @Test(arguments: Arena.Transport.allCases)
+    func `what inflates to thousands of keys is not unpacked for a stranger`(_ transport: Arena.Transport) async throws
+    {
+        try await Arena.play(.inflatedKeys, over: transport).expect(processor: .milliseconds(400), nodeMiB: 8)
     }
 
-    @Test func `half a message of a stranger is kept no larger than it came`() async throws {
-        try await Arena.play(.halfMessages).expect(processor: .milliseconds(500), nodeMiB: 4)
+    @Test(arguments: Arena.Transport.allCases)
+    func `half a message of a stranger is kept no larger than it came`(_ transport: Arena.Transport) async throws {
+        try await Arena.play(.halfMessages, over: transport).expect(processor: .milliseconds(500), nodeMiB: 4)
     }
 
-    @Test func `strangers who take every place leave one for who has a token`() async throws {
-        try await Arena.play(.occupiedDoor).expect(processor: .milliseconds(500), nodeMiB: 8)
+    @Test(arguments: Arena.Transport.allCases)
+    func `strangers who take every place leave one for who has a token`(_ transport: Arena.Transport) async throws {
+        try await Arena.play(.occupiedDoor, over: transport).expect(processor: .milliseconds(500), nodeMiB: 8)
     }
 
-    @Test(.enabled(if: Attack.outsideAddress != nil, "a machine with an address beside loopback is needed"))
-    func `handshakes that do not end count for their address from the accept on, and end soon`() async throws {
-        try await Arena.play(.halfHandshakes).expect(processor: .seconds(1), nodeMiB: 8)
+    @Test(
+        .enabled(if: Attack.outsideAddress != nil, "a machine with an address beside loopback is needed"),
+        arguments: Arena.Transport.allCases)
+    func `handshakes that do not end count for their address from the accept on, and end soon`(
+        _ transport: Arena.Transport
+    ) async throws {
+        try await Arena.play(.halfHandshakes, over: transport).expect(processor: .seconds(1), nodeMiB: 8)
     }
 
-    @Test func `an invented session does not come in before a real one`() async throws {
-        try await Arena.play(.inventedSessions).expect(processor: .milliseconds(500), nodeMiB: 8)
+    @Test(arguments: Arena.Transport.allCases)
+    func `an invented session does not come in before a real one`(_ transport: Arena.Transport) async throws {
+        try await Arena.play(.inventedSessions, over: transport).expect(processor: .milliseconds(500), nodeMiB: 8)
     }
 
     @Test func `idle sockets on the api port do not make a node look dead`() async throws {
@@ -50,7 +59,9 @@ struct HostileStrangerFaults {
         #expect(other.status == 101)
     }
 
-    @Test func `a page of any site can do nothing to a node on loopback`() async throws {
-        try await Arena.play(.foreignPages).expect(processor: .seconds(1), redis: .milliseconds(500), nodeMiB: 8)
+    @Test(arguments: Arena.Transport.allCases)
+    func `a page of any site can do nothing to a node on loopback`(_ transport: Arena.Transport) async throws {
+        try await Arena.play(.foreignPages, over: transport).expect(
+            processor: .seconds(1), redis: .milliseconds(500), nodeMiB: 8)
     }
 }

@@ -37,7 +37,7 @@ private struct SecureNode {
     }
 
     func connect(as user: String, _ tls: TLSConfiguration) async throws -> Participant {
-        try await Participant.connect(to: "wss://localhost:\(node.clientPort)/ws", as: user) {
+        try await Participant.connect(to: node.securedURL, as: user) {
             $0.tls = tls
             $0.connectTimeout = .seconds(30)
         }

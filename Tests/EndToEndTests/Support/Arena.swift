@@ -1,37 +1,62 @@
 import Foundation
 import MartletClient
 import NIOCore
+import NIOSSL
 import Synchronization
 import TestKit
 import TestSupport
 
 /// One node on a Redis of its own with honest clients beside whatever is done to it, and what that costs.
 final class Arena: Sendable {
+    /// What everybody speaks to the client port.
+    enum Transport: String, CaseIterable, CustomStringConvertible {
+        case plain, tls
+
+        var description: String { rawValue }
+    }
+
     let redis: RedisServerProcess
     let node: NodeProcess
     private let attack: Attack
+    /// Of a node that speaks TLS.
+    private let certificates: TestCertificates?
+    /// Of attackers there, who trust everybody.
+    private let trusting: NIOSSLContext?
     private let sockets = Mutex<[HostileSocket]>([])
     private let bill = Mutex(Bill())
 
     /// Starts a node, lets clients talk, plays the attack and answers what was paid for it.
-    static func play(_ attack: Attack, scale: Int = 1) async throws -> Bill {
+    static func play(_ attack: Attack, over transport: Transport = .plain, scale: Int = 1) async throws -> Bill {
         let redis = try RedisServerProcess(attack.redis)
         var environment = ["MARTLET_LOG_LEVEL": "info"].merging(attack.environment) { $1 }
         if let secret = attack.secret {
             environment["MARTLET_AUTH_MODE"] = "jwt"
             environment["MARTLET_AUTH_SECRET"] = secret
         }
+        let certificates = transport == .tls ? try TestCertificates() : nil
+        if let files = try certificates?.files(for: "localhost") {
+            environment["MARTLET_CLIENT_TLS_CERTIFICATE_FILE"] = files.certificate
+            environment["MARTLET_CLIENT_TLS_KEY_FILE"] = files.key
+        }
         let node = try await NodeProcess.start(nodeId: "n0", redisURL: redis.url, environment: environment)
         try await eventually("the node's readiness") { try await node.request("GET", "/readyz").status == 200 }
-        let arena = Arena(redis, node, attack)
+        let arena = try Arena(redis, node, attack, certificates)
         try await attack.play(arena, scale)
         return arena.bill.withLock { $0 }
     }
 
-    private init(_ redis: RedisServerProcess, _ node: NodeProcess, _ attack: Attack) {
+    private init(
+        _ redis: RedisServerProcess, _ node: NodeProcess, _ attack: Attack, _ certificates: TestCertificates?
+    ) throws {
         self.redis = redis
         self.node = node
         self.attack = attack
+        self.certificates = certificates
+        trusting = try certificates.map { _ in
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.certificateVerification = .none
+            return try NIOSSLContext(configuration: configuration)
+        }
     }
 
     /// Plays the part of the attack that is to be paid for, with honest clients beside it.
@@ -39,7 +64,7 @@ final class Arena: Sendable {
         var credentials: [String: MartletClient.Credentials] = [:]
         for user in Bystanders.users { credentials[user] = try self.credentials(of: user) }
         let bystanders = try await Bystanders.begin(
-            on: node, credentials, mayBeRefused: attack.redisStandsStill)
+            on: node, credentials, tls: try certificates?.client(), mayBeRefused: attack.redisStandsStill)
         let before = try await use()
         let started = ContinuousClock.now
         try await act()
@@ -47,6 +72,7 @@ final class Arena: Sendable {
         let verdict = try await bystanders.end()
         bill.withLock { bill in
             bill.duration = started.duration(to: .now)
+            bill.handshakes += after.handshakes - before.handshakes
             bill.sentBytes += after.sent - before.sent
             bill.receivedBytes = after.received - before.received
             bill.ownProcessor = after.own.processor - before.own.processor
@@ -61,13 +87,14 @@ final class Arena: Sendable {
     }
 
     private func use() async throws -> (
-        own: ProcessUse, node: ProcessUse, redis: RedisUse, sent: Int, received: Int
+        own: ProcessUse, node: ProcessUse, redis: RedisUse, handshakes: Int, sent: Int, received: Int
     ) {
-        let (sent, received) = sockets.withLock { sockets in
-            sockets.reduce((0, 0)) { ($0.0 + $1.sentBytes, $0.1 + $1.receivedBytes) }
+        let (count, sent, received) = sockets.withLock { sockets in
+            sockets.reduce((0, 0, 0)) { ($0.0 + 1, $0.1 + $1.sentBytes, $0.2 + $1.receivedBytes) }
         }
         return (
-            try ProcessUse(pid: getpid()), try ProcessUse(pid: node.pid), try await RedisUse(redis), sent, received
+            try ProcessUse(pid: getpid()), try ProcessUse(pid: node.pid), try await RedisUse(redis),
+            trusting == nil ? 0 : count, sent, received
         )
     }
 
@@ -91,7 +118,8 @@ final class Arena: Sendable {
 
     /// A TCP connection to the client port and nothing more.
     func connect(host: String = "127.0.0.1", toAPI: Bool = false) async throws -> HostileSocket {
-        let socket = try await HostileSocket.connect(host: host, port: toAPI ? node.apiPort : node.clientPort)
+        let socket = try await HostileSocket.connect(
+            host: host, port: toAPI ? node.apiPort : node.clientPort, tls: toAPI ? nil : trusting)
         sockets.withLock { $0.append(socket) }
         return socket
     }
@@ -101,7 +129,7 @@ final class Arena: Sendable {
         _ query: String, headers: [(String, String)] = [], deflating: Bool = false
     ) async throws -> HostileSocket {
         let socket = try await HostileSocket.open(
-            port: node.clientPort, path: "/ws" + query, headers: headers, deflating: deflating)
+            port: node.clientPort, path: "/ws" + query, headers: headers, deflating: deflating, tls: trusting)
         sockets.withLock { $0.append(socket) }
         return socket
     }
@@ -152,8 +180,10 @@ final class Arena: Sendable {
         let start = ContinuousClock.now
         do {
             let credentials = try credentials(of: user)
-            let person = try await Participant.connect(to: node.clientURL, as: user) {
+            let tls = try certificates?.client()
+            let person = try await Participant.connect(to: tls == nil ? node.clientURL : node.securedURL, as: user) {
                 $0.credentials = credentials
+                $0.tls = tls ?? $0.tls
                 $0.requestTimeout = .seconds(5)
                 $0.connectTimeout = .seconds(5)
             }
@@ -183,6 +213,8 @@ final class Arena: Sendable {
 /// What was paid for an attack, by whom.
 struct Bill: Sendable {
     var duration = Duration.zero
+    /// Of TLS, by the attacker.
+    var handshakes = 0
     /// By the attacker, on the wire.
     var sentBytes = 0
     /// By the gateway, to the attacker's sockets.

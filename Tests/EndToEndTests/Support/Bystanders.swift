@@ -1,5 +1,6 @@
 import Foundation
 import MartletClient
+import NIOSSL
 import Synchronization
 import TestKit
 import TestSupport
@@ -25,17 +26,20 @@ final class Bystanders: Sendable {
     private let tasks = Mutex<[Task<Void, Never>]>([])
 
     /// - Parameters:
+    ///   - tls: to a node that speaks it.
     ///   - users: their names, each of them on no other node.
     ///   - room: where they talk, and nobody else does.
     ///   - mayBeRefused: whether messages may be refused, and come late.
     static func begin(
-        on node: NodeProcess, _ credentials: [String: MartletClient.Credentials], users: [String] = users,
-        in room: String = "plaza", mayBeRefused: Bool = false
+        on node: NodeProcess, _ credentials: [String: MartletClient.Credentials], tls: TLSConfiguration? = nil,
+        users: [String] = users, in room: String = "plaza", mayBeRefused: Bool = false
     ) async throws -> Bystanders {
         var people: [Participant] = []
         for user in users {
-            let participant = try await Participant.connect(to: node.clientURL, as: user) {
+            let url = tls == nil ? node.clientURL : node.securedURL
+            let participant = try await Participant.connect(to: url, as: user) {
                 $0.credentials = credentials[user] ?? $0.credentials
+                $0.tls = tls ?? $0.tls
             }
             try await participant.join(room)
             people.append(participant)
