@@ -18,9 +18,11 @@ MARTLET = os.environ.get("MARTLET", os.path.join(os.path.dirname(__file__), "../
 
 
 class Node:
-    """A `martlet serve` process on ports of its own choosing; a setting that is None is left out."""
+    """A `martlet serve` process on ports of its own choosing; a setting that is None is left out.
 
-    def __init__(self, name, redis, settings, arguments=("serve",)):
+    `program` is the command that starts the executable, where it is not called as it lies there."""
+
+    def __init__(self, name, redis, settings, arguments=("serve",), program=(MARTLET,)):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MARTLET_")}
         environment |= {
             "MARTLET_NODE_ID": name, "MARTLET_CLIENT_PORT": "0", "MARTLET_API_PORT": "0", "MARTLET_API_KEY": KEY,
@@ -29,7 +31,7 @@ class Node:
         if environment["MARTLET_AUTH_MODE"] == "none":
             del environment["MARTLET_AUTH_SECRET"]
         environment = {key: value for key, value in environment.items() if value is not None}
-        self.process = subprocess.Popen([MARTLET, *arguments], env=environment, stderr=subprocess.STDOUT,
+        self.process = subprocess.Popen([*program, *arguments], env=environment, stderr=subprocess.STDOUT,
                                         stdout=subprocess.PIPE, text=True)
         self.ports = {}
         self.lines = []
