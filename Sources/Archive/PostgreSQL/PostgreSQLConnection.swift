@@ -194,6 +194,6 @@ package final class PostgreSQLConnection: SQLConnection {
     }
 
     private static func oneLine(_ message: String) -> String {
-        message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        message.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 }

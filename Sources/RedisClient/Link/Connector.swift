@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -288,9 +289,14 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
 
     /// Why a server could not be dialled, without what the library says of its attempts.
     private static func reason(_ error: any Error) -> String {
-        guard let error = error as? NIOConnectionError else { return "\(error)" }
+        guard let error = error as? NIOConnectionError else { return words(error) }
         guard !error.connectionErrors.isEmpty else { return "the name \(error.host) leads nowhere" }
-        return error.connectionErrors.map { "\($0.error)" }.joined(separator: ", ")
+        return error.connectionErrors.map { words($0.error) }.joined(separator: ", ")
+    }
+
+    /// The system's own words where it was the system that failed.
+    static func words(_ error: any Error) -> String {
+        (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
     }
 
     private func perform(_ action: Greeting.Action, channel: any Channel, handler: ReplyHandler<Owner>) -> Bool {

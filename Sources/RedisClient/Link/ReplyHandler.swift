@@ -33,7 +33,7 @@ final class ReplyHandler<Owner: ConnectionOwner>: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        failure = "\(error)"
+        failure = Connector<Owner>.words(error)
         context.close(promise: nil)
     }
 }
