@@ -47,11 +47,12 @@ local function bar_join(settings, user, members, hidden, is_member, was)
 end
 
 -- What a message or a signal of a client has to be held against, a letter each: m: members without a role of their own may
--- send none, g: nor signals, r: some users have a role, u: some are mute, s: slow mode.
+-- send none, g: nor signals, r: some users have a role, of which not all may, u: some are mute, s: slow mode.
 local function bars_of(senders, roles, slow, has_roles, has_mutes)
   local bars = may('publish', 'member', senders, roles) and '' or 'm'
   if not may('signal', 'member', nil, roles) then bars = bars .. 'g' end
-  if has_roles then bars = bars .. 'r' end
+  -- Where nothing is said of who may, every role may.
+  if has_roles and (senders ~= '' or roles ~= '') then bars = bars .. 'r' end
   if has_mutes then bars = bars .. 'u' end
   if slow ~= '' then bars = bars .. 's' end
   return bars
