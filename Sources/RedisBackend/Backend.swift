@@ -261,8 +261,6 @@ package final class Backend: Service {
                 : Publish.Bound(
                     entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes),
             format: writtenFormat)
-        roomGovernor = RedisRoomGovernor(
-            store: store, rules: configuration.rules, settings: settings, link: names.link())
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         roomCourses = RedisRoomCourses(store: store)
         streams = router
@@ -276,8 +274,10 @@ package final class Backend: Service {
         presence = registry
         let directory = RedisPresenceDirectory(store: store, settings: settings)
         presenceDirectory = directory
-        messageErasure = RedisMessageErasure(
-            store: store, rules: rules, receivers: receivers, directory: directory)
+        let erasure = RedisMessageErasure(store: store, rules: rules, receivers: receivers, directory: directory)
+        messageErasure = erasure
+        roomGovernor = RedisRoomGovernor(
+            store: store, rules: configuration.rules, settings: settings, link: names.link(), erasure: erasure)
         eventLedger = RedisEventLedger(
             store: store, assigned: assignments, names: names, settings: configuration.webhookLedger)
         webhookDirectory = RedisWebhookDirectory(store: store, receivers: receivers)

@@ -101,8 +101,9 @@ package struct Keys: Sendable {
     /// zset, no expiry, by the scripts that take members away, emptied by `hand_over`: room whose host has left → when.
     package func vacant(_ partition: Partition) -> Key { key(partition, "vacant") }
 
-    /// hash, EXPIRE a day, by `govern` and `moderate`, read by `join` in governed rooms: connections that were put out, and
-    /// `@` and the user, until they join anew.
+    /// hash, EXPIRE a day or as long as a session, by `govern`, `moderate` and `join`, which reads it in governed rooms:
+    /// connections that were put out, and `@` and the user, until they join anew; `+` and a connection that has joined since
+    /// the room was closed lately.
     package func out(of room: RoomName) -> Key { roomKey(room, ":out") }
 
     /// zset, PX as long as its room's slow mode, by `publish`: user → time of the last message.

@@ -29,11 +29,12 @@ final class SessionConversation {
 
     /// One that has been let in as alice with the rooms of an earlier session.
     static func resumed(
-        _ rooms: String..., forbidden: [String] = [], tokens: Bool = false, limits: SessionLimits = SessionLimits()
+        _ rooms: String..., forbidden: [String] = [], since: [String: Int64] = [:], tokens: Bool = false,
+        limits: SessionLimits = SessionLimits()
     ) -> SessionConversation {
         let talk = SessionConversation(tokens: tokens, limits: limits)
         _ = talk.machine.opened(with: .identity(identity()), session: "s0")
-        _ = talk.registered(rooms, forbidden: forbidden)
+        _ = talk.registered(rooms, forbidden: forbidden, since: since)
         _ = talk.ready("*")
         _ = talk.ready("@alice")
         return talk
@@ -65,9 +66,13 @@ final class SessionConversation {
     func answered(_ answer: SessionMachine.Answer) -> [String] { lines(machine.answered(answer, now: now)) }
 
     /// - Parameter rooms: what the session brought back; nil for a new one.
-    func registered(_ rooms: [String]? = nil, forbidden: [String] = []) -> [String] {
+    func registered(
+        _ rooms: [String]? = nil, forbidden: [String] = [], since: [String: Int64] = [:]
+    ) -> [String] {
         let resumed = rooms.map {
-            ResumedSession(rooms: $0.map(Self.room), forbidden: forbidden.map(Self.room))
+            var resumed = ResumedSession(rooms: $0.map(Self.room), forbidden: forbidden.map(Self.room))
+            for (room, moment) in since { resumed.since[Self.room(room)] = moment }
+            return resumed
         }
         return answered(.registered(result: .success(Registration(session: "s1", timestamp: 5, resumed: resumed))))
     }
@@ -145,8 +150,8 @@ final class SessionConversation {
         return lines(machine.receivedMalformed(MalformedRequest(id: id, error: error), now: now))
     }
 
-    func enrolled(_ room: String) -> [String] {
-        let roster = RosterState(members: 1, version: 9, timestamp: 5)
+    func enrolled(_ room: String, since: Int64? = nil) -> [String] {
+        let roster = RosterState(members: 1, version: 9, timestamp: 5, since: since)
         return answered(.enrolled(room: Self.room(room), result: .success(roster)))
     }
 
@@ -156,12 +161,14 @@ final class SessionConversation {
 
     func ready(
         _ room: String, epoch: String = "e", seq: Int = 7, recovered: Bool = true, missed: [RoomMessage] = [],
-        members: Int? = nil
+        hasMore: Bool = false, members: Int? = nil, reading: RoomReading? = nil
     ) -> [String] {
         let roster = members.map { RosterState(members: $0, version: 9, timestamp: 5) }
-        let start = StreamStart(
-            position: Position(epoch: epoch, seq: seq), recovered: recovered, missed: missed, roster: roster,
-            timestamp: 5)
+        var start = StreamStart(
+            position: Position(epoch: epoch, seq: seq), recovered: recovered, missed: missed, hasMore: hasMore,
+            roster: roster, timestamp: 5)
+        start.reading = reading
+        if reading != nil { start.settings = RoomState(version: 7, settings: Array("{}".utf8)) }
         return answered(.streamReady(room: Self.room(room), start: start))
     }
 
@@ -234,6 +241,7 @@ final class SessionConversation {
         case .turn(let user, let id): "turn \(text(id)) for \(user)"
         case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
         case .order(let order, let id): "order \(text(id)) \(order.user) in \(order.room)"
+        case .redact(let room, let seq, let epoch, let id): "redact \(text(id)) \(room) \(epoch ?? "-") \(seq)"
         case .close(let reason, let text): "close \(reason.code) \(text)"
         }
     }
@@ -261,7 +269,9 @@ final class SessionConversation {
         case .acknowledged(let id): "ack \(text(id))"
         case .gap(let room, let position): "gap \(room) at \(position.seq)"
         case .epoch(let room, let position): "epoch \(room) \(position.epoch) at \(position.seq)"
-        case .room(let change): "\(change.event.rawValue) \(change.room) \(change.state.version)"
+        case .room(let change):
+            "\(change.event.rawValue) \(change.room) \(change.state.version)"
+                + (change.role.map { " as \($0.string)" } ?? "")
         case .redacted(let room, let position): "redacted \(room) \(position.seq)"
         case .welcome, .message, .presence, .status, .signal, .turn: "not the machine's"
         }

@@ -62,6 +62,12 @@ package enum Prices {
             processorNanoseconds: 20 * microsecond + 5 * bytes)
     }
 
+    /// A message's payload that is taken away: its room's log is written anew, whose length nobody knows beforehand.
+    package static func redaction(receivers: Int) -> Spending {
+        Spending(
+            bytesOut: 200 * receivers, redisNanoseconds: 10_000 * microsecond, processorNanoseconds: 20 * microsecond)
+    }
+
     /// A page of history or of members, before it is known how long it is.
     package static func page(limit: Int) -> Spending {
         Spending(

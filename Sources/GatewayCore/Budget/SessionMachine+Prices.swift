@@ -15,6 +15,7 @@ extension SessionMachine.Action {
         case .signal(let signal, _):
             Prices.signal(bytes: signal.payload.count, receivers: max(1, audience(RoomName(inboxOf: signal.to))))
         case .order(let order, _): Prices.step(infoBytes: 0, receivers: audience(order.room))
+        case .redact(let room, _, _, _): Prices.redaction(receivers: audience(room))
         case .readHistory(_, let range, _): Prices.page(limit: range.limit)
         case .readMembers(_, let limit, _, _): Prices.page(limit: limit)
         case .findSharers(let users, let rooms, _): Prices.sharers(users: users.count, rooms: rooms.count)

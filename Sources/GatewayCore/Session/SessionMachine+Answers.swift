@@ -32,7 +32,7 @@ extension SessionMachine {
         case signalled(id: RequestID?, result: Result<Void, SignalError>)
         /// Of `show`, and of `setState`.
         case shown(id: RequestID?, result: Result<Void, BackendError>)
-        /// Of `order`.
+        /// Of `order` and of `redact`.
         case ordered(id: RequestID?, room: RoomName, result: Result<Int64, GovernError>)
     }
 
@@ -44,7 +44,7 @@ extension SessionMachine {
         case .confirmed(let clearance): confirmed(clearance)
         case .registered(.success(let registration)): registered(registration)
         case .registered(.failure(let error)): registrationFailed(error)
-        case .enrolled(let room, .success(let roster)): enrolled(room, as: roster.role)
+        case .enrolled(let room, .success(let roster)): enrolled(room, since: roster.since)
         case .enrolled(let room, .failure(let error)): enrollmentFailed(room, error)
         case .streamReady(let room, let start): streamReady(room, start, now: now)
         case .streamFailed(let room, let error): streamFailed(room, error)

@@ -138,6 +138,7 @@ extension SessionMachine {
         var actions = [welcome]
         if let resumed = registration.resumed {
             for room in resumed.rooms { rooms[room] = .awaiting }
+            memberSince = resumed.since
             // What is not there yet is asked for again with all others.
             (everyone, inbox) = (.awaiting, .awaiting)
             resumption = Resumption(

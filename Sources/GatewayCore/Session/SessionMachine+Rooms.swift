@@ -63,6 +63,7 @@ extension SessionMachine {
     /// Ends a membership, here and in the registry.
     mutating func drop(_ room: RoomName) -> [Action] {
         rooms[room] = nil
+        memberSince[room] = nil
         return [.withdraw(room), .leave(room)]
     }
 
@@ -103,10 +104,9 @@ extension SessionMachine {
     // MARK: Answers
 
     /// The connection is on the room's roster.
-    mutating func enrolled(_ room: RoomName, as role: RoleName?) -> [Action] {
-        guard isLive, case .joining(var joining) = rooms[room] else { return [] }
-        joining.role = role
-        rooms[room] = .joining(joining)
+    mutating func enrolled(_ room: RoomName, since: Int64?) -> [Action] {
+        guard isLive, case .joining(let joining) = rooms[room] else { return [] }
+        memberSince[room] = since
         return [.follow(room, since: joining.since)]
     }
 
@@ -121,16 +121,17 @@ extension SessionMachine {
     /// The stream of a room that was asked for is there.
     mutating func joined(_ room: RoomName, _ start: StreamStart) -> [Action] {
         guard case .joining(let joining) = membership(of: room) else { return [] }
+        if let anew = followWithoutPast(room, joining, start) { return anew }
         if case .resumed = joining.origin { return gathered(room, .success(start)) }
         guard isAllowed(.join, in: room) else { return expel(from: room, joining) }
         setMembership(of: room, .joined)
         switch joining.origin {
         case .fresh, .again, .resumed, .invited:
             var answer = Joined(
-                room: room, position: start.position, recovered: start.recovered, roster: roster(of: room, start),
-                settings: start.settings)
+                room: room, position: start.position, recovered: start.recovered && !joining.isCut,
+                roster: roster(of: room, start), settings: start.settings)
             answer.isArchiveAway = start.isArchiveAway
-            if start.settings != nil { answer.role = joining.role }
+            answer.role = start.reading?.role
             return [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))] + serveWaiting(for: room)
         case .silent:
             return notices(of: room, start) + [.enter(room, .start(start))] + serveWaiting(for: room)
@@ -147,9 +148,22 @@ extension SessionMachine {
         return [.send(.epoch(room: room, position: Position(epoch: start.position.epoch, seq: since.seq)))]
     }
 
+    /// Asks anew, for what comes from now on, where the role may not have what was before the user came; nil where it is as
+    /// asked. What a member missed during a break is no past.
+    private mutating func followWithoutPast(
+        _ room: RoomName, _ joining: Joining, _ start: StreamStart
+    ) -> [Action]? {
+        guard start.reading?.history == false, start.hasMore || !start.missed.isEmpty else { return nil }
+        if let since = memberSince[room], let first = start.missed.first, first.timestamp >= since { return nil }
+        var joining = joining
+        joining.since = nil
+        joining.isCut = true
+        return follow(room, joining)
+    }
+
     /// What this client may know of the roster.
     private func roster(of room: RoomName, _ start: StreamStart) -> RosterState? {
-        seesPresence(in: room) ? start.roster : nil
+        seesPresence(in: room) && start.reading?.presence != false ? start.roster : nil
     }
 
     /// The stream of a room that was asked for is not to be had.

@@ -71,6 +71,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case turn(UserID, id: RequestID?)
         /// Answered by `ordered`.
         case order(RoomOrder, id: RequestID?)
+        /// Answered by `ordered` as well.
+        case redact(RoomName, seq: Int, epoch: String?, id: RequestID?)
         /// The last action there is.
         case close(CloseReason, text: String)
     }
@@ -145,6 +147,8 @@ package struct SessionMachine: ~Copyable, Sendable {
     var isRegistered = false
     var inbox: Membership?
     var everyone: Membership?
+    /// Since when the user has been in those rooms whose past the role there may not read, as far as that is known.
+    var memberSince: [RoomName: Int64] = [:]
     /// Nil for a new session, and once all that it brought back has been answered.
     var resumption: Resumption?
     var watched: Set<UserID> = []
@@ -249,7 +253,9 @@ package struct SessionMachine: ~Copyable, Sendable {
         case .presence(nil, let info): showEverywhere(info, request)
         case .state(let state): [.setState(state, id: request.id)]
         case .turn: identity.map { [.turn($0.userId, id: request.id)] } ?? []
-        case .order(let order): carryOut(order, request)
+        case .order(let order): carryOut(.order(order, id: request.id), in: order.room, request)
+        case .redact(let room, let seq, let epoch):
+            carryOut(.redact(room, seq: seq, epoch: epoch, id: request.id), in: room, request)
         }
     }
 

@@ -59,7 +59,7 @@ else
   redis.call('ZREM', room.vacant, name)
   redis.call('DEL', settings)
   redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version),
-    'closed', '1', 'shut', version, 'expires', 0, 'bars', '', 'text', '')
+    'closed', '1', 'shut', version, 'shut_at', moment, 'expires', 0, 'bars', '', 'text', '')
   proclaim(room, version, '', '')
   redis.call('HDEL', room.governed, name)
   told = tell_out(room, nodes, 'c', version, '', '')

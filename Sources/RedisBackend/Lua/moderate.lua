@@ -150,6 +150,9 @@ elseif what == 'mute' then
   change = ' m ' .. value .. ' ' .. user
 elseif what == 'unmute' then
   change = ' n 0 ' .. user
+elseif what == 'ban' and stored[11] and host ~= user then
+  -- The ban has taken it.
+  change = ' r ' .. #user .. ' ' .. user .. 'member'
 end
 redis.call(command, channel, 'o ' .. version .. change)
 return { 'ok', version, told }

@@ -23,7 +23,7 @@ package enum Scripts {
     static let settings = Scripts.script("settings", PackageResources.settings_lua, opening: .epoch)
     static let settingsUnwritten = Scripts.script(
         "settings_unwritten", PackageResources.settings_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
-    static let redact = Scripts.script("redact", PackageResources.redact_lua, opening: .clock)
+    static let redact = Scripts.script("redact", PackageResources.redact_lua, opening: .joining)
     static let roomsOf = Scripts.script("rooms_of", PackageResources.rooms_of_lua)
     static let heads = Scripts.script("heads", PackageResources.heads_lua)
     static let states = Scripts.script("states", PackageResources.states_lua)

@@ -80,6 +80,14 @@ extension Hub {
         }
     }
 
+    func redact(_ seq: Int, of epoch: String?, in room: RoomName, id: RequestID?, from connection: SocketHandler) {
+        guard let user = connection.machine.identity?.userId else { return }
+        let author = RoomOrder.Author(user: user, connection: connection.id.description)
+        governor.redact(RedactionOrder(room: room, seq: seq, epoch: epoch, by: author)) { [self] result in
+            enqueue(.answer(connection, .ordered(id: id, room: room, result: result)))
+        }
+    }
+
     func setState(_ state: UserState, id: RequestID?, of connection: SocketHandler) {
         presence.setState(state, connection: connection.id.description) { [self] result in
             enqueue(.answer(connection, .shown(id: id, result: result)))

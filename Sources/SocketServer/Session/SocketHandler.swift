@@ -263,6 +263,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             case .turn(let user, let id): tellTurn(user, id)
             case .signal(let signal, let id): hub.signal(signal, id: id, from: self)
             case .order(let order, let id): hub.carryOut(order, id: id, from: self)
+            case .redact(let room, let seq, let epoch, let id):
+                hub.redact(seq, of: epoch, in: room, id: id, from: self)
             case .close(let reason, let text): close(reason, text: text)
             }
         }
@@ -303,9 +305,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             let error = BackendError.unavailable(reason: "the room is not followed just now").request
             return write(hub.writer.frame(.error(id: id, error: error)))
         }
-        let roster = machine.seesPresence(in: room) ? standing.roster : nil
-        let joined = Joined(
+        let reading = hub.reading(of: room, by: self)
+        let roster = machine.seesPresence(in: room) && reading?.presence != false ? standing.roster : nil
+        var joined = Joined(
             room: room, position: standing.position, recovered: true, roster: roster, settings: hub.settings(of: room))
+        joined.role = reading?.role
         write(hub.writer.frame(.joined(id: id, joined)))
     }
 
