@@ -207,7 +207,9 @@ let package = Package(
         .testTarget(
             name: "GatewayNodeTests",
             dependencies: [
-                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "RedisBackend", "TestSupport", "TestKit", crypto,
+                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "RedisBackend", "Webhooks", "TestSupport",
+                "TestKit",
+                crypto,
                 nioCore, nioPosix, nioTLS, lifecycle, logging, metrics,
                 .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
             ],

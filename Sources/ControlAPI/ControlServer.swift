@@ -28,6 +28,8 @@ package struct ControlServer: Service {
     ///   - rooms: which settings rooms have.
     ///   - erasure: takes payloads away.
     ///   - spenders: who costs most.
+    ///   - rights: has the backend asked again; nil where none is.
+    ///   - calls: keeps what backends did; nil where nothing does.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
     ///   - metrics: what `/metrics` shows; the server counts its own requests there too.
@@ -43,6 +45,8 @@ package struct ControlServer: Service {
         rooms: any RoomGovernor,
         erasure: any MessageErasure,
         spenders: any SpenderDirectory,
+        rights: (any RightsReview)? = nil,
+        calls: (any CallLedger)? = nil,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
         metrics: MetricsRegistry,
@@ -61,12 +65,12 @@ package struct ControlServer: Service {
             now: { MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) })
         self.keys = keys
         responder = ControlResponder(
-            keys: keys, audit: Audit(logger: logger),
+            keys: keys, audit: Audit(logger: logger, ledger: calls),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
             broadcaster: Broadcaster(log: log, logger: logger),
             log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans,
             connections: connectionCloser, turn: configuration.turn, rooms: rooms, erasure: erasure,
-            spenders: spenders,
+            spenders: spenders, rights: rights,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger)
     }

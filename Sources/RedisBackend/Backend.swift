@@ -69,6 +69,7 @@ package final class Backend: Service {
     /// Whether this deployment gave out a session id.
     package let sessionCheck: SessionCheck
     package let addressBans: any AddressBans
+    package let callLedger: any CallLedger
     package let connectionCloser: any ConnectionCloser
     package let roomGovernor: any RoomGovernor
     package let spenderDirectory: any SpenderDirectory
@@ -85,6 +86,7 @@ package final class Backend: Service {
     private let coordination: RedisCommandLink
     private let subscriptions: Subscriptions
     private let router: Router
+    let review: RedisRightsReview
     private let canaries: Canaries
     private let registrar: Registrar
     private let registry: PresenceRegistry
@@ -271,6 +273,10 @@ package final class Backend: Service {
         router.search = search
         router.onVisibility = registry.visibilityChanged
         connectionCloser = search
+        let review = RedisRightsReview(store: store, nodeId: configuration.nodeId, directory: self.directory)
+        review.prepare(count: registry.count, tell: router.close)
+        router.review = review
+        self.review = review
         presence = registry
         let directory = RedisPresenceDirectory(store: store, settings: settings)
         presenceDirectory = directory
@@ -284,6 +290,7 @@ package final class Backend: Service {
         banFeed = BanFeed(
             store: store, banned: configuration.bannedAddresses, interval: configuration.banInterval)
         addressBans = RedisAddressBans(store: store, onChange: banFeed.lookNow)
+        callLedger = RedisCallLedger(store: store)
         spenderReporter = SpenderReporter(
             store: store, nodeId: configuration.nodeId, interval: configuration.spenderInterval,
             spenders: configuration.spenders)

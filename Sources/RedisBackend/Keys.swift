@@ -61,6 +61,9 @@ package struct Keys: Sendable {
     /// it knows, what else it says of itself.
     package var index: Key { Key(name: "\(prefix):{nodes}:index", partition: nil) }
 
+    /// stream, EXPIRE a month, bounded by count, by `audit`: calls of backends that changed something, or overstepped their keys.
+    var calls: Key { nodesKey("calls") }
+
     /// zset, hash and string, EXPIRE the end of the last ban, by `ban` and `lift`: banned range of addresses → end of its ban
     /// in ms; range → why; the version of both.
     var addressBans: [Key] {

@@ -7,10 +7,12 @@ final class SessionConversation {
     var wallMilliseconds: Int64 = 1_700_000_000_000
 
     init(
-        tokens: Bool = false, rules: RoomRules = RoomRules(), watchRight: WatchRight = .anyone,
-        limits: SessionLimits = SessionLimits()
+        tokens: Bool = false, checked: Bool = true, asking: Bool = false, rules: RoomRules = RoomRules(),
+        watchRight: WatchRight = .anyone, limits: SessionLimits = SessionLimits()
     ) {
-        let settings = SessionSettings(rules: rules, watchRight: watchRight, limits: limits, takesTokens: tokens)
+        let settings = SessionSettings(
+            rules: rules, watchRight: watchRight, limits: limits, takesTokens: tokens, checksTokens: checked,
+            asksBackend: asking)
         machine = SessionMachine(settings: settings, now: now)
     }
 
@@ -40,6 +42,19 @@ final class SessionConversation {
         return talk
     }
 
+    /// One that the backend has let in as alice, with this.
+    static func allowed(_ grant: Grant = Grant(), rules: RoomRules = RoomRules(), tokens: Bool = true)
+        -> SessionConversation
+    {
+        let talk = SessionConversation(tokens: tokens, asking: true, rules: rules)
+        _ = talk.machine.opened(with: .identity(identity()))
+        _ = talk.ruled(1, .connect(identity().userId, token: nil), .allowed(grant))
+        _ = talk.registered()
+        _ = talk.ready("*")
+        _ = talk.ready("@alice")
+        return talk
+    }
+
     static func identity(_ user: String = "alice", expires: Int64? = nil, grants: RoomGrants? = nil) -> Identity {
         Identity(userId: UserID(unchecked: user), expires: expires, grants: grants)
     }
@@ -61,6 +76,17 @@ final class SessionConversation {
 
     func open(_ credentials: SessionMachine.Credentials, session: String? = nil) -> [String] {
         lines(machine.opened(with: credentials, session: session))
+    }
+
+    /// The answer to the question of this number.
+    func ruled(_ number: UInt32, _ subject: SessionMachine.Inquiry.Subject, _ ruling: Ruling) -> [String] {
+        answered(.ruled(SessionMachine.Inquiry(number: number, subject: subject), ruling))
+    }
+    func ruled(_ number: UInt32, joining room: String, _ ruling: Ruling) -> [String] {
+        ruled(number, .join(Self.room(room)), ruling)
+    }
+    func ruled(_ number: UInt32, sayingIn room: String, _ ruling: Ruling) -> [String] {
+        ruled(number, .publish(Self.room(room), payload: []), ruling)
     }
 
     func answered(_ answer: SessionMachine.Answer) -> [String] { lines(machine.answered(answer, now: now)) }
@@ -240,9 +266,19 @@ final class SessionConversation {
         case .setState(let state, let id): "state \(text(id)) \(state.rawValue)"
         case .turn(let user, let id): "turn \(text(id)) for \(user)"
         case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
+        case .ask(let inquiry): "ask \(inquiry.number) \(line(inquiry.subject))"
+        case .keepToken(let token): "keep \(token)"
         case .order(let order, let id): "order \(text(id)) \(order.user) in \(order.room)"
         case .redact(let room, let seq, let epoch, let id): "redact \(text(id)) \(room) \(epoch ?? "-") \(seq)"
         case .close(let reason, let text): "close \(reason.code) \(text)"
+        }
+    }
+
+    private func line(_ subject: SessionMachine.Inquiry.Subject) -> String {
+        switch subject {
+        case .connect(let user, let token): "about \(user?.string ?? "nobody")\(token.map { " with \($0)" } ?? "")"
+        case .join(let room): "to join \(room)"
+        case .publish(let room, let payload): "to say \(payload.count) in \(room)"
         }
     }
 

@@ -21,6 +21,8 @@ struct ControlResponder: HTTPResponder {
     let rooms: any RoomGovernor
     let erasure: any MessageErasure
     let spenders: any SpenderDirectory
+    /// Nil where no backend is asked.
+    let rights: (any RightsReview)?
     let console: Console
     let readiness: @Sendable () -> Readiness
     let liveness: @Sendable () async -> Bool
@@ -85,6 +87,8 @@ struct ControlResponder: HTTPResponder {
         case .userDisconnect(let user):
             return try await Disconnection(user: user, body: body.read(request, on: context.channel))
                 .answer(from: presence)
+        case .userRefresh(let user):
+            return try await RightsRefresh(user: user).answer(from: rights)
         case .userBan(let user):
             return try await Pardon(user: user).answer(from: presence)
         case .connectionDisconnect(let connection):
@@ -138,6 +142,8 @@ struct ControlResponder: HTTPResponder {
             return try await WebhooksQuery().answer(from: webhooks)
         case .webhooksReplay:
             return try await Replay(body.read(request, on: context.channel)).answer(from: webhooks)
+        case .calls:
+            return try await CallsQuery(target: target).answer(from: audit.ledger)
         case .top:
             return try await TopQuery(target: target).answer(from: spenders)
         case .addressBans:

@@ -110,6 +110,8 @@ package enum StreamDelivery: Sendable {
     case putOut(connection: String, RoomChange)
     /// Connections of the user are to join a room.
     case invited(UserID, to: RoomName)
+    /// The backend wants to be asked again about connections of the user.
+    case reviewed(UserID)
     /// A connection of the node, perhaps another hub's, is to be closed.
     case close(connection: String, reason: CloseReason, text: String)
 }

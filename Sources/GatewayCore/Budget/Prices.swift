@@ -25,6 +25,9 @@ package enum Prices {
     /// A token to be checked.
     package static let token = Spending(processorNanoseconds: 100 * microsecond)
 
+    /// A question to the backend: a request made, signed and sent, and its answer read.
+    package static let inquiry = Spending(processorNanoseconds: 300 * microsecond)
+
     /// Credentials to be signed.
     package static let signature = Spending(processorNanoseconds: 20 * microsecond)
 

@@ -21,7 +21,8 @@ extension SessionMachine.Action {
         case .findSharers(let users, let rooms, _): Prices.sharers(users: users.count, rooms: rooms.count)
         case .watch(let users, _, _, _): Prices.watch(users: users.count)
         case .unwatch(let users): Prices.unwatch(users: users.count)
-        case .send, .sendPage, .register, .registerLater, .welcome, .followLater, .enter, .leave, .tellPosition,
+        case .send, .sendPage, .ask, .keepToken, .register, .registerLater, .welcome, .followLater, .enter, .leave,
+            .tellPosition,
             .publish, .close:
             nil
         }
@@ -43,7 +44,7 @@ extension SessionMachine.Answer {
             Prices.members(page.members.count, bytes: page.members.reduce(0) { $0 + $1.info.count + 64 })
         case .verified, .confirmed, .registered(.failure), .enrolled, .streamReady, .streamFailed, .published,
             .history(_, _, .failure), .members(_, _, .failure), .sharersFound, .sharersUnknown, .watching, .watchFailed,
-            .signalled, .shown, .ordered:
+            .signalled, .shown, .ordered, .ruled:
             nil
         }
     }

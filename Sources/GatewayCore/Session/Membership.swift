@@ -31,6 +31,8 @@ extension SessionMachine {
         var origin: Origin
         /// Whether the client asked for what was before, and the role may not have it.
         var isCut = false
+        /// The question to the backend whether it may; 0 where none is under way.
+        var inquiry: UInt32 = 0
     }
 
     /// What is known of this room; nil where the connection has nothing to do with it.

@@ -34,6 +34,8 @@ extension SessionMachine {
         case shown(id: RequestID?, result: Result<Void, BackendError>)
         /// Of `order` and of `redact`.
         case ordered(id: RequestID?, room: RoomName, result: Result<Int64, GovernError>)
+        /// Of `ask`.
+        case ruled(Inquiry, Ruling)
     }
 
     /// Something asked for has its answer, which may be of no interest any more.
@@ -60,6 +62,7 @@ extension SessionMachine {
         case .signalled(let id, let result): signalled(id: id, result)
         case .shown(let id, let result): acknowledged(id: id, result)
         case .ordered(let id, let room, let result): ordered(id: id, room: room, result)
+        case .ruled(let inquiry, let ruling): ruled(inquiry, ruling)
         }
     }
 }

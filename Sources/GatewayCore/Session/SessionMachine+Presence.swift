@@ -10,8 +10,8 @@ extension SessionMachine {
 
     /// The same for one of many members: `ruled` is what `SessionSettings.showsPresence` says of the room.
     package func seesPresence(in room: RoomName, ruled: Bool) -> Bool {
-        guard let grants = identity?.grants else { return ruled }
-        return grants.allows(.presence, in: room)
+        guard let rights = identity?.rights else { return ruled }
+        return rights.allows(.presence, in: room)
     }
 
     /// A roster that changed, or may have, while nobody told this client.

@@ -30,14 +30,15 @@ extension SessionMachine {
         guard rooms.count < settings.limits.maxRooms else {
             return refuse(id, .forbidden, "no more than \(settings.limits.maxRooms) rooms")
         }
-        return enter(room, Joining(id: id, since: since, origin: .fresh), identity)
+        let joining = Joining(id: id, since: since, origin: .fresh)
+        return settings.rules.asks(.join, in: room) ? ask(about: room, joining) : enter(room, joining, identity)
     }
 
-    private mutating func enter(_ room: RoomName, _ joining: Joining, _ identity: Identity) -> [Action] {
+    mutating func enter(_ room: RoomName, _ joining: Joining, _ identity: Identity) -> [Action] {
         switch settings.rules.presence(of: room) {
         case .full:
             rooms[room] = .joining(joining)
-            return [.enroll(room, info: identity.info)]
+            return [.enroll(room, info: identity.shownInfo)]
         case .off:
             return [.enrollQuietly(room)] + follow(room, joining)
         }
@@ -52,6 +53,7 @@ extension SessionMachine {
         if room.isEveryone || room.isInbox {
             return refuse(request.id, .badRequest, "roomId: a room that cannot be left")
         }
+        guard !held.contains(where: { $0.message.room == room }) else { return hold(request) }
         let left = Action.send(.left(id: request.id, room: room))
         return switch rooms[room] {
         case .joining: hold(request)
@@ -77,16 +79,25 @@ extension SessionMachine {
         case .joined, .awaiting: break
         case nil: return refuse(request.id, .notMember, "join the room first")
         }
-        guard let identity, isAllowed(.publish, in: room) else {
-            return refuse(request.id, .forbidden, "messages to this room are not allowed")
-        }
+        guard isAllowed(.publish, in: room) else { return refuseMessage(request.id) }
+        if settings.rules.asks(.publish, in: room) { return ask(about: message, request) }
+        return send(message, id: request.id)
+    }
+
+    func refuseMessage(_ id: RequestID?) -> [Action] {
+        refuse(id, .forbidden, "messages to this room are not allowed")
+    }
+
+    func send(_ message: MessageCommand, id: RequestID?) -> [Action] {
+        guard let identity else { return [] }
+        let room = message.room
         var publication = Publication(
             room: room, userId: identity.userId, msgType: message.msgType, event: message.event,
             payload: message.payload,
             dedupe: message.dedupe.map { DedupeMark(owner: .user(identity.userId), key: $0) })
         publication.isVolatile = message.isVolatile
         publication.heedsSettings = true
-        return [.publish(publication, echo: message.echo, id: request.id)]
+        return [.publish(publication, echo: message.echo, id: id)]
     }
 
     mutating func readHistory(of room: RoomName, _ range: HistoryRange, _ request: ClientRequest) -> [Action] {

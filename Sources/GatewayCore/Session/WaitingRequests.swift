@@ -13,6 +13,8 @@ struct WaitingRequests: Sendable {
         return true
     }
 
+    var isEmpty: Bool { requests.isEmpty }
+
     /// Takes out all that wait.
     mutating func takeAll() -> [ClientRequest] {
         defer { self = WaitingRequests() }

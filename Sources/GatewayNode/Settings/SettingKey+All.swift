@@ -3,7 +3,7 @@ import GatewayCore
 extension SettingKey {
     /// Every scalar key, in the order of the explained file.
     package static let all: [SettingKey] =
-        node + client + clientTLS + budget + api + apiTLS + auth + redis + canary + log + presence + webhooks
+        node + client + clientTLS + budget + api + apiTLS + auth + hooks + redis + canary + log + presence + webhooks
         + turn + archive + running
 
     private static let node = [

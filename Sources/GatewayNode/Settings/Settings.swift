@@ -29,6 +29,8 @@ package struct Settings: Sendable {
     /// The same of the port for backends.
     package var apiTLS = TLSFiles()
     package var auth = Auth()
+    /// The backend that decides about clients.
+    package var hook = HookSettings()
     package var log = Log()
     /// The TURN servers that clients are given credentials for.
     package var turn = Turn()
@@ -103,6 +105,8 @@ package struct Settings: Sendable {
         case none
         /// A signed JSON web token says who a client is.
         case jwt
+        /// The backend says it, by whatever the client shows.
+        case hook
     }
 
     /// The node's own log lines.

@@ -59,6 +59,7 @@ final class Router: @unchecked Sendable {
     private(set) var past: Past?
     /// Who answers, and hears, where a connection is; set before the start.
     var search: ConnectionSearch?
+    var review: RedisRightsReview?
     /// Told that a user with connections here is invisible from now on, or no longer; set before the start.
     var onVisibility: (UserID, Bool) -> Void = { _, _ in }
 

@@ -35,7 +35,7 @@ extension Hub {
                 resumptions.ended()
                 continue
             }
-            let resumption = SessionResumption(session: next.session, info: identity.info) { [settings] room in
+            let resumption = SessionResumption(session: next.session, info: identity.shownInfo) { [settings] room in
                 settings.rules.allows(.join, in: room, for: identity)
             }
             connect(next.connection, identity, resuming: resumption)

@@ -34,6 +34,10 @@ extension Hub {
             guard let id = ConnectionID(connection) else { return }
             heartbeat.connection(id)?.putOut(change)
         case .invited(let user, let room): invite(user, to: room)
+        case .reviewed(let user):
+            for connection in Array(heartbeat.connections) where connection.machine.identity?.userId == user {
+                connection.askAgain()
+            }
         case .close(let connection, let reason, let text):
             guard let id = ConnectionID(connection) else { return }
             heartbeat.connection(id)?.close(reason, text: text)

@@ -68,6 +68,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
         case stream(SocketHandler, RoomName)
         /// One that is being caught up.
         case listener(Listener)
+        /// A question to the backend that could not be paid for.
+        case inquiry(SocketHandler, SessionMachine.Inquiry)
     }
 
     package init(eventLoop: any EventLoop, dependencies: HubDependencies) {
@@ -212,6 +214,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
             switch item {
             case .registration(let connection): connection.retryRegistration()
             case .stream(let connection, let room): connection.retry(room)
+            case .inquiry(let connection, let inquiry): connection.retry(inquiry)
             case .listener(let listener):
                 if !listener.isGone { catchUp(listener) }
             }
