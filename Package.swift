@@ -135,6 +135,8 @@ let package = Package(
             name: "MartletClient",
             dependencies: ["GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS],
             swiftSettings: strict),
+        // What clients were told, held to what they were promised: the judge of `bench storm` and of the fault suites.
+        .target(name: "StormJudge", dependencies: ["MartletClient"], swiftSettings: strict),
         // In C, since a target has one language: the load tool's socket loop, and the bare server it is measured by.
         .target(name: "CLoadLoop"),
         // The load tool: scenarios, checks of all that arrives, meters of processes, reports.
@@ -146,8 +148,11 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "GatewayNode", "GatewayCore", "LoadBench", "Webhooks", nioCore, nioPosix, nioHTTP1, nioTLS,
-                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: forNodes), logging,
+                "GatewayNode", "GatewayCore", "LoadBench", "MartletClient", "StormJudge", "Webhooks", nioCore, nioPosix,
+                nioHTTP1, nioTLS, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: forNodes),
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: forNodes),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: forNodes),
             ],
             swiftSettings: strict),
         // For tests that need nothing else: a generator with a seed, microbenchmarks, waiting for a condition.
@@ -156,7 +161,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "TestSupport", "MartletClient", "WebSocketFrames", crypto, nioCore, nioPosix, nioHTTP1, nioTLS,
+                "TestSupport", "MartletClient", "StormJudge", "WebSocketFrames", crypto, nioCore, nioPosix, nioHTTP1,
+                nioTLS,
                 .product(name: "CryptoExtras", package: "swift-crypto", condition: forNodes),
             ],
             swiftSettings: strict
@@ -219,12 +225,14 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "LoadBenchTests", dependencies: ["LoadBench"], swiftSettings: strict),
+        .testTarget(
+            name: "StormJudgeTests", dependencies: ["StormJudge", "MartletClient"], swiftSettings: strict),
         // Two real node processes on one real Redis.
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "TestSupport", "TestKit", nioCore,
-                nioPosix, nioTLS,
+                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "StormJudge", "TestSupport",
+                "TestKit", nioCore, nioPosix, nioTLS,
             ],
             swiftSettings: strict
         ),
