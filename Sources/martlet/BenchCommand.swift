@@ -26,7 +26,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             BenchConnect.self, BenchIdle.self, BenchFanout.self, BenchEcho.self, BenchPresence.self, BenchResume.self,
-            BenchLadder.self, BenchStorm.self,
+            BenchLadder.self, BenchStorm.self, BenchCapacity.self,
             BenchFloor.self, BenchWorker.self, BenchFloorServer.self,
         ])
 }
