@@ -63,12 +63,14 @@ package struct ControlServer: Service {
         responder = ControlResponder(
             keys: keys, audit: Audit(logger: logger),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
-            broadcaster: Broadcaster(log: log, logger: logger),
+            broadcaster: Broadcaster(
+                log: log, failures: RecurringWarning("Broadcasts could not be stored", logger)),
             log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans,
             connections: connectionCloser, turn: configuration.turn, rooms: rooms, erasure: erasure,
             spenders: spenders,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
-            readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger)
+            readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger,
+            unavailable: RecurringWarning("Requests failed because the store is unavailable", logger))
     }
 
     private static func connections(

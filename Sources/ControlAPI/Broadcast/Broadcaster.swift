@@ -1,11 +1,11 @@
 import Dialects
 import GatewayCore
-import Logging
 
 /// Publishes what backends post, one broadcast or many at once.
 struct Broadcaster: Sendable {
     let log: any MessageLog
-    let logger: Logger
+    /// Of targets that were not reached.
+    let failures: RecurringWarning
     /// Names a broadcast; never twice the same.
     var makeID: @Sendable () -> String = { BulkRandom.names.name(digits: 32) }
 
@@ -137,7 +137,7 @@ struct Broadcaster: Sendable {
             last = reason
         }
         guard count > 0 else { return }
-        logger.warning("Broadcasts could not be stored", metadata: ["targets": "\(count)", "reason": "\(last)"])
+        failures.record(count, because: last)
     }
 
     private static func requests(

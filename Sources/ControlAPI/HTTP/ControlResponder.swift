@@ -27,6 +27,8 @@ struct ControlResponder: HTTPResponder {
     let metrics: MetricsRegistry
     let requests: RequestMetrics
     let logger: Logger
+    /// Of requests that the store did not answer.
+    let unavailable: RecurringWarning
 
     func respond(to request: Request, context: ControlContext) async -> Response {
         let began = ContinuousClock.now
@@ -208,7 +210,7 @@ struct ControlResponder: HTTPResponder {
 
     private func refusal(for error: BackendError) -> Refusal {
         if case .unavailable(let reason) = error {
-            logger.warning("A request failed because the store is unavailable", metadata: ["reason": "\(reason)"])
+            unavailable.record(because: reason)
         }
         return Refusal(error.request)
     }

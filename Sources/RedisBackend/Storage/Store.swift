@@ -61,11 +61,13 @@ package final class Store: Sendable {
             preconditionFailure("\(name) would touch several partitions: \(call.keys) \(call.channels)")
         }
         let sent = NIODeadline.now()
+        let series = times?.series(of: name)
+        series?.began()
         link.call(
             script.file, keys: call.declared(by: keys), arguments: call.arguments, for: call.slot, timeout: timeout,
             stalled: stalled
-        ) { [times] result in
-            times?.record(name, since: sent)
+        ) { result in
+            series?.ended(since: sent, hasFailed: result.isFailure)
             reply(Store.answer(result, of: name, read: read))
         }
     }
@@ -111,6 +113,10 @@ extension Store {
         }
         return try result.get()
     }
+}
+
+extension Result {
+    fileprivate var isFailure: Bool { if case .failure = self { true } else { false } }
 }
 
 extension BackendError {
