@@ -6,6 +6,7 @@ import Metrics
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Tracing
 
 /// The api port of a node, from its start to the end of its last request.
 ///
@@ -30,6 +31,7 @@ package struct ControlServer: Service {
     ///   - spenders: who costs most.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
+    ///   - tracer: makes the spans of requests; nil where none are made.
     ///   - metrics: what `/metrics` shows; the server counts its own requests there too.
     ///   - onListening: told the port once requests are taken.
     package init(
@@ -45,6 +47,7 @@ package struct ControlServer: Service {
         spenders: any SpenderDirectory,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
+        tracer: (any Tracer)? = nil,
         metrics: MetricsRegistry,
         eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         logger: Logger,
@@ -69,7 +72,8 @@ package struct ControlServer: Service {
             connections: connectionCloser, turn: configuration.turn, rooms: rooms, erasure: erasure,
             spenders: spenders,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
-            readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger,
+            readiness: readiness, liveness: liveness, metrics: metrics, requests: requests,
+            tracing: RequestTracing(tracer: tracer), logger: logger,
             unavailable: RecurringWarning("Requests failed because the store is unavailable", logger))
     }
 

@@ -15,6 +15,8 @@ package final class HookServer: Sendable {
         package let authorization: String?
         /// The value of `Host`.
         package let host: String?
+        /// The value of `traceparent`.
+        package let traceparent: String?
         /// What the server answered.
         package let reply: Reply
 
@@ -32,6 +34,7 @@ package final class HookServer: Sendable {
         package let cause: String?
         package let count: Int?
         package let timestamp: Int64
+        package let traceparent: String?
     }
 
     private struct Body: Decodable {
@@ -153,7 +156,8 @@ package final class HookServer: Sendable {
         let reply = plan(number, body)
         let request = Request(
             body: body, signature: headers.first(name: "Martlet-Signature"),
-            authorization: headers.first(name: "Authorization"), host: headers.first(name: "Host"), reply: reply)
+            authorization: headers.first(name: "Authorization"), host: headers.first(name: "Host"),
+            traceparent: headers.first(name: "traceparent"), reply: reply)
         state.withLock { $0.requests.append(request) }
         return reply
     }

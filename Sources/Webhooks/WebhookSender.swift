@@ -79,12 +79,14 @@ package final class WebhookSender: Sendable {
     }
 
     /// Taken is what was answered with 2xx; a redirect is not followed.
-    package func send(_ body: [UInt8]) async -> LaneBoard.Answer {
+    ///
+    /// - Parameter traceparent: the request's, where it belongs to a trace.
+    package func send(_ body: [UInt8], traceparent: String? = nil) async -> LaneBoard.Answer {
         do {
             let (address, client) = try await dial()
             let status: UInt
             do {
-                status = try await post(body, by: client)
+                status = try await post(body, traceparent, by: client)
             } catch {
                 await hangUp(address, client, isReached: false)
                 throw error
@@ -158,11 +160,12 @@ package final class WebhookSender: Sendable {
         try? await idle?.shutdown()
     }
 
-    private func post(_ body: [UInt8], by client: HTTPClient) async throws -> UInt {
+    private func post(_ body: [UInt8], _ traceparent: String?, by client: HTTPClient) async throws -> UInt {
         var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
         request.headers.add(name: "User-Agent", value: "Martlet")
+        if let traceparent { request.headers.add(name: "traceparent", value: traceparent) }
         if let credentials = target?.credentials {
             let authorization = HTTPClient.Authorization.basic(
                 username: credentials.user, password: credentials.password)

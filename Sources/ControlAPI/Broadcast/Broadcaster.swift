@@ -1,5 +1,7 @@
 import Dialects
 import GatewayCore
+import Traces
+import Tracing
 
 /// Publishes what backends post, one broadcast or many at once.
 struct Broadcaster: Sendable {
@@ -69,6 +71,7 @@ struct Broadcaster: Sendable {
 
     /// Sends each in turn; what they have for one room is stored in their order. One outcome for each.
     func send(_ requests: [Result<BroadcastRequest, RequestError>]) async -> [BroadcastOutcome] {
+        let cause = ServiceContext.current?.cause
         let ids = await claim(requests)
         var publications: [Publication] = []
         publications.reserveCapacity(requests.count)
@@ -82,6 +85,7 @@ struct Broadcaster: Sendable {
                     room: room, userId: request.userId, msgType: request.msgType, event: request.event,
                     payload: request.payload, dedupe: mark)
                 (publication.isVolatile, publication.except) = (request.isVolatile, request.except)
+                publication.cause = cause
                 publications.append(publication)
             }
         }

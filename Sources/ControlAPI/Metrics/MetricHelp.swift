@@ -67,6 +67,7 @@ enum MetricHelp {
         "martlet_webhook_events_total": "Events for a webhook, by what came of them.",
         "martlet_webhook_lag": "Events that wait for a webhook in the partitions of this node.",
         "martlet_webhook_request_duration_seconds": "From a request to a webhook to its answer or failure.",
+        "martlet_trace_spans_total": "Spans for a collector of traces, by what came of them.",
         "martlet_api_requests_total": "Requests of the api port, by route, method and status.",
         "martlet_api_request_duration_seconds": "From the head of a request of the api port to its answer, by route.",
         "martlet_api_connections_given_way_total": "Resting connections of the api port closed to make room.",
