@@ -6,6 +6,7 @@ import Metrics
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Tracing
 
 /// The api port of a node, from its start to the end of its last request.
 ///
@@ -32,6 +33,7 @@ package struct ControlServer: Service {
     ///   - calls: keeps what backends did; nil where nothing does.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
+    ///   - tracer: makes the spans of requests; nil where none are made.
     ///   - metrics: what `/metrics` shows; the server counts its own requests there too.
     ///   - onListening: told the port once requests are taken.
     package init(
@@ -49,6 +51,7 @@ package struct ControlServer: Service {
         calls: (any CallLedger)? = nil,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
+        tracer: (any Tracer)? = nil,
         metrics: MetricsRegistry,
         eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         logger: Logger,
@@ -67,12 +70,15 @@ package struct ControlServer: Service {
         responder = ControlResponder(
             keys: keys, audit: Audit(logger: logger, ledger: calls),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
-            broadcaster: Broadcaster(log: log, logger: logger),
+            broadcaster: Broadcaster(
+                log: log, failures: RecurringWarning("Broadcasts could not be stored", logger)),
             log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans,
             connections: connectionCloser, turn: configuration.turn, rooms: rooms, erasure: erasure,
             spenders: spenders, rights: rights,
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
-            readiness: readiness, liveness: liveness, metrics: metrics, requests: requests, logger: logger)
+            readiness: readiness, liveness: liveness, metrics: metrics, requests: requests,
+            tracing: RequestTracing(tracer: tracer), logger: logger,
+            unavailable: RecurringWarning("Requests failed because the store is unavailable", logger))
     }
 
     private static func connections(

@@ -9,6 +9,7 @@ import RedisBackend
 import RedisClient
 import ServiceLifecycle
 import SocketServer
+import Traces
 import UnixSignals
 
 /// A gateway node: everything the settings name, running until it is told to end.
@@ -63,6 +64,8 @@ package struct Node: Sendable {
         let spending = SpendingBook(now: Clocks.system.monotonic)
         var stored = try settings.backendConfiguration(redisURL: embedded?.url ?? settings.redisURL ?? "")
         stored.memory = memory
+        let tracer = settings.tracing.url.map { _ in SpanTracer(ratio: settings.tracing.sample) }
+        stored.tracer = tracer
         stored.spenders = { spending.spenders() }
         let backend = Backend(
             configuration: stored,
@@ -100,7 +103,7 @@ package struct Node: Sendable {
             rights: hook == nil ? nil : backend.rightsReview, calls: backend.callLedger,
             readiness: { Node.readiness(backend, sockets, tokens, hook) },
             liveness: { await Node.isAlive(life, sockets) },
-            metrics: metrics, eventLoopGroup: group, logger: logger,
+            tracer: tracer, metrics: metrics, eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in
                 logger.info("api port open", metadata: ["host": "\(settings.api.host)", "port": "\(port)"])
             })
@@ -109,7 +112,14 @@ package struct Node: Sendable {
         if let embedded { services.append(.init(service: embedded)) }
         // Where the node has lost its name or may not use Redis, its clients are still sent away in order.
         services.append(.init(service: backend, failureTerminationBehavior: .gracefullyShutdownGroup))
-        let webhooks = webhookService(backend, metrics: metrics)
+        if let tracer, let url = settings.tracing.url {
+            // Ends behind all that makes spans.
+            services.append(
+                .init(
+                    service: TraceExporter(
+                        tracer, to: url, nodeId: settings.nodeId, metrics: metrics, logger: logger)))
+        }
+        let webhooks = webhookService(backend, metrics: metrics, tracer: tracer)
         let parts = Reloader.Parts(
             tokens: tokens, hook: hook, certificates: certificates, keys: control.keys,
             keysKeeper: try KeysKeeper(settings, ring: control.keys), sockets: sockets, admission: admission,

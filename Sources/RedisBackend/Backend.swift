@@ -4,6 +4,7 @@ import Metrics
 import NIOCore
 import RedisClient
 import ServiceLifecycle
+import Tracing
 
 /// All that a node does in Redis: four links, or five where messages must be on a replica, the log, the streams and the registry.
 /// Each link is a connection, or in a Cluster one to each server that it needs.
@@ -48,6 +49,8 @@ package final class Backend: Service {
         package var renewalInterval: Duration = .seconds(600)
         /// Where messages on their way to Redis are counted.
         package var memory = MemoryAccount(budget: .max)
+        /// Makes spans of the scripts that traced calls need; nil where none are made.
+        package var tracer: (any Tracer)?
 
         package init(redis: RedisConfiguration, nodeId: String, version: String, rules: RoomRules) {
             self.redis = redis
@@ -167,7 +170,7 @@ package final class Backend: Service {
             onServer: conductor.coordinationServerChanged)
         let times = ScriptTimes(of: Scripts.all, metrics: metrics)
         let clock = RedisClock()
-        store = Store(link: commands, keys: keys, times: times)
+        store = Store(link: commands, keys: keys, times: times, tracer: configuration.tracer)
         router = Router(
             loop: eventLoop, store: store, rules: rules, names: names, counters: counters,
             clock: clock, logger: logger,
@@ -254,7 +257,9 @@ package final class Backend: Service {
             servers: conductor.servesWhat)
         self.failures = failures
         let log = RedisMessageLog(
-            store: store, replicated: replicated.map { Store(link: $0, keys: keys, times: times) }, rules: rules,
+            store: store,
+            replicated: replicated.map { Store(link: $0, keys: keys, times: times, tracer: configuration.tracer) },
+            rules: rules,
             names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
             failures: FailureLog(logger: logger), memory: memory,
             marks: SharedMarks(limit: configuration.maxMarksPerUser, life: DedupeMark.userLife),

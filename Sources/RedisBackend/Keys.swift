@@ -205,7 +205,8 @@ package struct Keys: Sendable {
     package func fence(_ partition: Partition) -> Key { key(partition, "fence") }
 
     /// stream, bounded by count and in bytes, by the presence scripts: the ledger of all transitions: t type, u user, r room, c cause; by
-    /// `publish`, where a receiver wants messages: these and e epoch, q seq, m timestamp, b body.
+    /// `publish`, where a receiver wants messages: these and e epoch, q seq, m timestamp, b body; d what else is told of a
+    /// governed room; w the `traceparent` of the call that caused it, where it brought one.
     package func events(_ partition: Partition) -> Key { key(partition, "events") }
 
     /// hash, no expiry, by `gather`, `settle`, `trim` and `replay`: how far each receiver of events has come.

@@ -18,6 +18,8 @@ package final class HookServer: Sendable {
         package let host: String?
         package let path: String
         package let headers: [String: String]
+        /// The value of `traceparent`.
+        package let traceparent: String?
         /// What the server answered.
         package let reply: Reply
 
@@ -54,6 +56,7 @@ package final class HookServer: Sendable {
         package let cause: String?
         package let count: Int?
         package let timestamp: Int64
+        package let traceparent: String?
     }
 
     private struct Body: Decodable {
@@ -192,7 +195,8 @@ package final class HookServer: Sendable {
         let request = Request(
             body: body, signature: headers.first(name: "Martlet-Signature"),
             authorization: headers.first(name: "Authorization"), host: headers.first(name: "Host"),
-            path: path, headers: Dictionary(headers.map { ($0.name, $0.value) }) { $1 }, reply: reply)
+            path: path, headers: Dictionary(headers.map { ($0.name, $0.value) }) { $1 },
+            traceparent: headers.first(name: "traceparent"), reply: reply)
         state.withLock { $0.requests.append(request) }
         return reply
     }

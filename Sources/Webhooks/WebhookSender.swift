@@ -22,10 +22,13 @@ package final class WebhookSender: Sendable {
 
     package func shutdown() async throws { try await caller.shutdown() }
 
-    /// Taken is what was answered with 2xx.
-    package func send(_ body: [UInt8]) async -> LaneBoard.Answer {
+    /// Taken is what was answered with 2xx; a redirect is not followed.
+    ///
+    /// - Parameter traceparent: the request's, where it belongs to a trace.
+    package func send(_ body: [UInt8], traceparent: String? = nil) async -> LaneBoard.Answer {
         do {
-            let status = try await caller.post(body).status
+            let fields = traceparent.map { [(name: "traceparent", value: $0)] } ?? []
+            let status = try await caller.post(body, fields: fields).status
             if (200..<300).contains(status) { return .taken }
             return .failed(reason: RequestFailure.reason(ofStatus: status))
         } catch {

@@ -38,10 +38,10 @@ struct HookAuthorizerTests {
         var settings = HookSettings()
         settings.url = server.url
         change(&settings)
-        let authorizer = try #require(
-            HookAuthorizer(
-                settings, authorities: [], metrics: NOOPMetricsHandler.instance,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { clock.time }))
+        let made = HookAuthorizer(
+            settings, authorities: [], metrics: NOOPMetricsHandler.instance,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { clock.time })
+        let authorizer = try #require(made)
         let services = ServiceGroup(
             services: [authorizer], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         async let running: Void = services.run()

@@ -101,6 +101,8 @@ struct SettingKeyTests {
         ("archive.connections", "3", { $0.archive.connections == 3 }),
         ("archive.host", "::1", { $0.archive.host == "::1" }),
         ("archive.port", "9002", { $0.archive.port == 9002 }),
+        ("tracing.url", "http://127.0.0.1:4318/v1/traces", { $0.tracing.url == "http://127.0.0.1:4318/v1/traces" }),
+        ("tracing.sample", "0.5%", { $0.tracing.sample == 0.005 }),
         ("webhooks.url", "http://a/", { $0.webhooks.receivers.map(\.url) == ["http://a/"] }),
         ("webhooks.secret", "0123456789abcdef", { $0.webhooks.secrets == ["0123456789abcdef"] }),
         ("webhooks.timeout", "3s", { $0.webhooks.timeout == .seconds(3) }),

@@ -28,10 +28,16 @@ struct ControlResponder: HTTPResponder {
     let liveness: @Sendable () async -> Bool
     let metrics: MetricsRegistry
     let requests: RequestMetrics
+    var tracing = RequestTracing(tracer: nil)
     let logger: Logger
+    /// Of requests that the store did not answer.
+    let unavailable: RecurringWarning
 
     func respond(to request: Request, context: ControlContext) async -> Response {
         let began = ContinuousClock.now
+        let traceparent = request.headers[values: .traceparent]
+        // Two of them are none.
+        let trace = tracing.begin(traceparent.count == 1 ? traceparent[0] : nil)
         var route: Route?
         var key: BackendKey?
         var whom: String?
@@ -51,8 +57,10 @@ struct ControlResponder: HTTPResponder {
                 try keys.spend(key)
                 try key.check(found, request.method)
             }
-            response = try await answer(
-                found, target: target, request: request, context: context, key: key, whom: &whom)
+            response = try await trace.run {
+                try await answer(
+                    found, target: target, request: request, context: context, key: key, whom: &whom)
+            }
         } catch {
             response = Response(refusal(for: error))
         }
@@ -62,6 +70,7 @@ struct ControlResponder: HTTPResponder {
             response.headers[.connection] = "close"
         }
         requests.answered(route, request.method, response.status, since: began)
+        trace?.end(route, request.method, response.status)
         if let key, let route { audit.record(key, route, request.method, whom: whom, response.status) }
         return response
     }
@@ -214,7 +223,7 @@ struct ControlResponder: HTTPResponder {
 
     private func refusal(for error: BackendError) -> Refusal {
         if case .unavailable(let reason) = error {
-            logger.warning("A request failed because the store is unavailable", metadata: ["reason": "\(reason)"])
+            unavailable.record(because: reason)
         }
         return Refusal(error.request)
     }

@@ -15,6 +15,11 @@ package struct HookRequest: Hashable, Sendable {
     package struct Field: Hashable, Sendable {
         package let name: String
         package let value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// Behind the URL.
@@ -27,6 +32,11 @@ package struct HookRequest: Hashable, Sendable {
 package struct HookAnswer: Hashable, Sendable {
     package var ruling: Ruling
     package var holds: Duration
+
+    package init(ruling: Ruling, holds: Duration) {
+        self.ruling = ruling
+        self.holds = holds
+    }
 }
 
 /// The two clocks by which ends are told.

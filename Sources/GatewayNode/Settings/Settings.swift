@@ -36,6 +36,8 @@ package struct Settings: Sendable {
     package var turn = Turn()
     /// What a worker of the archive does; nodes only fill the streams.
     package var archive = Archive()
+    /// Where spans go, and how many are made.
+    package var tracing = Tracing()
     /// Where the shared state lies; nil: a private Redis is started with the node.
     package var redisURL: String?
     /// Origins as browsers write them (`https://app.example`), or `*` for all.
@@ -84,6 +86,14 @@ package struct Settings: Sendable {
         package var secret: String?
         /// Of credentials.
         package var life = Duration.seconds(3600)
+    }
+
+    /// Traces of calls.
+    package struct Tracing: Sendable {
+        /// Of the collector; nil: no spans are made.
+        package var url: String?
+        /// Of requests without a trace of their own, as a part of 1.
+        package var sample = 0.01
     }
 
     /// The archive's database, and how a worker writes to it.
