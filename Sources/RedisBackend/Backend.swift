@@ -259,8 +259,7 @@ package final class Backend: Service {
         let log = RedisMessageLog(
             store: store,
             replicated: replicated.map { Store(link: $0, keys: keys, times: times, tracer: configuration.tracer) },
-            rules: rules,
-            names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
+            rules: rules, names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
             failures: FailureLog(logger: logger), memory: memory,
             marks: SharedMarks(limit: configuration.maxMarksPerUser, life: DedupeMark.userLife),
             ledger: configuration.receivers.isEmpty
