@@ -116,6 +116,7 @@ struct CheckupTests {
             var environment = [
                 "MARTLET_HOOKS_AUTHORIZE_URL": "https://localhost:\(server.port)/hooks",
                 "MARTLET_HOOKS_AUTHORIZE_CA_FILE": certificates.authorityFile,
+                "MARTLET_HOOKS_AUTHORIZE_TIMEOUT": "30s",
             ]
             func found() async throws -> Finding? {
                 try await Self.findings(redis: nil, environment).first { $0.subject == "hooks.authorize" }

@@ -103,6 +103,17 @@ struct SettingKeyTests {
         ("archive.port", "9002", { $0.archive.port == 9002 }),
         ("tracing.url", "http://127.0.0.1:4318/v1/traces", { $0.tracing.url == "http://127.0.0.1:4318/v1/traces" }),
         ("tracing.sample", "0.5%", { $0.tracing.sample == 0.005 }),
+        ("hooks.authorize.url", "http://127.0.0.1/h", { $0.hook.url == "http://127.0.0.1/h" }),
+        (
+            "hooks.authorize.caFile", "/etc/ssl/certs/ca-certificates.crt",
+            { $0.hook.authorityFile == "/etc/ssl/certs/ca-certificates.crt" }
+        ),
+        ("hooks.authorize.secret", "0123456789abcdef", { $0.hook.secrets == ["0123456789abcdef"] }),
+        ("hooks.authorize.timeout", "3s", { $0.hook.timeout == .seconds(3) }),
+        ("hooks.authorize.onFailure", "allow", { $0.hook.onFailure == .allow }),
+        ("hooks.authorize.headers", "X-One", { $0.hook.headers == ["X-One"] }),
+        ("hooks.authorize.concurrency", "5", { $0.hook.concurrency == 5 }),
+        ("hooks.format", "centrifugo", { $0.hook.format == .centrifugo }),
         ("webhooks.url", "http://a/", { $0.webhooks.receivers.map(\.url) == ["http://a/"] }),
         ("webhooks.secret", "0123456789abcdef", { $0.webhooks.secrets == ["0123456789abcdef"] }),
         ("webhooks.timeout", "3s", { $0.webhooks.timeout == .seconds(3) }),

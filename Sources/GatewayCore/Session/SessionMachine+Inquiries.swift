@@ -108,7 +108,8 @@ extension SessionMachine {
     private mutating func decided(_ opening: Opening, _ known: Identity?, _ ruling: Ruling) -> [Action] {
         switch ruling {
         case .allowed(let grant):
-            guard let identity = known?.given(grant) ?? grant.identity else { return close(.unavailable) }
+            let decided = known.map { $0.given(grant) } ?? grant.identity
+            guard let identity = decided else { return close(.unavailable) }
             return register(identity, opening)
         case .denied(let denial):
             // A library shows its token in its first frame, which may still be on its way.

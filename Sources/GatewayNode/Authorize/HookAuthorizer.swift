@@ -3,6 +3,7 @@ import Crypto
 import GatewayCore
 import Logging
 import Metrics
+import NIOCore
 import NIOSSL
 import ServiceLifecycle
 import Synchronization
@@ -170,8 +171,16 @@ package final class HookAuthorizer: Authorizer {
         let fields = request.fields.map { (name: $0.name, value: $0.value) }
         do {
             return try await caller.post(request.body, path: request.path, fields: fields, within: time)
-        } catch let error as HTTPClientError where error == .remoteConnectionClosed {
+        } catch  where isBreak(error) {
             return try await caller.post(request.body, path: request.path, fields: fields, within: time)
+        }
+    }
+
+    private static func isBreak(_ error: any Error) -> Bool {
+        switch error {
+        case let error as HTTPClientError: error == .remoteConnectionClosed
+        case is IOError, is ChannelError: true
+        default: false
         }
     }
 

@@ -19,7 +19,8 @@ package enum SettingsTemplate {
             }
             group = here
             lines += wrap(key.doc, to: 110).map { "\(indent)# \($0)" }
-            lines.append("\(indent)# \(key.words); \(key.variable)\(key.isSecret ? " or \(key.variable)_FILE" : "")")
+            let variables = "\(key.variable)\(key.isSecret ? " or \(key.variable)_FILE" : "")"
+            lines += wrap("\(key.words); \(variables)", to: 118 - indent.count).map { "\(indent)# \($0)" }
             lines.append("\(indent)#\(parts.last ?? ""): \(key.defaultText)")
         }
         return (lines + rooms).joined(separator: "\n") + "\n"
@@ -61,7 +62,6 @@ package enum SettingsTemplate {
         "#    log: {size: 1000, bytes: 4MiB, age: 24h}",
         "#    archive: true",
         "#  - pattern: \"orders.*\"",
-        "#    authorize: [join]",
         "#    webhook: true",
         "#    stream: true",
         "#  - pattern: \"news.*\"",
