@@ -113,12 +113,21 @@ struct ArchiveWayInFaults {
         guard kind != .sqlite else { return }
         stage.database.kill9()
         let third = try await HostileSocket.open(port: stage.node.clientPort, path: "/ws?userId=carol")
-        try await third.text(with: #""type":"welcome""#)
+        let welcome = try await third.text(with: #""type":"welcome""#)
         third.send(text: #"{"type":"join","id":1,"roomId":"kept-1","since":{"epoch":"\#(epoch)","seq":30}}"#)
         let away = try await third.text(with: #""type":"joined""#)
         #expect(away.contains(#""recovered":false,"archive":"unavailable""#), "\(away)")
         try await stage.publish("\"on\"", to: "kept-1")
         try await third.text(with: #""payload":"on""#)
+        // A session that comes back from so far is told the same.
+        let session = try #require(welcome.firstMatch(of: /"session":"([^"]+)"/)?.1)
+        third.close()
+        let back = try await HostileSocket.open(
+            port: stage.node.clientPort, path: "/ws?userId=carol&session=\(session)")
+        try await back.text(with: #""resumed":true"#)
+        back.send(text: #"{"type":"resume","id":2,"since":{"kept-1":{"epoch":"\#(epoch)","seq":30}}}"#)
+        let resumed = try await back.text(with: #""type":"resumed""#)
+        #expect(resumed.contains(#""recovered":false,"archive":"unavailable""#), "\(resumed)")
         withExtendedLifetime((redis, worker)) {}
     }
 }

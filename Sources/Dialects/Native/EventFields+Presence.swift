@@ -24,7 +24,9 @@ extension EventFields {
                 ? .joined(position: try entry.position(), recovered: try entry.boolean("recovered"))
                 // As with errors, a code of a later version counts as `bad_request`.
                 : .refused(ErrorCode(rawValue: try entry.text("code")) ?? .badRequest)
-            rooms.append(ResumedRoom(room: try entry.room(), outcome: outcome))
+            var room = ResumedRoom(room: try entry.room(), outcome: outcome)
+            room.isArchiveAway = entry.field("archive") != nil
+            rooms.append(room)
         }
         return rooms
     }

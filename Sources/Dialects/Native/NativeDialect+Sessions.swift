@@ -71,7 +71,9 @@ extension NativeDialect {
             JSONWriter.append(index > 0 ? #",{"roomId":"# : #"{"roomId":"#, to: &bytes)
             JSONWriter.append(string: entry.room.string, to: &bytes)
             switch entry.outcome {
-            case .joined(let position, let recovered): append(position, recovered: recovered, into: &bytes)
+            case .joined(let position, let recovered):
+                append(position, recovered: recovered, into: &bytes)
+                if entry.isArchiveAway { JSONWriter.append(#","archive":"unavailable""#, to: &bytes) }
             case .refused(let code):
                 JSONWriter.append(#","code":"#, to: &bytes)
                 JSONWriter.append(string: code.rawValue, to: &bytes)

@@ -118,7 +118,11 @@ extension SessionMachine {
             entering += actions
             // The streams that every connection is in by itself are answered where they were asked for.
             if gathering.named.contains(room) || !(room.isEveryone || room.isInbox) {
-                told.append(ResumedRoom(room: room, outcome: outcome))
+                var entry = ResumedRoom(room: room, outcome: outcome)
+                if case .joined = outcome, case .success(let start) = answer {
+                    entry.isArchiveAway = start.isArchiveAway
+                }
+                told.append(entry)
             }
         }
         told.sort { $0.room.string < $1.room.string }

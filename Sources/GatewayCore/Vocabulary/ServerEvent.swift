@@ -71,6 +71,8 @@ package struct ResumedRoom: Sendable {
 
     package var room: RoomName
     package var outcome: Outcome
+    /// Whether more may be in the archive, which cannot be asked.
+    package var isArchiveAway = false
 
     package init(room: RoomName, outcome: Outcome) {
         self.room = room
