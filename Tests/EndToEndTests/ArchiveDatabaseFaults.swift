@@ -91,7 +91,9 @@ struct ArchiveDatabaseFaults {
         try await stage.complete()
         let used = "$(df --output=used -k '\(folder)' | tail -1)"
         try Self.run("sh", "-c", "mount -o remount,size=$((\(used) + 1024))k '\(folder)'")
-        let large = "\"\(String(repeating: "x", count: 60_000))\""
+        // PostgreSQL would press what repeats itself to nothing.
+        let noise = Data((0..<45_000).map { _ in UInt8.random(in: 0...255) }).base64EncodedString()
+        let large = "\"\(noise)\""
         for number in 1...200 {
             try await stage.publish(number % 2 == 0 ? large : "\(number)", to: "kept-\(number % 3)")
         }
