@@ -72,8 +72,7 @@ package struct Roster: Sendable {
 
     package mutating func received(_ presence: MartletClient.Presence) -> Action {
         switch state {
-        // What could not be had, such as for want of a right, may be had now.
-        case .unknown: return begin()
+        case .unknown: return .nothing
         case .reading(_, let waiting) where waiting.count == Roster.maxWaiting: return begin()
         case .reading(let version, let waiting):
             state = .reading(version: version, waiting: waiting + [presence])

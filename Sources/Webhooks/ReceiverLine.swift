@@ -19,7 +19,6 @@ struct ReceiverLine: Sendable {
     let configuration: WebhookConfiguration
     let ledger: any EventLedger
     let sender: WebhookSender
-    let attempts: AttemptTracing
     let metrics: WebhookMetrics
     let logger: Logger
 
@@ -89,9 +88,7 @@ struct ReceiverLine: Sendable {
             inbox.yield(.gathered(assignment, result))
         case .send(let assignment, let batch):
             let began = ContinuousClock.now
-            let answer = await attempts.trace(batch.events) { traceparent in
-                await sender.send(EventBody.encode(batch.events), traceparent: traceparent)
-            }
+            let answer = await sender.send(EventBody.encode(batch.events))
             metrics.asked(for: began.duration(to: .now))
             inbox.yield(.sent(assignment, answer))
         case .settle(let assignment, let batch, let outcome):

@@ -5,11 +5,9 @@ import NIOPosix
 import NIOSSL
 
 /// The reason why a request had no answer, in an operator's words, with what there is to do about it.
-package enum RequestFailure {
+enum RequestFailure {
     /// Holds nothing of the URL or the body.
-    ///
-    /// - Parameter settings: what the settings of the receiver begin with.
-    package static func reason(of error: any Error, timeout: Duration, settings: String = "webhooks") -> String {
+    static func reason(of error: any Error, timeout: Duration) -> String {
         switch error {
         case let refusal as AddressGuard.Refusal:
             return refusal.description
@@ -20,14 +18,13 @@ package enum RequestFailure {
         case let error as HTTPClientError where error == .remoteConnectionClosed:
             return "the receiver closed the connection without an answer"
         case is HostLookup.UnknownName:
-            return unresolved(settings)
+            return unresolved
         case let error as NIOConnectionError:
-            return error.connectionErrors.first.map { reason(of: $0.error, timeout: timeout, settings: settings) }
-                ?? unresolved(settings)
+            return error.connectionErrors.first.map { reason(of: $0.error, timeout: timeout) } ?? unresolved
         case let error as IOError:
             return "the receiver could not be reached: \(String(cString: strerror(error.errnoCode)))"
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
-            return "TLS with the receiver failed: \(tlsReason(of: error, settings))"
+            return "TLS with the receiver failed: \(tlsReason(of: error))"
         case is CancellationError:
             return "this node ends"
         default:
@@ -35,18 +32,13 @@ package enum RequestFailure {
         }
     }
 
-    package static func reason(ofStatus status: UInt) -> String {
-        "the receiver answered \(status)\((300..<400).contains(status) ? ", and redirects are not followed" : "")"
-    }
+    private static let unresolved =
+        "the receiver's name does not resolve: correct webhooks.url, or what this node's name server says"
 
-    private static func unresolved(_ settings: String) -> String {
-        "the receiver's name does not resolve: correct \(settings).url, or what this node's name server says"
-    }
-
-    private static func tlsReason(of error: any Error, _ settings: String) -> String {
+    private static func tlsReason(of error: any Error) -> String {
         if let error = error as? NIOSSLExtraError, error == .failedToValidateHostname {
             return """
-                its certificate is for another name: put one of the certificate's names into \(settings).url, or give the \
+                its certificate is for another name: put one of the certificate's names into webhooks.url, or give the \
                 receiver a certificate for this one
                 """
         }
@@ -55,7 +47,7 @@ package enum RequestFailure {
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return """
                 its certificate has expired, or comes from no authority that this node knows: renew it, or name its \
-                authority's file in \(settings).caFile
+                authority's file in webhooks.caFile
                 """
         }
         if text.contains("PROTOCOL_VERSION") || text.contains("UNSUPPORTED_PROTOCOL") {

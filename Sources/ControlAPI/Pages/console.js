@@ -13,7 +13,6 @@ import { $, chosen, element, told } from "./parts.js";
 import { PayloadField } from "./payload.js";
 import { key, post } from "./rest.js";
 import { refreshSpenders, startSpenders } from "./spenders.js";
-import { refreshStory, startStory } from "./story.js";
 import { showTab, startTabs } from "./tabs.js";
 import { refreshUsers, startUsers } from "./users.js";
 import * as watch from "./watch.js";
@@ -192,7 +191,6 @@ function showChosen() {
 function refresh() {
   refreshNodes();
   refreshSpenders();
-  refreshStory();
   refreshUsers();
 }
 
@@ -215,7 +213,7 @@ function start() {
   showChosen();
   for (const startPart of [
     startTabs, startLog, composer.startComposer, history.startHistory, members.startMembers, watch.startWatch,
-    startUsers, startNodes, startSpenders, startStory, startGoverned,
+    startUsers, startNodes, startSpenders, startGoverned,
   ]) startPart();
   broadcastPayload = new PayloadField("broadcast-payload");
   showRooms();

@@ -2,25 +2,17 @@
 extension SessionMachine {
     /// The first input: the handshake is done.
     ///
-    /// - Parameters:
-    ///   - session: the earlier session that the client wants to go on with, as it named it.
-    ///   - isTelling: whether the backend is told something else that may say whose it is, such as a cookie.
-    package mutating func opened(
-        with credentials: Credentials, session: String? = nil, isTelling: Bool = false
-    ) -> [Action] {
+    /// - Parameter session: the earlier session that the client wants to go on with, as it named it.
+    package mutating func opened(with credentials: Credentials, session: String? = nil) -> [Action] {
         switch credentials {
-        case .none where settings.asksBackend:
-            var opening = Opening(holdsFrames: false, session: session)
-            opening.mayAskWithoutToken = true
-            phase = .waitingForToken(opening)
-            return isTelling || !settings.takesTokens ? askWithoutToken(opening) : []
         case .none:
             phase = .waitingForToken(Opening(holdsFrames: false, session: session))
             return settings.takesTokens ? [] : close(.unauthorized, "userId is missing")
         case .token(let token):
-            return show(token, Opening(holdsFrames: true, session: session))
+            phase = .verifying(Opening(holdsFrames: true, session: session))
+            return [.verify(token: token)]
         case .identity(let identity):
-            return decide(on: identity, Opening(holdsFrames: true, session: session))
+            return register(identity, Opening(holdsFrames: true, session: session))
         case .refused(let text):
             return close(.unauthorized, text)
         }
@@ -30,16 +22,16 @@ extension SessionMachine {
     mutating func verified(_ identity: Identity) -> [Action] {
         switch phase {
         case .verifying(let opening):
-            return decide(on: identity, opening)
+            return register(identity, opening)
         case .live:
-            guard case .verifying(let id, let token) = refresh else { return [] }
+            guard let refresh else { return [] }
             guard identity.userId == self.identity?.userId else {
                 self.refresh = nil
-                return refuse(id, .forbidden, "the token is another user's")
+                return refuse(refresh.id, .forbidden, "the token is another user's")
             }
-            self.refresh = .confirming(id: id, identity, token: token)
+            self.refresh = .confirming(id: refresh.id, identity)
             return [.confirm(identity)]
-        case .waitingForToken, .deciding, .registering, .entering, .closed:
+        case .waitingForToken, .registering, .entering, .closed:
             return []
         }
     }
@@ -53,14 +45,14 @@ extension SessionMachine {
             guard let refresh else { return [] }
             self.refresh = nil
             return refuse(refresh.id, error.isTemporary ? .unavailable : .unauthorized, error.message)
-        case .waitingForToken, .deciding, .registering, .entering, .closed:
+        case .waitingForToken, .registering, .entering, .closed:
             return []
         }
     }
 
     // MARK: Registry
 
-    mutating func register(_ identity: Identity, _ opening: Opening) -> [Action] {
+    private mutating func register(_ identity: Identity, _ opening: Opening) -> [Action] {
         self.identity = identity
         phase = .registering(opening)
         isRegistered = true
@@ -110,7 +102,7 @@ extension SessionMachine {
             return []
         case .live:
             return joined(room, start)
-        case .waitingForToken, .verifying, .deciding, .registering, .closed:
+        case .waitingForToken, .verifying, .registering, .closed:
             return []
         }
     }
@@ -120,7 +112,7 @@ extension SessionMachine {
         switch phase {
         case .entering: [.followLater(room)]
         case .live: notJoined(room, error.request)
-        case .waitingForToken, .verifying, .deciding, .registering, .closed: []
+        case .waitingForToken, .verifying, .registering, .closed: []
         }
     }
 
@@ -146,7 +138,6 @@ extension SessionMachine {
         var actions = [welcome]
         if let resumed = registration.resumed {
             for room in resumed.rooms { rooms[room] = .awaiting }
-            memberSince = resumed.since
             // What is not there yet is asked for again with all others.
             (everyone, inbox) = (.awaiting, .awaiting)
             resumption = Resumption(
@@ -157,7 +148,6 @@ extension SessionMachine {
             if hasEveryone { actions.append(.enter(.everyone, .now)) }
             actions.append(.enter(RoomName(inboxOf: identity.userId), .now))
         }
-        actions += reviewRooms() + joinGiven()
         return actions + waiting.takeAll().flatMap { handle($0) }
     }
 
@@ -166,35 +156,26 @@ extension SessionMachine {
     mutating func startRefresh(_ token: String, id: RequestID?) -> [Action] {
         guard settings.takesTokens else { return refuse(id, .badRequest, "this gateway takes no tokens") }
         guard refresh == nil else { return refuse(id, .conflict, "another token is being checked") }
-        if !settings.checksTokens, let identity {
-            return decide(anewOn: Identity(userId: identity.userId), token: token, id: id)
-        }
-        refresh = .verifying(id: id, token: token)
+        refresh = .verifying(id: id)
         return [.verify(token: token)]
     }
 
     /// Whether a fresh token of this user still counts. While Redis is away it does: whoever was thrown out before is
     /// gone, and connections are not to end for want of it.
     mutating func confirmed(_ admission: Clearance) -> [Action] {
-        guard case .live = phase, case .confirming(let id, let fresh, let token) = refresh else { return [] }
+        guard case .live = phase, case .confirming(let id, let fresh) = refresh else { return [] }
         refresh = nil
         return switch admission {
-        case .admitted, .unknown:
-            settings.asksBackend ? decide(anewOn: fresh, token: token, id: id) : renew(fresh, id: id)
+        case .admitted, .unknown: renew(fresh, id: id)
         case .banned: close(.forbidden, "banned")
         case .tokenVoid: close(.unauthorized, "the token is void")
         }
     }
 
     /// A fresh token is good: it takes the old one's place.
-    mutating func renew(_ fresh: Identity, id: RequestID?) -> [Action] {
-        [.send(.authenticated(id: id, expires: fresh.expiresMilliseconds))] + goOn(as: fresh)
-    }
-
-    /// What the client may do is another from here on: it is out of rooms that it may not be in any more.
-    mutating func goOn(as fresh: Identity) -> [Action] {
+    private mutating func renew(_ fresh: Identity, id: RequestID?) -> [Action] {
         identity = fresh
-        var actions: [Action] = []
+        var actions: [Action] = [.send(.authenticated(id: id, expires: fresh.expiresMilliseconds))]
         for (room, membership) in rooms.sorted(by: { $0.key.string < $1.key.string }) {
             switch membership {
             case .joining: continue

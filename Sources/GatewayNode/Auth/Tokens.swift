@@ -42,8 +42,7 @@ struct Tokens: Sendable {
             now: Clocks.system.monotonic)
     }
 
-    /// Where the settings ask for tokens that are checked here; nil elsewhere.
-    var verifier: JWTVerifier? { checking?.verifier }
+    var authentication: SocketServerConfiguration.Authentication { checking.map { .jwt($0.verifier) } ?? .none }
 
     /// Keeps the keys fresh; nil where there are none.
     var service: TokenKeyService? { checking?.service }

@@ -58,12 +58,7 @@ end
 
 -- Appends a transition to the ledger.
 local function note(ledger, kind, user, room, cause)
-  if (ledger.caused_by or '') ~= '' then
-    redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', kind, 'u', user, 'r', room, 'c', cause,
-      'w', ledger.caused_by)
-  else
-    redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', kind, 'u', user, 'r', room, 'c', cause)
-  end
+  redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', kind, 'u', user, 'r', room, 'c', cause)
 end
 
 -- Whether all of these records of a user's connections say that they are away; those in their grace count as they were.

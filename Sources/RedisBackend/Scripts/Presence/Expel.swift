@@ -1,7 +1,5 @@
 import GatewayCore
 import RedisClient
-import Traces
-import Tracing
 
 /// Ends all sessions of a user, marks the connections to be closed, and remembers who may not come back.
 package struct Expel: Script {
@@ -21,8 +19,6 @@ package struct Expel: Script {
     let user: UserID
     let expulsion: Expulsion
     let settings: PresenceSettings
-    /// Of the call that wants it.
-    private let cause = ServiceContext.current?.cause
 
     package init(_ user: UserID, _ expulsion: Expulsion, settings: PresenceSettings) {
         self.user = user
@@ -47,7 +43,7 @@ package struct Expel: Script {
                 keys.publish, .string(nodes.name), .string(user.string), .string(status.name),
                 .count(settings.ledgerSize), expulsion.ban.map { .milliseconds($0) } ?? "",
                 .moment(expulsion.tokensBefore), .milliseconds(settings.disconnectionLife),
-                .milliseconds(settings.voidTokenLife), .string(cause?.text ?? ""),
+                .milliseconds(settings.voidTokenLife),
             ], publishingOn: [nodes, status])
     }
 }

@@ -1,4 +1,4 @@
-import StormJudge
+import TestKit
 import Testing
 
 @Suite("The checker that judges streams")

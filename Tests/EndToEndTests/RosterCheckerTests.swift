@@ -1,5 +1,5 @@
 import MartletClient
-import StormJudge
+import TestKit
 import Testing
 
 @Suite("The checker that judges rosters")
