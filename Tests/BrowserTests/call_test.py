@@ -90,6 +90,29 @@ class CallTests(ChromiumTests):
                 self.until(pages[user], "document.querySelectorAll('#people li').length === 2")
             self.sees(pages["ann"], "bob", 10)
 
+    def test_a_signal_that_means_nothing_ends_nothing(self):
+        with Site() as site:
+            node = site.node()
+            ann = self.open(node, "ann", "test")
+            self.until(ann, "document.getElementById('status').dataset.state === 'on'")
+            context = self.chromium.new_context(bypass_csp=True)
+            self.addCleanup(context.close)
+            stranger = context.new_page()
+            stranger.goto(node.url("/console/call"))
+            stranger.evaluate("""(url) => new Promise((resolve) => {
+              const socket = new WebSocket(url);
+              const say = (frame) => socket.send(JSON.stringify({ roomId: "call", ...frame }));
+              socket.onmessage = ({ data }) => {
+                const { type, id } = JSON.parse(data);
+                if (type === "welcome") say({ type: "join", id: 1 });
+                if (type === "joined") say({ type: "signal", id: 2, to: "ann", payload: null });
+                if (id === 2) resolve(), socket.close();
+              };
+            })""", f"ws://127.0.0.1:{node.ports['client']}/ws?userId=mallory")
+            bob = self.open(node, "bob", "test")
+            self.sees(ann, "bob", 10)
+            self.sees(bob, "ann", 10)
+
     def test_what_cannot_be_is_said(self):
         with Site() as site:
             node = site.node()

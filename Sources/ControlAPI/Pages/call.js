@@ -45,7 +45,8 @@ class Call {
   }
 
   #next(step) {
-    this.#work = this.#work.then(step);
+    // What another has said may mean nothing, and is to end nothing.
+    this.#work = this.#work.then(step).catch((error) => console.warn("call", error));
   }
 
   // Whoever is on the list is called, whoever is not has left.
