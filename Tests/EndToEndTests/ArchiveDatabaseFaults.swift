@@ -47,21 +47,9 @@ struct ArchiveDatabaseFaults {
         defer { try? Self.run("umount", "-l", stage.database.folder) }  // It goes with the folder at the latest.
         let worker = try await stage.worker()
         let large = "\"\(String(repeating: "x", count: 60_000))\""
-        for number in 1...40 {
-            try await stage.publish(number % 2 == 0 ? large : "\(number)", to: "kept-\(number % 3)")
-        }
-        try await eventually("the worker to say so") {
-            let answer = try await worker.get("/readyz")
-            return answer.status == 503 && answer.body.contains("the database is full")
-        }
-        // It goes on waiting.
-        for number in 41...60 { try await stage.publish("\(number)", to: "kept-\(number % 3)") }
-        #expect(try await worker.get("/healthz").status == 200)
-        #expect(try await worker.metric("martlet_archive_lost_total") == 0)
+        try await Self.overfill(stage, worker, by: 40, with: large, until: "the database is full")
         try Self.run("mount", "-o", "remount,size=64m", stage.database.folder)
-        try await stage.complete()
-        #expect(try await stage.faults() == [])
-        try await eventually("the worker's readiness") { try await worker.get("/readyz").status == 200 }
+        try await Self.goOn(stage, worker)
         withExtendedLifetime(redis) {}
     }
 
@@ -94,22 +82,35 @@ struct ArchiveDatabaseFaults {
         // PostgreSQL would press what repeats itself to nothing.
         let noise = Data((0..<45_000).map { _ in UInt8.random(in: 0...255) }).base64EncodedString()
         let large = "\"\(noise)\""
-        for number in 1...200 {
+        try await Self.overfill(stage, worker, by: 200, with: large, until: "the database")
+        try Self.run("mount", "-o", "remount,size=1g", folder)
+        try stage.database.restart()
+        try await Self.goOn(stage, worker)
+        withExtendedLifetime(redis) {}
+    }
+
+    /// Publishes so many messages, every other one a large one, until the worker says this of itself, and some more, for which
+    /// it goes on waiting.
+    private static func overfill(
+        _ stage: ArchiveStage, _ worker: ArchiveProcess, by count: Int, with large: String, until reason: String
+    ) async throws {
+        for number in 1...count {
             try await stage.publish(number % 2 == 0 ? large : "\(number)", to: "kept-\(number % 3)")
         }
         try await eventually("the worker to say so") {
             let answer = try await worker.get("/readyz")
-            return answer.status == 503 && answer.body.contains("the database")
+            return answer.status == 503 && answer.body.contains(reason)
         }
-        for number in 201...220 { try await stage.publish("\(number)", to: "kept-\(number % 3)") }
+        for number in count + 1...count + 20 { try await stage.publish("\(number)", to: "kept-\(number % 3)") }
         #expect(try await worker.get("/healthz").status == 200)
         #expect(try await worker.metric("martlet_archive_lost_total") == 0)
-        try Self.run("mount", "-o", "remount,size=1g", folder)
-        try stage.database.restart()
+    }
+
+    /// There is room again: nothing is lost.
+    private static func goOn(_ stage: ArchiveStage, _ worker: ArchiveProcess) async throws {
         try await stage.complete()
         #expect(try await stage.faults() == [])
         try await eventually("the worker's readiness") { try await worker.get("/readyz").status == 200 }
-        withExtendedLifetime(redis) {}
     }
 
     private static func run(_ command: String...) throws {
