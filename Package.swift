@@ -21,6 +21,7 @@ let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metri
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: forNodes)
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections", condition: forNodes)
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing", condition: forNodes)
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto", condition: forNodes)
 
 let package = Package(
@@ -46,6 +47,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", .upToNextMinor(from: "2.13.0")),
         .package(url: "https://github.com/apple/swift-log.git", .upToNextMinor(from: "1.16.0")),
         .package(url: "https://github.com/apple/swift-metrics.git", .upToNextMinor(from: "2.13.0")),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", .upToNextMinor(from: "1.7.0")),
         .package(url: "https://github.com/jpsim/Yams.git", .upToNextMinor(from: "6.2.0")),
         .package(url: "https://github.com/vapor/jwt-kit.git", .upToNextMinor(from: "5.7.0")),
         .package(url: "https://github.com/apple/swift-crypto.git", .upToNextMinor(from: "4.5.0")),
@@ -70,12 +72,14 @@ let package = Package(
         .target(name: "GatewayCore", swiftSettings: strict),
         // Bytes to vocabulary and back, one folder for each wire protocol, without I/O.
         .target(name: "Dialects", dependencies: ["GatewayCore"], swiftSettings: strict),
+        // Traces of calls: what is handed on, the spans of our own, and how a collector takes them; without I/O.
+        .target(name: "Traces", dependencies: ["GatewayCore", "Dialects", tracing], swiftSettings: strict),
         // The backend protocols on Redis: keys, scripts, log, router, beat.
         .target(
             name: "RedisBackend",
             dependencies: [
-                "GatewayCore", "RedisClient", crypto, nioCore, logging,
-                metrics, lifecycle, collections,
+                "GatewayCore", "RedisClient", "Traces", crypto, nioCore, logging,
+                metrics, lifecycle, collections, tracing,
             ],
             exclude: ["Wire/Grammar.md"],
             resources: [.embedInCode("Lua")],
@@ -101,7 +105,8 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "GatewayCore", "Dialects", .product(name: "Hummingbird", package: "hummingbird", condition: forNodes),
+                "GatewayCore", "Dialects", "Traces", tracing,
+                .product(name: "Hummingbird", package: "hummingbird", condition: forNodes),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: forNodes),
                 crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging, metrics,
                 lifecycle,
@@ -112,7 +117,7 @@ let package = Package(
         .target(
             name: "Webhooks",
             dependencies: [
-                "GatewayCore", "Dialects",
+                "GatewayCore", "Dialects", "Traces", tracing,
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: forNodes),
                 crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging,
                 metrics, lifecycle, collections,
@@ -123,7 +128,7 @@ let package = Package(
             name: "GatewayNode",
             dependencies: [
                 "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", "Dialects", "Webhooks",
-                "Archive", crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging, metrics, lifecycle,
+                "Archive", "Traces", crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging, metrics, lifecycle,
                 .product(name: "CryptoExtras", package: "swift-crypto", condition: forNodes),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: forNodes),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: forNodes),
@@ -135,6 +140,8 @@ let package = Package(
             name: "MartletClient",
             dependencies: ["GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS],
             swiftSettings: strict),
+        // What clients were told, held to what they were promised: the judge of `bench storm` and of the fault suites.
+        .target(name: "StormJudge", dependencies: ["MartletClient"], swiftSettings: strict),
         // In C, since a target has one language: the load tool's socket loop, and the bare server it is measured by.
         .target(name: "CLoadLoop"),
         // The load tool: scenarios, checks of all that arrives, meters of processes, reports.
@@ -146,8 +153,11 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "GatewayNode", "GatewayCore", "LoadBench", "Webhooks", nioCore, nioPosix, nioHTTP1, nioTLS,
-                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: forNodes), logging,
+                "GatewayNode", "GatewayCore", "LoadBench", "MartletClient", "StormJudge", "Webhooks", nioCore, nioPosix,
+                nioHTTP1, nioTLS, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: forNodes),
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: forNodes),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: forNodes),
             ],
             swiftSettings: strict),
         // For tests that need nothing else: a generator with a seed, microbenchmarks, waiting for a condition.
@@ -156,7 +166,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "TestSupport", "MartletClient", "WebSocketFrames", crypto, nioCore, nioPosix, nioHTTP1, nioTLS,
+                "TestSupport", "MartletClient", "StormJudge", "WebSocketFrames", crypto, nioCore, nioPosix, nioHTTP1,
+                nioTLS,
                 .product(name: "CryptoExtras", package: "swift-crypto", condition: forNodes),
             ],
             swiftSettings: strict
@@ -207,7 +218,9 @@ let package = Package(
         .testTarget(
             name: "GatewayNodeTests",
             dependencies: [
-                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "RedisBackend", "TestSupport", "TestKit", crypto,
+                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "RedisBackend", "Webhooks", "TestSupport",
+                "TestKit",
+                crypto,
                 nioCore, nioPosix, nioTLS, lifecycle, logging, metrics,
                 .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
             ],
@@ -218,13 +231,16 @@ let package = Package(
                 "MartletClient", "WebSocketFrames", "Dialects", "TestSupport", "GatewayCore", nioCore, nioPosix, nioTLS,
             ],
             swiftSettings: strict),
+        .testTarget(name: "TracesTests", dependencies: ["Traces", "GatewayCore", tracing], swiftSettings: strict),
         .testTarget(name: "LoadBenchTests", dependencies: ["LoadBench"], swiftSettings: strict),
+        .testTarget(
+            name: "StormJudgeTests", dependencies: ["StormJudge", "MartletClient"], swiftSettings: strict),
         // Two real node processes on one real Redis.
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "TestSupport", "TestKit", nioCore,
-                nioPosix, nioTLS,
+                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "StormJudge", "TestSupport",
+                "TestKit", nioCore, nioPosix, nioTLS,
             ],
             swiftSettings: strict
         ),

@@ -1,14 +1,15 @@
 import Foundation
 import Metrics
 import RedisBackend
+import Traces
 import Webhooks
 
 extension Node {
     /// Nil where no receiver is configured: then nothing of it runs.
-    func webhookService(_ backend: Backend, metrics: any MetricsFactory) -> WebhookService? {
+    func webhookService(_ backend: Backend, metrics: any MetricsFactory, tracer: SpanTracer?) -> WebhookService? {
         guard !settings.webhooks.receivers.isEmpty else { return nil }
         return WebhookService(
-            configuration: settings.webhooks, ledger: backend.eventLedger, metrics: metrics, logger: logger,
-            now: { Int64(Date().timeIntervalSince1970) })
+            configuration: settings.webhooks, ledger: backend.eventLedger, tracer: tracer, metrics: metrics,
+            logger: logger, now: { Int64(Date().timeIntervalSince1970) })
     }
 }

@@ -9,6 +9,7 @@ import RedisBackend
 import RedisClient
 import ServiceLifecycle
 import SocketServer
+import Traces
 import UnixSignals
 
 /// A gateway node: everything the settings name, running until it is told to end.
@@ -63,17 +64,22 @@ package struct Node: Sendable {
         let spending = SpendingBook(now: Clocks.system.monotonic)
         var stored = try settings.backendConfiguration(redisURL: embedded?.url ?? settings.redisURL ?? "")
         stored.memory = memory
+        let tracer = settings.tracing.url.map { _ in SpanTracer(ratio: settings.tracing.sample) }
+        stored.tracer = tracer
         stored.spenders = { spending.spenders() }
         let backend = Backend(
             configuration: stored,
             eventLoop: group.next(), life: life.next(), logger: logger, metrics: metrics, load: load.read)
         metrics.observe("martlet_node_lease_seconds") { backend.leaseLeft / .seconds(1) }
+        let hook = try hookAuthorizer(metrics: metrics)
+        backend.whenReviewed { hook?.forget($0) }
         let log = try archivedLog(backend, metrics: metrics)
         let tokens = try Tokens(settings, group: group, metrics: metrics, logger: logger)
         let certificates = try Certificates(settings, metrics: metrics)
         let admission: @Sendable (Settings) -> SocketServerConfiguration = {
             [banned = stored.bannedAddresses] settings in
-            var admission = settings.socketConfiguration(authentication: tokens.authentication)
+            var admission = settings.socketConfiguration(
+                authentication: Node.authentication(settings, tokens), authorizer: hook)
             admission.sessionCheck = backend.sessionCheck
             admission.bannedAddresses = banned
             admission.tls = certificates.client
@@ -94,8 +100,10 @@ package struct Node: Sendable {
             presence: backend.presenceDirectory, webhooks: backend.webhookDirectory, bans: backend.addressBans,
             connectionCloser: backend.connectionCloser, rooms: backend.roomGovernor, erasure: backend.messageErasure,
             spenders: backend.spenderDirectory,
-            readiness: { Node.readiness(backend, sockets, tokens) }, liveness: { await Node.isAlive(life, sockets) },
-            metrics: metrics, eventLoopGroup: group, logger: logger,
+            rights: hook == nil ? nil : backend.rightsReview, calls: backend.callLedger,
+            readiness: { Node.readiness(backend, sockets, tokens, hook) },
+            liveness: { await Node.isAlive(life, sockets) },
+            tracer: tracer, metrics: metrics, eventLoopGroup: group, logger: logger,
             onListening: { [logger, settings] port in
                 logger.info("api port open", metadata: ["host": "\(settings.api.host)", "port": "\(port)"])
             })
@@ -104,15 +112,23 @@ package struct Node: Sendable {
         if let embedded { services.append(.init(service: embedded)) }
         // Where the node has lost its name or may not use Redis, its clients are still sent away in order.
         services.append(.init(service: backend, failureTerminationBehavior: .gracefullyShutdownGroup))
-        let webhooks = webhookService(backend, metrics: metrics)
+        if let tracer, let url = settings.tracing.url {
+            // Ends behind all that makes spans.
+            services.append(
+                .init(
+                    service: TraceExporter(
+                        tracer, to: url, nodeId: settings.nodeId, metrics: metrics, logger: logger)))
+        }
+        let webhooks = webhookService(backend, metrics: metrics, tracer: tracer)
         let parts = Reloader.Parts(
-            tokens: tokens, certificates: certificates, keys: control.keys,
+            tokens: tokens, hook: hook, certificates: certificates, keys: control.keys,
             keysKeeper: try KeysKeeper(settings, ring: control.keys), sockets: sockets, admission: admission,
             backend: backend, webhooks: webhooks)
         if !parts.files.isEmpty {
             services.append(.init(service: FileWatch(files: parts.files, logger: logger)))
         }
         if let keys = tokens.service { services.append(.init(service: keys)) }
+        if let hook { services.append(.init(service: hook)) }
         if let webhooks { services.append(.init(service: webhooks)) }
         services.append(.init(service: MemoryKeeper(account: memory, metrics: metrics, logger: logger)))
         services.append(.init(service: ClientRelief(steps: backend.reliefs, sockets: sockets, logger: logger)))
@@ -164,11 +180,14 @@ package struct Node: Sendable {
         return Task { for await _ in signals { reloader.reload() } }
     }
 
-    private static func readiness(_ backend: Backend, _ sockets: SocketServer, _ tokens: Tokens) -> Readiness {
+    private static func readiness(
+        _ backend: Backend, _ sockets: SocketServer, _ tokens: Tokens, _ hook: HookAuthorizer?
+    ) -> Readiness {
         if sockets.status.isDraining { return .notReady(reason: "draining") }
         if let problem = tokens.problem { return .notReady(reason: problem) }
         if let problem = backend.problem { return .notReady(reason: problem) }
-        return backend.restriction.map { .restricted(reason: $0) } ?? .ready
+        let restrictions = [backend.restriction, hook?.restriction].compactMap(\.self)
+        return restrictions.isEmpty ? .ready : .restricted(reason: restrictions.joined(separator: "; "))
     }
 
     /// How long a loop may be busy with one turn before the node counts as dead: longer than any attack that it ought to

@@ -83,9 +83,9 @@ export interface History<Payload = unknown> {
 
 /**
  * What has changed in a governed room, or holds as it is joined: `joined` (with `settings`, `version` and one's own `role`),
- * `updated` and `restored` (`settings`), `role` (`userId`, `role`), `host` (`userId`), `muted` (`userId`, `until` in
- * milliseconds, without it there is no end), `unmuted` (`userId`), `redacted` (the message `seq` of `epoch` has no payload any
- * more, and what is shown of it is to go). By `removed` (`reason`) and `closed` this client is out: the handle is
+ * `updated` and `restored` (`settings`, and one's own `role` where the room goes on after a break), `role` (`userId`, `role`),
+ * `host` (`userId`), `muted` (`userId`, `until` in milliseconds, without it there is no end), `unmuted` (`userId`), `redacted`
+ * (the message `seq` of `epoch` has no payload any more, and what is shown of it is to go). By `removed` (`reason`) and `closed` this client is out: the handle is
  * refused; leave it, and take another to join anew. Later gateways may tell of more.
  */
 export interface RoomChange {
@@ -327,7 +327,8 @@ export interface Room<Payload = unknown, Info = Record<string, unknown>> extends
 
   /**
    * What those may ask whose role in a governed room has the right: `role` with `{ userId, role }`; `mute`, `unmute`,
-   * `ban`, `unban` and `remove` with `{ userId }`, and `until` (milliseconds) and `reason` where they make sense. Answers
+   * `ban`, `unban` and `remove` with `{ userId }`, and `until` (milliseconds) and `reason` where they make sense; `redact`
+   * with `{ seq }`, and `epoch`, takes a message's payload away. Answers
    * the room's new version; fails with `forbidden` where the role does not allow it. It is not sent again.
    */
   govern(type: string, fields: Record<string, unknown>, bounds?: Bounds): Promise<number>;

@@ -187,7 +187,7 @@ class Roster {
   }
 
   receive(frame) {
-    if (this.#waiting?.push(frame) < MAX_WAITING_FRAMES || (!this.#waiting && this.#version === null)) return;
+    if (this.#waiting?.push(frame) < MAX_WAITING_FRAMES || (!this.#waiting && this.#failures)) return;
     if (!this.#waiting && this.#apply(frame)) this.#tell();
     else this.read();
   }

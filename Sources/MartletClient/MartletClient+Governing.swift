@@ -32,10 +32,14 @@ extension MartletClient {
         public var version: Int64
         /// The settings where they are told, a JSON object.
         public var settings: [UInt8]?
+        /// The user's own role, where settings are told to this client alone: as a room is joined, and as it goes on after
+        /// a break.
+        public var ownRole: String?
 
         init(_ joined: GatewayCore.Joined, _ state: RoomState) {
             room = joined.room.string
             kind = .joined(role: joined.role?.string)
+            ownRole = joined.role?.string
             version = state.version
             settings = state.settings
         }
@@ -55,6 +59,7 @@ extension MartletClient {
             case .unmuted: kind = .unmuted(user: user)
             }
             settings = change.event == .updated || change.event == .restored ? change.state.settings : nil
+            if settings != nil { ownRole = change.role?.string }
         }
     }
 
@@ -89,6 +94,22 @@ extension MartletClient {
         case .remove(let why): (act, reason) = (.remove, why)
         }
         let command = ClientCommand.order(RoomOrder(act, name, in: try self.name(room), reason: reason))
+        return try await carryOut(command)
+    }
+
+    /// Takes the payload of a room's message away, wherever it is kept, where the role has the right `moderate`; answers the
+    /// room's version. Again it changes nothing.
+    ///
+    /// - Parameters:
+    ///   - seq: of the message.
+    ///   - epoch: of which epoch that is; nil for those that the room's present count runs through.
+    @discardableResult
+    public func redact(_ seq: Int, epoch: String? = nil, in room: String) async throws(Failure) -> Int64 {
+        guard seq > 0 else { throw .invalid("seq: must be 1 or more") }
+        return try await carryOut(.redact(room: try name(room), seq: seq, epoch: epoch))
+    }
+
+    private func carryOut(_ command: ClientCommand) async throws(Failure) -> Int64 {
         guard case .ordered(_, _, let version) = try await ask(command) else { throw .disconnected }
         return version
     }
@@ -99,5 +120,11 @@ extension MartletClient.Room {
     @discardableResult
     public func order(_ order: MartletClient.Order, _ user: String) async throws(MartletClient.Failure) -> Int64 {
         try await client.order(order, user, in: id)
+    }
+
+    /// Takes the payload of a message of the room away, as `MartletClient.redact(_:epoch:in:)` does.
+    @discardableResult
+    public func redact(_ seq: Int, epoch: String? = nil) async throws(MartletClient.Failure) -> Int64 {
+        try await client.redact(seq, epoch: epoch, in: id)
     }
 }

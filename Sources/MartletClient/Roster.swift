@@ -72,7 +72,8 @@ package struct Roster: Sendable {
 
     package mutating func received(_ presence: MartletClient.Presence) -> Action {
         switch state {
-        case .unknown: return .nothing
+        // What could not be had, such as for want of a right, may be had now.
+        case .unknown: return begin()
         case .reading(_, let waiting) where waiting.count == Roster.maxWaiting: return begin()
         case .reading(let version, let waiting):
             state = .reading(version: version, waiting: waiting + [presence])

@@ -4,6 +4,7 @@ import Metrics
 import NIOCore
 import RedisClient
 import ServiceLifecycle
+import Tracing
 
 /// All that a node does in Redis: four links, or five where messages must be on a replica, the log, the streams and the registry.
 /// Each link is a connection, or in a Cluster one to each server that it needs.
@@ -48,6 +49,8 @@ package final class Backend: Service {
         package var renewalInterval: Duration = .seconds(600)
         /// Where messages on their way to Redis are counted.
         package var memory = MemoryAccount(budget: .max)
+        /// Makes spans of the scripts that traced calls need; nil where none are made.
+        package var tracer: (any Tracer)?
 
         package init(redis: RedisConfiguration, nodeId: String, version: String, rules: RoomRules) {
             self.redis = redis
@@ -69,6 +72,7 @@ package final class Backend: Service {
     /// Whether this deployment gave out a session id.
     package let sessionCheck: SessionCheck
     package let addressBans: any AddressBans
+    package let callLedger: any CallLedger
     package let connectionCloser: any ConnectionCloser
     package let roomGovernor: any RoomGovernor
     package let spenderDirectory: any SpenderDirectory
@@ -85,6 +89,7 @@ package final class Backend: Service {
     private let coordination: RedisCommandLink
     private let subscriptions: Subscriptions
     private let router: Router
+    let review: RedisRightsReview
     private let canaries: Canaries
     private let registrar: Registrar
     private let registry: PresenceRegistry
@@ -165,7 +170,7 @@ package final class Backend: Service {
             onServer: conductor.coordinationServerChanged)
         let times = ScriptTimes(of: Scripts.all, metrics: metrics)
         let clock = RedisClock()
-        store = Store(link: commands, keys: keys, times: times)
+        store = Store(link: commands, keys: keys, times: times, tracer: configuration.tracer)
         router = Router(
             loop: eventLoop, store: store, rules: rules, names: names, counters: counters,
             clock: clock, logger: logger,
@@ -252,8 +257,9 @@ package final class Backend: Service {
             servers: conductor.servesWhat)
         self.failures = failures
         let log = RedisMessageLog(
-            store: store, replicated: replicated.map { Store(link: $0, keys: keys, times: times) }, rules: rules,
-            names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
+            store: store,
+            replicated: replicated.map { Store(link: $0, keys: keys, times: times, tracer: configuration.tracer) },
+            rules: rules, names: names, link: names.link(), replicatedLink: names.link(), counters: counters,
             failures: FailureLog(logger: logger), memory: memory,
             marks: SharedMarks(limit: configuration.maxMarksPerUser, life: DedupeMark.userLife),
             ledger: configuration.receivers.isEmpty
@@ -261,8 +267,6 @@ package final class Backend: Service {
                 : Publish.Bound(
                     entries: configuration.webhookLedger.backlog, bytes: configuration.webhookLedger.bytes),
             format: writtenFormat)
-        roomGovernor = RedisRoomGovernor(
-            store: store, rules: configuration.rules, settings: settings, link: names.link())
         messageLog = BoundedMessageLog(log, memory: configuration.memory)
         roomCourses = RedisRoomCourses(store: store)
         streams = router
@@ -273,17 +277,24 @@ package final class Backend: Service {
         router.search = search
         router.onVisibility = registry.visibilityChanged
         connectionCloser = search
+        let review = RedisRightsReview(store: store, nodeId: configuration.nodeId, directory: self.directory)
+        review.prepare(count: registry.count, tell: router.close)
+        router.review = review
+        self.review = review
         presence = registry
         let directory = RedisPresenceDirectory(store: store, settings: settings)
         presenceDirectory = directory
-        messageErasure = RedisMessageErasure(
-            store: store, rules: rules, receivers: receivers, directory: directory)
+        let erasure = RedisMessageErasure(store: store, rules: rules, receivers: receivers, directory: directory)
+        messageErasure = erasure
+        roomGovernor = RedisRoomGovernor(
+            store: store, rules: configuration.rules, settings: settings, link: names.link(), erasure: erasure)
         eventLedger = RedisEventLedger(
             store: store, assigned: assignments, names: names, settings: configuration.webhookLedger)
         webhookDirectory = RedisWebhookDirectory(store: store, receivers: receivers)
         banFeed = BanFeed(
             store: store, banned: configuration.bannedAddresses, interval: configuration.banInterval)
         addressBans = RedisAddressBans(store: store, onChange: banFeed.lookNow)
+        callLedger = RedisCallLedger(store: store)
         spenderReporter = SpenderReporter(
             store: store, nodeId: configuration.nodeId, interval: configuration.spenderInterval,
             spenders: configuration.spenders)

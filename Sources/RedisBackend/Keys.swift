@@ -61,6 +61,9 @@ package struct Keys: Sendable {
     /// it knows, what else it says of itself.
     package var index: Key { Key(name: "\(prefix):{nodes}:index", partition: nil) }
 
+    /// stream, EXPIRE a month, bounded by count, by `audit`: calls of backends that changed something, or overstepped their keys.
+    var calls: Key { nodesKey("calls") }
+
     /// zset, hash and string, EXPIRE the end of the last ban, by `ban` and `lift`: banned range of addresses → end of its ban
     /// in ms; range → why; the version of both.
     var addressBans: [Key] {
@@ -101,8 +104,9 @@ package struct Keys: Sendable {
     /// zset, no expiry, by the scripts that take members away, emptied by `hand_over`: room whose host has left → when.
     package func vacant(_ partition: Partition) -> Key { key(partition, "vacant") }
 
-    /// hash, EXPIRE a day, by `govern` and `moderate`, read by `join` in governed rooms: connections that were put out, and
-    /// `@` and the user, until they join anew.
+    /// hash, EXPIRE a day or as long as a session, by `govern`, `moderate` and `join`, which reads it in governed rooms:
+    /// connections that were put out, and `@` and the user, until they join anew; `+` and a connection that has joined since
+    /// the room was closed lately.
     package func out(of room: RoomName) -> Key { roomKey(room, ":out") }
 
     /// zset, PX as long as its room's slow mode, by `publish`: user → time of the last message.
@@ -201,7 +205,8 @@ package struct Keys: Sendable {
     package func fence(_ partition: Partition) -> Key { key(partition, "fence") }
 
     /// stream, bounded by count and in bytes, by the presence scripts: the ledger of all transitions: t type, u user, r room, c cause; by
-    /// `publish`, where a receiver wants messages: these and e epoch, q seq, m timestamp, b body.
+    /// `publish`, where a receiver wants messages: these and e epoch, q seq, m timestamp, b body; d what else is told of a
+    /// governed room; w the `traceparent` of the call that caused it, where it brought one.
     package func events(_ partition: Partition) -> Key { key(partition, "events") }
 
     /// hash, no expiry, by `gather`, `settle`, `trim` and `replay`: how far each receiver of events has come.

@@ -99,6 +99,12 @@ final class SocketMetrics: Sendable {
             label: "martlet_event_loop_turn_seconds_max", dimensions: [("loop", String(number))], factory: factory)
     }
 
+    /// Made once for each loop.
+    func worstQueue(ofLoop number: Int) -> Gauge {
+        Gauge(
+            label: "martlet_outbound_queue_worst_bytes", dimensions: [("loop", String(number))], factory: factory)
+    }
+
     /// Of a client that came with the session of an earlier connection.
     func resumed(_ isResumed: Bool) {
         (isResumed ? resumed : notResumed).increment()

@@ -9,6 +9,8 @@ package struct SocketServerConfiguration: Sendable {
         case none
         /// By a token that is checked.
         case jwt(any TokenVerifier)
+        /// By whatever the backend makes of what they show, a token too.
+        case hook
     }
 
     package var host = "127.0.0.1"
@@ -20,6 +22,8 @@ package struct SocketServerConfiguration: Sendable {
     /// The node's version, which one of the client library's paths bears.
     package var version = "0"
     package var authentication = Authentication.none
+    /// The backend that decides who is let in, and where rules say so who may join and publish; nil where none does.
+    package var authorizer: (any Authorizer)?
     package var rules = RoomRules()
     /// Which session ids are worth asking for.
     package var sessionCheck: SessionCheck = { _ in .undecided }
@@ -95,15 +99,29 @@ package struct SocketServerConfiguration: Sendable {
 
     /// What the sessions of a server share.
     package var sessionSettings: SessionSettings {
-        let takesTokens =
-            switch authentication {
-            case .none: false
-            case .jwt: true
-            }
         var limits = limits
         limits.maxWaitingBytes = maxQueuedBytes
         // All pages at once are half of what may wait for the client: the rest is for what is live, and missed.
         limits.maxPageBytes = maxQueuedBytes / (2 * limits.maxReads)
-        return SessionSettings(rules: rules, watchRight: watchRight, limits: limits, takesTokens: takesTokens)
+        return SessionSettings(
+            rules: rules, watchRight: watchRight, limits: limits,
+            takesTokens: authentication.takesTokens, checksTokens: authentication.checksTokens,
+            asksBackend: authorizer != nil)
+    }
+}
+
+extension SocketServerConfiguration.Authentication {
+    var takesTokens: Bool {
+        switch self {
+        case .none: false
+        case .jwt, .hook: true
+        }
+    }
+
+    fileprivate var checksTokens: Bool {
+        switch self {
+        case .none, .jwt: true
+        case .hook: false
+        }
     }
 }

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -15,8 +16,31 @@ package final class HookServer: Sendable {
         package let authorization: String?
         /// The value of `Host`.
         package let host: String?
+        package let path: String
+        package let headers: [String: String]
+        /// The value of `traceparent`.
+        package let traceparent: String?
         /// What the server answered.
         package let reply: Reply
+
+        /// Whether the signature is one that this secret makes, as the page of webhooks says.
+        package func isSigned(by secret: String) -> Bool {
+            let parts = signature?.split(separator: ",") ?? []
+            guard parts.count == 2, parts[0].hasPrefix("t="), parts[1].hasPrefix("v1=") else { return false }
+            let key = SymmetricKey(data: Data(secret.utf8))
+            let message = Data("\(parts[0].dropFirst(2)).".utf8) + Data(body)
+            let code = HMAC<SHA256>.authenticationCode(for: message, using: key)
+            return code.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+                == parts[1].dropFirst(3)
+        }
+
+        package var text: String { String(decoding: body, as: UTF8.self) }
+
+        /// A field of the body, which is an object.
+        package func field(_ name: String) -> String? {
+            let object = try? JSONSerialization.jsonObject(with: Data(body)) as? [String: Any]
+            return object?[name] as? String
+        }
 
         /// The events in the body; none where it is not what it should be.
         package var events: [Event] {
@@ -32,6 +56,7 @@ package final class HookServer: Sendable {
         package let cause: String?
         package let count: Int?
         package let timestamp: Int64
+        package let traceparent: String?
     }
 
     private struct Body: Decodable {
@@ -40,6 +65,10 @@ package final class HookServer: Sendable {
 
     package enum Reply: Hashable, Sendable {
         case status(Int)
+        /// 200 with this text.
+        case text(String)
+        /// The same after a while.
+        case lateText(String, Duration)
         /// 200 after a while.
         case late(Duration)
         case redirect(String)
@@ -55,6 +84,7 @@ package final class HookServer: Sendable {
         var underWay = 0
         var mostUnderWay = 0
         var connections = 0
+        var open: [ObjectIdentifier: any Channel] = [:]
     }
 
     /// The certificate that new connections are shown; nil speaks plain HTTP.
@@ -83,7 +113,7 @@ package final class HookServer: Sendable {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                box.withLock { $0 }?.opened()
+                box.withLock { $0 }?.opened(channel)
                 return channel.eventLoop.makeCompletedFuture {
                     if let context = certificate.context.withLock({ $0 }) {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
@@ -125,7 +155,7 @@ package final class HookServer: Sendable {
         requests.flatMap { request -> [Event] in
             switch request.reply {
             case .status(200), .late, .broken: return request.events
-            case .status, .redirect, .reset, .never: return []
+            case .status, .text, .lateText, .redirect, .reset, .never: return []
             }
         }
     }
@@ -140,11 +170,22 @@ package final class HookServer: Sendable {
         try await channel.close()
     }
 
-    private func opened() {
-        state.withLock { $0.connections += 1 }
+    private func opened(_ channel: any Channel) {
+        state.withLock { state in
+            state.connections += 1
+            state.open[ObjectIdentifier(channel)] = channel
+        }
+        channel.closeFuture.whenComplete { [weak self] _ in
+            self?.state.withLock { $0.open[ObjectIdentifier(channel)] = nil }
+        }
     }
 
-    fileprivate func began(_ body: [UInt8], _ headers: HTTPHeaders) -> Reply {
+    /// Ends those that are open.
+    package func closeConnections() {
+        for channel in state.withLock({ Array($0.open.values) }) { channel.close(promise: nil) }
+    }
+
+    fileprivate func began(_ body: [UInt8], _ path: String, _ headers: HTTPHeaders) -> Reply {
         let number = state.withLock { state in
             state.underWay += 1
             state.mostUnderWay = max(state.mostUnderWay, state.underWay)
@@ -153,7 +194,9 @@ package final class HookServer: Sendable {
         let reply = plan(number, body)
         let request = Request(
             body: body, signature: headers.first(name: "Martlet-Signature"),
-            authorization: headers.first(name: "Authorization"), host: headers.first(name: "Host"), reply: reply)
+            authorization: headers.first(name: "Authorization"), host: headers.first(name: "Host"),
+            path: path, headers: Dictionary(headers.map { ($0.name, $0.value) }) { $1 },
+            traceparent: headers.first(name: "traceparent"), reply: reply)
         state.withLock { $0.requests.append(request) }
         return reply
     }
@@ -170,6 +213,7 @@ private final class Handler: ChannelInboundHandler {
     private let server: () -> HookServer?
     private var body: [UInt8] = []
     private var headers: HTTPHeaders = [:]
+    private var path = ""
     private var isUnderWay = false
 
     init(server: @escaping () -> HookServer?) {
@@ -181,10 +225,11 @@ private final class Handler: ChannelInboundHandler {
         case .head(let head):
             body = []
             headers = head.headers
+            path = head.uri
         case .body(let part):
             body += part.readableBytesView
         case .end:
-            guard let reply = server()?.began(body, headers) else { return context.close(promise: nil) }
+            guard let reply = server()?.began(body, path, headers) else { return context.close(promise: nil) }
             isUnderWay = true
             answer(reply, context)
         }
@@ -194,6 +239,12 @@ private final class Handler: ChannelInboundHandler {
         switch reply {
         case .status(let status):
             respond(HTTPResponseStatus(statusCode: status), [:], context)
+        case .text(let text):
+            respond(.ok, [:], context, text)
+        case .lateText(let text, let delay):
+            context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) {
+                self.respond(.ok, [:], context, text)
+            }
         case .late(let delay):
             context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) {
                 self.respond(.ok, [:], context)
@@ -217,11 +268,14 @@ private final class Handler: ChannelInboundHandler {
     }
 
     private func respond(
-        _ status: HTTPResponseStatus, _ headers: HTTPHeaders, _ context: ChannelHandlerContext
+        _ status: HTTPResponseStatus, _ headers: HTTPHeaders, _ context: ChannelHandlerContext, _ text: String = ""
     ) {
         var headers = headers
-        headers.add(name: "Content-Length", value: "0")
+        headers.add(name: "Content-Length", value: "\(text.utf8.count)")
         context.write(wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)
+        if !text.isEmpty {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
+        }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         ended()
     }

@@ -1,4 +1,5 @@
 import MartletClient
+import StormJudge
 import Synchronization
 
 /// A client that writes down all it is told, as a user's program would see it, and whose connection can be ill-treated.
@@ -6,8 +7,7 @@ package final class Participant: Sendable {
     private struct Record {
         var events: [MartletClient.Event] = []
         var messages: [String: [MartletClient.Message]] = [:]
-        var checkers: [String: StreamChecker] = [:]
-        var rosters: [String: RosterChecker] = [:]
+        var testimony = Testimony()
         var recalls: [Recall] = []
     }
 
@@ -49,11 +49,8 @@ package final class Participant: Sendable {
     @discardableResult
     package func join(_ room: String, since: MartletClient.Position? = nil) async throws -> MartletClient.Joined {
         let joined = try await client.join(room, since: since)
-        record.withLock { record in
-            record.checkers[room, default: StreamChecker()].joined(at: since?.seq ?? joined.position.seq)
-            if let version = joined.rosterVersion {
-                record.rosters[room, default: RosterChecker()].joined(version: version)
-            }
+        record.withLock {
+            $0.testimony.joined(room, at: since?.seq ?? joined.position.seq, rosterVersion: joined.rosterVersion)
         }
         return joined
     }
@@ -61,17 +58,8 @@ package final class Participant: Sendable {
     /// Reads the whole roster of a room and holds what follows to it; answers who is there.
     @discardableResult
     package func readRoster(of room: String) async throws -> Set<String> {
-        var members: Set<String> = []
-        var cursor: String?
-        var version: Int64?
-        repeat {
-            let page = try await client.members(of: room, limit: 1000, cursor: cursor)
-            members.formUnion(page.members.map(\.userId))
-            version = version ?? page.rosterVersion
-            cursor = page.next
-        } while cursor != nil
-        let first = version ?? 0
-        record.withLock { $0.rosters[room, default: RosterChecker()].read(members, version: first) }
+        let (members, version) = try await client.wholeRoster(of: room)
+        record.withLock { $0.testimony.read(room, members: members, version: version) }
         return members
     }
 
@@ -135,7 +123,7 @@ package final class Participant: Sendable {
 
     /// What is wrong with a room's stream, which should have come up to this number.
     package func faults(of room: String, upTo seq: Int) -> [StreamChecker.Fault] {
-        record.withLock { $0.checkers[room]?.faults(upTo: seq) ?? [] }
+        record.withLock { $0.testimony.faults(of: room, upTo: seq) }
     }
 
     /// The latest number seen in a room.
@@ -149,12 +137,12 @@ package final class Participant: Sendable {
 
     /// Changes what is held against a room's roster, such as who stays in it.
     package func roster(of room: String, _ change: (inout RosterChecker) -> Void) {
-        record.withLock { change(&$0.rosters[room, default: RosterChecker()]) }
+        record.withLock { $0.testimony.roster(of: room, change) }
     }
 
     /// What is wrong with what was told of a room's roster, where this is who is in it.
     package func rosterFaults(of room: String, against registry: Set<String>) -> [RosterChecker.Fault] {
-        record.withLock { $0.rosters[room]?.faults(against: registry) ?? [] }
+        record.withLock { $0.testimony.rosterFaults(of: room, against: registry) }
     }
 
     private func begin() {
@@ -167,24 +155,14 @@ package final class Participant: Sendable {
     private func record(_ event: MartletClient.Event) {
         record.withLock { record in
             record.events.append(event)
+            record.testimony.received(event)
             switch event {
-            case .message(let message):
-                record.messages[message.room, default: []].append(message)
-                // What is not stored has no place in the stream.
-                guard message.isStored else { break }
-                record.checkers[message.room, default: StreamChecker()].received(message.seq)
-            case .gap(let room, let position):
-                record.checkers[room, default: StreamChecker()].gap(to: position.seq)
-            case .presence(let presence):
-                record.rosters[presence.room, default: RosterChecker()].received(presence)
-            case .rejoined(let room, _): record.rosters[room]?.lapsed()
-            case .disconnected: for room in record.rosters.keys { record.rosters[room]?.lapsed() }
-            case .connected(let welcome):
-                for (room, position) in welcome.positions {
-                    record.checkers[room, default: StreamChecker()].joined(at: position.seq)
-                }
+            case .message(let message): record.messages[message.room, default: []].append(message)
             case .reconnect(let delay): record.recalls.append(Recall(told: .now, delay: delay))
-            case .rejoinFailed, .epoch, .room, .redacted, .invited, .status, .signal, .error: break
+            case .connected, .disconnected, .rejoined, .rejoinFailed, .gap, .epoch, .presence, .room, .redacted,
+                .invited,
+                .status, .signal, .error:
+                break
             }
         }
     }

@@ -3,23 +3,44 @@ import Glibc
 
 /// Keeps requests away from what lies behind the gateway's own network.
 package enum AddressGuard {
-    /// An address that webhooks are not sent to.
+    /// An address that is not dialled.
     package struct Refusal: Error, Hashable, CustomStringConvertible {
         package let address: String
+        package let reach: Reach
 
         package var description: String {
-            """
-            \(address) is a private address; where the receiver lies in your own network, as with docker compose, set \
-            webhooks.allowPrivate (MARTLET_WEBHOOKS_ALLOW_PRIVATE=true)
-            """
+            switch reach {
+            case .anywhere, .publicAlone:
+                """
+                \(address) is a private address; where the receiver lies in your own network, as with docker compose, set \
+                webhooks.allowPrivate (MARTLET_WEBHOOKS_ALLOW_PRIVATE=true)
+                """
+            case .privateAlone: "\(address) is a public address, which is asked by https alone"
+            }
         }
     }
 
-    /// Those that are of the public internet; throws `Refusal` where none is.
-    static func allowed(_ addresses: [IPAddress]) throws(Refusal) -> [IPAddress] {
-        let allowed = addresses.filter { !isPrivate($0.description) }
-        guard !allowed.isEmpty else { throw Refusal(address: addresses.first?.description ?? "the receiver's") }
-        return allowed
+    /// The addresses that are dialled.
+    package enum Reach: Hashable, Sendable {
+        case anywhere
+        case publicAlone
+        /// Of networks of one's own, this machine's included.
+        case privateAlone
+
+        /// Those among them; throws `Refusal` where there is none.
+        func allowed(_ addresses: [IPAddress]) throws(Refusal) -> [IPAddress] {
+            let allowed = addresses.filter { address in
+                switch self {
+                case .anywhere: true
+                case .publicAlone: !isPrivate(address.description)
+                case .privateAlone: isPrivate(address.description)
+                }
+            }
+            guard !allowed.isEmpty else {
+                throw Refusal(address: addresses.first?.description ?? "the receiver's", reach: self)
+            }
+            return allowed
+        }
     }
 
     /// The address that a host is by itself, without a name server: as it is usually written, or as C's `inet_aton` reads

@@ -45,6 +45,7 @@ package enum EventBody {
             JSONWriter.append(#","count":"#, to: &body)
             JSONWriter.append(integer: count, to: &body)
         }
+        append(#","traceparent":"#, event.trace?.text, to: &body)
         JSONWriter.append(#","timestamp":"#, to: &body)
         JSONWriter.append(integer: event.timestamp, to: &body)
         JSONWriter.append("}", to: &body)

@@ -2,12 +2,12 @@ import GatewayCore
 import Glibc
 
 /// Asks the system what a name leads to.
-enum HostLookup {
+package enum HostLookup {
     /// Nobody knows what it leads to.
     struct UnknownName: Error {}
 
     /// All addresses, in the order in which the system would try them (RFC 6724); blocks.
-    static func addresses(of host: String) throws -> [IPAddress] {
+    package static func addresses(of host: String) throws -> [IPAddress] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?

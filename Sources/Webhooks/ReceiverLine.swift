@@ -19,6 +19,7 @@ struct ReceiverLine: Sendable {
     let configuration: WebhookConfiguration
     let ledger: any EventLedger
     let sender: WebhookSender
+    let attempts: AttemptTracing
     let metrics: WebhookMetrics
     let logger: Logger
 
@@ -88,7 +89,9 @@ struct ReceiverLine: Sendable {
             inbox.yield(.gathered(assignment, result))
         case .send(let assignment, let batch):
             let began = ContinuousClock.now
-            let answer = await sender.send(EventBody.encode(batch.events))
+            let answer = await attempts.trace(batch.events) { traceparent in
+                await sender.send(EventBody.encode(batch.events), traceparent: traceparent)
+            }
             metrics.asked(for: began.duration(to: .now))
             inbox.yield(.sent(assignment, answer))
         case .settle(let assignment, let batch, let outcome):

@@ -5,9 +5,11 @@ import NIOPosix
 import NIOSSL
 
 /// The reason why a request had no answer, in an operator's words, with what there is to do about it.
-enum RequestFailure {
+package enum RequestFailure {
     /// Holds nothing of the URL or the body.
-    static func reason(of error: any Error, timeout: Duration) -> String {
+    ///
+    /// - Parameter settings: what the settings of the receiver begin with.
+    package static func reason(of error: any Error, timeout: Duration, settings: String = "webhooks") -> String {
         switch error {
         case let refusal as AddressGuard.Refusal:
             return refusal.description
@@ -18,13 +20,14 @@ enum RequestFailure {
         case let error as HTTPClientError where error == .remoteConnectionClosed:
             return "the receiver closed the connection without an answer"
         case is HostLookup.UnknownName:
-            return unresolved
+            return unresolved(settings)
         case let error as NIOConnectionError:
-            return error.connectionErrors.first.map { reason(of: $0.error, timeout: timeout) } ?? unresolved
+            return error.connectionErrors.first.map { reason(of: $0.error, timeout: timeout, settings: settings) }
+                ?? unresolved(settings)
         case let error as IOError:
             return "the receiver could not be reached: \(String(cString: strerror(error.errnoCode)))"
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
-            return "TLS with the receiver failed: \(tlsReason(of: error))"
+            return "TLS with the receiver failed: \(tlsReason(of: error, settings))"
         case is CancellationError:
             return "this node ends"
         default:
@@ -32,13 +35,18 @@ enum RequestFailure {
         }
     }
 
-    private static let unresolved =
-        "the receiver's name does not resolve: correct webhooks.url, or what this node's name server says"
+    package static func reason(ofStatus status: UInt) -> String {
+        "the receiver answered \(status)\((300..<400).contains(status) ? ", and redirects are not followed" : "")"
+    }
 
-    private static func tlsReason(of error: any Error) -> String {
+    private static func unresolved(_ settings: String) -> String {
+        "the receiver's name does not resolve: correct \(settings).url, or what this node's name server says"
+    }
+
+    private static func tlsReason(of error: any Error, _ settings: String) -> String {
         if let error = error as? NIOSSLExtraError, error == .failedToValidateHostname {
             return """
-                its certificate is for another name: put one of the certificate's names into webhooks.url, or give the \
+                its certificate is for another name: put one of the certificate's names into \(settings).url, or give the \
                 receiver a certificate for this one
                 """
         }
@@ -47,7 +55,7 @@ enum RequestFailure {
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return """
                 its certificate has expired, or comes from no authority that this node knows: renew it, or name its \
-                authority's file in webhooks.caFile
+                authority's file in \(settings).caFile
                 """
         }
         if text.contains("PROTOCOL_VERSION") || text.contains("UNSUPPORTED_PROTOCOL") {

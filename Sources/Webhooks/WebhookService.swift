@@ -3,6 +3,7 @@ import Logging
 import Metrics
 import NIOSSL
 import ServiceLifecycle
+import Tracing
 
 /// Sends the ledger's events to every receiver, each at its own pace.
 package final class WebhookService: Service {
@@ -14,17 +15,22 @@ package final class WebhookService: Service {
     private let configuration: Current<WebhookConfiguration>
     private let (plans, plan) = AsyncStream.makeStream(of: Plan.self)
     private let ledger: any EventLedger
+    private let tracer: (any Tracer)?
     private let metrics: any MetricsFactory
     private let logger: Logger
     private let now: @Sendable () -> Int64
 
-    /// `now` are the seconds since 1970 that requests are signed with.
+    /// - Parameters:
+    ///   - tracer: makes spans of attempts; nil where none are made.
+    ///   - now: the seconds since 1970 that requests are signed with.
     package init(
-        configuration: WebhookConfiguration, ledger: any EventLedger, metrics: any MetricsFactory, logger: Logger,
+        configuration: WebhookConfiguration, ledger: any EventLedger, tracer: (any Tracer)? = nil,
+        metrics: any MetricsFactory, logger: Logger,
         now: @escaping @Sendable () -> Int64
     ) {
         self.configuration = Current(configuration)
         self.ledger = ledger
+        self.tracer = tracer
         self.metrics = metrics
         self.logger = logger
         self.now = now
@@ -98,6 +104,7 @@ package final class WebhookService: Service {
         logger[metadataKey: "webhook"] = "\(receiver.shownURL)"
         return ReceiverLine(
             receiver: receiver, configuration: configuration, ledger: ledger, sender: sender,
+            attempts: AttemptTracing(tracer: tracer, receiver: receiver.name),
             metrics: WebhookMetrics(receiver: receiver, factory: metrics), logger: logger)
     }
 

@@ -236,7 +236,7 @@ struct BenchResume: ParsableCommand {
         try options.perform { title, progress in
             try ResumeScenario(
                 options: options.load(), connections: connections, rooms: rooms, missed: missed, payloadBytes: payload,
-                way: .batch(api: hook.target(), key: hook.apiKey, size: 16), settleSeconds: settle
+                way: .batch(api: hook.target(), key: try hook.apiKey(), size: 16), settleSeconds: settle
             ).run(title: title, progress: progress)
         }
     }

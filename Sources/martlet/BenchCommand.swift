@@ -20,13 +20,13 @@ struct BenchCommand: ParsableCommand {
               martlet bench fanout --rooms 1000 --members 10 --publishers 10 --via websocket --window 16
               martlet bench ladder --steps 1000,2000,4000 --rate 20 --key local --report ladder.html
 
-            Only loopback addresses are ever loaded. The CPU of server and Redis is read by their process numbers: the \
-            listener's and its private Redis's are found, others are given. Anything lost, repeated, out of order or \
-            damaged is told and makes the exit status 1; 2 says that there was no run.
+            Only loopback addresses are ever loaded, but for `storm --remote`. The CPU of server and Redis is read by \
+            their process numbers: the listener's and its private Redis's are found, others are given. Anything lost, \
+            repeated, out of order or damaged is told and makes the exit status 1; 2 says that there was no run.
             """,
         subcommands: [
             BenchConnect.self, BenchIdle.self, BenchFanout.self, BenchEcho.self, BenchPresence.self, BenchResume.self,
-            BenchLadder.self,
+            BenchLadder.self, BenchStorm.self, BenchCapacity.self,
             BenchFloor.self, BenchWorker.self, BenchFloorServer.self,
         ])
 }
@@ -90,17 +90,16 @@ struct BenchOptions: ParsableArguments {
         return options
     }
 
-    private static let own = [
+    static let own = [
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "martlet"
     ]
 
     /// Runs a scenario and prints what it found; ends the command with 2 where there was no run, 1 after faults.
     func perform(_ run: (String, RunProgress) throws -> BenchReport) throws {
         signal(SIGPIPE, SIG_IGN)
-        let title = (["martlet"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
         let found: BenchReport
         do {
-            found = try run(Self.withoutSecrets(title), RunProgress { Console.say("  \($0)") })
+            found = try run(Self.title, RunProgress { Console.say("  \($0)") })
         } catch {
             Console.complain("\(error)")
             throw ExitCode(2)
@@ -114,8 +113,9 @@ struct BenchOptions: ParsableArguments {
     }
 
     /// A report is passed on; the secrets in the command line are not.
-    private static func withoutSecrets(_ title: String) -> String {
-        title.replacing(/(--(?:key|token-secret)[ =])\S+/) { "\($0.1)…" }
+    static var title: String {
+        (["martlet"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
+            .replacing(/(--(?:key|token-secret)[ =])\S+/) { "\($0.1)…" }
     }
 }
 
@@ -183,8 +183,8 @@ struct PublishOptions: ParsableArguments {
     func plan() throws -> PublishPlan {
         let way: PublishPlan.Way
         switch via {
-        case .rest: way = .rest(api: try hook.target(), key: hook.apiKey)
-        case .batch: way = .batch(api: try hook.target(), key: hook.apiKey, size: batch)
+        case .rest: way = .rest(api: try hook.target(), key: try hook.apiKey())
+        case .batch: way = .batch(api: try hook.target(), key: try hook.apiKey(), size: batch)
         case .websocket: way = .webSocket
         }
         return PublishPlan(
@@ -198,12 +198,11 @@ struct HookOptions: ParsableArguments {
     @Option(name: .long, help: "The node's api port: host:port on loopback, or a port.")
     var api = "127.0.0.1:8081"
 
-    @Option(name: .long, help: "The API key (else: MARTLET_API_KEY).")
-    var key: String?
+    @OptionGroup var access: KeyOptions
 
     func target() throws -> LoopbackTarget { try LoopbackTarget(api) }
 
-    var apiKey: String { key ?? ProcessInfo.processInfo.environment["MARTLET_API_KEY"] ?? "local" }
+    func apiKey() throws -> String { try access.key() }
 }
 
 /// Refuses numbers that make no sense.

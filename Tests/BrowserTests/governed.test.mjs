@@ -70,3 +70,29 @@ test("a room that a backend puts the user into is told to whoever listens", asyn
   await gateway.say({ type: "joined", roomId: "r", epoch: "e", seq: 3, recovered: true });
   assert.deepEqual(told, ["new"]);
 });
+
+test("a list of members that a role might not read is read once that is told that there is one", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined();
+  const lists = [];
+  room.on("members", (members) => lists.push(members.map(({ userId }) => userId)));
+  await gateway.answer("members", { type: "error", code: "forbidden", message: "the role in the room does not allow it" });
+  await gateway.pass(60_000);
+  assert.equal(gateway.sent("members").length, 0);
+  await gateway.say({ type: "presence", roomId: "r", events: [], members: 2, rosterVersion: 1764453600007, timestamp: 1 });
+  const members = [{ userId: "a", info: {}, connections: 1 }, { userId: "b", info: {}, connections: 1 }];
+  await gateway.answer("members", { type: "members", members, count: 2, rosterVersion: 1764453600007 });
+  assert.deepEqual(lists, [["a", "b"]]);
+});
+
+test("a payload is taken away by its number, and one's own role is told as a room goes on", async (t) => {
+  const gateway = new Gateway(t);
+  const { room } = await gateway.joined();
+  const told = changes(room);
+  const redacted = room.govern("redact", { seq: 4, epoch: "e" });
+  const asked = await gateway.answer("redact", { type: "ack", version: 8 });
+  assert.deepEqual([asked.roomId, asked.seq, asked.epoch], ["r", 4, "e"]);
+  assert.equal(await redacted, 8);
+  await gateway.say({ type: "room", roomId: "r", event: "updated", version: 9, settings: {}, role: "moderator" });
+  assert.deepEqual(told, ["updated 9 moderator"]);
+});

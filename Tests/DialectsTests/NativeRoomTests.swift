@@ -76,6 +76,50 @@ import Testing
         guard case .ordered(_, room, 9) = try heard(ack) else { throw Unexpected() }
     }
 
+    @Test func `what one client alone is told of settings says its own role`() throws {
+        var change = RoomChange(room: room, event: .updated, state: RoomState(version: 8, settings: Array("{}".utf8)))
+        change.role = .moderator
+        let frame = frame(of: .room(change))
+        #expect(
+            frame == #"{"type":"room","roomId":"r","event":"updated","version":8,"settings":{},"role":"moderator"}"#)
+        guard case .room(change) = try heard(frame) else { throw Unexpected() }
+    }
+
+    @Test func `to take a payload away names the message, and its epoch where that is not the present one`() throws {
+        for (epoch, text) in [(nil as String?, ""), ("e1", #","epoch":"e1""#)] {
+            let request = ClientRequest(
+                id: RequestID(json: Array("1".utf8)), command: .redact(room: room, seq: 4, epoch: epoch))
+            var bytes: [UInt8] = []
+            dialect.encode(request, into: &bytes)
+            #expect(
+                String(decoding: bytes, as: UTF8.self) == #"{"type":"redact","id":1,"roomId":"r","seq":4\#(text)}"#)
+            guard case .redact(room, 4, epoch) = try bytes.withUnsafeBytes({ try dialect.decode($0).get() }).command
+            else { throw Unexpected() }
+        }
+        for fields in [
+            #""roomId":"r""#, #""roomId":"r","seq":0"#, #""roomId":"r","seq":"4""#, #""roomId":"r","seq":1.5"#,
+            #""seq":4"#, #""roomId":"r","seq":4,"epoch":"""#, #""roomId":"r","seq":4,"epoch":"a b""#,
+            #""roomId":"r","seq":4,"epoch":7"#, #""roomId":"r","seq":4,"seq":5"#,
+            #""roomId":"r","seq":4,"epoch":"\#(String(repeating: "e", count: 65))""#,
+        ] {
+            let result = Array(#"{"type":"redact",\#(fields)}"#.utf8).withUnsafeBytes { dialect.decode($0) }
+            guard case .failure(let malformed) = result else { throw Unexpected() }
+            #expect(malformed.error.code == .badRequest, "\(fields)")
+        }
+    }
+
+    @Test func `roles that may not read are found in the settings, whatever else stands there`() {
+        func roles(_ settings: String) -> ReadingRoles { ReadingRoles(settings: Array(settings.utf8)) }
+        let found = roles(
+            #"{"title":"a","data":{"roles":{"x":[]}},"roles":{"member":["join"],"sp\u0065aker":["history"],"#
+                + #""aide":["history","presence"],"host":[]}}"#)
+        #expect(found.withoutHistory.map(\.string) == ["member"])
+        #expect(Set(found.withoutPresence.map(\.string)) == ["member", "speaker"])
+        #expect(found.reading(as: .host) == RoomReading(role: .host))
+        #expect(found.reading(as: .member) == RoomReading(role: .member, history: false, presence: false))
+        for settings in ["{}", #"{"roles":{}}"#, "", "[]", #"{"roles":7}"#] { #expect(roles(settings).isEmpty) }
+    }
+
     @Test func `an order is read as it was written, and one that says too little or too much is refused`() throws {
         let ann = UserID(unchecked: "ann")
         for order in [

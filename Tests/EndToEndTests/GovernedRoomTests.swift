@@ -116,4 +116,97 @@ struct GovernedRoomTests {
         #expect(try await bob.ask(#""type":"message","roomId":"lobby","payload":1"#).type == "ack")
         withExtendedLifetime(cluster) {}
     }
+
+    @Test func `who may not read is told neither what was nor who is there, over a break as well; a moderator redacts`()
+        async throws
+    {
+        let cluster = try await Cluster.start(environment: Cluster.patience)
+        let (a, b) = (cluster.nodes[0], cluster.nodes[1])
+        let body =
+            #"{"version":0,"roles":{"member":["join","publish"],"speaker":["join","publish","history","presence"]}}"#
+        #expect(try await a.request("PUT", "/v1/rooms/hall", body: body).status == 200)
+        for (user, role) in [("ann", "moderator"), ("sue", "speaker")] {
+            _ = try await a.request("PUT", "/v1/rooms/hall/members/\(user)", body: #"{"role":"\#(role)"}"#)
+        }
+        let ann = try await WireClient.connect(to: a, as: "ann")
+        #expect(try await ann.join("hall").string("role") == "moderator")
+        for number in 1...3 {
+            _ = try await ann.ask(#""type":"message","roomId":"hall","payload":\#(number)"#)
+        }
+        let bob = try await WireClient.connect(to: b, as: "bob")
+        let joined = try await bob.ask(#""type":"join","roomId":"hall","last":2"#)
+        #expect(joined.bool("recovered") == false && joined.int("seq") == 3 && joined.int("rosterVersion") == nil)
+        #expect(joined.string("role") == "member")
+        for type in ["history", "members"] {
+            #expect(try await bob.ask(#""type":"\#(type)","roomId":"hall""#).string("code") == "forbidden")
+        }
+        let sue = try await WireClient.connect(to: b, as: "sue")
+        #expect(try await sue.ask(#""type":"join","roomId":"hall","last":2"#).bool("recovered") == true)
+        try await ann.frame("presence") { $0.text.contains(#""userId":"sue""#) }
+        #expect(bob.frames("presence").isEmpty && bob.frames("message").isEmpty)
+
+        // A break: what came meanwhile is bob's, and what was before he came is not.
+        let session = try #require(bob.frames("welcome").first?.string("session"))
+        bob.abort()
+        _ = try await ann.ask(#""type":"message","roomId":"hall","payload":4"#)
+        _ = try await a.request("PUT", "/v1/rooms/hall/members/bob", body: #"{"role":"listener"}"#)
+        let back = try await WireClient.connect(to: a, as: "bob", query: "&session=\(session)")
+        _ = try await back.ask(#""type":"resume","since":{"hall":{"seq":3}}"#)
+        #expect(back.frames("resumed").first?.text.contains(#""roomId":"hall""#) == true)
+        // The role given while he was away may read.
+        try await back.frame("room") { $0.string("event") == "updated" && $0.string("role") == "listener" }
+        try await back.frame("message") { $0.int("seq") == 4 }
+        _ = try await a.request("PUT", "/v1/rooms/hall/members/bob", body: #"{"role":"member"}"#)
+        try await back.frame("room") { $0.string("event") == "role" && $0.string("role") == "member" }
+        let again = try await back.ask(#""type":"join","roomId":"hall","since":{"seq":0}"#)
+        #expect(again.bool("recovered") == false && again.string("role") == "member")
+
+        let redacted = try await ann.ask(#""type":"redact","roomId":"hall","seq":2"#)
+        #expect(redacted.type == "ack" && redacted.int("version") != nil)
+        try await sue.frame("room") { $0.string("event") == "redacted" && $0.int("seq") == 2 }
+        #expect(try await back.ask(#""type":"redact","roomId":"hall","seq":3"#).string("code") == "forbidden")
+        let page = try await sue.ask(#""type":"history","roomId":"hall""#)
+        #expect(page.text.contains(#""payload":null"#) && page.text.contains(#""redacted":true"#))
+        withExtendedLifetime(cluster) {}
+    }
+
+    @Test func `webhooks are told what was done to a room and its members, with what was said of it`() async throws {
+        let hooks = try await HookServer.start()
+        let environment = Fleet.webhooks(hooks, Cluster.patience)
+        let cluster = try await Cluster.start(environment: environment)
+        let (a, b) = (cluster.nodes[0], cluster.nodes[1])
+        var clients: [WireClient] = []
+        for user in ["ann", "ben", "cid"] {
+            let client = try await WireClient.connect(to: a, as: user)
+            try await client.join("court")
+            clients.append(client)
+        }
+        let orders = [
+            ("PUT", "", #"{"version":0,"title":"Court"}"#), ("PUT", "/members/ann", #"{"role":"host"}"#),
+            ("PUT", "/members/ben", #"{"role":"moderator"}"#), ("DELETE", "/members/ben?reason=enough", ""),
+            ("PUT", "/bans/cid", #"{"until":4102444800000,"reason":"really"}"#),
+        ]
+        for (method, path, body) in orders {
+            #expect(try await b.request(method, "/v1/rooms/court\(path)", body: body).status == 200, "\(path)")
+        }
+        let version = try #require(try await b.request("GET", "/v1/rooms/court").json?["version"] as? Int)
+        let closed = try await b.request("DELETE", "/v1/rooms/court", headers: [("If-Match", "\(version)")])
+        #expect(closed.status == 200)
+        let first = version - orders.count + 1
+        let expected = [
+            #""room.updated","roomId":"court","version":\#(first),"settings":{"title":"Court"}"#,
+            #""member.role","userId":"ann","roomId":"court","version":\#(first + 1),"role":"host""#,
+            #""room.host_changed","userId":"ann","roomId":"court","version":\#(first + 1)"#,
+            #""member.role","userId":"ben","roomId":"court","version":\#(first + 2),"role":"moderator""#,
+            #""member.removed","userId":"ben","roomId":"court","version":\#(first + 3),"reason":"enough""#,
+            #""member.banned","userId":"cid","roomId":"court","version":\#(first + 4),"reason":"really","until":4102444800000"#,
+            #""room.updated","roomId":"court","version":\#(version + 1),"closed":true"#,
+        ]
+        for event in expected {
+            try await eventually(event) {
+                hooks.requests.contains { String(decoding: $0.body, as: UTF8.self).contains(#""type":\#(event)"#) }
+            }
+        }
+        withExtendedLifetime((cluster, clients)) {}
+    }
 }

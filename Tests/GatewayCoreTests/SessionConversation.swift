@@ -7,10 +7,12 @@ final class SessionConversation {
     var wallMilliseconds: Int64 = 1_700_000_000_000
 
     init(
-        tokens: Bool = false, rules: RoomRules = RoomRules(), watchRight: WatchRight = .anyone,
-        limits: SessionLimits = SessionLimits()
+        tokens: Bool = false, checked: Bool = true, asking: Bool = false, rules: RoomRules = RoomRules(),
+        watchRight: WatchRight = .anyone, limits: SessionLimits = SessionLimits()
     ) {
-        let settings = SessionSettings(rules: rules, watchRight: watchRight, limits: limits, takesTokens: tokens)
+        let settings = SessionSettings(
+            rules: rules, watchRight: watchRight, limits: limits, takesTokens: tokens, checksTokens: checked,
+            asksBackend: asking)
         machine = SessionMachine(settings: settings, now: now)
     }
 
@@ -29,11 +31,25 @@ final class SessionConversation {
 
     /// One that has been let in as alice with the rooms of an earlier session.
     static func resumed(
-        _ rooms: String..., forbidden: [String] = [], tokens: Bool = false, limits: SessionLimits = SessionLimits()
+        _ rooms: String..., forbidden: [String] = [], since: [String: Int64] = [:], tokens: Bool = false,
+        limits: SessionLimits = SessionLimits()
     ) -> SessionConversation {
         let talk = SessionConversation(tokens: tokens, limits: limits)
         _ = talk.machine.opened(with: .identity(identity()), session: "s0")
-        _ = talk.registered(rooms, forbidden: forbidden)
+        _ = talk.registered(rooms, forbidden: forbidden, since: since)
+        _ = talk.ready("*")
+        _ = talk.ready("@alice")
+        return talk
+    }
+
+    /// One that the backend has let in as alice, with this.
+    static func allowed(_ grant: Grant = Grant(), rules: RoomRules = RoomRules(), tokens: Bool = true)
+        -> SessionConversation
+    {
+        let talk = SessionConversation(tokens: tokens, asking: true, rules: rules)
+        _ = talk.machine.opened(with: .identity(identity()))
+        _ = talk.ruled(1, .connect(identity().userId, token: nil), .allowed(grant))
+        _ = talk.registered()
         _ = talk.ready("*")
         _ = talk.ready("@alice")
         return talk
@@ -62,12 +78,27 @@ final class SessionConversation {
         lines(machine.opened(with: credentials, session: session))
     }
 
+    /// The answer to the question of this number.
+    func ruled(_ number: UInt32, _ subject: SessionMachine.Inquiry.Subject, _ ruling: Ruling) -> [String] {
+        answered(.ruled(SessionMachine.Inquiry(number: number, subject: subject), ruling))
+    }
+    func ruled(_ number: UInt32, joining room: String, _ ruling: Ruling) -> [String] {
+        ruled(number, .join(Self.room(room)), ruling)
+    }
+    func ruled(_ number: UInt32, sayingIn room: String, _ ruling: Ruling) -> [String] {
+        ruled(number, .publish(Self.room(room), payload: []), ruling)
+    }
+
     func answered(_ answer: SessionMachine.Answer) -> [String] { lines(machine.answered(answer, now: now)) }
 
     /// - Parameter rooms: what the session brought back; nil for a new one.
-    func registered(_ rooms: [String]? = nil, forbidden: [String] = []) -> [String] {
+    func registered(
+        _ rooms: [String]? = nil, forbidden: [String] = [], since: [String: Int64] = [:]
+    ) -> [String] {
         let resumed = rooms.map {
-            ResumedSession(rooms: $0.map(Self.room), forbidden: forbidden.map(Self.room))
+            var resumed = ResumedSession(rooms: $0.map(Self.room), forbidden: forbidden.map(Self.room))
+            for (room, moment) in since { resumed.since[Self.room(room)] = moment }
+            return resumed
         }
         return answered(.registered(result: .success(Registration(session: "s1", timestamp: 5, resumed: resumed))))
     }
@@ -145,8 +176,8 @@ final class SessionConversation {
         return lines(machine.receivedMalformed(MalformedRequest(id: id, error: error), now: now))
     }
 
-    func enrolled(_ room: String) -> [String] {
-        let roster = RosterState(members: 1, version: 9, timestamp: 5)
+    func enrolled(_ room: String, since: Int64? = nil) -> [String] {
+        let roster = RosterState(members: 1, version: 9, timestamp: 5, since: since)
         return answered(.enrolled(room: Self.room(room), result: .success(roster)))
     }
 
@@ -156,12 +187,14 @@ final class SessionConversation {
 
     func ready(
         _ room: String, epoch: String = "e", seq: Int = 7, recovered: Bool = true, missed: [RoomMessage] = [],
-        members: Int? = nil
+        hasMore: Bool = false, members: Int? = nil, reading: RoomReading? = nil
     ) -> [String] {
         let roster = members.map { RosterState(members: $0, version: 9, timestamp: 5) }
-        let start = StreamStart(
-            position: Position(epoch: epoch, seq: seq), recovered: recovered, missed: missed, roster: roster,
-            timestamp: 5)
+        var start = StreamStart(
+            position: Position(epoch: epoch, seq: seq), recovered: recovered, missed: missed, hasMore: hasMore,
+            roster: roster, timestamp: 5)
+        start.reading = reading
+        if reading != nil { start.settings = RoomState(version: 7, settings: Array("{}".utf8)) }
         return answered(.streamReady(room: Self.room(room), start: start))
     }
 
@@ -233,8 +266,19 @@ final class SessionConversation {
         case .setState(let state, let id): "state \(text(id)) \(state.rawValue)"
         case .turn(let user, let id): "turn \(text(id)) for \(user)"
         case .signal(let signal, let id): "signal \(text(id)) \(signal.from) to \(signal.to) in \(signal.room)"
+        case .ask(let inquiry): "ask \(inquiry.number) \(line(inquiry.subject))"
+        case .keepToken(let token): "keep \(token)"
         case .order(let order, let id): "order \(text(id)) \(order.user) in \(order.room)"
+        case .redact(let room, let seq, let epoch, let id): "redact \(text(id)) \(room) \(epoch ?? "-") \(seq)"
         case .close(let reason, let text): "close \(reason.code) \(text)"
+        }
+    }
+
+    private func line(_ subject: SessionMachine.Inquiry.Subject) -> String {
+        switch subject {
+        case .connect(let user, let token): "about \(user?.string ?? "nobody")\(token.map { " with \($0)" } ?? "")"
+        case .join(let room): "to join \(room)"
+        case .publish(let room, let payload): "to say \(payload.count) in \(room)"
         }
     }
 
@@ -261,7 +305,9 @@ final class SessionConversation {
         case .acknowledged(let id): "ack \(text(id))"
         case .gap(let room, let position): "gap \(room) at \(position.seq)"
         case .epoch(let room, let position): "epoch \(room) \(position.epoch) at \(position.seq)"
-        case .room(let change): "\(change.event.rawValue) \(change.room) \(change.state.version)"
+        case .room(let change):
+            "\(change.event.rawValue) \(change.room) \(change.state.version)"
+                + (change.role.map { " as \($0.string)" } ?? "")
         case .redacted(let room, let position): "redacted \(room) \(position.seq)"
         case .welcome, .message, .presence, .status, .signal, .turn: "not the machine's"
         }

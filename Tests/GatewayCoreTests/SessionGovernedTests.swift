@@ -17,11 +17,106 @@ struct SessionGovernedTests {
     @Test func `joined tells one's own role where the room is governed`() {
         let talk = SessionConversation.live()
         _ = talk.join(1, "r")
-        let roster = RosterState(members: 1, version: 3, timestamp: 0, role: .moderator)
-        _ = talk.answered(.enrolled(room: room, result: .success(roster)))
-        let state = RoomState(version: 7, settings: Array("{}".utf8))
-        let start = StreamStart(position: Position(epoch: "e", seq: 0), settings: state, timestamp: 0)
-        #expect(talk.answered(.streamReady(room: room, start: start)).first == "joined 1 r at 0 as moderator")
+        _ = talk.enrolled("r")
+        #expect(talk.ready("r", reading: RoomReading(role: .moderator)).first == "joined 1 r at 7 as moderator")
+        // Again with a position, by when it may be another.
+        _ = talk.join(2, "r", since: 7)
+        #expect(talk.ready("r", reading: RoomReading(role: .member)).first == "joined 2 r at 7 as member")
+    }
+
+    @Test func `what goes on after a break tells settings and one's own role, whoever asked for it`() {
+        let reading = RoomReading(role: .moderator)
+        let talk = SessionConversation.resumed("r")
+        _ = talk.resume(1, ["r": 7])
+        _ = talk.ready("*")
+        _ = talk.ready("@alice")
+        #expect(talk.ready("r", reading: reading).contains("updated r 7 as moderator"))
+        let silent = SessionConversation.resumed("r")
+        _ = silent.wait(.seconds(10))
+        #expect(silent.ready("r", reading: reading) == ["updated r 7 as moderator", "enter r at 7 missed 0"])
+    }
+
+    // MARK: Roles that may not read
+
+    private let blind = RoomReading(role: .member, history: false, presence: false)
+
+    @Test func `a role without history joins from now on, whatever it asks for of the past`() {
+        let talk = SessionConversation.live()
+        let missed = [SessionConversation.message("r", 6), SessionConversation.message("r", 7)]
+        _ = talk.join(1, "r", since: 5)
+        _ = talk.enrolled("r")
+        #expect(talk.ready("r", missed: missed, reading: blind) == ["follow r"])
+        #expect(talk.ready("r", reading: blind) == ["joined 1 r at 7 lost as member", "enter r at 7 missed 0"])
+        // A member that asks again, and one of whose past no part has been read.
+        _ = talk.join(2, "r", since: 5)
+        #expect(talk.ready("r", hasMore: true, reading: blind) == ["follow r"])
+        #expect(talk.ready("r", reading: blind).first == "joined 2 r at 7 lost as member")
+        // Nothing lies between.
+        _ = talk.join(3, "r", since: 7)
+        #expect(talk.ready("r", reading: blind).first == "joined 3 r at 7 as member")
+        // With the right it is as ever.
+        _ = talk.join(4, "r", since: 5)
+        #expect(
+            talk.ready("r", missed: missed, reading: RoomReading(role: .member)) == [
+                "joined 4 r at 7 as member", "enter r at 7 missed 2",
+            ])
+    }
+
+    @Test func `what came while one was in the room is no past, over a break as well`() {
+        // Stored at 5.
+        let missed = [SessionConversation.message("r", 6), SessionConversation.message("r", 7)]
+        let talk = SessionConversation.live()
+        _ = talk.join(1, "r", since: 5)
+        _ = talk.enrolled("r", since: 5)
+        #expect(talk.ready("r", missed: missed, reading: blind).last == "enter r at 7 missed 2")
+        let lost = "resumed 1 r at 7 lost"
+        for (since, told) in [(5 as Int64?, "resumed 1 r at 7"), (6, lost), (nil, lost)] {
+            let resumed = SessionConversation.resumed("r", since: since.map { ["r": $0] } ?? [:])
+            _ = resumed.resume(1, ["r": 5])
+            _ = resumed.ready("*")
+            _ = resumed.ready("@alice")
+            var answer = resumed.ready("r", missed: missed, reading: blind)
+            if answer == ["follow r"] { answer = resumed.ready("r", reading: blind) }
+            #expect(answer.first == told)
+        }
+        // Who has left and come again was not there meanwhile.
+        _ = talk.leave(2, "r")
+        _ = talk.join(3, "r", since: 5)
+        _ = talk.enrolled("r", since: 6)
+        #expect(talk.ready("r", missed: missed, reading: blind) == ["follow r"])
+    }
+
+    @Test func `a role without presence is not told who is there, whatever the token says`() throws {
+        let talk = SessionConversation.live()
+        _ = talk.join(1, "r")
+        _ = talk.enrolled("r")
+        #expect(talk.ready("r", members: 3, reading: blind).first == "joined 1 r at 7 as member")
+        let resumed = SessionConversation.resumed("r")
+        _ = resumed.wait(.seconds(10))
+        #expect(
+            resumed.ready("r", members: 3, reading: blind) == ["updated r 7 as member", "enter r at 7 missed 0"])
+        // A role never widens a token.
+        let pattern = try #require(RoomPattern("r"))
+        let narrow = SessionConversation.live(grants: RoomGrants([(pattern, [.join])]))
+        _ = narrow.join(1, "r")
+        _ = narrow.enrolled("r")
+        #expect(
+            narrow.ready("r", members: 3, reading: RoomReading(role: .host)).first == "joined 1 r at 7 as host")
+        #expect(narrow.read(2, "r") == ["error 2 forbidden"])
+        #expect(narrow.members(3, "r") == ["error 3 forbidden"])
+    }
+
+    @Test func `to take a payload away one has to be in the room, and its answer is told`() {
+        let talk = SessionConversation.live()
+        let command = ClientCommand.redact(room: room, seq: 4, epoch: nil)
+        #expect(talk.ask(1, command) == ["error 1 not_member"])
+        #expect(talk.ask(1, .redact(room: .everyone, seq: 4, epoch: nil)) == ["error 1 not_member"])
+        _ = talk.join(2, "r")
+        #expect(talk.ask(3, command) == [])
+        _ = talk.enrolled("r")
+        #expect(talk.ready("r").last == "redact 3 r - 4")
+        let id = RequestID(json: Array("3".utf8))
+        #expect(talk.answered(.ordered(id: id, room: room, result: .failure(.unknownMessage))) == ["error 3 not_found"])
     }
 
     @Test func `an order needs a room that one is in, and its answer is told`() {

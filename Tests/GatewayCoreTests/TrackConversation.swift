@@ -119,11 +119,18 @@ final class TrackConversation {
     }
 
     /// Settings came over the channel; answers whether they are told.
-    func heard(version: Int64) -> RoomState? { machine.received(version: version) }
+    func heard(_ person: RoomPerson, version: Int64) -> RoomState? { machine.received(person, version: version) }
 
     func heard(settings version: Int64) -> Bool {
         machine.received(RoomState(version: version, settings: Array("{}".utf8)))
     }
+
+    func heard(closed version: Int64) -> Bool { machine.received(.closed(at: version)) }
+
+    func completeSettings() -> [String] { told(machine.completeSettings(conditions)) }
+
+    var settings: RoomState? { machine.settings }
+    var knownSettings: Int64 { machine.knownSettings }
 
     /// Messages have no payloads any more; answers whether that is told.
     func redacted(_ seqs: Int..., of epoch: String = "e1", isPresent: Bool = true) -> Bool {
@@ -156,6 +163,12 @@ final class TrackConversation {
             settings: settings.map {
                 RoomState(version: $0, settings: Array("{}".utf8), isClosed: isClosed, closedAt: closedAt)
             })
+        return told(machine.caughtUp(.success(answer), conditions))
+    }
+
+    /// With nothing but settings to tell.
+    func caughtUp(_ seq: Int, state: RoomState) -> [String] {
+        let answer = answer(seq, "e1", ends: "", log: [], after: after, more: false, roster: nil, settings: state)
         return told(machine.caughtUp(.success(answer), conditions))
     }
 

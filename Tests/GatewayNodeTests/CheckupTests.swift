@@ -105,6 +105,29 @@ struct CheckupTests {
         #expect(Self.of(.error, try await Self.findings(redis: nil, environment)) == ["auth.jwks"])
     }
 
+    @Test func `a backend that decides is asked, and held to its answer`() async throws {
+        let certificates = try TestCertificates()
+        let cases: [(HookServer.Reply, Finding.Outcome)] = [
+            (.text(#"{"allow":false}"#), .ok), (.text(#"{"allow":true,"userId":"x"}"#), .warning),
+            (.text("<html>"), .error), (.status(404), .error), (.redirect("/login"), .error),
+        ]
+        for (reply, outcome) in cases {
+            let server = try await HookServer.start(tls: certificates.vouched(for: "localhost")) { _, _ in reply }
+            var environment = [
+                "MARTLET_HOOKS_AUTHORIZE_URL": "https://localhost:\(server.port)/hooks",
+                "MARTLET_HOOKS_AUTHORIZE_CA_FILE": certificates.authorityFile,
+                "MARTLET_HOOKS_AUTHORIZE_TIMEOUT": "30s",
+            ]
+            func found() async throws -> Finding? {
+                try await Self.findings(redis: nil, environment).first { $0.subject == "hooks.authorize" }
+            }
+            #expect(try await found()?.outcome == outcome, "\(reply)")
+            environment["MARTLET_HOOKS_AUTHORIZE_CA_FILE"] = nil
+            let strange = try await found()
+            #expect(strange?.outcome == .error && strange?.detail.contains("hooks.authorize.caFile") == true)
+        }
+    }
+
     @Test func `a port that is taken is a warning, since a node may have it`() async throws {
         let redis = try Self.healthy()
         let node = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)

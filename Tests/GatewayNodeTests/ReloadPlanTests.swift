@@ -33,6 +33,11 @@ struct ReloadPlanTests {
                 ["webhooks.url", "webhooks.secret"]
             ),
             ("auth: {mode: jwt, secret: 0123456789abcdef0123456789abcdef}", [], ["auth.mode", "auth.secret"]),
+            ("hooks: {authorize: {url: \"https://a.example\"}}", [], ["hooks.authorize.url"]),
+            (
+                "hooks: {authorize: {url: \"https://a.example\"}}\nrooms: [{pattern: a, authorize: [join]}]", [],
+                ["hooks.authorize.url", "rooms"]
+            ),
             ("budget: {user: 1s}", [], ["budget.user"]), ("", [], []),
         ] as [(String, [String], [String])])
     func `each key that differs is taken, or needs a restart`(new: String, taken: [String], kept: [String]) throws {

@@ -133,7 +133,7 @@ struct SettingsRefusalTests {
         arguments: [
             (
                 ["MARTLET_CLIENT_HOST": "0.0.0.0"],
-                "auth.mode must be said, jwt or none, since client.host 0.0.0.0 can be reached from elsewhere"
+                "auth.mode must be said, jwt, hook or none, since client.host 0.0.0.0 can be reached from elsewhere"
             ),
             (
                 ["MARTLET_AUTH_MODE": "jwt"],

@@ -41,6 +41,27 @@ import Testing
         await gateway.stop()
     }
 
+    @Test func `one's own role is told as the room goes on, and a payload is taken away by its number`() async throws {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway)
+        let peer = try await connect(client, gateway)
+        let held = try client.room("r")
+        try await peer.acceptJoin(of: "r", at: 1)
+        try await held.joined()
+        var changes = held.governing.makeAsyncIterator()
+        peer.text(#"{"type":"room","roomId":"r","event":"updated","version":8,"settings":{},"role":"moderator"}"#)
+        let updated = try #require(await changes.next())
+        #expect(updated.kind == .updated && updated.ownRole == "moderator")
+        let redacted = Task { try await held.redact(4, epoch: "e") }
+        let request = try await peer.request()
+        guard case .redact(room, 4, "e") = request.command else { throw Ended() }
+        peer.send(.ordered(id: request.id, room: room, version: 8))
+        #expect(try await redacted.value == 8)
+        await #expect(throws: MartletClient.Failure.invalid("seq: must be 1 or more")) { try await held.redact(0) }
+        await client.close()
+        await gateway.stop()
+    }
+
     @Test func `a room that a backend puts the user into is told`() async throws {
         let gateway = try await FakeGateway.start()
         let client = try client(gateway)

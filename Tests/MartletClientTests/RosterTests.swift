@@ -71,6 +71,8 @@ import Testing
         roster.forget()
         #expect(roster.received(page(["a"], version: 1), round: 2) == .nothing)
         #expect(roster.members == nil && !roster.isBegun)
+        // What could not be had may be, once somebody tells of it.
+        #expect(roster.received(change([], members: 1, version: 1002)) == .ask(cursor: nil, round: 4))
     }
 
     @Test func `who falls behind is told so, once, and gets the latest`() {

@@ -122,6 +122,8 @@ struct DeclaredKeyTests {
         guard let range = AddressRange("10.0.0.0/8") else { return all }
         return all + [
             BanAddresses(range, seconds: 60, reason: "x", most: 10), ReadBans(), LiftBan(of: range),
+            NoteCall(BackendCall(key: "k", call: "PUT /v1/x", whom: "alice", status: 200)),
+            ReadCalls(before: "", count: 2),
         ]
     }
 

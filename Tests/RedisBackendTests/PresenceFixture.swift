@@ -217,6 +217,20 @@ extension PresenceSettings {
     }
 }
 
+/// Runs a test with so many nodes on a Redis of its own.
+func withNodes(
+    _ count: Int, settings: PresenceSettings = .brisk(),
+    _ body: @Sendable (RedisServerProcess, [PresenceNode]) async throws -> Void
+) async throws {
+    let redis = try RedisServerProcess()
+    var nodes: [PresenceNode] = []
+    for number in 0..<count {
+        nodes.append(try await PresenceNode.start("n\(number)", on: redis, settings: settings))
+    }
+    try await body(redis, nodes)
+    for node in nodes { try await node.stop() }
+}
+
 /// Hands every payload to a closure.
 final class ChannelListener: RedisSubscriptionHandler {
     let isSubscribed = Mutex(false)

@@ -35,21 +35,16 @@ struct RoomModerationTests {
         try await node.directory.members(of: room, limit: 100, cursor: nil).members.map(\.userId.string)
     }
 
-    private func putOut(_ node: PresenceNode) -> [String] {
-        node.sink.deliveries.compactMap { if case .putOut(let id, _) = $0 { id } else { nil } }
+    /// How the room is told one who begins to follow it.
+    private func start(_ node: PresenceNode) async throws -> StreamStart {
+        let sink = RecordingSink()
+        node.backend.streams.follow(room, ticket: 1, hub: node.backend.streams.open(sink))
+        try await eventually { sink.position(of: 1) != nil }
+        return try #require(sink.start(of: 1))
     }
 
-    private func withNodes(
-        _ count: Int, settings: PresenceSettings = .brisk(),
-        _ body: @Sendable (RedisServerProcess, [PresenceNode]) async throws -> Void
-    ) async throws {
-        let redis = try RedisServerProcess()
-        var nodes: [PresenceNode] = []
-        for number in 0..<count {
-            nodes.append(try await PresenceNode.start("n\(number)", on: redis, settings: settings))
-        }
-        try await body(redis, nodes)
-        for node in nodes { try await node.stop() }
+    private func putOut(_ node: PresenceNode) -> [String] {
+        node.sink.deliveries.compactMap { if case .putOut(let id, _) = $0 { id } else { nil } }
     }
 
     @Test func `a role is kept for the user, told by the join, and never gives or takes more than its giver has`()
@@ -95,12 +90,9 @@ struct RoomModerationTests {
             nodes[0].presence.leave(room, connection: "c2")
             try await eventually { try await members(nodes[1]).count == 3 }
             try await nodes[1].connect("c5", "ben")
-            let back: RosterState = try await withCheckedThrowingContinuation { continuation in
-                nodes[1].presence.join(room, connection: "c5", info: Array("{}".utf8)) {
-                    continuation.resume(with: $0)
-                }
-            }
-            #expect(back.role == .moderator)
+            try await nodes[1].join(room.string, "c5")
+            let start = try await start(nodes[1])
+            #expect(start.settings?.roles == [UserID(unchecked: "ben"): .moderator, UserID(unchecked: "cid"): .host])
             #expect(try await nodes[0].backend.roomGovernor.state(of: room).settings == Array("{}".utf8))
         }
     }

@@ -64,6 +64,27 @@ struct RouterNodeMessageTests {
         for text in ["a 1 2 n", "a 1 1", "a 1 1 ", "a x 1 n"] { #expect(decode(Array(text.utf8)) == nil, "\(text)") }
     }
 
+    @Test func `a user who is to be asked about again, and the count of it, come back as they were`() {
+        guard
+            case .review(let user, 7, "n 1") = decode(
+                NodeMessage.askAgain(UserID(unchecked: "zoë 2"), number: 7, asker: "n 1"))
+        else {
+            Issue.record("not a question")
+            return
+        }
+        #expect(user.string == "zoë 2")
+        guard
+            case .reviewed(count: 12, number: 7, node: "n 1") = decode(
+                NodeMessage.askedAgain(count: 12, number: 7, node: "n 1"))
+        else {
+            Issue.record("not an answer")
+            return
+        }
+        for text in ["f 7 3 n 1", "f 7 9 n 1a", "f x 1 na", "f 7 -1 na", "z 7 n", "z 7 -1 n", "z 7 1", "z 7 1 "] {
+            #expect(decode(Array(text.utf8)) == nil, "\(text)")
+        }
+    }
+
     @Test func `what is cut short, of another kind or of an unknown code is refused, and nothing is read beyond it`() {
         let whole = [
             NodeMessage.close("conn", .replaced, text: "gone"), Array("i epoch 7 1700000000000 5 alice1 3 bobx".utf8),

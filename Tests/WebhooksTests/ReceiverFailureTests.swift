@@ -151,6 +151,42 @@ struct ReceiverFailureTests {
         try await sender.shutdown()
     }
 
+    @Test func `what is for networks of one's own is not dialled in public, whatever the name says by then`()
+        async throws
+    {
+        let server = try await HookServer.start()
+        let answers = Mutex(["127.0.0.1"])
+        let configuration = HookCaller.Configuration(
+            url: "http://backend.invalid:\(server.port)/", secrets: [], timeout: .seconds(5), concurrency: 2,
+            reach: .privateAlone)
+        let caller = HookCaller(configuration, now: { 0 }) { _ in
+            answers.withLock { $0 }.compactMap { IPAddress($0) }
+        }
+        let reply = try await caller.post(Array("{}".utf8), path: "more", fields: [("X-One", "1")])
+        #expect(reply.status == 200 && reply.body == [])
+        #expect(server.requests.first?.path == "/more" && server.requests.first?.headers["X-One"] == "1")
+        try await caller.shutdown()
+        let strayed = HookCaller(configuration, now: { 0 }) { _ in [try #require(IPAddress("93.184.216.34"))] }
+        await #expect(throws: AddressGuard.Refusal.self) { try await strayed.post(Array("{}".utf8)) }
+        try await strayed.shutdown()
+    }
+
+    @Test func `an answer is read so far and no further`() async throws {
+        let replies: [HookServer.Reply] = [
+            .text(String(repeating: "x", count: HookCaller.maxBytes)),
+            .text(String(repeating: "x", count: HookCaller.maxBytes + 1)), .broken, .text("{}"),
+        ]
+        let server = try await HookServer.start { number, _ in replies[number] }
+        let caller = HookCaller(
+            HookCaller.Configuration(
+                url: server.url, secrets: [], timeout: .seconds(10), concurrency: 1, reach: .anywhere),
+            now: { 0 })
+        var sizes: [Int?] = []
+        for _ in replies { sizes.append(try await caller.post([]).body?.count) }
+        #expect(sizes == [HookCaller.maxBytes, nil, nil, 2])
+        try await caller.shutdown()
+    }
+
     @Test func `where the first of several addresses does not answer the next is tried`() async throws {
         let server = try await HookServer.start()
         let receiver = WebhookReceiver(url: "http://receiver.invalid:\(server.port)/", types: nil)

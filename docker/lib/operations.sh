@@ -1,10 +1,10 @@
 # `docker/local test operations`: what operators are given, by its own tools: the manifests by the schemas of Kubernetes, the
 # unit by systemd-analyze, metrics, alerts and the dashboard by promtool and a Prometheus that scrapes nodes under load. The
-# schemas, and Prometheus's own reader of metrics, come from PyPI, into a folder of the build's own.
+# schemas, Prometheus's own reader of metrics and the schema of traces come from PyPI, into a folder of the build's own.
 
 operations_packages=(python3-venv systemd prometheus)
 operations=.build/operation-tests
-operations_needs=(kubernetes-validate==1.37.0 prometheus-client==0.26.0)
+operations_needs=(kubernetes-validate==1.37.0 prometheus-client==0.26.0 opentelemetry-proto==1.45.2)
 
 operation_tests() {
     need_operations || return

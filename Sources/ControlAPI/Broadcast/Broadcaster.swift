@@ -1,11 +1,13 @@
 import Dialects
 import GatewayCore
-import Logging
+import Traces
+import Tracing
 
 /// Publishes what backends post, one broadcast or many at once.
 struct Broadcaster: Sendable {
     let log: any MessageLog
-    let logger: Logger
+    /// Of targets that were not reached.
+    let failures: RecurringWarning
     /// Names a broadcast; never twice the same.
     var makeID: @Sendable () -> String = { BulkRandom.names.name(digits: 32) }
 
@@ -69,6 +71,7 @@ struct Broadcaster: Sendable {
 
     /// Sends each in turn; what they have for one room is stored in their order. One outcome for each.
     func send(_ requests: [Result<BroadcastRequest, RequestError>]) async -> [BroadcastOutcome] {
+        let cause = ServiceContext.current?.cause
         let ids = await claim(requests)
         var publications: [Publication] = []
         publications.reserveCapacity(requests.count)
@@ -82,6 +85,7 @@ struct Broadcaster: Sendable {
                     room: room, userId: request.userId, msgType: request.msgType, event: request.event,
                     payload: request.payload, dedupe: mark)
                 (publication.isVolatile, publication.except) = (request.isVolatile, request.except)
+                publication.cause = cause
                 publications.append(publication)
             }
         }
@@ -137,7 +141,7 @@ struct Broadcaster: Sendable {
             last = reason
         }
         guard count > 0 else { return }
-        logger.warning("Broadcasts could not be stored", metadata: ["targets": "\(count)", "reason": "\(last)"])
+        failures.record(count, because: last)
     }
 
     private static func requests(

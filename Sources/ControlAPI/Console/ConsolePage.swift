@@ -24,6 +24,7 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
     case picture = "picture.js"
     case rest = "rest.js"
     case spenders = "spenders.js"
+    case story = "story.js"
     case tabs = "tabs.js"
     case texts = "texts.js"
     case users = "users.js"
@@ -53,6 +54,7 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         case .picture: PackageResources.picture_js
         case .rest: PackageResources.rest_js
         case .spenders: PackageResources.spenders_js
+        case .story: PackageResources.story_js
         case .tabs: PackageResources.tabs_js
         case .texts: PackageResources.texts_js
         case .users: PackageResources.users_js
@@ -65,7 +67,8 @@ enum ConsolePage: String, Hashable, Sendable, CaseIterable {
         case .document, .call: "text/html; charset=utf-8"
         case .style, .callStyle: "text/css; charset=utf-8"
         case .address, .callScript, .composer, .connection, .console, .governed, .history, .library, .log, .members,
-            .messages, .nodes, .parts, .payload, .peer, .picture, .rest, .spenders, .tabs, .texts, .users, .watch:
+            .messages, .nodes, .parts, .payload, .peer, .picture, .rest, .spenders, .story, .tabs, .texts, .users,
+            .watch:
             "text/javascript; charset=utf-8"
         }
     }

@@ -21,15 +21,23 @@ struct ControlResponder: HTTPResponder {
     let rooms: any RoomGovernor
     let erasure: any MessageErasure
     let spenders: any SpenderDirectory
+    /// Nil where no backend is asked.
+    let rights: (any RightsReview)?
     let console: Console
     let readiness: @Sendable () -> Readiness
     let liveness: @Sendable () async -> Bool
     let metrics: MetricsRegistry
     let requests: RequestMetrics
+    var tracing = RequestTracing(tracer: nil)
     let logger: Logger
+    /// Of requests that the store did not answer.
+    let unavailable: RecurringWarning
 
     func respond(to request: Request, context: ControlContext) async -> Response {
         let began = ContinuousClock.now
+        let traceparent = request.headers[values: .traceparent]
+        // Two of them are none.
+        let trace = tracing.begin(traceparent.count == 1 ? traceparent[0] : nil)
         var route: Route?
         var key: BackendKey?
         var whom: String?
@@ -49,8 +57,10 @@ struct ControlResponder: HTTPResponder {
                 try keys.spend(key)
                 try key.check(found, request.method)
             }
-            response = try await answer(
-                found, target: target, request: request, context: context, key: key, whom: &whom)
+            response = try await trace.run {
+                try await answer(
+                    found, target: target, request: request, context: context, key: key, whom: &whom)
+            }
         } catch {
             response = Response(refusal(for: error))
         }
@@ -60,6 +70,7 @@ struct ControlResponder: HTTPResponder {
             response.headers[.connection] = "close"
         }
         requests.answered(route, request.method, response.status, since: began)
+        trace?.end(route, request.method, response.status)
         if let key, let route { audit.record(key, route, request.method, whom: whom, response.status) }
         return response
     }
@@ -85,6 +96,8 @@ struct ControlResponder: HTTPResponder {
         case .userDisconnect(let user):
             return try await Disconnection(user: user, body: body.read(request, on: context.channel))
                 .answer(from: presence)
+        case .userRefresh(let user):
+            return try await RightsRefresh(user: user).answer(from: rights)
         case .userBan(let user):
             return try await Pardon(user: user).answer(from: presence)
         case .connectionDisconnect(let connection):
@@ -138,6 +151,8 @@ struct ControlResponder: HTTPResponder {
             return try await WebhooksQuery().answer(from: webhooks)
         case .webhooksReplay:
             return try await Replay(body.read(request, on: context.channel)).answer(from: webhooks)
+        case .calls:
+            return try await CallsQuery(target: target).answer(from: audit.ledger)
         case .top:
             return try await TopQuery(target: target).answer(from: spenders)
         case .addressBans:
@@ -208,7 +223,7 @@ struct ControlResponder: HTTPResponder {
 
     private func refusal(for error: BackendError) -> Refusal {
         if case .unavailable(let reason) = error {
-            logger.warning("A request failed because the store is unavailable", metadata: ["reason": "\(reason)"])
+            unavailable.record(because: reason)
         }
         return Refusal(error.request)
     }

@@ -11,6 +11,7 @@ enum Route: Hashable, Sendable {
     case usersQuery
     case userDisconnect(String)
     case userBan(String)
+    case userRefresh(String)
     case connectionDisconnect(String)
     case turn
     case rooms
@@ -26,6 +27,7 @@ enum Route: Hashable, Sendable {
     case webhooks
     case webhooksReplay
     case top
+    case calls
     case addressBans
     case health
     case readiness
@@ -48,6 +50,7 @@ enum Route: Hashable, Sendable {
         case ["v1", "webhooks"]: self = .webhooks
         case ["v1", "webhooks", "replay"]: self = .webhooksReplay
         case ["v1", "top"]: self = .top
+        case ["v1", "calls"]: self = .calls
         case ["v1", "turn"]: self = .turn
         case ["v1", "addresses", "bans"]: self = .addressBans
         case ["healthz"]: self = .health
@@ -76,6 +79,7 @@ enum Route: Hashable, Sendable {
         case ("users", []): self = .user(name)
         case ("users", ["disconnect"]): self = .userDisconnect(name)
         case ("users", ["ban"]): self = .userBan(name)
+        case ("users", ["refresh"]): self = .userRefresh(name)
         case ("connections", ["disconnect"]): self = .connectionDisconnect(name)
         case ("rooms", []): self = .room(name)
         case ("rooms", ["members"]): self = .members(room: name)
@@ -95,12 +99,12 @@ enum Route: Hashable, Sendable {
 
     var methods: [HTTPRequest.Method] {
         switch self {
-        case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .connectionDisconnect, .turn,
+        case .broadcast, .broadcastBatch, .usersQuery, .userDisconnect, .userRefresh, .connectionDisconnect, .turn,
             .webhooksReplay:
             [.post]
         case .userBan, .message: [.delete]
         case .user: [.get, .head, .delete]
-        case .users, .rooms, .messages, .nodes, .stats, .webhooks, .top, .health, .readiness,
+        case .users, .rooms, .messages, .nodes, .stats, .webhooks, .top, .calls, .health, .readiness,
             .metrics, .openAPI, .page, .consoleConfiguration:
             [.get, .head]
         case .addressBans: [.get, .head, .put, .delete]
@@ -120,6 +124,7 @@ enum Route: Hashable, Sendable {
         case .usersQuery: "/v1/users/query"
         case .userDisconnect: "/v1/users/{userId}/disconnect"
         case .userBan: "/v1/users/{userId}/ban"
+        case .userRefresh: "/v1/users/{userId}/refresh"
         case .connectionDisconnect: "/v1/connections/{connectionId}/disconnect"
         case .turn: "/v1/turn"
         case .rooms: "/v1/rooms"
@@ -135,6 +140,7 @@ enum Route: Hashable, Sendable {
         case .webhooks: "/v1/webhooks"
         case .webhooksReplay: "/v1/webhooks/replay"
         case .top: "/v1/top"
+        case .calls: "/v1/calls"
         case .addressBans: "/v1/addresses/bans"
         case .health: "/healthz"
         case .readiness: "/readyz"
@@ -163,10 +169,11 @@ extension Route {
         case .broadcast, .broadcastBatch, .turn: .broadcast
         case .users, .usersQuery, .rooms, .messages, .nodes, .stats, .webhooks, .top: .read
         case .user: method == .delete ? .admin : .read
-        case .userDisconnect, .userBan, .connectionDisconnect, .message, .member, .roomBan, .roomMute: .moderate
+        case .userDisconnect, .userBan, .userRefresh, .connectionDisconnect, .message, .member, .roomBan, .roomMute:
+            .moderate
         case .members: method == .get || method == .head ? .read : .moderate
         case .room, .addressBans: method == .get || method == .head ? .read : .moderate
-        case .webhooksReplay: .admin
+        case .webhooksReplay, .calls: .admin
         case .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration: nil
         }
     }
@@ -177,9 +184,9 @@ extension Route {
         case .room(let name), .members(let name), .messages(let name), .message(let name, _), .member(_, let name),
             .roomBan(_, let name), .roomMute(_, let name):
             .room(name)
-        case .users, .user, .usersQuery, .userDisconnect, .userBan, .connectionDisconnect, .turn, .rooms, .nodes,
-            .stats,
-            .webhooks, .webhooksReplay, .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
+        case .users, .user, .usersQuery, .userDisconnect, .userBan, .userRefresh, .connectionDisconnect, .turn, .rooms,
+            .nodes, .stats,
+            .webhooks, .webhooksReplay, .top, .calls, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
             .consoleConfiguration:
             .everything
         }
@@ -189,12 +196,13 @@ extension Route {
     var whom: String? {
         switch self {
         case .room(let name), .members(let name), .messages(let name), .message(let name, _), .user(let name),
-            .userDisconnect(let name), .userBan(let name), .connectionDisconnect(let name), .member(_, let name),
+            .userDisconnect(let name), .userBan(let name), .userRefresh(let name), .connectionDisconnect(let name),
+            .member(_, let name),
             .roomBan(_, let name), .roomMute(_, let name):
             name
         case .broadcast, .broadcastBatch, .turn, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks,
             .webhooksReplay,
-            .top, .addressBans, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration:
+            .top, .calls, .addressBans, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration:
             nil
         }
     }

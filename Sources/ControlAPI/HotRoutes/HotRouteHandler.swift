@@ -16,6 +16,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         let call: HotRoute
         let fields: BodyFields
         let began: ContinuousClock.Instant
+        let trace: RequestTracing.Trace?
         var key: BackendKey?
         var body: [UInt8] = []
         /// Why it is refused, which is told at its end: there is no body to be spared.
@@ -107,7 +108,8 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func begin(_ call: HotRoute, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let fields = BodyFields(head.headers)
-        incoming = Incoming(call: call, fields: fields, began: .now)
+        let trace = responder.value.tracing.begin(head.headers.first(name: "traceparent"))
+        incoming = Incoming(call: call, fields: fields, began: .now, trace: trace)
         do {
             try authorize(head.headers["authorization"], call)
             if call.method == .post { try responder.value.body.check(fields) }
@@ -153,7 +155,10 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         let work: @Sendable () async -> Void = { [responder, loop = executor.loop] in
             let result: Result<[UInt8], any Error>
             do {
-                result = .success(try await responder.value.answer(incoming.call, incoming.body, by: incoming.key))
+                result = .success(
+                    try await incoming.trace.run {
+                        try await responder.value.answer(incoming.call, incoming.body, by: incoming.key)
+                    })
             } catch {
                 result = .failure(error)
             }
@@ -193,6 +198,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.incoming = nil
         let (route, method) = (incoming.call.route, incoming.call.method)
         responder.value.requests.answered(route, method, status, since: incoming.began)
+        incoming.trace?.end(route, method, status)
         if let key = incoming.key { responder.value.audit.record(key, route, method, whom: route.whom, status) }
         let endsInput = rules.answered()
         guard let context else { return }

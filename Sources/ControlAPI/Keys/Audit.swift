@@ -1,10 +1,13 @@
+import GatewayCore
 import Hummingbird
 import Logging
 
-/// Tells the log of each call that changes something, and of each that oversteps its key: who, what, whom and the result,
+/// Tells the log, and the ledger that all nodes share, of each call that changes something, and of each that oversteps its key: who, what, whom and the result,
 /// never what was sent.
 struct Audit: Sendable {
     let logger: Logger
+    /// Nil where there is none.
+    var ledger: (any CallLedger)?
 
     /// - Parameter whom: the room, user or block of addresses; nil where the call names none.
     func record(
@@ -18,6 +21,11 @@ struct Audit: Sendable {
         // There may be thousands a second.
         case .broadcast: level = .debug
         case .moderate, .admin: level = .notice
+        }
+        if level == .notice {
+            ledger?.note(
+                BackendCall(
+                    key: key.name, call: "\(method.rawValue) \(route.name)", whom: whom ?? "", status: status.code))
         }
         logger.log(
             level: level, "audit",

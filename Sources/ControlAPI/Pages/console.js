@@ -13,6 +13,7 @@ import { $, chosen, element, told } from "./parts.js";
 import { PayloadField } from "./payload.js";
 import { key, post } from "./rest.js";
 import { refreshSpenders, startSpenders } from "./spenders.js";
+import { refreshStory, startStory } from "./story.js";
 import { showTab, startTabs } from "./tabs.js";
 import { refreshUsers, startUsers } from "./users.js";
 import * as watch from "./watch.js";
@@ -191,6 +192,7 @@ function showChosen() {
 function refresh() {
   refreshNodes();
   refreshSpenders();
+  refreshStory();
   refreshUsers();
 }
 
@@ -213,7 +215,7 @@ function start() {
   showChosen();
   for (const startPart of [
     startTabs, startLog, composer.startComposer, history.startHistory, members.startMembers, watch.startWatch,
-    startUsers, startNodes, startSpenders, startGoverned,
+    startUsers, startNodes, startSpenders, startStory, startGoverned,
   ]) startPart();
   broadcastPayload = new PayloadField("broadcast-payload");
   showRooms();

@@ -26,6 +26,7 @@ export function startUsers() {
   $("user-close").addEventListener("click", () => select(null));
   payload = new PayloadField("push-payload");
   $("push-form").addEventListener("submit", push);
+  $("user-refresh").addEventListener("click", askAgain);
   calmDisconnect = askTwice($("user-disconnect"), "Really disconnect?", disconnect);
   setInterval(() => {
     if (!document.hidden && key.isAccepted) refreshUsers();
@@ -150,6 +151,7 @@ async function refreshUser() {
   }
   $("user-connections").replaceChildren(...user.connections.map(connection));
   $("user-disconnect").disabled = !user.online;
+  $("user-refresh").disabled = !user.online;
 }
 
 function state(name, text) {
@@ -190,6 +192,17 @@ async function push(event) {
     told(answer, reach + "; in the inbox at #" + user.seq + ".", false);
   } catch (error) {
     if (userId === selected) told(answer, error.message, true);
+  }
+}
+
+// Has the backend that decides asked again about the user.
+async function askAgain() {
+  const userId = selected;
+  try {
+    const { refreshed } = await post("/v1/users/" + segment(userId) + "/refresh");
+    if (userId === selected) told($("disconnect-answer"), "Asked again about " + count(refreshed, "connection", "connections") + ".", false);
+  } catch (error) {
+    if (userId === selected) told($("disconnect-answer"), error.message, true);
   }
 }
 

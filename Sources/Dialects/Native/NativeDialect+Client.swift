@@ -74,6 +74,15 @@ extension NativeDialect {
             JSONWriter.append(string: state.rawValue, to: &bytes)
         case .turn: begin(#"{"type":"turn""#, id: request.id, into: &bytes)
         case .order(let order): append(order, id: request.id, into: &bytes)
+        case .redact(let room, let seq, let epoch):
+            begin(#"{"type":"redact""#, id: request.id, into: &bytes)
+            append(room: room, into: &bytes)
+            JSONWriter.append(#","seq":"#, to: &bytes)
+            JSONWriter.append(integer: seq, to: &bytes)
+            if let epoch {
+                JSONWriter.append(#","epoch":"#, to: &bytes)
+                JSONWriter.append(string: epoch, to: &bytes)
+            }
         case .ping: begin(#"{"type":"ping""#, id: request.id, into: &bytes)
         }
         JSONWriter.append("}", to: &bytes)

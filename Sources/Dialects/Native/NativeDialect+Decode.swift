@@ -51,6 +51,7 @@ extension RequestFields {
         }
         if name.equals("state") { return .state(try userState()) }
         if name.equals("turn") { return .turn }
+        if name.equals("redact") { return .redact(room: try room(), seq: try seqNumber(), epoch: try epochName()) }
         if let order = try order(named: name) { return .order(order) }
         throw RequestError(.badRequest, "type: unknown")
     }

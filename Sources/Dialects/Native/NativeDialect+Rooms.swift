@@ -18,16 +18,15 @@ extension NativeDialect {
         JSONWriter.append(#","event":"#, to: &bytes)
         JSONWriter.append(string: change.event.rawValue, to: &bytes)
         switch change.event {
-        case .updated, .restored: append(change.state, into: &bytes)
+        case .updated, .restored:
+            append(change.state, into: &bytes)
+            append(change.role, into: &bytes)
         case .closed, .role, .host, .muted, .unmuted, .removed:
             if let user = change.userId {
                 JSONWriter.append(#","userId":"#, to: &bytes)
                 JSONWriter.append(string: user.string, to: &bytes)
             }
-            if let role = change.role {
-                JSONWriter.append(#","role":"#, to: &bytes)
-                JSONWriter.append(string: role.string, to: &bytes)
-            }
+            append(change.role, into: &bytes)
             if let until = change.until {
                 JSONWriter.append(#","until":"#, to: &bytes)
                 JSONWriter.append(integer: until, to: &bytes)
@@ -42,6 +41,13 @@ extension NativeDialect {
             }
         }
         JSONWriter.append("}", to: &bytes)
+    }
+
+    /// The field `role`, behind others.
+    func append(_ role: RoleName?, into bytes: inout [UInt8]) {
+        guard let role else { return }
+        JSONWriter.append(#","role":"#, to: &bytes)
+        JSONWriter.append(string: role.string, to: &bytes)
     }
 
     /// The fields `version` and `settings`, behind others.
@@ -140,6 +146,22 @@ extension RequestFields {
             throw RequestError(.badRequest, "userId: not the name of a user")
         }
         return RoomOrder(act, user, in: try room(), reason: try reasonText())
+    }
+
+    /// Of a message.
+    func seqNumber() throws(RequestError) -> Int {
+        guard let seq else { throw RequestError(.badRequest, "seq: missing") }
+        return try RequestFields.integer(seq, within: 1...Int.max, "seq")
+    }
+
+    /// Nil where none is named.
+    func epochName() throws(RequestError) -> String? {
+        guard epoch != nil else { return nil }
+        let name = try RequestFields.text(of: epoch, "epoch")
+        guard (1...64).contains(name.utf8.count), name.utf8.allSatisfy({ (33...126).contains($0) }) else {
+            throw RequestError(.badRequest, "epoch: must be 1 to 64 characters, as answers name it")
+        }
+        return name
     }
 
     private func roleName() throws(RequestError) -> RoleName {

@@ -57,10 +57,7 @@ extension NativeDialect {
             JSONWriter.append(integer: roster.version, to: &bytes)
         }
         if let settings = joined.settings { append(settings, into: &bytes) }
-        if let role = joined.role {
-            JSONWriter.append(#","role":"#, to: &bytes)
-            JSONWriter.append(string: role.string, to: &bytes)
-        }
+        append(joined.role, into: &bytes)
         JSONWriter.append("}", to: &bytes)
     }
 

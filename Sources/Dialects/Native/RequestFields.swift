@@ -26,6 +26,8 @@ struct RequestFields {
     private(set) var until: JSONValue?
     private(set) var reason: JSONValue?
     private(set) var state: JSONValue?
+    private(set) var seq: JSONValue?
+    private(set) var epoch: JSONValue?
 
     private static let maxIDBytes = 128
     /// A request has eight at most; the rest may come from a later client.
@@ -118,6 +120,8 @@ struct RequestFields {
         if key.equals("role") { return RequestFields.fill(&role, with: value) ? nil : "role" }
         if key.equals("until") { return RequestFields.fill(&until, with: value) ? nil : "until" }
         if key.equals("reason") { return RequestFields.fill(&reason, with: value) ? nil : "reason" }
+        if key.equals("seq") { return RequestFields.fill(&seq, with: value) ? nil : "seq" }
+        if key.equals("epoch") { return RequestFields.fill(&epoch, with: value) ? nil : "epoch" }
         return nil
     }
 

@@ -122,6 +122,8 @@ package struct LedgerEvent: Hashable, Sendable {
     package var count: Int?
     /// What a change in a governed room says besides: a JSON object, whose fields stand among the others.
     package var details: [UInt8]?
+    /// Of the call that caused it, where it said so.
+    package var trace: TraceContext?
 
     package init(
         id: String, entry: String, type: String, userId: String? = nil, roomId: String? = nil, cause: String? = nil,

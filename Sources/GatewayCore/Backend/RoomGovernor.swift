@@ -21,6 +21,19 @@ package protocol RoomGovernor: Sendable {
     /// `reply` is called exactly once, on any thread.
     func carryOut(_ order: RoomOrder, reply: @escaping @Sendable (Result<Int64, GovernError>) -> Void)
 
+    /// Takes a message's payload away for a client that is in the room, as far as its role allows that; again it changes
+    /// nothing. Answers the version of the room's settings.
+    ///
+    /// `reply` is called exactly once, on any thread.
+    func redact(_ order: RedactionOrder, reply: @escaping @Sendable (Result<Int64, GovernError>) -> Void)
+
+    /// What a user may read in a room that the caller does not follow; nil where the room is not governed.
+    ///
+    /// `reply` is called exactly once, on any thread.
+    func reading(
+        by user: UserID, in room: RoomName,
+        reply: @escaping @Sendable (Result<RoomReading?, BackendError>) -> Void)
+
     /// Has live connections of a user join a room, as far as their tokens allow that; answers how many were told to.
     func invite(_ user: UserID, to room: RoomName) async throws(GovernError) -> Int
 }
@@ -46,6 +59,8 @@ package enum GovernError: Error, Hashable, Sendable {
     case denied(RoomDenial)
     /// The user is not in the room.
     case absent
+    /// The room never had the message.
+    case unknownMessage
     /// As many users have a role, are mute or banned as may be.
     case crowded
     case backend(BackendError)
@@ -65,6 +80,8 @@ package enum GovernError: Error, Hashable, Sendable {
         case .denied(.right): RequestError(.forbidden, "the role in the room does not allow it")
         case .denied(.rank): RequestError(.forbidden, "the other's role, or the one that is given, may more")
         case .absent: RequestError(.conflict, "the user is not in the room")
+        case .unknownMessage:
+            RequestError(.notFound, "seq: the room never had this message, or its epoch must be named")
         case .crowded: RequestError(.conflict, "too many users have a role, are mute or banned in the room")
         case .backend(let error): error.request
         }

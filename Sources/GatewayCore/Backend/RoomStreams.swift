@@ -55,6 +55,8 @@ package struct StreamStart: Sendable {
     package var roster: RosterState?
     /// The room's settings at the same moment; nil where it has none.
     package var settings: RoomState?
+    /// What the listener's user may read of the room; nil where it has no settings. The hub's to say.
+    package var reading: RoomReading?
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64
 
@@ -108,6 +110,8 @@ package enum StreamDelivery: Sendable {
     case putOut(connection: String, RoomChange)
     /// Connections of the user are to join a room.
     case invited(UserID, to: RoomName)
+    /// The backend wants to be asked again about connections of the user.
+    case reviewed(UserID)
     /// A connection of the node, perhaps another hub's, is to be closed.
     case close(connection: String, reason: CloseReason, text: String)
 }

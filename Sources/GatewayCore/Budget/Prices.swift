@@ -25,6 +25,9 @@ package enum Prices {
     /// A token to be checked.
     package static let token = Spending(processorNanoseconds: 100 * microsecond)
 
+    /// A question to the backend: a request made, signed and sent, and its answer read.
+    package static let inquiry = Spending(processorNanoseconds: 300 * microsecond)
+
     /// Credentials to be signed.
     package static let signature = Spending(processorNanoseconds: 20 * microsecond)
 
@@ -60,6 +63,12 @@ package enum Prices {
         Spending(
             bytesOut: bytes * receivers, redisNanoseconds: 20 * microsecond + 10 * bytes,
             processorNanoseconds: 20 * microsecond + 5 * bytes)
+    }
+
+    /// A message's payload that is taken away: its room's log is written anew, whose length nobody knows beforehand.
+    package static func redaction(receivers: Int) -> Spending {
+        Spending(
+            bytesOut: 200 * receivers, redisNanoseconds: 10_000 * microsecond, processorNanoseconds: 20 * microsecond)
     }
 
     /// A page of history or of members, before it is known how long it is.

@@ -15,12 +15,14 @@ extension SessionMachine.Action {
         case .signal(let signal, _):
             Prices.signal(bytes: signal.payload.count, receivers: max(1, audience(RoomName(inboxOf: signal.to))))
         case .order(let order, _): Prices.step(infoBytes: 0, receivers: audience(order.room))
+        case .redact(let room, _, _, _): Prices.redaction(receivers: audience(room))
         case .readHistory(_, let range, _): Prices.page(limit: range.limit)
         case .readMembers(_, let limit, _, _): Prices.page(limit: limit)
         case .findSharers(let users, let rooms, _): Prices.sharers(users: users.count, rooms: rooms.count)
         case .watch(let users, _, _, _): Prices.watch(users: users.count)
         case .unwatch(let users): Prices.unwatch(users: users.count)
-        case .send, .sendPage, .register, .registerLater, .welcome, .followLater, .enter, .leave, .tellPosition,
+        case .send, .sendPage, .ask, .keepToken, .register, .registerLater, .welcome, .followLater, .enter, .leave,
+            .tellPosition,
             .publish, .close:
             nil
         }
@@ -42,7 +44,7 @@ extension SessionMachine.Answer {
             Prices.members(page.members.count, bytes: page.members.reduce(0) { $0 + $1.info.count + 64 })
         case .verified, .confirmed, .registered(.failure), .enrolled, .streamReady, .streamFailed, .published,
             .history(_, _, .failure), .members(_, _, .failure), .sharersFound, .sharersUnknown, .watching, .watchFailed,
-            .signalled, .shown, .ordered:
+            .signalled, .shown, .ordered, .ruled:
             nil
         }
     }

@@ -84,6 +84,35 @@ package struct RoomPerson: Hashable, Sendable {
     }
 }
 
+extension RoomPerson.Change {
+    /// What becomes of the roles in a room where it concerns this user.
+    func apply(to user: UserID, in roles: inout [UserID: RoleName]) {
+        switch self {
+        case .role(let role): roles[user] = role == .member ? nil : role
+        case .host:
+            for (before, role) in roles where role == .host { roles[before] = nil }
+            roles[user] = .host
+        case .muted, .unmuted: break
+        }
+    }
+}
+
+/// A message whose payload a client with the right has taken away.
+package struct RedactionOrder: Hashable, Sendable {
+    package var room: RoomName
+    package var seq: Int
+    /// Nil for those epochs that the room's present count runs through.
+    package var epoch: String?
+    package var author: RoomOrder.Author
+
+    package init(room: RoomName, seq: Int, epoch: String?, by author: RoomOrder.Author) {
+        self.room = room
+        self.seq = seq
+        self.epoch = epoch
+        self.author = author
+    }
+}
+
 /// Who is what in a governed room.
 package struct RoomRoles: Hashable, Sendable {
     /// Who has the host's chair, in the room or not.

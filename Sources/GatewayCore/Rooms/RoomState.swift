@@ -12,15 +12,22 @@ package final class RoomState: Hashable, Sendable {
     package let isClosed: Bool
     /// The version that closed it last, where that is known; 0 where it never was.
     package let closedAt: Int64
+    /// Who is something else than a member, in the room or not.
+    package let roles: [UserID: RoleName]
+    /// Whether that is all there is to know under this version: not where a change before it has not come.
+    package let isWhole: Bool
 
     package init(
-        version: Int64, settings: [UInt8], expires: Duration? = nil, isClosed: Bool = false, closedAt: Int64 = 0
+        version: Int64, settings: [UInt8], expires: Duration? = nil, isClosed: Bool = false, closedAt: Int64 = 0,
+        roles: [UserID: RoleName] = [:], isWhole: Bool = true
     ) {
         self.version = version
         self.settings = settings
         self.expires = expires
         self.isClosed = isClosed
         self.closedAt = closedAt
+        self.roles = roles
+        self.isWhole = isWhole
     }
 
     /// Of a room without settings.
@@ -31,19 +38,30 @@ package final class RoomState: Hashable, Sendable {
         RoomState(version: version, settings: absent.settings, isClosed: true, closedAt: version)
     }
 
-    /// The same settings under a later version, by which something else of the room has changed.
-    package func next(_ version: Int64) -> RoomState {
-        RoomState(
+    /// The same settings under a later version, by which something of a user's has changed.
+    package func next(_ version: Int64, _ person: RoomPerson? = nil) -> RoomState {
+        var roles = roles
+        if let person { person.change.apply(to: person.user, in: &roles) }
+        return RoomState(
             version: version, settings: isClosed ? RoomState.absent.settings : settings, expires: expires,
-            closedAt: closedAt)
+            closedAt: closedAt, roles: roles)
     }
+
+    /// The same among users with these roles.
+    package func having(_ roles: [UserID: RoleName], isWhole: Bool = true) -> RoomState {
+        RoomState(
+            version: version, settings: settings, expires: expires, isClosed: isClosed, closedAt: closedAt,
+            roles: roles, isWhole: isWhole)
+    }
+
+    package func role(of user: UserID?) -> RoleName { user.flatMap { roles[$0] } ?? .member }
 
     /// Whether settings hold.
     package var isGoverned: Bool { version > 0 && !isClosed }
 
     package static func == (left: RoomState, right: RoomState) -> Bool {
         left.version == right.version && left.settings == right.settings && left.expires == right.expires
-            && left.isClosed == right.isClosed
+            && left.isClosed == right.isClosed && left.roles == right.roles
     }
 
     package func hash(into hasher: inout Hasher) {
@@ -74,6 +92,7 @@ package struct RoomChange: Hashable, Sendable {
     package var state: RoomState
     /// Whom it is about; nil where that is nobody, or the client itself.
     package var userId: UserID?
+    /// With a user that one's; without one that of whoever is told.
     package var role: RoleName?
     /// Until when a user is mute, in milliseconds since 1970; nil: without end.
     package var until: Int64?

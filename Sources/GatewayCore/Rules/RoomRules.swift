@@ -77,6 +77,8 @@ package struct RoomRule: Hashable, Sendable {
     package var isStreamed = false
     /// Whether its messages are kept in the archive, and so go into the partition's stream as well.
     package var isArchived = false
+    /// For what of that, join or publish, the backend is asked first.
+    package var asked: Set<RoomAction> = []
 
     package init(
         pattern: RoomPattern, allow: Set<RoomAction> = Set(RoomAction.allCases), outside: Set<RoomAction> = [],
@@ -177,13 +179,22 @@ package struct RoomRules: Hashable, Sendable {
         return (max(streamSize, archiveBacklog), max(streamBytes, archiveBacklogBytes))
     }
 
+    /// Whether the backend is asked before this is done here; of inboxes and `*` it never is.
+    package func asks(_ action: RoomAction, in room: RoomName) -> Bool {
+        guard !room.isEveryone, !room.isInbox else { return false }
+        return rules.first { $0.pattern.matches(room) }?.asked.contains(action) ?? false
+    }
+
+    /// Whether there are rooms for which the backend is asked.
+    package var askBackend: Bool { rules.contains { !$0.asked.isEmpty } }
+
     /// Whether this client may do this here. A client reads its own inbox and `*`, and writes to neither.
     package func allows(_ action: RoomAction, in room: RoomName, for identity: Identity) -> Bool {
         if room.isEveryone || room.isInbox {
             let isReading = action == .join || action == .history
             return isReading && (room.isEveryone || room == RoomName(inboxOf: identity.userId))
         }
-        if let grants = identity.grants { return grants.allows(action, in: room) }
+        if let rights = identity.rights { return rights.allows(action, in: room) }
         return rules.first { $0.pattern.matches(room) }?.allow.contains(action) ?? true
     }
 
@@ -191,7 +202,7 @@ package struct RoomRules: Hashable, Sendable {
     /// token grants it and not `join`, as an observer's. Everybody is in `*` and in the own inbox.
     package func allowsOutside(_ action: RoomAction, in room: RoomName, for identity: Identity) -> Bool {
         if room.isEveryone || room.isInbox { return true }
-        if let grants = identity.grants, grants.allows(action, in: room), !grants.allows(.join, in: room) {
+        if let rights = identity.rights, rights.allows(action, in: room), !rights.allows(.join, in: room) {
             return true
         }
         return rules.first { $0.pattern.matches(room) }?.outside.contains(action) ?? false

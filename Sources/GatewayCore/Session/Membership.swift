@@ -29,8 +29,10 @@ extension SessionMachine {
         var id: RequestID?
         var since: ClientPosition?
         var origin: Origin
-        /// As what the user came into a governed room; nil for any other, and where that is not known.
-        var role: RoleName?
+        /// Whether the client asked for what was before, and the role may not have it.
+        var isCut = false
+        /// The question to the backend whether it may; 0 where none is under way.
+        var inquiry: UInt32 = 0
     }
 
     /// What is known of this room; nil where the connection has nothing to do with it.

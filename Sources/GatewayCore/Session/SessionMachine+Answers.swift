@@ -32,8 +32,10 @@ extension SessionMachine {
         case signalled(id: RequestID?, result: Result<Void, SignalError>)
         /// Of `show`, and of `setState`.
         case shown(id: RequestID?, result: Result<Void, BackendError>)
-        /// Of `order`.
+        /// Of `order` and of `redact`.
         case ordered(id: RequestID?, room: RoomName, result: Result<Int64, GovernError>)
+        /// Of `ask`.
+        case ruled(Inquiry, Ruling)
     }
 
     /// Something asked for has its answer, which may be of no interest any more.
@@ -44,7 +46,7 @@ extension SessionMachine {
         case .confirmed(let clearance): confirmed(clearance)
         case .registered(.success(let registration)): registered(registration)
         case .registered(.failure(let error)): registrationFailed(error)
-        case .enrolled(let room, .success(let roster)): enrolled(room, as: roster.role)
+        case .enrolled(let room, .success(let roster)): enrolled(room, since: roster.since)
         case .enrolled(let room, .failure(let error)): enrollmentFailed(room, error)
         case .streamReady(let room, let start): streamReady(room, start, now: now)
         case .streamFailed(let room, let error): streamFailed(room, error)
@@ -60,6 +62,7 @@ extension SessionMachine {
         case .signalled(let id, let result): signalled(id: id, result)
         case .shown(let id, let result): acknowledged(id: id, result)
         case .ordered(let id, let room, let result): ordered(id: id, room: room, result)
+        case .ruled(let inquiry, let ruling): ruled(inquiry, ruling)
         }
     }
 }

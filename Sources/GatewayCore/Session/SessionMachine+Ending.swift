@@ -23,29 +23,41 @@ extension SessionMachine {
     /// When `hitDeadline` is to be called at the latest; nil where nothing ends by itself.
     package func nextDeadline(now: MonotonicTime, wallMilliseconds: Int64) -> MonotonicTime? {
         switch phase {
-        case .waitingForToken, .verifying, .registering: openedAt + settings.limits.authTimeout
+        case .waitingForToken(let opening):
+            openedAt + min(settings.limits.authTimeout, tokenPatience(opening) ?? settings.limits.authTimeout)
+        case .verifying, .deciding, .registering: openedAt + settings.limits.authTimeout
         case .entering(_, let entering):
             [openedAt + settings.limits.authTimeout, entering.everyoneDue].compactMap { $0 }.min()
         case .live:
-            switch (expiry.map { now + .milliseconds(max(0, $0 - wallMilliseconds)) }, resumption?.deadline) {
-            case (let end?, let release?): min(end, release)
-            case (let end, let release): end ?? release
-            }
+            SessionMachine.earlier(
+                SessionMachine.earlier(
+                    expiry.map { now + .milliseconds(max(0, $0 - wallMilliseconds)) }, resumption?.deadline),
+                identity?.given?.endsAt)
         case .closed: nil
         }
+    }
+
+    private static func earlier(_ one: MonotonicTime?, _ other: MonotonicTime?) -> MonotonicTime? {
+        guard let one, let other else { return one ?? other }
+        return min(one, other)
     }
 
     /// Time has passed; `wallMilliseconds` counts from 1970, since that is how tokens tell when they end.
     package mutating func hitDeadline(now: MonotonicTime, wallMilliseconds: Int64) -> [Action] {
         switch phase {
-        case .waitingForToken:
-            return now - openedAt >= settings.limits.authTimeout ? close(.unauthorized, "no token came") : []
-        case .verifying, .registering, .entering:
+        case .waitingForToken(let opening):
+            if now - openedAt >= settings.limits.authTimeout { return close(.unauthorized, "no token came") }
+            guard let patience = tokenPatience(opening), now - openedAt >= patience else { return [] }
+            return opening.denial.map { close($0.reason, $0.message) } ?? askWithoutToken(opening)
+        case .verifying, .deciding, .registering, .entering:
             guard now - openedAt < settings.limits.authTimeout else { return close(.unavailable) }
             guard case .entering(_, let entering) = phase, let due = entering.everyoneDue, due <= now else { return [] }
             return goLive(entering.registration, everyone: false, now: now)
         case .live:
             if let expiry, expiry <= wallMilliseconds { return close(.unauthorized, "the token has expired") }
+            if let end = identity?.given?.endsAt, end <= now {
+                return close(.unauthorized, "what the backend has allowed is over")
+            }
             if let release = resumption?.deadline, release <= now { return releaseAwaiting() }
             return []
         case .closed:
@@ -67,7 +79,7 @@ extension SessionMachine {
         isSentAway = true
         return switch phase {
         case .live: [.send(.reconnect(afterMilliseconds: afterMilliseconds))]
-        case .waitingForToken, .verifying, .registering, .entering: close(.goingAway)
+        case .waitingForToken, .verifying, .deciding, .registering, .entering: close(.goingAway)
         case .closed: []
         }
     }
@@ -81,6 +93,7 @@ extension SessionMachine {
         refresh = nil
         resumption = nil
         _ = waiting.takeAll()
+        held = []
         var left = rooms.keys
         if everyone != nil { left.append(.everyone) }
         if let identity, inbox != nil { left.append(RoomName(inboxOf: identity.userId)) }

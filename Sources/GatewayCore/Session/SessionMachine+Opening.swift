@@ -2,17 +2,25 @@
 extension SessionMachine {
     /// The first input: the handshake is done.
     ///
-    /// - Parameter session: the earlier session that the client wants to go on with, as it named it.
-    package mutating func opened(with credentials: Credentials, session: String? = nil) -> [Action] {
+    /// - Parameters:
+    ///   - session: the earlier session that the client wants to go on with, as it named it.
+    ///   - isTelling: whether the backend is told something else that may say whose it is, such as a cookie.
+    package mutating func opened(
+        with credentials: Credentials, session: String? = nil, isTelling: Bool = false
+    ) -> [Action] {
         switch credentials {
+        case .none where settings.asksBackend:
+            var opening = Opening(holdsFrames: false, session: session)
+            opening.mayAskWithoutToken = true
+            phase = .waitingForToken(opening)
+            return isTelling || !settings.takesTokens ? askWithoutToken(opening) : []
         case .none:
             phase = .waitingForToken(Opening(holdsFrames: false, session: session))
             return settings.takesTokens ? [] : close(.unauthorized, "userId is missing")
         case .token(let token):
-            phase = .verifying(Opening(holdsFrames: true, session: session))
-            return [.verify(token: token)]
+            return show(token, Opening(holdsFrames: true, session: session))
         case .identity(let identity):
-            return register(identity, Opening(holdsFrames: true, session: session))
+            return decide(on: identity, Opening(holdsFrames: true, session: session))
         case .refused(let text):
             return close(.unauthorized, text)
         }
@@ -22,16 +30,16 @@ extension SessionMachine {
     mutating func verified(_ identity: Identity) -> [Action] {
         switch phase {
         case .verifying(let opening):
-            return register(identity, opening)
+            return decide(on: identity, opening)
         case .live:
-            guard let refresh else { return [] }
+            guard case .verifying(let id, let token) = refresh else { return [] }
             guard identity.userId == self.identity?.userId else {
                 self.refresh = nil
-                return refuse(refresh.id, .forbidden, "the token is another user's")
+                return refuse(id, .forbidden, "the token is another user's")
             }
-            self.refresh = .confirming(id: refresh.id, identity)
+            self.refresh = .confirming(id: id, identity, token: token)
             return [.confirm(identity)]
-        case .waitingForToken, .registering, .entering, .closed:
+        case .waitingForToken, .deciding, .registering, .entering, .closed:
             return []
         }
     }
@@ -45,14 +53,14 @@ extension SessionMachine {
             guard let refresh else { return [] }
             self.refresh = nil
             return refuse(refresh.id, error.isTemporary ? .unavailable : .unauthorized, error.message)
-        case .waitingForToken, .registering, .entering, .closed:
+        case .waitingForToken, .deciding, .registering, .entering, .closed:
             return []
         }
     }
 
     // MARK: Registry
 
-    private mutating func register(_ identity: Identity, _ opening: Opening) -> [Action] {
+    mutating func register(_ identity: Identity, _ opening: Opening) -> [Action] {
         self.identity = identity
         phase = .registering(opening)
         isRegistered = true
@@ -102,7 +110,7 @@ extension SessionMachine {
             return []
         case .live:
             return joined(room, start)
-        case .waitingForToken, .verifying, .registering, .closed:
+        case .waitingForToken, .verifying, .deciding, .registering, .closed:
             return []
         }
     }
@@ -112,7 +120,7 @@ extension SessionMachine {
         switch phase {
         case .entering: [.followLater(room)]
         case .live: notJoined(room, error.request)
-        case .waitingForToken, .verifying, .registering, .closed: []
+        case .waitingForToken, .verifying, .deciding, .registering, .closed: []
         }
     }
 
@@ -138,6 +146,7 @@ extension SessionMachine {
         var actions = [welcome]
         if let resumed = registration.resumed {
             for room in resumed.rooms { rooms[room] = .awaiting }
+            memberSince = resumed.since
             // What is not there yet is asked for again with all others.
             (everyone, inbox) = (.awaiting, .awaiting)
             resumption = Resumption(
@@ -148,6 +157,7 @@ extension SessionMachine {
             if hasEveryone { actions.append(.enter(.everyone, .now)) }
             actions.append(.enter(RoomName(inboxOf: identity.userId), .now))
         }
+        actions += reviewRooms() + joinGiven()
         return actions + waiting.takeAll().flatMap { handle($0) }
     }
 
@@ -156,26 +166,35 @@ extension SessionMachine {
     mutating func startRefresh(_ token: String, id: RequestID?) -> [Action] {
         guard settings.takesTokens else { return refuse(id, .badRequest, "this gateway takes no tokens") }
         guard refresh == nil else { return refuse(id, .conflict, "another token is being checked") }
-        refresh = .verifying(id: id)
+        if !settings.checksTokens, let identity {
+            return decide(anewOn: Identity(userId: identity.userId), token: token, id: id)
+        }
+        refresh = .verifying(id: id, token: token)
         return [.verify(token: token)]
     }
 
     /// Whether a fresh token of this user still counts. While Redis is away it does: whoever was thrown out before is
     /// gone, and connections are not to end for want of it.
     mutating func confirmed(_ admission: Clearance) -> [Action] {
-        guard case .live = phase, case .confirming(let id, let fresh) = refresh else { return [] }
+        guard case .live = phase, case .confirming(let id, let fresh, let token) = refresh else { return [] }
         refresh = nil
         return switch admission {
-        case .admitted, .unknown: renew(fresh, id: id)
+        case .admitted, .unknown:
+            settings.asksBackend ? decide(anewOn: fresh, token: token, id: id) : renew(fresh, id: id)
         case .banned: close(.forbidden, "banned")
         case .tokenVoid: close(.unauthorized, "the token is void")
         }
     }
 
     /// A fresh token is good: it takes the old one's place.
-    private mutating func renew(_ fresh: Identity, id: RequestID?) -> [Action] {
+    mutating func renew(_ fresh: Identity, id: RequestID?) -> [Action] {
+        [.send(.authenticated(id: id, expires: fresh.expiresMilliseconds))] + goOn(as: fresh)
+    }
+
+    /// What the client may do is another from here on: it is out of rooms that it may not be in any more.
+    mutating func goOn(as fresh: Identity) -> [Action] {
         identity = fresh
-        var actions: [Action] = [.send(.authenticated(id: id, expires: fresh.expiresMilliseconds))]
+        var actions: [Action] = []
         for (room, membership) in rooms.sorted(by: { $0.key.string < $1.key.string }) {
             switch membership {
             case .joining: continue

@@ -1,12 +1,11 @@
 /// What a client with the right asks about others in a governed room: it is decided in Redis, by its role there.
 extension SessionMachine {
-    mutating func carryOut(_ order: RoomOrder, _ request: ClientRequest) -> [Action] {
-        switch rooms[order.room] {
-        case .joining: return hold(request)
-        case .joined, .awaiting: break
-        case nil: return refuse(request.id, .notMember, "join the room first")
+    mutating func carryOut(_ action: Action, in room: RoomName, _ request: ClientRequest) -> [Action] {
+        switch rooms[room] {
+        case .joining: hold(request)
+        case .joined, .awaiting: [action]
+        case nil: refuse(request.id, .notMember, "join the room first")
         }
-        return [.order(order, id: request.id)]
     }
 
     /// What became of it.

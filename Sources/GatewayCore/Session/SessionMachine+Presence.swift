@@ -10,13 +10,13 @@ extension SessionMachine {
 
     /// The same for one of many members: `ruled` is what `SessionSettings.showsPresence` says of the room.
     package func seesPresence(in room: RoomName, ruled: Bool) -> Bool {
-        guard let grants = identity?.grants else { return ruled }
-        return grants.allows(.presence, in: room)
+        guard let rights = identity?.rights else { return ruled }
+        return rights.allows(.presence, in: room)
     }
 
     /// A roster that changed, or may have, while nobody told this client.
     func rosterNotice(of room: RoomName, _ start: StreamStart) -> [Action] {
-        guard let roster = start.roster, seesPresence(in: room) else { return [] }
+        guard let roster = start.roster, seesPresence(in: room), start.reading?.presence != false else { return [] }
         let change = RosterChange(
             room: room, events: [], members: roster.members, version: roster.version, timestamp: roster.timestamp)
         return [.send(.presence(change))]
@@ -26,7 +26,9 @@ extension SessionMachine {
     func notices(of room: RoomName, _ start: StreamStart) -> [Action] {
         let roster = rosterNotice(of: room, start)
         guard let settings = start.settings else { return roster }
-        return roster + [.send(.room(RoomChange(room: room, now: settings)))]
+        var change = RoomChange(room: room, now: settings)
+        change.role = start.reading?.role
+        return roster + [.send(.room(change))]
     }
 
     mutating func readMembers(

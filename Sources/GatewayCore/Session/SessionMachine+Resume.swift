@@ -114,7 +114,7 @@ extension SessionMachine {
             guard case .joining(let joining) = membership(of: room), case .resumed = joining.origin,
                 let answer = gathering.answers[room]
             else { continue }
-            let (outcome, actions) = resolve(room, answer, since: joining.since)
+            let (outcome, actions) = resolve(room, answer, joining)
             entering += actions
             // The streams that every connection is in by itself are answered where they were asked for.
             if gathering.named.contains(room) || !(room.isEveryone || room.isInbox) {
@@ -130,7 +130,7 @@ extension SessionMachine {
     }
 
     private mutating func resolve(
-        _ room: RoomName, _ answer: Result<StreamStart, RequestError>, since: ClientPosition?
+        _ room: RoomName, _ answer: Result<StreamStart, RequestError>, _ joining: Joining
     ) -> (ResumedRoom.Outcome, [Action]) {
         // The token may have been replaced by a narrower one in the meantime.
         guard isAllowed(.join, in: room) else { return (.refused(.forbidden), drop(room)) }
@@ -138,11 +138,12 @@ extension SessionMachine {
         case .success(let start):
             setMembership(of: room, .joined)
             let actions = notices(of: room, start) + [.enter(room, .start(start))]
-            return (.joined(position: start.position, recovered: start.recovered), actions)
+            let recovered = start.recovered && !joining.isCut
+            return (.joined(position: start.position, recovered: recovered), actions)
         // The user was put out of it.
         case .failure(let error) where error.code == .forbidden: return (.refused(.forbidden), drop(room))
         case .failure(let error):
-            return (.refused(error.code), goOnLater(room, from: since))
+            return (.refused(error.code), goOnLater(room, from: joining.since))
         }
     }
 }

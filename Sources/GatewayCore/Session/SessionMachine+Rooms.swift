@@ -30,14 +30,15 @@ extension SessionMachine {
         guard rooms.count < settings.limits.maxRooms else {
             return refuse(id, .forbidden, "no more than \(settings.limits.maxRooms) rooms")
         }
-        return enter(room, Joining(id: id, since: since, origin: .fresh), identity)
+        let joining = Joining(id: id, since: since, origin: .fresh)
+        return settings.rules.asks(.join, in: room) ? ask(about: room, joining) : enter(room, joining, identity)
     }
 
-    private mutating func enter(_ room: RoomName, _ joining: Joining, _ identity: Identity) -> [Action] {
+    mutating func enter(_ room: RoomName, _ joining: Joining, _ identity: Identity) -> [Action] {
         switch settings.rules.presence(of: room) {
         case .full:
             rooms[room] = .joining(joining)
-            return [.enroll(room, info: identity.info)]
+            return [.enroll(room, info: identity.shownInfo)]
         case .off:
             return [.enrollQuietly(room)] + follow(room, joining)
         }
@@ -52,6 +53,7 @@ extension SessionMachine {
         if room.isEveryone || room.isInbox {
             return refuse(request.id, .badRequest, "roomId: a room that cannot be left")
         }
+        guard !held.contains(where: { $0.message.room == room }) else { return hold(request) }
         let left = Action.send(.left(id: request.id, room: room))
         return switch rooms[room] {
         case .joining: hold(request)
@@ -63,6 +65,7 @@ extension SessionMachine {
     /// Ends a membership, here and in the registry.
     mutating func drop(_ room: RoomName) -> [Action] {
         rooms[room] = nil
+        memberSince[room] = nil
         return [.withdraw(room), .leave(room)]
     }
 
@@ -76,16 +79,25 @@ extension SessionMachine {
         case .joined, .awaiting: break
         case nil: return refuse(request.id, .notMember, "join the room first")
         }
-        guard let identity, isAllowed(.publish, in: room) else {
-            return refuse(request.id, .forbidden, "messages to this room are not allowed")
-        }
+        guard isAllowed(.publish, in: room) else { return refuseMessage(request.id) }
+        if settings.rules.asks(.publish, in: room) { return ask(about: message, request) }
+        return send(message, id: request.id)
+    }
+
+    func refuseMessage(_ id: RequestID?) -> [Action] {
+        refuse(id, .forbidden, "messages to this room are not allowed")
+    }
+
+    func send(_ message: MessageCommand, id: RequestID?) -> [Action] {
+        guard let identity else { return [] }
+        let room = message.room
         var publication = Publication(
             room: room, userId: identity.userId, msgType: message.msgType, event: message.event,
             payload: message.payload,
             dedupe: message.dedupe.map { DedupeMark(owner: .user(identity.userId), key: $0) })
         publication.isVolatile = message.isVolatile
         publication.heedsSettings = true
-        return [.publish(publication, echo: message.echo, id: request.id)]
+        return [.publish(publication, echo: message.echo, id: id)]
     }
 
     mutating func readHistory(of room: RoomName, _ range: HistoryRange, _ request: ClientRequest) -> [Action] {
@@ -103,10 +115,9 @@ extension SessionMachine {
     // MARK: Answers
 
     /// The connection is on the room's roster.
-    mutating func enrolled(_ room: RoomName, as role: RoleName?) -> [Action] {
-        guard isLive, case .joining(var joining) = rooms[room] else { return [] }
-        joining.role = role
-        rooms[room] = .joining(joining)
+    mutating func enrolled(_ room: RoomName, since: Int64?) -> [Action] {
+        guard isLive, case .joining(let joining) = rooms[room] else { return [] }
+        memberSince[room] = since
         return [.follow(room, since: joining.since)]
     }
 
@@ -121,16 +132,17 @@ extension SessionMachine {
     /// The stream of a room that was asked for is there.
     mutating func joined(_ room: RoomName, _ start: StreamStart) -> [Action] {
         guard case .joining(let joining) = membership(of: room) else { return [] }
+        if let anew = followWithoutPast(room, joining, start) { return anew }
         if case .resumed = joining.origin { return gathered(room, .success(start)) }
         guard isAllowed(.join, in: room) else { return expel(from: room, joining) }
         setMembership(of: room, .joined)
         switch joining.origin {
         case .fresh, .again, .resumed, .invited:
             var answer = Joined(
-                room: room, position: start.position, recovered: start.recovered, roster: roster(of: room, start),
-                settings: start.settings)
+                room: room, position: start.position, recovered: start.recovered && !joining.isCut,
+                roster: roster(of: room, start), settings: start.settings)
             answer.isArchiveAway = start.isArchiveAway
-            if start.settings != nil { answer.role = joining.role }
+            answer.role = start.reading?.role
             return [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))] + serveWaiting(for: room)
         case .silent:
             return notices(of: room, start) + [.enter(room, .start(start))] + serveWaiting(for: room)
@@ -147,9 +159,22 @@ extension SessionMachine {
         return [.send(.epoch(room: room, position: Position(epoch: start.position.epoch, seq: since.seq)))]
     }
 
+    /// Asks anew, for what comes from now on, where the role may not have what was before the user came; nil where it is as
+    /// asked. What a member missed during a break is no past.
+    private mutating func followWithoutPast(
+        _ room: RoomName, _ joining: Joining, _ start: StreamStart
+    ) -> [Action]? {
+        guard start.reading?.history == false, start.hasMore || !start.missed.isEmpty else { return nil }
+        if let since = memberSince[room], let first = start.missed.first, first.timestamp >= since { return nil }
+        var joining = joining
+        joining.since = nil
+        joining.isCut = true
+        return follow(room, joining)
+    }
+
     /// What this client may know of the roster.
     private func roster(of room: RoomName, _ start: StreamStart) -> RosterState? {
-        seesPresence(in: room) ? start.roster : nil
+        seesPresence(in: room) && start.reading?.presence != false ? start.roster : nil
     }
 
     /// The stream of a room that was asked for is not to be had.

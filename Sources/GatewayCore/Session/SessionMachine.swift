@@ -71,6 +71,12 @@ package struct SessionMachine: ~Copyable, Sendable {
         case turn(UserID, id: RequestID?)
         /// Answered by `ordered`.
         case order(RoomOrder, id: RequestID?)
+        /// Answered by `ordered` as well.
+        case redact(RoomName, seq: Int, epoch: String?, id: RequestID?)
+        /// Ask the backend; answered by `ruled`.
+        case ask(Inquiry)
+        /// From here on this is the token that the backend is shown.
+        case keepToken(String)
         /// The last action there is.
         case close(CloseReason, text: String)
     }
@@ -86,6 +92,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         indirect case waitingForToken(Opening)
         /// The token is being checked.
         indirect case verifying(Opening)
+        /// The backend is being asked whether the client is let in.
+        indirect case deciding(Opening, Deciding)
         /// The registry has been asked to take the connection in.
         indirect case registering(Opening)
         /// The streams of the inbox and of `*` have been asked for.
@@ -100,6 +108,12 @@ package struct SessionMachine: ~Copyable, Sendable {
         var holdsFrames: Bool
         /// The earlier session that the client named.
         var session: String?
+        /// The one that was shown last.
+        var token: String?
+        /// Whether the backend is asked, though there is no token, once it is clear that none comes at once.
+        var mayAskWithoutToken = false
+        /// What the backend has said of a client without a token, which may show one all the same.
+        var denial: Denial?
     }
 
     /// A connection that is registered and waits for its own streams.
@@ -111,13 +125,15 @@ package struct SessionMachine: ~Copyable, Sendable {
 
     /// A fresh token that is being checked.
     indirect enum Refresh: Sendable {
-        case verifying(id: RequestID?)
+        case verifying(id: RequestID?, token: String)
         /// The token itself is good; whether it still counts has been asked.
-        case confirming(id: RequestID?, Identity)
+        case confirming(id: RequestID?, Identity, token: String)
+        /// It does; the backend has been asked, by the inquiry of this number.
+        case deciding(id: RequestID?, Identity, token: String, number: UInt32)
 
         var id: RequestID? {
             switch self {
-            case .verifying(let id), .confirming(let id, _): id
+            case .verifying(let id, _), .confirming(let id, _, _), .deciding(let id, _, _, _): id
             }
         }
     }
@@ -134,6 +150,12 @@ package struct SessionMachine: ~Copyable, Sendable {
     var reads: Int16 = 0
     /// Questions under way about who is in a room with this user.
     var watchChecks: Int16 = 0
+    /// Questions to the backend so far.
+    var inquiries: UInt32 = 0
+    /// The latest of those by which all that it has said is asked for again; 0 for none.
+    var lastReview: UInt32 = 0
+    /// The first of those by which rooms were asked for again last.
+    var firstRoomReview: UInt32 = 0
     var refresh: Refresh?
     /// Nil until somebody has been let in.
     package internal(set) var identity: Identity?
@@ -145,12 +167,16 @@ package struct SessionMachine: ~Copyable, Sendable {
     var isRegistered = false
     var inbox: Membership?
     var everyone: Membership?
+    /// Since when the user has been in those rooms whose past the role there may not read, as far as that is known.
+    var memberSince: [RoomName: Int64] = [:]
     /// Nil for a new session, and once all that it brought back has been answered.
     var resumption: Resumption?
     var watched: Set<UserID> = []
     /// Users named by `watch` requests without an answer, each as often as it is named.
     var watchesAsked = 0
     var waiting = WaitingRequests()
+    /// Messages about which the backend is asked, in the order they came.
+    var held: [HeldMessage] = []
 
     package init(settings: SessionSettings, now: MonotonicTime) {
         self.settings = settings
@@ -210,14 +236,17 @@ package struct SessionMachine: ~Copyable, Sendable {
     mutating func handle(_ request: ClientRequest) -> [Action] {
         switch phase {
         case .waitingForToken(let opening):
-            guard case .auth(let token) = request.command else { return answerStranger(request) }
-            phase = .verifying(opening)
-            return [.verify(token: token)]
-        case .verifying(let opening), .registering(let opening), .entering(let opening, _):
+            guard case .auth(let token) = request.command else { return answerStranger(request, opening) }
+            return show(token, opening)
+        case .deciding(let opening, let deciding)
+        where opening.token == nil && deciding.identity == nil && settings.takesTokens:
+            if case .auth(let token) = request.command { return show(token, opening) }
+            return hold(orClose: request)
+        case .verifying(let opening), .deciding(let opening, _), .registering(let opening), .entering(let opening, _):
             var mustWait = opening.holdsFrames
             if case .auth = request.command { mustWait = true }
-            guard mustWait else { return answerStranger(request) }
-            return waiting.hold(request, limits: settings.limits) ? [] : close(.tooManyRequests)
+            guard mustWait else { return answerStranger(request, opening) }
+            return hold(orClose: request)
         case .live:
             return serve(request)
         case .closed:
@@ -225,8 +254,15 @@ package struct SessionMachine: ~Copyable, Sendable {
         }
     }
 
-    private func answerStranger(_ request: ClientRequest) -> [Action] {
+    private mutating func hold(orClose request: ClientRequest) -> [Action] {
+        waiting.hold(request, limits: settings.limits) ? [] : close(.tooManyRequests)
+    }
+
+    private mutating func answerStranger(_ request: ClientRequest, _ opening: Opening) -> [Action] {
         if case .ping = request.command { return [.send(.pong(id: request.id))] }
+        if case .waitingForToken = phase, opening.mayAskWithoutToken {
+            return hold(orClose: request) + (isClosed ? [] : askWithoutToken(opening))
+        }
         return refuse(request.id, .unauthorized, "authenticate first")
     }
 
@@ -249,7 +285,9 @@ package struct SessionMachine: ~Copyable, Sendable {
         case .presence(nil, let info): showEverywhere(info, request)
         case .state(let state): [.setState(state, id: request.id)]
         case .turn: identity.map { [.turn($0.userId, id: request.id)] } ?? []
-        case .order(let order): carryOut(order, request)
+        case .order(let order): carryOut(.order(order, id: request.id), in: order.room, request)
+        case .redact(let room, let seq, let epoch):
+            carryOut(.redact(room, seq: seq, epoch: epoch, id: request.id), in: room, request)
         }
     }
 

@@ -5,15 +5,21 @@ package final class SessionSettings: Sendable {
     package let limits: SessionLimits
     /// Whether clients prove who they are by tokens; without, `auth` frames mean nothing.
     package let takesTokens: Bool
+    /// Whether they are checked here; without, the backend judges them.
+    package let checksTokens: Bool
+    /// Whether the backend is asked who is let in.
+    package let asksBackend: Bool
 
     package init(
         rules: RoomRules = RoomRules(), watchRight: WatchRight = .anyone, limits: SessionLimits = SessionLimits(),
-        takesTokens: Bool
+        takesTokens: Bool, checksTokens: Bool = true, asksBackend: Bool = false
     ) {
         self.rules = rules
         self.watchRight = watchRight
         self.limits = limits
         self.takesTokens = takesTokens
+        self.checksTokens = checksTokens
+        self.asksBackend = asksBackend
     }
 
     /// Whether clients whose token says nothing about rooms may be told who is in this one.

@@ -13,6 +13,8 @@ struct WaitingRequests: Sendable {
         return true
     }
 
+    var isEmpty: Bool { requests.isEmpty }
+
     /// Takes out all that wait.
     mutating func takeAll() -> [ClientRequest] {
         defer { self = WaitingRequests() }
@@ -58,6 +60,7 @@ extension ClientCommand {
         case .message(let message): message.room
         case .presence(let room, _): room
         case .order(let order): order.room
+        case .redact(let room, _, _): room
         case .auth, .resume, .watch, .unwatch, .state, .turn, .ping: nil
         }
     }
@@ -76,6 +79,7 @@ extension ClientRequest {
         case .resume(let since): since.count * ClientRequest.nameBytes
         case .watch(let users), .unwatch(let users): users.count * ClientRequest.nameBytes
         case .order(let order): ClientRequest.nameBytes + order.reason.utf8.count
+        case .redact(_, _, let epoch): epoch?.utf8.count ?? 0
         case .join, .leave, .history, .state, .turn, .ping: 0
         }
     }

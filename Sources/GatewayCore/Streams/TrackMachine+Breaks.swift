@@ -74,6 +74,10 @@ extension TrackMachine {
             }
             settings = state
             actions.append(.settings(state, state.isClosed ? .closed : .updated))
+        } else if state.version == settingsVersion {
+            let isNews = state != settings ?? .absent
+            settings = state.version > 0 ? state : nil
+            if isNews { actions.append(.settings(state, state.isClosed ? .closed : .updated)) }
         } else if state.version < settingsVersion, answer.head.epoch != run.position.epoch,
             run.settingsVersion == settingsVersion
         {
@@ -102,7 +106,7 @@ extension TrackMachine {
         guard let seen = cursor.position else { return [] }
         let hasMoved = head.epoch != seen.epoch || head.seq > seen.seq
         let isBehind = head.isBehind(asked)
-        guard hasMoved || isBehind || rosterVersion > roster?.version ?? .max || settingsVersion > self.settingsVersion
+        guard hasMoved || isBehind || rosterVersion > roster?.version ?? .max || settingsVersion > knownSettings
         else { return [] }
         if isBehind { busy.doubt(from: head.seq + 1) }
         busy.fallBehind(comparesRoster: true)

@@ -58,7 +58,7 @@ package struct TrackMachine: ~Copyable {
     }
 
     var cursor = StreamCursor()
-    /// The settings as the hubs were told them; nil where there are none.
+    /// The settings as the hubs were told them, with who is what by then; nil where there are none.
     package internal(set) var settings: RoomState?
     /// The roster as the hubs were told it; nil until the first answer, and where the room keeps none.
     package internal(set) var roster: RosterState? {
@@ -83,6 +83,11 @@ package struct TrackMachine: ~Copyable {
 
     /// Of the settings as they are known; 0 where there are none.
     package var settingsVersion: Int64 { settings?.version ?? 0 }
+
+    var areSettingsWhole: Bool { settings?.isWhole ?? true }
+
+    /// The version that need not be told anew; below 0 where each has to be.
+    package var knownSettings: Int64 { areSettingsWhole ? settingsVersion : -1 }
 
     /// By which the log's past is compared with what was seen; nil until the first answer.
     var fork: Fork? {
@@ -182,10 +187,25 @@ extension TrackMachine {
     /// Settings came over the channel; answers whether the followers are to be told. They are ordered by their version
     /// alone, and wait for nothing.
     package mutating func received(_ state: RoomState) -> Bool {
+        take(state.isClosed ? state : state.having(settings?.roles ?? [:]))
+    }
+
+    private mutating func take(_ state: RoomState) -> Bool {
         guard state.version > settingsVersion else { return false }
-        settings = state
+        // Each change tells what it has changed alone; of a room that is closed there is nothing else.
+        let isWhole = state.isClosed || areSettingsWhole && state.version == settingsVersion + 1
+        settings = isWhole ? state : state.having(state.roles, isWhole: false)
         // Nobody is live before the first answer.
         return cursor.position != nil
+    }
+
+    /// Has the settings told anew where a change of them has not come.
+    package mutating func completeSettings(_ conditions: TrackConditions) -> [Action] {
+        guard !areSettingsWhole, cursor.position != nil else { return [] }
+        busy.fallBehind()
+        var actions = [look(busy)]
+        advance(conditions, &actions)
+        return actions
     }
 
     /// Messages have no payloads any more; answers whether the followers are to be told. Whatever of them is kept here, or
@@ -200,11 +220,12 @@ extension TrackMachine {
         return cursor.position != nil
     }
 
-    /// Something else of the room than its settings has changed and brought this version; answers how the room stands by
-    /// then, nil where the followers are not to be told.
-    package mutating func received(version: Int64) -> RoomState? {
-        let state = (settings ?? .absent).next(version)
-        return received(state) ? state : nil
+    /// Something of a user's has changed and brought this version; answers how the room stands by then, nil where the
+    /// followers are not to be told.
+    package mutating func received(_ person: RoomPerson, version: Int64) -> RoomState? {
+        guard version > settingsVersion else { return nil }
+        let state = (settings ?? .absent).next(version, person)
+        return take(state) ? state : nil
     }
 
     /// Steps of the roster came over the channel: each version is told once and in order, and one that was lost as a
@@ -241,10 +262,12 @@ extension TrackMachine {
     /// The stream is followed from this position on; of the rosters the newer one holds.
     mutating func begin(at position: Position, _ state: RosterState?, _ settings: RoomState?, timestamp: Int64) {
         cursor.begin(at: position, timestamp: timestamp)
-        if let settings, settings.version > settingsVersion { self.settings = settings }
+        if let settings, settings.version > 0, settings.version >= settingsVersion {
+            self.settings = settings
+        }
         roster = [state, roster].compactMap(\.self).max { $0.version < $1.version }
         guard let pending, case .unknown(let isCut) = pending.stage else { return }
-        pending.stage = isCut ? .behind(comparesRoster: true) : .steady
+        pending.stage = isCut || !areSettingsWhole ? .behind(comparesRoster: isCut) : .steady
     }
 
     /// A message is there: from what was held, or from the log.

@@ -54,6 +54,8 @@ package enum ClientCommand: Sendable {
     case turn
     /// About a user in a room that the client is in; who it is from the session knows.
     case order(RoomOrder)
+    /// Takes the payload of a room's message away; without an epoch of one that the room's present count runs through.
+    case redact(room: RoomName, seq: Int, epoch: String?)
     case ping
 }
 
@@ -90,7 +92,7 @@ extension ClientCommand {
         switch self {
         case .watch(let users), .unwatch(let users): max(1, (users.count - 1) / ClientCommand.usersPerFrame + 1)
         case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .presence, .state, .turn, .order,
-            .ping:
+            .redact, .ping:
             1
         }
     }

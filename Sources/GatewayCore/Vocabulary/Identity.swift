@@ -5,6 +5,8 @@ package struct Identity: Sendable {
     package var info: [UInt8]
     /// What the token allows; nil where it says nothing and the configured rules hold.
     package var grants: RoomGrants?
+    /// What the backend has said of the connection; nil where it was not asked, or could not be.
+    package var given: Given?
     /// Seconds since 1970; nil where nothing expires.
     package var expires: Int64?
     /// When the token was issued, in milliseconds since 1970: 0 where it does not say, nil where there is no token.
@@ -23,6 +25,12 @@ package struct Identity: Sendable {
         self.info = info
         self.grants = grants
     }
+
+    /// What it may do where: the backend's word counts over the token's; nil where neither says anything of it.
+    package var rights: RoomGrants? { given?.rooms ?? grants }
+
+    /// What others are shown of the user: here as well.
+    package var shownInfo: [UInt8] { given?.info ?? info }
 
     /// `expires` in milliseconds, as everything a client is told; what lies beyond the reach of that never comes.
     package var expiresMilliseconds: Int64? {

@@ -111,6 +111,8 @@ package struct Publication: Sendable {
     package var dedupe: DedupeMark?
     /// Whether the room's settings bind it: they bind clients, and no backend.
     package var heedsSettings = false
+    /// The call that caused it, as the ledger is told; nil where nobody said.
+    package var cause: TraceContext?
 
     package init(
         room: RoomName, userId: UserID, msgType: Int = 1, event: EventName? = nil, payload: [UInt8],

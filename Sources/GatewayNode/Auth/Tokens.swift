@@ -42,7 +42,8 @@ struct Tokens: Sendable {
             now: Clocks.system.monotonic)
     }
 
-    var authentication: SocketServerConfiguration.Authentication { checking.map { .jwt($0.verifier) } ?? .none }
+    /// Where the settings ask for tokens that are checked here; nil elsewhere.
+    var verifier: JWTVerifier? { checking?.verifier }
 
     /// Keeps the keys fresh; nil where there are none.
     var service: TokenKeyService? { checking?.service }

@@ -9,7 +9,7 @@ import SocketServer
 /// Reads a configuration and tries everything in it, beside a node that may run on it; it changes nothing, but for one
 /// message to a channel that nobody hears.
 package struct Checkup: Sendable {
-    private let settings: Settings
+    let settings: Settings
     /// What clients connect to; nil: certificates are not held to a name.
     private let name: String?
 
@@ -28,6 +28,7 @@ package struct Checkup: Sendable {
         findings += certificate(settings.apiTLS, "api.tls", name: nil)
         findings.append(tokens())
         findings += await keySets()
+        findings += await hook()
         findings += [descriptors(), backlog()]
         findings += await redis()
         findings += await Checkup.archive(settings)
@@ -86,6 +87,7 @@ package struct Checkup: Sendable {
     private func tokens() -> Finding {
         switch settings.auth.mode {
         case .jwt: .ok("auth.mode", "jwt")
+        case .hook: .ok("auth.mode", "hook")
         case .none:
             .warning("auth.mode", "none: any client is whoever it says it is", "set jwt before others can connect")
         }

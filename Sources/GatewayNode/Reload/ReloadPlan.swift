@@ -38,7 +38,7 @@ package struct ReloadPlan: Sendable {
 
     /// Keys that hang together: all of them are taken, or none.
     private enum Part: CaseIterable {
-        case clientTLS, apiTLS, keys, tokens, rooms, webhooks, limits
+        case clientTLS, apiTLS, keys, tokens, hook, rooms, webhooks, limits
 
         private static let limitKeys: Set<String> = [
             "client.maxRooms", "client.maxWatched", "client.messagesPerSecond", "client.messageBurst",
@@ -71,6 +71,8 @@ package struct ReloadPlan: Sendable {
                 self = .rooms
             } else if path.hasPrefix("webhooks.") {
                 self = .webhooks
+            } else if path.hasPrefix("hooks.") {
+                self = .hook
             } else {
                 return nil
             }
@@ -87,9 +89,12 @@ package struct ReloadPlan: Sendable {
                     // The port answers every host by now.
                     || !old.api.hasWeakKeys && new.api.hasWeakKeys
             case .tokens: old.auth.mode != new.auth.mode
+            case .hook: (old.hook.url == nil) != (new.hook.url == nil)
             case .rooms:
                 !old.rooms.needReplicas && new.rooms.needReplicas || old.rooms.keepArchive != new.rooms.keepArchive
                     || !old.rooms.keepsRosters(as: new.rooms)
+                    // Nobody could be asked.
+                    || old.hook.url == nil && new.rooms.askBackend
             // The ledger is written for receivers, or not at all.
             case .webhooks: old.webhooks.receivers.isEmpty || new.webhooks.receivers.isEmpty
             case .limits: false

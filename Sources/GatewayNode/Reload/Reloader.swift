@@ -13,6 +13,7 @@ final class Reloader: Sendable {
     /// What of a node goes by settings that may change.
     struct Parts: Sendable {
         let tokens: Tokens
+        let hook: HookAuthorizer?
         let certificates: Certificates
         let keys: KeyRing
         let keysKeeper: KeysKeeper?
@@ -66,6 +67,7 @@ final class Reloader: Sendable {
         let certificates = try hasChanged("client.tls.", "api.tls.") ? parts.certificates.next(next) : nil
         let issuers = try hasChanged("auth.") ? parts.tokens.issuers(of: next) : []
         let authorities = try hasChanged("webhooks.") ? next.webhooks.authorities() : nil
+        let hookAuthorities = try hasChanged("hooks.") ? next.hook.authorities() : nil
 
         certificates?.take()
         for keeper in parts.certificates.keepers { keeper.reload(logger: logger) }
@@ -73,6 +75,7 @@ final class Reloader: Sendable {
         if let path = next.apiKeysFile { parts.keysKeeper?.look(at: path) }
         parts.keysKeeper?.reload(logger: logger)
         if issuers.isEmpty { parts.tokens.renew() } else { parts.tokens.take(issuers) }
+        if let hookAuthorities { parts.hook?.replace(next.hook, authorities: hookAuthorities) }
         if let authorities {
             parts.webhooks?.replace(next.webhooks, authorities: authorities)
             parts.backend.receivers.replace(next.webhooks.receivers)

@@ -1,7 +1,7 @@
 import GatewayCore
 import Yams
 
-/// Reads the list `rooms`: entries of `pattern`, `allow`, `outside`, `presence`, `durability`, `webhook`, `stream`, `archive`
+/// Reads the list `rooms`: entries of `pattern`, `allow`, `outside`, `authorize`, `presence`, `durability`, `webhook`, `stream`, `archive`
 /// and `log: {size, bytes, age}`.
 struct RoomRulesReader {
     let file: SettingsFile
@@ -20,7 +20,10 @@ struct RoomRulesReader {
     private func rule(_ node: Yams.Node, at place: String) throws(SettingsError) -> RoomRule {
         let fields = try file.fields(
             of: node, at: place,
-            known: ["pattern", "allow", "outside", "presence", "durability", "webhook", "stream", "archive", "log"])
+            known: [
+                "pattern", "allow", "outside", "authorize", "presence", "durability", "webhook", "stream", "archive",
+                "log",
+            ])
         guard let written = fields["pattern"] else {
             throw file.refusal(of: place, at: node, "has no pattern")
         }
@@ -32,6 +35,9 @@ struct RoomRulesReader {
         if let allow = fields["allow"] { rule.allow = try actions(allow, at: "\(place).allow") }
         if let outside = fields["outside"] {
             rule.outside = try actions(outside, at: "\(place).outside", among: [.presence, .history])
+        }
+        if let asked = fields["authorize"] {
+            rule.asked = try actions(asked, at: "\(place).authorize", among: [.join, .publish])
         }
         if let presence = fields["presence"] {
             rule.presence = try file.value(presence, at: "\(place).presence", SettingKind<RoomPresence>.choice)

@@ -3,8 +3,8 @@ import GatewayCore
 extension SettingKey {
     /// Every scalar key, in the order of the explained file.
     package static let all: [SettingKey] =
-        node + client + clientTLS + budget + api + apiTLS + auth + redis + canary + log + presence + webhooks
-        + turn + archive + running
+        node + client + clientTLS + budget + api + apiTLS + auth + hooks + redis + canary + log + presence + webhooks
+        + turn + archive + tracing + running
 
     private static let node = [
         SettingKey(

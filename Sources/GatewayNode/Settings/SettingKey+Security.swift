@@ -32,8 +32,9 @@ extension SettingKey {
         SettingKey(
             "auth.mode", \.auth.mode, .choice,
             """
-            Whether clients must show a token. Left out it is none, but only where client.host is this machine \
-            alone; otherwise it must be said.
+            Whether clients must show a token: none; jwt, one that is checked here; or hook, where hooks.authorize.url decides by \
+            whatever they show, and a token is passed on unread. Left out it is none, but only where client.host is this \
+            machine alone; otherwise it must be said.
             """),
         SettingKey(
             "auth.secret", \.auth.common.secrets, .list("secrets", check: SettingCheck.secret),

@@ -16,14 +16,16 @@ extension Settings {
         return configuration
     }
 
+    /// - Parameter authorizer: the backend that decides; nil where none does.
     package func socketConfiguration(
-        authentication: SocketServerConfiguration.Authentication
+        authentication: SocketServerConfiguration.Authentication, authorizer: (any Authorizer)? = nil
     ) -> SocketServerConfiguration {
         var configuration = client
         configuration.nodeId = nodeId
         configuration.version = MartletVersion.current
         configuration.rules = rooms
         configuration.authentication = authentication
+        configuration.authorizer = authorizer
         configuration.origins = originRule
         configuration.fence = clientFence
         configuration.turn = turnServers

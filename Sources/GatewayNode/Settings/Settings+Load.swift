@@ -106,6 +106,7 @@ struct SettingsReader {
         try decideTLS()
         try decideKeys(host)
         try decideWebhooks()
+        try decideHook()
         try decideTurn()
         try checkPorts()
         try checkDurability()
@@ -136,15 +137,16 @@ struct SettingsReader {
         let auth = settings.auth
         if origins["auth.mode"] == nil, !LoopbackFence.isLoopback(boundHost: settings.client.host) {
             throw SettingsError(
-                "auth.mode must be said, jwt or none, since client.host \(settings.client.host) can be reached from elsewhere"
+                "auth.mode must be said, jwt, hook or none, since client.host \(settings.client.host) can be reached from elsewhere"
             )
         }
         switch auth.mode {
         case .jwt:
             try decideIssuers()
-        case .none:
+        case .none, .hook:
             if auth.common.hasKeys || !auth.issuers.isEmpty {
-                warnings.append("auth.\(auth.common.sources.first ?? "issuers") has no effect: auth.mode is none")
+                let source = auth.common.sources.first ?? "issuers"
+                warnings.append("auth.\(source) has no effect: auth.mode is \(auth.mode.rawValue)")
             }
         }
     }

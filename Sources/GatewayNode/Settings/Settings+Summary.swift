@@ -40,7 +40,8 @@ extension Settings {
     private var authSummary: String {
         switch auth.mode {
         case .none: "auth.mode none: every client is who it says it is"
-        case .jwt: "auth.mode jwt (\(signers))"
+        case .jwt: "auth.mode jwt (\(signers))" + (hook.url == nil ? "" : ", and the backend is asked")
+        case .hook: "auth.mode hook: the backend says who a client is"
         }
     }
 

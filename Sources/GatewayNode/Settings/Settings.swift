@@ -29,11 +29,15 @@ package struct Settings: Sendable {
     /// The same of the port for backends.
     package var apiTLS = TLSFiles()
     package var auth = Auth()
+    /// The backend that decides about clients.
+    package var hook = HookSettings()
     package var log = Log()
     /// The TURN servers that clients are given credentials for.
     package var turn = Turn()
     /// What a worker of the archive does; nodes only fill the streams.
     package var archive = Archive()
+    /// Where spans go, and how many are made.
+    package var tracing = Tracing()
     /// Where the shared state lies; nil: a private Redis is started with the node.
     package var redisURL: String?
     /// Origins as browsers write them (`https://app.example`), or `*` for all.
@@ -84,6 +88,14 @@ package struct Settings: Sendable {
         package var life = Duration.seconds(3600)
     }
 
+    /// Traces of calls.
+    package struct Tracing: Sendable {
+        /// Of the collector; nil: no spans are made.
+        package var url: String?
+        /// Of requests without a trace of their own, as a part of 1.
+        package var sample = 0.01
+    }
+
     /// The archive's database, and how a worker writes to it.
     package struct Archive: Sendable {
         /// As it was written, and checked.
@@ -103,6 +115,8 @@ package struct Settings: Sendable {
         case none
         /// A signed JSON web token says who a client is.
         case jwt
+        /// The backend says it, by whatever the client shows.
+        case hook
     }
 
     /// The node's own log lines.

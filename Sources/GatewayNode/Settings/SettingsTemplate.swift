@@ -19,7 +19,8 @@ package enum SettingsTemplate {
             }
             group = here
             lines += wrap(key.doc, to: 110).map { "\(indent)# \($0)" }
-            lines.append("\(indent)# \(key.words); \(key.variable)\(key.isSecret ? " or \(key.variable)_FILE" : "")")
+            let variables = "\(key.variable)\(key.isSecret ? " or \(key.variable)_FILE" : "")"
+            lines += wrap("\(key.words); \(variables)", to: 118 - indent.count).map { "\(indent)# \($0)" }
             lines.append("\(indent)#\(parts.last ?? ""): \(key.defaultText)")
         }
         return (lines + rooms).joined(separator: "\n") + "\n"
@@ -47,6 +48,7 @@ package enum SettingsTemplate {
         "# allow: what clients may do whose token says nothing of rooms; left out, all four.",
         "# outside: which of presence and history they may have without being in the room; left out, neither. A token that grants",
         "# one of them and not join has it from outside too, as an observer's.",
+        "# authorize: for which of join and publish the backend at hooks.authorize.url is asked first; left out, for neither.",
         "# presence: full counts, lists and tells of members; off, for rooms that many pass through; left out, full.",
         "# webhook: whether message.published tells webhooks.url of each message; left out, it does not.",
         "# stream: whether each message goes into a Redis stream for consumers of your own; left out, none does.",

@@ -1,10 +1,10 @@
 import Glibc
 
 /// The limit of open descriptors, which is the limit of connections in one process.
-enum Descriptors {
+package enum Descriptors {
     /// Raises the limit as far as it may be raised, and returns it.
     @discardableResult
-    static func raiseLimit() -> Int {
+    package static func raiseLimit() -> Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
         limit.rlim_cur = limit.rlim_max

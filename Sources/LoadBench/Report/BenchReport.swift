@@ -44,6 +44,23 @@ package struct BenchReport: Codable, Sendable {
         }
     }
 
+    /// One value over another.
+    package struct Curve: Codable, Sendable {
+        package var name: String
+        package var xName: String
+        package var yName: String
+        package var x: [Double]
+        package var y: [Double]
+
+        package init(name: String, xName: String, yName: String, x: [Double], y: [Double]) {
+            self.name = name
+            self.xName = xName
+            self.yName = yName
+            self.x = x
+            self.y = y
+        }
+    }
+
     /// `martlet bench …`, as it was asked.
     package var title: String
     package var settings: [String]
@@ -52,6 +69,7 @@ package struct BenchReport: Codable, Sendable {
     /// What `latency` is the time of.
     package var latencyName = "latency"
     package var steps: [Step] = []
+    package var curves: [Curve] = []
     /// What a reader of the figures should know.
     package var notes: [String] = []
     /// What was lost, repeated, out of order, damaged or refused; empty when all went well.

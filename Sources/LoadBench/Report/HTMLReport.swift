@@ -38,6 +38,11 @@ extension BenchReport {
                 curve("errors, %", steps.map(\.errorPercent)),
             ]
         }
+        for one in curves {
+            parts.append(
+                "<h2>\(Markup.escaped(one.name))</h2>"
+                    + Chart.curve(x: one.x, y: one.y, xName: one.xName, yName: one.yName))
+        }
         if let latency, latency.count > 0 {
             parts.append("<h2>\(Markup.escaped(latencyName))</h2>" + Chart.histogram(latency))
         }

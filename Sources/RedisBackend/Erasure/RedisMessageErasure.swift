@@ -27,6 +27,21 @@ package struct RedisMessageErasure: MessageErasure {
         }
     }
 
+    /// The same for a client, as far as its role in the room allows it; answers the version of the room's settings.
+    func redact(_ order: RedactionOrder, reply: @escaping @Sendable (Result<Int64, GovernError>) -> Void) {
+        var call = call(.one(seq: order.seq, epoch: order.epoch), in: order.room)
+        call.author = order.author
+        store.call(call) { result in
+            switch result {
+            case .failure(let error): reply(.failure(.backend(BackendError(error))))
+            case .success(let answer) where answer.denial != nil:
+                reply(.failure(.denied(answer.denial ?? .right)))
+            case .success(let answer) where answer.position.epoch.isEmpty: reply(.failure(.unknownMessage))
+            case .success(let answer): reply(.success(answer.version))
+            }
+        }
+    }
+
     package func erase(_ user: UserID) async throws(BackendError) -> Erased {
         do throws(DirectoryError) {
             _ = try await directory?.disconnect(user, Expulsion(text: "erased"))

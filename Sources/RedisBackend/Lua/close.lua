@@ -6,7 +6,8 @@
 -- ARGV    1 close code, 2 text, 3 life of the marks in ms, 4 PUBLISH or SPUBLISH, 5 what the nodes' channels begin with,
 --         6 user, 7 the user's status channel, 8 ledger size, 9 for how long the user is banned from now in ms, '' where
 --         that stays as it is, 10 before when the user's tokens are void in ms (only later than before counts; '' as
---         well), 11 how long a disconnection is remembered, 12 how long void tokens are, in ms
+--         well), 11 how long a disconnection is remembered, 12 how long void tokens are, in ms, 13 what caused it
+--         as the ledger is told, or ''
 -- result  how many connections there are, without those in their grace, the node of each, until when the user is banned
 --         (0: is not), each connection that was in its grace with the secret of its session
 -- cost    O(the user's connections)
@@ -14,9 +15,9 @@ local conns, marks_key, verdict_key, online, seen, lingering = KEYS[1], KEYS[2],
 local events, state, states = KEYS[7], KEYS[8], KEYS[9]
 local code, text, life, command, nodes_channel, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local status_channel, ledger_size, ban, void_before, remembered = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-local void_remembered = ARGV[12]
+local void_remembered, caused_by = ARGV[12], ARGV[13]
 local marks = { key = marks_key, life = life, command = command, channel = nodes_channel }
-local moment, ledger = now(), { key = events, size = ledger_size }
+local moment, ledger = now(), { key = events, size = ledger_size, caused_by = caused_by }
 local user = {
   conns = conns, online = online, seen = seen, states = states, life = life, name = name, command = command,
   channel = status_channel,

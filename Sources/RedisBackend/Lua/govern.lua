@@ -8,8 +8,8 @@
 --         a head without messages in ms, 6 PUBLISH or SPUBLISH, 7 the room's channel, 8 what the nodes' channels begin with,
 --         9 room, 10 ledger size, 11 for how long it is remembered who was put out, in ms, 12 life of the marks in ms,
 --         13 `set`, `close`, or `clear` (closed, and the log goes as well), 14 life of the settings while nobody renews
---         them, or of the version that is left, in ms (0: no end), then of `set` 15 text, 16 locked, 17 most, 18 slow,
---         19 join, 20 publish, 21 roles, 22 handover (see `rights.lua`)
+--         them, or of the version that is left, in ms (0: no end), 15 what caused it as the ledger is told, or '', then of
+--         `set` 16 text, 17 locked, 18 most, 19 slow, 20 join, 21 publish, 22 roles, 23 handover (see `rights.lua`)
 -- result  `ok`, the new version, the nodes whose connections were put out; `moved`, the present version
 -- cost    O(what the settings hold); of a room that is closed O(its members), and with `clear` the log's length
 local settings, head, state, log, members, conns, rooms = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
@@ -17,8 +17,8 @@ local lingering, events, governed, vacant, out, marks = KEYS[8], KEYS[9], KEYS[1
 local coordinator = KEYS[14]
 local run, replaced, attempt, operation, head_life, command = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local channel, nodes_channel, name, ledger_size, out_life = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-local marks_life, what, life, text, locked, most, slow = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17], ARGV[18]
-local joiners, senders, roles, handover = ARGV[19], ARGV[20], ARGV[21], ARGV[22]
+local marks_life, what, life, caused_by, text, locked, most = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17], ARGV[18]
+local slow, joiners, senders, roles, handover = ARGV[19], ARGV[20], ARGV[21], ARGV[22], ARGV[23]
 local term, is_new_term = meet(state, run)
 if is_new_term then begin_term(state, run, term) end
 local stored = redis.call('HMGET', settings, 'version', 'term', 'closed', 'last', 'given', 'mutes', 'host')
@@ -30,7 +30,7 @@ local shown = (not present or stored[3] == '1') and 0 or present
 if tonumber(replaced) ~= shown then return { 'moved', shown } end
 
 local moment = now()
-local version, ledger = present and present + 1 or tonumber(moment), { key = events, size = ledger_size }
+local version, ledger = present and present + 1 or tonumber(moment), { key = events, size = ledger_size, caused_by = caused_by }
 local room = {
   name = name, members = members, conns = conns, rooms = rooms, head = head, head_life = head_life, command = command,
   channel = channel, nodes = nodes_channel, settings = settings, lingering = lingering, governed = governed,
@@ -59,7 +59,7 @@ else
   redis.call('ZREM', room.vacant, name)
   redis.call('DEL', settings)
   redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version),
-    'closed', '1', 'shut', version, 'expires', 0, 'bars', '', 'text', '')
+    'closed', '1', 'shut', version, 'shut_at', moment, 'expires', 0, 'bars', '', 'text', '')
   proclaim(room, version, '', '')
   redis.call('HDEL', room.governed, name)
   told = tell_out(room, nodes, 'c', version, '', '')

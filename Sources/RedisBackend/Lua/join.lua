@@ -11,18 +11,18 @@
 --         as that is not fenced nobody was told that it had left, and nobody is told that it comes (empty: that is told),
 --         18 whether the keys have to be given their lives (0, 1): not where the node has others in the room, which gave
 --         them theirs and renews them; the first of all in a room gives them in any case, 19 whether the user is invisible
---         (0, 1): hidden in the head, then, and nobody is told
+--         (0, 1): hidden in the head, then, and nobody is told, 20 life of a session in ms
 -- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
 --         the incarnation below which the node is dead here; `barred`, why the user is not let in: `locked`, `full`,
---         `role`, `banned`, or `removed` of one that was put out since. Of a governed room `ok` is followed by the user's role
---         as well
+--         `role`, `banned`, or `removed` of one that was put out since. Where the user's role may not read what was before, `ok`
+--         is followed by since when the user has been in the room, in ms (left out where that is not known)
 -- cost    O(1), but for copying what is kept of the user's connections in the room, some 60 bytes each
 local members, conns, rooms, head, holders, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local lingering, fences, events, state, settings, out = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local cause, life, head_life, ledger_size, command, channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local replaced, list_life, run, must_announce, past = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
-local must_keep, must_hide = ARGV[18], ARGV[19] == '1'
+local must_keep, must_hide, session_life = ARGV[18], ARGV[19] == '1', ARGV[20]
 local fence = redis.call('HGET', fences, node)
 if fence and tonumber(fence) > tonumber(incarnation) then return { 'fenced', tonumber(fence) } end
 
@@ -37,20 +37,27 @@ end
 -- settings until it has been noted there that there are none.
 local is_member = stored and true or false
 local must_note = epoch == '' and not governed and not is_member and cause == ''
-local is_governed, role = governed and governed ~= '0', nil
+local is_governed, reads_past, shut_at = governed and governed ~= '0', true, nil
 if must_note or is_governed then
-  local bar, has_settings, own = bar_join(settings, user, members, hidden, is_member, cause ~= '')
+  local bar, has_settings, reads, shut = bar_join(settings, user, members, hidden, is_member, cause ~= '')
   if bar then return { 'barred', bar } end
-  must_note, is_governed, role = must_note and not has_settings, has_settings, own
-end
-if is_governed or governed and governed ~= '0' then
-  -- Who was put out does not come back as one that was there: not as registered again, nor as a session that goes on.
-  local is_back = cause ~= '' or replaced ~= ''
-  local was = is_back and redis.call('HMGET', out, cause ~= '' and connection or replaced, '@' .. user)
-  if was and (was[1] or replaced ~= '' and not stored and was[2]) then return { 'barred', 'removed' } end
-  if not is_back then redis.call('HDEL', out, connection, '@' .. user) end
+  must_note, is_governed, reads_past, shut_at = must_note and not has_settings, has_settings, reads, shut
 end
 local moment = now()
+if is_governed or governed and governed ~= '0' then
+  -- Who was put out does not come back as one that was there: not as registered again, nor as a session that goes on. Of a
+  -- session that was in no room any more as that was closed nobody could say so: it comes back where it has joined since.
+  local is_back, is_shut = cause ~= '' or replaced ~= '', shut_at and moment - shut_at < tonumber(session_life)
+  local was = is_back and redis.call('HMGET', out, cause ~= '' and connection or replaced, '@' .. user, '+' .. replaced)
+  if was and (was[1] or replaced ~= '' and not stored and (was[2] or is_shut and not was[3])) then
+    return { 'barred', 'removed' }
+  end
+  if not is_back then redis.call('HDEL', out, connection, '@' .. user) end
+  if is_shut then
+    redis.call('HSET', out, '+' .. connection, '1')
+    if redis.call('PTTL', out) < tonumber(session_life) then redis.call('PEXPIRE', out, session_life) end
+  end
+end
 local room = {
   members = members, head = head, head_life = head_life, command = command, channel = channel,
 }
@@ -94,16 +101,18 @@ if is_new and not is_hidden then
   local version = step(room, moment)
   if must_note then redis.call('HSET', head, 'settings', '0') end
   if is_governed then redis.call('HSETNX', settings, 'since:' .. user, moment) end
+  local since = not reads_past and redis.call('HGET', settings, 'since:' .. user) or nil
   keep(head, head_life)
   -- Who comes is told by the answer; who is registered again by this step, like the others.
   local events = { spell('j', cause == '' and connection or '-', user, info) }
   -- Redis had lost it, and the others know it: the step is of the version alone.
   if past ~= '' and tonumber(fence or 0) <= tonumber(past) then events = {} end
   publish(room, version, moment, events, count)
-  return { 'ok', count, version, moment, epoch, seq, role }
+  return { 'ok', count, version, moment, epoch, seq, since }
 end
 if is_new and must_note then redis.call('HSET', head, 'settings', '0') end
 redis.call('HSETNX', head, 'roster', moment)
 keep(head, head_life)
 local version = tonumber(redis.call('HGET', head, 'roster'))
-return { 'ok', count, version, moment, epoch, seq, role }
+local since = not reads_past and redis.call('HGET', settings, 'since:' .. user) or nil
+return { 'ok', count, version, moment, epoch, seq, since }

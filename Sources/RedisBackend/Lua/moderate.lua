@@ -9,7 +9,7 @@
 --         remembered who was put out, in ms, 11 life of the marks in ms, 12 users with a role, mute or banned at most,
 --         13 `role`, `mute`, `unmute`, `ban`, `unban`, `remove` or `admit` (past a lock and roles that may not), 14 user,
 --         15 the client that asks and 16 its connection ('' both: a backend), 17 the role; or until when in ms, 0: without
---         end, 18 reason
+--         end, 18 reason, 19 what caused it as the ledger is told, or ''
 -- result  `ok`, the version, the nodes whose connections were put out; `denied`, why: `outside`, `right` or `rank`;
 --         `absent` where the user is not in the room, `crowded` where there are as many as may be
 -- cost    O(the user's connections in the room); where very many are mute or banned O(those)
@@ -19,7 +19,7 @@ local coordinator = KEYS[13]
 local run, attempt, operation, head_life, command, channel = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local nodes_channel, name, ledger_size, out_life, marks_life = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local crowd, what, user, actor, connection, value = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
-local reason = ARGV[18]
+local reason, caused_by = ARGV[18], ARGV[19]
 local term, is_new_term = meet(state, run)
 if is_new_term then begin_term(state, run, term) end
 local stored = redis.call('HMGET', settings, 'version', 'term', 'closed', 'last', 'host', 'roles', 'publish', 'slow', 'text',
@@ -102,7 +102,7 @@ elseif what == 'admit' then
   return { 'ok', is_open and present or 0, {} }
 end
 
-local version, ledger = present and present + 1 or tonumber(moment), { key = events, size = ledger_size }
+local version, ledger = present and present + 1 or tonumber(moment), { key = events, size = ledger_size, caused_by = caused_by }
 local room = {
   name = name, members = members, conns = conns, rooms = rooms, head = head, head_life = head_life, command = command,
   channel = channel, nodes = nodes_channel, settings = settings, lingering = lingering, governed = governed,
@@ -150,6 +150,9 @@ elseif what == 'mute' then
   change = ' m ' .. value .. ' ' .. user
 elseif what == 'unmute' then
   change = ' n 0 ' .. user
+elseif what == 'ban' and stored[11] and host ~= user then
+  -- The ban has taken it.
+  change = ' r ' .. #user .. ' ' .. user .. 'member'
 end
 redis.call(command, channel, 'o ' .. version .. change)
 return { 'ok', version, told }

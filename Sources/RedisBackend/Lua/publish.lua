@@ -10,7 +10,8 @@
 --         12 connection, 13 flags (in this order: s: to a room that can have settings, c: which bind the sender; then d: with a dedupe key,
 --         i: to an inbox, e: the ledger is told, m: it goes into the partition's stream of messages, r: the caller waits
 --         for replicas, v: it is sent and not stored, so without d, e, m, r), 14 user (of an inbox) or room, 15 ledger size,
---         16 size of the stream, 17 log bytes, 18 ledger bytes, 19 bytes of the stream
+--         16 size of the stream, 17 log bytes, 18 ledger bytes, 19 bytes of the stream, 20 what caused it
+--         as the ledger is told, or ''
 -- result  epoch, seq, timestamp ('' and 0 of one that is not stored), and of an inbox whether the user is online (0, 1) and on how many connections;
 --         error, of a retry alone: `MARTLET refused` (it was not stored and one after it was: stored now it would stand
 --         behind that), `MARTLET unknown` (it may have been stored, and the log does not hold that any more); `BARRED role`
@@ -22,7 +23,7 @@ local state, head, log, fourth, fifth = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS
 local run, candidate, attempt, operation, log_size, log_age = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local head_life, command, channel, body, dedupe_life, client = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local flags, name, ledger_size, stream_size, log_bytes = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
-local ledger_bytes, stream_bytes = ARGV[18], ARGV[19]
+local ledger_bytes, stream_bytes, caused_by = ARGV[18], ARGV[19], ARGV[20]
 
 -- What has become of an operation that is retried: its entry; or `refused` or `unknown`; or nothing, where neither it nor
 -- one after it was stored. Then the seq behind which the link's next retry has to look, where that is known.
@@ -202,8 +203,9 @@ if size > 0 then
 end
 if dedupe then redis.call('SET', dedupe, epoch .. ' ' .. written .. ' ' .. timestamp, 'PX', dedupe_life) end
 if events then
-  local id = redis.call('XADD', events, 'MAXLEN', '~', ledger_size, '*', 't', 'message.published', 'u', '', 'r', name,
-    'c', '', 'e', epoch, 'q', written, 'm', timestamp, 'b', body)
+  local fields = { 't', 'message.published', 'u', '', 'r', name, 'c', '', 'e', epoch, 'q', written, 'm', timestamp, 'b', body }
+  if caused_by ~= '' then fields[17], fields[18] = 'w', caused_by end
+  local id = redis.call('XADD', events, 'MAXLEN', '~', ledger_size, '*', unpack(fields))
   weigh(events_held, 'events:', events, id, bytes + #name, ledger_bytes)
 end
 if messages then

@@ -8,16 +8,20 @@
 -- and the ledger's readers look into `withheld`.
 --
 -- KEYS    1 head, 2 log, 3 what is written anew, then those of the flags, in this order: i the user's connections;
---         m messages; a redactions; e withheld, events; then the receivers' dead letters
+--         g members, settings; m messages; a redactions; e withheld, events; then the receivers' dead letters
 -- ARGV    1 PUBLISH or SPUBLISH, 2 channel; of an inbox what the channels of nodes begin with, 3 flags (i: an inbox, m: its
---         messages go into the partition's stream, a: and into the archive, e: and into the ledger), 4 room, 5 its owner,
+--         messages go into the partition's stream, a: and into the archive, e: and into the ledger, g: a client asks,
+--         whose role has to allow it), 4 room, 5 its owner,
 --         6 size of the stream, 7 `one`, `user` or `all`, 8 seq, or user, 9 epoch of the one ('': whichever the room's
---         count runs through), 10 how many lists of dead letters
--- result  how many were taken away now, epoch ('': the room never had such a message), seq, version of the settings
+--         count runs through), 10 how many lists of dead letters, 11 the client that asks and 12 its
+--         connection ('' both: a backend)
+-- result  how many were taken away now, epoch ('': the room never had such a message), seq, version of the settings; below 0,
+--         and why the client may not: `outside` or `right`
 -- cost    O(the log) where it changes, O(dead letters), and for each message O(the partition's entries of its millisecond)
 local head, log, anew = KEYS[1], KEYS[2], KEYS[3]
 local command, channel, flags, room, owner = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local stream_size, what, wanted, wanted_epoch, receivers = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
+local author, connection = ARGV[11], ARGV[12]
 
 local taken = 3
 local function key_of(flag)
@@ -25,9 +29,16 @@ local function key_of(flag)
   taken = taken + 1
   return KEYS[taken]
 end
-local conns, messages, redactions, withheld = key_of('i'), key_of('m'), key_of('a'), key_of('e')
-local events = key_of('e')
+local conns, members, settings = key_of('i'), key_of('g'), key_of('g')
+local messages, redactions, withheld, events = key_of('m'), key_of('a'), key_of('e'), key_of('e')
 local dead = { unpack(KEYS, taken + 1, taken + tonumber(receivers)) }
+
+if members then
+  local _, _, holder = find_connection(read_member({ members = members, head = head }, author), connection)
+  if not holder or string.sub(holder, 1, 1) == '~' then return { -1, 'outside', 0, 0 } end
+  local found = redis.call('HMGET', settings, 'role:' .. author, 'roles')
+  if not may('moderate', found[1] or 'member', nil, found[2]) then return { -1, 'right', 0, 0 } end
+end
 
 -- What a body says but for the payload, and whether that is there still.
 local function parts(body)

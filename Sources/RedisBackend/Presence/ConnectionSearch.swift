@@ -8,21 +8,10 @@ import NIOCore
 ///
 /// `@unchecked Sendable`: all mutable state is touched on the store's loop only.
 final class ConnectionSearch: ConnectionCloser, @unchecked Sendable {
-    /// A question that not all nodes have answered.
-    private struct Question {
-        var silent: Set<String>
-        let reply: @Sendable (Result<Bool, BackendError>) -> Void
-        let deadline: Scheduled<Void>
-    }
-
-    /// A node on this machine or beside it answers within milliseconds.
-    private static let patience = TimeAmount.seconds(2)
-
     private let store: Store
     private let nodeId: String
     private let directory: any NodeDirectory
-    private var questions: [Int: Question] = [:]
-    private var count = 0
+    private var poll = NodePoll<Bool>()
     private var holds: (String) -> Bool = { _ in false }
     private var close: (StreamDelivery) -> Void = { _ in }
 
@@ -57,24 +46,16 @@ final class ConnectionSearch: ConnectionCloser, @unchecked Sendable {
         reply: @escaping @Sendable (Result<Bool, BackendError>) -> Void
     ) {
         loop.assertInEventLoop()
-        count += 1
-        let number = count
-        let deadline = loop.scheduleTask(in: ConnectionSearch.patience) { [self] in
-            end(number, .failure(.unavailable(reason: "a node does not say whether it has the connection")))
-        }
-        questions[number] = Question(silent: Set(nodes), reply: reply, deadline: deadline)
+        let number = poll.ask(nodes, beginningWith: false, on: loop, timedOut: timedOut, reply: reply)
         let message = NodeMessage.seek(
             number: number, asker: nodeId, connection: connection, reason: reason, text: text)
         store.call(Notify(nodes, message, in: Partition(of: connection))) { [self] result in
-            if case .failure(let error) = result { end(number, .failure(BackendError(error))) }
+            if case .failure(let error) = result { poll.failed(number, BackendError(error)) }
         }
-        if nodes.isEmpty { end(number, .success(false)) }
     }
 
-    private func end(_ number: Int, _ result: Result<Bool, BackendError>) {
-        guard let question = questions.removeValue(forKey: number) else { return }
-        question.deadline.cancel()
-        question.reply(result)
+    private func timedOut(_ number: Int) {
+        poll.failed(number, .unavailable(reason: "a node does not say whether it has the connection"))
     }
 
     // MARK: What comes over the node's channels
@@ -90,12 +71,9 @@ final class ConnectionSearch: ConnectionCloser, @unchecked Sendable {
 
     func received(_ found: NodeMessage.Found) {
         loop.assertInEventLoop()
-        guard let question = questions[found.number] else { return }
-        questions[found.number]?.silent.remove(found.node)
-        if found.isHere {
-            end(found.number, .success(true))
-        } else if question.silent == [found.node] {
-            end(found.number, .success(false))
+        poll.answered(found.number, by: found.node) { isThere in
+            isThere = found.isHere
+            return found.isHere
         }
     }
 }

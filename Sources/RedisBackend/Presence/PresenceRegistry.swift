@@ -103,6 +103,12 @@ final class PresenceRegistry: @unchecked Sendable {
         return machine.held[connection] != nil
     }
 
+    /// How many connections of a user are here; called on the loop.
+    func count(of user: UserID) -> Int {
+        loop.assertInEventLoop()
+        return machine.held.connections(of: user).count
+    }
+
     // MARK: What the registrar and the links tell, on the loop
 
     func registered(_ incarnation: Int64, sent: NIODeadline) {

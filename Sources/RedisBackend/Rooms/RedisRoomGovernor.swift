@@ -10,6 +10,7 @@ struct RedisRoomGovernor: RoomGovernor {
     let settings: PresenceSettings
     /// The name of the store's link.
     let link: String
+    let erasure: RedisMessageErasure
 
     func state(of room: RoomName) async throws(BackendError) -> RoomState {
         guard room.takesSettings else { return .absent }
@@ -65,6 +66,26 @@ struct RedisRoomGovernor: RoomGovernor {
             case .success(.crowded): reply(.failure(.crowded))
             case .failure(let error): reply(.failure(error))
             }
+        }
+    }
+
+    func redact(_ order: RedactionOrder, reply: @escaping @Sendable (Result<Int64, GovernError>) -> Void) {
+        guard order.room.takesSettings else { return reply(.failure(.denied(.outside))) }
+        erasure.redact(order, reply: reply)
+    }
+
+    func reading(
+        by user: UserID, in room: RoomName,
+        reply: @escaping @Sendable (Result<RoomReading?, BackendError>) -> Void
+    ) {
+        guard room.takesSettings else { return reply(.success(nil)) }
+        store.send(.fields(["version", "role:\(user)", "roles"], of: store.keys.settings(of: room))) { result in
+            reply(
+                result.mapError(BackendError.init).map { found in
+                    guard found[0] != nil else { return nil }
+                    let role = found[1].map(RoleName.init(unchecked:)) ?? .member
+                    return ReadingRoles(spelled: found[2] ?? "").reading(as: role)
+                })
         }
     }
 

@@ -23,7 +23,7 @@ package enum Scripts {
     static let settings = Scripts.script("settings", PackageResources.settings_lua, opening: .epoch)
     static let settingsUnwritten = Scripts.script(
         "settings_unwritten", PackageResources.settings_lua, opening: .epoch, firstLine: "#!lua flags=no-writes")
-    static let redact = Scripts.script("redact", PackageResources.redact_lua, opening: .clock)
+    static let redact = Scripts.script("redact", PackageResources.redact_lua, opening: .joining)
     static let roomsOf = Scripts.script("rooms_of", PackageResources.rooms_of_lua)
     static let heads = Scripts.script("heads", PackageResources.heads_lua)
     static let states = Scripts.script("states", PackageResources.states_lua)
@@ -66,6 +66,8 @@ package enum Scripts {
     static let ban = Scripts.script("ban", PackageResources.ban_lua)
     static let lift = Scripts.script("lift", PackageResources.lift_lua)
     static let bans = Scripts.script("bans", PackageResources.bans_lua)
+    static let audit = Scripts.script("audit", PackageResources.audit_lua)
+    static let audited = Scripts.script("audited", PackageResources.audited_lua)
 
     static let archiveTake = Scripts.script("archive_take", PackageResources.archive_take_lua, opening: .clock)
     static let archiveSettle = Scripts.script("archive_settle", PackageResources.archive_settle_lua)
@@ -81,7 +83,8 @@ package enum Scripts {
             admit, signal,
             disconnect, join, show, state, hide, leave, sweep, look, prolong, claim, yield,
             renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
-            joinAgain, tell, ban, lift, bans, positionUnwritten, historyUnwritten, published, govern, settings,
+            joinAgain, tell, ban, lift, bans, audit, audited, positionUnwritten, historyUnwritten, published, govern,
+            settings,
             settingsUnwritten, redact, roomsOf, moderate, chair, handOver, roles, invite, prune,
         ]
     }

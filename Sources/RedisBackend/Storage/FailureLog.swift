@@ -1,16 +1,12 @@
 import GatewayCore
 import Logging
+import NIOCore
 import Synchronization
 
 /// Says why messages were not acknowledged: once a second at most, with how many failed since the last line.
 final class FailureLog: Sendable {
-    private struct State {
-        var last: ContinuousClock.Instant?
-        var unsaid = 0
-    }
-
     private let logger: Logger
-    private let state = Mutex(State())
+    private let recurrence = Mutex(Recurrence())
 
     init(logger: Logger) {
         self.logger = logger
@@ -26,14 +22,8 @@ final class FailureLog: Sendable {
             case .conflict, .tooManyMarks, .barred: String?.none
             }
         guard let reason else { return }
-        let now = ContinuousClock.now
-        let count: Int? = state.withLock { state in
-            state.unsaid += 1
-            if let last = state.last, last.duration(to: now) < .seconds(1) { return nil }
-            defer { state = State(last: now, unsaid: 0) }
-            return state.unsaid
-        }
-        guard let count else { return }
+        let now = MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds))
+        guard let count = recurrence.withLock({ $0.happened(at: now) }) else { return }
         logger.warning("Messages could not be acknowledged", metadata: ["count": "\(count)", "reason": "\(reason)"])
     }
 }

@@ -38,7 +38,7 @@ struct RedisMessageLog: MessageLog {
         call.heedsSettings = publication.heedsSettings
         call.isVolatile = publication.isVolatile
         if !publication.isVolatile {
-            if let ledger, rules.tellsMessages(of: room) { call.ledger = ledger }
+            if let ledger, rules.tellsMessages(of: room) { (call.ledger, call.cause) = (ledger, publication.cause) }
             if rules.isStreamed(room) || rules.isArchived(room) {
                 let bound = rules.streamBound
                 call.stream = Publish.Bound(entries: bound.entries, bytes: bound.bytes)

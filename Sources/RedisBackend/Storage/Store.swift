@@ -1,18 +1,24 @@
 import GatewayCore
 import NIOCore
 import RedisClient
+import Tracing
+import Traces
 
 /// The command link with the house's rule on top: a script touches one partition only.
 package final class Store: Sendable {
     package let link: RedisCommandLink
     package let keys: Keys
     private let times: ScriptTimes?
+    private let tracer: (any Tracer)?
 
-    /// - Parameter times: where it is counted how long scripts take.
-    package init(link: RedisCommandLink, keys: Keys, times: ScriptTimes? = nil) {
+    /// - Parameters:
+    ///   - times: where it is counted how long scripts take.
+    ///   - tracer: makes spans of the scripts that traced calls need.
+    package init(link: RedisCommandLink, keys: Keys, times: ScriptTimes? = nil, tracer: (any Tracer)? = nil) {
         self.link = link
         self.keys = keys
         self.times = times
+        self.tracer = tracer
     }
 
     /// Whether calls about a partition go straight out; of a Cluster on the link's loop only.
@@ -61,13 +67,28 @@ package final class Store: Sendable {
             preconditionFailure("\(name) would touch several partitions: \(call.keys) \(call.channels)")
         }
         let sent = NIODeadline.now()
+        let series = times?.series(of: name)
+        series?.began()
+        let span = span(of: name)
         link.call(
             script.file, keys: call.declared(by: keys), arguments: call.arguments, for: call.slot, timeout: timeout,
             stalled: stalled
-        ) { [times] result in
-            times?.record(name, since: sent)
+        ) { result in
+            series?.ended(since: sent, hasFailed: result.isFailure)
+            span?.end(result)
             reply(Store.answer(result, of: name, read: read))
         }
+    }
+
+    /// Nil where the caller's trace is not written down.
+    private func span(of script: String) -> (any Span)? {
+        guard let tracer, let context = ServiceContext.current, context.trace?.isSampled == true else { return nil }
+        let span = tracer.startSpan(script, context: context, ofKind: .client)
+        span.updateAttributes { attributes in
+            attributes["db.system.name"] = "redis"
+            attributes["db.operation.name"] = script
+        }
+        return span
     }
 
     /// Sends one command; `reply` comes on the link's loop.
@@ -110,6 +131,17 @@ extension Store {
             send(command) { continuation.resume(returning: $0) }
         }
         return try result.get()
+    }
+}
+
+extension Result {
+    fileprivate var isFailure: Bool { if case .failure = self { true } else { false } }
+}
+
+extension Span {
+    fileprivate func end(_ result: Result<RedisReply, RedisError>) {
+        if case .failure = result { setStatus(SpanStatus(code: .error)) }
+        end()
     }
 }
 

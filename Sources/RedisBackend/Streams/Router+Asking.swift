@@ -9,7 +9,7 @@ extension Router {
         let room = track.room
         let question = AskPosition(
             room, hasRoster: rules.now.presence(of: room) == .full, limits: rules.now.log(of: room), reading: part,
-            knownSettings: track.machine.settingsVersion, candidate: names.epoch())
+            knownSettings: track.machine.knownSettings, candidate: names.epoch())
         store.read(question) { reply($0.mapError(BackendError.init)) }
     }
 

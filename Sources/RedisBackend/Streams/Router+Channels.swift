@@ -106,6 +106,10 @@ extension Router: RedisSubscriptionHandler {
             search?.received(seek)
         case .found(let found):
             search?.received(found)
+        case .review(let user, let number, let asker):
+            review?.received(user, number: number, asker: asker)
+        case .reviewed(let count, let number, let node):
+            review?.received(count: count, number: number, node: node)
         case .visibility(let user, let isInvisible):
             onVisibility(user, isInvisible)
         case nil:

@@ -59,6 +59,7 @@ final class Router: @unchecked Sendable {
     private(set) var past: Past?
     /// Who answers, and hears, where a connection is; set before the start.
     var search: ConnectionSearch?
+    var review: RedisRightsReview?
     /// Told that a user with connections here is invisible from now on, or no longer; set before the start.
     var onVisibility: (UserID, Bool) -> Void = { _, _ in }
 
@@ -242,12 +243,13 @@ extension Router {
 
     /// Something of a governed room came over the channel.
     func receive(_ message: SettingsMessage, _ track: Track) {
+        defer { perform(track.machine.completeSettings(conditions(of: track)), track) }
         switch message.change {
         case .settings(let state):
             guard track.machine.received(state) else { return }
             outboxes.add(.room(RoomChange(room: track.room, now: state)), of: track)
         case .person(let person):
-            guard let state = track.machine.received(version: message.version) else { return }
+            guard let state = track.machine.received(person, version: message.version) else { return }
             outboxes.add(.room(RoomChange(room: track.room, person, state: state)), of: track)
         }
     }

@@ -36,6 +36,7 @@ extension LedgerEvent {
             id: "\(partition)-\(entry.id)-\(births.name(of: id))", entry: entry.id, type: type, userId: entry.user,
             roomId: entry.room, cause: entry.cause, timestamp: entry.timestamp ?? id.milliseconds)
         details = entry.details
+        trace = entry.traceparent.flatMap { TraceContext($0) }
         guard let body = entry.body, let room = entry.room, let epoch = entry.epoch, let seq = entry.seq else { return }
         let position = Position(epoch: epoch, seq: seq)
         let message = body.withBytes {

@@ -14,6 +14,8 @@ package struct LedgerEntry: Sendable {
     private(set) var timestamp: Int64?
     /// What a change in a governed room says besides, a JSON object.
     private(set) var details: [UInt8]?
+    /// As the call said that caused it.
+    private(set) var traceparent: String?
     /// The message's, not yet read.
     private(set) var body: RedisReply?
 
@@ -31,6 +33,7 @@ package struct LedgerEntry: Sendable {
             case "m": timestamp = value.integer
             case "b": body = value
             case "d": details = value.bytes
+            case "w": traceparent = value.string.nonEmpty
             default: break
             }
         }

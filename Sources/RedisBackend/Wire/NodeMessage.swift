@@ -19,6 +19,9 @@ import GatewayCore
 /// - `q <number> <code> <asker length> <connection length> <text length> <asker><connection><text>`: close this connection
 ///   if it is here, and tell the asker whether it is
 /// - `a <number> <0 or 1> <node>`: the answer of a node to that
+/// - `f <number> <asker length> <asker><user>`: ask the backend again about the user's connections here, and tell the asker how
+///   many they are
+/// - `z <number> <count> <node>`: the answer of a node to that
 /// - `w <0 or 1> <user>`: a user with connections here is invisible from now on, or no longer
 ///
 /// In a script: `'x ' .. code .. ' ' .. #connection .. ' ' .. #text .. ' ' .. connection .. text`, and
@@ -38,6 +41,8 @@ package enum NodeMessage {
     case seek(Seek)
     case found(Found)
     case visibility(UserID, isInvisible: Bool)
+    case review(UserID, number: Int, asker: String)
+    case reviewed(count: Int, number: Int, node: String)
 
     /// A question for a connection of which only the name is known.
     package struct Seek: Hashable, Sendable {
@@ -153,6 +158,18 @@ package enum NodeMessage {
             else { return nil }
             self = .found(
                 Found(number: Int(number), isHere: isHere == 1, node: String(decoding: fields.rest, as: UTF8.self)))
+        case UInt8(ascii: "f"):
+            guard let number = fields.integer(), let length = fields.integer(), let asker = fields.text(length),
+                !fields.rest.isEmpty
+            else { return nil }
+            let user = UserID(unchecked: String(decoding: fields.rest, as: UTF8.self))
+            self = .review(user, number: Int(number), asker: asker)
+        case UInt8(ascii: "z"):
+            guard let number = fields.integer(), let count = fields.integer(), count >= 0, !fields.rest.isEmpty else {
+                return nil
+            }
+            let node = String(decoding: fields.rest, as: UTF8.self)
+            self = .reviewed(count: Int(count), number: Int(number), node: node)
         case UInt8(ascii: "w"):
             guard let flag = fields.integer(), flag == 0 || flag == 1, !fields.rest.isEmpty else { return nil }
             let user = UserID(unchecked: String(decoding: fields.rest, as: UTF8.self))
@@ -173,6 +190,14 @@ extension NodeMessage {
 
     package static func found(_ isHere: Bool, number: Int, node: String) -> [UInt8] {
         Array("a \(number) \(isHere ? 1 : 0) \(node)".utf8)
+    }
+
+    package static func askAgain(_ user: UserID, number: Int, asker: String) -> [UInt8] {
+        Array("f \(number) \(asker.utf8.count) \(asker)\(user.string)".utf8)
+    }
+
+    package static func askedAgain(count: Int, number: Int, node: String) -> [UInt8] {
+        Array("z \(number) \(count) \(node)".utf8)
     }
 }
 

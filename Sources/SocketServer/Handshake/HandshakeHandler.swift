@@ -158,11 +158,11 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         context.write(wrapOutboundOut(buffer), promise: nil)
         phase = .upgraded
         switch upgrade.target {
-        case .session(let credentials, let session):
+        case .session(let credentials, let session, let passed):
             let handler = SocketHandler(
                 hub: hub, slot: slot, isCompressing: upgrade.deflate != nil, began: began)
             giveWay(to: handler, context)
-            handler.begin(with: credentials, session: session)
+            handler.begin(with: credentials, session: session, passed: passed)
         case .echo:
             // Where nobody has to say who they are, whoever asks for an echo is nobody's stranger.
             if !rules.takesTokens { hub.census.vouch(for: &slot) }

@@ -10,7 +10,8 @@ enum HandshakeVerdict {
 
     struct Upgrade {
         enum Target {
-            case session(SessionMachine.Credentials, resuming: String?)
+            /// With those headers that the backend is told of.
+            case session(SessionMachine.Credentials, resuming: String?, passed: [Presented.Header])
             case echo
         }
 
@@ -34,6 +35,7 @@ struct HandshakeRules: Sendable {
     let isCompressing: Bool
     private let files: ClientFiles
     private let sessionCheck: SessionCheck
+    private let passedHeaders: [String]
 
     init(_ configuration: SocketServerConfiguration) {
         origins = configuration.origins
@@ -42,10 +44,8 @@ struct HandshakeRules: Sendable {
         isCompressing = configuration.isCompressing
         sessionCheck = configuration.sessionCheck
         files = ClientFiles(version: configuration.version)
-        switch configuration.authentication {
-        case .none: takesTokens = false
-        case .jwt: takesTokens = true
-        }
+        passedHeaders = configuration.authorizer?.headerNames ?? []
+        takesTokens = configuration.authentication.takesTokens
     }
 
     func judge(_ head: HTTPRequestHead) -> HandshakeVerdict {
@@ -122,7 +122,8 @@ struct HandshakeRules: Sendable {
         let session = session(fields)
         return .upgrade(
             HandshakeVerdict.Upgrade(
-                target: .session(credentials(headers, fields), resuming: session?.id),
+                target: .session(
+                    credentials(headers, fields), resuming: session?.id, passed: passed(headers)),
                 isResuming: session?.isGenuine ?? false, acceptKey: acceptKey,
                 subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: deflate))
     }
@@ -134,6 +135,17 @@ struct HandshakeRules: Sendable {
         case .genuine: (session, true)
         case .undecided: (session, false)
         case .invented: nil
+        }
+    }
+
+    /// What is to be told of these, by the names of the settings; a header that comes twice is one (RFC 9110, section 5.3).
+    private func passed(_ headers: HTTPHeaders) -> [Presented.Header] {
+        passedHeaders.compactMap { name in
+            let values = headers[name]
+            guard !values.isEmpty else { return nil }
+            // Cookies are parted otherwise (RFC 6265, section 5.4).
+            let separator = name.lowercased() == "cookie" ? "; " : ", "
+            return Presented.Header(name: name, value: values.joined(separator: separator))
         }
     }
 

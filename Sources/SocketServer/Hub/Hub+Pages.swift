@@ -38,11 +38,21 @@ extension Hub {
     private func read(_ subject: PageRead.Subject, id: RequestID?, for connection: SocketHandler) {
         switch subject {
         case .history(let room, let range):
-            log.history(of: room, range: range) { [self] result in
-                enqueue(.answer(connection, .history(id: id, range: range, result: result), ends: .pageRead))
+            judge(.history, in: room, for: connection) { [self] error in
+                @Sendable func answer(_ result: Result<HistoryPage, BackendError>) {
+                    enqueue(.answer(connection, .history(id: id, range: range, result: result), ends: .pageRead))
+                }
+                if let error { return answer(.failure(error)) }
+                log.history(of: room, range: range, reply: answer)
             }
         case .members(let room, let limit, let cursor):
-            readMembers(of: room, limit: limit, cursor: cursor, id: id, for: connection)
+            judge(.presence, in: room, for: connection) { [self] error in
+                guard let error else {
+                    return readMembers(of: room, limit: limit, cursor: cursor, id: id, for: connection)
+                }
+                let answer = SessionMachine.Answer.members(id: id, room: room, result: .failure(.backend(error)))
+                enqueue(.answer(connection, answer, ends: .pageRead))
+            }
         }
     }
 }

@@ -30,6 +30,12 @@ extension Hub {
         }
     }
 
+    /// As `seesPresence`, for one of many members; `ruled` as the machine has it.
+    private func sees(_ member: SocketHandler, in hubRoom: HubRoom, ruled: Bool) -> Bool {
+        guard member.machine.seesPresence(in: hubRoom.name, ruled: ruled) else { return false }
+        return hubRoom.outlook.readingRoles == nil || hubRoom.outlook.showsPresence(to: member.machine.identity?.userId)
+    }
+
     /// Whether nothing waits before it, and none of its users has been told of just now.
     private func isToldAtOnce(_ change: RosterChange, _ bundle: RosterBundle?) -> Bool {
         guard let bundle else { return true }
@@ -44,7 +50,7 @@ extension Hub {
         let makers = change.events.compactMap { $0.connection.flatMap { ConnectionID($0) } }
         let isOpen = settings.showsPresence(in: hubRoom.name)
         let buffer = writer.frame(.presence(change))
-        for member in hubRoom.members where member.machine.seesPresence(in: hubRoom.name, ruled: isOpen) {
+        for member in hubRoom.members where sees(member, in: hubRoom, ruled: isOpen) {
             guard makers.contains(member.id) else {
                 member.write(buffer)
                 continue
@@ -105,7 +111,7 @@ extension Hub {
         let written = bundle.written()
         let buffer = writer.frame(.presence(change))
         let compressed = hubRoom.compressingMembers > 0 ? writer.frameAgain(buffer) : buffer
-        for member in hubRoom.members where member.machine.seesPresence(in: hubRoom.name, ruled: isOpen) {
+        for member in hubRoom.members where sees(member, in: hubRoom, ruled: isOpen) {
             if let known = bundle.newcomers[member.number] {
                 guard known < bundle.steps.last else { continue }
                 if let written {
@@ -133,7 +139,7 @@ extension Hub {
         guard let bundle = hubRoom.bundle, hubRoom.hasMember(member.number) else { return }
         let known = bundle.newcomers[member.number] ?? bundle.steps.first
         guard known < bundle.steps.last else { return }
-        if member.machine.seesPresence(in: hubRoom.name) {
+        if seesPresence(member, in: hubRoom) {
             member.write(writer.frame(.presence(bundle.change(after: known))))
         }
         bundle.record(member.number, knows: bundle.steps.last)

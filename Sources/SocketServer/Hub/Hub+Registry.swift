@@ -35,7 +35,7 @@ extension Hub {
                 resumptions.ended()
                 continue
             }
-            let resumption = SessionResumption(session: next.session, info: identity.info) { [settings] room in
+            let resumption = SessionResumption(session: next.session, info: identity.shownInfo) { [settings] room in
                 settings.rules.allows(.join, in: room, for: identity)
             }
             connect(next.connection, identity, resuming: resumption)
@@ -76,6 +76,14 @@ extension Hub {
         var order = order
         order.author = RoomOrder.Author(user: user, connection: connection.id.description)
         governor.carryOut(order) { [self, room = order.room] result in
+            enqueue(.answer(connection, .ordered(id: id, room: room, result: result)))
+        }
+    }
+
+    func redact(_ seq: Int, of epoch: String?, in room: RoomName, id: RequestID?, from connection: SocketHandler) {
+        guard let user = connection.machine.identity?.userId else { return }
+        let author = RoomOrder.Author(user: user, connection: connection.id.description)
+        governor.redact(RedactionOrder(room: room, seq: seq, epoch: epoch, by: author)) { [self] result in
             enqueue(.answer(connection, .ordered(id: id, room: room, result: result)))
         }
     }

@@ -63,7 +63,7 @@ extension Hub {
     }
 
     /// As its members know them; nil where it has none.
-    func settings(of room: RoomName) -> RoomState? { rooms[room]?.settings }
+    func settings(of room: RoomName) -> RoomState? { rooms[room]?.outlook.settings }
 
     /// Where one connection stands that is a member, or being caught up: what it has been sent ends here.
     func standing(

@@ -34,6 +34,10 @@ extension Hub {
             guard let id = ConnectionID(connection) else { return }
             heartbeat.connection(id)?.putOut(change)
         case .invited(let user, let room): invite(user, to: room)
+        case .reviewed(let user):
+            for connection in Array(heartbeat.connections) where connection.machine.identity?.userId == user {
+                connection.askAgain()
+            }
         case .close(let connection, let reason, let text):
             guard let id = ConnectionID(connection) else { return }
             heartbeat.connection(id)?.close(reason, text: text)
@@ -107,12 +111,14 @@ extension Hub {
         send(hubRoom)
         hubRoom.position = start.position
         if let roster = start.roster { hubRoom.roster = roster }
-        hubRoom.settings = start.settings
+        hubRoom.govern(by: start.settings)
         switch answer {
         case .goesOn(let turn, let unseenRoster): goOn(listener, turn, unseenRoster)
         case .begins:
             // A member is told below where the roster stands: what waits for it lies before that.
             tellBundle(of: hubRoom, to: listener.connection)
+            var start = start
+            start.reading = hubRoom.outlook.reading(by: listener.connection.machine.identity?.userId)
             listener.connection.answered(.streamReady(room: room, start: start))
         }
     }
@@ -127,29 +133,6 @@ extension Hub {
             closeIfEmpty(listener.room)
             pump(listener.connection)
         }
-    }
-
-    /// A followed room's settings have changed; of a room that was closed everybody is out, those who are about to enter
-    /// too.
-    private func receive(_ change: RoomChange) {
-        guard let hubRoom = rooms[change.room] else { return }
-        send(hubRoom)
-        hubRoom.settings = change.state.isGoverned ? change.state : nil
-        let entering = hubRoom.pending.connections.filter { !hubRoom.hasMember($0.number) }
-        guard change.endsMembership else {
-            let buffer = writer.frame(.room(change))
-            for member in hubRoom.members { member.write(buffer) }
-            // Who has not been told that it is in gets them with that.
-            for one in entering where one.machine.isMember(of: change.room) { one.write(buffer) }
-            return
-        }
-        for member in hubRoom.members + entering { member.putOut(change) }
-    }
-
-    /// Has the user's connections of this loop join a room; the inbox knows which those are.
-    private func invite(_ user: UserID, to room: RoomName) {
-        guard let inbox = rooms[RoomName(inboxOf: user)] else { return }
-        for member in inbox.members { member.invited(to: room) }
     }
 
     /// Messages have no payloads any more: those who are in the room are told, and what waits for those who are being caught

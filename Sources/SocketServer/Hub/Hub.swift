@@ -32,7 +32,12 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var retrying: [Retry] = []
     private var ticking: RepeatedTask?
     private var turns = TurnMeter()
+    /// Any thread: whoever floods a loop writes no line for each message.
+    private let givenUpTold = Mutex(Recurrence())
     private var longestTurn: Gauge?
+    private var worstQueue: Gauge?
+    /// In bytes, of all connections at this tick.
+    private var longestQueue = 0
     /// When the loop last came round, in nanoseconds of the monotonic clock; 0 while the hub does not tick. Any thread.
     private let lastTick = Atomic<Int64>(0)
     private let dialect = NativeDialect()
@@ -68,6 +73,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
         case stream(SocketHandler, RoomName)
         /// One that is being caught up.
         case listener(Listener)
+        /// A question to the backend that could not be paid for.
+        case inquiry(SocketHandler, SessionMachine.Inquiry)
     }
 
     package init(eventLoop: any EventLoop, dependencies: HubDependencies) {
@@ -100,6 +107,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
         eventLoop.preconditionInEventLoop()
         number = streams.open(self)
         longestTurn = metrics.longestTurn(ofLoop: number)
+        worstQueue = metrics.worstQueue(ofLoop: number)
         lastTick.store(now.nanoseconds, ordering: .relaxed)
         let tick = TimeAmount.nanoseconds(heartbeat.tick.nanoseconds)
         ticking = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.tick() }
@@ -205,13 +213,17 @@ package final class Hub: StreamSink, @unchecked Sendable {
         lastTick.store(now.nanoseconds, ordering: .relaxed)
         let wallMilliseconds = wallMilliseconds
         for connection in heartbeat.next() { connection.visit(now: now, wallMilliseconds: wallMilliseconds) }
-        for item in supervised.items { item.check(now: now, wallMilliseconds: wallMilliseconds) }
+        for item in supervised.items {
+            item.check(now: now, wallMilliseconds: wallMilliseconds)
+            longestQueue = max(longestQueue, item.queuedBytes)
+        }
         let again = retrying
         retrying = []
         for item in again {
             switch item {
             case .registration(let connection): connection.retryRegistration()
             case .stream(let connection, let room): connection.retry(room)
+            case .inquiry(let connection, let inquiry): connection.retry(inquiry)
             case .listener(let listener):
                 if !listener.isGone { catchUp(listener) }
             }
@@ -235,6 +247,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
         metrics.messagesDelivered.increment(by: messagesDelivered)
         metrics.connections.record(census.status.connections)
         longestTurn?.record(turns.longest / .seconds(1))
+        worstQueue?.record(longestQueue)
+        longestQueue = 0
         (framesIn, bytesOut, messagesDelivered) = (0, 0, 0)
     }
 
@@ -249,8 +263,10 @@ package final class Hub: StreamSink, @unchecked Sendable {
         let (mustWake, givenUp) = mailbox.withLock { $0.put(letter) }
         if givenUp > 0 {
             metrics.messagesGivenUp.increment(by: givenUp)
-            logger.warning(
-                "event loop too far behind, messages replaced by a gap", metadata: ["messages": "\(givenUp)"])
+            if let count = givenUpTold.withLock({ $0.happened(givenUp, at: now) }) {
+                logger.warning(
+                    "event loop too far behind, messages replaced by a gap", metadata: ["messages": "\(count)"])
+            }
         }
         if mustWake { eventLoop.execute { self.openMail() } }
     }

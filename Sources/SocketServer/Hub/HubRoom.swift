@@ -13,8 +13,8 @@ final class HubRoom: RoomStanding {
     var position: Position?
     /// The last one told or answered; nil where none is kept.
     var roster: RosterState?
-    /// The last ones told or answered; nil where there are none.
-    var settings: RoomState?
+    /// By the settings that were told or answered last.
+    private(set) var outlook = RoomOutlook()
     /// Steps of the roster that wait for others; nil where none came within the last second.
     var bundle: RosterBundle?
     /// Finished frames for all members, sent at the end of the turn or when who is a member changes.
@@ -39,6 +39,9 @@ final class HubRoom: RoomStanding {
     var sentPosition: Position? {
         position.map { Position(epoch: $0.epoch, seq: $0.seq - outgoingMessages) }
     }
+
+    /// These settings hold from here on.
+    func govern(by state: RoomState?) { outlook.govern(by: state) }
 
     // MARK: Members
 

@@ -107,7 +107,7 @@ struct Mailbox: Sendable {
             case .watching(_, let statuses):
                 for status in statuses { users.remove(status.userId) }
                 return delivery
-            case .failed, .watchFailed, .close, .room, .redacted, .putOut, .invited:
+            case .failed, .watchFailed, .close, .room, .redacted, .putOut, .invited, .reviewed:
                 return delivery
             }
         }
@@ -127,7 +127,7 @@ extension StreamDelivery {
         case .redacted(let redaction): 8 * redaction.seqs.count + StreamDelivery.objectBytes
         case .signal(let signal): signal.payload.count + StreamDelivery.objectBytes
         case .status: StreamDelivery.objectBytes
-        case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close, .putOut, .invited: 0
+        case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close, .putOut, .invited, .reviewed: 0
         }
     }
 }

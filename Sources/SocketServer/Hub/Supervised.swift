@@ -7,8 +7,15 @@ protocol Supervised: AnyObject {
 
     func check(now: MonotonicTime, wallMilliseconds: Int64)
 
+    /// What waits in its socket.
+    var queuedBytes: Int { get }
+
     /// Ends its socket; what waits in it is dropped.
     func cut()
+}
+
+extension Supervised {
+    var queuedBytes: Int { 0 }
 }
 
 /// A list of objects from which each can be taken without a search, since it knows its place.

@@ -10,6 +10,9 @@ extension SocketHandler {
         case .verified(.failure):
             hub.census.expose(slot)
             superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
+        case .ruled:
+            if machine.awaitsToken { hub.census.expose(slot) }
+            superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
         case .verified(.success), .confirmed:
             // Another token may end at another time.
             superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)

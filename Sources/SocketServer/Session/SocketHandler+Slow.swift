@@ -9,6 +9,9 @@ extension SocketHandler {
             + Int(unansweredBytes.load(ordering: .relaxed))
     }
 
+    /// What waits in its socket for the client to read.
+    var queuedBytes: Int { slow?.queue.queuedBytes ?? 0 }
+
     /// Whether more waits in its socket than may wait there of what comes as it comes.
     var isOverfull: Bool { descriptor == nil && context?.channel.isWritable == false }
 

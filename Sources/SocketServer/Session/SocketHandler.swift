@@ -38,7 +38,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     let number: ConnectionNumber
     let id: ConnectionID
     /// When the socket was accepted.
-    private let began: MonotonicTime
+    let began: MonotonicTime
     /// What it counts as; a stranger's until somebody is let in.
     var slot: Slot
     /// Whether messages may be compressed, in both directions.
@@ -67,6 +67,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     private(set) var catchUp: CatchUp<SocketHandler, HubRoom>?
     /// Nil while nothing is known to wait for the client.
     var slow: SlowSocket?
+    /// What the backend is told of the client; nil where there is none that is asked.
+    var shown: Presented?
     /// Of what it missed: held for it, or asked for.
     private(set) var missedBytes = 0
 
@@ -117,11 +119,16 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
 
     /// The session's first input, once, right after the handler has taken its place.
     ///
-    /// - Parameter session: the earlier one that the client wants to go on with.
-    func begin(with credentials: SessionMachine.Credentials, session: String?) {
+    /// - Parameters:
+    ///   - session: the earlier one that the client wants to go on with.
+    ///   - passed: headers that the backend is told of.
+    func begin(with credentials: SessionMachine.Credentials, session: String?, passed: [Presented.Header] = []) {
         let now = hub.now
+        if hub.configuration.authorizer != nil {
+            shown = Presented(headers: passed, address: address?.description ?? "")
+        }
         if let wait = hub.budgets.wait(forStrangersAt: address, now: now) { budget.block(for: wait, now: now) }
-        perform(machine.opened(with: credentials, session: session))
+        perform(machine.opened(with: credentials, session: session, isTelling: passed.tell))
         // It is the client's turn: it must hear that it was let in.
         if case .none = credentials { markDirty() }
     }
@@ -263,6 +270,10 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             case .turn(let user, let id): tellTurn(user, id)
             case .signal(let signal, let id): hub.signal(signal, id: id, from: self)
             case .order(let order, let id): hub.carryOut(order, id: id, from: self)
+            case .redact(let room, let seq, let epoch, let id):
+                hub.redact(seq, of: epoch, in: room, id: id, from: self)
+            case .ask(let inquiry): ask(inquiry)
+            case .keepToken(let token): shown = shown?.with(token: token)
             case .close(let reason, let text): close(reason, text: text)
             }
         }
@@ -284,6 +295,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 "connectionId": "\(id)", "userId": "\(userId)", "address": "\(address?.description ?? "none")",
                 "resumed": "\(resumed)",
             ])
+        askAgainIfOld(userId)
     }
 
     /// The one task there is: short, ended by the verifier's answer, at most one for each connection at a time.
@@ -303,9 +315,11 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             let error = BackendError.unavailable(reason: "the room is not followed just now").request
             return write(hub.writer.frame(.error(id: id, error: error)))
         }
-        let roster = machine.seesPresence(in: room) ? standing.roster : nil
-        let joined = Joined(
+        let reading = hub.reading(of: room, by: self)
+        let roster = machine.seesPresence(in: room) && reading?.presence != false ? standing.roster : nil
+        var joined = Joined(
             room: room, position: standing.position, recovered: true, roster: roster, settings: hub.settings(of: room))
+        joined.role = reading?.role
         write(hub.writer.frame(.joined(id: id, joined)))
     }
 

@@ -22,11 +22,7 @@ struct TopCommand: AsyncParsableCommand {
         help: "A node's api port, such as 10.0.0.1:8081 or https://node:8081; once for each node.")
     var api: [String]
 
-    @Option(name: .long, help: "The API key (else: --key-file, or MARTLET_API_KEY).")
-    var key: String?
-
-    @Option(name: .long, help: "A file that holds the API key.")
-    var keyFile: String?
+    @OptionGroup var access: KeyOptions
 
     @Option(name: .long, help: "Seconds between two looks, 1 to 60.")
     var interval = 1
@@ -44,7 +40,7 @@ struct TopCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let watch = TopWatch(targets: try targets(), key: try apiKey())
+        let watch = TopWatch(targets: try targets(), key: try access.key())
         let isTerminal = isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1
         var sight = await watch.look(after: nil)
         guard isTerminal, !once, !json else {
@@ -83,16 +79,5 @@ struct TopCommand: AsyncParsableCommand {
             target.path = "/"
             return target
         }
-    }
-
-    private func apiKey() throws -> String {
-        if let key { return key }
-        if let keyFile {
-            guard let text = try? String(contentsOfFile: keyFile, encoding: .utf8) else {
-                throw ValidationError("--key-file \(keyFile) cannot be read")
-            }
-            return text.trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-        return ProcessInfo.processInfo.environment["MARTLET_API_KEY"] ?? "local"
     }
 }

@@ -39,7 +39,8 @@ struct Api: Sendable {
         maxConnections: Int = 1000,
         headTimeout: Duration = .seconds(60), idleTimeout: Duration = .seconds(60),
         bodyTimeout: Duration = .seconds(30), fence: LoopbackFence = .open, nodes: [NodeEntry] = [],
-        webhooks: (any WebhookDirectory)? = nil, turn: TurnServers? = nil,
+        webhooks: (any WebhookDirectory)? = nil, turn: TurnServers? = nil, rights: (any RightsReview)? = nil,
+        calls: (any CallLedger)? = nil,
         _ body: @escaping @Sendable (Api) async throws -> Void
     ) async throws {
         let log = MemoryLog()
@@ -62,7 +63,7 @@ struct Api: Sendable {
         let server = ControlServer(
             configuration: configuration,
             log: log, nodes: directory, presence: presence, webhooks: webhooks, bans: bans,
-            connectionCloser: closer, rooms: rooms, erasure: erasure, spenders: spenders,
+            connectionCloser: closer, rooms: rooms, erasure: erasure, spenders: spenders, rights: rights, calls: calls,
             readiness: { switches.readiness.withLock { $0 } },
             liveness: { switches.isAlive.withLock { $0 } },
             metrics: metrics, logger: Logger(label: "api") { _ in lines.handler() },

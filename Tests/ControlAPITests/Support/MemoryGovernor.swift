@@ -48,6 +48,17 @@ final class MemoryGovernor: RoomGovernor, Sendable {
         reply(result)
     }
 
+    // The control port asks neither.
+
+    func redact(_ order: RedactionOrder, reply: @escaping @Sendable (Result<Int64, GovernError>) -> Void) {
+        reply(.failure(.denied(.right)))
+    }
+
+    func reading(
+        by user: UserID, in room: RoomName,
+        reply: @escaping @Sendable (Result<RoomReading?, BackendError>) -> Void
+    ) { reply(.success(nil)) }
+
     func invite(_ user: UserID, to room: RoomName) async throws(GovernError) -> Int {
         _ = try await carryOut(RoomOrder(.admit, user, in: room))
         return 2

@@ -1,5 +1,6 @@
 import Foundation
 import MartletClient
+import StormJudge
 import Synchronization
 import TestKit
 import Testing
@@ -21,15 +22,15 @@ extension Storm {
     ) async throws {
         let living = nodes.withLock { $0 }
         let books = books
+        let mercy: Reckoning.Mercy = mayLose ? .losses : allowsGaps ? .gaps : .none
         var reckoning = Reckoning()
         for room in Storm.rooms {
             let log = try await log(of: room, by: try #require(living.first))
             let head = try #require(log.keys.max())
-            var stored = books.stored[room] ?? []
-            if mayLose { stored.removeAll { message in log[message.seq].map { "\"\($0)\"" } != message.payload } }
             for client in clients {
                 try await eventually("\(client.user) in \(room) up to \(head)") { client.latest(of: room) >= head }
-                reckoning.judge(client, in: room, upTo: head, log: log, stored: stored, allowsGaps: allowsGaps)
+                reckoning.judge(
+                    client.sight(of: room, upTo: head), log: log, stored: books.stored[room] ?? [], mercy: mercy)
                 guard staying else { continue }
                 for case .leave(let user) in client.presence(of: room).flatMap(\.steps) {
                     reckoning.falsePresence("\(client.user) \(room): told that \(user) left")
@@ -53,8 +54,8 @@ extension Storm {
         var lost: [String] = []
         for room in Storm.rooms {
             let held = try await log(of: room, by: node)
-            for one in books.stored[room] ?? [] where held[one.seq].map({ "\"\($0)\"" }) != one.payload {
-                lost.append("\(room) \(one.seq): \(one.payload)")
+            for one in books.stored[room] ?? [] where held[one.seq] != one.message {
+                lost.append("\(room) \(one.seq): \(one.message)")
             }
         }
         return lost
@@ -84,16 +85,16 @@ extension Storm {
         }
     }
 
-    /// What the log holds of a room, by number, as text.
-    private func log(of room: String, by node: NodeProcess) async throws -> [Int: String] {
-        var log: [Int: String] = [:]
+    /// Which message the log holds of a room, by number.
+    private func log(of room: String, by node: NodeProcess) async throws -> [Int: Int] {
+        var log: [Int: Int] = [:]
         var (after, hasMore) = (0, true)
         while hasMore {
             let page = try await node.request("GET", "/v1/rooms/\(room)/messages?after=\(after)&limit=100")
             let messages = try #require(page.json?["messages"] as? [[String: Any]])
             for message in messages {
                 after = try #require(message["seq"] as? Int)
-                log[after] = message["payload"] as? String
+                log[after] = (message["payload"] as? String).flatMap { Int($0) }
             }
             hasMore = page.json?["more"] as? Bool == true && !messages.isEmpty
         }
@@ -101,65 +102,27 @@ extension Storm {
     }
 }
 
-/// What came out of a storm: how much arrived, and all that is wrong with it.
-private struct Reckoning {
-    private(set) var faults: [String] = []
-    private var (delivered, gaps, lost, doubled, outOfOrder, differing, presence) = (0, 0, 0, 0, 0, 0, 0)
-
-    /// - Parameters:
-    ///   - head: the number that the stream has to have come up to.
-    ///   - log: what the gateway holds of the room, by number.
-    ///   - stored: what was acknowledged to the backend.
-    mutating func judge(
-        _ client: Participant, in room: String, upTo head: Int, log: [Int: String], stored: [Storm.Stored],
-        allowsGaps: Bool
-    ) {
-        let place = "\(client.user) \(room)"
-        let told = client.gaps.filter { $0.room == room }
-        delivered += client.messages(of: room).count
-        gaps += told.count
-        for fault in client.faults(of: room, upTo: head) {
-            faults.append("\(place): \(fault)")
-            switch fault {
-            case .lost(let range): lost += range.count
-            case .doubled: doubled += 1
-            case .outOfOrder: outOfOrder += 1
-            }
-        }
-        for message in client.messagesSinceGap(of: room) {
-            guard let payload = log[message.seq], "\"\(payload)\"" != String(decoding: message.payload, as: UTF8.self)
-            else { continue }
-            faults.append("\(place): \(message.seq) is another message in the log")
-            differing += 1
-        }
-        guard told.isEmpty else {
-            if !allowsGaps { faults += told.map { "\(place): gap to \($0.position.seq)" } }
-            return
-        }
-        let times = Dictionary(client.payloads(of: room).map { ($0, 1) }, uniquingKeysWith: +)
-        for message in stored {
-            switch times[message.payload] {
-            case 1: continue
-            case nil:
-                faults.append("\(place): acknowledged \(message.seq) is missing")
-                lost += 1
-            case .some:
-                faults.append("\(place): acknowledged \(message.seq) was stored more than once")
-                doubled += 1
-            }
-        }
+extension Participant {
+    /// What this client saw of a room that has come up to this number; messages bear theirs as text.
+    fileprivate func sight(of room: String, upTo head: Int) -> Reckoning.Sight {
+        let messages = messages(of: room)
+        return Reckoning.Sight(
+            place: "\(user) \(room)", faults: faults(of: room, upTo: head),
+            gaps: gaps.filter { $0.room == room }.map(\.position.seq),
+            messages: messages.map { message in
+                let text = String(decoding: message.payload, as: UTF8.self)
+                return (seq: message.seq, message: Int(text.dropFirst().dropLast()))
+            },
+            beforeGap: messages.count - messagesSinceGap(of: room).count)
     }
+}
 
-    mutating func falsePresence(_ fault: String) {
-        faults.append(fault)
-        presence += 1
-    }
-
-    func line(_ books: Storm.Books) -> String {
+extension Reckoning {
+    fileprivate func line(_ books: Storm.Books) -> String {
         """
         published \(books.published), acknowledged \(books.acknowledged), refusals \(books.refused), \
         delivered \(delivered), gaps \(gaps), lost \(lost), doubled \(doubled), out of order \(outOfOrder), \
-        differing \(differing), false presence \(presence), longest silence of a room \(books.longestSilence)
+        differing \(differing), false presence \(falsePresence), longest silence of a room \(books.longestSilence)
         """
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import MartletClient
+import StormJudge
 import Synchronization
 import TestKit
 import Testing
@@ -9,15 +10,9 @@ import TestSupport
 final class Storm: Sendable {
     static let rooms = ["red", "green", "blue"]
 
-    /// A message that was stored: which, and what the gateway said of it.
-    struct Stored {
-        var seq: Int
-        var payload: String
-    }
-
     struct Books {
         var published = 0
-        var stored: [String: [Stored]] = [:]
+        var stored: [String: [Reckoning.Stored]] = [:]
         var refused = 0
         /// When each room took its last message so far, and the longest that one took none.
         var lastStored: [String: ContinuousClock.Instant] = [:]
@@ -94,7 +89,7 @@ final class Storm: Sendable {
                 return false
             }
             self.record.withLock { books in
-                books.stored[room, default: []].append(Stored(seq: seq, payload: "\"\(number)\""))
+                books.stored[room, default: []].append(Reckoning.Stored(seq: seq, message: number))
                 let now = ContinuousClock.now
                 if let last = books.lastStored[room] { books.longestSilence = max(books.longestSilence, now - last) }
                 books.lastStored[room] = now

@@ -14,6 +14,27 @@ extension InMemoryBackend: RoomGovernor {
         reply(answer)
     }
 
+    /// The payloads that clients had taken away so far.
+    var redactions: [RedactionOrder] { state.withLock { $0.redactions } }
+
+    func redact(_ order: RedactionOrder, reply: @escaping @Sendable (Result<Int64, GovernError>) -> Void) {
+        let answer = state.withLock { state in
+            state.redactions.append(order)
+            return state.orderAnswer
+        }
+        reply(answer)
+    }
+
+    /// What a user may read in rooms that nobody follows here.
+    func answerReadings(_ reading: RoomReading?) { state.withLock { $0.reading = reading } }
+
+    func reading(
+        by user: UserID, in room: RoomName,
+        reply: @escaping @Sendable (Result<RoomReading?, BackendError>) -> Void
+    ) {
+        reply(.success(state.withLock { $0.reading }))
+    }
+
     /// As if something had been decided elsewhere that puts a connection out, or in.
     func tell(_ delivery: StreamDelivery) {
         for sink in state.withLock({ $0.sinks }) { sink.receive([delivery]) }

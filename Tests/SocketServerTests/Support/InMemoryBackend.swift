@@ -71,6 +71,8 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         /// What clients have ordered, and the answer that they get.
         var orders: [RoomOrder] = []
         var orderAnswer: Result<Int64, GovernError> = .success(7)
+        var redactions: [RedactionOrder] = []
+        var reading: RoomReading?
     }
 
     static let epoch = "e1"

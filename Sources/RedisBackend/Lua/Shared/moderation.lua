@@ -58,5 +58,7 @@ end
 
 -- Appends a change to the ledger, with what it says besides as JSON.
 local function note_change(ledger, kind, user, room, details)
-  redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', kind, 'u', user, 'r', room, 'c', '', 'd', details)
+  local fields = { 't', kind, 'u', user, 'r', room, 'c', '', 'd', details }
+  if (ledger.caused_by or '') ~= '' then fields[11], fields[12] = 'w', ledger.caused_by end
+  redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', unpack(fields))
 end

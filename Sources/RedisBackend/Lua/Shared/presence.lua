@@ -58,7 +58,12 @@ end
 
 -- Appends a transition to the ledger.
 local function note(ledger, kind, user, room, cause)
-  redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', kind, 'u', user, 'r', room, 'c', cause)
+  if (ledger.caused_by or '') ~= '' then
+    redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', kind, 'u', user, 'r', room, 'c', cause,
+      'w', ledger.caused_by)
+  else
+    redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', kind, 'u', user, 'r', room, 'c', cause)
+  end
 end
 
 -- Whether all of these records of a user's connections say that they are away; those in their grace count as they were.

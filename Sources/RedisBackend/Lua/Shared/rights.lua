@@ -1,7 +1,8 @@
 -- Shared opening of the scripts that heed a room's settings, which is where they are decided: two nodes with copies of
 -- their own would let one too many in.
 --
--- `settings` holds version, term, text (JSON), expires in ms, closed (1), shut (the version that closed the room last), last
+-- `settings` holds version, term, text (JSON), expires in ms, closed (1), shut (the version that closed the room last) and
+-- shut_at (when in ms), last
 -- (the last changes, each `operation=version`), host (who has the chair), handover, given, mutes and bans (how many users
 -- have a role, are mute, are banned), and what is decided by: locked (1), most (members), slow (ms), join and publish (roles,
 -- each between commas; '': the roles' rights), roles (`;name=,right,right,` for each), `bars`, and of a user `role:<user>`,
@@ -29,29 +30,32 @@ local function holds(ends, moment)
 end
 
 -- Why a user may not join a room with these members, and so many hidden ones, nil where it is allowed; whether the room has
--- settings; and the user's role. Who is a member stays one, and who `was` one before Redis lost it, but for a ban.
+-- settings; whether the user's role may read what was before; and when the room was closed last, nil where it never was.
+-- Who is a member stays one, and who `was` one before Redis lost it, but for a ban.
 local function bar_join(settings, user, members, hidden, is_member, was)
   local found = redis.call('HMGET', settings, 'version', 'locked', 'most', 'join', 'roles', 'role:' .. user,
-    'ban:' .. user, 'in:' .. user)
-  if not found[1] then return nil, false end
+    'ban:' .. user, 'in:' .. user, 'shut_at')
+  if not found[1] then return nil, false, true end
   local role, most = found[6] or 'member', tonumber(found[3])
+  local reads_past = may('history', role, nil, found[5])
   if found[7] and holds(found[7], now()) then return 'banned', true end
-  if is_member or was then return nil, true, role end
+  if is_member or was then return nil, true, reads_past, found[9] end
   if not found[8] then
     if not may('join', role, found[4], found[5]) then return 'role', true end
     if found[2] == '1' and role ~= 'host' then return 'locked', true end
   end
   if most and redis.call('HLEN', members) + (hidden or 0) >= most then return 'full', true end
   if found[8] then redis.call('HDEL', settings, 'in:' .. user) end
-  return nil, true, role
+  return nil, true, reads_past, found[9]
 end
 
 -- What a message or a signal of a client has to be held against, a letter each: m: members without a role of their own may
--- send none, g: nor signals, r: some users have a role, u: some are mute, s: slow mode.
+-- send none, g: nor signals, r: some users have a role, of which not all may, u: some are mute, s: slow mode.
 local function bars_of(senders, roles, slow, has_roles, has_mutes)
   local bars = may('publish', 'member', senders, roles) and '' or 'm'
   if not may('signal', 'member', nil, roles) then bars = bars .. 'g' end
-  if has_roles then bars = bars .. 'r' end
+  -- Where nothing is said of who may, every role may.
+  if has_roles and (senders ~= '' or roles ~= '') then bars = bars .. 'r' end
   if has_mutes then bars = bars .. 'u' end
   if slow ~= '' then bars = bars .. 's' end
   return bars

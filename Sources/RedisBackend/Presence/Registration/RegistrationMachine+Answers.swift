@@ -241,7 +241,8 @@ extension RegistrationMachine {
     mutating func entered(_ joining: Joining, _ result: Result<RosterState, BackendError>) {
         var error: BackendError?
         switch result {
-        case .success: break
+        case .success(let roster):
+            if let since = roster.since { moves.entered(joining.room, since: since, by: joining.connection) }
         case .failure(.barred): moves.refused(joining.room, by: joining.connection)
         case .failure(let failure): error = failure
         }

@@ -27,6 +27,11 @@ struct RoomMoves {
         moves[connection]?.registration.resumed?.forbidden.append(room)
     }
 
+    /// One of the rooms was entered by a user who has been in it since then, where that has to be known.
+    mutating func entered(_ room: RoomName, since: Int64, by connection: String) {
+        moves[connection]?.registration.resumed?.since[room] = since
+    }
+
     /// One of the rooms was entered, or could not be.
     mutating func entered(by connection: String, error: BackendError?) -> Move? {
         guard var move = moves[connection] else { return nil }

@@ -9,7 +9,7 @@ package struct AskPosition: ReadingScript {
     let limits: LogLimits
     /// Nil where the log is not read.
     let part: LogPart?
-    /// The version of the room's settings that is known; 0 where none are.
+    /// The version of the room's settings that is known; 0 where there are none, below 0 where it is to be told in any case.
     var knownSettings: Int64 = 0
     /// The epoch that begins where the head is missing or of an earlier run of Redis.
     let candidate: String
@@ -50,8 +50,8 @@ package struct AskPosition: ReadingScript {
         return PositionAnswer(
             head: Position(epoch: epoch, seq: Int(seq)),
             roster: hasRoster ? RosterState(members: Int(members), version: version, timestamp: now) : nil,
-            settings: settingsVersion == knownSettings ? nil : RoomState(reply, at: 7),
+            settings: settingsVersion == knownSettings ? nil : RoomState(reply, at: 7, roles: reply[11]),
             timestamp: now, ends: ends, after: part.map { $0.after < 0 ? max(0, Int(seq) + $0.after) : $0.after },
-            messages: reply.messages(of: room, epoch: epoch, from: 11), more: more == 1)
+            messages: reply.messages(of: room, epoch: epoch, from: 12), more: more == 1)
     }
 }

@@ -26,6 +26,8 @@ package struct Publish: Script {
     let link: String
     /// Nil where the ledger is not told.
     package var ledger: Bound?
+    /// What the ledger is told of as its cause; nil where nothing is known.
+    package var cause: TraceContext?
     /// Nil where the message does not go into the partition's stream.
     package var stream: Bound?
     /// Whether the room's settings bind the sender.
@@ -92,7 +94,7 @@ package struct Publish: Script {
                 .milliseconds(limits.age), .milliseconds(limits.headLife), keys.publish, .string(channel.name),
                 .bytes(body), .milliseconds(dedupe?.life ?? .zero), .connection, .string(flags), .string(room.owner),
                 .count(ledger?.entries ?? 0), .count(stream?.entries ?? 0), .count(limits.bytes),
-                .count(ledger?.bytes ?? 0), .count(stream?.bytes ?? 0),
+                .count(ledger?.bytes ?? 0), .count(stream?.bytes ?? 0), .string(cause?.text ?? ""),
             ], publishingOn: [channel])
     }
 }

@@ -17,6 +17,8 @@ package struct Redact: Script {
         package let position: Position
         /// Of the room's settings; 0 where it has none.
         package let version: Int64
+        /// Why the client may not.
+        package var denial: RoomDenial?
     }
 
     let room: RoomName
@@ -26,6 +28,8 @@ package struct Redact: Script {
     package var isArchived = false
     /// Those who may be told of the room's messages; nil where nobody is.
     package var receivers: [String]?
+    /// The client that asks; nil for a backend, which may.
+    package var author: RoomOrder.Author?
 
     package init(_ what: What, in room: RoomName) {
         self.what = what
@@ -43,6 +47,10 @@ package struct Redact: Script {
             flags += "i"
             all.append(keys.connections(of: user))
             channel = keys.node("", in: partition)
+        }
+        if author != nil {
+            flags += "g"
+            all += [keys.members(room), keys.settings(of: room)]
         }
         if stream != nil {
             flags += "m"
@@ -68,6 +76,7 @@ package struct Redact: Script {
             arguments: [
                 keys.publish, .string(channel.name), .string(flags), .string(room.string), .string(room.owner),
                 .count(stream ?? 0), word, wanted, .string(epoch), .count(receivers?.count ?? 0),
+                .string(author?.user.string ?? ""), .string(author?.connection ?? ""),
             ], publishingOn: [channel])
     }
 
@@ -75,6 +84,10 @@ package struct Redact: Script {
         guard let count = reply[0].integer, let epoch = reply[1].string, let seq = reply[2].integer,
             let version = reply[3].integer
         else { return nil }
+        guard count >= 0 else {
+            guard let denial = RoomDenial(rawValue: epoch) else { return nil }
+            return Answer(count: 0, position: .unstored, version: version, denial: denial)
+        }
         return Answer(count: Int(count), position: Position(epoch: epoch, seq: Int(seq)), version: version)
     }
 }

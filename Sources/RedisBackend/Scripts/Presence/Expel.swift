@@ -1,5 +1,7 @@
 import GatewayCore
 import RedisClient
+import Traces
+import Tracing
 
 /// Ends all sessions of a user, marks the connections to be closed, and remembers who may not come back.
 package struct Expel: Script {
@@ -19,6 +21,8 @@ package struct Expel: Script {
     let user: UserID
     let expulsion: Expulsion
     let settings: PresenceSettings
+    /// Of the call that wants it.
+    private let cause = ServiceContext.current?.cause
 
     package init(_ user: UserID, _ expulsion: Expulsion, settings: PresenceSettings) {
         self.user = user
@@ -43,7 +47,7 @@ package struct Expel: Script {
                 keys.publish, .string(nodes.name), .string(user.string), .string(status.name),
                 .count(settings.ledgerSize), expulsion.ban.map { .milliseconds($0) } ?? "",
                 .moment(expulsion.tokensBefore), .milliseconds(settings.disconnectionLife),
-                .milliseconds(settings.voidTokenLife),
+                .milliseconds(settings.voidTokenLife), .string(cause?.text ?? ""),
             ], publishingOn: [nodes, status])
     }
 }

@@ -78,7 +78,7 @@ package struct Join: Script {
                 .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), keys.publish,
                 .string(channel.name), .string(replaced), .milliseconds(settings.listLife), .server,
                 .mustAnnounce(isKnown: isKnown), .string(settled), .mustKeep(hasOthers: hasOthers),
-                isHidden ? 1 : 0,
+                isHidden ? 1 : 0, .milliseconds(settings.sessionLife),
             ], publishingOn: [channel])
     }
 }
@@ -93,7 +93,7 @@ extension Join.Answer: ScriptAnswer {
             self = .joined(
                 RosterState(
                     members: Int(members), version: version, timestamp: now,
-                    role: reply[6].string.map(RoleName.init(unchecked:))),
+                    since: reply[6].string.flatMap { Int64($0) }),
                 stream: Position(standingIn: reply, at: 4))
         case "fenced":
             guard let fence = reply[1].integer else { return nil }

@@ -1,5 +1,7 @@
 import GatewayCore
 import RedisClient
+import Traces
+import Tracing
 
 /// Gives a room other settings, or closes it, where it still has those that the caller has seen.
 package struct Govern: Script {
@@ -23,6 +25,8 @@ package struct Govern: Script {
     private let replaced: Int64
     private let link: String
     private let settings: PresenceSettings
+    /// Of the call that wants it.
+    private let cause = ServiceContext.current?.cause
 
     /// - Parameters:
     ///   - replaced: the version of what the room has; 0 for nothing.
@@ -51,10 +55,10 @@ package struct Govern: Script {
         ]
         switch change {
         case .close(let withLog):
-            arguments += [withLog ? "clear" : "close", .milliseconds(Govern.closedLife)]
+            arguments += [withLog ? "clear" : "close", .milliseconds(Govern.closedLife), .string(cause?.text ?? "")]
         case .set(let settings):
             arguments += [
-                "set", .milliseconds(settings.expires ?? .zero), .bytes(settings.text),
+                "set", .milliseconds(settings.expires ?? .zero), .string(cause?.text ?? ""), .bytes(settings.text),
                 settings.isLocked ? 1 : "", settings.maxMembers.map { .count($0) } ?? "",
                 settings.slowMode.map { .count($0 * 1000) } ?? "", .string(Govern.spell(settings.join)),
                 .string(Govern.spell(settings.publish)), .string(Govern.spell(settings.roles)),

@@ -1,5 +1,7 @@
 import GatewayCore
 import RedisClient
+import Traces
+import Tracing
 
 /// Changes what a user is in a room, or may do there; of a client it is held against the client's own role.
 package struct Moderate: Script {
@@ -19,6 +21,8 @@ package struct Moderate: Script {
     private let order: RoomOrder
     private let link: String
     private let settings: PresenceSettings
+    /// Of the call that wants it.
+    private let cause = ServiceContext.current?.cause
 
     /// - Parameter link: the name of the link that it goes over: with its number there a call is known when it is retried.
     package init(_ order: RoomOrder, link: String, settings: PresenceSettings = PresenceSettings()) {
@@ -54,7 +58,7 @@ package struct Moderate: Script {
                 .string(channel.name), .string(nodes.name), .string(room.string), .count(settings.ledgerSize),
                 .milliseconds(settings.disconnectionLife), .milliseconds(settings.sessionLife),
                 .count(Moderate.most), what, .string(order.user.string), .string(order.author?.user.string ?? ""),
-                .string(order.author?.connection ?? ""), value, .string(order.reason),
+                .string(order.author?.connection ?? ""), value, .string(order.reason), .string(cause?.text ?? ""),
             ], publishingOn: [channel, nodes])
     }
 }

@@ -22,13 +22,27 @@ package struct ReadSettings: ReadingScript {
 
 extension RoomState {
     /// What `settings` and `position` tell at this place: version, life in milliseconds, text, the version that closed it.
-    convenience init?(_ reply: RedisReply, at index: Int) {
+    ///
+    /// - Parameter roles: users, each followed by the role; where they are told.
+    convenience init?(_ reply: RedisReply, at index: Int, roles: RedisReply? = nil) {
         guard let version = reply[index].integer, let life = reply[index + 1].integer,
             let text = reply[index + 2].bytes, let shut = reply[index + 3].integer
         else { return nil }
         self.init(
             version: version, settings: text.isEmpty ? RoomState.absent.settings : text,
-            expires: life > 0 ? .milliseconds(life) : nil, isClosed: version > 0 && text.isEmpty, closedAt: shut)
+            expires: life > 0 ? .milliseconds(life) : nil, isClosed: version > 0 && text.isEmpty, closedAt: shut,
+            roles: roles.map(RoomState.roles) ?? [:])
+    }
+}
+
+extension RoomState {
+    private static func roles(_ reply: RedisReply) -> [UserID: RoleName] {
+        var roles: [UserID: RoleName] = [:]
+        for (user, role) in reply.pairs {
+            guard let user = user.string, let role = role.string else { continue }
+            roles[UserID(unchecked: user)] = RoleName(unchecked: role)
+        }
+        return roles
     }
 }
 

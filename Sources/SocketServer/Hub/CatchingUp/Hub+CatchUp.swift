@@ -39,7 +39,7 @@ extension Hub {
         case .gap(let position): connection.write(writer.frame(.gap(room: room, position: position)))
         case .epoch(let position): connection.write(writer.frame(.epoch(room: room, position: position)))
         }
-        if let unseenRoster, connection.machine.seesPresence(in: room) {
+        if let unseenRoster, seesPresence(connection, in: listener.room) {
             connection.write(writer.frame(.presence(RosterChange(unseen: unseenRoster, in: room))))
         }
         catchUp(listener)

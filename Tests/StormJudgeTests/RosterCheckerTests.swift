@@ -1,5 +1,5 @@
 import MartletClient
-import TestKit
+import StormJudge
 import Testing
 
 @Suite("The checker that judges rosters")

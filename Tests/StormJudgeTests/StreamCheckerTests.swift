@@ -1,4 +1,4 @@
-import TestKit
+import StormJudge
 import Testing
 
 @Suite("The checker that judges streams")

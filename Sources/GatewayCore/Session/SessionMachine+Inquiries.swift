@@ -1,0 +1,273 @@
+/// The backend's word: what it is asked about this client, and what follows from its answers.
+extension SessionMachine {
+    /// One question. Whoever gets its answer is found by its number; an answer that nobody waits for any more is dropped.
+    package struct Inquiry: Hashable, Sendable {
+        package enum Subject: Hashable, Sendable {
+            /// With this token, or without one that which was shown last.
+            case connect(UserID?, token: String?)
+            case join(RoomName)
+            case publish(RoomName, payload: [UInt8])
+        }
+
+        package let number: UInt32
+        package let subject: Subject
+
+        package init(number: UInt32, subject: Subject) {
+            self.number = number
+            self.subject = subject
+        }
+    }
+
+    /// A connection of which the backend decides whether it is let in.
+    struct Deciding: Sendable {
+        let number: UInt32
+        /// As whom, where that is known without it.
+        let identity: Identity?
+    }
+
+    /// A message that waits for the backend, or for one before it in the same room.
+    struct HeldMessage: Sendable {
+        let number: UInt32
+        let id: RequestID?
+        let message: MessageCommand
+        var ruling: Ruling?
+    }
+
+    /// How long a client may take to show a token in its first frame before the backend is asked without one, where it has
+    /// shown nothing else.
+    static let silence = Duration.milliseconds(500)
+    /// How long one that the backend does not know may still show one.
+    static let secondThought = Duration.seconds(2)
+
+    private mutating func inquire(_ subject: Inquiry.Subject) -> Inquiry {
+        inquiries &+= 1
+        return Inquiry(number: inquiries, subject: subject)
+    }
+
+    // MARK: Who is let in
+
+    /// From the opening; nil where there is nothing to wait for but a token.
+    func tokenPatience(_ opening: Opening) -> Duration? {
+        if opening.denial != nil { return SessionMachine.secondThought }
+        return opening.mayAskWithoutToken ? SessionMachine.silence : nil
+    }
+
+    /// A client that nobody knows yet shows a token.
+    mutating func show(_ token: String, _ opening: Opening) -> [Action] {
+        var opening = opening
+        opening.token = token
+        opening.mayAskWithoutToken = false
+        if settings.asksBackend, !settings.checksTokens { return decide(on: nil, opening) }
+        phase = .verifying(opening)
+        return [.verify(token: token)]
+    }
+
+    mutating func askWithoutToken(_ opening: Opening) -> [Action] {
+        var opening = opening
+        opening.mayAskWithoutToken = false
+        return decide(on: nil, opening)
+    }
+
+    /// Asks the backend, where there is one, about a client who it is known to be, or of whom nothing is known.
+    mutating func decide(on identity: Identity?, _ opening: Opening) -> [Action] {
+        guard settings.asksBackend else { return identity.map { register($0, opening) } ?? [] }
+        let inquiry = inquire(.connect(identity?.userId, token: opening.token))
+        phase = .deciding(opening, Deciding(number: inquiry.number, identity: identity))
+        return [.ask(inquiry)]
+    }
+
+    /// Asks the backend about a client with a fresh token.
+    mutating func decide(anewOn identity: Identity, token: String, id: RequestID?) -> [Action] {
+        let inquiry = inquire(.connect(identity.userId, token: token))
+        refresh = .deciding(id: id, identity, token: token, number: inquiry.number)
+        return [.ask(inquiry)]
+    }
+
+    mutating func ruled(_ inquiry: Inquiry, _ ruling: Ruling) -> [Action] {
+        switch inquiry.subject {
+        case .connect: ruledOnClient(inquiry.number, ruling)
+        case .join(let room): ruledOnRoom(room, inquiry.number, ruling)
+        case .publish: ruledOnMessage(inquiry.number, ruling)
+        }
+    }
+
+    private mutating func ruledOnClient(_ number: UInt32, _ ruling: Ruling) -> [Action] {
+        switch phase {
+        case .deciding(let opening, let deciding) where deciding.number == number:
+            return decided(opening, deciding.identity, ruling)
+        case .live:
+            if case .deciding(let id, let fresh, let token, number) = refresh {
+                refresh = nil
+                return decidedAnew(fresh, token: token, id: id, ruling)
+            }
+            return number == lastReview ? reviewed(ruling) : []
+        case .waitingForToken, .verifying, .deciding, .registering, .entering, .closed: return []
+        }
+    }
+
+    private mutating func decided(_ opening: Opening, _ known: Identity?, _ ruling: Ruling) -> [Action] {
+        switch ruling {
+        case .allowed(let grant):
+            let decided = known.map { $0.given(grant) } ?? grant.identity
+            guard let identity = decided else { return close(.unavailable) }
+            return register(identity, opening)
+        case .denied(let denial):
+            // A library shows its token in its first frame, which may still be on its way.
+            guard denial.code == .unauthorized, known == nil, opening.token == nil, settings.takesTokens,
+                waiting.isEmpty
+            else { return close(denial.reason, denial.message) }
+            var opening = opening
+            opening.denial = denial
+            phase = .waitingForToken(opening)
+            return []
+        case .failed(let isPassed):
+            guard isPassed, let known else { return close(.unavailable, Denial.unavailable.message) }
+            return register(known, opening)
+        }
+    }
+
+    private mutating func decidedAnew(
+        _ fresh: Identity, token: String, id: RequestID?, _ ruling: Ruling
+    ) -> [Action] {
+        let next: Identity
+        switch ruling {
+        case .allowed(let grant): next = fresh.given(grant) ?? fresh
+        case .denied(let denial): return refuse(id, denial.request)
+        case .failed(isPassed: false): return refuse(id, Denial.unavailable)
+        case .failed(isPassed: true):
+            var same = fresh
+            same.given = identity?.given
+            next = same
+        }
+        let isReviewed = lastReview > 0
+        lastReview = 0
+        return [.keepToken(token)] + renew(next, id: id) + joinGiven() + (isReviewed ? mustAskAgain() : [])
+    }
+
+    // MARK: Asked again
+
+    /// The backend wants to be asked again about this client.
+    package mutating func mustAskAgain() -> [Action] {
+        guard isLive, settings.asksBackend, let identity else { return [] }
+        let inquiry = inquire(.connect(identity.userId, token: nil))
+        lastReview = inquiry.number
+        return [.ask(inquiry)]
+    }
+
+    private mutating func reviewed(_ ruling: Ruling) -> [Action] {
+        lastReview = 0
+        guard let identity else { return [] }
+        switch ruling {
+        case .allowed(let grant):
+            guard let next = identity.given(grant) else { return close(.forbidden, "the backend names another user") }
+            return goOn(as: next) + reviewRooms() + joinGiven()
+        case .denied(let denial): return close(denial.reason, denial.message)
+        case .failed(isPassed: true): return []
+        case .failed(isPassed: false): return close(.unavailable, Denial.unavailable.message)
+        }
+    }
+
+    /// Asks for those rooms that the client is in by the backend's word.
+    mutating func reviewRooms() -> [Action] {
+        guard settings.asksBackend, settings.rules.askBackend else { return [] }
+        firstRoomReview = inquiries &+ 1
+        return rooms.keys.filter { isMember(of: $0) && settings.rules.asks(.join, in: $0) }
+            .sorted { $0.string < $1.string }.map { .ask(inquire(.join($0))) }
+    }
+
+    /// Joins what the backend has named.
+    mutating func joinGiven() -> [Action] {
+        (identity?.given?.joins ?? []).flatMap { invited(to: $0) }
+    }
+
+    // MARK: Rooms
+
+    mutating func ask(about room: RoomName, _ joining: Joining) -> [Action] {
+        let inquiry = inquire(.join(room))
+        var joining = joining
+        joining.inquiry = inquiry.number
+        rooms[room] = .joining(joining)
+        return [.ask(inquiry)]
+    }
+
+    private mutating func ruledOnRoom(_ room: RoomName, _ number: UInt32, _ ruling: Ruling) -> [Action] {
+        guard isLive, let identity else { return [] }
+        if case .joining(var joining) = rooms[room], !joining.isMember {
+            guard joining.inquiry == number else { return [] }
+            rooms[room] = nil
+            guard let refusal = ruling.refusal else {
+                // The client may have another token by now.
+                guard isAllowed(.join, in: room) else {
+                    return refuse(joining.id, .forbidden, "the room may not be joined") + serveWaiting(for: room)
+                }
+                joining.inquiry = 0
+                return enter(room, joining, identity)
+            }
+            return refuse(joining.id, refusal) + serveWaiting(for: room)
+        }
+        guard ruling.refusal != nil, number >= firstRoomReview, isMember(of: room) else { return [] }
+        if case .joining(let joining) = rooms[room], case .resumed = joining.origin {
+            return gathered(room, .failure(RequestError(.forbidden, "the room may not be joined")))
+        }
+        return drop(room) + [.send(.left(id: nil, room: room))] + serveWaiting(for: room)
+    }
+
+    // MARK: Messages
+
+    mutating func ask(about message: MessageCommand, _ request: ClientRequest) -> [Action] {
+        let bytes = held.reduce(message.payload.count) { $0 + $1.message.payload.count }
+        guard held.count < settings.limits.maxWaitingFrames, bytes <= settings.limits.maxWaitingBytes else {
+            return refuse(request.id, .rateLimited, "too many messages wait for the backend's word")
+        }
+        let inquiry = inquire(.publish(message.room, payload: message.payload))
+        held.append(HeldMessage(number: inquiry.number, id: request.id, message: message))
+        return [.ask(inquiry)]
+    }
+
+    /// Messages leave in the order they came, whatever the order of the answers.
+    private mutating func ruledOnMessage(_ number: UInt32, _ ruling: Ruling) -> [Action] {
+        guard let index = held.firstIndex(where: { $0.number == number }) else { return [] }
+        let room = held[index].message.room
+        held[index].ruling = ruling
+        var actions: [Action] = []
+        while let first = held.firstIndex(where: { $0.message.room == room }), let ruling = held[first].ruling {
+            let message = held.remove(at: first)
+            actions += release(message, ruling)
+        }
+        guard !held.contains(where: { $0.message.room == room }) else { return actions }
+        return actions + serveWaiting(for: room)
+    }
+
+    private func release(_ held: HeldMessage, _ ruling: Ruling) -> [Action] {
+        if let refusal = ruling.refusal { return refuse(held.id, refusal) }
+        guard isMember(of: held.message.room) else { return refuse(held.id, .notMember, "join the room first") }
+        guard isAllowed(.publish, in: held.message.room) else { return refuseMessage(held.id) }
+        return send(held.message, id: held.id)
+    }
+}
+
+extension Ruling {
+    /// What a request is answered that is not let pass; nil where it is.
+    fileprivate var refusal: RequestError? {
+        switch self {
+        case .allowed, .failed(isPassed: true): nil
+        case .denied(let denial): denial.request
+        case .failed(isPassed: false): Denial.unavailable
+        }
+    }
+}
+
+extension Identity {
+    /// The same with the backend's word; nil where that is of somebody else.
+    fileprivate func given(_ grant: Grant) -> Identity? {
+        guard grant.userId == nil || grant.userId == userId else { return nil }
+        var identity = self
+        identity.given = Given(grant)
+        return identity
+    }
+}
+
+extension Grant {
+    /// Of a client whom the backend alone knows; nil where it names nobody.
+    fileprivate var identity: Identity? { userId.flatMap { Identity(userId: $0).given(self) } }
+}

@@ -1,0 +1,81 @@
+import Dialects
+import GatewayCore
+
+/// The questions and answers as Centrifugo's connect, subscribe and publish proxies spell them, so that a backend made for
+/// those can be asked.
+///
+/// A channel is a room. Headers are passed on as such, and a token as `Authorization: Bearer`.
+enum CentrifugoHook {
+    static func request(for question: Question) -> HookRequest {
+        var body: [UInt8] = []
+        JSONWriter.append(#"{"client":"#, to: &body)
+        JSONWriter.append(string: question.connectionId, to: &body)
+        JSONWriter.append(#","transport":"websocket","protocol":"json","encoding":"json""#, to: &body)
+        let path: String
+        switch question.subject {
+        case .connect: path = "/connect"
+        case .join(let room):
+            path = "/subscribe"
+            append(question, room, to: &body)
+        case .publish(let room, let payload):
+            path = "/publish"
+            append(question, room, to: &body)
+            JSONWriter.append(#","data":"#, to: &body)
+            body += payload
+        }
+        body.append(UInt8(ascii: "}"))
+        var fields = question.shown.headers.map { HookRequest.Field(name: $0.name, value: $0.value) }
+        if let token = question.shown.token, token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
+            fields.append(HookRequest.Field(name: "Authorization", value: "Bearer \(token)"))
+        }
+        return HookRequest(path: path, fields: fields, body: body)
+    }
+
+    private static func append(_ question: Question, _ room: RoomName, to body: inout [UInt8]) {
+        JSONWriter.append(#","user":"#, to: &body)
+        JSONWriter.append(string: question.userId?.string ?? "", to: &body)
+        JSONWriter.append(#","channel":"#, to: &body)
+        JSONWriter.append(string: room.string, to: &body)
+    }
+
+    static func answer(
+        _ object: HookObject, to question: Question, at now: HookTime
+    ) throws(HookProblem) -> HookAnswer {
+        HookAnswer(ruling: try ruling(object, to: question, at: now), holds: .zero)
+    }
+
+    private static func ruling(
+        _ object: HookObject, to question: Question, at now: HookTime
+    ) throws(HookProblem) -> Ruling {
+        if let end = try object.object("disconnect") {
+            return .denied(Denial(code(try end.number("code")), told: try end.text("reason")))
+        }
+        if let error = try object.object("error") {
+            return .denied(Denial(code(try error.number("code")), told: try error.text("message")))
+        }
+        guard let result = try object.object("result") else {
+            throw HookProblem("its answer has neither result, error nor disconnect")
+        }
+        guard case .connect = question.subject else { return .allowed(Grant()) }
+        // Nobody in particular, who is none here.
+        let name = try result.text("user") ?? ""
+        guard !name.isEmpty || question.userId != nil else { return .denied(Denial(.unauthorized)) }
+        var grant = Grant(userId: name.isEmpty ? nil : try result.user("user"))
+        if let info = try result.value("info"), case .object = info.kind { grant.info = try result.info("info") }
+        let channels = try (result.texts("channels") ?? []) + result.names("subs")
+        grant.joins = try HookObject.rooms(channels, "channels")
+        if let end = try result.number("expire_at"), end > 0 {
+            let left = end * 1000 - Double(now.wall)
+            guard left > 0 else { return .denied(Denial(.unauthorized)) }
+            if left < 0x1p42 { grant.endsAt = now.monotonic + .milliseconds(Int64(left)) }
+        }
+        return .allowed(grant)
+    }
+
+    /// Those that say that nobody is known: unauthorized, token expired, invalid token; and HTTP's own.
+    private static let unknown: Set<Double> = [101, 109, 401, 3500, 4401]
+
+    private static func code(_ number: Double?) -> Denial.Code {
+        number.map { unknown.contains($0) } ?? false ? .unauthorized : .forbidden
+    }
+}

@@ -1,0 +1,87 @@
+import GatewayCore
+
+/// Rooms with settings, roles and a host: what clients are told of them, and may read by them.
+extension Hub {
+    /// A followed room's settings have changed; of a room that was closed everybody is out, those who are about to enter
+    /// too.
+    func receive(_ change: RoomChange) {
+        guard let hubRoom = rooms[change.room] else { return }
+        send(hubRoom)
+        let entering = hubRoom.pending.connections.filter { !hubRoom.hasMember($0.number) }
+        guard change.endsMembership else {
+            // Who has not been told that it is in gets them with that.
+            let told = hubRoom.members + entering.filter { $0.machine.isMember(of: change.room) }
+            let before = hubRoom.outlook
+            hubRoom.govern(by: change.state.isGoverned ? change.state : nil)
+            let buffer = writer.frame(.room(change))
+            for member in told { member.write(buffer) }
+            return tellOwnPart(of: change, to: told, in: hubRoom, before: before)
+        }
+        hubRoom.govern(by: nil)
+        for member in hubRoom.members + entering { member.putOut(change) }
+    }
+
+    /// What a change means for each of those who were told of it: another role that nobody has told it of, or that it may know
+    /// the roster from here on.
+    private func tellOwnPart(
+        of change: RoomChange, to members: [SocketHandler], in hubRoom: HubRoom, before: RoomOutlook
+    ) {
+        let now = hubRoom.outlook
+        // Of a role that changes by itself all were told.
+        let mayHaveMissed = change.event == .updated || change.event == .restored
+        let missesRoles = mayHaveMissed && before.settings?.roles ?? [:] != now.settings?.roles ?? [:]
+        guard missesRoles || before.readingRoles != nil else { return }
+        for member in members {
+            guard let user = member.machine.identity?.userId else { continue }
+            let role = now.role(of: user)
+            if missesRoles, role != before.role(of: user) {
+                let person = RoomPerson(user: user, change: .role(role))
+                member.write(writer.frame(.room(RoomChange(room: hubRoom.name, person, state: change.state))))
+            }
+            if !before.showsPresence(to: user), let roster = hubRoom.roster, seesPresence(member, in: hubRoom) {
+                member.write(writer.frame(.presence(RosterChange(unseen: roster, in: hubRoom.name))))
+            }
+        }
+    }
+
+    /// Has the user's connections of this loop join a room; the inbox knows which those are.
+    func invite(_ user: UserID, to room: RoomName) {
+        guard let inbox = rooms[RoomName(inboxOf: user)] else { return }
+        for member in inbox.members { member.invited(to: room) }
+    }
+
+    // MARK: What roles may read
+
+    /// As the room's members know it; nil where it is not governed, or nobody here is in it.
+    func reading(of room: RoomName, by connection: SocketHandler) -> RoomReading? {
+        rooms[room]?.outlook.reading(by: connection.machine.identity?.userId)
+    }
+
+    /// Whether a connection may be told who is in a room, by its token, the configuration's rule and its role.
+    func seesPresence(_ connection: SocketHandler, in hubRoom: HubRoom) -> Bool {
+        connection.machine.seesPresence(in: hubRoom.name)
+            && hubRoom.outlook.showsPresence(to: connection.machine.identity?.userId)
+    }
+
+    /// Finds out whether a connection's role lets it read a page: by what is known where the room is followed, else by
+    /// asking; `go` is called on the loop.
+    ///
+    /// - Parameter go: nil where it may.
+    func judge(
+        _ action: RoomAction, in room: RoomName, for connection: SocketHandler,
+        _ go: @escaping @Sendable (BackendError?) -> Void
+    ) {
+        guard let user = connection.machine.identity?.userId, !room.isInbox, !room.isEveryone else { return go(nil) }
+        if let hubRoom = rooms[room], hubRoom.position != nil {
+            return go(hubRoom.outlook.reading(by: user)?.allows(action) == false ? .barred(.role) : nil)
+        }
+        governor.reading(by: user, in: room) { [eventLoop] result in
+            let error: BackendError? =
+                switch result {
+                case .success(let reading): reading?.allows(action) == false ? .barred(.role) : nil
+                case .failure(let error): error
+                }
+            eventLoop.execute { go(error) }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import LoadBench
+
+/// A node of this very program with a private Redis, for one measurement; it ends with it.
+final class OwnNode {
+    let clientPort: UInt16
+    let apiPort: UInt16
+    let key = "capacity-\(UInt64.random(in: 0 ... .max))-\(UInt64.random(in: 0 ... .max))"
+    private let process = Process()
+
+    /// Starts it, and waits until it is ready.
+    init(program: String, threads: Int) throws {
+        clientPort = try OwnNode.freePort()
+        apiPort = try OwnNode.freePort()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = ["serve"]
+        // Nothing of the operator's own settings, which may name a Redis that others use.
+        var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MARTLET_") }
+        environment.merge([
+            "MARTLET_NODE_ID": "capacity", "MARTLET_CLIENT_PORT": "\(clientPort)", "MARTLET_API_PORT": "\(apiPort)",
+            "MARTLET_API_KEY": key, "MARTLET_AUTH_MODE": "none", "MARTLET_LOG_LEVEL": "error",
+            "MARTLET_THREADS": "\(threads)", "MARTLET_CLIENT_ACCEPT_RATE": "100000",
+        ]) { $1 }
+        process.environment = environment
+        process.standardOutput = FileHandle.nullDevice
+        do {
+            try process.run()
+        } catch {
+            throw BenchFailure("a node of its own cannot be started: \(error)")
+        }
+        let target = HealthProbe.Target(host: "127.0.0.1", port: Int(apiPort), path: "/readyz", isSecure: false)
+        let end = ContinuousClock.now + .seconds(20)
+        while (try? HealthProbe.status(of: target, timeout: 2)) != 200 {
+            guard process.isRunning, ContinuousClock.now < end else {
+                stop()
+                throw BenchFailure("a node of its own does not become ready")
+            }
+            usleep(50_000)
+        }
+    }
+
+    func stop() {
+        guard process.isRunning else { return }
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    /// One that nobody has just now.
+    private static func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
+            }
+        }
+        guard descriptor >= 0, status == 0 else { throw BenchFailure("no port is to be had") }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}

@@ -1,0 +1,152 @@
+import GatewayCore
+import Testing
+
+/// Askers are called by numbers.
+private typealias Board = QuestionBoard<String, Int>
+
+@Suite("Questions to the backend: flights, line and answers that hold")
+struct QuestionBoardTests {
+    private static let alice = UserID(unchecked: "alice")
+    private static let yes = Ruling.allowed(Grant())
+
+    private static func moment(_ seconds: Double) -> MonotonicTime {
+        MonotonicTime(nanoseconds: Int64(seconds * 1_000_000_000))
+    }
+
+    private static func board(underWay: Int = 1, waiting: Int = 10, kept: Int = 4, keptBytes: Int = 6400) -> Board {
+        Board(
+            limits: Board.Limits(
+                underWay: underWay, waiting: waiting, patience: .seconds(2), kept: kept, keptBytes: keptBytes))
+    }
+
+    private static func call(_ step: Board.Step) throws -> Board.Call {
+        guard case .call(let call) = step else { throw NoCall(step: "\(step)") }
+        return call
+    }
+
+    private struct NoCall: Error {
+        let step: String
+    }
+
+    private static func word(_ step: Board.Step) -> String {
+        switch step {
+        case .known: "known"
+        case .call(let call): "call \(call.number)"
+        case .wait: "wait"
+        case .refused: "refused"
+        }
+    }
+
+    @Test func `equal questions share one call, others wait for their turn`() throws {
+        var board = Self.board()
+        let now = Self.moment(0)
+        let first = try Self.call(board.ask("a", about: nil, by: 1, now: now))
+        #expect(Self.word(board.ask("a", about: nil, by: 2, now: now)) == "wait")
+        #expect(Self.word(board.ask("b", about: nil, by: 3, now: now)) == "wait")
+        #expect(Self.word(board.ask("b", about: nil, by: 4, now: now)) == "wait")
+        #expect(board.waiting == 3)
+        let outcome = board.ended(first, Self.yes, now: Self.moment(0.5))
+        #expect(outcome.answered == [2])
+        #expect(outcome.next.map(\.asker) == [3])
+        #expect(outcome.next.first?.call.time == .milliseconds(1500))
+        let second = try #require(outcome.next.first?.call)
+        #expect(board.ended(second, Self.yes, now: Self.moment(1)).answered == [4])
+        #expect((board.waiting, board.underWay, board.keptCount) == (0, 0, 0))
+    }
+
+    @Test func `whoever waited for as long as a call may take waits no more, and a full line refuses`() throws {
+        var board = Self.board(waiting: 2)
+        let first = try Self.call(board.ask("a", about: nil, by: 1, now: Self.moment(0)))
+        #expect(Self.word(board.ask("b", about: nil, by: 2, now: Self.moment(0))) == "wait")
+        #expect(Self.word(board.ask("b", about: nil, by: 3, now: Self.moment(1))) == "wait")
+        #expect(Self.word(board.ask("c", about: nil, by: 4, now: Self.moment(1))) == "refused")
+        let outcome = board.ended(first, .failed(isPassed: false), now: Self.moment(2))
+        #expect(outcome.expired == [2, 3])
+        #expect(outcome.next.isEmpty)
+        #expect(board.waiting == 0)
+    }
+
+    @Test func `an answer holds for as long as it says, and never beyond the end of what it grants`() throws {
+        var board = Self.board()
+        let call = try Self.call(board.ask("a", about: nil, by: 1, now: Self.moment(0)))
+        let grant = Grant(userId: Self.alice, endsAt: Self.moment(5))
+        _ = board.ended(call, .allowed(grant), holds: .seconds(60), bytes: 10, now: Self.moment(1))
+        guard case .known(.allowed(let known)) = board.ask("a", about: nil, by: 2, now: Self.moment(4.9)) else {
+            Issue.record("the answer is not known")
+            return
+        }
+        // The end stays where it was, however late the answer is used.
+        #expect(known.endsAt == Self.moment(5))
+        #expect(Self.word(board.ask("a", about: nil, by: 3, now: Self.moment(5))) == "call 2")
+    }
+
+    @Test func `a no and a failure hold for nobody else`() throws {
+        var board = Self.board()
+        for (number, ruling) in [Ruling.denied(Denial(.forbidden)), .failed(isPassed: true)].enumerated() {
+            let call = try Self.call(board.ask("a", about: nil, by: number, now: Self.moment(0)))
+            _ = board.ended(call, ruling, holds: .seconds(60), bytes: 1, now: Self.moment(0))
+            #expect(board.keptCount == 0)
+        }
+    }
+
+    @Test func `what was said of a user before the backend changed its mind counts no more, wherever it is`() throws {
+        var board = Self.board(underWay: 3)
+        let kept = try Self.call(board.ask("token", about: nil, by: 1, now: Self.moment(0)))
+        _ = board.ended(
+            kept, .allowed(Grant(userId: Self.alice)), holds: .seconds(60), bytes: 1, now: Self.moment(1))
+        let old = try Self.call(board.ask("join", about: Self.alice, by: 2, now: Self.moment(2)))
+        board.forget(Self.alice, now: Self.moment(3))
+        #expect(board.isForgotten(Self.alice, since: Self.moment(2.9)))
+        #expect(!board.isForgotten(Self.alice, since: Self.moment(3.1)))
+        // Neither the answer that held nor the call under way.
+        let token = try Self.call(board.ask("token", about: nil, by: 3, now: Self.moment(4)))
+        let new = try Self.call(board.ask("join", about: Self.alice, by: 4, now: Self.moment(4)))
+        #expect(board.ended(old, Self.yes, holds: .seconds(60), now: Self.moment(5)).answered.isEmpty)
+        #expect(board.keptCount == 0)
+        // Asked after that, equal questions share again.
+        #expect(Self.word(board.ask("join", about: Self.alice, by: 5, now: Self.moment(5))) == "wait")
+        #expect(board.ended(new, Self.yes, holds: .seconds(60), now: Self.moment(6)).answered == [5])
+        #expect(board.keptCount == 1)
+        // One that names the user only in its answer, and was asked before.
+        board.forget(Self.alice, now: Self.moment(7))
+        _ = board.ended(
+            token, .allowed(Grant(userId: Self.alice)), holds: .seconds(60), now: Self.moment(8))
+        #expect(board.keptCount == 0)
+    }
+
+    @Test func `answers that hold take a bounded room`() throws {
+        var board = Self.board(kept: 8, keptBytes: 6400)
+        for number in 0..<1000 {
+            let call = try Self.call(board.ask("\(number)", about: nil, by: number, now: Self.moment(0)))
+            _ = board.ended(call, Self.yes, holds: .seconds(60), bytes: number % 200, now: Self.moment(0))
+            #expect(board.keptCount <= 8)
+            #expect(board.keptBytes <= 6400)
+        }
+        #expect(board.keptCount > 0)
+        board.forgetAll(now: Self.moment(1))
+        #expect((board.keptCount, board.keptBytes) == (0, 0))
+    }
+
+    @Test func `too many users that are asked about again count as all users`() {
+        var board = Self.board()
+        for number in 0..<30_000 {
+            board.forget(UserID(unchecked: "u\(number)"), now: Self.moment(Double(number)))
+        }
+        #expect(board.isForgotten(UserID(unchecked: "u5"), since: Self.moment(5)))
+        #expect(board.isForgotten(UserID(unchecked: "stranger"), since: Self.moment(5)))
+        #expect(!board.isForgotten(UserID(unchecked: "u5"), since: Self.moment(30_000)))
+    }
+
+    @Test func `a long line is taken in its order`() throws {
+        var board = Self.board(waiting: 1000)
+        var call = try Self.call(board.ask("first", about: nil, by: -1, now: Self.moment(0)))
+        for number in 0..<500 { _ = board.ask("q\(number)", about: nil, by: number, now: Self.moment(0)) }
+        for number in 0..<500 {
+            let next = board.ended(call, Self.yes, now: Self.moment(0)).next
+            #expect(next.map(\.asker) == [number])
+            call = try #require(next.first?.call)
+        }
+        #expect(board.ended(call, Self.yes, now: Self.moment(0)).next.isEmpty)
+        #expect(Self.word(board.ask("again", about: nil, by: 1, now: Self.moment(0))) == "call 502")
+    }
+}

@@ -1,0 +1,144 @@
+import Dispatch
+import Foundation
+import GatewayCore
+import GatewayNode
+import Logging
+import Metrics
+import ServiceLifecycle
+import Synchronization
+import TestKit
+import TestSupport
+import Testing
+import Webhooks
+
+@Suite("Asking a backend", .timeLimit(.minutes(2)))
+struct HookAuthorizerTests {
+    private static let shown = Presented(headers: [], address: "192.0.2.7")
+
+    private static func question(_ user: String = "alice", _ connection: String = "c1") -> Question {
+        Question(.connect, of: UserID(unchecked: user), shown: shown, connectionId: connection)
+    }
+
+    /// By a clock that a test moves.
+    private final class Clock: Sendable {
+        let seconds = Mutex(0.0)
+
+        var time: HookTime {
+            let seconds = seconds.withLock { $0 }
+            return HookTime(
+                monotonic: MonotonicTime(nanoseconds: Int64(seconds * 1e9)),
+                wall: 1_700_000_000_000 + Int64(seconds * 1000))
+        }
+    }
+
+    private static func with(
+        _ server: HookServer, clock: Clock = Clock(), _ change: (inout HookSettings) -> Void = { _ in },
+        _ body: (HookAuthorizer) async throws -> Void
+    ) async throws {
+        var settings = HookSettings()
+        settings.url = server.url
+        // A busy machine may take its time.
+        settings.timeout = .seconds(30)
+        change(&settings)
+        let made = HookAuthorizer(
+            settings, authorities: [], metrics: NOOPMetricsHandler.instance,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { clock.time })
+        let authorizer = try #require(made)
+        let services = ServiceGroup(
+            services: [authorizer], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        async let running: Void = services.run()
+        try await body(authorizer)
+        await services.triggerGracefulShutdown()
+        try await running
+    }
+
+    @Test func `a question is signed by each secret, and a yes is kept by the clock that runs forward`() async throws {
+        let server = try await HookServer.start { _, _ in .text(#"{"allow":true,"cacheSeconds":60,"expires":30}"#) }
+        let (clock, secret) = (Clock(), "0123456789abcdef")
+        try await Self.with(server, clock: clock) {
+            $0.secrets = [secret]
+        } _: { authorizer in
+            for _ in 0..<3 { _ = await authorizer.ruling(on: Self.question()) }
+            #expect(server.requests.count == 1 && server.requests.allSatisfy { $0.isSigned(by: secret) })
+            clock.seconds.withLock { $0 = 29.9 }
+            guard case .allowed(let grant) = await authorizer.ruling(on: Self.question("alice", "c2")) else {
+                Issue.record("it was not let in")
+                return
+            }
+            // What was granted at first ends when it ends, and not thirty seconds after it is used.
+            #expect(grant.endsAt == MonotonicTime(nanoseconds: 30_000_000_000))
+            #expect(server.requests.count == 1)
+            clock.seconds.withLock { $0 = 30 }
+            _ = await authorizer.ruling(on: Self.question())
+            #expect(server.requests.count == 2)
+        }
+    }
+
+    @Test func `a name server that is silent takes no more time than there is`() async throws {
+        let server = try await HookServer.start()
+        let silence = DispatchSemaphore(value: 0)
+        var settings = HookSettings()
+        settings.url = "http://backend.invalid:\(server.port)/"
+        let caller = HookCaller(
+            HookCaller.Configuration(
+                url: "http://backend.invalid:\(server.port)/", secrets: [], timeout: .milliseconds(200), concurrency: 1,
+                reach: .privateAlone), now: { 0 }
+        ) { _ in
+            silence.wait()
+            return []
+        }
+        let began = ContinuousClock.now
+        await #expect(throws: (any Error).self) {
+            try await HookAuthorizer.post(Self.question(), by: caller, settings, within: .milliseconds(200))
+        }
+        #expect(began.duration(to: .now) < .seconds(5))
+        #expect(server.requests.isEmpty)
+        silence.signal()
+        try await caller.shutdown()
+    }
+
+    @Test func `a connection that the backend ends between two questions costs nobody anything`() async throws {
+        let server = try await HookServer.start { _, _ in .text(#"{"allow":true}"#) }
+        try await Self.with(server) { authorizer in
+            for number in 0..<20 {
+                let ruling = await authorizer.ruling(on: Self.question("u\(number)"))
+                #expect(ruling == .allowed(Grant()), "\(authorizer.restriction ?? "")")
+                server.closeConnections()
+            }
+        }
+    }
+
+    @Test func `a failure is told with its reason, and forgotten once there is an answer`() async throws {
+        let server = try await HookServer.start { number, _ in number == 0 ? .status(500) : .text(#"{"allow":false}"#) }
+        try await Self.with(server) { authorizer in
+            #expect(authorizer.restriction == nil)
+            #expect(await authorizer.ruling(on: Self.question()) == .failed(isPassed: false))
+            #expect(authorizer.restriction?.contains("500") == true)
+            #expect(await authorizer.ruling(on: Self.question()) == .denied(Denial(.forbidden)))
+            #expect(authorizer.restriction == nil)
+        }
+        let silent = try await HookServer.start { _, _ in .never }
+        try await Self.with(silent) {
+            $0.onFailure = .allow
+            $0.timeout = .milliseconds(100)
+        } _: { authorizer in
+            #expect(authorizer.restriction?.contains("onFailure is allow") == true)
+            #expect(await authorizer.ruling(on: Self.question()) == .failed(isPassed: true))
+        }
+    }
+
+    @Test func `what is replaced is asked no more, and what it said counts no longer`() async throws {
+        let first = try await HookServer.start { _, _ in .text(#"{"allow":true,"cacheSeconds":60}"#) }
+        let second = try await HookServer.start { _, _ in .text(#"{"allow":false}"#) }
+        try await Self.with(first) { authorizer in
+            #expect(await authorizer.ruling(on: Self.question()) == .allowed(Grant()))
+            var settings = HookSettings()
+            settings.url = second.url
+            settings.headers = ["X-Session"]
+            authorizer.replace(settings, authorities: [])
+            #expect(authorizer.headerNames == ["X-Session"])
+            #expect(await authorizer.ruling(on: Self.question()) == .denied(Denial(.forbidden)))
+            #expect(first.requests.count == 1)
+        }
+    }
+}
