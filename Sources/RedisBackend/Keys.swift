@@ -105,12 +105,17 @@ package struct Keys: Sendable {
     package func vacant(_ partition: Partition) -> Key { key(partition, "vacant") }
 
     /// hash, EXPIRE a day or as long as a session, by `govern`, `moderate` and `join`, which reads it in governed rooms:
-    /// connections that were put out, and `@` and the user, until they join anew; `+` and a connection that has joined since
-    /// the room was closed lately.
+    /// connections that were put out, and `@` and the user, until they join anew; `+` and a connection that has joined
+    /// since the room was closed lately → when that was, in ms.
     package func out(of room: RoomName) -> Key { roomKey(room, ":out") }
 
-    /// zset, PX as long as its room's slow mode, by `publish`: user → time of the last message.
-    package func pauses(in room: RoomName) -> Key { roomKey(room, ":pauses") }
+    /// string, PX as long as the room's slow mode, by `publish`: there while a user may send no other message in a room.
+    func pause(of user: UserID, in room: RoomName) -> Key {
+        let partition = Partition(of: room)
+        // Both may hold colons.
+        let name = "\(room.string.utf8.count):\(room.string)\(user.string)"
+        return Key(name: Keys.joined(beginnings[partition.number], "pause:", name, ""), partition: partition)
+    }
 
     /// stream with ids `seq-0`, MAXLEN ~ log size, bounded in bytes, EXPIRE log age, by `publish`: t timestamp,
     /// o operation (its link, and its number there), b body.

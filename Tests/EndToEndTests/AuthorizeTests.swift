@@ -104,7 +104,7 @@ struct AuthorizeTests {
         for alice in alices { #expect(await alice.ended().code == 4403) }
         #expect(bob.isOpen)
         #expect(try await Self.refresh("carol", on: nodes[1]).body == #"{"refreshed":0}"#)
-        withExtendedLifetime(redis) {}
+        withExtendedLifetime((redis, nodes)) {}
     }
 
     @Test func `rooms with the rule ask for joins and messages, others do not`() async throws {

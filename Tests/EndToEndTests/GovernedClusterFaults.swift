@@ -3,7 +3,7 @@ import TestKit
 import Testing
 import TestSupport
 
-/// Settings, roles and bans where rooms lie on several servers, which are replaced.
+/// Settings, roles, bans and the host's chair where rooms lie on several servers, which are replaced.
 @Suite("Governed rooms over a Cluster", .serialized)
 struct GovernedClusterFaults {
     private static let rooms = (0..<6).map { "class-\($0)" }
@@ -68,6 +68,34 @@ struct GovernedClusterFaults {
         let answers = try await each(crowd) { try await $0.join(Self.rooms[0]).type }
         #expect(answers.count { $0 == "joined" } == 50)
         #expect(try await Self.ask(nodes[2], "GET", "/v1/rooms/\(Self.rooms[0])").json?["members"] as? Int == 50)
+        try await group.stop()
+    }
+
+    @Test func `the host's node is killed while the room's server is replaced: one new host, told to all`() async throws
+    {
+        let group = try await ClusterGroup.start()
+        let environment = Cluster.patience.merging(["MARTLET_REDIS_FAILOVER_GRACE": "0s"]) { $1 }
+        let nodes = try await each(["a", "b"]) {
+            try await NodeProcess.start(nodeId: $0, redisURL: group.url, environment: environment)
+        }
+        for node in nodes {
+            try await eventually("readiness") { try await node.request("GET", "/readyz").status == 200 }
+        }
+        let teacher = try await WireClient.connect(to: nodes[0], as: "teacher")
+        let pupils = try await each(["ann", "bob", "cid"]) { try await WireClient.connect(to: nodes[1], as: $0) }
+        for client in [teacher] + pupils { try await client.join("class-0") }
+        let given = try await Self.ask(nodes[1], "PUT", "/v1/rooms/class-0/members/teacher", #"{"role":"host"}"#)
+        #expect(given.status == 200, "\(given.body)")
+        nodes[0].kill9()
+        for shard in group.shards.indices { _ = try await group.failOver(shard) }
+        for pupil in pupils {
+            try await pupil.frame("room") { $0.string("event") == "host" && $0.string("userId") == "ann" }
+        }
+        let hosts = pupils.map { pupil in
+            pupil.frames("room").filter { $0.string("event") == "host" }.compactMap { $0.string("userId") }
+        }
+        #expect(hosts.allSatisfy { $0.last == "ann" && $0.count { $0 == "ann" } == 1 }, "\(hosts)")
+        withExtendedLifetime(teacher) {}
         try await group.stop()
     }
 }

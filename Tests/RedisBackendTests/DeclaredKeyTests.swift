@@ -133,7 +133,7 @@ struct DeclaredKeyTests {
         var told = Publish(body, to: room, under: mark, limits: limits, candidate: "e1", link: "link0002")
         told.ledger = kept
         told.stream = kept
-        told.heedsSettings = true
+        told.sender = alice
         let inbox = RoomName(inboxOf: alice)
         return [
             Publish(body, to: room, limits: limits, candidate: "e1", link: "link0001"), told,

@@ -180,7 +180,7 @@ struct KeptRecordTests {
         var publish = Publish(
             MessageBody.encode(Publication(room: room, userId: alice, payload: Array("8".utf8))), to: room,
             limits: LogLimits(size: 10, age: .seconds(60)), candidate: "none", link: "link0002")
-        publish.heedsSettings = true
+        publish.sender = alice
         _ = try await store.call(publish)
         await #expect(throws: CallError.self) { try await store.call(publish) }
     }

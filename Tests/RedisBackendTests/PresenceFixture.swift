@@ -233,16 +233,19 @@ func withNodes(
 
 /// Hands every payload to a closure.
 final class ChannelListener: RedisSubscriptionHandler {
-    let isSubscribed = Mutex(false)
+    private let count = Mutex(0)
     private let onPayload: @Sendable (UnsafeRawBufferPointer) -> Void
 
     init(onPayload: @escaping @Sendable (UnsafeRawBufferPointer) -> Void) {
         self.onPayload = onPayload
     }
 
+    /// How often a channel was subscribed to.
+    var subscriptions: Int { count.withLock { $0 } }
+
     func subscriptionConnected(_ slots: SlotGroup, afterBreak: Bool) {}
     func subscriptionLost(_ slots: SlotGroup) {}
-    func subscribed(channel: String) { isSubscribed.withLock { $0 = true } }
+    func subscribed(channel: String) { count.withLock { $0 += 1 } }
     func received(channel: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) { onPayload(payload) }
     func readComplete() {}
 }

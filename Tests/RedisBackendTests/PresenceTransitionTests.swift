@@ -222,7 +222,7 @@ struct PresenceTransitionTests {
             logger: Logger(label: "test"), handler: listener)
         subscriber.subscribe([observer.keys.channel(room).name])
         subscriber.start()
-        try await eventually { listener.isSubscribed.withLock { $0 } }
+        try await eventually { listener.subscriptions == 1 }
         _ = try await join("c1", holder, info: #"{"name":"A b"}"#)
         _ = try await leave("c1", .farewell(.explicit))
         try await eventually { heard.withLock { $0.count } == 2 }

@@ -120,7 +120,7 @@ struct RecordScenario {
         var publish = Publish(
             body, to: room, under: mark, limits: RecordScenario.limits, candidate: epoch,
             link: "link0001")
-        publish.heedsSettings = number == 1
+        if number == 1 { publish.sender = RecordScenario.alice }
         publish.ledger = bound
         publish.stream = bound
         try await call(publish)

@@ -22,10 +22,9 @@ struct ArchiveLane {
         var isRepeat = true
         var ends: [String: [String: ArchiveDatabase.End]] = [:]
         var averageBytes = 16 << 10
+        var rhythm = ArchiveRhythm(now: .now)
     }
 
-    /// How long a partition without messages is left alone.
-    private static let pause = Duration.milliseconds(200)
     private static let mostMessages = 1000
     private static let mostBytes = 8 << 20
     /// Rooms whose ends are kept in mind.
@@ -55,10 +54,11 @@ struct ArchiveLane {
     /// Returns when the worker is to end, with all partitions handed on.
     mutating func run() async {
         while !isEnding() {
-            var isBusy = false
-            for index in standings.indices where !isEnding() {
+            for index in standings.indices where !isEnding() && standings[index].rhythm.next <= .now {
                 do {
-                    if try await step(index) { isBusy = true }
+                    let found = try await step(index)
+                    standings[index].rhythm.looked(found, now: .now)
+                    continue
                 } catch let error as ArchiveError {
                     await failed(index, error)
                 } catch {
@@ -66,46 +66,48 @@ struct ArchiveLane {
                     standings[index].ends = [:]
                     metrics.retried(error, ofDatabase: false)
                     logger.debug("Redis did not answer a worker", metadata: ["reason": "\(error)"])
-                    await pause(ArchiveLane.pause)
+                    await pause(ArchiveRhythm.pause)
                 }
+                standings[index].rhythm.failed(now: .now)
             }
-            if !isBusy { await pause(ArchiveLane.pause) }
+            let next = standings.map(\.rhythm.next).min() ?? .now + ArchiveRhythm.pause
+            await pause(min(next - .now, ArchiveRhythm.pause))
         }
         await releaseAll()
         store.close()
     }
 
-    /// Takes what a partition has and writes it; answers whether there was anything.
-    private mutating func step(_ index: Int) async throws -> Bool {
+    /// Takes what a partition has and writes it; answers how much there was.
+    private mutating func step(_ index: Int) async throws -> ArchiveRhythm.Found {
         let standing = standings[index]
         let partition = standing.partition
-        if standing.token == nil, !shares.hasRoom { return false }
+        if standing.token == nil, !shares.hasRoom { return .nothing }
         if standing.token != nil, shares.hasTooMany {
             try await release(index)
-            return false
+            return .nothing
         }
         let limit = max(1, min(ArchiveLane.mostMessages, ArchiveLane.mostBytes / standing.averageBytes))
         let answer = try await streams.take(
             partition, above: standing.floor, limit: limit, isRepeat: standing.isRepeat)
         guard case .taken(let taken) = answer else {
             lose(index)
-            return false
+            return .nothing
         }
         if taken.token != standing.token {
             standings[index].token = taken.token
             standings[index].isFenced = false
             standings[index].ends = [:]
-            shares.take(partition, token: taken.token)
         }
+        shares.take(partition, token: taken.token)
         let oldest = taken.entries.lazy.compactMap { $0.message?.sentAt }.first
         metrics.left(taken.left, of: partition.number, oldest: oldest)
         standings[index].isRepeat = !taken.entries.isEmpty
-        guard !taken.entries.isEmpty || !taken.redactions.isEmpty else { return false }
+        guard !taken.entries.isEmpty || !taken.redactions.isEmpty else { return .nothing }
         try await write(taken, index)
         let left = try await streams.settle(taken.entries.map(\.id), taken.redactions, of: partition)
         standings[index].isRepeat = taken.isRepeat
         metrics.left(left, of: partition.number, oldest: nil)
-        return true
+        return taken.entries.count >= limit || taken.isRepeat || !taken.redactions.isEmpty ? .full : .some
     }
 
     private mutating func write(_ taken: TakeForArchive.Taken, _ index: Int) async throws {

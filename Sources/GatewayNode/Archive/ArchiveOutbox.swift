@@ -34,7 +34,7 @@ struct ArchiveOutbox {
     func run() async {
         var nextPruning = ContinuousClock.now + .seconds(10)
         while !isEnding() {
-            guard shares.tokens[Partition(number: 0)] != nil else {
+            guard shares.has(Partition(number: 0)) else {
                 await pause(.milliseconds(200))
                 continue
             }

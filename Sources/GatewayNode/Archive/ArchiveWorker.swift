@@ -168,7 +168,8 @@ package struct ArchiveWorker: Sendable {
         }
     }
 
-    /// Once a second: says that this worker is at work, prolongs its leases, tells how far it is.
+    /// Twice a second: says that this worker is at work, prolongs the leases that lanes do not, which wait for the database,
+    /// tells how far it is.
     private func keep(
         _ streams: ArchiveStreams, _ shares: ArchiveShares, _ metrics: ArchiveMetrics, _ isEnding: @Sendable () -> Bool
     ) async {
@@ -177,7 +178,9 @@ package struct ArchiveWorker: Sendable {
             do throws(CallError) {
                 // Whoever cannot write leaves the partitions to others.
                 if metrics.problem == nil { shares.allow(try await streams.share()) }
-                for (partition, token) in shares.tokens { _ = try await streams.keep(partition, token: token) }
+                for (partition, token) in shares.idle(for: ArchiveStreams.lease / 2) {
+                    _ = try await streams.keep(partition, token: token)
+                }
             } catch {
                 logger.debug("Redis did not answer a worker", metadata: ["reason": "\(error)"])
             }

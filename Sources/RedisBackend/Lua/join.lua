@@ -49,12 +49,12 @@ if is_governed or governed and governed ~= '0' then
   -- session that was in no room any more as that was closed nobody could say so: it comes back where it has joined since.
   local is_back, is_shut = cause ~= '' or replaced ~= '', shut_at and moment - shut_at < tonumber(session_life)
   local was = is_back and redis.call('HMGET', out, cause ~= '' and connection or replaced, '@' .. user, '+' .. replaced)
-  if was and (was[1] or replaced ~= '' and not stored and (was[2] or is_shut and not was[3])) then
+  if was and (was[1] or replaced ~= '' and not stored and (was[2] or is_shut and was[3] ~= shut_at)) then
     return { 'barred', 'removed' }
   end
   if not is_back then redis.call('HDEL', out, connection, '@' .. user) end
   if is_shut then
-    redis.call('HSET', out, '+' .. connection, '1')
+    redis.call('HSET', out, '+' .. connection, shut_at)
     if redis.call('PTTL', out) < tonumber(session_life) then redis.call('PEXPIRE', out, session_life) end
   end
 end

@@ -1,7 +1,7 @@
 #!lua
 -- publish: gives a message the room's next seq, appends it to the log and sends it to the members, in one step.
 --
--- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: s settings; c pauses; d dedupe; i the user's
+-- KEYS    1 state, 2 head, 3 log, then those of the flags, in this order: s settings; c the sender's pause; d dedupe; i the user's
 --         connections, online; e events, held; m messages, held
 -- ARGV    1 server, 2 candidate for a new epoch, 3 attempt (0 the first, 1 a retry), 4 operation (eight characters that
 --         name its link, then its number there, which grows from call to call), 5 log size, 6 log age in ms,
@@ -106,10 +106,10 @@ local function weigh(hash, prefix, stream, id, bytes, most)
   if held > (tonumber(due) or 0) then bound(hash, prefix, stream, id, bytes, held, tonumber(most)) end
 end
 
-local taken, user, settings, pauses = 3, name, nil, nil
+local taken, user, settings, pause = 3, name, nil, nil
 local first, second = string.byte(flags, 1, 2)
 if first == 115 then taken, settings = 4, fourth end
-if second == 99 then taken, pauses = 5, fifth end
+if second == 99 then taken, pause = 5, fifth end
 local function keys_of(flag, count)
   if not string.find(flags, flag, 1, true) then return nil end
   taken = taken + count
@@ -167,10 +167,10 @@ if attempt == '1' then
 end
 
 local timestamp = now()
-if pauses then
+if pause then
   if change then governed = redis.call('HGET', settings, 'bars') end
   local bars = governed and string.match(governed, '%a+$')
-  local bar = bars and bar_message(settings, pauses, bars, body, timestamp)
+  local bar = bars and bar_message(settings, pause, bars, body, timestamp)
   if bar then return redis.error_reply('BARRED ' .. bar) end
 end
 if is_volatile then

@@ -108,7 +108,9 @@ struct RedisRoomGovernor: RoomGovernor {
         store.send(.field("format", of: store.keys.deployment)) { [store] borne in
             switch borne {
             case .failure(let error): reply(.failure(.backend(BackendError(error))))
-            case .success(let format) where format.flatMap({ Int($0) }) ?? 0 < RedisRoomGovernor.format:
+            case .success(nil):
+                reply(.failure(.backend(.unavailable(reason: "Redis is empty, and no node has registered there yet"))))
+            case .success(let format?) where Int(format) ?? 0 < RedisRoomGovernor.format:
                 reply(.failure(.nodesDiffer))
             case .success:
                 store.call(script) { reply($0.mapError { .backend(BackendError($0)) }) }

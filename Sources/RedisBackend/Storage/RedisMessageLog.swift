@@ -35,7 +35,7 @@ struct RedisMessageLog: MessageLog {
             MessageBody.encode(publication), to: room, under: publication.dedupe, limits: rules.log(of: room),
             candidate: names.epoch(), link: link)
         call.isReplicated = replicated != nil
-        call.heedsSettings = publication.heedsSettings
+        call.sender = publication.heedsSettings ? publication.userId : nil
         call.isVolatile = publication.isVolatile
         if !publication.isVolatile {
             if let ledger, rules.tellsMessages(of: room) { (call.ledger, call.cause) = (ledger, publication.cause) }

@@ -66,27 +66,29 @@ end
 local function bar_user(settings, bars, letter, action, user, moment)
   local is_barred = string.find(bars, letter, 1, true)
   if string.find(bars, '[ru]') then
-    local found = redis.call('HMGET', settings, 'role:' .. user, 'mute:' .. user, 'publish', 'roles')
+    local found = redis.call('HMGET', settings, 'role:' .. user, 'mute:' .. user)
     if holds(found[2], moment) then return 'muted' end
-    if found[1] then is_barred = not may(action, found[1], action == 'publish' and found[3], found[4]) end
+    if found[1] then
+      local said = redis.call('HMGET', settings, 'publish', 'roles')
+      is_barred = not may(action, found[1], action == 'publish' and said[1], said[2])
+    end
   end
   return is_barred and 'role' or nil
 end
 
 -- Why a user may not send a message now, as it is answered; nil where it is allowed, and that is noted. The body is
 -- `msgType length user payload`, as the node put it together.
-local function bar_message(settings, pauses, bars, body, moment)
+local function bar_message(settings, pause, bars, body, moment)
   local length, start = string.match(body, '^[%d.]+ (%d+) ()')
   local user = string.sub(body, start, start + length - 1)
   local bar = bar_user(settings, bars, 'm', 'publish', user, moment)
   if bar then return bar end
   if not string.find(bars, 's', 1, true) then return nil end
-  local slow = tonumber(redis.call('HGET', settings, 'slow'))
-  local last = redis.call('ZSCORE', pauses, user)
-  local passed = last and moment - last or slow
-  if passed >= 0 and passed < slow then return 'slow ' .. slow - passed end
-  redis.call('ZREMRANGEBYSCORE', pauses, '-inf', moment - slow)
-  redis.call('ZADD', pauses, moment, user)
-  redis.call('PEXPIRE', pauses, slow)
+  local slow = redis.call('HGET', settings, 'slow')
+  if redis.call('SET', pause, '', 'PX', slow, 'NX') then return nil end
+  local left = redis.call('PTTL', pause)
+  if left <= tonumber(slow) then return 'slow ' .. math.max(left, 1) end
+  -- From when the mode was slower, or the clock later.
+  redis.call('SET', pause, '', 'PX', slow)
   return nil
 end

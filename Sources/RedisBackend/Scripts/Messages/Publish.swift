@@ -30,8 +30,8 @@ package struct Publish: Script {
     package var cause: TraceContext?
     /// Nil where the message does not go into the partition's stream.
     package var stream: Bound?
-    /// Whether the room's settings bind the sender.
-    package var heedsSettings = false
+    /// Whom the room's settings bind; nil where they bind nobody.
+    package var sender: UserID?
     /// Whether the caller waits for a replica.
     package var isReplicated = false
     /// Whether the message is sent and not stored; then it has neither dedupe key nor ledger nor stream.
@@ -62,9 +62,9 @@ package struct Publish: Script {
         if room.takesSettings {
             flags += "s"
             all.append(keys.settings(of: room))
-            if heedsSettings {
+            if let sender {
                 flags += "c"
-                all.append(keys.pauses(in: room))
+                all.append(keys.pause(of: sender, in: room))
             }
         }
         if let dedupe {
