@@ -55,7 +55,7 @@ struct StormCommandFaults {
     @Test func `somebody who is thrown out is missed, and it ends with 1`() async throws {
         let fleet = try await Fleet.start(1)
         let node = fleet.nodes[0]
-        async let ended = storm(fleet, "--clients 12 --rooms 3 --rate 30 --seconds 6 --json")
+        async let ended = storm(fleet, "--clients 12 --rooms 3 --rate 30 --seconds 6 --settle 10 --json")
         try await begun(fleet, node)
         let users = try #require(try await node.request("GET", "/v1/users").json?["users"] as? [[String: Any]])
         let user = try #require(users.first?["userId"] as? String)

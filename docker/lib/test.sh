@@ -1,10 +1,13 @@
 # `docker/local test`: the suites named ...Faults kill, pause and cut things, and that of the hot paths loads a node: they run
 # after the others and one test at a time. Fault tests wait most of the time, for a lease to end or a server to be replaced, so
-# two lots of them run beside each other.
+# three lots of them run beside each other.
 
 lone_suites='Faults|HotPathTests'
-# About half of them, by how long they take.
-one_half='^EndToEndTests[.](?!Cluster|Failover|Webhook)[A-Za-z]*Faults'
+# Two lots of about a third each, by how long they take; what is in neither is the last third.
+fault_lots=(
+    '^EndToEndTests[.](Cluster|Failover|Webhook|Storm)[A-Za-z]*Faults'
+    '^EndToEndTests[.](?!Cluster|Failover)[A-M][A-Za-z]*Faults'
+)
 # Those with a Redis, databases or nodes of their own, apart from the others, so that two cores keep up with their deadlines.
 busy_suites='^(RedisBackendTests|WebhooksTests|ArchiveTests|EndToEndTests)'
 # So many of them at once: most wait for a lease to end, and with all of them begun at once a hundred servers would start in
@@ -71,21 +74,29 @@ run() {
     rm "$said"
 }
 
-# What one half says comes behind what the other does. The tests are called as they are: swift test lets no second one of its
+# What one lot says comes behind what another does. The tests are called as they are: swift test lets no second one of its
 # kind into the build folder.
 fault_tests() {
-    local said status=0 other
-    said=$(mktemp)
-    trap 'kill "$other" 2>/dev/null' INT TERM
-    timeout --kill-after=10 2400 "$tests" --testing-library swift-testing --no-parallel --filter Faults \
-        --skip "$one_half" >"$said" 2>&1 &
-    other=$!
-    timeout --kill-after=10 2400 "$tests" --testing-library swift-testing --no-parallel --filter "$one_half" || status=1
-    wait "$other" || status=1
+    local lot said status=0 others=() rest=()
+    said=$(mktemp -d)
+    trap 'kill "${others[@]}" 2>/dev/null' INT TERM
+    for lot in "${!fault_lots[@]}"; do
+        test_lot --filter "${fault_lots[lot]}" >"$said/$lot" 2>&1 &
+        others+=("$!")
+        rest+=(--skip "${fault_lots[lot]}")
+    done
+    test_lot --filter Faults "${rest[@]}" || status=1
+    for lot in "${!fault_lots[@]}"; do
+        wait "${others[lot]}" || status=1
+        cat "$said/$lot"
+    done
     trap - INT TERM
-    cat "$said"
-    rm "$said"
+    rm -r "$said"
     return "$status"
+}
+
+test_lot() {
+    timeout --kill-after=10 2400 "$tests" --testing-library swift-testing --no-parallel "$@"
 }
 
 # --skip-build keeps swift test from compiling everything once more for testable imports, which no test here uses.

@@ -53,6 +53,9 @@ struct BenchStorm: AsyncParsableCommand {
     @Option(name: .long, help: "Milliseconds that a client may be unserved before others are told that it has gone.")
     var grace = 2_000
 
+    @Option(name: .long, help: "Seconds after the last message within which all has to be there, and all nodes agree.")
+    var settle = 60
+
     @Flag(name: .long, help: "Redis may lose what it has acknowledged (a failover): gaps that are told are no fault.")
     var allowGaps = false
 
@@ -67,6 +70,7 @@ struct BenchStorm: AsyncParsableCommand {
 
     func validate() throws {
         try Check.range("--grace", grace, 0...120_000)
+        try Check.range("--settle", settle, 1...3600)
         _ = try plan(run: "x")
         _ = try places()
     }
@@ -81,7 +85,7 @@ struct BenchStorm: AsyncParsableCommand {
         let storm = StormRun(
             plan: try plan(run: run), urls: targets.map { "\($0.url)/ws" }, backend: backend,
             tokens: secret.map(Tokens.init), mercy: allowGaps ? .losses : .none, grace: .milliseconds(grace),
-            ending: ending, say: { Console.say("  \($0)") })
+            settling: .seconds(settle), ending: ending, say: { Console.say("  \($0)") })
         let outcome: StormOutcome
         do {
             outcome = try await perform(storm, until: ending)

@@ -4,7 +4,7 @@ extension StormRun {
     /// Waits until every client stands where its rooms stand, then judges all streams and rosters.
     func judge(_ witnesses: [StormWitness], _ books: StormPublisher.Books, _ outcome: inout StormOutcome) async {
         say("all is published; waiting until everybody has it")
-        let end = ContinuousClock.now + StormRun.settling
+        let end = ContinuousClock.now + settling
         for (number, room) in plan.roomNames.enumerated() {
             guard let log = await log(of: room) else {
                 outcome.reckoning.fault("\(room): no api says what the log holds")
@@ -31,7 +31,7 @@ extension StormRun {
     }
 
     private func log(of room: String) async -> [Int: Int]? {
-        let end = ContinuousClock.now + StormRun.settling
+        let end = ContinuousClock.now + settling
         repeat {
             if let log = await backend.log(of: room) { return log }
         } while await waits(until: end)
@@ -63,7 +63,7 @@ extension StormRun {
     private func judgeRosters(_ witnesses: [StormWitness], _ outcome: inout StormOutcome) async {
         say("comparing who is where")
         let users = Set(plan.users)
-        let end = ContinuousClock.now + StormRun.settling
+        let end = ContinuousClock.now + settling
         for (number, api) in backend.apis.enumerated() {
             guard await backend.call("GET", "/v1/stats", at: number)?.status == 200 else {
                 outcome.notes.append("\(api) does not answer: it was not asked who is there")

@@ -14,11 +14,11 @@ struct StormRun: Sendable {
     let mercy: Reckoning.Mercy
     let rule: AbsenceRule
     let ending: StormEnding
+    /// For everybody to have all, and once more for all nodes to say who is there.
+    let settling: Duration
     let say: @Sendable (String) -> Void
     let start = ContinuousClock.now
 
-    /// For everybody to have all, and once more for all nodes to say who is there.
-    static let settling = Duration.seconds(60)
     /// For each client to be let in.
     private static let patience = Duration.seconds(30)
     private static let look = Duration.milliseconds(200)
@@ -26,7 +26,7 @@ struct StormRun: Sendable {
 
     init(
         plan: StormPlan, urls: [String], backend: StormBackend, tokens: Tokens?, mercy: Reckoning.Mercy,
-        grace: Duration, ending: StormEnding, say: @escaping @Sendable (String) -> Void
+        grace: Duration, settling: Duration, ending: StormEnding, say: @escaping @Sendable (String) -> Void
     ) {
         self.plan = plan
         self.urls = urls
@@ -34,6 +34,7 @@ struct StormRun: Sendable {
         self.tokens = tokens
         self.mercy = mercy
         rule = AbsenceRule(grace: grace)
+        self.settling = settling
         self.ending = ending
         self.say = say
     }
@@ -121,7 +122,7 @@ struct StormRun: Sendable {
     private func end(_ witnesses: [StormWitness], _ outcome: StormOutcome) async throws -> StormOutcome {
         var outcome = outcome
         try await each(witnesses) { _, witness in await witness.close() }
-        let isGone = await comesAbout(until: .now + StormRun.settling) {
+        let isGone = await comesAbout(until: .now + settling) {
             for api in backend.apis.indices {
                 if let online = await backend.online(plan.users, at: api) { return online.isEmpty }
             }
