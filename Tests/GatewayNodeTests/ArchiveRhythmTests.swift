@@ -23,6 +23,8 @@ struct ArchiveRhythmTests {
         let later = start + ArchiveRhythm.quiet
         rhythm.looked(.nothing, now: later)
         #expect(rhythm.next == later + ArchiveRhythm.quietPause)
+        rhythm.looked(.othersTurn, now: later)
+        #expect(rhythm.next == later + ArchiveRhythm.pause)
         rhythm.looked(.some, now: later + .seconds(1))
         rhythm.looked(.nothing, now: later + .seconds(2))
         #expect(rhythm.next == later + .seconds(2) + ArchiveRhythm.pause)

@@ -81,7 +81,7 @@ struct ArchiveLane {
     private mutating func step(_ index: Int) async throws -> ArchiveRhythm.Found {
         let standing = standings[index]
         let partition = standing.partition
-        if standing.token == nil, !shares.hasRoom { return .nothing }
+        if standing.token == nil, !shares.hasRoom { return .othersTurn }
         if standing.token != nil, shares.hasTooMany {
             try await release(index)
             return .nothing
@@ -91,7 +91,7 @@ struct ArchiveLane {
             partition, above: standing.floor, limit: limit, isRepeat: standing.isRepeat)
         guard case .taken(let taken) = answer else {
             lose(index)
-            return .nothing
+            return .othersTurn
         }
         if taken.token != standing.token {
             standings[index].token = taken.token

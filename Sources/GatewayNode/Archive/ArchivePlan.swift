@@ -36,6 +36,8 @@ struct ArchivePlan {
     mutating func add(_ message: ArchivedMessage) async throws(CallError) {
         let known = ends[message.room] ?? [:]
         if let end = known[message.epoch] {
+            // It was written before, or in place of a hole.
+            if message.payload == nil, message.seq <= end.seq { return }
             if message.seq > end.seq + 1 {
                 let hole = EpochCourse.Stretch(epoch: message.epoch, from: end.seq + 1, to: message.seq - 1)
                 try await fill([hole], of: message.room, course: try await streams.course(of: message.roomName))

@@ -6,6 +6,8 @@ package struct ArchiveRhythm: Sendable {
     /// What a look has found.
     package enum Found: Sendable {
         case nothing, some
+        /// It is another worker's, for all that is known.
+        case othersTurn
         /// As much as one batch holds, so probably more.
         case full
     }
@@ -24,10 +26,11 @@ package struct ArchiveRhythm: Sendable {
     }
 
     package mutating func looked(_ found: Found, now: ContinuousClock.Instant) {
-        if case .nothing = found {} else { lastFound = now }
         switch found {
-        case .full: next = now
-        case .some, .nothing:
+        case .full: (lastFound, next) = (now, now)
+        case .some: (lastFound, next) = (now, now + ArchiveRhythm.pause)
+        case .othersTurn: next = now + ArchiveRhythm.pause
+        case .nothing:
             next = now + (now - lastFound < ArchiveRhythm.quiet ? ArchiveRhythm.pause : ArchiveRhythm.quietPause)
         }
     }

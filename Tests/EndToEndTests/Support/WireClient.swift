@@ -12,26 +12,31 @@ final class WireClient: Sendable {
     private let connection: WebSocketConnection
     private let notes: Notes
     private let lastID = Mutex(0)
+    /// It runs as long as a client of it is held: a test's own hold may end with its last use.
+    private let node: NodeProcess?
 
     /// Connects and waits for `welcome`.
     static func connect(to node: NodeProcess, as user: String, query: String = "") async throws -> WireClient {
-        let client = try await open(to: node.clientPort, as: user, query: query)
+        let client = try await open(to: node.clientPort, as: user, query: query, node: node)
         try await client.frame("welcome")
         return client
     }
 
     /// The same without waiting, to any port that leads to a node.
-    static func open(to port: Int, as user: String, query: String = "") async throws -> WireClient {
+    static func open(
+        to port: Int, as user: String, query: String = "", node: NodeProcess? = nil
+    ) async throws -> WireClient {
         let notes = Notes()
         let connection = try await WebSocketConnection.connect(
             WebSocketConfiguration(host: "127.0.0.1", port: port, path: "/ws?userId=\(user)\(query)"),
             on: MultiThreadedEventLoopGroup.singleton
         ) { _, event in notes.take(event) }
-        return WireClient(user: user, connection: connection, notes: notes)
+        return WireClient(user: user, connection: connection, notes: notes, node: node)
     }
 
-    private init(user: String, connection: WebSocketConnection, notes: Notes) {
+    private init(user: String, connection: WebSocketConnection, notes: Notes, node: NodeProcess?) {
         self.user = user
+        self.node = node
         self.connection = connection
         self.notes = notes
     }

@@ -50,14 +50,14 @@ local function bar_join(settings, user, members, hidden, is_member, was)
 end
 
 -- What a message or a signal of a client has to be held against, a letter each: m: members without a role of their own may
--- send none, g: nor signals, r: some users have a role, of which not all may, u: some are mute, s: slow mode.
+-- send none, g: nor signals, r: some users have a role, of which not all may, u: some are mute, s and ms: slow mode.
 local function bars_of(senders, roles, slow, has_roles, has_mutes)
   local bars = may('publish', 'member', senders, roles) and '' or 'm'
   if not may('signal', 'member', nil, roles) then bars = bars .. 'g' end
   -- Where nothing is said of who may, every role may.
   if has_roles and (senders ~= '' or roles ~= '') then bars = bars .. 'r' end
   if has_mutes then bars = bars .. 'u' end
-  if slow ~= '' then bars = bars .. 's' end
+  if slow ~= '' then bars = bars .. 's' .. slow end
   return bars
 end
 
@@ -79,12 +79,13 @@ end
 -- Why a user may not send a message now, as it is answered; nil where it is allowed, and that is noted. The body is
 -- `msgType length user payload`, as the node put it together.
 local function bar_message(settings, pause, bars, body, moment)
-  local length, start = string.match(body, '^[%d.]+ (%d+) ()')
-  local user = string.sub(body, start, start + length - 1)
-  local bar = bar_user(settings, bars, 'm', 'publish', user, moment)
-  if bar then return bar end
-  if not string.find(bars, 's', 1, true) then return nil end
-  local slow = redis.call('HGET', settings, 'slow')
+  local letters, slow = string.match(bars, '^([^s]*)s?(%d*)$')
+  if letters ~= '' then
+    local length, start = string.match(body, '^[%d.]+ (%d+) ()')
+    local bar = bar_user(settings, letters, 'm', 'publish', string.sub(body, start, start + length - 1), moment)
+    if bar then return bar end
+  end
+  if slow == '' then return nil end
   if redis.call('SET', pause, '', 'PX', slow, 'NX') then return nil end
   local left = redis.call('PTTL', pause)
   if left <= tonumber(slow) then return 'slow ' .. math.max(left, 1) end

@@ -79,11 +79,12 @@ package struct TakeForArchive: Script {
                 entries: entries))
     }
 
-    /// Fields are known by their names: a later release may write more of them. Of a redacted message there is another entry
-    /// for other consumers.
+    /// Fields are known by their names: a later release may write more of them. A message that was redacted before it was
+    /// given comes again behind all others, without its payload; where only that is known of it, the archive has the rest.
     private static func message(_ fields: RedisReply) -> ArchivedMessage? {
         var (room, epoch, seq, user): (String?, String?, Int64?, String?)
         var (type, payload, timestamp, event): (Int64?, [UInt8]?, Int64?, String?)
+        var isRedacted = false
         for (name, value) in fields.pairs {
             switch name.string {
             case "roomId": room = value.string
@@ -94,14 +95,16 @@ package struct TakeForArchive: Script {
             case "payload": payload = value.bytes
             case "timestamp": timestamp = value.integer
             case "event": event = value.string
-            case "redacted": return nil
+            case "redacted": isRedacted = true
             default: break
             }
         }
-        guard let room, let epoch, let seq, let user, let type, let timestamp else { return nil }
+        guard let room, let epoch, let seq, let user, let type, let timestamp, !isRedacted || !user.isEmpty else {
+            return nil
+        }
         return ArchivedMessage(
             room: room, epoch: epoch, seq: Int(seq), userId: user, event: event, msgType: Int(type),
-            payload: payload, sentAt: timestamp)
+            payload: isRedacted ? nil : payload, sentAt: timestamp)
     }
 }
 
