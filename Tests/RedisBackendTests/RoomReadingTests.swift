@@ -131,6 +131,43 @@ struct RoomReadingTests {
         }
     }
 
+    @Test func `what a room remembers of those who were put out goes once it matters no more`() async throws {
+        try await withNodes(1) { redis, nodes in
+            let governor = nodes[0].backend.roomGovernor
+            let out = Keys(prefix: "m").out(of: room).name
+            let now = Int64(try await redis.cli("TIME").split(separator: "\n").first ?? "") ?? 0
+            let (lately, stale) = ((now - 3600) * 1000, (now - 2 * 86_400) * 1000)
+            func fields() async throws -> Set<String> {
+                Set(try await redis.cli("HKEYS", out).split(separator: "\n").map(String.init))
+            }
+            func close() async throws {
+                _ = try await governor.govern(room, by: RoomSettings(), replacing: 0)
+                _ = try await governor.close(room, at: governor.state(of: room).version, withLog: false)
+            }
+            _ = try await redis.cli("HSET", out, "c3", "\(lately)", "@ann", "\(lately)", "+c1", "\(lately)")
+            _ = try await redis.cli("HSET", out, "c2", "\(stale)", "@ben", "\(stale)")
+            try await nodes[0].connect("c4", "dee")
+            try await nodes[0].join(room.string, "c4")
+            try await close()
+            #expect(try await fields() == ["c3", "@ann", "c4", "@dee"])
+            #expect(Int64(try await redis.cli("HGET", out, "c4")) ?? 0 >= now * 1000)
+            // Very many take more than one closing, or removals.
+            let many = "for i = 1, 25000 do redis.call('HSET', KEYS[1], 'x' .. i, ARGV[1]) end"
+            _ = try await redis.cli("EVAL", many, "1", out, "\(stale)")
+            try await close()
+            let left = try await fields().count
+            #expect(left > 4 && left < 20_004)
+            for _ in 0..<3 { try await close() }
+            #expect(try await fields() == ["c3", "@ann", "c4", "@dee"])
+            // Nor does it grow where users are removed again and again.
+            _ = try await redis.cli("HSET", out, "c2", "\(stale)")
+            try await nodes[0].connect("c5", "eve")
+            try await nodes[0].join(room.string, "c5")
+            _ = try await governor.carryOut(RoomOrder(.remove, UserID(unchecked: "eve"), in: room))
+            #expect(try await fields() == ["c3", "@ann", "c4", "@dee", "c5", "@eve", "+c5"])
+        }
+    }
+
     @Test func `a session goes on with since when its user has been in the room`() async throws {
         var settings = PresenceSettings.brisk()
         settings.roomGrace = .seconds(2)

@@ -12,7 +12,8 @@
 --         end, 18 reason, 19 what caused it as the ledger is told, or ''
 -- result  `ok`, the version, the nodes whose connections were put out; `denied`, why: `outside`, `right` or `rank`;
 --         `absent` where the user is not in the room, `crowded` where there are as many as may be
--- cost    O(the user's connections in the room); where very many are mute or banned O(those)
+-- cost    O(the user's connections in the room), and some hundreds of who was put out before; where very many are mute or
+--         banned O(those)
 local settings, head, state, members, conns, rooms = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local lingering, events, governed, vacant, out, marks = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local coordinator = KEYS[13]
@@ -75,7 +76,8 @@ local is_added = what == 'mute' or what == 'ban' or what == 'admit' or what == '
 if is_added and not has_room() then return { 'crowded' } end
 if what == 'remove' and not packed then
   if is_open then
-    redis.call('HSET', out, '@' .. user, '1')
+    comb(out, out_life, moment, 100)
+    redis.call('HSET', out, '@' .. user, moment)
     redis.call('PEXPIRE', out, out_life)
   end
   return { 'absent' }
@@ -129,6 +131,7 @@ if what == 'ban' or what == 'remove' then
   if packed then
     local nodes = {}
     local event = expel(room, user, packed, ledger, nodes, is_hidden)
+    comb(out, out_life, moment, 100)
     told = tell_out(room, nodes, 'r', version, user, reason)
     if event then publish(room, step(room, moment), moment, { event }) end
   end
