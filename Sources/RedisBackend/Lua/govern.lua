@@ -43,6 +43,7 @@ if what == 'set' then
   redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version),
     'closed', '', 'expires', life, 'bars', bars, 'text', text, 'locked', locked, 'most', most, 'slow', slow, 'join', joiners,
     'publish', senders, 'roles', roles, 'handover', handover)
+  if shown == 0 then redis.call('HSET', settings, 'since', place_at(head, moment)) end
   proclaim(room, version, bars, stored[7] or '')
 else
   local nodes, all = {}, redis.call('HGETALL', members)
@@ -57,8 +58,8 @@ else
       if string.sub(all[i], 1, 2) == 'h:' then expel(room, string.sub(all[i], 3), all[i + 1], ledger, nodes, true) end
     end
   end
-  redis.call('ZREM', room.vacant, name)
   comb(out, out_life, moment, 10000, true)
+  redis.call('ZREM', room.vacant, name)
   redis.call('DEL', settings)
   redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version),
     'closed', '1', 'shut', version, 'shut_at', moment, 'expires', 0, 'bars', '', 'text', '')

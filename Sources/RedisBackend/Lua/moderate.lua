@@ -121,6 +121,7 @@ elseif text == '{}' and life ~= '0' and what ~= 'remove' then
   redis.call('HSET', settings, 'expires', life)
   redis.call('PERSIST', settings)
 end
+if not is_open then redis.call('HSET', settings, 'since', place_at(head, moment)) end
 local bars = bars_of(stored[7] or '', roles, stored[8] or '', counts.given > 0, counts.mutes > 0)
 redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version), 'bars', bars,
   'host', host, 'given', counts.given, 'mutes', counts.mutes, 'bans', counts.bans)
@@ -130,8 +131,8 @@ local told, details = {}, '{"version":' .. version
 if what == 'ban' or what == 'remove' then
   if packed then
     local nodes = {}
-    local event = expel(room, user, packed, ledger, nodes, is_hidden)
     comb(out, out_life, moment, 100)
+    local event = expel(room, user, packed, ledger, nodes, is_hidden)
     told = tell_out(room, nodes, 'r', version, user, reason)
     if event then publish(room, step(room, moment), moment, { event }) end
   end
