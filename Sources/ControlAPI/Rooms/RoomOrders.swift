@@ -137,7 +137,7 @@ struct RoomOrders: Sendable {
             Refusal(
                 .preconditionFailed, RequestError(.conflict, "the room's settings have version \(version)"),
                 version: version)
-        case .nodesDiffer, .noRoster, .denied, .absent, .crowded: error.request
+        case .nodesDiffer, .noRoster, .denied, .absent, .unknownMessage, .crowded: error.request
         case .backend(let error): error
         }
     }
