@@ -105,8 +105,9 @@ package struct Keys: Sendable {
     package func vacant(_ partition: Partition) -> Key { key(partition, "vacant") }
 
     /// hash, EXPIRE a day or as long as a session, by `govern`, `moderate` and `join`, which reads it in governed rooms:
-    /// connections that were put out, and `@` and the user, until they join anew; `+` and a connection that has joined
-    /// since the room was closed lately → when that was, in ms.
+    /// connections that were put out, and `@` and the user, until they join anew → when they were, in ms, which `govern` and
+    /// `moderate` take away a day later; `+` and a connection that has joined since the room was closed lately → when that
+    /// was, in ms; `>` → the cursor of HSCAN from which they go on looking for what to take away.
     package func out(of room: RoomName) -> Key { roomKey(room, ":out") }
 
     /// string, PX as long as the room's slow mode, by `publish`: there while a user may send no other message in a room.

@@ -31,7 +31,7 @@ final class SessionConversation {
 
     /// One that has been let in as alice with the rooms of an earlier session.
     static func resumed(
-        _ rooms: String..., forbidden: [String] = [], since: [String: Int64] = [:], tokens: Bool = false,
+        _ rooms: String..., forbidden: [String] = [], since: [String: Int] = [:], tokens: Bool = false,
         limits: SessionLimits = SessionLimits()
     ) -> SessionConversation {
         let talk = SessionConversation(tokens: tokens, limits: limits)
@@ -97,7 +97,7 @@ final class SessionConversation {
     ) -> [String] {
         let resumed = rooms.map {
             var resumed = ResumedSession(rooms: $0.map(Self.room), forbidden: forbidden.map(Self.room))
-            for (room, moment) in since { resumed.since[Self.room(room)] = moment }
+            for (room, seq) in since { resumed.since[Self.room(room)] = seq }
             return resumed
         }
         return answered(.registered(result: .success(Registration(session: "s1", timestamp: 5, resumed: resumed))))
@@ -176,7 +176,7 @@ final class SessionConversation {
         return lines(machine.receivedMalformed(MalformedRequest(id: id, error: error), now: now))
     }
 
-    func enrolled(_ room: String, since: Int64? = nil) -> [String] {
+    func enrolled(_ room: String, since: Int? = nil) -> [String] {
         let roster = RosterState(members: 1, version: 9, timestamp: 5, since: since)
         return answered(.enrolled(room: Self.room(room), result: .success(roster)))
     }

@@ -70,7 +70,7 @@ struct SessionGovernedTests {
         _ = talk.enrolled("r", since: 5)
         #expect(talk.ready("r", missed: missed, reading: blind).last == "enter r at 7 missed 2")
         let lost = "resumed 1 r at 7 lost"
-        for (since, told) in [(5 as Int64?, "resumed 1 r at 7"), (6, lost), (nil, lost)] {
+        for (since, told) in [(5 as Int?, "resumed 1 r at 7"), (6, lost), (nil, lost)] {
             let resumed = SessionConversation.resumed("r", since: since.map { ["r": $0] } ?? [:])
             _ = resumed.resume(1, ["r": 5])
             _ = resumed.ready("*")
@@ -84,6 +84,42 @@ struct SessionGovernedTests {
         _ = talk.join(3, "r", since: 5)
         _ = talk.enrolled("r", since: 6)
         #expect(talk.ready("r", missed: missed, reading: blind) == ["follow r"])
+    }
+
+    @Test func `what one may have of the past is counted, not timed, whatever part of it is read at once`() {
+        let (six, seven) = (SessionConversation.message("r", 6), SessionConversation.message("r", 7))
+        // By the clock both came at 5.
+        for (entered, since, missed, told) in [
+            (5 as Int, 5 as Int, [] as [RoomMessage], "resumed 1 r at 7"), (6, 6, [seven], "resumed 1 r at 7"),
+            (4, 3, [six, seven], "resumed 1 r at 7 lost"), (6, 5, [], "resumed 1 r at 7 lost"),
+            // A node that is behind, or a count that has begun anew.
+            (90, 5, [six, seven], "resumed 1 r at 7 lost"),
+        ] {
+            let talk = SessionConversation.resumed("r", since: ["r": entered])
+            _ = talk.resume(1, ["r": since])
+            _ = talk.ready("*")
+            _ = talk.ready("@alice")
+            var answer = talk.ready("r", missed: missed, hasMore: missed.isEmpty, reading: blind)
+            if answer == ["follow r"] { answer = talk.ready("r", reading: blind) }
+            #expect(answer.first == told, "in at \(entered), since \(since)")
+        }
+        // Of the newest, those that came meanwhile.
+        let talk = SessionConversation.live()
+        _ = talk.ask(1, .join(room: room, since: .last(2)))
+        _ = talk.enrolled("r", since: 5)
+        #expect(talk.ready("r", missed: [six, seven], reading: blind).first == "joined 1 r at 7 as member")
+        _ = talk.ask(2, .join(room: room, since: .last(3)))
+        #expect(talk.ready("r", missed: [six, seven], reading: blind) == ["follow r"])
+    }
+
+    @Test func `of a room that could not be joined nothing is kept`() {
+        for isInvited in [false, true] {
+            let talk = SessionConversation.live()
+            if isInvited { _ = talk.machine.invited(to: room) } else { _ = talk.join(1, "r") }
+            _ = talk.enrolled("r", since: 5)
+            #expect(talk.failed("r").first == "withdraw r")
+            #expect(talk.machine.memberSince.isEmpty)
+        }
     }
 
     @Test func `a role without presence is not told who is there, whatever the token says`() throws {

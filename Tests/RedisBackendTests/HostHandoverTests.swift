@@ -156,6 +156,8 @@ struct HostHandoverTests {
             return
         }
         #expect(chair.version == version && chair.successor == ben)
+        // Who was there before the room was governed has been there since then at least.
+        #expect(chair.members.allSatisfy { $0.since > 1_700_000_000_000 })
         #expect(try await handOver(token, version) == .handed(version: version + 1))
         #expect(try await handOver(token, version) == .kept)
         #expect(try await host(node) == "ben")

@@ -85,6 +85,61 @@ struct RedactionTests {
         }
     }
 
+    @Test func `a client has nothing taken away that the room never had, however it calls the epoch`() async throws {
+        let redis = try RedisServerProcess()
+        let observer = try Observer(redis)
+        let keys = Keys(prefix: "m")
+        let (own, ann) = (Self.partition, UserID(unchecked: "ann"))
+        for _ in 1...2 {
+            let limits = LogLimits(size: 10, age: .seconds(60))
+            _ = try await observer.store.call(
+                Publish(Array("1 3 bob{}".utf8), to: Self.room, limits: limits, candidate: "e1", link: "link0001"))
+        }
+        // It has seen failovers: what was last of the old counts is lost but in the archive.
+        _ = try await redis.cli("HSET", keys.head(Self.room).name, "epoch", "e3", "seq", "9", "ends", "e2=6,e1=3")
+        _ = try await redis.cli("HSET", keys.members(Self.room).name, "ann", "{}\u{2}c1\u{1}n1:5")
+        _ = try await redis.cli("HSET", keys.settings(of: Self.room).name, "role:ann", "moderator")
+        func redact(_ seq: Int, _ epoch: String?) async throws -> String {
+            var call = Redact(.one(seq: seq, epoch: epoch), in: Self.room)
+            (call.stream, call.isArchived) = (100, true)
+            call.author = RoomOrder.Author(user: ann, connection: "c1")
+            let answer = try await observer.store.call(call)
+            return "\(answer.count) \(answer.position.epoch)"
+        }
+        for (seq, epoch) in [
+            (1, "other"), (9, "other"), (10, "e3"), (3, "e3"), (6, "e3"), (3, "e2"), (10, "e2"), (10, "e1"), (10, nil),
+        ] as [(Int, String?)] {
+            #expect(try await redact(seq, epoch) == "0 ", "\(seq) of \(epoch ?? "none")")
+        }
+        #expect(try await redis.cli("HLEN", keys.redactions(own).name) == "0")
+        for (seq, epoch, its) in [
+            (9, "e3", "e3"), (5, nil, "e2"), (8, "e2", "e2"), (4, "e1", "e1"), (1, nil, "e1"),
+        ] as [(Int, String?, String)] {
+            #expect(try await redact(seq, epoch) == "1 \(its)", "\(seq) of \(epoch ?? "none")")
+        }
+        #expect(try await redis.cli("HLEN", keys.redactions(own).name) == "5")
+    }
+
+    @Test func `what the archive has yet to take away is not asked of it again`() async throws {
+        let fixture = try RedisFixture(rules: try Self.rules(log: LogLimits(size: 0, age: .seconds(60))))
+        try await fixture.withBackends([nil]) { backends in
+            let sink = RecordingSink()
+            backends[0].streams.follow(Self.room, ticket: 1, hub: backends[0].streams.open(sink))
+            try await eventually { sink.hasAnswer(to: 1) }
+            for number in 1...3 {
+                _ = try await backends[0].messageLog.publish(Publication(Self.room, "{\"n\":\(number)}"))
+            }
+            let first = try #require(try await backends[0].messageErasure.redact(2, of: nil, in: Self.room))
+            let stream = "m:\(Self.partition.tag):messages"
+            let count = try await fixture.redis.cli("XLEN", stream)
+            #expect(try await backends[0].messageErasure.redact(2, of: nil, in: Self.room) == first)
+            #expect(try await fixture.redis.cli("XLEN", stream) == count)
+            _ = try await backends[0].messageErasure.redact(3, of: nil, in: Self.room)
+            try await eventually { sink.redactions.last?.seqs == [3] }
+            #expect(sink.redactions.map(\.seqs) == [[2], [3]])
+        }
+    }
+
     @Test func `a user is erased from all logs, the inbox and when they were last seen`() async throws {
         let fixture = try RedisFixture(rules: try Self.rules())
         try await fixture.withBackends([nil]) { backends in

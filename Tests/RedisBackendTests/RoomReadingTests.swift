@@ -106,9 +106,7 @@ struct RoomReadingTests {
         }
     }
 
-    @Test func `who has not the right reads nothing from outside, and a join tells since when one is in the room`()
-        async throws
-    {
+    @Test func `who has not the right reads nothing from outside`() async throws {
         try await withNodes(2) { _, nodes in
             #expect(try await reading(ann, nodes[0]) == nil)
             try await nodes[0].connect("c1", "ann")
@@ -118,16 +116,100 @@ struct RoomReadingTests {
                 try await reading(ann, nodes[1]) == RoomReading(role: .member, history: false, presence: false))
             try await give(speaker, ben, nodes[0])
             #expect(try await reading(ben, nodes[1]) == RoomReading(role: speaker))
-            // One that was there before the room was governed, a speaker, and a member with a second tab.
-            try await nodes[1].connect("c2", "ann")
-            #expect(try await join(nodes[1], "c2").since == nil)
+            // A speaker has a right to all.
             try await nodes[1].connect("c3", "ben")
             #expect(try await join(nodes[1], "c3").since == nil)
-            try await nodes[0].connect("c4", "cid")
-            let first = try await join(nodes[0], "c4")
-            #expect(first.since == first.timestamp)
-            try await nodes[1].connect("c5", "cid")
-            #expect(try await join(nodes[1], "c5").since == first.since)
+        }
+    }
+
+    @Test func `a join tells up to which message its user was not there, also of who was first or is not seen`()
+        async throws
+    {
+        try await withNodes(2) { redis, nodes in
+            let keys = Keys(prefix: "m")
+            let log = nodes[0].backend.messageLog
+            func say() async throws { _ = try await log.publish(Publication(room, "1")) }
+            try await say()
+            try await nodes[0].connect("c1", "ann")
+            _ = try await join(nodes[0], "c1")
+            try await say()
+            _ = try await blind(nodes[0])
+            try await say()
+            try await nodes[1].connect("c2", "ann")
+            #expect(try await join(nodes[1], "c2").since == 2)
+            try await nodes[0].connect("c3", "ben")
+            #expect(try await join(nodes[0], "c3").since == 3)
+            try await say()
+            // The settings may change: who came before they were there came no earlier by that.
+            _ = try await blind(nodes[0], at: nodes[0].backend.roomGovernor.state(of: room).version)
+            try await nodes[1].connect("c4", "ben")
+            #expect(try await join(nodes[1], "c4").since == 3)
+            try await nodes[0].connect("c5", "dee")
+            try await withCheckedThrowingContinuation { continuation in
+                nodes[0].presence.setState(.invisible, connection: "c5") { continuation.resume(with: $0) }
+            }
+            #expect(try await join(nodes[0], "c5").since == 4)
+            try await say()
+            try await nodes[1].connect("c6", "dee")
+            #expect(try await join(nodes[1], "c6").since == 4)
+            // Seen again, it is no older than it is.
+            try await withCheckedThrowingContinuation { continuation in
+                nodes[0].presence.setState(.active, connection: "c5") { continuation.resume(with: $0) }
+            }
+            let came = try await redis.cli("HGET", keys.settings(of: room).name, "since:dee")
+            #expect(Int(came.prefix { $0 != " " }) ?? 0 > 1_700_000_000_000)
+            // In a head of another run of Redis the count goes on from where it stood.
+            _ = try await redis.cli("HSET", keys.head(room).name, "term", "99")
+            try await nodes[0].connect("c7", "eve")
+            #expect(try await join(nodes[0], "c7").since == 5)
+            // Who has left while the room was closed comes anew.
+            let governor = nodes[0].backend.roomGovernor
+            _ = try await governor.close(room, at: governor.state(of: room).version, withLog: false)
+            try await nodes[0].connect("c8", "fay")
+            _ = try await join(nodes[0], "c8")
+            nodes[0].presence.leave(room, connection: "c8")
+            try await eventually { try await nodes[0].directory.room(room)?.members ?? 0 == 0 }
+            try await say()
+            _ = try await blind(nodes[0])
+            try await nodes[0].connect("c9", "fay")
+            #expect(try await join(nodes[0], "c9").since == 6)
+        }
+    }
+
+    @Test func `what a room remembers of those who were put out goes once it matters no more`() async throws {
+        try await withNodes(1) { redis, nodes in
+            let governor = nodes[0].backend.roomGovernor
+            let out = Keys(prefix: "m").out(of: room).name
+            let now = Int64(try await redis.cli("TIME").split(separator: "\n").first ?? "") ?? 0
+            let (lately, stale) = ((now - 3600) * 1000, (now - 2 * 86_400) * 1000)
+            func fields() async throws -> Set<String> {
+                Set(try await redis.cli("HKEYS", out).split(separator: "\n").map(String.init))
+            }
+            func close() async throws {
+                _ = try await governor.govern(room, by: RoomSettings(), replacing: 0)
+                _ = try await governor.close(room, at: governor.state(of: room).version, withLog: false)
+            }
+            _ = try await redis.cli("HSET", out, "c3", "\(lately)", "@ann", "\(lately)", "+c1", "\(lately)")
+            _ = try await redis.cli("HSET", out, "c2", "\(stale)", "@ben", "\(stale)")
+            try await nodes[0].connect("c4", "dee")
+            try await nodes[0].join(room.string, "c4")
+            try await close()
+            #expect(try await fields() == ["c3", "@ann", "c4", "@dee"])
+            #expect(Int64(try await redis.cli("HGET", out, "c4")) ?? 0 >= now * 1000)
+            // Very many take more than one closing, or removals.
+            let many = "for i = 1, 25000 do redis.call('HSET', KEYS[1], 'x' .. i, ARGV[1]) end"
+            _ = try await redis.cli("EVAL", many, "1", out, "\(stale)")
+            try await close()
+            let left = try await fields().count
+            #expect(left > 4 && left < 20_004)
+            for _ in 0..<3 { try await close() }
+            #expect(try await fields() == ["c3", "@ann", "c4", "@dee"])
+            // Nor does it grow where users are removed again and again.
+            _ = try await redis.cli("HSET", out, "c2", "\(stale)")
+            try await nodes[0].connect("c5", "eve")
+            try await nodes[0].join(room.string, "c5")
+            _ = try await governor.carryOut(RoomOrder(.remove, UserID(unchecked: "eve"), in: room))
+            #expect(try await fields() == ["c3", "@ann", "c4", "@dee", "c5", "@eve", "+c5"])
         }
     }
 
@@ -139,6 +221,7 @@ struct RoomReadingTests {
             try await nodes[0].connect("c0", "ann")
             let session = try await nodes[0].connect("c1", "ann").session
             let came = try await join(nodes[0], "c1").since
+            _ = try await nodes[0].backend.messageLog.publish(Publication(room, "1"))
             nodes[0].presence.disconnect("c1", .abrupt(.lost))
             let resumed = try await nodes[1].connect("c2", "ann", resuming: session).resumed
             #expect(resumed?.since == came.map { [room: $0] })

@@ -85,6 +85,31 @@ struct RoomReadingTests {
         #expect(try told(step(version + 3)) == [1, 0])
     }
 
+    @Test func `who may not know who is in a room finds nobody to watch there`() async throws {
+        try await TestServer.run({ $0.watchRight = .sameRoom }) { server in
+            server.backend.govern(room, state(7, speaks: true))
+            let clients = [try await server.enter("alice"), try await server.enter("bob")]
+            for client in clients {
+                try await client.send(#"{"type":"join","id":1,"roomId":"r"}"#)
+                _ = try await client.text(containing: #""type":"joined""#)
+            }
+            try await clients[0].send(#"{"type":"watch","id":2,"users":["bob"]}"#)
+            let seen = try await clients[0].text(containing: #""type":"watching""#)
+            #expect(seen == #"{"type":"watching","id":2,"users":[{"userId":"bob","online":true}]}"#)
+            try await clients[1].send(#"{"type":"watch","id":2,"users":["alice"]}"#)
+            let refused = try await clients[1].text(containing: #""type":"watching""#)
+            #expect(refused == #"{"type":"watching","id":2,"users":[{"userId":"alice","code":"forbidden"}]}"#)
+            // In another room that shows who is there.
+            for client in clients {
+                try await client.send(#"{"type":"join","id":3,"roomId":"s"}"#)
+                _ = try await client.text(containing: #""type":"joined","id":3"#)
+            }
+            try await clients[1].send(#"{"type":"watch","id":4,"users":["alice"]}"#)
+            let other = try await clients[1].text(containing: #""type":"watching","id":4"#)
+            #expect(other.contains(#"{"userId":"alice","online":true}"#))
+        }
+    }
+
     @Test func `a role that changed while the node heard nothing is told its user`() throws {
         let embedded = EmbeddedHub()
         embedded.backend.govern(room, state(7))

@@ -108,8 +108,8 @@ package struct ResumedSession: Hashable, Sendable {
     package var rooms: [RoomName]
     /// Rooms of the session that the user may not be in any more, left by now.
     package var forbidden: [RoomName]
-    /// Since when the user has been in them, as ``RosterState`` says it.
-    package var since: [RoomName: Int64] = [:]
+    /// Behind which seq the user has been in them, as ``RosterState`` says it.
+    package var since: [RoomName: Int] = [:]
 
     package init(rooms: [RoomName], forbidden: [RoomName]) {
         self.rooms = rooms
@@ -159,11 +159,11 @@ package struct RosterState: Hashable, Sendable {
     package var version: Int64
     /// Milliseconds since 1970 by Redis's clock.
     package var timestamp: Int64
-    /// Since when a member has been in the room, in milliseconds since 1970, whose joining found the roster so and whose role
-    /// there may not read what was before; nil for all others, and where that is not known.
-    package var since: Int64?
+    /// The seq of the room's last message before the member came whose joining found the roster so, where the role there may
+    /// not read what was before; nil for all others, and where that is not known.
+    package var since: Int?
 
-    package init(members: Int, version: Int64, timestamp: Int64, since: Int64? = nil) {
+    package init(members: Int, version: Int64, timestamp: Int64, since: Int? = nil) {
         self.members = members
         self.version = version
         self.timestamp = timestamp

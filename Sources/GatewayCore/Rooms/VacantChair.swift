@@ -3,7 +3,7 @@ package struct VacantChair: Hashable, Sendable {
     package struct Member: Hashable, Sendable {
         package var user: UserID
         package var role: RoleName
-        /// When the user came into the room, in milliseconds since 1970; 0 for those who were there before it was governed.
+        /// When the user came into the room, in milliseconds since 1970; for those who were there before, when it was governed.
         package var since: Int64
         /// Whether one of the connections stands; all others are in their grace.
         package var isConnected: Bool

@@ -64,9 +64,13 @@ extension SessionMachine {
 
     /// Ends a membership, here and in the registry.
     mutating func drop(_ room: RoomName) -> [Action] {
+        forget(room)
+        return [.withdraw(room), .leave(room)]
+    }
+
+    private mutating func forget(_ room: RoomName) {
         rooms[room] = nil
         memberSince[room] = nil
-        return [.withdraw(room), .leave(room)]
     }
 
     mutating func publish(_ message: MessageCommand, _ request: ClientRequest) -> [Action] {
@@ -115,7 +119,7 @@ extension SessionMachine {
     // MARK: Answers
 
     /// The connection is on the room's roster.
-    mutating func enrolled(_ room: RoomName, since: Int64?) -> [Action] {
+    mutating func enrolled(_ room: RoomName, since: Int?) -> [Action] {
         guard isLive, case .joining(let joining) = rooms[room] else { return [] }
         memberSince[room] = since
         return [.follow(room, since: joining.since)]
@@ -124,7 +128,7 @@ extension SessionMachine {
     /// It is not.
     mutating func enrollmentFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
         guard isLive, case .joining(let joining) = rooms[room] else { return [] }
-        rooms[room] = nil
+        forget(room)
         if case .invited = joining.origin { return serveWaiting(for: room) }
         return refuse(joining.id, error.request) + serveWaiting(for: room)
     }
@@ -165,11 +169,21 @@ extension SessionMachine {
         _ room: RoomName, _ joining: Joining, _ start: StreamStart
     ) -> [Action]? {
         guard start.reading?.history == false, start.hasMore || !start.missed.isEmpty else { return nil }
-        if let since = memberSince[room], let first = start.missed.first, first.timestamp >= since { return nil }
+        if let asked = joining.since, wasMember(of: room, at: asked, start) { return nil }
         var joining = joining
         joining.since = nil
         joining.isCut = true
         return follow(room, joining)
+    }
+
+    /// Whether all that comes behind a position came while the user was in the room.
+    ///
+    /// Counted, since two readings of the clock may be in any order. The count goes on from epoch to epoch. After one that was
+    /// lost with the room's head it is not known, and the past stays out: a position below the user's may also be that of a
+    /// node that is behind.
+    private func wasMember(of room: RoomName, at asked: ClientPosition, _ start: StreamStart) -> Bool {
+        guard let since = memberSince[room] else { return false }
+        return asked.seq(at: start.position.seq) >= since
     }
 
     /// What this client may know of the roster.
@@ -182,10 +196,10 @@ extension SessionMachine {
         guard case .joining(let joining) = membership(of: room) else { return [] }
         switch joining.origin {
         case .invited:
-            rooms[room] = nil
+            forget(room)
             return [.withdraw(room)] + serveWaiting(for: room)
         case .fresh:
-            rooms[room] = nil
+            forget(room)
             return [.withdraw(room)] + refuse(joining.id, error) + serveWaiting(for: room)
         case .again(let wasLive):
             guard isAllowed(.join, in: room) else { return expel(from: room, joining) }

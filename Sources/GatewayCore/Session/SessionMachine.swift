@@ -167,8 +167,8 @@ package struct SessionMachine: ~Copyable, Sendable {
     var isRegistered = false
     var inbox: Membership?
     var everyone: Membership?
-    /// Since when the user has been in those rooms whose past the role there may not read, as far as that is known.
-    var memberSince: [RoomName: Int64] = [:]
+    /// The seq up to which the user was not in those rooms whose past the role there may not read, as far as that is known.
+    package internal(set) var memberSince: [RoomName: Int] = [:]
     /// Nil for a new session, and once all that it brought back has been answered.
     var resumption: Resumption?
     var watched: Set<UserID> = []

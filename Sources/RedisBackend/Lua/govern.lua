@@ -11,7 +11,8 @@
 --         them, or of the version that is left, in ms (0: no end), 15 what caused it as the ledger is told, or '', then of
 --         `set` 16 text, 17 locked, 18 most, 19 slow, 20 join, 21 publish, 22 roles, 23 handover (see `rights.lua`)
 -- result  `ok`, the new version, the nodes whose connections were put out; `moved`, the present version
--- cost    O(what the settings hold); of a room that is closed O(its members), and with `clear` the log's length
+-- cost    O(what the settings hold); of a room that is closed O(its members), up to some 10,000 of who was put out before,
+--         and with `clear` the log's length
 local settings, head, state, log, members, conns, rooms = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local lingering, events, governed, vacant, out, marks = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local coordinator = KEYS[14]
@@ -42,6 +43,7 @@ if what == 'set' then
   redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version),
     'closed', '', 'expires', life, 'bars', bars, 'text', text, 'locked', locked, 'most', most, 'slow', slow, 'join', joiners,
     'publish', senders, 'roles', roles, 'handover', handover)
+  if shown == 0 then redis.call('HSET', settings, 'since', place_at(head, moment)) end
   proclaim(room, version, bars, stored[7] or '')
 else
   local nodes, all = {}, redis.call('HGETALL', members)
@@ -56,6 +58,7 @@ else
       if string.sub(all[i], 1, 2) == 'h:' then expel(room, string.sub(all[i], 3), all[i + 1], ledger, nodes, true) end
     end
   end
+  comb(out, out_life, moment, 10000, true)
   redis.call('ZREM', room.vacant, name)
   redis.call('DEL', settings)
   redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version),

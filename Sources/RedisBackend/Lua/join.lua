@@ -15,7 +15,7 @@
 -- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
 --         the incarnation below which the node is dead here; `barred`, why the user is not let in: `locked`, `full`,
 --         `role`, `banned`, or `removed` of one that was put out since. Where the user's role may not read what was before, `ok`
---         is followed by since when the user has been in the room, in ms (left out where that is not known)
+--         is followed by the seq of the last message before the user came into the room (left out where that is not known)
 -- cost    O(1), but for copying what is kept of the user's connections in the room, some 60 bytes each
 local members, conns, rooms, head, holders, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local lingering, fences, events, state, settings, out = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
@@ -37,11 +37,12 @@ end
 -- settings until it has been noted there that there are none.
 local is_member = stored and true or false
 local must_note = epoch == '' and not governed and not is_member and cause == ''
-local is_governed, reads_past, shut_at = governed and governed ~= '0', true, nil
+local is_governed, reads_past, shut_at, came = governed and governed ~= '0', true, nil, nil
 if must_note or is_governed then
-  local bar, has_settings, reads, shut = bar_join(settings, user, members, hidden, is_member, cause ~= '')
+  local bar, has_settings, reads, shut, place = bar_join(settings, user, members, hidden, is_member, cause ~= '')
   if bar then return { 'barred', bar } end
-  must_note, is_governed, reads_past, shut_at = must_note and not has_settings, has_settings, reads, shut
+  must_note, is_governed, reads_past = must_note and not has_settings, has_settings, reads
+  shut_at, came = shut, place
 end
 local moment = now()
 if is_governed or governed and governed ~= '0' then
@@ -97,11 +98,14 @@ if must_begin then
   redis.call('PEXPIRE', rooms, life)
 end
 if is_new then note(ledger, 'member.joined', user, name, cause) end
+if is_new and is_governed and not came then
+  came = place_at(head, moment)
+  redis.call('HSET', settings, 'since:' .. user, came)
+end
+local since = not reads_past and came and tonumber(string.match(came, ' (%d+)$')) or nil
 if is_new and not is_hidden then
   local version = step(room, moment)
   if must_note then redis.call('HSET', head, 'settings', '0') end
-  if is_governed then redis.call('HSETNX', settings, 'since:' .. user, moment) end
-  local since = not reads_past and redis.call('HGET', settings, 'since:' .. user) or nil
   keep(head, head_life)
   -- Who comes is told by the answer; who is registered again by this step, like the others.
   local events = { spell('j', cause == '' and connection or '-', user, info) }
@@ -114,5 +118,4 @@ if is_new and must_note then redis.call('HSET', head, 'settings', '0') end
 redis.call('HSETNX', head, 'roster', moment)
 keep(head, head_life)
 local version = tonumber(redis.call('HGET', head, 'roster'))
-local since = not reads_past and redis.call('HGET', settings, 'since:' .. user) or nil
 return { 'ok', count, version, moment, epoch, seq, since }

@@ -12,7 +12,8 @@
 --         end, 18 reason, 19 what caused it as the ledger is told, or ''
 -- result  `ok`, the version, the nodes whose connections were put out; `denied`, why: `outside`, `right` or `rank`;
 --         `absent` where the user is not in the room, `crowded` where there are as many as may be
--- cost    O(the user's connections in the room); where very many are mute or banned O(those)
+-- cost    O(the user's connections in the room), and some hundreds of who was put out before; where very many are mute or
+--         banned O(those)
 local settings, head, state, members, conns, rooms = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local lingering, events, governed, vacant, out, marks = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local coordinator = KEYS[13]
@@ -75,7 +76,8 @@ local is_added = what == 'mute' or what == 'ban' or what == 'admit' or what == '
 if is_added and not has_room() then return { 'crowded' } end
 if what == 'remove' and not packed then
   if is_open then
-    redis.call('HSET', out, '@' .. user, '1')
+    comb(out, out_life, moment, 100)
+    redis.call('HSET', out, '@' .. user, moment)
     redis.call('PEXPIRE', out, out_life)
   end
   return { 'absent' }
@@ -119,6 +121,7 @@ elseif text == '{}' and life ~= '0' and what ~= 'remove' then
   redis.call('HSET', settings, 'expires', life)
   redis.call('PERSIST', settings)
 end
+if not is_open then redis.call('HSET', settings, 'since', place_at(head, moment)) end
 local bars = bars_of(stored[7] or '', roles, stored[8] or '', counts.given > 0, counts.mutes > 0)
 redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version), 'bars', bars,
   'host', host, 'given', counts.given, 'mutes', counts.mutes, 'bans', counts.bans)
@@ -128,6 +131,7 @@ local told, details = {}, '{"version":' .. version
 if what == 'ban' or what == 'remove' then
   if packed then
     local nodes = {}
+    comb(out, out_life, moment, 100)
     local event = expel(room, user, packed, ledger, nodes, is_hidden)
     told = tell_out(room, nodes, 'r', version, user, reason)
     if event then publish(room, step(room, moment), moment, { event }) end

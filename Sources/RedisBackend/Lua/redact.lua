@@ -15,8 +15,8 @@
 --         6 size of the stream, 7 `one`, `user` or `all`, 8 seq, or user, 9 epoch of the one ('': whichever the room's
 --         count runs through), 10 how many lists of dead letters, 11 the client that asks and 12 its
 --         connection ('' both: a backend)
--- result  how many were taken away now, epoch ('': the room never had such a message), seq, version of the settings; below 0,
---         and why the client may not: `outside` or `right`
+-- result  how many were taken away now, epoch ('': the room never had such a message, or a client cannot name it), seq,
+--         version of the settings; below 0, and why the client may not: `outside` or `right`
 -- cost    O(the log) where it changes, O(dead letters), and for each message O(the partition's entries of its millisecond)
 local head, log, anew = KEYS[1], KEYS[2], KEYS[3]
 local command, channel, flags, room, owner = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -74,6 +74,18 @@ local function epoch_of(epoch, seq, ends, number)
   return found
 end
 
+-- Whether the room may have had a message of this number in this epoch: one that its count knows, behind the end of the
+-- epoch before. What lies behind its own end was lost with a Redis that failed, and the archive may have it.
+local function may_be_of(wanted_epoch, epoch, seq, ends, number)
+  if number < 1 or number > seq then return false end
+  local is_known = wanted_epoch == epoch
+  for old, last in string.gmatch(ends, '([^=,]+)=(%d+)') do
+    if is_known then return number > tonumber(last) end
+    is_known = wanted_epoch == old
+  end
+  return is_known
+end
+
 -- The head as it is: whoever reads or writes the room next closes an epoch of another run of Redis.
 local stored = redis.call('HMGET', head, 'epoch', 'seq', 'ends', 'settings')
 local epoch, seq, ends = stored[1] or '', tonumber(stored[2]) or 0, stored[3] or ''
@@ -93,8 +105,11 @@ if what == 'one' then
   local number = tonumber(wanted)
   its = epoch_of(epoch, seq, ends, number)
   if wanted_epoch ~= '' and wanted_epoch ~= its then
-    -- Of a count that was before this one: the archive alone can have it.
-    if not redactions then return { 0, '', 0, version } end
+    -- Of a count that was before this one: the archive alone can have it. A client cannot name what the room never had, since
+    -- whatever is named is noted.
+    if not redactions or members and not may_be_of(wanted_epoch, epoch, seq, ends, number) then
+      return { 0, '', 0, version }
+    end
     is_present, its = false, wanted_epoch
   elseif not its then
     return { 0, '', 0, version }
@@ -107,8 +122,12 @@ if what == 'one' then
       if #order == 0 then return { 0, its, number, version } end
     end
   end
-  -- What the log has let go of may be elsewhere still.
-  if #order == 0 then found[number], order[1] = {}, number end
+  -- What the log has let go of may be elsewhere still; but not where the archive is yet to do what it was asked before.
+  if #order == 0 then
+    local asked = redactions and redis.call('HEXISTS', redactions, its .. ' ' .. string.format('%.0f', number) .. ' ' .. room)
+    if asked == 1 then return { 0, its, number, version } end
+    found[number], order[1] = {}, number
+  end
 else
   local from = '-'
   repeat

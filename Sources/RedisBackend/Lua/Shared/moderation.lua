@@ -24,20 +24,40 @@ local function proclaim(room, version, bars, host)
   redis.call('HSET', room.governed, room.name, host)
 end
 
+-- Takes away what a room says in `out` that matters no more: what is older than its life, and, of a room that `is_shut` now,
+-- who had come back after an earlier closing. It looks at about so many fields and goes on next time where it has ended,
+-- which stands under `>`, as nobody is called.
+local function comb(out, life, moment, most, is_shut)
+  local place, seen, stale, oldest = redis.call('HGET', out, '>') or '0', 0, {}, moment - life
+  repeat
+    local part = redis.call('HSCAN', out, place, 'COUNT', math.min(most, 1000))
+    place, seen = part[1], seen + #part[2] / 2
+    for i = 1, #part[2], 2 do
+      local kind = string.sub(part[2][i], 1, 1)
+      if kind == '+' and is_shut or kind ~= '>' and tonumber(part[2][i + 1]) < oldest then
+        stale[#stale + 1] = part[2][i]
+      end
+    end
+  until place == '0' or seen >= most
+  -- The place first: a hash that had been emptied would have no end.
+  if place == '0' then redis.call('HDEL', out, '>') else redis.call('HSET', out, '>', place) end
+  for i = 1, #stale, 1000 do redis.call('HDEL', out, unpack(stale, i, math.min(i + 999, #stale))) end
+end
+
 -- Takes a user out of a room, with the connections in their grace, none of which comes back by itself: not as registered
 -- again, nor with its session. Adds the nodes that hold some. Answers the event's text.
 local function expel(room, user, packed, ledger, nodes, is_hidden)
-  local gone = {}
+  local gone, moment = {}, now()
   for connection, holder in string.gmatch(connections_of(packed), '\2([^\1]*)\1([^\2]*)') do
     gone[#gone + 1] = connection
-    redis.call('HSET', room.out, connection, '1')
+    redis.call('HSET', room.out, connection, moment)
     if string.sub(holder, 1, 1) == '~' then
       redis.call('ZREM', room.lingering, 'r|' .. room.name .. '|' .. user .. '|' .. connection)
     else
       nodes[string.match(holder, '^[^:]+')] = true
     end
   end
-  redis.call('HSET', room.out, '@' .. user, '1')
+  redis.call('HSET', room.out, '@' .. user, moment)
   redis.call('PEXPIRE', room.out, room.out_life)
   return remove_memberships(room, user, gone, '', 'kicked', ledger, is_hidden)
 end

@@ -6,8 +6,9 @@
 -- (the last changes, each `operation=version`), host (who has the chair), handover, given, mutes and bans (how many users
 -- have a role, are mute, are banned), and what is decided by: locked (1), most (members), slow (ms), join and publish (roles,
 -- each between commas; '': the roles' rights), roles (`;name=,right,right,` for each), `bars`, and of a user `role:<user>`,
--- `mute:<user>` and `ban:<user>` (until when in ms, 0: without end), `since:<user>` (when a member came in, in ms), `in:<user>` (a backend has let in past a lock). All
--- are '' or left out where they say nothing.
+-- `mute:<user>` and `ban:<user>` (until when in ms, 0: without end), `since:<user>` (when a member came in: in ms, a blank,
+-- the seq of the room's last message before that), `since` (the same of when the room got its settings: a member who has no
+-- other has been in it longer), `in:<user>` (a backend has let in past a lock). All are '' or left out where they say nothing.
 
 -- What a role may, each right between commas. What roles without rights of their own may was decided before.
 local function rights_of(role, roles)
@@ -30,16 +31,17 @@ local function holds(ends, moment)
 end
 
 -- Why a user may not join a room with these members, and so many hidden ones, nil where it is allowed; whether the room has
--- settings; whether the user's role may read what was before; and when the room was closed last, nil where it never was.
+-- settings; whether the user's role may read what was before; when the room was closed last, nil where it never was; and
+-- of one who is or was a member since when, as `since:<user>` says it, nil where that is not known.
 -- Who is a member stays one, and who `was` one before Redis lost it, but for a ban.
 local function bar_join(settings, user, members, hidden, is_member, was)
   local found = redis.call('HMGET', settings, 'version', 'locked', 'most', 'join', 'roles', 'role:' .. user,
-    'ban:' .. user, 'in:' .. user, 'shut_at')
+    'ban:' .. user, 'in:' .. user, 'shut_at', 'since:' .. user, 'since')
   if not found[1] then return nil, false, true end
   local role, most = found[6] or 'member', tonumber(found[3])
   local reads_past = may('history', role, nil, found[5])
   if found[7] and holds(found[7], now()) then return 'banned', true end
-  if is_member or was then return nil, true, reads_past, found[9] end
+  if is_member or was then return nil, true, reads_past, found[9], found[10] or is_member and found[11] or nil end
   if not found[8] then
     if not may('join', role, found[4], found[5]) then return 'role', true end
     if found[2] == '1' and role ~= 'host' then return 'locked', true end

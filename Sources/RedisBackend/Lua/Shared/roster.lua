@@ -87,6 +87,12 @@ local function vacate(room, cause, ledger)
   end
 end
 
+-- A moment in a room, as its settings tell since when somebody is in it: in ms, and the seq of the last message before it.
+-- A head of an earlier run of Redis tells it as well: its epoch ends, and its count goes on.
+local function place_at(head, moment)
+  return moment .. ' ' .. (redis.call('HGET', head, 'seq') or '0')
+end
+
 -- A member has left a room: of a governed one its time there is over, and where it was the host the chair is vacant, which
 -- the partition's coordinator is told. Members and settings of a room that is not governed are left alone.
 local function rise(room, user)

@@ -27,8 +27,8 @@ struct RoomMoves {
         moves[connection]?.registration.resumed?.forbidden.append(room)
     }
 
-    /// One of the rooms was entered by a user who has been in it since then, where that has to be known.
-    mutating func entered(_ room: RoomName, since: Int64, by connection: String) {
+    /// One of the rooms was entered by a user who has been in it since this seq, where that has to be known.
+    mutating func entered(_ room: RoomName, since: Int, by connection: String) {
         moves[connection]?.registration.resumed?.since[room] = since
     }
 

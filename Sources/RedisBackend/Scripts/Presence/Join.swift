@@ -93,7 +93,7 @@ extension Join.Answer: ScriptAnswer {
             self = .joined(
                 RosterState(
                     members: Int(members), version: version, timestamp: now,
-                    since: reply[6].string.flatMap { Int64($0) }),
+                    since: reply[6].integer.map { Int($0) }),
                 stream: Position(standingIn: reply, at: 4))
         case "fenced":
             guard let fence = reply[1].integer else { return nil }

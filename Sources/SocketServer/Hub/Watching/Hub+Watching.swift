@@ -3,10 +3,12 @@ import GatewayCore
 /// What the board of watched users says is done here: the streams are asked, connections are told.
 extension Hub {
     /// Asks who of the users is in one of the rooms with the connection's user, in a short task; a session has only a few
-    /// under way.
+    /// under way. A room whose roster the user's role there may not read tells of nobody.
     func findSharers(_ users: [UserID], rooms: [RoomName], id: RequestID?, for connection: SocketHandler) {
         eventLoop.assertInEventLoop()
         guard let user = connection.machine.identity?.userId else { return }
+        let rooms = rooms.filter { reading(of: $0, by: connection)?.presence != false }
+        guard !rooms.isEmpty else { return connection.answered(.sharersFound(id: id, users: users, sharers: [])) }
         Task { [self] in
             do throws(DirectoryError) {
                 let sharers = try await presenceDirectory.sharers(of: user, in: rooms, among: users)
