@@ -9,7 +9,8 @@ import Synchronization
 /// Makes signed POSTs to one URL.
 ///
 /// It looks the host's name up itself, on a queue of its own, so that a name whose servers are silent holds up nobody
-/// else's; and what is dialled is an address that was looked at, never the name again, which may lead elsewhere by then.
+/// else's: one look-up at a time, whose end all wait for while no address is known. What is dialled is an address that was
+/// looked at, never the name again, which may lead elsewhere by then.
 package final class HookCaller: Sendable {
     /// Blocks.
     package typealias Resolver = @Sendable (_ host: String) throws -> [IPAddress]
@@ -60,7 +61,12 @@ package final class HookCaller: Sendable {
         var dialer: Dialer?
         /// Those before it whose last requests are not answered yet.
         var retired: [Dialer] = []
+        /// Those who wait for the look-up under way.
+        var waiting: [Int: AsyncStream<LookUp>.Continuation] = [:]
+        var count = 0
     }
+
+    private typealias LookUp = Result<IPAddress, any Error>
 
     private let configuration: Configuration
     private let target: WebhookURL?
@@ -83,7 +89,8 @@ package final class HookCaller: Sendable {
         tls.additionalTrustRoots = [.certificates(configuration.authorities)]
         var settings = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow,
-            timeout: .init(connect: TimeAmount(min(configuration.timeout, .seconds(10)))))
+            // Half of the time, so that an address where nobody is can be told from one that is slow to answer.
+            timeout: .init(connect: TimeAmount(min(configuration.timeout / 2, .seconds(10)))))
         settings.httpVersion = .http1Only
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.concurrency
         // Pauses between attempts are the caller's to decide.
@@ -98,6 +105,7 @@ package final class HookCaller: Sendable {
     package func shutdown() async throws {
         let last = state.withLock { state in
             let all = (state.retired + (state.dialer.map { [$0] } ?? [])).map(\.client)
+            for waiter in state.waiting.values { waiter.finish() }
             state = State()
             return all
         }
@@ -120,7 +128,7 @@ package final class HookCaller: Sendable {
         do {
             answer = try await post(body, path, fields, timeout ?? configuration.timeout, by: client)
         } catch {
-            await hangUp(address, client, isReached: false)
+            await hangUp(address, client, isReached: !RequestFailure.isUnreached(error))
             throw error
         }
         await hangUp(address, client, isReached: true)
@@ -130,25 +138,8 @@ package final class HookCaller: Sendable {
     /// The address for a request and the client that dials it; `hangUp` follows.
     private func dial() async throws -> (IPAddress, HTTPClient) {
         guard let target else { throw HTTPClientError.invalidURL }
-        if state.withLock({ $0.route.mustLookUp(now: now()) }) {
-            do {
-                let allowed = try configuration.reach.allowed(await addresses(of: target))
-                state.withLock { $0.route.found(allowed, now: now()) }
-            } catch let refusal as AddressGuard.Refusal {
-                // The name has turned to what may not be dialled: what it was before counts no longer.
-                state.withLock { $0.route = ReceiverRoute() }
-                throw refusal
-            } catch {
-                let isKnown = state.withLock { state in
-                    state.route.foundNothing(now: now())
-                    return state.route.address != nil
-                }
-                guard isKnown else { throw error }
-            }
-        }
-        let (dialled, idle): (Dialer, HTTPClient?) = try state.withLock { state in
-            // Another request may have failed there meanwhile.
-            guard let address = state.route.address else { throw HTTPClientError.connectTimeout }
+        let address = try await address(of: target)
+        let (dialled, idle): (Dialer, HTTPClient?) = state.withLock { state in
             var idle: HTTPClient?
             if let last = state.dialer, last.address != address {
                 if last.underWay == 0 { idle = last.client } else { state.retired.append(last) }
@@ -219,16 +210,52 @@ package final class HookCaller: Sendable {
         return Answer(status: response.status.code, body: read)
     }
 
-    /// What the name leads to; ends early, and leaves the lookup behind, where the task is cancelled.
-    private func addresses(of target: WebhookURL) async throws -> [IPAddress] {
-        if let address = AddressGuard.literal(target.host) { return [address] }
-        let (answers, answered) = AsyncStream.makeStream(of: Result<[IPAddress], any Error>.self)
-        names.async { [resolve] in
-            answered.yield(Result { try resolve(target.host) })
-            answered.finish()
+    // MARK: Where it is
+
+    /// The address to dial; ends early, and leaves the look-up behind, where the task is cancelled.
+    private func address(of target: WebhookURL) async throws -> IPAddress {
+        if let address = AddressGuard.literal(target.host) { return try configuration.reach.allowed([address])[0] }
+        let (answers, waiter) = AsyncStream.makeStream(of: LookUp.self)
+        let (step, number) = state.withLock { state in
+            let step = state.route.next(now: now())
+            state.count += 1
+            if step == .lookUp || step == .wait { state.waiting[state.count] = waiter }
+            return (step, state.count)
         }
+        switch step {
+        case .dial(let address): return address
+        case .dialAndLookUp(let address):
+            lookUp(target)
+            return address
+        case .lookUp: lookUp(target)
+        case .wait: break
+        }
+        defer { state.withLock { $0.waiting[number] = nil } }
         for await answer in answers { return try answer.get() }
         throw CancellationError()
+    }
+
+    private func lookUp(_ target: WebhookURL) {
+        names.async { [self] in
+            lookedUp(Result { try configuration.reach.allowed(try resolve(target.host)) })
+        }
+    }
+
+    private func lookedUp(_ found: Result<[IPAddress], any Error>) {
+        let (answer, waiting): (LookUp, [AsyncStream<LookUp>.Continuation]) = state.withLock { state in
+            switch found {
+            case .success(let addresses): state.route.found(addresses, now: now())
+            case .failure(is AddressGuard.Refusal): state.route.foundForbidden()
+            case .failure: state.route.foundNothing(now: now())
+            }
+            let address = state.route.address
+            defer { state.waiting = [:] }
+            return (found.map { address ?? $0[0] }, Array(state.waiting.values))
+        }
+        for waiter in waiting {
+            waiter.yield(answer)
+            waiter.finish()
+        }
     }
 
     private func now() -> MonotonicTime {

@@ -35,6 +35,18 @@ package enum RequestFailure {
         }
     }
 
+    /// Whether no connection came about, or none that can be trusted; one that is slow to answer was reached.
+    static func isUnreached(_ error: any Error) -> Bool {
+        switch error {
+        case let error as HTTPClientError:
+            return error == .connectTimeout || error == .getConnectionFromPoolTimeout || error == .tlsHandshakeTimeout
+        case let error as IOError:
+            return [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT].contains(error.errnoCode)
+        case NIOSSLError.handshakeFailed, is NIOConnectionError, is BoringSSLError, is NIOSSLExtraError: return true
+        default: return false
+        }
+    }
+
     package static func reason(ofStatus status: UInt) -> String {
         "the receiver answered \(status)\((300..<400).contains(status) ? ", and redirects are not followed" : "")"
     }

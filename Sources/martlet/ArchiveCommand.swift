@@ -26,6 +26,7 @@ struct ArchiveCommand: AsyncParsableCommand {
     var migrate = false
 
     func run() async throws {
+        CoreDumps.forbid()
         // A log reader that went away must not take the worker with it.
         signal(SIGPIPE, SIG_IGN)
         let settings = try Console.orExit {
@@ -78,6 +79,7 @@ struct ArchiveCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
+            CoreDumps.forbid()
             let settings = try Console.orExit {
                 try Settings.read(file: file.config, environment: ProcessInfo.processInfo.environment)
             }
@@ -123,6 +125,7 @@ struct ArchiveCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
+            CoreDumps.forbid()
             let settings = try Console.orExit {
                 try Settings.read(file: file.config, environment: ProcessInfo.processInfo.environment)
             }

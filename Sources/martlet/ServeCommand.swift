@@ -19,6 +19,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var file: ConfigurationOption
 
     func run() async throws {
+        CoreDumps.forbid()
         // A log reader that went away must not take the node with it.
         signal(SIGPIPE, SIG_IGN)
         // Until the node tells of it in its log.

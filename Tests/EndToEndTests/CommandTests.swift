@@ -127,6 +127,13 @@ struct CommandTests {
         #expect(!node.log.contains(good.suffix(20)))
     }
 
+    @Test func `a node that crashes leaves no image of its memory, and so no keys`() async throws {
+        let node = try await NodeProcess.start(nodeId: "a", redisURL: nil)
+        let limits = try String(contentsOfFile: "/proc/\(node.pid)/limits", encoding: .utf8)
+        let core = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") })
+        #expect(core.split(separator: " ").dropFirst(4).prefix(2) == ["0", "0"], "\(core)")
+    }
+
     @Test func `without a Redis of its own choosing a node brings one, which is gone when the node is killed`()
         async throws
     {

@@ -114,6 +114,19 @@ struct QuestionBoardTests {
         #expect(board.keptCount == 0)
     }
 
+    @Test func `a call about nobody known that began before is joined by nobody after`() throws {
+        var board = Self.board(underWay: 3)
+        let old = try Self.call(board.ask("cookie", about: nil, by: 1, now: Self.moment(0)))
+        #expect(Self.word(board.ask("cookie", about: nil, by: 2, now: Self.moment(0))) == "wait")
+        board.forget(Self.alice, now: Self.moment(1))
+        let new = try Self.call(board.ask("cookie", about: nil, by: 3, now: Self.moment(2)))
+        #expect(board.ended(old, Self.yes, now: Self.moment(3)).answered == [2])
+        #expect(Self.word(board.ask("cookie", about: nil, by: 4, now: Self.moment(3))) == "wait")
+        board.forgetAll(now: Self.moment(4))
+        #expect(Self.word(board.ask("cookie", about: nil, by: 5, now: Self.moment(5))) == "call 3")
+        #expect(board.ended(new, Self.yes, now: Self.moment(6)).answered == [4])
+    }
+
     @Test func `answers that hold take a bounded room`() throws {
         var board = Self.board(kept: 8, keptBytes: 6400)
         for number in 0..<1000 {

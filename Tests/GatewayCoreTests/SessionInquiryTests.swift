@@ -3,14 +3,14 @@ import Testing
 
 @Suite("The backend's word in a session")
 struct SessionInquiryTests {
-    private static let alice = UserID(unchecked: "alice")
+    static let alice = UserID(unchecked: "alice")
     private static let bob = UserID(unchecked: "bob")
-    private static let yes = Ruling.allowed(Grant())
-    private static let no = Ruling.denied(Denial(.forbidden, "not you"))
-    private static let silent = Ruling.failed(isPassed: false)
-    private static let passed = Ruling.failed(isPassed: true)
+    static let yes = Ruling.allowed(Grant())
+    static let no = Ruling.denied(Denial(.forbidden, "not you"))
+    static let silent = Ruling.failed(isPassed: false)
+    static let passed = Ruling.failed(isPassed: true)
 
-    private static var asking: RoomRules {
+    static var asking: RoomRules {
         var rule = RoomRule(pattern: RoomPattern("hall*") ?? all, log: LogLimits(size: 10, age: .seconds(60)))
         rule.asked = [.join, .publish]
         return RoomRules(rules: [rule])
@@ -21,7 +21,7 @@ struct SessionInquiryTests {
         return pattern
     }
 
-    private static func grants(_ pattern: String, _ actions: Set<RoomAction>) -> RoomGrants {
+    static func grants(_ pattern: String, _ actions: Set<RoomAction>) -> RoomGrants {
         RoomGrants([(RoomPattern(pattern) ?? all, actions)])
     }
 
@@ -187,79 +187,12 @@ struct SessionInquiryTests {
         #expect(talk.end(.lost) == ["*", "@alice", "hall", "abrupt lost"])
     }
 
-    private static func inHall() -> SessionConversation {
+    static func inHall() -> SessionConversation {
         let talk = SessionConversation.allowed(rules: asking)
         _ = talk.join(0, "hall")
         _ = talk.ruled(2, joining: "hall", yes)
         _ = talk.enrolled("hall")
         _ = talk.ready("hall")
         return talk
-    }
-
-    // MARK: Asked again
-
-    @Test func `asked again a client keeps, changes or loses what it may`() {
-        let talk = Self.inHall()
-        talk.enter("b")
-        #expect(talk.lines(talk.machine.mustAskAgain()) == ["ask 3 about alice"])
-        let narrow = Grant(rooms: Self.grants("hall*", [.join]), joins: [SessionConversation.room("hall9")])
-        #expect(
-            talk.ruled(3, .connect(Self.alice, token: nil), .allowed(narrow)) == [
-                "withdraw b", "leave b", "left - b", "ask 4 to join hall", "enroll hall9 {}",
-            ])
-        #expect(talk.ruled(4, joining: "hall", Self.no) == ["withdraw hall", "leave hall", "left - hall"])
-        #expect(talk.lines(talk.machine.mustAskAgain()) == ["ask 5 about alice"])
-        #expect(talk.ruled(5, .connect(Self.alice, token: nil), Self.no) == ["close 4403 not you"])
-    }
-
-    @Test func `an answer from before the last time it was asked counts for nothing`() {
-        let talk = SessionConversation.allowed()
-        _ = talk.machine.mustAskAgain()
-        #expect(talk.lines(talk.machine.mustAskAgain()) == ["ask 3 about alice"])
-        #expect(talk.ruled(2, .connect(Self.alice, token: nil), Self.no).isEmpty)
-        #expect(talk.ruled(3, .connect(Self.alice, token: nil), Self.yes).isEmpty)
-        #expect(talk.isLive)
-    }
-
-    @Test func `a failure keeps what the backend has said before, or closes`() {
-        let talk = SessionConversation.allowed(Grant(rooms: Self.grants("a*", [.join])))
-        _ = talk.machine.mustAskAgain()
-        #expect(talk.ruled(2, .connect(Self.alice, token: nil), Self.passed).isEmpty)
-        #expect(talk.join(1, "b") == ["error 1 forbidden"])
-        _ = talk.machine.mustAskAgain()
-        let closed = talk.ruled(3, .connect(Self.alice, token: nil), Self.silent)
-        #expect(closed == ["close 4503 the backend does not answer"])
-    }
-
-    @Test func `rooms that a session brings back are asked for again`() {
-        let talk = SessionConversation(tokens: true, asking: true, rules: Self.asking)
-        _ = talk.machine.opened(with: .identity(SessionConversation.identity()), session: "s0")
-        _ = talk.ruled(1, .connect(Self.alice, token: nil), Self.yes)
-        _ = talk.registered(["hall", "free"])
-        _ = talk.ready("*")
-        #expect(talk.ready("@alice").last == "ask 2 to join hall")
-        _ = talk.resume(1, ["hall": 3, "free": 3])
-        // While the positions are asked for.
-        #expect(talk.ruled(2, joining: "hall", Self.no).isEmpty)
-        _ = talk.ready("free")
-        _ = talk.ready("*")
-        let told = talk.ready("@alice")
-        #expect(told.contains("withdraw hall"))
-        #expect(!talk.isMember(of: "hall"))
-    }
-
-    @Test func `a fresh token is followed by the question, whose no leaves everything as it was`() {
-        let talk = SessionConversation.allowed()
-        #expect(talk.auth(1, "t2") == ["verify t2"])
-        #expect(talk.verified(SessionConversation.identity()) == ["ask 2 about alice with t2"])
-        #expect(talk.ruled(2, .connect(Self.alice, token: "t2"), Self.no) == ["error 1 forbidden"])
-        _ = talk.auth(2, "t3")
-        _ = talk.verified(SessionConversation.identity(expires: 5_000_000_000))
-        _ = talk.machine.mustAskAgain()
-        // What was to be asked again is, with the token that counts by then.
-        #expect(
-            talk.ruled(3, .connect(Self.alice, token: "t3"), Self.yes)
-                == ["keep t3", "authenticated 2 5000000000000", "ask 5 about alice"])
-        #expect(talk.ruled(4, .connect(Self.alice, token: nil), Self.no).isEmpty)
     }
 }

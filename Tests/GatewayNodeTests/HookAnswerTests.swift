@@ -124,6 +124,41 @@ struct HookAnswerTests {
         #expect(Self.text(publish, .centrifugo).hasSuffix(#""channel":"news","data":{"input":"hello"}}"#))
     }
 
+    @Test(
+        arguments: [
+            ("t2", "stale", ["Bearer t2"]), ("t2", nil, ["Bearer t2"]), (nil, "Basic x", ["Basic x"]), (nil, nil, []),
+            ("not in\u{E9} header", "stale", []),
+        ] as [(String?, String?, [String])])
+    func `the token that counts is sent, and it alone`(token: String?, header: String?, sent: [String]) {
+        let headers = header.map { [Presented.Header(name: "authorization", value: $0)] } ?? []
+        let question = Question(
+            .connect, of: nil, shown: Presented(token: token, headers: headers, address: ""), connectionId: "c1")
+        let fields = HookSettings.Format.centrifugo.request(for: question).fields
+        #expect(fields.filter { $0.name.lowercased() == "authorization" }.map(\.value) == sent)
+    }
+
+    @Test(arguments: [
+        (#"{"result":{"data":{"clean":1}}}"#, "changes the message"),
+        (#"{"result":{"b64data":"e30="}}"#, "changes the"),
+        (#"{"result":{"skip_history":true}}"#, "not to be kept"),
+    ]) func `a yes to another message than the one that was sent is none`(text: String, reason: String) throws {
+        let publish = Question.Subject.publish(RoomName(unchecked: "r"), payload: Array("1".utf8))
+        let problem = #expect(throws: HookProblem.self) { try Self.answer(text, to: "56", publish, .centrifugo) }
+        #expect(problem?.description.contains(reason) ?? false, "\(problem?.description ?? "")")
+        let plain = #"{"result":{"data":null,"b64data":"","skip_history":false}}"#
+        #expect(try Self.answer(plain, to: "56", publish, .centrifugo).ruling == .allowed(Grant()))
+    }
+
+    @Test func `a yes to a room that ends is none`() throws {
+        let join = Question.Subject.join(RoomName(unchecked: "r"))
+        let problem = #expect(throws: HookProblem.self) {
+            try Self.answer(#"{"result":{"expire_at":1700000060}}"#, to: "56", join, .centrifugo)
+        }
+        #expect(problem?.description.contains("expire_at") ?? false)
+        let plain = #"{"result":{"expire_at":0,"info":{},"data":{}}}"#
+        #expect(try Self.answer(plain, to: "56", join, .centrifugo).ruling == .allowed(Grant()))
+    }
+
     @Test func `its results, errors and disconnects are read`() throws {
         func connect(_ text: String, _ user: String? = nil) throws -> Ruling {
             try Self.answer(text, to: user, .connect, .centrifugo).ruling

@@ -97,6 +97,55 @@ struct HookAuthorizerTests {
         try await caller.shutdown()
     }
 
+    /// How often a name was looked up; while it is shut, look-ups hang.
+    private final class Names: Sendable {
+        let asked = Mutex(0)
+        let gate = DispatchSemaphore(value: 0)
+    }
+
+    private static func caller(_ server: HookServer, _ names: Names, timeout: Duration) -> HookCaller {
+        HookCaller(
+            HookCaller.Configuration(
+                url: "http://backend.invalid:\(server.port)/", secrets: [], timeout: timeout, concurrency: 8,
+                reach: .privateAlone), now: { 0 }
+        ) { _ in
+            names.asked.withLock { $0 += 1 }
+            names.gate.wait()
+            names.gate.signal()
+            return [IPAddress("127.0.0.1") ?? .unspecified]
+        }
+    }
+
+    @Test func `a name is looked up once for all who wait for it`() async throws {
+        let server = try await HookServer.start { _, _ in .text("{}") }
+        let names = Names()
+        let caller = Self.caller(server, names, timeout: .seconds(30))
+        try await withThrowingTaskGroup(of: UInt.self) { group in
+            for _ in 0..<8 { group.addTask { try await caller.post([]).status } }
+            try await eventually("a look-up") { names.asked.withLock { $0 } > 0 }
+            // Those who give up leave nothing behind.
+            for _ in 0..<8 {
+                let impatient = Task { try await caller.post([]) }
+                impatient.cancel()
+                await #expect(throws: (any Error).self) { try await impatient.value }
+            }
+            names.gate.signal()
+            for try await status in group { #expect(status == 200) }
+        }
+        #expect(names.asked.withLock { $0 } == 1)
+        try await caller.shutdown()
+    }
+
+    @Test func `a backend that is slow to answer is where it was`() async throws {
+        let server = try await HookServer.start { _, _ in .never }
+        let names = Names()
+        names.gate.signal()
+        let caller = Self.caller(server, names, timeout: .milliseconds(200))
+        for _ in 0..<3 { await #expect(throws: (any Error).self) { try await caller.post([]) } }
+        #expect(names.asked.withLock { $0 } == 1)
+        try await caller.shutdown()
+    }
+
     @Test func `a connection that the backend ends between two questions costs nobody anything`() async throws {
         let server = try await HookServer.start { _, _ in .text(#"{"allow":true}"#) }
         try await Self.with(server) { authorizer in
@@ -124,6 +173,43 @@ struct HookAuthorizerTests {
         } _: { authorizer in
             #expect(authorizer.restriction?.contains("onFailure is allow") == true)
             #expect(await authorizer.ruling(on: Self.question()) == .failed(isPassed: true))
+        }
+    }
+
+    @Test func `clients who show nothing share no answer, and none is kept for them`() async throws {
+        let server = try await HookServer.start { number, _ in
+            .text(#"{"allow":true,"userId":"guest-\#(number)","cacheSeconds":60}"#)
+        }
+        func question(_ connection: String, _ headers: [Presented.Header], token: String? = nil) -> Question {
+            Question(
+                .connect, of: nil, shown: Presented(token: token, headers: headers, address: "192.0.2.7"),
+                connectionId: connection)
+        }
+        let origin = Presented.Header(name: "Origin", value: "https://a.example")
+        try await Self.with(server) { authorizer in
+            for connection in ["c1", "c2", "c2"] { _ = await authorizer.ruling(on: question(connection, [origin])) }
+            #expect(server.requests.count == 3)
+            let cookie = [origin, Presented.Header(name: "cookie", value: "sid=1")]
+            for connection in ["c3", "c4"] { _ = await authorizer.ruling(on: question(connection, cookie)) }
+            #expect(server.requests.count == 4)
+            for connection in ["c5", "c6"] {
+                _ = await authorizer.ruling(on: question(connection, [origin], token: "t"))
+            }
+            #expect(server.requests.count == 5)
+        }
+    }
+
+    @Test(arguments: [
+        (HookServer.Reply.status(500), true), (.status(408), true), (.status(429), true), (.status(400), false),
+        (.status(431), false), (.redirect("/login"), false), (.text(#"{"allow":true,"userId":"bob"}"#), false),
+    ]) func `what a client can bring about by itself lets nobody pass`(reply: HookServer.Reply, isPassed: Bool)
+        async throws
+    {
+        let server = try await HookServer.start { _, _ in reply }
+        try await Self.with(server) {
+            $0.onFailure = .allow
+        } _: { authorizer in
+            #expect(await authorizer.ruling(on: Self.question()) == .failed(isPassed: isPassed))
         }
     }
 

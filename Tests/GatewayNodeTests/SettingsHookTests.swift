@@ -79,6 +79,10 @@ struct SettingsHookTests {
                 ], "more than two"
             ),
             (["HOOKS_AUTHORIZE_URL": "\(url)?a=b", "HOOKS_FORMAT": "centrifugo"], "has a query"),
+            (
+                ["HOOKS_AUTHORIZE_URL": "https://u:p@backend.example/m", "HOOKS_FORMAT": "centrifugo"],
+                "has a user and a password"
+            ),
         ] as [([String: String], String)]) func `what cannot work is refused`(
             variables: [String: String], problem: String
         ) throws

@@ -120,6 +120,36 @@ struct AcceptTests {
         #expect(waiting.channel.isActive && fourth.channel.isActive)
     }
 
+    /// A backend that does not answer.
+    private struct SilentBackend: Authorizer {
+        var headerNames: [String] { [] }
+
+        func ruling(on question: Question) async -> Ruling {
+            let (answers, answered) = AsyncStream.makeStream(of: Ruling.self)
+            defer { answered.finish() }
+            for await answer in answers { return answer }
+            return .failed(isPassed: false)
+        }
+
+        func mustAskAgain(about user: UserID, since moment: MonotonicTime) -> Bool { false }
+    }
+
+    @Test func `who waits for its address to pay for a question gives way like any other stranger`() throws {
+        let embedded = EmbeddedHub {
+            $0.authentication = .jwt(TableVerifier([:]))
+            $0.authorizer = SilentBackend()
+            $0.maxConnections = 12
+            $0.budgets = BudgetSettings(stranger: Allowance(perSecond: .microseconds(1)))
+        }
+        let flood = try (1...3).map { _ in try embedded.upgrade("/ws", from: "192.0.2.1") }
+        // Nothing is shown: the backend would be asked about each, and the address can pay for one.
+        embedded.advance(.seconds(1))
+        #expect(flood.allSatisfy { $0.channel.isActive })
+        let newcomer = try embedded.upgrade("/ws", from: "192.0.2.2")
+        #expect(newcomer.channel.isActive)
+        #expect(try flood.filter { try $0.take() == ["close 4503"] }.count == 1)
+    }
+
     @Test func `whoever has said who it is is no stranger`() throws {
         let embedded = EmbeddedHub { $0.maxConnections = 8 }
         let members = try (1...6).map { try embedded.enter("u\($0)", from: "192.0.2.1") }

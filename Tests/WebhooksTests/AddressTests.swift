@@ -54,5 +54,9 @@ struct AddressTests {
         #expect(route.address == c, "the receiver has moved")
         route.failed(c)
         #expect(route.mustLookUp(now: at(180)))
+        #expect(route.address == c, "there is no other")
+        route.found([a, c], now: at(181))
+        route.failed(c)
+        #expect(route.address == a)
     }
 }

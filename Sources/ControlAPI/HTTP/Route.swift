@@ -192,14 +192,15 @@ extension Route {
         }
     }
 
-    /// Whom the path names: a room, a user or a connection; nil where it names none.
+    /// Whom the path names: a room, a user, a user in a room, a message or a connection; nil where it names none.
     var whom: String? {
         switch self {
-        case .room(let name), .members(let name), .messages(let name), .message(let name, _), .user(let name),
-            .userDisconnect(let name), .userBan(let name), .userRefresh(let name), .connectionDisconnect(let name),
-            .member(_, let name),
-            .roomBan(_, let name), .roomMute(_, let name):
+        case .room(let name), .members(let name), .messages(let name), .user(let name), .userDisconnect(let name),
+            .userBan(let name), .userRefresh(let name), .connectionDisconnect(let name):
             name
+        case .member(let user, let room), .roomBan(let user, let room), .roomMute(let user, let room):
+            "\(user) in \(room)"
+        case .message(let room, let seq): "\(room) seq \(seq)"
         case .broadcast, .broadcastBatch, .turn, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks,
             .webhooksReplay,
             .top, .calls, .addressBans, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration:

@@ -5,6 +5,9 @@ import { call, key } from "./rest.js";
 
 const PERIOD = 5000;
 const SHOWN = 20;
+const REFUSAL = "This key may not see what others did: it takes the scope admin.";
+// The key that may not see them; it is not asked with again.
+let refused = null;
 
 export function startStory() {
   setInterval(() => {
@@ -14,13 +17,16 @@ export function startStory() {
 
 // Reads them anew; what is shown stays where that fails.
 export async function refreshStory() {
-  if (!key.field.value) return;
+  const typed = key.field.value;
+  if (!typed) return;
+  if (typed === refused) return note(REFUSAL);
   try {
     const { calls } = await call("/v1/calls?limit=" + SHOWN);
     $("calls").replaceChildren(...calls.map(row));
     note(calls.length ? "" : "Nothing was changed by a backend in the last month.");
   } catch (error) {
-    note(error.status === 403 ? "This key may not see what others did: it takes the scope admin." : error.message);
+    if (error.status === 403) refused = typed;
+    note(error.status === 403 ? REFUSAL : error.message);
   }
 }
 

@@ -18,6 +18,9 @@ package struct Question: Sendable {
         self.shown = shown
         self.connectionId = connectionId
     }
+
+    /// Whether nothing in it says whose it is: two clients behind one address may ask the same and be two users.
+    package var isAnonymous: Bool { userId == nil && shown.token == nil && !shown.headers.tell }
 }
 
 /// What a client has shown of itself, kept for as long as its connection lives, since the backend may be asked again.
@@ -46,6 +49,11 @@ package final class Presented: Sendable {
 
     /// The same client with another token.
     package func with(token: String?) -> Presented { Presented(token: token, headers: headers, address: address) }
+}
+
+extension [Presented.Header] {
+    /// Whether there is something among them that may say whose they are.
+    package var tell: Bool { contains { !["origin", "user-agent"].contains($0.name.lowercased()) } }
 }
 
 /// Asks the backend, or knows what it has said.

@@ -201,16 +201,25 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
 
     // MARK: Asked again
 
-    /// Nothing that was said of this user counts any more.
+    /// Nothing that was said of this user counts any more, nor what is about to be said of somebody not known yet.
     package mutating func forget(_ user: UserID, now: MonotonicTime) {
         refreshed.note(user, now: now)
         for (key, answer) in kept where answer.user == user { forget(key) }
+        letGo { $0.user == nil }
+    }
+
+    /// Nobody joins those calls any more that are under way: whoever asks from here on has one of their own.
+    private mutating func letGo(_ isMeant: (Flight) -> Bool) {
+        for (number, flight) in flights where flight.begunAt != nil && latest[flight.key] == number {
+            if isMeant(flight) { latest[flight.key] = nil }
+        }
     }
 
     /// Nothing that was said counts any more.
     package mutating func forgetAll(now: MonotonicTime) {
         (kept, keptBytes) = ([:], 0)
         refreshed.noteAll(now: now)
+        letGo { _ in true }
     }
 
     /// Whether that has happened since then.

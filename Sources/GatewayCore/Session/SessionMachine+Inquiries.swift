@@ -27,7 +27,7 @@ extension SessionMachine {
 
     /// A message that waits for the backend, or for one before it in the same room.
     struct HeldMessage: Sendable {
-        let number: UInt32
+        var number: UInt32
         let id: RequestID?
         let message: MessageCommand
         var ruling: Ruling?
@@ -139,9 +139,10 @@ extension SessionMachine {
             same.given = identity?.given
             next = same
         }
-        let isReviewed = lastReview > 0
+        // What was to be asked again has been, with the token that counts from here on.
+        let isReview = lastReview > 0
         lastReview = 0
-        return [.keepToken(token)] + renew(next, id: id) + joinGiven() + (isReviewed ? mustAskAgain() : [])
+        return [.keepToken(token)] + renew(next, id: id) + (isReview ? reviewRooms() : []) + joinGiven()
     }
 
     // MARK: Asked again
@@ -151,7 +152,27 @@ extension SessionMachine {
         guard isLive, settings.asksBackend, let identity else { return [] }
         let inquiry = inquire(.connect(identity.userId, token: nil))
         lastReview = inquiry.number
-        return [.ask(inquiry)]
+        firstRoomReview = inquiry.number
+        return [.ask(inquiry)] + askOnceMore()
+    }
+
+    /// Asks once more what was asked before and has not been gone by yet, so that no answer from before counts.
+    private mutating func askOnceMore() -> [Action] {
+        var actions: [Action] = []
+        if case .deciding(let id, let fresh, let token, _) = refresh {
+            actions += decide(anewOn: fresh, token: token, id: id)
+        }
+        for room in rooms.keys.sorted(by: { $0.string < $1.string }) {
+            guard case .joining(let joining) = rooms[room], joining.inquiry > 0 else { continue }
+            actions += ask(about: room, joining)
+        }
+        for index in held.indices {
+            let message = held[index].message
+            let inquiry = inquire(.publish(message.room, payload: message.payload))
+            (held[index].number, held[index].ruling) = (inquiry.number, nil)
+            actions.append(.ask(inquiry))
+        }
+        return actions
     }
 
     private mutating func reviewed(_ ruling: Ruling) -> [Action] {
@@ -167,12 +188,18 @@ extension SessionMachine {
         }
     }
 
-    /// Asks for those rooms that the client is in by the backend's word.
+    /// Asks for those rooms that the client is in by the backend's word, or about to be.
     mutating func reviewRooms() -> [Action] {
         guard settings.asksBackend, settings.rules.askBackend else { return [] }
         firstRoomReview = inquiries &+ 1
-        return rooms.keys.filter { isMember(of: $0) && settings.rules.asks(.join, in: $0) }
+        return rooms.keys.filter { settings.rules.asks(.join, in: $0) && !isAskedAbout($0) }
             .sorted { $0.string < $1.string }.map { .ask(inquire(.join($0))) }
+    }
+
+    /// Whether it waits for the backend's word to be joined at all.
+    private func isAskedAbout(_ room: RoomName) -> Bool {
+        guard case .joining(let joining) = rooms[room] else { return false }
+        return joining.inquiry > 0
     }
 
     /// Joins what the backend has named.
@@ -192,7 +219,7 @@ extension SessionMachine {
 
     private mutating func ruledOnRoom(_ room: RoomName, _ number: UInt32, _ ruling: Ruling) -> [Action] {
         guard isLive, let identity else { return [] }
-        if case .joining(var joining) = rooms[room], !joining.isMember {
+        if case .joining(var joining) = rooms[room], joining.inquiry > 0 {
             guard joining.inquiry == number else { return [] }
             rooms[room] = nil
             guard let refusal = ruling.refusal else {
@@ -205,11 +232,25 @@ extension SessionMachine {
             }
             return refuse(joining.id, refusal) + serveWaiting(for: room)
         }
-        guard ruling.refusal != nil, number >= firstRoomReview, isMember(of: room) else { return [] }
-        if case .joining(let joining) = rooms[room], case .resumed = joining.origin {
-            return gathered(room, .failure(RequestError(.forbidden, "the room may not be joined")))
+        guard number >= firstRoomReview, let membership = rooms[room] else { return [] }
+        switch ruling {
+        case .allowed, .failed(isPassed: true): return []
+        // A no ends a membership for good; that nobody answers ends a connection, which comes back.
+        case .failed(isPassed: false): return close(.unavailable, Denial.unavailable.message)
+        case .denied(let denial): return expel(from: room, membership, denial.request)
         }
-        return drop(room) + [.send(.left(id: nil, room: room))] + serveWaiting(for: room)
+    }
+
+    /// The backend has taken its word back.
+    private mutating func expel(from room: RoomName, _ membership: Membership, _ refusal: RequestError) -> [Action] {
+        let left = [Action.send(.left(id: nil, room: room))]
+        guard case .joining(let joining) = membership else { return drop(room) + left + serveWaiting(for: room) }
+        switch joining.origin {
+        case .resumed: return gathered(room, .failure(RequestError(.forbidden, "the room may not be joined")))
+        case .fresh: return drop(room) + refuse(joining.id, refusal) + serveWaiting(for: room)
+        case .invited: return drop(room) + serveWaiting(for: room)
+        case .again, .silent, .late: return drop(room) + left + serveWaiting(for: room)
+        }
     }
 
     // MARK: Messages

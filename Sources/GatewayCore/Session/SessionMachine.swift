@@ -197,6 +197,12 @@ package struct SessionMachine: ~Copyable, Sendable {
         return false
     }
 
+    /// Whether the backend decides if the client is let in.
+    package var awaitsRuling: Bool {
+        if case .deciding = phase { return true }
+        return false
+    }
+
     package var isClosed: Bool {
         if case .closed = phase { return true }
         return false

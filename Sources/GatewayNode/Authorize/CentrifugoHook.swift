@@ -24,11 +24,16 @@ enum CentrifugoHook {
             body += payload
         }
         body.append(UInt8(ascii: "}"))
-        var fields = question.shown.headers.map { HookRequest.Field(name: $0.name, value: $0.value) }
-        if let token = question.shown.token, token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
-            fields.append(HookRequest.Field(name: "Authorization", value: "Bearer \(token)"))
-        }
-        return HookRequest(path: path, fields: fields, body: body)
+        return HookRequest(path: path, fields: fields(of: question.shown), body: body)
+    }
+
+    /// With one `Authorization` at the most: the handshake's counts where no token was shown.
+    private static func fields(of shown: Presented) -> [HookRequest.Field] {
+        let fields = shown.headers.map { HookRequest.Field(name: $0.name, value: $0.value) }
+        guard let token = shown.token else { return fields }
+        let others = fields.filter { $0.name.lowercased() != "authorization" }
+        guard token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return others }
+        return others + [HookRequest.Field(name: "Authorization", value: "Bearer \(token)")]
     }
 
     private static func append(_ question: Question, _ room: RoomName, to body: inout [UInt8]) {
@@ -56,7 +61,24 @@ enum CentrifugoHook {
         guard let result = try object.object("result") else {
             throw HookProblem("its answer has neither result, error nor disconnect")
         }
-        guard case .connect = question.subject else { return .allowed(Grant()) }
+        switch question.subject {
+        case .connect: break
+        case .join:
+            guard try result.number("expire_at") ?? 0 <= 0 else {
+                throw HookProblem("its yes to a room has an expire_at, which is not kept here", isNeverPassed: true)
+            }
+            return .allowed(Grant())
+        case .publish:
+            guard try result.value("data") == nil, try (result.text("b64data") ?? "").isEmpty else {
+                throw HookProblem("its yes changes the message (data), which is not done here", isNeverPassed: true)
+            }
+            guard try result.boolean("skip_history") != true else {
+                throw HookProblem(
+                    "its yes is to a message that is not to be kept (skip_history), which is not done here",
+                    isNeverPassed: true)
+            }
+            return .allowed(Grant())
+        }
         // Nobody in particular, who is none here.
         let name = try result.text("user") ?? ""
         guard !name.isEmpty || question.userId != nil else { return .denied(Denial(.unauthorized)) }

@@ -103,7 +103,7 @@ package final class HookAuthorizer: Authorizer {
     }
 
     private func turn(_ question: Question) async -> Turn {
-        let key = SHA256.hash(data: NativeHook.essence(of: question))
+        let key = SHA256.hash(data: NativeHook.key(of: question))
         return await withCheckedContinuation { continuation in
             let moment = now().monotonic
             let turn: Turn? = board.withLock { board in
@@ -126,6 +126,7 @@ package final class HookAuthorizer: Authorizer {
         do {
             let reply = try await HookAuthorizer.post(question, by: setup.caller, setup.settings, within: call.time)
             answer = try setup.settings.format.answer(reply.status, reply.body, to: question, at: now())
+            if question.isAnonymous { answer.holds = .zero }
             bytes = reply.body?.count ?? 0
             health.answered()
             metrics.answered(after: began.duration(to: .now))
@@ -133,6 +134,8 @@ package final class HookAuthorizer: Authorizer {
             let reason =
                 (error as? HookProblem)?.description
                 ?? RequestFailure.reason(of: error, timeout: setup.settings.timeout, settings: "hooks.authorize")
+            // Else a client could choose to pass.
+            if (error as? HookProblem)?.isNeverPassed == true { answer.ruling = .failed(isPassed: false) }
             health.failed(reason, now: now().monotonic)
             metrics.failed(after: began.duration(to: .now))
         }

@@ -4,9 +4,13 @@ import Webhooks
 /// What a backend answered cannot be gone by; the text is for the log, and holds nothing of the answer.
 package struct HookProblem: Error, Hashable, CustomStringConvertible {
     package let description: String
+    /// Whether nobody is let pass for it, whatever the settings say: it may be of the client's own making, or is more of a
+    /// no than of a failure.
+    package let isNeverPassed: Bool
 
-    init(_ description: String) {
+    init(_ description: String, isNeverPassed: Bool = false) {
         self.description = description
+        self.isNeverPassed = isNeverPassed
     }
 }
 
@@ -63,15 +67,23 @@ extension HookSettings.Format {
     package func answer(
         _ status: UInt, _ body: [UInt8]?, to question: Question, at now: HookTime
     ) throws(HookProblem) -> HookAnswer {
-        guard status == 200 else { throw HookProblem(RequestFailure.reason(ofStatus: status)) }
+        guard status == 200 else {
+            throw HookProblem(RequestFailure.reason(ofStatus: status), isNeverPassed: mayBeTheClients(status))
+        }
         guard let body else { throw HookProblem("its answer is cut off, or longer than \(HookCaller.maxBytes) bytes") }
         let answer = try body.withUnsafeBytes { read($0, to: question, at: now) }.get()
         guard case .allowed(let grant) = answer.ruling else { return answer }
         switch (grant.userId, question.userId) {
         case (nil, nil): throw HookProblem("its answer lets somebody in and does not say whom")
-        case (let named?, let asked?) where named != asked: throw HookProblem("its answer is about another user")
+        case (let named?, let asked?) where named != asked:
+            throw HookProblem("its answer is about another user", isNeverPassed: true)
         default: return answer
         }
+    }
+
+    /// Whether such an answer may be to what the client has sent: headers that are too large, or tell of nobody who may log in.
+    private func mayBeTheClients(_ status: UInt) -> Bool {
+        (300..<500).contains(status) && status != 408 && status != 429
     }
 
     private func read(

@@ -16,8 +16,13 @@ enum NativeHook {
         return body
     }
 
-    /// All of it but the name of the connection: what is equal in this is the same question.
-    static func essence(of question: Question) -> [UInt8] {
+    /// What is equal in this is the same question.
+    static func key(of question: Question) -> [UInt8] {
+        question.isAnonymous ? body(of: question) : essence(of: question)
+    }
+
+    /// All of it but the name of the connection.
+    private static func essence(of question: Question) -> [UInt8] {
         var body: [UInt8] = []
         JSONWriter.append(#"{"action":"#, to: &body)
         JSONWriter.append(string: question.action, to: &body)

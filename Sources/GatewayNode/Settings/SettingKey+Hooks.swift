@@ -102,6 +102,13 @@ extension SettingsReader {
         if hook.format == .centrifugo, url.contains("?") {
             throw SettingsError("hooks.authorize.url has a query, behind which hooks.format centrifugo can add nothing")
         }
+        if hook.format == .centrifugo, WebhookURL(url)?.credentials != nil {
+            throw SettingsError(
+                """
+                hooks.authorize.url has a user and a password, which go as Authorization, where hooks.format centrifugo has \
+                the client's
+                """)
+        }
         if hook.onFailure == .allow {
             warnings.append(
                 "hooks.authorize.onFailure is allow: while the backend does not answer, whoever is known is let pass")

@@ -12,7 +12,7 @@ private let none: Int32 = -1
 /// The sockets that nobody has vouched for yet, by address: half-open handshakes, and those that have shown no good token.
 ///
 /// Where there are too many, the oldest of the address that has most gives way. One that has shown a token is sheltered
-/// while that is being checked, however long the checking takes. Each call costs the same however many there are.
+/// while that is being checked, and one about which a backend is asked until it answers, however long that takes. Each call costs the same however many there are.
 package struct StrangerPool<Occupant> {
     /// One in the list of an address, whose neighbours are told by their numbers.
     private struct Slot {

@@ -71,7 +71,7 @@ extension SocketHandler {
     func giveWay() {
         switch phase {
         case .open:
-            guard machine.awaitsToken else { return }
+            guard machine.awaitsToken || machine.awaitsRuling && !isAskedAbout else { return }
             close(.unavailable, text: "too many connections without a token")
             flushIfDirty()
             cut()

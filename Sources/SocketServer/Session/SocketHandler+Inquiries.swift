@@ -7,10 +7,12 @@ extension SocketHandler {
     func ask(_ inquiry: SessionMachine.Inquiry) {
         guard let authorizer = hub.configuration.authorizer, let question = question(inquiry) else { return }
         if machine.isStranger {
-            hub.census.shelter(slot)
-            if hub.budgets.wait(forStrangersAt: address, now: hub.now) != nil {
+            isAskedAbout = hub.budgets.wait(forStrangersAt: address, now: hub.now) == nil
+            guard isAskedAbout else {
+                hub.census.expose(slot)
                 return hub.retryLater(.inquiry(self, inquiry))
             }
+            hub.census.shelter(slot)
         }
         spend(Prices.inquiry, now: hub.now)
         // The one task there is for a question: ended by its ruling, which comes within a bounded time.
@@ -55,9 +57,4 @@ extension SocketHandler {
         }
         askAgain()
     }
-}
-
-extension [Presented.Header] {
-    /// Whether there is something among them that may say whose they are.
-    var tell: Bool { contains { !["origin", "user-agent"].contains($0.name.lowercased()) } }
 }

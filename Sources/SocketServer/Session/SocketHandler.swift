@@ -56,6 +56,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     var isCounted = false
     /// Whether it came with the session of an earlier connection.
     private var asksToResume = false
+    /// Whether, while nobody has been let in, the latest question about it has been put to the backend.
+    var isAskedAbout = false
     /// Ticks in a row at which half a message was there, while nobody has been let in.
     var halfMessageTicks: UInt16 = 0
     /// Of its messages that Redis has not answered; answers come on any thread.
