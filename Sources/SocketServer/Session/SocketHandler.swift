@@ -54,8 +54,6 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     var halfMessageBytes: Int32 = 0
     var supervisedIndex: Int?
     var isCounted = false
-    /// Whether it came with the session of an earlier connection.
-    private var asksToResume = false
     /// Ticks in a row at which half a message was there, while nobody has been let in.
     var halfMessageTicks: UInt16 = 0
     /// Of its messages that Redis has not answered; answers come on any thread.
@@ -234,7 +232,6 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 hub.census.vouch(for: &slot)
                 chargeRest()
                 budget.welcome(now: hub.now)
-                asksToResume = session != nil
                 hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
             case .welcome(let userId, let session, let resumed, let timestamp):
@@ -288,7 +285,6 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             limits: hub.configuration.clientLimits)
         write(hub.writer.frame(.welcome(welcome)))
         hub.metrics.connect.recordNanoseconds((hub.now - began).nanoseconds)
-        if asksToResume { hub.metrics.resumed(resumed) }
         hub.logger.debug(
             "session live",
             metadata: [
