@@ -10,6 +10,7 @@ final class BackendCounters: Sendable {
     private let barred: Counter
     private let catchUps: Counter
     private let gaps: Counter
+    private let epochs: Counter
     private let repeats: Counter
     private let unreadables: Counter
     private let coordinated: Gauge
@@ -29,6 +30,7 @@ final class BackendCounters: Sendable {
         unfit = counter("martlet_messages_published_total", [("result", "full")])
         catchUps = counter("martlet_room_catch_ups_total")
         gaps = counter("martlet_room_gaps_total")
+        epochs = counter("martlet_room_epochs_total")
         repeats = counter("martlet_channel_repeats_total")
         unreadables = counter("martlet_channel_unreadable_total")
         coordinated = Gauge(label: "martlet_coordinated_partitions", factory: factory)
@@ -53,6 +55,9 @@ final class BackendCounters: Sendable {
 
     /// Messages of a room were lost for its followers.
     func lost() { gaps.increment() }
+
+    /// A room went on under a new epoch, and its followers have lost nothing.
+    func wentOn() { epochs.increment() }
 
     /// A message came twice and was dropped.
     func repeated() { repeats.increment() }

@@ -33,7 +33,7 @@ final class SocketMetrics: Sendable {
     /// How late the ticks of the loops come.
     let loopLag: Timer
     private let resumed: Counter
-    private let notResumed: Counter
+    private let missed: [SessionMiss: Counter]
     private let slow: [SlowOutcome: Counter]
     private let refused: [Refusal: Counter]
     private let closed: [CloseReason: Counter]
@@ -61,8 +61,11 @@ final class SocketMetrics: Sendable {
         publishToDeliver = timer("martlet_publish_to_deliver_seconds")
         fanout = timer("martlet_fanout_seconds")
         loopLag = timer("martlet_event_loop_lag_seconds")
-        resumed = Counter(label: "martlet_resumes_total", dimensions: [("result", "resumed")], factory: factory)
-        notResumed = Counter(label: "martlet_resumes_total", dimensions: [("result", "unknown")], factory: factory)
+        func resumes(_ result: String) -> Counter {
+            Counter(label: "martlet_resumes_total", dimensions: [("result", result)], factory: factory)
+        }
+        resumed = resumes("resumed")
+        missed = Dictionary(uniqueKeysWithValues: SessionMiss.allCases.map { ($0, resumes($0.rawValue)) })
         refused = Dictionary(
             uniqueKeysWithValues: Refusal.allCases.map {
                 let labels = [("reason", $0.rawValue)]
@@ -105,9 +108,14 @@ final class SocketMetrics: Sendable {
             label: "martlet_outbound_queue_worst_bytes", dimensions: [("loop", String(number))], factory: factory)
     }
 
-    /// Of a client that came with the session of an earlier connection.
-    func resumed(_ isResumed: Bool) {
-        (isResumed ? resumed : notResumed).increment()
+    /// A client has gone on with the session of an earlier connection, or could not; any thread.
+    func came(to registration: Registration) {
+        if registration.resumed != nil { resumed.increment() }
+        if let miss = registration.missed { count(miss) }
+    }
+
+    func count(_ miss: SessionMiss) {
+        missed[miss]?.increment()
     }
 
     func refuse(_ reason: Refusal) {

@@ -48,11 +48,13 @@ package struct Hearing: Sendable {
 ///
 /// True it is only of one whom the deployment did not serve: whose client heard nothing for as long as a gateway may take to
 /// notice, while there was something to hear. So an outage of all, in which nothing is stored, excuses nobody's being told
-/// offline, and a node that was killed, stopped or cut off excuses its own clients'.
+/// offline, and a node that was killed, stopped or cut off excuses its own clients'. And who was not served while it was told
+/// is told of it once that is over.
 package struct AbsenceRule: Sendable {
     /// So long a client may be away before anybody is told.
     package let grace: Duration
-    /// What was stored so shortly before it was heard was not missed.
+    /// What was stored so shortly before it was heard was not missed; nor was what was heard so shortly before whoever had
+    /// sent it knew that it was stored.
     private static let delivery = Duration.milliseconds(500)
     /// So long after somebody's return others may be told of the leave before it.
     private static let telling = Duration.seconds(3)
@@ -65,13 +67,26 @@ package struct AbsenceRule: Sendable {
     ///   - time: when somebody was told.
     ///   - silences: of the client of the one who was told to have gone.
     ///   - stored: when messages for that client were stored, in order.
-    package func isTrue(at time: Duration, silences: [Hearing.Silence], stored: [Duration]) -> Bool {
+    ///   - witness: the silences of the one who was told.
+    package func isTrue(
+        at time: Duration, silences: [Hearing.Silence], stored: [Duration], witness: [Hearing.Silence] = []
+    ) -> Bool {
         silences.contains { silence in
             let end = min(silence.end ?? time, time)
-            guard end - silence.start >= grace, time <= (silence.end ?? time) + AbsenceRule.telling
-            else { return false }
-            let first = stored.partition(upTo: silence.start)
+            guard end - silence.start >= grace, wasTold(at: time, of: silence, witness) else { return false }
+            let first = stored.partition(upTo: silence.start + AbsenceRule.delivery)
             return first < stored.count && stored[first] <= end - AbsenceRule.delivery
+        }
+    }
+
+    /// Whether it was told while the silence lasted or shortly after it; or around the end of a silence of the one who was
+    /// told, in which that would have been.
+    private func wasTold(at time: Duration, of silence: Hearing.Silence, _ witness: [Hearing.Silence]) -> Bool {
+        let last = (silence.end ?? time) + AbsenceRule.telling
+        guard time > last else { return true }
+        return witness.contains { own in
+            guard let end = own.end, own.start <= last else { return false }
+            return time >= end - AbsenceRule.telling && time <= end + AbsenceRule.telling
         }
     }
 }

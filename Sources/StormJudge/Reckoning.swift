@@ -55,6 +55,9 @@ package struct Reckoning: Sendable {
     package private(set) var outOfOrder = 0
     package private(set) var differing = 0
     package private(set) var falsePresence = 0
+    /// Under which number each message was seen first, of all rooms.
+    private var seqs: [Int: Int] = [:]
+    private var storedAgain: Set<Int> = []
 
     package init() {}
 
@@ -73,29 +76,51 @@ package struct Reckoning: Sendable {
             }
         }
         compare(sight, with: log)
-        guard sight.gaps.isEmpty else {
-            if case .none = mercy { faults += sight.gaps.map { "\(sight.place): gap to \($0)" } }
-            return
+        lookForRepeats(sight, log, mercy)
+        if case .none = mercy { faults += sight.gaps.map { "\(sight.place): gap to \($0)" } }
+        let seen = Set(sight.messages.compactMap(\.message))
+        for one in stored where !seen.contains(one.message) && Reckoning.isOwed(one, sight, log, mercy) {
+            faults.append("\(sight.place): acknowledged \(one.seq) is missing")
+            lost += 1
         }
-        let times = Dictionary(sight.messages.map { ($0.message, 1) }, uniquingKeysWith: +)
-        for one in stored {
-            if case .losses = mercy, !Reckoning.isHeld(one, in: log) { continue }
-            switch times[one.message] {
-            case 1: continue
-            case nil:
-                faults.append("\(sight.place): acknowledged \(one.seq) is missing")
-                lost += 1
-            case .some:
-                faults.append("\(sight.place): acknowledged \(one.seq) was stored more than once")
-                doubled += 1
+    }
+
+    /// Whether a stored message should have come, and is not told to be lost already.
+    private static func isOwed(_ one: Stored, _ sight: Sight, _ log: [Int: Int], _ mercy: Mercy) -> Bool {
+        // Behind a gap nothing is sure of a message but what the log says.
+        if let gap = sight.gaps.last {
+            guard one.seq > gap, log[one.seq] == one.message else { return false }
+        } else if case .losses = mercy, !isHeld(one, in: log) {
+            return false
+        }
+        return !sight.faults.contains { if case .lost(let range) = $0 { range.contains(one.seq) } else { false } }
+    }
+
+    /// A message has one number, whoever sees it and whether or not it was acknowledged.
+    private mutating func lookForRepeats(_ sight: Sight, _ log: [Int: Int], _ mercy: Mercy) {
+        let oldest = log.keys.min()
+        // Numbers from before a gap may be others' since.
+        for case (let seq, let message?) in sight.messages.dropFirst(sight.beforeGap) {
+            // What Redis has lost may be stored anew.
+            if case .losses = mercy, !Reckoning.isHeld(Stored(seq: seq, message: message), in: log, from: oldest) {
+                continue
             }
+            let first = seqs[message]
+            seqs[message] = first ?? seq
+            guard let first, first != seq, storedAgain.insert(message).inserted else { continue }
+            faults.append("\(sight.place): message \(message) was stored as \(first) and as \(seq)")
+            doubled += 1
         }
     }
 
     /// Whether the log has an acknowledged message under its number, or no longer goes back that far.
     package static func isHeld(_ stored: Stored, in log: [Int: Int]) -> Bool {
+        isHeld(stored, in: log, from: log.keys.min())
+    }
+
+    private static func isHeld(_ stored: Stored, in log: [Int: Int], from oldest: Int?) -> Bool {
         if let message = log[stored.seq] { return message == stored.message }
-        return log.keys.min().map { stored.seq < $0 } ?? false
+        return oldest.map { stored.seq < $0 } ?? false
     }
 
     /// What came since the last gap is what the log holds, where it holds it.

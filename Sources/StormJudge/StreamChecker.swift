@@ -25,6 +25,8 @@ package struct StreamChecker: Sendable {
     private var first: Int?
     private var hasJoined = false
     private var missing: Set<Int> = []
+    /// Of what came before the last gap.
+    private var lost: [Fault] = []
     private var disorder: [Fault] = []
     package private(set) var count = 0
     /// After which numbers the stream went on where something was lost, in order.
@@ -42,9 +44,11 @@ package struct StreamChecker: Sendable {
         latest = latest ?? seq
     }
 
-    /// The client was told that what lies before this number may be lost.
+    /// The client was told that what lies between the latest and this number may be lost; what it had gone over before stays
+    /// lost. The numbers may begin anew.
     package mutating func gap(to seq: Int) {
         latest = seq
+        lost += StreamChecker.losses(missing)
         missing = []
         gaps.append(seq)
     }
@@ -68,16 +72,20 @@ package struct StreamChecker: Sendable {
 
     /// Everything wrong with a stream that should have come up to this number.
     package func faults(upTo end: Int) -> [Fault] {
-        var lost = missing
-        if let latest, latest < end { lost.formUnion((latest + 1)...end) }
+        var owed = missing
+        if let latest, latest < end { owed.formUnion((latest + 1)...end) }
+        return lost + StreamChecker.losses(owed) + disorder
+    }
+
+    private static func losses(_ seqs: Set<Int>) -> [Fault] {
         var ranges: [ClosedRange<Int>] = []
-        for seq in lost.sorted() {
+        for seq in seqs.sorted() {
             if let last = ranges.last, last.upperBound + 1 == seq {
                 ranges[ranges.count - 1] = last.lowerBound...seq
             } else {
                 ranges.append(seq...seq)
             }
         }
-        return ranges.map { .lost($0) } + disorder
+        return ranges.map { .lost($0) }
     }
 }

@@ -74,6 +74,8 @@ package final class HookServer: Sendable {
         case redirect(String)
         /// 200, then a close in the middle of the body that it promised.
         case broken
+        /// 200, then a byte of its body after each of these, without an end.
+        case drip(Duration)
         /// Closes with a reset, without an answer.
         case reset
         case never
@@ -154,7 +156,7 @@ package final class HookServer: Sendable {
     package var events: [Event] {
         requests.flatMap { request -> [Event] in
             switch request.reply {
-            case .status(200), .late, .broken: return request.events
+            case .status(200), .late, .broken, .drip: return request.events
             case .status, .text, .lateText, .redirect, .reset, .never: return []
             }
         }
@@ -256,6 +258,9 @@ private final class Handler: ChannelInboundHandler {
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: "ok"))))).assumeIsolated()
                 .whenComplete { _ in context.close(promise: nil) }
+        case .drip(let pause):
+            context.write(wrapOutboundOut(.head(.init(version: .http1_1, status: .ok))), promise: nil)
+            drip(pause, context)
         case .reset:
             if let options = context.channel as? any SocketOptionProvider {
                 options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
@@ -265,6 +270,12 @@ private final class Handler: ChannelInboundHandler {
         case .never:
             break
         }
+    }
+
+    private func drip(_ pause: Duration, _ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: " ")))), promise: nil)
+        context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) { self.drip(pause, context) }
     }
 
     private func respond(

@@ -24,5 +24,7 @@ package final class ProgramProcess: Sendable {
         (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
     }
 
+    package var pid: pid_t { child.pid }
+
     package func kill9() { child.end() }
 }

@@ -195,19 +195,10 @@ package final class HookCaller: Sendable {
             request.headers.replaceOrAdd(name: WebhookSignature.header, value: signature.text)
         }
         request.body = .bytes(ByteBuffer(bytes: body))
-        let response = try await client.execute(request, timeout: TimeAmount(timeout))
-        var read: [UInt8] = []
-        do {
-            // A short answer is read to its end, so that the connection can be used again; a long one ends it.
-            for try await part in response.body {
-                read += part.readableBytesView
-                if read.count > HookCaller.maxBytes { return Answer(status: response.status.code, body: nil) }
-            }
-        } catch {
-            // The status is known, however what follows it ends.
-            return Answer(status: response.status.code, body: nil)
-        }
-        return Answer(status: response.status.code, body: read)
+        let answer = try await client.ask(request, within: timeout, upTo: HookCaller.maxBytes)
+        // The status is known, however what follows it ends.
+        let read = (try? answer.body.get()).map { Array($0.readableBytesView) }
+        return Answer(status: answer.status.code, body: read)
     }
 
     // MARK: Where it is

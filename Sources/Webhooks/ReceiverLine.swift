@@ -67,7 +67,7 @@ struct ReceiverLine: Sendable {
                 actions = board.gathered(assignment, result, now: now)
             case .sent(let assignment, let answer):
                 metrics.answered(answer)
-                failures.tell(answer)
+                failures.tell(answer, now: now)
                 actions = board.sent(assignment, answer, now: now, chance: .random(in: 0..<1))
             case .settled(let assignment, let batch, let outcome, let result):
                 if case .success = result { tell(batch, outcome, assignment) }
@@ -128,25 +128,23 @@ struct ReceiverLine: Sendable {
     }
 }
 
-/// Says that a receiver fails, and that it answers again: not for every attempt, but when that changes.
+/// Says that a receiver fails, and that it answers again: not for every attempt, but when that changes, for all lanes
+/// together.
 struct FailureTold {
     let logger: Logger
-    private var lastReason: String?
+    private var trouble = Trouble()
 
     init(logger: Logger) {
         self.logger = logger
     }
 
-    mutating func tell(_ answer: LaneBoard.Answer) {
+    mutating func tell(_ answer: LaneBoard.Answer, now: MonotonicTime) {
         switch answer {
         case .taken:
-            if lastReason != nil { logger.info("A webhook takes events again") }
-            lastReason = nil
+            if trouble.passed() { logger.info("A webhook takes events again") }
         case .failed(let reason):
-            if reason != lastReason {
-                logger.warning("A webhook does not take events", metadata: ["reason": "\(reason)"])
-            }
-            lastReason = reason
+            guard trouble.failed(reason, at: now) else { return }
+            logger.warning("A webhook does not take events", metadata: ["reason": "\(reason)"])
         }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import TestKit
+import TestSupport
 import Testing
 
 /// `martlet bench` against a real node with its private Redis.
@@ -68,5 +69,50 @@ struct BenchTests {
         let foreign = try await bench("connect --target 192.0.2.1:80")
         #expect(foreign.status == 2)
         #expect(foreign.output.contains("is not a loopback address"))
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM, SIGKILL])
+    func `a measurement that is ended takes with it the node that it has started`(signal: Int32) async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "capacity-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let bench = try ProgramProcess([NodeProcess.executable, "bench", "capacity"], file: file)
+        try await eventually("its node's readiness") {
+            for port in BenchTests.apiPorts(startedBy: bench.pid)
+            where (try? await HTTPAnswer.fetch(port: port, method: "GET", path: "/readyz"))?.status == 200 {
+                return true
+            }
+            return false
+        }
+        let port = try #require(BenchTests.apiPorts(startedBy: bench.pid).first)
+        kill(bench.pid, signal)
+        try await eventually("the node's end", within: .seconds(20)) {
+            (try? await HTTPAnswer.fetch(port: port, method: "GET", path: "/healthz")) == nil
+        }
+    }
+
+    /// Of nodes that a process has started by itself or through others.
+    private static func apiPorts(startedBy pid: pid_t) -> Set<Int> {
+        // Whoever ends meanwhile is not counted.
+        func read(_ pid: pid_t, _ file: String) -> String {
+            (try? String(contentsOfFile: "/proc/\(pid)/\(file)", encoding: .utf8)) ?? ""
+        }
+        let pids = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { pid_t($0) }
+        let parents = Dictionary(uniqueKeysWithValues: pids.map { ($0, read($0, "status").field("PPid:")) })
+        func isBelow(_ one: pid_t) -> Bool {
+            guard let parent = parents[one] ?? nil, parent > 1 else { return false }
+            return parent == pid || isBelow(parent)
+        }
+        let ports = pids.filter(isBelow).compactMap { one in
+            read(one, "environ").split(separator: "\0").first { $0.hasPrefix("MARTLET_API_PORT=") }
+                .flatMap { Int($0.drop { $0 != "=" }.dropFirst()) }
+        }
+        return Set(ports)
+    }
+}
+
+extension String {
+    fileprivate func field(_ name: String) -> pid_t? {
+        split(separator: "\n").first { $0.hasPrefix(name) }
+            .flatMap { pid_t($0.dropFirst(name.count).trimmingCharacters(in: .whitespaces)) }
     }
 }

@@ -27,6 +27,10 @@ struct GovernedRoomTests {
         #expect(first.type == "ack")
         let slow = try await bob.ask(#""type":"message","roomId":"lesson","payload":2"#)
         #expect(slow.string("code") == "rate_limited" && (slow.int("retryAfterMs") ?? 0) > 50_000)
+        // What a client may not do is no fault of Redis's.
+        let metrics = try await b.request("GET", "/metrics").body
+        #expect(metrics.contains(#"martlet_redis_command_errors_total{script="publish"} 0"#))
+        #expect(metrics.contains(#"martlet_messages_published_total{result="barred"} 1"#))
         // A backend is bound by nothing.
         let broadcast = try await a.request(
             "POST", "/v1/broadcast", body: #"{"to":{"rooms":["lesson"]},"payload":3}"#)

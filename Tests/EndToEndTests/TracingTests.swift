@@ -92,8 +92,17 @@ struct TracingTests {
         #expect(metrics.contains(#"martlet_trace_spans_total{result="exported"}"#))
     }
 
-    @Test(arguments: [HookServer.Reply.status(500), .never, .broken, .reset, .redirect("http://127.0.0.1:1/")])
+    @Test(
+        arguments: [
+            HookServer.Reply.status(500), .never, .broken, .drip(.milliseconds(200)), .reset,
+            .redirect("http://127.0.0.1:1/"),
+        ])
     func `a collector that takes nothing hurts nobody`(_ reply: HookServer.Reply) async throws {
+        let isTaken =
+            switch reply {
+            case .broken, .drip: true
+            default: false
+            }
         let hooks = try await HookServer.start()
         let collector = try await HookServer.start { _, _ in reply }
         let node = try await node(
@@ -106,7 +115,7 @@ struct TracingTests {
         }
         try await eventually("the spans' being counted") {
             let text = try await node.request("GET", "/metrics").body
-            let kind = reply == .broken ? "exported" : "failed"
+            let kind = isTaken ? "exported" : "failed"
             let line = text.split(separator: "\n").first {
                 $0.hasPrefix(#"martlet_trace_spans_total{result="\#(kind)"}"#)
             }
@@ -114,7 +123,7 @@ struct TracingTests {
         }
         #expect(try await node.request("GET", "/readyz").status == 200)
         let warnings = node.log.split(separator: "\n").filter { $0.contains("The collector of traces takes no spans") }
-        #expect(warnings.count == (reply == .broken ? 0 : 1))
+        #expect(warnings.count == (isTaken ? 0 : 1))
         node.terminate()
         #expect(await node.exitStatus() == 0)
     }

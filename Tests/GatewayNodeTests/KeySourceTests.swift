@@ -221,6 +221,10 @@ struct KeySourceTests {
         #expect(await problem(fetcher, server.url) == "is no JWKS: an object with a list \"keys\"")
         server.show(String(repeating: " ", count: 5 << 20) + jwks)
         #expect(await problem(fetcher, server.url) == "is longer than 262144 bytes")
+        let endless = try await HookServer.start(tls: certificates.vouched(for: "localhost")) { _, _ in
+            .drip(.milliseconds(500))
+        }
+        #expect(await problem(fetcher, "https://localhost:\(endless.port)/") == "did not answer within 5 s")
         let other = try await KeyServer.start(certificates.vouched(for: "other.example"), body: jwks)
         #expect(await problem(fetcher, other.url).hasPrefix("is not trusted: "))
         let own = try await KeyServer.start(certificates.selfSigned(for: "localhost"), body: jwks)

@@ -80,7 +80,7 @@ struct RecordScenario {
         let session = try RecordScenario.session(of: user)
         let registering = Registering(connection, session: session, holder: holder, settings: settings)
         // The second of a user takes the place of the first, as one that resumes.
-        guard case .unknown = try await call(ResumeSession(registering)) else { return }
+        guard case .missed = try await call(ResumeSession(registering)) else { return }
         try await call(Connect(registering, mode: .new))
     }
 

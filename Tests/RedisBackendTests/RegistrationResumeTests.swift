@@ -69,11 +69,16 @@ struct RegistrationResumeTests {
 
     @Test func `an unknown session is followed by a new one, as is one that was not given out here`() throws {
         let one = try resume()
-        let actions = one.talk.answered(one.call, .resume(.unknown))
+        let actions = one.talk.answered(one.call, .resume(.missed(.ended)))
         guard case .connect(let registrant, _, 1) = actions.calls.first else { throw Unexpected(actions) }
         #expect(registrant.session != one.session)
+        let begun = one.talk.answered(actions.calls[0], .connect(.registered(Connect.Registered(since: 7, now: 8))))
+        #expect(begun.missed == .ended)
         let invented = one.talk.connect("c3", "alice", resuming: SessionID(of: alice).string)
-        guard case .connect = invented.calls.first else { throw Unexpected(invented) }
+        let connect = try #require(invented.calls.first)
+        guard case .connect = connect else { throw Unexpected(invented) }
+        let forged = one.talk.answered(connect, .connect(.registered(Connect.Registered(since: 7, now: 8))))
+        #expect(forged.missed == .forged)
     }
 
     @Test func `another user's session is not gone on with`() throws {
@@ -91,6 +96,13 @@ struct RegistrationResumeTests {
         _ = one.talk.disconnect("c2", .abrupt(.lost))
         let actions = one.talk.answered(one.call, Self.answer(rooms: ["r"]))
         #expect(actions.last == .registered(1, .failure(.backend(Machine.gone))))
+    }
+}
+
+extension [RegistrationMachine.Action] {
+    fileprivate var missed: SessionMiss? {
+        for case .registered(_, .success(let registration)) in self { return registration.missed }
+        return nil
     }
 }
 

@@ -252,7 +252,8 @@ struct RegistryModel {
     ) -> Machine.Answer {
         guard !isFenced(writer.holder, id.partition) else { return .resume(.fenced(at: writer.holder.incarnation + 1)) }
         let connection = registrant.connection
-        guard let session = sessions[id], session.user == connection.userId else { return .resume(.unknown) }
+        guard let session = sessions[id] else { return .resume(.missed(.unknown)) }
+        guard session.user == connection.userId else { return .resume(.missed(.otherUser)) }
         let old = session.connection == connection.id ? session.before ?? "" : session.connection
         var nodes: [String] = []
         if let record = connections[session.user]?[old] {

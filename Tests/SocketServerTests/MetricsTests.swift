@@ -76,6 +76,9 @@ struct MetricsTests {
         #expect(metrics["martlet_resumes_total{result=unknown}"] == 0)
         _ = try embedded.upgrade("/ws?userId=bob&session=s9")
         #expect(metrics["martlet_resumes_total{result=unknown}"] == 1)
+        _ = try embedded.upgrade("/ws?userId=bob&session=s1")
+        #expect(metrics["martlet_resumes_total{result=other_user}"] == 1)
+        #expect(metrics["martlet_resumes_total{result=resumed}"] == 1)
     }
 
     @Test func `a handshake that never ends is a timeout, one that cannot be read is malformed; each is counted once`()

@@ -263,6 +263,31 @@ struct NodeBudgetTests {
         #expect(!memory.isOverdrawn)
     }
 
+    @Test func `closing one after the other is one line of the log`() throws {
+        let log = LogCollector()
+        let embedded = EmbeddedHub(metrics: metrics, logger: log.logger, memory: memory) {
+            $0.limits.rate = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
+        }
+        let users = ["a", "b", "c", "d"]
+        var sockets: [EmbeddedSocket] = []
+        for user in users {
+            let socket = try embedded.enter(user)
+            try socket.send(#"{"type":"join","roomId":"\#(user)"}"#)
+            _ = try socket.take()
+            sockets.append(socket)
+        }
+        let clogs = try sockets.map { try $0.clog() }
+        // Of other loops.
+        memory.add(100_000_000, to: .mail)
+        for user in users {
+            for _ in 1...3 { embedded.publish(user, "\"" + String(repeating: "x", count: 10_000) + "\"") }
+            embedded.advance(.seconds(2))
+        }
+        #expect(metrics["martlet_slow_connections_total{outcome=over_budget}"] == 4)
+        #expect(log.lines.count { $0.hasPrefix("memory over its budget") } == 1)
+        withExtendedLifetime(clogs) {}
+    }
+
     @Test func `half messages count, and are forgotten when they are whole or their connection ends`() throws {
         let embedded = EmbeddedHub(memory: memory)
         let socket = try embedded.enter()

@@ -41,8 +41,27 @@ struct HearingTests {
         let outage = [Hearing.Silence(start: .seconds(20), end: .seconds(30))]
         let before = stored.filter { $0 <= .seconds(20) }
         #expect(!rule.isTrue(at: .seconds(25), silences: outage, stored: before))
+        // The last one before it was heard before whoever had sent it had the answer.
+        #expect(!rule.isTrue(at: .seconds(25), silences: outage, stored: before + [.milliseconds(20_002)]))
         // The first one after it, heard at once.
         let after = before + [.milliseconds(29_990)]
         #expect(!rule.isTrue(at: .seconds(31), silences: outage, stored: after))
+    }
+
+    @Test func `who was served late is told late of what was true`() {
+        let away = [Hearing.Silence(start: .seconds(20), end: .seconds(25))]
+        let late = [Hearing.Silence(start: .seconds(21), end: .seconds(40))]
+        func isTrue(_ time: Duration, _ witness: [Hearing.Silence]) -> Bool {
+            rule.isTrue(at: time, silences: away, stored: stored, witness: witness)
+        }
+        #expect(!isTrue(.seconds(41), []))
+        // What was told comes with the first message, before it or after it.
+        for time in [Duration.milliseconds(39_900), .seconds(41), .milliseconds(42_900)] { #expect(isTrue(time, late)) }
+        #expect(!isTrue(.seconds(44), late))
+        #expect(!isTrue(.seconds(35), late), "nothing was told amid the silence")
+        // It was told of that leave before its own silence began.
+        #expect(!isTrue(.seconds(51), [Hearing.Silence(start: .seconds(30), end: .seconds(50))]))
+        // And the leaver must have missed something all the same.
+        #expect(!rule.isTrue(at: .seconds(41), silences: away, stored: [], witness: late))
     }
 }

@@ -36,7 +36,7 @@ struct ReckoningTests {
         let lost = judge([(1, 10), (2, 11)])
         #expect(lost.lost == 1 && lost.faults == ["a r: acknowledged 3 is missing"])
         let again = judge([(1, 10), (2, 11), (3, 12), (4, 11)], log: [1: 10, 2: 11, 3: 12, 4: 11])
-        #expect(again.doubled == 1 && again.faults == ["a r: acknowledged 2 was stored more than once"])
+        #expect(again.doubled == 1 && again.faults == ["a r: message 11 was stored as 2 and as 4"])
     }
 
     @Test func `another message than the log holds is told, also one that nobody published`() {
@@ -66,5 +66,36 @@ struct ReckoningTests {
         #expect(Reckoning.isHeld(Stored(seq: 1, message: 10), in: [5: 14]))
         #expect(!Reckoning.isHeld(Stored(seq: 6, message: 15), in: [5: 14]))
         #expect(!Reckoning.isHeld(Stored(seq: 1, message: 10), in: [:]))
+    }
+
+    @Test func `what is wrong is counted once`() {
+        let lost = judge([(1, 10), (3, 12)], faults: [.lost(2...2)])
+        #expect(lost.lost == 1 && lost.faults == ["a r: lost 2...2"])
+        // One that came twice was not stored twice.
+        let twice = judge([(1, 10), (2, 11), (2, 11), (3, 12)], faults: [.doubled(2)])
+        #expect(twice.doubled == 1 && twice.faults == ["a r: doubled 2"])
+    }
+
+    @Test func `a message that nobody had an answer for is stored once as well, whoever sees it`() {
+        let again = judge([(1, 10), (2, 11), (3, 12), (4, 17), (5, 17)], log: [:])
+        #expect(again.doubled == 1 && again.faults == ["a r: message 17 was stored as 4 and as 5"])
+        var reckoning = Reckoning()
+        for (place, seq) in [("a r", 4), ("b r", 5), ("c r", 5)] {
+            let sight = Reckoning.Sight(place: place, faults: [], gaps: [], messages: [(seq: seq, message: 17)])
+            reckoning.judge(sight, log: [:], stored: [])
+        }
+        #expect(reckoning.doubled == 1 && reckoning.faults == ["b r: message 17 was stored as 4 and as 5"])
+        // What Redis has lost may be stored anew.
+        let anew = judge(
+            [(1, 10), (2, 11), (3, 12), (4, 17), (5, 17)], log: [1: 10, 2: 11, 3: 12, 4: 99, 5: 17], mercy: .losses)
+        #expect(anew.doubled == 0)
+    }
+
+    @Test func `behind a gap all is owed that the log holds`() {
+        let log = [1: 10, 2: 11, 3: 12]
+        let missing = judge([(1, 20)], gaps: [2], beforeGap: 1, log: log, mercy: .losses)
+        #expect(missing.lost == 1 && missing.faults == ["a r: acknowledged 3 is missing"])
+        let first = judge([(1, 10)], gaps: [2], beforeGap: 1, log: [1: 10, 2: 11], mercy: .losses)
+        #expect(first.faults == [], "what lies before the gap, and what the log has lost")
     }
 }

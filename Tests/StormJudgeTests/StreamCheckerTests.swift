@@ -66,4 +66,18 @@ struct StreamCheckerTests {
         #expect(checker.gaps == [7, 2])
         #expect(checker.faults(upTo: 3) == [])
     }
+
+    @Test func `a gap forgives nothing that the stream had gone over before it`() {
+        var checker = StreamChecker()
+        checker.joined(at: 0)
+        for seq in [1, 4, 6] { checker.received(seq) }
+        checker.gap(to: 9)
+        checker.received(10)
+        #expect(checker.faults(upTo: 10) == [.lost(2...3), .lost(5...5)])
+        // Under numbers that begin anew, what comes is not what was missed before.
+        checker.gap(to: 1)
+        checker.received(2)
+        checker.received(4)
+        #expect(checker.faults(upTo: 4) == [.lost(2...3), .lost(5...5), .lost(3...3)])
+    }
 }

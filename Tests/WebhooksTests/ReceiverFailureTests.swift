@@ -57,6 +57,17 @@ struct ReceiverFailureTests {
         #expect(await ledger.notes == [])
     }
 
+    @Test func `an answer whose body never ends holds nobody up`() async throws {
+        let server = try await HookServer.start { _, _ in .drip(.milliseconds(100)) }
+        var configuration = WebhookConfiguration.brisk([WebhookReceiver(url: server.url, types: nil)])
+        configuration.timeout = .milliseconds(500)
+        let ledger = FakeLedger(events: 15)
+        try await serve(configuration, ledger) {
+            try await eventually("all events", within: .seconds(30)) { await ledger.isEmpty }
+        }
+        #expect(Set(server.events.map(\.id)) == Set((0..<15).map(String.init)))
+    }
+
     @Test func `a receiver that is down gets all when it is up, and one whose name does not resolve is said to`()
         async throws
     {

@@ -95,12 +95,29 @@ package struct Registration: Hashable, Sendable {
     package var timestamp: Int64
     /// Nil for a new session.
     package var resumed: ResumedSession?
+    /// Why it is a new one, where an earlier one was asked for.
+    package var missed: SessionMiss?
 
-    package init(session: String, timestamp: Int64, resumed: ResumedSession? = nil) {
+    package init(
+        session: String, timestamp: Int64, resumed: ResumedSession? = nil, missed: SessionMiss? = nil
+    ) {
         self.session = session
         self.timestamp = timestamp
         self.resumed = resumed
+        self.missed = missed
     }
+}
+
+/// The reason why an earlier session was not gone on with, as the metrics name it.
+package enum SessionMiss: String, CaseIterable, Sendable {
+    /// Redis does not have it: its time was over, or it was lost. Nothing is left there that would tell which.
+    case unknown
+    /// It was ended by a disconnection of the user.
+    case ended
+    /// It is, or was, another user's.
+    case otherUser = "other_user"
+    /// This deployment never gave it out.
+    case forged
 }
 
 /// The session that a connection has gone on with: it is in these rooms again, with no event told.

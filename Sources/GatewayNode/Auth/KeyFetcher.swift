@@ -3,11 +3,12 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Webhooks
 
 /// Gets keys from https URLs; redirects are not followed.
 package final class KeyFetcher: Sendable {
     /// From dialling to the end of the answer.
-    package static let timeout = TimeAmount.seconds(5)
+    package static let timeout = Duration.seconds(5)
 
     private let client: HTTPClient
 
@@ -18,7 +19,7 @@ package final class KeyFetcher: Sendable {
         tls.additionalTrustRoots = [.certificates(authorities)]
         var settings = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow,
-            timeout: .init(connect: KeyFetcher.timeout, read: KeyFetcher.timeout))
+            timeout: .init(connect: TimeAmount(KeyFetcher.timeout)))
         settings.httpVersion = .http1Only
         settings.connectionPool.retryConnectionEstablishment = false
         settings.connectionPool.idleTimeout = .seconds(10)
@@ -35,9 +36,9 @@ package final class KeyFetcher: Sendable {
             var request = HTTPClientRequest(url: url)
             request.headers.add(name: "Accept", value: "application/json")
             request.headers.add(name: "User-Agent", value: "Martlet")
-            let response = try await client.execute(request, timeout: KeyFetcher.timeout)
-            guard response.status == .ok else { throw KeyProblem("answered \(response.status.code)") }
-            body = try await response.body.collect(upTo: KeySet.maxBytes)
+            let answer = try await client.ask(request, within: KeyFetcher.timeout, upTo: KeySet.maxBytes)
+            guard answer.status == .ok else { throw KeyProblem("answered \(answer.status.code)") }
+            body = try answer.body.get()
         } catch {
             throw KeyFetcher.problem(error)
         }
@@ -49,7 +50,7 @@ package final class KeyFetcher: Sendable {
         case let problem as KeyProblem: problem
         case is NIOTooManyBytesError: KeyProblem("is longer than \(KeySet.maxBytes) bytes")
         case let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout:
-            KeyProblem("did not answer within \(timeout.nanoseconds / 1_000_000_000) s")
+            KeyProblem("did not answer within \(timeout.components.seconds) s")
         case let error as NIOConnectionError:
             error.connectionErrors.first.map { problem($0.error) } ?? KeyProblem("has a name that does not resolve")
         case let error as IOError: KeyProblem("could not be reached: \(String(cString: strerror(error.errnoCode)))")

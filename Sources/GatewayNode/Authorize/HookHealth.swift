@@ -2,17 +2,12 @@ import GatewayCore
 import Logging
 import Synchronization
 
-/// Whether the backend answers, told to the log when that changes: two lines in ten seconds at the most, so that one that
-/// answers every other time does not fill it.
+/// Whether the backend answers, told to the log when that changes.
 final class HookHealth: Sendable {
     private struct State {
         var problem: String?
-        /// What the log says last; nil where that is that it answers.
-        var told: String?
-        var toldAt: MonotonicTime?
+        var trouble = Trouble()
     }
-
-    private static let pause = Duration.seconds(10)
 
     private let logger: Logger
     private let state = Mutex(State())
@@ -26,8 +21,8 @@ final class HookHealth: Sendable {
 
     func answered() {
         let isNews = state.withLock { state in
-            defer { (state.problem, state.told) = (nil, nil) }
-            return state.told != nil
+            state.problem = nil
+            return state.trouble.passed()
         }
         if isNews { logger.info("the backend of hooks.authorize answers again") }
     }
@@ -35,9 +30,7 @@ final class HookHealth: Sendable {
     func failed(_ reason: String, now: MonotonicTime) {
         let isNews = state.withLock { state in
             state.problem = reason
-            guard state.told != reason, state.toldAt.map({ now >= $0 + HookHealth.pause }) ?? true else { return false }
-            (state.told, state.toldAt) = (reason, now)
-            return true
+            return state.trouble.failed(reason, at: now)
         }
         guard isNews else { return }
         logger.warning(

@@ -1,10 +1,13 @@
 import AsyncHTTPClient
 import Foundation
+import GatewayCore
 import Logging
 import Metrics
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 import Traces
+import Webhooks
 
 /// Sends finished spans to a collector, some at a time. What it does not take is lost and counted: nothing waits for it, and
 /// nothing is sent twice.
@@ -13,11 +16,23 @@ struct TraceExporter: Service {
     private let url: String
     private let body: OTLPBody
     private let logger: Logger
+    private let start = ContinuousClock.now
     private let exported: Counter, failed: Counter, dropped: Counter
 
     private static let interval = Duration.seconds(2)
     private static let batch = 512
-    private static let patience = TimeAmount.seconds(5)
+    private static let patience = Duration.seconds(5)
+    /// What is read of an answer.
+    private static let maxAnswerBytes = 65_536
+
+    /// What is left of the time that the node's end may take here.
+    private final class Ending: Sendable {
+        private let began = Mutex<ContinuousClock.Instant?>(nil)
+
+        func begins() { began.withLock { $0 = $0 ?? .now } }
+
+        var left: Duration { TraceExporter.patience - (began.withLock { $0 }?.duration(to: .now) ?? .zero) }
+    }
 
     init(_ tracer: SpanTracer, to url: String, nodeId: String, metrics: any MetricsFactory, logger: Logger) {
         self.tracer = tracer
@@ -37,64 +52,67 @@ struct TraceExporter: Service {
 
     func run() async throws {
         var configuration = HTTPClient.Configuration()
-        configuration.timeout = .init(connect: TraceExporter.patience, read: TraceExporter.patience)
+        configuration.timeout = .init(connect: TimeAmount(TraceExporter.patience))
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        var trouble: String?
+        let ending = Ending()
+        await withGracefulShutdownHandler {
+            await export(by: http, ending)
+        } onGracefulShutdown: {
+            ending.begins()
+        }
+        // What is left open ends with the process.
+        try? await http.shutdown()
+    }
+
+    private func export(by http: HTTPClient, _ ending: Ending) async {
+        var trouble = Trouble()
         let ticks = AsyncStream<Void>(unfolding: {
             // It ends early where the task is cancelled, and then the stream does.
             try? await Task.sleep(for: TraceExporter.interval)
             return Task.isCancelled ? nil : ()
         })
         for await _ in ticks.cancelOnGracefulShutdown() { await send(by: http, &trouble) }
-        // What the last requests have left; a collector that is away takes at most one patience.
-        await send(by: http, &trouble, onlyOne: true)
-        // What is left open ends with the process.
-        try? await http.shutdown()
+        // What the last requests have left; with what was on its way by then it takes one patience at most.
+        let left = ending.left
+        if left > .zero { await send(by: http, &trouble, within: left) }
     }
 
-    /// All that waits, a batch after the other, until one is not taken.
-    private func send(by http: HTTPClient, _ trouble: inout String?, onlyOne: Bool = false) async {
+    /// All that waits, a batch after the other, until one is not taken; one batch where the node ends.
+    private func send(
+        by http: HTTPClient, _ trouble: inout Trouble, within time: Duration = TraceExporter.patience
+    ) async {
         while true {
             let (spans, lost) = tracer.take(TraceExporter.batch)
             if lost > 0 { dropped.increment(by: lost) }
             guard !spans.isEmpty else { return }
-            let reason = await refusal(of: body.encode(spans), by: http)
+            let reason = await refusal(of: body.encode(spans), by: http, within: time)
             if let reason {
                 failed.increment(by: spans.count)
-                if reason != trouble {
+                if trouble.failed(reason, at: now) {
                     logger.warning("The collector of traces takes no spans", metadata: ["reason": "\(reason)"])
                 }
             } else {
                 exported.increment(by: spans.count)
-                if trouble != nil { logger.info("The collector of traces takes spans again") }
+                if trouble.passed() { logger.info("The collector of traces takes spans again") }
             }
-            trouble = reason
-            if reason != nil || onlyOne || spans.count < TraceExporter.batch { return }
+            if reason != nil || spans.count < TraceExporter.batch || Task.isShuttingDownGracefully { return }
         }
     }
 
+    private var now: MonotonicTime { MonotonicTime(nanoseconds: start.duration(to: .now).nanoseconds) }
+
     /// Nil where it took them.
-    private func refusal(of body: [UInt8], by http: HTTPClient) async -> String? {
+    private func refusal(of body: [UInt8], by http: HTTPClient, within time: Duration) async -> String? {
         var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
         request.headers.add(name: "User-Agent", value: "Martlet")
         request.body = .bytes(ByteBuffer(bytes: body))
         do {
-            let response = try await http.execute(request, timeout: TraceExporter.patience)
-            var read = 0
-            do {
-                // A short answer is read to its end, so that the connection can be used again; a long one ends it.
-                for try await part in response.body {
-                    read += part.readableBytes
-                    if read > 65_536 { break }
-                }
-            } catch {
-                // The status is the answer, however what follows it ends.
-            }
-            let status = Int(response.status.code)
+            // The status is the answer, however what follows it ends.
+            let status = try await http.ask(request, within: time, upTo: TraceExporter.maxAnswerBytes).status.code
             return (200..<300).contains(status) ? nil : "it answered \(status)"
         } catch {
             return "it cannot be reached, or does not answer"

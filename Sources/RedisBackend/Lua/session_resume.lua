@@ -6,7 +6,8 @@
 -- ARGV    as `connect` has them
 -- result  `ok`, since, now, the number of the disconnection of the user that it came after, the nodes of connections that
 --         were marked to be closed, epoch and seq of the inbox, the connection that was replaced, how often the session has gone
---         on elsewhere, whether the user is invisible (0, 1), then its rooms, each with what was said to be shown of the user there ('': nothing was); the same again on a retry. `unknown` where the session is gone, ended with a disconnection of the user, or another user's; `fenced`, `banned`, `void` and `full` as
+--         on elsewhere, whether the user is invisible (0, 1), then its rooms, each with what was said to be shown of the user there ('': nothing was); the same again on a retry. `missed` and why: `unknown` where the
+--         session is gone, `other_user`, `ended` with a disconnection of the user; `fenced`, `banned`, `void` and `full` as
 --         `connect` answers them
 -- cost    O(the session's rooms); with a limit that is reached O(the user's connections) as well
 local fence = fenced()
@@ -16,7 +17,9 @@ local refused = refusal(said, issued, moment)
 if refused then return refused end
 local held = redis.call('HMGET', session, 'u', 'c', 'b', 'e', 'n')
 local ended = tonumber(held[4] or 0)
-if held[1] ~= user or ended < last_ended(said) then return { 'unknown' } end
+if not held[1] then return { 'missed', 'unknown' } end
+if held[1] ~= user then return { 'missed', 'other_user' } end
+if ended < last_ended(said) then return { 'missed', 'ended' } end
 local old, times = held[2], tonumber(held[5] or 0)
 if old == connection then
   old = string.match(held[3] or '', '^%S*')

@@ -74,7 +74,7 @@ package final class Store: Sendable {
             script.file, keys: call.declared(by: keys), arguments: call.arguments, for: call.slot, timeout: timeout,
             stalled: stalled
         ) { result in
-            series?.ended(since: sent, hasFailed: result.isFailure)
+            series?.ended(since: sent, hasFailed: result.hasFailed)
             span?.end(result)
             reply(Store.answer(result, of: name, read: read))
         }
@@ -134,13 +134,19 @@ extension Store {
     }
 }
 
-extension Result {
-    fileprivate var isFailure: Bool { if case .failure = self { true } else { false } }
+extension Result where Success == RedisReply, Failure == RedisError {
+    /// What a room's settings do not allow is an answer, and anybody can ask for it.
+    fileprivate var hasFailed: Bool {
+        switch self {
+        case .success, .failure(.reply("BARRED", _)), .failure(.replyToRetry("BARRED", _, _)): false
+        case .failure: true
+        }
+    }
 }
 
 extension Span {
     fileprivate func end(_ result: Result<RedisReply, RedisError>) {
-        if case .failure = result { setStatus(SpanStatus(code: .error)) }
+        if result.hasFailed { setStatus(SpanStatus(code: .error)) }
         end()
     }
 }

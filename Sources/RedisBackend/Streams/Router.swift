@@ -266,7 +266,9 @@ extension Router {
             case .deliver(let message): deliver(message, track)
             case .remember(let messages): for message in messages { budget.record(message, of: track) }
             case .repeated: counters.repeated()
-            case .epoch(let position): outboxes.add(.epoch(room: track.room, position: position), of: track)
+            case .epoch(let position):
+                counters.wentOn()
+                outboxes.add(.epoch(room: track.room, position: position), of: track)
             case .gap(let position):
                 counters.lost()
                 logger.error(

@@ -162,6 +162,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
             let handler = SocketHandler(
                 hub: hub, slot: slot, isCompressing: upgrade.deflate != nil, began: began)
             giveWay(to: handler, context)
+            if upgrade.isForging { hub.metrics.count(.forged) }
             handler.begin(with: credentials, session: session, passed: passed)
         case .echo:
             // Where nobody has to say who they are, whoever asks for an echo is nobody's stranger.

@@ -18,6 +18,8 @@ enum HandshakeVerdict {
         let target: Target
         /// Whether the session that the client names is one that was given out.
         var isResuming = false
+        /// Whether it names one that nobody gave out.
+        var isForging = false
         let acceptKey: String
         /// Nil where the client offered none.
         let subprotocol: String?
@@ -119,23 +121,20 @@ struct HandshakeRules: Sendable {
                     refusal: .subprotocol))
         }
         let fields = QueryString(query)
-        let session = session(fields)
+        let claim = session(fields)
         return .upgrade(
             HandshakeVerdict.Upgrade(
                 target: .session(
-                    credentials(headers, fields), resuming: session?.id, passed: passed(headers)),
-                isResuming: session?.isGenuine ?? false, acceptKey: acceptKey,
+                    credentials(headers, fields), resuming: claim.id, passed: passed(headers)),
+                isResuming: claim.proof == .genuine, isForging: claim.proof == .invented, acceptKey: acceptKey,
                 subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: deflate))
     }
 
     /// A name that cannot be right, or that nobody gave out, is as good as none: a new session begins.
-    private func session(_ query: QueryString) -> (id: String, isGenuine: Bool)? {
-        guard let session = try? query.value(of: "session"), !session.isEmpty else { return nil }
-        return switch sessionCheck(session) {
-        case .genuine: (session, true)
-        case .undecided: (session, false)
-        case .invented: nil
-        }
+    private func session(_ query: QueryString) -> (id: String?, proof: SessionProof?) {
+        guard let session = try? query.value(of: "session"), !session.isEmpty else { return (nil, nil) }
+        let proof = sessionCheck(session)
+        return (proof == .invented ? nil : session, proof)
     }
 
     /// What is to be told of these, by the names of the settings; a header that comes twice is one (RFC 9110, section 5.3).

@@ -49,6 +49,7 @@ extension Hub {
             issuedAt: identity.issuedAt)
         let work: QueuedWork? = resumption == nil ? nil : .resumption
         presence.connect(entry, resuming: resumption) { [self] result in
+            if case .success(let registration) = result { metrics.came(to: registration) }
             enqueue(.answer(connection, .registered(result: result), ends: work))
         }
     }

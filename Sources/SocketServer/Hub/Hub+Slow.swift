@@ -50,10 +50,10 @@ extension Hub {
             held: held, budget: memory.budget, closing: closing, claims: claims, now: now)
         for index in relief.feed { feedFromLog(connections[index]) }
         for index in relief.close { connections[index].closeSlow(.overBudget) }
-        guard !relief.close.isEmpty else { return }
+        guard !relief.close.isEmpty, let closed = holdings.tellsOfClosed(relief.close.count, now: now) else { return }
         logger.warning(
             "memory over its budget, connections closed",
-            metadata: ["closed": "\(relief.close.count)", "heldBytes": "\(held)", "budget": "\(memory.budget)"])
+            metadata: ["closed": "\(closed)", "heldBytes": "\(held)", "budget": "\(memory.budget)"])
     }
 }
 

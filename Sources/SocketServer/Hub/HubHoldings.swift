@@ -12,6 +12,7 @@ final class HubHoldings {
     private var held = Held()
     private var reported = Held()
     private var nodeMemory = NodeMemory()
+    private var closed = Recurrence(interval: .seconds(10))
 
     func recordSockets(by change: Int) { held.sockets += change }
 
@@ -26,6 +27,9 @@ final class HubHoldings {
         memory.add(held.halfMessages - reported.halfMessages, to: .halfMessages)
         reported = held
     }
+
+    /// So many were closed for the budget; answers how many since the last line of the log, where there is to be one now.
+    func tellsOfClosed(_ count: Int, now: MonotonicTime) -> Int? { closed.happened(count, at: now) }
 
     func relieve(
         held: Int, budget: Int, closing: Int, claims: [NodeMemory.Claim], now: MonotonicTime

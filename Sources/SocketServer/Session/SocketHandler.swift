@@ -54,8 +54,6 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     var halfMessageBytes: Int32 = 0
     var supervisedIndex: Int?
     var isCounted = false
-    /// Whether it came with the session of an earlier connection.
-    private var asksToResume = false
     /// Whether, while nobody has been let in, the latest question about it has been put to the backend.
     var isAskedAbout = false
     /// Ticks in a row at which half a message was there, while nobody has been let in.
@@ -236,7 +234,6 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 hub.census.vouch(for: &slot)
                 chargeRest()
                 budget.welcome(now: hub.now)
-                asksToResume = session != nil
                 hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
             case .welcome(let userId, let session, let resumed, let timestamp):
@@ -290,7 +287,6 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             limits: hub.configuration.clientLimits)
         write(hub.writer.frame(.welcome(welcome)))
         hub.metrics.connect.recordNanoseconds((hub.now - began).nanoseconds)
-        if asksToResume { hub.metrics.resumed(resumed) }
         hub.logger.debug(
             "session live",
             metadata: [

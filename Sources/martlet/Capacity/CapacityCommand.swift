@@ -130,6 +130,7 @@ struct BenchCapacity: ParsableCommand {
         report.add("redis servers by that", Double(answer.redisServers))
         report.add("redis memory without logs", answer.redisBytes / 1_048_576, "MiB")
         report.notes.append("The least is \(answer.budgets.first?.name ?? "unknown").")
+        report.notes.append("Redis's copies of a message for more nodes than one are not counted.")
         if answer.redisServers > 1 { report.notes.append("One Redis does not carry this: take a Redis Cluster.") }
         return report
     }

@@ -1,19 +1,47 @@
 import Foundation
 import LoadBench
 
-/// A node of this very program with a private Redis, for one measurement; it ends with it.
+/// A node of this very program with a private Redis, for one measurement; it ends with it, in whatever way that ends.
+///
+/// A small shell starts it and holds one end of a pipe whose other end this process has. End of file comes when that closes: by
+/// its own hand, or by the kernel when it is killed.
 final class OwnNode {
     let clientPort: UInt16
     let apiPort: UInt16
     let key = "capacity-\(UInt64.random(in: 0 ... .max))-\(UInt64.random(in: 0 ... .max))"
     private let process = Process()
+    /// Closed, it ends the node.
+    private let lifeline = Pipe()
+
+    /// The node's command is `$@`. It keeps nothing, so it is killed outright: a stopped or busy one would sit out a gentler
+    /// signal; its Redis ends with it. The shell's exit status is the node's.
+    private static let script = """
+        exec 3<&0 </dev/null
+        "$@" 3<&- &
+        node=$!
+        {
+            while read -r line; do :; done <&3
+            kill -KILL "$node"
+        } &
+        watcher=$!
+        exec 3<&-
+        wait "$node" 2>/dev/null
+        status=$?
+        kill -KILL "$watcher" 2>/dev/null
+        exit "$status"
+        """
 
     /// Starts it, and waits until it is ready.
     init(program: String, threads: Int) throws {
         clientPort = try OwnNode.freePort()
         apiPort = try OwnNode.freePort()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = ["serve"]
+        for end in [lifeline.fileHandleForReading, lifeline.fileHandleForWriting] {
+            // A worker that kept an end open would hide that this side has closed it.
+            _ = fcntl(end.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        }
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", OwnNode.script, "capacity", program, "serve"]
+        process.standardInput = lifeline
         // Nothing of the operator's own settings, which may name a Redis that others use.
         var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MARTLET_") }
         environment.merge([
@@ -40,8 +68,8 @@ final class OwnNode {
     }
 
     func stop() {
-        guard process.isRunning else { return }
-        process.terminate()
+        // A second time it is closed already.
+        try? lifeline.fileHandleForWriting.close()
         process.waitUntilExit()
     }
 

@@ -3,6 +3,7 @@ import Foundation
 import LoadBench
 import NIOCore
 import StormJudge
+import Webhooks
 
 /// The deployment's REST, asked at whichever node answers.
 struct StormBackend: Sendable {
@@ -18,14 +19,14 @@ struct StormBackend: Sendable {
     let key: String
     private let http: HTTPClient
 
-    private static let patience = TimeAmount.seconds(5)
+    private static let patience = Duration.seconds(5)
     private static let maxAnswerBytes = 16 << 20
 
     init(apis: [String], key: String) {
         self.apis = apis
         self.key = key
         var configuration = HTTPClient.Configuration()
-        configuration.timeout = .init(connect: .seconds(2), read: StormBackend.patience)
+        configuration.timeout = .init(connect: .seconds(2))
         // Each publication that waits has one.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         configuration.redirectConfiguration = .disallow
@@ -50,10 +51,12 @@ struct StormBackend: Sendable {
             request.body = .bytes(ByteBuffer(string: body))
         }
         // A node that is gone or drains is one that does not answer.
-        guard let response = try? await http.execute(request, timeout: StormBackend.patience),
-            let bytes = try? await response.body.collect(upTo: StormBackend.maxAnswerBytes)
+        guard
+            let answer = try? await http.ask(
+                request, within: StormBackend.patience, upTo: StormBackend.maxAnswerBytes),
+            let bytes = try? answer.body.get()
         else { return nil }
-        return Answer(status: Int(response.status.code), body: Array(bytes.readableBytesView))
+        return Answer(status: Int(answer.status.code), body: Array(bytes.readableBytesView))
     }
 
     /// Of the first api that answers with 200 or 404.

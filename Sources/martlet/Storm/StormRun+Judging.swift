@@ -49,7 +49,9 @@ extension StormRun {
         for witness in witnesses {
             for leave in witness.leaves {
                 let isTrue = (rooms[leave.user] ?? []).contains { room in
-                    rule.isTrue(at: leave.time, silences: silences[leave.user] ?? [], stored: books.times[room])
+                    rule.isTrue(
+                        at: leave.time, silences: silences[leave.user] ?? [], stored: books.times[room],
+                        witness: silences[witness.user] ?? [])
                 }
                 guard !isTrue else { continue }
                 let place = leave.room.map { "\(witness.user) \($0)" } ?? witness.user

@@ -58,7 +58,8 @@ extension InMemoryBackend: Presence {
         let name = "s\(state.sessions.count + 1)"
         state.sessions[name] = Session(user: user)
         state.sessionOf[connection.id] = name
-        return .success(Registration(session: name, timestamp: 1000))
+        let miss: SessionMiss? = resuming.map { state.sessions[$0.session] == nil ? .unknown : .otherUser }
+        return .success(Registration(session: name, timestamp: 1000, missed: miss))
     }
 
     private static func resume(

@@ -48,7 +48,9 @@ extension RegistrationMachine {
             emit(.inboxStands(connection.userId, registered.inbox))
             receive(registered, registrant, writer)
             resumptions[connection.id] = nil
-            let registration = Registration(session: seal.seal(registrant.session), timestamp: registered.now)
+            let registration = Registration(
+                session: seal.seal(registrant.session), timestamp: registered.now,
+                missed: misses.removeValue(forKey: connection.id))
             return emit(.registered(ticket, .success(registration)))
         }
         emit(.inboxStands(connection.userId, nil))
@@ -77,8 +79,9 @@ extension RegistrationMachine {
         emit(.inboxStands(connection.userId, nil))
         if case .failure(.failed) = answer { return wait(.connect(connection.id, ticket)) }
         switch outcome {
-        case .unknown:
+        case .missed(let miss):
             resumptions[connection.id] = nil
+            misses[connection.id] = miss
             perform(.connect(connection.id, ticket))
         case .fenced(let fence): refenced(connection.id, ticket, writer.holder, at: fence)
         case .banned: refuse(connection.id, ticket, .banned)

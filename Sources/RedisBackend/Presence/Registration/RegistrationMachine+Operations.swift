@@ -104,12 +104,17 @@ extension RegistrationMachine {
         let partition = registrant.session.partition
         held.asked(id, incarnation: holder.incarnation)
         emit(.expectInbox(registrant.connection.userId))
-        if let resumption = resumptions[id], let session = seal.open(resumption.session), session.partition == partition
-        {
-            send(.resume(registrant, session, writer(holder, in: partition), ticket))
-        } else {
-            send(.connect(registrant, writer(holder, in: partition), ticket))
+        if let resumption = resumptions[id] {
+            guard let session = seal.open(resumption.session) else {
+                misses[id] = .forged
+                return send(.connect(registrant, writer(holder, in: partition), ticket))
+            }
+            if session.partition == partition {
+                return send(.resume(registrant, session, writer(holder, in: partition), ticket))
+            }
+            misses[id] = .otherUser
         }
+        send(.connect(registrant, writer(holder, in: partition), ticket))
     }
 
     /// For a connection of a user of this partition.
@@ -173,6 +178,7 @@ extension RegistrationMachine {
     /// A connection that is not registered after all.
     mutating func refuse(_ id: String, _ ticket: Ticket, _ error: RegistrationError) {
         resumptions[id] = nil
+        misses[id] = nil
         if let gone = held.disconnect(id), let user = gone.user { doubtful.insert(Partition(of: user.string)) }
         emit(.registered(ticket, .failure(error)))
     }

@@ -25,6 +25,8 @@ package struct RegistrationMachine: ~Copyable {
     var marks = CloseMarks()
     /// What connections that are not registered yet say of an earlier session.
     var resumptions: [String: SessionResumption] = [:]
+    /// Why those that are being registered do not go on with a session; none where they did not ask to.
+    var misses: [String: SessionMiss] = [:]
     /// Partitions in which what the node holds may differ from what Redis has of it.
     var doubtful = PartitionSet.none
     /// Connections and places that a comparison found to differ, and that nobody has counted yet.

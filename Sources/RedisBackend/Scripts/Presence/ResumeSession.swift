@@ -5,8 +5,7 @@ import RedisClient
 package struct ResumeSession: Script {
     package enum Answer: Hashable, Sendable {
         case resumed(Connect.Registered, Earlier)
-        /// The session is gone, or another user's.
-        case unknown
+        case missed(SessionMiss)
         case fenced(at: Int64)
         case banned
         case void
@@ -68,7 +67,9 @@ extension ResumeSession.Answer: ScriptAnswer {
                 }
             }
             self = .resumed(registered, ResumeSession.Earlier(connection: old, rooms: rooms))
-        case "unknown": self = .unknown
+        case "missed":
+            guard let miss = reply[1].string.flatMap(SessionMiss.init) else { return nil }
+            self = .missed(miss)
         case "fenced":
             guard let fence = reply[1].integer else { return nil }
             self = .fenced(at: fence)
