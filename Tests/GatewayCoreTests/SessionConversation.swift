@@ -93,7 +93,7 @@ final class SessionConversation {
 
     /// - Parameter rooms: what the session brought back; nil for a new one.
     func registered(
-        _ rooms: [String]? = nil, forbidden: [String] = [], since: [String: Int64] = [:]
+        _ rooms: [String]? = nil, forbidden: [String] = [], since: [String: Int] = [:]
     ) -> [String] {
         let resumed = rooms.map {
             var resumed = ResumedSession(rooms: $0.map(Self.room), forbidden: forbidden.map(Self.room))

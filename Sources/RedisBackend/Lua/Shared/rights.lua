@@ -90,7 +90,7 @@ local function bar_message(settings, pause, bars, body, moment)
   if slow == '' then return nil end
   if redis.call('SET', pause, '', 'PX', slow, 'NX') then return nil end
   local left = redis.call('PTTL', pause)
-  if left <= tonumber(slow) then return 'slow ' .. math.max(left, 1) end
+  if left >= 0 and left <= tonumber(slow) then return 'slow ' .. math.max(left, 1) end
   -- From when the mode was slower, or the clock later.
   redis.call('SET', pause, '', 'PX', slow)
   return nil
