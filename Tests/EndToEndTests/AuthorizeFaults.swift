@@ -44,10 +44,19 @@ struct AuthorizeFaults {
         try await eventually("a word on what is let pass") {
             try await node.request("GET", "/readyz").body.contains("hooks.authorize.onFailure is allow")
         }
-        backend.answer(.text(#"{"allow":true,"userId":"root"}"#), about: "alice")
+        backend.answer(.status(500), about: "alice")
         let alice = try await WireClient.connect(to: node, as: "alice")
         #expect(try await alice.frame("welcome").string("userId") == "alice")
-        #expect(try await node.request("GET", "/readyz").body.contains("another user"))
+        // What a client may have brought about itself is none of these failures.
+        for (user, answer) in [
+            ("carol", HookServer.Reply.text(#"{"allow":true,"userId":"root"}"#)), ("dave", .status(431)),
+            ("erin", .redirect("/other")),
+        ] {
+            backend.answer(answer, about: user)
+            let refused = try await WireClient.open(to: node.clientPort, as: user)
+            #expect(await refused.ended().code == 4503, "\(user)")
+        }
+        #expect(try await node.request("GET", "/readyz").body.contains("redirects are not followed"))
         let nobody = try await HostileSocket.open(port: node.clientPort, path: "/ws")
         backend.answer(.status(500))
         try await eventually("an end") { !nobody.isOpen }
