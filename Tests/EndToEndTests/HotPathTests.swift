@@ -28,7 +28,7 @@ struct HotPathTests {
     static let paths: [Path] = [
         Path(
             name: "a publish by REST to a room of one",
-            load: "fanout --members 1 --via rest --window 1 --messages 2000 --warmup 0", units: 2000,
+            load: "fanout --members 1 --via rest --window 1 --messages 4000 --warmup 0", units: 4000,
             allocations: 67, writes: 3.01, reads: 3.04, commands: 9.3),
         Path(
             name: "a publish in a batch of 16 by REST",
@@ -36,7 +36,7 @@ struct HotPathTests {
             allocations: 31.5, writes: 0.2, reads: 0.22, commands: 9.1),
         Path(
             name: "a publish by WebSocket to a room of one",
-            load: "fanout --members 1 --via websocket --window 1 --messages 2000 --warmup 0", units: 2000,
+            load: "fanout --members 1 --via websocket --window 1 --messages 4000 --warmup 0", units: 4000,
             allocations: 38.6, writes: 3.15, reads: 3.07, commands: 9.3),
         Path(
             name: "a delivery to one of 100 members",

@@ -139,8 +139,7 @@ struct AcceptTests {
             $0.authentication = .jwt(TableVerifier([:]))
             $0.authorizer = SilentBackend()
             $0.maxConnections = 12
-            // What is saved up in a rest is worth three handshakes and one question.
-            $0.budgets = BudgetSettings(stranger: Allowance(perSecond: .microseconds(190)))
+            $0.budgets = BudgetSettings(stranger: Allowance(perSecond: .microseconds(1)))
         }
         let flood = try (1...3).map { _ in try embedded.upgrade("/ws", from: "192.0.2.1") }
         // Nothing is shown: the backend would be asked about each, and the address can pay for one.

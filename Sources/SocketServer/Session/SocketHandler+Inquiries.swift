@@ -13,8 +13,11 @@ extension SocketHandler {
                 return hub.retryLater(.inquiry(self, inquiry))
             }
             hub.census.shelter(slot)
+            // At once, not with what else it spends: the next of the address may ask in the same turn.
+            _ = hub.charge(Prices.inquiry, of: self, now: hub.now)
+        } else {
+            spend(Prices.inquiry, now: hub.now)
         }
-        spend(Prices.inquiry, now: hub.now)
         // The one task there is for a question: ended by its ruling, which comes within a bounded time.
         Task { [hub] in
             hub.enqueue(.answer(self, .ruled(inquiry, await authorizer.ruling(on: question))))
