@@ -5,10 +5,12 @@ import re
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.parse
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import yaml
@@ -57,11 +59,32 @@ def rules():
     return [rule for group in yaml.safe_load((OBSERVE / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
 
 
+class Backend(BaseHTTPRequestHandler):
+    """One that decides, and lets everybody in."""
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        answer = b'{"allow":true}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
 class ObserveTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.site = cls.enterClassContext(Site())
-        hook = {"MARTLET_WEBHOOKS_URL": "http://127.0.0.1:9/", "MARTLET_WEBHOOKS_SECRET": "0123456789abcdef",
+        backend = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+        cls.addClassCleanup(backend.server_close)
+        cls.addClassCleanup(backend.shutdown)
+        threading.Thread(target=backend.serve_forever).start()
+        hook = {"MARTLET_HOOKS_AUTHORIZE_URL": f"http://127.0.0.1:{backend.server_port}/", "MARTLET_TRACING_URL": "http://127.0.0.1:9/",
+                "MARTLET_WEBHOOKS_URL": "http://127.0.0.1:9/", "MARTLET_WEBHOOKS_SECRET": "0123456789abcdef",
                 "MARTLET_WEBHOOKS_ALLOW_PRIVATE": "true"}
         limits = {f"MARTLET_BUDGET_{name}": "0s" for name in ("CONNECTION", "USER", "ROOM", "NODE")}
         cls.node = cls.site.node(**hook, **limits)
