@@ -110,6 +110,8 @@ tell_releases() {
 end_upgrade() {
     local status=$? process
     trap - EXIT
+    # Else the shell tells of each that it is killed.
+    disown -a
     for process in "${upgrade_others[@]:1}" "${upgrade_node[@]}"; do kill -KILL "$process" 2>/dev/null || true; done
     kill -TERM "${upgrade_others[0]:-}" 2>/dev/null || true
     if [[ $status -eq 0 ]]; then rm -rf "$upgrade"; else say "The logs stay in $upgrade"; fi
