@@ -232,7 +232,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "TracesTests", dependencies: ["Traces", "GatewayCore", tracing], swiftSettings: strict),
-        .testTarget(name: "LoadBenchTests", dependencies: ["LoadBench"], swiftSettings: strict),
+        .testTarget(name: "LoadBenchTests", dependencies: ["LoadBench", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "StormJudgeTests", dependencies: ["StormJudge", "MartletClient"], swiftSettings: strict),
         // Two real node processes on one real Redis.

@@ -1,5 +1,6 @@
 import Foundation
 import LoadBench
+import TestSupport
 import Testing
 
 @Suite struct ProcessTests {
@@ -12,6 +13,17 @@ import Testing
         try ended.run()
         ended.waitUntilExit()
         #expect(throws: BenchFailure.self) { try ProcessMeter(pid: ended.processIdentifier).read() }
+    }
+
+    @Test func `a shell whose starter has signals blocked hears of its child's end`() async throws {
+        var (all, before) = (sigset_t(), sigset_t())
+        sigfillset(&all)
+        pthread_sigmask(SIG_BLOCK, &all, &before)
+        let started = Result { try ChildProcess(["/bin/sh", "-c", "sleep 0.1 & wait $!"]) }
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+        // Asked by one thread at a time.
+        nonisolated(unsafe) let shell = try started.get()
+        try await eventually { !shell.isRunning }
     }
 
     @Test func `the process behind a port is found, and none behind one that nobody has`() throws {

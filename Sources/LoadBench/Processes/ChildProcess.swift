@@ -1,15 +1,17 @@
 import Foundation
 import Glibc
 
-/// A process of this same program, with pipes to its standard input and output; ends when its input is closed.
-final class ChildProcess {
+/// A process with pipes to its standard input and output that ends when its input is closed: mostly one of this same program.
+package final class ChildProcess {
     let pid: Int32
     /// Reading end of its standard output; whoever adopts it closes it.
     let output: Int32
     private var input: Int32
 
-    /// - Parameter command: the program and its arguments.
-    init(_ command: [String]) throws(BenchFailure) {
+    /// - Parameters:
+    ///   - command: the program and its arguments.
+    ///   - environment: each as `NAME=value`; nil for this process's own.
+    package init(_ command: [String], environment: [String]? = nil) throws(BenchFailure) {
         let (childInput, input) = try ChildProcess.pipe()
         let (output, childOutput) = try ChildProcess.pipe()
         var actions = posix_spawn_file_actions_t()
@@ -17,11 +19,18 @@ final class ChildProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, childInput, 0)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
-        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
-        arguments.append(nil)
-        defer { for argument in arguments { free(argument) } }
+        // Threads of Dispatch have signals blocked, and a child begins with what its thread has: a shell would never hear that
+        // what it has started is gone.
+        var (attributes, signals) = (posix_spawnattr_t(), sigset_t())
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        let (arguments, variables) = (CStrings(command), environment.map { CStrings($0) })
         var pid: pid_t = 0
-        let failure = posix_spawn(&pid, command[0], &actions, nil, arguments, environ)
+        let failure = posix_spawn(
+            &pid, command[0], &actions, &attributes, arguments.pointers, variables?.pointers ?? environ)
         close(childInput)
         close(childOutput)
         guard failure == 0 else {
@@ -36,6 +45,12 @@ final class ChildProcess {
 
     deinit {
         end()
+    }
+
+    /// Whether it goes on.
+    package var isRunning: Bool {
+        var status: Int32 = 0
+        return waitpid(pid, &status, WNOHANG) == 0
     }
 
     func send(_ order: Order) throws {
@@ -53,7 +68,7 @@ final class ChildProcess {
     }
 
     /// Closes its input and waits until it has ended.
-    func end() {
+    package func end() {
         guard input >= 0 else { return }
         close(input)
         input = -1
@@ -67,5 +82,23 @@ final class ChildProcess {
         // A later child that kept an end open would hide that this side has closed it.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
+    }
+}
+
+/// Strings as C wants a list of them, as long as this lives.
+private final class CStrings {
+    let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+    private let count: Int
+
+    init(_ strings: [String]) {
+        count = strings.count
+        pointers = .allocate(capacity: count + 1)
+        for (index, string) in strings.enumerated() { (pointers + index).initialize(to: strdup(string)) }
+        (pointers + count).initialize(to: nil)
+    }
+
+    deinit {
+        for index in 0..<count { free(pointers[index]) }
+        pointers.deallocate()
     }
 }

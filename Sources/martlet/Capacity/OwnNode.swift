@@ -9,14 +9,12 @@ final class OwnNode {
     let clientPort: UInt16
     let apiPort: UInt16
     let key = "capacity-\(UInt64.random(in: 0 ... .max))-\(UInt64.random(in: 0 ... .max))"
-    private let process = Process()
-    /// Closed, it ends the node.
-    private let lifeline = Pipe()
+    private let shell: ChildProcess
 
     /// The node's command is `$@`. It keeps nothing, so it is killed outright: a stopped or busy one would sit out a gentler
     /// signal; its Redis ends with it. The shell's exit status is the node's.
     private static let script = """
-        exec 3<&0 </dev/null
+        exec 3<&0 </dev/null >/dev/null
         "$@" 3<&- &
         node=$!
         {
@@ -35,13 +33,6 @@ final class OwnNode {
     init(program: String, threads: Int) throws {
         clientPort = try OwnNode.freePort()
         apiPort = try OwnNode.freePort()
-        for end in [lifeline.fileHandleForReading, lifeline.fileHandleForWriting] {
-            // A worker that kept an end open would hide that this side has closed it.
-            _ = fcntl(end.fileDescriptor, F_SETFD, FD_CLOEXEC)
-        }
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", OwnNode.script, "capacity", program, "serve"]
-        process.standardInput = lifeline
         // Nothing of the operator's own settings, which may name a Redis that others use.
         var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MARTLET_") }
         environment.merge([
@@ -49,17 +40,13 @@ final class OwnNode {
             "MARTLET_API_KEY": key, "MARTLET_AUTH_MODE": "none", "MARTLET_LOG_LEVEL": "error",
             "MARTLET_THREADS": "\(threads)", "MARTLET_CLIENT_ACCEPT_RATE": "100000",
         ]) { $1 }
-        process.environment = environment
-        process.standardOutput = FileHandle.nullDevice
-        do {
-            try process.run()
-        } catch {
-            throw BenchFailure("a node of its own cannot be started: \(error)")
-        }
+        shell = try ChildProcess(
+            ["/bin/sh", "-c", OwnNode.script, "capacity", program, "serve"],
+            environment: environment.map { "\($0)=\($1)" })
         let target = HealthProbe.Target(host: "127.0.0.1", port: Int(apiPort), path: "/readyz", isSecure: false)
         let end = ContinuousClock.now + .seconds(20)
         while (try? HealthProbe.status(of: target, timeout: 2)) != 200 {
-            guard process.isRunning, ContinuousClock.now < end else {
+            guard shell.isRunning, ContinuousClock.now < end else {
                 stop()
                 throw BenchFailure("a node of its own does not become ready")
             }
@@ -67,11 +54,7 @@ final class OwnNode {
         }
     }
 
-    func stop() {
-        // A second time it is closed already.
-        try? lifeline.fileHandleForWriting.close()
-        process.waitUntilExit()
-    }
+    func stop() { shell.end() }
 
     /// One that nobody has just now.
     private static func freePort() throws -> UInt16 {
