@@ -40,8 +40,12 @@ package struct CrewPlan: Codable, Sendable {
     /// How messages look.
     var shape: FrameReader.Shape { style == .nchan ? .bare : isToEveryone ? .everyone : .rooms }
 
-    /// Rooms are taken first, so that each room has members on all targets.
-    func target(of member: Int) -> LoopbackTarget { targets[member / layout.rooms % targets.count] }
+    /// Rooms are taken first, so that each room has members on all targets; each begins at the next target, so that all have as
+    /// many connections, also where a room's members do not go into the targets evenly.
+    package func target(of member: Int) -> LoopbackTarget {
+        let (round, room) = member.quotientAndRemainder(dividingBy: layout.rooms)
+        return targets[(round + room) % targets.count]
+    }
 
     func source(of member: Int) -> UInt32 {
         sources == 0 ? 0 : 0x7F00_0002 + UInt32(member % sources)

@@ -32,7 +32,7 @@ package struct LoadOptions: Sendable {
         self.roomPrefix = roomPrefix ?? "bench-\(String(UInt32.random(in: 0 ... .max), radix: 36))-"
     }
 
-    func plan(
+    package func plan(
         connections: Int, style: CrewPlan.Style = .gateway, layout: RoomLayout? = nil,
         payloadBytes: Int = 128, joins: Bool = true
     ) -> CrewPlan {

@@ -1,0 +1,23 @@
+import LoadBench
+import Testing
+
+@Suite struct CrewPlanTests {
+    @Test(arguments: [(10, 6), (10, 3), (1, 4), (10, 1)])
+    func `all nodes have as many connections, and a room's members are on as many nodes as can be`(
+        members: Int, nodes: Int
+    ) {
+        let rooms = 600
+        let options = LoadOptions(
+            targets: (1...nodes).map { .localhost(port: UInt16($0)) }, workerCommand: [], floorCommand: [])
+        let plan = options.plan(
+            connections: rooms * members, layout: RoomLayout(rooms: rooms, publishers: 0, prefix: "r"))
+        var counts: [LoopbackTarget: Int] = [:]
+        var nodesOfRoom = [Set<LoopbackTarget>](repeating: [], count: rooms)
+        for member in 0..<rooms * members {
+            counts[plan.target(of: member), default: 0] += 1
+            nodesOfRoom[member % rooms].insert(plan.target(of: member))
+        }
+        #expect(Set(counts.values) == [rooms * members / nodes])
+        #expect(nodesOfRoom.allSatisfy { $0.count == min(members, nodes) })
+    }
+}
