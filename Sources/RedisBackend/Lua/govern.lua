@@ -22,7 +22,7 @@ local marks_life, what, life, caused_by, text, locked, most = ARGV[12], ARGV[13]
 local slow, joiners, senders, roles, handover = ARGV[19], ARGV[20], ARGV[21], ARGV[22], ARGV[23]
 local term, is_new_term = meet(state, run)
 if is_new_term then begin_term(state, run, term) end
-local stored = redis.call('HMGET', settings, 'version', 'term', 'closed', 'last', 'given', 'mutes', 'host')
+local stored = redis.call('HMGET', settings, 'version', 'term', 'closed', 'last', 'given', 'mutes', 'host', 'bars')
 local present = tonumber(stored[1])
 if present and stored[2] ~= term then present = carry(settings, head, term) end
 local before = attempt == '1' and made_before(stored[4], operation)
@@ -39,7 +39,8 @@ local room = {
 }
 local bars, told = '', {}
 if what == 'set' then
-  bars = bars_of(senders, roles, slow, tonumber(stored[5] or 0) > 0, tonumber(stored[6] or 0) > 0)
+  bars = (string.match(stored[8] or '', '^%z.*%z') or '')
+    .. bars_of(senders, roles, slow, tonumber(stored[5] or 0) > 0, tonumber(stored[6] or 0) > 0)
   redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version),
     'closed', '', 'expires', life, 'bars', bars, 'text', text, 'locked', locked, 'most', most, 'slow', slow, 'join', joiners,
     'publish', senders, 'roles', roles, 'handover', handover)

@@ -13,7 +13,7 @@ local events, governed, vacant = KEYS[6], KEYS[7], KEYS[8]
 local caller, run, name, seen, user, ledger_size = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local head_life, command, channel = ARGV[7], ARGV[8], ARGV[9]
 if redis.call('GET', coordinator) ~= caller then return { 'refused' } end
-local stored = redis.call('HMGET', settings, 'version', 'term', 'host', 'role:' .. user, 'given', 'bars')
+local stored = redis.call('HMGET', settings, 'version', 'term', 'host', 'role:' .. user, 'given', 'bars', 'mutes')
 local host = stored[3] or ''
 if user == '' or host == '' or redis.call('HEXISTS', members, host) == 1
   or redis.call('HEXISTS', head, 'h:' .. host) == 1
@@ -26,11 +26,14 @@ local term, is_new_term = meet(state, run)
 if is_new_term then begin_term(state, run, term) end
 local present = stored[2] ~= term and carry(settings, head, term) or tonumber(seen)
 local version = present + 1
+local many = tonumber(stored[5] or 0) + tonumber(stored[7] or 0)
 redis.call('HDEL', settings, 'role:' .. host)
-redis.call('HSET', settings, 'version', version, 'host', user, 'role:' .. user, 'host', 'given',
-  stored[4] and stored[5] - 1 or stored[5])
+redis.call('HSET', settings, 'role:' .. user, 'host')
+local bars = names_with(stored[6], many, settings, user, host) .. string.match(stored[6], '[^%z]*$')
+redis.call('HSET', settings, 'version', version, 'host', user, 'given', stored[4] and stored[5] - 1 or stored[5], 'bars',
+  bars)
 local room = { name = name, head = head, head_life = head_life, governed = governed }
-proclaim(room, version, stored[6], user)
+proclaim(room, version, bars, user)
 redis.call('ZREM', vacant, name)
 note_change({ key = events, size = ledger_size }, 'room.host_changed', user, name, '{"version":' .. version .. '}')
 redis.call(command, channel, 'o ' .. version .. ' h ' .. #user .. ' ' .. user .. 'host')

@@ -24,7 +24,7 @@ local reason, caused_by = ARGV[18], ARGV[19]
 local term, is_new_term = meet(state, run)
 if is_new_term then begin_term(state, run, term) end
 local stored = redis.call('HMGET', settings, 'version', 'term', 'closed', 'last', 'host', 'roles', 'publish', 'slow', 'text',
-  'expires', 'role:' .. user, 'given', 'mutes', 'bans')
+  'expires', 'role:' .. user, 'given', 'mutes', 'bans', 'bars')
 local present = tonumber(stored[1])
 if present and stored[2] ~= term then present = carry(settings, head, term) end
 local before = attempt == '1' and made_before(stored[4], operation)
@@ -51,6 +51,7 @@ if actor ~= '' then
 end
 
 -- Puts a field, or takes it away for '', and counts those there are.
+local many = tonumber(stored[12] or 0) + tonumber(stored[13] or 0)
 local counts = { given = tonumber(stored[12] or 0), mutes = tonumber(stored[13] or 0), bans = tonumber(stored[14] or 0) }
 local function put(field, text, count)
   if text == '' then
@@ -122,7 +123,8 @@ elseif text == '{}' and life ~= '0' and what ~= 'remove' then
   redis.call('PERSIST', settings)
 end
 if not is_open then redis.call('HSET', settings, 'since', place_at(head, moment)) end
-local bars = bars_of(stored[7] or '', roles, stored[8] or '', counts.given > 0, counts.mutes > 0)
+local bars = names_with(stored[15], many, settings, user, stored[5] or user)
+  .. bars_of(stored[7] or '', roles, stored[8] or '', counts.given > 0, counts.mutes > 0)
 redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version), 'bars', bars,
   'host', host, 'given', counts.given, 'mutes', counts.mutes, 'bans', counts.bans)
 proclaim(room, version, bars, host)

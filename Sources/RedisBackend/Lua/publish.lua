@@ -169,8 +169,7 @@ end
 local timestamp = now()
 if pause then
   if change then governed = redis.call('HGET', settings, 'bars') end
-  local bars = governed and string.match(governed, '%a+%d*$')
-  local bar = bars and bar_message(settings, pause, bars, body, timestamp)
+  local bar = bar_message(settings, pause, governed, body, timestamp)
   if bar then return redis.error_reply('BARRED ' .. bar) end
 end
 if is_volatile then

@@ -14,8 +14,9 @@ local nodes_channel, attempt = ARGV[7], ARGV[8]
 if attempt == '1' then return -2 end
 local _, _, holder = find_connection(read_member({ members = members, head = head }, sender), connection)
 if not holder or string.sub(holder, 1, 1) == '~' then return -1 end
-local bars = string.match(redis.call('HGET', head, 'settings') or '', '%a+%d*$')
-local bar = bars and bar_user(settings, bars, 'g', 'signal', sender, now())
+local bars = redis.call('HGET', head, 'settings')
+local letters = letters_of(bars)
+local bar = letters ~= '' and bar_user(settings, bars, letters, 'g', 'signal', sender, now())
 if bar then return bar == 'muted' and -4 or -3 end
 local text = 'g ' .. #room .. ' ' .. #sender .. ' ' .. #receiver .. ' ' .. room .. sender .. receiver .. payload
 local told, count = {}, 0

@@ -40,8 +40,8 @@ local function head_of(head, term, candidate)
 end
 
 -- Notes in the head what it says of the room's settings, so that scripts that read the head need not read those: their
--- version, a blank, and as letters what a message has to be held against (`bars`, see `rights.lua`); or `0`, which a head
--- with an epoch may leave out. What another run holds of them may be older than what was told: their version goes on from
+-- version, a blank, and what a message has to be held against (`bars`, see `rights.lua`); or `0`, which a head with an epoch
+-- may leave out. What another run holds of them may be older than what was told: their version goes on from
 -- the clock. Answers the version; nil where there are no settings.
 local function carry(settings, head, term)
   local stored = redis.call('HMGET', settings, 'version', 'term', 'bars')

@@ -17,6 +17,24 @@ local function with_change(last, operation, version)
   return kept
 end
 
+-- The names before the letters of these bars, as they have to be now that these users' roles or mutes have changed; none
+-- where they are too many, or have been so since. `many` had a role or were mute before.
+local function names_with(bars, many, settings, ...)
+  local names = string.match(bars or '', '^%z.*%z') or ''
+  if names == '' and many > 0 then return '' end
+  for _, user in ipairs({ ... }) do
+    local known, name = redis.call('HMGET', settings, 'role:' .. user, 'mute:' .. user), user .. '\0'
+    local place = string.find(names, '\0' .. name, 1, true)
+    if known[1] or known[2] then
+      if not place then names = (names == '' and '\0' or names) .. name end
+    elseif place then
+      names = string.sub(names, 1, place) .. string.sub(names, place + #name + 1)
+    end
+  end
+  -- Every publish reads them.
+  return #names > 1 and #names <= 1000 and names or ''
+end
+
 -- Notes in the head what it says of settings, and among the partition's rooms that this one is governed, and who is host.
 local function proclaim(room, version, bars, host)
   redis.call('HSET', room.head, 'settings', version .. ' ' .. bars)

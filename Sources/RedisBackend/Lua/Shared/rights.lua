@@ -52,7 +52,9 @@ local function bar_join(settings, user, members, hidden, is_member, was)
 end
 
 -- What a message or a signal of a client has to be held against, a letter each: m: members without a role of their own may
--- send none, g: nor signals, r: some users have a role, of which not all may, u: some are mute, s and ms: slow mode.
+-- send none, g: nor signals, r: some users have a role, of which not all may, u: some are mute, s and ms: slow mode. Before
+-- the letters stand the names of all who have a role or are mute, and perhaps of some who were, each between zero bytes;
+-- none stand there where those are too many.
 local function bars_of(senders, roles, slow, has_roles, has_mutes)
   local bars = may('publish', 'member', senders, roles) and '' or 'm'
   if not may('signal', 'member', nil, roles) then bars = bars .. 'g' end
@@ -63,11 +65,19 @@ local function bars_of(senders, roles, slow, has_roles, has_mutes)
   return bars
 end
 
--- Why a user may not do something that ends on others' screens; nil where it is allowed. `letter` is what stands among the
--- bars where members without a role of their own may not.
-local function bar_user(settings, bars, letter, action, user, moment)
-  local is_barred = string.find(bars, letter, 1, true)
-  if string.find(bars, '[ru]') then
+-- The letters of what ends with bars, and of slow mode its ms; '' where nothing is to be held against anything.
+local function letters_of(bars)
+  if not bars or string.byte(bars, -1) == 32 then return '', '' end
+  return string.match(bars, '([mgru]*s?)(%d*)$', -16)
+end
+
+-- Why a user may not do something that ends on others' screens; nil where it is allowed. `bars` ends with these letters;
+-- `letter` is what stands among them where members without a role of their own may not.
+local function bar_user(settings, bars, letters, letter, action, user, moment)
+  local is_barred = string.find(letters, letter, 1, true)
+  if string.find(letters, '[ru]')
+    and (string.find(bars, '\0' .. user .. '\0', 1, true) or not string.find(bars, '\0', 1, true))
+  then
     local found = redis.call('HMGET', settings, 'role:' .. user, 'mute:' .. user)
     if holds(found[2], moment) then return 'muted' end
     if found[1] then
@@ -81,14 +91,14 @@ end
 -- Why a user may not send a message now, as it is answered; nil where it is allowed, and that is noted. The body is
 -- `msgType length user payload`, as the node put it together.
 local function bar_message(settings, pause, bars, body, moment)
-  local letters, slow = string.match(bars, '^([^s]*)s?(%d*)$')
-  if letters ~= '' then
+  local letters, slow = letters_of(bars)
+  if letters == '' then return nil end
+  if letters ~= 's' then
     local length, start = string.match(body, '^[%d.]+ (%d+) ()')
-    local bar = bar_user(settings, letters, 'm', 'publish', string.sub(body, start, start + length - 1), moment)
+    local bar = bar_user(settings, bars, letters, 'm', 'publish', string.sub(body, start, start + length - 1), moment)
     if bar then return bar end
   end
-  if slow == '' then return nil end
-  if redis.call('SET', pause, '', 'PX', slow, 'NX') then return nil end
+  if slow == '' or redis.call('SET', pause, '', 'PX', slow, 'NX') then return nil end
   local left = redis.call('PTTL', pause)
   if left >= 0 and left <= tonumber(slow) then return 'slow ' .. math.max(left, 1) end
   -- From when the mode was slower, or the clock later.
