@@ -12,15 +12,20 @@ struct HostileTable {
         "Redis grew", "worst ping", "seen",
     ]
 
-    @Test func `who pays what for each attack`() async throws {
+    @Test(arguments: Arena.Transport.allCases)
+    func `who pays what for each attack`(_ transport: Arena.Transport) async throws {
         let scale = ProcessInfo.processInfo.environment["MARTLET_HOSTILE_TABLE"].flatMap { Int($0) } ?? 1
+        print("\nOver \(transport)\n")
         print(row(HostileTable.columns))
         print(row(HostileTable.columns.map { _ in "---" }))
-        let nobody = try await Arena.play(.nobody)
+        let nobody = try await Arena.play(.nobody, over: transport)
         print(row([Attack.nobody.name] + cells(nobody, beyond: nobody)))
         for attack in Attack.all {
             do {
-                print(row([attack.name] + cells(try await Arena.play(attack, scale: scale), beyond: nobody)))
+                print(
+                    row(
+                        [attack.name]
+                            + cells(try await Arena.play(attack, over: transport, scale: scale), beyond: nobody)))
             } catch {
                 let empty = [String](repeating: "", count: HostileTable.columns.count - 2)
                 print(row([attack.name] + empty + ["could not be played: \(error)"]))
