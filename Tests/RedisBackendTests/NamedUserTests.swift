@@ -1,6 +1,7 @@
 import GatewayCore
 import RedisBackend
 import Testing
+import TestSupport
 
 /// What a room's head says of who has a role or is mute, so that a publish of anybody else asks no more.
 @Suite("Users whom a room names")
@@ -64,6 +65,60 @@ struct NamedUserTests {
             try await order(.mute(until: nil), "other")
             try await expect(.muted, for: "other")
             try await expect(nil, for: "member")
+        }
+    }
+
+    @Test func `mutes that have ended give their place to others, and leave no count behind`() async throws {
+        let fixture = try RedisFixture()
+        try await fixture.withBackends([nil]) { backends in
+            let log = backends[0].messageLog
+            let observer = try Observer(fixture.redis)
+            @Sendable func order(_ act: RoomOrder.Act, _ user: String) async throws -> Moderate.Answer {
+                try await observer.store.call(
+                    Moderate(RoomOrder(act, UserID(unchecked: user), in: room), link: "link0001", most: 100))
+            }
+            _ = try await order(.role(.moderator), "kept")
+            let long = String(repeating: "n", count: 20)
+            // More than are named, all of which have ended.
+            for number in 0..<99 { _ = try await order(.mute(until: 1000), "\(long)\(number)") }
+            // Takes them away, and changes nothing else.
+            _ = try await order(.admit, "guest")
+            for number in 0..<99 {
+                guard case .done = try await order(.ban(until: nil), "banned\(number)") else {
+                    Issue.record("as if there were no room for ban \(number)")
+                    return
+                }
+            }
+            // All who are left are named again, and nobody else costs a command more.
+            _ = try await order(.unban, "banned0")
+            _ = try await order(.mute(until: nil), "other")
+            let before = try await fixture.calls(of: "hmget")
+            for _ in 0..<100 { _ = try await log.publish(said("1", by: "guest")) }
+            #expect((200..<250).contains(try await fixture.calls(of: "hmget") - before))
+            await #expect(throws: BackendError.barred(.muted)) { try await log.publish(said("1", by: "other")) }
+            _ = try await log.publish(said("1", by: "kept"))
+        }
+    }
+
+    @Test func `a host who takes over is named, and may what members may not`() async throws {
+        try await withNodes(2) { _, nodes in
+            for (id, user) in [("c1", "ann"), ("c2", "ben")] {
+                try await nodes[0].connect(id, user)
+                try await nodes[0].join(room.string, id)
+            }
+            var settings = RoomSettings(text: Array("{}".utf8))
+            settings.publish = []
+            let governor = nodes[1].backend.roomGovernor
+            _ = try await governor.govern(room, by: settings, replacing: 0)
+            _ = try await governor.carryOut(RoomOrder(.role(.host), UserID(unchecked: "ann"), in: room))
+            let log = nodes[1].backend.messageLog
+            _ = try await log.publish(said("1", by: "ann"))
+            await #expect(throws: BackendError.barred(.role)) { try await log.publish(said("1", by: "ben")) }
+            nodes[0].presence.leave(room, connection: "c1")
+            try await eventually("the chair's way to ben") {
+                (try? await log.publish(said("2", by: "ben"))) != nil
+            }
+            await #expect(throws: BackendError.barred(.role)) { try await log.publish(said("2", by: "ann")) }
         }
     }
 }

@@ -39,8 +39,8 @@ local room = {
 }
 local bars, told = '', {}
 if what == 'set' then
-  bars = (string.match(stored[8] or '', '^%z.*%z') or '')
-    .. bars_of(senders, roles, slow, tonumber(stored[5] or 0) > 0, tonumber(stored[6] or 0) > 0)
+  bars = names_of(stored[8])
+    .. letters_for(senders, roles, slow, tonumber(stored[5] or 0) > 0, tonumber(stored[6] or 0) > 0)
   redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version),
     'closed', '', 'expires', life, 'bars', bars, 'text', text, 'locked', locked, 'most', most, 'slow', slow, 'join', joiners,
     'publish', senders, 'roles', roles, 'handover', handover)

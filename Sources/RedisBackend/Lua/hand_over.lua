@@ -7,7 +7,7 @@
 --         7 life of a head without messages in ms, 8 PUBLISH or SPUBLISH, 9 the room's channel
 -- result  `ok` and the version; `kept` where the host stays, or is back; `moved` where something has changed; `refused` where
 --         the token is no longer the caller's
--- cost    O(1)
+-- cost    O(1); where names are to be looked up again (see `names_with`), O(what the settings hold)
 local coordinator, settings, members, head, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local events, governed, vacant = KEYS[6], KEYS[7], KEYS[8]
 local caller, run, name, seen, user, ledger_size = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -29,7 +29,7 @@ local version = present + 1
 local many = tonumber(stored[5] or 0) + tonumber(stored[7] or 0)
 redis.call('HDEL', settings, 'role:' .. host)
 redis.call('HSET', settings, 'role:' .. user, 'host')
-local bars = names_with(stored[6], many, settings, user, host) .. string.match(stored[6], '[^%z]*$')
+local bars = names_with(stored[6], many, settings, now(), user, host) .. string.match(stored[6], '[^%z]*$')
 redis.call('HSET', settings, 'version', version, 'host', user, 'given', stored[4] and stored[5] - 1 or stored[5], 'bars',
   bars)
 local room = { name = name, head = head, head_life = head_life, governed = governed }

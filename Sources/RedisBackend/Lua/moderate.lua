@@ -13,7 +13,7 @@
 -- result  `ok`, the version, the nodes whose connections were put out; `denied`, why: `outside`, `right` or `rank`;
 --         `absent` where the user is not in the room, `crowded` where there are as many as may be
 -- cost    O(the user's connections in the room), and some hundreds of who was put out before; where very many are mute or
---         banned O(those)
+--         banned, or names are to be looked up again (see `names_with`), O(what the settings hold)
 local settings, head, state, members, conns, rooms = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local lingering, events, governed, vacant, out, marks = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local coordinator = KEYS[13]
@@ -51,8 +51,8 @@ if actor ~= '' then
 end
 
 -- Puts a field, or takes it away for '', and counts those there are.
-local many = tonumber(stored[12] or 0) + tonumber(stored[13] or 0)
 local counts = { given = tonumber(stored[12] or 0), mutes = tonumber(stored[13] or 0), bans = tonumber(stored[14] or 0) }
+local many = counts.given + counts.mutes
 local function put(field, text, count)
   if text == '' then
     counts[count] = counts[count] - redis.call('HDEL', settings, field)
@@ -70,6 +70,7 @@ local function has_room()
     local kind = string.match(all[i], '^(%a+):')
     if (kind == 'mute' or kind == 'ban') and not holds(all[i + 1], moment) then put(all[i], '', kind .. 's') end
   end
+  redis.call('HSET', settings, 'mutes', counts.mutes, 'bans', counts.bans)
   return counts.given + counts.mutes + counts.bans < tonumber(crowd)
 end
 
@@ -123,8 +124,8 @@ elseif text == '{}' and life ~= '0' and what ~= 'remove' then
   redis.call('PERSIST', settings)
 end
 if not is_open then redis.call('HSET', settings, 'since', place_at(head, moment)) end
-local bars = names_with(stored[15], many, settings, user, stored[5] or user)
-  .. bars_of(stored[7] or '', roles, stored[8] or '', counts.given > 0, counts.mutes > 0)
+local bars = names_with(stored[15], many, settings, moment, user, stored[5] or user)
+  .. letters_for(stored[7] or '', roles, stored[8] or '', counts.given > 0, counts.mutes > 0)
 redis.call('HSET', settings, 'version', version, 'term', term, 'last', with_change(stored[4], operation, version), 'bars', bars,
   'host', host, 'given', counts.given, 'mutes', counts.mutes, 'bans', counts.bans)
 proclaim(room, version, bars, host)

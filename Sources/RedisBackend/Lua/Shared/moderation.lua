@@ -17,18 +17,43 @@ local function with_change(last, operation, version)
   return kept
 end
 
--- The names before the letters of these bars, as they have to be now that these users' roles or mutes have changed; none
--- where they are too many, or have been so since. `many` had a role or were mute before.
-local function names_with(bars, many, settings, ...)
-  local names = string.match(bars or '', '^%z.*%z') or ''
-  if names == '' and many > 0 then return '' end
-  for _, user in ipairs({ ... }) do
-    local known, name = redis.call('HMGET', settings, 'role:' .. user, 'mute:' .. user), user .. '\0'
-    local place = string.find(names, '\0' .. name, 1, true)
-    if known[1] or known[2] then
-      if not place then names = (names == '' and '\0' or names) .. name end
-    elseif place then
-      names = string.sub(names, 1, place) .. string.sub(names, place + #name + 1)
+-- Names with one more, where it is not among them.
+local function with_name(names, user)
+  local name = user .. '\0'
+  if string.find(names, '\0' .. name, 1, true) then return names end
+  return (names == '' and '\0' or names) .. name
+end
+
+-- The names of all who have a role or are mute.
+local function all_names(settings, moment)
+  local names, place = '', '0'
+  repeat
+    local part = redis.call('HSCAN', settings, place, 'COUNT', 1000)
+    place = part[1]
+    for i = 1, #part[2], 2 do
+      local kind, user = string.match(part[2][i], '^(%a+):(.*)$')
+      if kind == 'role' or kind == 'mute' and holds(part[2][i + 1], moment) then names = with_name(names, user) end
+    end
+  until place == '0'
+  return names
+end
+
+-- The names of these bars as they have to be now that roles or mutes of some users have changed: none where they are too
+-- many. Before it `many` had a role or were mute, and perhaps some who are no more; where so few have no names, since they had
+-- been too many, all are looked up.
+local function names_with(bars, many, settings, moment, ...)
+  local names = names_of(bars)
+  if names == '' and many > 0 then
+    names = many <= 100 and all_names(settings, moment) or ''
+  else
+    for _, user in ipairs({ ... }) do
+      local known, name = redis.call('HMGET', settings, 'role:' .. user, 'mute:' .. user), '\0' .. user .. '\0'
+      local place = string.find(names, name, 1, true)
+      if known[1] or known[2] then
+        names = with_name(names, user)
+      elseif place then
+        names = string.sub(names, 1, place) .. string.sub(names, place + #name)
+      end
     end
   end
   -- Every publish reads them.

@@ -5,7 +5,9 @@
 -- shut_at (when in ms), last
 -- (the last changes, each `operation=version`), host (who has the chair), handover, given, mutes and bans (how many users
 -- have a role, are mute, are banned), and what is decided by: locked (1), most (members), slow (ms), join and publish (roles,
--- each between commas; '': the roles' rights), roles (`;name=,right,right,` for each), `bars`, and of a user `role:<user>`,
+-- each between commas; '': the roles' rights), roles (`;name=,right,right,` for each), `bars` (names of all who have a role or are
+-- mute, and perhaps of some who were, each between zero bytes, or none where those are too many; then letters, see
+-- `letters_for`), and of a user `role:<user>`,
 -- `mute:<user>` and `ban:<user>` (until when in ms, 0: without end), `since:<user>` (when a member came in: in ms, a blank,
 -- the seq of the room's last message before that), `since` (the same of when the room got its settings: a member who has no
 -- other has been in it longer), `in:<user>` (a backend has let in past a lock). All are '' or left out where they say nothing.
@@ -52,10 +54,8 @@ local function bar_join(settings, user, members, hidden, is_member, was)
 end
 
 -- What a message or a signal of a client has to be held against, a letter each: m: members without a role of their own may
--- send none, g: nor signals, r: some users have a role, of which not all may, u: some are mute, s and ms: slow mode. Before
--- the letters stand the names of all who have a role or are mute, and perhaps of some who were, each between zero bytes;
--- none stand there where those are too many.
-local function bars_of(senders, roles, slow, has_roles, has_mutes)
+-- send none, g: nor signals, r: some users have a role, of which not all may, u: some are mute, s and ms: slow mode.
+local function letters_for(senders, roles, slow, has_roles, has_mutes)
   local bars = may('publish', 'member', senders, roles) and '' or 'm'
   if not may('signal', 'member', nil, roles) then bars = bars .. 'g' end
   -- Where nothing is said of who may, every role may.
@@ -65,10 +65,16 @@ local function bars_of(senders, roles, slow, has_roles, has_mutes)
   return bars
 end
 
--- The letters of what ends with bars, and of slow mode its ms; '' where nothing is to be held against anything.
+-- The letters of what ends with bars, and of slow mode its ms; '' where nothing is to be held against anything. Five letters
+-- and the eight digits of a day are the most; a version without any, which ends with a blank, is the most frequent.
 local function letters_of(bars)
   if not bars or string.byte(bars, -1) == 32 then return '', '' end
   return string.match(bars, '([mgru]*s?)(%d*)$', -16)
+end
+
+-- The names before the letters of bars, with the zero bytes around them; '' where there are none.
+local function names_of(bars)
+  return string.match(bars or '', '^%z.*%z') or ''
 end
 
 -- Why a user may not do something that ends on others' screens; nil where it is allowed. `bars` ends with these letters;

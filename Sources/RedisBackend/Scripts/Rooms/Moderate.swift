@@ -15,20 +15,24 @@ package struct Moderate: Script {
         case crowded
     }
 
-    /// Users of a room that have a role, are mute or banned.
-    private static let most = 10_000
+    /// So many users of a room have a role, are mute or banned at most.
+    package static let most = 10_000
 
     private let order: RoomOrder
     private let link: String
     private let settings: PresenceSettings
+    private let most: Int
     /// Of the call that wants it.
     private let cause = ServiceContext.current?.cause
 
     /// - Parameter link: the name of the link that it goes over: with its number there a call is known when it is retried.
-    package init(_ order: RoomOrder, link: String, settings: PresenceSettings = PresenceSettings()) {
+    package init(
+        _ order: RoomOrder, link: String, settings: PresenceSettings = PresenceSettings(), most: Int = Moderate.most
+    ) {
         self.order = order
         self.link = link
         self.settings = settings
+        self.most = most
     }
 
     package var file: RedisScript { Scripts.moderate }
@@ -57,7 +61,7 @@ package struct Moderate: Script {
                 .server, .attempt, .numbered(link), .milliseconds(LogLimits.emptyHeadLife), keys.publish,
                 .string(channel.name), .string(nodes.name), .string(room.string), .count(settings.ledgerSize),
                 .milliseconds(settings.disconnectionLife), .milliseconds(settings.sessionLife),
-                .count(Moderate.most), what, .string(order.user.string), .string(order.author?.user.string ?? ""),
+                .count(most), what, .string(order.user.string), .string(order.author?.user.string ?? ""),
                 .string(order.author?.connection ?? ""), value, .string(order.reason), .string(cause?.text ?? ""),
             ], publishingOn: [channel, nodes])
     }
