@@ -1,12 +1,13 @@
 # `docker/local test`: the suites named ...Faults kill, pause and cut things, and that of the hot paths loads a node: they run
 # after the others and one test at a time. Fault tests wait most of the time, for a lease to end or a server to be replaced, so
-# three lots of them run beside each other.
+# four lots of them run beside each other.
 
 lone_suites='Faults|HotPathTests'
-# Two lots of about a third each, by how long they take; what is in neither is the last third.
+# Three lots of about a quarter each, by how long they take; what is in none is the last quarter.
 fault_lots=(
-    '^EndToEndTests[.](Cluster|Failover|Webhook|Storm)[A-Za-z]*Faults'
-    '^EndToEndTests[.](?!Cluster|Failover)[A-M][A-Za-z]*Faults'
+    '^EndToEndTests[.](Cluster|Failover|Presence)[A-Za-z]*Faults'
+    '^EndToEndTests[.](Webhook|St|HostKill|Honest|Memory)[A-Za-z]*Faults'
+    '^EndToEndTests[.](?!Cluster|Failover|HostKill|Honest|Memory)[A-M][A-Za-z]*Faults'
 )
 # Those with a Redis, databases or nodes of their own, apart from the others, so that two cores keep up with their deadlines.
 busy_suites='^(RedisBackendTests|WebhooksTests|ArchiveTests|EndToEndTests)'

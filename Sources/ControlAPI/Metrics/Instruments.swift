@@ -64,6 +64,8 @@ final class Distribution: RecorderHandler, TimerHandler, Sendable {
 
     /// Upper bounds, rising; none makes it a summary.
     let bounds: [Double]
+    /// As they are shown.
+    let boundTexts: [String]
     private let state: Mutex<State>
 
     /// In seconds, for timers.
@@ -73,6 +75,7 @@ final class Distribution: RecorderHandler, TimerHandler, Sendable {
 
     init(bounds: [Double]) {
         self.bounds = bounds
+        boundTexts = bounds.map(PrometheusText.number)
         state = Mutex(State(counts: Array(repeating: 0, count: bounds.count + 1)))
     }
 

@@ -53,22 +53,26 @@ package enum PrometheusText {
         case .floatingPointCounter(let cell), .gauge(let cell): text += "\(name)\(labels) \(number(cell.value))\n"
         case .summary(let distribution), .histogram(let distribution):
             let snapshot = distribution.snapshot
-            var count = 0
-            for (bound, own) in zip(distribution.bounds, snapshot.counts) {
-                count += own
-                text += "\(name)_bucket\(adding(#"le="\#(number(bound))""#, to: labels)) \(count)\n"
+            let count = snapshot.counts.reduce(0, +)
+            if !distribution.bounds.isEmpty {
+                // Most of the text are these lines: what they share is put together once.
+                let opening = labels.isEmpty ? "\(name)_bucket{le=\"" : "\(name)_bucket\(labels.dropLast()),le=\""
+                var below = 0
+                for (bound, own) in zip(distribution.boundTexts, snapshot.counts) {
+                    below += own
+                    text += opening
+                    text += bound
+                    text += "\"} "
+                    text += String(below)
+                    text += "\n"
+                }
+                text += "\(opening)+Inf\"} \(count)\n"
             }
-            count = snapshot.counts.reduce(0, +)
-            if !distribution.bounds.isEmpty { text += "\(name)_bucket\(adding(#"le="+Inf""#, to: labels)) \(count)\n" }
             text += "\(name)_sum\(labels) \(number(snapshot.sum))\n\(name)_count\(labels) \(count)\n"
         }
     }
 
-    private static func adding(_ label: String, to labels: String) -> String {
-        labels.isEmpty ? "{\(label)}" : "\(labels.dropLast()),\(label)}"
-    }
-
-    private static func number(_ value: Double) -> String {
+    static func number(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value > 0 ? "+Inf" : "-Inf" }
         return Int(exactly: value).map(String.init) ?? "\(value)"
