@@ -71,7 +71,7 @@ let package = Package(
         // The vocabulary, the rules and the narrow protocols at which the targets meet, without I/O.
         .target(name: "GatewayCore", swiftSettings: strict),
         // Bytes to vocabulary and back, one folder for each wire protocol, without I/O.
-        .target(name: "Dialects", dependencies: ["GatewayCore"], swiftSettings: strict),
+        .target(name: "Dialects", dependencies: ["GatewayCore", crypto], swiftSettings: strict),
         // Traces of calls: what is handed on, the spans of our own, and how a collector takes them; without I/O.
         .target(name: "Traces", dependencies: ["GatewayCore", "Dialects", tracing], swiftSettings: strict),
         // The backend protocols on Redis: keys, scripts, log, router, beat.
