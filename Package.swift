@@ -204,22 +204,22 @@ let package = Package(
         .testTarget(
             name: "ControlAPITests",
             dependencies: [
-                "ControlAPI", "GatewayCore", nioCore, nioPosix, nioHTTP1, nioEmbedded, logging, metrics, lifecycle,
+                "ControlAPI", "Dialects", "GatewayCore", "TestKit", nioCore, nioPosix, nioHTTP1, nioEmbedded, logging,
+                metrics, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "WebhooksTests",
             dependencies: [
-                "Webhooks", "RedisBackend", "RedisClient", "GatewayCore", "TestSupport", "TestKit", nioCore, nioPosix,
-                nioTLS, logging,
-                metrics, lifecycle,
+                "Webhooks", "RedisBackend", "RedisClient", "Dialects", "GatewayCore", "TestSupport", "TestKit", nioCore,
+                nioPosix, nioTLS, logging, metrics, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayNodeTests",
             dependencies: [
-                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "RedisBackend", "Webhooks", "TestSupport",
-                "TestKit",
+                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "Dialects", "RedisBackend", "Webhooks",
+                "TestSupport", "TestKit",
                 crypto,
                 nioCore, nioPosix, nioTLS, lifecycle, logging, metrics,
                 .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
@@ -239,7 +239,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "StormJudge", "TestSupport",
+                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "Dialects", "StormJudge",
+                "TestSupport",
                 "TestKit", nioCore, nioPosix, nioTLS,
             ],
             swiftSettings: strict
