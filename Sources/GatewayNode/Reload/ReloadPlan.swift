@@ -97,7 +97,8 @@ package struct ReloadPlan: Sendable {
                     // Nobody could be asked.
                     || old.hook.url == nil && new.rooms.askBackend
             // The ledger is written for receivers, or not at all.
-            case .webhooks: old.webhooks.receivers.isEmpty || new.webhooks.receivers.isEmpty
+            case .webhooks:
+                old.webhookConfiguration.receivers.isEmpty || new.webhookConfiguration.receivers.isEmpty
             case .limits: false
             }
         }

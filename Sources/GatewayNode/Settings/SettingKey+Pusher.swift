@@ -31,6 +31,12 @@ extension SettingKey {
             How many users a presence channel may have for one more of an app's clients to enter it: each is sent all of \
             them, in one frame.
             """),
+        SettingKey(
+            "pusher.api", \.pusher.api, .choice,
+            """
+            Which port answers what the apps' backends call, /apps/<id>/...: api, or client for both, since most libraries are \
+            told one host for sockets and calls. These calls are signed with an app's secret and take no key.
+            """),
     ]
 
     static let allRooms = [RoomPattern("*")].compactMap(\.self)

@@ -13,7 +13,7 @@ extension Settings {
         try configuration.redis.lead(to: url)
         configuration.nodeId = nodeId
         configuration.rules = rooms
-        configuration.receivers = webhooks.receivers
+        configuration.receivers = webhookConfiguration.receivers
         return configuration
     }
 
@@ -40,6 +40,7 @@ extension Settings {
         configuration.clientPort = client.port
         configuration.fence = apiFence
         configuration.turn = turnServers
+        configuration.apps = PusherApps(pusher.apps)
         return configuration
     }
 

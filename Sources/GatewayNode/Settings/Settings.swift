@@ -101,8 +101,19 @@ package struct Settings: Sendable {
         package var secrets: [String] = []
         /// All of them once ``load(file:environment:host:)`` has put that one to those of the file.
         package var apps: [PusherApp] = []
+        /// Which port answers calls of backends.
+        package var api = CallsPort.api
+        /// Who is told of events by the apps' own lists.
+        package var receivers: [WebhookReceiver] = []
         /// Where no rule of `rooms` says what guests may; decided by `auth.mode` where nobody wrote it.
         package var publicRooms: [RoomPattern] = SettingKey.allRooms
+    }
+
+    /// The port that answers the calls of apps' backends.
+    package enum CallsPort: String, Sendable, CaseIterable {
+        case api
+        /// That one and the port for clients.
+        case client
     }
 
     /// Traces of calls.

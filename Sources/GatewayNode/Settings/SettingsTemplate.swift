@@ -43,8 +43,8 @@ package enum SettingsTemplate {
         "pusher": [
             "  # Several apps, in place of the one above. The first shares rooms and users with native clients; those of a further one",
             "  # are its own. An entry has id, key, secret (or secrets, two while one is changed), and, where it differs,",
-            "  # clientEvents (true), origins (those of client.origins), maxConnections (0: any number, on each node). This list has",
-            "  # no variable.",
+            "  # clientEvents (true), origins (those of client.origins), maxConnections (0: any number, on each node), webhooks (who is",
+            "  # told of its events, as behind webhooks.url with format=pusher). This list has no variable.",
             "  #apps:",
             "  #  - id: \"1\"",
             "  #    key: shop",
@@ -54,6 +54,7 @@ package enum SettingsTemplate {
             "  #    secrets: [the-old-secret-of-it, the-new-secret-of-it]",
             "  #    clientEvents: false",
             "  #    origins: [https://forum.example]",
+            "  #    webhooks: [\"https://forum.example/hooks channel_occupied channel_vacated\"]",
             "",
         ],
     ]
