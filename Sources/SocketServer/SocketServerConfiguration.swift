@@ -67,6 +67,10 @@ package struct SocketServerConfiguration: Sendable {
     package var missedHeartbeats = 3
     /// Nil where there are no TURN servers.
     package var turn: TurnServers?
+    /// Calls of backends that are answered here as well; nil: none.
+    package var calls: (any SignedCalls)?
+    /// How long a call may take from the end of its head to its answer.
+    package var callTimeout = Duration.seconds(30)
     /// Whether clients that offer permessage-deflate get it (RFC 7692).
     package var isCompressing = true
     /// Whether `/echo` answers.
