@@ -19,7 +19,7 @@ extension SettingKey {
             "What that app's backend signs with, 16 bytes or more; two while it is being changed."),
         SettingKey(
             "pusher.publicRooms", \.pusher.publicRooms,
-            .list("room names in which * stands for any characters", show: \.description, form: SettingCheck.pattern),
+            .list("room names, * for any characters", show: \.description, form: SettingCheck.pattern),
             """
             The rooms that an app's clients may enter as channels without a signature, where no rule of rooms says so by \
             allowGuests. Left out, it is all of them where auth.mode is none or left out, and none where clients show tokens: \

@@ -117,7 +117,7 @@ extension SettingsReader {
         }
         let receivers = webhooks.receivers
         guard Set(receivers.map(\.name)).count == receivers.count else {
-            throw SettingsError("webhooks.url, or the webhooks of an app, hold the same URL twice")
+            throw SettingsError("webhooks.url holds the same URL twice, or the webhooks of an app do")
         }
         for receiver in receivers {
             guard let url = WebhookURL(receiver.url), !webhooks.allowsPrivate, url.isPlainlyPrivate else { continue }
