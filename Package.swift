@@ -71,7 +71,7 @@ let package = Package(
         // The vocabulary, the rules and the narrow protocols at which the targets meet, without I/O.
         .target(name: "GatewayCore", swiftSettings: strict),
         // Bytes to vocabulary and back, one folder for each wire protocol, without I/O.
-        .target(name: "Dialects", dependencies: ["GatewayCore"], swiftSettings: strict),
+        .target(name: "Dialects", dependencies: ["GatewayCore", crypto], swiftSettings: strict),
         // Traces of calls: what is handed on, the spans of our own, and how a collector takes them; without I/O.
         .target(name: "Traces", dependencies: ["GatewayCore", "Dialects", tracing], swiftSettings: strict),
         // The backend protocols on Redis: keys, scripts, log, router, beat.
@@ -204,22 +204,22 @@ let package = Package(
         .testTarget(
             name: "ControlAPITests",
             dependencies: [
-                "ControlAPI", "GatewayCore", nioCore, nioPosix, nioHTTP1, nioEmbedded, logging, metrics, lifecycle,
+                "ControlAPI", "Dialects", "GatewayCore", "TestKit", nioCore, nioPosix, nioHTTP1, nioEmbedded, logging,
+                metrics, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "WebhooksTests",
             dependencies: [
-                "Webhooks", "RedisBackend", "RedisClient", "GatewayCore", "TestSupport", "TestKit", nioCore, nioPosix,
-                nioTLS, logging,
-                metrics, lifecycle,
+                "Webhooks", "RedisBackend", "RedisClient", "Dialects", "GatewayCore", "TestSupport", "TestKit", nioCore,
+                nioPosix, nioTLS, logging, metrics, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayNodeTests",
             dependencies: [
-                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "RedisBackend", "Webhooks", "TestSupport",
-                "TestKit",
+                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "Dialects", "RedisBackend", "Webhooks",
+                "TestSupport", "TestKit",
                 crypto,
                 nioCore, nioPosix, nioTLS, lifecycle, logging, metrics,
                 .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
@@ -239,7 +239,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "StormJudge", "TestSupport",
+                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "Dialects", "StormJudge",
+                "TestSupport",
                 "TestKit", nioCore, nioPosix, nioTLS,
             ],
             swiftSettings: strict

@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 import NIOSSL
 
@@ -33,6 +34,8 @@ package struct ControlConfiguration: Sendable {
     package var needsClientCertificate = false
     /// Nil where there are no TURN servers.
     package var turn: TurnServers?
+    /// Those whose backends are served Pusher's HTTP API; without any, it is not there.
+    package var apps = PusherApps()
 
     package init(
         host: String = "127.0.0.1", port: Int = 8081, keys: [String], maxBodyBytes: Int = 1 << 20,

@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 import Hummingbird
 import HummingbirdCore
@@ -33,6 +34,7 @@ package struct ControlServer: Service {
     ///   - calls: keeps what backends did; nil where nothing does.
     ///   - readiness: asked for each `/readyz`; must not block.
     ///   - liveness: asked for each `/healthz`: whether the event loops turn.
+    ///   - wall: milliseconds since 1970.
     ///   - tracer: makes the spans of requests; nil where none are made.
     ///   - metrics: what `/metrics` shows; the server counts its own requests there too.
     ///   - onListening: told the port once requests are taken.
@@ -51,6 +53,7 @@ package struct ControlServer: Service {
         calls: (any CallLedger)? = nil,
         readiness: @escaping @Sendable () -> Readiness,
         liveness: @escaping @Sendable () async -> Bool = { true },
+        wall: @escaping @Sendable () -> Int64 = { Int64(HTTPDate.now) * 1000 },
         tracer: (any Tracer)? = nil,
         metrics: MetricsRegistry,
         eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
@@ -67,19 +70,23 @@ package struct ControlServer: Service {
             whole: configuration.keys, named: configuration.backendKeys,
             now: { MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) })
         self.keys = keys
+        let broadcaster = Broadcaster(log: log, failures: RecurringWarning("Broadcasts could not be stored", logger))
         responder = ControlResponder(
             keys: keys, audit: Audit(logger: logger, ledger: calls),
             body: RequestBodyReader(maxBytes: configuration.maxBodyBytes),
-            broadcaster: Broadcaster(
-                log: log, failures: RecurringWarning("Broadcasts could not be stored", logger)),
-            log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans,
+            broadcaster: broadcaster, log: log, nodes: nodes, presence: presence, webhooks: webhooks, bans: bans,
             connections: connectionCloser, turn: configuration.turn, rooms: rooms, erasure: erasure,
             spenders: spenders, rights: rights,
+            pusher: PusherAPI(
+                apps: configuration.apps, broadcaster: broadcaster, log: log, presence: presence, now: wall),
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, requests: requests,
             tracing: RequestTracing(tracer: tracer), logger: logger,
             unavailable: RecurringWarning("Requests failed because the store is unavailable", logger))
     }
+
+    /// Those of backends that another port may answer too.
+    package var signedCalls: any SignedCalls { PusherCalls(responder: responder) }
 
     private static func connections(
         _ configuration: ControlConfiguration, requests: RequestMetrics, metrics: MetricsRegistry

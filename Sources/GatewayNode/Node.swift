@@ -76,6 +76,7 @@ package struct Node: Sendable {
         let log = try archivedLog(backend, metrics: metrics)
         let tokens = try Tokens(settings, group: group, metrics: metrics, logger: logger)
         let certificates = try Certificates(settings, metrics: metrics)
+        let signedCalls = LateCalls()
         let admission: @Sendable (Settings) -> SocketServerConfiguration = {
             [banned = stored.bannedAddresses] settings in
             var admission = settings.socketConfiguration(
@@ -83,6 +84,7 @@ package struct Node: Sendable {
             admission.sessionCheck = backend.sessionCheck
             admission.bannedAddresses = banned
             admission.tls = certificates.client
+            if settings.pusher.api == .client { admission.calls = signedCalls }
             return admission
         }
         let sockets = SocketServer(
@@ -107,6 +109,8 @@ package struct Node: Sendable {
             onListening: { [logger, settings] port in
                 logger.info("api port open", metadata: ["host": "\(settings.api.host)", "port": "\(port)"])
             })
+
+        signedCalls.calls.replace(control.signedCalls)
 
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
         if let embedded { services.append(.init(service: embedded)) }

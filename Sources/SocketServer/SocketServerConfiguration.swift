@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 import NIOSSL
 
@@ -25,6 +26,10 @@ package struct SocketServerConfiguration: Sendable {
     /// The backend that decides who is let in, and where rules say so who may join and publish; nil where none does.
     package var authorizer: (any Authorizer)?
     package var rules = RoomRules()
+    /// Whose clients speak Pusher's protocol; none: nobody's do.
+    package var apps = PusherApps()
+    /// Whether clients that speak the gateway's own dialect are served.
+    package var servesSessions = true
     /// Which session ids are worth asking for.
     package var sessionCheck: SessionCheck = { _ in .undecided }
 
@@ -62,6 +67,10 @@ package struct SocketServerConfiguration: Sendable {
     package var missedHeartbeats = 3
     /// Nil where there are no TURN servers.
     package var turn: TurnServers?
+    /// Calls of backends that are answered here as well; nil: none.
+    package var calls: (any SignedCalls)?
+    /// How long a call may take from the end of its head to its answer.
+    package var callTimeout = Duration.seconds(30)
     /// Whether clients that offer permessage-deflate get it (RFC 7692).
     package var isCompressing = true
     /// Whether `/echo` answers.

@@ -21,6 +21,8 @@ struct ReceiverLine: Sendable {
     let sender: WebhookSender
     let attempts: AttemptTracing
     let metrics: WebhookMetrics
+    /// Milliseconds since 1970.
+    let wall: @Sendable () -> Int64
     let logger: Logger
 
     /// Runs until the task is cancelled; after a graceful shutdown, until all lanes are empty or the time for it is over.
@@ -82,15 +84,21 @@ struct ReceiverLine: Sendable {
         case .gather(let assignment):
             let result: Result<LedgerBatch?, LedgerError>
             do throws(LedgerError) {
-                result = .success(try await ledger.gather(assignment, for: receiver))
+                var batch = try await ledger.gather(assignment, for: receiver)
+                if let events = batch?.events { batch?.events = configuration.told(events, to: receiver) }
+                result = .success(batch)
             } catch {
                 result = .failure(error)
             }
             inbox.yield(.gathered(assignment, result))
         case .send(let assignment, let batch):
+            guard let letter = configuration.letter(of: batch.events, to: receiver, now: wall()) else {
+                inbox.yield(.sent(assignment, .taken))
+                return
+            }
             let began = ContinuousClock.now
             let answer = await attempts.trace(batch.events) { traceparent in
-                await sender.send(EventBody.encode(batch.events), traceparent: traceparent)
+                await sender.send(letter.body, fields: letter.fields, traceparent: traceparent)
             }
             metrics.asked(for: began.duration(to: .now))
             inbox.yield(.sent(assignment, answer))

@@ -1,4 +1,5 @@
 import Crypto
+import Dialects
 import GatewayCore
 import NIOSSL
 
@@ -7,6 +8,8 @@ package struct WebhookConfiguration: Sendable {
     package var receivers: [WebhookReceiver]
     /// Each request is signed with every one of them, so that a secret can be changed without an interruption.
     package var secrets: [String]
+    /// Those whose receivers are told in Pusher's form; each signs with the first of its secrets.
+    package var apps = PusherApps()
     /// How long one request may take, from dialling to the end of the answer.
     package var timeout = Duration.seconds(30)
     /// Requests under way at once to one receiver, so that none takes another's.
@@ -40,7 +43,20 @@ package struct WebhookConfiguration: Sendable {
 extension WebhookReceiver {
     /// A receiver under the name that its URL gives it.
     package init(url: String, types: Set<String>?) {
-        let digest = SHA256.hash(data: Array(url.utf8)).prefix(6)
-        self.init(name: "hook-" + WebhookSignature.hex(digest), url: url, types: types)
+        self.init(name: WebhookReceiver.name(of: url), url: url, types: types)
+    }
+
+    /// One that is told in Pusher's form.
+    ///
+    /// - Parameter app: its id; nil: the first one.
+    package init(url: String, ofApp app: String?, events: Set<PusherHookEvent>) {
+        self.init(
+            name: WebhookReceiver.name(of: "pusher \(app ?? "") \(url)"), url: url,
+            types: Set(events.compactMap { $0.type?.rawValue }))
+        form = .pusher(app: app)
+    }
+
+    private static func name(of text: String) -> String {
+        "hook-" + WebhookSignature.hex(SHA256.hash(data: Array(text.utf8)).prefix(6))
     }
 }

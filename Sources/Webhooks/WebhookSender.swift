@@ -14,7 +14,8 @@ package final class WebhookSender: Sendable {
         timeout = configuration.timeout
         caller = HookCaller(
             HookCaller.Configuration(
-                url: receiver.url, secrets: configuration.secrets, timeout: configuration.timeout,
+                url: receiver.url, secrets: receiver.form == .native ? configuration.secrets : [],
+                timeout: configuration.timeout,
                 concurrency: configuration.concurrency,
                 reach: configuration.allowsPrivate ? .anywhere : .publicAlone, authorities: authorities),
             now: now, resolve: resolve)
@@ -24,10 +25,14 @@ package final class WebhookSender: Sendable {
 
     /// Taken is what was answered with 2xx; a redirect is not followed.
     ///
-    /// - Parameter traceparent: the request's, where it belongs to a trace.
-    package func send(_ body: [UInt8], traceparent: String? = nil) async -> LaneBoard.Answer {
+    /// - Parameters:
+    ///   - fields: beside those that every request has.
+    ///   - traceparent: the request's, where it belongs to a trace.
+    package func send(
+        _ body: [UInt8], fields: [(name: String, value: String)] = [], traceparent: String? = nil
+    ) async -> LaneBoard.Answer {
         do {
-            let fields = traceparent.map { [(name: "traceparent", value: $0)] } ?? []
+            let fields = fields + (traceparent.map { [(name: "traceparent", value: $0)] } ?? [])
             let status = try await caller.post(body, fields: fields).status
             if (200..<300).contains(status) { return .taken }
             return .failed(reason: RequestFailure.reason(ofStatus: status))

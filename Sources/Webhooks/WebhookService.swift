@@ -19,14 +19,16 @@ package final class WebhookService: Service {
     private let metrics: any MetricsFactory
     private let logger: Logger
     private let now: @Sendable () -> Int64
+    private let wall: @Sendable () -> Int64
 
     /// - Parameters:
     ///   - tracer: makes spans of attempts; nil where none are made.
     ///   - now: the seconds since 1970 that requests are signed with.
+    ///   - wall: the milliseconds since 1970 that requests in Pusher's form bear; nil: those of `now`.
     package init(
         configuration: WebhookConfiguration, ledger: any EventLedger, tracer: (any Tracer)? = nil,
         metrics: any MetricsFactory, logger: Logger,
-        now: @escaping @Sendable () -> Int64
+        now: @escaping @Sendable () -> Int64, wall: (@Sendable () -> Int64)? = nil
     ) {
         self.configuration = Current(configuration)
         self.ledger = ledger
@@ -34,6 +36,7 @@ package final class WebhookService: Service {
         self.metrics = metrics
         self.logger = logger
         self.now = now
+        self.wall = wall ?? { now() * 1000 }
     }
 
     /// Sends to these receivers from here on, and to those of before no more; what each has had is known by its URL.
@@ -105,7 +108,7 @@ package final class WebhookService: Service {
         return ReceiverLine(
             receiver: receiver, configuration: configuration, ledger: ledger, sender: sender,
             attempts: AttemptTracing(tracer: tracer, receiver: receiver.name),
-            metrics: WebhookMetrics(receiver: receiver, factory: metrics), logger: logger)
+            metrics: WebhookMetrics(receiver: receiver, factory: metrics), wall: wall, logger: logger)
     }
 
     private func trim() async {

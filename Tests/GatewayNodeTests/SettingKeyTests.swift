@@ -90,6 +90,11 @@ struct SettingKeyTests {
         ("turn.urls", "turn:t.example", { $0.turn.urls == ["turn:t.example"] }),
         ("turn.secret", "0123456789abcdef", { $0.turn.secret == "0123456789abcdef" }),
         ("turn.ttl", "2h", { $0.turn.life == .seconds(7200) }),
+        ("pusher.appId", "7", { $0.pusher.appId == "7" }),
+        ("pusher.key", "shop", { $0.pusher.key == "shop" }),
+        ("pusher.secret", "0123456789abcdef", { $0.pusher.secrets == ["0123456789abcdef"] }),
+        ("pusher.publicRooms", "news.*", { $0.pusher.publicRooms.map(\.description) == ["news.*"] }),
+        ("pusher.maxPresenceMembers", "50", { $0.client.limits.maxShownMembers == 50 }),
         ("archive.url", "sqlite:///a.db", { $0.archive.url == "sqlite:///a.db" }),
         ("archive.password", "p", { $0.archive.password == "p" }),
         ("archive.inboxes", "true", { $0.rooms.archivesInboxes }),
@@ -136,6 +141,7 @@ struct SettingKeyTests {
         ("drain.timeout", "5s", { $0.client.drainTimeout == .seconds(5) }),
         ("drain.rate", "50", { $0.client.drainRate == 50 }),
         ("threads", "3", { $0.threads == 3 }),
+        ("pusher.api", "client", { $0.pusher.api == .client }),
     ]
 
     @Test

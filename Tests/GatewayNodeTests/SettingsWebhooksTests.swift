@@ -97,6 +97,56 @@ struct SettingsWebhooksTests {
                 == ["webhooks.secret has no effect: there is no webhooks.url"])
     }
 
+    private static let app = [
+        "MARTLET_PUSHER_APP_ID": "1", "MARTLET_PUSHER_KEY": "shop", "MARTLET_PUSHER_SECRET": "0123456789abcdef",
+    ]
+
+    @Test func `a URL in Pusher's form is told the first app's events, and needs no secret of webhooks`() throws {
+        let url = "https://a.example/?b format=pusher member_removed channel_occupied"
+        let settings = try load(nil, Self.app.merging(["MARTLET_WEBHOOKS_URL": url]) { $1 }).settings
+        let configuration = settings.webhookConfiguration
+        let receiver = try #require(configuration.receivers.first)
+        #expect(receiver.url == "https://a.example/?b" && receiver.form == .pusher(app: nil))
+        #expect(receiver.types == ["room.occupied", "member.left"] && configuration.apps.first?.key == "shop")
+        let both = "\(url), https://a.example/?b user.online, https://c.example/ format=pusher"
+        let all = Self.app.merging(["MARTLET_WEBHOOKS_URL": both, "MARTLET_WEBHOOKS_SECRET": Self.secret]) { $1 }
+        let three = try load(nil, all).settings.webhookConfiguration.receivers
+        #expect(three.map(\.form) == [.pusher(app: nil), .native, .pusher(app: nil)])
+        #expect(Set(three.map(\.name)).count == 3 && three[2].types?.count == 4)
+        for (url, problem) in [
+            ("https://a.example/ format=pusher user.online", "no type of event"),
+            ("https://a.example/ format=pusher client_event", "holds client_event, of which nobody is told"),
+            ("https://a.example/ member_added", "no type of event"),
+            ("https://a.example/ format=pusher, https://b.example/", "webhooks.secret is missing"),
+            ("https://127.0.0.1/ format=pusher", "webhooks.allowPrivate"),
+        ] {
+            let error = try #require(throws: SettingsError.self) {
+                try load(nil, Self.app.merging(["MARTLET_WEBHOOKS_URL": url]) { $1 })
+            }
+            #expect(error.description.contains(problem), "\(error)")
+        }
+        let none = try #require(throws: SettingsError.self) { try load(nil, ["MARTLET_WEBHOOKS_URL": url]) }
+        #expect(none.description.contains("there is no app"))
+    }
+
+    @Test func `an app's own list is told of that app`() throws {
+        let file = """
+            pusher:
+              apps:
+                - {id: "1", key: shop, secret: 0123456789abcdef}
+                - id: forum
+                  key: forum-key
+                  secret: fedcba9876543210
+                  webhooks: [https://f.example/hook channel_occupied, "https://g.example/"]
+            """
+        let configuration = try load(file).settings.webhookConfiguration
+        #expect(configuration.receivers.map(\.url) == ["https://f.example/hook", "https://g.example/"])
+        #expect(configuration.receivers.allSatisfy { $0.form == .pusher(app: "forum") })
+        #expect(configuration.receivers.map { $0.types?.count } == [1, 4])
+        let error = try #require(throws: SettingsError.self) { try load(file.replacing("channel_occupied", with: "x")) }
+        #expect(error.description.contains("pusher.apps[1].webhooks holds x, which is no type of event"))
+    }
+
     @Test func `a rule can tell of messages and put them into the stream; left out it does neither`() throws {
         let yaml = """
             rooms:

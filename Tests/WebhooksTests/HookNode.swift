@@ -31,7 +31,7 @@ final class HookNode: Sendable {
     static func start(
         _ name: String, on redis: RedisServerProcess, configuration webhooks: WebhookConfiguration,
         ledger: WebhookLedgerSettings = .init(), lease: Duration = .seconds(3),
-        loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next(), wall: (@Sendable () -> Int64)? = nil
     ) async throws -> HookNode {
         let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath), on: loop)
         var configuration = Backend.Configuration(
@@ -51,7 +51,7 @@ final class HookNode: Sendable {
             load: { NodeLoad(connections: 0, rooms: 0, processor: 0) })
         let service = WebhookService(
             configuration: webhooks, ledger: backend.eventLedger, metrics: NOOPMetricsHandler.instance, logger: .silent,
-            now: { 1_700_000_000 })
+            now: { 1_700_000_000 }, wall: wall)
         let node = HookNode(backend: backend, proxy: proxy, service: service)
         try await eventually("a node") { node.backend.problem == nil }
         return node

@@ -36,6 +36,7 @@ test_suites() {
     local packages=("${build_packages[@]}" "${test_packages[@]}" "${valkey_packages[@]}")
     [[ -n $only && $only != browser ]] || packages+=("${browser_packages[@]}")
     [[ -n $only && $only != operations ]] || packages+=("${operations_packages[@]}")
+    [[ -n $only && $only != pusher ]] || packages+=("${pusher_packages[@]}")
     need_packages "${packages[@]}"
     need_valkey
     build "$tests" --build-tests
@@ -52,9 +53,11 @@ test_suites() {
                 run "Hot paths" swift_test --no-parallel --filter HotPathTests
                 run "Fault tests" fault_tests
                 run "Operation tests" operation_tests
+                run "Tests with Pusher's libraries" pusher_tests
                 run "Browser tests" browser_tests
                 ;;
             operations) run "Operation tests" operation_tests ;;
+            pusher) run "Tests with Pusher's libraries" pusher_tests ;;
             browser) run "Browser tests" browser_tests ;;
             faults) run "Fault tests" fault_tests ;;
             *) run "Tests of $only" swift_test --filter "$only" ;;

@@ -58,6 +58,14 @@ struct BroadcastRequest: Sendable {
         let digest: String
     }
 
+    /// A text for rooms, from a backend that names nobody.
+    init(to rooms: [RoomName], event: EventName, payload: [UInt8], idempotency: Idempotency?, except: String?) {
+        target = .rooms(rooms)
+        (userId, msgType, self.event) = (.system, 1, event)
+        (self.payload, self.idempotency) = (payload, idempotency)
+        (isVolatile, self.except) = (false, except)
+    }
+
     /// - Throws: `bad_request` naming the field.
     init(_ object: JSONValue) throws(RequestError) {
         let fields = try ObjectFields(
@@ -150,12 +158,6 @@ struct BroadcastRequest: Sendable {
     private static let msgTypes = 0...2_147_483_647
 
     private static func digest(of bytes: UnsafeRawBufferPointer) -> String {
-        var text: [UInt8] = []
-        for byte in SHA256.hash(data: bytes) {
-            for digit in [byte >> 4, byte & 0xF] {
-                text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
+        HexDigits.text(SHA256.hash(data: bytes))
     }
 }

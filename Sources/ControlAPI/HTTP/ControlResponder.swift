@@ -23,6 +23,7 @@ struct ControlResponder: HTTPResponder {
     let spenders: any SpenderDirectory
     /// Nil where no backend is asked.
     let rights: (any RightsReview)?
+    let pusher: PusherAPI
     let console: Console
     let readiness: @Sendable () -> Readiness
     let liveness: @Sendable () async -> Bool
@@ -41,13 +42,15 @@ struct ControlResponder: HTTPResponder {
         var route: Route?
         var key: BackendKey?
         var whom: String?
+        var caller: String?
         var response: Response
         do {
             let target = try RequestTarget(path: request.uri.path, query: request.uri.query)
             if target.segments.first == "v1" {
                 key = try keys.find(request.headers[values: .authorization]).key
+                caller = key?.name
             }
-            guard let found = Route(segments: target.segments, method: request.method) else {
+            guard let found = Route(segments: target.segments, method: request.method), isOpen(found) else {
                 throw Refusal.notFound("there is nothing here")
             }
             route = found
@@ -59,10 +62,10 @@ struct ControlResponder: HTTPResponder {
             }
             response = try await trace.run {
                 try await answer(
-                    found, target: target, request: request, context: context, key: key, whom: &whom)
+                    found, target: target, request: request, context: context, key: key, whom: &whom, caller: &caller)
             }
         } catch {
-            response = Response(refusal(for: error))
+            response = Response(refusal(for: error), isText: route?.isPusher ?? false)
         }
         if request.method == .head { response = response.createHeadResponse() }
         // What was refused before its body was read has a body still coming: nothing can follow it.
@@ -71,14 +74,16 @@ struct ControlResponder: HTTPResponder {
         }
         requests.answered(route, request.method, response.status, since: began)
         trace?.end(route, request.method, response.status)
-        if let key, let route { audit.record(key, route, request.method, whom: whom, response.status) }
+        if let caller, let route { audit.record(caller, route, request.method, whom: whom, response.status) }
         return response
     }
 
-    /// - Parameter whom: whom the call is about, where that is not the path's to say.
+    /// - Parameters:
+    ///   - whom: whom the call is about, where that is not the path's to say.
+    ///   - caller: who makes it, where that is not the key's to say.
     private func answer(
         _ route: Route, target: RequestTarget, request: Request, context: ControlContext, key: BackendKey?,
-        whom: inout String?
+        whom: inout String?, caller: inout String?
     ) async throws -> Response {
         switch route {
         case .broadcast:
@@ -188,6 +193,8 @@ struct ControlResponder: HTTPResponder {
             return console.answer(page)
         case .consoleConfiguration:
             return console.configuration()
+        case .pusher(let call):
+            return try await answer(call, target: target, request: request, context: context, caller: &caller)
         }
     }
 

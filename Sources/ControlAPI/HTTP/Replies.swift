@@ -18,8 +18,14 @@ extension Response {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
-    init(_ refusal: Refusal) {
-        self = .json(refusal.body, status: refusal.status)
+    /// - Parameter isText: whether it is the bare message, and no JSON.
+    init(_ refusal: Refusal, isText: Bool = false) {
+        self =
+            isText
+            ? Response(
+                status: refusal.status, contentType: "text/plain; charset=utf-8",
+                bytes: Array("\(refusal.error.message)\n".utf8))
+            : .json(refusal.body, status: refusal.status)
         for field in refusal.headers { headers[field.name] = field.value }
     }
 }

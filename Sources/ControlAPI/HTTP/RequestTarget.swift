@@ -5,7 +5,7 @@ import GatewayCore
 struct RequestTarget: Sendable {
     /// Decoded one by one, so that `%2F` stays within its segment; a slash at the end adds none.
     let segments: [String]
-    private let query: [(name: String, value: String)]
+    let query: [(name: String, value: String)]
 
     /// Both as they stand in the request, undecoded; `query` without its `?`.
     init(path: String, query: String?) throws(RequestError) {
@@ -21,16 +21,24 @@ struct RequestTarget: Sendable {
         }
         self.segments = segments
 
-        var pairs: [(name: String, value: String)] = []
-        for pair in (query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
-            let end = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
-            let rest = end < pair.endIndex ? pair[pair.index(after: end)...] : pair[end...]
-            guard let name = RequestTarget.decode(pair[..<end], plusIsSpace: true),
-                let value = RequestTarget.decode(rest, plusIsSpace: true)
-            else { throw RequestError(.badRequest, "query: bad percent-encoding") }
-            pairs.append((name, value))
+        guard let pairs = RequestTarget.pairs(query ?? "", read: { RequestTarget.decode($0, plusIsSpace: true) }) else {
+            throw RequestError(.badRequest, "query: bad percent-encoding")
         }
         self.query = pairs
+    }
+
+    /// The names and values of a query, each as `read` has it; nil where one cannot be read.
+    static func pairs(
+        _ query: String, read: (Substring.UTF8View) -> String?
+    ) -> [(name: String, value: String)]? {
+        var pairs: [(name: String, value: String)] = []
+        for pair in query[...].utf8.split(separator: UInt8(ascii: "&")) {
+            let end = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
+            let rest = end < pair.endIndex ? pair[pair.index(after: end)...] : pair[end...]
+            guard let name = read(pair[..<end]), let value = read(rest) else { return nil }
+            pairs.append((name, value))
+        }
+        return pairs
     }
 
     /// The value of a parameter, nil where it is not given; given twice it is refused, since nobody knows which was meant.
@@ -51,7 +59,7 @@ struct RequestTarget: Sendable {
         return number
     }
 
-    private static func decode(_ text: some Collection<UInt8>, plusIsSpace: Bool) -> String? {
+    static func decode(_ text: some Collection<UInt8>, plusIsSpace: Bool) -> String? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         var rest = text.makeIterator()

@@ -35,6 +35,7 @@ enum Route: Hashable, Sendable {
     case openAPI
     case page(ConsolePage)
     case consoleConfiguration
+    case pusher(PusherCall)
 
     /// Nil where there is nothing under this path. The method counts only where a user's name and a word of ours could both
     /// be meant.
@@ -67,7 +68,12 @@ enum Route: Hashable, Sendable {
                 self = .page(page)
                 return
             }
-            guard segments.first == "v1", let route = Route(named: segments.dropFirst()) else { return nil }
+            guard segments.first == "v1" else {
+                guard let call = PusherCall(segments: segments) else { return nil }
+                self = .pusher(call)
+                return
+            }
+            guard let route = Route(named: segments.dropFirst()) else { return nil }
             self = route
         }
     }
@@ -111,7 +117,13 @@ enum Route: Hashable, Sendable {
         case .room: [.get, .head, .put, .patch, .delete]
         case .members: [.get, .head, .post]
         case .member, .roomBan, .roomMute: [.put, .delete]
+        case .pusher(let call): call.methods
         }
+    }
+
+    /// Whether it is for whoever signs with an app's secret, and is refused in plain text, as Pusher's libraries show it.
+    var isPusher: Bool {
+        if case .pusher = self { true } else { false }
     }
 
     /// What stands for it in metrics: one of few, whatever names a path holds.
@@ -147,6 +159,7 @@ enum Route: Hashable, Sendable {
         case .metrics: "/metrics"
         case .openAPI: "/openapi.yaml"
         case .page, .consoleConfiguration: "/console"
+        case .pusher(let call): call.name
         }
     }
 }
@@ -175,6 +188,7 @@ extension Route {
         case .room, .addressBans: method == .get || method == .head ? .read : .moderate
         case .webhooksReplay, .calls: .admin
         case .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration: nil
+        case .pusher(let call): call.scope
         }
     }
 
@@ -187,7 +201,7 @@ extension Route {
         case .users, .user, .usersQuery, .userDisconnect, .userBan, .userRefresh, .connectionDisconnect, .turn, .rooms,
             .nodes, .stats,
             .webhooks, .webhooksReplay, .top, .calls, .addressBans, .health, .readiness, .metrics, .openAPI, .page,
-            .consoleConfiguration:
+            .consoleConfiguration, .pusher:
             .everything
         }
     }
@@ -201,6 +215,7 @@ extension Route {
         case .member(let user, let room), .roomBan(let user, let room), .roomMute(let user, let room):
             "\(user) in \(room)"
         case .message(let room, let seq): "\(room) seq \(seq)"
+        case .pusher(let call): call.whom
         case .broadcast, .broadcastBatch, .turn, .users, .usersQuery, .rooms, .nodes, .stats, .webhooks,
             .webhooksReplay,
             .top, .calls, .addressBans, .health, .readiness, .metrics, .openAPI, .page, .consoleConfiguration:

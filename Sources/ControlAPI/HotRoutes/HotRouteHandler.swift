@@ -199,7 +199,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         let (route, method) = (incoming.call.route, incoming.call.method)
         responder.value.requests.answered(route, method, status, since: incoming.began)
         incoming.trace?.end(route, method, status)
-        if let key = incoming.key { responder.value.audit.record(key, route, method, whom: route.whom, status) }
+        if let key = incoming.key { responder.value.audit.record(key.name, route, method, whom: route.whom, status) }
         let endsInput = rules.answered()
         guard let context else { return }
         connection.answer(

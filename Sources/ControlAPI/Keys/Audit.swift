@@ -23,9 +23,11 @@ struct Audit: Sendable {
         self.ledger = ledger
     }
 
-    /// - Parameter whom: the room, user or block of addresses; nil where the call names none.
+    /// - Parameters:
+    ///   - key: the name of the key that opened it, or what stands for the app that signed it.
+    ///   - whom: the room, user or block of addresses; nil where the call names none.
     func record(
-        _ key: BackendKey, _ route: Route, _ method: HTTPRequest.Method, whom: String?, _ status: HTTPResponse.Status
+        _ key: String, _ route: Route, _ method: HTTPRequest.Method, whom: String?, _ status: HTTPResponse.Status
     ) {
         let scope = route.scope(of: method)
         let call = "\(method.rawValue) \(route.name)"
@@ -42,16 +44,16 @@ struct Audit: Sendable {
         }
         let whom = AuditText.printable(whom ?? "")
         if level == .notice, !(isRead && status == .forbidden) {
-            ledger?.note(BackendCall(key: key.name, call: call, whom: whom, status: status.code))
+            ledger?.note(BackendCall(key: key, call: call, whom: whom, status: status.code))
         }
         logger.log(
             level: level, "audit",
-            metadata: ["key": "\(key.name)", "call": "\(call)", "whom": "\(whom)", "result": "\(status.code)"])
+            metadata: ["key": "\(key)", "call": "\(call)", "whom": "\(whom)", "result": "\(status.code)"])
     }
 
-    private func isDue(_ key: BackendKey, _ call: String) -> Bool {
+    private func isDue(_ key: String, _ call: String) -> Bool {
         let now = MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds))
-        return overstepping.pace.withLock { $0.isDue(key.name, call, now: now) }
+        return overstepping.pace.withLock { $0.isDue(key, call, now: now) }
     }
 }
 

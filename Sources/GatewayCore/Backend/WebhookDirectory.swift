@@ -1,10 +1,18 @@
 /// One receiver of events.
 package struct WebhookReceiver: Hashable, Sendable {
+    /// The form in which it is told.
+    package enum Form: Hashable, Sendable {
+        case native
+        /// Pusher's: of the channels of an app, which signs it too; nil: of the first app.
+        case pusher(app: String?)
+    }
+
     /// Its name in the store: the same for the same URL on every node.
     package var name: String
     package var url: String
     /// Nil for all.
     package var types: Set<String>?
+    package var form = Form.native
 
     package init(name: String, url: String, types: Set<String>?) {
         self.name = name

@@ -26,6 +26,7 @@ package struct ReloadPlan: Sendable {
             note("auth.issuers", isTaken: fate(of: .tokens))
             if fate(of: .tokens) { settings.auth.issuers = new.auth.issuers }
         }
+        if old.pusher.apps != new.pusher.apps { note("pusher.apps", isTaken: false) }
         if old.rooms.rules != new.rooms.rules {
             note("rooms", isTaken: fate(of: .rooms))
             if fate(of: .rooms) { settings.rooms.rules = new.rooms.rules }
@@ -96,7 +97,8 @@ package struct ReloadPlan: Sendable {
                     // Nobody could be asked.
                     || old.hook.url == nil && new.rooms.askBackend
             // The ledger is written for receivers, or not at all.
-            case .webhooks: old.webhooks.receivers.isEmpty || new.webhooks.receivers.isEmpty
+            case .webhooks:
+                old.webhookConfiguration.receivers.isEmpty || new.webhookConfiguration.receivers.isEmpty
             case .limits: false
             }
         }

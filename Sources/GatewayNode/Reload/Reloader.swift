@@ -77,8 +77,8 @@ final class Reloader: Sendable {
         if issuers.isEmpty { parts.tokens.renew() } else { parts.tokens.take(issuers) }
         if let hookAuthorities { parts.hook?.replace(next.hook, authorities: hookAuthorities) }
         if let authorities {
-            parts.webhooks?.replace(next.webhooks, authorities: authorities)
-            parts.backend.receivers.replace(next.webhooks.receivers)
+            parts.webhooks?.replace(next.webhookConfiguration, authorities: authorities)
+            parts.backend.receivers.replace(next.webhookConfiguration.receivers)
         }
         parts.backend.rules.replace(next.rooms)
         parts.sockets.reconfigure(parts.admission(next))

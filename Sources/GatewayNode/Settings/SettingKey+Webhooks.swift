@@ -8,7 +8,8 @@ extension SettingKey {
             Where events are sent: user.online, user.offline, room.occupied, room.vacated, member.joined, \
             member.left, message.published, room.updated, \
             room.host_changed, member.role, member.removed, member.banned. A URL without types is sent all: [https://a.example/hooks, \
-            "https://b.example/ user.online user.offline"].
+            "https://b.example/ user.online user.offline"]. With format=pusher behind it a URL is told the first app's events \
+            in Pusher's form: channel_occupied, channel_vacated, member_added, member_removed.
             """),
         SettingKey(
             "webhooks.secret", \.webhooks.secrets,
@@ -16,7 +17,7 @@ extension SettingKey {
             shownAs: "\"\"", isSecret: true,
             """
             What requests are signed with (Martlet-Signature, HMAC-SHA256), 16 bytes or more. While it is being changed give two: \
-            requests then carry a signature by each.
+            requests then carry a signature by each. Those in Pusher's form are signed with the app's secret.
             """),
         SettingKey(
             "webhooks.timeout", \.webhooks.timeout, .duration(.milliseconds(100)...(.seconds(300))),

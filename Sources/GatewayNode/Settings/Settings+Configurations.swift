@@ -1,4 +1,5 @@
 import ControlAPI
+import Dialects
 import GatewayCore
 import RedisBackend
 import RedisClient
@@ -12,7 +13,7 @@ extension Settings {
         try configuration.redis.lead(to: url)
         configuration.nodeId = nodeId
         configuration.rules = rooms
-        configuration.receivers = webhooks.receivers
+        configuration.receivers = webhookConfiguration.receivers
         return configuration
     }
 
@@ -29,6 +30,8 @@ extension Settings {
         configuration.origins = originRule
         configuration.fence = clientFence
         configuration.turn = turnServers
+        configuration.apps = PusherApps(pusher.apps)
+        configuration.servesSessions = servesSessions
         return configuration
     }
 
@@ -37,6 +40,7 @@ extension Settings {
         configuration.clientPort = client.port
         configuration.fence = apiFence
         configuration.turn = turnServers
+        configuration.apps = PusherApps(pusher.apps)
         return configuration
     }
 

@@ -1,13 +1,24 @@
+import Dialects
 import GatewayCore
 import Webhooks
 
 extension Settings {
     /// One line for each receiver, without what may be secret in its URL.
     var webhookSummary: [String] {
-        webhooks.receivers.map { receiver in
+        webhookConfiguration.receivers.map { receiver in
             let types = receiver.types.map { $0.sorted().joined(separator: ", ") } ?? "all events"
-            return "webhook  \(receiver.shownURL), \(types)"
+            guard case .pusher(let id) = receiver.form else { return "webhook  \(receiver.shownURL), \(types)" }
+            let app = id ?? pusher.apps.first?.id ?? ""
+            return "webhook  \(receiver.shownURL), \(types) of the app \(app), as Pusher's"
         }
+    }
+
+    /// Those that `webhooks.url` names, and those of the apps.
+    package var webhookConfiguration: WebhookConfiguration {
+        var configuration = webhooks
+        configuration.receivers += pusher.receivers
+        configuration.apps = PusherApps(pusher.apps)
+        return configuration
     }
 }
 
@@ -23,36 +34,79 @@ extension SettingCheck {
         }
     }
 
-    /// A URL and, behind it with blanks between, the types that are sent there; without them all are. What is wrong is said
+    /// A URL and, behind it with blanks between, the types that are sent there; without them all are. With
+    /// `format=pusher` among them the first app's events are, and the types are Pusher's names. What is wrong is said
     /// without any part of the URL, which may contain a secret.
     static func webhook(_ text: String) throws(ValueRefusal) -> WebhookReceiver {
         let words = text.split(separator: " ").map(String.init)
         guard let url = words.first, WebhookURL(url) != nil else {
             throw ValueRefusal("holds what is no URL with http:// or https://")
         }
-        let known = EventType.allCases.map(\.rawValue)
-        let types = words.dropFirst()
+        let types = words.dropFirst().filter { $0 != pusherFormat }
+        guard types.count == words.count - 1 else { return try webhook(url, of: nil, events: types) }
+        try check(types, among: EventType.allCases.map(\.rawValue))
+        return WebhookReceiver(url: url, types: types.isEmpty ? nil : Set(types))
+    }
+
+    /// The same of an app's own list, where Pusher's form is a matter of course.
+    static func webhook(_ text: String, ofApp id: String) throws(ValueRefusal) -> WebhookReceiver {
+        let words = text.split(separator: " ").map(String.init)
+        guard let url = words.first, WebhookURL(url) != nil else {
+            throw ValueRefusal("holds what is no URL with http:// or https://")
+        }
+        return try webhook(url, of: id, events: words.dropFirst().filter { $0 != pusherFormat })
+    }
+
+    private static func webhook(
+        _ url: String, of app: String?, events: [String]
+    ) throws(ValueRefusal) -> WebhookReceiver {
+        try check(events, among: PusherHookEvent.allCases.map(\.rawValue))
+        let known = PusherHookEvent.allCases.filter { $0.type != nil }
+        for event in events where !known.contains(where: { $0.rawValue == event }) {
+            throw ValueRefusal("holds \(event), of which nobody is told here")
+        }
+        let chosen = events.isEmpty ? known : known.filter { events.contains($0.rawValue) }
+        return WebhookReceiver(url: url, ofApp: app, events: Set(chosen))
+    }
+
+    private static func check(_ types: [String], among known: [String]) throws(ValueRefusal) {
         for type in types where !known.contains(type) {
             throw ValueRefusal("holds \(type), which is no type of event\(Spelling.hint(for: type, among: known))")
         }
-        return WebhookReceiver(url: url, types: types.isEmpty ? nil : Set(types))
     }
+
+    static let pusherFormat = "format=pusher"
 }
 
 extension WebhookReceiver {
     /// As a list of settings has it.
-    var setting: String { ([url] + (types?.sorted() ?? [])).joined(separator: " ") }
+    var setting: String {
+        guard form != .native else { return ([url] + (types?.sorted() ?? [])).joined(separator: " ") }
+        return ([url, SettingCheck.pusherFormat] + pusherEvents).joined(separator: " ")
+    }
+
+    /// What it is told in Pusher's form, by Pusher's names; none where that is all.
+    private var pusherEvents: [String] {
+        let told = PusherHookEvent.allCases.filter { $0.type != nil }
+        let chosen = told.filter { event in event.type.map { types?.contains($0.rawValue) ?? true } ?? false }
+        return chosen.count == told.count ? [] : chosen.map(\.rawValue).sorted()
+    }
 }
 
 extension SettingsReader {
     /// What spans the keys of webhooks.
     mutating func decideWebhooks() throws(SettingsError) {
-        let webhooks = settings.webhooks
-        guard !webhooks.receivers.isEmpty else {
-            if !webhooks.secrets.isEmpty { warnings.append("webhooks.secret has no effect: there is no webhooks.url") }
-            return
+        settings.pusher.receivers = try appReceivers()
+        let webhooks = settings.webhookConfiguration
+        if !webhooks.secrets.isEmpty, !webhooks.receivers.contains(where: { $0.form == .native }) {
+            let kind = settings.webhooks.receivers.isEmpty ? "" : " but in Pusher's form"
+            warnings.append("webhooks.secret has no effect: there is no webhooks.url\(kind)")
         }
-        guard !webhooks.secrets.isEmpty else {
+        guard !webhooks.receivers.isEmpty else { return }
+        guard !settings.pusher.apps.isEmpty || webhooks.receivers.allSatisfy({ $0.form == .native }) else {
+            throw SettingsError("webhooks.url holds format=pusher, and there is no app (pusher.apps) to be told of")
+        }
+        guard !webhooks.secrets.isEmpty || !webhooks.receivers.contains(where: { $0.form == .native }) else {
             throw SettingsError(
                 "webhooks.secret is missing: webhooks.url needs it (MARTLET_WEBHOOKS_SECRET), so that the receiver can tell who sends"
             )
@@ -63,7 +117,7 @@ extension SettingsReader {
         }
         let receivers = webhooks.receivers
         guard Set(receivers.map(\.name)).count == receivers.count else {
-            throw SettingsError("webhooks.url holds the same URL twice")
+            throw SettingsError("webhooks.url holds the same URL twice, or the webhooks of an app do")
         }
         for receiver in receivers {
             guard let url = WebhookURL(receiver.url), !webhooks.allowsPrivate, url.isPlainlyPrivate else { continue }
@@ -73,6 +127,23 @@ extension SettingsReader {
                 (MARTLET_WEBHOOKS_ALLOW_PRIVATE=true); so do receivers in a network of docker compose
                 """)
         }
+    }
+}
+
+extension SettingsReader {
+    /// Those that the apps' own lists name.
+    private func appReceivers() throws(SettingsError) -> [WebhookReceiver] {
+        var receivers: [WebhookReceiver] = []
+        for (index, app) in settings.pusher.apps.enumerated() {
+            for text in app.webhooks {
+                do throws(ValueRefusal) {
+                    receivers.append(try SettingCheck.webhook(text, ofApp: app.id))
+                } catch {
+                    throw SettingsError("pusher.apps[\(index)].webhooks \(error.problem)")
+                }
+            }
+        }
+        return receivers
     }
 }
 

@@ -22,6 +22,10 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         case waiting
         /// The head was good; its end is all that lacks.
         case upgrading(HandshakeVerdict.Upgrade)
+        /// A backend's call, whose body is coming.
+        case receiving(CallInProgress)
+        /// The same, which is being answered.
+        case calling
         /// The answer is on its way: what comes is thrown away until the client ends, or is cut.
         case answered
         /// The socket is another handler's.
@@ -76,6 +80,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         switch (unwrapInboundIn(data), phase) {
         case (.head(let head), .waiting): judge(head, context)
         case (.end, .upgrading(let upgrade)): perform(upgrade, context)
+        case (.body(let part), .receiving(let call)): receive(part, call, context)
+        case (.end, .receiving(let call)): perform(call, context)
         case (.head, _), (.body, _), (.end, _): break
         }
     }
@@ -116,6 +122,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
                 return answer(.unavailable(SocketMetrics.Refusal(refusal)), context)
             }
             phase = .upgrading(upgrade)
+        case .call(let call):
+            begin(call, context)
         }
     }
 
@@ -129,6 +137,40 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
             return .tooManyOfAddress
         }
         return hub.isBanned(client) ? .banned : nil
+    }
+
+    // MARK: Calls
+
+    private func begin(_ call: CallInProgress, _ context: ChannelHandlerContext) {
+        // Whoever signs with an app's secret is nobody's stranger.
+        hub.census.vouch(for: &slot)
+        deadline = hub.now + hub.configuration.callTimeout
+        phase = .receiving(call)
+        guard call.expectsContinue, call.maxBodyBytes > 0 else { return }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+    }
+
+    private func receive(_ part: ByteBuffer, _ call: CallInProgress, _ context: ChannelHandlerContext) {
+        var call = call
+        guard call.receive(part) else { return answer(.callTooLarge, context) }
+        phase = .receiving(call)
+    }
+
+    private func perform(_ call: CallInProgress, _ context: ChannelHandlerContext) {
+        phase = .calling
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        // It ends by itself, with an answer: the log and the directories give one within their own times.
+        Task { [loop = context.eventLoop] in
+            let answer = await call.answer(call.body)
+            loop.execute { handler.value.give(answer, isHead: call.isHead) }
+        }
+    }
+
+    private func give(_ answer: CallAnswer, isHead: Bool) {
+        guard case .calling = phase, let context else { return }
+        var reply = HandshakeVerdict.Reply(answer)
+        reply.withholdsBody = isHead
+        self.answer(reply, context)
     }
 
     private func answer(_ reply: HandshakeVerdict.Reply, _ context: ChannelHandlerContext) {
@@ -189,7 +231,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         switch phase {
         case .upgraded, .closed: return
         case .upgrading: hub.census.leave()
-        case .waiting, .answered: break
+        case .waiting, .answered, .receiving, .calling: break
         }
         phase = .closed
         hub.census.close(slot)

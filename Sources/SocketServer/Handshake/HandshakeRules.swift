@@ -7,6 +7,8 @@ import WebSocketFrames
 enum HandshakeVerdict {
     case upgrade(Upgrade)
     case reply(Reply)
+    /// A call of a backend, which is answered once its body has come.
+    case call(CallInProgress)
 
     struct Upgrade {
         enum Target {
@@ -35,6 +37,7 @@ struct HandshakeRules: Sendable {
     let isEchoing: Bool
     let takesTokens: Bool
     let isCompressing: Bool
+    let calls: (any SignedCalls)?
     private let files: ClientFiles
     private let sessionCheck: SessionCheck
     private let passedHeaders: [String]
@@ -44,6 +47,7 @@ struct HandshakeRules: Sendable {
         fence = configuration.fence
         isEchoing = configuration.isEchoing
         isCompressing = configuration.isCompressing
+        calls = configuration.calls
         sessionCheck = configuration.sessionCheck
         files = ClientFiles(version: configuration.version)
         passedHeaders = configuration.authorizer?.headerNames ?? []
@@ -73,6 +77,7 @@ struct HandshakeRules: Sendable {
         guard headers[canonicalForm: "expect"].allSatisfy({ $0.lowercased() == "100-continue" }) else {
             return .reply(.expectationFailed)
         }
+        if let verdict = judgeCall(head, headers, target) { return verdict }
         let isEcho = target.path == "/echo" && isEchoing
         let file = target.path == "/ws" ? nil : files.reply(at: target.path, to: headers)
         guard target.path == "/ws" || target.path == "/healthz" || isEcho || file != nil else {

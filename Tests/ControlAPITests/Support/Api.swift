@@ -1,4 +1,5 @@
 import ControlAPI
+import Dialects
 import GatewayCore
 import Logging
 import NIOCore
@@ -34,13 +35,15 @@ struct Api: Sendable {
     }
 
     /// Starts a server, runs the body and shuts the server down gracefully.
+    ///
+    /// - Parameter wall: what its clock shows, in milliseconds since 1970; nil: the machine's.
     static func serve(
         keys: [String] = ["other", key], named: [BackendKey] = [], maxBodyBytes: Int = 1 << 20,
         maxConnections: Int = 1000,
         headTimeout: Duration = .seconds(60), idleTimeout: Duration = .seconds(60),
         bodyTimeout: Duration = .seconds(30), fence: LoopbackFence = .open, nodes: [NodeEntry] = [],
         webhooks: (any WebhookDirectory)? = nil, turn: TurnServers? = nil, rights: (any RightsReview)? = nil,
-        calls: (any CallLedger)? = nil,
+        calls: (any CallLedger)? = nil, apps: PusherApps = PusherApps(), wall: Int64? = nil,
         _ body: @escaping @Sendable (Api) async throws -> Void
     ) async throws {
         let log = MemoryLog()
@@ -60,12 +63,15 @@ struct Api: Sendable {
             headTimeout: headTimeout, idleTimeout: idleTimeout, bodyTimeout: bodyTimeout, fence: fence)
         configuration.backendKeys = named
         configuration.turn = turn
+        configuration.apps = apps
+        let clock: @Sendable () -> Int64 = { wall ?? Int64(HTTPDate.now) * 1000 }
         let server = ControlServer(
             configuration: configuration,
             log: log, nodes: directory, presence: presence, webhooks: webhooks, bans: bans,
             connectionCloser: closer, rooms: rooms, erasure: erasure, spenders: spenders, rights: rights, calls: calls,
             readiness: { switches.readiness.withLock { $0 } },
             liveness: { switches.isAlive.withLock { $0 } },
+            wall: clock,
             metrics: metrics, logger: Logger(label: "api") { _ in lines.handler() },
             onListening: { opened.yield($0) })
         let group = ServiceGroup(services: [server], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() })

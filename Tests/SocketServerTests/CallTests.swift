@@ -1,0 +1,110 @@
+import GatewayCore
+import NIOCore
+import SocketServer
+import Synchronization
+import Testing
+
+/// Calls that are answered with what they say, for paths under `/apps/known`.
+private final class EchoedCalls: SignedCalls {
+    let heads = Mutex<[SignedCallHead]>([])
+
+    func admit(_ head: SignedCallHead) -> SignedCallVerdict {
+        guard head.path.hasPrefix("/apps/known") else { return .absent }
+        heads.withLock { $0.append(head) }
+        guard head.query != "unsigned" else {
+            return .refused(CallAnswer(status: 401, contentType: "text/plain", body: Array("no".utf8)))
+        }
+        guard head.method != "PUT" else {
+            return .refused(CallAnswer(status: 405, contentType: "text/plain", body: [], allow: "POST"))
+        }
+        return .admitted(maxBodyBytes: head.method == "POST" ? 100_000 : 0) { body in
+            await Task.yield()
+            return CallAnswer(status: 200, contentType: "application/json", body: Array("<".utf8) + body)
+        }
+    }
+}
+
+@Suite("Calls of backends on the port for clients", .timeLimit(.minutes(1)))
+struct CallTests {
+    private func ask(_ calls: EchoedCalls, _ parts: String...) async throws -> String {
+        try await TestServer.run {
+            $0.calls = calls
+        } _: { server in
+            let client = try await TestClient.connect(port: server.port)
+            for part in parts { try await client.send(raw: part) }
+            return await client.rest()
+        }
+    }
+
+    @Test func `a call is answered once its body has come, in whatever parts, and that ends its connection`()
+        async throws
+    {
+        let calls = EchoedCalls()
+        let large = String(repeating: "x", count: 100_000)
+        for body in ["{}", large] {
+            let head = """
+                POST /apps/known/%41?a=b%2Fc HTTP/1.1\r\nHost: x\r\nidempotency-key: k\r\nContent-Length: \(body.utf8.count)\
+                \r\n\r\n
+                """
+            let middle = body.utf8.count / 2
+            let answer = try await ask(calls, head + body.prefix(middle), String(body.dropFirst(middle)))
+            #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n") && answer.hasSuffix("\r\n\r\n<\(body)"))
+            #expect(answer.contains("\r\nContent-Type: application/json\r\n"))
+            #expect(answer.contains("\r\nCache-Control: no-store\r\n") && answer.contains("\r\nConnection: close\r\n"))
+        }
+        let head = SignedCallHead(method: "POST", path: "/apps/known/%41", query: "a=b%2Fc", idempotencyKey: "k")
+        #expect(calls.heads.withLock { $0 } == [head, head])
+    }
+
+    @Test func `chunks are a body too, GET needs none, and HEAD is told without one`() async throws {
+        let calls = EchoedCalls()
+        let chunks = "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+        #expect(try await ask(calls, "POST /apps/known HTTP/1.1\r\nHost: x\r\n" + chunks).hasSuffix("\r\n\r\n<abc"))
+        #expect(try await ask(calls, "GET /apps/known HTTP/1.1\r\nHost: x\r\n\r\n").hasSuffix("\r\n\r\n<"))
+        let head = try await ask(calls, "HEAD /apps/known HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(head.contains("\r\nContent-Length: 1\r\n") && head.hasSuffix("\r\n\r\n"))
+    }
+
+    @Test func `who waits to be asked for the body is asked`() async throws {
+        let asked = try await ask(
+            EchoedCalls(), "POST /apps/known HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n",
+            "y")
+        #expect(asked.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n") && asked.hasSuffix("<y"))
+    }
+
+    @Test func `what is not signed, too long or of another path is answered at once`() async throws {
+        let calls = EchoedCalls()
+        let fields = "HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+        let unsigned = try await ask(calls, "POST /apps/known?unsigned \(fields)")
+        #expect(unsigned.hasPrefix("HTTP/1.1 401 ") && unsigned.hasSuffix("\r\n\r\nno"))
+        let wrong = try await ask(calls, "PUT /apps/known \(fields)")
+        #expect(wrong.hasPrefix("HTTP/1.1 405 ") && wrong.contains("\r\nAllow: POST\r\n"))
+        let long = try await ask(calls, "POST /apps/known \(fields)", String(repeating: "x", count: 100_001))
+        #expect(long.hasPrefix("HTTP/1.1 413 "))
+        let body = try await ask(calls, "GET /apps/known HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\ny")
+        #expect(body.hasPrefix("HTTP/1.1 413 "))
+        for path in ["/apps/other", "/users/u", "/apps"] {
+            #expect(try await ask(calls, "POST \(path) \(fields)").hasPrefix("HTTP/1.1 404 "), "\(path)")
+        }
+        #expect(calls.heads.withLock { $0.count } == 4)
+        let closed = try await TestServer.run { server in
+            let client = try await TestClient.connect(port: server.port)
+            try await client.send(raw: "POST /apps/known HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            return await client.rest()
+        }
+        #expect(closed.hasPrefix("HTTP/1.1 404 "))
+    }
+
+    @Test func `a host that the port is not for is refused first`() async throws {
+        let calls = EchoedCalls()
+        let answer = try await TestServer.run {
+            $0.calls = calls
+            $0.fence = LoopbackFence(boundHost: "127.0.0.1", isWeak: true, origins: [])
+        } _: { server in
+            let client = try await TestClient.connect(port: server.port)
+            try await client.send(raw: "GET /apps/known HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+            return await client.rest()
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 421 ") && calls.heads.withLock { $0.isEmpty })
+    }
+}
