@@ -197,7 +197,7 @@ let package = Package(
         .testTarget(
             name: "SocketServerTests",
             dependencies: [
-                "SocketServer", "GatewayCore", "WebSocketFrames", "TestSupport", "CZlib", nioCore, nioPosix,
+                "SocketServer", "GatewayCore", "Dialects", "WebSocketFrames", "TestSupport", "CZlib", nioCore, nioPosix,
                 nioEmbedded, logging, metrics, lifecycle,
             ],
             swiftSettings: strict),
@@ -218,8 +218,8 @@ let package = Package(
         .testTarget(
             name: "GatewayNodeTests",
             dependencies: [
-                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "RedisBackend", "Webhooks", "TestSupport",
-                "TestKit",
+                "GatewayNode", "GatewayCore", "ControlAPI", "Archive", "Dialects", "RedisBackend", "Webhooks",
+                "TestSupport", "TestKit",
                 crypto,
                 nioCore, nioPosix, nioTLS, lifecycle, logging, metrics,
                 .product(name: "JWTKit", package: "jwt-kit", condition: forNodes),
@@ -239,7 +239,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "StormJudge", "TestSupport",
+                "martlet", "MartletClient", "RedisBackend", "Archive", "GatewayCore", "Dialects", "StormJudge",
+                "TestSupport",
                 "TestKit", nioCore, nioPosix, nioTLS,
             ],
             swiftSettings: strict

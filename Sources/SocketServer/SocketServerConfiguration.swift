@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 import NIOSSL
 
@@ -25,6 +26,10 @@ package struct SocketServerConfiguration: Sendable {
     /// The backend that decides who is let in, and where rules say so who may join and publish; nil where none does.
     package var authorizer: (any Authorizer)?
     package var rules = RoomRules()
+    /// Whose clients speak Pusher's protocol; none: nobody's do.
+    package var apps = PusherApps()
+    /// Whether clients that speak the gateway's own dialect are served.
+    package var servesSessions = true
     /// Which session ids are worth asking for.
     package var sessionCheck: SessionCheck = { _ in .undecided }
 

@@ -8,4 +8,9 @@ package enum AppFence {
     package static func isForeign(_ room: RoomName) -> Bool {
         room.isInbox ? room.string.utf8.dropFirst().first == UInt8(ascii: ":") : isForeign(room.string)
     }
+
+    /// Whether an app's backend has to say who may be in a room of this name.
+    package static func isSigned(_ room: RoomName) -> Bool {
+        room.string.utf8.starts(with: "private-".utf8) || room.string.utf8.starts(with: "presence-".utf8)
+    }
 }

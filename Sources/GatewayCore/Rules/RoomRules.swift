@@ -79,6 +79,8 @@ package struct RoomRule: Hashable, Sendable {
     package var isArchived = false
     /// For what of that, join or publish, the backend is asked first.
     package var asked: Set<RoomAction> = []
+    /// What guests may do; nil where the rule does not say.
+    package var guestsMay: Set<RoomAction>?
 
     package init(
         pattern: RoomPattern, allow: Set<RoomAction> = Set(RoomAction.allCases), outside: Set<RoomAction> = [],
@@ -112,6 +114,12 @@ package struct RoomRules: Hashable, Sendable {
     package var archiveBacklog = 100_000
     /// Bytes of them in each partition.
     package var archiveBacklogBytes = 32 << 20
+    /// Rooms that visitors may enter who only know an app's key, where no rule says what guests may.
+    package var openToVisitors: [RoomPattern] = []
+    /// Whether names that begin with a colon belong to apps, and to no client of the gateway's own.
+    package var fencesApps = false
+    /// Whether rooms that an app's backend signs for are entered by a right that names them alone, never by the default.
+    package var keepsSignedRooms = false
 
     package init(
         rules: [RoomRule] = [],
@@ -188,14 +196,24 @@ package struct RoomRules: Hashable, Sendable {
     /// Whether there are rooms for which the backend is asked.
     package var askBackend: Bool { rules.contains { !$0.asked.isEmpty } }
 
+    /// Whether one may do this here who only knows an app's key.
+    package func allowsVisitors(_ action: RoomAction, in room: RoomName) -> Bool {
+        guard !room.isEveryone, !room.isInbox else { return false }
+        if let may = rules.first(where: { $0.pattern.matches(room) })?.guestsMay { return may.contains(action) }
+        guard action == .join else { return false }
+        return fencesApps && AppFence.isForeign(room) || openToVisitors.contains { $0.matches(room) }
+    }
+
     /// Whether this client may do this here. A client reads its own inbox and `*`, and writes to neither.
     package func allows(_ action: RoomAction, in room: RoomName, for identity: Identity) -> Bool {
+        if fencesApps, AppFence.isForeign(room) { return false }
         if room.isEveryone || room.isInbox {
             let isReading = action == .join || action == .history
             return isReading && (room.isEveryone || room == RoomName(inboxOf: identity.userId))
         }
         if let rights = identity.rights { return rights.allows(action, in: room) }
-        return rules.first { $0.pattern.matches(room) }?.allow.contains(action) ?? true
+        return rules.first { $0.pattern.matches(room) }?.allow.contains(action)
+            ?? !(keepsSignedRooms && AppFence.isSigned(room))
     }
 
     /// Whether a client that may do this here may do it without being in the room: where the room's rule says so, or where a

@@ -43,6 +43,10 @@ package struct SessionLimits: Hashable, Sendable {
     package var rate: RateLimit
     /// How often a room may be joined that the connection is not in.
     package var joins: RateLimit
+    /// Volatile messages of one visitor.
+    package var visitorEvents = RateLimit(perSecond: 10, burst: 10)
+    /// Users in a room that its visitors are shown in.
+    package var maxShownMembers = 1000
     /// From the opening to `welcome`.
     package var authTimeout: Duration
     /// How long the rooms of a resumed session wait for their positions.

@@ -26,6 +26,7 @@ package struct ReloadPlan: Sendable {
             note("auth.issuers", isTaken: fate(of: .tokens))
             if fate(of: .tokens) { settings.auth.issuers = new.auth.issuers }
         }
+        if old.pusher.apps != new.pusher.apps { note("pusher.apps", isTaken: false) }
         if old.rooms.rules != new.rooms.rules {
             note("rooms", isTaken: fate(of: .rooms))
             if fate(of: .rooms) { settings.rooms.rules = new.rooms.rules }

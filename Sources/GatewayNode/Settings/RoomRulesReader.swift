@@ -1,7 +1,7 @@
 import GatewayCore
 import Yams
 
-/// Reads the list `rooms`: entries of `pattern`, `allow`, `outside`, `authorize`, `presence`, `durability`, `webhook`, `stream`, `archive`
+/// Reads the list `rooms`: entries of `pattern`, `allow`, `outside`, `allowGuests`, `authorize`, `presence`, `durability`, `webhook`, `stream`, `archive`
 /// and `log: {size, bytes, age}`.
 struct RoomRulesReader {
     let file: SettingsFile
@@ -21,8 +21,8 @@ struct RoomRulesReader {
         let fields = try file.fields(
             of: node, at: place,
             known: [
-                "pattern", "allow", "outside", "authorize", "presence", "durability", "webhook", "stream", "archive",
-                "log",
+                "pattern", "allow", "outside", "allowGuests", "authorize", "presence", "durability", "webhook",
+                "stream", "archive", "log",
             ])
         guard let written = fields["pattern"] else {
             throw file.refusal(of: place, at: node, "has no pattern")
@@ -35,6 +35,9 @@ struct RoomRulesReader {
         if let allow = fields["allow"] { rule.allow = try actions(allow, at: "\(place).allow") }
         if let outside = fields["outside"] {
             rule.outside = try actions(outside, at: "\(place).outside", among: [.presence, .history])
+        }
+        if let guests = fields["allowGuests"] {
+            rule.guestsMay = try actions(guests, at: "\(place).allowGuests", among: [.join, .history])
         }
         if let asked = fields["authorize"] {
             rule.asked = try actions(asked, at: "\(place).authorize", among: [.join, .publish])

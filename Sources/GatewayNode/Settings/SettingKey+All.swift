@@ -4,7 +4,7 @@ extension SettingKey {
     /// Every scalar key, in the order of the explained file.
     package static let all: [SettingKey] =
         node + client + clientTLS + budget + api + apiTLS + auth + hooks + redis + canary + log + presence + webhooks
-        + turn + archive + tracing + running
+        + turn + pusher + archive + tracing + running
 
     private static let node = [
         SettingKey(

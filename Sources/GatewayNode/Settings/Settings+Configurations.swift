@@ -1,4 +1,5 @@
 import ControlAPI
+import Dialects
 import GatewayCore
 import RedisBackend
 import RedisClient
@@ -29,6 +30,8 @@ extension Settings {
         configuration.origins = originRule
         configuration.fence = clientFence
         configuration.turn = turnServers
+        configuration.apps = PusherApps(pusher.apps)
+        configuration.servesSessions = servesSessions
         return configuration
     }
 

@@ -58,6 +58,7 @@ struct SettingsReader {
         try read(environment)
         // Last, since entries that do not say take what log.size and its like came to.
         if let lists {
+            settings.pusher.apps = try AppsReader(file: lists).apps()
             settings.auth.issuers = try IssuersReader(file: lists, common: settings.auth.common).issuers()
             settings.rooms.rules = try RoomRulesReader(
                 file: lists, defaultLog: settings.rooms.defaultLog,
@@ -102,6 +103,8 @@ struct SettingsReader {
     /// Applies the rules that span keys, and makes what may be left out.
     mutating func decide(_ host: Settings.Host) throws(SettingsError) -> (settings: Settings, warnings: [String]) {
         settings.areOriginsWritten = origins["client.origins"] != nil
+        try decidePusher(
+            isModeWritten: origins["auth.mode"] != nil, areRoomsWritten: origins["pusher.publicRooms"] != nil)
         try decideAuth()
         try decideTLS()
         try decideKeys(host)
@@ -135,7 +138,8 @@ struct SettingsReader {
 
     private mutating func decideAuth() throws(SettingsError) {
         let auth = settings.auth
-        if origins["auth.mode"] == nil, !LoopbackFence.isLoopback(boundHost: settings.client.host) {
+        let isReachable = !LoopbackFence.isLoopback(boundHost: settings.client.host)
+        if origins["auth.mode"] == nil, settings.servesSessions, isReachable {
             throw SettingsError(
                 "auth.mode must be said, jwt, hook or none, since client.host \(settings.client.host) can be reached from elsewhere"
             )

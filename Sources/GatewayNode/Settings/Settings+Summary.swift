@@ -19,7 +19,7 @@ extension Settings {
             presence.maxConnectionsPerUser == 0 ? nil : "\(presence.maxConnectionsPerUser) of one user",
             client.acceptRate == 0 ? nil : "\(client.acceptRate) handshakes a second",
         ]
-        return [
+        let lines = [
             "martlet \(MartletVersion.current), node \(nodeId)",
             "clients  \(clientTLS.isSecure ? "wss" : "ws")://\(Self.place(client.host, clientPort ?? client.port))/ws, \(authSummary)",
             "api      \(apiTLS.isSecure ? "https" : "http")://\(Self.place(api.host, apiPort ?? api.port))/v1, \(keySummary)"
@@ -34,11 +34,22 @@ extension Settings {
                 + "a session can be resumed for \(DurationText.show(presence.sessionTTL))",
             "beats    a ping every \(DurationText.show(client.heartbeatInterval)), \(client.missedHeartbeats) missed end a connection; "
                 + "draining takes up to \(DurationText.show(client.drainTimeout))",
-        ] + webhookSummary + archiveSummary
+        ]
+        return Array(lines.prefix(2)) + appSummary + lines.dropFirst(2) + webhookSummary + archiveSummary
+    }
+
+    private var appSummary: [String] {
+        guard let first = pusher.apps.first else { return [] }
+        let further = pusher.apps.count - 1
+        return [
+            "pusher   /app/\(first.key)"
+                + (further == 0 ? "" : " and \(further) further app\(further == 1 ? "" : "s")")
+        ]
     }
 
     private var authSummary: String {
-        switch auth.mode {
+        guard servesSessions else { return "closed, since auth.mode is left out and apps are there" }
+        return switch auth.mode {
         case .none: "auth.mode none: every client is who it says it is"
         case .jwt: "auth.mode jwt (\(signers))" + (hook.url == nil ? "" : ", and the backend is asked")
         case .hook: "auth.mode hook: the backend says who a client is"

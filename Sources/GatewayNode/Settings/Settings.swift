@@ -1,4 +1,5 @@
 import ControlAPI
+import Dialects
 import GatewayCore
 import RedisBackend
 import RedisClient
@@ -34,6 +35,8 @@ package struct Settings: Sendable {
     package var log = Log()
     /// The TURN servers that clients are given credentials for.
     package var turn = Turn()
+    /// The apps whose clients speak Pusher's protocol.
+    package var pusher = Pusher()
     /// What a worker of the archive does; nodes only fill the streams.
     package var archive = Archive()
     /// Where spans go, and how many are made.
@@ -42,6 +45,8 @@ package struct Settings: Sendable {
     package var redisURL: String?
     /// Origins as browsers write them (`https://app.example`), or `*` for all.
     package var origins = ["*"]
+    /// Whether clients that speak the gateway's own dialect are served: not where apps are there and nobody said `auth.mode`.
+    package var servesSessions = true
     /// Whether somebody wrote `client.origins`; where nobody did, a port of this machine alone may be stricter.
     package var areOriginsWritten = false
     /// The file of keys beside those of `api.key`.
@@ -86,6 +91,18 @@ package struct Settings: Sendable {
         package var secret: String?
         /// Of credentials.
         package var life = Duration.seconds(3600)
+    }
+
+    /// Apps, and what their clients may do who only know a key.
+    package struct Pusher: Sendable {
+        /// The one app that variables can give; complete, or not there.
+        package var appId: String?
+        package var key: String?
+        package var secrets: [String] = []
+        /// All of them once ``load(file:environment:host:)`` has put that one to those of the file.
+        package var apps: [PusherApp] = []
+        /// Where no rule of `rooms` says what guests may; decided by `auth.mode` where nobody wrote it.
+        package var publicRooms: [RoomPattern] = SettingKey.allRooms
     }
 
     /// Traces of calls.

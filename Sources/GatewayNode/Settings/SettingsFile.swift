@@ -7,6 +7,7 @@ struct SettingsFile {
     private(set) var values: [String: (raw: RawSetting, line: Int?)] = [:]
     private(set) var rooms: [Yams.Node] = []
     private(set) var issuers: [Yams.Node] = []
+    private(set) var apps: [Yams.Node] = []
     private let path: String
 
     /// Reads YAML; `path` is for messages alone. Throws on unknown keys, keys given twice, and wrong shapes.
@@ -38,6 +39,8 @@ struct SettingsFile {
                 rooms = try list(value, called: key)
             } else if key == "auth.issuers" {
                 issuers = try list(value, called: key)
+            } else if key == "pusher.apps" {
+                apps = try list(value, called: key)
             } else if SettingKey.byPath[key] != nil {
                 try readScalar(key, value)
             } else if SettingKey.all.contains(where: { $0.path.hasPrefix(key + ".") }) {
@@ -135,6 +138,7 @@ extension SettingKey {
         let sameWord = all.map(\.path).filter { $0.hasSuffix("." + word) }
         if (1...3).contains(sameWord.count) { return ", did you mean \(sameWord.joined(separator: " or "))?" }
         let groups = Set(all.compactMap { $0.path.split(separator: ".").dropLast().first.map(String.init) })
-        return Spelling.hint(for: path, among: all.map(\.path) + groups.sorted() + ["rooms", "auth.issuers"])
+        let lists = ["rooms", "auth.issuers", "pusher.apps"]
+        return Spelling.hint(for: path, among: all.map(\.path) + groups.sorted() + lists)
     }
 }

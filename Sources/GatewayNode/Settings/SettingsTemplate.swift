@@ -39,7 +39,23 @@ package enum SettingsTemplate {
             "  #  - issuer: backend",
             "  #    keyFile: /etc/martlet/backend.pem",
             "",
-        ]
+        ],
+        "pusher": [
+            "  # Several apps, in place of the one above. The first shares rooms and users with native clients; those of a further",
+            "  # one are its own. An entry has id, key, secret (or secrets, two while one is changed), and, where it differs,",
+            "  # clientEvents (true), origins (those of client.origins), maxConnections (0: any number, on each node). This list has",
+            "  # no variable.",
+            "  #apps:",
+            "  #  - id: \"1\"",
+            "  #    key: shop",
+            "  #    secret: a-secret-of-16-bytes-or-more",
+            "  #  - id: \"2\"",
+            "  #    key: forum",
+            "  #    secrets: [the-old-secret-of-it, the-new-secret-of-it]",
+            "  #    clientEvents: false",
+            "  #    origins: [https://forum.example]",
+            "",
+        ],
     ]
 
     private static let rooms = [
@@ -48,6 +64,7 @@ package enum SettingsTemplate {
         "# allow: what clients may do whose token says nothing of rooms; left out, all four.",
         "# outside: which of presence and history they may have without being in the room; left out, neither. A token that grants",
         "# one of them and not join has it from outside too, as an observer's.",
+        "# allowGuests: which of join and history an app's clients have unsigned; left out, pusher.publicRooms says it.",
         "# authorize: for which of join and publish the backend at hooks.authorize.url is asked first; left out, for neither.",
         "# presence: full counts, lists and tells of members; off, for rooms that many pass through; left out, full.",
         "# webhook: whether message.published tells webhooks.url of each message; left out, it does not.",
