@@ -197,7 +197,7 @@ let package = Package(
         .testTarget(
             name: "SocketServerTests",
             dependencies: [
-                "SocketServer", "GatewayCore", "WebSocketFrames", "TestSupport", "CZlib", nioCore, nioPosix,
+                "SocketServer", "GatewayCore", "Dialects", "WebSocketFrames", "TestSupport", "CZlib", nioCore, nioPosix,
                 nioEmbedded, logging, metrics, lifecycle,
             ],
             swiftSettings: strict),

@@ -78,7 +78,7 @@ extension MartletClient {
     public struct Message: Hashable, Sendable {
         /// A room, the user's inbox (`@user`) or everyone (`*`).
         public var room: String
-        /// Who sent it.
+        /// Who sent it; empty where a guest did, such as an app's client without a user.
         public var userId: String
         /// 1 text, 2 control, others the application's.
         public var msgType: Int

@@ -64,6 +64,8 @@ final class SessionConversation {
     // MARK: Questions
 
     var isLive: Bool { machine.isLive }
+    var isStranger: Bool { machine.isStranger }
+    var isVisitor: Bool { machine.isVisitor }
     var user: String? { machine.identity?.userId.string }
 
     /// - Parameter wall: milliseconds since 1970.
@@ -170,11 +172,14 @@ final class SessionConversation {
         ask(id, .history(room: Self.room(room), range: HistoryRange(edge: .newest, limit: 50)))
     }
 
-    func malformed(_ id: Int? = nil) -> [String] {
+    func malformed(_ id: Int? = nil, isReadable: Bool = false) -> [String] {
         let id = id.map { RequestID(json: Array(String($0).utf8)) }
         let error = RequestError(.badRequest, "not JSON")
-        return lines(machine.receivedMalformed(MalformedRequest(id: id, error: error), now: now))
+        let malformed = MalformedRequest(id: id, error: error, isReadable: isReadable)
+        return lines(machine.receivedMalformed(malformed, now: now))
     }
+
+    func goElsewhere(after duration: Duration) { machine.goElsewhere(at: now + duration) }
 
     func enrolled(_ room: String, since: Int? = nil) -> [String] {
         let roster = RosterState(members: 1, version: 9, timestamp: 5, since: since)
@@ -241,11 +246,18 @@ final class SessionConversation {
         case .verify(let token): "verify \(token)"
         case .confirm(let identity): "confirm \(identity.userId) issued \(identity.issuedAt ?? -1)"
         case .enroll(let room, let info): "enroll \(room) \(String(decoding: info, as: UTF8.self))"
+        case .admitVisitor: "admit"
+        case .nameVisitor: "name \(machine.identity?.userId.string ?? "nobody")"
+        case .enrollVisitor(let room, let member):
+            "enroll \(room) as \(member.userId) \(String(decoding: member.info, as: UTF8.self))"
+        case .readRoster(let joined, _): "roster \(joined.room)"
+        case .release(let room, let version): "release \(room) behind \(version)"
         case .enrollQuietly(let room): "note \(room)"
         case .withdraw(let room): "withdraw \(room)"
         case .follow(let room, let since): "follow \(room)\(since.map { " since \($0.seq)" } ?? "")"
         case .followLater(let room): "follow \(room) later"
         case .enter(let room, .now): "enter \(room)"
+        case .enter(let room, .kept): "enter \(room) kept"
         case .enter(let room, .start(let start)):
             "enter \(room) at \(start.position.seq) missed \(start.missed.count)\(start.hasMore ? " and more" : "")"
         case .leave(let room): "leave \(room)"

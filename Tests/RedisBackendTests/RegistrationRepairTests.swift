@@ -235,6 +235,36 @@ struct RegistrationRepairTests {
         #expect(leaving == [.leave(place, connection: "g1", .farewell(.closed), new)])
     }
 
+    @Test func `a guest becomes a user's and stays in its rooms; one that is not taken in leaves them`() throws {
+        let talk = RegistryConversation.standing()
+        _ = talk.connectGuest("g1")
+        let bob = UserID(unchecked: "bob")
+        for call in talk.join("r", "g1", as: "bob").calls {
+            _ = talk.answered(call, .join(.joined(RegistryConversation.roster, stream: nil)))
+        }
+        let connecting = try #require(talk.connect("g1", "bob").calls.first)
+        #expect(talk.session(of: "g1") != nil)
+        let taken = Connect.Answer.registered(Connect.Registered(since: 5, now: 5))
+        #expect(
+            talk.answered(connecting, .connect(taken)).others.contains { action in
+                if case .registered(_, .success) = action { true } else { false }
+            })
+        #expect(talk.isHeld("g1"))
+        #expect(talk.connect("g1", "eve").others == [.registered(3, .failure(.backend(.conflict)))])
+        let place = Machine.Place(room, bob)
+        let calls = talk.disconnect("g1", .abrupt(.lost)).calls
+        #expect(calls.contains(.leave(place, connection: "g1", .abrupt(.lost), old)))
+
+        _ = talk.connectGuest("g2")
+        for call in talk.join("r", "g2", as: "bob").calls {
+            _ = talk.answered(call, .join(.joined(RegistryConversation.roster, stream: nil)))
+        }
+        let refused = try #require(talk.connect("g2", "bob").calls.first)
+        let left = talk.answered(refused, .connect(.banned))
+        #expect(left.calls.contains(.leave(place, connection: "g2", .farewell(.closed), old)))
+        #expect(!talk.isHeld("g2"))
+    }
+
     @Test func `a member may be another than the connection's user, and leaves as that one`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")

@@ -8,19 +8,27 @@ package enum JSONWriter {
 
     /// A string with its quotes; only what must be escaped is (RFC 8259, section 7).
     package static func append(string: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
         var string = string
-        string.withUTF8 { text in
-            var plain = 0
-            for index in 0..<text.count {
-                let byte = text[index]
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[plain..<index]))
-                append(escaped: byte, to: &bytes)
-                plain = index + 1
-            }
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[plain...]))
+        string.withUTF8 { append(quoting: $0, to: &bytes) }
+    }
+
+    /// The same of a text that is there as UTF-8, such as JSON that goes as a string.
+    package static func append(text: [UInt8], to bytes: inout [UInt8]) {
+        text.withUnsafeBufferPointer { append(quoting: $0, to: &bytes) }
+    }
+
+    @inline(__always)
+    private static func append(quoting text: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        var plain = 0
+        for index in 0..<text.count {
+            let byte = text[index]
+            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[plain..<index]))
+            append(escaped: byte, to: &bytes)
+            plain = index + 1
         }
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[plain...]))
         bytes.append(UInt8(ascii: "\""))
     }
 

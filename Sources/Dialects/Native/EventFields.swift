@@ -62,7 +62,8 @@ struct EventFields {
 
     private func message(epoch: String) throws(UnreadableEvent) -> RoomMessage {
         RoomMessage(
-            room: try room(), userId: try userID(), msgType: try integer("msgType"), event: try eventName(),
+            room: try room(), userId: field("userId") == nil ? .nobody : try userID(),
+            msgType: try integer("msgType"), event: try eventName(),
             payload: try bytes("payload"), isRedacted: field("redacted") == nil ? false : try boolean("redacted"),
             timestamp: Int64(try integer("timestamp")),
             position: Position(epoch: epoch, seq: field("seq") == nil ? 0 : try integer("seq")))

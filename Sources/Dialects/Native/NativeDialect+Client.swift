@@ -83,6 +83,7 @@ extension NativeDialect {
                 JSONWriter.append(#","epoch":"#, to: &bytes)
                 JSONWriter.append(string: epoch, to: &bytes)
             }
+        case .subscribe, .signIn: preconditionFailure("a visitor's command has no word in the native dialect")
         case .ping: begin(#"{"type":"ping""#, id: request.id, into: &bytes)
         }
         JSONWriter.append("}", to: &bytes)

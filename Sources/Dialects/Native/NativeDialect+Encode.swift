@@ -113,8 +113,10 @@ extension NativeDialect {
     package func appendFields(of message: RoomMessage, under present: String? = nil, into bytes: inout [UInt8]) {
         JSONWriter.append(#""roomId":"#, to: &bytes)
         JSONWriter.append(string: message.room.string, to: &bytes)
-        JSONWriter.append(#","userId":"#, to: &bytes)
-        JSONWriter.append(string: message.userId.string, to: &bytes)
+        if !message.userId.isNobody {
+            JSONWriter.append(#","userId":"#, to: &bytes)
+            JSONWriter.append(string: message.userId.string, to: &bytes)
+        }
         JSONWriter.append(#","msgType":"#, to: &bytes)
         JSONWriter.append(integer: message.msgType, to: &bytes)
         if let event = message.event {

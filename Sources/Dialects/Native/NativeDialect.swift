@@ -10,3 +10,20 @@ package struct NativeDialect: Sendable {
 
     package init() {}
 }
+
+extension NativeDialect: Dialect {
+    package func read(_ frame: UnsafeRawBufferPointer) -> Heard {
+        switch decode(frame) {
+        case .success(let request): .request(request)
+        case .failure(let malformed): .malformed(malformed)
+        }
+    }
+
+    package func write(_ event: ServerEvent, _ text: ([UInt8]) -> Void) {
+        var bytes: [UInt8] = []
+        encode(event, into: &bytes)
+        text(bytes)
+    }
+
+    package func farewell(_ reason: CloseReason) -> UInt16 { reason.code }
+}

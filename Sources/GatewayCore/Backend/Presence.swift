@@ -10,6 +10,10 @@ package protocol Presence: Sendable {
         _ connection: PresenceConnection, resuming: SessionResumption?,
         reply: @escaping @Sendable (Result<Registration, RegistrationError>) -> Void)
 
+    /// Makes a connection known that has no user: nothing is registered of it but the rooms in which it shows somebody, until
+    /// `connect` says whose it is; it stays in its rooms then, unless that fails.
+    func connectVisitor(_ id: String)
+
     /// Takes a connection out of the registry, and out of all rooms it joined or asked for.
     func disconnect(_ id: String, _ departure: Departure)
 
@@ -18,6 +22,11 @@ package protocol Presence: Sendable {
     /// `reply` is called exactly once, on any thread. A failure leaves the connection outside the room.
     func join(
         _ room: RoomName, connection id: String, info: [UInt8],
+        reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void)
+
+    /// Makes somebody a member of a room whom a connection shows there, be it its own user or not; else as `join`.
+    func join(
+        _ room: RoomName, connection id: String, as member: UserID, info: [UInt8],
         reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void)
 
     /// Notes in the connection's session that it is in a room without a roster (`presence: off`), so that a resume

@@ -6,6 +6,8 @@ extension SessionMachine.Action {
         switch self {
         case .verify: Prices.token
         case .enroll(let room, let info): Prices.step(infoBytes: info.count, receivers: audience(room))
+        case .enrollVisitor(let room, let member): Prices.step(infoBytes: member.info.count, receivers: audience(room))
+        case .readRoster(let joined, _): Prices.page(limit: max(1, min(1000, joined.roster?.members ?? 1)))
         case .withdraw(let room): Prices.step(infoBytes: 0, receivers: audience(room))
         case .enrollQuietly, .follow, .confirm: Prices.stream
         case .show(let info, let rooms, _):
@@ -21,9 +23,9 @@ extension SessionMachine.Action {
         case .findSharers(let users, let rooms, _): Prices.sharers(users: users.count, rooms: rooms.count)
         case .watch(let users, _, _, _): Prices.watch(users: users.count)
         case .unwatch(let users): Prices.unwatch(users: users.count)
-        case .send, .sendPage, .ask, .keepToken, .register, .registerLater, .welcome, .followLater, .enter, .leave,
-            .tellPosition,
-            .publish, .close:
+        case .send, .sendPage, .ask, .keepToken, .register, .registerLater, .welcome, .admitVisitor, .nameVisitor,
+            .release,
+            .followLater, .enter, .leave, .tellPosition, .publish, .close:
             nil
         }
     }
@@ -42,7 +44,11 @@ extension SessionMachine.Answer {
                 page.messages.reduce(0) { $0 + $1.payload.count + 128 }, isCompressing: isCompressing)
         case .members(_, _, .success(let page)):
             Prices.members(page.members.count, bytes: page.members.reduce(0) { $0 + $1.info.count + 64 })
-        case .verified, .confirmed, .registered(.failure), .enrolled, .streamReady, .streamFailed, .published,
+        case .rosterRead(let joined, _, .success):
+            Prices.members(
+                joined.members?.count ?? 0, bytes: joined.members?.reduce(0) { $0 + $1.info.count + 64 } ?? 0)
+        case .rosterRead(_, _, .failure), .verified, .confirmed, .registered(.failure),
+            .enrolled, .streamReady, .streamFailed, .published,
             .history(_, _, .failure), .members(_, _, .failure), .sharersFound, .sharersUnknown, .watching, .watchFailed,
             .signalled, .shown, .ordered, .ruled:
             nil

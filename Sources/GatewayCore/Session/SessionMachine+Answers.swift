@@ -10,6 +10,8 @@ extension SessionMachine {
         case registered(result: Result<Registration, RegistrationError>)
         /// Of `enroll`.
         case enrolled(room: RoomName, result: Result<RosterState, BackendError>)
+        /// Of `readRoster`, with those who are there, and the version that they are of.
+        case rosterRead(Joined, id: RequestID?, result: Result<Int64, DirectoryError>)
         /// Of `follow`.
         case streamReady(room: RoomName, start: StreamStart)
         /// The same where the stream could not be had; the asking for it is forgotten by then.
@@ -44,10 +46,13 @@ extension SessionMachine {
         case .verified(.success(let identity)): verified(identity)
         case .verified(.failure(let error)): refused(error)
         case .confirmed(let clearance): confirmed(clearance)
+        case .registered(let result) where isVisitor: named(result)
         case .registered(.success(let registration)): registered(registration)
         case .registered(.failure(let error)): registrationFailed(error)
+        case .enrolled(let room, .success(let roster)) where isVisitor: shown(in: room, roster)
         case .enrolled(let room, .success(let roster)): enrolled(room, since: roster.since)
         case .enrolled(let room, .failure(let error)): enrollmentFailed(room, error)
+        case .rosterRead(let joined, let id, let result): rosterRead(joined, id: id, result)
         case .streamReady(let room, let start): streamReady(room, start, now: now)
         case .streamFailed(let room, let error): streamFailed(room, error)
         case .published(let id, let room, let result): published(id: id, room: room, result)

@@ -32,7 +32,7 @@ extension SessionMachine {
             SessionMachine.earlier(
                 SessionMachine.earlier(
                     expiry.map { now + .milliseconds(max(0, $0 - wallMilliseconds)) }, resumption?.deadline),
-                identity?.given?.endsAt)
+                SessionMachine.earlier(identity?.given?.endsAt, goesAt))
         case .closed: nil
         }
     }
@@ -58,6 +58,7 @@ extension SessionMachine {
             if let end = identity?.given?.endsAt, end <= now {
                 return close(.unauthorized, "what the backend has allowed is over")
             }
+            if let goesAt, goesAt <= now { return close(.goingAway) }
             if let release = resumption?.deadline, release <= now { return releaseAwaiting() }
             return []
         case .closed:

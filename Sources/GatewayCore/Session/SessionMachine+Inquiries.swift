@@ -149,7 +149,7 @@ extension SessionMachine {
 
     /// The backend wants to be asked again about this client.
     package mutating func mustAskAgain() -> [Action] {
-        guard isLive, settings.asksBackend, let identity else { return [] }
+        guard isLive, settings.asksBackend, !isVisitor, let identity else { return [] }
         let inquiry = inquire(.connect(identity.userId, token: nil))
         lastReview = inquiry.number
         firstRoomReview = inquiry.number

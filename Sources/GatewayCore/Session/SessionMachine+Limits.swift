@@ -2,7 +2,7 @@
 extension SessionMachine {
     /// Nil where the request joins no room anew, or not too often.
     mutating func countJoin(_ request: ClientRequest, now: MonotonicTime) -> [Action]? {
-        guard case .join(let room, _) = request.command, membership(of: room) == nil else { return nil }
+        guard let room = request.command.roomToEnter, membership(of: room) == nil else { return nil }
         switch joins.spend(now: now, limit: settings.limits.joins) {
         case .accepted: return nil
         case .refused:
@@ -24,7 +24,15 @@ extension SessionMachine {
     }
 
     /// Whether nobody has been let in yet: such a connection may do next to nothing.
-    package var isStranger: Bool { identity == nil }
+    package var isStranger: Bool { identity == nil && !isVisitor }
+}
+
+extension ClientCommand {
+    fileprivate var roomToEnter: RoomName? {
+        if case .join(let room, _) = self { return room }
+        if case .subscribe(let subscription) = self { return subscription.room }
+        return nil
+    }
 }
 
 extension RequestError {

@@ -23,6 +23,8 @@ extension SessionMachine {
             return decide(on: identity, Opening(holdsFrames: true, session: session))
         case .refused(let text):
             return close(.unauthorized, text)
+        case .visitor:
+            return openVisit()
         }
     }
 
@@ -61,6 +63,9 @@ extension SessionMachine {
     // MARK: Registry
 
     mutating func register(_ identity: Identity, _ opening: Opening) -> [Action] {
+        if settings.rules.fencesApps, AppFence.isForeign(identity.userId.string) {
+            return close(.unauthorized, "userId: begins with a colon, as those of apps do")
+        }
         self.identity = identity
         phase = .registering(opening)
         isRegistered = true

@@ -28,7 +28,7 @@ extension SessionMachine {
             case .history(let room, _), .members(let room, _, _):
                 if case .joining(let joining) = rooms[room] { joining.isMember } else { true }
             case .auth, .ping, .join, .resume, .leave, .message, .watch, .unwatch, .signal, .presence, .state, .turn,
-                .order, .redact:
+                .order, .redact, .subscribe, .signIn:
                 false
             }
         }

@@ -17,7 +17,7 @@ extension SessionMachine {
 
     /// A backend puts the user into a room: it is joined as if the client had asked, as far as the token allows that.
     package mutating func invited(to room: RoomName) -> [Action] {
-        guard isLive, membership(of: room) == nil, let identity, isAllowed(.join, in: room),
+        guard isLive, !isVisitor, membership(of: room) == nil, let identity, isAllowed(.join, in: room),
             rooms.count < settings.limits.maxRooms
         else { return [] }
         return enter(room, Joining(id: nil, since: nil, origin: .invited), identity)
@@ -50,6 +50,7 @@ extension SessionMachine {
     }
 
     mutating func leave(_ room: RoomName, _ request: ClientRequest) -> [Action] {
+        if isVisitor { return unsubscribe(room, request) }
         if room.isEveryone || room.isInbox {
             return refuse(request.id, .badRequest, "roomId: a room that cannot be left")
         }
@@ -68,12 +69,14 @@ extension SessionMachine {
         return [.withdraw(room), .leave(room)]
     }
 
-    private mutating func forget(_ room: RoomName) {
-        rooms[room] = nil
+    mutating func forget(_ room: RoomName) {
+        setMembership(of: room, nil)
+        if isVisitor { forgetSubscription(to: room) }
         memberSince[room] = nil
     }
 
     mutating func publish(_ message: MessageCommand, _ request: ClientRequest) -> [Action] {
+        if isVisitor { return sendEvent(message, request) }
         let room = message.room
         if room.isEveryone || room.isInbox {
             return refuse(request.id, .forbidden, "only backends write to this room")
@@ -136,6 +139,7 @@ extension SessionMachine {
     /// The stream of a room that was asked for is there.
     mutating func joined(_ room: RoomName, _ start: StreamStart) -> [Action] {
         guard case .joining(let joining) = membership(of: room) else { return [] }
+        if isVisitor { return subscribed(room, joining, start) }
         if let anew = followWithoutPast(room, joining, start) { return anew }
         if case .resumed = joining.origin { return gathered(room, .success(start)) }
         guard isAllowed(.join, in: room) else { return expel(from: room, joining) }

@@ -14,6 +14,9 @@ extension SessionMachine {
         let id = request.id
         var named: Set<UserID> = []
         let users = users.filter { named.insert($0).inserted }
+        if settings.rules.fencesApps, !isVisitor, users.contains(where: { AppFence.isForeign($0.string) }) {
+            return refuse(id, .forbidden, "users: of apps, whose names begin with a colon, cannot be watched")
+        }
         guard users.count <= settings.limits.maxWatchedAtOnce else {
             return refuse(id, .badRequest, "users: no more than \(settings.limits.maxWatchedAtOnce) at once")
         }

@@ -14,6 +14,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case identity(Identity)
         /// Something that cannot be right; the text is told to the client.
         case refused(String)
+        /// An app's key: the connection is let in without a user, and has no session.
+        case visitor
     }
 
     /// An action that is to be done; where something comes back of it, that is an ``Answer``.
@@ -34,6 +36,16 @@ package struct SessionMachine: ~Copyable, Sendable {
         case confirm(Identity)
         /// Put the connection on a room's roster; answered by `enrolled`.
         case enroll(RoomName, info: [UInt8])
+        /// Register a visitor, and greet it; there is no answer.
+        case admitVisitor
+        /// Register a visitor under its user; answered by `registered`.
+        case nameVisitor
+        /// Put a visitor on a room's roster as this one; answered by `enrolled`.
+        case enrollVisitor(RoomName, Identity)
+        /// Read who is in a room that a visitor has just entered; answered by `rosterRead`.
+        case readRoster(Joined, id: RequestID?)
+        /// What was kept back of a room goes to the visitor, but for steps of its roster up to this version.
+        case release(RoomName, knows: Int64)
         /// Note a room without a roster in the session alone; there is no answer.
         case enrollQuietly(RoomName)
         /// Take the connection off a room's roster, and the room out of the session.
@@ -85,6 +97,8 @@ package struct SessionMachine: ~Copyable, Sendable {
     package enum Entry: Sendable {
         /// Where the room stands now.
         case now
+        /// The same, but what comes is kept back until it is released.
+        case kept
         case start(StreamStart)
     }
 
@@ -177,6 +191,8 @@ package struct SessionMachine: ~Copyable, Sendable {
     var waiting = WaitingRequests()
     /// Messages about which the backend is asked, in the order they came.
     var held: [HeldMessage] = []
+    /// Set for a visitor alone.
+    var visiting = Visiting.not
 
     package init(settings: SessionSettings, now: MonotonicTime) {
         self.settings = settings
@@ -214,12 +230,12 @@ package struct SessionMachine: ~Copyable, Sendable {
         guard !isClosed else { return [] }
         malformedInARow = 0
         return count(id: request.id, weight: weight(of: request.command), now: now)
-            ?? countJoin(request, now: now) ?? handle(request)
+            ?? countJoin(request, now: now) ?? countEvent(request, now: now) ?? handle(request)
     }
 
     package mutating func receivedMalformed(_ malformed: MalformedRequest, now: MonotonicTime) -> [Action] {
         guard !isClosed else { return [] }
-        malformedInARow += 1
+        if !malformed.isReadable { malformedInARow += 1 }
         guard malformedInARow < settings.limits.maxMalformed else { return close(.malformed) }
         return count(id: malformed.id, weight: 1, now: now) ?? [.send(.error(id: malformed.id, error: malformed.error))]
     }
@@ -292,6 +308,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case .state(let state): [.setState(state, id: request.id)]
         case .turn: identity.map { [.turn($0.userId, id: request.id)] } ?? []
         case .order(let order): carryOut(.order(order, id: request.id), in: order.room, request)
+        case .subscribe(let subscription): subscribe(subscription, request)
+        case .signIn(let identity, let users): signIn(identity, watching: users, request)
         case .redact(let room, let seq, let epoch):
             carryOut(.redact(room, seq: seq, epoch: epoch, id: request.id), in: room, request)
         }

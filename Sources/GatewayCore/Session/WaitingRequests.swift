@@ -61,7 +61,8 @@ extension ClientCommand {
         case .presence(let room, _): room
         case .order(let order): order.room
         case .redact(let room, _, _): room
-        case .auth, .resume, .watch, .unwatch, .state, .turn, .ping: nil
+        case .subscribe(let subscription): subscription.room
+        case .auth, .resume, .watch, .unwatch, .state, .turn, .signIn, .ping: nil
         }
     }
 }
@@ -80,6 +81,8 @@ extension ClientRequest {
         case .watch(let users), .unwatch(let users): users.count * ClientRequest.nameBytes
         case .order(let order): ClientRequest.nameBytes + order.reason.utf8.count
         case .redact(_, _, let epoch): epoch?.utf8.count ?? 0
+        case .subscribe(let subscription): ClientRequest.nameBytes + (subscription.member?.info.count ?? 0)
+        case .signIn(let identity, let users): ClientRequest.nameBytes * (1 + users.count) + identity.info.count
         case .join, .leave, .history, .state, .turn, .ping: 0
         }
     }

@@ -23,10 +23,13 @@ package struct ClientRequest: Sendable {
 package struct MalformedRequest: Error, Sendable {
     package var id: RequestID?
     package var error: RequestError
+    /// Whether it could be read all the same, and asks for what cannot be: many in a row are no sign of a broken client.
+    package var isReadable = false
 
-    package init(id: RequestID? = nil, error: RequestError) {
+    package init(id: RequestID? = nil, error: RequestError, isReadable: Bool = false) {
         self.id = id
         self.error = error
+        self.isReadable = isReadable
     }
 }
 
@@ -56,6 +59,10 @@ package enum ClientCommand: Sendable {
     case order(RoomOrder)
     /// Takes the payload of a room's message away; without an epoch of one that the room's present count runs through.
     case redact(room: RoomName, seq: Int, epoch: String?)
+    /// Becomes a listener of a room, by the word of an app's backend or as anybody may.
+    case subscribe(Subscription)
+    /// The connection speaks for this user from here on, by the word of an app's backend, and watches these.
+    case signIn(Identity, watching: [UserID])
     case ping
 }
 
@@ -92,7 +99,7 @@ extension ClientCommand {
         switch self {
         case .watch(let users), .unwatch(let users): max(1, (users.count - 1) / ClientCommand.usersPerFrame + 1)
         case .auth, .join, .resume, .leave, .message, .history, .members, .signal, .presence, .state, .turn, .order,
-            .redact, .ping:
+            .redact, .subscribe, .signIn, .ping:
             1
         }
     }

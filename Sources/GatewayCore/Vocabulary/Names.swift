@@ -8,6 +8,11 @@ package struct UserID: Hashable, Sendable, CustomStringConvertible {
     /// Who a backend's broadcast comes from when it names nobody; no client is let in under this name.
     package static let system = UserID(unchecked: "system")
 
+    /// Who a guest's message is from; no name of anybody.
+    package static let nobody = UserID(unchecked: "")
+
+    package var isNobody: Bool { exact.value.isEmpty }
+
     /// What a person's name must be, worded to follow the field that holds it.
     package static let rule =
         "must be 1 to 128 bytes of characters that print, without white space at either end, and not system"

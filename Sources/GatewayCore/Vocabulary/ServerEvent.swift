@@ -49,6 +49,10 @@ package struct Joined: Sendable {
     package var settings: RoomState?
     /// The client's user's own; nil where it is not told.
     package var role: RoleName?
+    /// All who are shown in the room, where its visitor is told of them.
+    package var members: [Member]?
+    /// Nil where it is not asked for.
+    package var last: LastMessage?
 
     package init(
         room: RoomName, position: Position, recovered: Bool, roster: RosterState?, settings: RoomState? = nil

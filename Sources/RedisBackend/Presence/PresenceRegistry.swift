@@ -227,6 +227,10 @@ extension PresenceRegistry: Presence {
         }
     }
 
+    func connectVisitor(_ id: String) {
+        loop.execute { [self] in ask(.connectGuest(id)) }
+    }
+
     func disconnect(_ id: String, _ departure: Departure) {
         loop.execute { [self] in ask(.disconnect(id, departure)) }
     }
@@ -237,6 +241,15 @@ extension PresenceRegistry: Presence {
     ) {
         loop.execute { [self] in
             ask(.join(room, connection: id, member: nil, info: info, ticket(for: .joined(reply))))
+        }
+    }
+
+    func join(
+        _ room: RoomName, connection id: String, as member: UserID, info: [UInt8],
+        reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void
+    ) {
+        loop.execute { [self] in
+            ask(.join(room, connection: id, member: member, info: info, ticket(for: .joined(reply))))
         }
     }
 

@@ -206,6 +206,10 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
             giveWay(to: handler, context)
             if upgrade.isForging { hub.metrics.count(.forged) }
             handler.begin(with: credentials, session: session, passed: passed)
+        case .visit(let app, let refusal):
+            let handler = SocketHandler(hub: hub, slot: slot, isCompressing: false, began: began, app: app)
+            giveWay(to: handler, context)
+            handler.visit(app, refusal)
         case .echo:
             // Where nobody has to say who they are, whoever asks for an echo is nobody's stranger.
             if !rules.takesTokens { hub.census.vouch(for: &slot) }

@@ -14,6 +14,8 @@ enum HandshakeVerdict {
         enum Target {
             /// With those headers that the backend is told of.
             case session(SessionMachine.Credentials, resuming: String?, passed: [Presented.Header])
+            /// A client of an app, or what one is told that is not let in.
+            case visit(PusherApp?, PusherRefusal?)
             case echo
         }
 
@@ -38,6 +40,8 @@ struct HandshakeRules: Sendable {
     let takesTokens: Bool
     let isCompressing: Bool
     let calls: (any SignedCalls)?
+    private let apps: PusherApps
+    private let servesSessions: Bool
     private let files: ClientFiles
     private let sessionCheck: SessionCheck
     private let passedHeaders: [String]
@@ -48,6 +52,8 @@ struct HandshakeRules: Sendable {
         isEchoing = configuration.isEchoing
         isCompressing = configuration.isCompressing
         calls = configuration.calls
+        apps = configuration.apps
+        servesSessions = configuration.servesSessions
         sessionCheck = configuration.sessionCheck
         files = ClientFiles(version: configuration.version)
         passedHeaders = configuration.authorizer?.headerNames ?? []
@@ -79,8 +85,10 @@ struct HandshakeRules: Sendable {
         }
         if let verdict = judgeCall(head, headers, target) { return verdict }
         let isEcho = target.path == "/echo" && isEchoing
-        let file = target.path == "/ws" ? nil : files.reply(at: target.path, to: headers)
-        guard target.path == "/ws" || target.path == "/healthz" || isEcho || file != nil else {
+        let key = appKey(in: target.path)
+        let isSession = target.path == "/ws" && servesSessions
+        let file = isSession || key != nil ? nil : files.reply(at: target.path, to: headers)
+        guard isSession || target.path == "/healthz" || isEcho || key != nil || file != nil else {
             return .reply(.notFound)
         }
         guard head.method == .GET || head.method == .HEAD else { return .reply(.methodNotAllowed) }
@@ -88,11 +96,17 @@ struct HandshakeRules: Sendable {
         if let file { return .reply(file) }
         if target.path == "/healthz" { return .reply(HandshakeVerdict.Reply(status: .ok, body: "ok")) }
         guard head.method == .GET else { return .reply(.upgradeRequired("this is a WebSocket")) }
-        return judgeUpgrade(head.version, headers, isEcho: isEcho, query: target.query)
+        return judgeUpgrade(head.version, headers, isEcho: isEcho, key: key, query: target.query)
+    }
+
+    /// `/app/<key>`, where there are apps.
+    private func appKey(in path: Substring) -> String? {
+        guard !apps.isEmpty, path.hasPrefix("/app/") else { return nil }
+        return String(path.dropFirst(5))
     }
 
     private func judgeUpgrade(
-        _ version: HTTPVersion, _ headers: HTTPHeaders, isEcho: Bool, query: Substring
+        _ version: HTTPVersion, _ headers: HTTPHeaders, isEcho: Bool, key appKey: String?, query: Substring
     ) -> HandshakeVerdict {
         guard version == .http1_1 else { return .refuse("HTTP/1.1 is needed") }
         guard headers.list("websocket", in: "upgrade"), headers.list("upgrade", in: "connection") else {
@@ -105,7 +119,9 @@ struct HandshakeRules: Sendable {
         guard let key = keys.first, keys.count == 1, Handshake.isValidKey(key) else {
             return .refuse("Sec-WebSocket-Key: not 16 bytes in base64")
         }
-        guard headers["origin"].allSatisfy(origins.letsIn) else { return .reply(.foreignOrigin) }
+        let hasOwnOrigins = appKey.flatMap(apps.app(withKey:))?.origins != nil
+        guard hasOwnOrigins || headers["origin"].allSatisfy(origins.letsIn) else { return .reply(.foreignOrigin) }
+        if let appKey { return visit(appKey, headers, query, acceptKey: Handshake.acceptKey(for: key)) }
         let deflate: DeflateAgreement?
         do throws(DeflateAgreement.MalformedOffers) {
             deflate = try compression(headers, isEcho: isEcho)
@@ -133,6 +149,18 @@ struct HandshakeRules: Sendable {
                     credentials(headers, fields), resuming: claim.id, passed: passed(headers)),
                 isResuming: claim.proof == .genuine, isForging: claim.proof == .invented, acceptKey: acceptKey,
                 subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: deflate))
+    }
+
+    /// Whoever wants an app is answered by frames, also where it is not let in: browsers show nothing else.
+    private func visit(
+        _ key: String, _ headers: HTTPHeaders, _ query: Substring, acceptKey: String
+    ) -> HandshakeVerdict {
+        // A version with a bad escape is one that cannot be read.
+        let version = (try? QueryString(query).value(of: "protocol")) ?? (query.contains("protocol=") ? "" : nil)
+        let door = apps.door(key: key, version: version, origins: headers["origin"])
+        return .upgrade(
+            HandshakeVerdict.Upgrade(
+                target: .visit(door.app, door.refusal), acceptKey: acceptKey, subprotocol: nil, deflate: nil))
     }
 
     /// A name that cannot be right, or that nobody gave out, is as good as none: a new session begins.

@@ -29,8 +29,8 @@ extension Hub {
     /// loops have as many each.
     func audience(of room: RoomName) -> Int {
         guard let hubRoom = rooms[room] else { return 0 }
-        if let roster = hubRoom.roster { return max(roster.members, hubRoom.members.count) }
-        return hubRoom.members.count * max(1, census.hubs(in: room))
+        if let roster = hubRoom.roster { return max(roster.members, hubRoom.memberCount) }
+        return hubRoom.memberCount * max(1, census.hubs(in: room))
     }
 
     /// How long nothing more may be sent to a room.

@@ -18,7 +18,7 @@ extension Hub {
             return tellOwnPart(of: change, to: told, in: hubRoom, before: before)
         }
         hubRoom.govern(by: nil)
-        for member in hubRoom.members + entering { member.putOut(change) }
+        for member in hubRoom.allMembers + entering { member.putOut(change) }
     }
 
     /// What a change means for each of those who were told of it: another role that nobody has told it of, or that it may know

@@ -5,6 +5,8 @@ struct PageRead {
     enum Subject {
         case history(RoomName, HistoryRange)
         case members(RoomName, limit: Int, cursor: String?)
+        /// All of a room that a visitor enters.
+        case roster(Joined)
     }
 
     let connection: SocketHandler
@@ -45,6 +47,7 @@ extension Hub {
                 if let error { return answer(.failure(error)) }
                 log.history(of: room, range: range, reply: answer)
             }
+        case .roster(let joined): readRoster(joined, id: id, for: connection)
         case .members(let room, let limit, let cursor):
             judge(.presence, in: room, for: connection) { [self] error in
                 guard let error else {

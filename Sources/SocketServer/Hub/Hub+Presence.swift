@@ -9,7 +9,7 @@ extension Hub {
     func receive(_ change: RosterChange) {
         guard let hubRoom = rooms[change.room] else { return }
         hubRoom.roster = RosterState(members: change.members, version: change.version, timestamp: change.timestamp)
-        guard !hubRoom.members.isEmpty else {
+        guard hubRoom.hasMembers else {
             hubRoom.bundle?.restart(after: change)
             return
         }
@@ -47,6 +47,8 @@ extension Hub {
 
     /// Tells every member that may know of it, but not the connection that made the step.
     private func tell(_ change: RosterChange, in hubRoom: HubRoom) {
+        if let others = hubRoom.others { tell(change, to: others) }
+        guard !hubRoom.members.isEmpty else { return }
         let makers = change.events.compactMap { $0.connection.flatMap { ConnectionID($0) } }
         let isOpen = settings.showsPresence(in: hubRoom.name)
         let buffer = writer.frame(.presence(change))
@@ -108,6 +110,7 @@ extension Hub {
         guard let bundle = hubRoom.bundle, !bundle.steps.isEmpty else { return }
         let isOpen = settings.showsPresence(in: hubRoom.name)
         let change = bundle.change(after: bundle.steps.first)
+        if let others = hubRoom.others { tell(change, to: others, from: bundle) }
         let written = bundle.written()
         let buffer = writer.frame(.presence(change))
         let compressed = hubRoom.compressingMembers > 0 ? writer.frameAgain(buffer) : buffer
@@ -136,7 +139,7 @@ extension Hub {
 
     /// Tells one member what has been gathered for its room, and nothing of it again.
     func tellBundle(of hubRoom: HubRoom, to member: SocketHandler) {
-        guard let bundle = hubRoom.bundle, hubRoom.hasMember(member.number) else { return }
+        guard let bundle = hubRoom.bundle, member.dialect == nil, hubRoom.hasMember(member.number) else { return }
         let known = bundle.newcomers[member.number] ?? bundle.steps.first
         guard known < bundle.steps.last else { return }
         if seesPresence(member, in: hubRoom) {

@@ -16,7 +16,8 @@ extension Hub {
         let hubRoom = rooms[room] ?? open(room)
         let listener = Listener(connection: connection, room: hubRoom, since: since)
         if let before = hubRoom.await(listener) { end(before) }
-        ask(listener, since == nil ? .none : firstPortion(for: connection))
+        let portion = connection.dialect == nil ? firstPortion(for: connection) : Hub.lastMessage
+        ask(listener, since == nil ? .none : portion)
     }
 
     func ask(_ listener: Listener, _ portion: Portion) {

@@ -9,6 +9,7 @@ extension Hub {
     /// A room that it asks for anew just now stays as it is: its listener is on its way already.
     func feedFromLog(_ connection: SocketHandler) {
         guard connection.isOpen else { return }
+        guard connection.dialect == nil else { return connection.closeIfOverfull() }
         var listeners: [Listener] = []
         for room in connection.machine.streams {
             guard let hubRoom = rooms[room], hubRoom.hasMember(connection.number),

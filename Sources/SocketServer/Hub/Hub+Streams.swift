@@ -11,7 +11,7 @@ extension Hub {
         switch delivery {
         case .messages(let room, let messages, let arrival):
             guard let hubRoom = rooms[room] else { return }
-            guard !hubRoom.members.isEmpty else {
+            guard hubRoom.hasMembers else {
                 // Whoever is about to enter goes by it.
                 if let last = messages.last { hubRoom.position = last.position }
                 return
@@ -48,6 +48,10 @@ extension Hub {
         if let connection = member(leftOutOf: message, in: hubRoom) {
             return send(message, to: hubRoom, but: connection)
         }
+        if let others = hubRoom.others {
+            append(message, to: others, of: hubRoom)
+            guard !hubRoom.members.isEmpty else { return }
+        }
         var buffer = hubRoom.outgoing ?? ByteBuffer()
         if hubRoom.outgoing == nil {
             sending.add(hubRoom)
@@ -70,7 +74,7 @@ extension Hub {
 
     /// It is no part of the stream: whoever is being caught up does not get it.
     private func receiveUnstored(_ message: RoomMessage) {
-        guard let hubRoom = rooms[message.room], !hubRoom.members.isEmpty else { return }
+        guard let hubRoom = rooms[message.room], hubRoom.hasMembers else { return }
         send(hubRoom)
         send(message, to: hubRoom, but: member(leftOutOf: message, in: hubRoom))
     }
@@ -86,15 +90,20 @@ extension Hub {
     /// A message by itself, which not all of the room's members are sent: who is left out learns that nothing was lost.
     private func send(_ message: RoomMessage, to hubRoom: HubRoom, but leftOut: SocketHandler?) {
         send(hubRoom)
+        if let others = hubRoom.others { send(message, to: others, but: leftOut) }
+        if !hubRoom.members.isEmpty { sendOwn(message, to: hubRoom, but: leftOut) }
+        if !message.isVolatile { hubRoom.position = message.position }
+    }
+
+    private func sendOwn(_ message: RoomMessage, to hubRoom: HubRoom, but leftOut: SocketHandler?) {
         let plain = writer.frame(.message(message))
         let compressed = hubRoom.compressingMembers > 0 ? writer.frameAgain(plain) : plain
         for member in hubRoom.members where member !== leftOut {
             member.write(member.isCompressing ? compressed : plain)
             countDelivered(1)
         }
-        guard !message.isVolatile else { return }
-        hubRoom.position = message.position
-        leftOut?.write(writer.frame(.seen(room: message.room, seq: message.seq)))
+        guard !message.isVolatile, let leftOut, leftOut.dialect == nil else { return }
+        leftOut.write(writer.frame(.seen(room: message.room, seq: message.seq)))
     }
 
     /// A listener's answer: its session is told, or it goes on with what it missed.
@@ -118,7 +127,7 @@ extension Hub {
             // A member is told below where the roster stands: what waits for it lies before that.
             tellBundle(of: hubRoom, to: listener.connection)
             var start = start
-            start.reading = hubRoom.outlook.reading(by: listener.connection.machine.identity?.userId)
+            start.reading = hubRoom.outlook.reading(by: listener.connection.machine.user(in: room))
             listener.connection.answered(.streamReady(room: room, start: start))
         }
     }
@@ -165,6 +174,7 @@ extension Hub {
 
     /// Sends a room's members what has come for them: one buffer, shared by all.
     func send(_ hubRoom: HubRoom) {
+        if let others = hubRoom.others { send(to: others) }
         guard let buffer = hubRoom.outgoing else { return }
         hubRoom.outgoing = nil
         let members = hubRoom.members
@@ -191,7 +201,7 @@ extension Hub {
     }
 
     private func sendLast(_ hubRoom: HubRoom) {
-        guard hubRoom.compressed == nil else { return send(hubRoom) }
+        guard hubRoom.compressed == nil, hubRoom.others == nil else { return send(hubRoom) }
         guard let buffer = hubRoom.outgoing else { return }
         hubRoom.outgoing = nil
         let members = hubRoom.members

@@ -89,6 +89,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var metrics: SocketMetrics { dependencies.metrics }
     var memory: MemoryAccount { dependencies.memory }
     var probe: SocketProbe { dependencies.probe }
+    var apps: AppConnections { dependencies.apps }
     var log: any MessageLog { dependencies.log }
     var logger: Logger { dependencies.logger }
     var streams: any RoomStreams { dependencies.streams }

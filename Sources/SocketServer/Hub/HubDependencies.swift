@@ -22,6 +22,7 @@ package struct HubDependencies: Sendable {
     let tally: (any SpendingTally)?
     let memory: MemoryAccount
     let probe: SocketProbe
+    let apps = AppConnections()
 
     package init(
         configuration: SocketServerConfiguration, streams: any RoomStreams, log: any MessageLog,

@@ -7,6 +7,8 @@ import NIOCore
 final class HubRoom: RoomStanding {
     let name: RoomName
     private var list = ConnectionList<SocketHandler>()
+    /// Members that speak another dialect; nil where there are none.
+    private(set) var others: OtherMembers?
     /// Who is no member yet.
     private(set) var pending = PendingListeners<SocketHandler, HubRoom>()
     /// What every member has been sent, or is in `outgoing`.
@@ -32,8 +34,14 @@ final class HubRoom: RoomStanding {
         self.name = name
     }
 
+    /// Those that speak the gateway's own dialect.
     var members: [SocketHandler] { list.members }
-    var isEmpty: Bool { list.isEmpty && pending.isEmpty }
+    var isEmpty: Bool { list.isEmpty && pending.isEmpty && others == nil }
+    /// Whether anybody is told of what happens here.
+    var hasMembers: Bool { !list.isEmpty || others != nil }
+    /// Whatever they speak.
+    var memberCount: Int { list.members.count + (others?.members.count ?? 0) }
+    var allMembers: [SocketHandler] { list.members + (others?.members ?? []) }
 
     /// What every member has been sent: `position` without the messages in `outgoing`, whose numbers have no holes.
     var sentPosition: Position? {
@@ -49,11 +57,25 @@ final class HubRoom: RoomStanding {
         if list.add(member), member.isCompressing { compressingMembers += 1 }
     }
 
+    /// One that speaks another dialect, which is that of all such members.
+    func addOther(_ member: SocketHandler, isKept: Bool) {
+        guard let dialect = member.dialect else { return add(member) }
+        let others = others ?? OtherMembers(dialect: dialect)
+        others.add(member, isKept: isKept)
+        self.others = others
+    }
+
     func remove(_ number: ConnectionNumber) {
+        if let others {
+            others.remove(number)
+            if others.isEmpty { self.others = nil }
+        }
         if list.remove(number)?.isCompressing == true { compressingMembers -= 1 }
     }
 
-    func hasMember(_ number: ConnectionNumber) -> Bool { list.contains(number) }
+    func hasMember(_ number: ConnectionNumber) -> Bool {
+        list.contains(number) || others?.contains(number) == true
+    }
 
     // MARK: Listeners
 

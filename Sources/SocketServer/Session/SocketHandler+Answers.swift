@@ -16,7 +16,8 @@ extension SocketHandler {
         case .verified(.success), .confirmed:
             // Another token may end at another time.
             superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
-        case .registered, .enrolled, .streamReady, .streamFailed, .published, .history, .members, .sharersFound,
+        case .registered, .enrolled, .rosterRead,
+            .streamReady, .streamFailed, .published, .history, .members, .sharersFound,
             .sharersUnknown, .watching, .watchFailed, .signalled, .shown, .ordered:
             break
         }
@@ -49,6 +50,10 @@ extension SocketHandler {
     }
 
     func drain(afterMilliseconds: Int) {
+        guard dialect == nil else {
+            machine.goElsewhere(at: hub.now + .milliseconds(afterMilliseconds))
+            return superviseIfNeeded(now: hub.now, wallMilliseconds: hub.wallMilliseconds)
+        }
         perform(machine.drain(afterMilliseconds: afterMilliseconds))
     }
 }

@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 import NIOCore
 import WebSocketFrames
@@ -56,14 +57,17 @@ extension SocketHandler {
     }
 
     /// Closes for a cause of the gateway's: the frame is sent, then the client has a little while to answer it.
-    func close(_ reason: CloseReason, text: String) {
+    ///
+    /// - Parameter code: nil: what the client's dialect has for the reason.
+    func close(_ reason: CloseReason, text: String, code: UInt16? = nil) {
         guard isOpen else { return }
+        let code = code ?? dialect?.farewell(reason) ?? reason.code
         hub.metrics.close(reason)
         hub.logger.debug(
             "closing a connection",
-            metadata: ["connectionId": "\(id)", "code": "\(reason.code)", "reason": "\(text)"])
+            metadata: ["connectionId": "\(id)", "code": "\(code)", "reason": "\(text)"])
         isCounted = true
-        beginClosing(.byGateway(reason), code: reason.code, text: text)
+        beginClosing(.byGateway(reason), code: code, text: text)
     }
 
     /// There are too many strangers, and this one is the one to go: it is told so, and its place is free at once, whether it
@@ -132,6 +136,7 @@ extension SocketHandler {
         unread = nil
         forgetHoldings()
         if !isCounted { hub.metrics.close(nil) }
+        if isOfApp, let dialect = dialect as? PusherDialect { hub.apps.leave(dialect.app) }
         hub.logger.debug("connection ended", metadata: ["connectionId": "\(id)"])
         hub.remove(self)
         hub.census.leave()

@@ -20,10 +20,10 @@ extension SocketHandler {
         guard isOpen else { return }
         let slow = watchQueue()
         hub.holdings.recordSockets(by: bytes - slow.queue.queuedBytes)
-        let part = catchUp?.sentBytes ?? 0
+        let part = (catchUp?.sentBytes ?? 0) + Int(bulkBytes)
         let isTooMuch = slow.queue.queued(bytes, limit: hub.configuration.maxQueuedBytes + part)
         if isTooMuch { return closeSlow(.tooMuch) }
-        if bytes > hub.configuration.maxLiveBytes { hub.recordOverfull(self) }
+        if bytes - Int(bulkBytes) > hub.configuration.maxLiveBytes { hub.recordOverfull(self) }
     }
 
     /// What waits in the channel at this moment is all that may come of its rooms until the log is read.

@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 import NIOCore
 import Synchronization
@@ -35,6 +36,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     var mayBeUntaken = false
     var phase = Phase.open
     let hub: Hub
+    /// What its client speaks; nil for the gateway's own.
+    let dialect: (any Dialect & AnyObject)?
     let number: ConnectionNumber
     let id: ConnectionID
     /// When the socket was accepted.
@@ -52,8 +55,12 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     var sliceIndex: Int32 = 0
     /// Of a message that has come in part, and of what waits for its turn.
     var halfMessageBytes: Int32 = 0
+    /// Of frames in its socket that are larger than what may wait there, and few.
+    var bulkBytes: Int32 = 0
     var supervisedIndex: Int?
     var isCounted = false
+    /// Whether it is one of those that its app has on this node.
+    var isOfApp = false
     /// Whether, while nobody has been let in, the latest question about it has been put to the backend.
     var isAskedAbout = false
     /// Ticks in a row at which half a message was there, while nobody has been let in.
@@ -72,7 +79,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     /// Of what it missed: held for it, or asked for.
     private(set) var missedBytes = 0
 
-    init(hub: Hub, slot: Slot, isCompressing: Bool, began: MonotonicTime) {
+    /// - Parameter app: whose client it is; nil where it speaks the gateway's own dialect.
+    init(hub: Hub, slot: Slot, isCompressing: Bool, began: MonotonicTime, app: PusherApp? = nil) {
         self.hub = hub
         self.slot = slot
         self.isCompressing = isCompressing
@@ -83,7 +91,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         machine = SessionMachine(settings: hub.settings, now: now)
         budget = ConnectionBudget(now: now)
         number = hub.nextNumber()
-        id = hub.heartbeat.name(for: number)
+        let id = hub.heartbeat.name(for: number)
+        self.id = id
+        dialect = app.map { PusherDialect(app: $0, socketID: id.socketID) }
     }
 
     var address: IPAddress? { slot.address }
@@ -186,6 +196,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         }
         switch event {
         case .text(let frame):
+            if let dialect { return hear(frame, in: dialect, now: now, retryAfter: retryAfter) }
             switch hub.decode(frame) {
             case .success(let request):
                 if let retryAfter {
@@ -220,7 +231,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             guard isOpen else { return }
             if let spending = action.spending(audience: hub.audience) { spend(spending, now: hub.now) }
             switch action {
-            case .send(let event): write(hub.writer.frame(event, isCompressed: isCompressing))
+            case .send(let event): tell(event)
             case .sendPage(let event):
                 let frame = hub.writer.frame(event, isCompressed: isCompressing)
                 hub.outputTurn.spend(Prices.logBytes(frame.readableBytes, isCompressing: isCompressing).price)
@@ -243,10 +254,16 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 verify(token)
             case .confirm(let identity): hub.confirm(identity, for: self)
             case .enroll(let room, let info):
-                if let user = machine.identity?.userId, let wait = hub.budgets.join(by: user, now: hub.now) {
-                    budget.block(for: wait, now: hub.now)
-                }
+                if let user = machine.identity?.userId { waitForJoins(of: user) }
                 hub.enroll(self, in: room, info: info)
+            case .admitVisitor: admitVisitor()
+            case .nameVisitor: hub.register(self, resuming: nil)
+            case .enrollVisitor(let room, let member):
+                waitForJoins(of: member.userId)
+                hub.enroll(self, in: room, as: member)
+            case .readRoster(let joined, let id):
+                hub.read(PageRead(connection: self, id: id, subject: .roster(joined)))
+            case .release(let room, let version): hub.release(room, to: self, knows: version)
             case .enrollQuietly(let room): hub.presence.joinQuietly(room, connection: id.description)
             case .withdraw(let room): hub.presence.leave(room, connection: id.description)
             case .follow(let room, let since): hub.follow(room, since: since, for: self)
@@ -276,6 +293,10 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             case .close(let reason, let text): close(reason, text: text)
             }
         }
+    }
+
+    private func waitForJoins(of user: UserID) {
+        if let wait = hub.budgets.join(by: user, now: hub.now) { budget.block(for: wait, now: hub.now) }
     }
 
     private func welcome(_ userId: UserID, _ session: String, resumed: Bool, _ timestamp: Int64) {
@@ -332,7 +353,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         if let wait = hub.wait(for: publication.room, now: now) {
             hub.metrics.budgetRefusals.increment()
             let error = RequestError(.rateLimited, "too much goes out to this room; slow down", retryAfter: wait)
-            return write(hub.writer.frame(.error(id: id, error: error)))
+            return tell(.error(id: id, error: error))
         }
         let bytes = Int32(clamping: publication.memoryBytes)
         guard admitPublish(bytes) else {

@@ -86,6 +86,18 @@ extension InMemoryBackend: Presence {
         return Registration(session: resuming.session, timestamp: 1000, resumed: resumed)
     }
 
+    func connectVisitor(_ id: String) { state.withLock { $0.told.append("visitor") } }
+
+    func join(
+        _ room: RoomName, connection id: String, as member: UserID, info: [UInt8],
+        reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void
+    ) {
+        state.withLock { state in
+            if state.isAway { return reply(.failure(.unavailable(reason: "away"))) }
+            InMemoryBackend.join(room, id, member, info, reply, &state)
+        }
+    }
+
     func disconnect(_ id: String, _ departure: Departure) {
         state.withLock { state in
             let kind =
@@ -109,19 +121,26 @@ extension InMemoryBackend: Presence {
         state.withLock { state in
             if state.isAway { return reply(.failure(.unavailable(reason: "away"))) }
             guard let user = state.users[id] else { return reply(.failure(.conflict)) }
-            state.told.append("join \(room) \(user)")
-            var entry = state.rooms[room] ?? Room()
-            let isNew = !entry.connections.contains { $0.user == user }
-            entry.connections.append((id, user))
-            if isNew { entry.rosterVersion += 1 }
-            state.rooms[room] = entry
-            if let session = state.sessionOf[id] { state.sessions[session]?.rooms.insert(room) }
-            if isNew {
-                let event = RosterEvent(kind: .join, userId: user, info: info, connection: id)
-                InMemoryBackend.tell(event, in: room, &state)
-            }
-            reply(.success(entry.roster))
+            InMemoryBackend.join(room, id, user, info, reply, &state)
         }
+    }
+
+    private static func join(
+        _ room: RoomName, _ id: String, _ user: UserID, _ info: [UInt8],
+        _ reply: @Sendable (Result<RosterState, BackendError>) -> Void, _ state: inout State
+    ) {
+        state.told.append("join \(room) \(user)")
+        var entry = state.rooms[room] ?? Room()
+        let isNew = !entry.connections.contains { $0.user == user }
+        entry.connections.append((id, user))
+        if isNew { entry.rosterVersion += 1 }
+        state.rooms[room] = entry
+        if let session = state.sessionOf[id] { state.sessions[session]?.rooms.insert(room) }
+        if isNew {
+            let event = RosterEvent(kind: .join, userId: user, info: info, connection: id)
+            tell(event, in: room, &state)
+        }
+        reply(.success(entry.roster))
     }
 
     func show(

@@ -63,6 +63,12 @@ package final class HeldConnections {
             }
         }
 
+        /// It is a user's from here on, and stays in the rooms in which it shows somebody.
+        fileprivate func becomes(_ registrant: Registrant) {
+            owner = .user(registrant)
+            standing = .waiting
+        }
+
         fileprivate func goOn(with session: SessionID) {
             if case .user(let registrant) = owner { owner = .user(Registrant(registrant.connection, session)) }
         }
@@ -82,7 +88,7 @@ package final class HeldConnections {
             }
         }
 
-        private var isGuest: Bool {
+        fileprivate var isGuest: Bool {
             switch owner {
             case .user: false
             case .guest: true
@@ -188,9 +194,13 @@ package final class HeldConnections {
 
     // MARK: Connections
 
-    /// Takes a connection in; false where one of that name is held already.
+    /// Takes a connection in; false where one of that name is held already, unless it had no user.
     package func connect(_ connection: PresenceConnection, session: SessionID) -> Bool {
-        insert(Held(Registrant(connection, session)))
+        let registrant = Registrant(connection, session)
+        guard let guest = connections[connection.id], guest.isGuest else { return insert(Held(registrant)) }
+        guest.becomes(registrant)
+        partitions[session.partition.number].users.insert(guest)
+        return true
     }
 
     /// Takes in a connection without a user; nothing happens where one of that name is held already.

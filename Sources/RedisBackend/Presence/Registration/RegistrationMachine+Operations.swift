@@ -179,7 +179,14 @@ extension RegistrationMachine {
     mutating func refuse(_ id: String, _ ticket: Ticket, _ error: RegistrationError) {
         resumptions[id] = nil
         misses[id] = nil
-        if let gone = held.disconnect(id), let user = gone.user { doubtful.insert(Partition(of: user.string)) }
+        if let gone = held.disconnect(id), let user = gone.user {
+            doubtful.insert(Partition(of: user.string))
+            // It may have been in rooms before it was anybody's.
+            for room in gone.rooms.keys {
+                guard let member = gone.member(in: room) else { continue }
+                perform(.leave(Place(room, member), connection: id, .farewell(.closed)))
+            }
+        }
         emit(.registered(ticket, .failure(error)))
     }
 

@@ -20,8 +20,12 @@ extension Hub {
     func enter(_ room: RoomName, _ connection: SocketHandler, _ entry: SessionMachine.Entry) {
         guard let hubRoom = rooms[room], let listener = hubRoom.pending[connection.number] else { return }
         if let before = hubRoom.begin(connection.number) { end(before) }
+        if connection.dialect != nil {
+            if case .kept = entry { return enterOther(listener, isKept: true) }
+            return enterOther(listener, isKept: false)
+        }
         switch entry {
-        case .now: return becomeMember(listener)
+        case .now, .kept: return becomeMember(listener)
         case .start(let start): listener.begins(with: start)
         }
         if listener.isCaughtUp { return becomeMember(listener) }

@@ -35,6 +35,17 @@ package final class FrameWriter {
         return buffer
     }
 
+    /// Appends what an event is in another dialect, as finished frames: none where that has no word for it.
+    func write(_ event: ServerEvent, in dialect: any Dialect, into buffer: inout ByteBuffer) {
+        dialect.write(event) { FrameEncoder.text($0, into: &buffer) }
+    }
+
+    func frames(_ event: ServerEvent, in dialect: any Dialect) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        write(event, in: dialect, into: &buffer)
+        return buffer
+    }
+
     /// A roster's change as a finished frame, with events that have been written before in place of its own.
     func frame(_ change: RosterChange, events: ArraySlice<UInt8>) -> ByteBuffer {
         scratch.removeAll(keepingCapacity: scratch.capacity <= FrameWriter.keptBytes)

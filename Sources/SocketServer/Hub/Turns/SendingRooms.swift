@@ -10,7 +10,7 @@ final class SendingRooms {
 
     func add(_ room: HubRoom) {
         rooms.append(room)
-        receivers += room.members.count
+        receivers += room.memberCount
     }
 
     func popLast() -> HubRoom? { rooms.popLast() }

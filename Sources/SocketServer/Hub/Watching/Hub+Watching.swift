@@ -79,6 +79,8 @@ extension Hub {
         let watchers = watchBoard.watchers(of: change.userId)
         guard !watchers.isEmpty else { return }
         let buffer = writer.frame(.status(change))
-        for watcher in watchers { watcher.write(buffer) }
+        for watcher in watchers {
+            if watcher.dialect == nil { watcher.write(buffer) } else { watcher.tell(.status(change)) }
+        }
     }
 }
