@@ -91,6 +91,14 @@ extension Api {
         }
     }
 
+    @Test func `a query of more parameters than any call has is refused before anything is made of it`() async throws {
+        try await Api.serve(apps: Api.apps) { api async throws in
+            let query = Dictionary(uniqueKeysWithValues: (0..<40).map { ("p\($0)", "1") })
+            let answer = try await api.call(.GET, "/channels", query)
+            #expect(answer.status == 401 && answer.text.contains("parameters"))
+        }
+    }
+
     @Test func `a request is as old, or as new, as ten minutes at most`() async throws {
         try await Api.serve(apps: Api.apps, wall: 1_700_000_000_999) { api async throws in
             for (seconds, status) in [(-600, 200), (600, 200), (-601, 401), (601, 401)] {

@@ -194,6 +194,12 @@ struct PusherDialectTests {
             ])
     }
 
+    @Test(arguments: ["pusher:error", "pusher_internal:member_added", "pusher_internal:"])
+    func `what a native client names like an event of the protocol is none of those`(name: String) throws {
+        let told = try #require(try frames(.message(message("1", event: name))).first)
+        #expect(told.hasPrefix(#"{"event":"message","#))
+    }
+
     @Test func `on presence channels a message says whose it is, but for a backend's and a guest's`() throws {
         func user(_ name: String) throws -> Bool {
             try frames(.message(message("1", by: name, room: "presence-a"))).joined().contains("user_id")

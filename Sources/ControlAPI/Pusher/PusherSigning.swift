@@ -29,6 +29,10 @@ struct PusherSigning: Sendable {
             }
             return value
         }
+        // What anybody may send is bounded before the texts are made that it may be the signature of.
+        guard target.query.count <= PusherSigning.mostParameters else {
+            throw PusherSigning.refusal("the query has more than \(PusherSigning.mostParameters) parameters")
+        }
         key = try parameter("auth_key")
         guard let seconds = Int64(try parameter("auth_timestamp")), (0...PusherSigning.latest).contains(seconds) else {
             throw PusherSigning.refusal("auth_timestamp: must be seconds since 1970")
@@ -41,6 +45,9 @@ struct PusherSigning: Sendable {
         digest = try target.value("body_md5")
         texts = PusherSigning.texts(method: method, path: path, query: query, target: target)
     }
+
+    /// Calls have ten at most.
+    private static let mostParameters = 32
 
     /// The end of the year 9999: nothing that is reckoned with it leaves the range.
     private static let latest: Int64 = 253_402_300_799
@@ -75,7 +82,9 @@ struct PusherSigning: Sendable {
 
     private static func texts(method: String, path: String, query: String, target: RequestTarget) -> [String] {
         var paths = [path]
-        if let decoded = RequestTarget.decode(path.utf8, plusIsSpace: false), decoded != path { paths.append(decoded) }
+        if let decoded = RequestTarget.decode(path.utf8, plusIsSpace: false), decoded != path, !decoded.contains("%") {
+            paths.append(decoded)
+        }
         var queries = [target.query]
         for isDecoded in [false, true] {
             let pairs = RequestTarget.pairs(query) { part in
@@ -83,6 +92,8 @@ struct PusherSigning: Sendable {
             }
             if let pairs { queries.append(pairs) }
         }
+        // With an `&` of its own a value reads as two parameters: one signature would be that of two requests.
+        queries.removeAll { $0.contains { $0.name.contains("&") || $0.value.contains("&") } }
         var texts: [String] = []
         for path in paths {
             for parameters in queries {

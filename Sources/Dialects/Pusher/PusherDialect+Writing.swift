@@ -145,11 +145,18 @@
         }
 
         /// A payload that is a string goes as it is, any other as a string that holds its text.
+        /// What begins as the protocol's own events do is none of those, whoever named it so.
+        private func eventName(of message: RoomMessage) -> String {
+            guard let name = message.event?.string else { return "message" }
+            let isOfProtocol = ["pusher:", "pusher_internal:"].contains { name.utf8.starts(with: $0.utf8) }
+            return isOfProtocol ? "message" : name
+        }
+
         private func frame(of message: RoomMessage) -> [UInt8] {
             var bytes: [UInt8] = []
             bytes.reserveCapacity(message.payload.count + message.payload.count / 8 + 256)
             JSONWriter.append(#"{"event":"#, to: &bytes)
-            JSONWriter.append(string: message.event?.string ?? "message", to: &bytes)
+            JSONWriter.append(string: eventName(of: message), to: &bytes)
             JSONWriter.append(#","channel":"#, to: &bytes)
             JSONWriter.append(string: name(of: message.room) ?? "", to: &bytes)
             JSONWriter.append(#","data":"#, to: &bytes)

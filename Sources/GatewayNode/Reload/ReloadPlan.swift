@@ -99,6 +99,9 @@ package struct ReloadPlan: Sendable {
             // The ledger is written for receivers, or not at all.
             case .webhooks:
                 old.webhookConfiguration.receivers.isEmpty || new.webhookConfiguration.receivers.isEmpty
+                    // Of apps that are not there yet nobody could be told.
+                    || old.pusher.apps != new.pusher.apps
+                        && new.webhookConfiguration.receivers.contains { $0.form != .native }
             case .limits: false
             }
         }

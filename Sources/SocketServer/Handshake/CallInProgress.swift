@@ -41,6 +41,10 @@ extension HandshakeRules {
         case .absent: return nil
         case .refused(let answer): return .reply(HandshakeVerdict.Reply(answer))
         case .admitted(let maxBodyBytes, let answer):
+            // Said to be too long: it need not come first.
+            if let length = headers.first(name: "content-length").flatMap({ Int($0) }), length > maxBodyBytes {
+                return .reply(.callTooLarge)
+            }
             return .call(
                 CallInProgress(
                     maxBodyBytes: maxBodyBytes, isHead: head.method == .HEAD,
@@ -58,5 +62,7 @@ extension HandshakeVerdict.Reply {
         bytes = answer.body
     }
 
+    static let tooManyCalls = HandshakeVerdict.Reply(
+        status: .serviceUnavailable, headers: [("Retry-After", "2")], body: "too many calls are under way")
     static let callTooLarge = HandshakeVerdict.Reply(status: .payloadTooLarge, body: "the body is too large")
 }

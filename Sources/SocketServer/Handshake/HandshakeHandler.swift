@@ -43,6 +43,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     private let began: MonotonicTime
     private var deadline: MonotonicTime
     private var context: ChannelHandlerContext?
+    /// Of a call's body.
+    private var heldBytes = 0
     var supervisedIndex: Int?
 
     init(hub: Hub, rules: HandshakeRules, parser: ByteToMessageHandler<HTTPRequestDecoder>, slot: Slot, fate: Fate) {
@@ -77,10 +79,12 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch (unwrapInboundIn(data), phase) {
+        let part = unwrapInboundIn(data)
+        // Apart, since a phase that is bound to a name would be a second holder of the body, and each part copy it.
+        if case .body(let part) = part, isReceiving { return receive(part, context) }
+        switch (part, phase) {
         case (.head(let head), .waiting): judge(head, context)
         case (.end, .upgrading(let upgrade)): perform(upgrade, context)
-        case (.body(let part), .receiving(let call)): receive(part, call, context)
         case (.end, .receiving(let call)): perform(call, context)
         case (.head, _), (.body, _), (.end, _): break
         }
@@ -123,6 +127,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
             }
             phase = .upgrading(upgrade)
         case .call(let call):
+            if case .proxied = fate, let refusal = nameClient(head) { return answer(refusal, context) }
             begin(call, context)
         }
     }
@@ -150,14 +155,31 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
 
-    private func receive(_ part: ByteBuffer, _ call: CallInProgress, _ context: ChannelHandlerContext) {
-        var call = call
-        guard call.receive(part) else { return answer(.callTooLarge, context) }
+    private var isReceiving: Bool { if case .receiving = phase { true } else { false } }
+
+    private func receive(_ part: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard case .receiving(var call) = phase else { return }
+        // So that the body has one holder, which appends in place.
+        phase = .calling
+        guard call.receive(part) else { return refuse(.callTooLarge, context) }
+        guard hub.holdCall(part.readableBytes) else { return refuse(.tooManyCalls, context) }
+        heldBytes += part.readableBytes
         phase = .receiving(call)
+    }
+
+    private func refuse(_ reply: HandshakeVerdict.Reply, _ context: ChannelHandlerContext) {
+        release()
+        answer(reply, context)
+    }
+
+    private func release() {
+        hub.releaseCall(heldBytes)
+        heldBytes = 0
     }
 
     private func perform(_ call: CallInProgress, _ context: ChannelHandlerContext) {
         phase = .calling
+        deadline = hub.now + hub.configuration.callTimeout
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         // It ends by itself, with an answer: the log and the directories give one within their own times.
         Task { [loop = context.eventLoop] in
@@ -167,6 +189,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     }
 
     private func give(_ answer: CallAnswer, isHead: Bool) {
+        // Held until now, also where the client has gone meanwhile.
+        release()
         guard case .calling = phase, let context else { return }
         var reply = HandshakeVerdict.Reply(answer)
         reply.withholdsBody = isHead
@@ -235,7 +259,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         switch phase {
         case .upgraded, .closed: return
         case .upgrading: hub.census.leave()
-        case .waiting, .answered, .receiving, .calling: break
+        case .receiving: release()
+        case .waiting, .answered, .calling: break
         }
         phase = .closed
         hub.census.close(slot)

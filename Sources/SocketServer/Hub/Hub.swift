@@ -44,6 +44,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var framesIn = 0
     private var bytesOut = 0
     private var messagesDelivered = 0
+    /// Of backends' calls.
+    var callBytes = 0
 
     // Its parts; each keeps what only it may change.
     let writer = FrameWriter()
