@@ -215,6 +215,10 @@ struct SessionVisitingTests {
         let pattern = SessionVisitingTests.open("private-*").openToVisitors[0]
         rules.rules = [RoomRule(pattern: pattern, log: LogLimits(size: 1, age: .seconds(1)))]
         #expect(SessionConversation.live(rules: rules).join(1, "private-a") == ["enroll private-a {}"])
+        let all = SessionVisitingTests.open("*").openToVisitors[0]
+        rules.rules = [RoomRule(pattern: all, log: LogLimits(size: 1, age: .seconds(1)))]
+        #expect(SessionConversation.live(rules: rules).join(1, "private-a") == ["error 1 forbidden"])
+        #expect(SessionConversation.live(rules: rules).join(2, "lesson") == ["enroll lesson {}"])
         let grants = RoomGrants([(pattern, [.join])])
         rules.rules = []
         #expect(SessionConversation.live(rules: rules, grants: grants).join(1, "private-a") == ["enroll private-a {}"])

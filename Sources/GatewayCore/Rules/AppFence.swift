@@ -10,7 +10,10 @@ package enum AppFence {
     }
 
     /// Whether an app's backend has to say who may be in a room of this name.
-    package static func isSigned(_ room: RoomName) -> Bool {
-        room.string.utf8.starts(with: "private-".utf8) || room.string.utf8.starts(with: "presence-".utf8)
+    package static func isSigned(_ room: RoomName) -> Bool { isSigned(room.string) }
+
+    /// The same of all names that a pattern matches.
+    static func isSigned(_ name: String) -> Bool {
+        name.utf8.starts(with: "private-".utf8) || name.utf8.starts(with: "presence-".utf8)
     }
 }

@@ -212,8 +212,13 @@ package struct RoomRules: Hashable, Sendable {
             return isReading && (room.isEveryone || room == RoomName(inboxOf: identity.userId))
         }
         if let rights = identity.rights { return rights.allows(action, in: room) }
-        return rules.first { $0.pattern.matches(room) }?.allow.contains(action)
-            ?? !(keepsSignedRooms && AppFence.isSigned(room))
+        let rule = rules.first { $0.pattern.matches(room) }
+        // A rule for these names alone opens them, not one for many others.
+        if keepsSignedRooms, AppFence.isSigned(room), !(rule.map { AppFence.isSigned($0.pattern.description) } ?? false)
+        {
+            return false
+        }
+        return rule?.allow.contains(action) ?? true
     }
 
     /// Whether a client that may do this here may do it without being in the room: where the room's rule says so, or where a

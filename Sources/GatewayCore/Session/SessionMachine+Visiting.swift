@@ -8,6 +8,8 @@ extension SessionMachine {
         /// The registry is being told whose the connection is.
         var naming: Naming?
         var events: RateLimiter
+        /// Rooms whose rosters are to be read once others have been.
+        var unread: [(answer: Joined, id: RequestID?)] = []
         /// When it is to go elsewhere.
         var goesAt: MonotonicTime?
     }
@@ -167,6 +169,12 @@ extension SessionMachine {
         guard let subscription = visit?.subscriptions[room] else { return [] }
         var answer = Joined(room: room, position: start.position, recovered: true, roster: start.roster)
         if subscription.tellsLast { answer.last = LastMessage(of: start) }
+        // Nobody is on a roster here whom settings could bind: bans, mutes and roles.
+        if subscription.member == nil, !room.isInbox, start.settings != nil {
+            return drop(room)
+                + refuse(joining.id, .forbidden, "the room has settings: only a presence channel enters it")
+                + serveWaiting(for: room)
+        }
         guard subscription.member != nil else {
             setMembership(of: room, .joined)
             return [.send(.joined(id: joining.id, answer)), .enter(room, .now)] + serveWaiting(for: room)
@@ -175,7 +183,30 @@ extension SessionMachine {
             return drop(room) + refuse(joining.id, .forbidden, "the role may not know who is here")
                 + serveWaiting(for: room)
         }
+        // Whoever is put out and comes again meanwhile is not answered with what was read for the first time.
+        var reading = joining
+        reading.isCut = true
+        setMembership(of: room, .joining(reading))
+        guard reads < settings.limits.maxReads else {
+            visit?.unread.append((answer, joining.id))
+            return [.enter(room, .kept)]
+        }
+        reads += 1
         return [.enter(room, .kept), .readRoster(answer, id: joining.id)]
+    }
+
+    /// The next roster's turn, of those whose rooms still wait for it.
+    private mutating func nextRoster() -> [Action] {
+        reads -= 1
+        while let next = visit?.unread.first {
+            visit?.unread.removeFirst()
+            guard case .joining(let joining) = rooms[next.answer.room], joining.isCut, joining.id == next.id else {
+                continue
+            }
+            reads += 1
+            return [.readRoster(next.answer, id: next.id)]
+        }
+        return []
     }
 
     /// It is known who is in a room.
@@ -183,13 +214,15 @@ extension SessionMachine {
         _ joined: Joined, id: RequestID?, _ result: Result<Int64, DirectoryError>
     ) -> [Action] {
         let room = joined.room
-        guard isLive, case .joining(let joining) = rooms[room], joining.id == id else { return [] }
+        guard isLive else { return [] }
+        let next = nextRoster()
+        guard case .joining(let joining) = rooms[room], joining.isCut, joining.id == id else { return next }
         switch result {
         case .success(let version):
             setMembership(of: room, .joined)
-            return [.send(.joined(id: id, joined)), .release(room, knows: version)] + serveWaiting(for: room)
+            return [.send(.joined(id: id, joined)), .release(room, knows: version)] + serveWaiting(for: room) + next
         case .failure(let error):
-            return drop(room) + refuse(id, error.request) + serveWaiting(for: room)
+            return drop(room) + refuse(id, error.request) + serveWaiting(for: room) + next
         }
     }
 
@@ -197,9 +230,13 @@ extension SessionMachine {
         switch membership(of: room) {
         case .joining: hold(request)
         case .joined, .awaiting: drop(room)
-        case nil: []
+        // What is to enter it may wait for the user's name.
+        case nil: waiting.holds(room) ? hold(request) : []
         }
     }
+
+    /// Whether it is on the room's roster, so that what holds in the room binds it.
+    package func isShown(in room: RoomName) -> Bool { visit?.subscriptions[room]?.member != nil }
 
     mutating func forgetSubscription(to room: RoomName) { visit?.subscriptions[room] = nil }
 
@@ -223,6 +260,7 @@ extension SessionMachine {
         switch rooms[room] {
         case .joining: return hold(request)
         case .joined, .awaiting: break
+        case nil where waiting.holds(room): return hold(request)
         case nil: return refuse(nil, .notMember, "subscribe to the channel first")
         }
         guard let subscription = visit?.subscriptions[room], subscription.takesEvents,

@@ -15,6 +15,9 @@ struct WaitingRequests: Sendable {
 
     var isEmpty: Bool { requests.isEmpty }
 
+    /// Whether one is about this room.
+    func holds(_ room: RoomName) -> Bool { requests.contains { $0.command.room == room } }
+
     /// Takes out all that wait.
     mutating func takeAll() -> [ClientRequest] {
         defer { self = WaitingRequests() }

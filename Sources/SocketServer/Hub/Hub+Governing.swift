@@ -15,10 +15,19 @@ extension Hub {
             hubRoom.govern(by: change.state.isGoverned ? change.state : nil)
             let buffer = writer.frame(.room(change))
             for member in told { member.write(buffer) }
+            if change.state.isGoverned { putOutUnbound(of: hubRoom, change.state) }
             return tellOwnPart(of: change, to: told, in: hubRoom, before: before)
         }
         hubRoom.govern(by: nil)
         for member in hubRoom.allMembers + entering { member.putOut(change) }
+    }
+
+    /// A room with settings holds nobody whom they do not bind: apps' clients that are on no roster.
+    private func putOutUnbound(of hubRoom: HubRoom, _ state: RoomState) {
+        let change = RoomChange(room: hubRoom.name, event: .removed, state: state)
+        for member in hubRoom.others?.members ?? [] where !member.machine.isShown(in: hubRoom.name) {
+            member.putOut(change)
+        }
     }
 
     /// What a change means for each of those who were told of it: another role that nobody has told it of, or that it may know

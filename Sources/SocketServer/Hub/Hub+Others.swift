@@ -27,6 +27,7 @@ extension Hub {
         guard let hubRoom = rooms[room], let others = hubRoom.others else { return }
         send(hubRoom)
         connection.writeApart(others.release(connection.number, knows: version))
+        hubRoom.bundle?.record(connection.number, knows: version)
     }
 
     func enroll(_ connection: SocketHandler, in room: RoomName, as member: Identity) {

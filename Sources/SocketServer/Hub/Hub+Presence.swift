@@ -155,7 +155,9 @@ extension Hub {
         guard let inbox = rooms[RoomName(inboxOf: signal.to)] else { return }
         var receivers: [ConnectionNumber: SocketHandler] = [:]
         for member in inbox.members { receivers[member.number] = member }
-        for connection in inbox.pending.connections { receivers[connection.number] = connection }
+        for connection in inbox.pending.connections where connection.dialect == nil {
+            receivers[connection.number] = connection
+        }
         var buffer: ByteBuffer?
         for receiver in receivers.values where receiver.machine.takesSignals(in: signal.room) {
             // Nothing keeps a signal: one that its receiver does not read is lost to it rather than kept without end.

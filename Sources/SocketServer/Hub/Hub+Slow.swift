@@ -60,5 +60,7 @@ extension Hub {
 
 extension SocketHandler {
     /// Whether something is sent to it as it comes.
-    fileprivate var isLive: Bool { slow.map { !$0.queue.isFedFromLog } ?? false }
+    ///
+    /// What another dialect's client has not read cannot be had from the log: such a one is closed where there is too much.
+    fileprivate var isLive: Bool { dialect == nil && (slow.map { !$0.queue.isFedFromLog } ?? false) }
 }

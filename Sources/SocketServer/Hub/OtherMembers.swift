@@ -46,11 +46,11 @@ final class OtherMembers {
 
     /// - Parameter version: of the roster, where the frames tell of its steps up to that one.
     func write(_ frames: ByteBuffer, to member: SocketHandler, version: Int64? = nil) {
-        guard var waiting = kept[member.number] else { return member.write(frames) }
-        waiting.frames.append((frames, version))
-        waiting.bytes += frames.readableBytes
-        kept[member.number] = waiting
-        if waiting.bytes > OtherMembers.mostKeptBytes { member.closeSlow(.tooMuch) }
+        guard kept[member.number] != nil else { return member.write(frames) }
+        // In its place: a copy would grow with each.
+        kept[member.number]?.frames.append((frames, version))
+        kept[member.number]?.bytes += frames.readableBytes
+        if kept[member.number]?.bytes ?? 0 > OtherMembers.mostKeptBytes { member.closeSlow(.tooMuch) }
     }
 
     /// From here on one of them is sent what comes; answers what was kept for it, but for steps of the roster that it knows.

@@ -7,6 +7,8 @@ import WebSocketFrames
 extension SocketHandler {
     /// Of frames that are counted apart from what else may wait for the client.
     private static let leastBulkBytes = 1 << 16
+    /// So much of these may wait, beside the first.
+    private static let mostBulkBytes = 16 << 20
 
     /// The first input of an app's client, once, right after the handler has taken its place.
     ///
@@ -38,6 +40,9 @@ extension SocketHandler {
         let count = frames.readableBytes
         guard count > 0 else { return }
         guard count >= SocketHandler.leastBulkBytes else { return write(frames) }
+        guard bulkBytes == 0 || Int(bulkBytes) + count <= SocketHandler.mostBulkBytes else {
+            return closeSlow(.tooMuch)
+        }
         bulkBytes += Int32(clamping: count)
         write(frames) { [self] in bulkBytes -= Int32(clamping: count) }
     }
