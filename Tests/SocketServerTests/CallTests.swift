@@ -79,14 +79,17 @@ struct CallTests {
         #expect(unsigned.hasPrefix("HTTP/1.1 401 ") && unsigned.hasSuffix("\r\n\r\nno"))
         let wrong = try await ask(calls, "PUT /apps/known \(fields)")
         #expect(wrong.hasPrefix("HTTP/1.1 405 ") && wrong.contains("\r\nAllow: POST\r\n"))
-        let long = try await ask(calls, "POST /apps/known \(fields)", String(repeating: "x", count: 100_001))
+        // Said beforehand, or not.
+        #expect(try await ask(calls, "POST /apps/known \(fields)").hasPrefix("HTTP/1.1 413 "))
+        let chunked = "POST /apps/known HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n186a1\r\n"
+        let long = try await ask(calls, chunked, String(repeating: "x", count: 100_001))
         #expect(long.hasPrefix("HTTP/1.1 413 "))
         let body = try await ask(calls, "GET /apps/known HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\ny")
         #expect(body.hasPrefix("HTTP/1.1 413 "))
         for path in ["/apps/other", "/users/u", "/apps"] {
             #expect(try await ask(calls, "POST \(path) \(fields)").hasPrefix("HTTP/1.1 404 "), "\(path)")
         }
-        #expect(calls.heads.withLock { $0.count } == 4)
+        #expect(calls.heads.withLock { $0.count } == 5)
         let closed = try await TestServer.run { server in
             let client = try await TestClient.connect(port: server.port)
             try await client.send(raw: "POST /apps/known HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")

@@ -3,7 +3,7 @@
 
 pusher_packages=(python3-venv)
 pusher=.build/pusher-tests
-pusher_needs=(pusher==3.3.4 pysher==1.0.8)
+pusher_needs=(pusher==3.3.4)
 
 pusher_tests() {
     need_pusher || return
