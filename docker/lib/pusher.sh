@@ -3,7 +3,7 @@
 
 pusher_packages=(python3-venv)
 pusher=.build/pusher-tests
-pusher_needs=(pusher==3.3.4)
+pusher_needs=(pusher==3.3.4 websocket-client==1.8.0)
 
 pusher_tests() {
     need_pusher || return
