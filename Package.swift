@@ -7,6 +7,9 @@ let areWarningsErrors = Context.environment["MARTLET_WARNINGS_AS_ERRORS"] == "1"
 let strict: [SwiftSetting] =
     [.enableUpcomingFeature("ExistentialAny")] + (areWarningsErrors ? [.treatAllWarnings(as: .error)] : [])
 
+// Tests that wait for other processes gain nothing by being optimised, and take half as long to compile without.
+let unoptimized: [SwiftSetting] = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
@@ -243,7 +246,7 @@ let package = Package(
                 "TestSupport",
                 "TestKit", nioCore, nioPosix, nioTLS,
             ],
-            swiftSettings: strict
+            swiftSettings: strict + unoptimized
         ),
     ],
     swiftLanguageModes: [.v6]
