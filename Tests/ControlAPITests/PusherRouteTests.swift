@@ -169,6 +169,19 @@ import Testing
         }
     }
 
+    @Test func `what is stored is answered 200, though what was asked besides cannot be read`() async throws {
+        try await Api.serve(apps: Api.apps) { api async throws in
+            api.presence.state.withLock { $0.failure = .backend(.unavailable(reason: "test")) }
+            let event = #"{"name":"e","data":"","channel":"presence-a","info":"user_count,subscription_count"}"#
+            let one = try await api.call(.POST, "/events", [:], event)
+            #expect(one.status == 200 && one.text == #"{"channels":{"presence-a":{}}}"#)
+            let batch = #"{"batch":[\#(event),{"name":"e","data":"","channel":"b"}]}"#
+            let many = try await api.call(.POST, "/batch_events", [:], batch)
+            #expect(many.status == 200 && many.text == #"{"batch":[{},{}]}"#)
+            #expect(api.log.submitted == ["presence-a", "presence-a", "b"])
+        }
+    }
+
     // MARK: Apps
 
     @Test func `a further app has channels and users of its own, and sees none of the first one's`() async throws {

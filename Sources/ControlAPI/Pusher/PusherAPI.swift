@@ -85,24 +85,29 @@ struct PusherAPI: Sendable {
             case .sent(let sent): for result in sent.results { _ = try result.get() }
             }
         }
-        return try await described(triggers, isBatch: isBatch)
+        return await described(triggers, isBatch: isBatch)
     }
 
     /// What was asked about the channels of the events; mostly nothing.
-    private func described(_ triggers: [PusherTrigger], isBatch: Bool) async throws -> [UInt8] {
+    ///
+    /// Where it cannot be read channels stand without it: the events are stored by then, and a backend that is told of a
+    /// failure sends them once more.
+    private func described(_ triggers: [PusherTrigger], isBatch: Bool) async -> [UInt8] {
         guard triggers.contains(where: { !$0.info.isEmpty }) else { return Array("{}".utf8) }
-        let records = try await presence.records(of: triggers.flatMap { $0.info.isEmpty ? [] : $0.rooms })
-        var rest = records[...]
+        let rooms = triggers.flatMap { $0.info.isEmpty ? [] : $0.rooms }
+        let records = try? await presence.records(of: rooms)  // Said above.
+        var rest = (records ?? Array(repeating: nil, count: rooms.count))[...]
         var answer: [UInt8] = []
         JSONWriter.append(isBatch ? #"{"batch":["# : #"{"channels":"#, to: &answer)
         JSONWriter.append(triggers, to: &answer) { trigger, answer in
             let own = rest.prefix(trigger.info.isEmpty ? 0 : trigger.rooms.count)
             rest = rest.dropFirst(own.count)
             let channels = zip(trigger.channels, own).map { (channel: $0, record: $1) }
-            guard isBatch else { return JSONWriter.append(channels, info: trigger.info, to: &answer) }
+            let info = records == nil ? [] : trigger.info
+            guard isBatch else { return JSONWriter.append(channels, info: info, to: &answer) }
             JSONWriter.append("{", to: &answer)
             if let one = channels.first {
-                JSONWriter.append(trigger.info, of: one.channel, one.record, follows: false, to: &answer)
+                JSONWriter.append(info, of: one.channel, one.record, follows: false, to: &answer)
             }
             JSONWriter.append("}", to: &answer)
         }
