@@ -2,6 +2,7 @@ import GatewayCore
 import NIOCore
 import SocketServer
 import Synchronization
+import TestSupport
 import Testing
 
 /// Calls that are answered with what they say, for paths under `/apps/known`.
@@ -21,6 +22,28 @@ private final class EchoedCalls: SignedCalls {
             await Task.yield()
             return CallAnswer(status: 200, contentType: "application/json", body: Array("<".utf8) + body)
         }
+    }
+}
+
+/// Calls that are answered when they are let go.
+private final class HeldCalls: SignedCalls {
+    private let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])
+
+    var underWay: Int { waiting.withLock { $0.count } }
+
+    func admit(_ head: SignedCallHead) -> SignedCallVerdict {
+        .admitted(maxBodyBytes: 8 << 20) { [self] body in
+            await withCheckedContinuation { call in waiting.withLock { $0.append(call) } }
+            return CallAnswer(status: 200, contentType: "text/plain", body: Array("\(body.count) bytes".utf8))
+        }
+    }
+
+    func letGo() {
+        let calls = waiting.withLock { calls in
+            defer { calls = [] }
+            return calls
+        }
+        for call in calls { call.resume() }
     }
 }
 
@@ -109,5 +132,58 @@ struct CallTests {
             return await client.rest()
         }
         #expect(answer.hasPrefix("HTTP/1.1 421 ") && calls.heads.withLock { $0.isEmpty })
+    }
+
+    @Test func `a call counts for the client that a proxy names until it is answered, also where that one has gone`()
+        async throws
+    {
+        let calls = HeldCalls()
+        try await TestServer.run {
+            $0.calls = calls
+            $0.trustedProxies = [AddressRange("127.0.0.0/8")].compactMap(\.self)
+            $0.maxConnectionsPerAddress = 1
+        } _: { server in
+            let port = server.port
+            @Sendable func call(for client: String) async throws -> TestClient {
+                let socket = try await TestClient.connect(port: port)
+                try await socket.send(
+                    raw: "GET /apps/known HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: \(client)\r\n\r\n")
+                return socket
+            }
+            let first = try await call(for: "1.2.3.4")
+            try await eventually("the call") { calls.underWay == 1 }
+            #expect(try await call(for: "1.2.3.4").rest().hasPrefix("HTTP/1.1 429 "))
+            let other = try await call(for: "1.2.3.5")
+            try await eventually("another's call") { calls.underWay == 2 }
+            try await first.channel.close().get()
+            for _ in 0..<20 { #expect(try await call(for: "1.2.3.4").rest().hasPrefix("HTTP/1.1 429 ")) }
+            calls.letGo()
+            #expect(await other.rest().hasPrefix("HTTP/1.1 200 "))
+            try await eventually("a place for the next one") {
+                let next = try await call(for: "1.2.3.4")
+                // It is answered at once where it is refused.
+                let channel = next.channel
+                try await eventually("an answer, or a call") { calls.underWay == 1 || !channel.isActive }
+                calls.letGo()
+                return await next.rest().hasPrefix("HTTP/1.1 200 ")
+            }
+        }
+    }
+
+    @Test func `a body of many small parts is taken in time that grows with its length alone`() async throws {
+        let calls = HeldCalls()
+        try await TestServer.run {
+            $0.calls = calls
+            $0.callTimeout = .seconds(60)
+        } _: { server in
+            let client = try await TestClient.connect(port: server.port)
+            try await client.send(raw: "POST /apps/known HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            let chunk = "20\r\n" + String(repeating: "x", count: 32) + "\r\n"
+            for _ in 0..<64 { try await client.send(raw: String(repeating: chunk, count: 2048)) }
+            try await client.send(raw: "0\r\n\r\n")
+            try await eventually("all of it") { calls.underWay == 1 }
+            calls.letGo()
+            #expect(await client.rest().hasSuffix("\r\n\r\n\(32 * 2048 * 64) bytes"))
+        }
     }
 }

@@ -26,6 +26,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         case receiving(CallInProgress)
         /// The same, which is being answered.
         case calling
+        /// The same, though its client is gone: it counts until it is answered.
+        case abandoned
         /// The answer is on its way: what comes is thrown away until the client ends, or is cut.
         case answered
         /// The socket is another handler's.
@@ -150,6 +152,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         // Whoever signs with an app's secret is nobody's stranger.
         hub.census.vouch(for: &slot)
         deadline = hub.now + hub.configuration.callTimeout
+        guard hold(Hub.leastCallBytes) else { return refuse(.tooManyCalls, context) }
         phase = .receiving(call)
         guard call.expectsContinue, call.maxBodyBytes > 0 else { return }
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
@@ -162,9 +165,14 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         // So that the body has one holder, which appends in place.
         phase = .calling
         guard call.receive(part) else { return refuse(.callTooLarge, context) }
-        guard hub.holdCall(part.readableBytes) else { return refuse(.tooManyCalls, context) }
-        heldBytes += part.readableBytes
+        guard hold(part.readableBytes) else { return refuse(.tooManyCalls, context) }
         phase = .receiving(call)
+    }
+
+    private func hold(_ bytes: Int) -> Bool {
+        guard hub.holdCall(bytes) else { return false }
+        heldBytes += bytes
+        return true
     }
 
     private func refuse(_ reply: HandshakeVerdict.Reply, _ context: ChannelHandlerContext) {
@@ -191,6 +199,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     private func give(_ answer: CallAnswer, isHead: Bool) {
         // Held until now, also where the client has gone meanwhile.
         release()
+        if case .abandoned = phase { return leave() }
         guard case .calling = phase, let context else { return }
         var reply = HandshakeVerdict.Reply(answer)
         reply.withholdsBody = isHead
@@ -257,11 +266,18 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     private func end() {
         hub.unsupervise(self)
         switch phase {
-        case .upgraded, .closed: return
+        case .upgraded, .closed, .abandoned: return
+        case .calling:
+            phase = .abandoned
+            return
         case .upgrading: hub.census.leave()
         case .receiving: release()
-        case .waiting, .answered, .calling: break
+        case .waiting, .answered: break
         }
+        leave()
+    }
+
+    private func leave() {
         phase = .closed
         hub.census.close(slot)
     }
