@@ -48,6 +48,26 @@ struct PresenceBoundsTests {
         try await node.stop()
     }
 
+    @Test func `a room with as many users as it may have takes no further one of an app's, and nobody is told of any`()
+        async throws
+    {
+        var settings = PresenceSettings.brisk()
+        settings.maxVisitorMembers = 2
+        let node = try await PresenceNode.start("n1", on: redis, settings: settings)
+        for user in ["ann", "bob"] { try await node.join("presence-a", visitor: "c-\(user)", as: user) }
+        await #expect(throws: BackendError.barred(.full)) {
+            try await node.join("presence-a", visitor: "c-cid", as: "cid")
+        }
+        #expect(try await observer.texts().allSatisfy { !$0.contains("cid") })
+        // Who is there may come once more, and what binds native users are the room's own settings.
+        try await node.join("presence-a", visitor: "c-again", as: "ann")
+        try await node.connect("c-dan", "dan")
+        #expect(try await node.join("presence-a", "c-dan").members == 3)
+        for id in ["c-dan", "c-bob"] { node.presence.leave(RoomName(unchecked: "presence-a"), connection: id) }
+        #expect(try await node.join("presence-a", visitor: "c-cid", as: "cid").members == 2)
+        try await node.stop()
+    }
+
     @Test func `the ledger takes no more memory than it may, and keeps the newest`() async throws {
         let events = observer.keys.events(Partition(number: 7)).name
         let name = String(repeating: "n", count: 128)

@@ -154,6 +154,17 @@ final class PresenceNode: Sendable {
         }
     }
 
+    /// As an app's client, which shows this user there.
+    @discardableResult
+    func join(_ room: String, visitor id: String, as user: String) async throws -> RosterState {
+        try await withCheckedThrowingContinuation { continuation in
+            presence.connectVisitor(id)
+            presence.join(
+                RoomName(unchecked: room), connection: id, as: UserID(unchecked: user), info: Array("{}".utf8)
+            ) { continuation.resume(with: $0) }
+        }
+    }
+
     @discardableResult
     func join(_ room: String, _ id: String, info: String = "{}") async throws -> RosterState {
         try await withCheckedThrowingContinuation { continuation in

@@ -10,6 +10,7 @@ extension Settings {
     /// `url` is that of the settings, or of the private Redis.
     package func backendConfiguration(redisURL url: String) throws(RedisURLError) -> Backend.Configuration {
         var configuration = backend
+        configuration.presence.maxVisitorMembers = client.limits.maxShownMembers
         try configuration.redis.lead(to: url)
         configuration.nodeId = nodeId
         configuration.rules = rooms

@@ -11,7 +11,8 @@
 --         as that is not fenced nobody was told that it had left, and nobody is told that it comes (empty: that is told),
 --         18 whether the keys have to be given their lives (0, 1): not where the node has others in the room, which gave
 --         them theirs and renews them; the first of all in a room gives them in any case, 19 whether the user is invisible
---         (0, 1): hidden in the head, then, and nobody is told, 20 life of a session in ms
+--         (0, 1): hidden in the head, then, and nobody is told, 20 life of a session in ms, 21 users in the room with whom
+--         no further one is let in (0: no limit)
 -- result  `ok`, members, roster version, now, epoch and seq of the room's stream (as `standing` tells them); `fenced`,
 --         the incarnation below which the node is dead here; `barred`, why the user is not let in: `locked`, `full`,
 --         `role`, `banned`, or `removed` of one that was put out since. Where the user's role may not read what was before, `ok`
@@ -22,7 +23,7 @@ local lingering, fences, events, state, settings, out = KEYS[7], KEYS[8], KEYS[9
 local node, incarnation, connection, user, name, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local cause, life, head_life, ledger_size, command, channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local replaced, list_life, run, must_announce, past = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
-local must_keep, must_hide, session_life = ARGV[18], ARGV[19] == '1', ARGV[20]
+local must_keep, must_hide, session_life, most = ARGV[18], ARGV[19] == '1', ARGV[20], tonumber(ARGV[21])
 local fence = redis.call('HGET', fences, node)
 if fence and tonumber(fence) > tonumber(incarnation) then return { 'fenced', tonumber(fence) } end
 
@@ -36,6 +37,9 @@ end
 -- Who is a member stays one, and so does who was one before Redis lost it. A head that was never written to says nothing of
 -- settings until it has been noted there that there are none.
 local is_member = stored and true or false
+if most > 0 and not is_member and cause == '' and redis.call('HLEN', members) + tonumber(hidden or 0) >= most then
+  return { 'barred', 'full' }
+end
 local must_note = epoch == '' and not governed and not is_member and cause == ''
 local is_governed, reads_past, shut_at, came = governed and governed ~= '0', true, nil, nil
 if must_note or is_governed then

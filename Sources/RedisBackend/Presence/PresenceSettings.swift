@@ -51,6 +51,9 @@ package struct PresenceSettings: Sendable {
         case refuseNewest
     }
 
+    /// `pusher.maxPresenceMembers`: users in a room beyond which no client of an app is let into it as one more; 0: no limit.
+    package var maxVisitorMembers = 0
+
     package init() {}
 
     var interval: Duration { lease / 3 }

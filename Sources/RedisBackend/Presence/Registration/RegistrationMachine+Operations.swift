@@ -19,7 +19,9 @@ extension RegistrationMachine {
             guard held.join(room, connection: id, as: member, info: info) else {
                 return emit(.joined(ticket, .failure(RegistrationMachine.gone)))
             }
-            perform(.join(Joining(room: room, connection: id, isNew: isNew, purpose: .asked(ticket))))
+            let joining = Joining(
+                room: room, connection: id, isNew: isNew, purpose: .asked(ticket), isVisitor: member != nil)
+            perform(.join(joining))
         case .joinQuietly(let room, let id):
             held.joinQuietly(room, connection: id)
             perform(.remember(room, connection: id))

@@ -65,6 +65,8 @@ extension RegistrationMachine {
         /// Whether the connection was not in the room, nor had asked for it, before.
         package var isNew: Bool
         package var purpose: Purpose
+        /// Whether it is an app's client, of whom a room takes so many alone.
+        package var isVisitor = false
     }
 
     /// A connection with a user that has gone.

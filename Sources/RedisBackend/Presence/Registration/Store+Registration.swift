@@ -26,7 +26,7 @@ extension Store {
             let join = Join(
                 joining.room, connection: joining.connection, of: user, info: info, holder: writer.holder,
                 isKnown: writer.isKnown, hasOthers: writer.hasOthers, isHidden: writer.isHidden, mode: mode,
-                settings: settings)
+                most: joining.isVisitor ? settings.maxVisitorMembers : 0, settings: settings)
             ask(join, reply) { .join($0) }
         case .joinAgain(let place, let id, let info, let isHidden, let settled, let holder, _):
             let join = Join(

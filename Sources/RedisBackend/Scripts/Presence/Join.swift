@@ -35,11 +35,14 @@ package struct Join: Script {
     /// Whether the user is invisible.
     let isHidden: Bool
     let mode: Mode
+    /// Users in the room, with whom no further one is let in; 0: no limit.
+    let most: Int
     let settings: PresenceSettings
 
     package init(
         _ room: RoomName, connection: String, of user: UserID, info: [UInt8], holder: Holder, isKnown: Bool = false,
-        hasOthers: Bool = false, isHidden: Bool = false, mode: Mode, settings: PresenceSettings
+        hasOthers: Bool = false, isHidden: Bool = false, mode: Mode, most: Int = 0,
+        settings: PresenceSettings
     ) {
         self.room = room
         self.connection = connection
@@ -50,6 +53,7 @@ package struct Join: Script {
         self.hasOthers = hasOthers
         self.isHidden = isHidden
         self.mode = mode
+        self.most = most
         self.settings = settings
     }
 
@@ -78,7 +82,7 @@ package struct Join: Script {
                 .milliseconds(LogLimits.emptyHeadLife), .count(settings.ledgerSize), keys.publish,
                 .string(channel.name), .string(replaced), .milliseconds(settings.listLife), .server,
                 .mustAnnounce(isKnown: isKnown), .string(settled), .mustKeep(hasOthers: hasOthers),
-                isHidden ? 1 : 0, .milliseconds(settings.sessionLife),
+                isHidden ? 1 : 0, .milliseconds(settings.sessionLife), .count(most),
             ], publishingOn: [channel])
     }
 }
