@@ -29,6 +29,9 @@ have_package() {
         node-react) [[ -e /usr/share/nodejs/react/package.json ]] ;;
         node-react-dom) [[ -e /usr/share/nodejs/react-dom/package.json ]] ;;
         openssl) command -v openssl >/dev/null ;;
+        php-cli) command -v php >/dev/null ;;
+        php-illuminate-broadcasting) [[ -e /usr/share/php/Illuminate/Broadcasting/autoload.php ]] ;;
+        php-illuminate-http) [[ -e /usr/share/php/Illuminate/Http/autoload.php ]] ;;
         prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null ;;
         systemd) command -v systemd-analyze >/dev/null ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;

@@ -1,9 +1,9 @@
 # `docker/local test pusher`: nodes as backends and clients with Pusher's own libraries meet them. These come from PyPI, into
-# a folder of the build's own.
+# a folder of the build's own; Laravel's broadcaster is Debian's.
 
-pusher_packages=(python3-venv)
+pusher_packages=(php-cli php-illuminate-broadcasting php-illuminate-http python3-venv)
 pusher=.build/pusher-tests
-pusher_needs=(pusher==3.3.4 websocket-client==1.8.0)
+pusher_needs=(pusher==3.3.4 pysher==1.0.8 websocket-client==1.8.0)
 
 pusher_tests() {
     need_pusher || return
