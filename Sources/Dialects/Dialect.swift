@@ -16,6 +16,9 @@ package protocol Dialect: Sendable {
 
     /// The code with which a connection is closed.
     func farewell(_ reason: CloseReason) -> UInt16
+
+    /// The text of what is said before a connection is closed with a code; nil where the code says it all.
+    func lastWords(_ code: UInt16, _ text: String) -> [UInt8]?
 }
 
 /// What a client has said.

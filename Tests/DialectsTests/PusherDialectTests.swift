@@ -128,7 +128,11 @@ struct PusherDialectTests {
         ] {
             #expect(try error(subscribe("presence-a", data: data)).contains("channel_data"), "\(data)")
         }
-        #expect(try error(subscribe("presence-a")).contains("channel_data: missing"))
+        // Then it is whoever has signed in.
+        guard case .subscribe(let subscription) = try command(subscribe("presence-a")) else {
+            throw CancellationError()
+        }
+        #expect(subscription.member == nil && subscription.isShown)
     }
 
     @Test func `of a name that comes twice the last counts`() throws {
@@ -150,6 +154,9 @@ struct PusherDialectTests {
         let answer = try frames(.authenticated(id: request.id, expires: nil)).joined()
         #expect(answer == #"{"event":"pusher:signin_success","data":\#(quote(#"{"user_data":\#(quote(data))}"#))}"#)
         #expect(try error(text.replacing("\"12", with: "\"13")).contains(#""code":4009"#))
+        // Whatever is wrong with it is no channel's.
+        let limited = try frames(.error(id: request.id, error: RequestError(.rateLimited, "slow down"))).joined()
+        #expect(limited == #"{"event":"pusher:error","data":{"code":4301,"message":"slow down"}}"#)
     }
 
     @Test func `client events go to channels whose members the gateway knows, with data byte for byte`() throws {
@@ -271,6 +278,9 @@ struct PusherDialectTests {
         #expect(dialect.farewell(.heartbeatMissed) == 4201)
         #expect(dialect.farewell(.forbidden) == 4009)
         #expect(dialect.farewell(.unavailable) == 4100)
+        let words = dialect.lastWords(4200, "going away").map { String(decoding: $0, as: UTF8.self) }
+        #expect(words == #"{"event":"pusher:error","data":{"code":4200,"message":"going away"}}"#)
+        #expect(dialect.lastWords(1000, "") == nil && dialect.lastWords(1003, "no binary frames") == nil)
     }
 
     @Test func `what the protocol has no word for is not told`() throws {

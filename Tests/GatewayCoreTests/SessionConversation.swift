@@ -251,7 +251,7 @@ final class SessionConversation {
         case .enrollVisitor(let room, let member):
             "enroll \(room) as \(member.userId) \(String(decoding: member.info, as: UTF8.self))"
         case .readRoster(let joined, _): "roster \(joined.room)"
-        case .release(let room, let version): "release \(room) behind \(version)"
+        case .release(let joined, let version): "release \(joined.room) behind \(version)"
         case .enrollQuietly(let room): "note \(room)"
         case .withdraw(let room): "withdraw \(room)"
         case .follow(let room, let since): "follow \(room)\(since.map { " since \($0.seq)" } ?? "")"

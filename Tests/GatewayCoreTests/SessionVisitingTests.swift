@@ -4,7 +4,7 @@ import Testing
 /// An app's clients: let in without a user, in rooms by the app's word.
 @Suite("Visitors")
 struct SessionVisitingTests {
-    private func visitor(
+    func visitor(
         rules: RoomRules = SessionVisitingTests.open(), limits: SessionLimits = SessionLimits()
     ) -> SessionConversation {
         let talk = SessionConversation(tokens: true, rules: rules, limits: limits)
@@ -12,13 +12,13 @@ struct SessionVisitingTests {
         return talk
     }
 
-    private static func open(_ patterns: String...) -> RoomRules {
+    static func open(_ patterns: String...) -> RoomRules {
         var rules = RoomRules()
         rules.openToVisitors = (patterns.isEmpty ? ["*"] : patterns).compactMap { RoomPattern($0) }
         return rules
     }
 
-    private func subscribe(
+    func subscribe(
         _ id: Int, _ room: String, signed: Bool = false, as user: String? = nil, events: Bool = true,
         last: Bool = false
     ) -> ClientCommand {
@@ -30,12 +30,12 @@ struct SessionVisitingTests {
         return .subscribe(subscription)
     }
 
-    private func signIn(_ user: String, watching users: [String] = []) -> ClientCommand {
+    func signIn(_ user: String, watching users: [String] = []) -> ClientCommand {
         .signIn(Identity(userId: UserID(unchecked: user)), watching: users.map { UserID(unchecked: $0) })
     }
 
     /// Past `subscribe`, in a room that it is shown in.
-    private func enter(_ talk: SessionConversation, _ room: String, as user: String) {
+    func enter(_ talk: SessionConversation, _ room: String, as user: String) {
         if !talk.ask(1, subscribe(1, room, as: user)).contains(where: { $0.hasPrefix("enroll") }) {
             _ = talk.registered()
         }
@@ -44,7 +44,7 @@ struct SessionVisitingTests {
         _ = roster(talk, room)
     }
 
-    private func roster(_ talk: SessionConversation, _ room: String, id: Int = 1) -> [String] {
+    func roster(_ talk: SessionConversation, _ room: String, id: Int = 1) -> [String] {
         let joined = Joined(
             room: SessionConversation.room(room), position: .unstored, recovered: true, roster: nil)
         let id = RequestID(json: Array(String(id).utf8))
@@ -105,6 +105,26 @@ struct SessionVisitingTests {
         #expect(talk.end(.lost) == ["@alice", "abrupt lost"])
     }
 
+    @Test func `a presence channel that names nobody shows who has signed in`() {
+        func subscribe(_ room: String) -> ClientCommand {
+            var subscription = Subscription(SessionConversation.room(room), isSigned: true)
+            subscription.isShown = true
+            return .subscribe(subscription)
+        }
+        let talk = visitor()
+        #expect(talk.ask(1, subscribe("presence-a")) == ["error 1 bad_request"])
+        let alice = Identity(userId: UserID(unchecked: "alice"), info: [0x31])
+        #expect(talk.ask(2, .signIn(alice, watching: [])) == ["name alice"])
+        #expect(talk.ask(3, subscribe("presence-a")) == [])
+        #expect(talk.registered() == ["authenticated 2 0", "enroll presence-a as alice 1"])
+        let other = visitor()
+        enter(other, "presence-b", as: "bob")
+        // Named by a room alone, and signed in by nobody.
+        #expect(other.ask(4, subscribe("presence-c")) == ["error 4 bad_request"])
+        _ = other.ask(5, signIn("bob"))
+        #expect(other.ask(6, subscribe("presence-c")) == ["enroll presence-c as bob {}"])
+    }
+
     @Test func `who signs in watches whom the backend has named`() {
         let talk = visitor()
         _ = talk.ask(1, signIn("alice", watching: ["bob", "carol"]))
@@ -113,16 +133,14 @@ struct SessionVisitingTests {
     }
 
     @Test func `a full room and one without presence are refused, and left behind`() {
-        var limits = SessionLimits()
-        limits.maxShownMembers = 2
-        let talk = visitor(limits: limits)
+        let talk = visitor()
         _ = talk.ask(1, signIn("alice"))
         _ = talk.registered()
         #expect(talk.ask(2, subscribe(2, "presence-a", as: "alice")) == [#"enroll presence-a as alice {"n":1}"#])
-        let roster = RosterState(members: 3, version: 9, timestamp: 5)
         #expect(
-            talk.answered(.enrolled(room: SessionConversation.room("presence-a"), result: .success(roster)))
-                == ["withdraw presence-a", "leave presence-a", "error 2 forbidden"])
+            talk.answered(.enrolled(room: SessionConversation.room("presence-a"), result: .failure(.barred(.full))))
+                == ["error 2 forbidden"])
+        #expect(!talk.isMember(of: "presence-a"))
         var rules = SessionVisitingTests.open()
         rules.rules = [
             RoomRule(

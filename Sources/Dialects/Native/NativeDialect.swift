@@ -26,4 +26,5 @@ extension NativeDialect: Dialect {
     }
 
     package func farewell(_ reason: CloseReason) -> UInt16 { reason.code }
+    package func lastWords(_ code: UInt16, _ text: String) -> [UInt8]? { nil }
 }

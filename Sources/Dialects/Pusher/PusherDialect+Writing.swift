@@ -8,10 +8,11 @@
             case .presence(let change): write(change, text)
             case .welcome: text(greeting)
             case .joined(_, let joined): write(joined, text)
-            case .authenticated(let id?, _): text(signedIn(id))
+            case .authenticated(let id?, _):
+                if let userData = id.userData { text(signedIn(userData)) }
             case .pong: text(Array(#"{"event":"pusher:pong","data":{}}"#.utf8))
-            case .error(let id?, let error): text(refusal(of: id, error))
-            case .error(nil, let error):
+            case .error(let id?, let error) where id.userData == nil: text(refusal(of: id, error))
+            case .error(_, let error):
                 text(PusherRefusal.text(code: code(of: error.code), message: error.message))
             case .room(let change) where change.endsMembership:
                 guard let channel = name(of: change.room) else { return }
@@ -54,10 +55,10 @@
             return frame("pusher:connection_established", data: data)
         }
 
-        private func signedIn(_ userData: RequestID) -> [UInt8] {
+        private func signedIn(_ userData: ArraySlice<UInt8>) -> [UInt8] {
             var data: [UInt8] = []
             JSONWriter.append(#"{"user_data":"#, to: &data)
-            data.append(contentsOf: userData.json)
+            data.append(contentsOf: userData)
             JSONWriter.append("}", to: &data)
             return frame("pusher:signin_success", data: data)
         }
@@ -223,15 +224,26 @@
             }
         }
 
-        /// Of an error that leaves the connection open; nil where the protocol has none.
+        /// Of an error that leaves the connection open; nil where the protocol has none that does not end it.
         private func code(of code: ErrorCode) -> UInt16? {
             switch code {
             case .rateLimited: 4301
-            case .unauthorized, .forbidden: 4009
-            case .badRequest, .notFound, .notMember, .conflict, .versionRequired, .tooLarge, .misdirected,
+            case .unauthorized: 4009
+            case .badRequest, .forbidden, .notFound, .notMember, .conflict, .versionRequired, .tooLarge, .misdirected,
                 .unavailable:
                 nil
             }
+        }
+    }
+
+    /// Requests of this protocol have no ids: what they are answered under is the channel's name, or what was signed of a user.
+    extension RequestID {
+        /// In brackets, so that it is no channel's name.
+        init(userData: [UInt8]) { self.init(json: [UInt8(ascii: "[")] + userData + [UInt8(ascii: "]")]) }
+
+        /// As it came; nil where this is a channel's name.
+        fileprivate var userData: ArraySlice<UInt8>? {
+            json.first == UInt8(ascii: "[") ? json.dropFirst().dropLast() : nil
         }
     }
 #endif

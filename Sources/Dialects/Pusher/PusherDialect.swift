@@ -39,7 +39,7 @@
         }
 
         private func subscribe(_ fields: PusherFields) -> Heard {
-            guard let name = fields.text("channel"), let id = fields.json("channel").map(RequestID.init) else {
+            guard let name = fields.text("channel"), let id = fields.json("channel").map(RequestID.init(json:)) else {
                 return refuse(nil, .badRequest, "channel: missing")
             }
             guard let channel = PusherChannel(name), let room = channel.room(of: app) else {
@@ -49,13 +49,14 @@
             subscription.tellsLast = channel.isCache
             subscription.takesEvents = app.hasClientEvents && channel.takesClientEvents
             guard channel.isSigned else { return .request(ClientRequest(id: id, command: .subscribe(subscription))) }
+            // Without it the connection's user is shown, who has signed in.
             let data = channel.isPresence ? fields.text("channel_data") : nil
+            subscription.isShown = channel.isPresence
             guard let auth = fields.text("auth"),
                 PusherSignature.admits(
                     auth, socketID: socketID.description, channel: name, data: data, app: app)
             else { return refuse(id, .unauthorized, "Invalid signature") }
-            if channel.isPresence {
-                guard let data else { return refuse(id, .badRequest, "channel_data: missing") }
+            if let data {
                 switch member(of: PusherFields(Array(data.utf8)), id: "user_id", info: "user_info") {
                 case .success(let member): subscription.member = member
                 case .failure(let error): return refuse(id, error.code, "channel_data: \(error.message)")
@@ -79,7 +80,8 @@
             case .success(let user):
                 let watched = watchlist(of: PusherFields(Array(data.utf8)))
                 let command = ClientCommand.signIn(user, watching: watched)
-                return .request(ClientRequest(id: fields.json("user_data").map(RequestID.init), command: command))
+                let id = fields.json("user_data").map(RequestID.init(userData:))
+                return .request(ClientRequest(id: id, command: command))
             case .failure(let error): return refuse(nil, error.code, "user_data: \(error.message)")
             }
         }
@@ -140,6 +142,11 @@
             case .replaced: 4004
             case .malformed, .tooSlow, .tooManyRequests, .unavailable: 4100
             }
+        }
+
+        /// Some libraries look at no code of a close frame, and come back only where an event has told them to.
+        package func lastWords(_ code: UInt16, _ text: String) -> [UInt8]? {
+            (4000..<4300).contains(code) ? PusherRefusal.text(code: code, message: text) : nil
         }
     }
 #endif

@@ -49,7 +49,7 @@ extension SessionMachine {
         case .registered(let result) where isVisitor: named(result)
         case .registered(.success(let registration)): registered(registration)
         case .registered(.failure(let error)): registrationFailed(error)
-        case .enrolled(let room, .success(let roster)) where isVisitor: shown(in: room, roster)
+        case .enrolled(let room, .success) where isVisitor: shown(in: room)
         case .enrolled(let room, .success(let roster)): enrolled(room, since: roster.since)
         case .enrolled(let room, .failure(let error)): enrollmentFailed(room, error)
         case .rosterRead(let joined, let id, let result): rosterRead(joined, id: id, result)

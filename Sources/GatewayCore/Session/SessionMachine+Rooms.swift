@@ -238,7 +238,9 @@ extension SessionMachine {
         case .joining(let joining):
             switch joining.origin {
             case .fresh, .again:
-                return [.send(.room(change))] + drop(room) + refuse(joining.id, refusal) + serveWaiting(for: room)
+                // A visitor is told of either in the same words.
+                return (isVisitor ? [] : [.send(.room(change))]) + drop(room) + refuse(joining.id, refusal)
+                    + serveWaiting(for: room)
             case .silent, .late: return [.send(.room(change))] + drop(room) + serveWaiting(for: room)
             case .invited: return drop(room) + serveWaiting(for: room)
             // Others of the session's rooms wait for its answer.

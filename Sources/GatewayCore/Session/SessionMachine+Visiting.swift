@@ -7,6 +7,8 @@ extension SessionMachine {
         var subscriptions = RoomTable<Subscription>()
         /// The registry is being told whose the connection is.
         var naming: Naming?
+        /// Who has signed in; nil also of a user that only a room has named.
+        var user: Identity?
         var events: RateLimiter
         /// Rooms whose rosters are to be read once others have been.
         var unread: [(answer: Joined, id: RequestID?)] = []
@@ -72,11 +74,13 @@ extension SessionMachine {
         guard let visit else { return [] }
         guard visit.naming == nil else { return hold(request) }
         guard let known = self.identity else {
+            self.visit?.user = identity
             return name(identity, .signIn(request.id, watching: users))
         }
         guard known.userId == identity.userId else {
             return refuse(nil, .forbidden, "the connection is another user's")
         }
+        self.visit?.user = identity
         return signedIn(request.id, watching: users)
     }
 
@@ -118,7 +122,14 @@ extension SessionMachine {
         case .joined, .awaiting: return refuse(nil, .conflict, "already subscribed")
         case nil: break
         }
-        if visit.naming != nil, room.isInbox || subscription.member != nil { return hold(request) }
+        if visit.naming != nil, room.isInbox || subscription.isShown { return hold(request) }
+        var subscription = subscription
+        if subscription.isShown, subscription.member == nil {
+            guard let user = visit.user else {
+                return refuse(request.id, .badRequest, "channel_data: missing, and nobody has signed in")
+            }
+            subscription.member = user
+        }
         if let refusal = refusal(of: subscription) { return refuse(request.id, refusal) }
         if let member = subscription.member, identity == nil {
             guard waiting.hold(request, limits: settings.limits) else {
@@ -154,13 +165,8 @@ extension SessionMachine {
     }
 
     /// It is on the room's roster.
-    mutating func shown(in room: RoomName, _ roster: RosterState) -> [Action] {
+    func shown(in room: RoomName) -> [Action] {
         guard isLive, case .joining(let joining) = rooms[room] else { return [] }
-        guard roster.members <= settings.limits.maxShownMembers else {
-            let limit = settings.limits.maxShownMembers
-            return drop(room) + refuse(joining.id, .forbidden, "no more than \(limit) members")
-                + serveWaiting(for: room)
-        }
         return [.follow(room, since: joining.since)]
     }
 
@@ -220,7 +226,7 @@ extension SessionMachine {
         switch result {
         case .success(let version):
             setMembership(of: room, .joined)
-            return [.send(.joined(id: id, joined)), .release(room, knows: version)] + serveWaiting(for: room) + next
+            return [.send(.joined(id: id, joined)), .release(joined, knows: version)] + serveWaiting(for: room) + next
         case .failure(let error):
             return drop(room) + refuse(id, error.request) + serveWaiting(for: room) + next
         }

@@ -45,7 +45,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         /// Read who is in a room that a visitor has just entered; answered by `rosterRead`.
         case readRoster(Joined, id: RequestID?)
         /// What was kept back of a room goes to the visitor, but for steps of its roster up to this version.
-        case release(RoomName, knows: Int64)
+        case release(Joined, knows: Int64)
         /// Note a room without a roster in the session alone; there is no answer.
         case enrollQuietly(RoomName)
         /// Take the connection off a room's roster, and the room out of the session.

@@ -5,6 +5,8 @@ package struct Subscription: Sendable {
     package var isSigned: Bool
     /// Whom the connection shows to the others there; nil where it shows nobody, and is told of nobody.
     package var member: Identity?
+    /// Whether it shows somebody: whoever has signed in, where no other is named.
+    package var isShown: Bool
     /// Whether it may send volatile messages.
     package var takesEvents = false
     /// Whether it is told the last message first.
@@ -14,6 +16,7 @@ package struct Subscription: Sendable {
         self.room = room
         self.isSigned = isSigned
         self.member = member
+        isShown = member != nil
     }
 }
 

@@ -67,6 +67,11 @@ extension SocketHandler {
             "closing a connection",
             metadata: ["connectionId": "\(id)", "code": "\(code)", "reason": "\(text)"])
         isCounted = true
+        if let words = dialect?.lastWords(code, text) {
+            var frame = ByteBuffer()
+            FrameEncoder.text(words, into: &frame)
+            write(frame)
+        }
         beginClosing(.byGateway(reason), code: code, text: text)
     }
 

@@ -1,7 +1,6 @@
 import Dialects
 import GatewayCore
 import NIOCore
-import WebSocketFrames
 
 /// Clients that speak another dialect than the gateway's own.
 extension SocketHandler {
@@ -23,9 +22,6 @@ extension SocketHandler {
 
     /// It is told, in the words of its protocol, why it is not let in.
     private func turnAway(_ refusal: PusherRefusal) {
-        var frame = ByteBuffer()
-        FrameEncoder.text(refusal.text, into: &frame)
-        write(frame)
         close(.unauthorized, text: refusal.message, code: refusal.code)
     }
 

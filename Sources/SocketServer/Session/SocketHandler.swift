@@ -263,7 +263,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 hub.enroll(self, in: room, as: member)
             case .readRoster(let joined, let id):
                 hub.read(PageRead(connection: self, id: id, subject: .roster(joined)))
-            case .release(let room, let version): hub.release(room, to: self, knows: version)
+            case .release(let joined, let version): hub.release(joined, to: self, knows: version)
             case .enrollQuietly(let room): hub.presence.joinQuietly(room, connection: id.description)
             case .withdraw(let room): hub.presence.leave(room, connection: id.description)
             case .follow(let room, let since): hub.follow(room, since: since, for: self)
