@@ -80,4 +80,20 @@ struct ReloadPlanTests {
         let plan = ReloadPlan(from: one.settings, to: other.settings)
         #expect(plan.taken.isEmpty && plan.kept.isEmpty)
     }
+
+    @Test func `receivers of apps that are not there before a restart wait for it with them, and none is swallowed`()
+        throws
+    {
+        let old = #"webhooks: {url: "https://a.example", secret: 0123456789abcdef}"#
+        let new = """
+            webhooks: {url: ["https://a.example", "https://b.example format=pusher"], secret: 0123456789abcdef}
+            pusher: {apps: [{id: "1", key: shop, secret: 0123456789abcdef}]}
+            """
+        let plan = try Self.plan(old, new)
+        #expect(plan.taken.isEmpty && Set(plan.kept) == ["webhooks.url", "pusher.apps"])
+        #expect(plan.settings.webhookConfiguration.receivers.count == 1)
+        // With apps as they were, one more receiver in their form is taken.
+        let grown = new.replacing("format=pusher\"", with: "format=pusher\", \"https://c.example format=pusher\"")
+        #expect(try Self.plan(new, grown).taken == ["webhooks.url"])
+    }
 }

@@ -1,7 +1,9 @@
 import Dialects
 import GatewayCore
+import NIOCore
 import SocketServer
 import Testing
+import WebSocketFrames
 
 @Suite("An app's clients")
 struct VisitorTests {
@@ -176,8 +178,85 @@ struct VisitorTests {
     }
 
     @Test func `binary frames end it, and ten unreadable ones in a row`() throws {
-        let client = try enter(hub())
+        let hub = hub()
+        let client = try enter(hub)
         for _ in 0..<10 { try client.socket.send("{") }
         #expect(try client.socket.take().last == "close 4100")
+        let other = try enter(hub)
+        try other.socket.send(ByteBuffer(bytes: [0x82, 0x81, 0, 0, 0, 0, 0x31]))
+        #expect(try other.socket.take() == ["close 1003"])
+    }
+
+    @Test func `who subscribes before the greeting is greeted first`() throws {
+        let hub = hub()
+        let socket = try hub.accept()
+        var bytes = ByteBuffer(string: TestClient.request("/app/key?protocol=7"))
+        FrameEncoder.text(#"{"event":"pusher:subscribe","data":{"channel":"news"}}"#, mask: 7, into: &bytes)
+        // Signed for a connection that there is not.
+        let forged = #"{"event":"pusher:subscribe","data":{"channel":"private-a","auth":"key:"#
+        FrameEncoder.text(forged + String(repeating: "0", count: 64) + #""}}"#, mask: 7, into: &bytes)
+        try socket.channel.writeInbound(bytes)
+        hub.loop.run()
+        hub.advance(.milliseconds(500))
+        #expect(socket.takeHead()?.hasPrefix("HTTP/1.1 101 ") == true)
+        let told = try socket.takeReplies()
+        #expect(told.count == 3 && told[0].contains("connection_established"))
+        #expect(told.contains(succeeded("news")))
+        #expect(told.contains { $0.contains("subscription_error") && $0.contains(#""status":401"#) })
+    }
+
+    @Test func `who subscribes to the same twice is told so and stays in`() throws {
+        let hub = hub()
+        let client = try enter(hub)
+        #expect(try subscribe(client, "news") == [succeeded("news")])
+        let told = try subscribe(client, "news")
+        #expect(told.count == 1 && told[0].contains(#""event":"pusher:error""#))
+        hub.publish("news")
+        #expect(try settled(client.socket).count == 1)
+    }
+
+    @Test func `a flood of subscriptions is refused one by one, and closed where that is not heeded`() throws {
+        let hub = hub {
+            $0.limits.rate = RateLimit(perSecond: 10_000, burst: 10_000)
+            $0.limits.joins = RateLimit(perSecond: 10, burst: 20)
+        }
+        let (flooder, other) = (try enter(hub), try enter(hub))
+        var told: [String] = []
+        for number in 0..<2000 where told.last?.hasPrefix("close") != true {
+            told += try subscribe(flooder, "c\(number)")
+        }
+        #expect(told.count { $0.contains("subscription_succeeded") } == 20)
+        let refused = told.filter { $0.contains("subscription_error") }
+        #expect(!refused.isEmpty && refused.allSatisfy { $0.contains(#""status":429"#) })
+        #expect(told.last == "close 4100")
+        #expect(try subscribe(other, "news") == [succeeded("news")])
+    }
+
+    @Test func `no more channels than a connection may be in`() throws {
+        let hub = hub { $0.limits.maxRooms = 3 }
+        let client = try enter(hub)
+        for number in 0..<3 { #expect(try subscribe(client, "c\(number)").count == 1) }
+        #expect(try subscribe(client, "d")[0].contains(#""status":403"#))
+        try client.socket.send(#"{"event":"pusher:unsubscribe","data":{"channel":"c0"}}"#)
+        #expect(try subscribe(client, "d") == [succeeded("d")])
+    }
+
+    @Test func `client events go nowhere from channels that take none, or that it is not in, and ten a second`() throws
+    {
+        let hub = hub()
+        let (one, two) = (try enter(hub), try enter(hub))
+        for client in [one, two] {
+            for channel in ["news", "private-a"] { _ = try subscribe(client, channel) }
+        }
+        for channel in ["news", "private-b", "private-encrypted-a"] {
+            try one.socket.send(#"{"event":"client-x","channel":"\#(channel)","data":1}"#)
+            let told = try settled(one.socket)
+            #expect(told.count == 1 && told[0].contains(#""event":"pusher:error""#), "\(channel)")
+        }
+        hub.advance(.seconds(1))
+        for _ in 0..<11 { try one.socket.send(#"{"event":"client-x","channel":"private-a","data":1}"#) }
+        let told = try settled(one.socket)
+        #expect(told.count == 1 && told[0].contains(#""code":4301"#))
+        #expect(try settled(two.socket).count == 10)
     }
 }

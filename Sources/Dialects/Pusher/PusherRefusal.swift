@@ -12,6 +12,9 @@ package struct PusherRefusal: Error, Hashable, Sendable {
     package static let noVersion = PusherRefusal(code: 4008, message: "No protocol version supplied")
     package static let foreignOrigin = PusherRefusal(code: 4009, message: "This origin is not let in")
 
+    /// The frame that tells it, before the connection is closed with the code.
+    package var text: [UInt8] { PusherRefusal.text(code: code, message: message) }
+
     static func text(code: UInt16?, message: String) -> [UInt8] {
         var bytes: [UInt8] = []
         JSONWriter.append(#"{"event":"pusher:error","data":{"code":"#, to: &bytes)

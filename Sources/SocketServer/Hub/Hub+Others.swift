@@ -19,15 +19,20 @@ extension Hub {
         send(hubRoom)
         hubRoom.stopAwaiting(listener)
         end(listener)
-        hubRoom.bundle?.record(listener.connection.number, knows: hubRoom.roster?.version)
         hubRoom.addOther(listener.connection, isKept: isKept)
+        guard isKept, let others = hubRoom.others, others.roster == nil else { return }
+        let told = hubRoom.bundle.flatMap { $0.steps.isEmpty ? nil : $0.steps.first } ?? hubRoom.roster?.version
+        others.roster = ToldRoster(at: told ?? 0)
     }
 
-    func release(_ room: RoomName, to connection: SocketHandler, knows version: Int64) {
-        guard let hubRoom = rooms[room], let others = hubRoom.others else { return }
+    /// - Parameter joined: with all who are in the room, as the connection has been told.
+    func release(_ joined: Joined, to connection: SocketHandler, knows version: Int64) {
+        guard let hubRoom = rooms[joined.room], let others = hubRoom.others else { return }
         send(hubRoom)
-        connection.writeApart(others.release(connection.number, knows: version))
-        hubRoom.bundle?.record(connection.number, knows: version)
+        guard let kept = others.release(connection, who: joined.members ?? [], knows: version) else {
+            return sendAway([connection])
+        }
+        connection.writeApart(kept)
     }
 
     func enroll(_ connection: SocketHandler, in room: RoomName, as member: Identity) {
@@ -36,35 +41,20 @@ extension Hub {
         }
     }
 
-    /// Reads all who are in a room in a short task, page by page; the steps behind the first page's version are told again.
+    /// Reads all who are in a room in a short task; the steps behind the first page's version are told again.
     func readRoster(_ joined: Joined, id: RequestID?, for connection: SocketHandler) {
         let limit = settings.limits.maxShownMembers
         Task { [self] in
             var whole = joined
             do throws(DirectoryError) {
-                let (found, version) = try await self.members(of: joined.room, upTo: limit)
-                whole.members = found
-                enqueue(
-                    .answer(connection, .rosterRead(whole, id: id, result: .success(version)), ends: .pageRead))
+                let found = try await presenceDirectory.roster(of: joined.room, upTo: limit)
+                whole.members = found.members
+                let answer = SessionMachine.Answer.rosterRead(whole, id: id, result: .success(found.version))
+                enqueue(.answer(connection, answer, ends: .pageRead))
             } catch {
                 enqueue(.answer(connection, .rosterRead(joined, id: id, result: .failure(error)), ends: .pageRead))
             }
         }
-    }
-
-    private func members(
-        of room: RoomName, upTo limit: Int
-    ) async throws(DirectoryError) -> (members: [Member], version: Int64) {
-        var (members, version): ([Member], Int64) = ([], .max)
-        var known: Set<UserID> = []
-        var cursor: String?
-        repeat {
-            let page = try await presenceDirectory.members(of: room, limit: min(limit, 1000), cursor: cursor)
-            version = min(version, page.rosterVersion)
-            members += page.members.filter { known.insert($0.userId).inserted }
-            cursor = page.next
-        } while cursor != nil && members.count <= limit
-        return (members, version)
     }
 
     // MARK: Messages
@@ -102,25 +92,22 @@ extension Hub {
         }
     }
 
-    // MARK: Presence
+    /// Messages of a room are lost to its members, who are nowhere told what there is: they are sent away, by which pages that
+    /// want to have all know that there may be more to fetch.
+    func tellLoss(to others: OtherMembers, of room: RoomName) {
+        if let count = lossesTold.happened(at: now) {
+            logger.warning(
+                "messages were lost to clients of an app, which are to come back",
+                metadata: ["roomId": "\(room)", "clients": "\(others.members.count)", "losses": "\(count)"])
+        }
+        sendAway(others.members)
+    }
 
-    /// Tells of steps, but nobody of its own.
-    ///
-    /// - Parameter bundle: those steps, where they have waited for each other.
-    func tell(_ change: RosterChange, to others: OtherMembers, from bundle: RosterBundle? = nil) {
-        let makers = change.events.compactMap { $0.connection.flatMap { ConnectionID($0) } }
-        let frames = writer.frames(.presence(change), in: others.dialect)
-        for member in others.members {
-            let known = bundle?.newcomers[member.number]
-            if let known, known >= change.version { continue }
-            guard known != nil || makers.contains(member.id) else {
-                if frames.readableBytes > 0 { others.write(frames, to: member, version: change.version) }
-                continue
-            }
-            var part = known.flatMap { bundle?.change(after: $0) } ?? change
-            part.events.removeAll { $0.connection.flatMap { ConnectionID($0) } == member.id }
-            let own = writer.frames(.presence(part), in: others.dialect)
-            if own.readableBytes > 0 { others.write(own, to: member, version: change.version) }
+    /// Each at its time, so that they do not all come back at once.
+    func sendAway(_ members: [SocketHandler]) {
+        for member in members where !member.machine.isSentAway {
+            let pause = departures.next(now: now, perSecond: configuration.drainRate)
+            member.drain(afterMilliseconds: Int(pause.milliseconds))
         }
     }
 }

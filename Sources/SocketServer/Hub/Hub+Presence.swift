@@ -110,7 +110,7 @@ extension Hub {
         guard let bundle = hubRoom.bundle, !bundle.steps.isEmpty else { return }
         let isOpen = settings.showsPresence(in: hubRoom.name)
         let change = bundle.change(after: bundle.steps.first)
-        if let others = hubRoom.others { tell(change, to: others, from: bundle) }
+        if let others = hubRoom.others { tell(RosterPortion(change, of: bundle.steps), to: others) }
         let written = bundle.written()
         let buffer = writer.frame(.presence(change))
         let compressed = hubRoom.compressingMembers > 0 ? writer.frameAgain(buffer) : buffer

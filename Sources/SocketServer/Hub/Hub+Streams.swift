@@ -21,7 +21,9 @@ extension Hub {
         case .unstored(let message): receiveUnstored(message)
         case .following(let ticket, let room, let start): following(ticket, room, start)
         case .failed(let ticket, let room, let error): failed(ticket, room, error)
-        case .gap(let room, let position): tell(.gap(room: room, position: position), of: room, at: position)
+        case .gap(let room, let position):
+            tell(.gap(room: room, position: position), of: room, at: position)
+            if let others = rooms[room]?.others { tellLoss(to: others, of: room) }
         case .epoch(let room, let position): tell(.epoch(room: room, position: position), of: room, at: position)
         case .presence(let change): receive(change)
         case .room(let change): receive(change)

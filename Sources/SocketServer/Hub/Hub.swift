@@ -46,6 +46,9 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var messagesDelivered = 0
     /// Of backends' calls.
     var callBytes = 0
+    /// Of clients that are sent away, but for a drain's.
+    var departures = DeparturePace()
+    var lossesTold = Recurrence()
 
     // Its parts; each keeps what only it may change.
     let writer = FrameWriter()
@@ -62,6 +65,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     let outputTurn = OutputTurn<OutputWaiter>()
     /// Pages that wait to be read.
     let pageReads = BoundedQueue<PageRead>(maxUnderWay: 32)
+    let rosterReads = BoundedQueue<RoomName>(maxUnderWay: 8)
     let resumptions = BoundedQueue<Resumer>(maxUnderWay: 64)
     let blockedRooms = BlockedRooms()
     let holdings = HubHoldings()
@@ -77,6 +81,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
         case listener(Listener)
         /// A question to the backend that could not be paid for.
         case inquiry(SocketHandler, SessionMachine.Inquiry)
+        /// One of which steps were lost.
+        case roster(RoomName)
     }
 
     package init(eventLoop: any EventLoop, dependencies: HubDependencies) {
@@ -227,6 +233,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
             case .registration(let connection): connection.retryRegistration()
             case .stream(let connection, let room): connection.retry(room)
             case .inquiry(let connection, let inquiry): connection.retry(inquiry)
+            case .roster(let room): readAgain(room)
             case .listener(let listener):
                 if !listener.isGone { catchUp(listener) }
             }

@@ -5,6 +5,8 @@ enum Letter: Sendable {
     case deliveries([StreamDelivery])
     /// What a session has asked for is there; where it stood in a queue, the next one can begin.
     case answer(SocketHandler, SessionMachine.Answer, ends: QueuedWork? = nil)
+    /// A roster that was read again.
+    case roster(RoomName, Result<ReadRoster, DirectoryError>)
     /// The session is told more than this, which the hub has to look up.
     case sharersUnknown(SocketHandler, id: RequestID?, users: [UserID], error: DirectoryError)
 }

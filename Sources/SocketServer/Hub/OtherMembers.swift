@@ -8,14 +8,23 @@ import NIOCore
 /// What the room is told is encoded for them once. One that has just entered may have to wait for something else first: what
 /// comes meanwhile is kept for it, up to a bound, beyond which it is closed.
 final class OtherMembers {
+    private enum Waiting {
+        case frames(ByteBuffer)
+        case steps(RosterPortion, WrittenSteps)
+    }
+
     private struct Kept {
-        var frames: [(bytes: ByteBuffer, version: Int64?)] = []
+        var waiting: [Waiting] = []
         var bytes = 0
     }
 
     let dialect: any Dialect
     private var list = ConnectionList<SocketHandler>()
     private var kept: [ConnectionNumber: Kept] = [:]
+    /// Those who have read the roster further than it has been told.
+    private var ahead: [ConnectionNumber: Int64] = [:]
+    /// Nil where nobody is told who is there.
+    var roster: ToldRoster?
     /// Finished frames for all of them, sent with those of the room's other members.
     var outgoing: ByteBuffer?
     /// Messages in `outgoing`.
@@ -42,24 +51,82 @@ final class OtherMembers {
     func remove(_ number: ConnectionNumber) {
         _ = list.remove(number)
         kept[number] = nil
+        ahead[number] = nil
     }
 
-    /// - Parameter version: of the roster, where the frames tell of its steps up to that one.
-    func write(_ frames: ByteBuffer, to member: SocketHandler, version: Int64? = nil) {
+    func write(_ frames: ByteBuffer, to member: SocketHandler) {
         guard kept[member.number] != nil else { return member.write(frames) }
-        // In its place: a copy would grow with each.
-        kept[member.number]?.frames.append((frames, version))
-        kept[member.number]?.bytes += frames.readableBytes
+        keep(.frames(frames), frames.readableBytes, for: member)
+    }
+
+    /// In its place: a copy would grow with each.
+    private func keep(_ waiting: Waiting, _ bytes: Int, for member: SocketHandler) {
+        kept[member.number]?.waiting.append(waiting)
+        kept[member.number]?.bytes += bytes
         if kept[member.number]?.bytes ?? 0 > OtherMembers.mostKeptBytes { member.closeSlow(.tooMuch) }
     }
 
-    /// From here on one of them is sent what comes; answers what was kept for it, but for steps of the roster that it knows.
-    func release(_ number: ConnectionNumber, knows version: Int64) -> ByteBuffer {
-        var frames = ByteBuffer()
-        for waiting in kept.removeValue(forKey: number)?.frames ?? []
-        where waiting.version.map({ $0 > version }) ?? true {
-            frames.writeImmutableBuffer(waiting.bytes)
+    // MARK: The roster
+
+    /// Tells all of them of steps, each only of what it does not know, and nobody of its own.
+    ///
+    /// - Parameter known: the version up to which those know the roster who are not ahead.
+    /// - Returns: those who cannot be told, since it is not known what they lack.
+    func tell(_ steps: RosterPortion, _ written: WrittenSteps, from known: Int64) -> [SocketHandler] {
+        let makers = Set(steps.change.events.compactMap { $0.connection.flatMap { ConnectionID($0) } })
+        let isWhole = ahead.isEmpty && kept.isEmpty && known <= steps.first && !steps.isDifference
+        var lost: [SocketHandler] = []
+        for member in members {
+            if isWhole, !makers.contains(member.id) {
+                if written.whole.readableBytes > 0 { member.write(written.whole) }
+                continue
+            }
+            if kept[member.number] != nil {
+                keep(.steps(steps, written), written.whole.readableBytes, for: member)
+                continue
+            }
+            let version = ahead[member.number] ?? known
+            if version <= steps.last { ahead[member.number] = nil }
+            guard let events = steps.events(after: version) else {
+                lost.append(member)
+                continue
+            }
+            for part in written.frames(of: others(events, than: member, steps)) { member.write(part) }
         }
+        return lost
+    }
+
+    /// From here on one of them is told what comes; answers what was kept for it, but for steps of the roster that it knows.
+    ///
+    /// - Parameter version: of the roster that it has been told.
+    /// - Returns: nil where it cannot be told what it lacks.
+    func release(_ member: SocketHandler, who read: [Member], knows version: Int64) -> ByteBuffer? {
+        let isFirst = roster?.begin(with: read) ?? false
+        var frames = ByteBuffer()
+        var known = version
+        for waiting in kept.removeValue(forKey: member.number)?.waiting ?? [] {
+            switch waiting {
+            case .frames(let bytes): frames.writeImmutableBuffer(bytes)
+            case .steps(let steps, let written):
+                guard let events = steps.events(after: known) else { return nil }
+                if isFirst { roster?.apply(events) }
+                for part in written.frames(of: others(events, than: member, steps)) {
+                    frames.writeImmutableBuffer(part)
+                }
+                known = max(known, steps.last)
+            }
+        }
+        if known > roster?.version ?? .max { ahead[member.number] = known }
         return frames
+    }
+
+    /// The steps that others have made; of what two readings differ by, that is of other users.
+    private func others(_ events: [RosterEvent], than member: SocketHandler, _ steps: RosterPortion) -> [RosterEvent] {
+        guard steps.isDifference else {
+            let name = member.id.description
+            return events.filter { $0.connection != name }
+        }
+        let user = member.machine.user(in: steps.change.room)
+        return events.filter { $0.userId != user }
     }
 }

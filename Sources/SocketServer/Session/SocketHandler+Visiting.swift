@@ -1,6 +1,7 @@
 import Dialects
 import GatewayCore
 import NIOCore
+import WebSocketFrames
 
 /// Clients that speak another dialect than the gateway's own.
 extension SocketHandler {
@@ -22,6 +23,12 @@ extension SocketHandler {
 
     /// It is told, in the words of its protocol, why it is not let in.
     private func turnAway(_ refusal: PusherRefusal) {
+        // Of no app, it has no dialect to say it.
+        if dialect == nil {
+            var frame = ByteBuffer()
+            FrameEncoder.text(refusal.text, into: &frame)
+            write(frame)
+        }
         close(.unauthorized, text: refusal.message, code: refusal.code)
     }
 

@@ -12,18 +12,23 @@ final class Fleet: Sendable {
 
     /// Nodes named n0, n1, …; ready, and each long enough there that it may declare another dead.
     ///
-    /// - Parameter clocks: by how much the wall clock of each node is wrong; those not named have the machine's.
+    /// - Parameters:
+    ///   - configuration: the path of a YAML file.
+    ///   - clocks: by how much the wall clock of each node is wrong; those not named have the machine's.
     static func start(
         _ count: Int, _ options: RedisServerProcess.Options = .init(), environment: [String: String] = [:],
-        clocks: [Duration] = []
+        configuration: String? = nil, clocks: [Duration] = []
     ) async throws -> Fleet {
-        try await over(RedisServerProcess(options), count, environment: environment, clocks: clocks) { $1 }
+        try await over(
+            RedisServerProcess(options), count, environment: environment, configuration: configuration, clocks: clocks
+        ) { $1 }
     }
 
     /// The same on a Redis that is there; `url` says how a node, by its number, reaches it.
     static func over(
         _ redis: RedisServerProcess, of cluster: ClusterGroup? = nil, _ count: Int = 2,
-        environment: [String: String] = [:], clocks: [Duration] = [], url: (Int, String) -> String
+        environment: [String: String] = [:], configuration: String? = nil, clocks: [Duration] = [],
+        url: (Int, String) -> String
     ) async throws -> Fleet {
         var nodes: [NodeProcess] = []
         for number in 0..<count {
@@ -31,7 +36,8 @@ final class Fleet: Sendable {
             if number < clocks.count { environment.merge(try WrongClock.environment(off: clocks[number])) { $1 } }
             nodes.append(
                 try await NodeProcess.start(
-                    nodeId: "n\(number)", redisURL: url(number, redis.url), environment: environment))
+                    nodeId: "n\(number)", redisURL: url(number, redis.url), environment: environment,
+                    configuration: configuration))
         }
         let fleet = Fleet(redis: redis, cluster: cluster, nodes: nodes)
         try await fleet.ready()

@@ -15,12 +15,16 @@ final class PusherClient: Sendable {
     ]
 
     let socketID: String
+    private let key: String
+    private let secret: String
     private let connection: WebSocketConnection
     private let notes: Notes
     private let node: NodeProcess
 
     /// Connects and waits for the greeting.
-    static func connect(to node: NodeProcess, key: String = "key") async throws -> PusherClient {
+    static func connect(
+        to node: NodeProcess, key: String = "key", secret: String = secret
+    ) async throws -> PusherClient {
         let notes = Notes()
         let connection = try await WebSocketConnection.connect(
             WebSocketConfiguration(
@@ -31,11 +35,15 @@ final class PusherClient: Sendable {
         guard let greeting = notes.frames.first, greeting.event == "pusher:connection_established",
             let socketID = greeting.data["socket_id"] as? String
         else { throw NeverHappened(description: "not let in: \(notes.frames) \(String(describing: notes.end))") }
-        return PusherClient(socketID, connection, notes, node)
+        return PusherClient(socketID, (key, secret), connection, notes, node)
     }
 
-    private init(_ socketID: String, _ connection: WebSocketConnection, _ notes: Notes, _ node: NodeProcess) {
+    private init(
+        _ socketID: String, _ app: (key: String, secret: String), _ connection: WebSocketConnection, _ notes: Notes,
+        _ node: NodeProcess
+    ) {
         self.socketID = socketID
+        (key, secret) = app
         self.connection = connection
         self.notes = notes
         self.node = node
@@ -52,7 +60,7 @@ final class PusherClient: Sendable {
     func closed() async -> UInt16? { await connection.ended().code }
 
     func frames(_ event: String, on channel: String) -> [PusherEvent] {
-        frames.filter { $0.event == event && $0.channel == channel }
+        frames.filter { $0.text.contains(event) && $0.event == event && $0.channel == channel }
     }
 
     /// The first frame that fits, come or to come.
@@ -74,7 +82,8 @@ final class PusherClient: Sendable {
     /// Who is there by what was told of a presence channel.
     func members(of channel: String) -> Set<String> {
         var members: Set<String> = []
-        for frame in frames where frame.channel == channel {
+        // Most frames are others, and long to read.
+        for frame in frames where frame.text.contains("pusher_internal:") && frame.channel == channel {
             switch frame.event {
             case "pusher_internal:subscription_succeeded":
                 let presence = frame.data["presence"] as? [String: Any]
@@ -94,7 +103,7 @@ final class PusherClient: Sendable {
     func ask(_ channel: String, as user: String? = nil, info: String = "{}") {
         let data = user.map { #"{"user_id":"\#($0)","user_info":\#(info)}"# }
         let text = "\(socketID):\(channel)" + (data.map { ":" + $0 } ?? "")
-        let auth = "key:" + PusherSignature.sign(text.utf8, secret: PusherClient.secret)
+        let auth = "\(key):" + PusherSignature.sign(text.utf8, secret: secret)
         let quoted = data.map { #","channel_data":\#(quote($0))"# } ?? ""
         send(#"{"event":"pusher:subscribe","data":{"channel":"\#(channel)","auth":"\#(auth)"\#(quoted)}}"#)
     }
@@ -106,8 +115,8 @@ final class PusherClient: Sendable {
 
     func signIn(as user: String) async throws {
         let data = #"{"id":"\#(user)"}"#
-        let auth = PusherSignature.sign("\(socketID)::user::\(data)".utf8, secret: PusherClient.secret)
-        send(#"{"event":"pusher:signin","data":{"auth":"key:\#(auth)","user_data":\#(quote(data))}}"#)
+        let auth = PusherSignature.sign("\(socketID)::user::\(data)".utf8, secret: secret)
+        send(#"{"event":"pusher:signin","data":{"auth":"\#(key):\#(auth)","user_data":\#(quote(data))}}"#)
         try await frame("pusher:signin_success")
     }
 

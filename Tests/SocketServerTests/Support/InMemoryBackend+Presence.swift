@@ -229,7 +229,9 @@ extension InMemoryBackend: Presence {
 
 extension InMemoryBackend: PresenceDirectory {
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage {
-        let entry = state.withLock { $0.rooms[room] ?? Room() }
+        state.withLock { $0.beforePage }?()
+        let (entry, fails) = state.withLock { ($0.rooms[room] ?? Room(), $0.failsPages) }
+        if fails { throw .backend(.unavailable(reason: "test")) }
         var counts: [UserID: Int] = [:]
         for connection in entry.connections { counts[connection.user, default: 0] += 1 }
         let sorted = counts.sorted { $0.key.string < $1.key.string }

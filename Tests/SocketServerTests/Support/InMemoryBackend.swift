@@ -53,6 +53,9 @@ final class InMemoryBackend: RoomStreams, MessageLog {
         var held: [Follow] = []
         var isAway = false
         var pageLimit = 1000
+        /// Called before a page of members is read.
+        var beforePage: (@Sendable () -> Void)?
+        var failsPages = false
         /// Of all missed messages that answers have held so far.
         var missedBytes = 0
         var lastTicket: FollowTicket = 0

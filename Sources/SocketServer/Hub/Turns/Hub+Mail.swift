@@ -69,6 +69,7 @@ extension Hub {
             case .pageRead: pageReadEnded()
             case nil: break
             }
+        case .roster(let room, let result): rosterRead(room, result)
         case .sharersUnknown(let connection, let id, let users, let error):
             sharersUnknown(id: id, of: users, error, for: connection)
         }

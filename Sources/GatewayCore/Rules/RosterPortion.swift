@@ -1,0 +1,51 @@
+/// Steps of a roster that are told together, and what is left of them for whoever knows the first ones already.
+package struct RosterPortion: Sendable {
+    private enum Steps {
+        /// Each event is one.
+        case events
+        /// The events are what is left of these.
+        case bundle(RosterSteps)
+        /// The events are all that is known.
+        case unknown
+    }
+
+    /// The version before the first step.
+    package let first: Int64
+    /// All of it.
+    package let change: RosterChange
+    private let steps: Steps
+
+    /// - Parameter change: each of its events is one step.
+    package init(_ change: RosterChange) {
+        (first, self.change, steps) = (change.version - Int64(change.events.count), change, .events)
+    }
+
+    /// - Parameter change: what is left of the steps.
+    package init(_ change: RosterChange, of steps: RosterSteps) {
+        (first, self.change, self.steps) = (steps.first, change, .bundle(steps))
+    }
+
+    /// - Parameter change: what two readings of the roster differ by, of which the earlier one was of this version.
+    package init(_ change: RosterChange, between first: Int64) {
+        (self.first, self.change, steps) = (first, change, .unknown)
+    }
+
+    /// The version after the last step.
+    package var last: Int64 { change.version }
+
+    /// Whether it is no more than what two readings of the roster differ by.
+    package var isDifference: Bool {
+        if case .unknown = steps { true } else { false }
+    }
+
+    /// What is left for whoever knows the roster up to a version; nil where that is not known.
+    package func events(after known: Int64) -> [RosterEvent]? {
+        guard known > first else { return change.events }
+        guard known < last else { return [] }
+        return switch steps {
+        case .events: Array(change.events.suffix(Int(last - known)))
+        case .bundle(let steps): steps.net(after: known)
+        case .unknown: nil
+        }
+    }
+}

@@ -1,0 +1,113 @@
+/// The roster of a room as it was told to members whose protocol knows no versions of it, so that after steps that were lost
+/// they can be told what is other than they know.
+package struct ToldRoster: Sendable {
+    /// Up to where everybody has been told who knows no more by itself.
+    package private(set) var version: Int64
+    /// Nil until somebody has been told all of it.
+    private var users: Set<UserID>?
+    /// What has come since a step was lost; nil where all is known.
+    private var since: RosterSteps?
+
+    package init(at version: Int64) {
+        self.version = version
+    }
+
+    /// Somebody is told all of it; answers whether that is the first one.
+    package mutating func begin(with members: [Member]) -> Bool {
+        guard users == nil else { return false }
+        users = Set(members.map(\.userId))
+        return true
+    }
+
+    /// The events lead on from what is known.
+    package mutating func apply(_ events: [RosterEvent]) {
+        guard users != nil else { return }
+        for event in events {
+            switch event.kind {
+            case .join: users?.insert(event.userId)
+            case .leave: users?.remove(event.userId)
+            case .update: break
+            }
+        }
+    }
+
+    // MARK: Steps
+
+    package enum Receipt {
+        /// It is for those who know less: they knew the roster up to this version.
+        case tell(from: Int64)
+        case nothing
+        /// Steps behind this version are lost to whoever is about to be told all, but has read it before.
+        case lost(from: Int64)
+        /// The roster is to be read.
+        case read
+    }
+
+    package mutating func receive(_ portion: RosterPortion) -> Receipt {
+        if let steps = since {
+            keep(portion, behind: steps)
+            return .nothing
+        }
+        guard portion.last > version else { return .nothing }
+        guard portion.first <= version else { return lose(at: portion.last) }
+        defer { version = portion.last }
+        apply(portion.events(after: version) ?? [])
+        return .tell(from: version)
+    }
+
+    /// Steps were lost, and the roster has this version by now.
+    package mutating func lose(at version: Int64) -> Receipt {
+        guard users != nil else {
+            defer { self.version = max(self.version, version) }
+            return .lost(from: self.version)
+        }
+        let isBeingRead = since != nil
+        since = RosterSteps(after: version)
+        return isBeingRead ? .nothing : .read
+    }
+
+    private mutating func keep(_ portion: RosterPortion, behind steps: RosterSteps) {
+        guard portion.last > steps.last else { return }
+        guard portion.first <= steps.last, !portion.isDifference, !steps.isFull,
+            let events = portion.events(after: steps.last), Int64(events.count) == portion.last - steps.last
+        else {
+            since = RosterSteps(after: portion.last)
+            return
+        }
+        for event in events { since?.append(event) }
+    }
+
+    // MARK: Reading
+
+    package enum Reading {
+        /// What is other than was told, and what has come behind it.
+        case tell([RosterPortion])
+        /// It is older than what was lost.
+        case again
+        case nothing
+    }
+
+    package mutating func read(_ members: [Member], of change: RosterChange) -> Reading {
+        guard let steps = since, let told = users else { return .nothing }
+        guard change.version >= steps.first else { return .again }
+        var change = change
+        let there = Set(members.map(\.userId))
+        change.events = told.subtracting(there).map {
+            RosterEvent(kind: .leave, userId: $0, info: nil, connection: nil)
+        }
+        change.events += members.filter { !told.contains($0.userId) }.map {
+            RosterEvent(kind: .join, userId: $0.userId, info: $0.info, connection: nil)
+        }
+        var portions = [RosterPortion(change, between: version)]
+        (users, since, version) = (there, nil, change.version)
+        if change.version < steps.last {
+            var rest = change
+            rest.events = steps.net(after: change.version)
+            rest.version = steps.last
+            apply(rest.events)
+            version = steps.last
+            portions.append(RosterPortion(rest, of: steps))
+        }
+        return .tell(portions)
+    }
+}

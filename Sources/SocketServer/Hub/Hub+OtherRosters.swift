@@ -1,0 +1,95 @@
+import GatewayCore
+
+/// Rosters of rooms as members that know no versions of them are told of them: of steps that were lost by what two readings
+/// differ by.
+extension Hub {
+    /// Tells of steps as they come, or of the roster's having changed unseen where there are none.
+    func tell(_ change: RosterChange, to others: OtherMembers) {
+        guard change.events.isEmpty else { return tell(RosterPortion(change), to: others) }
+        guard let receipt = others.roster?.lose(at: change.version) else { return }
+        follow(receipt, RosterPortion(change), to: others)
+    }
+
+    func tell(_ steps: RosterPortion, to others: OtherMembers) {
+        guard let receipt = others.roster?.receive(steps) else { return }
+        follow(receipt, steps, to: others)
+    }
+
+    private func follow(_ receipt: ToldRoster.Receipt, _ steps: RosterPortion, to others: OtherMembers) {
+        switch receipt {
+        case .nothing: break
+        case .tell(let known): tell(steps, to: others, from: known)
+        case .lost(let known):
+            var change = steps.change
+            change.events = []
+            tell(RosterPortion(change, between: known), to: others, from: known)
+        case .read: readAgain(steps.change.room)
+        }
+    }
+
+    private func tell(_ steps: RosterPortion, to others: OtherMembers, from known: Int64) {
+        let written = WrittenSteps(steps.change, in: others.dialect, by: writer)
+        sendAway(others.tell(steps, written, from: known))
+    }
+
+    // MARK: Reading
+
+    func readAgain(_ room: RoomName) {
+        rosterReads.add(room)
+        readRosters()
+    }
+
+    private func readRosters() {
+        while let room = rosterReads.next() {
+            guard rooms[room]?.others?.roster != nil else {
+                rosterReads.ended()
+                continue
+            }
+            // It ends by itself, with an answer: the directory gives one within its own time.
+            Task { [self] in
+                do throws(DirectoryError) {
+                    enqueue(.roster(room, .success(try await presenceDirectory.roster(of: room, upTo: .max))))
+                } catch {
+                    enqueue(.roster(room, .failure(error)))
+                }
+            }
+        }
+    }
+
+    func rosterRead(_ room: RoomName, _ result: Result<ReadRoster, DirectoryError>) {
+        rosterReads.ended()
+        defer { readRosters() }
+        guard let hubRoom = rooms[room], let others = hubRoom.others else { return }
+        guard case .success(let found) = result else { return retryLater(.roster(room)) }
+        let change = RosterChange(
+            room: room, events: [], members: found.members.count, version: found.version, timestamp: wallMilliseconds)
+        switch others.roster?.read(found.members, of: change) {
+        case .tell(let portions): for portion in portions { tell(portion, to: others, from: portion.first) }
+        case .again: retryLater(.roster(room))
+        case .nothing, nil: break
+        }
+    }
+}
+
+/// All members of a room.
+struct ReadRoster: Sendable {
+    var members: [Member] = []
+    /// Of the roster that they are at least.
+    var version = Int64.max
+}
+
+extension PresenceDirectory {
+    /// Page by page, until there are more than so many.
+    func roster(of room: RoomName, upTo limit: Int) async throws(DirectoryError) -> ReadRoster {
+        var found = ReadRoster()
+        var known: Set<UserID> = []
+        var cursor: String?
+        repeat {
+            let page = try await members(of: room, limit: min(limit, 1000), cursor: cursor)
+            found.version = min(found.version, page.rosterVersion)
+            found.members += page.members.filter { known.insert($0.userId).inserted }
+            cursor = page.next
+        } while cursor != nil && found.members.count <= limit
+        return found
+    }
+}
