@@ -57,6 +57,6 @@ extension WebhookReceiver {
     }
 
     private static func name(of text: String) -> String {
-        "hook-" + WebhookSignature.hex(SHA256.hash(data: Array(text.utf8)).prefix(6))
+        "hook-" + HexDigits.text(SHA256.hash(data: Array(text.utf8)).prefix(6))
     }
 }

@@ -1,4 +1,5 @@
 import Crypto
+import GatewayCore
 
 /// `Martlet-Signature: t=<seconds>,v1=<hex>`: HMAC-SHA256 (RFC 2104) over `t`, a full stop and the body.
 ///
@@ -24,7 +25,7 @@ package struct WebhookSignature: Hashable, Sendable {
             if part.hasPrefix("t=") {
                 timestamp = Int64(part.dropFirst(2))
             } else if part.hasPrefix("v1=") {
-                guard let code = WebhookSignature.bytes(hex: part.dropFirst(3)) else { return nil }
+                guard let code = HexDigits.bytes(part.dropFirst(3)) else { return nil }
                 codes.append(code)
             }
         }
@@ -34,7 +35,7 @@ package struct WebhookSignature: Hashable, Sendable {
     }
 
     package var text: String {
-        (["t=\(timestamp)"] + codes.map { "v1=\(WebhookSignature.hex($0))" }).joined(separator: ",")
+        (["t=\(timestamp)"] + codes.map { "v1=\(HexDigits.text($0))" }).joined(separator: ",")
     }
 
     /// Whether one of the codes was made with this secret; the time that takes tells nothing of the code.
@@ -51,18 +52,5 @@ package struct WebhookSignature: Hashable, Sendable {
 
     private static func message(_ body: [UInt8], _ timestamp: Int64) -> [UInt8] {
         Array("\(timestamp).".utf8) + body
-    }
-
-    package static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0\(digits)" : digits
-        }.joined()
-    }
-
-    private static func bytes(hex: Substring) -> [UInt8]? {
-        let digits = hex.compactMap(\.hexDigitValue)
-        guard digits.count == hex.count, digits.count % 2 == 0 else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
     }
 }

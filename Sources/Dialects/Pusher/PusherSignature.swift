@@ -8,20 +8,14 @@
         /// The signature of a text.
         package static func sign(_ text: some Sequence<UInt8>, secret: String) -> String {
             let key = SymmetricKey(data: Array(secret.utf8))
-            let code = HMAC<SHA256>.authenticationCode(for: Array(text), using: key)
-            var digits: [UInt8] = []
-            digits.reserveCapacity(2 * SHA256.byteCount)
-            for byte in code {
-                for digit in [byte >> 4, byte & 0xF] {
-                    digits.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-                }
-            }
-            return String(decoding: digits, as: UTF8.self)
+            return HexDigits.text(HMAC<SHA256>.authenticationCode(for: Array(text), using: key))
         }
 
         /// Whether a signature is that of the text by one of the secrets; how long it takes says nothing of how near it is.
         package static func isValid(_ signature: String, of text: some Sequence<UInt8>, secrets: [String]) -> Bool {
-            guard let code = bytes(signature) else { return false }
+            guard signature.utf8.count == 2 * SHA256.byteCount, let code = HexDigits.bytes(signature) else {
+                return false
+            }
             let text = Array(text)
             // All of them, so that the time does not tell which.
             return secrets.reduce(false) { isValid, secret in
@@ -65,19 +59,6 @@
             else { return false }
             let signature = String(auth.dropFirst(app.key.count + 1))
             return isValid(signature, of: text.utf8, secrets: app.secrets)
-        }
-
-        /// What 64 hexadecimal digits say; nil for anything else.
-        private static func bytes(_ text: String) -> [UInt8]? {
-            guard text.utf8.count == 2 * SHA256.byteCount else { return nil }
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(SHA256.byteCount)
-            var digits = text.utf8.makeIterator()
-            while let first = digits.next(), let second = digits.next() {
-                guard let high = JSONScanner.hexDigit(first), let low = JSONScanner.hexDigit(second) else { return nil }
-                bytes.append(high << 4 | low)
-            }
-            return bytes
         }
     }
 #endif
