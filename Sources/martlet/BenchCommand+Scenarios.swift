@@ -14,6 +14,7 @@ struct BenchConnect: ParsableCommand {
     @Flag(name: .long, help: "Take the welcome only and join no room.")
     var bare = false
 
+    @OptionGroup var speech: DialectOptions
     @OptionGroup var options: BenchOptions
 
     func validate() throws { try Check.connections(connections, rooms: rooms) }
@@ -21,7 +22,7 @@ struct BenchConnect: ParsableCommand {
     func run() throws {
         try options.perform { title, progress in
             try ConnectScenario(
-                options: options.load(), connections: connections, rooms: rooms, joins: !bare, holdSeconds: 0,
+                options: options.load(speech), connections: connections, rooms: rooms, joins: !bare, holdSeconds: 0,
                 settleSeconds: 0
             ).run(title: title, progress: progress)
         }
@@ -47,6 +48,7 @@ struct BenchIdle: ParsableCommand {
     @Option(name: .long, help: "Seconds to let the server settle first.")
     var settle = 3.0
 
+    @OptionGroup var speech: DialectOptions
     @OptionGroup var options: BenchOptions
 
     func validate() throws {
@@ -57,7 +59,7 @@ struct BenchIdle: ParsableCommand {
     func run() throws {
         try options.perform { title, progress in
             try ConnectScenario(
-                options: options.load(), connections: connections, rooms: rooms, joins: !bare, holdSeconds: hold,
+                options: options.load(speech), connections: connections, rooms: rooms, joins: !bare, holdSeconds: hold,
                 settleSeconds: settle
             ).run(title: title, progress: progress)
         }
@@ -77,9 +79,11 @@ struct CrowdOptions: ParsableArguments {
         try Check.connections(members * rooms, rooms: rooms)
     }
 
-    func scenario(_ options: BenchOptions, _ publish: PublishOptions) throws -> FanoutScenario {
+    func scenario(
+        _ options: BenchOptions, _ publish: PublishOptions, _ speech: DialectOptions? = nil
+    ) throws -> FanoutScenario {
         var scenario = FanoutScenario(
-            options: try options.load(), rooms: rooms, members: members, publishers: publish.publishers,
+            options: try options.load(speech), rooms: rooms, members: members, publishers: publish.publishers,
             payloadBytes: publish.payload, picksRandomly: publish.random, publish: try publish.plan())
         scenario.isToEveryone = publish.to == .everyone
         return scenario
@@ -103,11 +107,19 @@ struct BenchFanout: ParsableCommand {
     @Option(name: .long, help: "What is at the target instead of a node: nchan (/sub?id=… and /pub?id=…).")
     var peer: Peer?
 
+    @OptionGroup var speech: DialectOptions
     @OptionGroup var options: BenchOptions
+
+    func validate() throws {
+        guard speech.dialect != .native else { return }
+        if peer != nil { throw ValidationError("--peer takes --dialect native") }
+        // Nobody who speaks Pusher's protocol is in the room that everyone is in.
+        if publish.to == .everyone { throw ValidationError("--to everyone takes --dialect native") }
+    }
 
     func run() throws {
         try options.perform { title, progress in
-            let scenario = try crowd.scenario(options, publish)
+            let scenario = try crowd.scenario(options, publish, speech)
             if peer == .nchan { return try scenario.runOnNchan(title: title, progress: progress) }
             guard besideFloor else { return try scenario.run(title: title, progress: progress) }
             return try scenario.runBesideFloor(title: title, progress: progress)

@@ -20,6 +20,11 @@ struct BenchCommand: ParsableCommand {
               martlet bench fanout --rooms 1000 --members 10 --publishers 10 --via websocket --window 16
               martlet bench ladder --steps 1000,2000,4000 --rate 20 --key local --report ladder.html
 
+            Members that speak Pusher's protocol name the key of an app that the node has; rooms are open to them as they \
+            are to any such client (pusher.publicRooms):
+
+              martlet bench fanout --members 1000 --key local --dialect mixed --app-key shop
+
             Only loopback addresses are ever loaded, but for `storm --remote`. The CPU of server and Redis is read by \
             their process numbers: the listener's and its private Redis's are found, others are given. Anything lost, \
             repeated, out of order or damaged is told and makes the exit status 1; 2 says that there was no run.
@@ -75,7 +80,7 @@ struct BenchOptions: ParsableArguments {
         if let sources { try Check.range("--sources", sources, 0...200) }
     }
 
-    func load() throws -> LoadOptions {
+    func load(_ speech: DialectOptions? = nil) throws -> LoadOptions {
         var options = LoadOptions(
             targets: try (target.isEmpty ? ["8080"] : target).map(LoopbackTarget.init),
             workerCommand: Self.own + ["bench", "worker"],
@@ -87,6 +92,7 @@ struct BenchOptions: ParsableArguments {
         options.handshakes = handshakes
         options.patience = patience
         options.tokens = tokenSecret.map(Tokens.init)
+        speech?.apply(to: &options)
         return options
     }
 
@@ -118,6 +124,31 @@ struct BenchOptions: ParsableArguments {
             .replacing(/(--(?:key|token-secret)[ =])\S+/) { "\($0.1)…" }
     }
 }
+
+/// What the members speak.
+struct DialectOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: "What members speak: native, pusher, or mixed: every other member of a room speaks Pusher's protocol.")
+    var dialect = CrewPlan.Dialect.native
+
+    @Option(name: .long, help: "The key of the app that those name who speak it (else: MARTLET_PUSHER_KEY).")
+    var appKey: String?
+
+    func validate() throws {
+        guard dialect != .native, key.isEmpty else { return }
+        throw ValidationError("--dialect \(dialect.rawValue) takes --app-key, or MARTLET_PUSHER_KEY")
+    }
+
+    private var key: String { appKey ?? ProcessInfo.processInfo.environment["MARTLET_PUSHER_KEY"] ?? "" }
+
+    func apply(to options: inout LoadOptions) {
+        options.dialect = dialect
+        options.appKey = key
+    }
+}
+
+extension CrewPlan.Dialect: ExpressibleByArgument {}
 
 /// The options of the scenarios that publish.
 struct PublishOptions: ParsableArguments {

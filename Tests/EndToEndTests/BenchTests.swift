@@ -61,6 +61,33 @@ struct BenchTests {
         withExtendedLifetime(node) {}
     }
 
+    @Test func `members that speak Pusher's protocol get all, by themselves and among native ones`() async throws {
+        let node = try await NodeProcess.start(
+            nodeId: "bench", redisURL: nil,
+            environment: [
+                "MARTLET_CLIENT_MESSAGES_PER_SECOND": "100000", "MARTLET_PUSHER_APP_ID": "1",
+                "MARTLET_PUSHER_KEY": "shop", "MARTLET_PUSHER_SECRET": "0123456789abcdef",
+            ])
+        let ports = "--target \(node.clientPort) --api \(node.apiPort) --key \(NodeProcess.apiKey)"
+        let crowd = "--rooms 4 --members 10 --publishers 3 --messages 60 --window 8 --warmup 0.1 --app-key shop"
+        for way in [
+            "--dialect pusher --via batch --batch 4", "--dialect mixed --via websocket",
+            "--dialect mixed --via rest --workers 2",
+        ] {
+            let (status, output) = try await bench("fanout \(crowd) \(ports) \(way)")
+            #expect(status == 0, "\(way): \(output)")
+            #expect(output.contains("no faults"))
+            #expect(output.contains("Pusher's protocol"))
+        }
+        let idle = try await bench(
+            "connect -n 20 --rooms 2 --dialect pusher --app-key shop --target \(node.clientPort)")
+        #expect(idle.status == 0, "\(idle.output)")
+        let stranger = try await bench("connect -n 2 --dialect pusher --app-key other --target \(node.clientPort)")
+        #expect(stranger.status == 1)
+        #expect(stranger.output.contains("4001"), "\(stranger.output)")
+        withExtendedLifetime(node) {}
+    }
+
     @Test func `faults end with 1, what cannot be run with 2`() async throws {
         // Nobody listens on port 1.
         let refused = try await bench("connect -n 3 --target 127.0.0.1:1")

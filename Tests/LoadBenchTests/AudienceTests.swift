@@ -37,6 +37,48 @@ import Testing
         #expect(audience.tally.latency.max == 2000)
     }
 
+    /// As a member that speaks Pusher's protocol gets it.
+    private static func appFrame(
+        room: Int = 0, named: Int? = nil, sequence: UInt32, number: UInt32 = 1, rest: String = ""
+    ) -> [UInt8] {
+        let envelope = Envelope(room: room, publisher: 0, sequence: sequence, number: number, due: 1000)
+        return Array(#"{"event":"message","channel":"bench-t-000000\#(named ?? room)","data":"#.utf8)
+            + envelope.payload(bytes: 100) + Array("\(rest)}".utf8)
+    }
+
+    @Test mutating func `members that speak Pusher's protocol are in the same rooms, with no numbers to check`() {
+        _ = receive(Self.frame(sequence: 1, number: 7, seq: 11), stream: 0)
+        #expect(receive(Self.appFrame(sequence: 1, number: 7), stream: 2) == nil)
+        #expect(audience.completed == [7])
+        #expect(audience.tally.deliveries == 2)
+        #expect(audience.tally.faults.isEmpty)
+    }
+
+    @Test mutating func `faults show in Pusher's frames as in native ones`() {
+        _ = receive(Self.appFrame(sequence: 2))
+        _ = receive(Self.appFrame(sequence: 1))
+        _ = receive(Self.appFrame(sequence: 1))
+        _ = receive(Self.appFrame(named: 1, sequence: 3))
+        _ = receive(Self.appFrame(sequence: 3, rest: #","user_id":"u""#))
+        _ = receive(Array(#"{"event":"message","channel":"bench-t-0000000","data":"?"}"#.utf8))
+        #expect(audience.tally.late == 1)
+        #expect(audience.tally.repeated == 1)
+        #expect(audience.tally.damaged == 3)
+    }
+
+    @Test mutating func `what else an app's client is told is understood`() {
+        let greeting = #"{"event":"pusher:connection_established","data":"{\"socket_id\":\"1.2\"}"}"#
+        #expect(receive(Array(greeting.utf8)) == .welcome(session: "", isResumed: false, everyone: 0))
+        let success = #"{"event":"pusher_internal:subscription_succeeded","channel":"bench-t-0000001","data":"{}"}"#
+        let entry = FrameReader.Entry(room: 1, epoch: "", seq: 0, isRecovered: false)
+        #expect(receive(Array(success.utf8)) == .joined(entry))
+        let refusal = #"{"event":"pusher:subscription_error","channel":"c","data":{"error":"no","status":403}}"#
+        #expect(receive(Array(refusal.utf8)) == .error(code: "subscription_error 403"))
+        let error = #"{"event":"pusher:error","data":{"code":4301,"message":"slowly"}}"#
+        #expect(receive(Array(error.utf8)) == .error(code: "pusher:error 4301"))
+        #expect(receive(Array(#"{"event":"pusher:pong","data":{}}"#.utf8)) == .other)
+    }
+
     @Test mutating func `a message is complete once every stream of its room has it`() {
         _ = receive(Self.frame(sequence: 1, number: 7, seq: 11), stream: 0)
         #expect(audience.completed.isEmpty)

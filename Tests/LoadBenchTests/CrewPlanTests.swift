@@ -20,4 +20,21 @@ import Testing
         #expect(Set(counts.values) == [rooms * members / nodes])
         #expect(nodesOfRoom.allSatisfy { $0.count == min(members, nodes) })
     }
+
+    @Test(arguments: [1, 2, 3])
+    func `of mixed members each room has as many of either kind at each node`(nodes: Int) {
+        let rooms = 5
+        var options = LoadOptions(
+            targets: (1...nodes).map { .localhost(port: UInt16($0)) }, workerCommand: [], floorCommand: [])
+        options.dialect = .mixed
+        let plan = options.plan(
+            connections: rooms * 12, layout: RoomLayout(rooms: rooms, publishers: 0, prefix: "r"))
+        for room in 0..<rooms {
+            let members = stride(from: room, to: rooms * 12, by: rooms)
+            for target in options.targets {
+                let own = members.filter { plan.target(of: $0) == target }
+                #expect(own.filter { plan.speaksPusher($0) }.count * 2 == own.count)
+            }
+        }
+    }
 }

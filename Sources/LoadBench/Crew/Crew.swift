@@ -1,3 +1,5 @@
+import NIOCore
+
 /// The members of this process: connects them, joins their rooms, and checks what they get.
 ///
 /// Owned by the thread that polls the socket loop.
@@ -110,15 +112,19 @@ final class Crew {
         switch event.kind {
         case .opened:
             members[index].state = .opening
-            let request = plan.opening(
-                user: user(index), room: room(index), at: plan.target(of: number(index)),
-                session: resumptions.session(of: index))
-            sockets.send(request, to: event.slot)
+            sockets.send(opening(index), to: event.slot)
         case .response(let status): opened(index, status: status, event)
         case .message: heard(index, event)
         case .bytes: break
         case .closed(let ending): ended(index, ending)
         }
+    }
+
+    private func opening(_ index: Int) -> ByteBuffer {
+        let target = plan.target(of: number(index))
+        if plan.speaksPusher(number(index)) { return plan.appOpening(at: target) }
+        return plan.opening(
+            user: user(index), room: room(index), at: target, session: resumptions.session(of: index))
     }
 
     private func begin(now: UInt64) {
@@ -139,7 +145,8 @@ final class Crew {
         }
         guard plan.style == .gateway else { return becomeReady(index, position: 0, now: event.received) }
         members[index].state = .joining
-        if plan.joins, resumptions.session(of: index) == nil {
+        // An app's client has to be greeted first.
+        if plan.joins, !plan.speaksPusher(number(index)), resumptions.session(of: index) == nil {
             sockets.send(ClientFrame.text(Opening.join(room: plan.layout.name(of: room(index)))), to: event.slot)
         }
     }
@@ -166,6 +173,9 @@ final class Crew {
                 askForWhatWasMissed(index, event)
             } else if !plan.joins {
                 becomeReady(index, position: everyone, now: event.received)
+            } else if plan.speaksPusher(number(index)) {
+                let channel = plan.layout.name(of: room(index))
+                sockets.send(ClientFrame.text(Opening.subscribe(channel: channel)), to: event.slot)
             } else if plan.isToEveryone {
                 audience.place(stream: index, position: everyone)
             }

@@ -8,8 +8,19 @@ package struct CrewPlan: Codable, Sendable {
         case nchan
     }
 
+    /// What the members of a gateway's rooms speak.
+    package enum Dialect: String, Codable, Sendable, CaseIterable {
+        case native
+        case pusher
+        /// Every other member of a room at one target speaks Pusher's protocol.
+        case mixed
+    }
+
     package var targets: [LoopbackTarget]
     package var style: Style
+    var dialect = Dialect.native
+    /// Of the app that those who speak Pusher's protocol name.
+    var appKey = ""
     package var layout: RoomLayout
     /// Of all members this process has those with `number mod processes = process`.
     package var process = 0
@@ -45,6 +56,16 @@ package struct CrewPlan: Codable, Sendable {
     package func target(of member: Int) -> LoopbackTarget {
         let (round, room) = member.quotientAndRemainder(dividingBy: layout.rooms)
         return targets[(round + room) % targets.count]
+    }
+
+    /// Whether a member speaks Pusher's protocol: of those that a room has at one target all, none, or every other.
+    package func speaksPusher(_ member: Int) -> Bool {
+        guard style == .gateway else { return false }
+        switch dialect {
+        case .native: return false
+        case .pusher: return true
+        case .mixed: return member / layout.rooms / targets.count % 2 == 1
+        }
     }
 
     func source(of member: Int) -> UInt32 {

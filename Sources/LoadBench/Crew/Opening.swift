@@ -31,6 +31,10 @@ enum Opening {
 
     static func members(room: String) -> String { #"{"type":"members","id":3,"roomId":"\#(room)","limit":1}"# }
 
+    static func subscribe(channel: String) -> String {
+        #"{"event":"pusher:subscribe","data":{"channel":"\#(channel)","auth":""}}"#
+    }
+
     static func join(room: String) -> String { #"{"type":"join","id":1,"roomId":"\#(room)"}"# }
 }
 
@@ -48,6 +52,13 @@ extension CrewPlan {
         case .nchan:
             return Opening.request(path: "/sub?id=\(layout.name(of: room))", target: target, subprotocol: nil)
         }
+    }
+}
+
+extension CrewPlan {
+    /// The same of a member that speaks Pusher's protocol, which names an app and nobody.
+    func appOpening(at target: LoopbackTarget) -> ByteBuffer {
+        Opening.request(path: "/app/\(appKey)?protocol=7&client=bench", target: target, subprotocol: nil)
     }
 }
 

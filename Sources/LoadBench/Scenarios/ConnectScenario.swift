@@ -30,7 +30,10 @@ package struct ConnectScenario {
         let meters = try Meters(of: options)
         var report = BenchReport(
             title: title,
-            settings: ["\(connections) connections over \(rooms) rooms, \(joins ? "welcome and one join" : "welcome")"])
+            settings: [
+                "\(connections) connections\(options.dialectNote) over \(rooms) rooms, "
+                    + (joins ? "welcome and one join" : "welcome")
+            ])
         let ownBefore = try stage.report().cpuSeconds
         let before = try meters.read()
         try stage.grow(to: connections)

@@ -122,7 +122,7 @@ package struct FanoutScenario {
             case .floor: "a WebSocket to the floor server"
             }
         return [
-            "\(rooms) rooms x \(members) members, payload \(payloadBytes) bytes",
+            "\(rooms) rooms x \(members) members\(options.dialectNote), payload \(payloadBytes) bytes",
             "\(publishers) publishers by \(way), \(pace), \(isToEveryone ? "to everyone" : "rooms \(picksRandomly ? "at random" : "in turn")")",
         ]
     }

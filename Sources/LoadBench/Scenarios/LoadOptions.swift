@@ -19,6 +19,9 @@ package struct LoadOptions: Sendable {
     package var floorCommand: [String]
     /// For nodes in `auth.mode: jwt`.
     package var tokens: Tokens?
+    /// What members speak, and the key of the app that those name who speak Pusher's protocol.
+    package var dialect = CrewPlan.Dialect.native
+    package var appKey = ""
     /// Room names begin with it.
     package var roomPrefix: String
 
@@ -37,10 +40,19 @@ package struct LoadOptions: Sendable {
         payloadBytes: Int = 128, joins: Bool = true
     ) -> CrewPlan {
         CrewPlan(
-            targets: targets, style: style,
+            targets: targets, style: style, dialect: dialect, appKey: appKey,
             layout: layout ?? RoomLayout(rooms: 1, publishers: 0, prefix: roomPrefix), payloadBytes: payloadBytes,
             sources: sources ?? (connections > Self.portsOfSource ? connections / Self.portsOfSource + 1 : 0),
             handshakes: handshakes, joins: joins, tokens: tokens, patience: patience)
+    }
+
+    /// What a report says of the members, behind their number.
+    var dialectNote: String {
+        switch dialect {
+        case .native: ""
+        case .pusher: ", who speak Pusher's protocol"
+        case .mixed: ", every other of whom speaks Pusher's protocol"
+        }
     }
 
     /// How many worker processes hold this many connections.

@@ -25,6 +25,7 @@ extension FrameReader {
         if FrameReader.begins(text, #"{"type":"error""#) {
             return .error(code: FrameReader.string(#""code":""#, in: text))
         }
+        if FrameReader.begins(text, #"{"event":"pusher"#) { return appReply(text) }
         return FrameReader.begins(text, #"{"type":"gap""#) ? .gap : .other
     }
 

@@ -56,7 +56,7 @@ package struct FrameReader {
     }
 
     private let roomPrefix: [UInt8]
-    private let payloadBytes: Int
+    let payloadBytes: Int
     private let shape: Shape
     /// Where the payload was in the last message: with fields of a fixed width, where it is in the next.
     private var payloadStart = 0
@@ -74,7 +74,8 @@ package struct FrameReader {
 
     mutating func read(_ text: UnsafeRawBufferPointer) -> Reading {
         guard FrameReader.stands(FrameReader.opening, in: text, at: 0) else {
-            return shape == .bare ? bare(text) : reply(text)
+            if shape == .bare { return bare(text) }
+            return FrameReader.stands(FrameReader.appOpening, in: text, at: 0) ? appMessage(text) : reply(text)
         }
         let key = FrameReader.payloadKey
         if !FrameReader.stands(key, in: text, at: payloadStart - key.count) {

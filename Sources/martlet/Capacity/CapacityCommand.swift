@@ -41,6 +41,9 @@ struct BenchCapacity: ParsableCommand {
     @Option(name: .long, help: "A node's limit of descriptors (else: this shell's).")
     var descriptors: Int?
 
+    @Option(name: .long, help: "What the members speak: native, pusher, or mixed.")
+    var dialect = CrewPlan.Dialect.native
+
     @Flag(name: .long, help: "Print JSON.")
     var json = false
 
@@ -91,9 +94,11 @@ struct BenchCapacity: ParsableCommand {
         let program = BenchOptions.own[0]
         let node = try OwnNode(program: program, threads: 1)
         defer { node.stop() }
-        let options = LoadOptions(
+        var options = LoadOptions(
             targets: [.localhost(port: node.clientPort)], workerCommand: [program, "bench", "worker"],
             floorCommand: [program, "bench", "floor-server"])
+        options.dialect = dialect
+        options.appKey = node.appKey
         return try CapacityScenario(options: options, api: .localhost(port: node.apiPort), key: node.key)
             .measure(payloadBytes: payload, progress: RunProgress { Console.say("  \($0)") })
     }

@@ -8,6 +8,8 @@ import LoadBench
 final class OwnNode {
     let clientPort: UInt16
     let apiPort: UInt16
+    /// Of the one app whose clients it serves.
+    let appKey = "capacity"
     let key = "capacity-\(UInt64.random(in: 0 ... .max))-\(UInt64.random(in: 0 ... .max))"
     private let shell: ChildProcess
 
@@ -39,6 +41,7 @@ final class OwnNode {
             "MARTLET_NODE_ID": "capacity", "MARTLET_CLIENT_PORT": "\(clientPort)", "MARTLET_API_PORT": "\(apiPort)",
             "MARTLET_API_KEY": key, "MARTLET_AUTH_MODE": "none", "MARTLET_LOG_LEVEL": "error",
             "MARTLET_THREADS": "\(threads)", "MARTLET_CLIENT_ACCEPT_RATE": "100000",
+            "MARTLET_PUSHER_APP_ID": "capacity", "MARTLET_PUSHER_KEY": appKey, "MARTLET_PUSHER_SECRET": key,
         ]) { $1 }
         shell = try ChildProcess(
             ["/bin/sh", "-c", OwnNode.script, "capacity", program, "serve"],
