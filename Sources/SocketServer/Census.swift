@@ -8,6 +8,8 @@ package final class Census: Sendable {
     private let maxConnections: Atomic<Int>
     private let admission: Mutex<Admission<any Channel>>
     private let sessions = Atomic<Int>(0)
+    /// Of these, apps' clients.
+    private let visitors = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
     private let isShut = Atomic<Bool>(false)
     private let acceptRate: Mutex<AcceptRate>
@@ -108,6 +110,13 @@ package final class Census: Sendable {
         let left = sessions.wrappingSubtract(1, ordering: .relaxed).newValue
         if left == 0 { departures.continuation.yield() }
     }
+
+    /// A socket that is counted already is an app's client; paired with `visitorLeft`.
+    func visitorCame() { visitors.wrappingAdd(1, ordering: .relaxed) }
+
+    func visitorLeft() { visitors.wrappingSubtract(1, ordering: .relaxed) }
+
+    var visitorCount: Int { visitors.load(ordering: .relaxed) }
 
     // MARK: Rooms
 

@@ -32,6 +32,7 @@ final class SocketMetrics: Sendable {
     let fanout: Timer
     /// How late the ticks of the loops come.
     let loopLag: Timer
+    let dialects: DialectMetrics
     private let resumed: Counter
     private let missed: [SessionMiss: Counter]
     private let slow: [SlowOutcome: Counter]
@@ -42,6 +43,7 @@ final class SocketMetrics: Sendable {
 
     init(factory: any MetricsFactory) {
         self.factory = factory
+        dialects = DialectMetrics(factory: factory)
         accepted = Counter(label: "martlet_sockets_accepted_total", factory: factory)
         framesIn = Counter(label: "martlet_socket_frames_received_total", factory: factory)
         bytesOut = Counter(label: "martlet_socket_bytes_sent_total", factory: factory)
@@ -122,8 +124,11 @@ final class SocketMetrics: Sendable {
         refused[reason]?.increment()
     }
 
-    /// Nil where the client ended the connection, with a close frame or without.
-    func close(_ reason: CloseReason?) {
+    /// - Parameters:
+    ///   - reason: nil where the client ended the connection, with a close frame or without.
+    ///   - code: what went over the wire for it.
+    func close(_ reason: CloseReason?, code: UInt16? = nil, of dialect: ClientDialect = .native) {
+        dialects.close(reason.map { code ?? $0.code }, of: dialect)
         guard let reason else { return closedByClient.increment() }
         closed[reason]?.increment()
     }

@@ -69,6 +69,10 @@ package struct SocketServerConfiguration: Sendable {
     package var turn: TurnServers?
     /// Calls of backends that are answered here as well; nil: none.
     package var calls: (any SignedCalls)?
+    /// Bytes of all bodies of such calls on one loop that are coming in or being answered.
+    package var maxCallBytes = 16 << 20
+    /// Bytes of large frames, such as those with a whole roster, that may wait for one app's client beside the first of them.
+    package var maxUnreadBytes = 16 << 20
     /// How long a call may take from the end of its head to its answer.
     package var callTimeout = Duration.seconds(30)
     /// Whether clients that offer permessage-deflate get it (RFC 7692).

@@ -15,6 +15,9 @@ private final class EchoedCalls: SignedCalls {
         guard head.query != "unsigned" else {
             return .refused(CallAnswer(status: 401, contentType: "text/plain", body: Array("no".utf8)))
         }
+        guard head.query != "spent" else {
+            return .refused(CallAnswer(status: 429, contentType: "text/plain", body: [], retryAfter: "7"))
+        }
         guard head.method != "PUT" else {
             return .refused(CallAnswer(status: 405, contentType: "text/plain", body: [], allow: "POST"))
         }
@@ -119,6 +122,24 @@ struct CallTests {
             return await client.rest()
         }
         #expect(closed.hasPrefix("HTTP/1.1 404 "))
+    }
+
+    @Test func `what is told of when to come again is passed on, and bodies above the loop's bound are 503`()
+        async throws
+    {
+        let calls = EchoedCalls()
+        let spent = try await ask(calls, "GET /apps/known?spent HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(spent.hasPrefix("HTTP/1.1 429 ") && spent.contains("\r\nRetry-After: 7\r\n"))
+        let crowded = try await TestServer.run {
+            $0.calls = calls
+            $0.maxCallBytes = 1000
+        } _: { server in
+            let client = try await TestClient.connect(port: server.port)
+            try await client.send(raw: "POST /apps/known HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n")
+            try await client.send(raw: String(repeating: "x", count: 1001))
+            return await client.rest()
+        }
+        #expect(crowded.hasPrefix("HTTP/1.1 503 ") && crowded.contains("\r\nRetry-After: 2\r\n"))
     }
 
     @Test func `a host that the port is not for is refused first`() async throws {

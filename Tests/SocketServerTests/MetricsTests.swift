@@ -1,3 +1,4 @@
+import Dialects
 import GatewayCore
 import NIOCore
 import NIOEmbedded
@@ -27,6 +28,51 @@ struct MetricsTests {
         #expect(metrics["martlet_connections_closed_total{code=4400}"] == 1)
         #expect(metrics["martlet_connections_closed_total{code=client}"] == 1)
         #expect(metrics["martlet_connections"] == 0)
+    }
+
+    @Test func `clients of apps are counted apart, and the lines of all count them too`() throws {
+        let metrics = CountingMetrics()
+        let embedded = EmbeddedHub(metrics: metrics) {
+            var app = PusherApp(id: "1", key: "key", secrets: ["secret"])
+            app.maxConnections = 2
+            $0.apps = PusherApps([app])
+            $0.rules.openToVisitors = [RoomPattern("*")].compactMap(\.self)
+        }
+        for dialect in ["native", "pusher"] {
+            #expect(metrics.told("martlet_dialect_connections_closed_total{dialect=\(dialect),code=client}"))
+        }
+        for code in [1000, 4001, 4004, 4006, 4007, 4008, 4009, 4100, 4200, 4201] {
+            #expect(metrics.told("martlet_dialect_connections_closed_total{dialect=pusher,code=\(code)}"))
+        }
+        let native = try embedded.enter("one")
+        try native.send(#"{"type":"join","roomId":"r"}"#)
+        let visitors = try (1...2).map { _ in try embedded.upgrade("/app/key?protocol=7") }
+        for visitor in visitors {
+            try visitor.send(#"{"event":"pusher:subscribe","data":{"channel":"r"}}"#)
+            embedded.loop.run()
+        }
+        for _ in 1...3 { embedded.publish("r") }
+        embedded.advance(.seconds(1))
+        #expect(metrics["martlet_messages_delivered_total"] == 9)
+        #expect(metrics["martlet_dialect_messages_delivered_total{dialect=native}"] == 3)
+        #expect(metrics["martlet_dialect_messages_delivered_total{dialect=pusher}"] == 6)
+        #expect(metrics["martlet_dialect_frames_received_total{dialect=native}"] == 1)
+        #expect(metrics["martlet_dialect_frames_received_total{dialect=pusher}"] == 2)
+        #expect(metrics["martlet_connections"] == 3)
+        #expect(metrics["martlet_dialect_connections{dialect=native}"] == 1)
+        #expect(metrics["martlet_dialect_connections{dialect=pusher}"] == 2)
+        _ = try embedded.upgrade("/app/key?protocol=7")
+        _ = try embedded.upgrade("/app/unknown?protocol=7")
+        try visitors[0].channel.close().wait()
+        try native.channel.close().wait()
+        embedded.advance(.seconds(10))
+        let closed = "martlet_dialect_connections_closed_total"
+        #expect(metrics["\(closed){dialect=pusher,code=4004}"] == 1)
+        #expect(metrics["\(closed){dialect=pusher,code=4001}"] == 1)
+        #expect(metrics["\(closed){dialect=pusher,code=client}"] == 1)
+        #expect(metrics["\(closed){dialect=native,code=client}"] == 1)
+        #expect(metrics["martlet_dialect_connections{dialect=native}"] == 0)
+        #expect(metrics["martlet_dialect_connections{dialect=pusher}"] == 1)
     }
 
     @Test func `a message is timed by the hub that is told when it came, by Redis's clock and the node's`() throws {

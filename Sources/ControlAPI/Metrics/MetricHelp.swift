@@ -5,6 +5,9 @@ enum MetricHelp {
 
     private static let clients = [
         "martlet_connections": "WebSockets open at this moment.",
+        "martlet_dialect_connections": "WebSockets open at this moment, by what their clients speak.",
+        "martlet_dialect_connections_closed_total":
+            "Connections that ended, by what their clients speak and the code that was sent; client where it ended it.",
         "martlet_sockets_accepted_total": "WebSockets opened so far.",
         "martlet_handshakes_refused_total": "Handshakes refused, by reason.",
         "martlet_connections_closed_total": "Connections that ended, by close code; client where the client ended it.",
@@ -31,8 +34,11 @@ enum MetricHelp {
     private static let messages = [
         "martlet_messages_published_total": "Messages for Redis, by what came of them.",
         "martlet_messages_delivered_total": "Messages written to sockets, one for each receiver.",
+        "martlet_dialect_messages_delivered_total":
+            "Messages written to sockets, by what their clients speak, one for each receiver.",
         "martlet_messages_given_up_total": "Messages that a loop too far behind has replaced by a gap.",
         "martlet_socket_frames_received_total": "Frames received from clients.",
+        "martlet_dialect_frames_received_total": "Frames received from clients, by what these speak.",
         "martlet_socket_bytes_sent_total": "Bytes of frames sent to clients.",
         "martlet_publish_to_deliver_seconds":
             "From Redis's clock until a message is written to its members, the clocks' difference taken out.",

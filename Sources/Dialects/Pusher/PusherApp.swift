@@ -17,12 +17,18 @@ package struct PusherApp: Hashable, Sendable {
     package var origins: [String]?
     /// Connections at once on each node; 0: as many as the node takes.
     package var maxConnections = 0
+    /// Calls of its backend in a second on each node; 0: as many as come.
+    package var rate = 0
+    /// Bytes of an event's data, a client's or a backend's.
+    package var maxEventBytes = 10_240
+    /// Silence after which its clients ask whether the gateway is still there.
+    package var activitySeconds = 120
     /// Who is told of its events, each a URL, and behind it with blanks the events, where not all are meant.
     package var webhooks: [String] = []
     /// Whether rooms and users are those of native clients; decided by ``PusherApps``.
     package fileprivate(set) var isFirst = true
     /// Whether there are further apps, so that their names are none of this one's.
-    fileprivate var hasOthers = false
+    package fileprivate(set) var hasOthers = false
 
     package init(id: String, key: String, secrets: [String]) {
         self.id = id

@@ -50,7 +50,7 @@
             JSONWriter.append(#"{"socket_id":"#, to: &data)
             JSONWriter.append(string: socketID.description, to: &data)
             JSONWriter.append(#","activity_timeout":"#, to: &data)
-            JSONWriter.append(integer: PusherDialect.activitySeconds, to: &data)
+            JSONWriter.append(integer: app.activitySeconds, to: &data)
             JSONWriter.append("}", to: &data)
             return frame("pusher:connection_established", data: data)
         }

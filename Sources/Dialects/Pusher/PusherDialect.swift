@@ -9,9 +9,6 @@
         package let app: PusherApp
         package let socketID: PusherSocketID
 
-        /// Silence after which a client asks whether the gateway is still there.
-        static let activitySeconds = 120
-        private static let maxDataBytes = 10_240
         private static let maxInfoBytes = 1024
         private static let longestWatchlist = 100
 
@@ -117,8 +114,8 @@
                 return refuse(nil, .forbidden, "client events go to private and presence channels alone")
             }
             let data = frame.data ?? Array("null".utf8)
-            guard data.count <= PusherDialect.maxDataBytes else {
-                return refuse(nil, .tooLarge, "data is longer than \(PusherDialect.maxDataBytes) bytes")
+            guard data.count <= app.maxEventBytes else {
+                return refuse(nil, .tooLarge, "data is longer than \(app.maxEventBytes) bytes")
             }
             var message = MessageCommand(room: room, event: event, payload: data)
             message.echo = false
@@ -133,7 +130,12 @@
         // MARK: Closing
 
         /// Never 4300 or above, by which clients would stay away for good; who is thrown out stays away by 4009.
-        package func farewell(_ reason: CloseReason) -> UInt16 {
+        package func farewell(_ reason: CloseReason) -> UInt16 { PusherDialect.code(of: reason) }
+
+        /// All codes that a client can be closed with.
+        package static let closeCodes = CloseReason.allCases.map(code) + PusherRefusal.all.map(\.code)
+
+        private static func code(of reason: CloseReason) -> UInt16 {
             switch reason {
             case .normal, .protocolError, .unsupportedData, .notUTF8, .messageTooLarge, .internalError: reason.code
             case .goingAway: 4200

@@ -12,6 +12,10 @@ package struct PusherRefusal: Error, Hashable, Sendable {
     package static let noVersion = PusherRefusal(code: 4008, message: "No protocol version supplied")
     package static let foreignOrigin = PusherRefusal(code: 4009, message: "This origin is not let in")
 
+    static let all = [
+        unknownApp, overQuota, unreadableVersion, unknownVersion, noVersion, foreignOrigin,
+    ]
+
     /// The frame that tells it, before the connection is closed with the code.
     package var text: [UInt8] { PusherRefusal.text(code: code, message: message) }
 

@@ -72,12 +72,16 @@ package struct PresenceConnection: Hashable, Sendable {
     package var address: String
     /// When the token was issued that let it in, as ``Identity`` has it.
     package var issuedAt: Int64?
+    package var dialect: ClientDialect
 
-    package init(id: String, userId: UserID, address: String, issuedAt: Int64? = nil) {
+    package init(
+        id: String, userId: UserID, address: String, issuedAt: Int64? = nil, dialect: ClientDialect = .native
+    ) {
         self.id = id
         self.userId = userId
         self.address = address
         self.issuedAt = issuedAt
+        self.dialect = dialect
     }
 }
 

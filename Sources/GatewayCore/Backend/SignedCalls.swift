@@ -36,11 +36,16 @@ package struct CallAnswer: Hashable, Sendable {
     package var body: [UInt8]
     /// `Allow`; nil but for 405.
     package var allow: String?
+    /// `Retry-After`; nil but for 429.
+    package var retryAfter: String?
 
-    package init(status: Int, contentType: String, body: [UInt8], allow: String? = nil) {
+    package init(
+        status: Int, contentType: String, body: [UInt8], allow: String? = nil, retryAfter: String? = nil
+    ) {
         self.status = status
         self.contentType = contentType
         self.body = body
         self.allow = allow
+        self.retryAfter = retryAfter
     }
 }

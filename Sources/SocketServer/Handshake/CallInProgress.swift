@@ -57,6 +57,7 @@ extension HandshakeVerdict.Reply {
     init(_ answer: CallAnswer) {
         var headers = [(name: "Cache-Control", value: "no-store"), (name: "X-Content-Type-Options", value: "nosniff")]
         if let allow = answer.allow { headers.append((name: "Allow", value: allow)) }
+        if let seconds = answer.retryAfter { headers.append((name: "Retry-After", value: seconds)) }
         self.init(status: HTTPResponseStatus(statusCode: answer.status), headers: headers, body: "")
         contentType = answer.contentType
         bytes = answer.body

@@ -79,7 +79,7 @@ extension Hub {
         guard let frames = others.outgoing else { return }
         others.outgoing = nil
         for member in others.members { others.write(frames, to: member) }
-        countDelivered(others.outgoingMessages * others.members.count)
+        countDeliveredToOthers(others.outgoingMessages * others.members.count)
         others.outgoingMessages = 0
     }
 
@@ -88,7 +88,7 @@ extension Hub {
         let frames = writer.frames(.message(message), in: others.dialect)
         for member in others.members where member !== leftOut {
             others.write(frames, to: member)
-            countDelivered(1)
+            countDeliveredToOthers(1)
         }
     }
 

@@ -46,7 +46,7 @@ extension Hub {
         connection.spend(Prices.connection, now: now)
         let entry = PresenceConnection(
             id: connection.id.description, userId: identity.userId, address: connection.address?.description ?? "",
-            issuedAt: identity.issuedAt)
+            issuedAt: identity.issuedAt, dialect: connection.spoken)
         let work: QueuedWork? = resumption == nil ? nil : .resumption
         presence.connect(entry, resuming: resumption) { [self] result in
             if case .success(let registration) = result { metrics.came(to: registration) }

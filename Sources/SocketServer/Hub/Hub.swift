@@ -44,6 +44,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var framesIn = 0
     private var bytesOut = 0
     private var messagesDelivered = 0
+    /// Of these, what is of apps' clients.
+    private var others = DialectMetrics.Share()
     /// Of backends' calls.
     var callBytes = 0
     /// Of clients that are sent away, but for a drain's.
@@ -256,10 +258,12 @@ package final class Hub: StreamSink, @unchecked Sendable {
         metrics.bytesOut.increment(by: bytesOut)
         metrics.messagesDelivered.increment(by: messagesDelivered)
         metrics.connections.record(census.status.connections)
+        metrics.dialects.record(connections: census.status.connections, others: census.visitorCount)
+        metrics.dialects.count(frames: framesIn, delivered: messagesDelivered, others: others)
         longestTurn?.record(turns.longest / .seconds(1))
         worstQueue?.record(longestQueue)
         longestQueue = 0
-        (framesIn, bytesOut, messagesDelivered) = (0, 0, 0)
+        (framesIn, bytesOut, messagesDelivered, others) = (0, 0, 0, DialectMetrics.Share())
     }
 
     // MARK: Mail
@@ -294,9 +298,18 @@ package final class Hub: StreamSink, @unchecked Sendable {
         frame.withUnsafeReadableBytes { dialect.decode($0) }
     }
 
-    func countFrame() { framesIn += 1 }
+    func countFrame(of dialect: ClientDialect) {
+        framesIn += 1
+        if dialect != .native { others.frames += 1 }
+    }
 
     func countDelivered(_ count: Int) { messagesDelivered += count }
+
+    /// The same to apps' clients.
+    func countDeliveredToOthers(_ count: Int) {
+        messagesDelivered += count
+        others.delivered += count
+    }
 
     /// Records how long a turn took, or a part of one.
     func turned(since began: MonotonicTime) { turns.turned(now - began) }

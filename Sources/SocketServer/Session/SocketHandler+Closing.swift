@@ -62,7 +62,7 @@ extension SocketHandler {
     func close(_ reason: CloseReason, text: String, code: UInt16? = nil) {
         guard isOpen else { return }
         let code = code ?? dialect?.farewell(reason) ?? reason.code
-        hub.metrics.close(reason)
+        hub.metrics.close(reason, code: code, of: spoken)
         hub.logger.debug(
             "closing a connection",
             metadata: ["connectionId": "\(id)", "code": "\(code)", "reason": "\(text)"])
@@ -140,7 +140,8 @@ extension SocketHandler {
         held = nil
         unread = nil
         forgetHoldings()
-        if !isCounted { hub.metrics.close(nil) }
+        if !isCounted { hub.metrics.close(nil, of: spoken) }
+        if spoken != .native { hub.census.visitorLeft() }
         if isOfApp, let dialect = dialect as? PusherDialect { hub.apps.leave(dialect.app) }
         hub.logger.debug("connection ended", metadata: ["connectionId": "\(id)"])
         hub.remove(self)

@@ -7,14 +7,14 @@ import WebSocketFrames
 extension SocketHandler {
     /// Of frames that are counted apart from what else may wait for the client.
     private static let leastBulkBytes = 1 << 16
-    /// So much of these may wait, beside the first.
-    private static let mostBulkBytes = 16 << 20
 
     /// The first input of an app's client, once, right after the handler has taken its place.
     ///
     /// - Parameter refusal: why it is not let in.
     func visit(_ app: PusherApp?, _ refusal: PusherRefusal?) {
         guard context != nil else { return }
+        spoken = .pusher
+        hub.census.visitorCame()
         if let refusal { return turnAway(refusal) }
         guard let app, hub.apps.enter(app) else { return turnAway(.overQuota) }
         isOfApp = true
@@ -43,7 +43,7 @@ extension SocketHandler {
         let count = frames.readableBytes
         guard count > 0 else { return }
         guard count >= SocketHandler.leastBulkBytes else { return write(frames) }
-        guard bulkBytes == 0 || Int(bulkBytes) + count <= SocketHandler.mostBulkBytes else {
+        guard bulkBytes == 0 || Int(bulkBytes) + count <= hub.configuration.maxUnreadBytes else {
             return closeSlow(.tooMuch)
         }
         bulkBytes += Int32(clamping: count)

@@ -59,6 +59,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     var bulkBytes: Int32 = 0
     var supervisedIndex: Int?
     var isCounted = false
+    /// What it counts as; also where its app is none, so that nothing is spoken with it.
+    var spoken = ClientDialect.native
     /// Whether it is one of those that its app has on this node.
     var isOfApp = false
     /// Whether, while nobody has been let in, the latest question about it has been put to the backend.
@@ -189,7 +191,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
 
     /// - Parameter retryAfter: where nothing is left to pay for a request: when there is something again.
     func receive(_ event: FrameDecoder.Event, now: MonotonicTime, retryAfter: Duration?) {
-        hub.countFrame()
+        hub.countFrame(of: spoken)
         guard isOpen else {
             if case .close = event { finishClosing() }
             return

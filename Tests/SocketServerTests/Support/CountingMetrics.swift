@@ -7,6 +7,9 @@ final class CountingMetrics: MetricsFactory {
 
     subscript(name: String) -> Double { values.withLock { $0[name] ?? 0 } }
 
+    /// Whether there is such a line, whatever it says.
+    func told(_ name: String) -> Bool { values.withLock { $0[name] != nil } }
+
     private final class Handler: CounterHandler, FloatingPointCounterHandler, MeterHandler, RecorderHandler,
         TimerHandler
     {
@@ -16,6 +19,7 @@ final class CountingMetrics: MetricsFactory {
         init(_ name: String, _ metrics: CountingMetrics) {
             self.name = name
             self.metrics = metrics
+            metrics.values.withLock { $0[name] = $0[name] ?? 0 }
         }
 
         func increment(by amount: Int64) { increment(by: Double(amount)) }

@@ -134,7 +134,8 @@ package struct Registering: Sendable {
             ],
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
-                .string(connection.address), .string(session.secret), .integer(since), .string(cause),
+                .string(SessionFields.address(of: connection)), .string(session.secret), .integer(since),
+                .string(cause),
                 .milliseconds(settings.life), .milliseconds(settings.sessionLife), .count(settings.ledgerSize),
                 keys.publish, .string(status.name), mode, .count(settings.maxConnectionsPerUser),
                 .string(settings.surplus.rawValue), .string(nodes.name), .milliseconds(settings.listLife), .server,
