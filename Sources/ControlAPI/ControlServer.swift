@@ -67,8 +67,7 @@ package struct ControlServer: Service {
         let requests = RequestMetrics(registry: metrics)
         connections = ControlServer.connections(configuration, requests: requests, metrics: metrics)
         let keys = KeyRing(
-            whole: configuration.keys, named: configuration.backendKeys,
-            now: { MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) })
+            whole: configuration.keys, named: configuration.backendKeys, now: ControlServer.now)
         self.keys = keys
         let broadcaster = Broadcaster(log: log, failures: RecurringWarning("Broadcasts could not be stored", logger))
         responder = ControlResponder(
@@ -78,7 +77,8 @@ package struct ControlServer: Service {
             connections: connectionCloser, turn: configuration.turn, rooms: rooms, erasure: erasure,
             spenders: spenders, rights: rights,
             pusher: PusherAPI(
-                apps: configuration.apps, broadcaster: broadcaster, log: log, presence: presence, now: wall),
+                apps: configuration.apps, rates: AppRates(now: ControlServer.now), broadcaster: broadcaster, log: log,
+                presence: presence, now: wall),
             console: Console(clientPort: configuration.clientPort, apiPort: configuration.port),
             readiness: readiness, liveness: liveness, metrics: metrics, requests: requests,
             tracing: RequestTracing(tracer: tracer), logger: logger,
@@ -87,6 +87,10 @@ package struct ControlServer: Service {
 
     /// Those of backends that another port may answer too.
     package var signedCalls: any SignedCalls { PusherCalls(responder: responder) }
+
+    @Sendable private static func now() -> MonotonicTime {
+        MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds))
+    }
 
     private static func connections(
         _ configuration: ControlConfiguration, requests: RequestMetrics, metrics: MetricsRegistry
@@ -98,7 +102,7 @@ package struct ControlServer: Service {
             times: HTTPConnectionRules.Times(
                 head: configuration.headTimeout, idle: configuration.idleTimeout, body: configuration.bodyTimeout),
             table: ConnectionTable(places: configuration.maxConnections) { givenWay.increment() },
-            now: { MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) },
+            now: ControlServer.now,
             date: HTTPDateCache { HTTPDate.now },
             onRefusal: { requests.refused(status: $0) })
     }

@@ -201,6 +201,8 @@ import Testing
             let other = try await api.call(.GET, "/channels", by: Api.other)
             #expect(other.text == #"{"channels":{"b":{},"presence-d":{}}}"#)
             #expect(try await api.call(.GET, "/channels").text == #"{"channels":{"a":{},"presence-e":{}}}"#)
+            // Others' rooms are no part of what is read, and so of no bound.
+            #expect(api.presence.asked.suffix(2) == ["rooms in :4:", "rooms in  alone"])
             #expect(try await api.call(.GET, "/channels/a", by: Api.other).text == #"{"occupied":false}"#)
             #expect(try await api.call(.GET, "/channels/b", by: Api.other).text == #"{"occupied":true}"#)
             let users = try await api.call(.GET, "/channels/presence-d/users", by: Api.other)
@@ -212,6 +214,33 @@ import Testing
             #expect(foreign.status == 400)
             let inbox = ##"{"name":"e","data":"","channel":"#server-to-user-:4:u"}"##
             #expect(try await api.call(.POST, "/events", [:], inbox).status == 400)
+        }
+    }
+
+    @Test func `an app has as many calls as its rate, whatever others make, and the next is 429`() async throws {
+        var slow = PusherApp(id: Api.other.id, key: Api.other.key, secrets: [Api.other.secret])
+        slow.rate = 1
+        let first = PusherApp(id: Api.backend.id, key: Api.backend.key, secrets: [Api.backend.secret])
+        try await Api.serve(apps: PusherApps([first, slow])) { api async throws in
+            // What is not signed spends nothing.
+            let stranger = PusherBackend(id: Api.other.id, key: Api.other.key, secret: "wrong")
+            #expect(try await api.call(.GET, "/channels", by: stranger).status == 401)
+            #expect(try await api.call(.GET, "/channels", by: Api.other).status == 200)
+            let refused = try await api.call(.POST, "/events", [:], "{}", by: Api.other)
+            #expect(refused.status == 429 && refused.headers.first(name: "retry-after") == "1")
+            #expect(refused.text == "the app 4 has made all its requests of this second\n")
+            for _ in 1...20 { #expect(try await api.call(.GET, "/channels").status == 200) }
+        }
+    }
+
+    @Test func `data may be as long as the settings say`() async throws {
+        var app = PusherApp(id: Api.backend.id, key: Api.backend.key, secrets: [Api.backend.secret])
+        app.maxEventBytes = 20
+        try await Api.serve(apps: PusherApps([app])) { api async throws in
+            for (count, status) in [(20, 200), (21, 413)] {
+                let body = #"{"name":"e","data":"\#(String(repeating: "x", count: count))","channel":"c"}"#
+                #expect(try await api.call(.POST, "/events", [:], body).status == status)
+            }
         }
     }
 

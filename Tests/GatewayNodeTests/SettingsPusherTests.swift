@@ -19,6 +19,7 @@ struct SettingsPusherTests {
               clientEvents: false
               origins: [https://forum.example]
               maxConnections: 500
+              rate: 200
               webhooks: ["https://forum.example/hook channel_occupied"]
         """
 
@@ -38,8 +39,36 @@ struct SettingsPusherTests {
         #expect(second.id == "forum" && second.secrets.count == 2 && !second.hasClientEvents && !second.isFirst)
         #expect(second.origins == ["https://forum.example"] && second.maxConnections == 500)
         #expect(second.webhooks == ["https://forum.example/hook channel_occupied"])
+        #expect(second.rate == 200 && apps.first?.rate == 0)
         #expect(settings.rooms.fencesApps)
         #expect(try !load(nil, Self.variables).settings.rooms.fencesApps)
+    }
+
+    @Test func `the bounds of all apps are the settings' own`() throws {
+        let (settings, before) = try (
+            load(
+                Self.apps + """
+
+                      maxEventBytes: 20KiB
+                      activityTimeout: 30s
+                      clientEventsPerSecond: 5
+                      clientEventBurst: 50
+                      maxUnreadBytes: 1MiB
+                      maxCallBytes: 2MiB
+                      callTimeout: 10s
+                    """
+            ).settings, load(Self.apps).settings
+        )
+        let client = settings.socketConfiguration(authentication: .none)
+        #expect(client.apps.all.allSatisfy { $0.maxEventBytes == 20 << 10 && $0.activitySeconds == 30 })
+        #expect(settings.controlConfiguration.apps == client.apps)
+        #expect(client.limits.visitorEvents == RateLimit(perSecond: 5, burst: 50))
+        #expect(client.maxUnreadBytes == 1 << 20 && client.maxCallBytes == 2 << 20)
+        #expect(client.callTimeout == .seconds(10))
+        let usual = before.socketConfiguration(authentication: .none)
+        #expect(usual.apps.all.allSatisfy { $0.maxEventBytes == 10_240 && $0.activitySeconds == 120 })
+        #expect(usual.limits.visitorEvents == RateLimit(perSecond: 10, burst: 10))
+        #expect(usual.maxUnreadBytes == 16 << 20 && usual.maxCallBytes == 16 << 20)
     }
 
     @Test func `who only knows the key enters all rooms, or none where clients show tokens`() throws {
@@ -80,6 +109,17 @@ struct SettingsPusherTests {
         (#"pusher: {apps: [{id: "a b", key: k, secret: 0123456789abcdef}]}"#, "must be 1 to 32 of"),
         (#"pusher: {apps: [{id: "1", key: k/, secret: 0123456789abcdef}]}"#, "must be 1 to 64 of"),
         (#"pusher: {apps: [{id: "1", key: k, secret: 0123456789abcdef, colour: red}]}"#, "is not a key"),
+        (#"pusher: {apps: [{id: "1", key: k, secret: 0123456789abcdef, rate: -1}]}"#, "is outside 0 to 1000000"),
+        (#"pusher: {maxEventBytes: 65KiB}"#, "pusher.maxEventBytes"),
+        (#"pusher: {activityTimeout: 9s}"#, "pusher.activityTimeout"),
+        (#"pusher: {clientEventsPerSecond: 0}"#, "pusher.clientEventsPerSecond"),
+        (#"pusher: {maxUnreadBytes: 1}"#, "pusher.maxUnreadBytes"),
+        (#"pusher: {maxCallBytes: 1}"#, "pusher.maxCallBytes"),
+        (#"pusher: {callTimeout: 0s}"#, "pusher.callTimeout"),
+        (
+            #"pusher: {appId: "1", key: k, secret: 0123456789abcdef, api: client, maxCallBytes: 64KiB}"#,
+            "pusher.maxCallBytes is below api.maxBodyBytes"
+        ),
         (#"pusher: {apps: 7}"#, "is not a list"), (#"pusher: {key: k}"#, "pusher.appId is missing"),
         (#"pusher: {appId: "1", key: k}"#, "pusher.secret is missing"),
         (

@@ -94,6 +94,8 @@ struct DeclaredKeyTests {
         all.append(ListLogs(beside: own, from: nil, prefix: keys.prefix))
         all.append(ReadStates(of: [alice], in: own))
         all.append(ReadPage(of: keys.online(own), limit: 5, after: nil))
+        let span = RoomSpan(prefix: "r", isWithoutForeign: true)
+        all.append(ReadSpan(of: keys.rooms(own), in: span, portion: 5, after: nil))
         all.append(Touch([(keys.online(own), .seconds(200)), (keys.seen(own), .seconds(200))]))
         all.append(Compare([.user(alice, connection: "c2", session: session)], in: own, holder: holder))
         all.append(Compare([.member(alice, connection: "c2", room: room)], in: rooms, holder: holder))

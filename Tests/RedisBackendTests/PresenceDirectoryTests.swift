@@ -22,6 +22,16 @@ struct PresenceDirectoryTests {
         try await reader.stop()
     }
 
+    @Test(arguments: ["203.0.113.7", ""])
+    func `what a connection's client speaks is told beside its address, or without one`(address: String) async throws {
+        try await withNodes { writer, reader in
+            try await writer.connect("c1", "a", address: address, dialect: .pusher)
+            let record = try #require(try await reader.user(UserID(unchecked: "a"))?.connections.first)
+            #expect(record.dialect == .pusher)
+            #expect(record.remoteAddress == (address.isEmpty ? nil : address))
+        }
+    }
+
     @Test func `a user's connections are listed with node, time, address and rooms, those in their grace left out`()
         async throws
     {
@@ -94,6 +104,39 @@ struct PresenceDirectoryTests {
                 statuses.indices.filter { statuses[$0].isOnline } == Array(stride(from: 2, to: 100, by: 2)))
             #expect(statuses.indices.filter { statuses[$0].lastSeen != nil } == [0])
         }
+    }
+
+    @Test func `rooms of one span are found among many others, which count for nothing`() async throws {
+        let redis = try RedisServerProcess()
+        let node = try await PresenceNode.start(
+            "n1", on: redis, settings: PresenceSettings(), loop: MultiThreadedEventLoopGroup.singleton.next())
+        let observer = try Observer(redis)
+        // More than one look holds, ten of each score; and some in other partitions.
+        let own = observer.keys.rooms(Partition.all[5]).name
+        let fill = """
+            for i = 1, 3500 do
+              local name = (i % 7 == 0 and ':2:r' or i % 7 == 1 and ':22:r' or 'r') .. i
+              redis.call('ZADD', KEYS[1], math.floor(i / 10), name)
+            end
+            """
+        _ = try await redis.cli("EVAL", fill, "1", own)
+        for number in [6, 63] {
+            _ = try await redis.cli("ZADD", observer.keys.rooms(Partition.all[number]).name, "1", ":2:x\(number)")
+        }
+        func rooms(_ prefix: String, alone: Bool = false, upTo limit: Int = 3502) async throws -> [String]? {
+            let span = RoomSpan(prefix: prefix, isWithoutForeign: alone)
+            return try await node.directory.rooms(in: span, upTo: limit)?.map(\.string).sorted()
+        }
+        let second = try #require(try await rooms(":2:", upTo: 502))
+        #expect(second == ((1...500).map { ":2:r\($0 * 7)" } + [":2:x6", ":2:x63"]).sorted())
+        #expect(try await rooms(":2:", upTo: 501) == nil)
+        #expect(try await rooms(":2:x") == [":2:x6", ":2:x63"])
+        #expect(try await rooms("")?.count == 3502)
+        #expect(try await rooms("", alone: true)?.count == 2500)
+        let all = try #require(try await rooms(""))
+        #expect(try await rooms("r35", alone: true) == all.filter { $0.hasPrefix("r35") })
+        #expect(try await rooms("nothing") == [])
+        try await node.stop()
     }
 
     @Test(arguments: [1, 7, 100])

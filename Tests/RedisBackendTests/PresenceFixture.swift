@@ -119,13 +119,14 @@ final class PresenceNode: Sendable {
 
     @discardableResult
     func connect(
-        _ id: String, _ user: String, address: String = "", issuedAt: Int64? = nil, resuming session: String? = nil,
-        forbidden: Set<String> = []
+        _ id: String, _ user: String, address: String = "", issuedAt: Int64? = nil, dialect: ClientDialect = .native,
+        resuming session: String? = nil, forbidden: Set<String> = []
     ) async throws -> Registration {
         try await withCheckedThrowingContinuation { continuation in
             let userId = UserID(unchecked: user)
             presence.connect(
-                PresenceConnection(id: id, userId: userId, address: address, issuedAt: issuedAt),
+                PresenceConnection(
+                    id: id, userId: userId, address: address, issuedAt: issuedAt, dialect: dialect),
                 resuming: session.map {
                     SessionResumption(session: $0, info: Array("{}".utf8)) { !forbidden.contains($0.string) }
                 }

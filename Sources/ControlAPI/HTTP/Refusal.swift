@@ -42,10 +42,10 @@ struct Refusal: Error {
             headers: [.wwwAuthenticate: #"Bearer realm="martlet""#])
     }
 
-    /// The rate of the key is spent.
-    static func spent(_ key: String, _ wait: Duration) -> Refusal {
+    /// The rate of a key or an app is spent.
+    static func spent(_ who: String, _ wait: Duration) -> Refusal {
         Refusal(
-            .tooManyRequests, RequestError(.rateLimited, "the key \(key) has made all its requests of this second"),
+            .tooManyRequests, RequestError(.rateLimited, "\(who) has made all its requests of this second"),
             headers: [.retryAfter: "\(max(1, wait.components.seconds + 1))"])
     }
 

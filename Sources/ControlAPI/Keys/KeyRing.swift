@@ -76,6 +76,6 @@ package final class KeyRing: Sendable {
             defer { state.limiters[key.name] = limiter }
             return limiter.spend(now: now, limit: rate) == .accepted ? nil : limiter.wait(now: now, limit: rate)
         }
-        if let wait { throw Refusal.spent(key.name, wait) }
+        if let wait { throw Refusal.spent("the key \(key.name)", wait) }
     }
 }

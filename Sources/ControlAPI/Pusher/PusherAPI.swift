@@ -20,6 +20,7 @@ struct PusherAPI: Sendable {
     }
 
     let apps: PusherApps
+    let rates: AppRates
     let broadcaster: Broadcaster
     let log: any MessageLog
     let presence: any PresenceDirectory
@@ -30,10 +31,11 @@ struct PusherAPI: Sendable {
     ///   - method: as the request spells it.
     ///   - path: as it stands in the request.
     ///   - query: the same, without its `?`.
-    /// - Throws: `not_found` where there is no such app, or none at all; `unauthorized` without its signature.
+    /// - Throws: `not_found` where there is no such app, or none at all; `unauthorized` without its signature, so that nobody else
+    ///   spends the app's rate; 429 where that is spent.
     func admit(
         _ call: PusherCall, method: String, path: String, query: String, target: RequestTarget
-    ) throws(RequestError) -> Admitted {
+    ) throws -> Admitted {
         guard !apps.isEmpty else { throw RequestError(.notFound, "there is nothing here") }
         let named = call.app.map { apps.app(withID: $0) }
         if case .some(nil) = named { throw RequestError(.notFound, "there is no app of this id") }
@@ -42,6 +44,7 @@ struct PusherAPI: Sendable {
             throw RequestError(.unauthorized, "auth_key: not the key of an app")
         }
         try signing.check(by: app, now: now() / 1000)
+        try rates.spend(app)
         return Admitted(app: app, action: call.action, signing: signing, target: target)
     }
 

@@ -49,7 +49,8 @@ struct PusherCalls: SignedCalls {
             let refusal = responder.refusal(for: error)
             answer = CallAnswer(
                 status: refusal.status.code, contentType: "text/plain; charset=utf-8",
-                body: Array("\(refusal.error.message)\n".utf8), allow: refusal.headers[.allow])
+                body: Array("\(refusal.error.message)\n".utf8), allow: refusal.headers[.allow],
+                retryAfter: refusal.headers[.retryAfter])
         }
         let status = HTTPResponse.Status(code: answer.status)
         responder.requests.answered(.pusher(call), method, status, since: began)

@@ -3,9 +3,8 @@ import GatewayCore
 
 /// `GET /apps/{appId}/channels?filter_by_prefix=&info=`: the channels that somebody is in.
 struct PusherChannelsQuery: Sendable {
-    /// Rooms read at once, and how often for one answer: the API knows no pages.
-    private static let portion = 1000
-    private static let portions = 100
+    /// Of one app, for one answer: the API knows no pages.
+    private static let most = 100_000
 
     private let app: PusherApp
     private let prefix: String
@@ -35,24 +34,12 @@ struct PusherChannelsQuery: Sendable {
     }
 
     private func find(in directory: any PresenceDirectory) async throws -> [(channel: PusherChannel, room: RoomName)] {
-        var found: [(channel: PusherChannel, room: RoomName)] = []
-        // One who is there all the while is on one page at least, and may be on two.
-        var seen: Set<RoomName> = []
-        var cursor: String?
-        for _ in 0..<PusherChannelsQuery.portions {
-            let page = try await directory.rooms(limit: PusherChannelsQuery.portion, cursor: cursor)
-            for room in page.rooms {
-                guard let channel = PusherChannel(room, of: app), channel.name.utf8.starts(with: prefix.utf8),
-                    seen.insert(room).inserted
-                else { continue }
-                found.append((channel, room))
-            }
-            guard let next = page.next else { return found }
-            cursor = next
+        let span = RoomSpan(prefix: app.prefix + prefix, isWithoutForeign: app.isFirst && app.hasOthers)
+        guard let rooms = try await directory.rooms(in: span, upTo: PusherChannelsQuery.most) else {
+            throw RequestError(
+                .badRequest, "more than \(PusherChannelsQuery.most) channels: GET /v1/rooms has pages")
         }
-        throw RequestError(
-            .badRequest,
-            "more than \(PusherChannelsQuery.portion * PusherChannelsQuery.portions) rooms: GET /v1/rooms has pages")
+        return rooms.compactMap { room in PusherChannel(room, of: app).map { ($0, room) } }
     }
 }
 

@@ -15,10 +15,9 @@ struct PusherTrigger: Sendable {
     let info: PusherInfo
     let idempotencyKey: String?
 
-    /// As many channels as one event may name, as many events as a batch may hold, and as many bytes as data may have.
+    /// As many channels as one event may name, and as many events as a batch may hold.
     static let maxChannels = 100
     static let maxBatch = 10
-    static let maxDataBytes = 10_240
 
     private static let attributes: PusherInfo = [.userCount, .subscriptionCount]
 
@@ -29,7 +28,7 @@ struct PusherTrigger: Sendable {
             of: object,
             named: ["name", "data", "channel", "channels", "socket_id", "info", "idempotency_key"], path: "the event")
         event = try PusherTrigger.event(fields)
-        payload = try PusherTrigger.payload(fields)
+        payload = try PusherTrigger.payload(fields, upTo: app.maxEventBytes)
         channels = try PusherTrigger.channels(fields, namesMany: namesMany)
         var rooms: [RoomName] = []
         for channel in channels {
@@ -99,13 +98,13 @@ struct PusherTrigger: Sendable {
         return event
     }
 
-    private static func payload(_ fields: ObjectFields) throws(RequestError) -> [UInt8] {
+    private static func payload(_ fields: ObjectFields, upTo maxBytes: Int) throws(RequestError) -> [UInt8] {
         guard let value = fields["data"] else { throw RequestError(.badRequest, "data: missing") }
         guard let text = value.string?.text else {
             throw RequestError(.badRequest, "data: must be a string; what is no text is encoded as JSON first")
         }
-        guard text.utf8.count <= maxDataBytes else {
-            throw RequestError(.tooLarge, "data: \(text.utf8.count) bytes, and \(maxDataBytes) are allowed")
+        guard text.utf8.count <= maxBytes else {
+            throw RequestError(.tooLarge, "data: \(text.utf8.count) bytes, and \(maxBytes) are allowed")
         }
         return Array(value.bytes)
     }

@@ -18,6 +18,10 @@ package protocol PresenceDirectory: Sendable {
     /// Rooms with members, in an order that stays while others come and go.
     func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage
 
+    /// The rooms of a span that have members, each once; nil where there are more than `limit`. All rooms are gone through where they
+    /// are kept, but those of other spans come no further and count for nothing.
+    func rooms(in span: RoomSpan, upTo limit: Int) async throws(DirectoryError) -> [RoomName]?
+
     /// Nil for a room that has neither members nor a log, whatever its settings.
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord?
 
@@ -145,15 +149,18 @@ package struct ConnectionRecord: Hashable, Sendable {
     package var rooms: [RoomName]
     /// Nil where it is not known.
     package var remoteAddress: String?
+    package var dialect: ClientDialect
 
     package init(
-        connectionId: String, nodeId: String, connectedAt: Int64, rooms: [RoomName], remoteAddress: String?
+        connectionId: String, nodeId: String, connectedAt: Int64, rooms: [RoomName], remoteAddress: String?,
+        dialect: ClientDialect = .native
     ) {
         self.connectionId = connectionId
         self.nodeId = nodeId
         self.connectedAt = connectedAt
         self.rooms = rooms
         self.remoteAddress = remoteAddress
+        self.dialect = dialect
     }
 }
 

@@ -1,6 +1,9 @@
 /// The names of rooms and users that belong to apps which share neither with native clients: a colon, the app's id and
 /// another colon stand before them.
 package enum AppFence {
+    /// What the names of further apps begin with, where there are such.
+    package static let mark = ":"
+
     /// Whether it is the name of a further app's, where there are such.
     package static func isForeign(_ name: String) -> Bool { name.utf8.first == UInt8(ascii: ":") }
 

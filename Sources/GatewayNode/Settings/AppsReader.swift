@@ -1,13 +1,14 @@
 import Dialects
 import Yams
 
-/// Reads the list `pusher.apps`: entries of `id`, `key`, `secret` or `secrets`, `clientEvents`, `origins`, `maxConnections` and
-/// `webhooks`.
+/// Reads the list `pusher.apps`: entries of `id`, `key`, `secret` or `secrets`, `clientEvents`, `origins`, `maxConnections`, `rate`
+/// and `webhooks`.
 struct AppsReader {
     let file: SettingsFile
 
     private static let known = [
-        "id", "key", "secret", "secrets", "clientEvents", "origins", "maxConnections", "webhooks",
+        "id", "key", "secret", "secrets", "clientEvents", "origins", "maxConnections", "rate",
+        "webhooks",
     ]
 
     func apps() throws(SettingsError) -> [PusherApp] {
@@ -42,6 +43,7 @@ struct AppsReader {
         if let events = try read("clientEvents", .boolean) { app.hasClientEvents = events }
         app.origins = try read("origins", .list("origins, or *", show: { $0 }, form: SettingCheck.origin))
         if let most = try read("maxConnections", .integer(0...10_000_000)) { app.maxConnections = most }
+        if let rate = try read("rate", .integer(0...1_000_000)) { app.rate = rate }
         app.webhooks = try read("webhooks", .list("URLs and events", check: { _ in nil }), isSecret: true) ?? []
         return app
     }

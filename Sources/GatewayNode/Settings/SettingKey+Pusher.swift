@@ -32,6 +32,36 @@ extension SettingKey {
             them, in one frame.
             """),
         SettingKey(
+            "pusher.maxEventBytes", \.pusher.maxEventBytes, .bytes(1024...(64 << 10)),
+            "How long the data of one event may be, of a client or a backend; above it a backend gets 413."),
+        SettingKey(
+            "pusher.clientEventsPerSecond", \.client.limits.visitorEvents.perSecond, .integer(1...1_000_000),
+            "Client events a second from one connection in the long run; more are refused with pusher:error 4301."),
+        SettingKey(
+            "pusher.clientEventBurst", \.client.limits.visitorEvents.burst, .integer(1...1_000_000),
+            "How many client events one connection may send at once."),
+        SettingKey(
+            "pusher.activityTimeout", \.pusher.activityTimeout, .duration(.seconds(10)...(.seconds(3600))),
+            """
+            After how long a silence an app's clients ask by a ping whether the gateway is still there; theirs may be shorter. \
+            Below it no proxy on the way may cut what is silent. In whole seconds.
+            """),
+        SettingKey(
+            "pusher.maxUnreadBytes", \.client.maxUnreadBytes, .bytes((64 << 10)...(1 << 30)),
+            """
+            How much of large frames, such as those with all members of a presence channel, may wait for one of an app's \
+            clients to read it, beside the first of them; above it the connection is closed with 4100.
+            """),
+        SettingKey(
+            "pusher.maxCallBytes", \.client.maxCallBytes, .bytes((64 << 10)...(1 << 32)),
+            """
+            With api: client, how much the bodies of backends' calls may take that are coming in or being answered, on each \
+            thread of the port for clients; above it calls get 503. At least api.maxBodyBytes.
+            """),
+        SettingKey(
+            "pusher.callTimeout", \.client.callTimeout, .duration(.seconds(1)...(.seconds(300))),
+            "With api: client, how long such a call may take to come, and to be answered, before it is cut off."),
+        SettingKey(
             "pusher.api", \.pusher.api, .choice,
             """
             Which port answers what the apps' backends call, /apps/<id>/...: api, or client for both, since most libraries are \
@@ -82,6 +112,15 @@ extension SettingsReader {
                     "pusher.apps[\(index)].secrets holds more than two: the old one and the new one are what a change needs"
                 )
             }
+        }
+        for index in apps.indices {
+            settings.pusher.apps[index].maxEventBytes = settings.pusher.maxEventBytes
+            settings.pusher.apps[index].activitySeconds = Int(settings.pusher.activityTimeout.components.seconds)
+        }
+        guard settings.pusher.api == .api || settings.client.maxCallBytes >= settings.api.maxBodyBytes else {
+            throw SettingsError(
+                "pusher.maxCallBytes is below api.maxBodyBytes: with pusher.api client, such a call would never be taken"
+            )
         }
         let isProved = isModeWritten && settings.auth.mode != .none
         if isProved, !areRoomsWritten { settings.pusher.publicRooms = [] }

@@ -103,6 +103,9 @@ package struct Settings: Sendable {
         package var apps: [PusherApp] = []
         /// Which port answers calls of backends.
         package var api = CallsPort.api
+        /// What holds for all apps.
+        package var maxEventBytes = 10_240
+        package var activityTimeout = Duration.seconds(120)
         /// Who is told of events by the apps' own lists.
         package var receivers: [WebhookReceiver] = []
         /// Where no rule of `rooms` says what guests may; decided by `auth.mode` where nobody wrote it.

@@ -78,7 +78,8 @@ struct RedisPresenceDirectory: PresenceDirectory {
             connections.append(
                 ConnectionRecord(
                     connectionId: record.id, nodeId: record.holder.node, connectedAt: record.since,
-                    rooms: isNamed ? fields.rooms : [], remoteAddress: isNamed ? fields.address.nonEmpty : nil))
+                    rooms: isNamed ? fields.rooms : [], remoteAddress: isNamed ? fields.address.nonEmpty : nil,
+                    dialect: isNamed ? fields.dialect : .native))
         }
         return UserRecord(
             status: status,
@@ -181,6 +182,33 @@ struct RedisPresenceDirectory: PresenceDirectory {
 }
 
 extension RedisPresenceDirectory {
+    /// Rooms that one script looks at: Redis does nothing else meanwhile.
+    private static let portion = 1000
+    /// Partitions that are gone through at once.
+    private static let width = 8
+
+    func rooms(in span: RoomSpan, upTo limit: Int) async throws(DirectoryError) -> [RoomName]? {
+        // One that was left and entered meanwhile stands in two places.
+        var found: Set<RoomName> = []
+        for first in stride(from: 0, to: Partition.count, by: RedisPresenceDirectory.width) {
+            var rest: [(partition: Partition, after: PageCursor.Place?)] =
+                Partition.all[first..<min(first + RedisPresenceDirectory.width, Partition.count)].map { ($0, nil) }
+            while !rest.isEmpty {
+                let parts = try await get(
+                    rest.map { partition, after in
+                        store.ask(
+                            ReadSpan(
+                                of: keys.rooms(partition), in: span, portion: RedisPresenceDirectory.portion,
+                                after: after))
+                    })
+                found.formUnion(parts.flatMap(\.rooms))
+                guard found.count <= limit else { return nil }
+                rest = zip(rest, parts).compactMap { asked, part in part.last.map { (asked.partition, $0) } }
+            }
+        }
+        return Array(found)
+    }
+
     /// One page over a sorted set that every partition has: the sizes of all in one pipeline, then the parts of the
     /// page in another.
     private func page(

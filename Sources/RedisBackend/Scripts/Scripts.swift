@@ -57,6 +57,7 @@ package enum Scripts {
     static let compare = Scripts.script("compare", PackageResources.compare_lua, opening: .roster)
     static let remember = Scripts.script("remember", PackageResources.remember_lua)
     static let page = Scripts.script("page", PackageResources.page_lua)
+    static let span = Scripts.script("span", PackageResources.span_lua)
     static let gather = Scripts.script("gather", PackageResources.gather_lua, opening: .ledger)
     static let settle = Scripts.script("settle", PackageResources.settle_lua, opening: .ledger)
     static let trim = Scripts.script("trim", PackageResources.trim_lua, opening: .ledger)
@@ -82,7 +83,7 @@ package enum Scripts {
             close, pardon,
             admit, signal,
             disconnect, join, show, state, hide, leave, sweep, look, prolong, claim, yield,
-            renounce, compare, remember, page, gather, settle, trim, backlog, replay, shrink,
+            renounce, compare, remember, page, span, gather, settle, trim, backlog, replay, shrink,
             joinAgain, tell, ban, lift, bans, audit, audited, positionUnwritten, historyUnwritten, published, govern,
             settings,
             settingsUnwritten, redact, roomsOf, moderate, chair, handOver, roles, invite, prune,

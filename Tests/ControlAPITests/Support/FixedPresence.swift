@@ -56,6 +56,12 @@ final class FixedPresence: PresenceDirectory, Sendable {
         return RoomPage(rooms: names.map { RoomName(unchecked: $0) }, total: state.rooms.count, next: next)
     }
 
+    func rooms(in span: RoomSpan, upTo limit: Int) async throws(DirectoryError) -> [RoomName]? {
+        let found = try ask("rooms in \(span.prefix)\(span.isWithoutForeign ? " alone" : "")").rooms.map(\.room)
+            .filter(span.contains)
+        return found.count > limit ? nil : found
+    }
+
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord? {
         try ask("room \(room)").rooms.first { $0.room == room }
     }
