@@ -29,7 +29,7 @@ import Testing
                         remoteAddress: "10.0.0.7"),
                     ConnectionRecord(
                         connectionId: "k2", nodeId: "n2", connectedAt: 1_700_000_000_001, rooms: [],
-                        remoteAddress: nil),
+                        remoteAddress: nil, dialect: .pusher),
                 ]
             }
             let answer = try await api.send(.GET, "/v1/users/auth0%7C7")
@@ -37,8 +37,8 @@ import Testing
             #expect(
                 answer.text == """
                     {"userId":"auth0|7","online":true,"connections":[{"connectionId":"k1","nodeId":"n1",\
-                    "connectedAt":1700000000000,"rooms":["lobby"],"remoteAddress":"10.0.0.7"},{"connectionId":"k2",\
-                    "nodeId":"n2","connectedAt":1700000000001,"rooms":[]}]}
+                    "connectedAt":1700000000000,"dialect":"native","rooms":["lobby"],"remoteAddress":"10.0.0.7"},{"connectionId":"k2",\
+                    "nodeId":"n2","connectedAt":1700000000001,"dialect":"pusher","rooms":[]}]}
                     """)
         }
     }

@@ -53,17 +53,21 @@ struct ControlResponder: HTTPResponder {
             guard let found = Route(segments: target.segments, method: request.method), isOpen(found) else {
                 throw Refusal.notFound("there is nothing here")
             }
-            route = found
-            whom = found.whom
+            let scope = key == nil ? nil : try AppScope(target, found, among: pusher.apps)
+            let kept = try scope?.enter(found) ?? found
+            route = kept
+            whom = kept.whom
             guard found.methods.contains(request.method) else { throw Refusal.methodNotAllowed(found.methods) }
             if let key {
                 try keys.spend(key)
-                try key.check(found, request.method)
+                try key.check(kept, request.method)
             }
             response = try await trace.run {
                 try await answer(
-                    found, target: target, request: request, context: context, key: key, whom: &whom, caller: &caller)
+                    kept, of: scope, target: target, request: request, context: context, key: key, whom: &whom,
+                    caller: &caller)
             }
+            if let scope { response = try await scope.leave(response) }
         } catch {
             response = Response(refusal(for: error), isText: route?.isPusher ?? false)
         }
@@ -79,19 +83,21 @@ struct ControlResponder: HTTPResponder {
     }
 
     /// - Parameters:
+    ///   - scope: the further app whose rooms and users it is about; nil for native ones.
     ///   - whom: whom the call is about, where that is not the path's to say.
     ///   - caller: who makes it, where that is not the key's to say.
     private func answer(
-        _ route: Route, target: RequestTarget, request: Request, context: ControlContext, key: BackendKey?,
-        whom: inout String?, caller: inout String?
+        _ route: Route, of scope: AppScope?, target: RequestTarget, request: Request, context: ControlContext,
+        key: BackendKey?, whom: inout String?, caller: inout String?
     ) async throws -> Response {
+        let body = scope.map { scope in self.body.changing { try scope.enter($0, of: route) } } ?? self.body
         switch route {
         case .broadcast:
             return .json(try await broadcaster.answerOne(body.read(request, on: context.channel), by: key))
         case .broadcastBatch:
             return .json(try await broadcaster.answerBatch(body.read(request, on: context.channel), by: key))
         case .users:
-            return try await UsersQuery(target: target).answer(from: presence)
+            return try await UsersQuery(target: target, of: scope).answer(from: presence)
         case .user(let user):
             if request.method == .delete { return try await UserErasure(user: user).answer(from: erasure) }
             return .json(try await UserQuery(user: user).answer(from: presence))
@@ -112,7 +118,7 @@ struct ControlResponder: HTTPResponder {
         case .turn:
             return try await TurnOrder(body.read(request, on: context.channel)).answer(from: turn)
         case .rooms:
-            return try await RoomsQuery(target: target).answer(from: presence)
+            return try await RoomsQuery(target: target, of: scope).answer(from: presence)
         case .room(let room):
             let orders = { try RoomOrders(room: room, headers: request.headers, governor: rooms) }
             switch request.method {

@@ -159,11 +159,11 @@ function state(name, text) {
   $("user-state").textContent = text;
 }
 
-function connection({ connectionId, nodeId, connectedAt, rooms, remoteAddress }) {
+function connection({ connectionId, nodeId, connectedAt, dialect, rooms, remoteAddress }) {
   const item = element("li");
   const where = element("p", nodeId, "mono");
   where.title = connectionId;
-  const details = [age(connectedAt)];
+  const details = [age(connectedAt), dialect];
   if (remoteAddress) details.push(remoteAddress);
   item.append(where, element("p", details.join(" · "), "soft"));
   if (rooms.length) {

@@ -4,35 +4,35 @@ import Hummingbird
 
 /// `GET /v1/rooms?limit=&cursor=&prefix=`: the rooms that have members.
 struct RoomsQuery: Sendable {
-    /// Rooms read at once to find those with a prefix, and how often for one answer.
-    private static let portion = 1000
-    private static let portions = 16
-
     let page: PageQuery
     /// What the names begin with; nil for all.
     let prefix: String?
 
-    init(target: RequestTarget) throws(RequestError) {
+    init(target: RequestTarget, of scope: AppScope?) throws(RequestError) {
         page = try PageQuery(target: target)
-        prefix = try target.value("prefix")
-        if let prefix, RoomName(room: prefix) == nil {
+        let beginning = try target.value("prefix")
+        if let beginning, RoomName(room: beginning) == nil {
             throw RequestError(.badRequest, "prefix: must be what the name of a room can begin with")
         }
+        prefix = scope.map { $0.prefix + (beginning ?? "") } ?? beginning
     }
 
     func answer(from directory: any PresenceDirectory) async throws -> Response {
-        let rooms: (rooms: [RoomName], next: String?, total: Int?)
+        let rooms: NamePage
         if let prefix {
-            rooms = try await find(prefix, in: directory)
+            rooms = try await page.names(beginningWith: prefix) { limit, cursor in
+                let part = try await directory.rooms(limit: limit, cursor: cursor)
+                return NamePage(names: part.rooms.map(\.string), next: part.next)
+            }
         } else {
             let page = try await directory.rooms(limit: page.limit, cursor: page.cursor)
-            rooms = (page.rooms, page.next, page.total)
+            rooms = NamePage(names: page.rooms.map(\.string), next: page.next, total: page.total)
         }
         var answer: [UInt8] = []
         JSONWriter.append(#"{"rooms":["#, to: &answer)
-        JSONWriter.append(rooms.rooms, to: &answer) { room, bytes in
+        JSONWriter.append(rooms.names, to: &answer) { room, bytes in
             JSONWriter.append(#"{"roomId":"#, to: &bytes)
-            JSONWriter.append(string: room.string, to: &bytes)
+            JSONWriter.append(string: room, to: &bytes)
             JSONWriter.append("}", to: &bytes)
         }
         JSONWriter.append("]", to: &answer)
@@ -43,28 +43,6 @@ struct RoomsQuery: Sendable {
         }
         JSONWriter.append("}", to: &answer)
         return .json(answer)
-    }
-
-    /// Goes through the rooms for those that begin so, as far as one request may; there may be more even where there are few.
-    private func find(
-        _ prefix: String, in directory: any PresenceDirectory
-    ) async throws -> (rooms: [RoomName], next: String?, total: Int?) {
-        var found: [RoomName] = []
-        var cursor = page.cursor
-        for _ in 0..<RoomsQuery.portions {
-            let wanted = page.limit - found.count
-            var part = try await directory.rooms(limit: RoomsQuery.portion, cursor: cursor)
-            var places = part.rooms.indices.filter { part.rooms[$0].string.utf8.starts(with: prefix.utf8) }
-            // A page ends where a portion does: one that holds too many is read again as one that ends with the last wanted.
-            if places.count > wanted {
-                part = try await directory.rooms(limit: places[wanted - 1] + 1, cursor: cursor)
-                places = part.rooms.indices.filter { part.rooms[$0].string.utf8.starts(with: prefix.utf8) }
-            }
-            found += places.map { part.rooms[$0] }
-            cursor = part.next
-            if cursor == nil || found.count >= page.limit { break }
-        }
-        return (found, cursor, nil)
     }
 }
 

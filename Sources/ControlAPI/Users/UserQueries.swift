@@ -5,22 +5,37 @@ import Hummingbird
 /// `GET /v1/users?limit=&cursor=`: who is online.
 struct UsersQuery: Sendable {
     let page: PageQuery
+    /// What the names begin with; nil for all.
+    let prefix: String?
 
-    init(target: RequestTarget) throws(RequestError) {
+    init(target: RequestTarget, of scope: AppScope?) throws(RequestError) {
         page = try PageQuery(target: target)
+        prefix = scope?.prefix
     }
 
     func answer(from directory: any PresenceDirectory) async throws -> Response {
-        let users = try await directory.users(limit: page.limit, cursor: page.cursor)
+        let users: NamePage
+        if let prefix {
+            users = try await page.names(beginningWith: prefix) { limit, cursor in
+                let part = try await directory.users(limit: limit, cursor: cursor)
+                return NamePage(names: part.users.map(\.string), next: part.next)
+            }
+        } else {
+            let page = try await directory.users(limit: page.limit, cursor: page.cursor)
+            users = NamePage(names: page.users.map(\.string), next: page.next, total: page.total)
+        }
         var answer: [UInt8] = []
         JSONWriter.append(#"{"users":["#, to: &answer)
-        JSONWriter.append(users.users, to: &answer) { user, bytes in
-            JSONWriter.append(status: UserStatus(userId: user, isOnline: true, lastSeen: nil), to: &bytes)
+        JSONWriter.append(users.names, to: &answer) { user, bytes in
+            let status = UserStatus(userId: UserID(unchecked: user), isOnline: true, lastSeen: nil)
+            JSONWriter.append(status: status, to: &bytes)
         }
         JSONWriter.append("]", to: &answer)
         JSONWriter.append(next: users.next, to: &answer)
-        JSONWriter.append(#","total":"#, to: &answer)
-        JSONWriter.append(integer: users.total, to: &answer)
+        if let total = users.total {
+            JSONWriter.append(#","total":"#, to: &answer)
+            JSONWriter.append(integer: total, to: &answer)
+        }
         JSONWriter.append("}", to: &answer)
         return .json(answer)
     }
@@ -134,6 +149,8 @@ extension JSONWriter {
         append(string: connection.nodeId, to: &bytes)
         append(#","connectedAt":"#, to: &bytes)
         append(integer: connection.connectedAt, to: &bytes)
+        append(#","dialect":"#, to: &bytes)
+        append(string: connection.dialect.rawValue, to: &bytes)
         append(#","rooms":["#, to: &bytes)
         append(connection.rooms, to: &bytes) { append(string: $0.string, to: &$1) }
         append("]", to: &bytes)

@@ -1,0 +1,35 @@
+/// A page of a list of names.
+struct NamePage: Sendable {
+    var names: [String]
+    /// Nil at the end.
+    var next: String?
+    /// Nil where it is not known.
+    var total: Int?
+}
+
+extension PageQuery {
+    /// Names read at once to find those that begin so, and how often for one answer.
+    private static let portion = 1000
+    private static let portions = 16
+
+    /// Goes through a list for the names that begin so, as far as one request may; there may be more even where there are few.
+    func names(
+        beginningWith prefix: String, in list: (_ limit: Int, _ cursor: String?) async throws -> NamePage
+    ) async throws -> NamePage {
+        var found = NamePage(names: [], next: cursor)
+        for _ in 0..<PageQuery.portions {
+            let wanted = limit - found.names.count
+            var part = try await list(PageQuery.portion, found.next)
+            var places = part.names.indices.filter { part.names[$0].utf8.starts(with: prefix.utf8) }
+            // A page ends where a portion does: one that holds too many is read again as one that ends with the last wanted.
+            if places.count > wanted {
+                part = try await list(places[wanted - 1] + 1, found.next)
+                places = part.names.indices.filter { part.names[$0].utf8.starts(with: prefix.utf8) }
+            }
+            found.names += places.map { part.names[$0] }
+            found.next = part.next
+            if found.next == nil || found.names.count >= limit { break }
+        }
+        return found
+    }
+}
