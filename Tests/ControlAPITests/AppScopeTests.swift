@@ -62,6 +62,8 @@ import Testing
             let some = try await api.send(.GET, "/v1/rooms?app=4&prefix=a&limit=1").text
             #expect(some.hasPrefix(#"{"rooms":[{"roomId":"a"}],"next":""#), "\(some)")
             #expect(try await api.send(.HEAD, "/v1/rooms/a?app=4").status == 200)
+            let push = #"{"to":{"users":["u"]},"payload":1}"#
+            #expect(try await api.send(.POST, "/v1/broadcast?app=4", push).status == 200)
             let inbox = try await api.send(.GET, "/v1/rooms/@u/messages?app=4").text
             #expect(inbox.hasPrefix(#"{"roomId":"@u","#), "\(inbox)")
         }
