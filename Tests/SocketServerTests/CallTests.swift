@@ -132,7 +132,8 @@ struct CallTests {
         #expect(spent.hasPrefix("HTTP/1.1 429 ") && spent.contains("\r\nRetry-After: 7\r\n"))
         let crowded = try await TestServer.run {
             $0.calls = calls
-            $0.maxCallBytes = 1000
+            // A call counts 4 KiB without its body.
+            $0.maxCallBytes = 4096 + 1000
         } _: { server in
             let client = try await TestClient.connect(port: server.port)
             try await client.send(raw: "POST /apps/known HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n")

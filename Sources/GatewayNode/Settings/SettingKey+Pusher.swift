@@ -1,5 +1,6 @@
 import Dialects
 import GatewayCore
+import SocketServer
 
 extension SettingKey {
     /// The keys of `pusher`.
@@ -56,7 +57,7 @@ extension SettingKey {
             "pusher.maxCallBytes", \.client.maxCallBytes, .bytes((64 << 10)...(1 << 32)),
             """
             With api: client, how much the bodies of backends' calls may take that are coming in or being answered, on each \
-            thread of the port for clients; above it calls get 503. At least api.maxBodyBytes.
+            thread of the port for clients; above it calls get 503. Each counts 4KiB beside its body; at least api.maxBodyBytes and that.
             """),
         SettingKey(
             "pusher.callTimeout", \.client.callTimeout, .duration(.seconds(1)...(.seconds(300))),
@@ -117,9 +118,10 @@ extension SettingsReader {
             settings.pusher.apps[index].maxEventBytes = settings.pusher.maxEventBytes
             settings.pusher.apps[index].activitySeconds = Int(settings.pusher.activityTimeout.components.seconds)
         }
-        guard settings.pusher.api == .api || settings.client.maxCallBytes >= settings.api.maxBodyBytes else {
+        let longest = settings.api.maxBodyBytes + Hub.leastCallBytes
+        guard settings.pusher.api == .api || settings.client.maxCallBytes >= longest else {
             throw SettingsError(
-                "pusher.maxCallBytes is below api.maxBodyBytes: with pusher.api client, such a call would never be taken"
+                "pusher.maxCallBytes is below api.maxBodyBytes and 4KiB: with pusher.api client, such a call would never be taken"
             )
         }
         let isProved = isModeWritten && settings.auth.mode != .none

@@ -5,12 +5,14 @@ extension FrameReader {
     private static let dataKey = Array(#"","data":"#.utf8)
 
     func appMessage(_ text: UnsafeRawBufferPointer) -> Reading {
+        // Names of rooms are of one length, so that nothing has to be searched.
         let start = FrameReader.appOpening.count
-        // A frame that is no longer than the room's name and what stands around it holds no payload either.
-        guard let room = room(in: text, at: start), let key = FrameReader.find(FrameReader.dataKey, in: text),
-            let envelope = Envelope(text, at: key + FrameReader.dataKey.count, bytes: payloadBytes),
-            envelope.room == room, text.count == key + FrameReader.dataKey.count + payloadBytes + 1,
-            text.last == UInt8(ascii: "}")
+        let key = start + roomPrefix.count + RoomLayout.digits
+        let payload = key + FrameReader.dataKey.count
+        guard FrameReader.stands(FrameReader.dataKey, in: text, at: key),
+            text.count == payload + payloadBytes + 1, text.last == UInt8(ascii: "}"),
+            let envelope = Envelope(text, at: payload, bytes: payloadBytes),
+            room(in: text, at: start) == envelope.room
         else { return .damaged }
         return .message(envelope, seq: nil)
     }

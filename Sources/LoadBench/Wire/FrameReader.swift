@@ -55,7 +55,7 @@ package struct FrameReader {
         }
     }
 
-    private let roomPrefix: [UInt8]
+    let roomPrefix: [UInt8]
     let payloadBytes: Int
     private let shape: Shape
     /// Where the payload was in the last message: with fields of a fixed width, where it is in the next.

@@ -1,7 +1,7 @@
 /// Backends' calls that came to the port for clients.
 extension Hub {
     /// What a call counts without its body.
-    static let leastCallBytes = 4 << 10
+    package static let leastCallBytes = 4 << 10
 
     /// Counts more of a body; false where there is too much already.
     func holdCall(_ bytes: Int) -> Bool {
