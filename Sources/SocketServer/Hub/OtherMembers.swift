@@ -55,15 +55,17 @@ final class OtherMembers {
     }
 
     func write(_ frames: ByteBuffer, to member: SocketHandler) {
-        guard kept[member.number] != nil else { return member.write(frames) }
-        keep(.frames(frames), frames.readableBytes, for: member)
+        if !keeps(.frames(frames), frames.readableBytes, for: member) { member.write(frames) }
     }
 
-    /// In its place: a copy would grow with each.
-    private func keep(_ waiting: Waiting, _ bytes: Int, for member: SocketHandler) {
-        kept[member.number]?.waiting.append(waiting)
-        kept[member.number]?.bytes += bytes
-        if kept[member.number]?.bytes ?? 0 > OtherMembers.mostKeptBytes { member.closeSlow(.tooMuch) }
+    /// Keeps something for one that waits; false for one that does not.
+    private func keeps(_ waiting: @autoclosure () -> Waiting, _ bytes: Int, for member: SocketHandler) -> Bool {
+        guard !kept.isEmpty, let place = kept.index(forKey: member.number) else { return false }
+        // In its place: a copy would grow with each.
+        kept.values[place].waiting.append(waiting())
+        kept.values[place].bytes += bytes
+        if kept.values[place].bytes > OtherMembers.mostKeptBytes { member.closeSlow(.tooMuch) }
+        return true
     }
 
     // MARK: The roster
@@ -81,10 +83,7 @@ final class OtherMembers {
                 if written.whole.readableBytes > 0 { member.write(written.whole) }
                 continue
             }
-            if kept[member.number] != nil {
-                keep(.steps(steps, written), written.whole.readableBytes, for: member)
-                continue
-            }
+            if keeps(.steps(steps, written), written.whole.readableBytes, for: member) { continue }
             let version = ahead[member.number] ?? known
             if version <= steps.last { ahead[member.number] = nil }
             guard let events = steps.events(after: version) else {
