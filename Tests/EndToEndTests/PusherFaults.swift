@@ -161,4 +161,87 @@ struct PusherFaults {
         for member in members { member.end() }
         try await proxy.stop()
     }
+
+    @Test func `who comes and goes while a node hears nothing of it is told behind that, once each`() async throws {
+        let redis = try RedisServerProcess()
+        let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath))
+        let fleet = try await Fleet.over(redis, environment: Self.environment()) { number, url in
+            number == 0 ? "redis://127.0.0.1:\(proxy.port)" : url
+        }
+        let (deaf, other) = (fleet.nodes[0], fleet.nodes[1])
+        let ann = try await PusherClient.connect(to: deaf)
+        try await ann.subscribe(Self.room, as: "ann")
+        let (bob, cid) = (try await PusherClient.connect(to: other), try await PusherClient.connect(to: other))
+        try await bob.subscribe(Self.room, as: "bob")
+        try await cid.subscribe(Self.room, as: "cid")
+        try await eventually("all three") { ann.members(of: Self.room) == ["ann", "bob", "cid"] }
+
+        try await proxy.refuse(true)
+        try await proxy.cutAll()
+        bob.close()
+        try await cid.frame("pusher_internal:member_removed", on: Self.room)
+        let dan = try await PusherClient.connect(to: other)
+        try await dan.subscribe(Self.room, as: "dan")
+        #expect(ann.members(of: Self.room) == ["ann", "bob", "cid"])
+        try await proxy.refuse(false)
+        try await eventually("what is other") { ann.members(of: Self.room) == ["ann", "cid", "dan"] }
+        // What comes behind it comes as ever.
+        let eve = try await PusherClient.connect(to: deaf)
+        try await eve.subscribe(Self.room, as: "eve")
+        for one in [ann, cid, dan] {
+            try await eventually("eve") { one.members(of: Self.room) == ["ann", "cid", "dan", "eve"] }
+        }
+        #expect(eve.members(of: Self.room) == ["ann", "cid", "dan", "eve"])
+        #expect(ann.users("pusher_internal:member_removed", on: Self.room) == ["bob"])
+        #expect(ann.users("pusher_internal:member_added", on: Self.room) == ["bob", "cid", "dan", "eve"])
+        #expect(ann.isOpen)
+        try await proxy.stop()
+    }
+
+    @Test func `a thousand members with 1 kB each are one frame, and the next is refused and never seen`() async throws
+    {
+        // Most are in their grace by then: of a thousand connections each would be told of all others.
+        let fleet = try await Fleet.start(2, environment: Self.environment(["MARTLET_PRESENCE_GRACE": "300s"]))
+        let watcher = try await PusherClient.connect(to: fleet.nodes[1])
+        let info = #"{"x":"\#(String(repeating: "x", count: 1016))"}"#
+        #expect(info.utf8.count == 1024)
+        try await watcher.subscribe(Self.room, as: "watcher", info: info)
+        _ = try await each(Array(0..<998), width: 16) { number in
+            let client = try await PusherClient.connect(to: fleet.nodes[number % 2])
+            client.ask(Self.room, as: "user-\(number)", info: info)
+            try await client.eventuallyIn(Self.room)
+            client.abort()
+        }
+        let last = try await PusherClient.connect(to: fleet.nodes[0])
+        try await last.subscribe(Self.room, as: "user-998", info: info)
+        let late = try await PusherClient.connect(to: fleet.nodes[0])
+        try await late.subscribe(Self.room, as: "user-0", info: info)
+        let whole = try await late.frame("pusher_internal:subscription_succeeded", on: Self.room)
+        #expect(whole.text.utf8.count > 1 << 20)
+        #expect(late.members(of: Self.room).count == 1000)
+        try await eventually("all of them") { watcher.members(of: Self.room).count == 1000 }
+
+        for node in fleet.nodes {
+            let other = try await PusherClient.connect(to: node)
+            other.ask(Self.room, as: "one-too-many", info: info)
+            let refusal = try await other.frame("pusher:subscription_error", on: Self.room)
+            #expect(refusal.data["status"] as? Int == 403)
+            #expect(other.isOpen)
+        }
+        // Whoever comes behind it is told behind it.
+        last.close()
+        try await watcher.frame("pusher_internal:member_removed", on: Self.room)
+        #expect(!watcher.users("pusher_internal:member_added", on: Self.room).contains("one-too-many"))
+        #expect(watcher.users("pusher_internal:member_removed", on: Self.room) == ["user-998"])
+        withExtendedLifetime(late) {}
+    }
+}
+
+extension PusherClient {
+    /// Asked before; without reading what it was told.
+    fileprivate func eventuallyIn(_ channel: String) async throws {
+        try await eventually("the way into \(channel)") {
+            self.frames.contains { $0.text.hasPrefix(#"{"event":"pusher_internal:subscription_succeeded""#) }
+        }
+    }
 }
