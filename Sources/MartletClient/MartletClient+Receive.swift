@@ -45,6 +45,8 @@ extension MartletClient {
             record(users, for: id)
             resolve(id, with: .success(event))
         case .presence(let change): deliver(.presence(Presence(change)), from: socket)
+        // Natively nobody is told of it.
+        case .counted: break
         case .room(let change):
             deliver(.room(RoomChange(change)), from: socket)
             switch change.event {

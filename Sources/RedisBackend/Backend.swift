@@ -234,7 +234,7 @@ package final class Backend: Service {
             onEvent: conductor.registrarChanged)
         registry = PresenceRegistry(
             store: store, settings: settings, rules: configuration.rules, seal: seal, nodeId: configuration.nodeId,
-            counters: counters,
+            counters: counters, writtenFormat: writtenFormat,
             listeners: PresenceRegistry.Listeners(
                 onFenced: conductor.fenced, onClose: router.close, onRegisteredAgain: router.compareInbox,
                 streams: router))

@@ -89,7 +89,8 @@ package struct Keys: Sendable {
 
     /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,
     /// ends, `retried:<link>` (term, connection and seq behind which the link's next retry is looked for), held, due and
-    /// slices of the log (see `slices.lua`); settings (see `epoch.lua`); by the presence scripts: roster.
+    /// slices of the log (see `slices.lua`); settings (see `epoch.lua`); by the presence scripts: roster, hidden and hidden members;
+    /// by `guests`: guests, and counted (how many connections were told of last, and when).
     package func head(_ room: RoomName) -> Key { roomKey(room, ":head") }
 
     /// hash, no expiry unless the settings say `expires`, which the nodes that follow the room renew, or a day once the room
@@ -192,17 +193,17 @@ package struct Keys: Sendable {
     /// set, EXPIRE a day, by `join` and `leave`, renewed by the nodes: the room's connections.
     package func connections(in room: RoomName) -> Key { roomKey(room, ":conns") }
 
-    /// zset, EXPIRE a day, by `join` and `leave`, renewed by the coordinator: rooms with members → since.
+    /// zset, EXPIRE a day, by `join` and `leave`, renewed by the coordinator: rooms with members or guests → since.
     package func rooms(_ partition: Partition) -> Key { key(partition, "rooms") }
 
     /// set, EXPIRE two days (it outlives what it names), by `connect` and `join`, renewed by the coordinator: every
     /// `node:incarnation` that holds something here.
     package func holders(_ partition: Partition) -> Key { key(partition, "holders") }
 
-    /// set, EXPIRE two days, by `connect` and `join`, renewed by the node: `u|conn|user` and `r|room|user|conn`.
+    /// set, EXPIRE two days, by `connect` and `join`, renewed by the node: `u|conn|user` `r|room|user|conn` and, by `guests`, `g|room`.
     package func held(by holder: Holder, in partition: Partition) -> Key { key(partition, "node:\(holder)") }
 
-    /// zset, EXPIRE grace + two days, by `disconnect` and `leave`, renewed by the coordinator: entries lost → end of their
+    /// zset, EXPIRE grace + two days, by `disconnect`, `leave` and `guests`, renewed by the coordinator: entries lost → end of their
     /// grace.
     package func linger(_ partition: Partition) -> Key { key(partition, "linger") }
 

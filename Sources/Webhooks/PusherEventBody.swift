@@ -18,9 +18,14 @@ package enum PusherHookEvent: String, CaseIterable, Sendable {
         case .channelVacated: .roomVacated
         case .memberAdded: .memberJoined
         case .memberRemoved: .memberLeft
-        case .clientEvent, .cacheMiss, .subscriptionCount: nil
+        case .subscriptionCount: .roomCounted
+        case .clientEvent, .cacheMiss: nil
         }
     }
+
+    /// Whether only a receiver that names it is told of it: what clients cause as often as they please, and what is noted for
+    /// this alone.
+    package var isByNameOnly: Bool { type.map(EventType.ofApps.contains) ?? true }
 
     init?(type: String) {
         guard let event = PusherHookEvent.allCases.first(where: { $0.type?.rawValue == type }) else { return nil }
@@ -61,6 +66,8 @@ package enum PusherEventBody {
         let channel: PusherChannel
         /// As the app calls them.
         let user: String?
+        /// What else is told, a JSON object whose fields stand among the others.
+        let details: [UInt8]?
 
         /// Nil for what is not told, or is not this app's.
         init?(_ event: LedgerEvent, _ app: PusherApp) {
@@ -69,6 +76,7 @@ package enum PusherEventBody {
                 let channel = PusherChannel(room, of: app)
             else { return nil }
             (self.event, self.channel) = (told, channel)
+            details = told == .subscriptionCount ? event.details : nil
             guard told.isOfMember else {
                 user = nil
                 return
@@ -87,6 +95,10 @@ package enum PusherEventBody {
             if let user {
                 JSONWriter.append(#","user_id":"#, to: &body)
                 JSONWriter.append(string: user, to: &body)
+            }
+            if let details {
+                JSONWriter.append(",", to: &body)
+                body += details.dropFirst().dropLast()
             }
             JSONWriter.append("}", to: &body)
         }

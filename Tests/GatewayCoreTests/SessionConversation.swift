@@ -253,6 +253,7 @@ final class SessionConversation {
         case .readRoster(let joined, _): "roster \(joined.room)"
         case .release(let joined, let version): "release \(joined.room) behind \(version)"
         case .enrollQuietly(let room): "note \(room)"
+        case .attend(let room): "attend \(room)"
         case .withdraw(let room): "withdraw \(room)"
         case .follow(let room, let since): "follow \(room)\(since.map { " since \($0.seq)" } ?? "")"
         case .followLater(let room): "follow \(room) later"
@@ -321,7 +322,7 @@ final class SessionConversation {
             "\(change.event.rawValue) \(change.room) \(change.state.version)"
                 + (change.role.map { " as \($0.string)" } ?? "")
         case .redacted(let room, let position): "redacted \(room) \(position.seq)"
-        case .welcome, .message, .presence, .status, .signal, .turn: "not the machine's"
+        case .welcome, .message, .presence, .counted, .status, .signal, .turn: "not the machine's"
         }
     }
 

@@ -55,7 +55,7 @@ struct SessionVisitingTests {
         let talk = visitor()
         #expect(!talk.isStranger && talk.isVisitor)
         #expect(talk.ask(1, subscribe(1, "news")) == ["follow news"])
-        #expect(talk.ready("news") == ["joined 1 news at 7", "enter news"])
+        #expect(talk.ready("news") == ["attend news", "joined 1 news at 7", "enter news"])
         #expect(talk.ask(2, subscribe(2, "news")) == ["error - conflict"])
         #expect(talk.leave(3, "news") == ["withdraw news", "leave news"])
         #expect(talk.leave(4, "news") == [])
@@ -179,7 +179,7 @@ struct SessionVisitingTests {
         #expect(talk.ask(1, subscribe(1, "cache-a", last: true)) == ["follow cache-a since -1"])
         #expect(
             talk.ready("cache-a", missed: [SessionConversation.message("cache-a", 7)]) == [
-                "joined 1 cache-a at 7", "enter cache-a",
+                "attend cache-a", "joined 1 cache-a at 7", "enter cache-a",
             ])
     }
 

@@ -1,6 +1,7 @@
 import Dialects
 import GatewayCore
 import GatewayNode
+import RedisBackend
 import Testing
 
 @Suite("Pusher's apps in the settings")
@@ -17,6 +18,7 @@ struct SettingsPusherTests {
               key: forum-key
               secrets: [0123456789abcdef, fedcba9876543210]
               clientEvents: false
+              subscriptionCount: true
               origins: [https://forum.example]
               maxConnections: 500
               rate: 200
@@ -37,6 +39,7 @@ struct SettingsPusherTests {
         let apps = settings.socketConfiguration(authentication: .none).apps
         let second = try #require(apps.app(withKey: "forum-key"))
         #expect(second.id == "forum" && second.secrets.count == 2 && !second.hasClientEvents && !second.isFirst)
+        #expect(second.tellsSubscriptionCount && apps.first?.tellsSubscriptionCount == false)
         #expect(second.origins == ["https://forum.example"] && second.maxConnections == 500)
         #expect(second.webhooks == ["https://forum.example/hook channel_occupied"])
         #expect(second.rate == 200 && apps.first?.rate == 0)
@@ -69,6 +72,30 @@ struct SettingsPusherTests {
         #expect(usual.apps.all.allSatisfy { $0.maxEventBytes == 10_240 && $0.activitySeconds == 120 })
         #expect(usual.limits.visitorEvents == RateLimit(perSecond: 10, burst: 10))
         #expect(usual.maxUnreadBytes == 16 << 20 && usual.maxCallBytes == 16 << 20)
+    }
+
+    @Test func `how many there are is counted for subscribers and receivers that want it, and else for nobody`() throws
+    {
+        func counting(_ room: String, _ settings: Settings) throws -> RoomCounting {
+            let backend = try settings.backendConfiguration(redisURL: "redis://127.0.0.1:6379")
+            return backend.presence.counting(RoomName(unchecked: room))
+        }
+        let settings = try load(Self.apps).settings
+        let subscribers = RoomCounting(isToldSubscribers: true, isNoted: false)
+        #expect(try counting(":forum:news", settings) == subscribers)
+        for room in ["news", ":forum:presence-a", "@:forum:alice"] { #expect(try counting(room, settings) == .nobody) }
+        let noted = try load(
+            nil,
+            Self.variables.merging([
+                "MARTLET_WEBHOOKS_URL": "https://a.example/ format=pusher subscription_count channel_vacated"
+            ]) { $1 }
+        ).settings
+        #expect(try counting("news", noted) == RoomCounting(isToldSubscribers: false, isNoted: true))
+        #expect(try counting("presence-a", noted) == .nobody)
+        let plain = try load(
+            nil, Self.variables.merging(["MARTLET_WEBHOOKS_URL": "https://a.example/ format=pusher"]) { $1 }
+        ).settings
+        #expect(try counting("news", plain) == .nobody)
     }
 
     @Test func `who only knows the key enters all rooms, or none where clients show tokens`() throws {

@@ -173,6 +173,10 @@ struct RecordScenario {
     }
 
     private func writeDepartures() async throws {
+        for (holder, departure) in [(node, nil), (other, Departure.abrupt(.drained))] {
+            let report = GuestCounts.Report(RecordScenario.room, count: 3, departure: departure)
+            try await call(CountGuests(report, holder: holder, settings: settings))
+        }
         // In its grace.
         let bobs = PresenceConnection(id: "c-bob", userId: RecordScenario.bob, address: "")
         try await leave(bobs, .abrupt(.lost))

@@ -247,7 +247,7 @@ extension RegistrationMachine.Call {
         switch self {
         case .readMarks, .readHeld, .compare, .renounce: false
         case .connect, .resume, .connectAgain, .join, .joinAgain, .disconnect, .leave, .evict, .remember, .show,
-            .hide, .setState, .signal, .end:
+            .hide, .setState, .signal, .guests, .end:
             true
         }
     }
@@ -263,7 +263,7 @@ extension RegistrationMachine.Call {
             .remember(_, _, _, let id, _), .show(_, let id, _, _, _), .signal(_, let id, _):
             id
         case .end(let entry, _): entry.connection
-        case .renounce, .readHeld, .compare, .readMarks, .hide: nil
+        case .renounce, .readHeld, .compare, .readMarks, .hide, .guests: nil
         }
     }
 }

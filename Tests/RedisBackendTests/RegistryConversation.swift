@@ -92,6 +92,12 @@ final class RegistryConversation {
         machine.asked(.joinQuietly(RoomName(unchecked: room), connection: id), now: now)
     }
 
+    func attend(_ room: String, _ id: String) -> [Machine.Action] {
+        machine.asked(.attend(RoomName(unchecked: room), connection: id), now: now)
+    }
+
+    func allowGuests(_ areAllowed: Bool) { machine.allowGuests(areAllowed) }
+
     func leave(_ room: String, _ id: String) -> [Machine.Action] {
         machine.asked(.leave(RoomName(unchecked: room), connection: id), now: now)
     }

@@ -55,6 +55,8 @@ struct RegistryModel {
     var connections: [UserID: [String: Record]] = [:]
     var sessions: [SessionID: Session] = [:]
     var members: [RoomName: [UserID: [String: Holder?]]] = [:]
+    /// Of each room, who has how many guests in it; nobody's is a grace.
+    var guests: [RoomName: [Holder?: Int]] = [:]
     private(set) var online: Set<UserID> = []
 
     mutating func pass(_ milliseconds: Int64) { clock += milliseconds }
@@ -110,6 +112,7 @@ struct RegistryModel {
         case .member(let user, let id, let room):
             guard let holder = members[room]?[user]?[id], isTheirs(holder) else { return }
             removeMember(id, of: user, in: room)
+        case .guests(let room): guests[room] = guests[room]?.filter { !isTheirs($0.key) }
         }
     }
 
@@ -198,6 +201,7 @@ struct RegistryModel {
             guard members[signal.room]?[signal.from]?[id] ?? nil != nil else { return .signal(.notMember) }
             let count = members[signal.room]?[signal.to]?.values.count { $0 != nil } ?? 0
             return .signal(count > 0 ? .passed(nodes: count) : .notFound)
+        case .guests(let report, let writer, _): return count(report, writer, isRepeated)
         case .renounce(let partition, let holder):
             let fence = corners[partition.number].fences[holder.node] ?? 0
             corners[partition.number].fences[holder.node] = max(fence, holder.incarnation)
@@ -211,6 +215,9 @@ struct RegistryModel {
             switch entry {
             case .user(let user, let id): _ = disconnect(id, user, nil, .abrupt(.lost), holder)
             case .member(let user, let id, let room): leave(room, id, user, .abrupt(.lost), holder)
+            case .guests(let room):
+                let report = GuestCounts.Report(room, count: 0, departure: .abrupt(.lost))
+                return count(report, Machine.Writer(holder: holder, isKnown: true), isRepeated)
             }
             return .done
         case .readMarks(let partition):
@@ -341,6 +348,32 @@ struct RegistryModel {
         }
     }
 
+    private mutating func count(
+        _ report: GuestCounts.Report, _ writer: Machine.Writer, _ isRepeated: Bool
+    ) -> Machine.Answer {
+        let (partition, holder) = (Partition(of: report.room), writer.holder)
+        let entry = HeldEntry.guests(report.room)
+        if report.count > 0, isFenced(holder, partition) { return .guests(.fenced(at: holder.incarnation + 1)) }
+        var present = guests[report.room] ?? [:]
+        present = present.filter { other, _ in
+            other.map { $0.node != holder.node || $0.incarnation > holder.incarnation } ?? true
+        }
+        if report.count > 0 {
+            present[holder] = report.count
+            corners[partition.number].held[holder, default: []].insert(entry)
+            if !writer.isKnown || isRepeated { corners[partition.number].holders.insert(holder) }
+            write(.held(partition.number, holder), mustKeep: true)
+        } else {
+            corners[partition.number].held[holder]?.remove(entry)
+        }
+        if case .abrupt = report.departure {
+            present[nil] = 0
+            corners[partition.number].lingering.insert(entry)
+        }
+        guests[report.room] = present
+        return .guests(.counted(again: nil))
+    }
+
     private func isWhole(_ entry: Compare.Entry, _ partition: Partition, _ holder: Holder) -> Bool {
         guard corners[partition.number].holders.contains(holder) else { return false }
         switch entry {
@@ -349,6 +382,7 @@ struct RegistryModel {
                 && online.contains(user)
         case .member(let user, let id, let room):
             return members[room]?[user]?[id] == .some(.some(holder))
+        case .guests(let room, let count): return guests[room]?[holder] == count
         }
     }
 }

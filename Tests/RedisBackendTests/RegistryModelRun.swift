@@ -92,7 +92,7 @@ final class RegistryModelRun {
         case 782..<784: fence(node)
         case 784: rollBack()
         case 785: kill(node)
-        case 786: redis.forget(random(4), &generator)
+        case 786: redis.forget(random(5), &generator)
         case 787: if backups.count < 3 { backups.append(redis) } else { backups[random(3)] = redis }
         default: ask(node)
         }
@@ -116,7 +116,8 @@ final class RegistryModelRun {
             let ticket = node.ticket()
             let info = [UInt8]("{}".utf8)
             ask(node, .join(room, connection: id, member: member, info: info, ticket))
-        case 60..<75: ask(node, .leave(room, connection: id))
+        case 60..<68: ask(node, .leave(room, connection: id))
+        case 68..<75: ask(node, .attend(room, connection: id))
         case 75..<90: ask(node, .disconnect(id, .farewell(.closed)))
         case 90..<98: ask(node, .disconnect(id, .abrupt(.lost)))
         default:
@@ -309,11 +310,12 @@ final class RegistryModelRun {
         failures = []
         var connections: [UserID: Set<String>] = [:]
         var members: [RoomName: [UserID: Set<String>]] = [:]
+        var guests: [RoomName: [Holder?: Int]] = [:]
         for node in nodes {
             if !node.tickets.isEmpty { found.append("\(node.name): \(node.tickets.count) without an answer") }
             let holder = Holder(node: node.name, incarnation: node.lastIncarnation)
             for partition in Partition.all {
-                let held = node.machine.held.entries(in: partition)
+                let held = node.machine.entries(in: partition)
                 let known = redis.corners[partition.number].held[holder] ?? []
                 if held != known {
                     let difference = held.symmetricDifference(known).map(\.text).sorted()
@@ -328,6 +330,9 @@ final class RegistryModelRun {
                     switch entry {
                     case .user(let user, let id): connections[user, default: []].insert(id)
                     case .member(let user, let id, let room): members[room, default: [:]][user, default: []].insert(id)
+                    case .guests(let room):
+                        let count = node.asked.count { node.machine.held[$0]?.guestRooms.contains(room) ?? false }
+                        guests[room, default: [:]][holder] = count
                     }
                 }
             }
@@ -340,6 +345,9 @@ final class RegistryModelRun {
             }
         }
         if !redis.immortal.isEmpty { found.append("without a life: \(redis.immortal)") }
+        for room in Self.rooms where redis.guests[room] ?? [:] != guests[room] ?? [:] {
+            found.append("guests of \(room): \(redis.guests[room] ?? [:]), not \(guests[room] ?? [:])")
+        }
         if redis.online != Set(connections.keys) { found.append("online: \(redis.online)") }
         for room in Set(redis.members.keys).union(members.keys) {
             for user in Set((redis.members[room] ?? [:]).keys).union((members[room] ?? [:]).keys) {
@@ -376,6 +384,7 @@ extension RegistryModel {
             let corner = Int.random(in: 0..<Partition.count, using: &generator)
             forgotten.formUnion(corners[corner].holders.map { Forgotten(corner: corner, holder: $0) })
             corners[corner].holders = []
+        case 3: guests.keys.sorted { $0.string < $1.string }.first.map { guests[$0] = nil }
         default: corners[Int.random(in: 0..<Partition.count, using: &generator)].marks = [:]
         }
     }

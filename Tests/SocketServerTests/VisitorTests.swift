@@ -84,6 +84,30 @@ struct VisitorTests {
         #expect(try client.socket.take() == [])
     }
 
+    @Test func `subscribers are told how many they are where their app says so, and nobody else is`() throws {
+        var counting = VisitorTests.app
+        counting.tellsSubscriptionCount = true
+        for (app, told) in [
+            (
+                counting,
+                [#"{"event":"pusher_internal:subscription_count","channel":"a","data":"{\"subscription_count\":12}"}"#]
+            ),
+            (VisitorTests.app, []),
+        ] {
+            let hub = hub([app])
+            let native = try hub.enter("alice")
+            try native.send(#"{"type":"join","id":1,"roomId":"a"}"#)
+            hub.loop.run()
+            let client = try enter(hub)
+            #expect(try subscribe(client, "a") == [succeeded("a")])
+            _ = try native.take()
+            hub.backend.tell(.counted(RoomName(unchecked: "a"), connections: 12))
+            hub.loop.run()
+            #expect(try settled(client.socket) == told)
+            #expect(try native.take().filter { $0 != "ping" } == [])
+        }
+    }
+
     @Test func `a native message and an app's reach each other's members, each in its own words`() throws {
         let hub = hub()
         let native = try hub.enter("alice")

@@ -47,6 +47,17 @@ struct PusherHookTests {
         #expect(PusherEventBody.encode(none, of: Self.first, now: 1) == nil)
     }
 
+    @Test func `how many connections are in a channel is told to a receiver that names it, in Pusher's form alone`() {
+        var counted = Self.event("room.counted", "a")
+        counted.details = Array(#"{"subscription_count":12}"#.utf8)
+        let told = PusherEventBody.encode([counted], of: Self.first, now: 1).map { String(decoding: $0, as: UTF8.self) }
+        #expect(
+            told == #"{"time_ms":1,"events":[{"name":"subscription_count","channel":"a","subscription_count":12}]}"#)
+        #expect(!WebhookReceiver(url: "http://a/", types: nil).wants(counted))
+        #expect(WebhookReceiver(url: "http://a/", types: nil).wants(Self.events[0]))
+        #expect(WebhookReceiver(url: "http://a/", ofApp: nil, events: [.subscriptionCount]).wants(counted))
+    }
+
     @Test func `a letter is signed by the first secret of its app, and says whose it is`() throws {
         var configuration = WebhookConfiguration(receivers: [], secrets: ["native"])
         configuration.apps = Self.apps
@@ -69,7 +80,7 @@ struct PusherHookTests {
     @Test func `a receiver wants what it is told of, and has a place of its own beside the native one of its URL`() {
         let all = WebhookReceiver(url: "http://a/", ofApp: nil, events: Set(PusherHookEvent.allCases))
         let few = WebhookReceiver(url: "http://a/", ofApp: "3", events: [.memberAdded, .cacheMiss])
-        #expect(all.types == ["room.occupied", "room.vacated", "member.joined", "member.left"])
+        #expect(all.types == ["room.occupied", "room.vacated", "member.joined", "member.left", "room.counted"])
         #expect(few.types == ["member.joined"])
         let native = WebhookReceiver(url: "http://a/", types: nil)
         #expect(Set([all, few, native].map(\.name)).count == 3 && all.name.hasPrefix("hook-"))

@@ -2,7 +2,7 @@ import Dialects
 import GatewayCore
 import Hummingbird
 
-/// `GET /v1/rooms?limit=&cursor=&prefix=`: the rooms that have members.
+/// `GET /v1/rooms?limit=&cursor=&prefix=`: the rooms that somebody is in.
 struct RoomsQuery: Sendable {
     let page: PageQuery
     /// What the names begin with; nil for all.

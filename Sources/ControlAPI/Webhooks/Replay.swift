@@ -47,8 +47,8 @@ struct Replay: Sendable {
         }
         var types: Set<String> = []
         for element in elements {
-            guard let type = element.string?.text, EventType(rawValue: type) != nil else {
-                let known = EventType.allCases.map(\.rawValue).joined(separator: ", ")
+            guard let type = element.string?.text, EventType.native.contains(where: { $0.rawValue == type }) else {
+                let known = EventType.native.map(\.rawValue).joined(separator: ", ")
                 throw RequestError(.badRequest, "types: each must be one of \(known)")
             }
             types.insert(type)

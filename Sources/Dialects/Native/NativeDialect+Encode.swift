@@ -66,6 +66,7 @@ extension NativeDialect {
             begin(#"{"type":"pong""#, id: id, into: &bytes)
             JSONWriter.append("}", to: &bytes)
         case .presence(let change): encode(change, into: &bytes)
+        case .counted: preconditionFailure("natively nobody is told how many connections are in a room")
         case .room(let change): encode(change, into: &bytes)
         case .redacted(let room, let position): encodeRedacted(room, position, into: &bytes)
         case .status(let change): encode(change, into: &bytes)

@@ -13,6 +13,8 @@ package struct PusherApp: Hashable, Sendable {
     package let secrets: [String]
     /// Whether clients may send events to each other.
     package var hasClientEvents = true
+    /// Whether subscribers are told how many they are.
+    package var tellsSubscriptionCount = false
     /// The pages whose browsers may connect; nil: those of the port.
     package var origins: [String]?
     /// Connections at once on each node; 0: as many as the node takes.

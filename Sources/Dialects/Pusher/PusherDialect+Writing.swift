@@ -14,6 +14,8 @@
             case .error(let id?, let error) where id.userData == nil: text(refusal(of: id, error))
             case .error(_, let error):
                 text(PusherRefusal.text(code: code(of: error.code), message: error.message))
+            case .counted(let room, let connections):
+                if app.tellsSubscriptionCount, let frame = count(connections, in: room) { text(frame) }
             case .room(let change) where change.endsMembership:
                 guard let channel = name(of: change.room) else { return }
                 var id: [UInt8] = []
@@ -72,6 +74,16 @@
             case .absent: text(frame("pusher:cache_miss", channel: channel, data: Array("{}".utf8)))
             case nil: break
             }
+        }
+
+        /// Nil of a presence channel, whose members are told by name.
+        private func count(_ connections: Int, in room: RoomName) -> [UInt8]? {
+            guard !isPresence(room), let channel = name(of: room) else { return nil }
+            var data: [UInt8] = []
+            JSONWriter.append(#"{"subscription_count":"#, to: &data)
+            JSONWriter.append(integer: connections, to: &data)
+            JSONWriter.append("}", to: &data)
+            return frame("pusher_internal:subscription_count", channel: channel, data: data)
         }
 
         /// Users of other apps, of whom nobody here is told, are left out.

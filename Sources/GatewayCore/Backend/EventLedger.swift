@@ -155,6 +155,14 @@ package enum EventType: String, CaseIterable, Sendable {
     case memberRole = "member.role"
     case memberRemoved = "member.removed"
     case memberBanned = "member.banned"
+    /// How many connections are in a room, as apps' receivers are told it.
+    case roomCounted = "room.counted"
+
+    /// Those that only apps' receivers are told of, and that are noted only where one has asked for them.
+    package static let ofApps: Set<EventType> = [.roomCounted]
+
+    /// Those that any receiver may be told of.
+    package static let native = allCases.filter { !ofApps.contains($0) }
 
     /// What stands in place of events that the ledger could not keep until the receiver took them.
     package static let lost = "events.lost"

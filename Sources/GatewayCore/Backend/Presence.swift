@@ -10,8 +10,8 @@ package protocol Presence: Sendable {
         _ connection: PresenceConnection, resuming: SessionResumption?,
         reply: @escaping @Sendable (Result<Registration, RegistrationError>) -> Void)
 
-    /// Makes a connection known that has no user: nothing is registered of it but the rooms in which it shows somebody, until
-    /// `connect` says whose it is; it stays in its rooms then, unless that fails.
+    /// Makes a connection known that has no user: nothing is registered of it but the rooms that it is in, until `connect` says whose it
+    /// is; it stays in its rooms then, unless that fails.
     func connectVisitor(_ id: String)
 
     /// Takes a connection out of the registry, and out of all rooms it joined or asked for.
@@ -32,6 +32,10 @@ package protocol Presence: Sendable {
     /// Notes in the connection's session that it is in a room without a roster (`presence: off`), so that a resume
     /// brings it back; `leave` takes it out again. Nobody is told.
     func joinQuietly(_ room: RoomName, connection id: String)
+
+    /// Notes that a connection is in a room and shows nobody there, so that the room is occupied by it and it is counted among
+    /// the room's connections; `leave` takes it out again. Of a connection that is not known nothing is noted.
+    func attend(_ room: RoomName, connection id: String)
 
     /// Changes what the members of rooms are shown of the connection's user, in rooms that it is in: a JSON object, kept for
     /// its session.

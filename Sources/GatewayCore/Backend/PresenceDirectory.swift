@@ -15,14 +15,14 @@ package protocol PresenceDirectory: Sendable {
         of user: UserID, in rooms: [RoomName], among users: [UserID]
     ) async throws(DirectoryError) -> Set<UserID>
 
-    /// Rooms with members, in an order that stays while others come and go.
+    /// Rooms with connections or members, in an order that stays while others come and go.
     func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage
 
-    /// The rooms of a span that have members, each once; nil where there are more than `limit`. All rooms are gone through where they
+    /// The rooms of a span that somebody is in, each once; nil where there are more than `limit`. All rooms are gone through where they
     /// are kept, but those of other spans come no further and count for nothing.
     func rooms(in span: RoomSpan, upTo limit: Int) async throws(DirectoryError) -> [RoomName]?
 
-    /// Nil for a room that has neither members nor a log, whatever its settings.
+    /// Nil for a room that has neither members nor connections nor a log, whatever its settings.
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord?
 
     /// Marks every connection of a user to be closed, on whatever node it is; a mark is obeyed within a second, also where
@@ -180,6 +180,7 @@ package struct RoomPage: Hashable, Sendable {
 package struct RoomRecord: Hashable, Sendable {
     package var room: RoomName
     package var members: Int
+    /// Guests included, those in their grace not.
     package var connections: Int
     /// Where its stream stands; nil for a room never written to.
     package var head: Position?

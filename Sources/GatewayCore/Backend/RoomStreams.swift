@@ -96,6 +96,8 @@ package enum StreamDelivery: Sendable {
     case epoch(room: RoomName, position: Position)
     /// The roster of a followed room has changed; versions never go back.
     case presence(RosterChange)
+    /// How many connections are in a followed room, where somebody is to know it.
+    case counted(RoomName, connections: Int)
     /// The settings of a followed room have changed; versions never go back.
     case room(RoomChange)
     /// Messages of a followed room have no payloads any more.

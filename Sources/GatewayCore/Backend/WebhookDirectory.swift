@@ -32,8 +32,8 @@ package struct WebhookReceiver: Hashable, Sendable {
 
     /// Whether an event is for this receiver. That something was lost is for every one.
     package func wants(_ event: LedgerEvent) -> Bool {
-        guard let types, event.type != EventType.lost else { return true }
-        return types.contains(event.type)
+        if let types { return types.contains(event.type) || event.type == EventType.lost }
+        return EventType(rawValue: event.type).map { !EventType.ofApps.contains($0) } ?? true
     }
 }
 

@@ -183,7 +183,8 @@ extension SessionMachine {
         }
         guard subscription.member != nil else {
             setMembership(of: room, .joined)
-            return [.send(.joined(id: joining.id, answer)), .enter(room, .now)] + serveWaiting(for: room)
+            // Told before the client is answered, so that whoever it tells finds the room occupied.
+            return attend(room) + [.send(.joined(id: joining.id, answer)), .enter(room, .now)] + serveWaiting(for: room)
         }
         guard start.reading?.presence != false else {
             return drop(room) + refuse(joining.id, .forbidden, "the role may not know who is here")
@@ -199,6 +200,12 @@ extension SessionMachine {
         }
         reads += 1
         return [.enter(room, .kept), .readRoster(answer, id: joining.id)]
+    }
+
+    /// It is counted where there is a roster, on which it shows nobody.
+    func attend(_ room: RoomName) -> [Action] {
+        guard !room.isInbox, settings.rules.presence(of: room) == .full else { return [] }
+        return [.attend(room)]
     }
 
     /// The next roster's turn, of those whose rooms still wait for it.

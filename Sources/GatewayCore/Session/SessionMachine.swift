@@ -48,6 +48,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case release(Joined, knows: Int64)
         /// Note a room without a roster in the session alone; there is no answer.
         case enrollQuietly(RoomName)
+        /// Note that the connection is in a room and shows nobody there; there is no answer.
+        case attend(RoomName)
         /// Take the connection off a room's roster, and the room out of the session.
         case withdraw(RoomName)
         /// Follow a room's stream for this connection; answered by `streamReady` or `streamFailed`.

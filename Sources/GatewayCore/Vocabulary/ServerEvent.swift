@@ -20,6 +20,8 @@ package enum ServerEvent: Sendable {
     /// The room's message with this number left the connection out: all up to it counts as seen.
     case seen(room: RoomName, seq: Int)
     case presence(RosterChange)
+    /// How many connections are in a room; natively there is no word for it.
+    case counted(RoomName, connections: Int)
     case room(RoomChange)
     /// This message of the room has no payload any more.
     case redacted(room: RoomName, position: Position)

@@ -1,13 +1,13 @@
 import Dialects
 import Yams
 
-/// Reads the list `pusher.apps`: entries of `id`, `key`, `secret` or `secrets`, `clientEvents`, `origins`, `maxConnections`, `rate`
-/// and `webhooks`.
+/// Reads the list `pusher.apps`: entries of `id`, `key`, `secret` or `secrets`, `clientEvents`, `subscriptionCount`, `origins`,
+/// `maxConnections`, `rate` and `webhooks`.
 struct AppsReader {
     let file: SettingsFile
 
     private static let known = [
-        "id", "key", "secret", "secrets", "clientEvents", "origins", "maxConnections", "rate",
+        "id", "key", "secret", "secrets", "clientEvents", "subscriptionCount", "origins", "maxConnections", "rate",
         "webhooks",
     ]
 
@@ -41,6 +41,7 @@ struct AppsReader {
         }
         var app = PusherApp(id: id, key: key, secrets: all)
         if let events = try read("clientEvents", .boolean) { app.hasClientEvents = events }
+        if let counts = try read("subscriptionCount", .boolean) { app.tellsSubscriptionCount = counts }
         app.origins = try read("origins", .list("origins, or *", show: { $0 }, form: SettingCheck.origin))
         if let most = try read("maxConnections", .integer(0...10_000_000)) { app.maxConnections = most }
         if let rate = try read("rate", .integer(0...1_000_000)) { app.rate = rate }

@@ -15,6 +15,7 @@ extension Settings {
         configuration.nodeId = nodeId
         configuration.rules = rooms
         configuration.receivers = webhookConfiguration.receivers
+        configuration.presence.counting = counting
         return configuration
     }
 

@@ -44,7 +44,7 @@ extension SettingCheck {
         }
         let types = words.dropFirst().filter { $0 != pusherFormat }
         guard types.count == words.count - 1 else { return try webhook(url, of: nil, events: types) }
-        try check(types, among: EventType.allCases.map(\.rawValue))
+        try check(types, among: EventType.native.map(\.rawValue))
         return WebhookReceiver(url: url, types: types.isEmpty ? nil : Set(types))
     }
 
@@ -65,7 +65,7 @@ extension SettingCheck {
         for event in events where !known.contains(where: { $0.rawValue == event }) {
             throw ValueRefusal("holds \(event), of which nobody is told here")
         }
-        let chosen = events.isEmpty ? known : known.filter { events.contains($0.rawValue) }
+        let chosen = known.filter { events.isEmpty ? !$0.isByNameOnly : events.contains($0.rawValue) }
         return WebhookReceiver(url: url, ofApp: app, events: Set(chosen))
     }
 
@@ -89,7 +89,7 @@ extension WebhookReceiver {
     private var pusherEvents: [String] {
         let told = PusherHookEvent.allCases.filter { $0.type != nil }
         let chosen = told.filter { event in event.type.map { types?.contains($0.rawValue) ?? true } ?? false }
-        return chosen.count == told.count ? [] : chosen.map(\.rawValue).sorted()
+        return chosen == told.filter { !$0.isByNameOnly } ? [] : chosen.map(\.rawValue).sorted()
     }
 }
 

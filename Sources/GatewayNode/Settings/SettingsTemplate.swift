@@ -43,7 +43,8 @@ package enum SettingsTemplate {
         "pusher": [
             "  # Several apps, in place of the one above. The first shares rooms and users with native clients; those of a further",
             "  # one are its own. An entry has id, key, secret (or secrets, two while one is changed), and, where it differs,",
-            "  # clientEvents (true), origins (those of client.origins), maxConnections (0: any number, on each node), rate (calls of",
+            "  # clientEvents (true), subscriptionCount (false: whether the subscribers of a channel, but of a presence channel, are",
+            "  # told how many they are), origins (those of client.origins), maxConnections (0: any number, on each node), rate (calls of",
             "  # its backend in a second on each node, above which it gets 429; 0: as many as come), webhooks (who is told of its",
             "  # events, as behind webhooks.url with format=pusher). This list has no variable.",
             "  #apps:",

@@ -2,9 +2,9 @@
 -- compare: says which of what a node has registered lacks a part, as after somebody deleted a key.
 --
 -- KEYS    1 online, 2 rooms, 3 holders, 4 states, then for each user entry its connections, session; for each member entry the
---         room's members, connections, head
--- ARGV    1 the node as `node:incarnation`, then `u`, connection, user for a user entry; and
---         `r`, connection, user, room for a member entry
+--         room's members, connections, head; for an entry of guests the room's head
+-- ARGV    1 the node as `node:incarnation`, then `u`, connection, user for a user entry;
+--         `r`, connection, user, room for a member entry; and `g`, how many, room for one of guests
 -- result  the places of those that do, counted from 0; then of those whose user is told to be invisible, or who is hidden in
 --         the room
 -- cost    O(entries)
@@ -24,6 +24,11 @@ local function is_member(members, conns, head, connection, user, room)
     and redis.call('ZSCORE', rooms, room) and redis.call('HEXISTS', head, 'roster') == 1
 end
 
+local function are_guests(head, count, room)
+  local held = (redis.call('HGET', head, 'guests') or '') .. ' '
+  return string.find(held, ' ' .. holder .. '=' .. count .. ' ', 1, true) and redis.call('ZSCORE', rooms, room)
+end
+
 local lacking, hidden, place, key, i = {}, {}, 0, 5, 2
 while ARGV[i] do
   local is_whole, is_hidden
@@ -31,6 +36,9 @@ while ARGV[i] do
     is_whole = is_user(KEYS[key], KEYS[key + 1], ARGV[i + 1], ARGV[i + 2])
     is_hidden = redis.call('HGET', states, ARGV[i + 2]) == 'invisible'
     key, i = key + 2, i + 3
+  elseif ARGV[i] == 'g' then
+    is_whole = are_guests(KEYS[key], ARGV[i + 1], ARGV[i + 2])
+    key, i = key + 1, i + 3
   else
     is_hidden, is_whole = is_member(KEYS[key], KEYS[key + 1], KEYS[key + 2], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
     key, i = key + 3, i + 4

@@ -6,13 +6,15 @@
 --
 -- KEYS    1 coordinator, 2 fence, 3 holders, 4 the dead node's set or linger, 5 online, 6 seen, 7 rooms, 8 events,
 --         9 linger, 10 governed, 11 vacant, 12 states, then for each user entry its connections; for each room its members,
---         connections, head, settings
+--         connections, head, settings; for an entry of guests the room's members, connections, head
 -- ARGV    1 the caller's token, 2 `node` or `linger`, 3 node, 4 incarnation; of `linger` by which moment a grace has to
 --         be over, as `look` told it, 5 ledger size, 6 PUBLISH or SPUBLISH,
 --         7 life of the fence in ms, 8 life of the keys in ms, 9 after which time a member is looked at again that is
 --         given time, in ms, 10 what the nodes' channels begin with, then `u`, connection, user, status channel for a user entry; and
---         `r`, room, channel, life of a head without messages in ms, count, then for each entry of the room connection,
---         user, and the connection that is to take its place (its own name: that is open yet; empty: none)
+--         `r`, room, channel, life of a head without messages in ms, who is told how many connections there are (see
+--         `tell_count`), count, then for each entry of the room connection,
+--         user, and the connection that is to take its place (its own name: that is open yet; empty: none); and `g`, room,
+--         channel, who is told that for an entry of guests
 -- result  `ok` and how many entries are left (of a node: when none is, its holder is gone too); `refused` where the
 --         token is no longer the caller's
 -- cost    O(entries), once O(nodes fenced within that life); an entry is taken away only if its record still bears that incarnation, or its grace is over
@@ -74,6 +76,21 @@ local function cause_of(holder)
   return string.match(holder, '^~(%S+)$')
 end
 
+-- Takes away what a dead node has said of its guests in a room, or that the grace of one runs.
+local function dismiss(room)
+  if not take('g|' .. room.name) then return end
+  local kept, cause = {}, is_node and 'node_lost' or 'lost'
+  for word in string.gmatch(redis.call('HGET', room.head, 'guests') or '', '%S+') do
+    if not is_node and string.sub(word, 1, 1) == '~' then
+      cause = string.sub(word, 2)
+    elseif not is_node or string.match(word, '^[^=]*') ~= dead then
+      kept[#kept + 1] = word
+    end
+  end
+  write_guests(room.head, kept)
+  vacate(room, cause, ledger)
+end
+
 local key, i = 13, 11
 while ARGV[i] do
   if ARGV[i] == 'u' then
@@ -90,14 +107,22 @@ while ARGV[i] do
       end
     end
     key, i = key + 1, i + 4
+  elseif ARGV[i] == 'g' then
+    local room = {
+      name = ARGV[i + 1], channel = ARGV[i + 2], command = command, members = KEYS[key], conns = KEYS[key + 1],
+      head = KEYS[key + 2], rooms = rooms,
+    }
+    dismiss(room)
+    tell_count(room, ARGV[i + 3], ledger, moment, true)
+    key, i = key + 3, i + 4
   else
     local room = {
       name = ARGV[i + 1], channel = ARGV[i + 2], head_life = ARGV[i + 3], command = command,
       members = KEYS[key], conns = KEYS[key + 1], head = KEYS[key + 2], rooms = rooms,
       settings = KEYS[key + 3], governed = governed, vacant = vacant, coordinator = coordinator, nodes = nodes_channel,
     }
-    local count, users, taken, events, version = tonumber(ARGV[i + 4]), {}, {}, {}, nil
-    i = i + 5
+    local told, count, users, taken, events, version = ARGV[i + 4], tonumber(ARGV[i + 5]), {}, {}, {}, nil
+    i = i + 6
     for _ = 1, count do
       local connection, user, successor = ARGV[i], ARGV[i + 1], ARGV[i + 2]
       if not spare(room, user, connection, successor) and take('r|' .. room.name .. '|' .. user .. '|' .. connection) then
@@ -129,6 +154,7 @@ while ARGV[i] do
       end
     end
     if version then publish(room, version, moment, events) end
+    tell_count(room, told, ledger, moment, true)
     key = key + 4
   end
 end

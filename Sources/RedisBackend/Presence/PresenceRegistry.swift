@@ -45,13 +45,14 @@ final class PresenceRegistry: @unchecked Sendable {
         }
     }
 
-    /// The first format in which nodes know of changes of what is shown.
-    private static let showingFormat = 3
+    /// The first format in which nodes know of changes of what is shown, and of guests.
+    private static let presentFormat = 3
 
     private let store: Store
     private let settings: PresenceSettings
     private let listeners: Listeners
     private let counters: BackendCounters
+    private let writtenFormat: WrittenFormat
     private var machine: RegistrationMachine
     private var replies: [RegistrationMachine.Ticket: Reply] = [:]
     private var nextTicket: RegistrationMachine.Ticket = 0
@@ -64,9 +65,10 @@ final class PresenceRegistry: @unchecked Sendable {
 
     init(
         store: Store, settings: PresenceSettings, rules: RoomRules, seal: SessionSeal, nodeId: String,
-        counters: BackendCounters, listeners: Listeners
+        counters: BackendCounters, writtenFormat: WrittenFormat, listeners: Listeners
     ) {
         self.store = store
+        self.writtenFormat = writtenFormat
         self.counters = counters
         self.settings = settings
         self.listeners = listeners
@@ -113,11 +115,13 @@ final class PresenceRegistry: @unchecked Sendable {
 
     func registered(_ incarnation: Int64, sent: NIODeadline) {
         loop.assertInEventLoop()
+        machine.allowGuests(writtenFormat.number >= PresenceRegistry.presentFormat)
         perform(machine.registered(incarnation, sent: MonotonicTime(sent), now: .now))
     }
 
     func beaten(sent: NIODeadline, marks: Int64) {
         loop.assertInEventLoop()
+        machine.allowGuests(writtenFormat.number >= PresenceRegistry.presentFormat)
         perform(machine.beaten(sent: MonotonicTime(sent), marks: marks, now: .now))
     }
 
@@ -257,6 +261,10 @@ extension PresenceRegistry: Presence {
         loop.execute { [self] in ask(.joinQuietly(room, connection: id)) }
     }
 
+    func attend(_ room: RoomName, connection id: String) {
+        loop.execute { [self] in ask(.attend(room, connection: id)) }
+    }
+
     func show(
         _ info: [UInt8], in rooms: [RoomName], connection id: String,
         reply: @escaping @Sendable (Result<Void, BackendError>) -> Void
@@ -287,7 +295,7 @@ extension PresenceRegistry: Presence {
         guard !isFormatCurrent else { return body() }
         store.send(.field("format", of: store.keys.deployment)) { [self] result in
             switch result {
-            case .success(let text) where text.flatMap({ Int($0) }) ?? 0 >= PresenceRegistry.showingFormat:
+            case .success(let text) where text.flatMap({ Int($0) }) ?? 0 >= PresenceRegistry.presentFormat:
                 isFormatCurrent = true
                 body()
             case .success: reply(.failure(.unavailable(reason: "a node of an earlier release still serves here")))

@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// The times by which presence is kept.
 package struct PresenceSettings: Sendable {
     /// How long a node that has not beaten still counts as live; it beats three times in it.
@@ -53,6 +55,9 @@ package struct PresenceSettings: Sendable {
 
     /// `pusher.maxPresenceMembers`: users in a room beyond which no client of an app is let into it as one more; 0: no limit.
     package var maxVisitorMembers = 0
+
+    /// Who is told how many connections are in a room.
+    package var counting: @Sendable (RoomName) -> RoomCounting = { _ in .nobody }
 
     package init() {}
 

@@ -90,12 +90,14 @@ struct RedisPresenceDirectory: PresenceDirectory {
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord? {
         let size = store.ask(.size(ofHash: keys.members(room)))
         let connections = store.ask(.size(ofSet: keys.connections(in: room)))
-        let hidden = store.ask(.field("hidden", of: keys.head(room)))
+        let others = store.ask(.fields(["hidden", "guests"], of: keys.head(room)))
         let position = store.ask(.position(ofHead: keys.head(room)))
         let (shown, head) = (Int(try await get(size)), try await get(position))
-        let members = shown + (try await get(hidden).flatMap { Int($0) } ?? 0)
-        guard members > 0 || head != nil else { return nil }
-        return RoomRecord(room: room, members: members, connections: Int(try await get(connections)), head: head)
+        let (found, unseen) = (Int(try await get(connections)), try await get(others))
+        let members = shown + (unseen[0].flatMap { Int($0) } ?? 0)
+        let guests = unseen[1].map { GuestWords($0).count } ?? 0
+        guard members > 0 || found + guests > 0 || head != nil else { return nil }
+        return RoomRecord(room: room, members: members, connections: found + guests, head: head)
     }
 
     func disconnect(_ user: UserID, _ expulsion: Expulsion) async throws(DirectoryError) -> Expelled {

@@ -46,12 +46,12 @@ struct Successors: Sendable {
             // The user's grace ends before the rooms': until that is swept the session may be resumed.
             if case .graces = swept {
                 let lingering = Set(records.filter { $0.value.hasPrefix("~") }.map(\.name))
-                for member in members where lingering.contains(member.connection) {
+                for member in members where member.connection.map(lingering.contains) ?? false {
                     successors[member] = member.connection
                 }
             }
             let open = members.filter { successors[$0] == nil }
-            let leaving = Set(open.map(\.connection))
+            let leaving = Set(open.compactMap(\.connection))
             let asked = records.compactMap { record -> EventLoopFuture<[HeldEntry: String]>? in
                 guard !open.isEmpty, !leaving.contains(record.name),
                     let field = ConnectionField(id: record.name, record: record.value, of: user),
@@ -70,7 +70,7 @@ struct Successors: Sendable {
         let key = store.keys.session(session)
         return answer(.fields(["c", "b"], of: key)).flatMap { names in
             let earlier = Set((names[1] ?? "").split(separator: " ").map(String.init))
-            let followed = members.filter { names[0] == id && earlier.contains($0.connection) }
+            let followed = members.filter { names[0] == id && ($0.connection.map(earlier.contains) ?? false) }
             guard !followed.isEmpty else { return store.link.eventLoop.makeSucceededFuture([:]) }
             let rooms = followed.map { member in
                 if case .member(_, _, let room) = member { "r:\(room)" } else { "" }

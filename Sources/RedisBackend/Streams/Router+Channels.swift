@@ -68,6 +68,10 @@ extension Router: RedisSubscriptionHandler {
             guard let message = VolatileMessage(payload) else { return unreadable() }
             return receiveUnstored(message.body, timestamp: message.timestamp, track)
         }
+        if CountMessage.isOne(payload) {
+            guard let message = CountMessage(payload) else { return unreadable() }
+            return outboxes.add(.counted(track.room, connections: message.connections), of: track)
+        }
         if RedactionMessage.isOne(payload) {
             guard let message = RedactionMessage(payload) else { return unreadable() }
             return receive(message.redaction(in: track.room))

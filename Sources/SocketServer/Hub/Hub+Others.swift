@@ -103,6 +103,15 @@ extension Hub {
         sendAway(others.members)
     }
 
+    /// Tells how many connections are in a room; what was held back goes first.
+    func tellCount(_ connections: Int, of room: RoomName) {
+        guard let hubRoom = rooms[room], let others = hubRoom.others, !others.isEmpty else { return }
+        send(hubRoom)
+        let frames = writer.frames(.counted(room, connections: connections), in: others.dialect)
+        guard frames.readableBytes > 0 else { return }
+        for member in others.members { others.write(frames, to: member) }
+    }
+
     /// Each at its time, so that they do not all come back at once.
     func sendAway(_ members: [SocketHandler]) {
         for member in members where !member.machine.isSentAway {

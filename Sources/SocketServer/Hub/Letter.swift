@@ -83,6 +83,7 @@ struct Mailbox: Sendable {
     private struct Told {
         private var positions: Set<RoomName> = []
         private var rosters: Set<RoomName> = []
+        private var counts: Set<RoomName> = []
         private var users: Set<UserID> = []
 
         /// What is left of a delivery; nil where what comes later says it all.
@@ -99,6 +100,7 @@ struct Mailbox: Sendable {
                 return .presence(change)
             case .status(let change):
                 return users.insert(change.userId).inserted ? delivery : nil
+            case .counted(let room, _): return counts.insert(room).inserted ? delivery : nil
             case .signal, .unstored:
                 return nil
             case .following(_, let room, _):
@@ -128,7 +130,7 @@ extension StreamDelivery {
         case .room(let change): change.state.settings.count + StreamDelivery.objectBytes
         case .redacted(let redaction): 8 * redaction.seqs.count + StreamDelivery.objectBytes
         case .signal(let signal): signal.payload.count + StreamDelivery.objectBytes
-        case .status: StreamDelivery.objectBytes
+        case .status, .counted: StreamDelivery.objectBytes
         case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close, .putOut, .invited, .reviewed: 0
         }
     }

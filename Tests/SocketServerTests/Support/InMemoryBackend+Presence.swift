@@ -88,6 +88,8 @@ extension InMemoryBackend: Presence {
 
     func connectVisitor(_ id: String) { state.withLock { $0.told.append("visitor") } }
 
+    func attend(_ room: RoomName, connection id: String) { state.withLock { $0.told.append("attend \(room)") } }
+
     func join(
         _ room: RoomName, connection id: String, as member: UserID, info: [UInt8],
         reply: @escaping @Sendable (Result<RosterState, BackendError>) -> Void

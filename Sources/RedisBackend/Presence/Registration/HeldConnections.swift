@@ -35,6 +35,8 @@ package final class HeldConnections {
         package fileprivate(set) var shownRooms: Set<RoomName> = []
         /// Rooms without a roster, which only the session remembers.
         package fileprivate(set) var quietRooms: Set<RoomName> = []
+        /// Rooms in which it shows nobody.
+        package internal(set) var guestRooms: Set<RoomName> = []
         /// Whether it has said that it is away.
         package fileprivate(set) var isAway = false
         /// Whom it shows in rooms where that is not its own user.
@@ -182,14 +184,6 @@ package final class HeldConnections {
     /// All that the node's set in the partition should name.
     package func entries(in partition: Partition) -> Set<HeldEntry> {
         Set(users(in: partition).compactMap(\.entry)).union(members(in: partition))
-    }
-
-    /// What a partition's set should name and does not, and what it names and should not.
-    package func compare(
-        _ found: Set<HeldEntry>, in partition: Partition
-    ) -> (missing: Set<HeldEntry>, stale: Set<HeldEntry>) {
-        let held = entries(in: partition)
-        return (held.subtracting(found), found.subtracting(held))
     }
 
     // MARK: Connections
@@ -341,6 +335,16 @@ package final class HeldConnections {
         }
         left(room, in: partition)
         return held.member(in: room)
+    }
+
+    /// Notes that a connection is in a room and shows nobody there; false where it is not held, or was there already.
+    package func attend(_ room: RoomName, connection id: String) -> Bool {
+        connections[id]?.guestRooms.insert(room).inserted ?? false
+    }
+
+    /// Forgets that; false where it was not so.
+    package func leaveAsGuest(_ room: RoomName, connection id: String) -> Bool {
+        connections[id]?.guestRooms.remove(room) != nil
     }
 
     /// Forgets a room without a roster; false where the connection is not in it.

@@ -12,6 +12,8 @@ extension RegistrationMachine {
         case .disconnect(let departed, let departure, _): disconnected(departed, departure, answer)
         case .leave(let place, let id, let departure, _):
             if case .failure(.failed) = answer { wait(.leave(place, connection: id, departure)) }
+            recount(place.room)
+        case .guests(let report, let writer, let reason): counted(report, writer, reason, answer)
         case .evict(let place, let id, _):
             if case .failure(.failed) = answer { wait(.evict(place, connection: id)) }
         case .setState(let state, let registrant, _, let ticket): said(state, registrant, ticket, answer)
@@ -138,6 +140,7 @@ extension RegistrationMachine {
             // already.
             if case .asked = joining.purpose, held[id]?.rooms[room] != nil { perform(.remember(room, connection: id)) }
             if let stream { emit(.roomStands(room, stream, roster)) }
+            recount(room)
             self.answer(joining, .success(roster))
         case .success(.join(.fenced(let fence))):
             wait(.join(joining))

@@ -25,6 +25,7 @@ extension RegistrationMachine {
         case .joinQuietly(let room, let id):
             held.joinQuietly(room, connection: id)
             perform(.remember(room, connection: id))
+        case .attend(let room, let id): attend(room, connection: id)
         case .show(let info, let room, let id, let ticket):
             guard held.show(info, in: room, connection: id) else {
                 return emit(.shown(ticket, RegistrationMachine.gone))
@@ -37,6 +38,7 @@ extension RegistrationMachine {
             perform(.setState(state, connection: id, ticket))
         case .leave(let room, let id):
             if held.leaveQuietly(room, connection: id) { perform(.remember(room, connection: id)) }
+            leaveAsGuest(room, connection: id, .farewell(.explicit))
             guard let user = held.leave(room, connection: id) else { return }
             perform(.leave(Place(room, user), connection: id, .farewell(.explicit)))
         case .signal(let signal, let id, let ticket):
@@ -48,6 +50,7 @@ extension RegistrationMachine {
     /// the connection which took over finds its place there. A guest has no session.
     mutating func depart(_ id: String, _ departure: Departure) {
         guard let gone = held.disconnect(id) else { return }
+        leftAsGuest(gone.guestRooms, departure)
         let places = gone.rooms.keys.compactMap { room in gone.member(in: room).map { Place(room, $0) } }
         guard let registrant = gone.registrant else {
             for place in places { perform(.leave(place, connection: id, departure)) }
@@ -182,6 +185,7 @@ extension RegistrationMachine {
         resumptions[id] = nil
         misses[id] = nil
         if let gone = held.disconnect(id), let user = gone.user {
+            leftAsGuest(gone.guestRooms, .farewell(.closed))
             doubtful.insert(Partition(of: user.string))
             // It may have been in rooms before it was anybody's.
             for room in gone.rooms.keys {

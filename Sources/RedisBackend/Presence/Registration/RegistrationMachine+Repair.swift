@@ -11,7 +11,7 @@ extension RegistrationMachine {
             let entries: [HeldEntry] =
                 switch stage {
                 case .connections: held.users(in: partition).compactMap(\.entry)
-                case .rooms: held.members(in: partition)
+                case .rooms: held.members(in: partition) + (writesGuests ? guests.entries(in: partition) : [])
                 }
             for entry in entries where !register(entry, holder, .all(partition)) { hasFailed = true }
             conclude(partition, again.began(partition, stage, answers: underWay - before, hasFailed: hasFailed), holder)
@@ -25,7 +25,8 @@ extension RegistrationMachine {
     /// with. Where it was asked under an older incarnation, the answer is waited for: what that took in goes with it. Its
     /// rooms wait too: one may have been joined under the older incarnation, where that was fenced for the user alone.
     private mutating func register(_ entry: HeldEntry, _ holder: Holder, _ reason: Reason) -> Bool {
-        guard let connection = held[entry.connection] else { return true }
+        guard let id = entry.connection else { return registerGuests(entry, holder, reason) }
+        guard let connection = held[id] else { return true }
         var earlier: Connect.Earlier?
         switch connection.standing {
         case .closing: return true
@@ -51,13 +52,24 @@ extension RegistrationMachine {
                 .joinAgain(
                     Place(room, user), connection: id, info: info, isHidden: held.isInvisible(user), settled: settled,
                     holder, reason))
+        case .guests: break
         }
         return true
     }
 
+    private mutating func registerGuests(_ entry: HeldEntry, _ holder: Holder, _ reason: Reason) -> Bool {
+        guard case .guests(let room) = entry else { return true }
+        let count = guests.count(in: room)
+        guard count > 0 else { return true }
+        let report = GuestCounts.Report(room, count: count, isRestored: true)
+        send(.guests(report, Writer(holder: holder, isKnown: false), reason))
+        return true
+    }
+
     /// Something was registered again, or not.
-    mutating func registeredAgain(_ entry: HeldEntry, _ holder: Holder, _ reason: Reason, isRegistered: Bool) {
+    mutating func registeredAgain(_ entry: HeldEntry, _ holder: Holder, _ reason: Reason?, isRegistered: Bool) {
         switch reason {
+        case nil: break
         case .lacking:
             guard isRegistered else { return doubtful.insert(entry.partition) }
             // The session may lack what the room did.
@@ -169,7 +181,9 @@ extension RegistrationMachine {
             return doubtful.insert(partition)
         }
         let known = Set(found)
-        let (missing, stale) = held.compare(known, in: partition)
+        let held = entries(in: partition)
+        let missing = held.subtracting(known).filter { isComparable($0) }
+        let stale = known.subtracting(held).filter { isComparable($0) }
         repairs += missing.count + stale.count
         for entry in missing { registerLacking(entry, holder) }
         // The set may name what the other keys have lost.
@@ -181,8 +195,12 @@ extension RegistrationMachine {
 
     /// An entry as it is compared; nil where Redis is not known to have it.
     private func compared(_ entry: HeldEntry) -> Compare.Entry? {
-        guard let connection = held[entry.connection], connection.isRegistered else { return nil }
+        if case .guests(let room) = entry {
+            return isComparable(entry) ? .guests(room, count: guests.count(in: room)) : nil
+        }
+        guard let connection = entry.connection.flatMap({ held[$0] }), connection.isRegistered else { return nil }
         switch entry {
+        case .guests: return nil
         case .user(let user, let id):
             return connection.registrant.map { .user(user, connection: id, session: $0.session) }
         case .member(let user, let id, let room):
@@ -203,11 +221,19 @@ extension RegistrationMachine {
         guard case .success(.compared(let found)) = answer, canWrite(holder) else { return }
         let asked = entries.prefix(Compare.most)
         mendVisibility(Array(asked), hidden: Set(found.hidden))
-        repairs += found.lacking.count
         for place in found.lacking where asked.indices.contains(asked.startIndex + place) {
-            registerLacking(asked[asked.startIndex + place].entry, holder)
+            let lacking = asked[asked.startIndex + place]
+            guard isStillSo(lacking) else { continue }
+            repairs += 1
+            registerLacking(lacking.entry, holder)
         }
         compare(entries.dropFirst(asked.count), partition, holder)
+    }
+
+    /// Whether what was compared is what the node has: how many guests a room has may have changed, and is told by itself.
+    private func isStillSo(_ compared: Compare.Entry) -> Bool {
+        guard case .guests(let room, let count) = compared else { return true }
+        return guests.isSettled(room) && guests.count(in: room) == count
     }
 
     /// What was said of users who are invisible, or no longer, may not have come.
@@ -218,6 +244,7 @@ extension RegistrationMachine {
             case .user(let user, _, _): setInvisible(isHidden, user)
             case .member(let user, _, let room):
                 if isHidden != held.isInvisible(user) { perform(.hide(room, user)) }
+            case .guests: break
             }
         }
     }

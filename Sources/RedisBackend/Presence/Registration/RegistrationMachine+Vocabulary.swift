@@ -14,6 +14,8 @@ extension RegistrationMachine {
         /// Answered by `joined`; `member` is whom it shows in the room, nil for its own user.
         case join(RoomName, connection: String, member: UserID?, info: [UInt8], Ticket)
         case joinQuietly(RoomName, connection: String)
+        /// The connection is in the room and shows nobody there; there is no answer.
+        case attend(RoomName, connection: String)
         /// Answered by `shown`.
         case show([UInt8], RoomName, connection: String, Ticket)
         /// Answered by `shown`.
@@ -96,6 +98,8 @@ extension RegistrationMachine {
         case setState(UserState, HeldConnections.Registrant, Holder, Ticket?)
         case hide(Place, isHidden: Bool)
         case signal(Signal, connection: String, Ticket)
+        /// How many connections show nobody in a room; the reason where it is told again.
+        case guests(GuestCounts.Report, Writer, Reason?)
         case renounce(Partition, Holder)
         /// What the node's set in the partition names.
         case readHeld(Partition, Holder)
@@ -141,6 +145,7 @@ extension RegistrationMachine {
         case state(SetState.Answer)
         case disconnect(Disconnect.Answer)
         case signal(PassSignal.Answer)
+        case guests(CountGuests.Answer)
         /// Which says nothing.
         case done
         case held([HeldEntry])

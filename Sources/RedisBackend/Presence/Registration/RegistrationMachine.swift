@@ -18,6 +18,9 @@ package struct RegistrationMachine: ~Copyable {
     /// Signs and opens the names of sessions, by a key that others find out.
     let seal: SessionSeal
     package let held = HeldConnections()
+    var guests = GuestCounts()
+    /// Whether all nodes read what is written of guests: until then it waits.
+    var writesGuests = true
     var standing: NodeStanding
     var waiting = WaitingOperations()
     var again = Reregistration()
@@ -151,6 +154,8 @@ package struct RegistrationMachine: ~Copyable {
         let turns = max(1, Int(settings.comparison / settings.renewal * Double(Partition.count)))
         if turn % turns == 0 { doubtful.insert(Partition.all[turn / turns % Partition.count]) }
         renew(partition, writer)
+        tellGuests(in: PartitionSet([partition]))
+        tellLateCounts()
         // Whoever marked a connection may have died before the count was raised.
         send(.readMarks(partition))
         // Where beats may stay away for long nothing else would try again what waits.
@@ -191,6 +196,7 @@ package struct RegistrationMachine: ~Copyable {
     private mutating func goOn() {
         guard let writer = standing.writer(now: now, lease: settings.lease), !standing.linked.isEmpty else { return }
         for operation in waiting.open(standing.linked) { perform(operation) }
+        tellGuests(in: standing.linked)
         again.retry(standing.linked)
         registerAgain(writer)
         for partition in doubtful where standing.linked.contains(partition) { compare(partition, writer) }
@@ -237,7 +243,7 @@ package struct RegistrationMachine: ~Copyable {
 
     private mutating func renew(_ partition: Partition, _ writer: Holder) {
         let users = held.users(in: partition).compactMap(\.registrant)
-        let rooms = Array(held.rooms(in: partition))
+        let rooms = Array(Set(held.rooms(in: partition)).union(guests.rooms(in: partition)))
         guard !users.isEmpty || !rooms.isEmpty else { return }
         emit(
             .renew(

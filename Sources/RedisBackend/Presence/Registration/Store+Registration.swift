@@ -52,6 +52,9 @@ extension Store {
             ask(Remember(room, isIn: isIn, info: info ?? [], connection: id, session: session), reply) { _ in .done }
         case .signal(let signal, let id, _):
             ask(PassSignal(signal, connection: id), reply) { .signal($0) }
+        case .guests(let report, let writer, _):
+            let script = CountGuests(report, holder: writer.holder, isKnown: writer.isKnown, settings: settings)
+            ask(script, reply) { .guests($0) }
         case .renounce(let partition, let holder):
             ask(Renounce(partition, holder: holder, settings: settings), reply) { _ in .done }
         case .readHeld(let partition, let holder):
@@ -99,6 +102,9 @@ extension Store {
             ask(disconnect, reply) { _ in .done }
         case .member(let user, let id, let room):
             leave(RegistrationMachine.Place(room, user), id, .node(holder), .abrupt(.lost), settings, reply)
+        case .guests(let room):
+            let report = GuestCounts.Report(room, count: 0, departure: .abrupt(.lost))
+            ask(CountGuests(report, holder: holder, settings: settings), reply) { .guests($0) }
         }
     }
 

@@ -63,6 +63,7 @@ package struct Sweep: Script {
             keys.publish, .milliseconds(settings.fenceLife), .milliseconds(settings.life),
             .milliseconds(Sweep.patience), .string(nodes.name),
         ]
+        func told(_ room: RoomName) -> RedisArgument { settings.counting(room).argument }
         var rooms: [RoomName: [(connection: String, user: UserID, successor: String)]] = [:]
         for entry in entries {
             switch entry {
@@ -74,6 +75,10 @@ package struct Sweep: Script {
                 ]
             case .member(let user, let connection, let room):
                 rooms[room, default: []].append((connection, user, successors[entry] ?? ""))
+            case .guests(let room):
+                all += [keys.members(room), keys.connections(in: room), keys.head(room)]
+                channels.append(keys.channel(room))
+                arguments += ["g", .string(room.string), .string(keys.channel(room).name), told(room)]
             }
         }
         for (room, members) in rooms {
@@ -81,7 +86,7 @@ package struct Sweep: Script {
             channels.append(keys.channel(room))
             arguments += [
                 "r", .string(room.string), .string(keys.channel(room).name), .milliseconds(LogLimits.emptyHeadLife),
-                .count(members.count),
+                told(room), .count(members.count),
             ]
             for member in members {
                 arguments += [.string(member.connection), .string(member.user.string), .string(member.successor)]

@@ -18,11 +18,13 @@ package struct Compare: Script {
     package enum Entry: Hashable, Sendable {
         case user(UserID, connection: String, session: SessionID)
         case member(UserID, connection: String, room: RoomName)
+        case guests(RoomName, count: Int)
 
         package var entry: HeldEntry {
             switch self {
             case .user(let user, let connection, _): .user(user, connection: connection)
             case .member(let user, let connection, let room): .member(user, connection: connection, room: room)
+            case .guests(let room, _): .guests(room)
             }
         }
     }
@@ -53,6 +55,9 @@ package struct Compare: Script {
             case .member(let user, let id, let room):
                 all += [keys.members(room), keys.connections(in: room), keys.head(room)]
                 arguments += ["r", .string(id), .string(user.string), .string(room.string)]
+            case .guests(let room, let count):
+                all.append(keys.head(room))
+                arguments += ["g", .count(count), .string(room.string)]
             }
         }
         return ScriptCall(keys: all, arguments: arguments)
