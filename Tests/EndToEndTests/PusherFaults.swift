@@ -64,7 +64,8 @@ struct PusherFaults {
     @Test func `a node drained under triggers: its clients are sent to the other with 4200, and miss nothing there`()
         async throws
     {
-        let fleet = try await Fleet.start(2, environment: Self.environment(["MARTLET_DRAIN_TIMEOUT": "10s"]))
+        let patience = ["MARTLET_DRAIN_TIMEOUT": "10s", "MARTLET_PRESENCE_GRACE": "30s"]
+        let fleet = try await Fleet.start(2, environment: Self.environment(patience))
         let stay = try await PusherMember.begin("stay", in: Self.room, and: ["news"], on: [fleet.nodes[0]], first: 0)
         let moving = try await each((0..<40).map { "moving-\($0)" }) { user in
             try await PusherMember.begin(user, in: Self.room, and: ["news"], on: fleet.nodes, first: 1)
@@ -88,16 +89,25 @@ struct PusherFaults {
         for member in moving + [stay] {
             try await eventually("\(member.user)'s roster") { member.roster == everybody }
         }
-        // Nothing is lost on a connection: each has seen a run of numbers without a hole, and no run begins before another's end.
+        // Nothing is lost on a connection: each has seen a run of numbers without a hole, and no run begins before another's
+        // end; the last one of all has come to everybody.
+        try await stored.trigger("news", times: 1, every: .zero) { body in
+            try await fleet.nodes[0].call("POST", "/events", [:], body, by: Self.backend).status == 200
+        }
         let all = stored.numbers
         for member in moving + [stay] {
+            try await eventually("the last event, at \(member.user)") {
+                member.clients.last?.frames("tick", on: "news").last?.string == all.last.map { "\($0)" }
+            }
             var last = -1
             for client in member.clients {
                 let seen = client.frames("tick", on: "news").compactMap { $0.string.flatMap { Int($0) } }
+                // Sent home before the first one.
                 guard let first = seen.first, let end = seen.last else { continue }
                 #expect(first > last && seen == all.filter { (first...end).contains($0) }, "\(member.user)")
                 last = end
             }
+            #expect(last == all.last)
         }
         #expect(moving.allSatisfy { $0.closings == [4200] })
         #expect(stay.closings.isEmpty && stay.removed.isEmpty && moving.allSatisfy { $0.removed.isEmpty })

@@ -37,6 +37,7 @@ struct ToldRosterTests {
         case .tell(let known): "tell behind \(known)"
         case .nothing: "nothing"
         case .lost(let known): "lost behind \(known)"
+        case .behind: "behind"
         case .read: "read"
         }
     }
@@ -60,6 +61,8 @@ struct ToldRosterTests {
         let difference = RosterPortion(change(20, "+c"), between: 10)
         #expect(words(difference.events(after: 10)) == ["+c"] && words(difference.events(after: 20)) == [])
         #expect(difference.events(after: 15) == nil)
+        let lost = RosterPortion(lost: change(20, "+c"), from: 10)
+        #expect(lost.events(after: 10) == nil && lost.events(after: 15) == nil && words(lost.events(after: 20)) == [])
     }
 
     @Test func `steps are told once and in order`() {
@@ -87,10 +90,26 @@ struct ToldRosterTests {
         #expect(self.told(roster.read(members("a"), of: change(20))) == [])
     }
 
+    @Test func `a hole is read over once the roster is whole, or nobody has said so for long`() {
+        var roster = ToldRoster(at: 10)
+        _ = roster.begin(with: members("a"))
+        var isOverdue = roster.isOverdue()
+        #expect(!isOverdue)
+        #expect(told(roster.receive(RosterPortion(change(20, "+b")))) == "behind")
+        #expect(told(roster.lose(at: 21)) == "read")
+        #expect(told(roster.read(members("a", "b", "c"), of: change(21))) == [["+b", "+c"]])
+        #expect(told(roster.receive(RosterPortion(change(25, "+d")))) == "behind")
+        isOverdue = roster.isOverdue()
+        let isStill = roster.isOverdue()
+        #expect(isOverdue && !isStill)
+        #expect(told(roster.lose(at: 26)) == "nothing")
+        #expect(told(roster.read(members("a", "b", "c", "d"), of: change(26))) == [["+d"]])
+    }
+
     @Test func `steps lost once more are waited for, without a second reading at once`() {
         var roster = ToldRoster(at: 10)
         _ = roster.begin(with: members("a"))
-        #expect(told(roster.receive(RosterPortion(change(20, "+b")))) == "read")
+        #expect(told(roster.lose(at: 20)) == "read")
         #expect(told(roster.receive(RosterPortion(change(22, "+c")))) == "nothing")
         #expect(told(roster.read(members("a", "b"), of: change(21))) == [["again"]])
         #expect(told(roster.read(members("a", "b", "c"), of: change(22))) == [["+b", "+c"]])

@@ -144,20 +144,6 @@ struct OtherRosterTests {
             #expect(try await steps(ann.client, 1) == ["+bob"])
         }
     }
-
-    @Test func `lost messages send an app's clients away to come back, and native ones are told`() async throws {
-        try await serve { server in
-            let ann = try await enter(server, as: "ann")
-            let other = try await server.connect("/app/key?protocol=7")
-            _ = try await other.text(containing: "connection_established")
-            let gap = StreamDelivery.gap(room: Self.room, position: Position(epoch: "e1", seq: 5))
-            for sink in server.backend.state.withLock({ $0.sinks }) { sink.receive([gap]) }
-            #expect(await ann.client.closeCode() == 4200)
-            // Who is in other rooms stays.
-            try await other.send(#"{"event":"pusher:ping"}"#)
-            #expect(try await other.text().contains("pusher:pong"))
-        }
-    }
 }
 
 /// Counts what it is asked to write.

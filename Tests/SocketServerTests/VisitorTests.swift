@@ -190,6 +190,32 @@ struct VisitorTests {
         for client in clients { #expect(try client.socket.takeReplies().last == "close 4200") }
     }
 
+    @Test func `lost messages send an app's clients away, native ones are told, and nobody is sent away over and over`()
+        throws
+    {
+        let hub = hub()
+        let gap = StreamDelivery.gap(room: RoomName(unchecked: "news"), position: Position(epoch: "e1", seq: 5))
+        func lose() throws {
+            hub.hub.receive([gap])
+            hub.advance(.seconds(1))
+        }
+        let native = try hub.enter("alice")
+        try native.send(#"{"type":"join","id":1,"roomId":"news"}"#)
+        let (one, other) = (try enter(hub), try enter(hub))
+        _ = try subscribe(one, "news")
+        _ = try subscribe(other, "else")
+        _ = try native.take()
+        try lose()
+        #expect(try one.socket.takeReplies() == [])
+        #expect(try native.takeReplies().first?.contains(#""type":"gap""#) == true)
+        for client in [one.socket, other.socket, native] { try client.pong() }
+        hub.advance(.seconds(30))
+        try lose()
+        #expect(try one.socket.takeReplies().last == "close 4200")
+        #expect(try other.socket.takeReplies() == [])
+        #expect(try native.takeReplies().contains { $0.contains(#""type":"gap""#) })
+    }
+
     @Test func `silence is closed with 4201, and whoever answers pings stays`() throws {
         let hub = hub { $0.heartbeatInterval = .seconds(10) }
         let (silent, alive) = (try enter(hub), try enter(hub))

@@ -7,7 +7,7 @@ pusher_needs=(pusher==3.3.4 pysher==1.0.8 websocket-client==1.8.0)
 
 pusher_tests() {
     need_pusher || return
-    MARTLET=$martlet timeout --kill-after=10 300 \
+    MARTLET=$martlet timeout --kill-after=10 900 \
         "$pusher/bin/python" -B -m unittest discover --verbose --start-directory Tests/PusherTests --pattern '*_test.py'
 }
 

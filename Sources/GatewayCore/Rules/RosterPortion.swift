@@ -5,14 +5,16 @@ package struct RosterPortion: Sendable {
         case events
         /// The events are what is left of these.
         case bundle(RosterSteps)
-        /// The events are all that is known.
-        case unknown
+        /// The events are what two readings differ by.
+        case difference
+        /// Nothing is known of them.
+        case lost
     }
 
     /// The version before the first step.
     package let first: Int64
     /// All of it.
-    package let change: RosterChange
+    package private(set) var change: RosterChange
     private let steps: Steps
 
     /// - Parameter change: each of its events is one step.
@@ -27,25 +29,40 @@ package struct RosterPortion: Sendable {
 
     /// - Parameter change: what two readings of the roster differ by, of which the earlier one was of this version.
     package init(_ change: RosterChange, between first: Int64) {
-        (self.first, self.change, steps) = (first, change, .unknown)
+        (self.first, self.change, steps) = (first, change, .difference)
+    }
+
+    /// Steps that nobody can be told.
+    package init(lost change: RosterChange, from first: Int64) {
+        (self.first, self.change, steps) = (first, change, .lost)
+        self.change.events = []
     }
 
     /// The version after the last step.
     package var last: Int64 { change.version }
 
-    /// Whether it is no more than what two readings of the roster differ by.
-    package var isDifference: Bool {
-        if case .unknown = steps { true } else { false }
+    /// Whether each step of it is known.
+    package var isWhole: Bool {
+        switch steps {
+        case .events, .bundle: true
+        case .difference, .lost: false
+        }
+    }
+
+    /// Whether somebody can be told of it.
+    package var isKnown: Bool {
+        if case .lost = steps { false } else { true }
     }
 
     /// What is left for whoever knows the roster up to a version; nil where that is not known.
     package func events(after known: Int64) -> [RosterEvent]? {
-        guard known > first else { return change.events }
         guard known < last else { return [] }
+        if case .lost = steps { return nil }
+        guard known > first else { return change.events }
         return switch steps {
         case .events: Array(change.events.suffix(Int(last - known)))
         case .bundle(let steps): steps.net(after: known)
-        case .unknown: nil
+        case .difference, .lost: nil
         }
     }
 }

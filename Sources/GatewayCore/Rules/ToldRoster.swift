@@ -7,6 +7,8 @@ package struct ToldRoster: Sendable {
     private var users: Set<UserID>?
     /// What has come since a step was lost; nil where all is known.
     private var since: RosterSteps?
+    /// Whether the roster is being read.
+    private var isAsked = false
 
     package init(at version: Int64) {
         self.version = version
@@ -39,6 +41,9 @@ package struct ToldRoster: Sendable {
         case nothing
         /// Steps behind this version are lost to whoever is about to be told all, but has read it before.
         case lost(from: Int64)
+        /// Steps are missing before it. What Redis has may not be whole either: whoever has followed it says when it is, and
+        /// then that the roster has changed unseen.
+        case behind
         /// The roster is to be read.
         case read
     }
@@ -49,7 +54,11 @@ package struct ToldRoster: Sendable {
             return .nothing
         }
         guard portion.last > version else { return .nothing }
-        guard portion.first <= version else { return lose(at: portion.last) }
+        guard portion.first <= version else {
+            guard users != nil else { return lose(at: portion.last) }
+            since = RosterSteps(after: portion.last)
+            return .behind
+        }
         defer { version = portion.last }
         apply(portion.events(after: version) ?? [])
         return .tell(from: version)
@@ -61,14 +70,21 @@ package struct ToldRoster: Sendable {
             defer { self.version = max(self.version, version) }
             return .lost(from: self.version)
         }
-        let isBeingRead = since != nil
         since = RosterSteps(after: version)
-        return isBeingRead ? .nothing : .read
+        defer { isAsked = true }
+        return isAsked ? .nothing : .read
+    }
+
+    /// Nobody has said so for long: whether the roster is to be read all the same.
+    package mutating func isOverdue() -> Bool {
+        guard since != nil, !isAsked else { return false }
+        isAsked = true
+        return true
     }
 
     private mutating func keep(_ portion: RosterPortion, behind steps: RosterSteps) {
         guard portion.last > steps.last else { return }
-        guard portion.first <= steps.last, !portion.isDifference, !steps.isFull,
+        guard portion.first <= steps.last, portion.isWhole, !steps.isFull,
             let events = portion.events(after: steps.last), Int64(events.count) == portion.last - steps.last
         else {
             since = RosterSteps(after: portion.last)
@@ -99,7 +115,7 @@ package struct ToldRoster: Sendable {
             RosterEvent(kind: .join, userId: $0.userId, info: $0.info, connection: nil)
         }
         var portions = [RosterPortion(change, between: version)]
-        (users, since, version) = (there, nil, change.version)
+        (users, since, version, isAsked) = (there, nil, change.version, false)
         if change.version < steps.last {
             var rest = change
             rest.events = steps.net(after: change.version)

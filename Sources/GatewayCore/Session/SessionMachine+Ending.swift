@@ -113,7 +113,7 @@ extension SessionMachine {
         case .byGateway(.forbidden): .farewell(.kicked)
         case .byGateway(.replaced): .farewell(.replaced)
         case .byGateway(.goingAway): .abrupt(.drained)
-        case .byClient(CloseReason.normal.code) where !isSentAway: .farewell(.closed)
+        case .byClient(CloseReason.normal.code) where !isSentAway || isVisitor: .farewell(.closed)
         case .byGateway, .byClient, .lost: .abrupt(isSentAway ? .drained : .lost)
         }
     }

@@ -1,8 +1,12 @@
 import GatewayCore
+import NIOCore
 
 /// Rosters of rooms as members that know no versions of them are told of them: of steps that were lost by what two readings
 /// differ by.
 extension Hub {
+    /// Longer than a Redis that was emptied takes to be given back what it had.
+    private static let patience = TimeAmount.seconds(10)
+
     /// Tells of steps as they come, or of the roster's having changed unseen where there are none.
     func tell(_ change: RosterChange, to others: OtherMembers) {
         guard change.events.isEmpty else { return tell(RosterPortion(change), to: others) }
@@ -19,10 +23,12 @@ extension Hub {
         switch receipt {
         case .nothing: break
         case .tell(let known): tell(steps, to: others, from: known)
-        case .lost(let known):
-            var change = steps.change
-            change.events = []
-            tell(RosterPortion(change, between: known), to: others, from: known)
+        case .lost(let known): tell(RosterPortion(lost: steps.change, from: known), to: others, from: known)
+        case .behind:
+            let room = steps.change.room
+            eventLoop.scheduleTask(in: Hub.patience) { [self] in
+                if rooms[room]?.others?.roster?.isOverdue() == true { readAgain(room) }
+            }
         case .read: readAgain(steps.change.room)
         }
     }
@@ -48,7 +54,7 @@ extension Hub {
             // It ends by itself, with an answer: the directory gives one within its own time.
             Task { [self] in
                 do throws(DirectoryError) {
-                    enqueue(.roster(room, .success(try await presenceDirectory.roster(of: room, upTo: .max))))
+                    enqueue(.roster(room, .success(try await presenceDirectory.roster(of: room))))
                 } catch {
                     enqueue(.roster(room, .failure(error)))
                 }
@@ -79,17 +85,17 @@ struct ReadRoster: Sendable {
 }
 
 extension PresenceDirectory {
-    /// Page by page, until there are more than so many.
-    func roster(of room: RoomName, upTo limit: Int) async throws(DirectoryError) -> ReadRoster {
+    /// Page by page.
+    func roster(of room: RoomName) async throws(DirectoryError) -> ReadRoster {
         var found = ReadRoster()
         var known: Set<UserID> = []
         var cursor: String?
         repeat {
-            let page = try await members(of: room, limit: min(limit, 1000), cursor: cursor)
+            let page = try await members(of: room, limit: 1000, cursor: cursor)
             found.version = min(found.version, page.rosterVersion)
             found.members += page.members.filter { known.insert($0.userId).inserted }
             cursor = page.next
-        } while cursor != nil && found.members.count <= limit
+        } while cursor != nil
         return found
     }
 }

@@ -43,11 +43,10 @@ extension Hub {
 
     /// Reads all who are in a room in a short task; the steps behind the first page's version are told again.
     func readRoster(_ joined: Joined, id: RequestID?, for connection: SocketHandler) {
-        let limit = settings.limits.maxShownMembers
         Task { [self] in
             var whole = joined
             do throws(DirectoryError) {
-                let found = try await presenceDirectory.roster(of: joined.room, upTo: limit)
+                let found = try await presenceDirectory.roster(of: joined.room)
                 whole.members = found.members
                 let answer = SessionMachine.Answer.rosterRead(whole, id: id, result: .success(found.version))
                 enqueue(.answer(connection, answer, ends: .pageRead))
@@ -92,6 +91,8 @@ extension Hub {
         }
     }
 
+    private static let restBetweenLosses = Duration.seconds(30)
+
     /// Messages of a room are lost to its members, who are nowhere told what there is: they are sent away, by which pages that
     /// want to have all know that there may be more to fetch.
     func tellLoss(to others: OtherMembers, of room: RoomName) {
@@ -100,7 +101,8 @@ extension Hub {
                 "messages were lost to clients of an app, which are to come back",
                 metadata: ["roomId": "\(room)", "clients": "\(others.members.count)", "losses": "\(count)"])
         }
-        sendAway(others.members)
+        // Who has just come back is not sent away again at once: a loop that is too far behind would do nothing else.
+        sendAway(others.members.filter { now - $0.began >= Hub.restBetweenLosses })
     }
 
     /// Tells how many connections are in a room; what was held back goes first.

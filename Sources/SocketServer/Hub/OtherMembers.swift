@@ -70,27 +70,29 @@ final class OtherMembers {
 
     // MARK: The roster
 
-    /// Tells all of them of steps, each only of what it does not know, and nobody of its own.
+    /// Tells all of them of steps, each only of what it does not know, and nobody of its own user.
     ///
     /// - Parameter known: the version up to which those know the roster who are not ahead.
     /// - Returns: those who cannot be told, since it is not known what they lack.
     func tell(_ steps: RosterPortion, _ written: WrittenSteps, from known: Int64) -> [SocketHandler] {
-        let makers = Set(steps.change.events.compactMap { $0.connection.flatMap { ConnectionID($0) } })
-        let isWhole = ahead.isEmpty && kept.isEmpty && known <= steps.first && !steps.isDifference
+        let room = steps.change.room
+        let users = Set(steps.change.events.map(\.userId))
         var lost: [SocketHandler] = []
         for member in members {
-            if isWhole, !makers.contains(member.id) {
+            if keeps(.steps(steps, written), written.whole.readableBytes, for: member) { continue }
+            let version = ahead.isEmpty ? known : ahead[member.number] ?? known
+            let user = member.machine.user(in: room)
+            if version <= steps.last { ahead[member.number] = nil }
+            // Nearly all: what they are told is looked at no further.
+            if version <= steps.first, steps.isKnown, user.map({ !users.contains($0) }) ?? true {
                 if written.whole.readableBytes > 0 { member.write(written.whole) }
                 continue
             }
-            if keeps(.steps(steps, written), written.whole.readableBytes, for: member) { continue }
-            let version = ahead[member.number] ?? known
-            if version <= steps.last { ahead[member.number] = nil }
             guard let events = steps.events(after: version) else {
                 lost.append(member)
                 continue
             }
-            for part in written.frames(of: others(events, than: member, steps)) { member.write(part) }
+            for part in written.frames(of: events.filter { $0.userId != user }) { member.write(part) }
         }
         return lost
     }
@@ -100,32 +102,24 @@ final class OtherMembers {
     /// - Parameter version: of the roster that it has been told.
     /// - Returns: nil where it cannot be told what it lacks.
     func release(_ member: SocketHandler, who read: [Member], knows version: Int64) -> ByteBuffer? {
-        let isFirst = roster?.begin(with: read) ?? false
         var frames = ByteBuffer()
         var known = version
+        var steps: [RosterEvent] = []
         for waiting in kept.removeValue(forKey: member.number)?.waiting ?? [] {
             switch waiting {
             case .frames(let bytes): frames.writeImmutableBuffer(bytes)
-            case .steps(let steps, let written):
-                guard let events = steps.events(after: known) else { return nil }
-                if isFirst { roster?.apply(events) }
-                for part in written.frames(of: others(events, than: member, steps)) {
+            case .steps(let portion, let written):
+                guard let events = portion.events(after: known) else { return nil }
+                let user = member.machine.user(in: portion.change.room)
+                for part in written.frames(of: events.filter { $0.userId != user }) {
                     frames.writeImmutableBuffer(part)
                 }
-                known = max(known, steps.last)
+                steps += events
+                known = max(known, portion.last)
             }
         }
+        if roster?.begin(with: read) == true { roster?.apply(steps) }
         if known > roster?.version ?? .max { ahead[member.number] = known }
         return frames
-    }
-
-    /// The steps that others have made; of what two readings differ by, that is of other users.
-    private func others(_ events: [RosterEvent], than member: SocketHandler, _ steps: RosterPortion) -> [RosterEvent] {
-        guard steps.isDifference else {
-            let name = member.id.description
-            return events.filter { $0.connection != name }
-        }
-        let user = member.machine.user(in: steps.change.room)
-        return events.filter { $0.userId != user }
     }
 }

@@ -13,9 +13,10 @@ final class TriggerBook: Sendable {
         _ channel: String, times: Int, every pause: Duration, _ send: @Sendable (String) async throws -> Bool
     ) async throws {
         let start = ContinuousClock.now
-        for number in 0..<times {
+        let first = numbers.count
+        for number in first..<first + times {
             // The pace is the load, and part of what is tried.
-            try await ContinuousClock().sleep(until: start + pause * number)
+            try await ContinuousClock().sleep(until: start + pause * (number - first))
             let body = #"{"name":"tick","data":"\#(number)","channel":"\#(channel)","idempotency_key":"t\#(number)"}"#
             try await eventually("event \(number)") { try await send(body) }
             stored.withLock { $0.append(number) }
