@@ -182,7 +182,7 @@ package struct Keys: Sendable {
     /// zset, bounded by age and by how many they are, by the presence scripts: user → last seen.
     package func seen(_ partition: Partition) -> Key { key(partition, "seen") }
 
-    /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`, renewed by the node: u user, c connection, a its address and dialect, e the
+    /// hash, EXPIRE session life, by `connect`, `session_resume` and `remember`, renewed by the node: u user, c connection, a its address, d its dialect (none: the gateway's own), e the
     /// number of the disconnection that it came after, b the connections before it, n how often it has gone on elsewhere, a field
     /// `r:<room>` for each room.
     package func session(_ session: SessionID) -> Key { key(session.partition, "session:\(session.string)") }

@@ -32,6 +32,32 @@ struct PresenceDirectoryTests {
         }
     }
 
+    @Test func `what a client speaks has a field of its own in its session, none for native ones, and may be unknown`()
+        async throws
+    {
+        let redis = try RedisServerProcess()
+        let node = try await PresenceNode.start(
+            "n1", on: redis, settings: PresenceSettings(), loop: MultiThreadedEventLoopGroup.singleton.next())
+        let keys = try Observer(redis).keys
+        func record(_ user: String) async throws -> ConnectionRecord? {
+            try await node.directory.user(UserID(unchecked: user))?.connections.first
+        }
+        for (user, dialect) in [("n", ClientDialect.native), ("p", .pusher)] {
+            let registered = try await node.connect("c" + user, user, address: "203.0.113.7", dialect: dialect)
+            let key = keys.session(try #require(SessionID(shown: registered.session))).name
+            #expect(try await redis.cli("HGET", key, "a") == "203.0.113.7")
+            #expect(try await redis.cli("HEXISTS", key, "d") == (dialect == .native ? "0" : "1"))
+            #expect(try await record(user)?.dialect == dialect)
+            _ = try await redis.cli("HSET", key, "d", "later")
+            #expect(try await record(user)?.dialect == nil)
+            #expect(try await record(user)?.remoteAddress == "203.0.113.7")
+            _ = try await redis.cli("DEL", key)
+            let left = try #require(try await record(user))
+            #expect(left.dialect == nil && left.remoteAddress == nil)
+        }
+        try await node.stop()
+    }
+
     @Test func `a user's connections are listed with node, time, address and rooms, those in their grace left out`()
         async throws
     {

@@ -163,7 +163,8 @@ function connection({ connectionId, nodeId, connectedAt, dialect, rooms, remoteA
   const item = element("li");
   const where = element("p", nodeId, "mono");
   where.title = connectionId;
-  const details = [age(connectedAt), dialect];
+  const details = [age(connectedAt)];
+  if (dialect) details.push(dialect);
   if (remoteAddress) details.push(remoteAddress);
   item.append(where, element("p", details.join(" · "), "soft"));
   if (rooms.length) {

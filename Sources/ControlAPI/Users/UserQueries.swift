@@ -149,8 +149,10 @@ extension JSONWriter {
         append(string: connection.nodeId, to: &bytes)
         append(#","connectedAt":"#, to: &bytes)
         append(integer: connection.connectedAt, to: &bytes)
-        append(#","dialect":"#, to: &bytes)
-        append(string: connection.dialect.rawValue, to: &bytes)
+        if let dialect = connection.dialect {
+            append(#","dialect":"#, to: &bytes)
+            append(string: dialect.rawValue, to: &bytes)
+        }
         append(#","rooms":["#, to: &bytes)
         append(connection.rooms, to: &bytes) { append(string: $0.string, to: &$1) }
         append("]", to: &bytes)

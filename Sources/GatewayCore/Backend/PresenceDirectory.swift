@@ -149,11 +149,12 @@ package struct ConnectionRecord: Hashable, Sendable {
     package var rooms: [RoomName]
     /// Nil where it is not known.
     package var remoteAddress: String?
-    package var dialect: ClientDialect
+    /// Nil where it is not known.
+    package var dialect: ClientDialect?
 
     package init(
         connectionId: String, nodeId: String, connectedAt: Int64, rooms: [RoomName], remoteAddress: String?,
-        dialect: ClientDialect = .native
+        dialect: ClientDialect? = .native
     ) {
         self.connectionId = connectionId
         self.nodeId = nodeId

@@ -14,7 +14,8 @@
 --         21 when the token was issued in ms, 0 where it does not say, '' where there is none,
 --         22 whether what the partition's connections share has to be given its life (0, 1): not where the node has others
 --         in the partition, which gave it one and renew it,
---         23 for `again` the number of the disconnection of the user that it came after, 24 how often its session had gone
+--         23 what its client speaks ('': the gateway's own),
+--         24 for `again` the number of the disconnection of the user that it came after, 25 how often its session had gone
 --         on elsewhere with it, and then the rooms that it is in
 -- result  `ok`, since, now, the number of the disconnection of the user that it came after (0: of none), the nodes of
 --         connections that were marked to be closed, epoch and seq of the inbox (as `standing` tells them), and whether the user
@@ -32,7 +33,7 @@ if refused then return refused end
 -- Has the session name the rooms that the connection is in: a failover may have lost some, or brought back what was left.
 local function name_rooms()
   local rooms = {}
-  for i = 25, #ARGV do rooms['r:' .. ARGV[i]] = true end
+  for i = 26, #ARGV do rooms['r:' .. ARGV[i]] = true end
   for _, field in ipairs(redis.call('HKEYS', session)) do
     if rooms[field] then
       rooms[field] = nil

@@ -79,7 +79,7 @@ struct RedisPresenceDirectory: PresenceDirectory {
                 ConnectionRecord(
                     connectionId: record.id, nodeId: record.holder.node, connectedAt: record.since,
                     rooms: isNamed ? fields.rooms : [], remoteAddress: isNamed ? fields.address.nonEmpty : nil,
-                    dialect: isNamed ? fields.dialect : .native))
+                    dialect: isNamed ? fields.dialect : nil))
         }
         return UserRecord(
             status: status,

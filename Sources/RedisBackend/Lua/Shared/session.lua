@@ -7,7 +7,7 @@ local node, incarnation, connection, user, address, secret = ARGV[1], ARGV[2], A
 local began, cause, life, session_life, ledger_size, command = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local status_channel, mode, most_connections, surplus = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
 local nodes_channel, list_life, run, must_announce, issued = ARGV[17], ARGV[18], ARGV[19], ARGV[20], ARGV[21]
-local must_keep, past, moved = ARGV[22], ARGV[23], ARGV[24]
+local must_keep, dialect, past, moved = ARGV[22], ARGV[23], ARGV[24], ARGV[25]
 
 -- In base 36, so that a record stays below the 64 bytes up to which Redis packs a hash.
 local function base36(number)
@@ -112,6 +112,7 @@ local function register(moment, ended, is_invisible)
   end
   redis.call('PEXPIRE', conns, life)
   redis.call('HSET', session, 'u', user, 'c', connection, 'a', address, 'e', ended)
+  if dialect ~= '' then redis.call('HSET', session, 'd', dialect) end
   redis.call('PEXPIRE', session, session_life)
   if must_announce == '1' then
     redis.call('SADD', holders, holder)

@@ -134,12 +134,12 @@ package struct Registering: Sendable {
             ],
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
-                .string(SessionFields.address(of: connection)), .string(session.secret), .integer(since),
-                .string(cause),
+                .string(connection.address), .string(session.secret), .integer(since), .string(cause),
                 .milliseconds(settings.life), .milliseconds(settings.sessionLife), .count(settings.ledgerSize),
                 keys.publish, .string(status.name), mode, .count(settings.maxConnectionsPerUser),
                 .string(settings.surplus.rawValue), .string(nodes.name), .milliseconds(settings.listLife), .server,
                 .mustAnnounce(isKnown: isKnown), .moment(connection.issuedAt), .mustKeep(hasOthers: hasOthers),
+                .string(SessionFields.dialect(of: connection)),
             ] + more, publishingOn: [status, nodes])
     }
 }
