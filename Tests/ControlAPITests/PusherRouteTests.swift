@@ -270,6 +270,31 @@ import Testing
         }
     }
 
+    @Test func `an app's channels are listed once at a time, and a call meanwhile is told to come again`() async throws
+    {
+        try await Api.serve(apps: Api.apps) { api async throws in
+            let (begun, isBegun) = AsyncStream.makeStream(of: Void.self)
+            let (end, mayEnd) = AsyncStream.makeStream(of: Void.self)
+            api.presence.state.withLock {
+                $0.listing = {
+                    isBegun.yield()
+                    for await _ in end { break }
+                }
+            }
+            async let first = api.call(.GET, "/channels")
+            for await _ in begun { break }
+            let second = try await api.call(.GET, "/channels")
+            #expect(second.status == 429 && second.headers.first(name: "retry-after") == "1")
+            #expect(second.text == "the channels of the app \(Api.backend.id) are being listed for another call\n")
+            mayEnd.finish()
+            // Another app is not kept waiting, and nobody is afterwards.
+            #expect(try await first.status == 200)
+            api.presence.state.withLock { $0.listing = nil }
+            #expect(try await api.call(.GET, "/channels").status == 200)
+            #expect(try await api.call(.GET, "/channels", by: Api.other).status == 200)
+        }
+    }
+
     @Test func `a channel says whether somebody is in it, and what else there is of its kind`() async throws {
         try await Api.serve(apps: Api.apps) { api async throws in
             api.presence.state.withLock {

@@ -149,9 +149,16 @@ struct PresenceDirectoryTests {
         for number in [6, 63] {
             _ = try await redis.cli("ZADD", observer.keys.rooms(Partition.all[number]).name, "1", ":2:x\(number)")
         }
-        func rooms(_ prefix: String, alone: Bool = false, upTo limit: Int = 3502) async throws -> [String]? {
+        let directory = node.directory
+        @Sendable func search(
+            _ prefix: String, alone: Bool = false, upTo limit: Int = 3502, among most: Int = 3502
+        ) async throws -> SpannedRooms {
             let span = RoomSpan(prefix: prefix, isWithoutForeign: alone)
-            return try await node.directory.rooms(in: span, upTo: limit)?.map(\.string).sorted()
+            return try await directory.rooms(in: span, upTo: limit, among: most)
+        }
+        func rooms(_ prefix: String, alone: Bool = false, upTo limit: Int = 3502) async throws -> [String]? {
+            guard case .all(let rooms) = try await search(prefix, alone: alone, upTo: limit) else { return nil }
+            return rooms.map(\.string).sorted()
         }
         let second = try #require(try await rooms(":2:", upTo: 502))
         #expect(second == ((1...500).map { ":2:r\($0 * 7)" } + [":2:x6", ":2:x63"]).sorted())
@@ -162,6 +169,13 @@ struct PresenceDirectoryTests {
         let all = try #require(try await rooms(""))
         #expect(try await rooms("r35", alone: true) == all.filter { $0.hasPrefix("r35") })
         #expect(try await rooms("nothing") == [])
+        #expect(try await search(":2:", upTo: 501) == .tooMany)
+        #expect(try await search(":2:x", among: 3501) == .amongTooMany)
+        let abandoned = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await search(":2:x")
+        }
+        #expect(try await abandoned.value == .abandoned)
         try await node.stop()
     }
 

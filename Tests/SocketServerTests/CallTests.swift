@@ -50,6 +50,26 @@ private final class HeldCalls: SignedCalls {
     }
 }
 
+/// Each call goes on until it is cancelled.
+private final class EndlessCalls: SignedCalls {
+    private let counts = Mutex((begun: 0, ended: 0))
+    private let (nothing, keeping) = AsyncStream.makeStream(of: Void.self)
+
+    var begun: Int { counts.withLock { $0.begun } }
+    var ended: Int { counts.withLock { $0.ended } }
+
+    func admit(_ head: SignedCallHead) -> SignedCallVerdict {
+        .admitted(maxBodyBytes: 0) { [self] _ in
+            counts.withLock { $0.begun += 1 }
+            for await _ in nothing {}
+            counts.withLock { $0.ended += 1 }
+            return CallAnswer(status: 200, contentType: "text/plain", body: [])
+        }
+    }
+
+    deinit { keeping.finish() }
+}
+
 @Suite("Calls of backends on the port for clients", .timeLimit(.minutes(1)))
 struct CallTests {
     private func ask(_ calls: EchoedCalls, _ parts: String...) async throws -> String {
@@ -189,6 +209,20 @@ struct CallTests {
                 calls.letGo()
                 return await next.rest().hasPrefix("HTTP/1.1 200 ")
             }
+        }
+    }
+
+    @Test func `a call whose client has gone is cancelled, so that what goes on for long ends early`() async throws {
+        let calls = EndlessCalls()
+        try await TestServer.run {
+            $0.calls = calls
+        } _: { server in
+            let client = try await TestClient.connect(port: server.port)
+            try await client.send(raw: "GET /apps/known HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await eventually("the call") { calls.begun == 1 }
+            #expect(calls.ended == 0)
+            try await client.channel.close().get()
+            try await eventually("its end") { calls.ended == 1 }
         }
     }
 

@@ -24,6 +24,7 @@ struct PusherAPI: Sendable {
     let broadcaster: Broadcaster
     let log: any MessageLog
     let presence: any PresenceDirectory
+    let lists = ChannelLists()
     /// Milliseconds since 1970.
     let now: @Sendable () -> Int64
 
@@ -59,7 +60,9 @@ struct PusherAPI: Sendable {
         switch call.action {
         case .events: return try await trigger(body, isBatch: false, by: app, key: key)
         case .batchEvents: return try await trigger(body, isBatch: true, by: app, key: key)
-        case .channels: return try await PusherChannelsQuery(call.target, of: app).answer(from: presence)
+        case .channels:
+            let query = try PusherChannelsQuery(call.target, of: app)
+            return try await lists.alone(for: app) { try await query.answer(from: presence) }
         case .channel(let name):
             return try await PusherChannelQuery(name, call.target, of: app).answer(from: presence, log, now: now())
         case .users(let name): return try await PusherUsersQuery(name, of: app).answer(from: presence)

@@ -5,6 +5,8 @@ import GatewayCore
 struct PusherChannelsQuery: Sendable {
     /// Of one app, for one answer: the API knows no pages.
     private static let most = 100_000
+    /// Of all apps and native ones: Redis goes through them all, in portions.
+    private static let mostOfAll = 1_000_000
 
     private let app: PusherApp
     private let prefix: String
@@ -35,11 +37,15 @@ struct PusherChannelsQuery: Sendable {
 
     private func find(in directory: any PresenceDirectory) async throws -> [(channel: PusherChannel, room: RoomName)] {
         let span = RoomSpan(prefix: app.prefix + prefix, isWithoutForeign: app.isFirst && app.hasOthers)
-        guard let rooms = try await directory.rooms(in: span, upTo: PusherChannelsQuery.most) else {
+        let (most, mostOfAll) = (PusherChannelsQuery.most, PusherChannelsQuery.mostOfAll)
+        switch try await directory.rooms(in: span, upTo: most, among: mostOfAll) {
+        case .all(let rooms): return rooms.compactMap { room in PusherChannel(room, of: app).map { ($0, room) } }
+        case .tooMany: throw RequestError(.badRequest, "more than \(most) channels: GET /v1/rooms?app= has pages")
+        case .amongTooMany:
             throw RequestError(
-                .badRequest, "more than \(PusherChannelsQuery.most) channels: GET /v1/rooms has pages")
+                .badRequest, "more than \(mostOfAll) rooms, all apps and native ones: GET /v1/rooms?app= has pages")
+        case .abandoned: throw CancellationError()
         }
-        return rooms.compactMap { room in PusherChannel(room, of: app).map { ($0, room) } }
     }
 }
 

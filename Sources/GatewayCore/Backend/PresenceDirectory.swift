@@ -18,9 +18,13 @@ package protocol PresenceDirectory: Sendable {
     /// Rooms with connections or members, in an order that stays while others come and go.
     func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage
 
-    /// The rooms of a span that somebody is in, each once; nil where there are more than `limit`. All rooms are gone through where they
-    /// are kept, but those of other spans come no further and count for nothing.
-    func rooms(in span: RoomSpan, upTo limit: Int) async throws(DirectoryError) -> [RoomName]?
+    /// The rooms of a span that somebody is in, each once. All rooms are gone through where they are kept, but those of other spans
+    /// come no further. It ends early where the task is cancelled.
+    ///
+    /// - Parameters:
+    ///   - limit: as many may be in the span.
+    ///   - most: as many may there be of all spans.
+    func rooms(in span: RoomSpan, upTo limit: Int, among most: Int) async throws(DirectoryError) -> SpannedRooms
 
     /// Nil for a room that has neither members nor connections nor a log, whatever its settings.
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord?

@@ -14,3 +14,14 @@ package struct RoomSpan: Hashable, Sendable {
         room.string.utf8.starts(with: prefix.utf8) && !(isWithoutForeign && AppFence.isForeign(room.string))
     }
 }
+
+/// The outcome of a search for all rooms of a span.
+package enum SpannedRooms: Hashable, Sendable {
+    case all([RoomName])
+    /// More of them than were asked for.
+    case tooMany
+    /// More of all spans than may be gone through; none was.
+    case amongTooMany
+    /// The task that asked was cancelled.
+    case abandoned
+}

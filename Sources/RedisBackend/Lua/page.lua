@@ -8,6 +8,16 @@
 local set = KEYS[1]
 local most, after_score, after = ARGV[1], ARGV[2], ARGV[3]
 local limit = tonumber(most)
+
+-- Whether a member comes before another, or is it, as the set has them: Lua itself would go by the server's locale.
+local function comes_first(member, other)
+  for i = 1, math.min(#member, #other) do
+    local byte, against = string.byte(member, i), string.byte(other, i)
+    if byte ~= against then return byte < against end
+  end
+  return #member <= #other
+end
+
 if not after_score then return redis.call('ZRANGE', set, 0, limit - 1, 'WITHSCORES') end
 local score, from = redis.call('ZSCORE', set, after), nil
 if score and tonumber(score) == tonumber(after_score) then
@@ -15,7 +25,7 @@ if score and tonumber(score) == tonumber(after_score) then
 else
   from = redis.call('ZCOUNT', set, '-inf', '(' .. after_score)
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', set, after_score, after_score)) do
-    if member <= after then from = from + 1 end
+    if comes_first(member, after) then from = from + 1 end
   end
 end
 return redis.call('ZRANGE', set, from, from + limit - 1, 'WITHSCORES')

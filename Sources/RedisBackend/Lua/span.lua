@@ -5,7 +5,9 @@
 -- ARGV    1 what they begin with, 2 what those begin with that are passed over (empty: none are), 3 how many to look at, 4 score
 --         and 5 member after which to go on (left out, both: from the beginning)
 -- result  score and member of the last that was looked at, two empty ones at the set's end; then each that was found
--- cost    O(log set + how many to look at); more where the member after which to go on has gone and many have its score
+-- cost    O(log set + how many to look at)
+--
+-- Where the member after which to go on has gone, all that have its score are looked at again: whoever asks keeps each once.
 local set = KEYS[1]
 local beginning, foreign, most, after_score, after = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local limit, from = tonumber(most), 0
@@ -15,9 +17,6 @@ if after_score then
     from = redis.call('ZRANK', set, after) + 1
   else
     from = redis.call('ZCOUNT', set, '-inf', '(' .. after_score)
-    for _, member in ipairs(redis.call('ZRANGEBYSCORE', set, after_score, after_score)) do
-      if member <= after then from = from + 1 end
-    end
   end
 end
 local found = redis.call('ZRANGE', set, from, from + limit - 1, 'WITHSCORES')

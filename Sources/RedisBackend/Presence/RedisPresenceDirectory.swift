@@ -189,26 +189,39 @@ extension RedisPresenceDirectory {
     /// Partitions that are gone through at once.
     private static let width = 8
 
-    func rooms(in span: RoomSpan, upTo limit: Int) async throws(DirectoryError) -> [RoomName]? {
+    func rooms(
+        in span: RoomSpan, upTo limit: Int, among most: Int
+    ) async throws(DirectoryError) -> SpannedRooms {
+        let sizes = try await get(Partition.all.map { store.ask(.size(ofSortedSet: keys.rooms($0))) }).map { Int($0) }
+        guard sizes.reduce(0, +) <= most else { return .amongTooMany }
+        let filled = Partition.all.filter { sizes[$0.number] > 0 }
         // One that was left and entered meanwhile stands in two places.
         var found: Set<RoomName> = []
-        for first in stride(from: 0, to: Partition.count, by: RedisPresenceDirectory.width) {
-            var rest: [(partition: Partition, after: PageCursor.Place?)] =
-                Partition.all[first..<min(first + RedisPresenceDirectory.width, Partition.count)].map { ($0, nil) }
+        for first in stride(from: 0, to: filled.count, by: RedisPresenceDirectory.width) {
+            // Those that are entered meanwhile stand at the end, and it need not be reached.
+            var rest: [(partition: Partition, after: PageCursor.Place?, left: Int)] =
+                filled[first..<min(first + RedisPresenceDirectory.width, filled.count)].map {
+                    ($0, nil, sizes[$0.number])
+                }
             while !rest.isEmpty {
+                guard !Task.isCancelled else { return .abandoned }
                 let parts = try await get(
-                    rest.map { partition, after in
+                    rest.map { place in
                         store.ask(
                             ReadSpan(
-                                of: keys.rooms(partition), in: span, portion: RedisPresenceDirectory.portion,
-                                after: after))
+                                of: keys.rooms(place.partition), in: span, portion: RedisPresenceDirectory.portion,
+                                after: place.after))
                     })
                 found.formUnion(parts.flatMap(\.rooms))
-                guard found.count <= limit else { return nil }
-                rest = zip(rest, parts).compactMap { asked, part in part.last.map { (asked.partition, $0) } }
+                guard found.count <= limit else { return .tooMany }
+                rest = zip(rest, parts).compactMap { asked, part in
+                    // One portion more than there were, since a place that has gone is looked for again.
+                    guard let last = part.last, asked.left > 0 else { return nil }
+                    return (asked.partition, last, asked.left - RedisPresenceDirectory.portion)
+                }
             }
         }
-        return Array(found)
+        return .all(Array(found))
     }
 
     /// One page over a sorted set that every partition has: the sizes of all in one pipeline, then the parts of the

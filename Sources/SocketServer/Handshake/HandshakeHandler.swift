@@ -47,6 +47,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
     private var context: ChannelHandlerContext?
     /// Of a call's body.
     private var heldBytes = 0
+    /// Of a call that is being answered.
+    private var calling: Task<Void, Never>?
     var supervisedIndex: Int?
 
     init(hub: Hub, rules: HandshakeRules, parser: ByteToMessageHandler<HTTPRequestDecoder>, slot: Slot, fate: Fate) {
@@ -189,8 +191,9 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         phase = .calling
         deadline = hub.now + hub.configuration.callTimeout
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
-        // It ends by itself, with an answer: the log and the directories give one within their own times.
-        Task { [loop = context.eventLoop] in
+        // It ends by itself, with an answer: the log and the directories give one within their own times. What goes on for long
+        // ends early where nobody waits for it any more.
+        calling = Task { [loop = context.eventLoop] in
             let answer = await call.answer(call.body)
             loop.execute { handler.value.give(answer, isHead: call.isHead) }
         }
@@ -269,6 +272,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
         case .upgraded, .closed, .abandoned: return
         case .calling:
             phase = .abandoned
+            calling?.cancel()
             return
         case .upgrading: hub.census.leave()
         case .receiving: release()

@@ -12,6 +12,8 @@ final class FixedPresence: PresenceDirectory, Sendable {
         var bannedUntil: [UserID: Int64] = [:]
         /// Who is not known just now.
         var unknown: Set<String> = []
+        /// What is waited for before rooms of a span are told.
+        var listing: (@Sendable () async -> Void)?
         /// What everything is answered with.
         var failure: DirectoryError?
         /// Each call in words.
@@ -56,10 +58,11 @@ final class FixedPresence: PresenceDirectory, Sendable {
         return RoomPage(rooms: names.map { RoomName(unchecked: $0) }, total: state.rooms.count, next: next)
     }
 
-    func rooms(in span: RoomSpan, upTo limit: Int) async throws(DirectoryError) -> [RoomName]? {
-        let found = try ask("rooms in \(span.prefix)\(span.isWithoutForeign ? " alone" : "")").rooms.map(\.room)
-            .filter(span.contains)
-        return found.count > limit ? nil : found
+    func rooms(in span: RoomSpan, upTo limit: Int, among most: Int) async throws(DirectoryError) -> SpannedRooms {
+        let all = try ask("rooms in \(span.prefix)\(span.isWithoutForeign ? " alone" : "")").rooms.map(\.room)
+        await state.withLock { $0.listing }?()
+        let found = all.filter(span.contains)
+        return all.count > most ? .amongTooMany : found.count > limit ? .tooMany : .all(found)
     }
 
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord? {

@@ -265,7 +265,9 @@ extension InMemoryBackend: PresenceDirectory {
     func user(_ user: UserID) async throws(DirectoryError) -> UserRecord? { throw .badCursor }
     func statuses(of users: [UserID]) async throws(DirectoryError) -> [UserStatus] { throw .badCursor }
     func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage { throw .badCursor }
-    func rooms(in span: RoomSpan, upTo limit: Int) async throws(DirectoryError) -> [RoomName]? { throw .badCursor }
+    func rooms(in span: RoomSpan, upTo limit: Int, among most: Int) async throws(DirectoryError) -> SpannedRooms {
+        throw .badCursor
+    }
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord? { throw .badCursor }
     func disconnect(_ user: UserID, _ expulsion: Expulsion) async throws(DirectoryError) -> Expelled {
         throw .badCursor
