@@ -112,11 +112,16 @@ package final class Census: Sendable {
     }
 
     /// A socket that is counted already is an app's client; paired with `visitorLeft`.
-    func visitorCame() { visitors.wrappingAdd(1, ordering: .relaxed) }
+    package func visitorCame() { visitors.wrappingAdd(1, ordering: .relaxed) }
 
     func visitorLeft() { visitors.wrappingSubtract(1, ordering: .relaxed) }
 
-    var visitorCount: Int { visitors.load(ordering: .relaxed) }
+    /// How many WebSockets there are, and apps' clients among them: never more of these, though each is counted by itself, and others come and go
+    /// meanwhile.
+    package var connections: (all: Int, visitors: Int) {
+        let all = sessions.load(ordering: .relaxed)
+        return (all, min(visitors.load(ordering: .relaxed), all))
+    }
 
     // MARK: Rooms
 

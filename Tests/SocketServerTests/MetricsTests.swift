@@ -75,6 +75,13 @@ struct MetricsTests {
         #expect(metrics["martlet_dialect_connections{dialect=pusher}"] == 1)
     }
 
+    @Test func `clients of apps are never more than all, though each is counted by itself`() {
+        let census = Census(maxConnections: 1, maxPerAddress: 1)
+        // As a hub finds it that looks while one comes: the socket was counted when it had looked at these.
+        census.visitorCame()
+        #expect(census.connections == (0, 0))
+    }
+
     @Test func `a message is timed by the hub that is told when it came, by Redis's clock and the node's`() throws {
         let metrics = CountingMetrics()
         let embedded = EmbeddedHub(metrics: metrics)

@@ -257,8 +257,9 @@ package final class Hub: StreamSink, @unchecked Sendable {
         metrics.framesIn.increment(by: framesIn)
         metrics.bytesOut.increment(by: bytesOut)
         metrics.messagesDelivered.increment(by: messagesDelivered)
-        metrics.connections.record(census.status.connections)
-        metrics.dialects.record(connections: census.status.connections, others: census.visitorCount)
+        let connections = census.connections
+        metrics.connections.record(connections.all)
+        metrics.dialects.record(connections: connections.all, others: connections.visitors)
         metrics.dialects.count(frames: framesIn, delivered: messagesDelivered, others: others)
         longestTurn?.record(turns.longest / .seconds(1))
         worstQueue?.record(longestQueue)
