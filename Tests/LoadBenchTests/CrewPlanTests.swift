@@ -37,4 +37,16 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [(1, 1), (1, 3), (3, 3), (2, 4), (7, 1)])
+    func `of mixed members half speak Pusher's protocol, be a room's ever so few`(members: Int, nodes: Int) {
+        let rooms = 600
+        var options = LoadOptions(
+            targets: (1...nodes).map { .localhost(port: UInt16($0)) }, workerCommand: [], floorCommand: [])
+        options.dialect = .mixed
+        let plan = options.plan(
+            connections: rooms * members, layout: RoomLayout(rooms: rooms, publishers: 0, prefix: "r"))
+        let speaking = (0..<rooms * members).filter { plan.speaksPusher($0) }
+        #expect(speaking.count * 2 == rooms * members)
+    }
 }

@@ -12,7 +12,7 @@ package struct CrewPlan: Codable, Sendable {
     package enum Dialect: String, Codable, Sendable, CaseIterable {
         case native
         case pusher
-        /// Every other member of a room at one target speaks Pusher's protocol.
+        /// Every other member of a room at one target speaks Pusher's protocol; which of them does is other in the next room.
         case mixed
     }
 
@@ -58,13 +58,16 @@ package struct CrewPlan: Codable, Sendable {
         return targets[(round + room) % targets.count]
     }
 
-    /// Whether a member speaks Pusher's protocol: of those that a room has at one target all, none, or every other.
+    /// Whether a member speaks Pusher's protocol: of those that a room has at one target all, none, or every other. Half of all do, also
+    /// where rooms have one member at each target.
     package func speaksPusher(_ member: Int) -> Bool {
         guard style == .gateway else { return false }
         switch dialect {
         case .native: return false
         case .pusher: return true
-        case .mixed: return member / layout.rooms / targets.count % 2 == 1
+        case .mixed:
+            let (round, room) = member.quotientAndRemainder(dividingBy: layout.rooms)
+            return (round / targets.count + room) % 2 == 1
         }
     }
 
