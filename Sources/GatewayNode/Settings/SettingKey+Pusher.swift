@@ -34,13 +34,19 @@ extension SettingKey {
             """),
         SettingKey(
             "pusher.maxEventBytes", \.pusher.maxEventBytes, .bytes(1024...(64 << 10)),
-            "How long the data of one event may be, of a client or a backend; above it a backend gets 413."),
+            """
+            How long the data of one event may be, of a client or a backend; above it a backend gets 413. A client's whole frame \
+            is held to client.maxMessageBytes as well.
+            """),
         SettingKey(
             "pusher.clientEventsPerSecond", \.client.limits.visitorEvents.perSecond, .integer(1...1_000_000),
-            "Client events a second from one connection in the long run; more are refused with pusher:error 4301."),
+            """
+            Client events a second from one connection in the long run; more are refused with pusher:error 4301. They count in \
+            client.messagesPerSecond too, like all else that a client sends: who goes on above that is closed with 4100.
+            """),
         SettingKey(
             "pusher.clientEventBurst", \.client.limits.visitorEvents.burst, .integer(1...1_000_000),
-            "How many client events one connection may send at once."),
+            "How many client events one connection may send at once, where client.messageBurst lets as many through."),
         SettingKey(
             "pusher.activityTimeout", \.pusher.activityTimeout, .duration(.seconds(10)...(.seconds(3600))),
             """
