@@ -5,12 +5,13 @@ import Hummingbird
 /// One app's names in a call of `/v1` with `?app=`: the caller writes and reads them as the app does, and everything behind this
 /// goes by those under which rooms and users are kept.
 ///
-/// So a key that is bound to rooms is held to these, and nothing of the call can leave the app. There is none for the first app,
-/// whose names are the native ones.
+/// So a key that is bound to rooms is held to these, and nothing of the call can leave the app. The first app's names are the
+/// native ones, but for those that are further apps'.
 struct AppScope: Sendable {
     private let app: PusherApp
+    private let apps: PusherApps
 
-    /// Nil where the call names no app, or the first.
+    /// Nil where the call names no app, or one beside which there is none.
     ///
     /// - Throws: `not_found` where there is no such app; `bad_request` where the call is about nothing that an app has.
     init?(_ target: RequestTarget, _ route: Route, among apps: PusherApps) throws(RequestError) {
@@ -19,134 +20,82 @@ struct AppScope: Sendable {
         guard route.isOfApp else {
             throw RequestError(.badRequest, "app: this call is about nothing that an app has of its own")
         }
-        guard !app.isFirst else { return nil }
-        self.app = app
+        guard apps.hasFurther else { return nil }
+        (self.app, self.apps) = (app, apps)
     }
 
-    /// What the names of rooms and users begin with where they are kept.
-    var prefix: String { app.prefix }
+    /// Whom a call is about, with the app that it names, be there one or not.
+    static func whom(_ route: Route, _ target: RequestTarget) -> String? {
+        guard let id = target.query.first(where: { $0.name == "app" })?.value else { return route.whom }
+        return route.whom.map { "app \(id): \($0)" } ?? "app \(id)"
+    }
 
     // MARK: The way in
 
     /// The same route with the names that are kept.
     ///
-    /// - Throws: `bad_request` for the room that everyone is in.
+    /// - Throws: `bad_request` for what the app can call none of its own.
     func enter(_ route: Route) throws(RequestError) -> Route {
-        switch route {
-        case .user(let user): .user(prefix + user)
-        case .userDisconnect(let user): .userDisconnect(prefix + user)
-        case .userBan(let user): .userBan(prefix + user)
-        case .room(let room): .room(try self.room(room))
-        case .members(let room): .members(room: try self.room(room))
-        case .member(let user, let room): .member(prefix + user, room: try self.room(room))
-        case .roomBan(let user, let room): .roomBan(prefix + user, room: try self.room(room))
-        case .roomMute(let user, let room): .roomMute(prefix + user, room: try self.room(room))
-        case .messages(let room): .messages(room: try self.room(room))
-        case .message(let room, let seq): .message(room: try self.room(room), seq: seq)
+        func user(_ name: String) throws(RequestError) -> String { try self.user(name, "userId").string }
+        func room(_ name: String) throws(RequestError) -> String { try self.room(name, "roomId").string }
+        return switch route {
+        case .user(let name): .user(try user(name))
+        case .userDisconnect(let name): .userDisconnect(try user(name))
+        case .userBan(let name): .userBan(try user(name))
+        case .room(let name): .room(try room(name))
+        case .members(let name): .members(room: try room(name))
+        case .member(let name, let place): .member(try user(name), room: try room(place))
+        case .roomBan(let name, let place): .roomBan(try user(name), room: try room(place))
+        case .roomMute(let name, let place): .roomMute(try user(name), room: try room(place))
+        case .messages(let name): .messages(room: try room(name))
+        case .message(let name, let seq): .message(room: try room(name), seq: seq)
         case _: route
         }
     }
 
-    private func room(_ name: String) throws(RequestError) -> String {
-        switch name.first {
-        case "*" where name == RoomName.everyone.string: throw AppScope.everyone
-        case "@": "@" + prefix + name.dropFirst()
-        case _: prefix + name
+    /// - Parameter field: where the name stands.
+    /// - Throws: `bad_request` for what is nobody's name, too long a one, and another app's.
+    func user(_ name: String, _ field: String) throws(RequestError) -> UserID {
+        guard let user = app.user(named: name) else {
+            throw RequestError(.badRequest, "\(field): not what this app can call a user; it \(UserID.rule)")
         }
+        return user
     }
 
-    /// A body with the names that are kept; what is not as its call takes it is left for that to refuse.
-    ///
-    /// - Throws: `bad_request` for a message to everyone.
-    func enter(_ body: [UInt8], of route: Route) throws(RequestError) -> [UInt8] {
-        guard let shape = AppScope.shape(of: route), !body.isEmpty else { return body }
-        let read: Result<[UInt8], RequestError> = body.withUnsafeBytes { bytes in
-            Result { () throws(RequestError) in
-                var entered: [UInt8] = []
-                entered.reserveCapacity(body.count + 64)
-                try enter(try ObjectFields.value(of: bytes), as: shape, into: &entered)
-                return entered
-            }
+    func users(_ users: [UserID], _ field: String) throws(RequestError) -> [UserID] {
+        try users.map { user throws(RequestError) in try self.user(user.string, field) }
+    }
+
+    /// - Throws: `bad_request` for what is no room's name, too long a one, another app's, and in further apps everyone.
+    func room(_ name: String, _ field: String) throws(RequestError) -> RoomName {
+        guard let room = app.room(named: name) else {
+            throw name == RoomName.everyone.string
+                ? RequestError(.badRequest, "app: clients of a further app are in no room that everyone is in")
+                : RequestError(.badRequest, "\(field): not what this app can call a room")
         }
-        return try read.get()
+        return room
     }
 
-    /// Where names stand in a body.
-    private indirect enum Shape: Sendable {
-        case object([(name: StaticString, shape: Shape)])
-        case list(Shape)
-        case room, user
-        /// Unless it is the backend itself.
-        case sender
-        /// What a repeated request is known by: each app has its own.
-        case key
-        case everyone
+    /// What a repeated request is known by: each further app has its own, and the first one has the native ones.
+    func key(_ key: String) -> String {
+        app.isFirst ? key : BroadcastRequest.Idempotency.key(of: app, "broadcast", key)
     }
 
-    private static let broadcast = Shape.object([
-        ("to", .object([("rooms", .list(.room)), ("users", .list(.user)), ("everyone", .everyone)])),
-        ("userId", .sender), ("idempotencyKey", .key),
-    ])
+    // MARK: Lists
 
-    private static func shape(of route: Route) -> Shape? {
-        switch route {
-        case .broadcast: broadcast
-        case .broadcastBatch: .object([("broadcasts", .list(broadcast))])
-        case .usersQuery, .members: .object([("users", .list(.user))])
-        case _: nil
-        }
-    }
+    /// What the app calls a room or a user; nil for one of another app's.
+    func own(_ name: String) -> String? { app.own(name) }
 
-    private func enter(_ value: JSONValue, as shape: Shape, into bytes: inout [UInt8]) throws(RequestError) {
-        switch shape {
-        case .object(let shapes):
-            guard let fields = value.fields() else { break }
-            bytes.append(UInt8(ascii: "{"))
-            for (index, field) in fields.enumerated() {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                AppScope.append(field.key, to: &bytes)
-                if let known = shapes.first(where: { field.key.equals($0.name) }) {
-                    try enter(field.value, as: known.shape, into: &bytes)
-                } else {
-                    bytes.append(contentsOf: field.value.bytes)
-                }
-            }
-            bytes.append(UInt8(ascii: "}"))
-            return
-        case .list(let shape):
-            guard let elements = value.elements() else { break }
-            bytes.append(UInt8(ascii: "["))
-            for (index, element) in elements.enumerated() {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                try enter(element, as: shape, into: &bytes)
-            }
-            bytes.append(UInt8(ascii: "]"))
-            return
-        case .room, .user, .sender, .key:
-            guard let name = value.string?.text, isOwn(name, as: shape) else { break }
-            return JSONWriter.append(string: prefix + name, to: &bytes)
-        case .everyone: throw AppScope.everyone
-        }
-        bytes.append(contentsOf: value.bytes)
-    }
+    func has(_ name: String) -> Bool { app.own(name) != nil }
 
-    /// Whether a name becomes one of the app's; any other is what it is, or is refused as ever.
-    private func isOwn(_ name: String, as shape: Shape) -> Bool {
-        switch shape {
-        case .room: RoomName(room: name) != nil
-        case .sender: UserID(name) != .system
-        case .user, .key: !name.isEmpty
-        case .object, .list, .everyone: false
-        }
-    }
-
-    private static let everyone = RequestError(
-        .badRequest, "app: clients of a further app are in no room that everyone is in")
+    /// Of the places at which lists of all apps' names are left.
+    var seal: CursorSeal { CursorSeal(apps) }
 
     // MARK: The way out
 
     /// The answer with the names that the app knows.
     func leave(_ response: Response) async throws -> Response {
+        guard !app.isFirst else { return response }
         let whole = WholeBody()
         try await response.body.write(whole)
         let answer: Result<[UInt8], RequestError> = whole.bytes.withUnsafeBytes { bytes in
@@ -180,7 +129,7 @@ struct AppScope: Sendable {
             for (index, field) in (value.fields() ?? []).enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 if isByUser, let name = field.key.text {
-                    JSONWriter.append(string: own(name), to: &bytes)
+                    JSONWriter.append(string: shown(name), to: &bytes)
                     bytes.append(UInt8(ascii: ":"))
                 } else {
                     AppScope.append(field.key, to: &bytes)
@@ -197,15 +146,13 @@ struct AppScope: Sendable {
             bytes.append(UInt8(ascii: "]"))
         case .string where isOne(of: AppScope.names):
             guard let name = value.string?.text else { return bytes.append(contentsOf: value.bytes) }
-            JSONWriter.append(string: own(name), to: &bytes)
+            JSONWriter.append(string: shown(name), to: &bytes)
         case .string, .number, .boolean, .null: bytes.append(contentsOf: value.bytes)
         }
     }
 
-    private func own(_ name: String) -> String {
-        if name.hasPrefix("@" + prefix) { return "@" + name.dropFirst(prefix.count + 1) }
-        return name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name
-    }
+    /// As the app calls a room or a user; who is nobody's, such as `system`, is so called by all.
+    private func shown(_ name: String) -> String { app.name(of: RoomName(unchecked: name)) ?? name }
 
     private static func append(_ key: JSONString, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))

@@ -4,13 +4,13 @@ import GatewayCore
 
 /// A backend's message to many: one body of `POST /v1/broadcast`, or one element of a batch.
 struct BroadcastRequest: Sendable {
-    let target: Target
-    let userId: UserID
+    private(set) var target: Target
+    private(set) var userId: UserID
     let msgType: Int
     let event: EventName?
     /// One JSON value, byte for byte.
     let payload: [UInt8]
-    let idempotency: Idempotency?
+    private(set) var idempotency: Idempotency?
     /// Whether it is sent to whoever is there and not stored.
     let isVolatile: Bool
     /// The connection that is not sent it, by its id.
@@ -56,6 +56,13 @@ struct BroadcastRequest: Sendable {
         let key: String
         /// SHA-256 of the request's JSON object as it stands, in hexadecimal.
         let digest: String
+
+        /// A key of an app's: it is no native one, since it is longer than these may be, and no other app's.
+        ///
+        /// - Parameter call: what else tells the key from others of the app, such as which of its APIs it came by.
+        static func key(of app: PusherApp, _ call: String, _ key: String) -> String {
+            "app:" + HexDigits.text(SHA512.hash(data: Array("\(app.id)\u{0}\(call)\u{0}\(key)".utf8)))
+        }
     }
 
     /// A text for rooms, from a backend that names nobody.
@@ -103,6 +110,26 @@ struct BroadcastRequest: Sendable {
         } else {
             idempotency = nil
         }
+    }
+
+    /// The same request by the names under which the app's rooms and users are kept, and with an idempotency key of the app's own.
+    ///
+    /// - Throws: `bad_request` where it goes to what is not the app's.
+    func entered(_ scope: AppScope) throws(RequestError) -> BroadcastRequest {
+        var entered = self
+        switch target {
+        case .everyone: _ = try scope.room(RoomName.everyone.string, "to.everyone")
+        case .rooms(let rooms):
+            entered.target = .rooms(
+                try rooms.map { room throws(RequestError) in try scope.room(room.string, "to.rooms") })
+        case .users(let users):
+            entered.target = .users(try scope.users(users, "to.users"))
+        }
+        if userId != .system { entered.userId = try scope.user(userId.string, "userId") }
+        entered.idempotency = idempotency.map { idempotency in
+            Idempotency(key: scope.key(idempotency.key), digest: idempotency.digest)
+        }
+        return entered
     }
 
     /// As many rooms as one broadcast may name.

@@ -23,12 +23,13 @@ struct Broadcaster: Sendable {
 
     /// The answer to `POST /v1/broadcast`.
     ///
-    /// - Parameter key: what may bind it to rooms.
-    func answerOne(_ body: [UInt8], by key: BackendKey? = nil) async throws -> [UInt8] {
+    /// - Parameters:
+    ///   - key: what may bind it to rooms.
+    ///   - scope: the app whose names it has; nil for native ones.
+    func answerOne(_ body: [UInt8], by key: BackendKey? = nil, of scope: AppScope? = nil) async throws -> [UInt8] {
         let request = try body.withUnsafeBytes { bytes throws(RequestError) in
-            try BroadcastRequest(ObjectFields.value(of: bytes))
+            try Broadcaster.request(ObjectFields.value(of: bytes), by: key, of: scope)
         }
-        try key?.check(request.target)
         try Broadcaster.check([.success(request)])
         let outcome = await send([.success(request)])[0]
         if case .failed(let error) = outcome { throw error }
@@ -39,9 +40,9 @@ struct Broadcaster: Sendable {
     }
 
     /// The answer to `POST /v1/broadcast/batch`: 200 as soon as the batch itself can be read, errors inside.
-    func answerBatch(_ body: [UInt8], by key: BackendKey? = nil) async throws -> [UInt8] {
+    func answerBatch(_ body: [UInt8], by key: BackendKey? = nil, of scope: AppScope? = nil) async throws -> [UInt8] {
         let requests = try body.withUnsafeBytes { bytes throws(RequestError) in
-            try Broadcaster.requests(in: ObjectFields.value(of: bytes), by: key)
+            try Broadcaster.requests(in: ObjectFields.value(of: bytes), by: key, of: scope)
         }
         try Broadcaster.check(requests)
         var answer: [UInt8] = []
@@ -144,8 +145,17 @@ struct Broadcaster: Sendable {
         failures.record(count, because: last)
     }
 
+    private static func request(
+        _ object: JSONValue, by key: BackendKey?, of scope: AppScope?
+    ) throws(RequestError) -> BroadcastRequest {
+        var request = try BroadcastRequest(object)
+        if let scope { request = try request.entered(scope) }
+        try key?.check(request.target)
+        return request
+    }
+
     private static func requests(
-        in batch: JSONValue, by key: BackendKey?
+        in batch: JSONValue, by key: BackendKey?, of scope: AppScope?
     ) throws(RequestError) -> [Result<BroadcastRequest, RequestError>] {
         let fields = try ObjectFields(
             of: batch, named: ["broadcasts"], path: "the body", upTo: JSONScanner.maxTextDepth)
@@ -153,11 +163,7 @@ struct Broadcaster: Sendable {
             elements.count <= maxBatch
         else { throw RequestError(.badRequest, "broadcasts: must be an array of at most \(maxBatch) broadcasts") }
         return elements.map { element in
-            Result { () throws(RequestError) in
-                let request = try BroadcastRequest(element)
-                try key?.check(request.target)
-                return request
-            }
+            Result { () throws(RequestError) in try request(element, by: key, of: scope) }
         }
     }
 }

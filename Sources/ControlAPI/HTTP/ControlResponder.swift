@@ -53,15 +53,13 @@ struct ControlResponder: HTTPResponder {
             guard let found = Route(segments: target.segments, method: request.method), isOpen(found) else {
                 throw Refusal.notFound("there is nothing here")
             }
+            route = found
+            whom = key == nil ? found.whom : AppScope.whom(found, target)
+            guard found.methods.contains(request.method) else { throw Refusal.methodNotAllowed(found.methods) }
+            if let key { try keys.spend(key) }
             let scope = key == nil ? nil : try AppScope(target, found, among: pusher.apps)
             let kept = try scope?.enter(found) ?? found
-            route = kept
-            whom = kept.whom
-            guard found.methods.contains(request.method) else { throw Refusal.methodNotAllowed(found.methods) }
-            if let key {
-                try keys.spend(key)
-                try key.check(kept, request.method)
-            }
+            try key?.check(kept, request.method)
             response = try await trace.run {
                 try await answer(
                     kept, of: scope, target: target, request: request, context: context, key: key, whom: &whom,
@@ -83,26 +81,27 @@ struct ControlResponder: HTTPResponder {
     }
 
     /// - Parameters:
-    ///   - scope: the further app whose rooms and users it is about; nil for native ones.
+    ///   - scope: the app whose rooms and users it is about; nil for native ones.
     ///   - whom: whom the call is about, where that is not the path's to say.
     ///   - caller: who makes it, where that is not the key's to say.
     private func answer(
         _ route: Route, of scope: AppScope?, target: RequestTarget, request: Request, context: ControlContext,
         key: BackendKey?, whom: inout String?, caller: inout String?
     ) async throws -> Response {
-        let body = scope.map { scope in self.body.changing { try scope.enter($0, of: route) } } ?? self.body
         switch route {
         case .broadcast:
-            return .json(try await broadcaster.answerOne(body.read(request, on: context.channel), by: key))
+            let body = try await body.read(request, on: context.channel)
+            return .json(try await broadcaster.answerOne(body, by: key, of: scope))
         case .broadcastBatch:
-            return .json(try await broadcaster.answerBatch(body.read(request, on: context.channel), by: key))
+            let body = try await body.read(request, on: context.channel)
+            return .json(try await broadcaster.answerBatch(body, by: key, of: scope))
         case .users:
             return try await UsersQuery(target: target, of: scope).answer(from: presence)
         case .user(let user):
             if request.method == .delete { return try await UserErasure(user: user).answer(from: erasure) }
             return .json(try await UserQuery(user: user).answer(from: presence))
         case .usersQuery:
-            let query = try await UserStatusesQuery(body.read(request, on: context.channel))
+            let query = try await UserStatusesQuery(body.read(request, on: context.channel), of: scope)
             return .json(try await query.answer(from: presence))
         case .userDisconnect(let user):
             return try await Disconnection(user: user, body: body.read(request, on: context.channel))
@@ -131,7 +130,8 @@ struct ControlResponder: HTTPResponder {
             guard request.method == .post else {
                 return try await MembersQuery(room: room, target: target).answer(from: presence)
             }
-            return try await Invitation(room: room, body: body.read(request, on: context.channel)).answer(from: rooms)
+            return try await Invitation(room: room, body: body.read(request, on: context.channel), of: scope)
+                .answer(from: rooms)
         case .member(let user, let room):
             let order =
                 request.method == .put

@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// A page of a list of names.
 struct NamePage: Sendable {
     var names: [String]
@@ -8,28 +10,38 @@ struct NamePage: Sendable {
 }
 
 extension PageQuery {
-    /// Names read at once to find those that begin so, and how often for one answer.
+    /// Names read at once to find those that are sought, and how often for one answer.
     private static let portion = 1000
     private static let portions = 16
 
-    /// Goes through a list for the names that begin so, as far as one request may; there may be more even where there are few.
+    /// Goes through a list for the names that are sought, as far as one request may; there may be more even where there are few,
+    /// or none.
+    ///
+    /// - Parameter seal: of cursors, where what is not sought must not be seen in them.
+    /// - Throws: `bad_request` for a cursor that no page has given.
     func names(
-        beginningWith prefix: String, in list: (_ limit: Int, _ cursor: String?) async throws -> NamePage
+        sealedBy seal: CursorSeal?, where isSought: (String) -> Bool,
+        in list: (_ limit: Int, _ cursor: String?) async throws -> NamePage
     ) async throws -> NamePage {
         var found = NamePage(names: [], next: cursor)
+        if let seal, let cursor {
+            guard let opened = seal.open(cursor) else { throw DirectoryError.badCursor }
+            found.next = opened
+        }
         for _ in 0..<PageQuery.portions {
             let wanted = limit - found.names.count
             var part = try await list(PageQuery.portion, found.next)
-            var places = part.names.indices.filter { part.names[$0].utf8.starts(with: prefix.utf8) }
+            var places = part.names.indices.filter { isSought(part.names[$0]) }
             // A page ends where a portion does: one that holds too many is read again as one that ends with the last wanted.
             if places.count > wanted {
                 part = try await list(places[wanted - 1] + 1, found.next)
-                places = part.names.indices.filter { part.names[$0].utf8.starts(with: prefix.utf8) }
+                places = part.names.indices.filter { isSought(part.names[$0]) }
             }
             found.names += places.map { part.names[$0] }
             found.next = part.next
             if found.next == nil || found.names.count >= limit { break }
         }
+        if let seal { found.next = try found.next.map(seal.close) }
         return found
     }
 }

@@ -5,18 +5,6 @@ import NIOCore
 /// Takes in the JSON body of a request, within a bound; its time is bounded by the connection's own rules.
 struct RequestBodyReader: Sendable {
     let maxBytes: Int
-    /// What becomes of a body before anybody reads it; nil: nothing.
-    private var change: (@Sendable ([UInt8]) throws -> [UInt8])?
-
-    init(maxBytes: Int) {
-        self.maxBytes = maxBytes
-    }
-
-    func changing(_ change: @escaping @Sendable ([UInt8]) throws -> [UInt8]) -> RequestBodyReader {
-        var reader = self
-        reader.change = change
-        return reader
-    }
 
     /// The whole body, which is UTF-8 but not known to be JSON.
     ///
@@ -32,8 +20,7 @@ struct RequestBodyReader: Sendable {
             guard body.count + part.readableBytes <= maxBytes else { throw tooLarge }
             body.append(contentsOf: part.readableBytesView)
         }
-        let text = try text(body)
-        return try change?(text) ?? text
+        return try text(body)
     }
 
     /// A body that has come as a whole, once it is known to be UTF-8.

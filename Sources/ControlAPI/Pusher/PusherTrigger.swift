@@ -78,10 +78,9 @@ struct PusherTrigger: Sendable {
     ///   - index: of the event in its request.
     func broadcast(by app: PusherApp, key: String?, index: Int, body: [UInt8]) -> BroadcastRequest {
         let idempotency = (idempotencyKey ?? key).map { key in
-            // What it is kept under has one length, whatever the key's, and is no other app's and no native one's.
-            let name = HexDigits.text(SHA256.hash(data: Array("\(app.id) \(index) \(key)".utf8)))
-            return BroadcastRequest.Idempotency(
-                key: "pusher:\(name)", digest: HexDigits.text(SHA256.hash(data: body)))
+            BroadcastRequest.Idempotency(
+                key: BroadcastRequest.Idempotency.key(of: app, "event \(index)", key),
+                digest: HexDigits.text(SHA256.hash(data: body)))
         }
         return BroadcastRequest(
             to: rooms, event: event, payload: payload, idempotency: idempotency, except: except)

@@ -97,10 +97,12 @@ struct Invitation: Sendable {
     private let room: RoomName
     private let users: [UserID]
 
-    /// - Parameter body: `{"users":["u"]}`.
-    init(room: String, body: [UInt8]) throws {
+    /// - Parameters:
+    ///   - body: `{"users":["u"]}`.
+    ///   - scope: the app that calls them so; nil for native names.
+    init(room: String, body: [UInt8], of scope: AppScope?) throws {
         self.room = try RoomName(governed: room)
-        users = try body.withUnsafeBytes { bytes in
+        let named = try body.withUnsafeBytes { bytes in
             let fields = try ObjectFields(of: ObjectFields.value(of: bytes), named: ["users"], path: "the body")
             let elements = fields["users"]?.elements(upTo: Invitation.maxUsers)
             guard let elements, (1...Invitation.maxUsers).contains(elements.count) else {
@@ -113,6 +115,7 @@ struct Invitation: Sendable {
                 return user
             }
         }
+        users = try scope?.users(named, "users") ?? named
     }
 
     func answer(from governor: any RoomGovernor) async throws -> Response {

@@ -7,20 +7,27 @@ struct RoomsQuery: Sendable {
     let page: PageQuery
     /// What the names begin with; nil for all.
     let prefix: String?
+    /// The app whose rooms are meant; nil: all.
+    let scope: AppScope?
 
     init(target: RequestTarget, of scope: AppScope?) throws(RequestError) {
         page = try PageQuery(target: target)
-        let beginning = try target.value("prefix")
-        if let beginning, RoomName(room: beginning) == nil {
+        prefix = try target.value("prefix")
+        self.scope = scope
+        if let prefix, RoomName(room: prefix) == nil {
             throw RequestError(.badRequest, "prefix: must be what the name of a room can begin with")
         }
-        prefix = scope.map { $0.prefix + (beginning ?? "") } ?? beginning
+    }
+
+    private func isSought(_ name: String) -> Bool {
+        guard let name = scope == nil ? name : scope?.own(name) else { return false }
+        return name.utf8.starts(with: (prefix ?? "").utf8)
     }
 
     func answer(from directory: any PresenceDirectory) async throws -> Response {
         let rooms: NamePage
-        if let prefix {
-            rooms = try await page.names(beginningWith: prefix) { limit, cursor in
+        if prefix != nil || scope != nil {
+            rooms = try await page.names(sealedBy: scope?.seal, where: isSought) { limit, cursor in
                 let part = try await directory.rooms(limit: limit, cursor: cursor)
                 return NamePage(names: part.rooms.map(\.string), next: part.next)
             }

@@ -5,18 +5,18 @@ import Hummingbird
 /// `GET /v1/users?limit=&cursor=`: who is online.
 struct UsersQuery: Sendable {
     let page: PageQuery
-    /// What the names begin with; nil for all.
-    let prefix: String?
+    /// The app whose users are meant; nil: everybody.
+    let scope: AppScope?
 
     init(target: RequestTarget, of scope: AppScope?) throws(RequestError) {
         page = try PageQuery(target: target)
-        prefix = scope?.prefix
+        self.scope = scope
     }
 
     func answer(from directory: any PresenceDirectory) async throws -> Response {
         let users: NamePage
-        if let prefix {
-            users = try await page.names(beginningWith: prefix) { limit, cursor in
+        if let scope {
+            users = try await page.names(sealedBy: scope.seal, where: scope.has) { limit, cursor in
                 let part = try await directory.users(limit: limit, cursor: cursor)
                 return NamePage(names: part.users.map(\.string), next: part.next)
             }
@@ -69,13 +69,15 @@ struct UserStatusesQuery: Sendable {
     /// As many users as one request may name.
     static let maxUsers = 1000
 
+    /// - Parameter scope: the app that calls them so; nil for native names.
     /// - Throws: `bad_request` naming the field.
-    init(_ body: [UInt8]) throws {
-        users = try body.withUnsafeBytes { bytes in
+    init(_ body: [UInt8], of scope: AppScope? = nil) throws {
+        let named = try body.withUnsafeBytes { bytes in
             let fields = try ObjectFields(of: ObjectFields.value(of: bytes), named: ["users"], path: "the body")
             guard let list = fields["users"] else { throw RequestError(.badRequest, "users: missing") }
             return try UserID.list(in: list, path: "users")
         }
+        users = try scope?.users(named, "users") ?? named
     }
 
     func answer(from directory: any PresenceDirectory) async throws -> [UInt8] {

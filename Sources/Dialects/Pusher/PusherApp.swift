@@ -69,11 +69,25 @@ package struct PusherApp: Hashable, Sendable {
         return isFirst ? user : UserID(person: prefix + name)
     }
 
+    /// The room, of whatever kind, that the app calls so; nil for what is no room's name, or would be another app's. The room that
+    /// everyone is in is the first app's alone.
+    package func room(named name: String) -> RoomName? {
+        if let user = name.behind("@") { return self.user(named: user).map { RoomName(inboxOf: $0) } }
+        guard isFirst else { return RoomName(room: name).flatMap { RoomName(room: prefix + $0.string) } }
+        return isForeign(name) ? nil : RoomName(name)
+    }
+
     /// What the app calls a user; nil for one of another app's.
     package func name(of user: UserID) -> String? { own(user.string) }
 
+    /// What the app calls a room; nil for one of another app's.
+    package func name(of room: RoomName) -> String? {
+        guard let user = room.string.behind("@") else { return own(room.string) }
+        return own(user).map { "@" + $0 }
+    }
+
     /// The name behind the app's prefix; nil for one that is not the app's.
-    func own(_ name: String) -> String? {
+    package func own(_ name: String) -> String? {
         isFirst ? (isForeign(name) ? nil : name) : name.behind(prefix)
     }
 
