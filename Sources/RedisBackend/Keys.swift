@@ -90,7 +90,8 @@ package struct Keys: Sendable {
     /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,
     /// ends, `retried:<link>` (term, connection and seq behind which the link's next retry is looked for), held, due and
     /// slices of the log (see `slices.lua`); settings (see `epoch.lua`); by the presence scripts: roster, hidden and hidden members;
-    /// by `guests`: guests, and counted (how many connections were told of last, and when).
+    /// by `guests`: guests, and counted (how many connections were told of last, and when); by `miss`: missed, when its
+    /// last message was asked for in vain.
     package func head(_ room: RoomName) -> Key { roomKey(room, ":head") }
 
     /// hash, no expiry unless the settings say `expires`, which the nodes that follow the room renew, or a day once the room

@@ -11,24 +11,25 @@ package enum PusherHookEvent: String, CaseIterable, Sendable {
     case cacheMiss = "cache_miss"
     case subscriptionCount = "subscription_count"
 
-    /// As the ledger has it; nil for what it does not keep.
-    package var type: EventType? {
+    /// As the ledger has it.
+    package var type: EventType {
         switch self {
         case .channelOccupied: .roomOccupied
         case .channelVacated: .roomVacated
         case .memberAdded: .memberJoined
         case .memberRemoved: .memberLeft
         case .subscriptionCount: .roomCounted
-        case .clientEvent, .cacheMiss: nil
+        case .clientEvent: .clientEvent
+        case .cacheMiss: .roomMissed
         }
     }
 
     /// Whether only a receiver that names it is told of it: what clients cause as often as they please, and what is noted for
     /// this alone.
-    package var isByNameOnly: Bool { type.map(EventType.ofApps.contains) ?? true }
+    package var isByNameOnly: Bool { EventType.ofApps.contains(type) }
 
     init?(type: String) {
-        guard let event = PusherHookEvent.allCases.first(where: { $0.type?.rawValue == type }) else { return nil }
+        guard let event = PusherHookEvent.allCases.first(where: { $0.type.rawValue == type }) else { return nil }
         self = event
     }
 
@@ -68,6 +69,8 @@ package enum PusherEventBody {
         let user: String?
         /// What else is told, a JSON object whose fields stand among the others.
         let details: [UInt8]?
+        /// What a client has sent.
+        let message: LedgerEvent.Message?
 
         /// Nil for what is not told, or is not this app's.
         init?(_ event: LedgerEvent, _ app: PusherApp) {
@@ -77,6 +80,13 @@ package enum PusherEventBody {
             else { return nil }
             (self.event, self.channel) = (told, channel)
             details = told == .subscriptionCount ? event.details : nil
+            message = told == .clientEvent ? event.message : nil
+            // Of who sends in other channels nobody is told, as no member of theirs is.
+            guard told != .clientEvent else {
+                let sender = channel.isPresence ? event.userId.flatMap({ $0.isEmpty ? nil : $0 }) : nil
+                user = sender.flatMap { app.name(of: UserID(unchecked: $0)) }
+                return
+            }
             guard told.isOfMember else {
                 user = nil
                 return
@@ -92,6 +102,7 @@ package enum PusherEventBody {
             JSONWriter.append(string: event.rawValue, to: &body)
             JSONWriter.append(#","channel":"#, to: &body)
             JSONWriter.append(string: channel.name, to: &body)
+            if let message { append(message, to: &body) }
             if let user {
                 JSONWriter.append(#","user_id":"#, to: &body)
                 JSONWriter.append(string: user, to: &body)
@@ -101,6 +112,21 @@ package enum PusherEventBody {
                 body += details.dropFirst().dropLast()
             }
             JSONWriter.append("}", to: &body)
+        }
+
+        private func append(_ message: LedgerEvent.Message, to body: inout [UInt8]) {
+            JSONWriter.append(#","event":"#, to: &body)
+            JSONWriter.append(string: message.event?.string ?? "", to: &body)
+            JSONWriter.append(#","data":"#, to: &body)
+            if message.payload.first == UInt8(ascii: "\"") {
+                body += message.payload
+            } else {
+                JSONWriter.append(text: message.payload, to: &body)
+            }
+            if let sender = message.sender.flatMap({ PusherSocketID(connectionID: $0) }) {
+                JSONWriter.append(#","socket_id":"#, to: &body)
+                JSONWriter.append(string: sender.description, to: &body)
+            }
         }
     }
 }

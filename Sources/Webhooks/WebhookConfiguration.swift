@@ -52,7 +52,7 @@ extension WebhookReceiver {
     package init(url: String, ofApp app: String?, events: Set<PusherHookEvent>) {
         self.init(
             name: WebhookReceiver.name(of: "pusher \(app ?? "") \(url)"), url: url,
-            types: Set(events.compactMap { $0.type?.rawValue }))
+            types: Set(events.map(\.type.rawValue)))
         form = .pusher(app: app)
     }
 

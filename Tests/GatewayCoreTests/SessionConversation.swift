@@ -254,6 +254,7 @@ final class SessionConversation {
         case .release(let joined, let version): "release \(joined.room) behind \(version)"
         case .enrollQuietly(let room): "note \(room)"
         case .attend(let room): "attend \(room)"
+        case .noteMiss(let room): "miss \(room)"
         case .withdraw(let room): "withdraw \(room)"
         case .follow(let room, let since): "follow \(room)\(since.map { " since \($0.seq)" } ?? "")"
         case .followLater(let room): "follow \(room) later"

@@ -183,6 +183,20 @@ struct SessionVisitingTests {
             ])
     }
 
+    @Test func `that there is no last message is noted where somebody is to know it`() {
+        var rules = SessionVisitingTests.open()
+        rules.noted = [.roomMissed: [RoomPattern("cache-a*")].compactMap(\.self)]
+        let talk = visitor(rules: rules)
+        _ = talk.ask(1, subscribe(1, "cache-a", last: true))
+        #expect(talk.ready("cache-a") == ["attend cache-a", "miss cache-a", "joined 1 cache-a at 7", "enter cache-a"])
+        _ = talk.ask(2, subscribe(2, "cache-b", last: true))
+        #expect(talk.ready("cache-b") == ["attend cache-b", "joined 2 cache-b at 7", "enter cache-b"])
+        _ = talk.ask(3, subscribe(3, "cache-ab", last: true))
+        let missed = [SessionConversation.message("cache-ab", 7)]
+        #expect(
+            talk.ready("cache-ab", missed: missed) == ["attend cache-ab", "joined 3 cache-ab at 7", "enter cache-ab"])
+    }
+
     @Test func `a last message of half an hour ago is none`() {
         func last(at timestamp: Int64) -> Bool {
             var start = StreamStart(

@@ -98,6 +98,24 @@ struct SettingsPusherTests {
         #expect(try counting("news", plain) == .nobody)
     }
 
+    @Test func `what clients cause is noted in the rooms of the apps whose receivers name it`() throws {
+        let file = """
+            pusher:
+              apps:
+                - {id: "1", key: shop, secret: 0123456789abcdef}
+                - id: forum
+                  key: forum-key
+                  secret: 0123456789abcdef
+                  webhooks: ["https://forum.example/hook client_event cache_miss", "https://forum.example/all"]
+            """
+        let rules = try load(file).settings.rooms
+        for type in [EventType.clientEvent, .roomMissed] {
+            #expect(rules.notes(type, in: RoomName(unchecked: ":forum:private-a")))
+            #expect(!rules.notes(type, in: RoomName(unchecked: "private-a")))
+        }
+        #expect(!rules.notes(.roomCounted, in: RoomName(unchecked: ":forum:private-a")))
+    }
+
     @Test func `who only knows the key enters all rooms, or none where clients show tokens`() throws {
         let room = RoomName(unchecked: "lesson")
         func isOpen(_ more: [String: String], _ file: String? = nil) throws -> Bool {

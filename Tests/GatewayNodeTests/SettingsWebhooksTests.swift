@@ -115,7 +115,6 @@ struct SettingsWebhooksTests {
         #expect(Set(three.map(\.name)).count == 3 && three[2].types?.count == 4)
         for (url, problem) in [
             ("https://a.example/ format=pusher user.online", "no type of event"),
-            ("https://a.example/ format=pusher client_event", "holds client_event, of which nobody is told"),
             ("https://a.example/ member_added", "no type of event"),
             ("https://a.example/ format=pusher, https://b.example/", "webhooks.secret is missing"),
             ("https://127.0.0.1/ format=pusher", "webhooks.allowPrivate"),

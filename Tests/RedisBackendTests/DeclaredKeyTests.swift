@@ -63,6 +63,7 @@ struct DeclaredKeyTests {
                 Join(room, connection: "c2", of: alice, info: info, holder: holder, mode: mode, settings: settings))
         }
         all.append(CountGuests(GuestCounts.Report(room, count: 3), holder: holder, settings: settings))
+        all.append(NoteMiss(in: room, settings: settings))
         all.append(Show(info, of: alice, in: room, connection: "c2", holder: holder))
         for state in [UserState.away, .invisible, .active] {
             all.append(SetState(state, next, holder: holder, settings: settings))

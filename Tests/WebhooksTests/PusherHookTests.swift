@@ -58,6 +58,31 @@ struct PusherHookTests {
         #expect(WebhookReceiver(url: "http://a/", ofApp: nil, events: [.subscriptionCount]).wants(counted))
     }
 
+    @Test func `what clients send to each other is told with the socket, and with the user in presence channels alone`()
+    {
+        func told(_ room: String, by user: String, _ payload: String) -> String? {
+            var event = Self.event("client.event", room, user)
+            event.message = LedgerEvent.Message(
+                position: .unstored, msgType: 1, event: EventName("client-x"), payload: Array(payload.utf8),
+                sender: "00000000000001")
+            return PusherEventBody.encode([event], of: Self.first, now: 1).map { String(decoding: $0, as: UTF8.self) }
+        }
+        let socket = PusherSocketID(connectionID: "00000000000001")?.description ?? ""
+        #expect(
+            told("private-a", by: "u", #"{"n": 1}"#) == """
+                {"time_ms":1,"events":[{"name":"client_event","channel":"private-a","event":"client-x",\
+                "data":"{\\"n\\": 1}","socket_id":"\(socket)"}]}
+                """)
+        #expect(
+            told("presence-a", by: "u", #""t""#) == """
+                {"time_ms":1,"events":[{"name":"client_event","channel":"presence-a","event":"client-x",\
+                "data":"t","socket_id":"\(socket)","user_id":"u"}]}
+                """)
+        #expect(told("presence-a", by: "", "1")?.contains("user_id") == false)
+        let missed = PusherEventBody.encode([Self.event("room.missed", "cache-a")], of: Self.first, now: 1)
+        #expect(missed == Array(#"{"time_ms":1,"events":[{"name":"cache_miss","channel":"cache-a"}]}"#.utf8))
+    }
+
     @Test func `a letter is signed by the first secret of its app, and says whose it is`() throws {
         var configuration = WebhookConfiguration(receivers: [], secrets: ["native"])
         configuration.apps = Self.apps
@@ -80,8 +105,12 @@ struct PusherHookTests {
     @Test func `a receiver wants what it is told of, and has a place of its own beside the native one of its URL`() {
         let all = WebhookReceiver(url: "http://a/", ofApp: nil, events: Set(PusherHookEvent.allCases))
         let few = WebhookReceiver(url: "http://a/", ofApp: "3", events: [.memberAdded, .cacheMiss])
-        #expect(all.types == ["room.occupied", "room.vacated", "member.joined", "member.left", "room.counted"])
-        #expect(few.types == ["member.joined"])
+        #expect(
+            all.types == [
+                "room.occupied", "room.vacated", "member.joined", "member.left", "room.counted", "client.event",
+                "room.missed",
+            ])
+        #expect(few.types == ["member.joined", "room.missed"])
         let native = WebhookReceiver(url: "http://a/", types: nil)
         #expect(Set([all, few, native].map(\.name)).count == 3 && all.name.hasPrefix("hook-"))
     }

@@ -94,15 +94,19 @@ package struct LedgerEvent: Hashable, Sendable {
         package var payload: [UInt8]
         /// Whether the payload was taken away: it is `null` then.
         package var isRedacted: Bool
+        /// The connection that sent it, and was left out; nil where none was.
+        package var sender: String?
 
         package init(
-            position: Position, msgType: Int, event: EventName? = nil, payload: [UInt8], isRedacted: Bool = false
+            position: Position, msgType: Int, event: EventName? = nil, payload: [UInt8], isRedacted: Bool = false,
+            sender: String? = nil
         ) {
             self.position = position
             self.msgType = msgType
             self.event = event
             self.payload = payload
             self.isRedacted = isRedacted
+            self.sender = sender
         }
     }
 
@@ -157,9 +161,13 @@ package enum EventType: String, CaseIterable, Sendable {
     case memberBanned = "member.banned"
     /// How many connections are in a room, as apps' receivers are told it.
     case roomCounted = "room.counted"
+    /// What a client of an app has sent to others, which is stored nowhere else.
+    case clientEvent = "client.event"
+    /// Somebody came to a room for its last message, and there was none.
+    case roomMissed = "room.missed"
 
     /// Those that only apps' receivers are told of, and that are noted only where one has asked for them.
-    package static let ofApps: Set<EventType> = [.roomCounted]
+    package static let ofApps: Set<EventType> = [.roomCounted, .clientEvent, .roomMissed]
 
     /// Those that any receiver may be told of.
     package static let native = allCases.filter { !ofApps.contains($0) }

@@ -37,6 +37,9 @@ package protocol Presence: Sendable {
     /// the room's connections; `leave` takes it out again. Of a connection that is not known nothing is noted.
     func attend(_ room: RoomName, connection id: String)
 
+    /// Notes for receivers of events that somebody came to a room for its last message and found none.
+    func noteMiss(in room: RoomName)
+
     /// Changes what the members of rooms are shown of the connection's user, in rooms that it is in: a JSON object, kept for
     /// its session.
     ///

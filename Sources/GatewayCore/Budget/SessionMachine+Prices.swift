@@ -9,7 +9,7 @@ extension SessionMachine.Action {
         case .enrollVisitor(let room, let member): Prices.step(infoBytes: member.info.count, receivers: audience(room))
         case .readRoster(let joined, _): Prices.page(limit: max(1, min(1000, joined.roster?.members ?? 1)))
         case .withdraw(let room): Prices.step(infoBytes: 0, receivers: audience(room))
-        case .enrollQuietly, .attend, .follow, .confirm: Prices.stream
+        case .enrollQuietly, .attend, .noteMiss, .follow, .confirm: Prices.stream
         case .show(let info, let rooms, _):
             Prices.steps(infoBytes: info.count, receivers: rooms.reduce(0) { $0 + audience($1) }, rooms: rooms.count)
         case .setState: Prices.step(infoBytes: 0, receivers: 0)

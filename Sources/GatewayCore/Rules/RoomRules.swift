@@ -116,6 +116,8 @@ package struct RoomRules: Hashable, Sendable {
     package var archiveBacklogBytes = 32 << 20
     /// Rooms that visitors may enter who only know an app's key, where no rule says what guests may.
     package var openToVisitors: [RoomPattern] = []
+    /// Of events that are noted only where a receiver asks for them, the rooms of which one does.
+    package var noted: [EventType: [RoomPattern]] = [:]
     /// Whether names that begin with a colon belong to apps, and to no client of the gateway's own.
     package var fencesApps = false
     /// Whether rooms that an app's backend signs for are entered by a right that names them alone, never by the default.
@@ -160,6 +162,12 @@ package struct RoomRules: Hashable, Sendable {
     /// Whether receivers of webhooks are told of the room's messages; of inboxes and `*` they never are.
     package func tellsMessages(of room: RoomName) -> Bool {
         rules.first { $0.pattern.matches(room) }?.tellsMessages ?? false
+    }
+
+    /// Whether a receiver has asked to be told of such events in the room.
+    package func notes(_ type: EventType, in room: RoomName) -> Bool {
+        guard !noted.isEmpty, !room.isInbox else { return false }
+        return noted[type]?.contains { $0.matches(room) } ?? false
     }
 
     /// Whether the room's messages go into the partition's stream as well; those of inboxes and `*` never do.

@@ -181,10 +181,12 @@ extension SessionMachine {
                 + refuse(joining.id, .forbidden, "the room has settings: only a presence channel enters it")
                 + serveWaiting(for: room)
         }
+        let missed = missed(room, answer)
         guard subscription.member != nil else {
             setMembership(of: room, .joined)
             // Told before the client is answered, so that whoever it tells finds the room occupied.
-            return attend(room) + [.send(.joined(id: joining.id, answer)), .enter(room, .now)] + serveWaiting(for: room)
+            return attend(room) + missed + [.send(.joined(id: joining.id, answer)), .enter(room, .now)]
+                + serveWaiting(for: room)
         }
         guard start.reading?.presence != false else {
             return drop(room) + refuse(joining.id, .forbidden, "the role may not know who is here")
@@ -196,10 +198,16 @@ extension SessionMachine {
         setMembership(of: room, .joining(reading))
         guard reads < settings.limits.maxReads else {
             visit?.unread.append((answer, joining.id))
-            return [.enter(room, .kept)]
+            return missed + [.enter(room, .kept)]
         }
         reads += 1
-        return [.enter(room, .kept), .readRoster(answer, id: joining.id)]
+        return missed + [.enter(room, .kept), .readRoster(answer, id: joining.id)]
+    }
+
+    /// Where it came for the last message and there is none: that is noted where somebody is to know it.
+    private func missed(_ room: RoomName, _ answer: Joined) -> [Action] {
+        guard case .absent = answer.last, settings.rules.notes(.roomMissed, in: room) else { return [] }
+        return [.noteMiss(room)]
     }
 
     /// It is counted where there is a roster, on which it shows nobody.
@@ -282,7 +290,7 @@ extension SessionMachine {
         var publication = Publication(
             room: room, userId: subscription.member?.userId ?? identity?.userId ?? .nobody, event: message.event,
             payload: message.payload)
-        publication.isVolatile = true
+        (publication.isVolatile, publication.isClientEvent) = (true, true)
         publication.heedsSettings = true
         return [.publish(publication, echo: false, id: nil)]
     }

@@ -50,6 +50,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         case enrollQuietly(RoomName)
         /// Note that the connection is in a room and shows nobody there; there is no answer.
         case attend(RoomName)
+        /// Note that the room's last message was asked for and there is none; there is no answer.
+        case noteMiss(RoomName)
         /// Take the connection off a room's roster, and the room out of the session.
         case withdraw(RoomName)
         /// Follow a room's stream for this connection; answered by `streamReady` or `streamFailed`.

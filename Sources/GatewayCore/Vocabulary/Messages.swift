@@ -105,6 +105,8 @@ package struct Publication: Sendable {
     package var payload: [UInt8]
     /// Whether it is sent to whoever is there and not stored.
     package var isVolatile = false
+    /// Whether a client of an app sent it to others: receivers that ask for it are told.
+    package var isClientEvent = false
     /// The connection that is not sent it, by its id.
     package var except: String?
     /// Under the same mark a second publication is not stored again but answered as the first was.

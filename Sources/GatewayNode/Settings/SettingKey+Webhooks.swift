@@ -9,8 +9,8 @@ extension SettingKey {
             member.left, message.published, room.updated, \
             room.host_changed, member.role, member.removed, member.banned. A URL without types is sent all: [https://a.example/hooks, \
             "https://b.example/ user.online user.offline"]. With format=pusher behind it a URL is told the first app's events \
-            in Pusher's form: channel_occupied, channel_vacated, member_added, member_removed, and, where it is named, \
-            subscription_count.
+            in Pusher's form: channel_occupied, channel_vacated, member_added, member_removed, and, where they are named, \
+            client_event, cache_miss, subscription_count.
             """),
         SettingKey(
             "webhooks.secret", \.webhooks.secrets,

@@ -13,6 +13,19 @@ extension Settings {
         }
     }
 
+    /// Of what is noted only where a receiver names it, the rooms of the apps that have such a receiver.
+    var notedEvents: [EventType: [RoomPattern]] {
+        var noted: [EventType: [RoomPattern]] = [:]
+        for app in PusherApps(pusher.apps).all {
+            guard let pattern = RoomPattern(app.prefix + "*") else { continue }
+            for type in EventType.ofApps
+            where webhookConfiguration.receivers.contains(where: { $0.isOf(app) && $0.asksFor(type) }) {
+                noted[type, default: []].append(pattern)
+            }
+        }
+        return noted
+    }
+
     /// Those that `webhooks.url` names, and those of the apps.
     package var webhookConfiguration: WebhookConfiguration {
         var configuration = webhooks
@@ -61,11 +74,9 @@ extension SettingCheck {
         _ url: String, of app: String?, events: [String]
     ) throws(ValueRefusal) -> WebhookReceiver {
         try check(events, among: PusherHookEvent.allCases.map(\.rawValue))
-        let known = PusherHookEvent.allCases.filter { $0.type != nil }
-        for event in events where !known.contains(where: { $0.rawValue == event }) {
-            throw ValueRefusal("holds \(event), of which nobody is told here")
+        let chosen = PusherHookEvent.allCases.filter {
+            events.isEmpty ? !$0.isByNameOnly : events.contains($0.rawValue)
         }
-        let chosen = known.filter { events.isEmpty ? !$0.isByNameOnly : events.contains($0.rawValue) }
         return WebhookReceiver(url: url, ofApp: app, events: Set(chosen))
     }
 
@@ -87,9 +98,8 @@ extension WebhookReceiver {
 
     /// What it is told in Pusher's form, by Pusher's names; none where that is all.
     private var pusherEvents: [String] {
-        let told = PusherHookEvent.allCases.filter { $0.type != nil }
-        let chosen = told.filter { event in event.type.map { types?.contains($0.rawValue) ?? true } ?? false }
-        return chosen == told.filter { !$0.isByNameOnly } ? [] : chosen.map(\.rawValue).sorted()
+        let chosen = PusherHookEvent.allCases.filter { types?.contains($0.type.rawValue) ?? true }
+        return chosen == PusherHookEvent.allCases.filter { !$0.isByNameOnly } ? [] : chosen.map(\.rawValue).sorted()
     }
 }
 
@@ -97,6 +107,7 @@ extension SettingsReader {
     /// What spans the keys of webhooks.
     mutating func decideWebhooks() throws(SettingsError) {
         settings.pusher.receivers = try appReceivers()
+        settings.rooms.noted = settings.notedEvents
         let webhooks = settings.webhookConfiguration
         if !webhooks.secrets.isEmpty, !webhooks.receivers.contains(where: { $0.form == .native }) {
             let kind = settings.webhooks.receivers.isEmpty ? "" : " but in Pusher's form"

@@ -9,7 +9,7 @@
 --         9 channel; of an inbox what the channels of nodes begin with, 10 body, 11 life of the dedupe key in ms,
 --         12 connection, 13 flags (in this order: s: to a room that can have settings, c: which bind the sender; then d: with a dedupe key,
 --         i: to an inbox, e: the ledger is told, m: it goes into the partition's stream of messages, r: the caller waits
---         for replicas, v: it is sent and not stored, so without d, e, m, r), 14 user (of an inbox) or room, 15 ledger size,
+--         for replicas, v: it is sent and not stored, so without d, m, r), 14 user (of an inbox) or room, 15 ledger size,
 --         16 size of the stream, 17 log bytes, 18 ledger bytes, 19 bytes of the stream, 20 what caused it
 --         as the ledger is told, or ''
 -- result  epoch, seq, timestamp ('' and 0 of one that is not stored), and of an inbox whether the user is online (0, 1) and on how many connections;
@@ -179,6 +179,21 @@ if is_volatile then
     end
   else
     redis.call(command, channel, 'v ' .. timestamp .. ' ' .. body)
+  end
+  -- Clients send as many as they please: they are told nobody while a receiver is far behind, so that none of what else
+  -- happened has to go for them.
+  local is_behind = false
+  if events and redis.call('EXISTS', events) == 1 then
+    for _, info in ipairs(redis.call('XINFO', 'GROUPS', events)) do
+      local all = {}
+      for i = 1, #info, 2 do all[info[i]] = info[i + 1] end
+      is_behind = is_behind or (all['lag'] or 0) + all['pending'] > 500
+    end
+  end
+  if events and not is_behind then
+    local id = redis.call('XADD', events, 'MAXLEN', '~', ledger_size, '*', 't', 'client.event', 'u', '', 'r', name,
+      'c', '', 'e', '-', 'q', 0, 'm', timestamp, 'b', body)
+    weigh(events_held, 'events:', events, id, #body + entry_bytes + #name, ledger_bytes)
   end
   return { '', 0, tonumber(timestamp), is_online, connections }
 end

@@ -265,6 +265,11 @@ extension PresenceRegistry: Presence {
         loop.execute { [self] in ask(.attend(room, connection: id)) }
     }
 
+    func noteMiss(in room: RoomName) {
+        // One that is lost is noted the next time.
+        store.call(NoteMiss(in: room, settings: settings)) { _ in }
+    }
+
     func show(
         _ info: [UInt8], in rooms: [RoomName], connection id: String,
         reply: @escaping @Sendable (Result<Void, BackendError>) -> Void

@@ -48,6 +48,7 @@ package enum Scripts {
     static let hide = Scripts.script("hide", PackageResources.hide_lua, opening: .roster)
     static let show = Scripts.script("show", PackageResources.show_lua, opening: .roster)
     static let guests = Scripts.script("guests", PackageResources.guests_lua, opening: .roster)
+    static let miss = Scripts.script("miss", PackageResources.miss_lua, opening: .clock)
     static let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
     static let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .roster)
     static let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
@@ -83,7 +84,7 @@ package enum Scripts {
             publish, position, history, heads, states, meet, agree, touch, beat, canary, notify, connect, sessionResume,
             close, pardon,
             admit, signal,
-            disconnect, join, show, state, hide, guests, leave, sweep, look, prolong, claim, yield,
+            disconnect, join, show, state, hide, guests, miss, leave, sweep, look, prolong, claim, yield,
             renounce, compare, remember, page, span, gather, settle, trim, backlog, replay, shrink,
             joinAgain, tell, ban, lift, bans, audit, audited, positionUnwritten, historyUnwritten, published, govern,
             settings,

@@ -37,7 +37,9 @@ struct RedisMessageLog: MessageLog {
         call.isReplicated = replicated != nil
         call.sender = publication.heedsSettings ? publication.userId : nil
         call.isVolatile = publication.isVolatile
-        if !publication.isVolatile {
+        if publication.isVolatile {
+            if publication.isClientEvent, rules.notes(.clientEvent, in: room) { call.ledger = ledger }
+        } else {
             if let ledger, rules.tellsMessages(of: room) { (call.ledger, call.cause) = (ledger, publication.cause) }
             if rules.isStreamed(room) || rules.isArchived(room) {
                 let bound = rules.streamBound

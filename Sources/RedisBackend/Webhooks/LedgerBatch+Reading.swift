@@ -46,6 +46,6 @@ extension LedgerEvent {
         userId = message.userId.string
         self.message = LedgerEvent.Message(
             position: position, msgType: message.msgType, event: message.event, payload: message.payload,
-            isRedacted: message.isRedacted)
+            isRedacted: message.isRedacted, sender: message.except)
     }
 }

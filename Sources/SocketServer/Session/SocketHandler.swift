@@ -268,6 +268,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             case .release(let joined, let version): hub.release(joined, to: self, knows: version)
             case .enrollQuietly(let room): hub.presence.joinQuietly(room, connection: id.description)
             case .attend(let room): hub.presence.attend(room, connection: id.description)
+            case .noteMiss(let room): hub.presence.noteMiss(in: room)
             case .withdraw(let room): hub.presence.leave(room, connection: id.description)
             case .follow(let room, let since): hub.follow(room, since: since, for: self)
             case .followLater(let room): hub.retryLater(.stream(self, room))

@@ -88,6 +88,8 @@ extension InMemoryBackend: Presence {
 
     func connectVisitor(_ id: String) { state.withLock { $0.told.append("visitor") } }
 
+    func noteMiss(in room: RoomName) { state.withLock { $0.told.append("miss \(room)") } }
+
     func attend(_ room: RoomName, connection id: String) { state.withLock { $0.told.append("attend \(room)") } }
 
     func join(

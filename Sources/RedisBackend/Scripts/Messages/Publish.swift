@@ -34,7 +34,7 @@ package struct Publish: Script {
     package var sender: UserID?
     /// Whether the caller waits for a replica.
     package var isReplicated = false
-    /// Whether the message is sent and not stored; then it has neither dedupe key nor ledger nor stream.
+    /// Whether the message is sent and not stored; then it has neither dedupe key nor stream.
     package var isVolatile = false
 
     package init(
