@@ -2,6 +2,7 @@ import Dialects
 import GatewayCore
 import NIOCore
 import NIOEmbedded
+import SocketServer
 import Testing
 
 @Suite
