@@ -96,6 +96,14 @@ struct GuestScriptTests {
         #expect(try await observer.texts() == ["room.occupied  lesson-1", "room.vacated  lesson-1 drained"])
     }
 
+    @Test func `one that was lost while its node was given up begins no grace`() async throws {
+        try await say(1, by: holder)
+        #expect(try await sweep(.node(holder), [.guests(room)]) == .left(0))
+        try await say(0, .abrupt(.lost), by: Holder(node: "n1", incarnation: 101))
+        #expect(try await said() == nil)
+        #expect(try await observer.texts() == ["room.occupied  lesson-1", "room.vacated  lesson-1 node_lost"])
+    }
+
     @Test func `those of a dead node go, and those of others stay`() async throws {
         try await say(300, by: holder)
         try await say(1, by: other)
@@ -137,6 +145,11 @@ struct GuestScriptTests {
         _ = try await redis.cli("HSET", head, "counted", "3 5")
         #expect(try await say(100, by: holder, counting) == .counted(again: nil))
         #expect(try await redis.cli("XREVRANGE", key, "+", "-", "COUNT", "1").contains(#"{"subscription_count":101}"#))
+        // By a clock that has gone back since, or as nothing of ours writes it.
+        for told in ["7 99999999999999", "?"] {
+            _ = try await redis.cli("HSET", head, "counted", told)
+            #expect(try await say(100, by: holder, counting) == .counted(again: nil))
+        }
         #expect(try await say(0, .farewell(.closed), by: holder, counting) == .counted(again: nil))
         #expect(try await redis.cli("XREVRANGE", key, "+", "-", "COUNT", "1").contains(#"{"subscription_count":1}"#))
     }

@@ -58,6 +58,9 @@ struct ScriptTagTests {
         try await node.join("room-0", "stays")
         node.presence.show(Array(#"{"a":1}"#.utf8), in: [RoomName(unchecked: "room-0")], connection: "stays") { _ in }
         node.presence.setState(.invisible, connection: "stays") { _ in }
+        node.presence.connectVisitor("guest")
+        node.presence.attend(RoomName(unchecked: "room-0"), connection: "guest")
+        node.presence.noteMiss(in: RoomName(unchecked: "room-0"))
         _ = try await node.directory.rooms(in: RoomSpan(prefix: "{r}", isWithoutForeign: true), upTo: 1, among: 100)
         // What is compared after the subscriptions were away is asked for once they stand again.
         try await node.proxy.cutAll()

@@ -26,11 +26,13 @@ local room = {
 }
 local moment, ledger = now(), { key = events, size = ledger_size }
 local entry, holder, lost = 'g|' .. name, node .. ':' .. incarnation, nil
-local kept = {}
+local kept, was_there = {}, false
 for word in string.gmatch(redis.call('HGET', head, 'guests') or '', '%S+') do
   if string.sub(word, 1, 1) == '~' then
     lost = word
-  elseif not is_held_by(string.match(word, '^[^=]*'), node, incarnation) then
+  elseif is_held_by(string.match(word, '^[^=]*'), node, incarnation) then
+    was_there = true
+  else
     kept[#kept + 1] = word
   end
 end
@@ -45,7 +47,8 @@ if is_there then
 else
   redis.call('SREM', held, entry)
 end
-if grace ~= '' then lost = '~' .. left end
+-- Of whom nobody knew, or whose end was told by a sweep, no grace begins.
+if grace ~= '' and (was_there or is_there) then lost = '~' .. left end
 if lost then
   kept[#kept + 1] = lost
   -- Also where somebody has deleted what ends it.

@@ -104,10 +104,11 @@ local function tell_count(room, told, ledger, moment, must)
   if told == '' then return 0 end
   local stored, count = redis.call('HMGET', room.head, 'guests', 'counted'), redis.call('SCARD', room.conns)
   for number in string.gmatch(stored[1] or '', '=(%d+)') do count = count + number end
-  local before, at = string.match(stored[2] or '0 0', '^(%d+) (%d+)$')
-  if tonumber(before) == count then return 0 end
-  local wait = tonumber(at) + 5000 - moment
-  if not must and count > 100 and wait > 0 then return math.min(wait, 5000) end
+  local before, at = string.match(stored[2] or '', '^(%d+) (%d+)$')
+  if tonumber(before or 0) == count then return 0 end
+  local wait = tonumber(at or 0) + 5000 - moment
+  -- One of more than that is of a clock that has gone back since.
+  if not must and count > 100 and wait > 0 and wait <= 5000 then return wait end
   if count == 0 then
     redis.call('HDEL', room.head, 'counted')
   else

@@ -32,6 +32,8 @@ package struct GuestCounts {
     }
 
     private var partitions = [[RoomName: Attendance]](repeating: [:], count: Partition.count)
+    /// Rooms of which something is to be told, for a partition each.
+    private var dues = [Set<RoomName>](repeating: [], count: Partition.count)
     /// Of which it is to be told again how many connections there are, and when.
     private var late: [RoomName: MonotonicTime] = [:]
 
@@ -57,7 +59,12 @@ package struct GuestCounts {
 
     private mutating func change(_ room: RoomName, _ body: (inout Attendance) -> Void) {
         body(&self[room])
+        fall(due: room)
+    }
+
+    private mutating func fall(due room: RoomName) {
         self[room].isDue = true
+        dues[Partition(of: room).number].insert(room)
     }
 
     private subscript(room: RoomName) -> Attendance {
@@ -72,6 +79,7 @@ package struct GuestCounts {
     package mutating func next(of room: RoomName) -> Report? {
         let attendance = self[room]
         guard attendance.isDue, !attendance.isAsked else { return nil }
+        dues[Partition(of: room).number].remove(room)
         self[room].isAsked = true
         self[room].isDue = false
         self[room].departure = nil
@@ -79,18 +87,20 @@ package struct GuestCounts {
     }
 
     /// Redis has what a call told.
-    ///
-    /// - Parameter again: when it is to be told again how many connections there are; nil where it need not.
-    package mutating func told(_ report: Report, again: MonotonicTime?) {
-        late[report.room] = again
+    package mutating func told(_ report: Report) {
         settle(report.room) { $0.isAsked = false }
+    }
+
+    /// - Parameter time: when it is to be told again how many connections there are; nil where it need not.
+    package mutating func owe(_ room: RoomName, at time: MonotonicTime?) {
+        late[room] = time
     }
 
     /// Whether Redis has it is not known, or it does not: it is told again.
     package mutating func failed(_ report: Report) {
+        fall(due: report.room)
         settle(report.room) { attendance in
             attendance.isAsked = false
-            attendance.isDue = true
             if let departure = report.departure { attendance.note(departure) }
         }
     }
@@ -101,9 +111,9 @@ package struct GuestCounts {
         self[room] = attendance
     }
 
-    /// Rooms of which something is to be told.
-    package func due(in partition: Partition) -> [RoomName] {
-        partitions[partition.number].filter { $0.value.isDue && !$0.value.isAsked }.map(\.key)
+    /// Rooms of which something is to be told, and no call is under way.
+    package func due(in partition: Partition) -> Set<RoomName> {
+        dues[partition.number].filter { !self[$0].isAsked }
     }
 
     /// Those of which it is time to tell again how many connections there are.

@@ -16,6 +16,7 @@ extension RegistrationMachine {
         case .guests(let report, let writer, let reason): counted(report, writer, reason, answer)
         case .evict(let place, let id, _):
             if case .failure(.failed) = answer { wait(.evict(place, connection: id)) }
+            recount(place.room)
         case .setState(let state, let registrant, _, let ticket): said(state, registrant, ticket, answer)
         case .hide(let place, _):
             if case .failure(.failed) = answer { wait(.hide(place.room, place.user)) }
@@ -34,6 +35,7 @@ extension RegistrationMachine {
         case .compare(let entries, let partition, let holder): compared(entries, partition, holder, answer)
         case .end(let entry, _):
             if case .failure = answer { doubtful.insert(entry.partition) }
+            if case .guests(let room) = entry { owe(room, answer) }
         case .readMarks(let partition): readMarks(partition, answer)
         }
     }

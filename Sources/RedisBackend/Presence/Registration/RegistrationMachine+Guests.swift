@@ -56,6 +56,7 @@ extension RegistrationMachine {
         _ report: GuestCounts.Report, _ writer: Writer, _ reason: Reason?, _ answer: Result<Answer, CallFailure>
     ) {
         guard reason == nil else {
+            owe(report.room, answer)
             let isRegistered = countedAgain(writer.holder, answer)
             return registeredAgain(.guests(report.room), writer.holder, reason, isRegistered: isRegistered)
         }
@@ -63,7 +64,8 @@ extension RegistrationMachine {
         case .success(.guests(.counted(let again))):
             // Who says that none are there is put among no holders.
             if report.count > 0 { standing.announced(writer.holder, in: Partition(of: report.room)) }
-            guests.told(report, again: again.map { now + $0 })
+            guests.told(report)
+            guests.owe(report.room, at: again.map { now + $0 })
             // What has changed meanwhile.
             tellGuests(of: report.room)
         case .success(.guests(.fenced(let fence))):
@@ -71,6 +73,12 @@ extension RegistrationMachine {
             fenced(writer.holder, at: fence)
         case .success, .failure: guests.failed(report)
         }
+    }
+
+    /// Notes when it is to be told again how many connections there are, where an answer says so.
+    mutating func owe(_ room: RoomName, _ answer: Result<Answer, CallFailure>) {
+        guard case .success(.guests(.counted(let again?))) = answer else { return }
+        guests.owe(room, at: now + again)
     }
 
     private mutating func countedAgain(_ holder: Holder, _ answer: Result<Answer, CallFailure>) -> Bool {
