@@ -5,7 +5,7 @@
 lone_suites='Faults|HotPathTests'
 # Three lots of about a quarter each, by how long they take; what is in none is the last quarter.
 fault_lots=(
-    '^EndToEndTests[.](Cluster|Failover|Presence)[A-Za-z]*Faults'
+    '^EndToEndTests[.](Cluster|Failover|Presence|PusherStorm)[A-Za-z]*Faults'
     '^EndToEndTests[.](Webhook|St|HostKill|Honest|Memory)[A-Za-z]*Faults'
     '^EndToEndTests[.](?!Cluster|Failover|HostKill|Honest|Memory)[A-M][A-Za-z]*Faults'
 )
