@@ -131,13 +131,7 @@ final class PusherStormFaults {
         }
         let ground = try await begin(on: fleet)
         try await ground.storm.publish(for: .seconds(10)) {
-            for _ in 0..<2 {
-                try await fleet.wait(.seconds(1))
-                try await proxy.refuse(true)
-                try await proxy.cutAll()
-                try await fleet.wait(.seconds(3))
-                try await proxy.refuse(false)
-            }
+            try await fleet.cutTwice(proxy)
         }
         try await judge(ground, "links cut")
         try await ground.storm.judge("links cut, native clients", staying: false)

@@ -45,13 +45,7 @@ struct RecoveryFaults {
         let fleet = try await Fleet.over(redis) { _, _ in "redis://127.0.0.1:\(proxy.port)" }
         let storm = try await Storm.begin(on: fleet)
         try await storm.publish(for: .seconds(12)) {
-            for _ in 0..<2 {
-                try await fleet.wait(.seconds(1))
-                try await proxy.refuse(true)
-                try await proxy.cutAll()
-                try await fleet.wait(.seconds(3))
-                try await proxy.refuse(false)
-            }
+            try await fleet.cutTwice(proxy)
         }
         // A living Redis that no node reaches cannot tell them from dead ones: whether users went is its own matter.
         try await storm.judge("links cut", staying: false)

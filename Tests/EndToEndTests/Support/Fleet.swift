@@ -70,6 +70,17 @@ final class Fleet: Sendable {
         try await eventually("the time", within: time + .seconds(20)) { ContinuousClock.now >= end }
     }
 
+    /// Cuts the links through a proxy for 3 s, twice, a second before each.
+    func cutTwice(_ proxy: FaultProxy) async throws {
+        for _ in 0..<2 {
+            try await wait(.seconds(1))
+            try await proxy.refuse(true)
+            try await proxy.cutAll()
+            try await wait(.seconds(3))
+            try await proxy.refuse(false)
+        }
+    }
+
     /// Who of these users one node says is online.
     func online(_ users: [String], by node: NodeProcess) async throws -> Set<String> {
         let names = users.map { "\"\($0)\"" }.joined(separator: ",")
