@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// The part of a request's target behind `?`.
 package struct QueryString: Sendable {
     /// A reason why a value cannot be had.
@@ -32,21 +34,12 @@ package struct QueryString: Sendable {
                 bytes.append(byte)
                 continue
             }
-            guard let high = rest.popFirst().flatMap(hexDigit), let low = rest.popFirst().flatMap(hexDigit) else {
-                throw .badEscape
-            }
+            guard let high = rest.popFirst().flatMap(HexDigits.value),
+                let low = rest.popFirst().flatMap(HexDigits.value)
+            else { throw .badEscape }
             bytes.append(high << 4 | low)
         }
         guard let decoded = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
         return decoded
-    }
-
-    private static func hexDigit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }
