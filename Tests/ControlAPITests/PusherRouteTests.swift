@@ -304,6 +304,8 @@ import Testing
                     RoomRecord(
                         room: RoomName(unchecked: "b"), members: 0, connections: 0,
                         head: Position(epoch: "e", seq: 1)),
+                    RoomRecord(
+                        room: RoomName(unchecked: "d"), members: 0, connections: 0, head: nil, hasGuestGrace: true),
                 ]
             }
             let one = try await api.call(.GET, "/channels/presence-a", ["info": "user_count"])
@@ -311,6 +313,7 @@ import Testing
             let two = try await api.call(.GET, "/channels/b", ["info": "subscription_count"])
             #expect(two.text == #"{"occupied":false,"subscription_count":0}"#)
             #expect(try await api.call(.GET, "/channels/c").text == #"{"occupied":false}"#)
+            #expect(try await api.call(.GET, "/channels/d").text == #"{"occupied":true}"#)
             for (path, info) in [("b", "user_count"), ("b", "cache"), ("presence-a", "x")] {
                 #expect(try await api.call(.GET, "/channels/\(path)", ["info": info]).status == 400, "\(path) \(info)")
             }

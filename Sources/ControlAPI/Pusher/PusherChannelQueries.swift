@@ -64,8 +64,7 @@ struct PusherChannelQuery: Sendable {
     /// - Parameter now: milliseconds since 1970.
     func answer(from directory: any PresenceDirectory, _ log: any MessageLog, now: Int64) async throws -> [UInt8] {
         let record = try await directory.room(room)
-        // Those within their grace have no connection, and are in it.
-        let isOccupied = record.map { $0.members > 0 || $0.connections > 0 } ?? false
+        let isOccupied = record?.isOccupied ?? false
         var answer: [UInt8] = []
         JSONWriter.append(isOccupied ? #"{"occupied":true"# : #"{"occupied":false"#, to: &answer)
         JSONWriter.append(info, of: channel, record, follows: true, to: &answer)

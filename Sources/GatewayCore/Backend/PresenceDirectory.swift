@@ -26,7 +26,8 @@ package protocol PresenceDirectory: Sendable {
     ///   - most: as many may there be of all spans.
     func rooms(in span: RoomSpan, upTo limit: Int, among most: Int) async throws(DirectoryError) -> SpannedRooms
 
-    /// Nil for a room that has neither members nor connections nor a log, whatever its settings.
+    /// Nil for a room that has neither members nor connections, those within their grace included, nor a log, whatever its
+    /// settings.
     func room(_ room: RoomName) async throws(DirectoryError) -> RoomRecord?
 
     /// Marks every connection of a user to be closed, on whatever node it is; a mark is obeyed within a second, also where
@@ -189,13 +190,22 @@ package struct RoomRecord: Hashable, Sendable {
     package var connections: Int
     /// Where its stream stands; nil for a room never written to.
     package var head: Position?
+    /// Whether the grace of a guest runs, who is neither of the members nor of the connections then.
+    package var hasGuestGrace: Bool
 
-    package init(room: RoomName, members: Int, connections: Int, head: Position?) {
+    package init(room: RoomName, members: Int, connections: Int, head: Position?, hasGuestGrace: Bool = false) {
         self.room = room
         self.members = members
         self.connections = connections
         self.head = head
+        self.hasGuestGrace = hasGuestGrace
     }
+
+    /// Whether somebody is there, those within their grace included.
+    package var isOccupied: Bool { members > 0 || connections > 0 || hasGuestGrace }
+
+    /// Whether there is anything to be said of it, whatever its settings.
+    package var isKnown: Bool { isOccupied || head != nil }
 }
 
 package struct Member: Hashable, Sendable {

@@ -95,9 +95,10 @@ struct RedisPresenceDirectory: PresenceDirectory {
         let (shown, head) = (Int(try await get(size)), try await get(position))
         let (found, unseen) = (Int(try await get(connections)), try await get(others))
         let members = shown + (unseen[0].flatMap { Int($0) } ?? 0)
-        let guests = unseen[1].map { GuestWords($0).count } ?? 0
-        guard members > 0 || found + guests > 0 || head != nil else { return nil }
-        return RoomRecord(room: room, members: members, connections: found + guests, head: head)
+        let guests = GuestWords(unseen[1] ?? "")
+        let record = RoomRecord(
+            room: room, members: members, connections: found + guests.count, head: head, hasGuestGrace: guests.hasGrace)
+        return record.isKnown ? record : nil
     }
 
     func disconnect(_ user: UserID, _ expulsion: Expulsion) async throws(DirectoryError) -> Expelled {
