@@ -266,8 +266,11 @@ extension PresenceRegistry: Presence {
     }
 
     func noteMiss(in room: RoomName) {
-        // One that is lost is noted the next time.
-        store.call(NoteMiss(in: room, settings: settings)) { _ in }
+        // Behind what the room was asked for before: it is told to be occupied first.
+        loop.execute { [self] in
+            // One that is lost is noted the next time.
+            store.call(NoteMiss(in: room, settings: settings)) { _ in }
+        }
     }
 
     func show(
