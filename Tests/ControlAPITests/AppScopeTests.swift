@@ -231,6 +231,30 @@ import Testing
         }
     }
 
+    @Test func `without an app lists show no name of a further one, nor does a cursor`() async throws {
+        try await Api.serve(apps: Api.apps) { api async throws in
+            api.presence.state.withLock {
+                $0.online = [":4:u", "v", ":4:w", "x"]
+                $0.rooms = ["a", ":4:a", "ab", ":4:b"].map {
+                    RoomRecord(room: RoomName(unchecked: $0), members: 1, connections: 1, head: nil)
+                }
+            }
+            let online = #"{"users":[{"userId":"v","online":true},{"userId":"x","online":true}]}"#
+            #expect(try await api.send(.GET, "/v1/users").text == online)
+            let rooms = #"{"rooms":[{"roomId":"a"},{"roomId":"ab"}]}"#
+            #expect(try await api.send(.GET, "/v1/rooms").text == rooms)
+            #expect(try await api.send(.GET, "/v1/rooms?prefix=ab").text == #"{"rooms":[{"roomId":"ab"}]}"#)
+            #expect(try await api.send(.GET, "/v1/rooms?prefix=:4").text == #"{"rooms":[]}"#)
+            let page = try await api.send(.GET, "/v1/users?limit=1").text
+            let next = page.split(separator: #""next":""#).dropFirst().first.map { $0.prefix { $0 != "\"" } }
+            #expect(next.map { $0.utf8.count > 50 } == true, "\(page)")
+        }
+        try await Api.serve { api async throws in
+            api.presence.state.withLock { $0.online = [":4:u"] }
+            #expect(try await api.send(.GET, "/v1/users").text.contains(#""userId":":4:u""#))
+        }
+    }
+
     @Test func `a cursor shows no name, and leads on through pages that may be empty`() async throws {
         try await Api.serve(apps: Api.apps) { api async throws in
             // More of others than one call goes through.

@@ -24,6 +24,12 @@ struct AppScope: Sendable {
         (self.app, self.apps) = (app, apps)
     }
 
+    /// Whose names a list shows that names no app: the first one's, which are the native ones; nil where there are no others.
+    init?(listing apps: PusherApps) {
+        guard let first = apps.first, apps.hasFurther else { return nil }
+        (app, self.apps) = (first, apps)
+    }
+
     /// Whom a call is about, with the app that it names, be there one or not.
     static func whom(_ route: Route, _ target: RequestTarget) -> String? {
         guard let id = target.query.first(where: { $0.name == "app" })?.value else { return route.whom }

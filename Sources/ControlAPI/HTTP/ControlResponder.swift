@@ -96,7 +96,8 @@ struct ControlResponder: HTTPResponder {
             let body = try await body.read(request, on: context.channel)
             return .json(try await broadcaster.answerBatch(body, by: key, of: scope))
         case .users:
-            return try await UsersQuery(target: target, of: scope).answer(from: presence)
+            return try await UsersQuery(target: target, of: scope ?? AppScope(listing: pusher.apps))
+                .answer(from: presence)
         case .user(let user):
             if request.method == .delete { return try await UserErasure(user: user).answer(from: erasure) }
             return .json(try await UserQuery(user: user).answer(from: presence))
@@ -117,7 +118,8 @@ struct ControlResponder: HTTPResponder {
         case .turn:
             return try await TurnOrder(body.read(request, on: context.channel)).answer(from: turn)
         case .rooms:
-            return try await RoomsQuery(target: target, of: scope).answer(from: presence)
+            return try await RoomsQuery(target: target, of: scope ?? AppScope(listing: pusher.apps))
+                .answer(from: presence)
         case .room(let room):
             let orders = { try RoomOrders(room: room, headers: request.headers, governor: rooms) }
             switch request.method {

@@ -77,7 +77,8 @@ function show(page) {
     return;
   }
   next = page.next;
-  $("users-total").textContent = page.total.toLocaleString();
+  // It is not known where apps have users of their own beside these.
+  $("users-total").textContent = page.total === undefined ? "" : page.total.toLocaleString();
   const rows = page.users.map(({ userId }) => {
     const row = element("li");
     const button = element("button", userId, "person");
@@ -94,7 +95,8 @@ function show(page) {
   $("users-next").disabled = next === undefined;
   $("users-pages").hidden = cursors.length === 1 && next === undefined;
   $("users-page").textContent = "page " + cursors.length;
-  remark(page.total === 0 ? "Nobody is online." : "");
+  const isEmpty = page.total === 0 || (page.users.length === 0 && cursors.length === 1 && next === undefined);
+  remark(isEmpty ? "Nobody is online." : "");
 }
 
 // Whoever stands on a button in the list goes on standing on it while others come and go around.
