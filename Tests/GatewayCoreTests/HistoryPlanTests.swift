@@ -103,4 +103,21 @@ struct HistoryPlanTests {
             short(plan.archiveAnswered(ArchiveAnswer(messages: archived("z", 1...2), more: false)))
                 == "answer z [z:1 z:2]")
     }
+
+    @Test func `in a room that Redis has forgotten a number alone is one of the archive's last epoch`() {
+        let none = HistoryPage(room: room, head: Position(epoch: "", seq: 0), messages: [], more: false)
+        for (before, place) in [(8, "z:8"), (41, "z:10")] {
+            var plan = HistoryPlan(of: room, HistoryRange(edge: .before(before), limit: 2), course: nil)
+            _ = plan.begin()
+            #expect(short(plan.logAnswered(none)) == "archive backward - 1")
+            let last = ArchiveAnswer(messages: archived("z", 9...9), more: true)
+            #expect(short(plan.archiveAnswered(last)) == "archive backward \(place) 3 former")
+            let answer = ArchiveAnswer(messages: archived("z", 5...7), more: true)
+            #expect(short(plan.archiveAnswered(answer)) == "answer z [z:6 z:7] more")
+        }
+        var plan = HistoryPlan(of: room, HistoryRange(edge: .before(8), limit: 2), course: nil)
+        _ = plan.begin()
+        _ = plan.logAnswered(none)
+        #expect(short(plan.archiveAnswered(nil)) == "answer  [] away")
+    }
 }

@@ -46,7 +46,9 @@ async function earlier() {
     if (asked !== shown) return;
     if (asked.epoch !== undefined && asked.epoch !== page.epoch) return load(asked.roomId);
     asked.epoch = page.epoch;
-    asked.first = page.messages[0]?.seq ?? asked.first;
+    const [first] = page.messages;
+    // Of an earlier epoch it says so itself: a number alone would be one of the present epoch.
+    if (first) asked.first = { epoch: first.epoch ?? page.epoch, seq: first.seq };
     prepend(page.messages, () => {
       button.hidden = !page.more;
       told($("history-note"), wordsOf(page, source), false);
@@ -65,7 +67,8 @@ async function read(roomId, before) {
     return { page: await connection.history(roomId, { before, limit: PAGE }), source: "over the connection" };
   }
   if (!key.field.value) throw new Error("This page is not in that room. Join it, or type the API key to read it by REST.");
-  const path = "/v1/rooms/" + segment(roomId) + "/messages?limit=" + PAGE + (before === undefined ? "" : "&before=" + before);
+  const place = before === undefined ? "" : "&before=" + encodeURIComponent(before.epoch + ":" + before.seq);
+  const path = "/v1/rooms/" + segment(roomId) + "/messages?limit=" + PAGE + place;
   const text = await ask(path);
   const page = JSON.parse(text);
   const texts = textsOf(textsOf(text).get("messages"));

@@ -11,6 +11,8 @@ package struct HistoryPlan {
         case begun
         /// Going back: the log's part is there, if it was asked.
         case below(HistoryPage)
+        /// Going back by a number alone, in a room that Redis knows nothing of: which epoch is the last one is asked.
+        case forgotten(HistoryPage, before: Int)
         /// Going on: the log begins behind a hole.
         case hole(HistoryPage)
         /// Going on from an epoch that Redis does not know any more.
@@ -58,6 +60,10 @@ package struct HistoryPlan {
         if case .following(let before) = state { return .answer(joined(before, page)) }
         guard !isForward else { return forward(page) }
         if page.more { return .answer(page) }
+        if course == nil, case .before(let seq) = range.edge {
+            state = .forgotten(page, before: seq)
+            return readArchive(.backward, nil, isPresent: true, limit: 1)
+        }
         state = .below(page)
         // One more says whether there are any.
         let limit = max(0, range.limit - page.messages.count) + 1
@@ -85,6 +91,13 @@ package struct HistoryPlan {
             // Of a room that Redis has forgotten the archive's last epoch is the present one.
             if page.head.epoch.isEmpty, let last = found.last { page.head = last.position }
             return .answer(page)
+        case .forgotten(var page, let seq):
+            page.isArchiveAway = answer == nil
+            guard let last = found.last?.position else { return .answer(page) }
+            page.head = last
+            state = .below(page)
+            let place = Position(epoch: last.epoch, seq: min(seq, last.seq + 1))
+            return readArchive(.backward, place, isPresent: false, limit: range.limit + 1)
         case .hole(let page):
             guard let answer, let course else {
                 var page = page
