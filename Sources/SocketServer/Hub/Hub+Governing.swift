@@ -15,18 +15,22 @@ extension Hub {
             hubRoom.govern(by: change.state.isGoverned ? change.state : nil)
             let buffer = writer.frame(.room(change))
             for member in told { member.write(buffer) }
-            if change.state.isGoverned { putOutUnbound(of: hubRoom, change.state) }
+            if change.state.isGoverned { putOutUnfit(of: hubRoom, change.state) }
             return tellOwnPart(of: change, to: told, in: hubRoom, before: before)
         }
         hubRoom.govern(by: nil)
         for member in hubRoom.allMembers + entering { member.putOut(change) }
     }
 
-    /// A room with settings holds nobody whom they do not bind: apps' clients that are on no roster.
-    private func putOutUnbound(of hubRoom: HubRoom, _ state: RoomState) {
+    /// A room with settings holds no apps' clients whom they do not bind, being on no roster, nor such as would be told who
+    /// is there though their role may not know it: their protocol has no word for being in a room without.
+    private func putOutUnfit(of hubRoom: HubRoom, _ state: RoomState) {
         let change = RoomChange(room: hubRoom.name, event: .removed, state: state)
-        for member in hubRoom.others?.members ?? [] where !member.machine.isShown(in: hubRoom.name) {
-            member.putOut(change)
+        for member in hubRoom.others?.members ?? [] {
+            let isFit =
+                member.machine.isShown(in: hubRoom.name)
+                && hubRoom.outlook.showsPresence(to: member.machine.user(in: hubRoom.name))
+            if !isFit { member.putOut(change) }
         }
     }
 
