@@ -58,7 +58,9 @@ struct ToldRosterTests {
         #expect(words(bundle.events(after: 10)) == ["+b"])
         // Whoever has seen a come is told of the leaving.
         #expect(words(bundle.events(after: 11)) == ["+b", "-a"])
+        #expect(single.leadsOn(from: 11) && bundle.leadsOn(from: 11))
         let difference = RosterPortion(change(20, "+c"), between: 10)
+        #expect([9, 10, 11, 19, 20].map(difference.leadsOn) == [true, true, false, false, true])
         #expect(words(difference.events(after: 10)) == ["+c"] && words(difference.events(after: 20)) == [])
         #expect(difference.events(after: 15) == nil)
         let lost = RosterPortion(lost: change(20, "+c"), from: 10)
@@ -113,6 +115,18 @@ struct ToldRosterTests {
         #expect(told(roster.receive(RosterPortion(change(22, "+c")))) == "nothing")
         #expect(told(roster.read(members("a", "b"), of: change(21))) == [["again"]])
         #expect(told(roster.read(members("a", "b", "c"), of: change(22))) == [["+b", "+c"]])
+    }
+
+    @Test func `readings that bring nothing come less and less often, and at any time`() {
+        var roster = ToldRoster(at: 10)
+        _ = roster.begin(with: members("a"))
+        _ = roster.lose(at: 20)
+        #expect(roster.isBehind)
+        let pauses = (0..<9).map { _ in roster.pause(fraction: 1).milliseconds }
+        #expect(pauses == [250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 32_000])
+        #expect(roster.pause(fraction: 0) == .zero && roster.pause(fraction: 0.5) == .seconds(16))
+        #expect(told(roster.read(members("a", "b"), of: change(20))) == [["+b"]])
+        #expect(!roster.isBehind && roster.pause(fraction: 1) == .milliseconds(250))
     }
 
     @Test func `where nobody has been told, nothing is read`() {

@@ -26,6 +26,15 @@ struct DepartureTests {
             ])
     }
 
+    @Test func `who is sent away goes at the node's pace, whatever loop it is on`() {
+        let pace = DeparturePace()
+        let start = MonotonicTime(nanoseconds: 0)
+        let hubs = [pace, pace]
+        let pauses = (0..<6).map { hubs[$0 % 2].next(now: start, perSecond: 10).milliseconds }
+        #expect(pauses == [0, 100, 200, 300, 400, 500])
+        #expect(pace.next(now: start + .seconds(60), perSecond: 10) == .zero)
+    }
+
     @Test func `a reset and a page reload have the grace`() throws {
         let embedded = EmbeddedHub()
         let reset = try embedded.enter("reset")

@@ -133,6 +133,52 @@ struct OtherRosterTests {
         }
     }
 
+    @Test func `who may know no longer who is there is out of the channel, and told so`() async throws {
+        try await serve { server in
+            let ann = try await enter(server, as: "ann")
+            let bob = try await enter(server, as: "bob")
+            let state = RoomState(
+                version: 7, settings: Array(#"{"roles":{"member":["join","publish"]}}"#.utf8),
+                roles: [UserID(unchecked: "ann"): RoleName(unchecked: "speaker")])
+            server.backend.govern(Self.room, state)
+            let out = try await bob.client.text(containing: "pusher:subscription_error")
+            #expect(out.contains(#""channel":"presence-a""#) && out.contains("403"), "\(out)")
+            #expect(try await steps(ann.client, 2) == ["+bob", "-bob"])
+        }
+    }
+
+    @Test func `who comes between two readings waits for the second, and is not sent away`() async throws {
+        try await serve { server in
+            let ann = try await enter(server, as: "ann")
+            let pages = Mutex(0)
+            server.backend.state.withLock {
+                $0.beforePage = {
+                    // The newcomer's page, then the room's after the loss.
+                    let page = pages.withLock { pages in
+                        pages += 1
+                        return pages
+                    }
+                    if page == 1 {
+                        take("+bob", server.backend)
+                        tellOfLoss(at: 3, server.backend)
+                    } else if page == 2 {
+                        take("+dan", server.backend)
+                        tellOfLoss(at: 4, server.backend)
+                    }
+                }
+            }
+            let cid = try await enter(server, as: "cid")
+            // On another loop than the first it may have been told just before the second loss.
+            var known = cid.there
+            while known.count < 4 { known.insert(String(try await steps(cid.client, 1)[0].dropFirst())) }
+            #expect(known == ["ann", "bob", "cid", "dan"])
+            #expect(try await steps(ann.client, 3).sorted() == ["+bob", "+cid", "+dan"])
+            take("+eve", server.backend)
+            tell("+eve", from: 5, server.backend)
+            for client in [ann.client, cid.client] { #expect(try await steps(client, server, "end") == ["+eve"]) }
+        }
+    }
+
     @Test func `while the store does not answer nothing is told, and all once it does`() async throws {
         try await serve { server in
             let ann = try await enter(server, as: "ann")

@@ -56,13 +56,22 @@ package struct RosterPortion: Sendable {
 
     /// What is left for whoever knows the roster up to a version; nil where that is not known.
     package func events(after known: Int64) -> [RosterEvent]? {
+        guard leadsOn(from: known) else { return nil }
         guard known < last else { return [] }
-        if case .lost = steps { return nil }
         guard known > first else { return change.events }
         return switch steps {
         case .events: Array(change.events.suffix(Int(last - known)))
         case .bundle(let steps): steps.net(after: known)
         case .difference, .lost: nil
+        }
+    }
+
+    /// Whether it is known what is left for whoever knows the roster up to a version.
+    package func leadsOn(from known: Int64) -> Bool {
+        switch steps {
+        case .events, .bundle: true
+        case .difference: known <= first || known >= last
+        case .lost: known >= last
         }
     }
 }

@@ -9,6 +9,11 @@ package struct ToldRoster: Sendable {
     private var since: RosterSteps?
     /// Whether the roster is being read.
     private var isAsked = false
+    /// How often in a row a reading has brought nothing.
+    private var failures = 0
+
+    private static let mostFailures = 7
+    private static let firstPause = Duration.milliseconds(250)
 
     package init(at version: Int64) {
         self.version = version
@@ -32,6 +37,9 @@ package struct ToldRoster: Sendable {
             }
         }
     }
+
+    /// Whether steps were lost, and what has changed has not been told yet.
+    package var isBehind: Bool { since != nil }
 
     // MARK: Steps
 
@@ -103,6 +111,15 @@ package struct ToldRoster: Sendable {
         case nothing
     }
 
+    /// How long to wait for the next reading where one has brought nothing: up to half a minute, the longer the more of them
+    /// there were.
+    ///
+    /// - Parameter fraction: drawn at random, from 0 to 1, so that the rooms of many nodes are not all read at once.
+    package mutating func pause(fraction: Double) -> Duration {
+        defer { failures = min(failures + 1, ToldRoster.mostFailures) }
+        return ToldRoster.firstPause * Double(1 << failures) * min(max(fraction, 0), 1)
+    }
+
     package mutating func read(_ members: [Member], of change: RosterChange) -> Reading {
         guard let steps = since, let told = users else { return .nothing }
         guard change.version >= steps.first else { return .again }
@@ -115,7 +132,7 @@ package struct ToldRoster: Sendable {
             RosterEvent(kind: .join, userId: $0.userId, info: $0.info, connection: nil)
         }
         var portions = [RosterPortion(change, between: version)]
-        (users, since, version, isAsked) = (there, nil, change.version, false)
+        (users, since, version, isAsked, failures) = (there, nil, change.version, false, 0)
         if change.version < steps.last {
             var rest = change
             rest.events = steps.net(after: change.version)

@@ -66,14 +66,39 @@ extension Hub {
         rosterReads.ended()
         defer { readRosters() }
         guard let hubRoom = rooms[room], let others = hubRoom.others else { return }
-        guard case .success(let found) = result else { return retryLater(.roster(room)) }
+        guard case .success(let found) = result else { return readLater(room, others) }
         let change = RosterChange(
             room: room, events: [], members: found.members.count, version: found.version, timestamp: wallMilliseconds)
         switch others.roster?.read(found.members, of: change) {
         case .tell(let portions): for portion in portions { tell(portion, to: others, from: portion.first) }
-        case .again: retryLater(.roster(room))
+        case .again: readLater(room, others)
         case .nothing, nil: break
         }
+    }
+
+    private func readLater(_ room: RoomName, _ others: OtherMembers) {
+        guard let pause = others.roster?.pause(fraction: .random(in: 0...1)) else { return }
+        eventLoop.scheduleTask(in: .nanoseconds(pause.nanoseconds)) { [self] in readAgain(room) }
+    }
+
+    // MARK: Newcomers
+
+    /// Whether one that has read who is in a room is not told so yet, since it could not be told what comes behind that: it
+    /// reads it again once what was lost is known.
+    func waitsForRoster(_ connection: SocketHandler, _ answer: SessionMachine.Answer) -> Bool {
+        guard case .rosterRead(var joined, let id, .success(let version)) = answer, connection.isOpen,
+            let others = rooms[joined.room]?.others, others.mustReadAgain(connection, knows: version)
+        else { return false }
+        joined.members = nil
+        retryLater(.newcomer(PageRead(connection: connection, id: id, subject: .roster(joined))))
+        return true
+    }
+
+    /// At a tick.
+    func reconsider(_ page: PageRead) {
+        guard case .roster(let joined) = page.subject, page.connection.isOpen else { return }
+        if rooms[joined.room]?.others?.roster?.isBehind == true { return retryLater(.newcomer(page)) }
+        read(page)
     }
 }
 

@@ -48,8 +48,6 @@ package final class Hub: StreamSink, @unchecked Sendable {
     private var others = DialectMetrics.Share()
     /// Of backends' calls.
     var callBytes = 0
-    /// Of clients that are sent away, but for a drain's.
-    var departures = DeparturePace()
     var lossesTold = Recurrence()
 
     // Its parts; each keeps what only it may change.
@@ -83,8 +81,8 @@ package final class Hub: StreamSink, @unchecked Sendable {
         case listener(Listener)
         /// A question to the backend that could not be paid for.
         case inquiry(SocketHandler, SessionMachine.Inquiry)
-        /// One of which steps were lost.
-        case roster(RoomName)
+        /// One that is to be told who is in a room, once that can be gone on from.
+        case newcomer(PageRead)
     }
 
     package init(eventLoop: any EventLoop, dependencies: HubDependencies) {
@@ -100,6 +98,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     var memory: MemoryAccount { dependencies.memory }
     var probe: SocketProbe { dependencies.probe }
     var apps: AppConnections { dependencies.apps }
+    var departures: DeparturePace { dependencies.departures }
     var log: any MessageLog { dependencies.log }
     var logger: Logger { dependencies.logger }
     var streams: any RoomStreams { dependencies.streams }
@@ -235,7 +234,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
             case .registration(let connection): connection.retryRegistration()
             case .stream(let connection, let room): connection.retry(room)
             case .inquiry(let connection, let inquiry): connection.retry(inquiry)
-            case .roster(let room): readAgain(room)
+            case .newcomer(let page): reconsider(page)
             case .listener(let listener):
                 if !listener.isGone { catchUp(listener) }
             }

@@ -23,6 +23,8 @@ package struct HubDependencies: Sendable {
     let memory: MemoryAccount
     let probe: SocketProbe
     let apps = AppConnections()
+    /// Of clients that are sent away, but for a drain's.
+    let departures = DeparturePace()
 
     package init(
         configuration: SocketServerConfiguration, streams: any RoomStreams, log: any MessageLog,

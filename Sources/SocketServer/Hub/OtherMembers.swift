@@ -116,6 +116,19 @@ final class OtherMembers {
                 }
                 steps += events
                 known = max(known, portion.last)
+    /// Whether one that waits and has read the roster cannot be told what comes behind that: steps were lost, and what has
+    /// changed instead is about to be told, or was, to those who know less.
+    func mustReadAgain(_ member: SocketHandler, knows version: Int64) -> Bool {
+        guard let waiting = kept[member.number]?.waiting else { return false }
+        if let roster, roster.isBehind, version > roster.version { return true }
+        var known = version
+        for case .steps(let portion, _) in waiting {
+            guard portion.leadsOn(from: known) else { return true }
+            known = max(known, portion.last)
+        }
+        return false
+    }
+
             }
         }
         if roster?.begin(with: read) == true { roster?.apply(steps) }

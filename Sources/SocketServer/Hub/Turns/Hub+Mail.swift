@@ -63,7 +63,7 @@ extension Hub {
         switch letter {
         case .deliveries(let deliveries): openedMail.unfold(deliveries)
         case .answer(let connection, let answer, let work):
-            connection.answered(answer)
+            if !waitsForRoster(connection, answer) { connection.answered(answer) }
             switch work {
             case .resumption: resumptionEnded()
             case .pageRead: pageReadEnded()
