@@ -14,6 +14,9 @@ package protocol Dialect: Sendable {
     /// The greeting of a client is `welcome`, what answers its pings is `pong`.
     func write(_ event: ServerEvent, _ text: ([UInt8]) -> Void)
 
+    /// Whether members of rooms are told how many connections there are.
+    var tellsCounts: Bool { get }
+
     /// The code with which a connection is closed.
     func farewell(_ reason: CloseReason) -> UInt16
 

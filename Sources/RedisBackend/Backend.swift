@@ -240,7 +240,7 @@ package final class Backend: Service {
                 streams: router))
         coordinator = Coordinator(
             store: Store(link: coordination, keys: keys, times: times), settings: settings,
-            nodeId: configuration.nodeId, counters: counters, logger: logger)
+            nodeId: configuration.nodeId, counters: counters, writtenFormat: writtenFormat, logger: logger)
         coordinator.onProblem = { health.refuseDuty($0) }
         router.onPutOut = { [registry] in registry.putOut($0) }
         router.onVacated = { [coordinator] in coordinator.vacated($0) }

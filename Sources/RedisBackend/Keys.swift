@@ -90,7 +90,7 @@ package struct Keys: Sendable {
     /// hash, EXPIRE log age + 1 h, by `publish` and, but for inboxes, `position`, renewed by `touch`: epoch, term, seq,
     /// ends, `retried:<link>` (term, connection and seq behind which the link's next retry is looked for), held, due and
     /// slices of the log (see `slices.lua`); settings (see `epoch.lua`); by the presence scripts: roster, hidden and hidden members;
-    /// by `guests`: guests, and counted (how many connections were told of last, and when); by `miss`: missed, when its
+    /// by `guests`: guests, and counted (how many connections were told of last, when, and to the ledger); by `miss`: missed, when its
     /// last message was asked for in vain.
     package func head(_ room: RoomName) -> Key { roomKey(room, ":head") }
 
@@ -205,7 +205,7 @@ package struct Keys: Sendable {
     package func held(by holder: Holder, in partition: Partition) -> Key { key(partition, "node:\(holder)") }
 
     /// zset, EXPIRE grace + two days, by `disconnect`, `leave` and `guests`, renewed by the coordinator: entries lost → end of their
-    /// grace.
+    /// grace; rooms whose number of connections is still to be told → when.
     package func linger(_ partition: Partition) -> Key { key(partition, "linger") }
 
     /// hash, EXPIRE a day, by `sweep` and `renounce`: node → the incarnation below which it is dead here; `node:at` → when

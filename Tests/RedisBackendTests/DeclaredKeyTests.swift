@@ -117,6 +117,10 @@ struct DeclaredKeyTests {
                 settings: settings))
         all.append(Expel(alice, Expulsion(text: "out", ban: .seconds(60)), settings: settings))
         all.append(Pardon(alice, settings: settings))
+        all.append(ClaimPartition(rooms, for: holder, live: [holder]))
+        for entry in [HeldEntry.guests(room), .count(room)] {
+            all.append(Sweep(rooms, token: assignment.token, of: .graces(dueBy: .max), [entry], settings: settings))
+        }
         let entries = [HeldEntry.user(alice, connection: "c2")]
         all.append(Sweep(own, token: assignment.token, of: .node(holder), entries, settings: settings))
         all.append(

@@ -72,6 +72,55 @@ struct PresenceGuestTests {
         }
     }
 
+    @Test func `a number that was left untold by a node that is killed is told all the same`() async throws {
+        var settings = PresenceSettings.brisk()
+        settings.counting = { _ in RoomCounting(isToldSubscribers: false, isNoted: true) }
+        try await withNodes(2, settings: settings) { redis, nodes in
+            let events = Keys(prefix: "m").events(Partition(of: room)).name
+            @Sendable func isNoted(_ count: Int) async throws -> Bool {
+                try await redis.cli("XREVRANGE", events, "+", "-").contains(#"{"subscription_count":\#(count)}"#)
+            }
+            guests(140, on: nodes[1])
+            guests(10, on: nodes[0], named: "h")
+            try await eventually("all of them") { try await isNoted(150) }
+            for number in 0..<10 { nodes[0].presence.disconnect("h\(number)", .farewell(.closed)) }
+            try await eventually("their end") { try await connections(by: nodes[1]) == 140 }
+            try await nodes[0].kill()
+            #expect(try await !isNoted(140))
+            try await eventually("the number") { try await isNoted(140) }
+        }
+    }
+
+    @Test func `who comes for a room's last message and finds none is told of behind the room's being occupied`()
+        async throws
+    {
+        try await withNodes(1) { redis, nodes in
+            let observer = try Observer(redis)
+            nodes[0].presence.connectVisitor("g")
+            nodes[0].presence.attend(room, connection: "g")
+            nodes[0].presence.noteMiss(in: room)
+            try await eventually("both") { try await observer.texts().count == 2 }
+            #expect(try await observer.texts() == ["room.occupied  news", "room.missed  news"])
+        }
+    }
+
+    @Test func `a room that the grace of a guest alone holds is occupied for whoever asks, and then is not`()
+        async throws
+    {
+        try await withNodes(2, settings: .brisk(grace: .seconds(2))) { _, nodes in
+            guests(1, on: nodes[0])
+            try await eventually("it") { try await connections(by: nodes[1]) == 1 }
+            nodes[0].presence.disconnect("g0", .abrupt(.lost))
+            try await eventually("its grace") {
+                let record = try await nodes[1].directory.room(room)
+                return record?.connections == 0 && record?.isOccupied == true
+            }
+            #expect(try await nodes[1].directory.rooms(limit: 10, cursor: nil).rooms == [room])
+            try await eventually("its end") { try await nodes[1].directory.room(room) == nil }
+            #expect(try await nodes[1].directory.rooms(limit: 10, cursor: nil).rooms == [])
+        }
+    }
+
     @Test func `an emptied Redis, and a head that somebody deletes, know them again`() async throws {
         var settings = PresenceSettings.brisk()
         settings.comparison = .milliseconds(10)

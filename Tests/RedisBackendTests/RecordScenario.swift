@@ -173,9 +173,12 @@ struct RecordScenario {
     }
 
     private func writeDepartures() async throws {
-        for (holder, departure) in [(node, nil), (other, Departure.abrupt(.drained))] {
-            let report = GuestCounts.Report(RecordScenario.room, count: 3, departure: departure)
-            try await call(CountGuests(report, holder: holder, settings: settings))
+        // Of so many the second number is owed.
+        var counting = settings
+        counting.counting = { _ in RoomCounting(isToldSubscribers: true, isNoted: false) }
+        for (holder, count, departure) in [(node, 103, nil), (other, 3, Departure.abrupt(.drained))] {
+            let report = GuestCounts.Report(RecordScenario.room, count: count, departure: departure)
+            try await call(CountGuests(report, holder: holder, settings: counting))
         }
         // In its grace.
         let bobs = PresenceConnection(id: "c-bob", userId: RecordScenario.bob, address: "")

@@ -29,23 +29,23 @@ struct RegistrationGuestTests {
         let calls = try guests(1000, on: talk)
         #expect(calls.count == 1)
         #expect(talk.attend("r", "g5").isEmpty && talk.attend("r", "nobody").isEmpty)
-        let (next, report) = try self.report(of: talk.answered(calls[0], .guests(.counted(again: nil))))
+        let (next, report) = try self.report(of: talk.answered(calls[0], .guests(.counted(nil))))
         #expect(report == GuestCounts.Report(room, count: 1000))
-        #expect(talk.answered(next, .guests(.counted(again: nil))).isEmpty)
+        #expect(talk.answered(next, .guests(.counted(nil))).isEmpty)
     }
 
     @Test func `what they leave by is told with the number, and a loss before a farewell stays one`() throws {
         let talk = RegistryConversation.standing()
         let first = try guests(3, on: talk)
-        let (second, _) = try report(of: talk.answered(first[0], .guests(.counted(again: nil))))
+        let (second, _) = try report(of: talk.answered(first[0], .guests(.counted(nil))))
         #expect(talk.disconnect("g0", .abrupt(.lost)).isEmpty)
         #expect(talk.leave("r", "g1").isEmpty && talk.leave("r", "g1").isEmpty)
-        let (third, report) = try self.report(of: talk.answered(second, .guests(.counted(again: nil))))
+        let (third, report) = try self.report(of: talk.answered(second, .guests(.counted(nil))))
         #expect(report == GuestCounts.Report(room, count: 1, departure: .abrupt(.lost)))
-        #expect(talk.answered(third, .guests(.counted(again: nil))).isEmpty)
+        #expect(talk.answered(third, .guests(.counted(nil))).isEmpty)
         let (last, end) = try self.report(of: talk.disconnect("g2", .farewell(.closed)))
         #expect(end == GuestCounts.Report(room, count: 0, departure: .farewell(.closed)))
-        #expect(talk.answered(last, .guests(.counted(again: nil))).isEmpty && talk.ticked().renewed.isEmpty)
+        #expect(talk.answered(last, .guests(.counted(nil))).isEmpty && talk.ticked().renewed.isEmpty)
     }
 
     @Test func `what failed is told again with what is so then`() throws {
@@ -56,15 +56,15 @@ struct RegistrationGuestTests {
         talk.linkLost()
         let (call, report) = try self.report(of: talk.linked())
         #expect(report == GuestCounts.Report(room, count: 1, departure: .abrupt(.lost)))
-        #expect(talk.answered(call, .guests(.counted(again: nil))).isEmpty)
+        #expect(talk.answered(call, .guests(.counted(nil))).isEmpty)
         #expect(throws: Unexpected.self) { try self.report(of: talk.beaten()) }
     }
 
     @Test func `under another incarnation they are told again before the older one is given up`() throws {
         let talk = RegistryConversation.standing()
         for call in try guests(2, on: talk) {
-            for next in talk.answered(call, .guests(.counted(again: nil))).calls {
-                _ = talk.answered(next, .guests(.counted(again: nil)))
+            for next in talk.answered(call, .guests(.counted(nil))).calls {
+                _ = talk.answered(next, .guests(.counted(nil)))
             }
         }
         let actions = talk.registered(2)
@@ -73,7 +73,7 @@ struct RegistrationGuestTests {
         guard case .guests(_, let writer, .all) = call else { throw Unexpected(actions) }
         #expect(writer == Machine.Writer(holder: Holder(node: "n1", incarnation: 2), isKnown: false))
         let before = talk.renounced.count
-        #expect(talk.answered(call, .guests(.counted(again: nil))).isEmpty)
+        #expect(talk.answered(call, .guests(.counted(nil))).isEmpty)
         #expect(talk.renounced.count == before + 1)
     }
 
@@ -93,7 +93,7 @@ struct RegistrationGuestTests {
         #expect(talk.disconnect("g0", .farewell(.closed)).isEmpty)
         let (none, report) = try self.report(of: talk.linked())
         #expect(report.count == 0)
-        #expect(talk.answered(none, .guests(.counted(again: nil))).isEmpty)
+        #expect(talk.answered(none, .guests(.counted(nil))).isEmpty)
         _ = talk.connectGuest("g1")
         guard case .guests(_, let writer, _) = try self.report(of: talk.attend("r", "g1")).call else { return }
         #expect(!writer.isKnown)
@@ -111,28 +111,18 @@ struct RegistrationGuestTests {
     @Test func `whose user is named later stays a guest where it shows nobody`() throws {
         let talk = RegistryConversation.standing()
         let call = try guests(1, on: talk)[0]
-        _ = talk.answered(call, .guests(.counted(again: nil)))
+        _ = talk.answered(call, .guests(.counted(nil)))
         talk.enter("g0", "alice")
         let (_, report) = try self.report(of: talk.disconnect("g0", .abrupt(.lost)))
         #expect(report == GuestCounts.Report(room, count: 0, departure: .abrupt(.lost)))
     }
 
-    @Test
-    func
-        `how many connections there are is told again in time, and after each member`()
-        throws
-    {
+    @Test func `how many connections there are is told after each member, and to those who have come`() throws {
         var settings = PresenceSettings()
         settings.counting = { _ in RoomCounting(isToldSubscribers: true, isNoted: false) }
         let talk = RegistryConversation.standing(settings)
         let first = try guests(1, on: talk)[0]
-        #expect(talk.answered(first, .guests(.counted(again: .milliseconds(900)))).isEmpty)
-        talk.pass(.milliseconds(899))
-        #expect(throws: Unexpected.self) { try self.report(of: talk.ticked()) }
-        talk.pass(.milliseconds(1))
-        let (again, report) = try self.report(of: talk.ticked())
-        #expect(report == GuestCounts.Report(room, count: 1))
-        #expect(talk.answered(again, .guests(.counted(again: nil))).isEmpty)
+        #expect(talk.answered(first, .guests(.counted(120))) == [.tellNewcomers(of: room, 120)])
         talk.enter("c1", "alice")
         let join = try #require(talk.join("r", "c1").calls.first)
         let joined = talk.answered(join, .join(.joined(RegistryConversation.roster, stream: nil)))

@@ -113,6 +113,8 @@ struct RegistryModel {
             guard let holder = members[room]?[user]?[id], isTheirs(holder) else { return }
             removeMember(id, of: user, in: room)
         case .guests(let room): guests[room] = guests[room]?.filter { !isTheirs($0.key) }
+        // Nobody counts here.
+        case .count: break
         }
     }
 
@@ -218,6 +220,7 @@ struct RegistryModel {
             case .guests(let room):
                 let report = GuestCounts.Report(room, count: 0, departure: .abrupt(.lost))
                 return count(report, Machine.Writer(holder: holder, isKnown: true), isRepeated)
+            case .count: break
             }
             return .done
         case .readMarks(let partition):
@@ -371,7 +374,7 @@ struct RegistryModel {
             corners[partition.number].lingering.insert(entry)
         }
         guests[report.room] = present
-        return .guests(.counted(again: nil))
+        return .guests(.counted(nil))
     }
 
     private func isWhole(_ entry: Compare.Entry, _ partition: Partition, _ holder: Holder) -> Bool {

@@ -173,7 +173,7 @@ final class RegistryModelRun {
                 node.lastIncarnation = max(node.lastIncarnation, incarnation, fence)
                 register(node)
             case .renew(let renewal): redis.renew(renewal)
-            case .expectInbox, .inboxStands, .roomStands, .registeredAgain: break
+            case .expectInbox, .inboxStands, .roomStands, .tellNewcomers, .registeredAgain: break
             }
         }
     }
@@ -333,6 +333,7 @@ final class RegistryModelRun {
                     case .guests(let room):
                         let count = node.asked.count { node.machine.held[$0]?.guestRooms.contains(room) ?? false }
                         guests[room, default: [:]][holder] = count
+                    case .count: found.append("\(holder) holds a number: \(entry)")
                     }
                 }
             }

@@ -197,6 +197,7 @@ private final class CountingDialect: Dialect {
     let written = Mutex(0)
 
     func read(_ frame: UnsafeRawBufferPointer) -> Heard { .nothing }
+    var tellsCounts: Bool { false }
     func farewell(_ reason: CloseReason) -> UInt16 { 4200 }
     func lastWords(_ code: UInt16, _ text: String) -> [UInt8]? { nil }
 

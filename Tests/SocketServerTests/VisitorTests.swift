@@ -108,6 +108,38 @@ struct VisitorTests {
         }
     }
 
+    @Test func `who comes while the number stays what it was is told it, and nobody else is`() throws {
+        var counting = VisitorTests.app
+        counting.tellsSubscriptionCount = true
+        let hub = hub([counting])
+        func told(_ count: Int) -> [String] {
+            [
+                #"{"event":"pusher_internal:subscription_count","channel":"a","#
+                    + #""data":"{\"subscription_count\":\#(count)}"}"#
+            ]
+        }
+        func tell(_ delivery: StreamDelivery) {
+            hub.backend.tell(delivery)
+            hub.loop.run()
+        }
+        let room = RoomName(unchecked: "a")
+        let first = try enter(hub)
+        _ = try subscribe(first, "a")
+        tell(.counted(room, connections: 12))
+        #expect(try settled(first.socket) == told(12))
+        let second = try enter(hub)
+        #expect(try subscribe(second, "a") == [succeeded("a")])
+        for _ in 0..<2 { tell(.countedForNewcomers(room, connections: 12)) }
+        #expect(try settled(second.socket) == told(12))
+        #expect(try settled(first.socket) == [])
+        // What all are told is told to who has just come, too.
+        let third = try enter(hub)
+        _ = try subscribe(third, "a")
+        tell(.counted(room, connections: 13))
+        tell(.countedForNewcomers(room, connections: 13))
+        for client in [first, second, third] { #expect(try settled(client.socket) == told(13)) }
+    }
+
     @Test func `a native message and an app's reach each other's members, each in its own words`() throws {
         let hub = hub()
         let native = try hub.enter("alice")

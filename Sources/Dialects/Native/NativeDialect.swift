@@ -25,6 +25,7 @@ extension NativeDialect: Dialect {
         text(bytes)
     }
 
+    package var tellsCounts: Bool { false }
     package func farewell(_ reason: CloseReason) -> UInt16 { reason.code }
     package func lastWords(_ code: UInt16, _ text: String) -> [UInt8]? { nil }
 }

@@ -130,6 +130,8 @@
         // MARK: Closing
 
         /// Never 4300 or above, by which clients would stay away for good; who is thrown out stays away by 4009.
+        package var tellsCounts: Bool { app.tellsSubscriptionCount }
+
         package func farewell(_ reason: CloseReason) -> UInt16 { PusherDialect.code(of: reason) }
 
         /// All codes that a client can be closed with.

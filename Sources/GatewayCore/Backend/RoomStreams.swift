@@ -98,6 +98,8 @@ package enum StreamDelivery: Sendable {
     case presence(RosterChange)
     /// How many connections are in a followed room, where somebody is to know it.
     case counted(RoomName, connections: Int)
+    /// The same for those of its members who have come since and were told no number yet.
+    case countedForNewcomers(RoomName, connections: Int)
     /// The settings of a followed room have changed; versions never go back.
     case room(RoomChange)
     /// Messages of a followed room have no payloads any more.

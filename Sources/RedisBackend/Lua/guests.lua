@@ -9,9 +9,8 @@
 --         9 life of a head without messages in ms, 10 life of `holders` and the node's set in ms, 11 ledger size,
 --         12 whether the node has to be put among the holders (0, 1), 13 PUBLISH or SPUBLISH, 14 the room's channel,
 --         15 who is told how many connections there are (see `tell_count`)
--- result  `ok` and after which time in ms that has to be told again (0: it was told); `fenced`, the incarnation below which
---         the node is dead here
--- cost    O(nodes that have some in the room)
+-- result  `ok` and what `tell_count` answers; `fenced`, the incarnation below which the node is dead here
+-- cost    O(nodes that have some in the room + receivers)
 local members, conns, rooms, head, holders, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local lingering, fences, events = KEYS[7], KEYS[8], KEYS[9]
 local node, incarnation, name, count, came, left = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -23,6 +22,7 @@ if is_there and fence and tonumber(fence) > tonumber(incarnation) then return { 
 
 local room = {
   members = members, conns = conns, rooms = rooms, head = head, name = name, command = command, channel = channel,
+  lingering = lingering, list_life = list_life,
 }
 local moment, ledger = now(), { key = events, size = ledger_size }
 local entry, holder, lost = 'g|' .. name, node .. ':' .. incarnation, nil

@@ -10,13 +10,7 @@ local head, events = KEYS[1], KEYS[2]
 local name, ledger_size = ARGV[1], ARGV[2]
 local moment = now()
 if math.abs(moment - tonumber(redis.call('HGET', head, 'missed') or 0)) < 1000 then return 0 end
-if redis.call('EXISTS', events) == 1 then
-  for _, info in ipairs(redis.call('XINFO', 'GROUPS', events)) do
-    local all = {}
-    for i = 1, #info, 2 do all[info[i]] = info[i + 1] end
-    if (all['lag'] or 0) + all['pending'] > 500 then return 0 end
-  end
-end
+if is_far_behind(events) then return 0 end
 redis.call('HSET', head, 'missed', moment)
 redis.call('XADD', events, 'MAXLEN', '~', ledger_size, '*', 't', 'room.missed', 'u', '', 'r', name, 'c', '')
 return 1

@@ -180,17 +180,7 @@ if is_volatile then
   else
     redis.call(command, channel, 'v ' .. timestamp .. ' ' .. body)
   end
-  -- Clients send as many as they please: they are told nobody while a receiver is far behind, so that none of what else
-  -- happened has to go for them.
-  local is_behind = false
-  if events and redis.call('EXISTS', events) == 1 then
-    for _, info in ipairs(redis.call('XINFO', 'GROUPS', events)) do
-      local all = {}
-      for i = 1, #info, 2 do all[info[i]] = info[i + 1] end
-      is_behind = is_behind or (all['lag'] or 0) + all['pending'] > 500
-    end
-  end
-  if events and not is_behind then
+  if events and not is_far_behind(events) then
     local id = redis.call('XADD', events, 'MAXLEN', '~', ledger_size, '*', 't', 'client.event', 'u', '', 'r', name,
       'c', '', 'e', '-', 'q', 0, 'm', timestamp, 'b', body)
     weigh(events_held, 'events:', events, id, #body + entry_bytes + #name, ledger_bytes)

@@ -6,7 +6,8 @@
 --
 -- KEYS    1 coordinator, 2 fence, 3 holders, 4 the dead node's set or linger, 5 online, 6 seen, 7 rooms, 8 events,
 --         9 linger, 10 governed, 11 vacant, 12 states, then for each user entry its connections; for each room its members,
---         connections, head, settings; for an entry of guests the room's members, connections, head
+--         connections, head, settings; for an entry of guests, and for one of a number that
+--         is owed, the room's members, connections, head
 -- ARGV    1 the caller's token, 2 `node` or `linger`, 3 node, 4 incarnation; of `linger` by which moment a grace has to
 --         be over, as `look` told it, 5 ledger size, 6 PUBLISH or SPUBLISH,
 --         7 life of the fence in ms, 8 life of the keys in ms, 9 after which time a member is looked at again that is
@@ -14,10 +15,10 @@
 --         `r`, room, channel, life of a head without messages in ms, who is told how many connections there are (see
 --         `tell_count`), count, then for each entry of the room connection,
 --         user, and the connection that is to take its place (its own name: that is open yet; empty: none); and `g`, room,
---         channel, who is told that for an entry of guests
+--         channel, who is told that for an entry of guests, and `n` in the same way where that is owed
 -- result  `ok` and how many entries are left (of a node: when none is, its holder is gone too); `refused` where the
 --         token is no longer the caller's
--- cost    O(entries), once O(nodes fenced within that life); an entry is taken away only if its record still bears that incarnation, or its grace is over
+-- cost    O(entries + rooms × receivers), once O(nodes fenced within that life); an entry is taken away only if its record still bears that incarnation, or its grace is over
 local coordinator, fences, holders, list, online, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local rooms, events, lingering, governed, vacant, states = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local caller, what, node, incarnation, ledger_size, command = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -107,19 +108,20 @@ while ARGV[i] do
       end
     end
     key, i = key + 1, i + 4
-  elseif ARGV[i] == 'g' then
+  elseif ARGV[i] == 'g' or ARGV[i] == 'n' then
     local room = {
       name = ARGV[i + 1], channel = ARGV[i + 2], command = command, members = KEYS[key], conns = KEYS[key + 1],
-      head = KEYS[key + 2], rooms = rooms,
+      head = KEYS[key + 2], rooms = rooms, lingering = lingering, list_life = 2 * life,
     }
-    dismiss(room)
-    tell_count(room, ARGV[i + 3], ledger, moment, true)
+    if ARGV[i] == 'g' then dismiss(room) else take('n|' .. room.name) end
+    tell_count(room, ARGV[i + 3], ledger, moment)
     key, i = key + 3, i + 4
   else
     local room = {
       name = ARGV[i + 1], channel = ARGV[i + 2], head_life = ARGV[i + 3], command = command,
       members = KEYS[key], conns = KEYS[key + 1], head = KEYS[key + 2], rooms = rooms,
       settings = KEYS[key + 3], governed = governed, vacant = vacant, coordinator = coordinator, nodes = nodes_channel,
+      lingering = lingering, list_life = 2 * life,
     }
     local told, count, users, taken, events, version = ARGV[i + 4], tonumber(ARGV[i + 5]), {}, {}, {}, nil
     i = i + 6
@@ -154,7 +156,7 @@ while ARGV[i] do
       end
     end
     if version then publish(room, version, moment, events) end
-    tell_count(room, told, ledger, moment, true)
+    tell_count(room, told, ledger, moment)
     key = key + 4
   end
 end

@@ -48,11 +48,16 @@ final class Coordinator: @unchecked Sendable {
 
     private var loop: any EventLoop { store.link.eventLoop }
 
-    init(store: Store, settings: PresenceSettings, nodeId: String, counters: BackendCounters, logger: Logger) {
+    init(
+        store: Store, settings: PresenceSettings, nodeId: String, counters: BackendCounters,
+        writtenFormat: WrittenFormat, logger: Logger
+    ) {
         self.store = store
         self.settings = settings
         self.counters = counters
-        sweeper = Sweeper(store: store, settings: settings) { counters.swept(ghosts: $0) }
+        sweeper = Sweeper(store: store, settings: settings, isCounting: { writtenFormat.knowsGuests }) {
+            counters.swept(ghosts: $0)
+        }
         duties = Duties(patience: settings.dutyPatience)
         self.nodeId = nodeId
         self.logger = logger

@@ -45,9 +45,6 @@ final class PresenceRegistry: @unchecked Sendable {
         }
     }
 
-    /// The first format in which nodes know of changes of what is shown, and of guests.
-    private static let presentFormat = 3
-
     private let store: Store
     private let settings: PresenceSettings
     private let listeners: Listeners
@@ -115,13 +112,13 @@ final class PresenceRegistry: @unchecked Sendable {
 
     func registered(_ incarnation: Int64, sent: NIODeadline) {
         loop.assertInEventLoop()
-        machine.allowGuests(writtenFormat.number >= PresenceRegistry.presentFormat)
+        machine.allowGuests(writtenFormat.knowsGuests)
         perform(machine.registered(incarnation, sent: MonotonicTime(sent), now: .now))
     }
 
     func beaten(sent: NIODeadline, marks: Int64) {
         loop.assertInEventLoop()
-        machine.allowGuests(writtenFormat.number >= PresenceRegistry.presentFormat)
+        machine.allowGuests(writtenFormat.knowsGuests)
         perform(machine.beaten(sent: MonotonicTime(sent), marks: marks, now: .now))
     }
 
@@ -184,6 +181,7 @@ final class PresenceRegistry: @unchecked Sendable {
         case .inboxStands(let user, let position): listeners.streams.inbox(of: user, standsAt: position)
         case .roomStands(let room, let position, let roster):
             listeners.streams.room(room, standsAt: position, roster)
+        case .tellNewcomers(let room, let connections): listeners.streams.room(room, has: connections)
         case .registeredAgain(let user): listeners.onRegisteredAgain(user)
         case .tellMarked(let nodes): store.tellMarked(nodes, life: settings.fenceLife)
         case .close(let id, let reason, let text):
@@ -303,7 +301,7 @@ extension PresenceRegistry: Presence {
         guard !isFormatCurrent else { return body() }
         store.send(.field("format", of: store.keys.deployment)) { [self] result in
             switch result {
-            case .success(let text) where text.flatMap({ Int($0) }) ?? 0 >= PresenceRegistry.presentFormat:
+            case .success(let text) where text.flatMap({ Int($0) }) ?? 0 >= WrittenFormat.ofGuests:
                 isFormatCurrent = true
                 body()
             case .success: reply(.failure(.unavailable(reason: "a node of an earlier release still serves here")))

@@ -20,14 +20,18 @@ package struct Sweeper: Sendable {
 
     private let store: Store
     private let settings: PresenceSettings
+    /// Whether all nodes know what is told of how many connections a room has.
+    private let isCounting: @Sendable () -> Bool
     /// Told how many entries of a dead node one call has taken away.
     private let onGhosts: @Sendable (Int) -> Void
 
     package init(
-        store: Store, settings: PresenceSettings, onGhosts: @escaping @Sendable (Int) -> Void = { _ in }
+        store: Store, settings: PresenceSettings, isCounting: @escaping @Sendable () -> Bool = { true },
+        onGhosts: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.store = store
         self.settings = settings
+        self.isCounting = isCounting
         self.onGhosts = onGhosts
     }
 
@@ -103,7 +107,9 @@ package struct Sweeper: Sendable {
             // Who knows nothing of a user takes nobody of it away: the next look asks again.
             case .failure(let error): return failed(.failed(error as? CallError ?? .unreadable(call: "successors")))
             }
-            let sweep = Sweep(partition, token: token, of: swept, entries, successors: successors, settings: settings)
+            let sweep = Sweep(
+                partition, token: token, of: swept, entries, successors: successors, settings: settings,
+                isCounting: isCounting())
             store.call(sweep) { result in
                 switch result {
                 case .success(.left(let left)): next(left)

@@ -47,10 +47,10 @@ package enum Scripts {
     static let state = Scripts.script("state", PackageResources.state_lua, opening: .presence)
     static let hide = Scripts.script("hide", PackageResources.hide_lua, opening: .roster)
     static let show = Scripts.script("show", PackageResources.show_lua, opening: .roster)
-    static let guests = Scripts.script("guests", PackageResources.guests_lua, opening: .roster)
-    static let miss = Scripts.script("miss", PackageResources.miss_lua, opening: .clock)
+    static let guests = Scripts.script("guests", PackageResources.guests_lua, opening: .counts)
+    static let miss = Scripts.script("miss", PackageResources.miss_lua, opening: .receivers)
     static let leave = Scripts.script("leave", PackageResources.leave_lua, opening: .roster)
-    static let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .roster)
+    static let sweep = Scripts.script("sweep", PackageResources.sweep_lua, opening: .counts)
     static let look = Scripts.script("look", PackageResources.look_lua, opening: .presence)
     static let prolong = Scripts.script("prolong", PackageResources.prolong_lua, opening: .presence)
     static let claim = Scripts.script("claim", PackageResources.claim_lua)
@@ -104,7 +104,8 @@ package enum Scripts {
 
     /// The source that several scripts share.
     private enum Opening {
-        case none, clock, epoch, rights, governing, publishing, presence, roster, joining, verdict, session, ledger
+        case none, clock, epoch, rights, governing, publishing, presence, roster, counts, joining, verdict, session,
+            receivers, ledger
 
         var source: [UInt8] {
             switch self {
@@ -115,13 +116,17 @@ package enum Scripts {
             case .governing:
                 Opening.epoch.source + PackageResources.presence_lua + PackageResources.roster_lua
                     + PackageResources.rights_lua + PackageResources.moderation_lua
-            case .publishing: Opening.epoch.source + PackageResources.slices_lua + PackageResources.rights_lua
+            case .publishing:
+                Opening.epoch.source + PackageResources.slices_lua + PackageResources.rights_lua
+                    + PackageResources.receivers_lua
             case .presence: PackageResources.clock_lua + PackageResources.presence_lua
             case .roster: Opening.presence.source + PackageResources.roster_lua
+            case .counts: Opening.roster.source + PackageResources.receivers_lua + PackageResources.counts_lua
             case .joining: Opening.roster.source + PackageResources.rights_lua
             case .verdict: Opening.presence.source + PackageResources.verdict_lua
             case .session: Opening.verdict.source + PackageResources.session_lua
-            case .ledger: PackageResources.clock_lua + PackageResources.ledger_lua
+            case .receivers: PackageResources.clock_lua + PackageResources.receivers_lua
+            case .ledger: Opening.receivers.source + PackageResources.ledger_lua
             }
         }
     }

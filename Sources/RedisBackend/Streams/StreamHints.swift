@@ -12,6 +12,9 @@ protocol StreamHints: AnyObject, Sendable {
 
     /// Where a room's stream and roster stood when a connection of this node joined it.
     func room(_ room: RoomName, standsAt position: Position, _ roster: RosterState)
+
+    /// How many connections are in a room, for those of this node that have come and have not been told.
+    func room(_ room: RoomName, has connections: Int)
 }
 
 extension Router: StreamHints {
@@ -31,5 +34,11 @@ extension Router: StreamHints {
         loop.assertInEventLoop()
         guard let track = tracks[room] else { return }
         perform(track.machine.joined(at: position, roster, conditions(of: track)), track)
+    }
+
+    func room(_ room: RoomName, has connections: Int) {
+        loop.assertInEventLoop()
+        guard let track = tracks[room] else { return }
+        outboxes.add(.countedForNewcomers(room, connections: connections), of: track)
     }
 }

@@ -6,6 +6,8 @@ package enum HeldEntry: Hashable, Sendable {
     case member(UserID, connection: String, room: RoomName)
     /// Connections in a room that show nobody there; in `linger` that the grace of one runs.
     case guests(RoomName)
+    /// How many connections a room has is still to be told; in `linger` alone.
+    case count(RoomName)
 
     /// Nil where the text is not what `text` spells: a room's name has no bar, nor has a connection's.
     package init?(_ text: String) {
@@ -13,9 +15,14 @@ package enum HeldEntry: Hashable, Sendable {
         let bytes = text.utf8
         guard let first = bytes.firstIndex(of: bar) else { return nil }
         let rest = bytes[bytes.index(after: first)...]
-        if bytes[..<first].elementsEqual(CollectionOfOne(UInt8(ascii: "g"))) {
+        switch bytes[..<first].first {
+        case UInt8(ascii: "g"):
             self = .guests(RoomName(unchecked: String(Substring(rest))))
             return
+        case UInt8(ascii: "n"):
+            self = .count(RoomName(unchecked: String(Substring(rest))))
+            return
+        case _: break
         }
         guard let second = rest.firstIndex(of: bar), let last = rest.lastIndex(of: bar) else { return nil }
         switch bytes[..<first].first {
@@ -39,21 +46,22 @@ package enum HeldEntry: Hashable, Sendable {
         case .user(let user, let connection): "u|\(connection)|\(user)"
         case .member(let user, let connection, let room): "r|\(room)|\(user)|\(connection)"
         case .guests(let room): "g|\(room)"
+        case .count(let room): "n|\(room)"
         }
     }
 
-    /// Nil for guests, who are counted.
+    /// Nil for guests, who are counted, and for their number.
     package var connection: String? {
         switch self {
         case .user(_, let connection), .member(_, let connection, _): connection
-        case .guests: nil
+        case .guests, .count: nil
         }
     }
 
     package var partition: Partition {
         switch self {
         case .user(let user, _): Partition(of: user.string)
-        case .member(_, _, let room), .guests(let room): Partition(of: room)
+        case .member(_, _, let room), .guests(let room), .count(let room): Partition(of: room)
         }
     }
 }

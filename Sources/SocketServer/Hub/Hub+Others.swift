@@ -105,13 +105,15 @@ extension Hub {
         sendAway(others.members.filter { now - $0.began >= Hub.restBetweenLosses })
     }
 
-    /// Tells how many connections are in a room; what was held back goes first.
-    func tellCount(_ connections: Int, of room: RoomName) {
-        guard let hubRoom = rooms[room], let others = hubRoom.others, !others.isEmpty else { return }
+    /// Tells some of a room's members how many connections are in it; what was held back goes first.
+    func tellCount(_ connections: Int, of room: RoomName, to listed: (OtherMembers) -> [SocketHandler]) {
+        guard let hubRoom = rooms[room], let others = hubRoom.others else { return }
+        let members = listed(others)
+        guard !members.isEmpty else { return }
         send(hubRoom)
         let frames = writer.frames(.counted(room, connections: connections), in: others.dialect)
         guard frames.readableBytes > 0 else { return }
-        for member in others.members { others.write(frames, to: member) }
+        for member in members { others.write(frames, to: member) }
     }
 
     /// Each at its time, so that they do not all come back at once.

@@ -26,7 +26,9 @@ extension Hub {
             if let others = rooms[room]?.others { tellLoss(to: others, of: room) }
         case .epoch(let room, let position): tell(.epoch(room: room, position: position), of: room, at: position)
         case .presence(let change): receive(change)
-        case .counted(let room, let connections): tellCount(connections, of: room)
+        case .counted(let room, let connections): tellCount(connections, of: room) { $0.takeAll() }
+        case .countedForNewcomers(let room, let connections):
+            tellCount(connections, of: room) { $0.takeUncounted() }
         case .room(let change): receive(change)
         case .redacted(let redaction): receive(redaction)
         case .watching(let ticket, let statuses): watchAnswered(ticket, statuses)

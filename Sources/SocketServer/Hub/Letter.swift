@@ -84,6 +84,7 @@ struct Mailbox: Sendable {
         private var positions: Set<RoomName> = []
         private var rosters: Set<RoomName> = []
         private var counts: Set<RoomName> = []
+        private var countsForNewcomers: Set<RoomName> = []
         private var users: Set<UserID> = []
 
         /// What is left of a delivery; nil where what comes later says it all.
@@ -101,6 +102,8 @@ struct Mailbox: Sendable {
             case .status(let change):
                 return users.insert(change.userId).inserted ? delivery : nil
             case .counted(let room, _): return counts.insert(room).inserted ? delivery : nil
+            case .countedForNewcomers(let room, _):
+                return !counts.contains(room) && countsForNewcomers.insert(room).inserted ? delivery : nil
             case .signal, .unstored:
                 return nil
             case .following(_, let room, _):
@@ -130,7 +133,7 @@ extension StreamDelivery {
         case .room(let change): change.state.settings.count + StreamDelivery.objectBytes
         case .redacted(let redaction): 8 * redaction.seqs.count + StreamDelivery.objectBytes
         case .signal(let signal): signal.payload.count + StreamDelivery.objectBytes
-        case .status, .counted: StreamDelivery.objectBytes
+        case .status, .counted, .countedForNewcomers: StreamDelivery.objectBytes
         case .following, .failed, .watching, .watchFailed, .gap, .epoch, .close, .putOut, .invited, .reviewed: 0
         }
     }

@@ -23,6 +23,8 @@ final class OtherMembers {
     private var kept: [ConnectionNumber: Kept] = [:]
     /// Those who have read the roster further than it has been told.
     private var ahead: [ConnectionNumber: Int64] = [:]
+    /// Those who have not been told how many connections there are, where the dialect has a word for it.
+    private var uncounted: [ConnectionNumber: SocketHandler] = [:]
     /// Nil where nobody is told who is there.
     var roster: ToldRoster?
     /// Finished frames for all of them, sent with those of the room's other members.
@@ -45,14 +47,31 @@ final class OtherMembers {
     /// - Parameter isKept: whether what comes is kept for it until it is released.
     func add(_ member: SocketHandler, isKept: Bool) {
         _ = list.add(member)
-        if isKept { kept[member.number] = Kept() }
+        if isKept { kept[member.number] = Kept() } else if dialect.tellsCounts { uncounted[member.number] = member }
     }
 
     func remove(_ number: ConnectionNumber) {
         _ = list.remove(number)
         kept[number] = nil
         ahead[number] = nil
+        uncounted[number] = nil
     }
+
+    // MARK: How many there are
+
+    /// Who is to be told that has changed: all of them.
+    func takeAll() -> [SocketHandler] {
+        uncounted = [:]
+        return members
+    }
+
+    /// Who has not been told of any number, and is now.
+    func takeUncounted() -> [SocketHandler] {
+        defer { uncounted = [:] }
+        return Array(uncounted.values)
+    }
+
+    // MARK: Frames
 
     func write(_ frames: ByteBuffer, to member: SocketHandler) {
         if !keeps(.frames(frames), frames.readableBytes, for: member) { member.write(frames) }
@@ -97,6 +116,19 @@ final class OtherMembers {
         return lost
     }
 
+    /// Whether one that waits and has read the roster cannot be told what comes behind that: steps were lost, and what has
+    /// changed instead is about to be told, or was, to those who know less.
+    func mustReadAgain(_ member: SocketHandler, knows version: Int64) -> Bool {
+        guard let waiting = kept[member.number]?.waiting else { return false }
+        if let roster, roster.isBehind, version > roster.version { return true }
+        var known = version
+        for case .steps(let portion, _) in waiting {
+            guard portion.leadsOn(from: known) else { return true }
+            known = max(known, portion.last)
+        }
+        return false
+    }
+
     /// From here on one of them is told what comes; answers what was kept for it, but for steps of the roster that it knows.
     ///
     /// - Parameter version: of the roster that it has been told.
@@ -116,19 +148,6 @@ final class OtherMembers {
                 }
                 steps += events
                 known = max(known, portion.last)
-    /// Whether one that waits and has read the roster cannot be told what comes behind that: steps were lost, and what has
-    /// changed instead is about to be told, or was, to those who know less.
-    func mustReadAgain(_ member: SocketHandler, knows version: Int64) -> Bool {
-        guard let waiting = kept[member.number]?.waiting else { return false }
-        if let roster, roster.isBehind, version > roster.version { return true }
-        var known = version
-        for case .steps(let portion, _) in waiting {
-            guard portion.leadsOn(from: known) else { return true }
-            known = max(known, portion.last)
-        }
-        return false
-    }
-
             }
         }
         if roster?.begin(with: read) == true { roster?.apply(steps) }

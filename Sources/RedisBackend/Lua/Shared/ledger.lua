@@ -1,5 +1,5 @@
--- Shared opening of the scripts that carry the ledger to a backend's receivers; put behind their first line when
--- they are loaded.
+-- Shared opening of the scripts that carry the ledger to a backend's receivers, behind that which says how far those have
+-- come.
 --
 -- A receiver's place in a partition is a consumer group of its name over the ledger, with one consumer, and fields
 -- of the hash `webhooks`: `read:<name>` how many entries it was given, counted from the first that was ever added;
@@ -14,18 +14,6 @@ local function measure(stream)
   local info, all = redis.call('XINFO', 'STREAM', stream), {}
   for i = 1, #info, 2 do all[info[i]] = info[i + 1] end
   return all['entries-added'], all['length'], all['last-generated-id']
-end
-
--- What XINFO GROUPS tells of each group: name → last id given, and how many entries are given and not settled.
-local function groups_of(stream)
-  local groups = {}
-  if redis.call('EXISTS', stream) == 0 then return groups end
-  for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local all = {}
-    for i = 1, #info, 2 do all[info[i]] = info[i + 1] end
-    groups[all['name']] = { last = all['last-delivered-id'], pending = all['pending'] }
-  end
-  return groups
 end
 
 -- Counts entries as lost to a receiver, which is told of them before anything else: how many, how many by now, at

@@ -87,41 +87,6 @@ local function vacate(room, cause, ledger)
   end
 end
 
--- Writes who is in a room and shows nobody there, as its head holds it under `guests`: a blank and `holder=count` for each
--- node that has some, a blank and `~cause` while the grace of one runs. Nobody is no field.
-local function write_guests(head, words)
-  if #words == 0 then
-    redis.call('HDEL', head, 'guests')
-  else
-    redis.call('HSET', head, 'guests', ' ' .. table.concat(words, ' '))
-  end
-end
-
--- Tells how many connections are in a room, without those in their grace, where that is not what was told last: `s` in
--- `told` has the room's subscribers told, `w` the ledger. Of more than a hundred that is told every five seconds, unless it
--- `must` be now; answers after which time in ms it has to be tried again, 0 where it need not.
-local function tell_count(room, told, ledger, moment, must)
-  if told == '' then return 0 end
-  local stored, count = redis.call('HMGET', room.head, 'guests', 'counted'), redis.call('SCARD', room.conns)
-  for number in string.gmatch(stored[1] or '', '=(%d+)') do count = count + number end
-  local before, at = string.match(stored[2] or '', '^(%d+) (%d+)$')
-  if tonumber(before or 0) == count then return 0 end
-  local wait = tonumber(at or 0) + 5000 - moment
-  -- One of more than that is of a clock that has gone back since.
-  if not must and count > 100 and wait > 0 and wait <= 5000 then return wait end
-  if count == 0 then
-    redis.call('HDEL', room.head, 'counted')
-  else
-    redis.call('HSET', room.head, 'counted', count .. ' ' .. moment)
-  end
-  if string.find(told, 's', 1, true) then redis.call(room.command, room.channel, 'n ' .. count) end
-  if string.find(told, 'w', 1, true) then
-    redis.call('XADD', ledger.key, 'MAXLEN', '~', ledger.size, '*', 't', 'room.counted', 'u', '', 'r', room.name,
-      'c', '', 'd', '{"subscription_count":' .. count .. '}')
-  end
-  return 0
-end
-
 -- A moment in a room, as its settings tell since when somebody is in it: in ms, and the seq of the last message before it.
 -- A head of an earlier run of Redis tells it as well: its epoch ends, and its count goes on.
 local function place_at(head, moment)

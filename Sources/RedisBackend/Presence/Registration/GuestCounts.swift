@@ -34,8 +34,6 @@ package struct GuestCounts {
     private var partitions = [[RoomName: Attendance]](repeating: [:], count: Partition.count)
     /// Rooms of which something is to be told, for a partition each.
     private var dues = [Set<RoomName>](repeating: [], count: Partition.count)
-    /// Of which it is to be told again how many connections there are, and when.
-    private var late: [RoomName: MonotonicTime] = [:]
 
     package init() {}
 
@@ -91,11 +89,6 @@ package struct GuestCounts {
         settle(report.room) { $0.isAsked = false }
     }
 
-    /// - Parameter time: when it is to be told again how many connections there are; nil where it need not.
-    package mutating func owe(_ room: RoomName, at time: MonotonicTime?) {
-        late[room] = time
-    }
-
     /// Whether Redis has it is not known, or it does not: it is told again.
     package mutating func failed(_ report: Report) {
         fall(due: report.room)
@@ -114,14 +107,6 @@ package struct GuestCounts {
     /// Rooms of which something is to be told, and no call is under way.
     package func due(in partition: Partition) -> Set<RoomName> {
         dues[partition.number].filter { !self[$0].isAsked }
-    }
-
-    /// Those of which it is time to tell again how many connections there are.
-    package mutating func takeLate(now: MonotonicTime) -> [RoomName] {
-        guard !late.isEmpty else { return [] }
-        let rooms = late.filter { $0.value <= now }.map(\.key)
-        for room in rooms { late[room] = nil }
-        return rooms
     }
 
     // MARK: What Redis should have

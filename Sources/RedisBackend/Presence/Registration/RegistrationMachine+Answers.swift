@@ -35,7 +35,6 @@ extension RegistrationMachine {
         case .compare(let entries, let partition, let holder): compared(entries, partition, holder, answer)
         case .end(let entry, _):
             if case .failure = answer { doubtful.insert(entry.partition) }
-            if case .guests(let room) = entry { owe(room, answer) }
         case .readMarks(let partition): readMarks(partition, answer)
         }
     }

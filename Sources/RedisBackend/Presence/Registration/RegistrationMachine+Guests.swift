@@ -47,25 +47,20 @@ extension RegistrationMachine {
         }
     }
 
-    /// Tells again of how many connections it was too early to tell.
-    mutating func tellLateCounts() {
-        for room in guests.takeLate(now: now) { recount(room) }
-    }
-
     mutating func counted(
         _ report: GuestCounts.Report, _ writer: Writer, _ reason: Reason?, _ answer: Result<Answer, CallFailure>
     ) {
         guard reason == nil else {
-            owe(report.room, answer)
+            tellNewcomers(of: report.room, answer)
             let isRegistered = countedAgain(writer.holder, answer)
             return registeredAgain(.guests(report.room), writer.holder, reason, isRegistered: isRegistered)
         }
         switch answer {
-        case .success(.guests(.counted(let again))):
+        case .success(.guests(.counted)):
+            tellNewcomers(of: report.room, answer)
             // Who says that none are there is put among no holders.
             if report.count > 0 { standing.announced(writer.holder, in: Partition(of: report.room)) }
             guests.told(report)
-            guests.owe(report.room, at: again.map { now + $0 })
             // What has changed meanwhile.
             tellGuests(of: report.room)
         case .success(.guests(.fenced(let fence))):
@@ -75,10 +70,10 @@ extension RegistrationMachine {
         }
     }
 
-    /// Notes when it is to be told again how many connections there are, where an answer says so.
-    mutating func owe(_ room: RoomName, _ answer: Result<Answer, CallFailure>) {
-        guard case .success(.guests(.counted(let again?))) = answer else { return }
-        guests.owe(room, at: now + again)
+    /// Whoever has come to the room is to hear how many connections there are, though the others are not told of it now.
+    private mutating func tellNewcomers(of room: RoomName, _ answer: Result<Answer, CallFailure>) {
+        guard case .success(.guests(.counted(let count?))) = answer else { return }
+        emit(.tellNewcomers(of: room, count))
     }
 
     private mutating func countedAgain(_ holder: Holder, _ answer: Result<Answer, CallFailure>) -> Bool {

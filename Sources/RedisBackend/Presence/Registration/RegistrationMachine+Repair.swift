@@ -52,7 +52,7 @@ extension RegistrationMachine {
                 .joinAgain(
                     Place(room, user), connection: id, info: info, isHidden: held.isInvisible(user), settled: settled,
                     holder, reason))
-        case .guests: break
+        case .guests, .count: break
         }
         return true
     }
@@ -200,7 +200,7 @@ extension RegistrationMachine {
         }
         guard let connection = entry.connection.flatMap({ held[$0] }), connection.isRegistered else { return nil }
         switch entry {
-        case .guests: return nil
+        case .guests, .count: return nil
         case .user(let user, let id):
             return connection.registrant.map { .user(user, connection: id, session: $0.session) }
         case .member(let user, let id, let room):

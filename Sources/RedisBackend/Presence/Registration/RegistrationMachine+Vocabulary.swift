@@ -175,6 +175,8 @@ extension RegistrationMachine {
         case inboxStands(UserID, Position?)
         /// Where a room stood when a connection joined it.
         case roomStands(RoomName, Position, RosterState)
+        /// How many connections are in a room, for those of the node's that have not been told.
+        case tellNewcomers(of: RoomName, Int)
         /// What came for the user's inbox before went to other nodes, or to none.
         case registeredAgain(UserID)
         /// Tell these nodes, each as often as it is named, that connections of theirs were marked to be closed.

@@ -155,7 +155,6 @@ package struct RegistrationMachine: ~Copyable {
         if turn % turns == 0 { doubtful.insert(Partition.all[turn / turns % Partition.count]) }
         renew(partition, writer)
         tellGuests(in: PartitionSet([partition]))
-        tellLateCounts()
         // Whoever marked a connection may have died before the count was raised.
         send(.readMarks(partition))
         // Where beats may stay away for long nothing else would try again what waits.

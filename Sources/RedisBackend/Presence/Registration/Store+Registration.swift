@@ -105,6 +105,8 @@ extension Store {
         case .guests(let room):
             let report = GuestCounts.Report(room, count: 0, departure: .abrupt(.lost))
             ask(CountGuests(report, holder: holder, settings: settings), reply) { .guests($0) }
+        // No node holds it.
+        case .count: reply(.success(.done))
         }
     }
 

@@ -29,11 +29,13 @@ package struct Sweep: Script {
     /// Of members: the connection that is to take its place, or its own where that is open yet.
     let successors: [HeldEntry: String]
     let settings: PresenceSettings
+    /// Whether all nodes know what is told of how many connections a room has.
+    let isCounting: Bool
 
     package init(
         _ partition: Partition, token: String, of swept: Of, _ entries: [HeldEntry],
         successors: [HeldEntry: String] = [:],
-        settings: PresenceSettings
+        settings: PresenceSettings, isCounting: Bool = true
     ) {
         self.partition = partition
         self.token = token
@@ -41,6 +43,7 @@ package struct Sweep: Script {
         self.entries = entries
         self.successors = successors
         self.settings = settings
+        self.isCounting = isCounting
     }
 
     package var file: RedisScript { Scripts.sweep }
@@ -63,7 +66,9 @@ package struct Sweep: Script {
             keys.publish, .milliseconds(settings.fenceLife), .milliseconds(settings.life),
             .milliseconds(Sweep.patience), .string(nodes.name),
         ]
-        func told(_ room: RoomName) -> RedisArgument { settings.counting(room).argument }
+        func told(_ room: RoomName) -> RedisArgument {
+            (isCounting ? settings.counting(room) : .nobody).argument
+        }
         var rooms: [RoomName: [(connection: String, user: UserID, successor: String)]] = [:]
         for entry in entries {
             switch entry {
@@ -75,10 +80,11 @@ package struct Sweep: Script {
                 ]
             case .member(let user, let connection, let room):
                 rooms[room, default: []].append((connection, user, successors[entry] ?? ""))
-            case .guests(let room):
+            case .guests(let room), .count(let room):
+                let kind: RedisArgument = if case .guests = entry { "g" } else { "n" }
                 all += [keys.members(room), keys.connections(in: room), keys.head(room)]
                 channels.append(keys.channel(room))
-                arguments += ["g", .string(room.string), .string(keys.channel(room).name), told(room)]
+                arguments += [kind, .string(room.string), .string(keys.channel(room).name), told(room)]
             }
         }
         for (room, members) in rooms {

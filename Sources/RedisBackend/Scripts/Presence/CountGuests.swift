@@ -4,8 +4,8 @@ import RedisClient
 /// Says how many of a node's connections are in a room and show nobody there.
 package struct CountGuests: Script {
     package enum Answer: Hashable, Sendable {
-        /// Whoever is to know how many connections there are is told, or has to be after this time.
-        case counted(again: Duration?)
+        /// It is noted: how many connections there are, where subscribers may not have heard that over the room's channel.
+        case counted(Int?)
         /// The node is dead here below this incarnation.
         case fenced(at: Int64)
     }
@@ -54,7 +54,7 @@ extension CountGuests.Answer: ScriptAnswer {
     package init?(_ reply: RedisReply) {
         guard let number = reply[1].integer else { return nil }
         switch reply[0].string {
-        case "ok": self = .counted(again: number > 0 ? .milliseconds(number) : nil)
+        case "ok": self = .counted(number < 0 ? nil : Int(number))
         case "fenced": self = .fenced(at: number)
         default: return nil
         }
