@@ -8,7 +8,7 @@ extension Node {
         do {
             let clocks = Clocks.system
             let hook = HookAuthorizer(
-                settings.hook, authorities: try settings.hook.authorities(), metrics: metrics, logger: logger,
+                settings.hookSettings, authorities: try settings.hook.authorities(), metrics: metrics, logger: logger,
                 now: { HookTime(monotonic: clocks.monotonic(), wall: clocks.wall()) })
             if let hook {
                 metrics.observe("martlet_authorize_waiting") { Double(hook.waiting) }

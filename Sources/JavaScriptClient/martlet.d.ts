@@ -107,7 +107,7 @@ export type ClientState = "idle" | "connecting" | "connected" | "waiting" | "sto
 
 export interface ClientStateChange {
   state: ClientState;
-  /** With `connected`. */
+  /** With `connected`; not there for a guest. */
   userId?: string;
   connectionId?: string;
   nodeId?: string;
@@ -158,7 +158,7 @@ export interface Options {
    * stops the client.
    */
   getToken?: () => string | null | undefined | Promise<string | null | undefined>;
-  /** In place of tokens, where the gateway's `auth.mode` is `none`. */
+  /** In place of tokens, where the gateway's `auth.mode` is `none`. With neither the client is a guest, where those are let in. */
   userId?: string;
   /** Another WebSocket than the global one, such as that of the package `ws`. */
   WebSocket?: unknown;

@@ -706,6 +706,8 @@ class Core extends Emitter {
 
   #welcomed(welcome) {
     const { session, resumed = false, positions = {}, limits, userId } = welcome;
+    // Where guests are let in, a client is greeted as one before its token has been looked at.
+    if (!userId && this.config.getToken) return;
     if (this.welcome && this.welcome.userId !== userId) this.#changeUser();
     this.welcome = welcome;
     this.#session = session ?? null;

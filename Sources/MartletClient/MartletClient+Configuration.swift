@@ -5,6 +5,8 @@ extension MartletClient {
     public enum Credentials: Sendable {
         /// For `auth.mode: none`.
         case user(String)
+        /// As a guest, where the gateway's `auth.guests` is on.
+        case guest
         /// Asked before each connection, after a refusal, and a minute before the token's `exp`, when the living
         /// connection is shown the new one. A refused token, or an error, is tried again later, ever more seldom; the
         /// event `error` tells of the latter. Nil or an empty text ends the client.

@@ -154,7 +154,7 @@ extension MartletClient {
             state.welcome = told
             state.welcomedAt = .now
             state.pace = Pace(limits: told.limits, now: .now)
-            state.session = welcome.session
+            state.session = welcome.session.isEmpty ? nil : welcome.session
             let catchUp = state.streams.welcomed(
                 resumed: welcome.resumed, positions: welcome.positions,
                 maxBytes: MartletClient.frameBytes(told.limits))

@@ -94,6 +94,7 @@ extension MartletClient {
         var headers = configuration.headers
         switch configuration.credentials {
         case .user(let user): endpoint.add("userId", user)
+        case .guest: break
         case .token(let provide):
             guard let token = try await provide(), !token.isEmpty else { return nil }
             state.withLock { $0.token = token }
@@ -146,7 +147,7 @@ extension MartletClient {
 extension MartletClient.Credentials {
     fileprivate var areTokens: Bool {
         switch self {
-        case .user: false
+        case .user, .guest: false
         case .token: true
         }
     }

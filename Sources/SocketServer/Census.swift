@@ -10,6 +10,8 @@ package final class Census: Sendable {
     private let sessions = Atomic<Int>(0)
     /// Of these, apps' clients.
     private let visitors = Atomic<Int>(0)
+    /// Of these, guests that speak the gateway's own dialect.
+    private let guestCount = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
     private let isShut = Atomic<Bool>(false)
     private let acceptRate: Mutex<AcceptRate>
@@ -122,6 +124,14 @@ package final class Census: Sendable {
         let all = sessions.load(ordering: .relaxed)
         return (all, min(visitors.load(ordering: .relaxed), all))
     }
+
+    /// A socket that is counted already is a guest's; paired with `guestLeft`.
+    func guestCame() { guestCount.wrappingAdd(1, ordering: .relaxed) }
+
+    func guestLeft() { guestCount.wrappingSubtract(1, ordering: .relaxed) }
+
+    /// How many guests there are.
+    package var guests: Int { guestCount.load(ordering: .relaxed) }
 
     // MARK: Rooms
 

@@ -24,6 +24,8 @@ final class SocketMetrics: Sendable {
     /// Signals whose receiver did not read what it was sent before.
     let signalsDropped: Counter
     let connections: Gauge
+    /// Of these, clients without a user that speak the gateway's own dialect.
+    let guests: Gauge
     /// From the accept to the welcome.
     let connect: Timer
     /// Of a message that this node delivers: from Redis's clock, and from its arrival, until it is written to the members of
@@ -58,6 +60,7 @@ final class SocketMetrics: Sendable {
                 return ($0, Counter(label: "martlet_slow_connections_total", dimensions: labels, factory: factory))
             })
         connections = Gauge(label: "martlet_connections", factory: factory)
+        guests = Gauge(label: "martlet_guests", factory: factory)
         func timer(_ name: String) -> Timer { Timer(label: name, dimensions: [], factory: factory) }
         connect = timer("martlet_connect_seconds")
         publishToDeliver = timer("martlet_publish_to_deliver_seconds")

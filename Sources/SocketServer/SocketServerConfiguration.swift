@@ -28,6 +28,8 @@ package struct SocketServerConfiguration: Sendable {
     package var rules = RoomRules()
     /// Whose clients speak Pusher's protocol; none: nobody's do.
     package var apps = PusherApps()
+    /// Whether clients that speak the gateway's own dialect may come without a user.
+    package var takesGuests = false
     /// Whether clients that speak the gateway's own dialect are served.
     package var servesSessions = true
     /// Which session ids are worth asking for.
@@ -119,7 +121,7 @@ package struct SocketServerConfiguration: Sendable {
         return SessionSettings(
             rules: rules, watchRight: watchRight, limits: limits,
             takesTokens: authentication.takesTokens, checksTokens: authentication.checksTokens,
-            asksBackend: authorizer != nil)
+            asksBackend: authorizer != nil, takesGuests: takesGuests)
     }
 }
 

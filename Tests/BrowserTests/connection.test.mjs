@@ -467,3 +467,41 @@ test("a guest has every stream but an inbox", async (t) => {
   await inbox.joined();
   assert.equal(inbox.id, "@alice");
 });
+
+test("a guest has no user, no session and no inbox, and joins anew with its positions", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client({ userId: undefined });
+  const messages = [];
+  const room = client.room("news");
+  room.on("message", ({ seq }) => messages.push(seq));
+  const told = client.connect();
+  const greeting = { userId: undefined, session: undefined, positions: { "*": at(0) } };
+  await gateway.welcome(greeting);
+  assert.deepEqual(await told, { userId: null, connectionId: "c1", nodeId: "n" });
+  assert.equal(client.userId, null);
+  await assert.rejects(client.inbox().joined(), { code: "forbidden" });
+  const join = gateway.socket.sent.find(({ type }) => type === "join");
+  await gateway.say({ type: "joined", id: join.id, roomId: "news", ...at(3), recovered: true });
+  await gateway.say({ type: "message", roomId: "news", userId: "u", msgType: 1, payload: 1, timestamp: 1, seq: 4 });
+  await gateway.end(1006);
+  await gateway.pass(1_000);
+  assert.equal(gateway.socket.url.search, "");
+  await gateway.welcome(greeting);
+  const again = gateway.socket.sent.find(({ type }) => type === "join");
+  assert.deepEqual(again.since, at(4));
+  assert.deepEqual(messages, [4]);
+});
+
+test("a client with a token passes over a guest's greeting, and what comes before its own", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client({ userId: undefined, getToken: async () => "t1" });
+  const messages = [];
+  client.everyone().on("message", ({ seq }) => messages.push(seq));
+  await gateway.welcome({ userId: undefined, session: undefined, positions: { "*": at(3) } });
+  assert.equal(client.state, "connecting");
+  await gateway.say({ type: "message", roomId: "*", userId: "u", msgType: 1, payload: 1, timestamp: 1, seq: 4 });
+  await gateway.welcome({ positions: { "@alice": at(0), "*": at(4) } });
+  assert.equal(client.userId, "alice");
+  await gateway.say({ type: "message", roomId: "*", userId: "u", msgType: 1, payload: 1, timestamp: 1, seq: 5 });
+  assert.deepEqual(messages, [5]);
+});

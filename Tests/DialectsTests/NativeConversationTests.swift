@@ -198,6 +198,9 @@ import Testing
             ],
             limits: ClientLimits(
                 messageBytes: 65536, messagesPerSecond: 100, messageBurst: 200, rooms: 200, watched: 1000))
+        let guest = Welcome(
+            connectionId: "c", nodeId: "n", userId: nil, session: "", resumed: false, heartbeat: 30000, timestamp: 9,
+            positions: [(.everyone, Position(epoch: "e", seq: 7))])
         let page = HistoryPage(
             room: room, head: Position(epoch: "e", seq: 44), messages: [message("1", seq: 43), message("[ ]")],
             more: true)
@@ -207,6 +210,11 @@ import Testing
                 #"{"type":"welcome","connectionId":"c","nodeId":"n","userId":"u","session":"s","resumed":false,"heartbeat":30000,"#
                     + #""timestamp":1700000000000,"positions":{"@u":{"epoch":"e","seq":3},"*":{"epoch":"e","seq":7}},"#
                     + #""limits":{"messageBytes":65536,"messagesPerSecond":100,"messageBurst":200,"rooms":200,"watched":1000}}"#
+            ),
+            (
+                .welcome(guest),
+                #"{"type":"welcome","connectionId":"c","nodeId":"n","resumed":false,"heartbeat":30000,"timestamp":9,"#
+                    + #""positions":{"*":{"epoch":"e","seq":7}}}"#
             ),
             (.authenticated(id: seven, expires: 9), #"{"type":"authenticated","id":7,"expires":9}"#),
             (.authenticated(id: nil, expires: nil), #"{"type":"authenticated"}"#),

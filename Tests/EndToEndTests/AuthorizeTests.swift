@@ -13,20 +13,6 @@ struct AuthorizeTests {
         try await node.request("POST", "/v1/users/\(user)/refresh")
     }
 
-    /// A YAML file for as long as it is held.
-    private final class Rules: Sendable {
-        let path: String
-
-        init(_ text: String) throws {
-            let file = FileManager.default.temporaryDirectory.appendingPathComponent("rules-\(UUID().uuidString).yaml")
-            try Data(text.utf8).write(to: file)
-            path = file.path
-        }
-
-        // What cannot be removed lies in the folder for such things.
-        deinit { try? FileManager.default.removeItem(atPath: path) }
-    }
-
     @Test func `a cookie is enough where pages are named, and the question is signed`() async throws {
         let backend = try await AskedBackend.start()
         let node = try await NodeProcess.start(
@@ -108,7 +94,7 @@ struct AuthorizeTests {
     }
 
     @Test func `rooms with the rule ask for joins and messages, others do not`() async throws {
-        let rules = try Rules("rooms: [{pattern: \"hall*\", authorize: [join, publish]}, {pattern: \"open*\"}]")
+        let rules = try SettingsText("rooms: [{pattern: \"hall*\", authorize: [join, publish]}, {pattern: \"open*\"}]")
         let backend = try await AskedBackend.start()
         let node = try await NodeProcess.start(
             nodeId: "a", redisURL: nil, environment: backend.environment(), configuration: rules.path)
@@ -172,7 +158,7 @@ struct AuthorizeTests {
 
     @Test func `another backend is asked after a reload`() async throws {
         let (first, second) = (try await AskedBackend.start(), try await AskedBackend.start())
-        let rules = try Rules(Self.file(first.server.url))
+        let rules = try SettingsText(Self.file(first.server.url))
         let node = try await NodeProcess.start(
             nodeId: "a", redisURL: nil, environment: ["MARTLET_AUTH_MODE": "hook"], configuration: rules.path)
         first.answer(.text(#"{"allow":true,"userId":"alice","cacheSeconds":600}"#), about: "alice")
@@ -190,7 +176,7 @@ struct AuthorizeTests {
     }
 
     @Test func `a backend made for Centrifugo's proxies is asked as those do`() async throws {
-        let rules = try Rules("rooms: [{pattern: news, authorize: [join, publish]}]")
+        let rules = try SettingsText("rooms: [{pattern: news, authorize: [join, publish]}]")
         let server = try await HookServer.start { _, body in
             let text = String(decoding: body, as: UTF8.self)
             guard text.contains("channel") else { return .text(#"{"result":{"user":"56","channels":["lobby"]}}"#) }

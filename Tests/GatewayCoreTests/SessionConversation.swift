@@ -7,12 +7,12 @@ final class SessionConversation {
     var wallMilliseconds: Int64 = 1_700_000_000_000
 
     init(
-        tokens: Bool = false, checked: Bool = true, asking: Bool = false, rules: RoomRules = RoomRules(),
-        watchRight: WatchRight = .anyone, limits: SessionLimits = SessionLimits()
+        tokens: Bool = false, checked: Bool = true, asking: Bool = false, guests: Bool = false,
+        rules: RoomRules = RoomRules(), watchRight: WatchRight = .anyone, limits: SessionLimits = SessionLimits()
     ) {
         let settings = SessionSettings(
             rules: rules, watchRight: watchRight, limits: limits, takesTokens: tokens, checksTokens: checked,
-            asksBackend: asking)
+            asksBackend: asking, takesGuests: guests)
         machine = SessionMachine(settings: settings, now: now)
     }
 
@@ -66,6 +66,7 @@ final class SessionConversation {
     var isLive: Bool { machine.isLive }
     var isStranger: Bool { machine.isStranger }
     var isVisitor: Bool { machine.isVisitor }
+    var isGuest: Bool { machine.isGuest }
     var user: String? { machine.identity?.userId.string }
 
     /// - Parameter wall: milliseconds since 1970.
@@ -247,6 +248,9 @@ final class SessionConversation {
         case .confirm(let identity): "confirm \(identity.userId) issued \(identity.issuedAt ?? -1)"
         case .enroll(let room, let info): "enroll \(room) \(String(decoding: info, as: UTF8.self))"
         case .admitVisitor: "admit"
+        case .admitGuest: "admit guest"
+        case .greetGuest: "greet"
+        case .endGuest: "no guest"
         case .nameVisitor: "name \(machine.identity?.userId.string ?? "nobody")"
         case .enrollVisitor(let room, let member):
             "enroll \(room) as \(member.userId) \(String(decoding: member.info, as: UTF8.self))"

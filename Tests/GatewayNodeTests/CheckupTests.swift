@@ -53,6 +53,17 @@ struct CheckupTests {
         withExtendedLifetime(redis) {}
     }
 
+    @Test func `guests whom no rule allows anything are a warning`() async throws {
+        let (redis, on) = ("redis://127.0.0.1:1", ["MARTLET_AUTH_GUESTS": "true"])
+        #expect(Self.of(.warning, try await Self.findings(redis: redis, on)).contains("auth.guests"))
+        let without = try await Self.findings(redis: redis)
+        #expect(!without.contains { $0.subject == "auth.guests" })
+        let file = "auth: {guests: true}\nrooms: [{pattern: news, allowGuests: [join]}]"
+        let settings = try load(file, ["MARTLET_REDIS_URL": redis, "MARTLET_API_KEY": "0123456789abcdef"]).settings
+        #expect(Self.of(.ok, await Checkup(settings, name: nil).findings()).contains("auth.guests"))
+        #expect(settings.summary(partitions: 64)[1].hasSuffix("; guests are let in"))
+    }
+
     @Test func `a Redis that evicts, keeps nothing and has no limit is told so`() async throws {
         var options = RedisServerProcess.Options()
         options.arguments = ["--maxmemory-policy", "allkeys-lru", "--maxmemory", "0"]

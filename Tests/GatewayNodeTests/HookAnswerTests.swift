@@ -93,6 +93,22 @@ struct HookAnswerTests {
         #expect(throws: HookProblem.self) { try Self.answer(#"{"allow":true}"#, to: nil) }
     }
 
+    @Test(arguments: [HookSettings.Format.martlet, .centrifugo])
+    func `a yes to nobody is one to a guest, where those are let in and no token was shown`(
+        format: HookSettings.Format
+    ) throws {
+        let text = Array((format == .martlet ? #"{"allow":true}"# : #"{"result":{"user":""}}"#).utf8)
+        let guest = Question(
+            .connect, of: nil, shown: Presented(headers: [], address: "192.0.2.7"), connectionId: "c1")
+        let answer = try format.answer(200, text, to: guest, takesGuests: true, at: Self.now)
+        #expect(answer.ruling == .allowed(Grant()))
+        let others = [(guest, false), (Self.question(.connect), true)]
+        for (question, takesGuests) in others {
+            let ruling = try? format.answer(200, text, to: question, takesGuests: takesGuests, at: Self.now).ruling
+            #expect(ruling == nil || ruling == .denied(Denial(.unauthorized)))
+        }
+    }
+
     @Test func `info has the bounds that a token's has`() throws {
         func info(_ bytes: Int) -> String { #"{"x":"\#(String(repeating: "a", count: bytes - 8))"}"# }
         #expect(info(2048).utf8.count == 2048)

@@ -18,6 +18,7 @@ struct ReloadPlanTests {
             ("client: {maxRooms: 5}", ["client.maxRooms"], []),
             ("client: {maxRooms: 5, maxQueuedBytes: 2MiB}", ["client.maxRooms"], ["client.maxQueuedBytes"]),
             ("client: {origins: [https://a.example]}", ["client.origins"], []),
+            ("auth: {guests: true}", ["auth.guests"], []),
             ("client: {port: 9000}", [], ["client.port"]),
             ("presence: {watch: nobody, grace: 1s}", ["presence.watch"], ["presence.grace"]),
             ("log: {size: 5, level: debug}", ["log.size"], ["log.level"]),

@@ -47,6 +47,7 @@ struct SettingKeyTests {
         ("api.tls.keyFile", "/k.pem", { $0.apiTLS.keyFile == "/k.pem" }),
         ("api.tls.clientCaFile", "/a.pem", { $0.apiTLS.clientAuthorityFile == "/a.pem" }),
         ("auth.mode", "jwt", { $0.auth.mode == .jwt }),
+        ("auth.guests", "true", { $0.client.takesGuests }),
         ("auth.secret", "0123456789abcdef", { $0.auth.common.secrets == ["0123456789abcdef"] }),
         ("auth.keyFile", "/k.pem", { $0.auth.common.keyFile == "/k.pem" }),
         ("auth.jwks", "https://a/jwks", { $0.auth.common.jwks == "https://a/jwks" }),

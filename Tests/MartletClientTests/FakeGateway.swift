@@ -145,6 +145,17 @@ final class Peer: Sendable {
         return Dictionary(uniqueKeysWithValues: since.map { ($0.key.string, $0.value) })
     }
 
+    /// The same to a guest.
+    func welcomeGuest(everyone: Position = Position(epoch: "e", seq: 7)) async throws -> String {
+        let asked = try await handshake()
+        send(
+            .welcome(
+                Welcome(
+                    connectionId: "c1", nodeId: "n1", userId: nil, session: "", resumed: false, heartbeat: 30_000,
+                    timestamp: 1, positions: [(.everyone, everyone)])))
+        return asked
+    }
+
     func send(_ event: ServerEvent) {
         var text: [UInt8] = []
         NativeDialect().encode(event, into: &text)

@@ -99,6 +99,27 @@ import Testing
         await gateway.stop()
     }
 
+    @Test func `a guest shows nothing, has no session, and joins anew with its positions`() async throws {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway, as: .guest)
+        async let welcome = client.connect()
+        let first = try await gateway.accept()
+        #expect(try await first.welcomeGuest().hasPrefix("GET /ws HTTP/1.1\r\n"))
+        let told = try await welcome
+        #expect(told.userId == nil && told.positions.keys.sorted() == ["*"])
+        async let joined = client.join("r")
+        try await first.acceptJoin(of: "r", at: 3)
+        _ = try await joined
+        first.message("1", seq: 4)
+        first.close(1001)
+        let second = try await gateway.accept()
+        #expect(try await second.welcomeGuest().hasPrefix("GET /ws HTTP/1.1\r\n"))
+        let since = try await second.acceptJoin(of: "r", at: 4)
+        #expect(since == ClientPosition(epoch: "e", seq: 4))
+        await client.close()
+        await gateway.stop()
+    }
+
     @Test func `what cannot be sent is refused before it is`() async throws {
         let gateway = try await FakeGateway.start()
         let client = try client(gateway)

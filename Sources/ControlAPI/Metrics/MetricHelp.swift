@@ -5,6 +5,7 @@ enum MetricHelp {
 
     private static let clients = [
         "martlet_connections": "WebSockets open at this moment.",
+        "martlet_guests": "Of these, clients without a user that speak the gateway's own protocol.",
         "martlet_dialect_connections": "WebSockets open at this moment, by what their clients speak.",
         "martlet_dialect_connections_closed_total":
             "Connections that ended, by what their clients speak and the code that was sent; client where it ended it.",

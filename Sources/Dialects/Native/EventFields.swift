@@ -91,7 +91,8 @@ struct EventFields {
         }
         return Welcome(
             connectionId: try text("connectionId"), nodeId: try text("nodeId"),
-            userId: field("userId") == nil ? nil : try userID(), session: try text("session"),
+            userId: field("userId") == nil ? nil : try userID(),
+            session: field("session") == nil ? "" : try text("session"),
             resumed: try boolean("resumed"), heartbeat: try integer("heartbeat"),
             timestamp: Int64(try integer("timestamp")), positions: positions, limits: try limits())
     }

@@ -11,8 +11,10 @@ extension NativeDialect {
             JSONWriter.append(#","userId":"#, to: &bytes)
             JSONWriter.append(string: user.string, to: &bytes)
         }
-        JSONWriter.append(#","session":"#, to: &bytes)
-        JSONWriter.append(string: welcome.session, to: &bytes)
+        if !welcome.session.isEmpty {
+            JSONWriter.append(#","session":"#, to: &bytes)
+            JSONWriter.append(string: welcome.session, to: &bytes)
+        }
         JSONWriter.append(welcome.resumed ? #","resumed":true"# : #","resumed":false"#, to: &bytes)
         JSONWriter.append(#","heartbeat":"#, to: &bytes)
         JSONWriter.append(integer: welcome.heartbeat, to: &bytes)

@@ -24,8 +24,8 @@ extension SessionMachine.Action {
         case .watch(let users, _, _, _): Prices.watch(users: users.count)
         case .unwatch(let users): Prices.unwatch(users: users.count)
         case .send, .sendPage, .ask, .keepToken, .register, .registerLater, .welcome, .admitVisitor, .nameVisitor,
-            .release,
-            .followLater, .enter, .leave, .tellPosition, .publish, .close:
+            .admitGuest, .greetGuest, .endGuest, .release, .followLater, .enter, .leave, .tellPosition, .publish,
+            .close:
             nil
         }
     }

@@ -221,19 +221,35 @@ package struct RoomRules: Hashable, Sendable {
         }
         if let rights = identity.rights { return rights.allows(action, in: room) }
         let rule = rules.first { $0.pattern.matches(room) }
-        // A rule for these names alone opens them, not one for many others.
-        if keepsSignedRooms, AppFence.isSigned(room), !(rule.map { AppFence.isSigned($0.pattern.description) } ?? false)
-        {
-            return false
-        }
+        guard opens(rule, room) else { return false }
         return rule?.allow.contains(action) ?? true
     }
 
+    /// A rule for rooms alone that an app's backend signs for opens them, not one for many others.
+    private func opens(_ rule: RoomRule?, _ room: RoomName) -> Bool {
+        guard keepsSignedRooms, AppFence.isSigned(room) else { return true }
+        return rule.map { AppFence.isSigned($0.pattern.description) } ?? false
+    }
+
+    /// Whether a client without a user, of the gateway's own dialect, may do this here: nothing where no rule says so. It reads
+    /// `*`.
+    package func allowsGuests(_ action: RoomAction, in room: RoomName) -> Bool {
+        if room.isEveryone { return action == .join || action == .history }
+        guard !room.isInbox, !(fencesApps && AppFence.isForeign(room)) else { return false }
+        guard let rule = rules.first(where: { $0.pattern.matches(room) }), opens(rule, room) else { return false }
+        return rule.guestsMay?.contains(action) ?? false
+    }
+
+    /// Whether guests may do anything anywhere.
+    package var openToGuests: Bool { rules.contains { $0.guestsMay?.isEmpty == false } }
+
     /// Whether a client that may do this here may do it without being in the room: where the room's rule says so, or where a
     /// token grants it and not `join`, as an observer's. Everybody is in `*` and in the own inbox.
-    package func allowsOutside(_ action: RoomAction, in room: RoomName, for identity: Identity) -> Bool {
+    ///
+    /// - Parameter identity: nil for a guest.
+    package func allowsOutside(_ action: RoomAction, in room: RoomName, for identity: Identity?) -> Bool {
         if room.isEveryone || room.isInbox { return true }
-        if let rights = identity.rights, rights.allows(action, in: room), !rights.allows(.join, in: room) {
+        if let rights = identity?.rights, rights.allows(action, in: room), !rights.allows(.join, in: room) {
             return true
         }
         return rules.first { $0.pattern.matches(room) }?.outside.contains(action) ?? false

@@ -67,7 +67,7 @@ extension SessionMachine {
         case .signalled(let id, let result): signalled(id: id, result)
         case .shown(let id, let result): acknowledged(id: id, result)
         case .ordered(let id, let room, let result): ordered(id: id, room: room, result)
-        case .ruled(let inquiry, let ruling): ruled(inquiry, ruling)
+        case .ruled(let inquiry, let ruling): ruled(inquiry, ruling, now: now)
         }
     }
 }

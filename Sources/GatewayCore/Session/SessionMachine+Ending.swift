@@ -52,7 +52,8 @@ extension SessionMachine {
         case .verifying, .deciding, .registering, .entering:
             guard now - openedAt < settings.limits.authTimeout else { return close(.unavailable) }
             guard case .entering(_, let entering) = phase, let due = entering.everyoneDue, due <= now else { return [] }
-            return goLive(entering.registration, everyone: false, now: now)
+            guard let registration = entering.registration else { return greet(hasEveryone: false) }
+            return goLive(registration, everyone: false, now: now)
         case .live:
             if let expiry, expiry <= wallMilliseconds { return close(.unauthorized, "the token has expired") }
             if let end = identity?.given?.endsAt, end <= now {
@@ -103,6 +104,7 @@ extension SessionMachine {
         (everyone, inbox, rooms, watched) = (nil, nil, RoomTable(), [])
         isRegistered = false
         identity = nil
+        forgetGuest()
         return remains
     }
 

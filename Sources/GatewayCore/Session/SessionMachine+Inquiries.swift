@@ -83,18 +83,18 @@ extension SessionMachine {
         return [.ask(inquiry)]
     }
 
-    mutating func ruled(_ inquiry: Inquiry, _ ruling: Ruling) -> [Action] {
+    mutating func ruled(_ inquiry: Inquiry, _ ruling: Ruling, now: MonotonicTime) -> [Action] {
         switch inquiry.subject {
-        case .connect: ruledOnClient(inquiry.number, ruling)
+        case .connect: ruledOnClient(inquiry.number, ruling, now: now)
         case .join(let room): ruledOnRoom(room, inquiry.number, ruling)
         case .publish: ruledOnMessage(inquiry.number, ruling)
         }
     }
 
-    private mutating func ruledOnClient(_ number: UInt32, _ ruling: Ruling) -> [Action] {
+    private mutating func ruledOnClient(_ number: UInt32, _ ruling: Ruling, now: MonotonicTime) -> [Action] {
         switch phase {
         case .deciding(let opening, let deciding) where deciding.number == number:
-            return decided(opening, deciding.identity, ruling)
+            return decided(opening, deciding.identity, ruling, now: now)
         case .live:
             if case .deciding(let id, let fresh, let token, number) = refresh {
                 refresh = nil
@@ -105,8 +105,14 @@ extension SessionMachine {
         }
     }
 
-    private mutating func decided(_ opening: Opening, _ known: Identity?, _ ruling: Ruling) -> [Action] {
+    private mutating func decided(
+        _ opening: Opening, _ known: Identity?, _ ruling: Ruling, now: MonotonicTime
+    ) -> [Action] {
         switch ruling {
+        // Whoever has shown a token is to be somebody.
+        case .allowed(let grant)
+        where settings.takesGuests && grant.userId == nil && known == nil && opening.token == nil:
+            return openAsGuest(now: now)
         case .allowed(let grant):
             let decided = known.map { $0.given(grant) } ?? grant.identity
             guard let identity = decided else { return close(.unavailable) }

@@ -24,7 +24,10 @@ extension SessionMachine {
     }
 
     /// Whether nobody has been let in yet: such a connection may do next to nothing.
-    package var isStranger: Bool { identity == nil && !isVisitor }
+    package var isStranger: Bool {
+        guard identity == nil, case .not = visiting else { return false }
+        return true
+    }
 }
 
 extension ClientCommand {

@@ -14,6 +14,8 @@ extension SessionMachine {
             opening.mayAskWithoutToken = true
             phase = .waitingForToken(opening)
             return isTelling || !settings.takesTokens ? askWithoutToken(opening) : []
+        case .none where settings.takesGuests && session == nil:
+            return openAsGuest(now: openedAt)
         case .none:
             phase = .waitingForToken(Opening(holdsFrames: false, session: session))
             return settings.takesTokens ? [] : close(.unauthorized, "userId is missing")
@@ -67,6 +69,7 @@ extension SessionMachine {
             return close(.unauthorized, "userId: begins with a colon, as those of apps do")
         }
         self.identity = identity
+        forgetGuest()
         phase = .registering(opening)
         isRegistered = true
         return [.register(resuming: opening.session)]
@@ -107,9 +110,10 @@ extension SessionMachine {
         switch phase {
         case .entering(let opening, var entering):
             guard membership(of: room) != nil else { return [] }
+            guard let registration = entering.registration else { return greet(hasEveryone: true) }
             setMembership(of: room, .awaiting)
             guard case .awaiting = inbox else { return [] }
-            if case .awaiting = everyone { return goLive(entering.registration, now: now) }
+            if case .awaiting = everyone { return goLive(registration, now: now) }
             entering.everyoneDue = now + SessionMachine.everyonePatience
             phase = .entering(opening, entering)
             return []
@@ -135,7 +139,7 @@ extension SessionMachine {
         return [.follow(room, since: joining.since)]
     }
 
-    /// How long an inbox that is there waits for `*`.
+    /// How long an inbox that is there waits for `*`, and a guest, who has none.
     package static let everyonePatience = Duration.seconds(2)
 
     /// - Parameter everyone: whether `*` is there as well; else `welcome` leaves its position out, and a gap tells it as soon

@@ -10,7 +10,8 @@ extension SessionMachine {
 
     /// The same for one of many members: `ruled` is what `SessionSettings.showsPresence` says of the room.
     package func seesPresence(in room: RoomName, ruled: Bool) -> Bool {
-        guard let rights = identity?.rights else { return ruled }
+        guard let identity else { return false }
+        guard let rights = identity.rights else { return ruled }
         return rights.allows(.presence, in: room)
     }
 

@@ -24,15 +24,18 @@ extension SessionMachine {
     }
 
     private mutating func joinFresh(_ room: RoomName, _ since: ClientPosition?, id: RequestID?) -> [Action] {
+        if isGuest { return joinAsGuest(room, since, id: id) }
         guard let identity, isAllowed(.join, in: room) else {
             return refuse(id, .forbidden, "the room may not be joined")
         }
         guard rooms.count < settings.limits.maxRooms else {
-            return refuse(id, .forbidden, "no more than \(settings.limits.maxRooms) rooms")
+            return refuse(id, tooManyRooms)
         }
         let joining = Joining(id: id, since: since, origin: .fresh)
         return settings.rules.asks(.join, in: room) ? ask(about: room, joining) : enter(room, joining, identity)
     }
+
+    var tooManyRooms: RequestError { RequestError(.forbidden, "no more than \(settings.limits.maxRooms) rooms") }
 
     mutating func enter(_ room: RoomName, _ joining: Joining, _ identity: Identity) -> [Action] {
         switch settings.rules.presence(of: room) {
@@ -140,6 +143,7 @@ extension SessionMachine {
     mutating func joined(_ room: RoomName, _ start: StreamStart) -> [Action] {
         guard case .joining(let joining) = membership(of: room) else { return [] }
         if isVisitor { return subscribed(room, joining, start) }
+        if isGuest, start.settings != nil { return expel(from: room, joining, SessionMachine.governed) }
         if let anew = followWithoutPast(room, joining, start) { return anew }
         if case .resumed = joining.origin { return gathered(room, .success(start)) }
         guard isAllowed(.join, in: room) else { return expel(from: room, joining) }
@@ -151,7 +155,10 @@ extension SessionMachine {
                 roster: roster(of: room, start), settings: start.settings)
             answer.isArchiveAway = start.isArchiveAway
             answer.role = start.reading?.role
-            return [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))] + serveWaiting(for: room)
+            let told: [Action] = [.send(.joined(id: joining.id, answer)), .enter(room, .start(start))]
+            guard isGuest, case .fresh = joining.origin else { return told + serveWaiting(for: room) }
+            // Told before the client is answered, so that whoever it tells finds the room occupied.
+            return attend(room) + told + serveWaiting(for: room)
         case .silent:
             return notices(of: room, start) + [.enter(room, .start(start))] + serveWaiting(for: room)
         case .late:
@@ -167,12 +174,14 @@ extension SessionMachine {
         return [.send(.epoch(room: room, position: Position(epoch: start.position.epoch, seq: since.seq)))]
     }
 
-    /// Asks anew, for what comes from now on, where the role may not have what was before the user came; nil where it is as
+    /// Asks anew, for what comes from now on, where the role, or a guest, may not have what was before; nil where it is as
     /// asked. What a member missed during a break is no past.
     private mutating func followWithoutPast(
         _ room: RoomName, _ joining: Joining, _ start: StreamStart
     ) -> [Action]? {
-        guard start.reading?.history == false, start.hasMore || !start.missed.isEmpty else { return nil }
+        guard start.reading?.history == false || isGuest && !isAllowed(.history, in: room),
+            start.hasMore || !start.missed.isEmpty
+        else { return nil }
         if let asked = joining.since, wasMember(of: room, at: asked, start) { return nil }
         var joining = joining
         joining.since = nil
@@ -218,10 +227,12 @@ extension SessionMachine {
     }
 
     /// The token was replaced, while the room's stream was asked for, by one that does not allow the room.
-    private mutating func expel(from room: RoomName, _ joining: Joining) -> [Action] {
+    private mutating func expel(
+        from room: RoomName, _ joining: Joining, _ text: String = "the room may not be joined"
+    ) -> [Action] {
         let answer: [Action] =
             switch joining.origin {
-            case .fresh, .again, .resumed: refuse(joining.id, .forbidden, "the room may not be joined")
+            case .fresh, .again, .resumed: refuse(joining.id, .forbidden, text)
             case .silent, .late: [.send(.left(id: nil, room: room))]
             case .invited: []
             }

@@ -20,6 +20,11 @@ extension SessionMachine {
     indirect enum Visiting: Sendable {
         case not
         case visit(Visit)
+        /// A guest who has asked for nothing yet, and may still show a token.
+        case newcomer
+        case guest
+        /// One that has shown a token, which is being judged.
+        case claimant
     }
 
     /// Why a visitor's user is registered.

@@ -38,6 +38,12 @@ package struct SessionMachine: ~Copyable, Sendable {
         case enroll(RoomName, info: [UInt8])
         /// Register a visitor, and greet it; there is no answer.
         case admitVisitor
+        /// Make a guest known to the registry; there is no answer.
+        case admitGuest
+        /// Send a guest its `welcome`, with where `*` stands now, as far as that is known.
+        case greetGuest
+        /// It has shown a token: from here on it is no guest, and somebody else or nobody.
+        case endGuest
         /// Register a visitor under its user; answered by `registered`.
         case nameVisitor
         /// Put a visitor on a room's roster as this one; answered by `enrolled`.
@@ -136,8 +142,9 @@ package struct SessionMachine: ~Copyable, Sendable {
 
     /// A connection that is registered and waits for its own streams.
     struct Entering: Sendable {
-        let registration: Registration
-        /// Until when it waits for `*` with the inbox there already; the part of a Cluster where `*` lies may be away.
+        /// Nil for a guest, who has no session.
+        let registration: Registration?
+        /// Until when it waits for `*` with all else there already; the part of a Cluster where `*` lies may be away.
         var everyoneDue: MonotonicTime?
     }
 
@@ -158,7 +165,8 @@ package struct SessionMachine: ~Copyable, Sendable {
 
     /// Replaced while the session lives, where the operator changes them.
     package var settings: SessionSettings
-    let openedAt: MonotonicTime
+    /// From then on it is counted how long the client takes to be welcomed.
+    var openedAt: MonotonicTime
     var phase: Phase
     // Small ones between those that leave gaps: there is one of it for each connection.
     var limiter: RateLimiter
@@ -195,7 +203,7 @@ package struct SessionMachine: ~Copyable, Sendable {
     var waiting = WaitingRequests()
     /// Messages about which the backend is asked, in the order they came.
     var held: [HeldMessage] = []
-    /// Set for a visitor alone.
+    /// Set for visitors and guests alone.
     var visiting = Visiting.not
 
     package init(settings: SessionSettings, now: MonotonicTime) {
@@ -234,7 +242,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         guard !isClosed else { return [] }
         malformedInARow = 0
         return count(id: request.id, weight: weight(of: request.command), now: now)
-            ?? countJoin(request, now: now) ?? countEvent(request, now: now) ?? handle(request)
+            ?? countJoin(request, now: now) ?? countEvent(request, now: now) ?? claim(request, now: now)
+            ?? handle(request)
     }
 
     package mutating func receivedMalformed(_ malformed: MalformedRequest, now: MonotonicTime) -> [Action] {
@@ -294,7 +303,8 @@ package struct SessionMachine: ~Copyable, Sendable {
 
     /// A request of a session that has been let in.
     mutating func serve(_ request: ClientRequest) -> [Action] {
-        switch request.command {
+        if isGuest { return serveGuest(request) }
+        return switch request.command {
         case .auth(let token): startRefresh(token, id: request.id)
         case .ping: [.send(.pong(id: request.id))]
         case .join(let room, let since): join(room, since, request)
@@ -323,16 +333,14 @@ package struct SessionMachine: ~Copyable, Sendable {
 
     /// Whether this client may do this here.
     func isAllowed(_ action: RoomAction, in room: RoomName) -> Bool {
-        guard let identity else { return false }
+        guard let identity else { return isGuest && settings.rules.allowsGuests(action, in: room) }
         return settings.rules.allows(action, in: room, for: identity)
     }
 
     /// What is answered where only those in a room may be told of it; nil where this client is in it, or may look in from
     /// outside.
     mutating func keepOut(_ request: ClientRequest, for action: RoomAction, in room: RoomName) -> [Action]? {
-        guard let identity, !isMember(of: room), !settings.rules.allowsOutside(action, in: room, for: identity) else {
-            return nil
-        }
+        guard !isMember(of: room), !settings.rules.allowsOutside(action, in: room, for: identity) else { return nil }
         if case .joining = rooms[room] { return hold(request) }
         return refuse(request.id, .notMember, "join the room first")
     }

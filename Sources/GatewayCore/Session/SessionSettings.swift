@@ -9,10 +9,12 @@ package final class SessionSettings: Sendable {
     package let checksTokens: Bool
     /// Whether the backend is asked who is let in.
     package let asksBackend: Bool
+    /// Whether a client that shows nothing is a guest.
+    package let takesGuests: Bool
 
     package init(
         rules: RoomRules = RoomRules(), watchRight: WatchRight = .anyone, limits: SessionLimits = SessionLimits(),
-        takesTokens: Bool, checksTokens: Bool = true, asksBackend: Bool = false
+        takesTokens: Bool, checksTokens: Bool = true, asksBackend: Bool = false, takesGuests: Bool = false
     ) {
         self.rules = rules
         self.watchRight = watchRight
@@ -20,6 +22,7 @@ package final class SessionSettings: Sendable {
         self.takesTokens = takesTokens
         self.checksTokens = checksTokens
         self.asksBackend = asksBackend
+        self.takesGuests = takesGuests
     }
 
     /// Whether clients whose token says nothing about rooms may be told who is in this one.

@@ -92,7 +92,7 @@ package struct Welcome: Sendable {
     package var nodeId: String
     /// Nil for a guest, who has no inbox either.
     package var userId: UserID?
-    /// What brings the user and the rooms back after a break.
+    /// What brings the user and the rooms back after a break; empty for a guest.
     package var session: String
     /// Whether this connection goes on from an earlier session's.
     package var resumed: Bool

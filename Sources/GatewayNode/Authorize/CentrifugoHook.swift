@@ -44,13 +44,13 @@ enum CentrifugoHook {
     }
 
     static func answer(
-        _ object: HookObject, to question: Question, at now: HookTime
+        _ object: HookObject, to question: Question, mayBeGuest: Bool, at now: HookTime
     ) throws(HookProblem) -> HookAnswer {
-        HookAnswer(ruling: try ruling(object, to: question, at: now), holds: .zero)
+        HookAnswer(ruling: try ruling(object, to: question, mayBeGuest: mayBeGuest, at: now), holds: .zero)
     }
 
     private static func ruling(
-        _ object: HookObject, to question: Question, at now: HookTime
+        _ object: HookObject, to question: Question, mayBeGuest: Bool, at now: HookTime
     ) throws(HookProblem) -> Ruling {
         if let end = try object.object("disconnect") {
             return .denied(Denial(code(try end.number("code")), told: try end.text("reason")))
@@ -79,9 +79,9 @@ enum CentrifugoHook {
             }
             return .allowed(Grant())
         }
-        // Nobody in particular, who is none here.
+        // Nobody in particular, who is a guest here or none.
         let name = try result.text("user") ?? ""
-        guard !name.isEmpty || question.userId != nil else { return .denied(Denial(.unauthorized)) }
+        guard !name.isEmpty || question.userId != nil || mayBeGuest else { return .denied(Denial(.unauthorized)) }
         var grant = Grant(userId: name.isEmpty ? nil : try result.user("user"))
         if let info = try result.value("info"), case .object = info.kind { grant.info = try result.info("info") }
         let channels = try (result.texts("channels") ?? []) + result.names("subs")

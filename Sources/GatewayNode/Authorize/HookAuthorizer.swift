@@ -125,7 +125,8 @@ package final class HookAuthorizer: Authorizer {
         var bytes = 0
         do {
             let reply = try await HookAuthorizer.post(question, by: setup.caller, setup.settings, within: call.time)
-            answer = try setup.settings.format.answer(reply.status, reply.body, to: question, at: now())
+            answer = try setup.settings.format.answer(
+                reply.status, reply.body, to: question, takesGuests: setup.settings.takesGuests, at: now())
             if question.isAnonymous { answer.holds = .zero }
             bytes = reply.body?.count ?? 0
             health.answered()

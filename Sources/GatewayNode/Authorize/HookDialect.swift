@@ -63,18 +63,21 @@ extension HookSettings.Format {
         }
     }
 
-    /// - Parameter status: of the answer; anything but 200 counts for nothing.
+    /// - Parameters:
+    ///   - status: of the answer; anything but 200 counts for nothing.
+    ///   - takesGuests: whether one who shows no token may be let in without a user.
     package func answer(
-        _ status: UInt, _ body: [UInt8]?, to question: Question, at now: HookTime
+        _ status: UInt, _ body: [UInt8]?, to question: Question, takesGuests: Bool = false, at now: HookTime
     ) throws(HookProblem) -> HookAnswer {
         guard status == 200 else {
             throw HookProblem(RequestFailure.reason(ofStatus: status), isNeverPassed: mayBeTheClients(status))
         }
         guard let body else { throw HookProblem("its answer is cut off, or longer than \(HookCaller.maxBytes) bytes") }
-        let answer = try body.withUnsafeBytes { read($0, to: question, at: now) }.get()
+        let mayBeGuest = takesGuests && question.userId == nil && question.shown.token == nil
+        let answer = try body.withUnsafeBytes { read($0, to: question, mayBeGuest: mayBeGuest, at: now) }.get()
         guard case .allowed(let grant) = answer.ruling else { return answer }
         switch (grant.userId, question.userId) {
-        case (nil, nil): throw HookProblem("its answer lets somebody in and does not say whom")
+        case (nil, nil) where !mayBeGuest: throw HookProblem("its answer lets somebody in and does not say whom")
         case (let named?, let asked?) where named != asked:
             throw HookProblem("its answer is about another user", isNeverPassed: true)
         default: return answer
@@ -87,13 +90,13 @@ extension HookSettings.Format {
     }
 
     private func read(
-        _ text: UnsafeRawBufferPointer, to question: Question, at now: HookTime
+        _ text: UnsafeRawBufferPointer, to question: Question, mayBeGuest: Bool, at now: HookTime
     ) -> Result<HookAnswer, HookProblem> {
         do throws(HookProblem) {
             let object = try HookObject(text)
             return switch self {
             case .martlet: .success(try NativeHook.answer(object, at: now))
-            case .centrifugo: .success(try CentrifugoHook.answer(object, to: question, at: now))
+            case .centrifugo: .success(try CentrifugoHook.answer(object, to: question, mayBeGuest: mayBeGuest, at: now))
             }
         } catch {
             return .failure(error)

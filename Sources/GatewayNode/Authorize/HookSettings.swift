@@ -29,6 +29,8 @@ package struct HookSettings: Hashable, Sendable {
     /// Calls under way at once.
     package var concurrency = 64
     package var format = Format.martlet
+    /// Whether one who shows no token may be let in without a user.
+    package var takesGuests = false
 
     package init() {}
 

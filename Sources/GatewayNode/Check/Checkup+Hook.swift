@@ -5,7 +5,7 @@ import Webhooks
 extension Checkup {
     /// Whether the backend of `hooks.authorize` answers: it is asked about a client that shows nothing, whom it may well refuse.
     func hook() async -> [Finding] {
-        let (subject, hook) = ("hooks.authorize", settings.hook)
+        let (subject, hook) = ("hooks.authorize", settings.hookSettings)
         guard let url = hook.url else { return [] }
         let configuration: HookCaller.Configuration
         do {
@@ -23,8 +23,12 @@ extension Checkup {
         do {
             let reply = try await HookAuthorizer.post(question, by: caller, hook, within: hook.timeout)
             let now = HookTime(monotonic: clocks.monotonic(), wall: clocks.wall())
-            switch try hook.format.answer(reply.status, reply.body, to: question, at: now).ruling {
+            let answer = try hook.format.answer(
+                reply.status, reply.body, to: question, takesGuests: hook.takesGuests, at: now)
+            switch answer.ruling {
             case .denied: finding = .ok(subject, "answers, and refuses a client that shows nothing")
+            case .allowed(let grant) where hook.takesGuests && grant.userId == nil:
+                finding = .ok(subject, "answers, and lets a client that shows nothing in as a guest")
             case .allowed:
                 finding = .warning(
                     subject, "lets in a client that shows nothing", "have it refuse whoever it does not know")

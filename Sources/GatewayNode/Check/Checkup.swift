@@ -27,6 +27,7 @@ package struct Checkup: Sendable {
         findings += certificate(settings.clientTLS, "client.tls", name: name)
         findings += certificate(settings.apiTLS, "api.tls", name: nil)
         findings.append(tokens())
+        findings += guests()
         findings += await keySets()
         findings += await hook()
         findings += [descriptors(), backlog()]
@@ -91,6 +92,18 @@ package struct Checkup: Sendable {
         case .none:
             .warning("auth.mode", "none: any client is whoever it says it is", "set jwt before others can connect")
         }
+    }
+
+    private func guests() -> [Finding] {
+        guard settings.client.takesGuests else { return [] }
+        guard settings.rooms.openToGuests else {
+            return [
+                .warning(
+                    "auth.guests", "true, and no rule of rooms allows guests anything",
+                    "say allowGuests: [join] where they may come, or switch auth.guests off")
+            ]
+        }
+        return [.ok("auth.guests", "true")]
     }
 
     private func keySets() async -> [Finding] {

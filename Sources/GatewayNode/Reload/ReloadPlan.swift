@@ -45,7 +45,7 @@ package struct ReloadPlan: Sendable {
             "client.maxRooms", "client.maxWatched", "client.messagesPerSecond", "client.messageBurst",
             "client.maxUnansweredBytes", "client.authTimeout", "client.handshakeTimeout", "client.origins",
             "client.trustedProxies", "client.maxConnections", "client.maxConnectionsPerAddress", "client.acceptRate",
-            "presence.watch", "presence.bundleAbove",
+            "presence.watch", "presence.bundleAbove", "auth.guests",
         ]
         private static let otherKeys: Set<String> = [
             "auth.mode", "auth.caFile", "log.level", "log.format", "log.recoverLimit", "webhooks.backlog",

@@ -67,7 +67,7 @@ final class Reloader: Sendable {
         let certificates = try hasChanged("client.tls.", "api.tls.") ? parts.certificates.next(next) : nil
         let issuers = try hasChanged("auth.") ? parts.tokens.issuers(of: next) : []
         let authorities = try hasChanged("webhooks.") ? next.webhooks.authorities() : nil
-        let hookAuthorities = try hasChanged("hooks.") ? next.hook.authorities() : nil
+        let hookAuthorities = try hasChanged("hooks.", "auth.guests") ? next.hook.authorities() : nil
 
         certificates?.take()
         for keeper in parts.certificates.keepers { keeper.reload(logger: logger) }
@@ -75,7 +75,7 @@ final class Reloader: Sendable {
         if let path = next.apiKeysFile { parts.keysKeeper?.look(at: path) }
         parts.keysKeeper?.reload(logger: logger)
         if issuers.isEmpty { parts.tokens.renew() } else { parts.tokens.take(issuers) }
-        if let hookAuthorities { parts.hook?.replace(next.hook, authorities: hookAuthorities) }
+        if let hookAuthorities { parts.hook?.replace(next.hookSettings, authorities: hookAuthorities) }
         if let authorities {
             parts.webhooks?.replace(next.webhookConfiguration, authorities: authorities)
             parts.backend.receivers.replace(next.webhookConfiguration.receivers)

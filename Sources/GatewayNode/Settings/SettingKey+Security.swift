@@ -37,6 +37,13 @@ extension SettingKey {
             machine alone; otherwise it must be said.
             """),
         SettingKey(
+            "auth.guests", \.client.takesGuests, .boolean,
+            """
+            Whether a client that shows no token (with auth.mode none, no userId; with hooks.authorize.url, one that is \
+            allowed without a user) is let in as a guest. It gets what is sent to everyone (*), and of rooms what allowGuests \
+            in their rule says.
+            """),
+        SettingKey(
             "auth.secret", \.auth.common.secrets, .list("secrets", check: SettingCheck.secret),
             shownAs: "\"\"", isSecret: true,
             """

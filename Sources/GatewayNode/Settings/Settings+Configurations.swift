@@ -37,6 +37,12 @@ extension Settings {
         return configuration
     }
 
+    package var hookSettings: HookSettings {
+        var hook = hook
+        hook.takesGuests = client.takesGuests
+        return hook
+    }
+
     package var controlConfiguration: ControlConfiguration {
         var configuration = api
         configuration.clientPort = client.port

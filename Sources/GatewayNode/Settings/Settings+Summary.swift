@@ -49,11 +49,13 @@ extension Settings {
 
     private var authSummary: String {
         guard servesSessions else { return "closed, since auth.mode is left out and apps are there" }
-        return switch auth.mode {
-        case .none: "auth.mode none: every client is who it says it is"
-        case .jwt: "auth.mode jwt (\(signers))" + (hook.url == nil ? "" : ", and the backend is asked")
-        case .hook: "auth.mode hook: the backend says who a client is"
-        }
+        let mode =
+            switch auth.mode {
+            case .none: "auth.mode none: every client is who it says it is"
+            case .jwt: "auth.mode jwt (\(signers))" + (hook.url == nil ? "" : ", and the backend is asked")
+            case .hook: "auth.mode hook: the backend says who a client is"
+            }
+        return mode + (client.takesGuests ? "; guests are let in" : "")
     }
 
     /// Where the keys of tokens come from.

@@ -7,8 +7,12 @@ extension Hub {
     func receive(_ change: RoomChange) {
         guard let hubRoom = rooms[change.room] else { return }
         send(hubRoom)
-        let entering = hubRoom.pending.connections.filter { !hubRoom.hasMember($0.number) }
+        var entering = hubRoom.pending.connections.filter { !hubRoom.hasMember($0.number) }
         guard change.endsMembership else {
+            if change.state.isGoverned {
+                putOutGuests(of: hubRoom, entering: entering, change.state)
+                entering.removeAll { $0.machine.isGuest }
+            }
             // Who has not been told that it is in gets them with that.
             let told = hubRoom.members + entering.filter { $0.machine.isMember(of: change.room) }
             let before = hubRoom.outlook
@@ -31,6 +35,17 @@ extension Hub {
                 member.machine.isShown(in: hubRoom.name)
                 && hubRoom.outlook.showsPresence(to: member.machine.user(in: hubRoom.name))
             if !isFit { member.putOut(change) }
+        }
+    }
+
+    /// A room with settings holds no guests, whom nothing in them would bind. They are not told what those settings are.
+    private func putOutGuests(of hubRoom: HubRoom, entering: [SocketHandler], _ state: RoomState) {
+        let version = RoomState(version: state.version, settings: Array("{}".utf8))
+        let change = RoomChange(room: hubRoom.name, event: .removed, state: version)
+        // One that is about to enter finds out by itself.
+        let members = hubRoom.members + entering
+        for guest in members where guest.machine.isGuest && guest.machine.isMember(of: hubRoom.name) {
+            guest.putOut(change)
         }
     }
 
@@ -84,14 +99,18 @@ extension Hub {
         _ action: RoomAction, in room: RoomName, for connection: SocketHandler,
         _ go: @escaping @Sendable (BackendError?) -> Void
     ) {
-        guard let user = connection.machine.identity?.userId, !room.isInbox, !room.isEveryone else { return go(nil) }
-        if let hubRoom = rooms[room], hubRoom.position != nil {
-            return go(hubRoom.outlook.reading(by: user)?.allows(action) == false ? .barred(.role) : nil)
+        let isGuest = connection.machine.isGuest
+        guard isGuest || connection.machine.identity != nil, !room.isInbox, !room.isEveryone else { return go(nil) }
+        let user = connection.machine.identity?.userId
+        // Where there are settings, a guest may read nothing.
+        @Sendable func error(_ reading: RoomReading?) -> BackendError? {
+            reading.map { isGuest || !$0.allows(action) } == true ? .barred(.role) : nil
         }
-        governor.reading(by: user, in: room) { [eventLoop] result in
+        if let hubRoom = rooms[room], hubRoom.position != nil { return go(error(hubRoom.outlook.reading(by: user))) }
+        governor.reading(by: user ?? .nobody, in: room) { [eventLoop] result in
             let error: BackendError? =
                 switch result {
-                case .success(let reading): reading?.allows(action) == false ? .barred(.role) : nil
+                case .success(let reading): error(reading)
                 case .failure(let error): error
                 }
             eventLoop.execute { go(error) }

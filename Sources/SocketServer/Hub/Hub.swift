@@ -258,6 +258,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
         metrics.messagesDelivered.increment(by: messagesDelivered)
         let connections = census.connections
         metrics.connections.record(connections.all)
+        metrics.guests.record(census.guests)
         metrics.dialects.record(connections: connections.all, others: connections.visitors)
         metrics.dialects.count(frames: framesIn, delivered: messagesDelivered, others: others)
         longestTurn?.record(turns.longest / .seconds(1))

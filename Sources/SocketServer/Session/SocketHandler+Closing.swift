@@ -124,6 +124,7 @@ extension SocketHandler {
     private func depart(_ end: SessionMachine.End) {
         if machine.roomCount > 0 { spend(Prices.departure(rooms: machine.roomCount), now: hub.now) }
         chargeRest()
+        if machine.isGuest { hub.census.guestLeft() }
         let remains = machine.closed(end)
         endCatchUp()
         for room in remains.rooms { hub.leave(room, self) }

@@ -40,7 +40,7 @@ extension SocketHandler {
             user = known
             if let token { shown = shown.with(token: token) }
             // Whoever is let in goes on being asked about with it.
-            if machine.isStranger { self.shown = shown }
+            if machine.identity == nil { self.shown = shown }
         case .join(let room): subject = .join(room)
         case .publish(let room, let payload): subject = .publish(room, payload: payload)
         }

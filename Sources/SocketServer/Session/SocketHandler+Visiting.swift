@@ -66,10 +66,7 @@ extension SocketHandler {
     }
 
     func admitVisitor() {
-        hub.census.vouch(for: &slot)
-        chargeRest()
-        budget.welcome(now: hub.now)
-        hub.presence.connectVisitor(id.description)
+        letInWithoutUser()
         tell(
             .welcome(
                 Welcome(
@@ -80,6 +77,13 @@ extension SocketHandler {
         hub.logger.debug(
             "visitor let in",
             metadata: ["connectionId": "\(id)", "address": "\(address?.description ?? "none")"])
+    }
+
+    func letInWithoutUser() {
+        hub.census.vouch(for: &slot)
+        chargeRest()
+        budget.welcome(now: hub.now)
+        hub.presence.connectVisitor(id.description)
     }
 
     /// It has no log to be fed from: whoever reads too slowly has to come back.

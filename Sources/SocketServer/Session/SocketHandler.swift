@@ -40,8 +40,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     let dialect: (any Dialect & AnyObject)?
     let number: ConnectionNumber
     let id: ConnectionID
-    /// When the socket was accepted.
-    let began: MonotonicTime
+    /// When the socket was accepted, or a guest showed a token.
+    var began: MonotonicTime
     /// What it counts as; a stranger's until somebody is let in.
     var slot: Slot
     /// Whether messages may be compressed, in both directions.
@@ -259,6 +259,9 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 if let user = machine.identity?.userId { waitForJoins(of: user) }
                 hub.enroll(self, in: room, info: info)
             case .admitVisitor: admitVisitor()
+            case .admitGuest: admitGuest()
+            case .greetGuest: greetGuest()
+            case .endGuest: endGuest()
             case .nameVisitor: hub.register(self, resuming: nil)
             case .enrollVisitor(let room, let member):
                 waitForJoins(of: member.userId)

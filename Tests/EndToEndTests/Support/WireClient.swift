@@ -26,9 +26,22 @@ final class WireClient: Sendable {
     static func open(
         to port: Int, as user: String, query: String = "", node: NodeProcess? = nil
     ) async throws -> WireClient {
+        try await open(to: port, at: "/ws?userId=\(user)\(query)", as: user, node: node)
+    }
+
+    /// One that shows nothing, past its `welcome`.
+    static func guest(to node: NodeProcess) async throws -> WireClient {
+        let client = try await open(to: node.clientPort, at: "/ws", as: "a guest", node: node)
+        try await client.frame("welcome")
+        return client
+    }
+
+    private static func open(
+        to port: Int, at path: String, as user: String, node: NodeProcess?
+    ) async throws -> WireClient {
         let notes = Notes()
         let connection = try await WebSocketConnection.connect(
-            WebSocketConfiguration(host: "127.0.0.1", port: port, path: "/ws?userId=\(user)\(query)"),
+            WebSocketConfiguration(host: "127.0.0.1", port: port, path: path),
             on: MultiThreadedEventLoopGroup.singleton
         ) { _, event in notes.take(event) }
         return WireClient(user: user, connection: connection, notes: notes, node: node)
