@@ -209,6 +209,35 @@ struct GuestTests {
         try await eventually("those who are left") { try await Self.connections("news", by: b) == 1 }
     }
 
+    @Test func `Redis cut off: guests stay, others are greeted all the same, and all are counted once it is back`()
+        async throws
+    {
+        let redis = try RedisServerProcess()
+        let proxy = try await FaultProxy.start(target: .unix(path: redis.socketPath))
+        let text = try SettingsText(Self.rules)
+        defer { withExtendedLifetime(text) {} }
+        let fleet = try await Fleet.over(redis, configuration: text.path) { _, _ in "redis://127.0.0.1:\(proxy.port)" }
+        let (a, b) = (fleet.nodes[0], fleet.nodes[1])
+        let early = try await WireClient.guest(to: a)
+        try await early.join("news")
+        try await proxy.refuse(true)
+        try await proxy.cutAll()
+        let late = try await WireClient.guest(to: b)
+        #expect((try await late.frame("welcome").fields["positions"] as? [String: Any])?.isEmpty == true)
+        try await proxy.refuse(false)
+        try await fleet.ready()
+        try await late.frame("gap") { $0.room == "*" }
+        try await late.join("news")
+        try await eventually("both of them") { try await Self.connections("news", by: a) == 2 }
+        let body = #"{"to":{"rooms":["news"]},"payload":1}"#
+        #expect(try await a.request("POST", "/v1/broadcast", body: body).status == 200)
+        for guest in [early, late] {
+            try await guest.frame("message") { $0.room == "news" }
+            #expect(guest.frames("message").count == 1 && guest.isOpen)
+        }
+        #expect(early.frames("gap").isEmpty)
+    }
+
     @Test func `a backend that allows a client and names nobody has a guest`() async throws {
         let backend = try await AskedBackend.start()
         let text = try SettingsText(Self.rules)
