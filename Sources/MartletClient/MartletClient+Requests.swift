@@ -124,9 +124,12 @@ extension MartletClient {
     }
 
     /// Shows a fresh token on the living connection; answers when it expires, in milliseconds since 1970, where it
-    /// does.
+    /// does. A guest has none to follow: whoever has become a user connects as one (`invalid`).
     @discardableResult
     public func authenticate(_ token: String) async throws(Failure) -> Int64? {
+        if case .guest = configuration.credentials {
+            throw .invalid("a guest has no token; connect with the credentials .token")
+        }
         guard case .authenticated(_, let expires) = try await ask(.auth(token: token)) else { throw .disconnected }
         state.withLock { $0.token = token }
         askAgain()

@@ -25,18 +25,6 @@ import Testing
         }
     }
 
-    @Test func `a number beyond the end of the present epoch is one of another, and refused`() async throws {
-        try await Api.serve { api async throws in
-            _ = try await api.send(.POST, "/v1/broadcast", #"{"to":{"rooms":["r"]},"payload":1}"#)
-            #expect(try await api.send(.GET, "/v1/rooms/r/messages?before=2").status == 200)
-            let refused = try await api.send(.GET, "/v1/rooms/r/messages?before=3")
-            #expect(refused.status == 409)
-            let message = #""code":"conflict","message":"before: the room's epoch is e1, which ends at 1;"#
-            #expect(refused.text.contains(message))
-            #expect(try await api.send(.GET, "/v1/rooms/r/messages?before=e0:3").status == 200)
-        }
-    }
-
     @Test(arguments: [
         ("%40a%7C7", "@a|7"), ("*", "*"), ("%2A", "*"), ("lesson:1,a=b", "lesson:1,a=b"), ("@%C3%A9", "@é"),
     ])

@@ -78,7 +78,8 @@ struct SettingsRouteTests {
         (#"{"roles":{"a":[],"a":[]}}"#, "given twice"), (#"{"expires":60}"#, "expires"),
         (#"{"expires":"10s"}"#, "expires"),
         (#"{"expires":"1d"}"#, "expires"), (#"{"expires":"9000h"}"#, "expires"), (#"{"version":"1"}"#, "version"),
-        (#"{"titel":"x"}"#, "titel"), (#"{"title":"a","title":"b"}"#, "title"), ("[]", "the body"), ("{", "JSON"),
+        (#"{"titel":"x"}"#, "titel"), (#"{"titel":null}"#, "titel"),
+        (#"{"title":"a","title":"b"}"#, "title"), ("[]", "the body"), ("{", "JSON"),
     ]
 
     @Test(arguments: bad) func `settings that cannot be are refused, and the field is named`(

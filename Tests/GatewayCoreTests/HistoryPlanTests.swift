@@ -120,4 +120,19 @@ struct HistoryPlanTests {
         _ = plan.logAnswered(none)
         #expect(short(plan.archiveAnswered(nil)) == "answer  [] away")
     }
+
+    @Test func `a number of a former epoch goes no further than that went`() {
+        for (edge, asked) in [
+            (HistoryRange.Edge.after(35), "after(30)"), (.after(7), "after(7)"), (.before(36), "before(31)"),
+            (.before(7), "before(7)"),
+        ] {
+            var former = HistoryPlan(of: room, HistoryRange(edge: edge, epoch: "a", limit: 3), course: course)
+            #expect(short(former.begin()) == "log \(asked) 3")
+            var present = HistoryPlan(of: room, HistoryRange(edge: edge, epoch: "b", limit: 3), course: course)
+            #expect(short(present.begin()) == "log \(edge) 3")
+        }
+        var plan = HistoryPlan(of: room, HistoryRange(edge: .after(35), epoch: "a", limit: 3), course: course)
+        _ = plan.begin()
+        #expect(short(plan.logAnswered(page([31, 32, 33], more: true))) == "answer b [b:31 b:32 b:33] more")
+    }
 }

@@ -117,4 +117,19 @@ struct SessionPresenceTests {
         #expect(talk.answered(.signalled(id: id(4), result: .success(()))) == ["ack 4"])
         #expect(talk.answered(.signalled(id: id(4), result: .failure(.notFound))) == ["error 4 not_found"])
     }
+
+    @Test func `who may only listen in a room signals nobody there`() throws {
+        let pattern = try #require(RoomPattern("r"))
+        let listener = RoomGrants([(pattern, [.join, .presence])])
+        var rule = RoomRule(pattern: pattern, log: LogLimits(size: 10, age: .seconds(60)))
+        rule.allow = [.join, .history]
+        for talk in [
+            SessionConversation.live(grants: listener), SessionConversation.live(rules: RoomRules(rules: [rule])),
+        ] {
+            _ = talk.join(1, "r")
+            _ = talk.enrolled("r")
+            _ = talk.ready("r")
+            #expect(talk.signal(2, "bob", "r") == ["error 2 forbidden"])
+        }
+    }
 }

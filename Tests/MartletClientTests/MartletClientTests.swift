@@ -107,6 +107,8 @@ import Testing
         #expect(try await first.welcomeGuest().hasPrefix("GET /ws HTTP/1.1\r\n"))
         let told = try await welcome
         #expect(told.userId == nil && told.positions.keys.sorted() == ["*"])
+        let refusal = MartletClient.Failure.invalid("a guest has no token; connect with the credentials .token")
+        await #expect(throws: refusal) { try await client.authenticate("t") }
         async let joined = client.join("r")
         try await first.acceptJoin(of: "r", at: 3)
         _ = try await joined

@@ -126,4 +126,36 @@ struct MessageLogTests {
             #expect(page.messages.map { String(decoding: $0.payload, as: UTF8.self) } == ["2"])
         }
     }
+
+    @Test func `a position of a former epoch counts as far as that went, one of a forgotten epoch for nothing`()
+        async throws
+    {
+        let fixture = try RedisFixture()
+        try await fixture.withBackends([nil]) { backends in
+            let log = backends[0].messageLog
+            let before = try await log.publish(Publication(room, "1")).position
+            _ = try await log.publish(Publication(room, "2"))
+            // As of another run of Redis: the next message begins an epoch.
+            _ = try await fixture.redis.cli("HSET", Keys(prefix: "m").state(Partition(of: room)).name, "run", "other")
+            let after = try await log.publish(Publication(room, "3")).position
+            #expect(after.epoch != before.epoch && after.seq == 3)
+            func seqs(_ edge: HistoryRange.Edge, _ epoch: String?) async throws -> [Int] {
+                let page = try await log.history(of: room, range: HistoryRange(edge: edge, epoch: epoch, limit: 10))
+                #expect(page.head == after)
+                return page.messages.map(\.seq)
+            }
+            for far in [3, 9, Int.max] {
+                #expect(try await seqs(.after(far), before.epoch) == [3])
+                #expect(try await seqs(.before(far), before.epoch) == [1, 2])
+                #expect(try await seqs(.after(far), "nosuch") == [1, 2, 3])
+                #expect(try await seqs(.before(far), "nosuch") == [])
+            }
+            #expect(try await seqs(.after(1), before.epoch) == [2, 3])
+            #expect(try await seqs(.before(2), before.epoch) == [1])
+            for epoch in [nil, after.epoch] {
+                #expect(try await seqs(.after(3), epoch) == [])
+                #expect(try await seqs(.before(Int.max), epoch) == [1, 2, 3])
+            }
+        }
+    }
 }

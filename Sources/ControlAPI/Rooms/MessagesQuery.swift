@@ -21,14 +21,6 @@ struct MessagesQuery: Sendable {
     func answer(from log: any MessageLog) async throws -> Response {
         let page = try await log.history(of: room, range: range)
         guard !page.head.epoch.isEmpty else { throw Refusal.notFound("nothing was ever written to this room") }
-        // A number of an epoch that is over would be taken for one of the present epoch's end, and whoever goes back page by
-        // page would come to the newest one again and again.
-        if case .before(let seq) = range.edge, range.epoch == nil, seq > page.head.seq + 1 {
-            throw RequestError(
-                .conflict,
-                "before: the room's epoch is \(page.head.epoch), which ends at \(page.head.seq); say of which epoch the "
-                    + "message is, as in e:41")
-        }
         var answer: [UInt8] = []
         JSONWriter.append(#"{"roomId":"#, to: &answer)
         JSONWriter.append(string: room.string, to: &answer)

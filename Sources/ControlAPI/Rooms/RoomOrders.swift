@@ -79,6 +79,7 @@ struct RoomOrders: Sendable {
                     guard case .object = patch.kind else {
                         throw RequestError(.badRequest, "the body: must be an object")
                     }
+                    try SettingsReader.refuseUnknown(in: patch)
                     return .success(try MergePatch.apply(patch, to: try ObjectFields.value(of: present)))
                 } catch {
                     return .failure(error)

@@ -31,11 +31,16 @@ struct SettingsReader {
         (version, settings) = try read.get()
     }
 
-    private static func read(_ body: JSONValue) throws(RequestError) -> (Int64?, RoomSettings) {
-        let fields = try ObjectFields(of: body, named: names, path: "the body")
+    /// Also of a change that takes a field away: what was never a setting is a slip of the pen.
+    static func refuseUnknown(in body: JSONValue) throws(RequestError) {
         for (key, _) in body.fields() ?? [] where !names.contains(where: key.equals) {
             throw RequestError(.badRequest, "\(key.text ?? "a field"): not a setting")
         }
+    }
+
+    private static func read(_ body: JSONValue) throws(RequestError) -> (Int64?, RoomSettings) {
+        let fields = try ObjectFields(of: body, named: names, path: "the body")
+        try refuseUnknown(in: body)
         var settings = RoomSettings()
         var text = Array("{".utf8)
         func add(_ name: StaticString, _ value: some Sequence<UInt8>) {

@@ -29,7 +29,7 @@ package struct HistoryPlan {
 
     package init(of room: RoomName, _ range: HistoryRange, course: EpochCourse?) {
         self.room = room
-        self.range = range
+        self.range = course.map { range.ending(within: $0) } ?? range
         self.course = course
     }
 
@@ -176,6 +176,22 @@ package struct HistoryPlan {
             ArchiveQuery(
                 room: room, direction: direction, place: place, isPresent: isPresent, limit: limit,
                 maxBytes: range.maxBytes))
+    }
+}
+
+extension HistoryRange {
+    /// A former epoch's numbers go no further than it went: beyond that they are the next epoch's.
+    fileprivate func ending(within course: EpochCourse) -> HistoryRange {
+        guard let epoch, epoch != course.present,
+            let end = course.stretches.first(where: { $0.epoch == epoch })?.to
+        else { return self }
+        var range = self
+        switch edge {
+        case .newest: break
+        case .before(let seq): range.edge = .before(min(seq, end + 1))
+        case .after(let seq): range.edge = .after(min(seq, end))
+        }
+        return range
     }
 }
 

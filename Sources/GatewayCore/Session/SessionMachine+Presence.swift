@@ -100,6 +100,10 @@ extension SessionMachine {
         case nil: return refuse(request.id, SignalError.notMember.request)
         }
         guard let identity else { return [] }
+        // What one member sends to another is a message like any: who may only listen sends none.
+        guard isAllowed(.publish, in: room) else {
+            return refuse(request.id, .forbidden, "you may not publish in this room, nor signal")
+        }
         let signal = Signal(room: room, from: identity.userId, to: user, payload: payload)
         return [.signal(signal, id: request.id)]
     }

@@ -34,6 +34,7 @@ package struct ReadHistory: ReadingScript {
             arguments: [
                 .server, .string(candidate), .milliseconds(age), .count(range.limit), .count(range.maxBytes),
                 room.takesSettings ? 1 : 0,
+                .string(range.epoch ?? ""),
             ] + edge)
     }
 
