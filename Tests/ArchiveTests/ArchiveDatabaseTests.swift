@@ -339,4 +339,25 @@ struct ArchiveDatabaseTests {
         try await Self.write(Self.messages("lasting", 251...251), partition: 7, to: store)
         #expect(try await Self.all(of: "lasting", in: store) == Self.messages("lasting", 1...251))
     }
+
+    @Test func `whoever else reads a file of SQLite and closes it takes nothing of what is written after`() async throws
+    {
+        let path = try await Databases.fresh(.sqlite, "read_beside").path
+        let writer = try SQLiteConnection(path: path)
+        // Of a second connection, of the same process, nothing is closed that the first one stands on.
+        let second = try SQLiteConnection(path: path)
+        try writer.execute("CREATE TABLE t (n INTEGER)")
+        let program = """
+            import sqlite3, sys
+            reader = sqlite3.connect(sys.argv[1])
+            print(reader.execute("SELECT count(*) FROM t").fetchone()[0])
+            reader.close()
+            """
+        for number in 0..<3 {
+            #expect(await (try ScriptProcess(python: program, arguments: [path])).ended() == "\(number)\n")
+            try writer.execute("INSERT INTO t VALUES (\(number))")
+        }
+        writer.close()
+        second.close()
+    }
 }

@@ -149,6 +149,21 @@ struct GovernedRoomTests {
         try await ann.frame("presence") { $0.text.contains(#""userId":"sue""#) }
         #expect(bob.frames("presence").isEmpty && bob.frames("message").isEmpty)
 
+        // Other settings, or what is done to somebody else, leave everybody the role they have.
+        for (method, path, body) in [
+            ("PATCH", "/v1/rooms/hall", #"{"title":"New"}"#), ("PUT", "/v1/rooms/hall/bans/eve", "{}"),
+            ("DELETE", "/v1/rooms/hall/bans/eve", nil), ("DELETE", "/v1/rooms/hall/members/eve", nil),
+        ] as [(String, String, String?)] {
+            let told = bob.frames("room").count
+            #expect(try await a.request(method, path, body: body).status < 300)
+            try await eventually { bob.frames("room").count > told }
+            for type in ["history", "members"] {
+                #expect(try await sue.ask(#""type":"\(type)","roomId":"hall""#).type == type)
+                #expect(try await bob.ask(#""type":"\(type)","roomId":"hall""#).string("code") == "forbidden")
+            }
+        }
+        for client in [ann, bob, sue] { #expect(!client.frames("room").contains { $0.string("event") == "role" }) }
+
         // A break: what came meanwhile is bob's, and what was before he came is not.
         let session = try #require(bob.frames("welcome").first?.string("session"))
         bob.abort()

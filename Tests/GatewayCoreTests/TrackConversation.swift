@@ -121,11 +121,14 @@ final class TrackConversation {
     /// Settings came over the channel; answers whether they are told.
     func heard(_ person: RoomPerson, version: Int64) -> RoomState? { machine.received(person, version: version) }
 
-    func heard(settings version: Int64) -> Bool {
+    func heard(settings version: Int64) -> Bool { told(settings: version) != nil }
+
+    /// What is told of settings that came over the channel; nil for nothing.
+    func told(settings version: Int64) -> RoomState? {
         machine.received(RoomState(version: version, settings: Array("{}".utf8)))
     }
 
-    func heard(closed version: Int64) -> Bool { machine.received(.closed(at: version)) }
+    func heard(closed version: Int64) -> Bool { machine.received(.closed(at: version)) != nil }
 
     func completeSettings() -> [String] { told(machine.completeSettings(conditions)) }
 

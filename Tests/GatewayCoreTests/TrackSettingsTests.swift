@@ -83,7 +83,7 @@ struct TrackSettingsTests {
         #expect(talk.caughtUp(5, state: state(7, [ann: .moderator])) == ["updated 7"])
         #expect(talk.heard(RoomPerson(user: bob, change: .host), version: 8)?.roles == [ann: .moderator, bob: .host])
         #expect(talk.heard(RoomPerson(user: bob, change: .muted(until: nil)), version: 9)?.roles.count == 2)
-        #expect(talk.heard(settings: 10))
+        #expect(talk.told(settings: 10)?.roles == [ann: .moderator, bob: .host])
         #expect(talk.settings?.roles == [ann: .moderator, bob: .host])
         // One chair.
         #expect(talk.heard(RoomPerson(user: ann, change: .host), version: 11)?.roles == [ann: .host])

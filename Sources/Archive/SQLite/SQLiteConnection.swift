@@ -1,5 +1,6 @@
 import CSQLite
 import Glibc
+import Synchronization
 
 /// SQLite in a file of its own.
 package final class SQLiteConnection: SQLConnection {
@@ -10,18 +11,13 @@ package final class SQLiteConnection: SQLConnection {
 
     /// Makes the file where there is none, readable for its owner alone.
     package init(path: String) throws(ArchiveError) {
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            let reason = "\(path): \(String(cString: strerror(errno)))"
-            throw errno == ENOSPC ? .full(reason) : .refused(reason)
-        }
-        Glibc.close(descriptor)
+        try SQLiteConnection.make(path)
         var handle: OpaquePointer?
         let code = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nil)
         guard let handle else { throw .failed("no memory for SQLite") }
         guard code == SQLITE_OK else {
             defer { sqlite3_close_v2(handle) }
-            throw SQLiteConnection.error(code, String(cString: sqlite3_errmsg(handle)))
+            throw SQLiteConnection.error(code, "\(path): \(String(cString: sqlite3_errmsg(handle)))")
         }
         self.handle = handle
         sqlite3_busy_timeout(handle, 10_000)
@@ -34,6 +30,26 @@ package final class SQLiteConnection: SQLConnection {
             throw error
         }
     }
+
+    /// Makes the file where there is none.
+    ///
+    /// One that is there is not opened but by SQLite: a process that closes any descriptor of a file gives up all locks that
+    /// it has on it (fcntl(2)), those of SQLite's other connections included. The next process that reads the file would then
+    /// take itself for the last, and unlink the log into which this one goes on writing.
+    private static func make(_ path: String) throws(ArchiveError) {
+        let failure = making.withLock { _ in
+            let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { return errno }
+            Glibc.close(descriptor)
+            return 0
+        }
+        guard failure != 0, failure != EEXIST else { return }
+        let reason = "\(path): \(String(cString: strerror(failure)))"
+        throw failure == ENOSPC ? .full(reason) : .refused(reason)
+    }
+
+    /// Nobody of this process opens a file before whoever makes it has closed it.
+    private static let making = Mutex(())
 
     /// Of those that come to a new file at once SQLite makes all but one wait no longer than it likes.
     private func keepLog() throws(ArchiveError) {

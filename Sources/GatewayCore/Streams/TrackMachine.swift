@@ -184,10 +184,10 @@ extension TrackMachine {
         }
     }
 
-    /// Settings came over the channel; answers whether the followers are to be told. They are ordered by their version
-    /// alone, and wait for nothing.
-    package mutating func received(_ state: RoomState) -> Bool {
-        take(state.isClosed ? state : state.having(settings?.roles ?? [:]))
+    /// Settings came over the channel, which tells nobody's role with them; answers how the room stands by then, roles
+    /// included, nil where the followers are not to be told. They are ordered by their version alone, and wait for nothing.
+    package mutating func received(_ state: RoomState) -> RoomState? {
+        take(state.isClosed ? state : state.having(settings?.roles ?? [:])) ? settings : nil
     }
 
     private mutating func take(_ state: RoomState) -> Bool {
@@ -224,8 +224,7 @@ extension TrackMachine {
     /// followers are not to be told.
     package mutating func received(_ person: RoomPerson, version: Int64) -> RoomState? {
         guard version > settingsVersion else { return nil }
-        let state = (settings ?? .absent).next(version, person)
-        return take(state) ? state : nil
+        return take((settings ?? .absent).next(version, person)) ? settings : nil
     }
 
     /// Steps of the roster came over the channel: each version is told once and in order, and one that was lost as a

@@ -246,7 +246,7 @@ extension Router {
         defer { perform(track.machine.completeSettings(conditions(of: track)), track) }
         switch message.change {
         case .settings(let state):
-            guard track.machine.received(state) else { return }
+            guard let state = track.machine.received(state) else { return }
             outboxes.add(.room(RoomChange(room: track.room, now: state)), of: track)
         case .person(let person):
             guard let state = track.machine.received(person, version: message.version) else { return }
