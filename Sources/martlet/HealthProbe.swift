@@ -44,6 +44,8 @@ enum HealthProbe {
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
+        /// Whether it is the key that is refused.
+        var isOfKey = false
     }
 
     /// The status of a `GET`; `timeout` is in seconds, for connecting, sending and each read.

@@ -39,6 +39,9 @@ struct TopTests {
         #expect(totals["connections"] as? Int == 1 && totals["users"] as? Int == 1 && totals["rooms"] as? Int == 1)
         #expect(totals["ready"] as? Int == 2)
         #expect(totals["publishedPerSecond"] as? Int == 0)
+        // Without the key nobody says whether a node is ready, and that is what is told.
+        let refused = try await top(addresses + ["--once"], key: "another key of enough bytes")
+        #expect(refused.status == 1 && refused.output.contains("refuses the key (401)"), "\(refused.output)")
         // A node that has gone is shown as such, beside those that are there.
         cluster.nodes[1].kill9()
         let table = try await top(addresses)

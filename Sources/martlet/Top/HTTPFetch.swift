@@ -47,6 +47,10 @@ enum HTTPFetch {
         guard text.hasPrefix("HTTP/1."), let end = text.firstRange(of: "\r\n\r\n"),
             let status = Int(text.dropFirst(9).prefix(3))
         else { throw HealthProbe.Failure(description: "does not answer in HTTP") }
+        guard ![401, 403].contains(status) else {
+            throw HealthProbe.Failure(
+                description: "refuses the key (\(status)); give one that may read by --key-file", isOfKey: true)
+        }
         guard status == 200 else { throw HealthProbe.Failure(description: "answers \(status)") }
         return String(text[end.upperBound...])
     }

@@ -14,7 +14,7 @@ struct TopCommand: AsyncParsableCommand {
             On a terminal it goes on until q or Ctrl-C; n, c, m, d, l and w sort by name, clients, messages, deliveries, \
             latency and events that wait for webhooks. Elsewhere, and with --once, it prints one table of the last second, \
             with --json one object: {"nodes":[…],"totals":{…}}. A node that does not answer is shown as such; exit 1 \
-            where none does.
+            where none does, or the key is refused.
             """)
 
     @Option(
@@ -51,7 +51,9 @@ struct TopCommand: AsyncParsableCommand {
                 let text = json ? view.json : view.table(sortedBy: .name, width: .max)
                 try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
             } while json && !once
-            if sight.nodes.allSatisfy({ $0.reading == nil }) { throw ExitCode.failure }
+            if sight.nodes.allSatisfy({ $0.reading == nil }) || sight.trouble?.isOfKey == true {
+                throw ExitCode.failure
+            }
             return
         }
         let terminal = Terminal()

@@ -60,7 +60,8 @@ struct TopView {
             if let readiness = sight.readiness[row.name] {
                 row.state = readiness.isReady ? "ready" : readiness.reason ?? "not ready"
             } else {
-                row.state = "not in the index"
+                // Whether it is ready nobody has said.
+                row.state = sight.trouble.map { "/v1/nodes \($0)" } ?? "not in the index"
             }
             row.read(reading, after: node.before)
             let latency = reading.since(node.before, "martlet_publish_to_deliver_seconds")

@@ -17,6 +17,8 @@ struct TopSight: Sendable {
     var readiness: [String: Readiness] = [:]
     var users: Int?
     var rooms: Int?
+    /// Why none of those that answer says what all share.
+    var trouble: HealthProbe.Failure?
 
     struct Readiness: Sendable {
         let isReady: Bool
@@ -51,7 +53,13 @@ struct TopWatch: Sendable {
             sight.nodes.append(node)
         }
         for (place, node) in sight.nodes.enumerated() where node.reading != nil {
-            if await addShared(to: &sight, from: targets[place]) { break }
+            do throws(HealthProbe.Failure) {
+                try await addShared(to: &sight, from: targets[place])
+                sight.trouble = nil
+                break
+            } catch {
+                sight.trouble = error
+            }
         }
         return sight
     }
@@ -69,24 +77,25 @@ struct TopWatch: Sendable {
         }
     }
 
-    /// What only Redis knows; false where this node cannot say it.
-    private func addShared(to sight: inout TopSight, from target: HealthProbe.Target) async -> Bool {
-        func ask(_ path: String) async -> [String: Any]? {
-            // Without it the table lacks what the others share, and says nothing wrong.
-            guard let text = try? await HTTPFetch.get(path, of: target, key: key, within: TopWatch.patience)
-            else { return nil }
+    /// What only Redis knows.
+    private func addShared(
+        to sight: inout TopSight, from target: HealthProbe.Target
+    ) async throws(HealthProbe.Failure) {
+        func ask(_ path: String) async throws(HealthProbe.Failure) -> [String: Any]? {
+            let text = try await HTTPFetch.get(path, of: target, key: key, within: TopWatch.patience)
             return (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any]
         }
-        guard let nodes = await ask("/v1/nodes?limit=1000")?["nodes"] as? [[String: Any]] else { return false }
+        guard let nodes = try await ask("/v1/nodes?limit=1000")?["nodes"] as? [[String: Any]] else {
+            throw HealthProbe.Failure(description: "does not answer as a node does")
+        }
         for node in nodes {
             guard let name = node["nodeId"] as? String else { continue }
             sight.readiness[name] = TopSight.Readiness(
                 isReady: node["ready"] as? Bool ?? false, reason: node["reason"] as? String,
                 version: node["version"] as? String ?? "")
         }
-        let stats = await ask("/v1/stats")
+        let stats = try await ask("/v1/stats")
         sight.users = stats?["users"] as? Int
         sight.rooms = stats?["rooms"] as? Int
-        return true
     }
 }
