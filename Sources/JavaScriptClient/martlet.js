@@ -509,14 +509,14 @@ class Core extends Emitter {
       if (userId !== undefined) add("userId", userId);
       if (this.#session) add("session", this.#session);
       const Socket = this.config.WebSocket ?? globalThis.WebSocket;
-      if (!Socket) throw new Error("no WebSocket here");
+      if (!Socket) throw new Error("no WebSocket");
       socket = new Socket(url, "martlet.v1");
     } catch (error) {
       // A bad address, or one that this page may not use: another try would end the same.
       return this.stop(new MartletError("invalid", error.message));
     }
     this.#socket = socket;
-    this.timers.set("deadline", WELCOME_LIMIT, () => this.#lost(0, "no welcome in time"));
+    this.timers.set("deadline", WELCOME_LIMIT, () => this.#lost(0, "no welcome"));
     // The token goes in the first frame, since addresses end up in logs.
     socket.onopen = () => {
       this.#isExamined = true;

@@ -206,7 +206,7 @@ test("an option that is undefined is as one that is not given", async (t) => {
   assert.deepEqual(room.log, [1]);
   replaced(t, { WebSocket: undefined });
   const bare = new Martlet("ws://gateway.test/ws", { userId: "alice", WebSocket: undefined });
-  await assert.rejects(bare.connect(), { code: "invalid", message: "no WebSocket here" });
+  await assert.rejects(bare.connect(), { code: "invalid", message: "no WebSocket" });
   client.close();
 });
 
