@@ -113,6 +113,43 @@ struct HostHandoverTests {
         try await node.stop()
     }
 
+    @Test(arguments: [RoomSettings.HostHandover.oldest, .role, nil])
+    func `a chair that waited for its host goes on once the settings say that chairs do`(
+        handover: RoomSettings.HostHandover?
+    ) async throws {
+        let redis = try RedisServerProcess()
+        let nodes = [
+            try await PresenceNode.start("n0", on: redis, settings: .brisk()),
+            try await PresenceNode.start("n1", on: redis, settings: .brisk()),
+        ]
+        var settings = RoomSettings()
+        settings.hostHandover = RoomSettings.HostHandover.none
+        var version = try await nodes[0].backend.roomGovernor.govern(room, by: settings, replacing: 0)
+        try await enter(nodes[0], "c1", "ann")
+        try await enter(nodes[0], "c2", "ben")
+        try await enter(nodes[1], "c3", "cid")
+        try await give(.host, to: "ann", nodes[0])
+        let sink = try await follow(nodes[1])
+        nodes[0].presence.leave(room, connection: "c1")
+        let vacant = Keys(prefix: "m").vacant(Partition(of: room)).name
+        try await eventually {
+            let members = try await nodes[0].directory.room(room)?.members
+            return try await redis.cli("ZCARD", vacant) == "0" && members == 2
+        }
+        // Other settings that leave the chair where it is offer it to nobody.
+        settings.slowMode = 1
+        version = try await nodes[0].backend.roomGovernor.govern(room, by: settings, replacing: version + 1)
+        #expect(try await redis.cli("ZCARD", vacant) == "0")
+        #expect(try await host(nodes[0]) == "ann")
+        settings.hostHandover = handover
+        let changed = ContinuousClock.now
+        _ = try await nodes[1].backend.roomGovernor.govern(room, by: settings, replacing: version)
+        try await eventually { hosts(sink).last == "ben" }
+        #expect(ContinuousClock.now - changed < .seconds(2))
+        #expect(try await host(nodes[0]) == "ben")
+        for node in nodes { try await node.stop() }
+    }
+
     @Test func `a room whose settings have ended by themselves is not kept as a governed one`() async throws {
         let redis = try RedisServerProcess()
         var settings = PresenceSettings.brisk()

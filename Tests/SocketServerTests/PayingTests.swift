@@ -284,8 +284,35 @@ struct PayingTests {
         #expect(tally.addresses == ["127.0.0.1"])
     }
 
+    @Test func `what messages to a room cost is told at the next tick, however little it is`() throws {
+        let tally = Tally()
+        let embedded = EmbeddedHub(tally: tally)
+        let members = try ["alice", "bob", "carol"].map { try embedded.enter($0) }
+        for member in members { try member.send(#"{"type":"join","roomId":"r"}"#) }
+        let payload = String(repeating: "x", count: 98)
+        for _ in 0..<5 { try members[0].send(#"{"type":"message","roomId":"r","payload":"\#(payload)"}"#) }
+        #expect(tally.spending(in: "r") == Spending(), "nothing is told for each message")
+        embedded.advance(.milliseconds(500))
+        let told = tally.spending(in: "r")
+        #expect(told.bytesIn == 500)
+        #expect(told.bytesOut == 1500)
+        #expect(told.redisNanoseconds >= 5 * 20_000 && told.processorNanoseconds >= 5 * 20_000)
+        embedded.advance(.seconds(2))
+        #expect(tally.spending(in: "r") == told, "once")
+        try members[1].send(#"{"type":"message","roomId":"r","payload":1}"#)
+        try members[1].send(#"{"type":"join","roomId":"s"}"#)
+        try members[1].send(#"{"type":"message","roomId":"s","payload":1}"#)
+        for member in members { try member.channel.close().wait() }
+        embedded.advance(.milliseconds(500))
+        #expect(tally.spending(in: "r").bytesIn == 501)
+        #expect(tally.spending(in: "s").bytesIn == 1, "the room was gone by then")
+    }
+
     private final class Tally: SpendingTally {
         private let told = Mutex<(users: [String: Spending], addresses: Set<String>)>(([:], []))
+        private let rooms = Mutex<[String: Spending]>([:])
+
+        func spending(in room: String) -> Spending { rooms.withLock { $0[room] ?? Spending() } }
 
         func spending(of user: String) -> Spending { told.withLock { $0.users[user] ?? Spending() } }
         var addresses: Set<String> { told.withLock { $0.addresses } }
@@ -297,6 +324,8 @@ struct PayingTests {
             }
         }
 
-        func spent(_ spending: Spending, in room: RoomName) {}
+        func spent(_ spending: Spending, in room: RoomName) {
+            rooms.withLock { $0[room.string, default: Spending()] += spending }
+        }
     }
 }

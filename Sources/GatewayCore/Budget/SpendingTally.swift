@@ -10,6 +10,7 @@ package protocol SpendingTally: Sendable {
     ///   - address: as the registry writes it; empty where it is not known.
     func spent(_ spending: Spending, by user: UserID?, at address: String)
 
-    /// What was sent to one room, by whomever; the same bytes are in their senders' spending.
+    /// What clients' messages to one room have cost since this was last told of it, a tick of its loop ago; the same is in
+    /// their senders' spending.
     func spent(_ spending: Spending, in room: RoomName)
 }

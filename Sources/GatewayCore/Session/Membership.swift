@@ -31,7 +31,7 @@ extension SessionMachine {
         var origin: Origin
         /// Whether the client asked for what was before, and the role may not have it.
         var isCut = false
-        /// The question to the backend whether it may; 0 where none is under way.
+        /// The question to the backend whether it may; 0 where none is under way. Nothing is asked of the room before its answer.
         var inquiry: UInt32 = 0
     }
 
@@ -69,15 +69,29 @@ extension SessionMachine {
     /// Whether signals in this room are for this connection.
     ///
     /// One whose stream is not there yet gets them too: others see it on the roster before that, and call it at once.
-    package func takesSignals(in room: RoomName) -> Bool { rooms[room] != nil }
+    package func takesSignals(in room: RoomName) -> Bool {
+        switch rooms[room] {
+        case .joined, .awaiting: true
+        case .joining(let joining): joining.inquiry == 0
+        case nil: false
+        }
+    }
 }
 
 extension SessionMachine.Joining {
     /// Whether the connection is a member whatever the answer is.
-    var isMember: Bool {
+    var isMember: Bool { inquiry == 0 && isReturn }
+
+    /// Whether it is the connection's room already, or its session's.
+    var isReturn: Bool {
         switch origin {
         case .fresh, .invited: false
         case .again, .resumed, .silent, .late: true
         }
+    }
+
+    /// Whether the backend is asked about a room that is back, and the client has not said where it is to go on.
+    var waitsForPosition: Bool {
+        if case .silent = origin { inquiry > 0 } else { false }
     }
 }

@@ -202,6 +202,18 @@ extension SessionMachine {
             .sorted { $0.string < $1.string }.map { .ask(inquire(.join($0))) }
     }
 
+    /// Asks about the rooms that a session brings back, of which nothing is handed over before the answer.
+    mutating func askAboutReturns() -> [Action] {
+        guard settings.asksBackend, settings.rules.askBackend else { return [] }
+        var actions: [Action] = []
+        for room in rooms.keys.sorted(by: { $0.string < $1.string }) where settings.rules.asks(.join, in: room) {
+            actions += ask(about: room, Joining(id: nil, since: nil, origin: .silent))
+        }
+        // What is told of a room that has gone meanwhile is no word on one that the client comes to anew.
+        firstRoomReview = inquiries &+ 1
+        return actions
+    }
+
     /// Whether it waits for the backend's word to be joined at all.
     private func isAskedAbout(_ room: RoomName) -> Bool {
         guard case .joining(let joining) = rooms[room] else { return false }
@@ -227,6 +239,7 @@ extension SessionMachine {
         guard isLive, let identity else { return [] }
         if case .joining(var joining) = rooms[room], joining.inquiry > 0 {
             guard joining.inquiry == number else { return [] }
+            if joining.isReturn { return ruledOnReturn(room, joining, ruling) }
             rooms[room] = nil
             guard let refusal = ruling.refusal else {
                 // The client may have another token by now.
@@ -247,15 +260,38 @@ extension SessionMachine {
         }
     }
 
+    /// What it says of a room that the session brought back.
+    private mutating func ruledOnReturn(_ room: RoomName, _ asked: Joining, _ ruling: Ruling) -> [Action] {
+        var joining = asked
+        joining.inquiry = 0
+        switch ruling {
+        case .failed(isPassed: false): return close(.unavailable, Denial.unavailable.message)
+        case .denied(let denial): return expel(from: room, .joining(joining), denial.request)
+        case .allowed, .failed(isPassed: true): break
+        }
+        // The client may have another token by now.
+        guard isAllowed(.join, in: room) else {
+            return expel(from: room, .joining(joining), RequestError(.forbidden, "the room may not be joined"))
+        }
+        guard case .silent = joining.origin else { return follow(room, joining) }
+        if case .awaiting = resumption?.stage {
+            rooms[room] = .awaiting
+            return serveWaiting(for: room)
+        }
+        // It should have gone on before, and what came since then is lost.
+        joining.origin = .late
+        return follow(room, joining)
+    }
+
     /// The backend has taken its word back.
     private mutating func expel(from room: RoomName, _ membership: Membership, _ refusal: RequestError) -> [Action] {
         let left = [Action.send(.left(id: nil, room: room))]
         guard case .joining(let joining) = membership else { return drop(room) + left + serveWaiting(for: room) }
         switch joining.origin {
         case .resumed: return gathered(room, .failure(RequestError(.forbidden, "the room may not be joined")))
-        case .fresh: return drop(room) + refuse(joining.id, refusal) + serveWaiting(for: room)
+        case .fresh, .again: return drop(room) + refuse(joining.id, refusal) + serveWaiting(for: room)
         case .invited: return drop(room) + serveWaiting(for: room)
-        case .again, .silent, .late: return drop(room) + left + serveWaiting(for: room)
+        case .silent, .late: return drop(room) + left + serveWaiting(for: room)
         }
     }
 

@@ -160,13 +160,14 @@ extension SessionMachine {
             (everyone, inbox) = (.awaiting, .awaiting)
             resumption = Resumption(
                 forbidden: resumed.forbidden, stage: .awaiting(until: now + settings.limits.resumeTimeout))
+            actions += askAboutReturns()
         } else {
             inbox = .joined
             everyone = hasEveryone ? .joined : .joining(Joining(id: nil, since: nil, origin: .late))
             if hasEveryone { actions.append(.enter(.everyone, .now)) }
             actions.append(.enter(RoomName(inboxOf: identity.userId), .now))
         }
-        actions += reviewRooms() + joinGiven()
+        actions += joinGiven()
         return actions + waiting.takeAll().flatMap { handle($0) }
     }
 

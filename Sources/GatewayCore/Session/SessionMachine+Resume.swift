@@ -25,7 +25,7 @@ extension SessionMachine {
         let id: RequestID?
         /// Whether a room is one that the client named.
         let named: Set<RoomName>
-        /// Streams that have not answered.
+        /// Rooms whose streams have not answered, or that the backend is asked about.
         var missing: Set<RoomName>
         var answers: [RoomName: Result<StreamStart, RequestError>] = [:]
         /// Rooms that were not asked for.
@@ -45,9 +45,10 @@ extension SessionMachine {
         var refused: [RoomName: ErrorCode] = [:]
         for room in resumption.forbidden { refused[room] = .forbidden }
         var asked: [RoomName] = []
-        for room in named.union(awaitingRooms) {
+        for room in named.union(awaitingRooms).union(heldRooms) {
             switch membership(of: room) {
             case .awaiting, .joined: asked.append(room)
+            case .joining(let joining) where joining.waitsForPosition: asked.append(room)
             case .joining: refused[room] = .conflict
             case nil: refused[room] = refused[room] ?? (isAllowed(.join, in: room) ? .notMember : .forbidden)
             }
@@ -57,7 +58,11 @@ extension SessionMachine {
         guard !asked.isEmpty else { return finish(gathering) }
         self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
         return asked.sorted { $0.string < $1.string }.flatMap { room in
-            follow(room, Joining(id: nil, since: since[room], origin: .resumed))
+            var joining = Joining(id: nil, since: since[room], origin: .resumed)
+            guard case .joining(let held) = membership(of: room) else { return follow(room, joining) }
+            joining.inquiry = held.inquiry
+            rooms[room] = .joining(joining)
+            return []
         }
     }
 
@@ -69,6 +74,13 @@ extension SessionMachine {
         if case .awaiting = everyone { waiting.append(.everyone) }
         if case .awaiting = inbox, let identity { waiting.append(RoomName(inboxOf: identity.userId)) }
         return waiting
+    }
+
+    /// Rooms that wait for a position, and for the backend's word before.
+    private var heldRooms: [RoomName] {
+        rooms.keys.filter { room in
+            if case .joining(let joining) = rooms[room] { joining.waitsForPosition } else { false }
+        }
     }
 
     /// Nobody said where the rooms are to go on: they go on from now.
@@ -85,7 +97,9 @@ extension SessionMachine {
     /// One stream of `resume` has answered.
     mutating func gathered(_ room: RoomName, _ answer: Result<StreamStart, RequestError>) -> [Action] {
         guard var gathering = takeGathering() else { return [] }
-        guard gathering.missing.remove(room) != nil else {
+        let isMissing = gathering.missing.remove(room) != nil
+        // Who is put out meanwhile does not come in by what was answered before.
+        guard isMissing || answer.isForbidden && gathering.answers[room] != nil else {
             self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
             return []
         }
@@ -145,6 +159,12 @@ extension SessionMachine {
         case .failure(let error):
             return (.refused(error.code), goOnLater(room, from: joining.since))
         }
+    }
+}
+
+extension Result where Failure == RequestError {
+    fileprivate var isForbidden: Bool {
+        if case .failure(let error) = self { error.code == .forbidden } else { false }
     }
 }
 

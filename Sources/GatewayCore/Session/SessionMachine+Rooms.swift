@@ -8,6 +8,10 @@ extension SessionMachine {
             return follow(room, Joining(id: request.id, since: since, origin: .again(wasLive: true)))
         case .awaiting:
             return follow(room, Joining(id: request.id, since: since, origin: .again(wasLive: false)))
+        case .joining(var joining) where joining.waitsForPosition:
+            (joining.id, joining.since, joining.origin) = (request.id, since, .again(wasLive: false))
+            rooms[room] = .joining(joining)
+            return []
         case .joining:
             return hold(request)
         case nil:

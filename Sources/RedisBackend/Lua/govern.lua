@@ -45,7 +45,10 @@ if what == 'set' then
     'closed', '', 'expires', life, 'bars', bars, 'text', text, 'locked', locked, 'most', most, 'slow', slow, 'join', joiners,
     'publish', senders, 'roles', roles, 'handover', handover)
   if shown == 0 then redis.call('HSET', settings, 'since', place_at(head, moment)) end
-  proclaim(room, version, bars, stored[7] or '')
+  local host = stored[7] or ''
+  proclaim(room, version, bars, host)
+  -- A chair that waited for its host may be one that is handed over from here on.
+  if host ~= '' and handover ~= 'none' and read_member(room, host) == '' then offer_chair(room) end
 else
   local nodes, all = {}, redis.call('HGETALL', members)
   redis.call('HDEL', room.governed, name)

@@ -38,15 +38,18 @@ extension Hub {
         blockedRooms.wait(for: room, now: now)
     }
 
-    /// Takes out of a room's budget what goes out to its members.
-    func spend(bytesOut: Int, in room: RoomName, now: MonotonicTime) {
+    /// Takes out of a room's budget what goes out to its members, and notes what a client's message there costs in all.
+    func spend(_ price: Spending, bytesIn: Int, in room: RoomName, now: MonotonicTime) {
         guard let hubRoom = rooms[room] else { return }
+        if tally != nil {
+            let reading = Prices.received(wireBytes: bytesIn, textBytes: bytesIn, isCompressing: false)
+            spendingRooms.add(price + reading, to: hubRoom)
+        }
         // A small message to a few is nothing; bytes below a kilobyte go down with them.
-        hubRoom.unchargedKilobytes = Int32(clamping: Int(hubRoom.unchargedKilobytes) + bytesOut >> 10)
+        hubRoom.unchargedKilobytes = Int32(clamping: Int(hubRoom.unchargedKilobytes) + price.bytesOut >> 10)
         guard hubRoom.unchargedKilobytes >= Hub.roomKilobytes else { return }
         let spending = Spending(bytesOut: Int(hubRoom.unchargedKilobytes) << 10)
         hubRoom.unchargedKilobytes = 0
-        tally?.spent(spending, in: room)
         if let wait = budgets.spend(spending, in: room, now: now) { blockedRooms.block(room, until: now + wait) }
     }
 

@@ -189,7 +189,7 @@ extension Hub {
         } else {
             for member in members { member.write(buffer) }
         }
-        countDelivered(hubRoom.outgoingMessages * members.count)
+        countDelivered(Int(hubRoom.outgoingMessages) * members.count)
         hubRoom.outgoingMessages = 0
     }
 
@@ -214,7 +214,7 @@ extension Hub {
             for member in members { member.writeLast(buffer, bytes) }
         }
         countBytesOut(buffer.readableBytes * members.count)
-        countDelivered(hubRoom.outgoingMessages * members.count)
+        countDelivered(Int(hubRoom.outgoingMessages) * members.count)
         hubRoom.outgoingMessages = 0
     }
 }

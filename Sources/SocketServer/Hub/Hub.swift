@@ -68,6 +68,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
     let rosterReads = BoundedQueue<RoomName>(maxUnderWay: 8)
     let resumptions = BoundedQueue<Resumer>(maxUnderWay: 64)
     let blockedRooms = BlockedRooms()
+    let spendingRooms = SpendingRooms()
     let holdings = HubHoldings()
 
     /// The memory of a longer list is not kept.
@@ -242,6 +243,7 @@ package final class Hub: StreamSink, @unchecked Sendable {
         beginResumptions()
         tellWaitingStatuses(now: now)
         blockedRooms.forget(now: now)
+        if let tally { spendingRooms.tell(tally) }
         watchMemory(now: now)
         flush()
         record()

@@ -27,8 +27,10 @@ final class HubRoom: RoomStanding {
     private(set) var compressingMembers: Int32 = 0
     /// Gone out to the members, and not taken out of the room's budget yet.
     var unchargedKilobytes: Int32 = 0
+    /// Its place among those of which whoever keeps account is to be told; -1 where it is none of them.
+    var spendingPlace: Int32 = -1
     /// Messages in `outgoing`.
-    var outgoingMessages = 0
+    var outgoingMessages: Int32 = 0
 
     init(name: RoomName) {
         self.name = name
@@ -45,7 +47,7 @@ final class HubRoom: RoomStanding {
 
     /// What every member has been sent: `position` without the messages in `outgoing`, whose numbers have no holes.
     var sentPosition: Position? {
-        position.map { Position(epoch: $0.epoch, seq: $0.seq - outgoingMessages) }
+        position.map { Position(epoch: $0.epoch, seq: $0.seq - Int(outgoingMessages)) }
     }
 
     /// These settings hold from here on.

@@ -367,10 +367,10 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             let error = BackendError.unavailable(reason: "too many of the connection's messages have no answer")
             return answered(.published(id: id, room: publication.room, result: .failure(error)))
         }
-        let spending = Prices.publication(
-            bytes: publication.payload.count, receivers: hub.audience(of: publication.room))
+        let payloadBytes = publication.payload.count
+        let spending = Prices.publication(bytes: payloadBytes, receivers: hub.audience(of: publication.room))
         spend(spending, now: now)
-        hub.spend(bytesOut: spending.bytesOut, in: publication.room, now: now)
+        hub.spend(spending, bytesIn: payloadBytes, in: publication.room, now: now)
         let room = publication.room
         var publication = publication
         if !echo { publication.except = self.id.description }

@@ -93,16 +93,19 @@ local function place_at(head, moment)
   return moment .. ' ' .. (redis.call('HGET', head, 'seq') or '0')
 end
 
--- A member has left a room: of a governed one its time there is over, and where it was the host the chair is vacant, which
--- the partition's coordinator is told. Members and settings of a room that is not governed are left alone.
+-- The host of a room is not in it: the partition's coordinator is told to look who follows.
+local function offer_chair(room)
+  redis.call('ZADD', room.vacant, 'NX', now(), room.name)
+  local node = string.match(redis.call('GET', room.coordinator) or '', '^([^:]+):')
+  if node then redis.call(room.command, room.nodes .. node, 'h ' .. room.name) end
+end
+
+-- A member has left a room: of a governed one its time there is over, and where it was the host the chair is vacant. Members and settings of a room that is not governed are left alone.
 local function rise(room, user)
   local host = redis.call('HGET', room.governed, room.name)
   if not host then return end
   redis.call('HDEL', room.settings, 'since:' .. user)
-  if host ~= user then return end
-  redis.call('ZADD', room.vacant, 'NX', now(), room.name)
-  local node = string.match(redis.call('GET', room.coordinator) or '', '^([^:]+):')
-  if node then redis.call(room.command, room.nodes .. node, 'h ' .. room.name) end
+  if host == user then offer_chair(room) end
 end
 
 -- Takes some of a member's connections away for good; `rest` is what is left of the member. Answers the event's text if
