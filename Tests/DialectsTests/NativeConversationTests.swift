@@ -198,6 +198,8 @@ import Testing
             ],
             limits: ClientLimits(
                 messageBytes: 65536, messagesPerSecond: 100, messageBurst: 200, rooms: 200, watched: 1000))
+        var answer = welcome
+        (answer.id, answer.positions, answer.limits) = (seven, [], nil)
         let guest = Welcome(
             connectionId: "c", nodeId: "n", userId: nil, session: "", resumed: false, heartbeat: 30000, timestamp: 9,
             positions: [(.everyone, Position(epoch: "e", seq: 7))])
@@ -210,6 +212,11 @@ import Testing
                 #"{"type":"welcome","connectionId":"c","nodeId":"n","userId":"u","session":"s","resumed":false,"heartbeat":30000,"#
                     + #""timestamp":1700000000000,"positions":{"@u":{"epoch":"e","seq":3},"*":{"epoch":"e","seq":7}},"#
                     + #""limits":{"messageBytes":65536,"messagesPerSecond":100,"messageBurst":200,"rooms":200,"watched":1000}}"#
+            ),
+            (
+                .welcome(answer),
+                #"{"type":"welcome","id":7,"connectionId":"c","nodeId":"n","userId":"u","session":"s","resumed":false,"#
+                    + #""heartbeat":30000,"timestamp":1700000000000,"positions":{}}"#
             ),
             (
                 .welcome(guest),

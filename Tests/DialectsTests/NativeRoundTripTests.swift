@@ -146,7 +146,7 @@ import Testing
         else { throw Unexpected() }
         #expect(String(describing: greeted) == String(describing: welcome))
         var guest = welcome
-        (guest.userId, guest.session) = (nil, "")
+        (guest.id, guest.userId, guest.session) = (RequestID(json: Array(#""a\n""#.utf8)), nil, "")
         guest.limits = ClientLimits(messageBytes: 1, messagesPerSecond: 2, messageBurst: 3, rooms: 4, watched: 5)
         guard
             case .welcome(let visited) = try bytes(of: .welcome(guest)).withUnsafeBytes({

@@ -242,8 +242,9 @@ final class SessionConversation {
         case .sendPage(let event): line(event)
         case .register(let session): "register\(session.map { " resuming \($0)" } ?? "")"
         case .registerLater: "register later"
-        case .welcome(let user, let session, let resumed, let timestamp):
-            "welcome \(user) session \(session)\(resumed ? " resumed" : "") time \(timestamp)"
+        case .welcome(let user, let session, let resumed, let timestamp, let id):
+            "welcome\(id.map { " \(text($0))" } ?? "") \(user) session \(session)"
+                + "\(resumed ? " resumed" : "") time \(timestamp)"
         case .verify(let token): "verify \(token)"
         case .confirm(let identity): "confirm \(identity.userId) issued \(identity.issuedAt ?? -1)"
         case .enroll(let room, let info): "enroll \(room) \(String(decoding: info, as: UTF8.self))"

@@ -85,7 +85,7 @@ struct SessionGuestTests {
         _ = talk.ready("@alice")
         #expect(
             talk.ready("*") == [
-                "welcome alice session s1 time 5", "enter *", "enter @alice", "enroll news {}",
+                "welcome 2 alice session s1 time 5", "enter *", "enter @alice", "enroll news {}",
             ])
         #expect(talk.user == "alice" && !talk.isGuest)
         #expect(talk.auth(4, "u") == ["verify u"])

@@ -106,6 +106,44 @@ extension SessionInquiryTests {
         #expect(talk.ready("hall") == ["gap hall at 7", "enter hall at 7 missed 0"])
     }
 
+    @Test func `others wait for a slow backend no longer than for a position, and the room comes when it can`() {
+        func slow() -> SessionConversation {
+            let talk = Self.back("hall", "free")
+            _ = talk.wait(.seconds(4))
+            _ = talk.resume(1, ["hall": 3, "free": 4])
+            _ = Self.ready(talk, "free")
+            #expect(talk.deadline(wall: 0) == talk.now + .seconds(6))
+            #expect(
+                talk.wait(.seconds(6)) == [
+                    "resumed 1 free at 7, hall unavailable", "enter * at 7 missed 0", "enter @alice at 7 missed 0",
+                    "enter free at 7 missed 0",
+                ])
+            #expect(talk.deadline(wall: 0) == nil)
+            #expect(!talk.isMember(of: "hall"))
+            #expect(talk.say(2, "hall").isEmpty)
+            return talk
+        }
+        let allowed = slow()
+        #expect(allowed.ruled(2, joining: "hall", Self.yes) == ["follow hall since 3"])
+        let missed = (4...7).map { SessionConversation.message("hall", $0) }
+        #expect(
+            allowed.ready("hall", missed: missed) == ["enter hall at 7 missed 4", "ask 3 to say 1 in hall"])
+        let refused = slow()
+        #expect(
+            refused.ruled(2, joining: "hall", Self.no)
+                == ["withdraw hall", "leave hall", "left - hall", "error 2 not_member"])
+    }
+
+    @Test func `a yes that comes while the others are still missing loses nothing either`() {
+        let talk = Self.back("hall", "free")
+        _ = talk.resume(1, ["hall": 3, "free": 4])
+        _ = Self.ready(talk)
+        #expect(talk.wait(.seconds(10)).isEmpty)
+        #expect(talk.ruled(2, joining: "hall", Self.yes) == ["follow hall since 3"])
+        #expect(talk.ready("free").isEmpty)
+        #expect(talk.ready("hall").first == "resumed 1 free at 7, hall at 7")
+    }
+
     @Test func `a failure lets the room pass or ends the connection, which comes back`() {
         let passing = Self.back("hall")
         _ = passing.resume(1, ["hall": 3])

@@ -118,6 +118,16 @@ struct SessionPresenceTests {
         #expect(talk.answered(.signalled(id: id(4), result: .failure(.notFound))) == ["error 4 not_found"])
     }
 
+    @Test func `in a room that keeps no presence nobody is signalled, and it says so`() throws {
+        let pattern = try #require(RoomPattern("quiet*"))
+        let rule = RoomRule(pattern: pattern, presence: .off, log: LogLimits(size: 10, age: .seconds(60)))
+        let talk = SessionConversation.live(rules: RoomRules(rules: [rule]))
+        #expect(talk.signal(1, "bob", "quiet") == ["error 1 not_member"])
+        _ = talk.join(2, "quiet")
+        _ = talk.ready("quiet")
+        #expect(talk.signal(3, "bob", "quiet") == ["error 3 forbidden"])
+    }
+
     @Test func `who may only listen in a room signals nobody there`() throws {
         let pattern = try #require(RoomPattern("r"))
         let listener = RoomGrants([(pattern, [.join, .presence])])

@@ -89,12 +89,14 @@ struct EventFields {
             guard let room = entry.key.text.flatMap({ RoomName($0) }) else { continue }
             positions.append((room, try EventFields(frame: entry.value.bytes).position()))
         }
-        return Welcome(
+        var welcome = Welcome(
             connectionId: try text("connectionId"), nodeId: try text("nodeId"),
             userId: field("userId") == nil ? nil : try userID(),
             session: field("session") == nil ? "" : try text("session"),
             resumed: try boolean("resumed"), heartbeat: try integer("heartbeat"),
             timestamp: Int64(try integer("timestamp")), positions: positions, limits: try limits())
+        welcome.id = requestID
+        return welcome
     }
 
     /// Nil where the gateway does not name all that this client looks at.

@@ -3,7 +3,8 @@ import GatewayCore
 /// The frames that greet a client and bring it into its rooms.
 extension NativeDialect {
     func encode(_ welcome: Welcome, into bytes: inout [UInt8]) {
-        JSONWriter.append(#"{"type":"welcome","connectionId":"#, to: &bytes)
+        begin(#"{"type":"welcome""#, id: welcome.id, into: &bytes)
+        JSONWriter.append(#","connectionId":"#, to: &bytes)
         JSONWriter.append(string: welcome.connectionId, to: &bytes)
         JSONWriter.append(#","nodeId":"#, to: &bytes)
         JSONWriter.append(string: welcome.nodeId, to: &bytes)

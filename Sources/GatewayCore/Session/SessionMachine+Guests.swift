@@ -49,7 +49,7 @@ extension SessionMachine {
         visiting = .claimant
         openedAt = now
         everyone = nil
-        return [.endGuest, .leave(.everyone)] + show(token, Opening(holdsFrames: true, session: nil))
+        return [.endGuest, .leave(.everyone)] + show(token, Opening(holdsFrames: true, session: nil), id: request.id)
     }
 
     // MARK: Requests

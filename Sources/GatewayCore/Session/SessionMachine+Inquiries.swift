@@ -53,9 +53,12 @@ extension SessionMachine {
     }
 
     /// A client that nobody knows yet shows a token.
-    mutating func show(_ token: String, _ opening: Opening) -> [Action] {
+    ///
+    /// - Parameter id: of the frame that it came in, which `welcome` answers.
+    mutating func show(_ token: String, _ opening: Opening, id: RequestID? = nil) -> [Action] {
         var opening = opening
         opening.token = token
+        opening.id = id
         opening.mayAskWithoutToken = false
         if settings.asksBackend, !settings.checksTokens { return decide(on: nil, opening) }
         phase = .verifying(opening)
@@ -273,6 +276,7 @@ extension SessionMachine {
         guard isAllowed(.join, in: room) else {
             return expel(from: room, .joining(joining), RequestError(.forbidden, "the room may not be joined"))
         }
+        if case .resumed = joining.origin { waitAgain(for: room) }
         guard case .silent = joining.origin else { return follow(room, joining) }
         if case .awaiting = resumption?.stage {
             rooms[room] = .awaiting

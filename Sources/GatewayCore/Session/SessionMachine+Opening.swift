@@ -147,11 +147,11 @@ extension SessionMachine {
     mutating func goLive(
         _ registration: Registration, everyone hasEveryone: Bool = true, now: MonotonicTime
     ) -> [Action] {
-        guard let identity else { return [] }
+        guard let identity, case .entering(let opening, _) = phase else { return [] }
         phase = .live
         let welcome = Action.welcome(
             identity.userId, session: registration.session, resumed: registration.resumed != nil,
-            timestamp: registration.timestamp)
+            timestamp: registration.timestamp, id: opening.id)
         var actions = [welcome]
         if let resumed = registration.resumed {
             for room in resumed.rooms { rooms[room] = .awaiting }

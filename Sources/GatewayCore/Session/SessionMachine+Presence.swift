@@ -100,6 +100,9 @@ extension SessionMachine {
         case nil: return refuse(request.id, SignalError.notMember.request)
         }
         guard let identity else { return [] }
+        guard settings.rules.presence(of: room) == .full else {
+            return refuse(request.id, .forbidden, "the room keeps no presence, by which signals find whom they are for")
+        }
         // What one member sends to another is a message like any: who may only listen sends none.
         guard isAllowed(.publish, in: room) else {
             return refuse(request.id, .forbidden, "you may not publish in this room, nor signal")

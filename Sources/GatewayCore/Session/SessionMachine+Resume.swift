@@ -30,6 +30,8 @@ extension SessionMachine {
         var answers: [RoomName: Result<StreamStart, RequestError>] = [:]
         /// Rooms that were not asked for.
         var refused: [RoomName: ErrorCode]
+        /// Until when the others wait for rooms that the backend is asked about; nil where none are, or that is over.
+        var heldUntil: MonotonicTime?
     }
 
     /// - Parameter since: what the client has seen of the rooms; rooms that wait and are not named go on from now.
@@ -37,8 +39,10 @@ extension SessionMachine {
         guard let resumption else {
             return refuse(request.id, .conflict, "no session was resumed, or it has gone on already: join with since")
         }
+        var heldUntil: MonotonicTime?
         switch resumption.stage {
-        case .awaiting, .late: break
+        case .awaiting(let until): heldUntil = until
+        case .late: break
         case .gathering: return refuse(request.id, .conflict, "resume has come before")
         }
         let named = Set(since.keys)
@@ -53,8 +57,9 @@ extension SessionMachine {
             case nil: refused[room] = refused[room] ?? (isAllowed(.join, in: room) ? .notMember : .forbidden)
             }
         }
-        let gathering = Gathering(
+        var gathering = Gathering(
             id: request.id, named: named, missing: Set(asked), refused: refused)
+        if asked.contains(where: { isHeld($0) }) { gathering.heldUntil = heldUntil }
         guard !asked.isEmpty else { return finish(gathering) }
         self.resumption = Resumption(forbidden: [], stage: .gathering(gathering))
         return asked.sorted { $0.string < $1.string }.flatMap { room in
@@ -76,6 +81,12 @@ extension SessionMachine {
         return waiting
     }
 
+    /// Whether nothing is asked of the room before the backend's word.
+    private func isHeld(_ room: RoomName) -> Bool {
+        guard case .joining(let joining) = membership(of: room) else { return false }
+        return joining.inquiry > 0
+    }
+
     /// Rooms that wait for a position, and for the backend's word before.
     private var heldRooms: [RoomName] {
         rooms.keys.filter { room in
@@ -83,13 +94,32 @@ extension SessionMachine {
         }
     }
 
-    /// Nobody said where the rooms are to go on: they go on from now.
+    /// Nobody said where the rooms are to go on: they go on from now. Or the backend takes long, and the others have waited
+    /// for its word long enough.
     mutating func releaseAwaiting() -> [Action] {
         guard let resumption else { return [] }
+        if case .gathering = resumption.stage { return releaseHeld() }
         self.resumption = Resumption(forbidden: resumption.forbidden, stage: .late)
         return awaitingRooms.sorted { $0.string < $1.string }.flatMap { room in
             follow(room, Joining(id: nil, since: nil, origin: .silent))
         }
+    }
+
+    /// Rooms of which the backend has not said whether they may be joined are told as unavailable, and come when it does.
+    private mutating func releaseHeld() -> [Action] {
+        guard var gathering = takeGathering() else { return [] }
+        gathering.heldUntil = nil
+        let held = gathering.missing.filter { isHeld($0) }.sorted { $0.string < $1.string }
+        resumption = Resumption(forbidden: [], stage: .gathering(gathering))
+        return held.flatMap { gathered($0, .failure(Denial.unavailable)) }
+    }
+
+    /// The backend has let one in that was being told as unavailable: there is time for its stream.
+    mutating func waitAgain(for room: RoomName) {
+        guard var gathering = takeGathering() else { return }
+        gathering.answers[room] = nil
+        gathering.missing.insert(room)
+        resumption = Resumption(forbidden: [], stage: .gathering(gathering))
     }
 
     // MARK: Answers
@@ -156,6 +186,11 @@ extension SessionMachine {
             return (.joined(position: start.position, recovered: recovered), actions)
         // The user was put out of it.
         case .failure(let error) where error.code == .forbidden: return (.refused(.forbidden), drop(room))
+        case .failure(let error) where joining.inquiry > 0:
+            var held = joining
+            held.origin = .late
+            rooms[room] = .joining(held)
+            return (.refused(error.code), [])
         case .failure(let error):
             return (.refused(error.code), goOnLater(room, from: joining.since))
         }
@@ -173,7 +208,8 @@ extension SessionMachine.Resumption {
     var deadline: MonotonicTime? {
         switch stage {
         case .awaiting(let until): until
-        case .late, .gathering: nil
+        case .gathering(let gathering): gathering.heldUntil
+        case .late: nil
         }
     }
 }

@@ -29,7 +29,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         case registerLater
         /// Send `welcome`: the session is live. The positions to tell are where the inbox and `*` stand now, as far as that is
         /// known.
-        case welcome(UserID, session: String, resumed: Bool, timestamp: Int64)
+        case welcome(UserID, session: String, resumed: Bool, timestamp: Int64, id: RequestID?)
         /// Check a token; answered by `verified`.
         case verify(token: String)
         /// Ask whether this token of the user still counts; answered by `confirmed`.
@@ -134,6 +134,8 @@ package struct SessionMachine: ~Copyable, Sendable {
         var session: String?
         /// The one that was shown last.
         var token: String?
+        /// Of the frame that showed it.
+        var id: RequestID?
         /// Whether the backend is asked, though there is no token, once it is clear that none comes at once.
         var mayAskWithoutToken = false
         /// What the backend has said of a client without a token, which may show one all the same.
@@ -272,10 +274,10 @@ package struct SessionMachine: ~Copyable, Sendable {
         switch phase {
         case .waitingForToken(let opening):
             guard case .auth(let token) = request.command else { return answerStranger(request, opening) }
-            return show(token, opening)
+            return show(token, opening, id: request.id)
         case .deciding(let opening, let deciding)
         where opening.token == nil && deciding.identity == nil && settings.takesTokens:
-            if case .auth(let token) = request.command { return show(token, opening) }
+            if case .auth(let token) = request.command { return show(token, opening, id: request.id) }
             return hold(orClose: request)
         case .verifying(let opening), .deciding(let opening, _), .registering(let opening), .entering(let opening, _):
             var mustWait = opening.holdsFrames

@@ -88,6 +88,8 @@ package struct ResumedRoom: Sendable {
 
 /// The first frame of an authenticated connection.
 package struct Welcome: Sendable {
+    /// Of the frame that showed the token; nil where none did, or it had none.
+    package var id: RequestID?
     package var connectionId: String
     package var nodeId: String
     /// Nil for a guest, who has no inbox either.

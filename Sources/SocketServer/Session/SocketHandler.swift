@@ -249,8 +249,8 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 budget.welcome(now: hub.now)
                 hub.register(self, resuming: session)
             case .registerLater: hub.retryLater(.registration(self))
-            case .welcome(let userId, let session, let resumed, let timestamp):
-                welcome(userId, session, resumed: resumed, timestamp)
+            case .welcome(let userId, let session, let resumed, let timestamp, let id):
+                welcome(userId, session, resumed: resumed, timestamp, answering: id)
             case .verify(let token):
                 hub.census.shelter(slot)
                 verify(token)
@@ -306,13 +306,16 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
         if let wait = hub.budgets.join(by: user, now: hub.now) { budget.block(for: wait, now: hub.now) }
     }
 
-    private func welcome(_ userId: UserID, _ session: String, resumed: Bool, _ timestamp: Int64) {
+    private func welcome(
+        _ userId: UserID, _ session: String, resumed: Bool, _ timestamp: Int64, answering request: RequestID?
+    ) {
         let own: [RoomName] = [RoomName(inboxOf: userId), .everyone]
-        let welcome = Welcome(
+        var welcome = Welcome(
             connectionId: id.description, nodeId: hub.configuration.nodeId, userId: userId, session: session,
             resumed: resumed, heartbeat: Int(hub.configuration.heartbeatInterval.milliseconds), timestamp: timestamp,
             positions: own.compactMap { room in hub.standing(of: room).map { (room, $0.position) } },
             limits: hub.configuration.clientLimits)
+        welcome.id = request
         write(hub.writer.frame(.welcome(welcome)))
         hub.metrics.connect.recordNanoseconds((hub.now - began).nanoseconds)
         hub.logger.debug(
