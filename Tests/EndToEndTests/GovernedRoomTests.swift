@@ -152,14 +152,14 @@ struct GovernedRoomTests {
         // Other settings, or what is done to somebody else, leave everybody the role they have.
         for (method, path, body) in [
             ("PATCH", "/v1/rooms/hall", #"{"title":"New"}"#), ("PUT", "/v1/rooms/hall/bans/eve", "{}"),
-            ("DELETE", "/v1/rooms/hall/bans/eve", nil), ("DELETE", "/v1/rooms/hall/members/eve", nil),
+            ("DELETE", "/v1/rooms/hall/bans/eve", nil),
         ] as [(String, String, String?)] {
             let told = bob.frames("room").count
             #expect(try await a.request(method, path, body: body).status < 300)
             try await eventually { bob.frames("room").count > told }
             for type in ["history", "members"] {
-                #expect(try await sue.ask(#""type":"\(type)","roomId":"hall""#).type == type)
-                #expect(try await bob.ask(#""type":"\(type)","roomId":"hall""#).string("code") == "forbidden")
+                #expect(try await sue.ask(#""type":"\#(type)","roomId":"hall""#).type == type)
+                #expect(try await bob.ask(#""type":"\#(type)","roomId":"hall""#).string("code") == "forbidden")
             }
         }
         for client in [ann, bob, sue] { #expect(!client.frames("room").contains { $0.string("event") == "role" }) }

@@ -117,6 +117,27 @@ struct SessionGuestTests {
         #expect(away.registrationFailed(.banned) == ["close 4403 banned"])
     }
 
+    @Test func `a ping asks for nothing: it is answered at once, and a token may come behind it`() {
+        let talk = SessionConversation(tokens: true, guests: true)
+        _ = talk.open(.none)
+        #expect(talk.ping(1) == ["pong 1"])
+        #expect(talk.auth(2, "t") == ["no guest", "leave *", "verify t"])
+        let greeted = guest()
+        #expect(greeted.ping(1) == ["pong 1"])
+        #expect(greeted.auth(2, "t") == ["no guest", "leave *", "verify t"])
+    }
+
+    @Test func `a token is taken also where guests of its address have nothing left, and nothing else is`() {
+        let talk = guest()
+        func unpaid(_ command: ClientCommand) -> [String] {
+            let request = ClientRequest(id: nil, command: command)
+            return talk.lines(talk.machine.receivedUnpaid(request, retryAfter: .seconds(1), now: talk.now))
+        }
+        #expect(unpaid(.join(room: SessionConversation.room("news"), since: nil)) == ["error - rate_limited"])
+        #expect(unpaid(.auth(token: "t")) == ["no guest", "leave *", "verify t"])
+        #expect(unpaid(.auth(token: "t")) == ["error - rate_limited"])
+    }
+
     @Test func `who has asked for something else stays a guest`() {
         let talk = guest()
         _ = talk.join(1, "secret")
@@ -160,6 +181,17 @@ struct SessionGuestTests {
         #expect(talk.auth(1, "t") == ["no guest", "leave *", "ask 2 about nobody with t"])
         let grant = Grant(userId: UserID(unchecked: "alice"))
         #expect(talk.ruled(2, .connect(nil, token: "t"), .allowed(grant)) == ["register"])
+    }
+
+    @Test func `it goes on with the session that it has named, should it show a token`() {
+        let talk = SessionConversation(tokens: true, checked: false, asking: true, guests: true)
+        _ = talk.open(.none, session: "s0")
+        _ = talk.wait(.milliseconds(500))
+        _ = talk.ruled(1, .connect(nil, token: nil), .allowed(Grant()))
+        _ = talk.ready("*")
+        #expect(talk.auth(1, "t") == ["no guest", "leave *", "ask 2 about nobody with t"])
+        let grant = Grant(userId: UserID(unchecked: "alice"))
+        #expect(talk.ruled(2, .connect(nil, token: "t"), .allowed(grant)) == ["register resuming s0"])
     }
 
     // MARK: Rights

@@ -40,13 +40,13 @@ struct SessionSpendingTests {
         let talk = SessionConversation.live()
         let request = ClientRequest(
             id: nil, command: .members(room: SessionConversation.room("r"), limit: 1, cursor: nil))
-        let actions = talk.machine.receivedUnpaid(request, retryAfter: .microseconds(1_500_001))
+        let actions = talk.machine.receivedUnpaid(request, retryAfter: .microseconds(1_500_001), now: talk.now)
         #expect(talk.lines(actions) == ["error - rate_limited"])
         #expect(SessionConversation.retryAfter(actions) == 1501)
         let ping = ClientRequest(id: nil, command: .ping)
-        #expect(talk.lines(talk.machine.receivedUnpaid(ping, retryAfter: .seconds(1))) == ["pong -"])
+        #expect(talk.lines(talk.machine.receivedUnpaid(ping, retryAfter: .seconds(1), now: talk.now)) == ["pong -"])
         _ = talk.end(.lost)
-        let late = talk.machine.receivedUnpaid(request, retryAfter: .seconds(1))
+        let late = talk.machine.receivedUnpaid(request, retryAfter: .seconds(1), now: talk.now)
         #expect(late.isEmpty)
     }
 

@@ -240,8 +240,13 @@ package struct RoomRules: Hashable, Sendable {
         return rule.guestsMay?.contains(action) ?? false
     }
 
-    /// Whether guests may do anything anywhere.
-    package var openToGuests: Bool { rules.contains { $0.guestsMay?.isEmpty == false } }
+    /// Whether guests may do anything anywhere: what they may read they may where they are, or from outside.
+    package var openToGuests: Bool {
+        rules.contains { rule in
+            guard let may = rule.guestsMay else { return false }
+            return may.contains(.join) || may.contains(.history) && rule.outside.contains(.history)
+        }
+    }
 
     /// Whether a client that may do this here may do it without being in the room: where the room's rule says so, or where a
     /// token grants it and not `join`, as an observer's. Everybody is in `*` and in the own inbox.

@@ -22,8 +22,9 @@ extension SessionMachine {
 
     // MARK: The way in
 
-    mutating func openAsGuest(now: MonotonicTime) -> [Action] {
-        visiting = .newcomer
+    /// - Parameter session: which it goes on with should it show a token.
+    mutating func openAsGuest(now: MonotonicTime, session: String? = nil) -> [Action] {
+        visiting = .newcomer(session: session)
         isRegistered = true
         everyone = .joining(Joining(id: nil, since: nil, origin: .silent))
         // The registry need not answer: it is told of the guest once it can be.
@@ -42,14 +43,16 @@ extension SessionMachine {
     }
 
     /// A guest that has asked for nothing else shows a token: it goes on as if it had come with it. Nil where the request is
-    /// something else, or comes too late for that.
+    /// something else, or comes too late for that. A ping asks for nothing, and waits for no welcome.
     mutating func claim(_ request: ClientRequest, now: MonotonicTime) -> [Action]? {
-        guard case .auth(let token) = request.command, case .newcomer = visiting, settings.takesTokens, waiting.isEmpty
-        else { return nil }
+        guard case .newcomer(let session) = visiting else { return nil }
+        if case .ping = request.command { return [.send(.pong(id: request.id))] }
+        guard case .auth(let token) = request.command, settings.takesTokens, waiting.isEmpty else { return nil }
         visiting = .claimant
         openedAt = now
         everyone = nil
-        return [.endGuest, .leave(.everyone)] + show(token, Opening(holdsFrames: true, session: nil), id: request.id)
+        let opening = Opening(holdsFrames: true, session: session)
+        return [.endGuest, .leave(.everyone)] + show(token, opening, id: request.id)
     }
 
     // MARK: Requests

@@ -115,7 +115,7 @@ extension SessionMachine {
         // Whoever has shown a token is to be somebody.
         case .allowed(let grant)
         where settings.takesGuests && grant.userId == nil && known == nil && opening.token == nil:
-            return openAsGuest(now: now)
+            return openAsGuest(now: now, session: opening.session)
         case .allowed(let grant):
             let decided = known.map { $0.given(grant) } ?? grant.identity
             guard let identity = decided else { return close(.unavailable) }

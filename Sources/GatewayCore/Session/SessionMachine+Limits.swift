@@ -12,10 +12,14 @@ extension SessionMachine {
         }
     }
 
-    /// A request of a client that has nothing left to pay for it; pings are answered all the same.
-    package func receivedUnpaid(_ request: ClientRequest, retryAfter: Duration) -> [Action] {
+    /// A request of a client that has nothing left to pay for it; pings are answered all the same. Whoever is a guest only
+    /// until it has shown its token does not stand in for what the guests of its address have spent.
+    package mutating func receivedUnpaid(
+        _ request: ClientRequest, retryAfter: Duration, now: MonotonicTime
+    ) -> [Action] {
         guard !isClosed else { return [] }
         if case .ping = request.command { return [.send(.pong(id: request.id))] }
+        if let actions = claim(request, now: now) { return actions }
         return refuse(request.id, tooMuch("this client's requests cost too much; slow down", retryAfter))
     }
 

@@ -20,8 +20,8 @@ extension SessionMachine {
     indirect enum Visiting: Sendable {
         case not
         case visit(Visit)
-        /// A guest who has asked for nothing yet, and may still show a token.
-        case newcomer
+        /// A guest who has asked for nothing yet, and may still show a token; with the session that it has named.
+        case newcomer(session: String?)
         case guest
         /// One that has shown a token, which is being judged.
         case claimant

@@ -55,7 +55,7 @@ extension SocketHandler {
         case .request(let request):
             guard let retryAfter else { return perform(machine.received(request, now: now)) }
             hub.metrics.budgetRefusals.increment()
-            perform(machine.receivedUnpaid(request, retryAfter: retryAfter))
+            perform(machine.receivedUnpaid(request, retryAfter: retryAfter, now: now))
         case .malformed(let malformed): perform(machine.receivedMalformed(malformed, now: now))
         case .nothing:
             switch machine.receivedControlFrame(now: now) {

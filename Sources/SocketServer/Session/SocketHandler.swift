@@ -203,7 +203,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             case .success(let request):
                 if let retryAfter {
                     hub.metrics.budgetRefusals.increment()
-                    return perform(machine.receivedUnpaid(request, retryAfter: retryAfter))
+                    return perform(machine.receivedUnpaid(request, retryAfter: retryAfter, now: now))
                 }
                 perform(machine.received(hub.sharing(request), now: now))
             case .failure(let malformed): perform(machine.receivedMalformed(malformed, now: now))
