@@ -90,6 +90,42 @@ struct PresenceOutageFaults {
         #expect(gone == [])
     }
 
+    @Test func `who came while Redis stood still, and went before it answered, is online to nobody after it`()
+        async throws
+    {
+        // So long a grace that whoever gets one is seen.
+        let fleet = try await Fleet.start(1, environment: ["MARTLET_PRESENCE_GRACE": "60s"])
+        let node = fleet.nodes[0]
+        let watcher = try await WireClient.connect(to: node, as: "watcher")
+        let ghosts = ["waiting", "closing", "aborting"]
+        _ = try await watcher.ask(#""type":"watch","users":["waiting","closing","aborting"]"#)
+        fleet.redis.pause()
+        let clients = try await each(ghosts) { try await WireClient.open(to: node.clientPort, as: $0, node: node) }
+        try await fleet.wait(.seconds(1))
+        clients[1].close()
+        clients[2].abort()
+        for client in clients { _ = await client.ended() }
+        #expect(clients[0].closeCode == 4503)
+        #expect(clients.allSatisfy { $0.frames("welcome").isEmpty })
+        fleet.redis.resume()
+        try await fleet.ready()
+        // Behind it nothing of them is under way any more.
+        _ = try await WireClient.connect(to: node, as: "late")
+        try await eventually("their end", within: .seconds(20)) {
+            let told = try await fleet.ledger()
+            return try await fleet.online(ghosts, by: node).isEmpty
+                && ghosts.allSatisfy { ghost in
+                    let kinds = told.filter { $0.user == ghost }.map(\.type)
+                    return kinds.count { $0 == "user.online" } == kinds.count { $0 == "user.offline" }
+                }
+        }
+        try await eventually("what watchers know", within: .seconds(20)) {
+            ghosts.allSatisfy { ghost in
+                watcher.frames("status").last { $0.string("userId") == ghost }?.bool("online") != true
+            }
+        }
+    }
+
     @Test
     func `one node cut off from a living Redis for 5 s, with joins and leaves under way: its users go and return`()
         async throws

@@ -86,6 +86,55 @@ struct WebhookFaults {
         last.kill9()
     }
 
+    @Test func `who goes while Redis is away is told offline once, though Redis comes back empty`() async throws {
+        let server = try await HookServer.start()
+        let fleet = try await Fleet.start(2, environment: Fleet.webhooks(server, ["MARTLET_PRESENCE_GRACE": "8s"]))
+        let (first, second) = (fleet.nodes[0], fleet.nodes[1])
+        let watcher = try await WireClient.connect(to: second, as: "watcher")
+        let closing = try await WireClient.connect(to: first, as: "closing")
+        let losing = try await WireClient.connect(to: first, as: "losing")
+        let leaving = try await WireClient.connect(to: first, as: "doubled")
+        let staying = try await WireClient.connect(to: second, as: "doubled")
+        let all = [watcher, closing, losing, leaving, staying]
+        for client in all { try await client.join("r") }
+        @Sendable func events(_ type: String, of user: String) -> [String?] {
+            server.events.filter { $0.type == type && $0.userId == user }.map(\.cause)
+        }
+        try await eventually("all told") {
+            ["watcher", "closing", "losing", "doubled"].allSatisfy { user in
+                !events("user.online", of: user).isEmpty && !events("member.joined", of: user).isEmpty
+            }
+        }
+        fleet.redis.kill9()
+        closing.close()
+        losing.abort()
+        leaving.close()
+        for client in [closing, losing, leaving] { _ = await client.ended() }
+        try fleet.redis.restart(keepingData: false)
+        try await fleet.ready()
+        let gone = ["closing": "closed", "losing": "lost"]
+        try await eventually("their going", within: .seconds(45)) {
+            gone.keys.allSatisfy { user in
+                !events("user.offline", of: user).isEmpty && !events("member.left", of: user).isEmpty
+            }
+        }
+        // Whoever is told twice is so by now, and so is who is told wrongly.
+        try await fleet.wait(.seconds(10))
+        for (user, cause) in gone {
+            #expect(events("user.offline", of: user) == [cause])
+            #expect(events("member.left", of: user) == [cause])
+            #expect(watcher.frames("presence").flatMap(\.steps).count { $0 == "leave \(user)" } == 1)
+        }
+        for user in ["watcher", "doubled"] {
+            #expect(events("user.offline", of: user) == [] && events("member.left", of: user) == [])
+        }
+        for node in fleet.nodes {
+            #expect(try await fleet.members(of: "r", by: node) == ["watcher", "doubled"])
+            #expect(try await fleet.online(["closing", "losing", "doubled"], by: node) == ["doubled"])
+        }
+        withExtendedLifetime(all) {}
+    }
+
     @Test
     func `Redis killed and back under load, partitions moving between three nodes: nothing is lost, all is in order`()
         async throws

@@ -246,8 +246,8 @@ extension RegistrationMachine.Call {
     var isWrite: Bool {
         switch self {
         case .readMarks, .readHeld, .compare, .renounce: false
-        case .connect, .resume, .connectAgain, .join, .joinAgain, .disconnect, .leave, .evict, .remember, .show,
-            .hide, .setState, .signal, .guests, .end:
+        case .connect, .resume, .connectAgain, .join, .joinAgain, .disconnect, .restore, .leave, .evict, .remember,
+            .show, .hide, .setState, .signal, .guests, .end:
             true
         }
     }
@@ -259,6 +259,7 @@ extension RegistrationMachine.Call {
         case .join(let joining, _, _, _): joining.connection
         case .disconnect(let departed, _, _): departed.registrant.connection.id
         case .setState(_, let registrant, _, _): registrant.connection.id
+        case .restore(let left, _): left.connection
         case .joinAgain(_, let id, _, _, _, _, _), .leave(_, let id, _, _), .evict(_, let id, _),
             .remember(_, _, _, let id, _), .show(_, let id, _, _, _), .signal(_, let id, _):
             id

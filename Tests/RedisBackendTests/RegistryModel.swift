@@ -182,7 +182,12 @@ struct RegistryModel {
         case .disconnect(let departed, let departure, let holder):
             let registrant = departed.registrant
             return .disconnect(
-                disconnect(registrant.connection.id, departed.user, registrant.session, departure, holder))
+                disconnect(
+                    registrant.connection.id, departed.user, registrant.session, departure, holder,
+                    known: departed.known))
+        case .restore(let left, let holder):
+            let writer = Machine.Writer(holder: holder, isKnown: false)
+            return join(left.place.room, left.connection, left.place.user, writer, isRepeated, nil)
         case .leave(let place, let id, let departure, let holder):
             leave(place.room, id, place.user, departure, holder)
             return .done
@@ -288,13 +293,20 @@ struct RegistryModel {
     }
 
     private mutating func disconnect(
-        _ id: String, _ user: UserID, _ session: SessionID?, _ departure: Departure, _ holder: Holder
+        _ id: String, _ user: UserID, _ session: SessionID?, _ departure: Departure, _ holder: Holder,
+        known: Machine.Departed.Known? = nil
     ) -> Disconnect.Answer {
         let corner = Partition(of: user.string).number
         corners[corner].held[holder]?.remove(.user(user, connection: id))
         guard let record = connections[user]?[id] else {
-            removeConnection(id, of: user)
             let named = session.flatMap { sessions[$0]?.connection }
+            if let known, named == nil, isForgotten(known, holder, corner) {
+                connections[user, default: [:]][id] = Record(holder: nil, since: known.since)
+                corners[corner].lingering.insert(.user(user, connection: id))
+                online.insert(user)
+                return .forgotten
+            }
+            removeConnection(id, of: user)
             return named.map { $0 != id } ?? false ? .replaced : .notHeld
         }
         guard let theirs = record.holder, theirs.node == holder.node, theirs.incarnation <= holder.incarnation else {
@@ -310,6 +322,12 @@ struct RegistryModel {
         }
         removeConnection(id, of: user)
         return .gone
+    }
+
+    /// But for when users were seen, which nobody keeps here.
+    private func isForgotten(_ known: Machine.Departed.Known, _ holder: Holder, _ corner: Int) -> Bool {
+        guard corners[corner].fences[holder.node] ?? 0 <= known.settled else { return false }
+        return holder.incarnation != known.settled || !corners[corner].holders.contains(holder)
     }
 
     private mutating func join(

@@ -10,6 +10,7 @@ extension RegistrationMachine {
             resumed(registrant, session, writer, ticket, answer)
         case .join(let joining, _, _, let writer): joined(joining, writer, answer)
         case .disconnect(let departed, let departure, _): disconnected(departed, departure, answer)
+        case .restore(let left, let holder): restored(left, holder, answer)
         case .leave(let place, let id, let departure, _):
             if case .failure(.failed) = answer { wait(.leave(place, connection: id, departure)) }
             recount(place.room)
@@ -115,6 +116,7 @@ extension RegistrationMachine {
     ) {
         switch answer {
         case .failure(.failed): return wait(.disconnect(departed, departure))
+        case .success(.disconnect(.forgotten)): return restore(departed, departure.cause)
         case .success, .failure(.unreadable): break
         }
         guard case .farewell(let cause) = departure else { return }

@@ -46,24 +46,6 @@ extension RegistrationMachine {
         }
     }
 
-    /// A farewell asks Redis first whether the session has gone on elsewhere: then the rooms keep their grace, so that
-    /// the connection which took over finds its place there. A guest has no session.
-    mutating func depart(_ id: String, _ departure: Departure) {
-        guard let gone = held.disconnect(id) else { return }
-        leftAsGuest(gone.guestRooms, departure)
-        let places = gone.rooms.keys.compactMap { room in gone.member(in: room).map { Place(room, $0) } }
-        guard let registrant = gone.registrant else {
-            for place in places { perform(.leave(place, connection: id, departure)) }
-            return
-        }
-        let departed = Departed(registrant: registrant, places: places)
-        if marks.remove(id) { emit(.eraseMark(id, Partition(of: departed.user.string))) }
-        if case .abrupt = departure {
-            for place in places { perform(.leave(place, connection: id, departure)) }
-        }
-        perform(.disconnect(departed, departure))
-    }
-
     mutating func perform(_ operation: Operation) {
         guard let partition = partition(of: operation) else { return endWithout(operation) }
         guard let holder = admitted(in: partition) else { return wait(operation) }
@@ -97,6 +79,8 @@ extension RegistrationMachine {
             send(.remember(room, isIn: connection.isIn(room), info: info, connection: id, session))
         case .disconnect(let departed, let departure):
             send(.disconnect(departed, departure, holder))
+        case .restore(let left):
+            send(.restore(left, holder))
         case .signal(let signal, let id, let ticket):
             send(.signal(signal, connection: id, ticket))
         }
@@ -154,7 +138,7 @@ extension RegistrationMachine {
         switch operation {
         case .connect(let id, let ticket): refuse(id, ticket, .backend(RegistrationMachine.gone))
         case .setState(_, _, let ticket?): emit(.shown(ticket, RegistrationMachine.gone))
-        case .disconnect, .join, .show, .setState, .hide, .leave, .evict, .remember, .signal: break
+        case .disconnect, .restore, .join, .show, .setState, .hide, .leave, .evict, .remember, .signal: break
         }
     }
 
@@ -165,6 +149,7 @@ extension RegistrationMachine {
             held[id]?.registrant?.session.partition
         case .disconnect(let departed, _): departed.registrant.session.partition
         case .join(let joining): Partition(of: joining.room)
+        case .restore(let left): Partition(of: left.place.room)
         case .show(let room, _, _), .hide(let room, _): Partition(of: room)
         case .leave(let place, _, _), .evict(let place, _): Partition(of: place.room)
         case .signal(let signal, _, _): Partition(of: signal.room)

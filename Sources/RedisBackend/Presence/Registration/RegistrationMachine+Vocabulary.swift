@@ -29,6 +29,8 @@ extension RegistrationMachine {
     package enum Operation: Hashable, Sendable {
         case connect(String, Ticket)
         case disconnect(Departed, Departure)
+        /// Begins the grace of a member that Redis has lost.
+        case restore(Left)
         case join(Joining)
         /// Shows what the table has of the connection's member.
         case show(RoomName, connection: String, Ticket)
@@ -71,14 +73,6 @@ extension RegistrationMachine {
         package var isVisitor = false
     }
 
-    /// A connection with a user that has gone.
-    package struct Departed: Hashable, Sendable {
-        package var registrant: HeldConnections.Registrant
-        package var user: UserID { registrant.connection.userId }
-        /// Where it showed somebody.
-        package var places: [Place]
-    }
-
     /// A question to Redis, whose answer comes back with it.
     package enum Call: Hashable, Sendable {
         case connect(HeldConnections.Registrant, Writer, Ticket)
@@ -90,6 +84,8 @@ extension RegistrationMachine {
         case joinAgain(
             Place, connection: String, info: [UInt8], isHidden: Bool, settled: Int64?, Holder, Reason)
         case disconnect(Departed, Departure, Holder)
+        /// Makes it a member again, whose grace is then begun.
+        case restore(Left, Holder)
         case leave(Place, connection: String, Departure, Holder)
         case evict(Place, connection: String, Holder)
         /// `info`: what was said to be shown there; nil where nothing was.

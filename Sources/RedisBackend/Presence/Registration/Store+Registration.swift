@@ -36,8 +36,14 @@ extension Store {
         case .disconnect(let departed, let departure, let holder):
             let disconnect = Disconnect(
                 departed.registrant.connection, session: departed.registrant.session, holder: holder,
-                departure: departure, settings: settings)
+                departure: departure, known: departed.known, settings: settings)
             ask(disconnect, reply) { .disconnect($0) }
+        case .restore(let left, let holder):
+            let join = Join(
+                left.place.room, connection: left.connection, of: left.place.user, info: left.shown.info,
+                holder: holder,
+                isHidden: left.isHidden, mode: .again(settled: left.settled), settings: settings)
+            ask(join, reply) { .join($0) }
         case .leave(let place, let id, let departure, let holder):
             leave(place, id, .node(holder), departure, settings, reply)
         case .evict(let place, let id, let holder):

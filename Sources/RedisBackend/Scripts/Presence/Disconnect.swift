@@ -9,22 +9,27 @@ package struct Disconnect: Script {
         case notHeld
         /// Its session names another connection by now.
         case replaced
+        /// Redis had lost it, and its grace has begun.
+        case forgotten
     }
 
     let connection: PresenceConnection
     let session: SessionID
     let holder: Holder
     let departure: Departure
+    /// Of one that Redis had taken in.
+    let known: RegistrationMachine.Departed.Known?
     let settings: PresenceSettings
 
     package init(
         _ connection: PresenceConnection, session: SessionID, holder: Holder, departure: Departure,
-        settings: PresenceSettings
+        known: RegistrationMachine.Departed.Known? = nil, settings: PresenceSettings
     ) {
         self.connection = connection
         self.session = session
         self.holder = holder
         self.departure = departure
+        self.known = known
         self.settings = settings
     }
 
@@ -34,18 +39,25 @@ package struct Disconnect: Script {
         let user = connection.userId
         let partition = Partition(of: user.string)
         let status = keys.status(of: user)
+        let lost: [RedisArgument] =
+            known.map { known in
+                [
+                    .string(String(known.since, radix: 36)), .integer(known.settled), .string(session.secret),
+                    .integer(known.isInvisible ? 1 : 0),
+                ]
+            } ?? []
         return ScriptCall(
             keys: [
                 keys.connections(of: user), keys.online(partition), keys.seen(partition), keys.session(session),
                 keys.held(by: holder, in: partition), keys.linger(partition), keys.events(partition),
                 keys.states(partition),
-            ],
+            ] + (known == nil ? [] : [keys.fence(partition), keys.holders(partition)]),
             arguments: [
                 .string(holder.node), .integer(holder.incarnation), .string(connection.id), .string(user.string),
                 .mode(departure), .string(departure.cause.rawValue), .milliseconds(settings.grace),
                 .milliseconds(settings.life), .count(settings.ledgerSize), keys.publish, .string(status.name),
                 .milliseconds(settings.sessionLife),
-            ], publishingOn: [status])
+            ] + lost, publishingOn: [status])
     }
 }
 
@@ -55,6 +67,7 @@ extension Disconnect.Answer: ScriptAnswer {
         case 0: self = .notHeld
         case 1: self = .gone
         case 2: self = .replaced
+        case 3: self = .forgotten
         default: return nil
         }
     }
