@@ -77,6 +77,23 @@ struct RegistrationGuestTests {
         #expect(talk.renounced.count == before + 1)
     }
 
+    @Test func `what has changed while Redis was away is told behind what it may have lost`() throws {
+        let talk = RegistryConversation.standing()
+        for call in try guests(3, on: talk) {
+            for next in talk.answered(call, .guests(.counted(nil))).calls {
+                _ = talk.answered(next, .guests(.counted(nil)))
+            }
+        }
+        talk.lost()
+        #expect(talk.leave("r", "g0").isEmpty)
+        let actions = talk.registered(2)
+        #expect(actions.calls.filter { if case .guests = $0 { true } else { false } }.count == 1)
+        let (call, report) = try self.report(of: actions)
+        #expect(report == GuestCounts.Report(room, count: 2, isRestored: true))
+        let (_, next) = try self.report(of: talk.answered(call, .guests(.counted(nil))))
+        #expect(next.count == 2 && next.departure != nil && !next.isRestored)
+    }
+
     @Test func `one that finds itself fenced takes another incarnation`() throws {
         let talk = RegistryConversation.standing()
         let call = try guests(1, on: talk)[0]

@@ -32,10 +32,11 @@ extension RegistrationMachine {
         tellGuests(of: room)
     }
 
-    /// Tells what there is to be told, as soon as the node may write; else that is done once it may.
+    /// Tells what there is to be told, as soon as the node may write; else that is done once it may. What Redis may have lost
+    /// is registered again before: whoever is told that the room is occupied is told as well that they may know it.
     private mutating func tellGuests(of room: RoomName) {
         let partition = Partition(of: room)
-        guard writesGuests, standing.linked.contains(partition),
+        guard writesGuests, !again.isOpen(partition), standing.linked.contains(partition),
             let holder = standing.writer(now: now, lease: settings.lease), let report = guests.next(of: room)
         else { return }
         send(.guests(report, Writer(holder: holder, isKnown: standing.isAnnounced(in: partition)), nil))

@@ -96,6 +96,7 @@ extension RegistrationMachine {
         case .complete:
             standing.settled(holder, in: partition)
             send(.renounce(partition, holder))
+            tellGuests(in: PartitionSet([partition]))
         }
     }
 

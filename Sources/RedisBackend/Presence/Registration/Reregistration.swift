@@ -53,6 +53,12 @@ struct Reregistration {
         return batch.remaining == 0 ? end(partition) : .open
     }
 
+    /// Whether something of the partition is still to be registered again.
+    func isOpen(_ partition: Partition) -> Bool {
+        [connections, rooms, failedConnections, failedRooms].contains { $0.contains(partition) }
+            || batches[partition] != nil
+    }
+
     /// The older incarnations could not be given up in a partition.
     mutating func notRenounced(_ partition: Partition) { failedRooms.insert(partition) }
 
