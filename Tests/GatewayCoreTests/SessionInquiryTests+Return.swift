@@ -36,6 +36,16 @@ extension SessionInquiryTests {
         #expect(talk.isMember(of: "hall"))
     }
 
+    @Test func `who is put out while the backend is asked stays out, whatever it says then`() {
+        let talk = Self.back("hall", "free")
+        _ = talk.resume(1, ["hall": 3, "free": 4])
+        let removed = RoomChange(room: SessionConversation.room("hall"), event: .removed, state: .absent)
+        _ = talk.lines(talk.machine.putOut(removed))
+        #expect(talk.ruled(2, joining: "hall", Self.yes).isEmpty)
+        #expect(Self.ready(talk, "free").first == "resumed 1 free at 7, hall forbidden")
+        #expect(!talk.isMember(of: "hall"))
+    }
+
     @Test func `one that the backend refuses is told as forbidden, and nothing of it was asked for`() {
         let talk = Self.back("hall", "free")
         _ = talk.resume(1, ["hall": 3, "free": 4])

@@ -276,7 +276,7 @@ extension SessionMachine {
         guard isAllowed(.join, in: room) else {
             return expel(from: room, .joining(joining), RequestError(.forbidden, "the room may not be joined"))
         }
-        if case .resumed = joining.origin { waitAgain(for: room) }
+        if case .resumed = joining.origin, !waitAgain(for: room) { return [] }
         guard case .silent = joining.origin else { return follow(room, joining) }
         if case .awaiting = resumption?.stage {
             rooms[room] = .awaiting

@@ -114,12 +114,18 @@ extension SessionMachine {
         return held.flatMap { gathered($0, .failure(Denial.unavailable)) }
     }
 
-    /// The backend has let one in that was being told as unavailable: there is time for its stream.
-    mutating func waitAgain(for room: RoomName) {
-        guard var gathering = takeGathering() else { return }
+    /// The backend has let one in that was being told as unavailable: there is time for its stream. False for one that the
+    /// client was put out of meanwhile: that stands.
+    mutating func waitAgain(for room: RoomName) -> Bool {
+        guard var gathering = takeGathering() else { return true }
+        guard gathering.answers[room]?.isForbidden != true else {
+            resumption = Resumption(forbidden: [], stage: .gathering(gathering))
+            return false
+        }
         gathering.answers[room] = nil
         gathering.missing.insert(room)
         resumption = Resumption(forbidden: [], stage: .gathering(gathering))
+        return true
     }
 
     // MARK: Answers

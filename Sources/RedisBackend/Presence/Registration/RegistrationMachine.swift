@@ -235,7 +235,7 @@ package struct RegistrationMachine: ~Copyable {
         case .leave(let place, _, _): doubtful.insert(Partition(of: place.room))
         // Its own node, its grace or a sweep ends it.
         case .evict: break
-        case .restore: break
+        case .restore(let left): doubtful.insert(Partition(of: left.place.room))
         case .remember: break
         case .signal(_, _, let ticket): emit(.signalled(ticket, .backend(error)))
         }

@@ -53,10 +53,12 @@ struct Reregistration {
         return batch.remaining == 0 ? end(partition) : .open
     }
 
-    /// Whether something of the partition is still to be registered again.
+    /// Whether something of the partition is still to be registered again, and nothing keeps all of them from it: one part of
+    /// a Cluster that is away may stay so.
     func isOpen(_ partition: Partition) -> Bool {
-        [connections, rooms, failedConnections, failedRooms].contains { $0.contains(partition) }
-            || batches[partition] != nil
+        failedConnections.isEmpty
+            && (connections.contains(partition) || rooms.contains(partition) || failedRooms.contains(partition)
+                || batches[partition] != nil)
     }
 
     /// The older incarnations could not be given up in a partition.
