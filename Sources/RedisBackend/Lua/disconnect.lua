@@ -13,7 +13,7 @@
 --         nodes may register the user again
 -- cost    O(1)
 local conns, online, seen, session_key, held, lingering = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local events, states = KEYS[7], KEYS[8]
+local events, states, fences, holders = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local node, incarnation, connection, name, mode, cause = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local grace, life, ledger_size, command, channel = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local session_life, since, past, secret, is_invisible = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16] == '1'
@@ -28,9 +28,9 @@ local user = {
 -- Whether Redis has lost a connection of which it has nothing, and did not tell that it has gone: its node was not swept
 -- since, and is not known here as it was then, and the user was not told offline.
 local function is_forgotten()
-  local fence = redis.call('HGET', KEYS[9], node)
+  local fence = redis.call('HGET', fences, node)
   if fence and tonumber(fence) > tonumber(past) then return false end
-  if incarnation == past and redis.call('SISMEMBER', KEYS[10], node .. ':' .. past) == 1 then return false end
+  if incarnation == past and redis.call('SISMEMBER', holders, node .. ':' .. past) == 1 then return false end
   local last = redis.call('ZSCORE', seen, name)
   return not last or tonumber(last) < tonumber(since, 36)
 end
