@@ -127,6 +127,15 @@ struct EmbeddedRedisTests {
         }
     }
 
+    @Test func `runs as a batch process, which does not take the core from the node that woke it`() async throws {
+        try await withRedis { redis, _ in
+            let server = try await serverId(of: redis)
+            // glibc shows `SCHED_BATCH` to GNU sources only.
+            #expect(sched_getscheduler(server) == 3)
+            #expect(sched_getscheduler(0) == SCHED_OTHER)
+        }
+    }
+
     @Test func `holds no copy of another's lifeline: each ends when its own is cut`() async throws {
         try await withRedis { first, _ in
             try await withRedis { second, _ in

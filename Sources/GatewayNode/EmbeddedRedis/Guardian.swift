@@ -15,10 +15,15 @@ package enum Guardian {
     ///
     /// Redis keeps nothing, so it is killed outright: a stopped or busy one would sit out a gentler signal. The
     /// watcher removes the folder as well, for the case that someone killed the shell above it.
+    ///
+    /// It runs as a batch process (`SCHED_BATCH`, sched(7)): woken by what the node has written, Redis does not take the
+    /// core that both may share from under it, but waits until the node's turn is over. Where there is no `chrt`, or it
+    /// may not, that is left out.
     package static let script = """
         folder=$1
         shift
         exec 3<&0 </dev/null
+        chrt --batch --pid 0 $$ 2>/dev/null
         "$@" 3<&- &
         redis=$!
         {
