@@ -181,4 +181,48 @@ import Testing
             #expect(api.log.submitted.isEmpty)
         }
     }
+
+    @Test(arguments: [false, true])
+    func `the call that caused a broadcast is told with it, whichever way it goes`(_ isSlow: Bool) async throws {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+        let field = [("traceparent", trace)]
+        let cause = try #require(TraceContext(trace))
+        let one = #"{"to":{"rooms":["r"]},"payload":1}"#
+        let keyed = #"{"to":{"rooms":["r","s"]},"payload":1,"idempotencyKey":"k"}"#
+        let large = #"{"to":{"rooms":["r"]},"payload":"\#(String(repeating: "x", count: 70_000))"}"#
+        try await Api.serve { api async throws in
+            api.log.state.withLock { $0.isSlow = isSlow }
+            for path in ["/v1/broadcast", "/v1/broadcast/"] {
+                for body in [one, keyed, large] {
+                    #expect(try await api.send(.POST, path, body, headers: field).status == 200)
+                }
+            }
+            let batch = #"{"broadcasts":[\#(one),\#(keyed)]}"#
+            #expect(try await api.send(.POST, "/v1/broadcast/batch", batch, headers: field).status == 200)
+            let causes = api.log.state.withLock { $0.published.map(\.cause) }
+            #expect(causes == Array(repeating: cause, count: 2 * 4 + 3))
+            // Two of them are none.
+            for headers in [[], field + field] {
+                #expect(try await api.send(.POST, "/v1/broadcast", one, headers: headers).status == 200)
+                #expect(api.log.state.withLock { $0.published.last?.cause } == nil)
+            }
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `what is more than is under way at once is sent turn by turn, in its order`(_ isSlow: Bool) async throws {
+        let broadcasts = (0..<3).map { number in
+            let rooms = (0..<900).map { "\"r\($0)\"" }.joined(separator: ",")
+            return #"{"to":{"rooms":[\#(rooms)]},"payload":\#(number)}"#
+        }
+        try await Api.serve { api async throws in
+            api.log.state.withLock { $0.isSlow = isSlow }
+            let body = #"{"broadcasts":[\#(broadcasts.joined(separator: ","))]}"#
+            let answer = try await api.send(.POST, "/v1/broadcast/batch", body)
+            #expect(answer.status == 200 && answer.text.ranges(of: #""seq":"#).count == 2700)
+            #expect(api.log.submitted == (0..<3).flatMap { _ in (0..<900).map { "r\($0)" } })
+            #expect(api.log.payloads(of: "r899") == ["0", "1", "2"])
+            #expect(api.log.state.withLock { $0.underWay.most } <= 1000)
+        }
+    }
 }

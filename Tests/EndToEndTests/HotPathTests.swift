@@ -29,11 +29,11 @@ struct HotPathTests {
         Path(
             name: "a publish by REST to a room of one",
             load: "fanout --members 1 --via rest --window 1 --messages 4000 --warmup 0", units: 4000,
-            allocations: 67, writes: 3.01, reads: 3.04, commands: 9.3),
+            allocations: 41, writes: 3.01, reads: 3.04, commands: 9.3),
         Path(
             name: "a publish in a batch of 16 by REST",
             load: "fanout --members 1 --via batch --batch 16 --window 16 --messages 8000 --warmup 0", units: 8000,
-            allocations: 31.5, writes: 0.2, reads: 0.22, commands: 9.1),
+            allocations: 26, writes: 0.2, reads: 0.22, commands: 9.1),
         Path(
             name: "a publish by WebSocket to a room of one",
             load: "fanout --members 1 --via websocket --window 1 --messages 4000 --warmup 0", units: 4000,
@@ -41,7 +41,7 @@ struct HotPathTests {
         Path(
             name: "a delivery to one of 100 members",
             load: "fanout --members 100 --via rest --window 1 --messages 1000 --warmup 0", units: 100_000,
-            allocations: 1.6, writes: 1.03, reads: 0.05, commands: 0.2),
+            allocations: 0.8, writes: 1.03, reads: 0.05, commands: 0.2),
         Path(
             // Held, as leaves would be counted as soon as the load ends.
             name: "a connect with a join", load: "idle -n 1000 --rooms 100 --settle 0 --hold 600",

@@ -15,7 +15,7 @@ enum BroadcastOutcome: Sendable {
         let timestamp: Int64
         let target: BroadcastRequest.Target
         /// One for each of the target's rooms or users, in their order.
-        let results: [Result<Published, RequestError>]
+        let answers: ArraySlice<Result<Published, BackendError>>
     }
 
     /// Sums up what the rooms of one broadcast answered.
@@ -35,8 +35,7 @@ enum BroadcastOutcome: Sendable {
             self = .failed(failure.request)
             return
         }
-        self = .sent(
-            Sent(id: id, timestamp: earliest, target: target, results: answers.map { $0.mapError(\.request) }))
+        self = .sent(Sent(id: id, timestamp: earliest, target: target, answers: answers))
     }
 }
 
@@ -60,26 +59,33 @@ extension JSONWriter {
 
     private static func appendTargets(of sent: BroadcastOutcome.Sent, to bytes: inout [UInt8]) {
         switch sent.target {
-        case .everyone, .rooms:
-            append(#","rooms":["#, to: &bytes)
-            append(zip(sent.target.rooms, sent.results), to: &bytes) { entry, bytes in
-                append(#"{"roomId":"#, to: &bytes)
-                append(string: entry.0.string, to: &bytes)
-                append(result: entry.1, to: &bytes)
-            }
+        case .everyone: append(CollectionOfOne(.everyone), sent.answers, to: &bytes)
+        case .rooms(let rooms): append(rooms, sent.answers, to: &bytes)
         case .users(let users):
             append(#","users":["#, to: &bytes)
-            append(zip(users, sent.results), to: &bytes) { entry, bytes in
+            append(zip(users, sent.answers), to: &bytes) { entry, bytes in
                 append(#"{"userId":"#, to: &bytes)
                 append(string: entry.0.string, to: &bytes)
-                append(result: entry.1, to: &bytes)
+                append(answer: entry.1, to: &bytes)
             }
         }
     }
 
+    private static func append(
+        _ rooms: some Collection<RoomName>, _ answers: ArraySlice<Result<Published, BackendError>>,
+        to bytes: inout [UInt8]
+    ) {
+        append(#","rooms":["#, to: &bytes)
+        append(zip(rooms, answers), to: &bytes) { entry, bytes in
+            append(#"{"roomId":"#, to: &bytes)
+            append(string: entry.0.string, to: &bytes)
+            append(answer: entry.1, to: &bytes)
+        }
+    }
+
     /// Where a target has it and, for a user, who was reached, or why it has not; up to the closing brace.
-    private static func append(result: Result<Published, RequestError>, to bytes: inout [UInt8]) {
-        switch result {
+    private static func append(answer: Result<Published, BackendError>, to bytes: inout [UInt8]) {
+        switch answer {
         case .success(let published):
             if let reach = published.reach {
                 append(reach.isOnline ? #","online":true"# : #","online":false"#, to: &bytes)
@@ -93,7 +99,7 @@ extension JSONWriter {
             append(integer: published.position.seq, to: &bytes)
         case .failure(let error):
             append(#","error":"#, to: &bytes)
-            append(error: error, to: &bytes)
+            append(error: error.request, to: &bytes)
         }
         append("}", to: &bytes)
     }

@@ -42,14 +42,28 @@ struct BroadcastRequest: Sendable {
         }
 
         /// Where the message is stored, in the order of the answer.
-        var rooms: [RoomName] {
+        func forEachRoom(_ body: (RoomName) -> Void) {
             switch self {
-            case .everyone: [.everyone]
-            case .rooms(let rooms): rooms
-            case .users(let users): users.map(RoomName.init(inboxOf:))
+            case .everyone: body(.everyone)
+            case .rooms(let rooms): for room in rooms { body(room) }
+            case .users(let users): for user in users { body(RoomName(inboxOf: user)) }
             }
         }
     }
+
+    /// What one of its places is to store.
+    ///
+    /// - Parameter cause: the call that it came with.
+    func publication(to room: RoomName, mark: DedupeMark?, cause: TraceContext?) -> Publication {
+        var publication = Publication(
+            room: room, userId: userId, msgType: msgType, event: event, payload: payload, dedupe: mark)
+        (publication.isVolatile, publication.except) = (isVolatile, except)
+        publication.cause = cause
+        return publication
+    }
+
+    /// As many bytes as it has stored, about.
+    var storedBytes: Int { payload.count * target.count }
 
     /// The key of a request that may come twice, and what tells whether it is the same one.
     struct Idempotency: Sendable {
@@ -152,16 +166,11 @@ struct BroadcastRequest: Sendable {
     }
 
     private static func roomNames(in list: JSONValue) throws(RequestError) -> [RoomName] {
-        guard let elements = try ObjectFields.elements(of: list), (1...maxRooms).contains(elements.count) else {
-            throw RequestError(.badRequest, "to.rooms: must be an array of 1 to \(maxRooms) room names")
+        let rooms = try ObjectFields.names(in: list, upTo: maxRooms, read: RoomName.init(room:)) { index in
+            RequestError(.badRequest, "to.rooms[\(index)]: not a room name")
         }
-        var rooms: [RoomName] = []
-        rooms.reserveCapacity(elements.count)
-        for (index, element) in elements.enumerated() {
-            guard let room = element.string?.text.flatMap(RoomName.init(room:)) else {
-                throw RequestError(.badRequest, "to.rooms[\(index)]: not a room name")
-            }
-            rooms.append(room)
+        guard let rooms else {
+            throw RequestError(.badRequest, "to.rooms: must be an array of 1 to \(maxRooms) room names")
         }
         guard rooms.count > 1 else { return rooms }
         var seen: Set<RoomName> = []

@@ -36,11 +36,11 @@ package enum OutboxMessage {
             }
         }
         let message = try request.get()
-        return message.target.rooms.map { room in
-            Publication(
-                room: room, userId: message.userId, msgType: message.msgType, event: message.event,
-                payload: message.payload, dedupe: mark)
+        var publications: [Publication] = []
+        message.target.forEachRoom { room in
+            publications.append(message.publication(to: room, mark: mark, cause: nil))
         }
+        return publications
     }
 
     /// What the API takes as a body by default.

@@ -35,8 +35,15 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     /// The encoder's place: what is written from there goes on the wire as it is.
     private var encoder: ChannelHandlerContext?
     private var waiting = CircularBuffer<Waiting>()
+    /// The last small answer; once it is taken its memory serves the next.
+    private var output = ByteBuffer()
     private var isReadHeld = false
     private var timer: (task: Scheduled<Void>, at: MonotonicTime)?
+    /// Told when the system has taken an answer, or never will; nil once the connection has gone.
+    private var onWritten: (@Sendable (Result<Void, any Error>) -> Void)?
+
+    /// Most answers are smaller; what is larger is not worth its memory between two.
+    private static let maxKeptBytes = 2048
 
     /// `takePlace` must follow before the channel is active.
     package init(dependencies: Dependencies) {
@@ -55,6 +62,10 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         self.context = context
         encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
         precondition(encoder != nil, "the encoder of answers stands before this handler")
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        onWritten = { result in
+            if case .success = result { handler.value.delivered() }
+        }
         armTimer()
     }
 
@@ -75,6 +86,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         place = nil
         context = nil
         encoder = nil
+        onWritten = nil
     }
 
     private func giveWay() {
@@ -120,11 +132,8 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     }
 
     private func receive(_ arrival: Waiting, _ context: ChannelHandlerContext) {
-        if waiting.isEmpty, fate(of: arrival) != .queued {
-            process(arrival, context)
-        } else {
-            waiting.append(arrival)
-        }
+        let fate = waiting.isEmpty ? fate(of: arrival) : .queued
+        if fate == .queued { waiting.append(arrival) } else { process(arrival, fate, context) }
     }
 
     private func fate(of arrival: Waiting) -> HTTPConnectionRules.Fate {
@@ -138,8 +147,10 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         }
     }
 
-    private func process(_ arrival: Waiting, _ context: ChannelHandlerContext) {
-        switch (arrival, fate(of: arrival)) {
+    private func process(
+        _ arrival: Waiting, _ fate: HTTPConnectionRules.Fate, _ context: ChannelHandlerContext
+    ) {
+        switch (arrival, fate) {
         case (.inputClosed, _):
             if rules.isEnding { return context.close(promise: nil) }
             context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
@@ -190,8 +201,10 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     /// Answers the request that is being served, in one write and past the encoder, which has nothing to add.
     func answer(_ answer: WholeAnswer, isLast: Bool) {
         guard let context, let encoder, let persistence = rules.answering(isLast: isLast) else { return }
-        let bytes = answer.bytes(
-            date: dependencies.date.text, persistence: persistence, allocator: context.channel.allocator)
+        output.clear()
+        answer.write(to: &output, date: dependencies.date.text, persistence: persistence)
+        let bytes = output
+        if output.capacity > HTTPConnectionHandler.maxKeptBytes { output = ByteBuffer() }
         let written = answered(nil, context)
         encoder.writeAndFlush(NIOAny(bytes), promise: written)
         armTimer()
@@ -244,11 +257,12 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
         rules.answered(now: dependencies.now())
         place.map(dependencies.table.rests)
         let written = promise ?? context.eventLoop.makePromise()
-        written.futureResult.assumeIsolated().whenSuccess { self.delivered(context) }
+        if let onWritten { written.futureResult.whenComplete(onWritten) }
         return written
     }
 
-    private func delivered(_ context: ChannelHandlerContext) {
+    private func delivered() {
+        guard let context else { return }
         switch rules.delivered(now: dependencies.now()) {
         case .nextRequest:
             processWaiting(context)
@@ -263,9 +277,11 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
 
     private func processWaiting(_ context: ChannelHandlerContext) {
         var count = 0
-        while let arrival = waiting.first, fate(of: arrival) != .queued {
+        while let arrival = waiting.first {
+            let fate = fate(of: arrival)
+            if fate == .queued { break }
             waiting.removeFirst()
-            process(arrival, context)
+            process(arrival, fate, context)
             count += 1
         }
         if count > 0 { context.fireChannelReadComplete() }
@@ -280,9 +296,9 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
     /// One timer, set anew only where a deadline has come nearer: most pass unseen.
     private func armTimer() {
         guard let context, let deadline = rules.deadline else { return }
-        if let timer {
-            guard deadline < timer.at else { return }
-            timer.task.cancel()
+        if let at = timer?.at {
+            guard deadline < at else { return }
+            timer?.task.cancel()
         }
         let task = context.eventLoop.assumeIsolated().scheduleTask(
             in: .nanoseconds(max(0, (deadline - dependencies.now()).nanoseconds))

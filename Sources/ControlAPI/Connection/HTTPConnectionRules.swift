@@ -99,7 +99,7 @@ package struct HTTPConnectionRules: Sendable {
         begin(
             Exchange(
                 persists: head.persists, isHTTP10: head.version == .http1_0,
-                awaitsContinue: head.version != .http1_0 && head.announcesBody && head.expectsContinue),
+                awaitsContinue: head.version != .http1_0 && head.expectsContinue && head.announcesBody),
             now: now)
     }
 

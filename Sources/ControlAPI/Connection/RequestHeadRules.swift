@@ -50,6 +50,7 @@ package struct RequestHeadRules: Sendable {
     package func refusal(of head: HTTPRequestHead, servedHost: String? = nil) -> HeadRefusal? {
         let isServed = self.servedHost(of: head).map { host in servedHost?.utf8.elementsEqual(host.utf8) ?? false }
         if isServed != true, let refusal = refusal(ofHostIn: head) { return refusal }
+        guard !HeadFields(head.headers).isDisjoint(with: [.transferCoding, .expect]) else { return nil }
         // What is behind another coding could not be read (RFC 9112, section 6.1).
         guard head.headers.values(of: "transfer-encoding").allSatisfy({ $0.lowercased() == "chunked" }) else {
             return HeadRefusal(
@@ -64,8 +65,13 @@ package struct RequestHeadRules: Sendable {
 
     /// The one `Host` of a head whose target names none itself, as it is written; nil for any other head.
     package func servedHost(of head: HTTPRequestHead) -> String? {
-        let hosts = head.headers["host"]
-        return hosts.count == 1 && head.uri.utf8.first == UInt8(ascii: "/") ? hosts[0] : nil
+        guard head.uri.utf8.first == UInt8(ascii: "/") else { return nil }
+        var host: String?
+        for (name, value) in head.headers where HTTPHeaders.isSame(name, "host") {
+            guard host == nil else { return nil }
+            host = value
+        }
+        return host
     }
 
     private func refusal(ofHostIn head: HTTPRequestHead) -> HeadRefusal? {
@@ -115,6 +121,10 @@ extension HTTPRequestHead {
     /// None does behind a framing that others might read differently (section 6.1), nor behind the offer of another
     /// protocol, where the parser stops.
     package var persists: Bool {
+        let fields = HeadFields(headers)
+        if version == .http1_1, method != .CONNECT, fields.isDisjoint(with: [.connection, .transferCoding]) {
+            return true
+        }
         if headers.lists("close", in: "connection") || method == .CONNECT { return false }
         if headers.lists("upgrade", in: "connection"), headers.contains(name: "upgrade") { return false }
         if headers.contains(name: "transfer-encoding"), version == .http1_0 || headers.contains(name: "content-length")

@@ -16,13 +16,13 @@ package struct WholeAnswer {
         self.fields = fields
     }
 
-    /// All of its bytes.
+    /// Writes all of its bytes.
     ///
     /// - Parameter date: as `Date` bears it.
-    package func bytes(
-        date: String, persistence: HTTPConnectionRules.Persistence, allocator: ByteBufferAllocator
-    ) -> ByteBuffer {
-        var bytes = allocator.buffer(capacity: body.count + WholeAnswer.usualHeadBytes)
+    package func write(
+        to bytes: inout ByteBuffer, date: String, persistence: HTTPConnectionRules.Persistence
+    ) {
+        bytes.reserveCapacity(minimumWritableBytes: body.count + WholeAnswer.usualHeadBytes)
         if status == .ok {
             bytes.writeStaticString("HTTP/1.1 200 OK")
         } else {
@@ -44,7 +44,6 @@ package struct WholeAnswer {
         }
         bytes.writeStaticString("\r\n\r\n")
         bytes.writeBytes(body)
-        return bytes
     }
 
     private static let usualHeadBytes = 256

@@ -19,17 +19,17 @@ struct BodyFields: Sendable {
         expects = fields[.expect] != nil
     }
 
-    /// Looks at each field once.
-    init(_ headers: HTTPHeaders) {
-        for (name, value) in headers {
-            switch name.utf8.count {
-            case 6 where BodyFields.isSame(name, "expect"): expects = true
-            case 12 where BodyFields.isSame(name, "content-type"): BodyFields.add(value, to: &type)
-            case 14 where BodyFields.isSame(name, "content-length"): BodyFields.add(value, to: &length)
-            case 16 where BodyFields.isSame(name, "content-encoding"): BodyFields.add(value, to: &coding)
-            case 17 where BodyFields.isSame(name, "transfer-encoding"): BodyFields.add(value, to: &transferCoding)
-            case _: break
-            }
+    init() {}
+
+    /// Takes in a field; others than these are passed over.
+    mutating func add(_ name: String, _ value: String) {
+        switch name.utf8.count {
+        case 6 where HTTPHeaders.isSame(name, "expect"): expects = true
+        case 12 where HTTPHeaders.isSame(name, "content-type"): BodyFields.add(value, to: &type)
+        case 14 where HTTPHeaders.isSame(name, "content-length"): BodyFields.add(value, to: &length)
+        case 16 where HTTPHeaders.isSame(name, "content-encoding"): BodyFields.add(value, to: &coding)
+        case 17 where HTTPHeaders.isSame(name, "transfer-encoding"): BodyFields.add(value, to: &transferCoding)
+        case _: break
         }
     }
 
@@ -42,9 +42,16 @@ struct BodyFields: Sendable {
     private static func add(_ value: String, to field: inout String?) {
         field = field.map { "\($0), \(value)" } ?? value
     }
+}
 
+extension HTTPHeaders {
     /// Compares a name with one in small letters and hyphens.
-    private static func isSame(_ name: String, _ small: String) -> Bool {
-        name.utf8.elementsEqual(small.utf8) { $0 | 0x20 == $1 }
+    static func isSame(_ name: String, _ small: StaticString) -> Bool {
+        var name = name
+        return name.withUTF8 { name in
+            guard name.count == small.utf8CodeUnitCount else { return false }
+            for index in 0..<name.count where name[index] | 0x20 != small.utf8Start[index] { return false }
+            return true
+        }
     }
 }

@@ -47,7 +47,8 @@ struct ControlResponder: HTTPResponder {
         do {
             let target = try RequestTarget(path: request.uri.path, query: request.uri.query)
             if target.segments.first == "v1" {
-                key = try keys.find(request.headers[values: .authorization]).key
+                let fields = request.headers[values: .authorization]
+                key = try keys.find(fields.count == 1 ? fields[0] : nil).key
                 caller = key?.name
             }
             guard let found = Route(segments: target.segments, method: request.method), isOpen(found) else {

@@ -5,15 +5,13 @@ import GatewayCore
 ///
 /// Like the values in it, it must not outlive the text's memory.
 struct ObjectFields {
-    /// A field that stands there; an object has few that anybody asks for, so they are looked for one after another.
-    private struct Field {
-        let name: StaticString
-        let value: JSONValue
-    }
-
-    private var fields: [Field] = []
+    /// An object has few that anybody asks for, so they are looked for one after another, and kept in place.
+    private let names: [StaticString]
+    /// Of each name what stands there.
+    private var values = InlineArray<12, JSONValue?>(repeating: nil)
 
     /// - Parameters:
+    ///   - names: at most 12.
     ///   - path: how errors name the object, such as `to`.
     ///   - maxDepth: containers inside each other in each field; that a payload is not nested deeper is seen here.
     ///
@@ -22,17 +20,18 @@ struct ObjectFields {
     init(of object: JSONValue, named names: [StaticString], path: String, upTo maxDepth: Int = JSONScanner.maxDepth)
         throws(RequestError)
     {
+        precondition(names.count <= 12, "more names than there are places for them")
         guard case .object = object.kind else { throw RequestError(.badRequest, "\(path): must be an object") }
+        self.names = names
         var repeated: StaticString?
         do throws(JSONError) {
             var scanner = JSONScanner(object.bytes)
             var next = try scanner.firstKey()
             while let key = next {
                 let value = try scanner.value(upTo: maxDepth)
-                if let name = names.first(where: key.equals) {
-                    if fields.isEmpty { fields.reserveCapacity(names.count) }
-                    if self[name] != nil { repeated = name }
-                    fields.append(Field(name: name, value: value))
+                if let place = names.firstIndex(where: key.equals) {
+                    if values[place] != nil { repeated = names[place] }
+                    values[place] = value
                 }
                 next = try scanner.nextKey()
             }
@@ -44,7 +43,7 @@ struct ObjectFields {
 
     /// A field of those that were asked for.
     subscript(name: StaticString) -> JSONValue? {
-        fields.first { ObjectFields.areEqual($0.name, name) }?.value
+        names.firstIndex { ObjectFields.areEqual($0, name) }.flatMap { values[$0] }
     }
 
     private static func areEqual(_ one: StaticString, _ other: StaticString) -> Bool {
@@ -91,19 +90,51 @@ struct ObjectFields {
 
     /// The elements of an array, each where it stands; nil where the value is none.
     static func elements(of value: JSONValue) throws(RequestError) -> [JSONValue]? {
-        guard case .array = value.kind else { return nil }
         var elements: [JSONValue] = []
+        return try forEachElement(of: value) { elements.append($1) } ? elements : nil
+    }
+
+    /// Hands over each element of an array with its place; false where the value is none.
+    static func forEachElement(of value: JSONValue, _ body: (Int, JSONValue) -> Void) throws(RequestError) -> Bool {
+        guard case .array = value.kind else { return false }
         do throws(JSONError) {
             var scanner = JSONScanner(value.bytes)
             var hasMore = try scanner.firstElement()
+            var index = 0
             while hasMore {
-                elements.append(try scanner.value(upTo: JSONScanner.maxTextDepth))
+                body(index, try scanner.value(upTo: JSONScanner.maxTextDepth))
+                index += 1
                 hasMore = try scanner.nextElement()
             }
         } catch {
             throw notJSON(error)
         }
-        return elements
+        return true
+    }
+
+    /// What all elements of an array name, in their order; nil where the value is none, or has none or more than so many.
+    ///
+    /// - Parameters:
+    ///   - read: nil for an element that names nothing.
+    ///   - refusal: of the first of these, by its place.
+    static func names<Name>(
+        in value: JSONValue, upTo most: Int, read: (String) -> Name?, refusal: (Int) -> RequestError
+    ) throws(RequestError) -> [Name]? {
+        var names: [Name] = []
+        var count = 0
+        var wrong: Int?
+        let isArray = try forEachElement(of: value) { index, element in
+            count += 1
+            guard wrong == nil, count <= most else { return }
+            if let name = element.string?.text.flatMap(read) {
+                names.append(name)
+            } else {
+                wrong = index
+            }
+        }
+        guard isArray, (1...most).contains(count) else { return nil }
+        if let wrong { throw refusal(wrong) }
+        return names
     }
 
     private static func notJSON(_ error: JSONError) -> RequestError {

@@ -10,7 +10,7 @@ struct RequestTracing: Sendable {
 
     /// One request within a trace.
     struct Trace: Sendable {
-        fileprivate let context: ServiceContext
+        let context: ServiceContext
         fileprivate let span: (any Span)?
 
         func run<Value>(_ body: () async throws -> Value) async rethrows -> Value {

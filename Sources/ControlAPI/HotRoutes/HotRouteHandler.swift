@@ -14,7 +14,7 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// A request of which not all has come.
     private struct Incoming {
         let call: HotRoute
-        let fields: BodyFields
+        let announcesBody: Bool
         let began: ContinuousClock.Instant
         let trace: RequestTracing.Trace?
         var key: BackendKey?
@@ -38,6 +38,12 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var known: KeyRing.Found?
     private var ending: Ending?
     private var context: ChannelHandlerContext?
+    /// Takes the answer to the request that is under way, on the loop; nil once the handler is removed.
+    private var reply: (@Sendable (Result<[UInt8], any Error>) -> Void)?
+    /// What counts the last answer, and in all likelihood the next.
+    private var counted: (call: HotRoute, status: HTTPResponse.Status, series: RequestMetrics.Series)?
+    /// Whether the library has been given anything since it was last told that all has been read.
+    private var hasPassedOn = true
 
     /// - Parameter connection: stands right before it.
     init(responder: Shared<ControlResponder>, connection: HTTPConnectionHandler, executor: EventLoopTaskExecutor) {
@@ -48,10 +54,13 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        let handler = NIOLoopBound(self, eventLoop: executor.loop)
+        reply = { handler.value.give($0) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        reply = nil
     }
 
     // MARK: From the client
@@ -75,7 +84,14 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
             case .kept, .dropped, .brokenOff, .postponed: return
             }
         }
+        hasPassedOn = true
         context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard hasPassedOn else { return }
+        hasPassedOn = false
+        context.fireChannelReadComplete()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -107,11 +123,12 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func begin(_ call: HotRoute, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let fields = BodyFields(head.headers)
-        let trace = responder.value.tracing.begin(head.headers.first(name: "traceparent"))
-        incoming = Incoming(call: call, fields: fields, began: .now, trace: trace)
+        let head = HotFields(head.headers)
+        let fields = head.body
+        let trace = responder.value.tracing.begin(head.traceparent)
+        incoming = Incoming(call: call, announcesBody: fields.announcesBody, began: .now, trace: trace)
         do {
-            try authorize(head.headers["authorization"], call)
+            try authorize(head.authorization, call)
             if call.method == .post { try responder.value.body.check(fields) }
         } catch {
             if fields.announcesBody {
@@ -127,10 +144,9 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// - Parameter fields: every `Authorization` there is.
-    private func authorize(_ fields: [String], _ call: HotRoute) throws {
+    private func authorize(_ field: String?, _ call: HotRoute) throws {
         let keys = responder.value.keys
-        let found = try keys.find(fields, known: known)
+        let found = try keys.find(field, known: known)
         known = found
         incoming?.key = found.key
         try keys.spend(found.key)
@@ -149,9 +165,34 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
     // MARK: To the client
 
     private func answer() {
-        guard let incoming else { return }
+        guard let incoming, let reply else { return }
         if let error = incoming.refusal { return refuse(error) }
-        let handler = NIOLoopBound(self, eventLoop: executor.loop)
+        let isSmall = incoming.body.count <= HotRouteHandler.maxBytesOnLoop
+        switch incoming.call {
+        case .broadcast where isSmall: broadcast(incoming, isBatch: false, reply)
+        case .broadcastBatch where isSmall: broadcast(incoming, isBatch: true, reply)
+        case .broadcast, .broadcastBatch, .usersQuery, .user: ask(incoming, isSmall: isSmall, reply)
+        }
+    }
+
+    private func broadcast(
+        _ incoming: Incoming, isBatch: Bool, _ reply: @escaping @Sendable (Result<[UInt8], any Error>) -> Void
+    ) {
+        do {
+            // No method of the responder's: to call one is to copy it, with all that it holds.
+            let body = try responder.value.body.text(incoming.body)
+            responder.value.broadcaster.answer(
+                body, isBatch: isBatch, by: incoming.key, within: incoming.trace?.context, on: executor.loop,
+                reply: reply)
+        } catch {
+            refuse(error)
+        }
+    }
+
+    /// In a task, which costs more than a broadcast itself.
+    private func ask(
+        _ incoming: Incoming, isSmall: Bool, _ reply: @escaping @Sendable (Result<[UInt8], any Error>) -> Void
+    ) {
         let work: @Sendable () async -> Void = { [responder, loop = executor.loop] in
             let result: Result<[UInt8], any Error>
             do {
@@ -162,10 +203,10 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
             } catch {
                 result = .failure(error)
             }
-            guard !loop.inEventLoop else { return handler.value.give(result) }
-            loop.execute { [result] in handler.value.give(result) }
+            guard !loop.inEventLoop else { return reply(result) }
+            loop.execute { [result] in reply(result) }
         }
-        if incoming.body.count <= HotRouteHandler.maxBytesOnLoop {
+        if isSmall {
             Task.immediate(executorPreference: executor, operation: work)
         } else {
             Task(operation: work)
@@ -187,17 +228,16 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         // As the library's: what was refused before its body was read has a body still coming.
         write(
             refusal.status, refusal.body, refusal.headers.map { ($0.name.rawName, $0.value) },
-            isLast: incoming?.fields.announcesBody == true)
+            isLast: incoming?.announcesBody == true)
     }
 
     private func write(
         _ status: HTTPResponse.Status, _ body: [UInt8], _ fields: [(name: String, value: String)] = [],
         isLast: Bool = false
     ) {
-        guard let incoming else { return }
-        self.incoming = nil
+        guard let incoming = incoming.take() else { return }
         let (route, method) = (incoming.call.route, incoming.call.method)
-        responder.value.requests.answered(route, method, status, since: incoming.began)
+        count(incoming.call, status, since: incoming.began)
         incoming.trace?.end(route, method, status)
         if let key = incoming.key { responder.value.audit.record(key.name, route, method, whom: route.whom, status) }
         let endsInput = rules.answered()
@@ -208,5 +248,14 @@ final class HotRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
             self.ending = nil
             pass(ending, context)
         }
+    }
+
+    private func count(_ call: HotRoute, _ status: HTTPResponse.Status, since began: ContinuousClock.Instant) {
+        if let counted, counted.status == status, counted.call == call {
+            return counted.series.answered(since: began)
+        }
+        let series = responder.value.requests.series(call.route, call.method, status)
+        counted = (call, status, series)
+        series.answered(since: began)
     }
 }

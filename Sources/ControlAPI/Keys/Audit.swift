@@ -30,6 +30,8 @@ struct Audit: Sendable {
         _ key: String, _ route: Route, _ method: HTTPRequest.Method, whom: String?, _ status: HTTPResponse.Status
     ) {
         let scope = route.scope(of: method)
+        // Most calls are such, and nobody reads of them: nothing is spelled for them.
+        if scope == .broadcast, status != .forbidden, logger.logLevel > .debug { return }
         let call = "\(method.rawValue) \(route.name)"
         let isRead = scope == .read || method == .get || method == .head
         let level: Logger.Level

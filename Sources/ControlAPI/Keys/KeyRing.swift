@@ -48,18 +48,17 @@ package final class KeyRing: Sendable {
 
     /// The key in `Authorization`; what was found before on the connection is not hashed again while it holds.
     ///
-    /// - Parameter fields: every `Authorization` there is.
+    /// - Parameter field: the one `Authorization` there is; nil where there is none, or several.
     /// - Throws: 401 without a key that counts.
-    func find(_ fields: [String], known: Found? = nil) throws(Refusal) -> Found {
+    func find(_ field: String?, known: Found? = nil) throws(Refusal) -> Found {
+        guard let field else { throw Refusal.missingKey }
         let version = version.load(ordering: .acquiring)
-        if let known, known.version == version, fields.count == 1, APIKeys.areSame(fields[0], known.field) {
-            return known
-        }
+        if let known, known.version == version, APIKeys.areSame(field, known.field) { return known }
         let keys = state.withLock { $0.keys }
-        guard fields.count == 1, let presented = APIKeys.bearer(in: fields[0]), let key = keys.key(presented) else {
+        guard let presented = APIKeys.bearer(in: field), let key = keys.key(presented) else {
             throw Refusal.missingKey
         }
-        return Found(key: key, field: fields[0], version: version)
+        return Found(key: key, field: field, version: version)
     }
 
     /// Whether this key opens anything.

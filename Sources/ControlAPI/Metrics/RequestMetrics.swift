@@ -27,18 +27,32 @@ final class RequestMetrics: Sendable {
         registry.announce("martlet_api_request_duration_seconds", .histogram)
     }
 
+    /// What counts the answers of one kind.
+    struct Series: Sendable {
+        fileprivate let requests: Counter
+        fileprivate let durations: Timer
+
+        func answered(since began: ContinuousClock.Instant) {
+            requests.increment()
+            durations.recordNanoseconds(began.duration(to: .now).nanoseconds)
+        }
+    }
+
     /// `route` is nil where there was none.
     func answered(
         _ route: Route?, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status, since: ContinuousClock.Instant
     ) {
+        series(route, method, status).answered(since: since)
+    }
+
+    /// Looked up, which whoever answers the same again and again need not do each time.
+    func series(_ route: Route?, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status) -> Series {
         let name = route?.name ?? "other"
         let isKnown = route?.methods.contains(method) ?? false
         let words = Words(route: name, method: isKnown ? method.rawValue : "other", status: status.code)
-        let (requests, durations) = held.withLock { held in
-            (counter(of: words, in: &held), timer(of: name, in: &held))
+        return held.withLock { held in
+            Series(requests: counter(of: words, in: &held), durations: timer(of: name, in: &held))
         }
-        requests.increment()
-        durations.recordNanoseconds(since.duration(to: .now).nanoseconds)
     }
 
     /// A request was refused by its head, before anything was looked for.

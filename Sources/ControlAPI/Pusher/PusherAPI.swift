@@ -88,7 +88,7 @@ struct PusherAPI: Sendable {
         for outcome in await broadcaster.send(requests) {
             switch outcome {
             case .failed(let error): throw error
-            case .sent(let sent): for result in sent.results { _ = try result.get() }
+            case .sent(let sent): for answer in sent.answers { _ = try answer.mapError(\.request).get() }
             }
         }
         return await described(triggers, isBatch: isBatch)

@@ -69,6 +69,9 @@ struct UserStatusesQuery: Sendable {
     /// As many users as one request may name.
     static let maxUsers = 1000
 
+    /// What tells of a user, about.
+    private static let usualStatusBytes = 80
+
     /// - Parameter scope: the app that calls them so; nil for native names.
     /// - Throws: `bad_request` naming the field.
     init(_ body: [UInt8], of scope: AppScope? = nil) throws {
@@ -83,6 +86,7 @@ struct UserStatusesQuery: Sendable {
     func answer(from directory: any PresenceDirectory) async throws -> [UInt8] {
         let statuses = try await directory.statuses(of: users)
         var answer: [UInt8] = []
+        answer.reserveCapacity(statuses.count * UserStatusesQuery.usualStatusBytes)
         JSONWriter.append(#"{"users":["#, to: &answer)
         JSONWriter.append(statuses, to: &answer) { JSONWriter.append(status: $0, to: &$1) }
         JSONWriter.append("]}", to: &answer)
@@ -100,16 +104,11 @@ extension UserID {
     /// The users that an array names: 1 to 1,000, in their order.
     static func list(in value: JSONValue, path: String) throws(RequestError) -> [UserID] {
         let limit = UserStatusesQuery.maxUsers
-        guard let elements = try ObjectFields.elements(of: value), (1...limit).contains(elements.count) else {
-            throw RequestError(.badRequest, "\(path): must be an array of 1 to \(limit) user ids")
+        let users = try ObjectFields.names(in: value, upTo: limit, read: UserID.init(person:)) { index in
+            RequestError(.badRequest, "\(path)[\(index)]: not a user id")
         }
-        var users: [UserID] = []
-        users.reserveCapacity(elements.count)
-        for (index, element) in elements.enumerated() {
-            guard let user = element.string?.text.flatMap(UserID.init(person:)) else {
-                throw RequestError(.badRequest, "\(path)[\(index)]: not a user id")
-            }
-            users.append(user)
+        guard let users else {
+            throw RequestError(.badRequest, "\(path): must be an array of 1 to \(limit) user ids")
         }
         return users
     }
