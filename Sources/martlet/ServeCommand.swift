@@ -24,11 +24,12 @@ struct ServeCommand: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // Until the node tells of it in its log.
         signal(SIGHUP, SIG_IGN)
-        let read: @Sendable () throws(SettingsError) -> (settings: Settings, warnings: [String]) = {
-            [path = file.config] () throws(SettingsError) in
-            try Settings.load(file: path, environment: ProcessInfo.processInfo.environment)
+        let read: @Sendable (Bool) throws(SettingsError) -> (settings: Settings, warnings: [String]) = {
+            [path = file.config] mayBeEmpty throws(SettingsError) in
+            try Settings.load(
+                file: path, environment: ProcessInfo.processInfo.environment, mayBeEmpty: mayBeEmpty)
         }
-        let (settings, warnings) = try Console.orExit { try read() }
+        let (settings, warnings) = try Console.orExit { try read(true) }
         LogOutput.begin(settings.log)
         let logger = Logger(label: "martlet")
         for warning in warnings {
@@ -36,7 +37,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         tell(settings, logger)
         do {
-            try await Node(settings: settings, logger: logger, read: read).run()
+            try await Node(settings: settings, logger: logger) { () throws(SettingsError) in try read(false) }.run()
         } catch let failure as NodeFailure {
             Console.complain(failure.description)
             throw ExitCode(failure.status)

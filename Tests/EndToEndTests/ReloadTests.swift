@@ -57,6 +57,10 @@ struct ReloadTests {
         kill(node.pid, SIGHUP)
         try await node.logged("nothing reloaded; the settings of before hold")
         try await node.logged("did you mean publish?")
+        // Caught while it is written.
+        try file.write("")
+        kill(node.pid, SIGHUP)
+        try await node.logged("the file is empty")
         #expect(try await publish() == "forbidden")
         #expect(try await join("r3") == "forbidden")
 

@@ -20,11 +20,13 @@ extension Settings {
     /// - Parameters:
     ///   - file: The path of a YAML file; nil for none.
     ///   - environment: Its `MARTLET_…` variables override the file; an empty one counts as not set.
+    ///   - mayBeEmpty: False where a node runs: a file that is being written, or was on a full disk, does not ask for
+    ///     all defaults.
     package static func load(
-        file: String?, environment: [String: String], host: Host = .current
+        file: String?, environment: [String: String], host: Host = .current, mayBeEmpty: Bool = true
     ) throws(SettingsError) -> (settings: Settings, warnings: [String]) {
         var reader = SettingsReader()
-        try reader.read(file: file, environment: environment)
+        try reader.read(file: file, environment: environment, mayBeEmpty: mayBeEmpty)
         return try reader.decide(host)
     }
 
@@ -44,11 +46,16 @@ struct SettingsReader {
     var warnings: [String] = []
     private var origins: [String: SettingOrigin] = [:]
 
-    mutating func read(file path: String?, environment: [String: String]) throws(SettingsError) {
+    mutating func read(
+        file path: String?, environment: [String: String], mayBeEmpty: Bool = true
+    ) throws(SettingsError) {
         var lists: SettingsFile?
         if let path {
-            let file = try SettingsFile(
-                yaml: SmallFile.text(of: path, limit: 1 << 20, called: "the configuration"), path: path)
+            let text = try SmallFile.text(of: path, limit: 1 << 20, called: "the configuration")
+            guard mayBeEmpty || text.contains(where: { !$0.isWhitespace }) else {
+                throw SettingsError("\(path): the file is empty; one of comments alone stands for the defaults")
+            }
+            let file = try SettingsFile(yaml: text, path: path)
             for key in SettingKey.all {
                 guard let value = file.values[key.path] else { continue }
                 try set(key, value.raw, from: .file(path: path, line: value.line))
