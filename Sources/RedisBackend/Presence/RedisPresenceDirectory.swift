@@ -18,33 +18,25 @@ struct RedisPresenceDirectory: PresenceDirectory {
     }
 
     func statuses(of users: [UserID]) async throws(DirectoryError) -> [UserStatus] {
-        let groups = Dictionary(grouping: users.indices, by: { Partition(of: users[$0].string) })
-        let asked = groups.map { partition, indices in
-            let names = indices.map { users[$0].string }
-            return (
-                indices: indices, online: store.ask(.scores(of: names, in: keys.online(partition))),
-                states: store.ask(.fields(names, of: keys.states(partition))),
-                seen: store.ask(.scores(of: names, in: keys.seen(partition)))
-            )
-        }
+        let groups = Array(Dictionary(grouping: users.indices, by: { Partition(of: users[$0].string) }))
+        let asked = AskedStatuses(
+            groups.map { partition, indices in (partition, indices.map { users[$0].string }) }, of: store)
+        let answers = await asked.answers()
         var statuses = users.map { UserStatus(userId: $0, isOnline: false, lastSeen: nil) }
-        // Those before it, of the same server, come no later.
-        await asked.last?.seen.arrived()
         var failure: DirectoryError?
         var unknown = 0
-        for group in asked {
-            do {
-                let (online, seen) = (try await get(group.online), try await get(group.seen))
-                let states = try await get(group.states)
-                for (place, index) in group.indices.enumerated() {
+        for ((_, indices), answers) in zip(groups, answers) {
+            do throws(CallError) {
+                let (online, seen, states) = try answers.get()
+                for (place, index) in indices.enumerated() {
                     statuses[index].isOnline = online[place] != nil
                     if online[place] != nil { statuses[index].state = UserState(told: states[place]) }
                     statuses[index].lastSeen = seen[place]
                 }
             } catch {
-                failure = error
-                unknown += group.indices.count
-                for index in group.indices { statuses[index].refusal = .unavailable }
+                failure = .backend(.unavailable(reason: "\(error)"))
+                unknown += indices.count
+                for index in indices { statuses[index].refusal = .unavailable }
             }
         }
         if let failure, unknown == users.count { throw failure }

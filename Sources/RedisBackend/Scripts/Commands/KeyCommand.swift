@@ -15,7 +15,12 @@ package struct KeyCommand<Answer: Sendable>: Sendable {
     ) {
         slot = key.slot
         self.name = name
-        words = [.string(name), .string(key.name)] + rest
+        var words: [RedisArgument] = []
+        words.reserveCapacity(2 + rest.count)
+        words.append(.string(name))
+        words.append(.string(key.name))
+        words.append(contentsOf: rest)
+        self.words = words
         self.read = read
     }
 
