@@ -225,4 +225,22 @@ import Testing
             #expect(api.log.state.withLock { $0.underWay.most } <= 1000)
         }
     }
+
+    @Test func `what is answered on another thread goes out on the connection's own`() async throws {
+        try await Api.serve { api async throws in
+            api.log.state.withLock { ($0.isSlow, $0.answersElsewhere) = (true, true) }
+            let talk = try await api.talk()
+            let one = #"{"to":{"rooms":["r"]},"payload":1}"#
+            for (path, body) in [("", one), ("/batch", #"{"broadcasts":[\#(one),\#(one)]}"#), ("", one)] {
+                try await talk.write(
+                    "POST /v1/broadcast\(path) HTTP/1.1\r\nHost: a\r\n\(HotRouteTests.key)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                )
+            }
+            try await talk.write(HotRouteTests.request("GET", "/healthz"))
+            let answers = try await talk.read(until: nil)
+            #expect(answers.ranges(of: "HTTP/1.1 200 ").count == 4)
+            #expect(answers.matches(of: #/"seq":(\d)/#).map { String($0.1) } == ["1", "2", "3", "4"])
+            #expect(api.log.state.withLock { $0.publishedOnLoops } == 4)
+        }
+    }
 }

@@ -19,6 +19,8 @@ final class MemoryLog: MessageLog, Sendable {
         var publishedOnLoops = 0
         /// Whether answers come later: on the loop that asked, once it has asked for all, or else from a task each.
         var isSlow = false
+        /// Whether these answers come from a thread that is no loop's.
+        var answersElsewhere = false
         /// Bytes of payloads without an answer, now and at the most.
         var underWay = (now: 0, most: 0)
         var ranges: [HistoryRange] = []
@@ -50,11 +52,11 @@ final class MemoryLog: MessageLog, Sendable {
 
     func publish(_ publication: Publication, reply: @escaping @Sendable (Result<Published, BackendError>) -> Void) {
         let bytes = publication.payload.count
-        let isSlow = state.withLock { state in
+        let (isSlow, elsewhere) = state.withLock { state in
             state.underWay.now += bytes
             state.underWay.most = max(state.underWay.most, state.underWay.now)
             if MultiThreadedEventLoopGroup.currentEventLoop != nil { state.publishedOnLoops += 1 }
-            return state.isSlow
+            return (state.isSlow, state.answersElsewhere)
         }
         let answer = { @Sendable (published: Result<Published, BackendError>) in
             self.state.withLock { $0.underWay.now -= bytes }
@@ -62,7 +64,7 @@ final class MemoryLog: MessageLog, Sendable {
         }
         let published = store(publication)
         guard isSlow else { return answer(published) }
-        if let loop = MultiThreadedEventLoopGroup.currentEventLoop {
+        if let loop = MultiThreadedEventLoopGroup.currentEventLoop, !elsewhere {
             loop.execute { answer(published) }
         } else {
             Task { answer(published) }
