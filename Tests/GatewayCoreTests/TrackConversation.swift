@@ -37,7 +37,7 @@ final class TrackConversation {
 
     var position: Position? { machine.position }
     var isBusy: Bool { machine.isBusy }
-    var isDue: Bool { machine.isDue(now: conditions.now) }
+    var isDue: Bool { machine.isBusy && machine.restsUntil.map { $0 <= conditions.now } ?? true }
 
     // What comes from outside.
 

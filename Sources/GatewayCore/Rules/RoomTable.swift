@@ -3,14 +3,14 @@
 package struct RoomTable<Value: Sendable>: Sendable {
     package typealias Element = (key: RoomName, value: Value)
 
-    private enum Storage: Sendable {
+    @usableFromInline enum Storage: Sendable {
         case none
         case one(RoomName, Value)
         case few([Element])
         case many([RoomName: Value])
     }
 
-    private var storage = Storage.none
+    @usableFromInline var storage = Storage.none
 
     /// So many are searched one by one.
     private static var searched: Int { 8 }
@@ -38,7 +38,8 @@ package struct RoomTable<Value: Sendable>: Sendable {
     }
 
     package subscript(room: RoomName) -> Value? {
-        get {
+        /// Seen through by other modules, which else would call it unspecialized several times for each join.
+        @inlinable get {
             switch storage {
             case .none: nil
             case .one(let known, let value): known == room ? value : nil

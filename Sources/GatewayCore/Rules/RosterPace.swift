@@ -9,6 +9,8 @@ package struct RosterPace: Sendable {
             let never = MonotonicTime(nanoseconds: .min)
             times = (never, never, never, never)
         }
+
+        mutating func add(_ time: MonotonicTime) { times = (times.1, times.2, times.3, time) }
     }
 
     private static let second = Duration.seconds(1)
@@ -33,8 +35,7 @@ package struct RosterPace: Sendable {
     }
 
     package mutating func told(_ user: UserID, now: MonotonicTime) {
-        let times = recent[user, default: Recent()].times
-        recent[user, default: Recent()].times = (times.1, times.2, times.3, now)
+        recent[user, default: Recent()].add(now)
     }
 
     /// Whether this user was not told of lately.
@@ -42,6 +43,9 @@ package struct RosterPace: Sendable {
 
     /// Forgets those who were told of more than a second ago.
     package mutating func forget(now: MonotonicTime) {
-        recent = recent.filter { $0.value.times.3 + RosterPace.second > now }
+        // Most looks find nobody to forget, or all: neither needs another table.
+        let late = recent.values.reduce(0) { $0 + ($1.times.3 + RosterPace.second > now ? 0 : 1) }
+        guard late > 0 else { return }
+        recent = late == recent.count ? [:] : recent.filter { $0.value.times.3 + RosterPace.second > now }
     }
 }

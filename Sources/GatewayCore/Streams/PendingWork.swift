@@ -105,7 +105,10 @@ final class PendingWork {
     /// When that is; nil where there is more to be looked at.
     func nextDeadline(lingering: Duration) -> MonotonicTime? {
         guard isAtRest else { return nil }
-        return [idleSince.map { $0 + lingering }, known?.until, rosterSettles].compactMap(\.self).min()
+        var deadline = idleSince.map { $0 + lingering }
+        if let time = known?.until { deadline = deadline.map { min($0, time) } ?? time }
+        if let time = rosterSettles { deadline = deadline.map { min($0, time) } ?? time }
+        return deadline
     }
 
     /// Records that something is missing or may be.

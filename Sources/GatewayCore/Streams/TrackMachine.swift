@@ -63,12 +63,12 @@ package struct TrackMachine: ~Copyable {
     /// The roster as the hubs were told it; nil until the first answer, and where the room keeps none.
     package internal(set) var roster: RosterState? {
         get {
-            standing.map { RosterState(members: $0.members, version: $0.version, timestamp: $0.timestamp) }
+            standing.map { RosterState(members: Int($0.members), version: $0.version, timestamp: $0.timestamp) }
         }
-        set { standing = newValue.map { ($0.members, $0.version, $0.timestamp) } }
+        set { standing = newValue.map { ($0.version, $0.timestamp, Int32(clamping: $0.members)) } }
     }
     /// What there is of it, without whoever joined.
-    private var standing: (members: Int, version: Int64, timestamp: Int64)?
+    private var standing: (version: Int64, timestamp: Int64, members: Int32)?
     private(set) var isSubscribed = false
     /// Whether a hub has a live listener.
     private var isFollowed = false
@@ -102,11 +102,8 @@ package struct TrackMachine: ~Copyable {
     /// Whether no listener is here or on the way.
     package var isUnused: Bool { !isFollowed && pending?.hasListeners != true }
 
-    /// Whether a tick has something to do.
-    package func isDue(now: MonotonicTime) -> Bool {
-        guard let pending else { return false }
-        return pending.restsUntil.map { $0 <= now } ?? true
-    }
+    /// Until when a tick has nothing to do; nil where the next one has, or nothing is under way.
+    package var restsUntil: MonotonicTime? { pending?.restsUntil }
 
     /// The oldest of the recent messages no longer fits into memory.
     package mutating func forgetOldest(of generation: Int32) {

@@ -41,7 +41,17 @@ package final class SessionSeal: Sendable {
     /// As a client is told it.
     package func seal(_ id: SessionID) -> String {
         guard let key else { return id.string }
-        return "\(id.string).\(SessionKey.version)\(String(decoding: key.tag(of: id.string), as: UTF8.self))"
+        var name = id.string
+        return name.withUTF8 { name in
+            String(unsafeUninitializedCapacity: name.count + 2 + SessionKey.tagLength) { text in
+                var end = text[...].initialize(fromContentsOf: name)
+                text[end] = UInt8(ascii: ".")
+                text[end + 1] = SessionKey.versionByte
+                end += 2
+                key.writeTag(of: UnsafeRawBufferPointer(name), to: UnsafeMutableBufferPointer(rebasing: text[end...]))
+                return end + SessionKey.tagLength
+            }
+        }
     }
 
     /// The session that a client names; nil where it was not given out under this key.
@@ -71,8 +81,12 @@ package final class SessionSeal: Sendable {
 struct SessionKey: Sendable {
     /// Stands in each seal and before the key: another way to sign gets another one.
     static let version: Character = "1"
+    static let versionByte = UInt8(ascii: "1")
+    /// Characters of a tag.
+    static let tagLength = 16
     private static let bytes = 32
     private static let tagBytes = 12
+    private static let purpose: StaticString = "martlet session "
 
     /// As Redis holds it: the version, a colon, and 64 hexadecimal digits.
     let text: String
@@ -98,18 +112,27 @@ struct SessionKey: Sendable {
         code = HMAC(key: SymmetricKey(data: bytes))
     }
 
-    /// 16 characters that no one without the key can make for this id.
-    func tag(of id: String) -> [UInt8] {
+    /// Writes 16 characters that no one without the key can make for this id; without memory of its own but what the code
+    /// takes, since each welcome has one.
+    func writeTag(of id: UnsafeRawBufferPointer, to tag: UnsafeMutableBufferPointer<UInt8>) {
         var code = code
-        code.update(data: Array("martlet session \(id)".utf8))
-        return Base64URL.encode(Array(code.finalize().prefix(SessionKey.tagBytes)))
+        code.update(
+            data: UnsafeRawBufferPointer(
+                start: SessionKey.purpose.utf8Start, count: SessionKey.purpose.utf8CodeUnitCount))
+        code.update(data: id)
+        code.finalize().withUnsafeBytes { digest in
+            Base64URL.encode(UnsafeRawBufferPointer(rebasing: digest[..<SessionKey.tagBytes]), to: tag)
+        }
     }
 
     /// Takes as long for a tag that is nearly right as for any other of its length.
     func isTag(_ tag: some Collection<UInt8>, of id: String) -> Bool {
-        let right = self.tag(of: id)
-        guard tag.count == right.count else { return false }
-        return zip(tag, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+        guard tag.count == SessionKey.tagLength else { return false }
+        var id = id
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: SessionKey.tagLength) { right in
+            id.withUTF8 { writeTag(of: UnsafeRawBufferPointer($0), to: right) }
+            return zip(tag, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+        }
     }
 }
 
@@ -118,16 +141,12 @@ private enum Base64URL {
     private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     /// - Parameter bytes: three, or a multiple.
-    static func encode(_ bytes: [UInt8]) -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity(bytes.count / 3 * 4)
+    static func encode(_ bytes: UnsafeRawBufferPointer, to text: UnsafeMutableBufferPointer<UInt8>) {
+        var end = 0
         for index in stride(from: 0, to: bytes.count - 2, by: 3) {
             let group = Int(bytes[index]) << 16 | Int(bytes[index + 1]) << 8 | Int(bytes[index + 2])
-            text.append(digits[group >> 18])
-            text.append(digits[group >> 12 & 63])
-            text.append(digits[group >> 6 & 63])
-            text.append(digits[group & 63])
+            for place in 0..<4 { text[end + place] = digits[group >> (18 - 6 * place) & 63] }
+            end += 4
         }
-        return text
     }
 }

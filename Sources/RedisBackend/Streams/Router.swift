@@ -352,9 +352,9 @@ extension Router {
     /// Answers whether something waits still.
     private func tick() -> Bool {
         let now = MonotonicTime.now
-        for track in agenda.due(now: now) {
+        for track in agenda.takeDue(now: now) {
             perform(track.machine.ticked(conditions(of: track)), track)
-            if !track.machine.isBusy { agenda.remove(track) }
+            if track.machine.isBusy { agenda.keep(track) } else { agenda.remove(track) }
         }
         sendComparisons()
         watched.ticked(now: now)

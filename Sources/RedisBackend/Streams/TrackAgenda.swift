@@ -2,26 +2,24 @@ import GatewayCore
 
 /// The tracks that time has to be looked at for, and those to be compared with their heads.
 struct TrackAgenda {
-    private var pending: [ObjectIdentifier: Track] = [:]
+    /// Those with something under way. Of rooms that were just joined there are as many as were joined within the seconds
+    /// that a join's findings are kept, and nearly all of them rest.
+    private var pending = Agenda<Track>()
     private var uncompared: [Track] = []
 
     var isEmpty: Bool { pending.isEmpty && uncompared.isEmpty }
 
     /// Those with something under way.
-    var all: [Track] { Array(pending.values) }
+    var all: [Track] { pending.items }
 
-    /// Those of them that a tick has to look at.
-    func due(now: MonotonicTime) -> [Track] {
-        pending.values.filter { $0.machine.isDue(now: now) }
-    }
+    /// Those of them that a tick has to look at; each is to be kept or removed then.
+    mutating func takeDue(now: MonotonicTime) -> [Track] { pending.takeDue(now: now) }
 
-    mutating func look(at track: Track) {
-        pending[ObjectIdentifier(track)] = track
-    }
+    mutating func look(at track: Track) { pending.look(at: track) }
 
-    mutating func remove(_ track: Track) {
-        pending[ObjectIdentifier(track)] = nil
-    }
+    mutating func keep(_ track: Track) { pending.keep(track, restingUntil: track.machine.restsUntil) }
+
+    mutating func remove(_ track: Track) { pending.remove(track) }
 
     /// All of some partitions, once each; what was recorded before may be among them.
     mutating func compare(all tracks: [Track]) {

@@ -227,28 +227,32 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, Su
 
     /// Answers 101, puts the WebSocket's handler in this one's place and takes the HTTP parser out.
     private func perform(_ upgrade: HandshakeVerdict.Upgrade, _ context: ChannelHandlerContext) {
-        var buffer = context.channel.allocator.buffer(capacity: 256)
-        buffer.writeString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
-        buffer.writeString("Sec-WebSocket-Accept: \(upgrade.acceptKey)\r\n")
+        // With room for the welcome, which leaves with it where that is soon there.
+        var buffer = context.channel.allocator.buffer(capacity: 1024)
+        buffer.writeStaticString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+        buffer.writeStaticString("Sec-WebSocket-Accept: ")
+        buffer.writeString(upgrade.acceptKey)
+        buffer.writeStaticString("\r\n")
         if let subprotocol = upgrade.subprotocol { buffer.writeString("Sec-WebSocket-Protocol: \(subprotocol)\r\n") }
         if let deflate = upgrade.deflate { buffer.writeString("Sec-WebSocket-Extensions: \(deflate.response)\r\n") }
-        buffer.writeString("\r\n")
-        context.write(wrapOutboundOut(buffer), promise: nil)
+        buffer.writeStaticString("\r\n")
         phase = .upgraded
         switch upgrade.target {
         case .session(let credentials, let session, let passed):
             let handler = SocketHandler(
-                hub: hub, slot: slot, isCompressing: upgrade.deflate != nil, began: began)
+                hub: hub, slot: slot, answer: buffer, isCompressing: upgrade.deflate != nil, began: began)
             giveWay(to: handler, context)
             if upgrade.isForging { hub.metrics.count(.forged) }
             handler.begin(with: credentials, session: session, passed: passed)
         case .visit(let app, let refusal):
-            let handler = SocketHandler(hub: hub, slot: slot, isCompressing: false, began: began, app: app)
+            let handler = SocketHandler(
+                hub: hub, slot: slot, answer: buffer, isCompressing: false, began: began, app: app)
             giveWay(to: handler, context)
             handler.visit(app, refusal)
         case .echo:
             // Where nobody has to say who they are, whoever asks for an echo is nobody's stranger.
             if !rules.takesTokens { hub.census.vouch(for: &slot) }
+            context.write(wrapOutboundOut(buffer), promise: nil)
             giveWay(to: EchoHandler(hub: hub, slot: slot, deflate: upgrade.deflate), context)
         }
     }

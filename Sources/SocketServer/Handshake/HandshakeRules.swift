@@ -73,12 +73,12 @@ struct HandshakeRules: Sendable {
     private func judgeGet(_ head: HTTPRequestHead) -> HandshakeVerdict {
         guard let headers = head.headers.cleaned else { return .refuse("bad characters in a header") }
         guard let target = HandshakeTarget(head.uri) else { return .refuse("the request's target cannot be read") }
-        let hosts = headers["host"]
-        guard hosts.count == 1 || hosts.isEmpty && head.version == .http1_0 else {
+        let (named, hosts) = headers.firstAndCount("host")
+        guard hosts == 1 || hosts == 0 && head.version == .http1_0 else {
             return .refuse("one Host header is needed")
         }
-        let host = hosts.first.flatMap { HostName($0) }
-        guard host != nil || hosts.allSatisfy(\.isEmpty) else { return .refuse("Host cannot be read") }
+        let host = named.flatMap { HostName($0) }
+        guard host != nil || named?.isEmpty ?? true else { return .refuse("Host cannot be read") }
         guard fence.serves(named: target.host ?? host) else { return .reply(.misdirected) }
         guard headers[canonicalForm: "expect"].allSatisfy({ $0.lowercased() == "100-continue" }) else {
             return .reply(.expectationFailed)
@@ -112,11 +112,11 @@ struct HandshakeRules: Sendable {
         guard headers.list("websocket", in: "upgrade"), headers.list("upgrade", in: "connection") else {
             return .reply(.upgradeRequired("this is a WebSocket"))
         }
-        let versions = headers["sec-websocket-version"]
-        guard versions.count <= 1 else { return .refuse("one Sec-WebSocket-Version is needed") }
-        guard versions == ["13"] else { return .reply(.upgradeRequired("WebSocket version 13 is needed")) }
-        let keys = headers["sec-websocket-key"]
-        guard let key = keys.first, keys.count == 1, Handshake.isValidKey(key) else {
+        let (spoken, versions) = headers.firstAndCount("sec-websocket-version")
+        guard versions <= 1 else { return .refuse("one Sec-WebSocket-Version is needed") }
+        guard spoken == "13" else { return .reply(.upgradeRequired("WebSocket version 13 is needed")) }
+        let (shown, keys) = headers.firstAndCount("sec-websocket-key")
+        guard let key = shown, keys == 1, Handshake.isValidKey(key) else {
             return .refuse("Sec-WebSocket-Key: not 16 bytes in base64")
         }
         let hasOwnOrigins = appKey.flatMap(apps.app(withKey:))?.origins != nil
@@ -133,9 +133,12 @@ struct HandshakeRules: Sendable {
             return .upgrade(
                 HandshakeVerdict.Upgrade(target: .echo, acceptKey: acceptKey, subprotocol: nil, deflate: deflate))
         }
-        let offersSubprotocols = headers.contains(name: "sec-websocket-protocol")
-        let offers = offersSubprotocols ? headers[canonicalForm: "sec-websocket-protocol"] : []
-        guard offers.isEmpty || offers.contains(where: { $0 == NativeDialect.subprotocol }) else {
+        let (offered, lines) = headers.firstAndCount("sec-websocket-protocol")
+        // Our own client names nothing else; taking lists apart is slow.
+        let isPlain = lines == 0 || offered == NativeDialect.subprotocol
+        let offers = isPlain ? [] : headers[canonicalForm: "sec-websocket-protocol"]
+        let isOffered = offered == NativeDialect.subprotocol || offers.contains { $0 == NativeDialect.subprotocol }
+        guard offers.isEmpty || isOffered else {
             return .reply(
                 HandshakeVerdict.Reply(
                     status: .badRequest, body: "the subprotocol spoken here is \(NativeDialect.subprotocol)",
@@ -148,7 +151,7 @@ struct HandshakeRules: Sendable {
                 target: .session(
                     credentials(headers, fields), resuming: claim.id, passed: passed(headers)),
                 isResuming: claim.proof == .genuine, isForging: claim.proof == .invented, acceptKey: acceptKey,
-                subprotocol: offers.isEmpty ? nil : NativeDialect.subprotocol, deflate: deflate))
+                subprotocol: isOffered ? NativeDialect.subprotocol : nil, deflate: deflate))
     }
 
     /// Whoever wants an app is answered by frames, also where it is not let in: browsers show nothing else.

@@ -33,7 +33,7 @@ extension Hub {
     /// As `seesPresence`, for one of many members; `ruled` as the machine has it.
     private func sees(_ member: SocketHandler, in hubRoom: HubRoom, ruled: Bool) -> Bool {
         guard member.machine.seesPresence(in: hubRoom.name, ruled: ruled) else { return false }
-        return hubRoom.outlook.readingRoles == nil || hubRoom.outlook.showsPresence(to: member.machine.identity?.userId)
+        return !hubRoom.isGoverned || hubRoom.outlook.showsPresence(to: member.machine.identity?.userId)
     }
 
     /// Whether nothing waits before it, and none of its users has been told of just now.

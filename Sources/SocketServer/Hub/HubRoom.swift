@@ -13,10 +13,10 @@ final class HubRoom: RoomStanding {
     private(set) var pending = PendingListeners<SocketHandler, HubRoom>()
     /// What every member has been sent, or is in `outgoing`.
     var position: Position?
-    /// The last one told or answered; nil where none is kept.
-    var roster: RosterState?
-    /// By the settings that were told or answered last.
-    private(set) var outlook = RoomOutlook()
+    /// What there is of the roster, without whoever joined.
+    private var standing: (version: Int64, timestamp: Int64, members: Int32)?
+    /// Nil in a room without settings, as nearly all are.
+    private var governed: Governed?
     /// Steps of the roster that wait for others; nil where none came within the last second.
     var bundle: RosterBundle?
     /// Finished frames for all members, sent at the end of the turn or when who is a member changes.
@@ -32,9 +32,27 @@ final class HubRoom: RoomStanding {
     /// Messages in `outgoing`.
     var outgoingMessages: Int32 = 0
 
+    /// On the heap, so that a room without settings is small.
+    private final class Governed {
+        var outlook = RoomOutlook()
+    }
+
     init(name: RoomName) {
         self.name = name
     }
+
+    /// The last one told or answered; nil where none is kept.
+    var roster: RosterState? {
+        get {
+            standing.map { RosterState(members: Int($0.members), version: $0.version, timestamp: $0.timestamp) }
+        }
+        set { standing = newValue.map { ($0.version, $0.timestamp, Int32(clamping: $0.members)) } }
+    }
+
+    var isGoverned: Bool { governed != nil }
+
+    /// By the settings that were told or answered last.
+    var outlook: RoomOutlook { governed?.outlook ?? RoomOutlook() }
 
     /// Those that speak the gateway's own dialect.
     var members: [SocketHandler] { list.members }
@@ -51,7 +69,12 @@ final class HubRoom: RoomStanding {
     }
 
     /// These settings hold from here on.
-    func govern(by state: RoomState?) { outlook.govern(by: state) }
+    func govern(by state: RoomState?) {
+        guard state != nil || governed != nil else { return }
+        let governed = governed ?? Governed()
+        governed.outlook.govern(by: state)
+        self.governed = state == nil ? nil : governed
+    }
 
     // MARK: Members
 

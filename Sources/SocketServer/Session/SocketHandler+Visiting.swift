@@ -34,7 +34,7 @@ extension SocketHandler {
 
     /// An event for this client alone, in whatever it speaks.
     func tell(_ event: ServerEvent) {
-        guard let dialect else { return write(hub.writer.frame(event, isCompressed: isCompressing)) }
+        guard let dialect else { return write(event, isCompressed: isCompressing) }
         writeApart(hub.writer.frames(event, in: dialect))
     }
 

@@ -1,3 +1,5 @@
+import Dialects
+import GatewayCore
 import NIOCore
 
 /// The ways out: straight to the system where nothing of ours waits in the channel, behind what waits there otherwise.
@@ -49,12 +51,25 @@ extension SocketHandler {
         flushChannel()
     }
 
+    /// An event of the gateway's own dialect, behind the frames of this turn that wait already: it needs no buffer then.
+    func write(_ event: ServerEvent, isCompressed: Bool = false) {
+        guard isOpen, descriptor != nil, let heldBytes = held?.readableBytes, heldBytes <= SocketHandler.joinedBytes,
+            var frames = held.take()
+        else { return write(hub.writer.frame(event, isCompressed: isCompressed)) }
+        hub.writer.write(event, into: &frames, isCompressed: isCompressed)
+        hub.countBytesOut(frames.readableBytes - heldBytes)
+        held = frames
+        markDirty()
+        mayBeUntaken = true
+    }
+
     func flushIfDirty() {
         guard isDirty else { return }
         isDirty = false
         guard let descriptor else { return flushChannel() }
         guard let frames = held else { return }
         held = nil
+        holdsAnswer = false
         frames.withUnsafeReadableBytes { send(frames, $0, to: descriptor) }
     }
 
@@ -84,15 +99,20 @@ extension SocketHandler {
     }
 
     /// Lets go what is in the channel, and past it what comes next, if nothing stays behind.
-    ///
-    /// On a plain port the pipeline has no handler between this one and the socket, so a frame is the same bytes on both
-    /// ways; with TLS there is one, and the way past it does not exist. The descriptor is asked of an open channel, and
-    /// forgotten in `channelInactive`: between closing it and that call NIO lets no handler run that writes.
     private func flushChannel() {
         holdsAnswer = false
         context?.flush()
         guard let context, let queued = hub.probe.queuedBytes(context.channel) else { return }
         guard queued == 0 else { return recordQueued(queued) }
+        findDescriptor(context)
+    }
+
+    /// Nothing of ours waits in the channel: what comes next goes past it.
+    ///
+    /// On a plain port the pipeline has no handler between this one and the socket, so a frame is the same bytes on both
+    /// ways; with TLS there is one, and the way past it does not exist. The descriptor is asked of an open channel, and
+    /// forgotten in `channelInactive`: between closing it and that call NIO lets no handler run that writes.
+    private func findDescriptor(_ context: ChannelHandlerContext) {
         guard hub.configuration.tls == nil else { return }
         do {
             descriptor = try context.pipeline.syncOperations.withUnsafeTransportIfAvailable {
@@ -102,5 +122,11 @@ extension SocketHandler {
             // A channel that is closed already says so by itself.
             descriptor = nil
         }
+    }
+
+    /// The answer to the handshake waits for the first frame, past the channel where that can be.
+    func holdAnswer(for context: ChannelHandlerContext) {
+        findDescriptor(context)
+        if descriptor == nil { passHeld(to: context) }
     }
 }

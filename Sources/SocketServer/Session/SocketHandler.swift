@@ -24,31 +24,31 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
 
     // First what each delivery touches, so that it lies together; then small ones where others leave a gap.
     var context: ChannelHandlerContext?
-    /// Frames of this turn on their way past the channel, at its end.
+    /// Frames of this turn on their way past the channel, at its end; first the answer to the handshake.
     var held: ByteBuffer?
     /// The socket itself; nil unless nothing of ours waits in the channel.
     var descriptor: CInt?
     /// Whether the hub flushes it at the end of the turn.
     var isDirty = false
-    /// Whether the answer to the handshake still lies in the channel: it goes with the first frame, or at the next tick.
+    /// Whether the answer to the handshake has not been let go: it goes with the first frame, or at the next tick.
     var holdsAnswer = true
     /// Whether anything but pings may wait at the system for the client to take it.
     var mayBeUntaken = false
     var phase = Phase.open
-    let hub: Hub
-    /// What its client speaks; nil for the gateway's own.
-    let dialect: (any Dialect & AnyObject)?
-    let number: ConnectionNumber
-    let id: ConnectionID
-    /// When the socket was accepted, or a guest showed a token.
-    var began: MonotonicTime
-    /// What it counts as; a stranger's until somebody is let in.
-    var slot: Slot
     /// Whether messages may be compressed, in both directions.
     let isCompressing: Bool
     /// Whether anything came since the last visit.
     var isHeard = true
     var unansweredPings: UInt8 = 0
+    let hub: Hub
+    /// What its client speaks; nil for the gateway's own.
+    let dialect: (any Dialect & AnyObject)?
+    let number: ConnectionNumber
+    /// When the socket was accepted, or a guest showed a token.
+    var began: MonotonicTime
+    let id: ConnectionID
+    /// What it counts as; a stranger's until somebody is let in.
+    var slot: Slot
     var decoder: FrameDecoder
     var machine: SessionMachine
     /// Its place in the heartbeat's slice.
@@ -81,8 +81,13 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
     /// Of what it missed: held for it, or asked for.
     private(set) var missedBytes = 0
 
-    /// - Parameter app: whose client it is; nil where it speaks the gateway's own dialect.
-    init(hub: Hub, slot: Slot, isCompressing: Bool, began: MonotonicTime, app: PusherApp? = nil) {
+    /// - Parameters:
+    ///   - answer: what the client is told of its handshake.
+    ///   - app: whose client it is; nil where it speaks the gateway's own dialect.
+    init(
+        hub: Hub, slot: Slot, answer: ByteBuffer, isCompressing: Bool, began: MonotonicTime, app: PusherApp? = nil
+    ) {
+        held = answer
         self.hub = hub
         self.slot = slot
         self.isCompressing = isCompressing
@@ -124,6 +129,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        holdAnswer(for: context)
         hub.add(self)
         hub.supervise(self)
         hub.metrics.accepted.increment()
@@ -316,7 +322,7 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
             positions: own.compactMap { room in hub.standing(of: room).map { (room, $0.position) } },
             limits: hub.configuration.clientLimits)
         welcome.id = request
-        write(hub.writer.frame(.welcome(welcome)))
+        write(.welcome(welcome))
         hub.metrics.connect.recordNanoseconds((hub.now - began).nanoseconds)
         hub.logger.debug(
             "session live",

@@ -31,16 +31,18 @@ package final class HeldConnections {
         package fileprivate(set) var standing = Standing.waiting
         /// Each with what is shown of the user there, a JSON object.
         package fileprivate(set) var rooms = RoomTable<[UInt8]>()
-        /// Rooms in which something else is shown of the user than the connection came with; the session remembers it.
-        package fileprivate(set) var shownRooms: Set<RoomName> = []
-        /// Rooms without a roster, which only the session remembers.
-        package fileprivate(set) var quietRooms: Set<RoomName> = []
-        /// Rooms in which it shows nobody.
-        package internal(set) var guestRooms: Set<RoomName> = []
         /// Whether it has said that it is away.
         package fileprivate(set) var isAway = false
-        /// Whom it shows in rooms where that is not its own user.
-        fileprivate var members: [RoomName: UserID] = [:]
+        /// Nil for most, which have nothing of it.
+        fileprivate var rarities: Rarities?
+
+        /// What few connections have. On the heap, so that the others are small.
+        fileprivate final class Rarities {
+            var shownRooms: Set<RoomName> = []
+            var quietRooms: Set<RoomName> = []
+            var guestRooms: Set<RoomName> = []
+            var members: [RoomName: UserID] = [:]
+        }
 
         fileprivate init(_ registrant: Registrant) {
             owner = .user(registrant)
@@ -82,6 +84,19 @@ package final class HeldConnections {
             }
         }
 
+        /// Rooms in which something else is shown of the user than the connection came with; the session remembers it.
+        package var shownRooms: Set<RoomName> { rarities?.shownRooms ?? [] }
+        /// Rooms without a roster, which only the session remembers.
+        package var quietRooms: Set<RoomName> { rarities?.quietRooms ?? [] }
+        /// Rooms in which it shows nobody.
+        package var guestRooms: Set<RoomName> { rarities?.guestRooms ?? [] }
+
+        fileprivate func withRarities() -> Rarities {
+            let rarities = rarities ?? Rarities()
+            self.rarities = rarities
+            return rarities
+        }
+
         /// Its user's, where its session lies as well; nil for a guest, who has neither.
         fileprivate var partition: Partition? {
             switch owner {
@@ -106,7 +121,7 @@ package final class HeldConnections {
         }
 
         /// Whom it shows in a room: its own user, if nobody else.
-        package func member(in room: RoomName) -> UserID? { members[room] ?? user }
+        package func member(in room: RoomName) -> UserID? { rarities?.members[room] ?? user }
 
         package func isIn(_ room: RoomName) -> Bool { rooms[room] != nil || quietRooms.contains(room) }
 
@@ -287,7 +302,7 @@ package final class HeldConnections {
             let partition = Partition(of: room).number
             partitions[partition].rooms[room, default: Attendance()].count += 1
             partitions[partition].members.insert(held)
-            if member != held.user { held.members[room] = member }
+            if member != held.user { held.withRarities().members[room] = member }
         }
         held.rooms[room] = info
         return true
@@ -297,7 +312,7 @@ package final class HeldConnections {
     package func show(_ info: [UInt8], in room: RoomName, connection id: String) -> Bool {
         guard let held = connections[id], held.rooms[room] != nil else { return false }
         held.rooms[room] = info
-        held.shownRooms.insert(room)
+        held.withRarities().shownRooms.insert(room)
         return true
     }
 
@@ -321,14 +336,14 @@ package final class HeldConnections {
 
     /// Notes that a connection is in a room without a roster.
     package func joinQuietly(_ room: RoomName, connection id: String) {
-        connections[id]?.quietRooms.insert(room)
+        connections[id]?.withRarities().quietRooms.insert(room)
     }
 
     /// Forgets a room of a connection; answers whom it showed there, nil where it is not held or not in the room.
     package func leave(_ room: RoomName, connection id: String) -> UserID? {
         guard let held = connections[id], held.rooms.removeValue(forKey: room) != nil else { return nil }
-        defer { held.members[room] = nil }
-        held.shownRooms.remove(room)
+        defer { held.rarities?.members[room] = nil }
+        held.rarities?.shownRooms.remove(room)
         let partition = Partition(of: room)
         if !held.rooms.contains(where: { Partition(of: $0.key) == partition }) {
             partitions[partition.number].members.remove(held)
@@ -339,17 +354,17 @@ package final class HeldConnections {
 
     /// Notes that a connection is in a room and shows nobody there; false where it is not held, or was there already.
     package func attend(_ room: RoomName, connection id: String) -> Bool {
-        connections[id]?.guestRooms.insert(room).inserted ?? false
+        connections[id]?.withRarities().guestRooms.insert(room).inserted ?? false
     }
 
     /// Forgets that; false where it was not so.
     package func leaveAsGuest(_ room: RoomName, connection id: String) -> Bool {
-        connections[id]?.guestRooms.remove(room) != nil
+        connections[id]?.rarities?.guestRooms.remove(room) != nil
     }
 
     /// Forgets a room without a roster; false where the connection is not in it.
     package func leaveQuietly(_ room: RoomName, connection id: String) -> Bool {
-        connections[id]?.quietRooms.remove(room) != nil
+        connections[id]?.rarities?.quietRooms.remove(room) != nil
     }
 
     /// One connection less is in the room.
@@ -371,5 +386,5 @@ extension HeldConnections.Held {
 extension HeldConnections.Held: Hashable {
     package static func == (left: HeldConnections.Held, right: HeldConnections.Held) -> Bool { left === right }
 
-    package func hash(into hasher: inout Hasher) { hasher.combine(id) }
+    package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }
