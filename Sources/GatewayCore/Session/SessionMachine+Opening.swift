@@ -152,7 +152,9 @@ extension SessionMachine {
         let welcome = Action.welcome(
             identity.userId, session: registration.session, resumed: registration.resumed != nil,
             timestamp: registration.timestamp, id: opening.id)
-        var actions = [welcome]
+        var actions: [Action] = []
+        actions.reserveCapacity(4)
+        actions.append(welcome)
         if let resumed = registration.resumed {
             for room in resumed.rooms { rooms[room] = .awaiting }
             memberSince = resumed.since
@@ -168,7 +170,8 @@ extension SessionMachine {
             actions.append(.enter(RoomName(inboxOf: identity.userId), .now))
         }
         actions += joinGiven()
-        return actions + waiting.takeAll().flatMap { handle($0) }
+        for request in waiting.takeAll() { actions += handle(request) }
+        return actions
     }
 
     // MARK: Tokens of a living session

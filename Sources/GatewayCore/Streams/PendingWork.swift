@@ -146,6 +146,10 @@ final class PendingWork {
 
     /// Takes out those who want nothing of the past.
     func takeNewcomers() -> [Listener] {
+        guard waiting.contains(where: { $0.since != nil }) else {
+            defer { waiting = [] }
+            return waiting
+        }
         defer { waiting.removeAll { $0.since == nil } }
         return waiting.filter { $0.since == nil }
     }

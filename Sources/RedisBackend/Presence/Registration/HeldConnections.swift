@@ -326,7 +326,10 @@ package final class HeldConnections {
     /// Redis has taken a connection into a room.
     package func entered(_ room: RoomName, connection id: String) {
         guard connections[id]?.rooms[room] != nil else { return }
-        partitions[Partition(of: room).number].rooms[room]?.hasEntered = true
+        let partition = Partition(of: room).number
+        guard var attendance = partitions[partition].rooms[room], !attendance.hasEntered else { return }
+        attendance.hasEntered = true
+        partitions[partition].rooms[room] = attendance
     }
 
     /// Whether Redis has anybody in a room is not known any more.
