@@ -46,7 +46,7 @@ struct HotPathTests {
             // Held, as leaves would be counted as soon as the load ends.
             name: "a connect with a join", load: "idle -n 1000 --rooms 100 --settle 0 --hold 600",
             lastWord: "1000 idle", units: 1000,
-            allocations: 345, writes: 7, reads: 4.1, commands: 40),
+            allocations: 315, writes: 7, reads: 4.1, commands: 40),
     ]
 
     @Test(arguments: paths) func `a path costs no more calls than are written down`(_ path: Path) async throws {
