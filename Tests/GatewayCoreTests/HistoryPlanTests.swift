@@ -70,6 +70,55 @@ struct HistoryPlanTests {
         #expect(short(plan.archiveAnswered(nil)) == "answer b [b:39 b:40] away")
     }
 
+    @Test func `going back, what is neither in the log nor in the archive yet is said to be away`() {
+        for (limit, found, asked, messages) in [
+            (5, 31...33, "archive backward b:39 4", "b:31 b:32 b:33 b:39 b:40"),
+            (2, nil, "archive backward b:39 1", "b:39 b:40"),
+        ] {
+            for (later, mark) in [([ArchivedMessage](), " away"), (archived("b", 39...39), "")] {
+                var plan = HistoryPlan(of: room, HistoryRange(edge: .newest, limit: limit), course: course)
+                _ = plan.begin()
+                #expect(short(plan.logAnswered(page([39, 40]))) == asked)
+                let answer = ArchiveAnswer(messages: found.map { archived("b", $0) } ?? [], more: false)
+                #expect(short(plan.archiveAnswered(answer)) == "archive forward b:38 1")
+                // What the archive has within the log shows that it is past the hole, which is there for good.
+                #expect(
+                    short(plan.archiveAnswered(ArchiveAnswer(messages: later, more: false)))
+                        == "answer b [\(messages)]\(mark)")
+            }
+        }
+        // A page that does not reach the hole misses nothing; the next one begins at it.
+        var plan = HistoryPlan(of: room, HistoryRange(edge: .newest, limit: 2), course: course)
+        _ = plan.begin()
+        _ = plan.logAnswered(page([39, 40]))
+        #expect(
+            short(plan.archiveAnswered(ArchiveAnswer(messages: archived("b", 33...33), more: true)))
+                == "answer b [b:39 b:40] more")
+    }
+
+    @Test func `going on, what is neither in the log nor in the archive yet is said to be away`() {
+        for (found, messages, mark) in [
+            (31...32, "b:31 b:32 b:39 b:40", " away"), (nil, "b:39 b:40", " away"),
+            (31...38, "b:31 b:32 b:33 b:34 b:35", " more"),
+        ] {
+            var plan = HistoryPlan(of: room, HistoryRange(edge: .after(30), limit: 5), course: course)
+            _ = plan.begin()
+            #expect(short(plan.logAnswered(page([39, 40]))) == "archive forward b:30 6")
+            let answer = ArchiveAnswer(messages: found.map { archived("b", $0) } ?? [], more: false)
+            #expect(short(plan.archiveAnswered(answer)) == "answer b [\(messages)]\(mark)")
+        }
+        var plan = HistoryPlan(of: room, HistoryRange(edge: .after(30), limit: 5), course: course)
+        _ = plan.begin()
+        _ = plan.logAnswered(page([39, 40]))
+        let passed = ArchiveAnswer(messages: archived("b", 31...31) + archived("b", 39...39), more: false)
+        #expect(short(plan.archiveAnswered(passed)) == "answer b [b:31 b:39 b:40]")
+        var former = HistoryPlan(of: room, HistoryRange(edge: .after(7), epoch: "z", limit: 5), course: course)
+        _ = former.begin()
+        let ended = ArchiveAnswer(messages: archived("z", 8...8) + archived("a", 1...2), more: false)
+        #expect(short(former.archiveAnswered(ended)) == "log after(2) 2")
+        #expect(short(former.logAnswered(page([39, 40]))) == "answer b [z:8 a:1 a:2 b:39 b:40] away")
+    }
+
     @Test func `an epoch that Redis has forgotten is the archive's alone, backward`() {
         var plan = HistoryPlan(of: room, HistoryRange(edge: .before(9), epoch: "z", limit: 2), course: course)
         #expect(short(plan.begin()) == "archive backward z:9 3 former")

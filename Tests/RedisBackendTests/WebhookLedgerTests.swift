@@ -161,6 +161,24 @@ struct WebhookLedgerTests {
         #expect(status.deadLetters == 1 && status.givenUp == 2 && status.replaying == 0)
     }
 
+    @Test func `what is given up when the ledger has let go of it is lost, and told as that`() async throws {
+        let bench = try await LedgerBench()
+        try await bench.write((0..<5).map { "user.online u\($0)" })
+        let batch = try #require(try await bench.gather())
+        _ = try await bench.link.send(["XTRIM", .string(bench.events), "MAXLEN", 2])
+        try await bench.settle(batch, as: .givenUp(reason: "the receiver answered 503"))
+        var status = try await bench.status()
+        #expect(status.deadLetters == 2 && status.givenUp == 2 && status.lost == 3)
+        // An answer that was lost on its way has it said again.
+        try await bench.settle(batch, as: .givenUp(reason: "the receiver answered 503"))
+        status = try await bench.status()
+        #expect(status.deadLetters == 2 && status.givenUp == 2 && status.lost == 3)
+        let loss = try #require(try await bench.gather())
+        #expect(loss.kind == .loss && loss.events.map(\.count) == [3])
+        try await bench.settle(loss)
+        #expect(try await bench.gather() == nil)
+    }
+
     @Test func `a replay sends what was sent, under the same ids, before what is new; it can begin at an event`()
         async throws
     {

@@ -9,12 +9,15 @@ package struct HistoryPlan {
 
     private enum State {
         case begun
-        /// Going back: the log's part is there, if it was asked.
-        case below(HistoryPage)
+        /// Going back: the log's part is there, if it was asked, and where it begins.
+        case below(HistoryPage, log: Position?)
+        /// Going back: the archive ends before the log begins. Whether it goes on within the log is asked: if not, it is
+        /// behind.
+        case seam(HistoryPage)
         /// Going back by a number alone, in a room that Redis knows nothing of: which epoch is the last one is asked.
         case forgotten(HistoryPage, before: Int)
-        /// Going on: the log begins behind a hole.
-        case hole(HistoryPage)
+        /// Going on: the log begins behind a hole, which begins after a number.
+        case hole(HistoryPage, after: Int)
         /// Going on from an epoch that Redis does not know any more.
         case former
         /// The archive's part is there; the log's is to follow.
@@ -46,7 +49,7 @@ package struct HistoryPlan {
         switch range.edge {
         case .newest: return readLog(.newest, limit: range.limit)
         case .before(let seq):
-            state = .below(empty)
+            state = .below(empty, log: nil)
             return readArchive(.backward, Position(epoch: epoch, seq: seq), isPresent: false, limit: range.limit + 1)
         case .after(let seq):
             state = .former
@@ -57,17 +60,24 @@ package struct HistoryPlan {
     package mutating func logAnswered(_ page: HistoryPage) -> Action {
         var page = page
         page.messages = page.messages.map(relabelled)
-        if case .following(let before) = state { return .answer(joined(before, page)) }
+        if case .following(let before) = state {
+            if let last = before.last?.position, isKnown(last), let first = page.messages.first {
+                page.isArchiveAway = first.seq > last.seq + 1
+            }
+            return .answer(joined(before, page))
+        }
         guard !isForward else { return forward(page) }
         if page.more { return .answer(page) }
         if course == nil, case .before(let seq) = range.edge {
             state = .forgotten(page, before: seq)
             return readArchive(.backward, nil, isPresent: true, limit: 1)
         }
-        state = .below(page)
         // One more says whether there are any.
         let limit = max(0, range.limit - page.messages.count) + 1
-        guard let course else { return readArchive(.backward, nil, isPresent: true, limit: limit) }
+        guard let course else {
+            state = .below(page, log: nil)
+            return readArchive(.backward, nil, isPresent: true, limit: limit)
+        }
         let seq: Int
         switch (page.messages.first, range.edge) {
         case (let first?, _): seq = first.seq
@@ -76,6 +86,7 @@ package struct HistoryPlan {
         }
         let place = Position(
             epoch: page.messages.first?.position.epoch ?? course.epoch(of: seq) ?? course.present, seq: seq)
+        state = .below(page, log: place)
         return readArchive(.backward, place, isPresent: true, limit: limit)
     }
 
@@ -83,29 +94,38 @@ package struct HistoryPlan {
     package mutating func archiveAnswered(_ answer: ArchiveAnswer?) -> Action {
         let found = answer?.messages.map(RoomMessage.init) ?? []
         switch state {
-        case .below(var page):
+        case .below(var page, let log):
             page.isArchiveAway = answer == nil
             let room = max(0, range.limit - page.messages.count)
             page.more = (answer?.more ?? false) || found.count > room
+            if let log, answer != nil, room > 0 || found.isEmpty, (found.last?.seq ?? 0) + 1 < log.seq {
+                page.messages = found.suffix(room) + page.messages
+                state = .seam(page)
+                return readArchive(.forward, Position(epoch: log.epoch, seq: log.seq - 1), isPresent: true, limit: 1)
+            }
             page.messages = found.suffix(room) + page.messages
             // Of a room that Redis has forgotten the archive's last epoch is the present one.
             if page.head.epoch.isEmpty, let last = found.last { page.head = last.position }
+            return .answer(page)
+        case .seam(var page):
+            page.isArchiveAway = found.isEmpty
             return .answer(page)
         case .forgotten(var page, let seq):
             page.isArchiveAway = answer == nil
             guard let last = found.last?.position else { return .answer(page) }
             page.head = last
-            state = .below(page)
+            state = .below(page, log: nil)
             let place = Position(epoch: last.epoch, seq: min(seq, last.seq + 1))
             return readArchive(.backward, place, isPresent: false, limit: range.limit + 1)
-        case .hole(let page):
-            guard let answer, let course else {
+        case .hole(let page, let after):
+            guard let answer else {
                 var page = page
                 page.isArchiveAway = true
                 return .answer(page)
             }
             let first = page.messages.first?.seq ?? Int.max
-            let part = found.filter { $0.seq < first && course.epoch(of: $0.seq) == $0.position.epoch }
+            let known = found.filter { isKnown($0.position) }
+            let part = known.filter { $0.seq < first }
             // Where the archive has more before the log begins, the page ends within it.
             guard !answer.more || part.count < found.count else {
                 var page = page
@@ -113,16 +133,21 @@ package struct HistoryPlan {
                 page.more = true
                 return .answer(page)
             }
-            return .answer(joined(part, page))
+            var page = joined(part, page)
+            // Nothing of it within the log: it is behind.
+            page.isArchiveAway =
+                part.count == known.count && part.count < range.limit && first != Int.max
+                && (part.last?.seq ?? after) + 1 < first
+            return .answer(page)
         case .former:
             var page = empty
             page.isArchiveAway = answer == nil
             if page.head.epoch.isEmpty, let last = found.last { page.head = last.position }
             page.messages = Array(found.prefix(range.limit))
             page.more = (answer?.more ?? false) || found.count > range.limit
-            guard answer != nil, !page.more, found.count < range.limit, let course else { return .answer(page) }
+            guard answer != nil, !page.more, found.count < range.limit, course != nil else { return .answer(page) }
             state = .following(page.messages)
-            let last = found.last.flatMap { course.epoch(of: $0.seq) == $0.position.epoch ? $0.seq : nil }
+            let last = found.last.flatMap { isKnown($0.position) ? $0.seq : nil }
             return .readLog(
                 HistoryRange(edge: .after(last ?? 0), limit: range.limit - found.count))
         case .begun, .following: preconditionFailure("an archive answered that was not asked")
@@ -135,9 +160,14 @@ package struct HistoryPlan {
         else { return .answer(page) }
         let from = max(seq, stretch.from - 1)
         if page.messages.first?.seq == from + 1 { return .answer(page) }
-        state = .hole(page)
+        state = .hole(page, after: from)
         return readArchive(
             .forward, Position(epoch: stretch.epoch, seq: from), isPresent: true, limit: range.limit + 1)
+    }
+
+    /// Whether a message of this place is one of those that the room's count runs through.
+    private func isKnown(_ position: Position) -> Bool {
+        course?.epoch(of: position.seq) == position.epoch
     }
 
     private func joined(_ before: [RoomMessage], _ page: HistoryPage) -> HistoryPage {

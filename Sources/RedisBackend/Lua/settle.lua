@@ -30,17 +30,23 @@ elseif what == 'replay' then
     if #wanted > 0 then redis.call('XDEL', dead, unpack(wanted)) end
   end
 elseif what == 'dead' then
-  local top = redis.call('XREVRANGE', dead, '+', '-', 'COUNT', 1)[1]
+  local top, gone = redis.call('XREVRANGE', dead, '+', '-', 'COUNT', 1)[1], {}
   for _, id in ipairs(wanted) do
-    local entry = redis.call('XRANGE', events, id, id)[1]
     -- One that is not later than the last dead letter was put there before.
-    if entry and (not top or is_after(id, top[1])) then
-      redis.call('XADD', dead, 'MAXLEN', '~', most_dead, id, unpack(shown(withheld, entry[2])))
+    if not top or is_after(id, top[1]) then
+      local entry = redis.call('XRANGE', events, id, id)[1]
+      if entry then
+        redis.call('XADD', dead, 'MAXLEN', '~', most_dead, id, unpack(shown(withheld, entry[2])))
+      else
+        gone[#gone + 1] = id
+      end
     end
   end
   shrink(dead, tonumber(most_bytes))
   if redis.call('XACK', events, name, unpack(all)) > 0 then
-    redis.call('HINCRBY', webhooks, 'dead:' .. name, #wanted)
+    redis.call('HINCRBY', webhooks, 'dead:' .. name, #wanted - #gone)
+    -- What the ledger has let go meanwhile no replay can send: it is lost.
+    if #gone > 0 then lose(webhooks, name, #gone, gone[1], now()) end
   end
   redis.call('HSET', webhooks, 'error:' .. name, now() .. ' ' .. reason)
 else
