@@ -60,7 +60,7 @@ struct ReloadTests {
         // Caught while it is written.
         try file.write("")
         kill(node.pid, SIGHUP)
-        try await node.logged("the file is empty")
+        try await node.logged("the file sets nothing")
         #expect(try await publish() == "forbidden")
         #expect(try await join("r3") == "forbidden")
 

@@ -47,6 +47,43 @@ struct ReloadPlanTests {
         #expect(plan.kept == kept)
     }
 
+    @Test(
+        arguments: [
+            // The hook stays, so the origins that its cookies need stay too.
+            (
+                """
+                hooks: {authorize: {url: "https://a.example", headers: [Cookie]}}
+                auth: {mode: jwt, secret: 0123456789abcdef0123456789abcdef}
+                client: {origins: [https://a.example]}
+                """, "auth: {mode: jwt, secret: 0123456789abcdef0123456789abcdef}",
+                [], ["client.origins", "hooks.authorize.url", "hooks.authorize.headers"]
+            ),
+            // Nobody is asked for a token before the restart.
+            (
+                "auth: {mode: none}\nclient: {maxRooms: 4}",
+                """
+                auth: {mode: jwt, secret: 0123456789abcdef0123456789abcdef}
+                client: {maxRooms: 5, origins: ["*"]}
+                """, ["client.maxRooms"], ["auth.mode", "auth.secret", "client.origins"]
+            ),
+            (
+                "rooms: [{pattern: a}]", "rooms: [{pattern: b, presence: off}]\nauth: {guests: true}", [],
+                ["auth.guests", "rooms"]
+            ),
+        ] as [(String, String, [String], [String])])
+    func `what says who may do what is taken as a whole, or waits as a whole`(
+        old: String, new: String, taken: [String], kept: [String]
+    ) throws {
+        let plan = try Self.plan(old, new)
+        #expect(plan.taken == taken)
+        #expect(Set(plan.kept) == Set(kept))
+        let before = try load(Self.base + "\n" + old).settings
+        #expect(plan.settings.areOriginsWritten == before.areOriginsWritten)
+        #expect(
+            plan.settings.origins == before.origins && plan.settings.client.takesGuests == before.client.takesGuests)
+        #expect(plan.settings.rooms.rules == before.rooms.rules)
+    }
+
     @Test func `what is taken stands in the settings behind it, and what is not stays as it was`() throws {
         let plan = try Self.plan(
             "client: {maxRooms: 5, port: 9000}\nrooms: [{pattern: a}]",

@@ -12,25 +12,46 @@ package struct ReloadPlan: Sendable {
 
     package init(from old: Settings, to new: Settings) {
         settings = old
-        let stuck = Part.allCases.filter { $0.needsRestart(from: old, to: new) }
-        func fate(of part: Part?) -> Bool { part.map { !stuck.contains($0) } ?? false }
-        // A name that is left out is another at each reading.
-        for key in SettingKey.all where key.path != "nodeId" && key.written(old) != key.written(new) {
-            if key.path == "api.key", old.isKeyMade, new.isKeyMade { continue }
-            note(key.path, isTaken: fate(of: Part(key.path)))
-            if taken.last == key.path { key.copy(new, &settings) }
+        let differing = ReloadPlan.differing(old, new)
+        var stuck = Set(Part.allCases.filter { $0.needsRestart(from: old, to: new) })
+        let mustWait = differing.contains { path in
+            ReloadPlan.isAboutRights(path) && Part(path).map { stuck.contains($0) } ?? true
         }
-        if fate(of: .limits) { settings.areOriginsWritten = new.areOriginsWritten }
-        if fate(of: .keys) { settings.api.backendKeys = new.api.backendKeys }
-        if old.auth.issuers != new.auth.issuers {
-            note("auth.issuers", isTaken: fate(of: .tokens))
-            if fate(of: .tokens) { settings.auth.issuers = new.auth.issuers }
+        if mustWait { stuck.formUnion([.tokens, .hook, .rooms]) }
+        func isTaken(_ path: String) -> Bool {
+            guard let part = Part(path), !stuck.contains(part) else { return false }
+            return !mustWait || !ReloadPlan.isAboutRights(path)
         }
-        if old.pusher.apps != new.pusher.apps { note("pusher.apps", isTaken: false) }
-        if old.rooms.rules != new.rooms.rules {
-            note("rooms", isTaken: fate(of: .rooms))
-            if fate(of: .rooms) { settings.rooms.rules = new.rooms.rules }
+        for path in differing { note(path, isTaken: isTaken(path)) }
+        for key in SettingKey.all where taken.contains(key.path) { key.copy(new, &settings) }
+        if isTaken("client.origins") { settings.areOriginsWritten = new.areOriginsWritten }
+        if isTaken("api.key") { settings.api.backendKeys = new.api.backendKeys }
+        if taken.contains("auth.issuers") { settings.auth.issuers = new.auth.issuers }
+        if taken.contains("rooms") { settings.rooms.rules = new.rooms.rules }
+    }
+
+    /// The keys that are not as they were, in the order of the explained file.
+    private static func differing(_ old: Settings, _ new: Settings) -> [String] {
+        var paths: [String] = []
+        for key in SettingKey.all {
+            // Written out, `*` says more than where it is left out.
+            let isWrittenOut = key.path == "client.origins" && old.areOriginsWritten != new.areOriginsWritten
+            guard key.written(old) != key.written(new) || isWrittenOut else { continue }
+            // A name that is left out is another at each reading.
+            if key.path == "nodeId" || key.path == "api.key" && old.isKeyMade && new.isKeyMade { continue }
+            paths.append(key.path)
         }
+        if old.auth.issuers != new.auth.issuers { paths.append("auth.issuers") }
+        if old.pusher.apps != new.pusher.apps { paths.append("pusher.apps") }
+        if old.rooms.rules != new.rooms.rules { paths.append("rooms") }
+        return paths
+    }
+
+    /// Whether a key says who may do what. Some of the old and some of the new could open what neither opens, so where one of
+    /// them has to wait for a restart all do.
+    private static func isAboutRights(_ path: String) -> Bool {
+        ["client.origins", "presence.watch", "rooms"].contains(path)
+            || ["auth.", "hooks.", "pusher."].contains { path.hasPrefix($0) }
     }
 
     private mutating func note(_ key: String, isTaken: Bool) {
@@ -54,7 +75,9 @@ package struct ReloadPlan: Sendable {
 
         /// Nil for a key that needs a restart by itself.
         init?(_ path: String) {
-            if Part.limitKeys.contains(path) {
+            if path == "rooms" {
+                self = .rooms
+            } else if Part.limitKeys.contains(path) {
                 self = .limits
             } else if Part.otherKeys.contains(path) {
                 return nil

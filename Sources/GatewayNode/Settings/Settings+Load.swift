@@ -51,11 +51,11 @@ struct SettingsReader {
     ) throws(SettingsError) {
         var lists: SettingsFile?
         if let path {
-            let text = try SmallFile.text(of: path, limit: 1 << 20, called: "the configuration")
-            guard mayBeEmpty || text.contains(where: { !$0.isWhitespace }) else {
-                throw SettingsError("\(path): the file is empty; one of comments alone stands for the defaults")
+            let file = try SettingsFile(
+                yaml: SmallFile.text(of: path, limit: 1 << 20, called: "the configuration"), path: path)
+            guard mayBeEmpty || !file.isEmpty else {
+                throw SettingsError("\(path): the file sets nothing; who means all defaults restarts the node")
             }
-            let file = try SettingsFile(yaml: text, path: path)
             for key in SettingKey.all {
                 guard let value = file.values[key.path] else { continue }
                 try set(key, value.raw, from: .file(path: path, line: value.line))

@@ -8,6 +8,8 @@ struct SettingsFile {
     private(set) var rooms: [Yams.Node] = []
     private(set) var issuers: [Yams.Node] = []
     private(set) var apps: [Yams.Node] = []
+    /// Whether it sets nothing: it is empty, or comments alone.
+    var isEmpty: Bool { values.isEmpty && rooms.isEmpty && issuers.isEmpty && apps.isEmpty }
     private let path: String
 
     /// Reads YAML; `path` is for messages alone. Throws on unknown keys, keys given twice, and wrong shapes.
