@@ -69,15 +69,22 @@ struct HookAnswerTests {
     }
 
     @Test(arguments: [
+        #"{"allow":false,"code":"maybe"}"#, #"{"allow":false,"code":403}"#, #"{"allow":false,"message":{}}"#,
+        #"{"allow":false,"code":"forbidden","code":"forbidden"}"#, #"{"allow":true,"allow":false}"#,
+        #"{"allow":false,"userId":7}"#,
+    ]) func `a no is one, whatever else is wrong with it`(text: String) throws {
+        #expect(try Self.answer(text).ruling == .denied(Denial(.forbidden)))
+    }
+
+    @Test(arguments: [
         ("", "no JSON"), ("{", "no JSON"), ("[]", "no object"), ("{}", "no allow"), ("<html>", "no JSON"),
-        (#"{"allow":"true"}"#, "neither true nor false"), (#"{"allow":true,"allow":false}"#, "twice"),
+        (#"{"allow":"true"}"#, "neither true nor false"), (#"{"allow":true,"allow":true}"#, "twice"),
         (#"{"allow":1}"#, "neither"), (#"{"allow":true}garbage"#, "no JSON"),
         (#"{"allow":true,"userId":"bob"}"#, "another user"), (#"{"allow":true,"userId":7}"#, "userId is no text"),
         (#"{"allow":true,"userId":"system"}"#, "userId must be"), (#"{"allow":true,"info":[]}"#, "info is no object"),
         (#"{"allow":true,"rooms":{"a":["fly"]}}"#, "rooms is no object"), (#"{"allow":true,"join":["@a"]}"#, "no room"),
         (#"{"allow":true,"join":"r"}"#, "no list"), (#"{"allow":true,"expires":0}"#, "over already"),
         (#"{"allow":true,"expires":"1"}"#, "no number"), (#"{"allow":true,"cacheSeconds":-1}"#, "below 0"),
-        (#"{"allow":false,"code":"maybe"}"#, "neither forbidden nor unauthorized"),
     ]) func `what cannot be gone by counts for nothing`(text: String, reason: String) {
         let problem = #expect(throws: HookProblem.self) { try Self.answer(text) }
         #expect(problem?.description.contains(reason) ?? false, "\(problem?.description ?? "")")
@@ -197,6 +204,13 @@ struct HookAnswerTests {
                 == .denied(Denial(.unauthorized, "who are you")))
         #expect(
             try connect(#"{"disconnect":{"code":4501,"reason":"go away"}}"#) == .denied(Denial(.forbidden, "go away")))
+        for text in [
+            #"{"error":{"code":"403"}}"#, #"{"error":"no"}"#, #"{"disconnect":{"code":"4501"}}"#,
+            #"{"error":{"message":5}}"#,
+            #"{"error":{},"error":{},"result":{"user":"56"}}"#, #"{"disconnect":true}"#,
+        ] {
+            #expect(try connect(text) == .denied(Denial(.forbidden)))
+        }
         #expect(throws: HookProblem.self) { try connect("{}") }
         #expect(throws: HookProblem.self) { try connect(#"{"result":{"user":"other"}}"#, "56") }
         let join = try Self.answer(#"{"result":{}}"#, to: "56", .join(RoomName(unchecked: "r")), .centrifugo)

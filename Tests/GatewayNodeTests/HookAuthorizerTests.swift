@@ -213,6 +213,30 @@ struct HookAuthorizerTests {
         }
     }
 
+    @Test(arguments: [(HookServer.Reply.text(#"{"allow":false}"#), false), (.status(500), true)])
+    func `who finds no time in the line passes only where the backend answers nobody`(
+        reply: HookServer.Reply, isPassed: Bool
+    ) async throws {
+        let (clock, gate) = (Clock(), DispatchSemaphore(value: 0))
+        let server = try await HookServer.start { _, _ in
+            gate.wait()
+            clock.seconds.withLock { $0 += 31 }
+            return reply
+        }
+        try await Self.with(server, clock: clock) {
+            $0.onFailure = .allow
+            $0.concurrency = 1
+        } _: { authorizer in
+            async let first = authorizer.ruling(on: Self.question("alice"))
+            try await eventually("the call") { authorizer.underWay == 1 }
+            async let second = authorizer.ruling(on: Self.question("bob"))
+            try await eventually("the line") { authorizer.waiting == 1 }
+            gate.signal()
+            #expect(await first == (isPassed ? .failed(isPassed: true) : .denied(Denial(.forbidden))))
+            #expect(await second == .failed(isPassed: isPassed))
+        }
+    }
+
     @Test func `what is replaced is asked no more, and what it said counts no longer`() async throws {
         let first = try await HookServer.start { _, _ in .text(#"{"allow":true,"cacheSeconds":60}"#) }
         let second = try await HookServer.start { _, _ in .text(#"{"allow":false}"#) }

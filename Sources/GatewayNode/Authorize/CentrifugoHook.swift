@@ -52,11 +52,8 @@ enum CentrifugoHook {
     private static func ruling(
         _ object: HookObject, to question: Question, mayBeGuest: Bool, at now: HookTime
     ) throws(HookProblem) -> Ruling {
-        if let end = try object.object("disconnect") {
-            return .denied(Denial(code(try end.number("code")), told: try end.text("reason")))
-        }
-        if let error = try object.object("error") {
-            return .denied(Denial(code(try error.number("code")), told: try error.text("message")))
+        if let denial = denial(object, "disconnect", told: "reason") ?? denial(object, "error", told: "message") {
+            return .denied(denial)
         }
         guard let result = try object.object("result") else {
             throw HookProblem("its answer has neither result, error nor disconnect")
@@ -92,6 +89,14 @@ enum CentrifugoHook {
             if left < 0x1p42 { grant.endsAt = now.monotonic + .milliseconds(Int64(left)) }
         }
         return .allowed(grant)
+    }
+
+    /// The no that a field is, whatever else is wrong with it; nil where it is not there.
+    private static func denial(_ object: HookObject, _ field: StaticString, told text: StaticString) -> Denial? {
+        guard object.has(field) else { return nil }
+        let said = try? object.object(field)
+        let number = said.flatMap { try? $0.number("code") }
+        return Denial(code(number), told: said.flatMap { try? $0.text(text) })
     }
 
     /// Those that say that nobody is known: unauthorized, token expired, invalid token; and HTTP's own.

@@ -95,11 +95,16 @@ package final class HookAuthorizer: Authorizer {
         case .ruled(let known): ruling = known
         case .call(let call): ruling = await carryOut(call, question)
         case .turnedAway:
-            health.failed("too many questions wait for it", now: now().monotonic)
-            ruling = .failed(isPassed: setup.now.settings.onFailure == .allow)
+            health.failed("too many questions wait for it", isBackends: false, now: now().monotonic)
+            ruling = crowdedOut(setup.now.settings)
         }
         metrics.ruled(question, ruling)
         return ruling
+    }
+
+    /// Whoever was not asked about in time passes only while the backend answers nobody.
+    private func crowdedOut(_ settings: HookSettings) -> Ruling {
+        .failed(isPassed: settings.onFailure == .allow && health.isAway)
     }
 
     private func turn(_ question: Question) async -> Turn {
@@ -135,9 +140,11 @@ package final class HookAuthorizer: Authorizer {
             let reason =
                 (error as? HookProblem)?.description
                 ?? RequestFailure.reason(of: error, timeout: setup.settings.timeout, settings: "hooks.authorize")
-            // Else a client could choose to pass.
+            // Else a client could choose to pass: by what it asks, or by asking so much that no time is left.
+            let isCrowded = call.time < setup.settings.timeout && began.duration(to: .now) >= call.time
+            health.failed(reason, isBackends: !isCrowded, now: now().monotonic)
+            if isCrowded { answer.ruling = crowdedOut(setup.settings) }
             if (error as? HookProblem)?.isNeverPassed == true { answer.ruling = .failed(isPassed: false) }
-            health.failed(reason, now: now().monotonic)
             metrics.failed(after: began.duration(to: .now))
         }
         let moment = now().monotonic

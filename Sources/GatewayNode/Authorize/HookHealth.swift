@@ -6,6 +6,8 @@ import Synchronization
 final class HookHealth: Sendable {
     private struct State {
         var problem: String?
+        /// Whether the problem is the backend's, and not that too many ask here.
+        var isBackends = false
         var trouble = Trouble()
     }
 
@@ -19,17 +21,22 @@ final class HookHealth: Sendable {
     /// Nil where the last call was answered.
     var problem: String? { state.withLock { $0.problem } }
 
+    /// Whether the last call that had all of its time got no answer.
+    var isAway: Bool { state.withLock(\.isBackends) }
+
     func answered() {
         let isNews = state.withLock { state in
-            state.problem = nil
+            (state.problem, state.isBackends) = (nil, false)
             return state.trouble.passed()
         }
         if isNews { logger.info("the backend of hooks.authorize answers again") }
     }
 
-    func failed(_ reason: String, now: MonotonicTime) {
+    /// - Parameter isBackends: false where it had no time, or not all of it, since too many ask: clients can bring that about.
+    func failed(_ reason: String, isBackends: Bool = true, now: MonotonicTime) {
         let isNews = state.withLock { state in
-            state.problem = reason
+            if !isBackends, state.isBackends { return false }
+            (state.problem, state.isBackends) = (reason, isBackends)
             return state.trouble.failed(reason, at: now)
         }
         guard isNews else { return }

@@ -32,6 +32,16 @@ struct HookObject {
         return value
     }
 
+    /// Whether a field stands there, once or more.
+    func has(_ name: StaticString) -> Bool {
+        fields.contains { $0.key.equals(name) && !$0.value.bytes.elementsEqual("null".utf8) }
+    }
+
+    /// Whether a field stands there with this value, whatever stands there too.
+    func says(_ boolean: Bool, _ name: StaticString) -> Bool {
+        fields.contains { $0.key.equals(name) && $0.value.boolean == boolean }
+    }
+
     func object(_ name: StaticString) throws(HookProblem) -> HookObject? {
         guard let value = try value(name) else { return nil }
         return try HookObject(value, "its \(name)")

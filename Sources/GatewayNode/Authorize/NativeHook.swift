@@ -60,17 +60,13 @@ enum NativeHook {
     }
 
     static func answer(_ object: HookObject, at now: HookTime) throws(HookProblem) -> HookAnswer {
-        guard let isAllowed = try object.boolean("allow") else { throw HookProblem("its answer has no allow") }
-        guard isAllowed else {
-            var code = Denial.Code.forbidden
-            if let text = try object.text("code") {
-                guard let known = Denial.Code(rawValue: text) else {
-                    throw HookProblem("its code is neither forbidden nor unauthorized")
-                }
-                code = known
-            }
-            return HookAnswer(ruling: .denied(Denial(code, told: try object.text("message"))), holds: .zero)
+        // A no is a no, whatever else is wrong with it.
+        if object.says(false, "allow") {
+            let code = (try? object.text("code")).flatMap(Denial.Code.init(rawValue:))
+            let message = try? object.text("message")
+            return HookAnswer(ruling: .denied(Denial(code ?? .forbidden, told: message)), holds: .zero)
         }
+        guard try object.boolean("allow") != nil else { throw HookProblem("its answer has no allow") }
         var grant = Grant(
             userId: try object.user("userId"), info: try object.info("info"), rooms: try object.grants("rooms"),
             joins: try HookObject.rooms(try object.texts("join") ?? [], "join"))
