@@ -169,6 +169,14 @@ struct AuthorizeTests {
         _ = try await WireClient.letIn("alice", to: node)
         #expect((first.requests.count, second.requests.count) == (1, 1))
         #expect(alice.isOpen)
+        // Nothing else has changed by then, and what was answered counts no longer.
+        second.answer(.text(#"{"allow":true,"userId":"bob","cacheSeconds":600}"#), about: "bob")
+        for _ in 0..<2 { _ = try await WireClient.letIn("bob", to: node) }
+        #expect(second.requests.count == 2)
+        kill(node.pid, SIGHUP)
+        try await node.logged("no setting has changed")
+        _ = try await WireClient.letIn("bob", to: node)
+        #expect(second.requests.count == 3)
     }
 
     private static func file(_ url: String) -> String {

@@ -142,9 +142,10 @@ package final class HookAuthorizer: Authorizer {
                 ?? RequestFailure.reason(of: error, timeout: setup.settings.timeout, settings: "hooks.authorize")
             // Else a client could choose to pass: by what it asks, or by asking so much that no time is left.
             let isCrowded = call.time < setup.settings.timeout && began.duration(to: .now) >= call.time
-            health.failed(reason, isBackends: !isCrowded, now: now().monotonic)
+            let isClients = (error as? HookProblem)?.isNeverPassed == true
+            health.failed(reason, isBackends: !isCrowded && !isClients, now: now().monotonic)
             if isCrowded { answer.ruling = crowdedOut(setup.settings) }
-            if (error as? HookProblem)?.isNeverPassed == true { answer.ruling = .failed(isPassed: false) }
+            if isClients { answer.ruling = .failed(isPassed: false) }
             metrics.failed(after: began.duration(to: .now))
         }
         let moment = now().monotonic

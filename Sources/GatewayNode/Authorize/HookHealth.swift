@@ -32,7 +32,8 @@ final class HookHealth: Sendable {
         if isNews { logger.info("the backend of hooks.authorize answers again") }
     }
 
-    /// - Parameter isBackends: false where it had no time, or not all of it, since too many ask: clients can bring that about.
+    /// - Parameter isBackends: false where clients can bring it about: it had no time, or not all of it, since too many ask, or
+    ///   it turns down what they ask.
     func failed(_ reason: String, isBackends: Bool = true, now: MonotonicTime) {
         let isNews = state.withLock { state in
             if !isBackends, state.isBackends { return false }

@@ -66,8 +66,10 @@ final class Reloader: Sendable {
         }
         let certificates = try hasChanged("client.tls.", "api.tls.") ? parts.certificates.next(next) : nil
         let issuers = try hasChanged("auth.") ? parts.tokens.issuers(of: next) : []
-        let authorities = try hasChanged("webhooks.") ? next.webhooks.authorities() : nil
-        let hookAuthorities = try hasChanged("hooks.", "auth.guests") ? next.hook.authorities() : nil
+        // A file may hold others under the name that it had.
+        let authorities =
+            try hasChanged("webhooks.") || next.webhooks.authorityFile != nil ? next.webhooks.authorities() : nil
+        let hookAuthorities = try next.hook.url == nil ? nil : next.hook.authorities()
 
         certificates?.take()
         for keeper in parts.certificates.keepers { keeper.reload(logger: logger) }
