@@ -260,6 +260,13 @@ struct SessionTokenTests {
         #expect(talk.confirmed(.admitted) == [])
         _ = talk.answered(.verified(result: .success(fresh)))
         #expect(talk.confirmed(.unknown) == ["authenticated 3 1700000100000"])
+        // One from before may have been made void.
+        for (id, issuedAt) in [(4, 6), (5, nil)] as [(Int, Int64?)] {
+            fresh.issuedAt = issuedAt
+            _ = talk.auth(id, "x")
+            _ = talk.answered(.verified(result: .success(fresh)))
+            #expect(talk.confirmed(.unknown) == ["error \(id) unavailable"])
+        }
     }
 
     @Test func `a fresh token that is void ends the connection, and so does a ban`() {

@@ -186,12 +186,14 @@ extension SessionMachine {
         return [.verify(token: token)]
     }
 
-    /// Whether a fresh token of this user still counts. While Redis is away it does: whoever was thrown out before is
-    /// gone, and connections are not to end for want of it.
+    /// Whether a fresh token of this user still counts. While Redis is away one does that is no older than the present one:
+    /// what made tokens void ended connections too, so one that lives vouches for those, and is not to end for want of Redis.
     mutating func confirmed(_ admission: Clearance) -> [Action] {
         guard case .live = phase, case .confirming(let id, let fresh, let token) = refresh else { return [] }
         refresh = nil
         return switch admission {
+        case .unknown where (fresh.issuedAt ?? 0) < (identity?.issuedAt ?? 0):
+            refuse(id, .unavailable, "whether a token from before the present one still counts cannot be told just now")
         case .admitted, .unknown:
             settings.asksBackend ? decide(anewOn: fresh, token: token, id: id) : renew(fresh, id: id)
         case .banned: close(.forbidden, "banned")
