@@ -217,6 +217,18 @@ struct SessionTokenTests {
         #expect(talk.wait(.milliseconds(1)) == ["close 4401 the token has expired"])
     }
 
+    @Test func `so does one that ends while its connection waits to be let in`() {
+        for isRegistered in [false, true] {
+            let talk = SessionConversation(tokens: true)
+            _ = talk.open(.token("t"))
+            _ = talk.verified(SessionConversation.identity(expires: 1_700_000_002))
+            if isRegistered { _ = talk.registered() }
+            #expect(talk.deadline(wall: talk.wallMilliseconds) == talk.now + .seconds(3))
+            #expect(talk.wait(.milliseconds(2_999)) == [])
+            #expect(talk.wait(.milliseconds(1)) == ["close 4401 the token has expired"])
+        }
+    }
+
     @Test func `an expiry beyond all time is none`() {
         let talk = SessionConversation.live(tokens: true, expires: .max)
         #expect(talk.wait(.seconds(1_000_000)) == [])

@@ -25,14 +25,16 @@ extension SessionMachine {
         switch phase {
         case .waitingForToken(let opening):
             openedAt + min(settings.limits.authTimeout, tokenPatience(opening) ?? settings.limits.authTimeout)
-        case .verifying, .deciding, .registering: openedAt + settings.limits.authTimeout
+        case .verifying, .deciding: openedAt + settings.limits.authTimeout
+        case .registering:
+            SessionMachine.earlier(openedAt + settings.limits.authTimeout, end(now: now, wallMilliseconds))
         case .entering(_, let entering):
-            [openedAt + settings.limits.authTimeout, entering.everyoneDue].compactMap { $0 }.min()
+            SessionMachine.earlier(
+                SessionMachine.earlier(openedAt + settings.limits.authTimeout, entering.everyoneDue),
+                end(now: now, wallMilliseconds))
         case .live:
             SessionMachine.earlier(
-                SessionMachine.earlier(
-                    expiry.map { now + .milliseconds(max(0, $0 - wallMilliseconds)) }, resumption?.deadline),
-                SessionMachine.earlier(identity?.given?.endsAt, goesAt))
+                SessionMachine.earlier(end(now: now, wallMilliseconds), resumption?.deadline), goesAt)
         case .closed: nil
         }
     }
@@ -51,20 +53,31 @@ extension SessionMachine {
             return opening.denial.map { close($0.reason, $0.message) } ?? askWithoutToken(opening)
         case .verifying, .deciding, .registering, .entering:
             guard now - openedAt < settings.limits.authTimeout else { return close(.unavailable) }
+            if let actions = closeAtEnd(now: now, wallMilliseconds) { return actions }
             guard case .entering(_, let entering) = phase, let due = entering.everyoneDue, due <= now else { return [] }
             guard let registration = entering.registration else { return greet(hasEveryone: false) }
             return goLive(registration, everyone: false, now: now)
         case .live:
-            if let expiry, expiry <= wallMilliseconds { return close(.unauthorized, "the token has expired") }
-            if let end = identity?.given?.endsAt, end <= now {
-                return close(.unauthorized, "what the backend has allowed is over")
-            }
+            if let actions = closeAtEnd(now: now, wallMilliseconds) { return actions }
             if let goesAt, goesAt <= now { return close(.goingAway) }
             if let release = resumption?.deadline, release <= now { return releaseAwaiting() }
             return []
         case .closed:
             return []
         }
+    }
+
+    /// When the token ends, or what the backend has allowed, if it does.
+    private func end(now: MonotonicTime, _ wallMilliseconds: Int64) -> MonotonicTime? {
+        SessionMachine.earlier(
+            expiry.map { now + .milliseconds(max(0, $0 - wallMilliseconds)) }, identity?.given?.endsAt)
+    }
+
+    /// Nil before that; a connection that still waits to be let in ends by it too.
+    private mutating func closeAtEnd(now: MonotonicTime, _ wallMilliseconds: Int64) -> [Action]? {
+        if let expiry, expiry <= wallMilliseconds { return close(.unauthorized, "the token has expired") }
+        guard let end = identity?.given?.endsAt, end <= now else { return nil }
+        return close(.unauthorized, "what the backend has allowed is over")
     }
 
     /// Milliseconds since 1970 from which the token is good no longer.
