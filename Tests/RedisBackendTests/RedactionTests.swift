@@ -140,6 +140,25 @@ struct RedactionTests {
         }
     }
 
+    @Test func `what reached the partition's stream some milliseconds after its timestamp is taken from there too`()
+        async throws
+    {
+        let fixture = try RedisFixture(rules: try Self.rules())
+        try await fixture.withBackends([nil]) { backends in
+            _ = try await backends[0].messageLog.publish(Publication(Self.room, "{\"n\":1}"))
+            let stream = "m:\(Self.partition.tag):messages"
+            let entry = try await fixture.redis.cli("XRANGE", stream, "-", "+").split(separator: "\n").map(String.init)
+            let ms = try #require(entry.first.flatMap { Int($0.prefix { $0 != "-" }) })
+            let fields = entry.dropFirst()
+            _ = try await fixture.redis.cli("DEL", stream)
+            _ = try await RedisServerProcess.cli(
+                ["-s", fixture.redis.socketPath, "XADD", stream, "\(ms + 9)-0"] + fields)
+            #expect(try await backends[0].messageErasure.redact(1, of: nil, in: Self.room) != nil)
+            let left = try await fixture.redis.cli("XRANGE", stream, "-", "+")
+            #expect(left.contains("redacted") && !left.contains("{\"n\":1}"))
+        }
+    }
+
     @Test func `a user is erased from all logs, the inbox and when they were last seen`() async throws {
         let fixture = try RedisFixture(rules: try Self.rules())
         try await fixture.withBackends([nil]) { backends in

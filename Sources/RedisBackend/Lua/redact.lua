@@ -152,8 +152,9 @@ if found[order[1]][1] then
   end)
 end
 
--- Takes a message's entry from the partition's stream. It was put there in the millisecond of its timestamp, unless the
--- clock had been set back: then, and where the time is not known, it is looked for from the end on.
+-- Takes a message's entry from the partition's stream. It was put there in the millisecond of its timestamp, unless Redis was
+-- held up in between, for seconds at most, or the clock had been set back: then, and where the time is not known, it is
+-- looked for from the end on.
 local function take_out(number, its_epoch, timestamp)
   local function is_it(entry)
     local fields = entry[2]
@@ -170,7 +171,7 @@ local function take_out(number, its_epoch, timestamp)
   local fields = timestamp and among(redis.call('XRANGE', messages, timestamp, timestamp))
   if fields then return fields end
   local first = redis.call('XRANGE', messages, '-', '+', 'COUNT', 1)[1]
-  if not first or timestamp and tonumber(string.match(first[1], '^%d+')) > tonumber(timestamp) then return nil end
+  if not first or timestamp and tonumber(string.match(first[1], '^%d+')) > timestamp + 60000 then return nil end
   local to, read = '+', 0
   repeat
     local entries = redis.call('XREVRANGE', messages, to, '-', 'COUNT', 200)
