@@ -95,7 +95,7 @@ package final class HookAuthorizer: Authorizer {
         case .ruled(let known): ruling = known
         case .call(let call): ruling = await carryOut(call, question)
         case .turnedAway:
-            health.failed("too many questions wait for it", isBackends: false, now: now().monotonic)
+            health.failed("too many questions wait for it", cause: .crowd, now: now().monotonic)
             ruling = crowdedOut(setup.now.settings)
         }
         metrics.ruled(question, ruling)
@@ -143,7 +143,8 @@ package final class HookAuthorizer: Authorizer {
             // Else a client could choose to pass: by what it asks, or by asking so much that no time is left.
             let isCrowded = call.time < setup.settings.timeout && began.duration(to: .now) >= call.time
             let isClients = (error as? HookProblem)?.isNeverPassed == true
-            health.failed(reason, isBackends: !isCrowded && !isClients, now: now().monotonic)
+            health.failed(
+                reason, cause: isClients ? .question : isCrowded ? .crowd : .backend, now: now().monotonic)
             if isCrowded { answer.ruling = crowdedOut(setup.settings) }
             if isClients { answer.ruling = .failed(isPassed: false) }
             metrics.failed(after: began.duration(to: .now))

@@ -4,10 +4,19 @@ import Synchronization
 
 /// Whether the backend answers, told to the log when that changes.
 final class HookHealth: Sendable {
+    /// What a question got no answer for.
+    enum Cause: Hashable {
+        /// The backend had all of its time.
+        case backend
+        /// It turns down what was asked, as a client can bring about.
+        case question
+        /// So many ask that it had no time, or not all of it.
+        case crowd
+    }
+
     private struct State {
         var problem: String?
-        /// Whether the problem is the backend's, and not that too many ask here.
-        var isBackends = false
+        var isAway = false
         var trouble = Trouble()
     }
 
@@ -21,23 +30,23 @@ final class HookHealth: Sendable {
     /// Nil where the last call was answered.
     var problem: String? { state.withLock { $0.problem } }
 
-    /// Whether the last call that had all of its time got no answer.
-    var isAway: Bool { state.withLock(\.isBackends) }
+    /// Whether no call has been answered since one failed for the backend's own sake.
+    var isAway: Bool { state.withLock(\.isAway) }
 
     func answered() {
         let isNews = state.withLock { state in
-            (state.problem, state.isBackends) = (nil, false)
+            (state.problem, state.isAway) = (nil, false)
             return state.trouble.passed()
         }
         if isNews { logger.info("the backend of hooks.authorize answers again") }
     }
 
-    /// - Parameter isBackends: false where clients can bring it about: it had no time, or not all of it, since too many ask, or
-    ///   it turns down what they ask.
-    func failed(_ reason: String, isBackends: Bool = true, now: MonotonicTime) {
+    func failed(_ reason: String, cause: Cause = .backend, now: MonotonicTime) {
         let isNews = state.withLock { state in
-            if !isBackends, state.isBackends { return false }
-            (state.problem, state.isBackends) = (reason, isBackends)
+            // The crowd follows from a backend that is away, which is what there is to know.
+            if cause == .crowd, state.isAway { return false }
+            state.problem = reason
+            state.isAway = state.isAway || cause == .backend
             return state.trouble.failed(reason, at: now)
         }
         guard isNews else { return }
