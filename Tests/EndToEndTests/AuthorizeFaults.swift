@@ -97,6 +97,38 @@ struct AuthorizeFaults {
         }
     }
 
+    @Test func `one user's flood of questions keeps nobody else waiting`() async throws {
+        let rules = try SettingsText("rooms: [{pattern: hall, authorize: [publish]}]")
+        let backend = try await AskedBackend.start()
+        let node = try await NodeProcess.start(
+            nodeId: "a", redisURL: nil,
+            environment: backend.environment([
+                "MARTLET_HOOKS_AUTHORIZE_CONCURRENCY": "2", "MARTLET_HOOKS_AUTHORIZE_TIMEOUT": "10s",
+            ]),
+            configuration: rules.path)
+        var mallories: [WireClient] = []
+        for _ in 0..<4 { mallories.append(try await WireClient.letIn("mallory", to: node)) }
+        for mallory in mallories { try await mallory.join("hall") }
+        // What it asks takes the backend many times as long as a question may wait.
+        backend.answer(.lateText(#"{"allow":true,"userId":"mallory"}"#, .milliseconds(200)), about: "mallory")
+        for number in 0..<50 {
+            for (index, mallory) in mallories.enumerated() {
+                mallory.send(#"{"type":"message","roomId":"hall","payload":[\#(index),\#(number)]}"#)
+            }
+        }
+        // More than are answered in the time that a question may wait.
+        try await eventually("a long line") { try await Self.waiting(at: node) > 40 }
+        for number in 0..<5 { _ = try await WireClient.letIn("bob\(number)", to: node) }
+        #expect(try await Self.waiting(at: node) > 20)
+    }
+
+    /// Questions that wait at a node.
+    private static func waiting(at node: NodeProcess) async throws -> Double {
+        let metrics = try await HTTPAnswer.fetch(port: node.apiPort, path: "/metrics").body
+        let line = try #require(metrics.split(separator: "\n").first { $0.hasPrefix("martlet_authorize_waiting ") })
+        return try #require(line.split(separator: " ").last.flatMap { Double($0) })
+    }
+
     @Test func `equal questions of a storm are one call`() async throws {
         let backend = try await AskedBackend.start()
         let node = try await NodeProcess.start(nodeId: "a", redisURL: nil, environment: backend.environment())

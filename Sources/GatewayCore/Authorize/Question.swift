@@ -20,7 +20,20 @@ package struct Question: Sendable {
     }
 
     /// Whether nothing in it says whose it is: two clients behind one address may ask the same and be two users.
+    /// That of the user, once it is known to be the one: a connection without a checked token may claim any name.
+    package var lane: QuestionLane {
+        if let userId, subject != .connect || shown.token != nil { return .user(userId) }
+        return .address(IPAddress(shown.address)?.counted.description ?? shown.address)
+    }
+
     package var isAnonymous: Bool { userId == nil && shown.token == nil && !shown.headers.tell }
+}
+
+/// In whose name a question takes places from others.
+package enum QuestionLane: Hashable, Sendable {
+    case user(UserID)
+    /// As limits count addresses; empty where it is not known.
+    case address(String)
 }
 
 /// What a client has shown of itself, kept for as long as its connection lives, since the backend may be asked again.

@@ -1,8 +1,8 @@
 /// The questions to the backend that are under way, those that wait for their turn, and answers that still hold.
 ///
 /// Equal questions share one call. No more calls are under way than are allowed; the others wait in line, which has a
-/// bound, and not for longer than a call may take. Knows no network and no clock: whoever asks is told what to do, and
-/// says how it went.
+/// bound, and not for longer than a call may take. Places, both in line and under way, are shared out by lanes: whatever one
+/// asks, others still find some. Knows no network and no clock: whoever asks is told what to do, and says how it went.
 package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendable {
     package struct Limits: Hashable, Sendable {
         package var underWay: Int
@@ -23,6 +23,12 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
             self.kept = kept
             self.keptBytes = keptBytes
         }
+    }
+
+    /// What one lane has of the places.
+    fileprivate struct Share {
+        var underWay = 0
+        var waiting = 0
     }
 
     /// One call.
@@ -54,6 +60,7 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
 
     private struct Flight {
         let key: Key
+        let lane: QuestionLane
         let user: UserID?
         let askedAt: MonotonicTime
         /// Nil while it waits for its turn.
@@ -75,9 +82,8 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
     private var flights: [Int: Flight] = [:]
     /// The latest flight of each question.
     private var latest: [Key: Int] = [:]
-    private var line: [Int] = []
-    /// Of the line: those before it have gone.
-    private var front = 0
+    private var line = FairLine<QuestionLane, Int>()
+    private var shares: [QuestionLane: Share] = [:]
     private var count = 0
     private var kept: [Key: Kept] = [:]
     package private(set) var keptBytes = 0
@@ -94,28 +100,30 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
     // MARK: Asking
 
     /// - Parameter user: whom it is about, where that is known.
-    package mutating func ask(_ key: Key, about user: UserID?, by asker: Asker, now: MonotonicTime) -> Step {
+    package mutating func ask(
+        _ key: Key, about user: UserID?, in lane: QuestionLane, by asker: Asker, now: MonotonicTime
+    ) -> Step {
         let earliest = (user ?? kept[key]?.user).flatMap { refreshed.moment(of: $0) }
         func counts(_ begun: MonotonicTime) -> Bool { earliest.map { begun >= $0 } ?? true }
         if let answer = kept[key], answer.until > now, counts(answer.begunAt) { return .known(answer.ruling) }
-        guard waiting < limits.waiting else { return .refused }
+        guard limits.letWait(shares[lane], among: waiting) else { return .refused }
         if let number = latest[key], let flight = flights[number], flight.begunAt.map(counts) ?? true {
             flights[number]?.askers.append(asker)
-            waiting += 1
+            wait(1, in: flight.lane)
             return .wait
         }
         count += 1
-        var flight = Flight(key: key, user: user, askedAt: now)
+        var flight = Flight(key: key, lane: lane, user: user, askedAt: now)
         latest[key] = count
         defer { flights[count] = flight }
-        guard underWay < limits.underWay else {
+        guard underWay < limits.underWay, limits.letBegin(shares[lane]) else {
             flight.caller = asker
-            line.append(count)
-            waiting += 1
+            line.append(count, to: lane)
+            wait(1, in: lane)
             return .wait
         }
         flight.begunAt = now
-        underWay += 1
+        fly(1, in: lane)
         return .call(Call(number: count, time: limits.patience))
     }
 
@@ -129,8 +137,8 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
             preconditionFailure("a call that was not under way has ended")
         }
         if latest[flight.key] == call.number { latest[flight.key] = nil }
-        underWay -= 1
-        waiting -= flight.askers.count
+        fly(-1, in: flight.lane)
+        wait(-flight.askers.count, in: flight.lane)
         keep(ruling, of: flight, begunAt: begunAt, for: holds, bytes: bytes, now: now)
         var outcome = Outcome(answered: flight.askers)
         while underWay < limits.underWay, let number = takeFirst(), let caller = flights[number]?.caller {
@@ -145,30 +153,36 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
         guard rest > .zero else {
             flights[number] = nil
             if latest[flight.key] == number { latest[flight.key] = nil }
-            waiting -= 1 + flight.askers.count
+            wait(-1 - flight.askers.count, in: flight.lane)
             return outcome.expired += [caller] + flight.askers
         }
         (flight.begunAt, flight.caller) = (now, nil)
         flights[number] = flight
-        underWay += 1
-        waiting -= 1
+        fly(1, in: flight.lane)
+        wait(-1, in: flight.lane)
         outcome.next.append((caller, Call(number: number, time: rest)))
     }
 
+    // MARK: Shares
+
     private mutating func takeFirst() -> Int? {
-        guard front < line.count else {
-            (line, front) = ([], 0)
-            return nil
-        }
-        front += 1
-        defer {
-            // Seldom, so that each pays for one move.
-            if front > 64, front > line.count / 2 {
-                line.removeFirst(front)
-                front = 0
-            }
-        }
-        return line[front - 1]
+        line.takeFirst { [shares, limits] lane in limits.letBegin(shares[lane]) }
+    }
+
+    private mutating func wait(_ askers: Int, in lane: QuestionLane) {
+        waiting += askers
+        share(in: lane) { $0.waiting += askers }
+    }
+
+    private mutating func fly(_ calls: Int, in lane: QuestionLane) {
+        underWay += calls
+        share(in: lane) { $0.underWay += calls }
+    }
+
+    private mutating func share(in lane: QuestionLane, _ change: (inout Share) -> Void) {
+        var share = shares[lane] ?? Share()
+        change(&share)
+        shares[lane] = share.waiting == 0 && share.underWay == 0 ? nil : share
     }
 
     // MARK: Answers that hold
@@ -228,26 +242,14 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
     }
 }
 
-/// When the backend last wanted to be asked again about whom. Only some are remembered by name: where there are too many,
-/// all users count as meant at the moment of the latest that is forgotten.
-struct RefreshedUsers: Sendable {
-    private static let most = 20_000
-
-    private var moments: [UserID: MonotonicTime] = [:]
-    private var everybody: MonotonicTime?
-
-    func moment(of user: UserID) -> MonotonicTime? {
-        guard let own = moments[user] else { return everybody }
-        return max(own, everybody ?? own)
+extension QuestionBoard.Limits {
+    /// One lane alone waits at half of the places, two at a third each: always as many are free as the fullest has.
+    fileprivate func letWait(_ share: QuestionBoard.Share?, among all: Int) -> Bool {
+        waiting - all > share?.waiting ?? 0
     }
 
-    mutating func note(_ user: UserID, now: MonotonicTime) {
-        if moments.count >= RefreshedUsers.most { noteAll(now: now) }
-        moments[user] = now
-    }
-
-    mutating func noteAll(now: MonotonicTime) {
-        everybody = now
-        moments = [:]
+    /// A quarter of the calls is for the others.
+    fileprivate func letBegin(_ share: QuestionBoard.Share?) -> Bool {
+        share?.underWay ?? 0 < underWay - underWay / 4
     }
 }

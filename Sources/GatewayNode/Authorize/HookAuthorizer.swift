@@ -109,10 +109,11 @@ package final class HookAuthorizer: Authorizer {
 
     private func turn(_ question: Question) async -> Turn {
         let key = SHA256.hash(data: NativeHook.key(of: question))
+        let lane = question.lane
         return await withCheckedContinuation { continuation in
             let moment = now().monotonic
             let turn: Turn? = board.withLock { board in
-                switch board.ask(key, about: question.userId, by: continuation, now: moment) {
+                switch board.ask(key, about: question.userId, in: lane, by: continuation, now: moment) {
                 case .known(let ruling): .ruled(ruling)
                 case .call(let call): .call(call)
                 case .refused: .turnedAway
