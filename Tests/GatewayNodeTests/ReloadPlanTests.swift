@@ -66,6 +66,12 @@ struct ReloadPlanTests {
                 client: {maxRooms: 5, origins: ["*"]}
                 """, ["client.maxRooms"], ["auth.mode", "auth.secret", "client.origins"]
             ),
+            // Bound where everybody reaches it, the port goes on asking for what it asked for.
+            (
+                "auth: {mode: none}\nclient: {host: 0.0.0.0, origins: [https://a.example]}",
+                "auth: {mode: none}\nclient: {host: 127.0.0.1}", [],
+                ["client.host", "client.origins"]
+            ),
             (
                 "rooms: [{pattern: a}]", "rooms: [{pattern: b, presence: off}]\nauth: {guests: true}", [],
                 ["auth.guests", "rooms"]

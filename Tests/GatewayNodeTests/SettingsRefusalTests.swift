@@ -21,6 +21,9 @@ struct SettingsRefusalTests {
             ),
             ("client:\n  port: {a: 1}\n", "client.port is a single value, not a group of keys (martlet.yaml, line 2)"),
             ("client:\n  port:\n", "client.port has no value (martlet.yaml, line 2)"),
+            ("rooms:\n", "rooms has no value; an empty list is [] (martlet.yaml, line 1)"),
+            ("auth:\n  issuers: ~\n", "auth.issuers has no value; an empty list is [] (martlet.yaml, line 2)"),
+            ("pusher:\n  apps:\n", "pusher.apps has no value; an empty list is [] (martlet.yaml, line 2)"),
             ("client: 8080\n", "client is a group of keys, not a value (martlet.yaml, line 1)"),
             ("client:\n  port: 1\n  port: 2\n", "port is given twice (martlet.yaml, line 2)"),
             (

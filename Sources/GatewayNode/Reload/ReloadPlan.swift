@@ -50,7 +50,7 @@ package struct ReloadPlan: Sendable {
     /// Whether a key says who may do what. Some of the old and some of the new could open what neither opens, so where one of
     /// them has to wait for a restart all do.
     private static func isAboutRights(_ path: String) -> Bool {
-        ["client.origins", "presence.watch", "rooms"].contains(path)
+        ["client.host", "client.origins", "presence.watch", "rooms"].contains(path)
             || ["auth.", "hooks.", "pusher."].contains { path.hasPrefix($0) }
     }
 

@@ -1,5 +1,6 @@
 import Dialects
 import GatewayCore
+import Glibc
 import Webhooks
 
 extension Settings {
@@ -36,7 +37,12 @@ extension Settings {
 }
 
 extension SettingCheck {
+    /// A pipe is refused too: the file is read again and again.
     static func authorities(_ file: String) -> String? {
+        var facts = stat()
+        guard stat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+            return "is no file that holds certificates in PEM"
+        }
         var configuration = WebhookConfiguration(receivers: [], secrets: [])
         configuration.authorityFile = file
         do {

@@ -83,7 +83,8 @@ struct SettingsFile {
     }
 
     private func list(_ value: Yams.Node, called key: String) throws(SettingsError) -> [Yams.Node] {
-        if value.isNull { return [] }
+        // Nothing, once SIGHUP has it taken, would be the end of all that was there.
+        if value.isNull { throw refusal(of: key, at: value, "has no value; an empty list is []") }
         guard let list = value.sequence else { throw refusal(of: key, at: value, "is not a list") }
         return Array(list)
     }

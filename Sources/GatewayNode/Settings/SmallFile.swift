@@ -1,20 +1,29 @@
+import GatewayCore
 import Glibc
 
 /// Reads files that people write: configurations and secrets.
-enum SmallFile {
+package enum SmallFile {
     /// The whole text; refuses what is longer than `limit` bytes, is no UTF-8, or cannot be read.
     ///
-    /// - Parameter name: What errors call it, beside the path; its content is in no error.
-    static func text(of path: String, limit: Int, called name: String) throws(SettingsError) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    /// - Parameters:
+    ///   - name: What errors call it, beside the path; its content is in no error.
+    ///   - patience: How long a pipe may take until all of it has come; who reads a file has others to serve.
+    package static func text(
+        of path: String, limit: Int, called name: String, patience: Duration = .seconds(10)
+    ) throws(SettingsError) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw failure(name, path) }
         defer { close(descriptor) }
+        let end = ContinuousClock.now + patience
         var bytes: [UInt8] = []
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 16_384, alignment: 1)
         defer { chunk.deallocate() }
         while true {
+            guard wait(for: descriptor, until: end) else {
+                throw SettingsError("\(name): \(path) is a pipe from which nothing came in \(patience)")
+            }
             let count = Glibc.read(descriptor, chunk.baseAddress, chunk.count)
-            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
             guard count >= 0 else { throw failure(name, path) }
             if count == 0 { break }
             bytes += chunk.prefix(count)
@@ -26,6 +35,17 @@ enum SmallFile {
             throw SettingsError("\(name): \(path) is not UTF-8 text")
         }
         return text
+    }
+
+    /// Whether there is something to read, or an end or a fault to hear of; at once for whatever is no pipe, socket or terminal.
+    private static func wait(for descriptor: Int32, until end: ContinuousClock.Instant) -> Bool {
+        var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while true {
+            let left = ContinuousClock.now.duration(to: end).nanoseconds / 1_000_000
+            let found = poll(&watched, 1, Int32(max(0, min(left, Int64(Int32.max)))))
+            if found < 0, errno == EINTR { continue }
+            return found > 0
+        }
     }
 
     private static func failure(_ name: String, _ path: String) -> SettingsError {
