@@ -62,10 +62,12 @@ let package = Package(
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         // hiredis's reply reader with object functions of our own: lays a reply out flat.
         .target(name: "CRespReader", dependencies: ["CHiredis"], linkerSettings: [.linkedLibrary("hiredis")]),
+        // Whose certificate a TLS server shows, for all clients in here.
+        .target(name: "ServerTrust", dependencies: [nioCore, nioTLS], swiftSettings: strict),
         // A Redis driver that knows nothing of rooms: links, subscriptions, scripts, reconnects.
         .target(
             name: "RedisClient",
-            dependencies: ["CRespReader", nioCore, nioPosix, nioTLS, logging, collections],
+            dependencies: ["CRespReader", "ServerTrust", nioCore, nioPosix, nioTLS, logging, collections],
             swiftSettings: strict),
         // The C library zlib as the system has it.
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
@@ -120,7 +122,7 @@ let package = Package(
         .target(
             name: "Webhooks",
             dependencies: [
-                "GatewayCore", "Dialects", "Traces", tracing,
+                "GatewayCore", "Dialects", "Traces", "ServerTrust", tracing,
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: forNodes),
                 crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging,
                 metrics, lifecycle, collections,
@@ -131,7 +133,8 @@ let package = Package(
             name: "GatewayNode",
             dependencies: [
                 "GatewayCore", "RedisClient", "RedisBackend", "SocketServer", "ControlAPI", "Dialects", "Webhooks",
-                "Archive", "Traces", crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging, metrics, lifecycle,
+                "Archive", "Traces", "ServerTrust", crypto, nioCore, nioPosix, nioHTTP1, nioTLS, logging, metrics,
+                lifecycle,
                 .product(name: "CryptoExtras", package: "swift-crypto", condition: forNodes),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: forNodes),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: forNodes),
@@ -141,7 +144,9 @@ let package = Package(
         // The Swift client library: connects, reconnects, hands out events as async sequences.
         .target(
             name: "MartletClient",
-            dependencies: ["GatewayCore", "Dialects", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS],
+            dependencies: [
+                "GatewayCore", "Dialects", "ServerTrust", "WebSocketFrames", nioCore, nioPosix, nioHTTP1, nioTLS,
+            ],
             swiftSettings: strict),
         // What clients were told, held to what they were promised: the judge of `bench storm` and of the fault suites.
         .target(name: "StormJudge", dependencies: ["MartletClient"], swiftSettings: strict),
@@ -156,8 +161,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "GatewayNode", "GatewayCore", "LoadBench", "MartletClient", "StormJudge", "Webhooks", nioCore, nioPosix,
-                nioHTTP1, nioTLS, logging,
+                "GatewayNode", "GatewayCore", "LoadBench", "MartletClient", "ServerTrust", "StormJudge", "Webhooks",
+                nioCore, nioPosix, nioHTTP1, nioTLS, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: forNodes),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: forNodes),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: forNodes),
@@ -176,9 +181,10 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        .testTarget(name: "ServerTrustTests", dependencies: ["ServerTrust"], swiftSettings: strict),
         .testTarget(
             name: "RedisClientTests",
-            dependencies: ["RedisClient", "TestSupport", "TestKit", nioCore, nioPosix, logging],
+            dependencies: ["RedisClient", "TestSupport", "TestKit", nioCore, nioPosix, nioTLS, logging],
             swiftSettings: strict),
         .testTarget(
             name: "WebSocketFramesTests", dependencies: ["WebSocketFrames", nioCore, "TestSupport"],

@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import NIOSSL
 
 /// An authority of one test's own and the certificates that it, or nobody, vouches for; made by openssl.
@@ -21,7 +22,7 @@ package final class TestCertificates: Sendable {
 
     package var authorities: [NIOSSLCertificate] { get throws { try NIOSSLCertificate.fromPEMFile(authorityFile) } }
 
-    /// For a server: a certificate for this name, by the authority.
+    /// For a server: a certificate for this name or address, by the authority.
     package func vouched(for name: String, _ change: (inout TLSConfiguration) -> Void = { _ in }) throws
         -> NIOSSLContext
     {
@@ -52,7 +53,7 @@ package final class TestCertificates: Sendable {
         }
     }
 
-    /// A certificate for this name by the authority, good for two days from now or, where `off` is given, from then.
+    /// A certificate for this name or address by the authority, good for two days from now or, where `off` is given, from then.
     package func files(for name: String, off: Duration = .zero) throws -> Files {
         let file = "\(UUID().uuidString.prefix(8))-\(name)"
         try make(
@@ -77,12 +78,14 @@ package final class TestCertificates: Sendable {
         _ file: String, for name: String, by authority: [String], clock: [String: String] = [:]
     ) throws {
         let isName = !name.contains(" ")
+        // As swift-nio reads it: an error says that it is a name.
+        let kind = (try? SocketAddress(ipAddress: name, port: 0)) == nil ? "DNS" : "IP"
         _ = try RedisServerProcess.ChildProcess.output(
             of: ["env"] + clock.map { "\($0.key)=\($0.value)" } + [
                 "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                 "-days", "2", "-subj", "/CN=\(name)", "-keyout", "\(folder)/\(file).key", "-out",
                 "\(folder)/\(file).pem",
-            ] + (isName ? ["-addext", "subjectAltName=DNS:\(name)"] : []) + authority)
+            ] + (isName ? ["-addext", "subjectAltName=\(kind):\(name)"] : []) + authority)
     }
 
     private func context(_ file: String, _ change: (inout TLSConfiguration) -> Void) throws -> NIOSSLContext {

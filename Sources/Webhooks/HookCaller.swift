@@ -158,6 +158,7 @@ package final class HookCaller: Sendable {
     private func client(for address: IPAddress, of target: WebhookURL) -> HTTPClient {
         var settings = settings
         settings.dnsOverride = [target.host: address.description]
+        settings.holdCertificates(to: target)
         return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
     }
 

@@ -3,6 +3,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import ServerTrust
 
 /// The reason why a request had no answer, in an operator's words, with what there is to do about it.
 package enum RequestFailure {
@@ -26,12 +27,11 @@ package enum RequestFailure {
                 ?? unresolved(settings)
         case let error as IOError:
             return "the receiver could not be reached: \(String(cString: strerror(error.errnoCode)))"
-        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
-            return "TLS with the receiver failed: \(tlsReason(of: error, settings))"
         case is CancellationError:
             return "this node ends"
         default:
-            return "the request failed: \(error)"
+            guard let refusal = TLSRefusal(error) else { return "the request failed: \(error)" }
+            return "TLS with the receiver failed: \(remedy(for: refusal, settings))"
         }
     }
 
@@ -55,24 +55,18 @@ package enum RequestFailure {
         "the receiver's name does not resolve: correct \(settings).url, or what this node's name server says"
     }
 
-    private static func tlsReason(of error: any Error, _ settings: String) -> String {
-        if let error = error as? NIOSSLExtraError, error == .failedToValidateHostname {
-            return """
-                its certificate is for another name: put one of the certificate's names into \(settings).url, or give the \
-                receiver a certificate for this one
-                """
+    private static func remedy(for refusal: TLSRefusal, _ settings: String) -> String {
+        switch refusal {
+        case .otherName:
+            """
+            \(refusal): put one of the certificate's names into \(settings).url, or give the receiver a certificate for \
+            this one
+            """
+        case .untrusted: "\(refusal): renew it, or name its authority's file in \(settings).caFile"
+        case .outdated: "\(refusal): have it speak TLS 1.2 or 1.3"
+        case .plain: "\(refusal): correct \(settings).url, or have it speak TLS"
+        case .wantsCertificate: "\(refusal), which the node does not"
+        case .other(let text): text
         }
-        let text = "\(error)"
-        // The library has no case for it.
-        if text.contains("CERTIFICATE_VERIFY_FAILED") {
-            return """
-                its certificate has expired, or comes from no authority that this node knows: renew it, or name its \
-                authority's file in \(settings).caFile
-                """
-        }
-        if text.contains("PROTOCOL_VERSION") || text.contains("UNSUPPORTED_PROTOCOL") {
-            return "it speaks nothing newer than TLS 1.1: have it speak TLS 1.2 or 1.3"
-        }
-        return text
     }
 }

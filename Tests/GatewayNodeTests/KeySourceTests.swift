@@ -226,7 +226,11 @@ struct KeySourceTests {
         }
         #expect(await problem(fetcher, "https://localhost:\(endless.port)/") == "did not answer within 5 s")
         let other = try await KeyServer.start(certificates.vouched(for: "other.example"), body: jwks)
-        #expect(await problem(fetcher, other.url).hasPrefix("is not trusted: "))
+        #expect(await problem(fetcher, other.url) == "is not trusted: its certificate is for another name")
+        let numbered = try await KeyServer.start(certificates.vouched(for: "127.0.0.1"), body: jwks)
+        #expect(await problem(fetcher, numbered.url) == "is not trusted: its certificate is for another name")
+        let byNumber = numbered.url.replacing("localhost", with: "127.0.0.1")
+        #expect(await problem(fetcher, byNumber) == "2 keys")
         let own = try await KeyServer.start(certificates.selfSigned(for: "localhost"), body: jwks)
         #expect(await problem(fetcher, own.url).hasPrefix("is not trusted: "))
         let url = server.url

@@ -6,19 +6,23 @@ import Testing
 
 /// `wss` against a listener with a certificate for `localhost` that nobody else trusts.
 @Suite struct TLSTests {
-    private func gateway(response: String = FakeGateway.upgrade) async throws -> FakeGateway {
-        let certificate = try NIOSSLCertificate(bytes: Array(TLSTests.certificate.utf8), format: .pem)
-        let key = try NIOSSLPrivateKey(bytes: Array(TLSTests.key.utf8), format: .pem)
+    private func gateway(
+        response: String = FakeGateway.upgrade, certificate: String = TLSTests.certificate, key: String = TLSTests.key
+    ) async throws -> FakeGateway {
+        let certificate = try NIOSSLCertificate(bytes: Array(certificate.utf8), format: .pem)
+        let key = try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)
         let tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: [.certificate(certificate)], privateKey: .privateKey(key))
         return try await FakeGateway.start(response: response, tls: NIOSSLContext(configuration: tls))
     }
 
-    private func configuration(_ gateway: FakeGateway, trusts: Bool) throws -> WebSocketConfiguration {
-        var configuration = WebSocketConfiguration(host: "localhost", port: gateway.port, path: "/ws")
+    private func configuration(
+        _ gateway: FakeGateway, trusts: Bool, certificate: String = TLSTests.certificate, host: String = "localhost"
+    ) throws -> WebSocketConfiguration {
+        var configuration = WebSocketConfiguration(host: host, port: gateway.port, path: "/ws")
         var tls = TLSConfiguration.makeClientConfiguration()
         if trusts {
-            let certificate = try NIOSSLCertificate(bytes: Array(TLSTests.certificate.utf8), format: .pem)
+            let certificate = try NIOSSLCertificate(bytes: Array(certificate.utf8), format: .pem)
             tls.trustRoots = .certificates([certificate])
         }
         configuration.tls = tls
@@ -53,6 +57,33 @@ import Testing
         await gateway.stop()
     }
 
+    @Test func `a certificate for an address is none for a name that leads there, unless names are not to be checked`()
+        async throws
+    {
+        let (certificate, key) = TLSTests.numbered
+        let gateway = try await gateway(certificate: certificate, key: key)
+        let group = MultiThreadedEventLoopGroup.singleton
+        let named = try configuration(gateway, trusts: true, certificate: certificate)
+        let error = await #expect(throws: WebSocketConnectError.self) {
+            try await WebSocketConnection.connect(named, on: group).close()
+        }
+        guard case .badHandshake = error else {
+            Issue.record("not refused for its certificate")
+            return
+        }
+        var lax = named
+        lax.tls?.certificateVerification = .noHostnameVerification
+        let numbered = try configuration(gateway, trusts: true, certificate: certificate, host: "127.0.0.1")
+        for good in [lax, numbered] {
+            let socket = try await WebSocketConnection.connect(good, on: group)
+            let peer = try await gateway.accept()
+            _ = try await peer.handshake()
+            socket.close()
+            #expect(await socket.ended().code == 1000)
+        }
+        await gateway.stop()
+    }
+
     private static let certificate = """
         -----BEGIN CERTIFICATE-----
         MIIBlTCCATugAwIBAgIUUbNtkQwLJqJRtTXJTucA8YFETJswCgYIKoZIzj0EAwIw
@@ -75,4 +106,28 @@ import Testing
         PR8ms+4lNFdsbd+16++DdmcTA1dB264pP2aubQ1mkGtFiuu4NSkYtL/h
         -----END PRIVATE KEY-----
         """
+
+    /// The same for the addresses 127.0.0.1 and ::1 alone, whatever its common name says.
+    private static let numbered = (
+        certificate: """
+        -----BEGIN CERTIFICATE-----
+        MIIBojCCAUigAwIBAgIUXGAIXF/kAVvD9NWzWLi9Zkn8BcEwCgYIKoZIzj0EAwIw
+        FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTIwMTAzMTMwNloYDzIxMjYxMTA3
+        MDMxMzA2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+        PQMBBwNCAAQ1Dn+Ta19ymjyU3Ek86lFPwi+kgiebyUb6zFRFKAkpGnF8oO9FIl50
+        amPDgbE4swp8bJ9rrHDl0jtXBucSJcPEo3YwdDAdBgNVHQ4EFgQULPedoXBEeMlH
+        WtyvG5/XDlaalhUwHwYDVR0jBBgwFoAULPedoXBEeMlHWtyvG5/XDlaalhUwDwYD
+        VR0TAQH/BAUwAwEB/zAhBgNVHREEGjAYhwR/AAABhxAAAAAAAAAAAAAAAAAAAAAB
+        MAoGCCqGSM49BAMCA0gAMEUCIQCfAPD5V7jLJveG09HArm+bczg8Q0asbACesnLw
+        9R4lcQIgV8JsGYnF03D9Rb8tCRIWkcS1/kgV3/JaAqqOgK57Vcs=
+        -----END CERTIFICATE-----
+        """,
+        key: """
+        -----BEGIN PRIVATE KEY-----
+        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgmeeew3bjIJ2yhR1V
+        sS4ZV0q18lRiQhU2pAyb0kZFoaOhRANCAAQ1Dn+Ta19ymjyU3Ek86lFPwi+kgieb
+        yUb6zFRFKAkpGnF8oO9FIl50amPDgbE4swp8bJ9rrHDl0jtXBucSJcPE
+        -----END PRIVATE KEY-----
+        """
+    )
 }

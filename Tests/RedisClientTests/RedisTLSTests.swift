@@ -1,7 +1,11 @@
 import Foundation
+import NIOCore
 import NIOPosix
+import NIOSSL
 import RedisClient
+import Synchronization
 import TestKit
+import TestSupport
 import Testing
 
 /// `rediss` against a real server with a certificate that nobody else trusts.
@@ -45,6 +49,27 @@ import Testing
                 #expect(!link.isConnected)
             }
         }
+    }
+
+    @Test func `a certificate for an address is none for a name that leads there, which is sent no password`()
+        async throws
+    {
+        let made = try TestCertificates()
+        let server = try await ListeningServer.start(made.vouched(for: "127.0.0.1"))
+        for (place, name) in [("localhost", ""), ("127.0.0.1", "&name=redis.internal")] {
+            let url = "rediss://:secret@\(place):\(server.port)/0?ca=\(made.authorityFile)\(name)"
+            try await withLink(try RedisConfiguration(url: url)) { _, states in
+                try await states.until { $0.contains(where: \.isDisconnected) }
+                let said = "\(states.all)"
+                #expect(said.contains("its certificate is for another name"), "\(said)")
+            }
+        }
+        #expect(server.received == 0)
+        let url = "rediss://:secret@127.0.0.1:\(server.port)/0?ca=\(made.authorityFile)"
+        try await withLink(try RedisConfiguration(url: url)) { _, _ in
+            try await eventually { server.received > 0 }
+        }
+        try await server.stop()
     }
 
     @Test func `sentinels, and the primary that they name, are spoken to under TLS; until then links wait silently`()
@@ -134,5 +159,57 @@ import Testing
         let port = try #require(channel.localAddress?.port)
         try await channel.close()
         return port
+    }
+}
+
+/// Speaks TLS, says nothing, and counts the bytes that come.
+private final class ListeningServer: Sendable {
+    private let listener: any Channel
+    private let count: Count
+    let port: Int
+
+    private final class Count: Sendable {
+        let bytes = Mutex(0)
+    }
+
+    static func start(_ tls: NIOSSLContext) async throws -> ListeningServer {
+        let count = Count()
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+                    try channel.pipeline.syncOperations.addHandler(Handler(count: count))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        return ListeningServer(listener: listener, count: count)
+    }
+
+    private init(listener: any Channel, count: Count) {
+        self.listener = listener
+        self.count = count
+        port = listener.localAddress?.port ?? 0
+    }
+
+    var received: Int { count.bytes.withLock { $0 } }
+
+    func stop() async throws { try await listener.close() }
+
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        private let count: Count
+
+        init(count: Count) {
+            self.count = count
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let bytes = unwrapInboundIn(data).readableBytes
+            count.bytes.withLock { $0 += bytes }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            context.close(promise: nil)
+        }
     }
 }

@@ -2,6 +2,7 @@ import Dispatch
 import GatewayCore
 import Metrics
 import NIOCore
+import NIOSSL
 import ServiceLifecycle
 import Synchronization
 import TestKit
@@ -180,6 +181,36 @@ struct ReceiverFailureTests {
         let strayed = HookCaller(configuration, now: { 0 }) { _ in [try #require(IPAddress("93.184.216.34"))] }
         await #expect(throws: AddressGuard.Refusal.self) { try await strayed.post(Array("{}".utf8)) }
         try await strayed.shutdown()
+    }
+
+    @Test func `a certificate for an address is none for a name that leads there`() async throws {
+        let made = try TestCertificates()
+        let server = try await HookServer.start(tls: made.vouched(for: "127.0.0.1"))
+        func answer(_ host: String) async throws -> UInt {
+            let caller = HookCaller(
+                HookCaller.Configuration(
+                    url: "https://\(host):\(server.port)/", secrets: [], timeout: .seconds(10), concurrency: 1,
+                    reach: .anywhere, authorities: try made.authorities),
+                now: { 0 }
+            ) { _ in [IPAddress("127.0.0.1")].compactMap(\.self) }
+            let answer: Result<UInt, any Error>
+            do {
+                answer = .success(try await caller.post(Array("{}".utf8)).status)
+            } catch {
+                answer = .failure(error)
+            }
+            try await caller.shutdown()
+            return try answer.get()
+        }
+        #expect(try await answer("127.0.0.1") == 200)
+        for name in ["localhost", "receiver.example"] {
+            let error = await #expect(throws: NIOSSLExtraError.self) { try await answer(name) }
+            #expect(error == .failedToValidateHostname)
+        }
+        #expect(server.requests.count == 1)
+        // By its end no connection is left that nobody would close.
+        server.show(try made.vouched(for: "receiver.example"))
+        #expect(try await answer("receiver.example") == 200)
     }
 
     @Test func `an answer is read so far and no further`() async throws {

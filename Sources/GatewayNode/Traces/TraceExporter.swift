@@ -55,6 +55,7 @@ struct TraceExporter: Service {
         configuration.timeout = .init(connect: TimeAmount(TraceExporter.patience))
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
+        if let target = WebhookURL(url) { configuration.holdCertificates(to: target) }
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let ending = Ending()
         await withGracefulShutdownHandler {

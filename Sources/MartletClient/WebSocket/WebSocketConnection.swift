@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import ServerTrust
 import WebSocketFrames
 
 #if canImport(Glibc)
@@ -186,10 +187,10 @@ package final class WebSocketConnection: Sendable {
         let pipeline = channel.pipeline.syncOperations
         if let tls = configuration.tls {
             let context = try NIOSSLContext(configuration: tls)
-            // An error says that it is a name.
-            let isAddress = (try? SocketAddress(ipAddress: configuration.host, port: 0)) != nil
             try pipeline.addHandler(
-                NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : configuration.host))
+                NIOSSLClientHandler.speaking(
+                    to: configuration.host, context: context,
+                    verification: tls.certificateVerification))
         }
         try pipeline.addHandler(HTTPRequestEncoder())
         try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes)))

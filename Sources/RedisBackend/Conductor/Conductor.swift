@@ -128,7 +128,7 @@ final class Conductor: @unchecked Sendable {
             canaries?.lie([.all])
             linksChanged(commands: .all)
         case .disconnected(let reason):
-            health.set(.commands, false)
+            health.set(.commands, false, because: reason)
             presence?.linkLost(.all)
             linksChanged(commands: .none)
             logger.warning("Redis is not reached", metadata: ["reason": "\(reason)"])

@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import ServerTrust
 
 /// The owner of the connections that a connector makes. All calls come on its loop.
 protocol ConnectionOwner: AnyObject, Sendable {
@@ -251,11 +252,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
 
     private func prepare(_ channel: any Channel, to place: RedisConfiguration.Endpoint) throws {
         guard let tlsContext, case .tcp(let host, _) = place else { return }
-        // An error says that it is a name.
-        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
-        let handler = try NIOSSLClientHandler(
-            context: tlsContext, serverHostname: configuration.serverName ?? (isAddress ? nil : host))
-        try channel.pipeline.syncOperations.addHandler(handler)
+        try channel.pipeline.syncOperations.addHandler(
+            NIOSSLClientHandler.speaking(to: configuration.serverName ?? host, context: tlsContext))
     }
 
     private func opened(_ channel: any Channel, attempt: Int) {
@@ -294,9 +292,10 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         return error.connectionErrors.map { words($0.error) }.joined(separator: ", ")
     }
 
-    /// The system's own words where it was the system that failed.
+    /// The system's own words where it was the system that failed, and an operator's where it was TLS.
     static func words(_ error: any Error) -> String {
-        (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+        if let error = error as? IOError { return String(cString: strerror(error.errnoCode)) }
+        return TLSRefusal(error)?.description ?? "\(error)"
     }
 
     private func perform(_ action: Greeting.Action, channel: any Channel, handler: ReplyHandler<Owner>) -> Bool {

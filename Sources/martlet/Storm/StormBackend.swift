@@ -17,7 +17,8 @@ struct StormBackend: Sendable {
     /// Without a path.
     let apis: [String]
     let key: String
-    private let http: HTTPClient
+    /// One for each api.
+    private let clients: [HTTPClient]
 
     private static let patience = Duration.seconds(5)
     private static let maxAnswerBytes = 16 << 20
@@ -30,12 +31,16 @@ struct StormBackend: Sendable {
         // Each publication that waits has one.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         configuration.redirectConfiguration = .disallow
-        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        clients = apis.map { api in
+            var configuration = configuration
+            if let target = WebhookURL(api) { configuration.holdCertificates(to: target) }
+            return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        }
     }
 
     func shutdown() async {
         // What is left open ends with the process.
-        try? await http.shutdown()
+        for client in clients { try? await client.shutdown() }
     }
 
     /// Nil where there was no answer.
@@ -52,7 +57,7 @@ struct StormBackend: Sendable {
         }
         // A node that is gone or drains is one that does not answer.
         guard
-            let answer = try? await http.ask(
+            let answer = try? await clients[api].ask(
                 request, within: StormBackend.patience, upTo: StormBackend.maxAnswerBytes),
             let bytes = try? answer.body.get()
         else { return nil }

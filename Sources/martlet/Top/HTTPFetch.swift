@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import NIOSSL
+import ServerTrust
 
 /// One `GET` whose whole answer is wanted, on a connection of its own.
 enum HTTPFetch {
@@ -30,7 +31,8 @@ enum HTTPFetch {
                     channel.eventLoop.makeCompletedFuture {
                         let pipeline = channel.pipeline.syncOperations
                         if let context {
-                            try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: target.name))
+                            try pipeline.addHandler(
+                                NIOSSLClientHandler.speaking(to: target.host, context: context))
                         }
                         try pipeline.addHandler(WholeAnswer(request: request, answer: answer, maxBytes: maxBytes))
                     }
@@ -91,13 +93,5 @@ enum HTTPFetch {
             answer.fail(error)
             context.close(promise: nil)
         }
-    }
-}
-
-extension HealthProbe.Target {
-    /// The host, where it is a name that a certificate can bear; nil for an address.
-    fileprivate var name: String? {
-        let isAddress = host.contains(":") || host.allSatisfy { $0.isNumber || $0 == "." }
-        return isAddress ? nil : host
     }
 }
