@@ -75,6 +75,9 @@ package struct Node: Sendable {
         backend.whenReviewed { hook?.forget($0) }
         let log = try archivedLog(backend, metrics: metrics)
         let tokens = try Tokens(settings, group: group, metrics: metrics, logger: logger)
+        if let keys = tokens.service {
+            metrics.observe("martlet_token_issuers_without_keys") { Double(keys.standings.missing) }
+        }
         let certificates = try Certificates(settings, metrics: metrics)
         let signedCalls = LateCalls()
         let admission: @Sendable (Settings) -> SocketServerConfiguration = {
@@ -188,9 +191,10 @@ package struct Node: Sendable {
         _ backend: Backend, _ sockets: SocketServer, _ tokens: Tokens, _ hook: HookAuthorizer?
     ) -> Readiness {
         if sockets.status.isDraining { return .notReady(reason: "draining") }
-        if let problem = tokens.problem { return .notReady(reason: problem) }
+        let keys = tokens.standings
+        if let problem = keys?.problem { return .notReady(reason: problem) }
         if let problem = backend.problem { return .notReady(reason: problem) }
-        let restrictions = [backend.restriction, hook?.restriction].compactMap(\.self)
+        let restrictions = [backend.restriction, keys?.restriction, hook?.restriction].compactMap(\.self)
         return restrictions.isEmpty ? .ready : .restricted(reason: restrictions.joined(separator: "; "))
     }
 

@@ -1,3 +1,5 @@
+import ServerTrust
+
 /// The reason why a Redis URL cannot be used. The text holds nothing of user, password or query values.
 package struct RedisURLError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
@@ -88,10 +90,13 @@ extension RedisConfiguration {
             if case .cluster = topology, database != 0 { throw RedisURLError(Self.onlyDatabase) }
         case "user": username = try Self.decoded(value ?? "", as: "user")
         case "password": password = try Self.decoded(value ?? "", as: "password")
-        case "ca" where tls: certificateAuthorityFile = try Self.decoded(value ?? "", as: "ca")
-        case "name" where tls: serverName = try Self.decoded(value ?? "", as: "name")
-        case "cert" where tls: certificateFile = try Self.decoded(value ?? "", as: "cert")
-        case "key" where tls: keyFile = try Self.decoded(value ?? "", as: "key")
+        case "ca" where tls: certificateAuthorityFile = try Self.filled(value, as: "ca")
+        case "name" where tls:
+            let name = try Self.filled(value, as: "name")
+            guard ServerName(name).isHostName else { throw RedisURLError("its name is no host name") }
+            serverName = name
+        case "cert" where tls: certificateFile = try Self.filled(value, as: "cert")
+        case "key" where tls: keyFile = try Self.filled(value, as: "key")
         case "sentinelPassword":
             guard case .sentinel(var sentinels) = topology else { throw RedisURLError(Self.queries) }
             let secret = try Self.decoded(value ?? "", as: "sentinelPassword")
@@ -160,6 +165,12 @@ extension RedisConfiguration {
     private static func database(_ text: Substring) throws(RedisURLError) -> Int {
         guard let number = UInt16(text) else { throw RedisURLError("its database is not a number") }
         return Int(number)
+    }
+
+    private static func filled(_ value: Substring?, as part: String) throws(RedisURLError) -> String {
+        let text = try decoded(value ?? "", as: part)
+        guard !text.isEmpty else { throw RedisURLError("its \(part) is empty") }
+        return text
     }
 
     private static func decoded(_ text: Substring, as part: String) throws(RedisURLError) -> String {

@@ -21,7 +21,7 @@ package struct CertificateNames: Hashable, Sendable {
     package func include(_ server: ServerName) -> Bool {
         switch server {
         case .address(let address): addresses.contains(address)
-        case .name(let name): CertificateNames.isHostName(name) && names.contains { CertificateNames.covers($0, name) }
+        case .name(let name): server.isHostName && names.contains { CertificateNames.covers($0, name) }
         }
     }
 
@@ -31,23 +31,9 @@ package struct CertificateNames: Hashable, Sendable {
         if offered.last == UInt8(ascii: ".") { offered.removeLast() }
         guard offered.starts(with: "*.".utf8) else { return offered == wanted }
         let parents = offered.dropFirst(1)
-        guard isHostName(parents.dropFirst()), !wanted.starts(with: "xn--".utf8),
+        guard ServerName.isHostName(parents.dropFirst()), !wanted.starts(with: "xn--".utf8),
             let dot = wanted.firstIndex(of: UInt8(ascii: ".")), dot > 0
         else { return false }
         return wanted[dot...] == parents
-    }
-
-    /// Whether it consists of labels, in lower case, that a host's name can have.
-    private static func isHostName(_ name: some Collection<UInt8>) -> Bool {
-        name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
-            !label.isEmpty && label.allSatisfy(isHostByte)
-        }
-    }
-
-    private static func isHostByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
-        default: false
-        }
     }
 }

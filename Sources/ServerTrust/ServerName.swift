@@ -26,6 +26,28 @@ package enum ServerName: Hashable, Sendable {
         case .unixDomainSocket: return nil
         }
     }
+
+    /// Whether a certificate can be for it by name.
+    package var isHostName: Bool {
+        switch self {
+        case .name(let name): ServerName.isHostName(name)
+        case .address: false
+        }
+    }
+
+    /// Whether it consists of labels, in lower case, that a host's name can have.
+    static func isHostName(_ name: some Collection<UInt8>) -> Bool {
+        name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
+            !label.isEmpty && label.allSatisfy(isHostByte)
+        }
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+        default: false
+        }
+    }
 }
 
 extension UInt8 {

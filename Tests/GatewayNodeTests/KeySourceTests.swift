@@ -197,6 +197,30 @@ struct KeySourceTests {
         #expect(await source.renewed() == .failed)
     }
 
+    @Test func `an issuer without keys beside others is a restriction, none with keys keeps all out`()
+        throws
+    {
+        let (url, clock) = (try FakeURL(old), HandClock())
+        func source(_ name: String, keys: KeySet?) -> KeySource {
+            KeySource(name: name, keys: keys, rules: .remote, now: clock.now) { () throws(KeyProblem) in
+                try await url.read()
+            }
+        }
+        let keys = try KeySet(jwks: TokenSigner.jwks([old]).utf8)
+        let known = source("auth.issuers[0].jwks", keys: keys)
+        let (b, c) = (source("auth.issuers[1].jwks", keys: nil), source("auth.issuers[2].jwks", keys: nil))
+        let all = KeyStandings([known, known])
+        #expect(all.problem == nil && all.restriction == nil && all.missing == 0)
+        let one = KeyStandings([known, b])
+        #expect(one.problem == nil && one.missing == 1)
+        #expect(one.restriction == "the tokens of some issuers cannot be checked: auth.issuers[1].jwks is being read")
+        let two = KeyStandings([b, known, c])
+        #expect(two.missing == 2 && two.problem == nil)
+        #expect(two.restriction?.hasSuffix("[1].jwks is being read, auth.issuers[2].jwks is being read") == true)
+        let none = KeyStandings([b, c])
+        #expect(none.problem == "auth.issuers[1].jwks is being read" && none.restriction == nil && none.missing == 2)
+    }
+
     @Test func `keys are had over https from those whom one trusts, and from nobody else`() async throws {
         let certificates = try TestCertificates()
         let jwks = try TokenSigner.jwks([old, new])

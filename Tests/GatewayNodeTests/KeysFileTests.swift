@@ -30,8 +30,15 @@ struct KeysFileTests {
         #expect(settings.summary(partitions: 64).contains { $0.contains("with 2 of api.keysFile") })
     }
 
-    @Test func `a key that anybody could guess fences the port as one of api_key does`() throws {
-        let settings = try Self.settings(try Scratch(), "[{name: a, key: secret, scopes: [read]}]")
+    @Test(
+        arguments: [
+            "key: secret", "sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b",
+            // Of `Changeme` and `TEST`.
+            "sha256: 9370287b2e0de984e2a3b46a2f5841f2fd843a376a7a014f2598ac85ebac232b",
+            "sha256: 94ee059335e587e501cc4bf90613e0814f00a7b08bc7c648fd865a2af6a22cc2",
+        ])
+    func `a key that anybody could guess fences the port as one of api_key does, its hash too`(key: String) throws {
+        let settings = try Self.settings(try Scratch(), "[{name: a, \(key), scopes: [read]}]")
         #expect(!settings.apiFence.serves("example.org"))
     }
 
@@ -81,6 +88,10 @@ struct KeysFileTests {
             (
                 "- {name: a, scopes: read, key: short}",
                 "keys[0].key could be guessed, and api.host 0.0.0.0 can be reached from elsewhere; \(KeyStrength.remedy) (keys.yaml, line 1)"
+            ),
+            (
+                "- {name: a, scopes: read, sha256: 057ba03d6c44104863dc7361fe4578965d1887360f90a0895882e58a6248fc86}",
+                "keys[0].sha256 is of a key that could be guessed, and api.host 0.0.0.0 can be reached from elsewhere; \(KeyStrength.remedy) (keys.yaml, line 1)"
             ),
         ] as [(String, String)])
     func `what is wrong is told with its place, and never with a key`(text: String, problem: String) throws {

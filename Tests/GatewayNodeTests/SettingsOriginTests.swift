@@ -23,6 +23,8 @@ struct SettingsOriginTests {
 
     @Test(
         arguments: [
+            ("https://*.example.com", "name each host in full"), ("https://app.*", "name each host in full"),
+            ("*.example.com", "name each host in full"), ("https://*", "name each host in full"),
             ("https://app.example/", "is not an origin"), ("https://a@app.example", "is not an origin"),
             ("app.example", "is not an origin"), ("null", "is not an origin"),
             ("wss://app.example", "write http:// or https://"),

@@ -11,8 +11,10 @@ package final class BackendKey: Sendable {
     private let rooms: [RoomPattern]?
     /// Requests a second; nil: as many as come.
     let rate: RateLimit?
-    /// Whether anybody could guess it, as far as its text was seen.
+    /// Whether anybody could guess it, as far as its text was seen; of a hash alone, whether that is of a well-known one.
     package let isWeak: Bool
+
+    private static let guesses = Set(KeyStrength.guesses.map(digest))
 
     /// - Parameter digest: SHA-256 of the key, 32 bytes.
     package init(
@@ -24,7 +26,7 @@ package final class BackendKey: Sendable {
         self.scopes = scopes
         self.rooms = rooms
         rate = perSecond.map { RateLimit(perSecond: $0, burst: $0) }
-        self.isWeak = isWeak
+        self.isWeak = isWeak || BackendKey.guesses.contains(digest)
     }
 
     package convenience init(

@@ -15,6 +15,11 @@ package enum KeyStrength {
         "secretsecretsecret", "your-api-key-here", "your-secret-key-here",
     ]
 
+    /// Those, as they may have been hashed.
+    package static let guesses = wellKnown.flatMap { key in
+        [key, key.uppercased(), key.prefix(1).uppercased() + key.dropFirst()]
+    }
+
     /// What is wrong with an API key that others than this machine can try, worded to follow `api.key`; nil where nothing is.
     package static func problem(withAPIKey key: String) -> String? {
         if wellKnown.contains(key.lowercased()) { return "is well known" }

@@ -18,12 +18,7 @@ final class TokenKeyService: Service {
         change.yield(sources)
     }
 
-    /// Why no token at all can be checked; nil where some can.
-    var problem: String? {
-        let sources = sources.now
-        let problems = sources.compactMap(\.problem)
-        return problems.count == sources.count ? problems.first : nil
-    }
+    var standings: KeyStandings { KeyStandings(sources.now) }
 
     /// What was read last from a URL.
     func known(at url: String) -> KeySet? { sources.now.first { $0.url == url }?.known }

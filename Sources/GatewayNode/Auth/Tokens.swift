@@ -48,8 +48,8 @@ struct Tokens: Sendable {
     /// Keeps the keys fresh; nil where there are none.
     var service: TokenKeyService? { checking?.service }
 
-    /// Why no token at all can be checked; nil where some can.
-    var problem: String? { checking?.service.problem }
+    /// How it stands with the keys; nil where none are needed.
+    var standings: KeyStandings? { checking?.service.standings }
 
     /// Has all keys read again at once.
     func renew() { checking?.service.renew() }

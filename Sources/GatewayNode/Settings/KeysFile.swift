@@ -71,7 +71,13 @@ struct KeysFile {
             return key
         case (nil, let written?):
             let digest = try file.value(written, at: "\(place).sha256", KeysFile.digest, isSecret: true)
-            return BackendKey(name: name, digest: digest, scopes: scopes, rooms: rooms, perSecond: rate)
+            let key = BackendKey(name: name, digest: digest, scopes: scopes, rooms: rooms, perSecond: rate)
+            if key.isWeak, let strictness {
+                throw file.refusal(
+                    of: "\(place).sha256", at: written,
+                    "is of a key that could be guessed, and \(strictness); \(KeyStrength.remedy)")
+            }
+            return key
         case (nil, nil): throw file.refusal(of: place, at: node, "has neither key nor sha256")
         case (.some, .some): throw file.refusal(of: place, at: node, "has both key and sha256: one of them is enough")
         }

@@ -21,6 +21,9 @@ enum SettingCheck {
     /// The origin as browsers write it.
     static func origin(_ text: String) throws(ValueRefusal) -> String {
         if text == "*" { return text }
+        guard !text.contains("*") else {
+            throw ValueRefusal("holds a * that stands for nothing: name each host in full, or write * alone for all")
+        }
         guard let origin = Origin(try asciiOrigin(text)) else {
             throw ValueRefusal("is not an origin such as https://app.example, or *")
         }
@@ -46,6 +49,7 @@ enum SettingCheck {
     }
 
     static func secret(_ text: String) -> String? {
+        if let problem = PublicKeyText.problem(with: text) { return problem }
         let least = KeyStrength.leastKeyBytes
         return text.utf8.count < least ? "is shorter than \(least) bytes; \(KeyStrength.remedy)" : nil
     }

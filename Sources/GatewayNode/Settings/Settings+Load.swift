@@ -86,6 +86,10 @@ struct SettingsReader {
             guard value == nil else {
                 throw SettingsError("\(key.path) is given twice (from \(key.variable) and \(variable))")
             }
+            guard SmallFile.isPath(path) else {
+                throw SettingsError(
+                    "\(variable): there is no such file (it takes a file's path, not the secret itself)")
+            }
             let text = try SmallFile.text(of: path, limit: 1 << 16, called: variable)
             let end = text.lastIndex { !$0.isNewline }.map { text.index(after: $0) } ?? text.startIndex
             guard end > text.startIndex else { throw SettingsError("\(variable): the file is empty") }

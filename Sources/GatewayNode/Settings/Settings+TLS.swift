@@ -1,10 +1,21 @@
 import Foundation
+import RedisClient
 
 extension SettingsReader {
     /// What spans the files of certificates.
     mutating func decideTLS() throws(SettingsError) {
         try check(settings.clientTLS, at: "client.tls")
         try check(settings.apiTLS, at: "api.tls")
+        try checkRedis()
+    }
+
+    private func checkRedis() throws(SettingsError) {
+        guard let url = settings.redisURL else { return }
+        do throws(RedisURLError) {
+            try RedisConfiguration(url: url).checkFiles()
+        } catch {
+            throw SettingsError("redis.url cannot be used: \(error)")
+        }
     }
 
     private mutating func check(_ files: TLSFiles, at place: String) throws(SettingsError) {

@@ -48,6 +48,15 @@ package enum SmallFile {
         }
     }
 
+    /// Whether text leads to something, or into a folder that is there: what does not may be anything, a secret too, and is
+    /// not to be shown. What begins with a stroke is in the top folder, which says nothing.
+    static func isPath(_ text: String) -> Bool {
+        var status = stat()
+        if stat(text, &status) == 0 { return true }
+        guard let end = text.lastIndex(of: "/"), end > text.startIndex else { return false }
+        return stat(String(text[..<end]), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     private static func failure(_ name: String, _ path: String) -> SettingsError {
         SettingsError("\(name): \(path) cannot be read: \(String(cString: strerror(errno)))")
     }

@@ -208,8 +208,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         let quick = failedAttempts < 2 ? configuration.quickConnectTimeout : nil
         failedAttempts += 1
         connectDeadline = eventLoop.now + TimeAmount(quick ?? configuration.connectTimeout)
-        do {
-            if configuration.tls, tlsContext == nil { tlsContext = try makeTLSContext() }
+        do throws(RedisURLError) {
+            if configuration.tls, tlsContext == nil { tlsContext = try configuration.tlsContext() }
         } catch {
             giveUp(reason: "TLS cannot be set up: \(error)", .refused)
             return
@@ -220,16 +220,6 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
             case .failure(let error): self.failed(error, attempt: attempt)
             }
         }
-    }
-
-    private func makeTLSContext() throws -> NIOSSLContext {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        if let file = configuration.certificateAuthorityFile { tls.trustRoots = .file(file) }
-        if let certificate = configuration.certificateFile, let key = configuration.keyFile {
-            tls.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) }
-            tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
-        }
-        return try NIOSSLContext(configuration: tls)
     }
 
     private func connect(to place: RedisConfiguration.Endpoint) -> EventLoopFuture<any Channel> {
