@@ -13,6 +13,8 @@ package final class RedisServerProcess: Sendable {
         package var maxMemory: String?
         /// Also listens on a free port of 127.0.0.1.
         package var listensOnTCP = false
+        /// Which that is; nil for one that is free.
+        package var port: Int?
         /// Its clock can be stepped while it runs.
         package var hasSteppableClock = false
         package var engine = Engine.redis
@@ -41,12 +43,13 @@ package final class RedisServerProcess: Sendable {
     private let options: Options
     private let secret: Mutex<String?>
     private let child = Mutex<Child?>(nil)
-    private let tcpPort = Mutex<Int?>(nil)
+    private let tcpPort: Mutex<Int?>
     private let clusterPort = Mutex<Int?>(nil)
 
     package init(_ options: Options = Options()) throws {
         self.options = options
         secret = Mutex(options.password)
+        tcpPort = Mutex(options.port)
         folder = FileManager.default.temporaryDirectory.path + "/redis-test-\(UUID().uuidString.prefix(13))"
         socketPath = folder + "/s"
         try FileManager.default.createDirectory(
@@ -161,7 +164,7 @@ package final class RedisServerProcess: Sendable {
                 try launchOnce()
                 return
             } catch  where attempts > 0 {
-                tcpPort.withLock { $0 = nil }
+                tcpPort.withLock { $0 = options.port }
                 clusterPort.withLock { $0 = nil }
             }
         }

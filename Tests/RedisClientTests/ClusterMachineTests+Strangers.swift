@@ -56,4 +56,96 @@ extension ClusterMachineTests {
         let next = machine.answered(seed, ClusterWord(primaries: strangers, members: members), now: at(210))
         #expect(others(next) == [.use(table(d, d, e, primaries: [d, e]))])
     }
+
+    private func admitted(_ actions: [Action]) -> [Set<String>?] {
+        actions.compactMap { if case .admit(let ids) = $0 { .some(ids) } else { nil } }
+    }
+
+    @Test mutating func `links are made to those that the Cluster knows, replicas as well, and told of once`() {
+        _ = machine.ticked(now: at(0))
+        let first = ClusterWord(primaries: three, members: ["A", "B", "C", "R"])
+        #expect(admitted(machine.answered(seed, first, now: at(10))) == [["A", "B", "C", "R"]])
+        _ = machine.ticked(now: at(20))
+        _ = machine.doubted(now: at(200))
+        for place in [a, b, c] { #expect(admitted(machine.answered(place, first, now: at(210))) == []) }
+    }
+
+    @Test mutating func `another Cluster's at the address of one that is away does not say that all is well`() {
+        settle()
+        _ = machine.failed(b, .away, now: at(0))
+        _ = machine.doubted(now: at(0))
+        let said = word(b, strangers, at: 10)
+        #expect(said == [])
+        _ = word(a, three, at: 20)
+        #expect(word(c, three, at: 20) == [.leftOut(b)])
+        for place in [a, b, c] { _ = fine(place, at: 30) }
+        // Two of three do.
+        _ = machine.ticked(now: at(1000))
+        _ = fine(b, at: 1010)
+        #expect(!others(fine(a, at: 1020)).contains(.confirmed(asked: at(1000))))
+        #expect(others(fine(c, at: 1030)) == [.confirmed(asked: at(1000))])
+        // Its own server is back.
+        _ = machine.doubted(now: at(2000))
+        for place in [a, b, c] { #expect(others(word(place, three, at: 2010)) == []) }
+        for place in [a, b, c] { _ = fine(place, at: 2020) }
+        _ = machine.ticked(now: at(3000))
+        _ = fine(b, at: 3010)
+        #expect(others(fine(a, at: 3020)) == [.confirmed(asked: at(3000))])
+    }
+
+    @Test mutating func `one that takes a place for good is of the Cluster by the first round in which one knows it`() {
+        settle()
+        _ = machine.doubted(now: at(0))
+        // It has met nobody yet.
+        #expect(machine.answered(b, ClusterWord(primaries: [], members: ["N"]), now: at(10)) == [])
+        for place in [a, c] { #expect(admitted(word(place, three, at: 10)) == []) }
+        _ = machine.doubted(now: at(200))
+        let members: Set = ["A", "C", "N"]
+        let two = ClusterWord(primaries: [three[0], three[2]], members: members)
+        #expect(admitted(machine.answered(a, two, now: at(210))) == [["A", "B", "C", "N"]])
+        let last = machine.answered(c, two, now: at(220)) + machine.answered(b, two, now: at(220))
+        #expect(admitted(last) == [members])
+    }
+
+    @Test mutating func `another Cluster at two of three addresses is not the own one while the third is left`() {
+        settle()
+        _ = machine.doubted(now: at(0))
+        for place in [a, b] { _ = word(place, strangers, at: 10) }
+        #expect(others(word(c, three, at: 20)) == [.leftOut(a), .leftOut(b)])
+        // The seeds are asked as well, as if these two were away.
+        #expect(asksSlots(machine.doubted(now: at(200))) == [a, b, c, seed])
+        for place in [a, b] { _ = word(place, strangers, at: 210) }
+        _ = machine.failed(seed, .away, now: at(210))
+        #expect(others(word(c, three, at: 220)) == [])
+        // With that gone the Cluster was made anew, as far as anybody can know; but not at once.
+        for time in [Int64(1000), 2500, 4000] {
+            #expect(asksSlots(machine.doubted(now: at(time))) == [a, b, c, seed])
+            for place in [a, b] { #expect(others(word(place, strangers, at: time + 10)) == []) }
+            _ = machine.failed(seed, .away, now: at(time + 10))
+            let last = machine.failed(c, .away, now: at(time + 20))
+            #expect(last.contains(.use(table(d, d, e, primaries: [d, e]))) == (time == 4000))
+            #expect(admitted(last) == (time == 4000 ? [["X", "Y"]] : []))
+        }
+    }
+
+    @Test mutating func `nor do two other Clusters at an address each`() {
+        settle()
+        _ = machine.doubted(now: at(0))
+        _ = word(a, strangers, at: 10)
+        _ = word(b, [primary("Z", d, 9, 0...16_383)], at: 10)
+        #expect(others(machine.failed(c, .away, now: at(20))).starts(with: [.leftOut(a), .leftOut(b)]))
+    }
+
+    @Test mutating func `where servers call themselves by other ids than the Cluster does, ids tell nothing`() {
+        _ = machine.ticked(now: at(0))
+        let first = ClusterWord(primaries: three, isMisnamed: true)
+        #expect(admitted(machine.answered(seed, first, now: at(10))) == [])
+        _ = machine.ticked(now: at(20))
+        _ = machine.doubted(now: at(200))
+        // Not so any more.
+        for place in [a, b] { #expect(admitted(word(place, three, at: 210)) == []) }
+        #expect(admitted(word(c, three, at: 210)) == [["A", "B", "C"]])
+        _ = machine.doubted(now: at(400))
+        #expect(admitted(machine.answered(a, first, now: at(410))) == [nil])
+    }
 }

@@ -63,6 +63,17 @@ struct ClusterWordTests {
         #expect(try Self.word(Self.alone(host: "$1|h|", line: handshake))?.members == [])
     }
 
+    @Test func `one that calls itself what none of them is called is misnamed, one that does not say is not`() throws {
+        let slots = try Self.reply(ClusterAnswers.redis.slots)
+        for (id, isMisnamed) in [
+            ("e65b814e69d726e5a389dee75c919a803d5404ad", false), (nil, false), ("x", true), ("", true),
+        ] {
+            let word = ClusterWord(nodes: ClusterAnswers.redis.nodes, slots: slots, at: Self.asked, id: id)
+            #expect(word?.isMisnamed == isMisnamed)
+            #expect(word?.speaker == "e65b814e69d726e5a389dee75c919a803d5404ad")
+        }
+    }
+
     @Test func `a slot on the move is its old server's until it has moved`() throws {
         #expect(
             try Self.words(ClusterAnswers.redisMoving) == [

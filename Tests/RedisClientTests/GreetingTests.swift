@@ -165,14 +165,46 @@ import Testing
     @Test(arguments: ["redis_mode:cluster", "server_mode:cluster"])
     func `a Cluster's node is taken behind the URL of one, and only a primary`(mode: String) throws {
         var greeting = Greeting(commandLink: ofCluster, previous: nil, scripts: [])
-        #expect(sent(greeting.start()) == ["INFO server", "INFO replication"])
+        #expect(sent(greeting.start()) == ["INFO server", "INFO replication", "CLUSTER MYID"])
         #expect(try isWait(greeting.received(server(mode))))
-        #expect(try sent(greeting.received(reply(primary))) == ["CLIENT ID"])
+        #expect(try isWait(greeting.received(reply(primary))))
+        #expect(try sent(greeting.received(reply("$3|abc|"))) == ["CLIENT ID"])
         #expect(try identity(greeting.received(reply(":9|")))?.server == ServerID(runID: "abc", replicationID: "def"))
         var other = Greeting(subscriptions: ofCluster)
         _ = other.start()
         #expect(try isWait(other.received(server(mode))))
         #expect(try failure(other.received(reply("$28|role:slave\nmaster_replid:def|"))) == .unfit)
+    }
+
+    @Test(arguments: [true, false])
+    func `a primary of another Cluster is refused before anything is said to it`(isForSubscriptions: Bool) throws {
+        for id in ["X", "A"] {
+            let admits: @Sendable (String) -> Bool = { ["A", "B"].contains($0) }
+            var greeting =
+                isForSubscriptions
+                ? Greeting(subscriptions: ofCluster, admits: admits)
+                : Greeting(commandLink: ofCluster, previous: previous("abc"), scripts: [script], admits: admits)
+            _ = greeting.start()
+            _ = greeting.received(try server("redis_mode:cluster"))
+            #expect(try isWait(greeting.received(reply(primary))))
+            let next = greeting.received(try reply("$1|\(id)|"))
+            if id == "X" {
+                #expect(failure(next) == .stranger(id: "X"))
+            } else {
+                #expect(sent(next) == [isForSubscriptions ? "PING" : "CLIENT KILL ID 41"])
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "-NOPERM this user has no permissions|", "-ERR unknown subcommand|", "$-1|", "$0||", ":1|", "*0|",
+    ])
+    func `one that does not say who it is in its Cluster is taken`(answer: String) throws {
+        var greeting = Greeting(commandLink: ofCluster, previous: nil, scripts: []) { _ in false }
+        _ = greeting.start()
+        _ = greeting.received(try server("redis_mode:cluster"))
+        #expect(try isWait(greeting.received(reply(primary))))
+        #expect(try sent(greeting.received(reply(answer))) == ["CLIENT ID"])
     }
 
     @Test func `a server that is asked about its Cluster may be a replica, and nothing is ended there`() throws {

@@ -14,8 +14,8 @@ package enum NodeRights {
     /// Of links and subscriptions; the last are for a Cluster.
     private static let connection = [
         "CLIENT|ID", "CLIENT|KILL", "CLIENT|SETNAME", "EVAL", "EVALSHA", "PING", "SCRIPT|LOAD", "SELECT", "SUBSCRIBE",
-        "UNSUBSCRIBE", "WAIT", "ASKING", "CLUSTER|INFO", "CLUSTER|NODES", "CLUSTER|SLOTS", "SSUBSCRIBE",
-        "SUNSUBSCRIBE",
+        "UNSUBSCRIBE", "WAIT", "ASKING", "CLUSTER|INFO", "CLUSTER|MYID", "CLUSTER|NODES", "CLUSTER|SLOTS",
+        "SSUBSCRIBE", "SUNSUBSCRIBE",
     ]
 
     /// In no script.

@@ -100,6 +100,7 @@ final class ClusterLinkCore: @unchecked Sendable {
             if let place = table[slot], links[place] == nil { connect(to: place) }
             perform(routes[slot]?.mapped(to: table[slot], now: now) ?? [], slot)
         }
+        for link in links.values { link.reconsider() }
         withdraw()
         endOthers()
         flush()
@@ -133,7 +134,7 @@ final class ClusterLinkCore: @unchecked Sendable {
     private func connect(to place: Place) {
         let link = CommandLinkCore(
             configuration: configuration, address: ShardAddress(at: place), eventLoop: eventLoop, logger: logger,
-            scripts: scripts, former: former.removeValue(forKey: place) ?? [], doubtsAfter: Self.doubtsAfter,
+            scripts: scripts, former: former.removeValue(forKey: place) ?? [], doubtsAfter: Self.doubtsAfter, map: map,
             onState: { [weak self] state in self?.changed(place, state) })
         links[place] = link
         link.start()
@@ -177,7 +178,13 @@ final class ClusterLinkCore: @unchecked Sendable {
 
     private func ticked() {
         let now = eventLoop.now
-        for slot in slots where heldCount(slot) > 0 { perform(routes[slot]?.ticked(now: now) ?? [], slot) }
+        var isNobodys = false
+        for slot in slots where heldCount(slot) > 0 {
+            perform(routes[slot]?.ticked(now: now) ?? [], slot)
+            if table[slot] == nil { isNobodys = true }
+        }
+        // No server would say that somebody has it by now.
+        if isNobodys, !table.primaries.isEmpty { map.isDoubtful() }
         endOthers()
         flush()
     }

@@ -27,6 +27,8 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     private let scripts: [RedisScript]
     private let connector: Connector<CommandLinkCore>
     private let onState: @Sendable (RedisLinkState) -> Void
+    /// Of a Cluster.
+    private let map: SlotMap?
     private let commandTimeout: TimeAmount
     private let pingInterval: TimeAmount
     private let pingTimeout: TimeAmount
@@ -46,7 +48,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
 
     init(
         configuration: RedisConfiguration, address: ShardAddress, eventLoop: any EventLoop, logger: Logger,
-        scripts: [RedisScript], former: [LinkIdentity] = [], doubtsAfter: TimeAmount? = nil,
+        scripts: [RedisScript], former: [LinkIdentity] = [], doubtsAfter: TimeAmount? = nil, map: SlotMap? = nil,
         onState: @escaping @Sendable (RedisLinkState) -> Void
     ) {
         self.configuration = configuration
@@ -55,6 +57,7 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
         self.logger = logger
         self.scripts = scripts
         self.onState = onState
+        self.map = map
         self.connector = Connector(configuration: configuration, address: address, eventLoop: eventLoop)
         self.commandTimeout = TimeAmount(configuration.commandTimeout)
         self.pingInterval = TimeAmount(configuration.pingInterval)
@@ -85,6 +88,9 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
 
     /// Goes where the address leads now.
     func follow() { connector.follow() }
+
+    /// Goes there at once if what kept it away was that the server is of another Cluster, and it is not any more.
+    func reconsider() { connector.reconsider { map?.admits($0) ?? true } }
 
     /// Takes back what waits for the link to come up again, of a slot that is another server's by now.
     func withdraw(_ slot: KeySlot) -> [(number: Int64, mayHaveRun: Bool)] {
@@ -167,7 +173,9 @@ final class CommandLinkCore: ConnectionOwner, @unchecked Sendable {
     // MARK: ConnectionOwner
 
     func greeting() -> Greeting {
-        Greeting(commandLink: configuration, previous: identity, earlier: earlier, scripts: scripts)
+        Greeting(commandLink: configuration, previous: identity, earlier: earlier, scripts: scripts) { [map] id in
+            map?.admits(id) ?? true
+        }
     }
 
     func connected(_ identity: LinkIdentity) {

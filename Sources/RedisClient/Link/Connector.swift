@@ -45,6 +45,8 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
     private var failedAttempts = 0
     /// Where the last attempt led.
     private(set) var dialled: RedisConfiguration.Endpoint?
+    /// The id of the server there where that was of another Cluster.
+    private var stranger: String?
     private var connectDeadline = NIODeadline.distantFuture
     private var ticks: RepeatedTask?
     private var tlsContext: NIOSSLContext?
@@ -118,7 +120,19 @@ final class Connector<Owner: ConnectionOwner>: @unchecked Sendable {
         case .idle, .waiting, .pausing, .stopped:
             return
         }
+        stranger = if case .stranger(let id) = failure { id } else { nil }
         owner?.disconnected(reason: reason, failure)
+    }
+
+    /// Dials at once where the server there was of another Cluster, and is not any more.
+    func reconsider(_ admits: (String) -> Bool) {
+        eventLoop.assertInEventLoop()
+        guard let id = stranger, case .pausing(let pause) = state, admits(id) else { return }
+        stranger = nil
+        pause.cancel()
+        backoff.reset()
+        failedAttempts = 0
+        dial()
     }
 
     /// Goes where the address leads now, if it is another: what leads elsewhere is given up, and no pause is waited for.

@@ -17,7 +17,7 @@ package struct LinkIdentity: Sendable, Equatable {
 /// The handshake on a new connection before anything else, as a machine without I/O.
 ///
 /// Phases, each sent at once and answered in full before the next: who are you; end my old self; the rest. Only a primary
-/// is accepted, or a Sentinel where one is asked for. The old link is killed before any other command, since the server may still hold bytes of it that would
+/// is accepted, or a Sentinel where one is asked for; of a Cluster only one that belongs to it, where it says who it is. The old link is killed before any other command, since the server may still hold bytes of it that would
 /// run after newer ones; and only if the server is the same run, since another one's clients bear the same numbers.
 package struct Greeting {
     package enum Action {
@@ -28,7 +28,7 @@ package struct Greeting {
     }
 
     private enum Step {
-        case auth, server, replication, kill(Int64), select, setName, clientID, load(RedisScript), ping
+        case auth, server, replication, member, kill(Int64), select, setName, clientID, load(RedisScript), ping
     }
 
     private enum Phase {
@@ -40,6 +40,8 @@ package struct Greeting {
     /// The last link to each server that was met.
     private let former: [LinkIdentity]
     private let scripts: [RedisScript]
+    /// Whether a server with this id belongs to the Cluster.
+    private let admits: @Sendable (String) -> Bool
     private var runID = ""
     private var version = ""
     /// Once both parts of it are known.
@@ -51,25 +53,30 @@ package struct Greeting {
     /// come back to a server that still holds what the link had sent it.
     package init(
         commandLink configuration: RedisConfiguration, previous: LinkIdentity?, earlier: [LinkIdentity] = [],
-        scripts: [RedisScript]
+        scripts: [RedisScript], admits: @escaping @Sendable (String) -> Bool = { _ in true }
     ) {
         self.configuration = configuration
         self.isForSubscriptions = false
         self.former = [previous].compactMap { $0 } + earlier
         self.scripts = scripts
+        self.admits = admits
     }
 
-    package init(subscriptions configuration: RedisConfiguration) {
+    package init(
+        subscriptions configuration: RedisConfiguration, admits: @escaping @Sendable (String) -> Bool = { _ in true }
+    ) {
         self.configuration = configuration
         self.isForSubscriptions = true
         self.former = []
         self.scripts = []
+        self.admits = admits
     }
 
     package mutating func start() -> Action {
         let steps: [Step] = configuration.password == nil ? [] : [.auth]
         switch configuration.peer {
-        case .primary: return send(steps + [.server, .replication])
+        case .primary:
+            return send(steps + [.server, .replication] + (configuration.topology.isSharded ? [.member] : []))
         case .sentinel, .clusterMember: return send(steps + [.server])
         }
     }
@@ -83,6 +90,8 @@ package struct Greeting {
             if let failure = readServer(reply) { return failure }
         case .replication:
             if let failure = readReplication(reply) { return failure }
+        case .member:
+            if let failure = readMember(reply) { return failure }
         case .clientID:
             guard let id = reply.integer else { return .fail(reason: "CLIENT ID gave no number", .passing) }
             identity?.clientID = id
@@ -129,6 +138,7 @@ package struct Greeting {
             ["AUTH"] + (configuration.username.map { [.string($0)] } ?? []) + [.string(configuration.password ?? "")]
         case .server: ["INFO", "server"]
         case .replication: ["INFO", "replication"]
+        case .member: ["CLUSTER", "MYID"]
         case .kill(let id): ["CLIENT", "KILL", "ID", .integer(id)]
         case .select: ["SELECT", .integer(Int64(configuration.database))]
         case .setName: ["CLIENT", "SETNAME", .string(configuration.clientName ?? "")]
@@ -142,6 +152,8 @@ package struct Greeting {
     private func failure(of step: Step, _ error: ErrorReply) -> Action? {
         let full = error.message.hasPrefix("max number of clients")
         switch (step, error.kind) {
+        case (.member, .forbids), (.member, .failsCommand):
+            return nil
         case (_, .refusesUs), (_, .forbids):
             return .fail(reason: "\(error.code) \(error.message)", .refused)
         case (_, .breaksLink):
@@ -219,6 +231,12 @@ package struct Greeting {
         }
         identity = LinkIdentity(server: ServerID(runID: runID, replicationID: history), version: version)
         return nil
+    }
+
+    /// Nil where it belongs to the Cluster, or does not say who it is: not every proxy before one does.
+    private func readMember(_ reply: RedisReply) -> Action? {
+        guard !reply.isError, let id = reply.string, Greeting.isID(id), !admits(id) else { return nil }
+        return .fail(reason: "it belongs to another Cluster than the one that is followed", .stranger(id: id))
     }
 
     private static func isID(_ text: String) -> Bool { (1...64).contains(text.utf8.count) }

@@ -14,7 +14,7 @@ package enum RedisLinkState: Sendable, Equatable {
         self =
             switch failure {
             case .passing: .disconnected(reason: reason)
-            case .unfit: .unfit(reason: reason)
+            case .unfit, .stranger: .unfit(reason: reason)
             case .refused: .refused(message: reason)
             }
     }

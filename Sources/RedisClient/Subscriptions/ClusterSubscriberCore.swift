@@ -81,9 +81,11 @@ final class ClusterSubscriberCore: @unchecked Sendable {
         guard isStarted else { return }
         let table = map.current
         let places = Set(table.places.values)
+        for link in links.values { link.reconsider() }
         for place in places where links[place] == nil {
             let link = ShardSubscriberLink(
-                to: place, configuration: configuration, eventLoop: eventLoop, logger: logger, owner: self)
+                to: place, configuration: configuration, map: map, eventLoop: eventLoop, logger: logger,
+                owner: self)
             links[place] = link
             link.start()
         }
@@ -208,6 +210,7 @@ final class ClusterSubscriberCore: @unchecked Sendable {
 final class ShardSubscriberLink: ConnectionOwner, @unchecked Sendable {
     private let place: RedisConfiguration.Endpoint
     private let configuration: RedisConfiguration
+    private let map: SlotMap
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let connector: Connector<ShardSubscriberLink>
@@ -218,11 +221,12 @@ final class ShardSubscriberLink: ConnectionOwner, @unchecked Sendable {
     private var pingedAt: NIODeadline?
 
     init(
-        to place: RedisConfiguration.Endpoint, configuration: RedisConfiguration, eventLoop: any EventLoop,
-        logger: Logger, owner: ClusterSubscriberCore
+        to place: RedisConfiguration.Endpoint, configuration: RedisConfiguration, map: SlotMap,
+        eventLoop: any EventLoop, logger: Logger, owner: ClusterSubscriberCore
     ) {
         self.place = place
         self.configuration = configuration
+        self.map = map
         self.eventLoop = eventLoop
         self.logger = logger
         self.owner = owner
@@ -241,11 +245,14 @@ final class ShardSubscriberLink: ConnectionOwner, @unchecked Sendable {
         if server != nil { connector.giveUp(reason: reason) }
     }
 
+    /// Goes there at once if what kept it away was that the server is of another Cluster, and it is not any more.
+    func reconsider() { connector.reconsider(map.admits) }
+
     func write(_ buffer: ByteBuffer) { connector.write(buffer) }
 
     // MARK: ConnectionOwner
 
-    func greeting() -> Greeting { Greeting(subscriptions: configuration) }
+    func greeting() -> Greeting { Greeting(subscriptions: configuration, admits: map.admits) }
 
     func connected(_ identity: LinkIdentity) {
         server = identity.server

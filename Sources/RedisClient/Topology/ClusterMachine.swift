@@ -6,7 +6,8 @@ import NIOCore
 /// primaries are asked for their state three times a lease; where a table is in doubt, as by a redirection, a lost link,
 /// an epoch that has grown or the passing of some seconds, all are asked for who has what. Once most have answered, their words
 /// alone count, so that a Cluster that was made anew with lower epochs is believed as well. A word of another Cluster than the
-/// one that is followed, none of whose servers that knows, is left out. Pure: times are arguments.
+/// one that is followed, none of whose servers that knows, is left out, and links are made to none but servers that it knows.
+/// Pure: times are arguments.
 package struct ClusterMachine: Sendable {
     package typealias Address = RedisConfiguration.Endpoint
 
@@ -17,6 +18,8 @@ package struct ClusterMachine: Sendable {
         case askSlots(Address)
         /// All links follow it.
         case use(SlotTable)
+        /// Servers with these ids belong to the Cluster, and no others; nil where ids tell nothing.
+        case admit(Set<String>?)
         /// Most primaries have said that the Cluster stands, as they were asked at this time or later.
         case confirmed(asked: NIODeadline)
         /// Most have not, for a while; or nobody knows who has what.
@@ -43,14 +46,21 @@ package struct ClusterMachine: Sendable {
         var knowsNobody = false
         /// Whether it belongs to another Cluster, as it said last.
         var isStranger = false
+        /// Whether that was told.
+        var isLeftOut = false
+    }
+
+    private struct Said {
+        let place: Address
+        let word: ClusterWord
     }
 
     private struct Round {
         let began: NIODeadline
         var owing: Set<Address>
-        var words: [ClusterWord] = []
-        /// Of another Cluster than the one that is followed, each with who said it.
-        var strange: [(place: Address, word: ClusterWord)] = []
+        var words: [Said] = []
+        /// Of another Cluster than the one that is followed.
+        var strange: [Said] = []
     }
 
     private let seeds: [Address]
@@ -61,10 +71,16 @@ package struct ClusterMachine: Sendable {
     private var known: [String: ClusterWord.Primary] = [:]
     /// The ids of all that belong to the Cluster that is followed; none before there is one.
     private var members: Set<String> = []
+    /// Whether servers call themselves by other ids than others call them.
+    private var isMisnamed = false
+    /// As was told last.
+    private var admitted: Set<String>?
     private var table = SlotTable()
     private var round: Round?
     private var lastRound: NIODeadline?
     private var isInDoubt = true
+    /// Since when another Cluster is where this one was.
+    private var anewSince: NIODeadline?
     private var lastSaid: Action?
 
     /// Two rounds begin at least this far apart.
@@ -84,7 +100,7 @@ package struct ClusterMachine: Sendable {
     /// Whom to ask: the primaries, and the seeds while none is known or when most say nothing.
     private var asked: [Address] {
         guard !table.primaries.isEmpty else { return seeds }
-        let silent = table.primaries.filter { servers[$0]?.failure != nil }
+        let silent = table.primaries.filter { servers[$0].map { $0.failure != nil || $0.isStranger } ?? false }
         guard silent.count * 2 >= table.primaries.count else { return table.primaries }
         return table.primaries + seeds.filter { !table.primaries.contains($0) }
     }
@@ -97,7 +113,7 @@ package struct ClusterMachine: Sendable {
             actions.append(.askState(place))
         }
         if let round, now - round.began >= lease { actions += finish(round, now: now) }
-        if lastRound.map({ now - $0 >= Self.mostPause }) ?? true { isInDoubt = true }
+        if anewSince != nil || lastRound.map({ now - $0 >= Self.mostPause }) ?? true { isInDoubt = true }
         return actions + look(now: now) + judge(now: now)
     }
 
@@ -109,10 +125,11 @@ package struct ClusterMachine: Sendable {
 
     /// A server was asked how the Cluster stands.
     package mutating func answered(_ place: Address, _ state: ClusterState, now: NIODeadline) -> [Action] {
-        guard let asked = servers[place]?.stateAsked else { return [] }
+        guard let server = servers[place], let asked = server.stateAsked else { return [] }
         servers[place]?.stateAsked = nil
         servers[place]?.failure = nil
-        servers[place]?.fine = state.isFine ? asked : nil
+        // Another Cluster's is none of this one's.
+        servers[place]?.fine = state.isFine && !server.isStranger ? asked : nil
         if servers[place]?.epoch != state.epoch { isInDoubt = true }
         servers[place]?.epoch = state.epoch
         return look(now: now) + judge(now: now)
@@ -126,16 +143,20 @@ package struct ClusterMachine: Sendable {
         guard round?.owing.remove(place) != nil else { return look(now: now) }
         var actions: [Action] = []
         if isStrange(word) {
-            round?.strange.append((place, word))
+            servers[place]?.isStranger = true
+            servers[place]?.fine = nil
+            round?.strange.append(Said(place: place, word: word))
         } else {
             servers[place]?.isStranger = false
-            round?.words.append(word)
-            if !word.primaries.isEmpty { members.formUnion(word.members) }
-            // At once, since what has a higher epoch is true whatever others say.
-            for primary in word.primaries where primary.epoch >= known[primary.id]?.epoch ?? -1 {
-                known[primary.id] = primary
+            servers[place]?.isLeftOut = false
+            round?.words.append(Said(place: place, word: word))
+            if !word.primaries.isEmpty {
+                members.formUnion(word.members)
+                isMisnamed = isMisnamed || word.isMisnamed
             }
-            actions = use()
+            // At once, since what has a higher epoch is true whatever others say.
+            Self.take(word, into: &known)
+            actions = admit() + use()
         }
         if let round, round.owing.isEmpty { actions += finish(round, now: now) + look(now: now) }
         return actions
@@ -177,34 +198,53 @@ package struct ClusterMachine: Sendable {
 
     private mutating func finish(_ round: Round, now: NIODeadline) -> [Action] {
         self.round = nil
-        let (words, told) = believed(in: round)
+        let (words, told) = believed(in: round, now: now)
         guard !words.isEmpty else { return told }
         var said: [String: ClusterWord.Primary] = [:]
-        for word in words {
-            for primary in word.primaries where primary.epoch >= said[primary.id]?.epoch ?? -1 {
-                said[primary.id] = primary
-            }
-        }
+        for word in words { Self.take(word, into: &said) }
         // A seed's word alone serves until those that it names have been asked.
         guard table.primaries.isEmpty || words.count * 2 > table.primaries.count else { return told }
         known = said
-        members = words.reduce(into: []) { if !$1.primaries.isEmpty { $0.formUnion($1.members) } }
-        return told + use() + forgetOthers()
+        let served = words.filter { !$0.primaries.isEmpty }
+        members = served.reduce(into: []) { $0.formUnion($1.members) }
+        isMisnamed = served.contains(where: \.isMisnamed)
+        return told + admit() + use() + forgetOthers()
     }
 
-    /// The words of a round that count. Those of another Cluster do only where most of the primaries say them: then it was made
-    /// anew in its place.
-    private mutating func believed(in round: Round) -> (words: [ClusterWord], told: [Action]) {
-        let anew = round.strange.filter { table.primaries.contains($0.place) }.map(\.word)
-        if anew.count * 2 > table.primaries.count {
-            return (anew.filter { !$0.members.isDisjoint(with: anew[0].members) }, [])
+    private static func take(_ word: ClusterWord, into known: inout [String: ClusterWord.Primary]) {
+        for primary in word.primaries {
+            if let old = known[primary.id], primary.epoch < old.epoch { continue }
+            known[primary.id] = primary
         }
+    }
+
+    /// The words of a round that count. Those of another Cluster do only where it is at most of the primaries' addresses for a lease,
+    /// and the former one at none: then it was made anew in its place.
+    private mutating func believed(in round: Round, now: NIODeadline) -> (words: [ClusterWord], told: [Action]) {
+        if let anew = madeAnew(in: round) {
+            anewSince = anewSince ?? now
+            guard let anewSince, now - anewSince >= lease else { return ([], []) }
+            self.anewSince = nil
+            for said in anew { servers[said.place]?.isStranger = false }
+            return (anew.map(\.word), [])
+        }
+        anewSince = nil
         var told: [Action] = []
-        for (place, _) in round.strange where servers[place]?.isStranger == false {
-            servers[place]?.isStranger = true
-            told.append(.leftOut(place))
+        for said in round.strange where servers[said.place]?.isLeftOut == false {
+            servers[said.place]?.isLeftOut = true
+            told.append(.leftOut(said.place))
         }
-        return (round.words, told)
+        return (round.words.map(\.word), told)
+    }
+
+    /// What is said at most of the primaries' addresses of one other Cluster; nil where one of the former is left.
+    private func madeAnew(in round: Round) -> [Said]? {
+        let isLeft = round.words.contains { table.primaries.contains($0.place) && !$0.word.primaries.isEmpty }
+        guard !isLeft else { return nil }
+        let strange = round.strange.filter { table.primaries.contains($0.place) }
+        return strange.lazy
+            .map { one in strange.filter { !$0.word.members.isDisjoint(with: one.word.members) } }
+            .first { $0.count * 2 > table.primaries.count }
     }
 
     /// Whether a word is of another Cluster than the one that is followed; one of a server that has met no other yet is of none.
@@ -220,13 +260,21 @@ package struct ClusterMachine: Sendable {
         return others.map { .forget($0) }
     }
 
+    private mutating func admit() -> [Action] {
+        let next = isMisnamed ? nil : members
+        guard next != admitted else { return [] }
+        admitted = next
+        return [.admit(next)]
+    }
+
     private mutating func use() -> [Action] {
+        let primaries = Array(known.values)
         var places: [KeySlot: Address] = [:]
         for slot in slots {
-            let owner = known.values.filter { $0.has(slot) }.max { ($0.epoch, $0.id) < ($1.epoch, $1.id) }
+            let owner = primaries.filter { $0.has(slot) }.max { ($0.epoch, $0.id) < ($1.epoch, $1.id) }
             if let owner { places[slot] = owner.place }
         }
-        let owners = known.values.filter(ownsAny).sorted { $0.id < $1.id }
+        let owners = primaries.filter { ownsAny($0, beside: primaries) }.sorted { $0.id < $1.id }
         let next = SlotTable(places: places, primaries: owners.map(\.place))
         guard next != table else { return [] }
         table = next
@@ -234,8 +282,8 @@ package struct ClusterMachine: Sendable {
     }
 
     /// Whether not all that it claims is another's by a higher epoch.
-    private func ownsAny(_ primary: ClusterWord.Primary) -> Bool {
-        let higher = known.values.filter { $0.epoch > primary.epoch }.flatMap(\.slots)
+    private func ownsAny(_ primary: ClusterWord.Primary, beside others: [ClusterWord.Primary]) -> Bool {
+        let higher = others.filter { $0.epoch > primary.epoch }.flatMap(\.slots)
         return primary.slots.contains { range in
             // The first that is nobody else's, gone forward to from range to range.
             var slot = Int(range.lowerBound)

@@ -15,6 +15,8 @@ final class ClusterQuestions: @unchecked Sendable {
     private var link: RedisCommandLink?
     /// Why it takes no questions; nil where it does, or where that is not known.
     private var refusal: String?
+    /// As it named itself last; nil where it does not.
+    private var id: String?
 
     /// - Parameter patience: how long an answer is waited for.
     init(
@@ -28,6 +30,8 @@ final class ClusterQuestions: @unchecked Sendable {
         configuration.topology = .single(place)
         configuration.peer = .clusterMember
         configuration.commandTimeout = patience
+        // A word is of one server.
+        configuration.onAnotherServer = .fail
         configuration.quickConnectTimeout = patience
         configuration.maxReplyBytes = ClusterQuestions.maxReplyBytes
         self.configuration = configuration
@@ -65,11 +69,15 @@ final class ClusterQuestions: @unchecked Sendable {
 
     /// Who has which slot; answered once, on the loop.
     func askSlots(reply: @escaping @Sendable (Result<ClusterWord, QuestionFailure>) -> Void) {
+        // Answered before what is asked behind it over the same link. Where it may not be asked the rest suffices.
+        ask(["CLUSTER", "MYID"]) { questions, id in questions.id = (try? id.get())?.string }
         ask(["CLUSTER", "SLOTS"]) { questions, slots in
             questions.ask(["CLUSTER", "NODES"]) { questions, nodes in
                 let word = slots.flatMap { slots in
                     nodes.map { nodes in
-                        nodes.string.flatMap { ClusterWord(nodes: $0, slots: slots, at: questions.place) }
+                        nodes.string.flatMap {
+                            ClusterWord(nodes: $0, slots: slots, at: questions.place, id: questions.id)
+                        }
                     }
                 }
                 reply(questions.answer(word))

@@ -87,6 +87,10 @@ final class ClusterWatch: @unchecked Sendable {
                 "Who has which slots of the Cluster is known",
                 metadata: ["primaries": "\(table.primaries.map(\.description).joined(separator: " "))"])
             onEvent(.mapped(table))
+        case .admit(let ids):
+            map.admit(ids)
+            // Links to whom it could not be said before go there now.
+            if !map.current.places.isEmpty { onEvent(.mapped(map.current)) }
         case .confirmed(let asked):
             if !isConfirmed { logger.info("Most primaries say that the Cluster stands") }
             isConfirmed = true

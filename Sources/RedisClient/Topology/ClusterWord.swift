@@ -22,19 +22,26 @@ package struct ClusterWord: Sendable, Hashable {
     package let primaries: [Primary]
     /// All that it knows of its Cluster, itself and replicas included, by id: of two Clusters none is in both.
     package let members: Set<String>
+    /// The id of whoever says it, where it is among those that it tells of.
+    package let speaker: String?
+    /// Whether it has said another id of itself than any of these, as a proxy may: then ids tell nothing.
+    package let isMisnamed: Bool
 
     /// - Parameter members: nil for no others than the primaries.
-    package init(primaries: [Primary], members: Set<String>? = nil) {
+    package init(primaries: [Primary], members: Set<String>? = nil, speaker: String? = nil, isMisnamed: Bool = false) {
         self.primaries = primaries
+        self.speaker = speaker
         self.members = members ?? Set(primaries.map(\.id))
+        self.isMisnamed = isMisnamed
     }
 
     /// - Parameters:
     ///   - nodes: the answer to `CLUSTER NODES`: ids, roles, epochs, slots.
     ///   - slots: the answer to `CLUSTER SLOTS`, which alone says under which address clients are to come.
     ///   - asked: where it was asked, which is what a server without a name means by itself.
+    ///   - id: the answer to `CLUSTER MYID`; nil where it gave none.
     /// - Returns: Nil where it is not what such answers look like.
-    package init?(nodes: String, slots: RedisReply, at asked: RedisConfiguration.Endpoint) {
+    package init?(nodes: String, slots: RedisReply, at asked: RedisConfiguration.Endpoint, id: String? = nil) {
         guard let ranges = slots.array else { return nil }
         var places: [String: RedisConfiguration.Endpoint] = [:]
         for range in ranges {
@@ -47,20 +54,24 @@ package struct ClusterWord: Sendable, Hashable {
         }
         var primaries: [Primary] = []
         var members: Set<String> = []
+        var speaker: String?
+        var isMisnamed = id != nil
         for line in nodes.split(whereSeparator: \.isNewline) {
             // id, address, flags, primary, ping, pong, epoch, link, slots
             let words = line.split(separator: " ")
             guard words.count >= 8, let epoch = Int64(words[6]) else { return nil }
-            let id = String(words[0])
+            let named = String(words[0])
+            if named == id { isMisnamed = false }
             let flags = words[2].split(separator: ",")
+            if flags.contains("myself") { speaker = named }
             // Until it has answered, its id is one that was made up for it.
-            if !flags.contains("handshake") { members.insert(id) }
-            guard flags.contains("master"), let place = places[id] else { continue }
+            if !flags.contains("handshake") { members.insert(named) }
+            guard flags.contains("master"), let place = places[named] else { continue }
             // What stands in brackets is on the move.
             let owned = words[8...].filter { !$0.hasPrefix("[") }.compactMap(ClusterWord.range)
-            if !owned.isEmpty { primaries.append(Primary(id: id, place: place, epoch: epoch, slots: owned)) }
+            if !owned.isEmpty { primaries.append(Primary(id: named, place: place, epoch: epoch, slots: owned)) }
         }
-        self.init(primaries: primaries, members: members)
+        self.init(primaries: primaries, members: members, speaker: speaker, isMisnamed: isMisnamed)
     }
 
     /// The address among what else is said of a server, names and values in turn.

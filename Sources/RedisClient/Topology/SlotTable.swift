@@ -20,6 +20,7 @@ package struct SlotTable: Sendable, Hashable {
 /// Who has which slot: one value, from which all links of a node learn where to send what.
 package final class SlotMap: Sendable {
     private let table = Mutex(SlotTable())
+    private let members = Mutex<Set<String>?>(nil)
     private let doubt = Mutex<@Sendable () -> Void>({})
 
     package init() {}
@@ -29,6 +30,12 @@ package final class SlotMap: Sendable {
 
     /// Links follow it where they are told to.
     package func replace(with next: SlotTable) { table.withLock { $0 = next } }
+
+    /// Whether a server that calls itself so is to be spoken to; any thread.
+    package func admits(_ id: String) -> Bool { members.withLock { $0?.contains(id) ?? true } }
+
+    /// These belong to the Cluster, and no others; nil where that is not known.
+    package func admit(_ ids: Set<String>?) { members.withLock { $0 = ids } }
 
     /// Sets who looks again.
     func onDoubt(_ look: @escaping @Sendable () -> Void) { doubt.withLock { $0 = look } }
