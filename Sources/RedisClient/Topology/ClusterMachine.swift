@@ -2,7 +2,8 @@ import NIOCore
 
 /// The rule by which the words of a Cluster's servers become a table of who has which slot.
 ///
-/// Of two that claim a slot the one with the higher configuration epoch has it, as in the Cluster itself, whoever says so. All
+/// Of two that claim a slot the one with the higher configuration epoch has it, as in the Cluster itself, whoever says so; what one has
+/// under one epoch it knows best itself, so that a slot which two give to each other is nobody's. All
 /// primaries are asked for their state three times a lease; where a table is in doubt, as by a redirection, a lost link,
 /// an epoch that has grown or the passing of some seconds, all are asked for who has what. Once most have answered, their words
 /// alone count, so that a Cluster that was made anew with lower epochs is believed as well. A word of another Cluster than the
@@ -50,6 +51,12 @@ package struct ClusterMachine: Sendable {
         var isLeftOut = false
     }
 
+    private struct Known {
+        let primary: ClusterWord.Primary
+        /// Whether it says so itself.
+        let isOwn: Bool
+    }
+
     private struct Said {
         let place: Address
         let word: ClusterWord
@@ -68,7 +75,7 @@ package struct ClusterMachine: Sendable {
     private let lease: TimeAmount
     private var servers: [Address: Server] = [:]
     /// What is known of each primary, by its id.
-    private var known: [String: ClusterWord.Primary] = [:]
+    private var known: [String: Known] = [:]
     /// The ids of all that belong to the Cluster that is followed; none before there is one.
     private var members: Set<String> = []
     /// Whether servers call themselves by other ids than others call them.
@@ -200,7 +207,7 @@ package struct ClusterMachine: Sendable {
         self.round = nil
         let (words, told) = believed(in: round, now: now)
         guard !words.isEmpty else { return told }
-        var said: [String: ClusterWord.Primary] = [:]
+        var said: [String: Known] = [:]
         for word in words { Self.take(word, into: &said) }
         // A seed's word alone serves until those that it names have been asked.
         guard table.primaries.isEmpty || words.count * 2 > table.primaries.count else { return told }
@@ -211,10 +218,14 @@ package struct ClusterMachine: Sendable {
         return told + admit() + use() + forgetOthers()
     }
 
-    private static func take(_ word: ClusterWord, into known: inout [String: ClusterWord.Primary]) {
+    private static func take(_ word: ClusterWord, into known: inout [String: Known]) {
         for primary in word.primaries {
-            if let old = known[primary.id], primary.epoch < old.epoch { continue }
-            known[primary.id] = primary
+            let isOwn = primary.id == word.speaker
+            if let old = known[primary.id] {
+                guard primary.epoch >= old.primary.epoch else { continue }
+                guard primary.epoch > old.primary.epoch || isOwn || !old.isOwn else { continue }
+            }
+            known[primary.id] = Known(primary: primary, isOwn: isOwn)
         }
     }
 
@@ -268,7 +279,7 @@ package struct ClusterMachine: Sendable {
     }
 
     private mutating func use() -> [Action] {
-        let primaries = Array(known.values)
+        let primaries = known.values.map(\.primary)
         var places: [KeySlot: Address] = [:]
         for slot in slots {
             let owner = primaries.filter { $0.has(slot) }.max { ($0.epoch, $0.id) < ($1.epoch, $1.id) }

@@ -7,6 +7,7 @@ import NIOCore
 final class ClusterWatch: @unchecked Sendable {
     private let redis: RedisConfiguration
     private let map: SlotMap
+    private let slots: [KeySlot]
     private let patience: Duration
     private let eventLoop: any EventLoop
     private let logger: Logger
@@ -26,6 +27,7 @@ final class ClusterWatch: @unchecked Sendable {
     ) {
         self.redis = redis
         self.map = map
+        self.slots = slots
         self.patience = patience
         self.eventLoop = eventLoop
         self.logger = logger
@@ -83,9 +85,12 @@ final class ClusterWatch: @unchecked Sendable {
             }
         case .use(let table):
             map.replace(with: table)
-            logger.notice(
-                "Who has which slots of the Cluster is known",
-                metadata: ["primaries": "\(table.primaries.map(\.description).joined(separator: " "))"])
+            var metadata: Logger.Metadata = [
+                "primaries": "\(table.primaries.map(\.description).joined(separator: " "))"
+            ]
+            let nobodys = slots.count - table.places.count
+            if nobodys > 0 { metadata["slotsOfNobody"] = "\(nobodys)" }
+            logger.notice("Who has which slots of the Cluster is known", metadata: metadata)
             onEvent(.mapped(table))
         case .admit(let ids):
             map.admit(ids)
