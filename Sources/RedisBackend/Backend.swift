@@ -200,7 +200,7 @@ package final class Backend: Service {
             case .identified(let place, let server, let asked):
                 for link in links { link.verify(place, is: server, since: asked) }
                 subscriptions.verify(place, is: server, since: asked)
-            case .confirmed, .doubtful, .unknown, .refused: break
+            case .unwatched, .confirmed, .doubtful, .unknown, .refused: break
             }
             conductor.topologyChanged(event)
         }

@@ -48,6 +48,13 @@ package final class RedisReplicaPair: Sendable {
     /// Makes the replica a primary of its own: it gets nothing more of what the old one takes from now on.
     package func promote() async throws { _ = try await replica.cli("REPLICAOF", "NO", "ONE") }
 
+    /// Makes the replica one again.
+    package func demoteReplica() async throws {
+        guard let port = primary.port else { throw RedisServerProcess.Failure(description: "no TCP port") }
+        _ = try await replica.cli("REPLICAOF", "127.0.0.1", "\(port)")
+        try await caughtUp()
+    }
+
     /// Makes the old primary follow the promoted replica, and returns when it has that one's data in place of its own; its
     /// process and its clients' connections stay.
     package func demotePrimary() async throws {
@@ -71,6 +78,9 @@ package final class RedisReplicaPair: Sendable {
     package func redirect(_ node: Int) async throws {
         try await ways[node].redirect(to: .unix(path: replica.socketPath))
     }
+
+    /// Lets nothing more of a node, by its number, come to its Redis.
+    package func silence(_ node: Int) async throws { try await ways[node].treat(.toServer, .drop) }
 
     /// Cuts what a node, by its number, has with its Redis; it may come back at once.
     package func cut(_ node: Int) async throws { try await ways[node].cutAll() }

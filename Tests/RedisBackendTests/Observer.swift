@@ -47,7 +47,7 @@ final class Observer: Sendable {
             switch event {
             case .moved, .mapped: link.follow()
             case .identified(let place, let server, let asked): link.verify(place, is: server, since: asked)
-            case .confirmed, .doubtful, .unknown, .refused: break
+            case .unwatched, .confirmed, .doubtful, .unknown, .refused: break
             }
         }
         topology.start()

@@ -132,34 +132,79 @@ struct ServerIdentityFaults {
         try await pair.stop()
     }
 
-    @Test func `who moved on is dead to nodes that are left behind, until they have moved and the grace is over`()
+    @Test func `who moved on is dead to nodes that are left behind for longer than the grace, until they have moved`()
         async throws
     {
         let pair = try await RedisReplicaPair.start(nodes: 2)
-        let configure: (Int, inout Backend.Configuration) -> Void = { _, configuration in
-            configuration.presence.lease = .seconds(2)
-            configuration.presence.failoverGrace = .seconds(3)
-        }
-        try await RedisFixture(on: pair.primary).withBackends(pair.urls, configure: configure) { backends in
-            let alice = UserID(unchecked: "alice")
-            _ = try await withCheckedThrowingContinuation { continuation in
-                backends[0].presence.connect(
-                    PresenceConnection(id: "c1", userId: alice, address: ""), resuming: nil
-                ) { continuation.resume(with: $0) }
-            }
-            let sink = RecordingSink()
-            backends[1].streams.watch([alice], ticket: 1, hub: backends[1].streams.open(sink))
-            try await eventually("an answer") { sink.watched(1)?.first?.isOnline == true }
-            try await pair.caughtUp()
+        try await withWatcher(on: pair, grace: .seconds(3)) { backends, sink in
             try await pair.promote()
             try await pair.turn(0)
             try await eventually("a word on the server left behind") { sink.statuses.map(\.isOnline) == [false] }
             try await pair.turn(1)
             // The grace, and no less than ten seconds: what another server shows is believed after it.
             try await eventually("the end of it") { sink.statuses.map(\.isOnline) == [false, true] }
-            #expect(try await backends[1].presenceDirectory.user(alice)?.connections.count == 1)
+            #expect(try await backends[1].presenceDirectory.user(Self.alice)?.connections.count == 1)
         }
         try await pair.stop()
+    }
+
+    @Test func `who moved on lives for nodes that are left behind, where the replica that was promoted shows it`()
+        async throws
+    {
+        let pair = try await RedisReplicaPair.start(nodes: 2)
+        try await withWatcher(on: pair, grace: .seconds(20)) { backends, sink in
+            try await pair.promote()
+            try await pair.turn(0)
+            let start = try await time(pair.primary)
+            try await eventually("three leases") { try await time(pair.primary) > start + 6000 }
+            try await pair.turn(1)
+            try await eventually("the node") { backends[1].problem == nil }
+            let moved = try await time(pair.replica)
+            try await eventually("three more") { try await time(pair.replica) > moved + 6000 }
+            #expect(sink.statuses.isEmpty)
+            #expect(try await Observer(pair.primary).ledger().map(\.type) == ["user.online"])
+            #expect(try await Observer(pair.replica).ledger().map(\.type) == ["user.online"])
+        }
+        try await pair.stop()
+    }
+
+    @Test func `a replica that is restarted keeps nobody alive for longer than it takes`() async throws {
+        let pair = try await RedisReplicaPair.start(nodes: 2)
+        try await withWatcher(on: pair, grace: .seconds(60)) { _, sink in
+            // It ceases to follow, and follows again, as one that is restarted.
+            try await pair.promote()
+            try await pair.silence(0)
+            let start = try await time(pair.primary)
+            try await eventually("two leases") { try await time(pair.primary) > start + 4000 }
+            #expect(sink.statuses.isEmpty)
+            try await pair.demoteReplica()
+            try await eventually("the end of who does not beat") { sink.statuses.map(\.isOnline) == [false] }
+        }
+        try await pair.stop()
+    }
+
+    private static let alice = UserID(unchecked: "alice")
+
+    /// Alice is on the first node, and watched on the second.
+    private func withWatcher(
+        on pair: RedisReplicaPair, grace: Duration, _ body: @Sendable ([Backend], RecordingSink) async throws -> Void
+    ) async throws {
+        let configure: (Int, inout Backend.Configuration) -> Void = { _, configuration in
+            configuration.presence.lease = .seconds(2)
+            configuration.presence.failoverGrace = grace
+        }
+        try await RedisFixture(on: pair.primary).withBackends(pair.urls, configure: configure) { backends in
+            _ = try await withCheckedThrowingContinuation { continuation in
+                backends[0].presence.connect(
+                    PresenceConnection(id: "c1", userId: Self.alice, address: ""), resuming: nil
+                ) { continuation.resume(with: $0) }
+            }
+            let sink = RecordingSink()
+            backends[1].streams.watch([Self.alice], ticket: 1, hub: backends[1].streams.open(sink))
+            try await eventually("an answer") { sink.watched(1)?.first?.isOnline == true }
+            try await pair.caughtUp()
+            try await body(backends, sink)
+        }
     }
 
     @Test func `one silent connection, the beat's too, costs nobody a lease`() async throws {

@@ -196,7 +196,8 @@ extension SettingKey {
             "redis.failoverGrace", \.backend.presence.failoverGrace, .duration(.zero...(.seconds(3600))),
             """
             For how long after nodes began to meet another Redis, by a failover or a restart, nobody is told offline for \
-            not having registered with it yet. It should outlast what a failover takes: some 11s with Sentinel.
+            not having registered with it yet; behind a plain address also after a replica has gone, which may be promoted, \
+            until it is back. It should outlast what a failover takes: some 11s with Sentinel.
             """),
         SettingKey(
             "redis.budget", \.backend.memoryBudget, .memoryBudget,

@@ -61,7 +61,7 @@ package final class ArchiveStreams: Sendable {
             case .moved, .mapped: link.follow()
             case .identified(let place, let server, let asked): link.verify(place, is: server, since: asked)
             case .unknown(let reason), .refused(let reason): onState("Redis is not reached: \(reason)")
-            case .confirmed, .doubtful: break
+            case .unwatched, .confirmed, .doubtful: break
             }
         }
     }

@@ -96,6 +96,9 @@ final class Conductor: @unchecked Sendable {
             store?.link.eventLoop.execute { [self] in mapped(table) }
         case .identified:
             break
+        case .unwatched:
+            registrar?.watchReplicas()
+            health.set(.address, true)
         case .confirmed(let end):
             registrar?.primaryConfirmed(until: end)
             health.set(.address, true)

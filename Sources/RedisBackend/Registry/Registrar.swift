@@ -37,6 +37,8 @@ final class Registrar: @unchecked Sendable {
     private var lease: Lease
     private var right: DeclarationRight
     private var grace: FailoverGrace
+    private var doubt: PromotionDoubt
+    private var watchesReplicas = false
     private var ability: Ability
     private var sightings: Sightings
     private var clock = ClockWatch()
@@ -82,6 +84,7 @@ final class Registrar: @unchecked Sendable {
         right = DeclarationRight(
             lease: settings.lease.milliseconds, interval: settings.interval.milliseconds)
         grace = FailoverGrace(length: settings.failoverGrace.milliseconds)
+        doubt = PromotionDoubt(length: settings.failoverGrace.milliseconds)
         ability = Ability(lease: settings.lease.milliseconds)
         sightings = Sightings(lease: settings.lease.milliseconds)
     }
@@ -107,6 +110,8 @@ final class Registrar: @unchecked Sendable {
     /// The link stands again, where a beat may have been given up with the last: the next does not wait for its time.
     func linked(to server: ServerID) {
         loop.assertInEventLoop()
+        // Replicas of another are none of this one's.
+        if server != self.server { doubt.forget() }
         self.server = server
         if beating != nil { beat() }
     }
@@ -115,6 +120,12 @@ final class Registrar: @unchecked Sendable {
     func primaryConfirmed(until end: NIODeadline) {
         loop.assertInEventLoop()
         right.confirmed(until: end.milliseconds)
+    }
+
+    /// Nobody says where the primary is: its replicas tell whether another may be in its place.
+    func watchReplicas() {
+        loop.assertInEventLoop()
+        watchesReplicas = true
     }
 
     /// Stops beating and takes the node out of the index, as far as Redis can be reached within a second.
@@ -135,6 +146,7 @@ final class Registrar: @unchecked Sendable {
         guard !isUnderWay, !isStopped else { return }
         isUnderWay = true
         let asked = lease.next
+        askForReplicas()
         let mode: Beat.Mode =
             switch asked {
             case .register(let highest, let former): .register(after: highest, over: former, consent)
@@ -153,6 +165,32 @@ final class Registrar: @unchecked Sendable {
             mustBeatAgain = false
             self.beat()
         }
+    }
+
+    /// Who may be declared dead by a beat was silent for a lease, and so for as long as the answer holds.
+    private func askForReplicas() {
+        guard watchesReplicas else { return }
+        let sent = NIODeadline.now()
+        store.send(.info(.replication)) { [self] result in
+            // Beats say whether the server answers at all.
+            if case .success(let info) = result {
+                let former = doubt.missing
+                doubt.saw(PromotionDoubt.replicas(in: info), asked: sent.milliseconds)
+                tell(from: former, to: doubt.missing)
+                guard doubt.missing.isEmpty else { return }
+            }
+            right.confirmed(until: (sent + TimeAmount(leaseLength)).milliseconds)
+        }
+    }
+
+    private func tell(from former: [String], to missing: [String]) {
+        guard former != missing else { return }
+        guard !missing.isEmpty else {
+            return logger.info("No replica of Redis is in doubt any more: who does not beat is dead again")
+        }
+        logger.warning(
+            "A replica of Redis has gone, which may be promoted: until redis.failoverGrace is over nobody counts as dead",
+            metadata: ["replicas": "\(missing.joined(separator: ", "))"])
     }
 
     private func describe(now: Int64) -> String {

@@ -16,6 +16,8 @@ package final class TopologyWatch: @unchecked Sendable {
         /// A server of a Cluster has said who it is by now, as it was asked then: links that are older and lead to another
         /// there are to be made anew.
         case identified(RedisConfiguration.Endpoint, as: ServerID, asked: NIODeadline)
+        /// The address is all there is to know: nobody says where the primary is.
+        case unwatched
         /// That the primary is where the links lead is certain until then.
         case confirmed(until: NIODeadline)
         /// It is no longer, though links may stand.
@@ -67,7 +69,7 @@ package final class TopologyWatch: @unchecked Sendable {
     package func start() {
         eventLoop.execute { [self] in
             switch redis.topology {
-            case .single: onEvent(.confirmed(until: .distantFuture))
+            case .single: onEvent(.unwatched)
             case .sentinel(let sentinels): start(sentinels)
             case .cluster(let seeds):
                 let cluster = ClusterWatch(
