@@ -6,11 +6,12 @@ extension ClusterMachineTests {
     /// Of a Cluster with other servers, whose epochs are higher.
     private var strangers: [ClusterWord.Primary] { [primary("X", d, 8, 0...8191), primary("Y", e, 9, 8192...16_383)] }
 
-    @Test mutating func `a seed of another Cluster than the first that answers is told of once, and left out`() {
+    @Test mutating func `of two seeds of two Clusters the first that answers is followed, and the other told of once`()
+    {
         machine = ClusterMachine(seeds: [seed, d], slots: Self.slots, lease: .seconds(3))
         _ = machine.ticked(now: at(0))
-        #expect(others(word(seed, three, at: 10)) == [.use(firstTable)])
-        #expect(others(word(d, strangers, at: 20)) == [.leftOut(d)])
+        #expect(others(word(seed, three, at: 10)) == [.wake(at: at(510))])
+        #expect(others(word(d, strangers, at: 20)) == [.use(firstTable), .leftOut(d)])
         // Nor does it count where the seeds are asked again, since most primaries say nothing.
         _ = machine.ticked(now: at(30))
         for place in [a, b] { _ = machine.failed(place, .away, now: at(30)) }
@@ -31,6 +32,29 @@ extension ClusterMachineTests {
         #expect(asksSlots(machine.doubted(now: at(200))) == [a, b, c, seed, d])
         for place in [a, b, c, seed] { _ = machine.failed(place, .away, now: at(210)) }
         #expect(others(word(d, strangers, at: 220)) == [.leftOut(d)])
+    }
+
+    @Test(arguments: [[0, 1, 2], [1, 0, 2], [1, 2, 0]])
+    mutating func `the Cluster that most of the seeds name is followed, whichever answers first`(order: [Int]) {
+        machine = ClusterMachine(seeds: [d, a, b], slots: Self.slots, lease: .seconds(3))
+        _ = machine.ticked(now: at(0))
+        let words = [(d, strangers), (a, three), (b, three)]
+        var told: [Action] = []
+        for (turn, number) in order.enumerated() {
+            told += others(word(words[number].0, words[number].1, at: Int64(10 + turn)))
+        }
+        #expect(told.filter { $0 != .wake(at: at(510)) } == [.use(firstTable), .leftOut(d)])
+        // Nothing else was done before.
+        #expect(told.contains(.wake(at: at(510))))
+    }
+
+    @Test mutating func `one that contradicts too late is left out`() {
+        machine = ClusterMachine(seeds: [d, a, b], slots: Self.slots, lease: .seconds(3))
+        _ = machine.ticked(now: at(0))
+        #expect(others(word(a, three, at: 10)) == [.wake(at: at(510))])
+        _ = machine.failed(b, .away, now: at(20))
+        #expect(others(machine.doubted(now: at(510))) == [.use(firstTable)])
+        #expect(others(word(d, strangers, at: 600)).contains(.leftOut(d)))
     }
 
     @Test mutating func `a server that has met nobody yet is of no other Cluster`() {

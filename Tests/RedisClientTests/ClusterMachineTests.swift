@@ -111,9 +111,11 @@ struct ClusterMachineTests {
         #expect(machine.failed(a, .away, now: at(20)) == [])
         let again = machine.ticked(now: at(1000))
         #expect(asksState(again) == [seed, a])
-        // One of them lives by now.
+        // One of them lives by now, and the other does not contradict it for a while.
         _ = machine.doubted(now: at(1100))
-        #expect(others(word(a, three, at: 1200)) == [.use(firstTable)])
+        #expect(others(word(a, three, at: 1200)) == [.wake(at: at(1700))])
+        #expect(others(machine.doubted(now: at(1699))) == [.wake(at: at(1700))])
+        #expect(others(machine.doubted(now: at(1700))) == [.use(firstTable)])
     }
 
     @Test mutating func `a seed that refuses the node ends its start, but not beside one that serves it`() {
@@ -125,8 +127,9 @@ struct ClusterMachineTests {
 
         machine = ClusterMachine(seeds: [seed, a], slots: Self.slots, lease: .seconds(3))
         _ = machine.ticked(now: at(0))
-        #expect(others(word(a, three, at: 10)) == [.use(firstTable)])
-        #expect(!machine.failed(seed, .refused(reason: "WRONGPASS"), now: at(20)).contains(.refuse(reason: reason)))
+        #expect(others(word(a, three, at: 10)) == [.wake(at: at(510))])
+        let served = machine.failed(seed, .refused(reason: "WRONGPASS"), now: at(20))
+        #expect(served.contains(.use(firstTable)) && !served.contains(.refuse(reason: reason)))
     }
 
     @Test mutating func `a Cluster that gives no slot to anybody is told of`() {

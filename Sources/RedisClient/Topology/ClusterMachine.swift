@@ -7,7 +7,8 @@ import NIOCore
 /// primaries are asked for their state three times a lease; where a table is in doubt, as by a redirection, a lost link,
 /// an epoch that has grown or the passing of some seconds, all are asked for who has what. Once most have answered, their words
 /// alone count, so that a Cluster that was made anew with lower epochs is believed as well. A word of another Cluster than the
-/// one that is followed, none of whose servers that knows, is left out, and links are made to none but servers that it knows.
+/// one that is followed, none of whose servers that knows, is left out, and links are made to none but servers that it knows;
+/// which one is followed most of the seeds say.
 /// Pure: times are arguments.
 package struct ClusterMachine: Sendable {
     package typealias Address = RedisConfiguration.Endpoint
@@ -86,6 +87,8 @@ package struct ClusterMachine: Sendable {
     private var round: Round?
     private var lastRound: NIODeadline?
     private var isInDoubt = true
+    /// Since when a seed has named a Cluster, while none is followed.
+    private var firstNamed: NIODeadline?
     /// Since when another Cluster is where this one was.
     private var anewSince: NIODeadline?
     private var lastSaid: Action?
@@ -94,6 +97,8 @@ package struct ClusterMachine: Sendable {
     private static let leastPause = TimeAmount.milliseconds(100)
     /// Without any doubt a round begins after this time.
     private static let mostPause = TimeAmount.seconds(5)
+    /// For so long other seeds may contradict the first that names a Cluster.
+    private static let contradiction = TimeAmount.milliseconds(500)
 
     /// - Parameters:
     ///   - slots: those that are asked for.
@@ -119,6 +124,7 @@ package struct ClusterMachine: Sendable {
             servers[place, default: Server()].stateAsked = now
             actions.append(.askState(place))
         }
+        actions += choose(now: now)
         if let round, now - round.began >= lease { actions += finish(round, now: now) }
         if anewSince != nil || lastRound.map({ now - $0 >= Self.mostPause }) ?? true { isInDoubt = true }
         return actions + look(now: now) + judge(now: now)
@@ -127,7 +133,7 @@ package struct ClusterMachine: Sendable {
     /// A server has redirected, a link was lost, or a subscription was ended.
     package mutating func doubted(now: NIODeadline) -> [Action] {
         isInDoubt = true
-        return look(now: now)
+        return choose(now: now) + look(now: now)
     }
 
     /// A server was asked how the Cluster stands.
@@ -149,7 +155,10 @@ package struct ClusterMachine: Sendable {
         servers[place]?.knowsNobody = word.primaries.isEmpty
         guard round?.owing.remove(place) != nil else { return look(now: now) }
         var actions: [Action] = []
-        if isStrange(word) {
+        if members.isEmpty, !word.primaries.isEmpty {
+            round?.words.append(Said(place: place, word: word))
+            actions = choose(now: now)
+        } else if isStrange(word) {
             servers[place]?.isStranger = true
             servers[place]?.fine = nil
             round?.strange.append(Said(place: place, word: word))
@@ -157,12 +166,7 @@ package struct ClusterMachine: Sendable {
             servers[place]?.isStranger = false
             servers[place]?.isLeftOut = false
             round?.words.append(Said(place: place, word: word))
-            if !word.primaries.isEmpty {
-                members.formUnion(word.members)
-                isMisnamed = isMisnamed || word.isMisnamed
-            }
-            // At once, since what has a higher epoch is true whatever others say.
-            Self.take(word, into: &known)
+            believe(word)
             actions = admit() + use()
         }
         if let round, round.owing.isEmpty { actions += finish(round, now: now) + look(now: now) }
@@ -175,10 +179,9 @@ package struct ClusterMachine: Sendable {
         servers[place]?.slotsAsked = false
         servers[place]?.failure = failure
         servers[place]?.fine = nil
-        var actions: [Action] = []
-        if round?.owing.remove(place) != nil, let round, round.owing.isEmpty {
-            actions = finish(round, now: now) + look(now: now)
-        }
+        guard round?.owing.remove(place) != nil else { return judge(now: now) }
+        var actions = choose(now: now)
+        if let round, round.owing.isEmpty { actions += finish(round, now: now) + look(now: now) }
         return actions + judge(now: now)
     }
 
@@ -201,6 +204,36 @@ package struct ClusterMachine: Sendable {
             }
         }
         return actions
+    }
+
+    /// Follows the Cluster that most of the seeds name, or of which the most have been heard in a while, the first of two.
+    private mutating func choose(now: NIODeadline) -> [Action] {
+        guard members.isEmpty, let named = round?.words.filter({ !$0.word.primaries.isEmpty }), !named.isEmpty else {
+            return []
+        }
+        let groups = named.map { one in named.filter { !$0.word.members.isDisjoint(with: one.word.members) } }
+        let most = groups.reduce([]) { $0.count < $1.count ? $1 : $0 }
+        let since = firstNamed ?? now
+        firstNamed = since
+        guard most.count * 2 > seeds.count || round?.owing.isEmpty == true || now - since >= Self.contradiction else {
+            return [.wake(at: since + Self.contradiction)]
+        }
+        for said in most { believe(said.word) }
+        for said in named where isStrange(said.word) {
+            servers[said.place]?.isStranger = true
+            servers[said.place]?.fine = nil
+            round?.words.removeAll { $0.place == said.place }
+            round?.strange.append(said)
+        }
+        return admit() + use()
+    }
+
+    /// At once, since what has a higher epoch is true whatever others say.
+    private mutating func believe(_ word: ClusterWord) {
+        Self.take(word, into: &known)
+        guard !word.primaries.isEmpty else { return }
+        members.formUnion(word.members)
+        isMisnamed = isMisnamed || word.isMisnamed
     }
 
     private mutating func finish(_ round: Round, now: NIODeadline) -> [Action] {
