@@ -145,8 +145,18 @@ final class Registrar: @unchecked Sendable {
     private func beat() {
         guard !isUnderWay, !isStopped else { return }
         isUnderWay = true
+        guard watchesReplicas else { return sendBeat() }
+        // A promotion that took those along who are silent by now shows in what is asked behind their silence.
+        guard hasSilent(now: NIODeadline.now().milliseconds) else {
+            askForReplicas()
+            return sendBeat()
+        }
+        askForReplicas { [self] in sendBeat() }
+    }
+
+    private func sendBeat() {
+        guard !isStopped else { return }
         let asked = lease.next
-        askForReplicas()
         let mode: Beat.Mode =
             switch asked {
             case .register(let highest, let former): .register(after: highest, over: former, consent)
@@ -167,11 +177,10 @@ final class Registrar: @unchecked Sendable {
         }
     }
 
-    /// Who may be declared dead by a beat was silent for a lease, and so for as long as the answer holds.
-    private func askForReplicas() {
-        guard watchesReplicas else { return }
+    private func askForReplicas(then: @escaping @Sendable () -> Void = {}) {
         let sent = NIODeadline.now()
         store.send(.info(.replication)) { [self] result in
+            defer { then() }
             // Beats say whether the server answers at all.
             if case .success(let info) = result {
                 let former = doubt.missing
@@ -179,7 +188,7 @@ final class Registrar: @unchecked Sendable {
                 tell(from: former, to: doubt.missing)
                 guard doubt.missing.isEmpty else { return }
             }
-            right.confirmed(until: (sent + TimeAmount(leaseLength)).milliseconds)
+            right.confirmed(until: (sent + interval + interval).milliseconds)
         }
     }
 
@@ -282,6 +291,8 @@ final class Registrar: @unchecked Sendable {
         let dead = sightings.silent(now: now).filter { $0.key != node.name && $0.value.incarnation >= spared }
         return Declaration(expecting: expected, dead: dead)
     }
+
+    private func hasSilent(now: Int64) -> Bool { sightings.silent(now: now).contains { $0.key != node.name } }
 
     private func look(at index: Beat.Index, sent: Int64, now: Int64) {
         sightings.saw(index.nodes, redis: index.now, sent: sent, now: now)
