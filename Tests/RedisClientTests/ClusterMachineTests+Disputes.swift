@@ -21,7 +21,9 @@ extension ClusterMachineTests {
             told == [
                 .use(table(a, c, c, primaries: [a, b, c])), .use(table(a, nil, c, primaries: [a, b, c])),
             ])
-        _ = machine.doubted(now: at(600))
+        // Nobody will say that one has it: all are asked with each tick.
+        for place in [a, b, c] { _ = fine(place, at: 590) }
+        #expect(Set(asksSlots(machine.ticked(now: at(600)))) == [a, b, c])
         let healed = ClusterWord(primaries: [three[0], fewer, more], speaker: "C")
         #expect(others(machine.answered(c, healed, now: at(610))) == [.use(table(a, c, c, primaries: [a, b, c]))])
     }

@@ -48,6 +48,19 @@ extension ClusterMachineTests {
         #expect(told.contains(.wake(at: at(510))))
     }
 
+    @Test mutating func `two servers in turn at one address are told of once in ten seconds`() {
+        settle()
+        var told: [Int64] = []
+        for time in stride(from: Int64(0), to: 21_000, by: 1000) {
+            _ = machine.doubted(now: at(time))
+            let said = word(b, (time / 1000).isMultiple(of: 2) ? strangers : three, at: time + 10)
+            let rest = word(a, three, at: time + 10) + word(c, three, at: time + 10)
+            if (said + rest).contains(.leftOut(b)) { told.append(time) }
+            for place in [a, b, c] { _ = fine(place, at: time + 10) }
+        }
+        #expect(told == [0, 10_000, 20_000])
+    }
+
     @Test mutating func `one that contradicts too late is left out`() {
         machine = ClusterMachine(seeds: [d, a, b], slots: Self.slots, lease: .seconds(3))
         _ = machine.ticked(now: at(0))

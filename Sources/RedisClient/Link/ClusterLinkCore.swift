@@ -178,13 +178,7 @@ final class ClusterLinkCore: @unchecked Sendable {
 
     private func ticked() {
         let now = eventLoop.now
-        var isNobodys = false
-        for slot in slots where heldCount(slot) > 0 {
-            perform(routes[slot]?.ticked(now: now) ?? [], slot)
-            if table[slot] == nil { isNobodys = true }
-        }
-        // No server would say that somebody has it by now.
-        if isNobodys, !table.primaries.isEmpty { map.isDoubtful() }
+        for slot in slots where heldCount(slot) > 0 { perform(routes[slot]?.ticked(now: now) ?? [], slot) }
         endOthers()
         flush()
     }

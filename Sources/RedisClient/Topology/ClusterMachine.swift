@@ -48,8 +48,9 @@ package struct ClusterMachine: Sendable {
         var knowsNobody = false
         /// Whether it belongs to another Cluster, as it said last.
         var isStranger = false
-        /// Whether that was told.
+        /// Whether that was told since it last was of this one, and when it was.
         var isLeftOut = false
+        var leftOutAt: NIODeadline?
     }
 
     private struct Known {
@@ -97,6 +98,8 @@ package struct ClusterMachine: Sendable {
     private static let leastPause = TimeAmount.milliseconds(100)
     /// Without any doubt a round begins after this time.
     private static let mostPause = TimeAmount.seconds(5)
+    /// Two servers that answer in turn at one address are told of once in this time.
+    private static let silence = TimeAmount.seconds(10)
     /// For so long other seeds may contradict the first that names a Cluster.
     private static let contradiction = TimeAmount.milliseconds(500)
 
@@ -126,7 +129,9 @@ package struct ClusterMachine: Sendable {
         }
         actions += choose(now: now)
         if let round, now - round.began >= lease { actions += finish(round, now: now) }
-        if anewSince != nil || lastRound.map({ now - $0 >= Self.mostPause }) ?? true { isInDoubt = true }
+        // No server says that somebody has by now what nobody had.
+        let isWhole = table.places.count == slots.count && anewSince == nil
+        if !isWhole || lastRound.map({ now - $0 >= Self.mostPause }) ?? true { isInDoubt = true }
         return actions + look(now: now) + judge(now: now)
     }
 
@@ -276,6 +281,8 @@ package struct ClusterMachine: Sendable {
         var told: [Action] = []
         for said in round.strange where servers[said.place]?.isLeftOut == false {
             servers[said.place]?.isLeftOut = true
+            if let last = servers[said.place]?.leftOutAt, now - last < Self.silence { continue }
+            servers[said.place]?.leftOutAt = now
             told.append(.leftOut(said.place))
         }
         return (round.words.map(\.word), told)
