@@ -61,6 +61,19 @@ extension ClusterMachineTests {
         #expect(told == [0, 10_000, 20_000])
     }
 
+    @Test mutating func `the seeds choose again where all servers have forgotten their Cluster`() {
+        machine = ClusterMachine(seeds: [a, b, c], slots: Self.slots, lease: .seconds(3))
+        _ = machine.ticked(now: at(0))
+        for place in [a, b, c] { _ = word(place, three, at: 10) }
+        _ = machine.doubted(now: at(1000))
+        for place in [a, b] { #expect(others(word(place, [], at: 1010)) == []) }
+        #expect(others(word(c, [], at: 1010)) == [.use(SlotTable())])
+        _ = machine.doubted(now: at(2000))
+        #expect(others(word(a, strangers, at: 2010)) == [.wake(at: at(2510))])
+        #expect(others(word(b, three, at: 2020)) == [.wake(at: at(2510))])
+        #expect(others(word(c, three, at: 2030)) == [.use(firstTable), .leftOut(a)])
+    }
+
     @Test mutating func `one that contradicts too late is left out`() {
         machine = ClusterMachine(seeds: [d, a, b], slots: Self.slots, lease: .seconds(3))
         _ = machine.ticked(now: at(0))

@@ -223,6 +223,7 @@ package struct ClusterMachine: Sendable {
         guard most.count * 2 > seeds.count || round?.owing.isEmpty == true || now - since >= Self.contradiction else {
             return [.wake(at: since + Self.contradiction)]
         }
+        firstNamed = nil
         for said in most { believe(said.word) }
         for said in named where isStrange(said.word) {
             servers[said.place]?.isStranger = true
