@@ -14,7 +14,10 @@ export interface RoomView<Payload = unknown> {
   state: "joining" | "joined" | "refused";
   /** Why the room is refused, or its history could not be read. */
   error: MartletError | null;
-  /** The newest, oldest first, without holes: after a gap the list begins anew. `epoch` and `seq` together name one. */
+  /**
+   * The newest, oldest first, without holes: after a gap the list begins anew. `epoch` and `seq` together name one. One whose
+   * payload is taken away is `redacted` at once.
+   */
   messages: (Message<Payload> & { seq: number; epoch: string })[];
   /** As `Room.publish`; the same function in all renders of a room. */
   publish(

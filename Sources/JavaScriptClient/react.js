@@ -57,6 +57,8 @@ class RoomStore extends Store {
   #timer = null;
   #retry = null;
   #round = 0; // Which reading of the history counts.
+  #isReading = false;
+  #isOutdated = false; // Whether what is being read may have a payload that was taken away since.
 
   constructor(client, id, { limit, history, heard }) {
     super({ state: "joining", error: null, messages: [] });
@@ -85,6 +87,7 @@ class RoomStore extends Store {
     };
     room.on("message", (message) => this.#receive(message));
     room.on("gap", () => this.#begin(room));
+    room.on("room", (change) => change.event === "redacted" && this.#redact(change, room));
     room.on("state", ({ state, error }) => {
       if (state === "joined") joined();
       else this.#tell({ state, error: error ?? null });
@@ -128,12 +131,29 @@ class RoomStore extends Store {
     this.#heard.current?.(message);
   }
 
+  // Its epoch may be called otherwise here, where the room's count went on in another: then the list begins anew.
+  #redact({ epoch, seq }, room) {
+    this.#isOutdated = this.#isReading;
+    const isIt = (message) => message.seq === seq && message.epoch === epoch;
+    const taken = { payload: null, text: "null", redacted: true };
+    if (this.#messages.some(isIt)) {
+      this.#messages = this.#messages.map((message) => (isIt(message) ? { ...message, ...taken } : message));
+      this.#change();
+    } else if (this.#messages.some((message) => message.seq === seq)) {
+      this.#begin(room);
+    }
+  }
+
   async #load(room) {
     if (this.#history === 0) return;
     const round = ++this.#round;
+    this.#isReading = true;
+    this.#isOutdated = false;
     try {
       const { epoch, messages } = await room.history({ limit: this.#history });
       if (round !== this.#round) return;
+      if (this.#isOutdated) return this.#load(room);
+      this.#isReading = false;
       const [first] = this.#messages;
       const isOlder = (message) => !first || message.epoch !== undefined || message.seq < first.seq;
       const older = messages.filter(isOlder).map((message) => ({ epoch, ...message }));
@@ -141,6 +161,7 @@ class RoomStore extends Store {
       this.#change();
     } catch (error) {
       if (round !== this.#round) return;
+      this.#isReading = false;
       if (PASSING.has(error.code) || error.retryAfterMs !== undefined) {
         const wait = error.retryAfterMs ?? RETRY * (1 + Math.random());
         this.#retry = setTimeout(() => this.#load(room), wait);

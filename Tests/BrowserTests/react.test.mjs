@@ -142,6 +142,60 @@ test("after a gap the list begins anew, without a hole", async (t) => {
   assert.deepEqual(seqs(shown), [8, 9, 10]);
 });
 
+const redacted = (seq, epoch = "e") => ({ type: "room", roomId: "r", event: "redacted", seq, epoch });
+const payloads = ({ value }) => value.messages.map((each) => [each.payload, each.redacted, each.text].join());
+
+test("a payload that is taken away is shown no more", async (t) => {
+  const { gateway, shown } = await room(t);
+  const before = shown.value.messages;
+  await act(async () => {
+    await gateway.say(message(4), redacted(4), redacted(2), redacted(9), { ...redacted(1), event: "updated" });
+    await gateway.pass(16);
+  });
+  assert.deepEqual(payloads(shown), ['p1,,"p1"', ",true,null", 'p3,,"p3"', ",true,null"]);
+  assert.equal(before[1].payload, "p2", "what was shown is not written to");
+});
+
+test("a payload that is taken away while the log is read is read once more, without it", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const shown = await show(t, () => useRoom(client, "r"));
+  const gone = { ...page(1, 2), messages: [message(1), { ...message(2), payload: null, redacted: true }] };
+  await act(async () => {
+    await gateway.welcome();
+    await gateway.answer("join", joined(2));
+    const reading = await gateway.request("history");
+    await gateway.say(redacted(2), redacted(1, "other"), { id: reading.id, roomId: "r", ...page(1, 2) });
+    await gateway.pass(16);
+    assert.deepEqual(shown.value.messages, []);
+    await gateway.answer("history", gone);
+    await gateway.pass(16);
+  });
+  assert.deepEqual(payloads(shown), ['p1,,"p1"', ",true,null"]);
+  assert.equal(gateway.sent("history").length, 0);
+});
+
+test("a payload of an epoch that the list calls otherwise has the list read anew", async (t) => {
+  const { gateway, shown } = await room(t);
+  const gone = { ...page(1, 2, 3), messages: [message(1), { ...message(2), payload: null, redacted: true }, message(3)] };
+  await act(async () => {
+    await gateway.say(redacted(2, "before"), redacted(1, "before"));
+    await gateway.answer("history", page(1, 2, 3));
+    await gateway.answer("history", gone);
+    await gateway.pass(16);
+  });
+  assert.deepEqual(payloads(shown), ['p1,,"p1"', ",true,null", 'p3,,"p3"']);
+  assert.equal(gateway.sent("history").length, 0);
+});
+
+for (const event of ["removed", "closed"]) {
+  test(`whoever is put out of a room is told by its state, ${event}`, async (t) => {
+    const { gateway, shown } = await room(t);
+    await act(() => gateway.say({ type: "room", roomId: "r", event, version: 8 }));
+    assert.deepEqual([shown.value.state, shown.value.error?.code, seqs(shown)], ["refused", "forbidden", [1, 2, 3]]);
+  });
+}
+
 test("a message that is not stored is heard and not listed", async (t) => {
   const heard = [];
   const { gateway, shown } = await room(t, 3, { onMessage: ({ payload }) => heard.push(payload) });
