@@ -73,8 +73,8 @@ export interface Status {
 export interface History<Payload = unknown> {
   /** The room's present epoch. */
   epoch: string;
-  /** Oldest first. */
-  messages: (Omit<Message<Payload>, "epoch"> & { seq: number })[];
+  /** Oldest first. Those of an earlier epoch, which the archive has, name theirs. */
+  messages: (Message<Payload> & { seq: number })[];
   /** Whether the log holds more in the direction of reading. */
   more: boolean;
   /** The gateway's archive, which may have more, could not be asked. */
@@ -334,11 +334,14 @@ export interface Room<Payload = unknown, Info = Record<string, unknown>> extends
   govern(type: string, fields: Record<string, unknown>, bounds?: Bounds): Promise<number>;
 
   /**
-   * A page of the log, the newest messages unless an edge is given; 50 unless `limit` (1 to 1000) is. Like `members()`
+   * A page of the log, the newest messages unless an edge is given; 50 unless `limit` (1 to 1000) is. A bare number is one
+   * of the present epoch: over an earlier one in the archive an edge names its `epoch`, as messages do. Like `members()`
    * it waits until the room is joined. Where that is `forbidden` it is asked all the same, since one may be allowed to
    * read without being in the room, and is rejected where one is not.
    */
-  history(range?: { before?: number; after?: number; limit?: number } & Bounds): Promise<History<Payload>>;
+  history(
+    range?: { before?: number | Required<Position>; after?: number | Required<Position>; limit?: number } & Bounds,
+  ): Promise<History<Payload>>;
 
   /** All members, with the number of their connections. */
   members(bounds?: Bounds): Promise<(Member<Info> & { connections: number })[]>;

@@ -81,7 +81,11 @@ new Martlet("/ws", { awayWhenHidden: true });
 async function requests(): Promise<void> {
   const { signal } = new AbortController();
   const { seq, timestamp } = await room.publish({ text: "Hello" }, { timeout: 5_000, signal, queue: false, dedupe: "k" });
-  const { messages, more } = await room.history({ before: seq, limit: 10, timeout: 1_000 });
+  const { epoch, messages, more } = await room.history({ before: seq, limit: 10, timeout: 1_000 });
+  const oldest = messages[0];
+  await room.history({ before: oldest && { epoch: oldest.epoch ?? epoch, seq: oldest.seq }, after: { epoch, seq: 1 } });
+  // @ts-expect-error A position in another epoch names it.
+  await room.history({ before: { seq: 1 } });
   const [member] = await room.members({ timeout: 1_000 });
   const told: [number, boolean, string | undefined, number | undefined] =
     [timestamp, more, messages[0]?.payload.text, member?.connections];
