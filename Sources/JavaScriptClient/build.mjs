@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-const MOST_BYTES = 9_000; // Of martlet.min.js, gzipped.
+const MOST_BYTES = 9_100; // Of martlet.min.js, gzipped. What a change adds is to be found elsewhere first.
 const KEPT = ["martlet.min.js", "martlet.min.js.map"];
 const MANUAL = "../GatewayNode/Martlet.docc/Browser.md";
 const INTEGRITY = /sha384-[A-Za-z0-9+/=]{64}/g;
@@ -20,10 +20,10 @@ const INTEGRITY = /sha384-[A-Za-z0-9+/=]{64}/g;
 // Names within martlet.js that no has and no user writes: shortened in martlet.min.js.
 const INTERNAL = `
   answered ask become burst config connected core cost emit ended entered flush forget handle handles isClosedTo
-  isDelayed isImplicit isInSession isOwn isPrompt isSent isWanted known leavers left listeners onLoss open openImplicit
-  outstanding owner penalize perMillisecond phase read readMembers receive refill release roster sentAt settle
-  settleLeavers settleWaiters shown start startFrom stop stream streams takes timers tokens tries wait waiters want
-  welcome write
+  isDelayed isImplicit isInSession isOwn isPrompt isSent isWanted kept known leavers left listeners merged onLoss
+  open openImplicit outstanding owner penalize perMillisecond phase read readMembers receive refill release roster
+  sentAt settle settleLeavers settleWaiters shown start startFrom stop stream streams takes timers tokens tries wait
+  waiters want welcome write
 `.trim().split(/\s+/);
 
 process.chdir(fileURLToPath(new URL(".", import.meta.url)));

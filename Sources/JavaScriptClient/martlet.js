@@ -20,15 +20,16 @@ const DEDUPE_TIME = 110_000; // The gateway knows a dedupe key for 2 minutes.
 const LONGEST_TIMER = 2 ** 31 - 1;
 const MAX_READS = 4; // Pages of history or members that a gateway reads for one connection at once.
 const MAX_QUEUED_BYTES = 4 * 2 ** 20;
-const CARRIERS = new Set(["message", "signal", "history"]); // Frames with payloads.
-const OF_ROOMS = new Set(["message", "presence", "gap", "epoch", "signal", "seen"]); // Methods of a stream.
-const READS = new Set(["history", "members"]);
-const PASSING = new Set(["conflict", "not_member", "rate_limited", "unavailable"]);
+const CARRIERS = ["message", "signal", "history"]; // Frames with payloads.
+const OF_ROOMS = ["message", "presence", "gap", "epoch", "signal", "seen"]; // Methods of a stream.
+const READS = ["history", "members"];
+const PASSING = ["conflict", "not_member", "rate_limited", "unavailable"];
+const MAX_KEPT = 1000; // Of the positions that nobody has asked for, which a page passes on.
 const MAX_WAITING_FRAMES = 1000; // Presence frames kept while a roster is read.
 const MAX_UNREAD = 1000; // Messages that a loop over a room may be behind.
 const USERS_A_FRAME = 100;
 const LEFT = "this room was left";
-const HELD = new Set(["Object", "Array", "String", "Boolean"]); // Besides null and some numbers, by JSON.
+const HELD = ["Object", "Array", "String", "Boolean"]; // Besides null and some numbers, by JSON.
 const ABRUPT = 4000; // Any close code but 1000, which is the farewell that ends the session.
 
 /** What went wrong; `code` is the gateway's error code or one of those that martlet.d.ts lists. */
@@ -77,6 +78,8 @@ class Emitter {
     this.#entries.clear();
   }
 }
+
+function nothing() {}
 
 // A listener's own failure must not break the stream for the others.
 function guarded(listener, value) {
@@ -237,8 +240,11 @@ class Stream {
   isDelayed = false;
   // How many of the newest messages the first join asks for.
   last;
-  // The user wants whatever the log still holds: the first message may have any number.
-  #takesAnyFirst = false;
+  // The stream that this one has become a part of.
+  merged = null;
+  // Where the room stood when the newest messages, or all that the log holds, were asked for, until the first one comes:
+  // whatever it is, nothing is missing up to here.
+  #head = 0;
   #mendedAt = null;
 
   // Requests of this room that are not answered; it is not left before.
@@ -261,16 +267,21 @@ class Stream {
 
   // Whether a request of this room is refused as its join was.
   isClosedTo(frame) {
-    return this.error !== null && !(this.error.code === "forbidden" && this.id !== null && READS.has(frame.type));
+    return this.error !== null && !(this.error.code === "forbidden" && this.id !== null && READS.includes(frame.type));
   }
 
   emit(event, value) {
     for (const handle of [...this.handles]) handle[EMIT](event, value);
   }
 
+  // The position for whoever has not asked for what comes first.
+  get kept() {
+    return this.#head ? { ...this.position, seq: this.#head } : this.position;
+  }
+
   startFrom(since) {
     this.position = { ...since };
-    this.#takesAnyFirst = since.seq === 0;
+    this.#head = 0;
   }
 
   become(phase, error = null) {
@@ -286,6 +297,7 @@ class Stream {
 
   settleWaiters(error) {
     for (const waiter of this.waiters) waiter.settle(error);
+    this.waiters.clear();
   }
 
   settleLeavers() {
@@ -296,13 +308,17 @@ class Stream {
   // The gateway goes on from our position, or says that it cannot.
   entered({ epoch, seq, recovered, ...room }) {
     const from = this.position;
-    const isNew = from === null || recovered !== true;
-    const last = (from === null && this.last) || 0;
-    this.position = { epoch, seq: isNew ? Math.max(0, seq - last) : from.seq };
-    if (isNew) this.#takesAnyFirst = last > 0;
     this.isInSession = true;
+    if (from && !recovered && this.#head) {
+      // The log has not all that was to come first, and perhaps never had: it may have all that came since.
+      this.startFrom(this.kept);
+      return this.become("out");
+    }
+    const last = (!from && recovered && this.last) || 0;
+    this.position = { epoch, seq: from && recovered ? from.seq : Math.max(0, seq - last) };
+    if (from?.epoch === undefined) this.#head = (from ? from.seq : !last) ? 0 : seq;
     this.become("in");
-    if (isNew && from) this.#tellGap(from);
+    if (from && !recovered) this.#tellGap(from);
     if (room.settings) this.emit("room", { ...room, event: "joined" });
     this.roster.read();
   }
@@ -314,7 +330,7 @@ class Stream {
     if (this.phase !== "in") return;
     const { epoch, seq } = this.position;
     if (message.seq <= seq) return;
-    if (message.seq > seq + 1 && !this.#takesAnyFirst) {
+    if (message.seq > Math.max(seq, this.#head) + 1) {
       // A hole that the gateway did not tell of: ask once for what is missing. `since` 0 would not ask for just that.
       if (seq > 0 && this.#mendedAt !== seq) {
         this.#mendedAt = seq;
@@ -324,7 +340,7 @@ class Stream {
       this.position = { epoch, seq: message.seq - 1 };
       this.#tellGap({ epoch, seq });
     }
-    this.#takesAnyFirst = false;
+    this.#head = 0;
     this.position = { epoch, seq: message.seq };
     if (type !== "seen") this.#hand({ ...message, epoch });
   }
@@ -341,7 +357,7 @@ class Stream {
     if (this.phase !== "in") return;
     const from = this.position;
     this.position = { epoch, seq };
-    this.#takesAnyFirst = false;
+    this.#head = 0;
     this.#tellGap(from);
   }
 
@@ -369,12 +385,12 @@ class Stream {
     let cursor, first;
     do {
       const frame = { type: "members", roomId: this.id, limit: 1000, cursor };
-      const bounds = { signal, timeout: timeout === undefined ? undefined : end - Date.now() };
+      const bounds = { signal, timeout: timeout && end - Date.now() };
       const page = await this.core.request(frame, { stream: this, handle, isOwn: !handle, onLoss: "reject", bounds });
       members.push(...page.members);
       first ??= page;
       cursor = page.next;
-    } while (cursor !== undefined && cursor !== null);
+    } while (cursor);
     return { members, rosterVersion: first.rosterVersion };
   }
 }
@@ -427,9 +443,10 @@ class Core extends Emitter {
   // ---- Connecting
 
   start() {
-    if (this.state !== "idle" && this.state !== "stopped") return;
+    if (this.state !== "idle" && !this.ended) return;
     this.ended = null;
     this.#failures = 0;
+    this.#kept ??= this.#takeKept();
     this.#listen("addEventListener");
     this.#connect();
   }
@@ -461,7 +478,7 @@ class Core extends Emitter {
     this.timers.clear("retry");
     this.#listen("removeEventListener");
     const reason = (this.ended = error ?? closed());
-    for (const entry of [...this.#outbox]) this.#finish(entry, reason);
+    for (const entry of this.#outbox) this.#finish(entry, reason);
     for (const waiter of this.#waiters) waiter.settle(reason);
     for (const stream of this.streams.values()) stream.settleWaiters(reason);
     this.#enter(error ? "stopped" : "idle", error && { error });
@@ -519,12 +536,14 @@ class Core extends Emitter {
     this.timers.set("deadline", WELCOME_LIMIT, () => this.#lost(0, "no welcome"));
     // The token goes in the first frame, since addresses end up in logs.
     socket.onopen = () => {
+      socket.onerror = nothing;
       this.#isExamined = true;
       if (getToken) this.#send({ type: "auth", token: this.#token });
     };
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code, reason }) => this.#lost(code, reason);
-    socket.onerror = () => {};
+    // Not every WebSocket that never opened is closed.
+    socket.onerror = () => this.#lost(1006);
   }
 
   // Leaves the socket behind: nothing of it is heard any more.
@@ -535,7 +554,7 @@ class Core extends Emitter {
     this.#isProbing = false;
     this.timers.clear("deadline", "token", "silence", "stable", "refresh", "pace", "later", "answer");
     if (socket) {
-      socket.onopen = socket.onmessage = socket.onclose = () => {};
+      socket.onopen = socket.onmessage = socket.onclose = socket.onerror = nothing;
       try {
         socket.close(code);
       } catch {
@@ -548,17 +567,22 @@ class Core extends Emitter {
       if (stream.error?.code !== "bad_request") stream.become("out");
       stream.settleLeavers();
     }
-    for (const entry of [...this.#outbox]) {
+    for (const entry of this.#outbox) {
       if (!entry.isSent) continue;
       entry.isSent = false;
       if (entry.onLoss === "reject") {
-        this.#finish(entry, unconnected());
+        this.#finish(entry, new MartletError("disconnected"));
       }
     }
   }
 
   #lost(code, reason, error) {
-    if (code === 1009) this.#dropLargest();
+    if (code === 1009) {
+      // A frame too large closes the connection, and would again: of those under way the largest is one.
+      const sent = [...this.#outbox].filter((entry) => entry.isSent);
+      const [largest] = sent.sort((one, other) => other.cost - one.cost);
+      if (largest) this.#finish(largest, tooLarge(largest));
+    }
     if (code === 1006) this.#examine();
     this.#abandon(ABRUPT);
     const cause = { 4401: !this.config.getToken && "unauthorized", 4403: "forbidden", 4409: "replaced" }[code];
@@ -567,7 +591,7 @@ class Core extends Emitter {
     let retryInMs;
     if (!this.timers.has("retry")) {
       // Uniform from nothing to the bound, so that a thousand clients cut off at once do not come back at once.
-      retryInMs = Math.random() * Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures, 10));
+      retryInMs = Math.random() * Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** this.#failures);
       if (code === 4429) retryInMs += PAUSE_AFTER_TOO_MANY;
       this.#failures += 1;
       this.timers.set("retry", retryInMs, () => this.#connect());
@@ -580,7 +604,7 @@ class Core extends Emitter {
     if (this.#isExamined) return;
     this.#isExamined = true;
     try {
-      const { ok, status } = await fetch(absolute(this.url).replace(/^ws/i, "http"));
+      const { ok, status } = await fetch("http" + absolute(this.url).slice(2));
       if (!ok && status !== 404) return;
       this[EMIT]("error", new MartletError("invalid", `${status} in place of a gateway`));
     } catch {
@@ -591,13 +615,6 @@ class Core extends Emitter {
   #again() {
     this.#abandon(ABRUPT);
     this.#connect();
-  }
-
-  // A frame too large closes the connection, and would again: of those under way the largest is one.
-  #dropLargest() {
-    const sent = [...this.#outbox].filter((entry) => entry.isSent);
-    const largest = sent.reduce((most, entry) => (most && most.cost >= entry.cost ? most : entry), null);
-    if (largest) this.#finish(largest, tooLarge(largest));
   }
 
   #cameOnline = () => {
@@ -636,7 +653,7 @@ class Core extends Emitter {
   }
 
   // For what the client itself wants to know: forgotten with the connection.
-  ask(frame, answered = () => {}) {
+  ask(frame, answered = nothing) {
     this.#send({ ...frame, id: this.#expect(answered) });
   }
 
@@ -668,7 +685,7 @@ class Core extends Emitter {
     if (frame.type === "error" && frame.id === undefined) this[EMIT]("error", refusal(frame));
     if (this.state !== "connected") return;
     this.#heard();
-    if (CARRIERS.has(frame.type)) addTexts(frame, data);
+    if (CARRIERS.includes(frame.type)) addTexts(frame, data);
     const asked = this.#asked.get(frame.id);
     if (asked) {
       this.#asked.delete(frame.id);
@@ -678,7 +695,7 @@ class Core extends Emitter {
       return this.flush();
     }
     const stream = this.streams.get(frame.roomId);
-    if (OF_ROOMS.has(frame.type)) return stream?.[frame.type](frame);
+    if (OF_ROOMS.includes(frame.type)) return stream?.[frame.type](frame);
     switch (frame.type) {
       case "status": return this.#tellStatus({ lastSeen: frame.timestamp, ...frame });
       case "reconnect": return this.timers.set("retry", Number(frame.afterMs) || 0, () => this.#again());
@@ -737,13 +754,23 @@ class Core extends Emitter {
   }
 
   #nameInbox(userId) {
+    const { own } = this;
     if (userId === undefined) {
-      this.own.id = null;
-      return this.own.become("refused", new MartletError("forbidden"));
+      own.id = null;
+      return own.become("refused", new MartletError("forbidden"));
     }
-    if (this.own.phase === "refused") this.own.become("out");
-    this.own.id = "@" + userId;
-    this.streams.set(this.own.id, this.own);
+    if (own.phase === "refused") own.become("out");
+    own.id = "@" + userId;
+    const other = this.streams.get(own.id);
+    this.streams.set(own.id, own);
+    if (!other || other === own) return;
+    // The inbox was opened by its name before it had one.
+    other.merged = own;
+    for (const handle of other.handles) own.handles.add(handle);
+    for (const waiter of other.waiters) own.waiters.add(waiter);
+    for (const entry of this.#outbox) if (entry.stream === other) entry.stream = own;
+    own.outstanding += other.outstanding;
+    own.position ??= other.position;
   }
 
   #heardWelcome(resumed, positions) {
@@ -757,9 +784,9 @@ class Core extends Emitter {
     for (const stream of this.streams.values()) {
       if (stream.phase !== "out") continue;
       if (stream.isWanted && !stream.position) this.openImplicit(stream);
-      const head = stream.isImplicit ? positions[stream.id] : undefined;
+      const head = stream.isImplicit && positions[stream.id];
       const { position } = stream;
-      const isThere = position === null || (position.epoch === head?.epoch && position.seq === head?.seq);
+      const isThere = !position || (position.epoch === head?.epoch && position.seq === head?.seq);
       if (head && isThere) stream.entered({ ...head, recovered: true });
       else if (!stream.isImplicit || position || stream.isWanted) this.#unsettled.add(stream);
     }
@@ -769,8 +796,8 @@ class Core extends Emitter {
   #changeUser() {
     this.streams.delete(this.own.id);
     this.own.position = null;
-    for (const entry of [...this.#outbox]) {
-      if (entry.sentAt) this.#finish(entry, unknownFate());
+    for (const entry of this.#outbox) {
+      if (entry.sentAt) this.#finish(entry, new MartletError("unknown"));
     }
   }
 
@@ -809,8 +836,12 @@ class Core extends Emitter {
 
   #keep = () => {
     if (this.config.persist !== "tab") return;
+    const before = this.#kept;
+    const { userId } = this.welcome ?? before;
+    // What this page has not come to ask for is the next one's.
+    const rest = userId === before.userId ? [...before.positions].slice(-MAX_KEPT) : [];
     const streams = [...this.streams.values()].filter(({ handles, position }) => handles.size > 0 && position);
-    const kept = { userId: this.welcome?.userId, positions: streams.map(({ id, position }) => [id, position]) };
+    const kept = { userId, positions: [...rest, ...streams.map(({ id, kept }) => [id, kept])] };
     try {
       sessionStorage.setItem(this.#keptAs, JSON.stringify(kept));
     } catch {
@@ -854,13 +885,11 @@ class Core extends Emitter {
   }
 
   openImplicit(stream, since = this.#recall(stream)) {
-    if (since) this.#startFrom(stream, since);
+    if (since) {
+      stream.startFrom(since);
+      if (stream.phase === "in") stream.become("out");
+    }
     return stream;
-  }
-
-  #startFrom(stream, since) {
-    stream.startFrom(since);
-    if (stream.phase === "in") stream.become("out");
   }
 
   settle(stream) {
@@ -870,7 +899,8 @@ class Core extends Emitter {
 
   // Takes the room one step towards what is wanted of it.
   #step(stream) {
-    const { phase, isWanted, isImplicit } = stream;
+    const { phase, isWanted, isImplicit, merged } = stream;
+    if (merged) return;
     if (stream.handles.size > 0 || isImplicit) stream.settleLeavers();
     if (stream.isDelayed) return;
     if (phase === "out" && (isWanted || isImplicit)) {
@@ -889,8 +919,8 @@ class Core extends Emitter {
   // What waits for answers that the handle is to be given fails, what it has said goes out.
   async left(stream, handle) {
     for (const waiter of stream.waiters) if (waiter.owner === handle) waiter.settle(closed(LEFT));
-    for (const entry of [...this.#outbox]) {
-      if (entry.handle === handle && READS.has(entry.frame.type)) this.#finish(entry, closed(LEFT));
+    for (const entry of this.#outbox) {
+      if (entry.handle === handle && READS.includes(entry.frame.type)) this.#finish(entry, closed(LEFT));
     }
     // Another handle may take the room over in this very turn, as in React's StrictMode.
     setTimeout(() => this.settle(stream), 0);
@@ -948,7 +978,7 @@ class Core extends Emitter {
   #refuse(stream, error) {
     stream.isInSession = false;
     stream.become("refused", error);
-    for (const entry of [...this.#outbox]) {
+    for (const entry of this.#outbox) {
       if (entry.stream === stream && stream.isClosedTo(entry.frame)) this.#finish(entry, error);
     }
     this.flush();
@@ -957,7 +987,7 @@ class Core extends Emitter {
   // ---- Requests
 
   publish(stream, payload, { msgType = 1, event, echo, volatile, queue = !volatile, dedupe, ...bounds } = {}) {
-    if (!volatile) dedupe ??= this.#newKey();
+    if (!volatile) dedupe ??= this.#keyPrefix + this.#nextKey++;
     const frame = { type: "message", roomId: stream.id, msgType, event, echo, volatile, dedupe };
     const text = this.write(payload);
     const onLoss = queue ? "repeat" : "reject";
@@ -989,10 +1019,6 @@ class Core extends Emitter {
     return { ...rest, payload };
   }
 
-  #newKey() {
-    return `${this.#keyPrefix}.${(this.#nextKey++).toString(36)}`;
-  }
-
   // `onLoss`: whether the request is made again on the next connection or fails with this one. `isPrompt`: it goes out
   // at once or not at all. `isOwn`: the user has not asked for it.
   request(frame, { bounds, ...rest }) {
@@ -1004,7 +1030,7 @@ class Core extends Emitter {
       else if (stream?.isClosedTo(frame)) reject(stream.error);
       else if (entry.cost > this.most) reject(tooLarge(entry));
       else if (!isOwn && this.#isFull(entry)) reject(new MartletError("queue_full"));
-      else if (isPrompt && this.state !== "connected") reject(unconnected());
+      else if (isPrompt && this.state !== "connected") reject(new MartletError("disconnected"));
       else {
         this.#outbox.add(entry);
         if (stream) stream.outstanding += 1;
@@ -1050,7 +1076,9 @@ class Core extends Emitter {
       this.#isFlushing = false;
       if (this.state !== "connected") return;
       this.#flushNow();
-      for (const entry of this.#outbox) if (entry.isPrompt && !entry.isSent) this.#finish(entry, unconnected());
+      for (const entry of this.#outbox) {
+        if (entry.isPrompt && !entry.isSent) this.#finish(entry, new MartletError("disconnected"));
+      }
     });
   }
 
@@ -1061,9 +1089,9 @@ class Core extends Emitter {
       this.#step(stream);
     }
     if (!this.timers.has("later")) this.#watchNow();
-    const isRead = (entry) => READS.has(entry.frame.type);
+    const isRead = (entry) => READS.includes(entry.frame.type);
     let reads = [...this.#outbox].filter((entry) => entry.isSent && isRead(entry)).length;
-    for (const entry of [...this.#outbox]) {
+    for (const entry of this.#outbox) {
       if (entry.isSent || entry.stream?.takes(entry.frame) === false) continue;
       if (isRead(entry) && reads >= MAX_READS) continue;
       if (!this.#mayGo()) return;
@@ -1080,7 +1108,7 @@ class Core extends Emitter {
 
   #transmit(entry) {
     const isForgotten = entry.dedupe && entry.sentAt && Date.now() - entry.sentAt > DEDUPE_TIME;
-    if (isForgotten) return this.#finish(entry, unknownFate());
+    if (isForgotten) return this.#finish(entry, new MartletError("unknown"));
     // It was taken on before this gateway said what it takes.
     if (entry.cost > this.most) return this.#finish(entry, tooLarge(entry));
     entry.isSent = true;
@@ -1091,17 +1119,17 @@ class Core extends Emitter {
 
   #answered(entry, reply, error) {
     if (!this.#outbox.has(entry)) return;
-    if (error?.code === "rate_limited" && !entry.isPrompt) {
+    const { stream, isPrompt } = entry;
+    const isOutside = error?.code === "not_member" && stream;
+    if (error?.code === "rate_limited" && !isPrompt) {
       entry.isSent = false;
-    } else if (error?.code === "not_member" && entry.stream?.error) {
-      this.#finish(entry, entry.stream.error);
-    } else if (error?.code === "not_member" && entry.stream && entry.tries++ < 3) {
+    } else if (isOutside && !stream.error && entry.tries++ < 3) {
       // The gateway has lost our membership: join again, from where we are.
       entry.isSent = false;
-      entry.stream.become("out");
-      this.settle(entry.stream);
+      stream.become("out");
+      this.settle(stream);
     } else {
-      this.#finish(entry, error, reply);
+      this.#finish(entry, (isOutside && stream.error) || error, reply);
     }
   }
 
@@ -1174,9 +1202,7 @@ class Core extends Emitter {
   #tellStatus({ userId, online, state, lastSeen }) {
     const watched = this.#watched.get(userId);
     if (!watched || (watched.shown?.online === online && watched.shown.state === state)) return;
-    watched.shown = { userId, online };
-    if (online && state) watched.shown.state = state;
-    if (!online && lastSeen) watched.shown.lastSeen = lastSeen;
+    watched.shown = { userId, online, ...(online ? state && { state } : lastSeen && { lastSeen }) };
     for (const { listener } of [...watched.listeners]) guarded(listener, copy(watched.shown));
   }
 
@@ -1300,7 +1326,7 @@ export class Martlet {
   }
 
   request(frame, bounds) {
-    this.#wake(() => {});
+    this.#wake(nothing);
     return ignorable(this.#core.request(frame, { onLoss: "reject", bounds }));
   }
 
@@ -1323,13 +1349,17 @@ export class Martlet {
 // What a user holds of a room; several may hold the same one.
 class Room extends Emitter {
   #core;
-  #stream;
+  #taken;
 
   constructor(core, stream) {
     super();
     this.#core = core;
-    this.#stream = stream;
+    this.#taken = stream;
     stream.handles.add(this);
+  }
+
+  get #stream() {
+    return this.#taken.merged ?? this.#taken;
   }
 
   get id() {
@@ -1367,7 +1397,7 @@ class Room extends Emitter {
       this.on("message", heard),
       this.on("left", () => finish()),
       this.on("state", ({ error }) => error && finish(error)),
-      this.#core.on("state", ({ state, error }) => (state === "stopped" || state === "idle") && finish(error)),
+      this.#core.on("state", ({ error }) => this.#core.ended && finish(error)),
     ];
     try {
       while (messages.length || !end) {
@@ -1446,7 +1476,7 @@ function closed(what) {
 
 // Whoever does not wait for it is not called to account for its failure.
 function ignorable(promise) {
-  promise.catch(() => {});
+  promise.catch(nothing);
   return promise;
 }
 
@@ -1479,12 +1509,8 @@ function settled(waiters, bounds, owner) {
   });
 }
 
-function unconnected() {
-  return new MartletError("disconnected");
-}
-
 function kindOf(value) {
-  return Object.prototype.toString.call(value).slice(8, -1);
+  return {}.toString.call(value).slice(8, -1);
 }
 
 function copy(value) {
@@ -1497,7 +1523,7 @@ function copy(value) {
 // left out as ever.
 function held(name, value) {
   const kind = kindOf(value);
-  let isHeld = HELD.has(kind);
+  let isHeld = HELD.includes(kind);
   if (kind === "Number") isHeld = Number.isFinite(value);
   else if (kind === "Undefined") isHeld = !Array.isArray(this);
   else if (kind === "Null") isHeld = this[name] === null;
@@ -1539,7 +1565,7 @@ function refusal({ code, message, retryAfterMs }) {
 
 // Whether the same may be asked again later; of a code that is not known the gateway says so.
 function isPassing({ code, retryAfterMs }) {
-  return PASSING.has(code) || retryAfterMs !== undefined;
+  return PASSING.includes(code) || retryAfterMs !== undefined;
 }
 
 function tooLarge({ cost }) {
@@ -1549,10 +1575,6 @@ function tooLarge({ cost }) {
 // Of two limits, either of which may be missing.
 function lower(one, other) {
   return one === undefined || other < one ? other : one;
-}
-
-function unknownFate() {
-  return new MartletError("unknown");
 }
 
 // A WebSocket's address, from one that may begin with http or be relative to the page. By its text, since React Native's
@@ -1565,13 +1587,13 @@ function absolute(url) {
 // Other than every other page's; nobody has to be kept from guessing it.
 function randomKey() {
   const part = () => Math.random().toString(36).slice(2);
-  return Date.now().toString(36) + part() + part();
+  return part() + part() + ".";
 }
 
 // When a JWT ends, in milliseconds since 1970; null for a token that is none.
 function expiry(token) {
   try {
-    const { exp } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+    const { exp } = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
     return exp * 1000 || null;
   } catch {
     return null;

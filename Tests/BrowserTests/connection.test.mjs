@@ -356,6 +356,25 @@ test("silence is answered by a ping, and an unanswered ping by another connectio
   assert.equal(gateway.socket.url.searchParams.get("session"), "s1");
 });
 
+test("a socket that fails before it opens, and is never closed, is left at once; later its close says why", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  client.connect();
+  await turn();
+  const first = gateway.socket;
+  first.onerror({});
+  assert.equal(client.state, "waiting");
+  first.onerror({});
+  first.onclose({ code: 1006, reason: "" });
+  await gateway.pass(1_000);
+  assert.equal(gateway.sockets.length, 2);
+  await gateway.welcome();
+  gateway.socket.onerror({});
+  assert.equal(client.state, "connected");
+  await gateway.end(4403);
+  assert.equal(client.error.code, "forbidden");
+});
+
 test("a gateway that says nothing before its welcome is left", async (t) => {
   const gateway = new Gateway(t);
   gateway.client().connect();

@@ -359,6 +359,72 @@ test("a room that is opened after the welcome goes on as well, the first time", 
   assert.equal((await gateway.answer("join", joined(8))).since, undefined);
 });
 
+test("a page that is loaded again before it was welcomed, or had opened its rooms, passes on what it was left", async (t) => {
+  const gateway = new Gateway(t);
+  const tab = new Tab(t);
+  tab.load("navigate");
+  await begin(gateway);
+  await gateway.say(message(6), message(10, "@alice"));
+  tab.unload();
+  // One that has opened a room, one that has opened none; then one that is welcomed and would have opened its rooms later.
+  for (const open of [(client) => client.room("r"), (client) => client.connect()]) {
+    tab.load("reload");
+    const client = gateway.client({ persist: "tab" });
+    open(client);
+    assert.deepEqual([...tab.kept], [], "nothing lies there while the page does");
+    tab.unload();
+  }
+  tab.load("reload");
+  gateway.client({ persist: "tab" }).connect();
+  await gateway.welcome();
+  tab.unload();
+  tab.load("reload");
+  assert.deepEqual((await begin(gateway)).since, { "r:": 6, "@alice:": 10, "__proto__:": 5 });
+});
+
+test("what a page was left is nobody else's, ends with close(), and is bounded", async (t) => {
+  const gateway = new Gateway(t);
+  const tab = new Tab(t);
+  tab.load("navigate");
+  await begin(gateway);
+  tab.unload();
+  const kept = () => JSON.parse([...tab.kept.values()][0]);
+  const key = [...tab.kept.keys()][0];
+  // Another user's page passes nothing on.
+  tab.load("reload");
+  gateway.client({ userId: "bob", persist: "tab" }).connect();
+  await gateway.welcome({ userId: "bob", positions: { "@bob": at(0), "*": at(0) } });
+  tab.unload();
+  assert.deepEqual(kept(), { userId: "bob", positions: [] });
+  const positions = Array.from({ length: 5_000 }, (_, index) => ["room" + index, at(index)]);
+  tab.kept.set(key, JSON.stringify({ userId: "alice", positions }));
+  tab.load("reload");
+  gateway.client({ persist: "tab" }).connect();
+  tab.unload();
+  assert.deepEqual(kept(), { userId: "alice", positions: positions.slice(-1_000) });
+  tab.load("reload");
+  const client = gateway.client({ persist: "tab" });
+  client.connect();
+  client.close();
+  tab.unload();
+  assert.deepEqual([...tab.kept], []);
+});
+
+test("of a room whose last messages never came the reload goes on from where it was joined", async (t) => {
+  const gateway = new Gateway(t);
+  const tab = new Tab(t);
+  tab.load("navigate");
+  const open = () => gateway.client({ persist: "tab" }).room("r", { last: 20 });
+  open();
+  await gateway.welcome();
+  await gateway.answer("join", joined(30));
+  tab.unload();
+  tab.load("reload");
+  open();
+  await gateway.welcome();
+  assert.deepEqual((await gateway.answer("join", joined(30))).since, at(30));
+});
+
 test("positions are never shared with a tab that was opened from this one", async (t) => {
   const gateway = new Gateway(t);
   const tab = new Tab(t);

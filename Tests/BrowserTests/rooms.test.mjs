@@ -609,6 +609,104 @@ test("of the last messages those are taken that the log holds", async (t) => {
   assert.deepEqual(room.log, [4, 5]);
 });
 
+for (const resumes of [false, true]) {
+  test(`where none of the last messages came, nothing is lost that came before the join, resumed: ${resumes}`, async (t) => {
+    const gateway = new Gateway(t);
+    const client = gateway.client();
+    const room = record(client.room("r", { last: 20 }));
+    await gateway.welcome();
+    await gateway.answer("join", joined(30));
+    assert.deepEqual(room.position, at(10));
+    await gateway.end(1006);
+    await gateway.pass(1_000);
+    await gateway.welcome({ resumed: resumes });
+    if (resumes) {
+      const rooms = ["@alice", "*"].map((roomId) => ({ roomId, ...joined(0) }));
+      rooms.push({ roomId: "r", ...joined(31, false) });
+      const { since } = await gateway.answer("resume", { type: "resumed", rooms });
+      assert.deepEqual(since.r, at(10));
+    } else {
+      assert.deepEqual((await gateway.answer("join", joined(31, false))).since, at(10));
+    }
+    // The log may have what came since.
+    assert.deepEqual((await gateway.answer("join", joined(31))).since, at(30));
+    await gateway.say(message(31));
+    assert.deepEqual(room.log, [31]);
+    client.reconnect();
+    await gateway.welcome();
+    await gateway.answer("join", joined(40, false));
+    assert.deepEqual(room.log, [31, "gap 31 40"]);
+  });
+}
+
+test("who may not have the last messages begins at the head", async (t) => {
+  const gateway = new Gateway(t);
+  const room = gateway.client().room("r", { last: 20 });
+  await gateway.welcome();
+  await gateway.answer("join", joined(30, false));
+  assert.deepEqual(room.position, at(30));
+});
+
+for (const start of [{ last: 5 }, { since: { seq: 0 } }]) {
+  test(`what comes first after a join is no later than what came behind it, ${JSON.stringify(start)}`, async (t) => {
+    const gateway = new Gateway(t);
+    const client = gateway.client();
+    const room = record(client.room("r", start));
+    await gateway.welcome();
+    await gateway.answer("join", joined(20));
+    await gateway.end(1006);
+    await gateway.pass(1_000);
+    await gateway.welcome();
+    await gateway.answer("join", joined(22));
+    await gateway.say(message(22));
+    if (start.last) await gateway.answer("join", joined(22));
+    await gateway.say(message(22));
+    assert.deepEqual(room.log, [`gap ${start.last ? 15 : 0} 21`, 22]);
+  });
+}
+
+for (const isTaken of [false, true]) {
+  test(`an inbox that was opened by its name before the welcome is the inbox, ${isTaken ? "" : "not "}taken besides`, async (t) => {
+    const gateway = new Gateway(t);
+    const client = gateway.client();
+    const early = record(client.room("@alice"));
+    const inbox = isTaken ? record(client.inbox()) : null;
+    const [promise, published] = [early.joined(), early.publish(1)];
+    await gateway.welcome({ positions: { "@alice": at(7), "*": at(0) } });
+    assert.ok(early.isJoined);
+    await promise;
+    await gateway.answer("message", { type: "error", code: "forbidden", message: "no" });
+    await assert.rejects(published, { code: "forbidden" });
+    const late = record(client.room("@alice"));
+    await gateway.say(message(8, "@alice"));
+    for (const handle of [early, inbox, late]) if (handle) assert.deepEqual(handle.log, [8]);
+    assert.deepEqual([early.isJoined, early.position, early.state], [true, at(8), "joined"]);
+    early.leave();
+    await gateway.pass(10);
+    await gateway.say(message(9, "@alice"));
+    assert.deepEqual([early.log, late.log], [[8], [8, 9]]);
+    assert.equal(gateway.sent("join").length + gateway.sent("leave").length, 0);
+  });
+}
+
+test("an inbox that was opened by its name, from a position, and left before the welcome is the inbox", async (t) => {
+  const gateway = new Gateway(t);
+  const client = gateway.client();
+  const first = client.room("@alice");
+  const room = record(client.room("@alice", { since: at(5) }));
+  first.leave();
+  await gateway.welcome({ positions: { "@alice": at(7), "*": at(0) } });
+  await gateway.pass(10);
+  assert.equal(room.id, "@alice");
+  await gateway.say(message(8, "@alice"));
+  assert.deepEqual(room.log, [8]);
+  room.leave();
+  await gateway.pass(10);
+  const again = record(client.room("@alice"));
+  await gateway.say(message(9, "@alice"));
+  assert.deepEqual(again.log, [9]);
+});
+
 test("a page that asks for it is away while it is hidden", async (t) => {
   const before = globalThis.document;
   globalThis.document = Object.assign(new EventTarget(), { hidden: false });
