@@ -46,6 +46,22 @@ import Testing
         }
     }
 
+    @Test func `a page of rooms holds no more than was asked for, also where others go meanwhile`() async throws {
+        try await Api.serve { api async throws in
+            let names = (0..<6).map { "other-\($0)" } + (0..<10).map { "lesson-\($0)" }
+            api.presence.state.withLock {
+                $0.rooms = names.map {
+                    RoomRecord(room: RoomName(unchecked: $0), members: 1, connections: 1, head: nil)
+                }
+                $0.leaving = 2
+            }
+            let first = try await api.send(.GET, "/v1/rooms?prefix=lesson-&limit=2")
+            #expect(first.text == #"{"rooms":[{"roomId":"lesson-0"},{"roomId":"lesson-1"}],"next":"6"}"#)
+            let second = try await api.send(.GET, "/v1/rooms?prefix=lesson-&limit=2&cursor=6")
+            #expect(second.text == #"{"rooms":[{"roomId":"lesson-2"},{"roomId":"lesson-3"}],"next":"8"}"#)
+        }
+    }
+
     @Test func `a room is told with its position and without one where nothing was written`() async throws {
         try await Api.serve { api async throws in
             api.presence.state.withLock {

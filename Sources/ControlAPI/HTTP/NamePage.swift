@@ -28,15 +28,17 @@ extension PageQuery {
             guard let opened = seal.open(cursor) else { throw DirectoryError.badCursor }
             found.next = opened
         }
+        func read(_ count: Int) async throws -> (part: NamePage, places: [Int]) {
+            let part = try await list(count, found.next)
+            return (part, part.names.indices.filter { isSought(part.names[$0]) })
+        }
         for _ in 0..<PageQuery.portions {
             let wanted = limit - found.names.count
-            var part = try await list(PageQuery.portion, found.next)
-            var places = part.names.indices.filter { isSought(part.names[$0]) }
-            // A page ends where a portion does: one that holds too many is read again as one that ends with the last wanted.
-            if places.count > wanted {
-                part = try await list(places[wanted - 1] + 1, found.next)
-                places = part.names.indices.filter { isSought(part.names[$0]) }
-            }
+            var (part, places) = try await read(PageQuery.portion)
+            // A page ends where a portion does: one that holds too many is read again as one that ends with the last wanted, and
+            // where others have come there meanwhile, as one that cannot hold more.
+            if places.count > wanted { (part, places) = try await read(places[wanted - 1] + 1) }
+            if places.count > wanted { (part, places) = try await read(wanted) }
             found.names += places.map { part.names[$0] }
             found.next = part.next
             if found.next == nil || found.names.count >= limit { break }

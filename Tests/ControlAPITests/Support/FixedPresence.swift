@@ -12,6 +12,8 @@ final class FixedPresence: PresenceDirectory, Sendable {
         var bannedUntil: [UserID: Int64] = [:]
         /// Who is not known just now.
         var unknown: Set<String> = []
+        /// So many readings of the rooms find the first gone.
+        var leaving = 0
         /// What is waited for before rooms of a span are told.
         var listing: (@Sendable () async -> Void)?
         /// What everything is answered with.
@@ -53,6 +55,11 @@ final class FixedPresence: PresenceDirectory, Sendable {
     }
 
     func rooms(limit: Int, cursor: String?) async throws(DirectoryError) -> RoomPage {
+        state.withLock { state in
+            guard state.leaving > 0 else { return }
+            state.leaving -= 1
+            state.rooms.removeFirst()
+        }
         let state = try ask("rooms \(limit) \(cursor ?? "-")")
         let (names, next) = try FixedPresence.page(state.rooms.map(\.room.string), limit: limit, cursor: cursor)
         return RoomPage(rooms: names.map { RoomName(unchecked: $0) }, total: state.rooms.count, next: next)
