@@ -380,18 +380,18 @@ class Stream {
 
   // For a handle, or for this client itself, which is not counted among the user's.
   async readMembers({ handle, signal, timeout } = {}) {
-    const members = [];
+    const users = new Map(); // One may be on several pages.
     const end = Date.now() + timeout;
     let cursor, first;
     do {
       const frame = { type: "members", roomId: this.id, limit: 1000, cursor };
       const bounds = { signal, timeout: timeout && end - Date.now() };
       const page = await this.core.request(frame, { stream: this, handle, isOwn: !handle, onLoss: "reject", bounds });
-      members.push(...page.members);
+      for (const member of page.members) users.set(member.userId, member);
       first ??= page;
       cursor = page.next;
     } while (cursor);
-    return { members, rosterVersion: first.rosterVersion };
+    return { members: [...users.values()], rosterVersion: first.rosterVersion };
   }
 }
 

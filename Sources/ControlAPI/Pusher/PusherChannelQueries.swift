@@ -110,8 +110,8 @@ struct PusherCache: Sendable {
 
 /// `GET /apps/{appId}/channels/{channel}/users`: who is in a presence channel.
 struct PusherUsersQuery: Sendable {
+    private static let most = 100_000
     private static let portion = 1000
-    private static let portions = 100
 
     private let app: PusherApp
     private let room: RoomName
@@ -130,7 +130,9 @@ struct PusherUsersQuery: Sendable {
         var seen = Set(users)
         var cursor: String?
         var isWhole = false
-        for _ in 0..<PusherUsersQuery.portions where !isWhole {
+        // Pages need not be full.
+        for _ in 0..<(2 * PusherUsersQuery.most / PusherUsersQuery.portion)
+        where !isWhole && users.count <= PusherUsersQuery.most {
             let page = try await directory.members(of: room, limit: PusherUsersQuery.portion, cursor: cursor)
             users += page.members.map(\.userId).filter { seen.insert($0).inserted }
             cursor = page.next
@@ -139,10 +141,7 @@ struct PusherUsersQuery: Sendable {
         guard isWhole else {
             throw RequestError(
                 .badRequest,
-                """
-                more than \(PusherUsersQuery.portion * PusherUsersQuery.portions) users: \
-                GET /v1/rooms/{roomId}/members has pages
-                """)
+                "more than \(PusherUsersQuery.most) users: GET /v1/rooms/{roomId}/members has pages")
         }
         var answer: [UInt8] = []
         JSONWriter.append(#"{"users":["#, to: &answer)

@@ -40,7 +40,7 @@ package protocol PresenceDirectory: Sendable {
     /// Members who are in no page, and nothing is told of but to backends; by their names.
     func invisibleMembers(of room: RoomName) async throws(DirectoryError) -> [Member]
 
-    /// A page holds up to `limit` members; one who is there all the while is on one page at least.
+    /// A page holds up to `limit` members; one who is there all the while is on one page at least, and may be on several.
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage
 }
 

@@ -120,34 +120,16 @@ struct RedisPresenceDirectory: PresenceDirectory {
 
     func members(of room: RoomName, limit: Int, cursor: String?) async throws(DirectoryError) -> MemberPage {
         let hash = keys.members(room)
-        var place = try MemberCursor(read: cursor)
-        var members: [Member] = []
-        var seen: Set<UserID> = []
+        var walk = MemberWalk(from: try MemberCursor(read: cursor), limit: limit)
         let size = store.ask(.size(ofHash: hash))
         let roster = store.ask(.field("roster", of: keys.head(room)))
         let (count, version) = (try await get(size), try await get(roster))
-        // A scan may bring less than it was asked for, but a page takes no more than these questions.
-        for _ in 0..<8 {
-            let wanted = limit - members.count
-            let scan = try await get(store.ask(.scan(members: hash, from: place.scan, about: wanted)))
-            var found = scan.members
-            // In the order of their names, so that a page may end in the midst of what one scan brought.
-            found.sort { MemberCursor.isBefore($0.userId.string, $1.userId.string) }
-            if let after = place.after { found.removeAll { !MemberCursor.isBefore(after, $0.userId.string) } }
-            found.removeAll { seen.contains($0.userId) }
-            let taken = found.prefix(wanted)
-            members += taken
-            seen.formUnion(taken.map(\.userId))
-            if found.count > wanted, let last = taken.last {
-                place.after = last.userId.string
-                break
-            }
-            place = MemberCursor(scan: scan.next, after: nil)
-            if place.scan == "0" || members.count >= limit { break }
+        while !walk.isOver {
+            walk.take(try await get(store.ask(.scan(members: hash, from: walk.from, about: walk.count))))
         }
         return MemberPage(
-            members: members, count: Int(count), rosterVersion: version.flatMap { Int64($0) } ?? 0,
-            next: place.isEnd ? nil : place.text)
+            members: walk.members, count: Int(count), rosterVersion: version.flatMap { Int64($0) } ?? 0,
+            next: walk.next?.text)
     }
 
     func invisibleMembers(of room: RoomName) async throws(DirectoryError) -> [Member] {

@@ -9,9 +9,13 @@ package struct Field: Hashable, Sendable {
 
 /// The result of one step of a scan.
 package struct MembersScan: Sendable {
-    /// Where the next begins; `0` where there is none.
-    package let next: String
+    /// Where the next begins; 0 where there is none.
+    package let next: UInt64
     package let members: [Member]
+
+    package init(next: UInt64, members: [Member]) {
+        (self.next, self.members) = (next, members)
+    }
 }
 
 extension KeyCommand where Answer == Int64 {
@@ -84,9 +88,9 @@ extension KeyCommand where Answer == Position? {
 
 extension KeyCommand where Answer == MembersScan {
     /// Some of a room's members, from where a step before ended.
-    package static func scan(members key: Key, from place: String, about count: Int) -> Self {
-        KeyCommand("HSCAN", key, [.string(place), "COUNT", .count(count)]) { reply in
-            guard let next = reply[0].string else { return nil }
+    package static func scan(members key: Key, from place: UInt64, about count: Int) -> Self {
+        KeyCommand("HSCAN", key, [.string(String(place)), "COUNT", .count(count)]) { reply in
+            guard let next = reply[0].string.flatMap({ UInt64($0) }) else { return nil }
             return MembersScan(
                 next: next,
                 members: reply[1].pairs.compactMap { name, packed in
