@@ -29,6 +29,16 @@ import Testing
         }
     }
 
+    @Test func `who reads of the calls is not noted among them`() async throws {
+        let calls = MemoryCalls()
+        try await Api.serve(calls: calls) { api async throws in
+            for _ in 0..<3 { #expect(try await api.send(.GET, "/v1/calls").status == 200) }
+            #expect(try await api.send(.GET, "/v1/calls?cursor=bad").status == 400)
+            #expect(calls.noted.withLock { $0 }.isEmpty)
+            #expect(!api.lines.text.contains("audit"))
+        }
+    }
+
     @Test func `a read that oversteps its key is told once a minute, and kept nowhere`() async throws {
         let calls = MemoryCalls()
         let sender = BackendKey(

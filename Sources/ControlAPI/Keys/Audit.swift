@@ -32,8 +32,9 @@ struct Audit: Sendable {
         let scope = route.scope(of: method)
         // Most calls are such, and nobody reads of them: nothing is spelled for them.
         if scope == .broadcast, status != .forbidden, logger.logLevel > .debug { return }
-        let call = "\(method.rawValue) \(route.name)"
         let isRead = scope == .read || method == .get || method == .head
+        if isRead, status != .forbidden { return }
+        let call = "\(method.rawValue) \(route.name)"
         let level: Logger.Level
         switch scope {
         case _ where status == .forbidden:
@@ -45,7 +46,7 @@ struct Audit: Sendable {
         case .moderate, .admin: level = .notice
         }
         let whom = AuditText.printable(whom ?? "")
-        if level == .notice, !(isRead && status == .forbidden) {
+        if level == .notice, !isRead {
             ledger?.note(BackendCall(key: key, call: call, whom: whom, status: status.code))
         }
         logger.log(
