@@ -42,6 +42,8 @@ struct TopTests {
         // Without the key nobody says whether a node is ready, and that is what is told.
         let refused = try await top(addresses + ["--once"], key: "another key of enough bytes")
         #expect(refused.status == 1 && refused.output.contains("refuses the key (401)"), "\(refused.output)")
+        let piped = try await top(addresses + ["--json"])
+        #expect(piped.status == 0 && piped.output.split(separator: "\n").count == 1, "\(piped.output)")
         // A node that has gone is shown as such, beside those that are there.
         cluster.nodes[1].kill9()
         let table = try await top(addresses)

@@ -12,8 +12,8 @@ struct TopCommand: AsyncParsableCommand {
               martlet top --api 10.0.0.1:8081 --api 10.0.0.2:8081 --key-file /run/secrets/api-key
 
             On a terminal it goes on until q or Ctrl-C; n, c, m, d, l and w sort by name, clients, messages, deliveries, \
-            latency and events that wait for webhooks. Elsewhere, and with --once, it prints one table of the last second, \
-            with --json one object: {"nodes":[…],"totals":{…}}. A node that does not answer is shown as such; exit 1 \
+            latency and events that wait for webhooks. Elsewhere, and with --once, it prints one table of the last second \
+            and ends, with --json one object: {"nodes":[…],"totals":{…}}; on a terminal --json prints one a line. A node that does not answer is shown as such; exit 1 \
             where none does, or the key is refused.
             """)
 
@@ -30,7 +30,7 @@ struct TopCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Print one table and end.")
     var once = false
 
-    @Flag(name: .long, help: "Print JSON: with --once one object, else one a line.")
+    @Flag(name: .long, help: "Print JSON: one object, on a terminal without --once one a line.")
     var json = false
 
     func validate() throws {
@@ -50,7 +50,7 @@ struct TopCommand: AsyncParsableCommand {
                 let view = TopView(sight)
                 let text = json ? view.json : view.table(sortedBy: .name, width: .max)
                 try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
-            } while json && !once
+            } while isTerminal && !once
             if sight.nodes.allSatisfy({ $0.reading == nil }) || sight.trouble?.isOfKey == true {
                 throw ExitCode.failure
             }
