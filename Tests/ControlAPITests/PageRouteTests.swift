@@ -99,6 +99,36 @@ import Testing
         }
     }
 
+    @Test func `whatever takes a body is described with what is answered where that cannot be taken`() async throws {
+        try await Api.serve { api async throws in
+            let text = try await api.send(.GET, "/openapi.yaml", key: nil).text
+            let operations = text.split(separator: "      operationId: ").dropFirst()
+            let anchor = #/ responses: [&*](\w+)/#
+            let shared = operations.filter { $0.contains(" responses: &") }
+            for operation in operations where operation.contains("      requestBody:") {
+                guard let name = operation.split(separator: "\n").first else { continue }
+                // Those of Pusher's HTTP API have words of their own.
+                if name.contains("Pusher") { continue }
+                let alias = operation.firstMatch(of: anchor)?.1
+                let described = shared.first { $0.firstMatch(of: anchor)?.1 == alias } ?? operation
+                #expect(described.contains("\"413\":") && described.contains("\"415\":"), "\(name)")
+            }
+        }
+    }
+
+    @Test func `the description bounds what a broadcast says it is as the api does`() async throws {
+        try await Api.serve { api async throws in
+            let text = try await api.send(.GET, "/openapi.yaml", key: nil).text
+            let type = try #require(
+                text.split(separator: "    Broadcast:\n").last?.split(separator: " msgType:\n").last)
+            #expect(type.prefix(120).contains("minimum: 0\n") && type.prefix(120).contains("maximum: 2147483647\n"))
+            for (number, status) in [(-1, 400), (0, 200), (2_147_483_647, 200), (2_147_483_648, 400)] {
+                let body = #"{"to":{"rooms":["r"]},"payload":1,"msgType":\#(number)}"#
+                #expect(try await api.send(.POST, "/v1/broadcast", body).status == status, "\(number)")
+            }
+        }
+    }
+
     @Test func `metrics count the requests by route and status`() async throws {
         try await Api.serve { api async throws in
             for room in ["a", "b"] { _ = try await api.send(.GET, "/v1/rooms/\(room)/messages") }
