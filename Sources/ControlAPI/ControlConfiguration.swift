@@ -17,7 +17,8 @@ package struct ControlConfiguration: Sendable {
     /// Where the console looks for WebSockets by itself: on the host it was loaded from, at this port, or behind a proxy
     /// at one that lies as far from the proxy's as this one from `port`.
     package var clientPort: Int
-    /// Where there are as many, the one that rests longest gives way to the next; see `ConnectionSlots`.
+    /// Where there are as many, the one that rests longest gives way to the next; see `ConnectionSlots`. A node sets it to
+    /// the port's share of the descriptors.
     package var maxConnections: Int
     /// A fresh connection that has sent no complete head in this time is closed.
     package var headTimeout: Duration

@@ -99,6 +99,7 @@ package struct Node: Sendable {
         load.attach(sockets.census)
         var calls = settings.controlConfiguration
         calls.tls = certificates.api
+        calls.maxConnections = sockets.shares.api
         calls.needsClientCertificate = settings.apiTLS.clientAuthorityFile != nil
         let control = ControlServer(
             configuration: calls, log: log, nodes: backend.directory,

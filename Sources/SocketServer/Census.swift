@@ -20,20 +20,11 @@ package final class Census: Sendable {
     /// Told whenever no connection is left.
     private let departures = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
-    /// Descriptors kept back from clients: for Redis, the api port, files, and sockets that are only to be told "full".
-    package static let reservedDescriptors = 500
-
-    package init(maxConnections: Int, maxPerAddress: Int, acceptRate: AcceptRate = AcceptRate(limit: 0)) {
+    /// - Parameter spare: sockets beyond `maxConnections` that are only to be told "full".
+    package init(maxConnections: Int, spare: Int, maxPerAddress: Int, acceptRate: AcceptRate = AcceptRate(limit: 0)) {
         self.maxConnections = Atomic(maxConnections)
-        admission = Mutex(
-            Admission(
-                maxConnections: maxConnections, spare: Census.reservedDescriptors / 2, maxPerAddress: maxPerAddress))
+        admission = Mutex(Admission(maxConnections: maxConnections, spare: spare, maxPerAddress: maxPerAddress))
         self.acceptRate = Mutex(acceptRate)
-    }
-
-    /// The limit that 0 in the configuration stands for.
-    package static func connectionLimit(descriptors: Int) -> Int {
-        descriptors > 2 * reservedDescriptors ? descriptors - reservedDescriptors : max(1, descriptors / 2)
     }
 
     /// Whoever is there already stays, however many they are.

@@ -17,6 +17,8 @@ package final class SocketServer: Service {
 
     /// What is open at this moment.
     package let census: Census
+    /// What of the descriptors is for whom, as it was at the start.
+    package let shares: DescriptorShares
 
     private enum Binding {
         case waiting([CheckedContinuation<Int, any Error>])
@@ -45,6 +47,7 @@ package final class SocketServer: Service {
             presenceDirectory: presenceDirectory, governor: governor, metrics: metrics, logger: logger, clocks: clocks,
             tally: tally, memory: memory)
         census = dependencies.census
+        shares = dependencies.shares
         hubs = group.makeIterator().map { Hub(eventLoop: $0, dependencies: dependencies) }
     }
 
@@ -60,10 +63,26 @@ package final class SocketServer: Service {
     /// shutdown goes stay as they were.
     package func reconfigure(_ configuration: SocketServerConfiguration) {
         census.limit(
-            maxConnections: configuration.connectionLimit, maxPerAddress: configuration.maxConnectionsPerAddress,
+            maxConnections: connectionLimit(configuration), maxPerAddress: configuration.maxConnectionsPerAddress,
             acceptRate: configuration.acceptRate)
         let (settings, rules) = (configuration.sessionSettings, HandshakeRules(configuration))
         for hub in hubs { hub.eventLoop.execute { hub.reconfigure(configuration, settings, rules) } }
+    }
+
+    /// How many connections there may be; what they were to be and cannot is said in the log.
+    @discardableResult
+    private func connectionLimit(_ configuration: SocketServerConfiguration) -> Int {
+        let limit = shares.clients(wanted: configuration.maxConnections)
+        let wanted = configuration.maxConnections > 0 ? configuration.maxConnections : shares.mostClients
+        if wanted > limit {
+            logger.warning(
+                "client.maxConnections is more than the descriptors leave, and is cut",
+                metadata: [
+                    "client.maxConnections": "\(wanted)", "holds": "\(limit)",
+                    "descriptors": "\(shares.limit)",
+                ])
+        }
+        return limit
     }
 
     /// The port listened on, once it is; throws where it could not be had.
@@ -87,6 +106,7 @@ package final class SocketServer: Service {
     /// Serves until the shutdown, then sends the clients elsewhere; once only.
     package func run() async throws {
         precondition(!hasStarted.exchange(true, ordering: .relaxed), "a socket server runs once")
+        connectionLimit(configuration)
         for hub in hubs { try await hub.eventLoop.submit { hub.start() }.get() }
         let listener: any Channel
         do {

@@ -56,7 +56,7 @@ package struct SocketServerConfiguration: Sendable {
     package var fence = LoopbackFence.open
     /// Whose `X-Forwarded-For` is believed.
     package var trustedProxies: [AddressRange] = []
-    /// 0: the descriptor limit less 500.
+    /// 0, and what is more than that: the descriptor limit less 500.
     package var maxConnections = 0
     /// Sockets of one address, from the accept on; 0: no limit.
     package var maxConnectionsPerAddress = 1000
@@ -101,9 +101,9 @@ package struct SocketServerConfiguration: Sendable {
             rooms: limits.maxRooms, watched: limits.maxWatched)
     }
 
-    /// How many connections there may be, where 0 leaves it to the system.
-    var connectionLimit: Int {
-        maxConnections > 0 ? maxConnections : Census.connectionLimit(descriptors: FileDescriptorLimit.current)
+    /// What of the descriptors is for whom, as the limit is now.
+    var descriptorShares: DescriptorShares {
+        DescriptorShares(limit: FileDescriptorLimit.current, wanted: maxConnections)
     }
 
     /// Whether this address is believed to say whose connections it brings.

@@ -77,7 +77,7 @@ struct MetricsTests {
     }
 
     @Test func `clients of apps are never more than all, though each is counted by itself`() {
-        let census = Census(maxConnections: 1, maxPerAddress: 1)
+        let census = Census(maxConnections: 1, spare: 250, maxPerAddress: 1)
         // As a hub finds it that looks while one comes: the socket was counted when it had looked at these.
         census.visitorCame()
         #expect(census.connections == (0, 0))

@@ -93,9 +93,10 @@ extension SettingKey {
         SettingKey(
             "client.maxConnections", \.client.maxConnections, .integer(0...10_000_000),
             """
-            How many connections this node takes; 0 is the descriptor limit less 500. At most a quarter of them may be \
-            strangers: handshakes under way, and sockets without a good token (with auth.mode none, a userId). Where \
-            there are too many of those, one of the address with most gives way.
+            How many connections this node takes; 0 is the descriptor limit less 500, to which more is cut. Of the \
+            descriptors that are left two fifths, 1000 at most, are for connections of the api port. At most a quarter \
+            of the clients may be strangers: handshakes under way, and sockets without a good token (with auth.mode \
+            none, a userId). Where there are too many of those, one of the address with most gives way.
             """),
         SettingKey(
             "client.maxConnectionsPerAddress", \.client.maxConnectionsPerAddress, .integer(0...10_000_000),

@@ -6,6 +6,7 @@ import Metrics
 package struct HubDependencies: Sendable {
     package let configuration: SocketServerConfiguration
     package let census: Census
+    package let shares: DescriptorShares
     let settings: SessionSettings
     let rules: HandshakeRules
     let metrics: SocketMetrics
@@ -34,8 +35,9 @@ package struct HubDependencies: Sendable {
         memory: MemoryAccount = MemoryAccount(budget: .max), probe: SocketProbe = .system
     ) {
         self.configuration = configuration
+        shares = configuration.descriptorShares
         census = Census(
-            maxConnections: configuration.connectionLimit, maxPerAddress: configuration.maxConnectionsPerAddress,
+            maxConnections: shares.clients, spare: shares.spare, maxPerAddress: configuration.maxConnectionsPerAddress,
             acceptRate: AcceptRate(limit: configuration.acceptRate))
         settings = configuration.sessionSettings
         rules = HandshakeRules(configuration)
