@@ -37,6 +37,8 @@ package struct Node: Sendable {
         logger.info(
             "Descriptor limit", metadata: ["before": "\(descriptors.before)", "now": "\(descriptors.now)"])
         do {
+            // Before the node has a name in Redis, or a Redis of its own.
+            try await PortTrial.tryPorts(of: settings)
             let embedded = settings.redisURL == nil ? try await EmbeddedRedis.start() : nil
             do {
                 try await serve(on: embedded)

@@ -36,6 +36,51 @@ struct CommandTests {
         #expect(output.split(separator: "\n").count == 1, "\(output)")
     }
 
+    @Test(
+        arguments: [
+            (
+                ["MARTLET_CLIENT_HOST": "192.0.2.1", "MARTLET_AUTH_MODE": "none"],
+                "client.host: 192.0.2.1 is no address"
+            ),
+            (
+                ["MARTLET_CLIENT_HOST": "no-such.invalid", "MARTLET_AUTH_MODE": "none"],
+                "client.host: \"no-such.invalid\""
+            ),
+            (["MARTLET_API_HOST": "192.0.2.1"], "api.host: 192.0.2.1 is no address"),
+            (["MARTLET_API_HOST": "no-such.invalid"], "api.host: \"no-such.invalid\""),
+        ])
+    func `a host that cannot be had ends the start by its key, status 78, before Redis is looked for`(
+        environment: [String: String], line: String
+    ) async throws {
+        let common = [
+            "MARTLET_REDIS_URL": "redis://127.0.0.1:1", "MARTLET_API_KEY": "key-0123456789abcdef0123",
+            "MARTLET_CLIENT_PORT": "0", "MARTLET_API_PORT": "0", "MARTLET_LOG_FORMAT": "text",
+        ]
+        let (status, output) = try await NodeProcess.run(["serve"], environment: common.merging(environment) { $1 })
+        #expect(status == 78, "\(output)")
+        #expect(output.split(separator: "\n").last?.contains(line) == true, "\(output)")
+        #expect(!output.contains(" error ") && !output.contains("errno"), "\(output)")
+    }
+
+    @Test func `a port that is taken ends the start with its address, status 69, and no line of a library`()
+        async throws
+    {
+        let other = try await HookServer.start()
+        for (key, free) in [("CLIENT", "API"), ("API", "CLIENT")] {
+            let (status, output) = try await NodeProcess.run(
+                ["serve"],
+                environment: [
+                    "MARTLET_REDIS_URL": "redis://127.0.0.1:1", "MARTLET_API_KEY": NodeProcess.apiKey,
+                    "MARTLET_\(key)_PORT": "\(other.port)", "MARTLET_\(free)_PORT": "0",
+                ])
+            #expect(status == 69, "\(output)")
+            let last = output.split(separator: "\n").last ?? ""
+            #expect(last.contains("127.0.0.1:\(other.port) (MARTLET_\(key)_PORT"), "\(output)")
+            #expect(!output.contains(" error "), "\(output)")
+        }
+        withExtendedLifetime(other) {}
+    }
+
     @Test(arguments: ["trace", "debug", "info"])
     func `no key and no secret reaches the log at any level`(level: String) async throws {
         var options = RedisServerProcess.Options()

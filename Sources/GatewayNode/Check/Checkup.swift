@@ -41,17 +41,25 @@ package struct Checkup: Sendable {
     private func port(_ subject: String, _ host: String, _ port: Int, _ key: String) async -> Finding {
         let place = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         guard port != 0 else { return .ok(subject, "any free one") }
-        do {
-            let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            try await bootstrap.bind(host: host, port: port).get().close()
+        do throws(PortTrial.Problem) {
+            let channel = try await PortTrial.bind(
+                host: host, port: port, on: MultiThreadedEventLoopGroup.singleton)
+            // One that is closed already is as good.
+            try? await channel.close()
             return .ok(subject, "\(place) is free")
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
-            return .warning(
-                subject, "\(place) is taken", "by a node that runs already, or by something else: then move \(key).port"
-            )
         } catch {
-            return .error(subject, "\(place) cannot be had: \(error)", "correct \(key).host or \(key).port")
+            switch error {
+            case .taken:
+                return .warning(
+                    subject, "\(place) is taken",
+                    "by a node that runs already, or by something else: then move \(key).port")
+            case .host(let reason):
+                return .error(subject, "\(place) cannot be had: \(reason)", "correct \(key).host")
+            case .port(let reason):
+                return .error(subject, "\(place) cannot be had: \(reason)", "correct \(key).port")
+            case .other(let reason):
+                return .error(subject, "\(place) cannot be had: \(reason)", "correct \(key).host or \(key).port")
+            }
         }
     }
 
@@ -142,7 +150,7 @@ package struct Checkup: Sendable {
         let wanted = max(settings.client.maxConnections + 500, 10_000)
         guard limit >= wanted else {
             return .warning(
-                "descriptor limit", "\(limit), of which 500 are the node's own",
+                "descriptor limit", "\(limit), of which 500 are the node's own and the api port's",
                 "raise it to \(wanted) or more (LimitNOFILE, ulimit -n), one for each connection")
         }
         return .ok("descriptor limit", "\(limit)")
