@@ -121,6 +121,11 @@ extension MartletClient {
             }
             return
         }
+        guard state.withLock({ $0.streams.isLive(joined.room) }) else {
+            state.withLock { $0.roomsToRejoin.append(joined.room) }
+            resolve(number, with: .success(event))
+            return rejoin()
+        }
         isThere(joined.room)
         if let state = joined.settings { deliver(.room(RoomChange(joined, state)), from: socket) }
         if told.isRejoined { tellRejoined(joined.room, at: joined.position, from: socket) }

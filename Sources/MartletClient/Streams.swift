@@ -41,8 +41,9 @@ package struct Streams: Sendable {
         var position: Position
         /// To be joined again; of no meaning to the inbox and `*`.
         var isWanted = true
-        /// All that the log still holds was asked for: the first message may have any number.
-        var takesAnyFirst = false
+        /// Where the room stood when its newest messages, or all that the log holds, were asked for, until the first one
+        /// comes: whatever it is, nothing is missing up to here.
+        var head = 0
         /// Whether messages are handed on: not between a new connection and the answer that says where it goes on.
         var isLive = true
     }
@@ -112,7 +113,11 @@ package struct Streams: Sendable {
             switch entry.outcome {
             case .joined(let position, let recovered):
                 let isWhole = goOn(entry.room, from: since, at: position, recovered: recovered)
-                outcomes.append(isWhole ? .resumed(entry.room, position) : .lost(entry.room, position))
+                if !isLive(entry.room) {
+                    outcomes.append(.join(entry.room))
+                } else {
+                    outcomes.append(isWhole ? .resumed(entry.room, position) : .lost(entry.room, position))
+                }
             case .refused(.forbidden):
                 streams[entry.room] = nil
                 outcomes.append(.refused(entry.room, .forbidden))
@@ -127,7 +132,8 @@ package struct Streams: Sendable {
 
     // MARK: Rooms
 
-    /// Answers whether nothing was lost since the position that was asked with.
+    /// Answers whether nothing was lost since the position that was asked with, as far as this answer tells: a room that is
+    /// not live after it is to be joined once more.
     package mutating func joined(_ joined: Joined, since: ClientPosition?) -> Bool {
         guard let since else {
             // Joining again without a position changes nothing about what is owed.
@@ -149,11 +155,18 @@ package struct Streams: Sendable {
     private mutating func goOn(
         _ room: RoomName, from since: ClientPosition, at head: Position, recovered: Bool
     ) -> Bool {
+        let stream = streams[room].flatMap { ClientPosition($0.position) == since ? $0 : nil }
+        if !recovered, let stream, stream.head > 0 {
+            // The log has not all that was to come first, and perhaps never had: it may have all that came since.
+            let first = Position(epoch: stream.position.epoch, seq: stream.head)
+            streams[room] = Stream(position: first, isLive: false)
+            return true
+        }
         // The gateway has found the position good, under whatever epoch, so it is good under the present one.
         let position = recovered ? Position(epoch: head.epoch, seq: since.seq(at: head.seq)) : head
         // Nobody has a position without an epoch who has seen something.
-        let takesAnyFirst = since.seq <= 0 && (since.epoch == nil || streams[room]?.takesAnyFirst == true)
-        streams[room] = Stream(position: position, takesAnyFirst: recovered && takesAnyFirst)
+        let first = since.seq <= 0 && since.epoch == nil ? head.seq : stream?.head ?? 0
+        streams[room] = Stream(position: position, head: recovered ? first : 0)
         return recovered
     }
 
@@ -169,8 +182,8 @@ package struct Streams: Sendable {
         guard stream.isLive, message.seq > stream.position.seq else { return .drop }
         let position = Position(epoch: stream.position.epoch, seq: message.seq)
         streams[message.room]?.position = position
-        streams[message.room]?.takesAnyFirst = false
-        guard message.seq == stream.position.seq + 1 || stream.takesAnyFirst else {
+        streams[message.room]?.head = 0
+        guard message.seq <= max(stream.position.seq, stream.head) + 1 else {
             return .passAfterGap(position, gap: Position(epoch: position.epoch, seq: message.seq - 1))
         }
         return .pass(position)
@@ -180,7 +193,7 @@ package struct Streams: Sendable {
     package mutating func seen(_ room: RoomName, upTo seq: Int) {
         guard let stream = streams[room], stream.isLive, seq > stream.position.seq else { return }
         streams[room]?.position.seq = seq
-        streams[room]?.takesAnyFirst = false
+        streams[room]?.head = 0
     }
 
     /// Answers whether the user is to be told: not where an answer to come will say it.
@@ -189,6 +202,7 @@ package struct Streams: Sendable {
         if streams[room] == nil, Streams.isOwn(room) { streams[room] = Stream(position: position) }
         guard isLive(room) else { return false }
         streams[room]?.position = position
+        streams[room]?.head = 0
         return true
     }
 

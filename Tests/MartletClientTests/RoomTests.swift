@@ -142,6 +142,26 @@ import Testing
         await gateway.stop()
     }
 
+    @Test func `a room whose last messages never came goes on without a gap`() async throws {
+        let gateway = try await FakeGateway.start()
+        let client = try client(gateway)
+        var peer = try await connect(client, gateway)
+        let held = try client.room("r", last: 20)
+        #expect(try await peer.acceptJoin(of: "r", at: 30) == .last(20))
+        try await held.joined()
+        var messages = held.messages.makeAsyncIterator()
+        peer.drop()
+        peer = try await gateway.accept()
+        try await peer.welcome()
+        #expect(try await peer.acceptJoin(of: "r", at: 30, recovered: false)?.seq == 10)
+        #expect(try await peer.acceptJoin(of: "r", at: 30)?.seq == 30)
+        peer.message("31", seq: 31)
+        guard case .message(let message)? = await messages.next() else { throw Ended() }
+        #expect(message.payload == Array("31".utf8))
+        await client.close()
+        await gateway.stop()
+    }
+
     @Test func `the last handle leaves the room, and a later one begins at its head`() async throws {
         let gateway = try await FakeGateway.start()
         let client = try client(gateway)

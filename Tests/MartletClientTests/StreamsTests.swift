@@ -80,6 +80,37 @@ import TestSupport
         #expect(streams.position(of: room) == at(0))
     }
 
+    @Test func `where none of the last messages came, nothing is lost that came before the join`() {
+        for resumes in [false, true] {
+            var streams = Streams()
+            #expect(streams.joined(joined(room, at(30)), since: .last(20)) == true)
+            streams.disconnected()
+            #expect(streams.position(of: room) == at(10))
+            if resumes {
+                let asked = streams.welcomed(resumed: true, positions: [], maxBytes: 60_000).resume ?? [:]
+                let lost = ResumedRoom(room: room, outcome: .joined(position: at(31), recovered: false))
+                #expect(streams.resumed([lost], asked: asked) == [.join(room)])
+            } else {
+                #expect(streams.joined(joined(room, at(31), recovered: false), since: since(10)) == true)
+            }
+            // To be joined once more, for what came since.
+            #expect(streams.isLive(room) == false)
+            #expect(streams.position(of: room) == at(30))
+            #expect(streams.joined(joined(room, at(31)), since: since(30)) == true)
+            #expect(streams.received(message(31)) == .pass(at(31)))
+            streams.disconnected()
+            #expect(streams.joined(joined(room, at(40), recovered: false), since: since(31)) == false)
+        }
+    }
+
+    @Test func `what comes first after a join is no later than what came behind it`() {
+        for since in [ClientPosition.last(5), ClientPosition(epoch: nil, seq: 0)] {
+            var streams = Streams()
+            #expect(streams.joined(joined(room, at(20)), since: since) == true)
+            #expect(streams.received(message(22)) == .passAfterGap(at(22), gap: at(21)))
+        }
+    }
+
     @Test func `what is not stored is handed on and moves nothing`() {
         var streams = streams()
         #expect(streams.received(message(0)) == .passUnstored(at(10)))
