@@ -19,7 +19,7 @@ const INTEGRITY = /sha384-[A-Za-z0-9+/=]{64}/g;
 
 // Names within martlet.js that no has and no user writes: shortened in martlet.min.js.
 const INTERNAL = `
-  answered ask become burst config connected core cost emit ended entered flush forget handle handles isClosedTo
+  answered ask become burst clearAllBut config connected core cost emit ended entered flush forget handle handles isClosedTo
   isDelayed isImplicit isInSession isOwn isPrompt isSent isWanted kept known leavers left listeners merged onLoss
   open openImplicit outstanding owner penalize perMillisecond phase read readMembers receive refill release roster
   sentAt settle settleLeavers settleWaiters shown start startFrom stop stream streams takes timers tokens tries wait

@@ -106,11 +106,13 @@ class Timers {
     return this.#handles.has(name);
   }
 
-  clear(...names) {
-    for (const name of names) {
-      clearTimeout(this.#handles.get(name));
-      this.#handles.delete(name);
-    }
+  clear(name) {
+    clearTimeout(this.#handles.get(name));
+    this.#handles.delete(name);
+  }
+
+  clearAllBut(kept) {
+    for (const name of this.#handles.keys()) if (name !== kept) this.clear(name);
   }
 }
 
@@ -552,7 +554,7 @@ class Core extends Emitter {
     this.#attempt += 1;
     this.#socket = null;
     this.#isProbing = false;
-    this.timers.clear("deadline", "token", "silence", "stable", "refresh", "pace", "later", "answer");
+    this.timers.clearAllBut("retry");
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = socket.onerror = nothing;
       try {
