@@ -23,12 +23,24 @@ struct ArchiveDatabaseFaults {
         for number in 1...50 { try await stage.publish("\(number)", to: "kept-1") }
         try await stage.complete()
         stage.database.kill9()
-        for number in 51...3000 { try await stage.publish("\(number)", to: "kept-1") }
+        for number in 51...650 { try await stage.publish("\(number)", to: "kept-1") }
+        // What nobody can take goes on being told.
+        try await eventually("what waits") { try await worker.metric("martlet_archive_lag_messages") == 600 }
+        try await eventually("its share, and since when") {
+            let age = try await worker.metric("martlet_archive_lag_seconds")
+            return try await worker.metric("martlet_archive_backlog_ratio") == 0.6 && age > 0
+        }
+        let tried = try await worker.metric("martlet_archive_retries_total{of=\"database\"}")
+        try await eventually("more tries") {
+            try await worker.metric("martlet_archive_retries_total{of=\"database\"}") > tried + 2
+        }
+        for number in 651...3000 { try await stage.publish("\(number)", to: "kept-1") }
         try await eventually("a warning") { worker.log.contains("The archive waits for its database") }
         try stage.database.restart()
         try await eventually("the last message", within: .seconds(60)) {
             (try? await stage.archived("kept-1").last?.seq) == 3000
         }
+        try await eventually("nothing that waits") { try await worker.metric("martlet_archive_lag_messages") == 0 }
         let found = try await stage.archived("kept-1")
         let gaps = try await stage.ask { database throws(ArchiveError) in try database.gaps(of: "kept-1") }
         #expect(gaps.count == 1)
@@ -101,6 +113,13 @@ struct ArchiveDatabaseFaults {
             let answer = try await worker.get("/readyz")
             return answer.status == 503 && answer.body.contains(reason)
         }
+        // A disk that is full lets itself be asked; that is not enough.
+        let tried = try await worker.metric("martlet_archive_retries_total{of=\"database\"}")
+        try await eventually("more tries, and no other word") {
+            #expect(try await worker.get("/readyz").status == 503)
+            return try await worker.metric("martlet_archive_retries_total{of=\"database\"}") > tried + 2
+        }
+        #expect(worker.log.components(separatedBy: "The archive waits for its database").count <= 3)
         for number in count + 1...count + 20 { try await stage.publish("\(number)", to: "kept-\(number % 3)") }
         #expect(try await worker.get("/healthz").status == 200)
         #expect(try await worker.metric("martlet_archive_lost_total") == 0)

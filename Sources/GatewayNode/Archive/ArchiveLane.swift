@@ -25,6 +25,8 @@ struct ArchiveLane {
         var rhythm = ArchiveRhythm(now: .now)
     }
 
+    private static let firstPause = Duration.milliseconds(200)
+    private static let mostPause = Duration.seconds(2)
     private static let mostMessages = 1000
     private static let mostBytes = 8 << 20
     /// Rooms whose ends are kept in mind.
@@ -37,6 +39,10 @@ struct ArchiveLane {
     private let logger: Logger
     private let isEnding: @Sendable () -> Bool
     private var standings: [Standing]
+    /// The partition by which the database failed last; until that one is written, answering is not enough: a disk that is full
+    /// lets itself be asked.
+    private var suspect: Int?
+    private var databasePause = ArchiveLane.firstPause
 
     init(
         _ partitions: [Partition], streams: ArchiveStreams, store: ArchiveStore, shares: ArchiveShares,
@@ -57,6 +63,7 @@ struct ArchiveLane {
             for index in standings.indices where !isEnding() && standings[index].rhythm.next <= .now {
                 do {
                     let found = try await step(index)
+                    if suspect == index { databaseServes() }
                     standings[index].rhythm.looked(found, now: .now)
                     continue
                 } catch let error as ArchiveError {
@@ -81,7 +88,10 @@ struct ArchiveLane {
     private mutating func step(_ index: Int) async throws -> ArchiveRhythm.Found {
         let standing = standings[index]
         let partition = standing.partition
-        if standing.token == nil, !shares.hasRoom { return .othersTurn }
+        if standing.token == nil, !shares.hasRoom {
+            metrics.gone(partition.number)
+            return .othersTurn
+        }
         if standing.token != nil, shares.hasTooMany {
             try await release(index)
             return .nothing
@@ -91,6 +101,7 @@ struct ArchiveLane {
             partition, above: standing.floor, limit: limit, isRepeat: standing.isRepeat)
         guard case .taken(let taken) = answer else {
             lose(index)
+            metrics.gone(partition.number)
             return .othersTurn
         }
         if taken.token != standing.token {
@@ -144,6 +155,11 @@ struct ArchiveLane {
         standings[index].ends = plan.ends
         let bytes = batch.messages.reduce(0) { $0 + $1.bytes }
         standings[index].averageBytes = max(256, bytes / max(1, batch.messages.count))
+        if suspect == nil { databaseServes() }
+    }
+
+    private mutating func databaseServes() {
+        (suspect, databasePause) = (nil, ArchiveLane.firstPause)
         if metrics.database(nil) { logger.notice("The archive's database takes messages") }
     }
 
@@ -158,21 +174,37 @@ struct ArchiveLane {
             standings[index].floor = max(standings[index].floor, token ?? 0)
             return lose(index)
         }
+        suspect = index
+        tell(of: error)
+        await releaseAll()
+        while !isEnding() {
+            await lookAtWaiting()
+            await pause(databasePause)
+            databasePause = min(databasePause * 2, ArchiveLane.mostPause)
+            do throws(ArchiveError) {
+                return try await store.perform { database throws(ArchiveError) in try database.check() }
+            } catch {
+                tell(of: error)
+            }
+        }
+    }
+
+    private func tell(of error: ArchiveError) {
         metrics.retried(error, ofDatabase: true)
         if metrics.database("\(error)") {
             logger.warning("The archive waits for its database", metadata: ["reason": "\(error)"])
         }
-        await releaseAll()
-        var wait = Duration.milliseconds(200)
-        while !isEnding() {
-            await pause(wait)
-            wait = min(wait * 2, .seconds(2))
-            do {
-                try await store.perform { database throws(ArchiveError) in try database.check() }
-                if metrics.database(nil) { logger.notice("The archive's database is back") }
-                return
-            } catch {
-                metrics.database("\(error)")
+    }
+
+    /// What nobody takes goes on waiting, and must not look as if it did not.
+    private func lookAtWaiting() async {
+        for standing in standings {
+            let number = standing.partition.number
+            // Without an answer what was known last goes on.
+            switch try? await streams.waiting(standing.partition) {
+            case .held: metrics.gone(number)
+            case .waiting(let count, let oldest): metrics.left(count, of: number, oldest: oldest, isOwn: false)
+            case nil: return
             }
         }
     }
@@ -202,7 +234,7 @@ struct ArchiveLane {
         standings[index].isRepeat = true
         standings[index].ends = [:]
         shares.lose(partition)
-        metrics.gone(partition.number)
+        metrics.released(partition.number)
     }
 
     private func pause(_ time: Duration) async {

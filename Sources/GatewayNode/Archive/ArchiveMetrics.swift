@@ -1,4 +1,6 @@
+import GatewayCore
 import Metrics
+import SocketServer
 import Synchronization
 
 /// What a worker of the archive counts, and whether it can work.
@@ -6,10 +8,13 @@ final class ArchiveMetrics: Sendable {
     private struct State {
         var redis: String? = "Redis is not reached yet"
         var database: String? = "the database is not reached yet"
-        /// By partition, of those that the worker has.
+        var trouble = Trouble()
+        /// By partition: how many messages are not in the archive.
         var left: [Int: Int] = [:]
-        /// By partition: when the oldest message was sent that the worker was given and the archive has not, in milliseconds.
+        /// By partition: when the oldest of them that is known was sent, in milliseconds.
         var oldest: [Int: Int64] = [:]
+        /// The partitions that the worker has; the others of these wait for the database with it.
+        var own: Set<Int> = []
     }
 
     private let state = Mutex(State())
@@ -68,12 +73,12 @@ final class ArchiveMetrics: Sendable {
         }
     }
 
-    /// Answers whether that is news.
+    /// Answers whether the log is to say so.
     @discardableResult
-    func database(_ problem: String?) -> Bool {
+    func database(_ problem: String?, now: MonotonicTime = Clocks.system.monotonic()) -> Bool {
         state.withLock { state in
-            defer { state.database = problem }
-            return state.database != problem
+            state.database = problem
+            return problem.map { state.trouble.failed($0, at: now) } ?? state.trouble.passed()
         }
     }
 
@@ -99,26 +104,34 @@ final class ArchiveMetrics: Sendable {
     func pruned(_ count: Int) { pruned.increment(by: count) }
 
     /// A partition has so many messages that are not in the archive, the oldest of them that is known sent then.
-    func left(_ count: Int, of partition: Int, oldest: Int64?) {
+    ///
+    /// - Parameter isOwn: false where the worker cannot take it, since its database is away.
+    func left(_ count: Int, of partition: Int, oldest: Int64?, isOwn: Bool = true) {
         state.withLock { state in
             state.left[partition] = count
             state.oldest[partition] = oldest
+            if isOwn { state.own.insert(partition) } else { state.own.remove(partition) }
         }
     }
 
+    /// Another worker tells of it.
     func gone(_ partition: Int) {
         state.withLock { state in
             state.left[partition] = nil
             state.oldest[partition] = nil
+            state.own.remove(partition)
         }
     }
 
+    /// It is given back, and nobody else has it for all that is known.
+    func released(_ partition: Int) { state.withLock { _ = $0.own.remove(partition) } }
+
     /// Writes the gauges; answers how full the fullest stream is, of 1.
     func tell(now: Int64) -> Double {
-        let (left, oldest) = state.withLock { ($0.left, $0.oldest) }
+        let (left, oldest, own) = state.withLock { ($0.left, $0.oldest, $0.own) }
         lag.record(left.values.reduce(0, +))
         lagSeconds.record(oldest.values.map { Double(max(0, now - $0)) / 1000 }.max() ?? 0)
-        partitions.record(left.count)
+        partitions.record(own.count)
         let ratio = Double(left.values.max() ?? 0) / Double(backlog)
         fill.record(ratio)
         return ratio

@@ -113,6 +113,11 @@ package final class ArchiveStreams: Sendable {
         try await store.call(KeepForArchive(partition, by: worker, token: token, life: ArchiveStreams.lease))
     }
 
+    /// Looks without taking anything.
+    package func waiting(_ partition: Partition) async throws(CallError) -> LookForArchive.Answer {
+        try await store.call(LookForArchive(partition, by: worker))
+    }
+
     package func release(_ partition: Partition, token: Int64) async throws(CallError) {
         _ = try await store.call(KeepForArchive(partition, by: worker, token: token, life: nil))
     }

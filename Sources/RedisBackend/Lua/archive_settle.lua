@@ -11,15 +11,11 @@ for first = 4 + redacted, #ARGV, 1000 do
   redis.pcall('XACK', stream, group, unpack(ARGV, first, math.min(#ARGV, first + 999)))
 end
 if redis.call('EXISTS', stream) == 0 then return 0 end
-for _, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-  local found = {}
-  for i = 1, #fields, 2 do found[fields[i]] = fields[i + 1] end
-  if found.name == group then
-    -- Messages are given and settled in their order, so those that are not settled are the last ones.
-    local length = redis.call('XLEN', stream)
-    local left = found.pending + (found.lag or length)
-    if length > math.max(left, kept) then redis.call('XTRIM', stream, 'MAXLEN', '~', math.max(left, kept)) end
-    return left
-  end
+local standing = standing_of(stream, group)
+if not standing then return 0 end
+-- Messages are given and settled in their order, so those that are not settled are the last ones.
+local left = standing.pending + standing.behind
+if redis.call('XLEN', stream) > math.max(left, kept) then
+  redis.call('XTRIM', stream, 'MAXLEN', '~', math.max(left, kept))
 end
-return 0
+return left

@@ -29,18 +29,10 @@ redis.call('PEXPIRE', lease, 86400000)
 local answer = { token, time, 0, 0, redis.call('HRANDFIELD', redactions, 200, 'WITHVALUES') }
 if redis.call('EXISTS', stream) == 0 then return answer end
 
-local function group_of(stream, group)
-  for _, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local found = {}
-    for i = 1, #fields, 2 do found[fields[i]] = fields[i + 1] end
-    if found.name == group then return found end
-  end
-end
-
-local standing = group_of(stream, group)
+local standing = standing_of(stream, group)
 if not standing then
   redis.call('XGROUP', 'CREATE', stream, group, '0')
-  standing = group_of(stream, group)
+  standing = standing_of(stream, group)
 end
 local entries = {}
 if again and standing.pending > 0 then
@@ -51,8 +43,7 @@ if #entries == 0 then
   local read = redis.call('XREADGROUP', 'GROUP', group, 'archive', 'COUNT', limit, 'STREAMS', stream, '>')
   if read then entries = read[1][2] end
 end
--- Where Redis cannot tell how many lie behind the last one, there may be as many as there are.
-answer[3] = standing.pending + (standing.lag or redis.call('XLEN', stream))
+answer[3] = standing.pending + standing.behind
 for _, entry in ipairs(entries) do
   answer[#answer + 1] = entry[1]
   answer[#answer + 1] = entry[2]

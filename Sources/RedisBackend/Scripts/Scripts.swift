@@ -72,9 +72,11 @@ package enum Scripts {
     static let audit = Scripts.script("audit", PackageResources.audit_lua)
     static let audited = Scripts.script("audited", PackageResources.audited_lua)
 
-    static let archiveTake = Scripts.script("archive_take", PackageResources.archive_take_lua, opening: .clock)
-    static let archiveSettle = Scripts.script("archive_settle", PackageResources.archive_settle_lua)
+    static let archiveTake = Scripts.script("archive_take", PackageResources.archive_take_lua, opening: .archive)
+    static let archiveSettle = Scripts.script("archive_settle", PackageResources.archive_settle_lua, opening: .archive)
     static let archiveKeep = Scripts.script("archive_keep", PackageResources.archive_keep_lua, opening: .clock)
+    static let archiveWaiting = Scripts.script(
+        "archive_waiting", PackageResources.archive_waiting_lua, opening: .archive)
     static let archiveShare = Scripts.script("archive_share", PackageResources.archive_share_lua, opening: .clock)
 
     static let shrink = Scripts.script("shrink", PackageResources.shrink_lua, opening: .ledger)
@@ -94,7 +96,7 @@ package enum Scripts {
 
     /// Those of a worker of the archive.
     package static var archive: [RedisScript] {
-        [archiveTake, archiveSettle, archiveKeep, archiveShare, history, publish, redact, roomsOf]
+        [archiveTake, archiveSettle, archiveKeep, archiveWaiting, archiveShare, history, publish, redact, roomsOf]
     }
 
     /// Those of a coordinator.
@@ -105,7 +107,7 @@ package enum Scripts {
     /// The source that several scripts share.
     private enum Opening {
         case none, clock, epoch, rights, governing, publishing, presence, roster, counts, joining, verdict, session,
-            receivers, ledger
+            receivers, ledger, archive
 
         var source: [UInt8] {
             switch self {
@@ -127,6 +129,7 @@ package enum Scripts {
             case .session: Opening.verdict.source + PackageResources.session_lua
             case .receivers: PackageResources.clock_lua + PackageResources.receivers_lua
             case .ledger: Opening.receivers.source + PackageResources.ledger_lua
+            case .archive: PackageResources.clock_lua + PackageResources.archive_lua
             }
         }
     }

@@ -179,6 +179,38 @@ package struct KeepForArchive: Script {
     package func read(_ reply: RedisReply) -> Bool? { reply.integer.map { $0 == 1 } }
 }
 
+/// Tells a worker that cannot take a partition how much of it waits.
+package struct LookForArchive: Script {
+    package enum Answer: Hashable, Sendable {
+        /// Another worker has it.
+        case held
+        /// So many messages are not in the archive, the oldest written so many milliseconds after 1970, where one is.
+        case waiting(Int, oldest: Int64?)
+    }
+
+    let partition: Partition
+    let worker: String
+
+    package init(_ partition: Partition, by worker: String) {
+        self.partition = partition
+        self.worker = worker
+    }
+
+    package var file: RedisScript { Scripts.archiveWaiting }
+
+    package func spelled(with keys: Keys) -> ScriptCall {
+        ScriptCall(
+            keys: [keys.archiveLease(partition), keys.messages(partition)],
+            arguments: [.string(worker), .string(TakeForArchive.group)])
+    }
+
+    package func read(_ reply: RedisReply) -> Answer? {
+        if reply[0].string == "" { return .held }
+        guard let left = reply[0].integer, let oldest = reply[1].integer else { return nil }
+        return .waiting(Int(left), oldest: oldest > 0 ? oldest : nil)
+    }
+}
+
 /// Says that a worker is at work; answers how many there are.
 package struct ShareArchive: Script {
     let worker: String
