@@ -11,7 +11,7 @@ struct FairLineTests {
 
     private static func all(_ line: inout FairLine<String, Int>) -> [Int] {
         var taken: [Int] = []
-        while let next = line.takeFirst(where: { _ in true }) { taken.append(next) }
+        while let next = line.takeFirst(where: { _ in true }, isThere: { _ in true }) { taken.append(next) }
         return taken
     }
 
@@ -25,9 +25,16 @@ struct FairLineTests {
 
     @Test func `a lane that may not go is passed over and keeps its turn`() {
         var line = Self.line([("a", 1), ("b", 10), ("c", 20), ("a", 2)])
-        #expect(line.takeFirst { $0 != "a" } == 10)
-        #expect(line.takeFirst { $0 == "d" } == nil)
+        #expect(line.takeFirst(where: { $0 != "a" }, isThere: { _ in true }) == 10)
+        #expect(line.takeFirst(where: { $0 == "d" }, isThere: { _ in true }) == nil)
         #expect(Self.all(&line) == [1, 20, 2])
+    }
+
+    @Test func `those that have left the line cost their lane no turn`() {
+        var line = Self.line([("a", 1), ("a", 2), ("a", 3), ("b", 10), ("c", 20)])
+        #expect(line.takeFirst(where: { _ in true }, isThere: { ![1, 2, 10].contains($0) }) == 3)
+        #expect(line.takeFirst(where: { _ in true }, isThere: { ![1, 2, 10].contains($0) }) == 20)
+        #expect(Self.all(&line).isEmpty)
     }
 
     @Test func `thousands of lanes and of elements come out in their order`() {

@@ -181,6 +181,31 @@ struct QuestionBoardTests {
         #expect(board.ended(second.call, Self.yes, now: Self.moment(0)).next.map(\.asker) == [200])
     }
 
+    @Test func `a lane that asks more than it is answered waits no longer than others, and goes on having turns`()
+        throws
+    {
+        var board = Self.board(waiting: 1000)
+        var call = try Self.call(board.ask("first", about: nil, in: Self.lane, by: -1, now: Self.moment(0)))
+        var (asked, waited, begun) = ([Int: Double](), 0.0, 0)
+        // It asks ten questions in the time of one call, and another lane one.
+        for step in 0..<100 {
+            let now = Double(step) * 0.25
+            for number in 0..<10 {
+                asked[step * 10 + number] = now
+                _ = board.ask(
+                    "\(step) \(number)", about: nil, in: Self.lane, by: step * 10 + number, now: Self.moment(now))
+            }
+            _ = board.ask(
+                "her \(step)", about: Self.alice, in: .user(Self.alice), by: 10_000 + step, now: Self.moment(now))
+            let outcome = board.ended(call, Self.yes, now: Self.moment(now + 0.25))
+            waited = max(waited, outcome.expired.compactMap { asked[$0].map { now + 0.25 - $0 } }.max() ?? 0)
+            call = try #require(outcome.next.first?.call)
+            if step > 50, let asker = outcome.next.first?.asker, asked[asker] != nil { begun += 1 }
+        }
+        #expect(waited <= 2.25)
+        #expect(begun >= 20)
+    }
+
     @Test func `a quarter of the calls is for other lanes, and whoever waits for that is not forgotten`() throws {
         var board = Self.board(underWay: 4, waiting: 100)
         let other = QuestionLane.user(Self.alice)
@@ -199,20 +224,18 @@ struct QuestionBoardTests {
         #expect((board.waiting, board.underWay) == (0, 0))
     }
 
-    @Test func `who claims a name has the lane of its address until a checked token bears it out`() {
-        func lane(_ subject: Question.Subject, _ user: UserID?, token: String? = nil, at address: String)
-            -> QuestionLane
-        {
+    @Test func `who claims a name has the lane of its address until it is known to be the one`() {
+        func lane(_ user: UserID?, isCertain: Bool = false, at address: String) -> QuestionLane {
             Question(
-                subject, of: user, shown: Presented(token: token, headers: [], address: address), connectionId: "c"
+                .connect, of: user, isCertain: isCertain, shown: Presented(headers: [], address: address),
+                connectionId: "c"
             ).lane
         }
-        #expect(lane(.connect, Self.alice, at: "192.0.2.1") == .address("192.0.2.1"))
-        #expect(lane(.connect, nil, token: "t", at: "192.0.2.1") == .address("192.0.2.1"))
-        #expect(lane(.connect, Self.alice, token: "t", at: "192.0.2.1") == .user(Self.alice))
-        #expect(lane(.join(RoomName(unchecked: "r")), Self.alice, at: "") == .user(Self.alice))
+        #expect(lane(Self.alice, at: "192.0.2.1") == .address("192.0.2.1"))
+        #expect(lane(nil, isCertain: true, at: "192.0.2.1") == .address("192.0.2.1"))
+        #expect(lane(Self.alice, isCertain: true, at: "192.0.2.1") == .user(Self.alice))
         // Of IPv6 one customer has a /64 at the least.
-        #expect(lane(.connect, nil, at: "2001:db8::1") == lane(.connect, nil, at: "2001:db8::2"))
-        #expect(lane(.connect, nil, at: "") == .address(""))
+        #expect(lane(nil, at: "2001:db8::1") == lane(nil, at: "2001:db8::2"))
+        #expect(lane(nil, at: "") == .address(""))
     }
 }

@@ -15,11 +15,20 @@ package struct FairLine<Lane: Hashable & Sendable, Element: Sendable>: Sendable 
     }
 
     /// The first of the next lane that may go; the others keep their turn.
-    package mutating func takeFirst(where mayGo: (Lane) -> Bool) -> Element? {
-        guard let lane = turns.takeFirst(where: mayGo) else { return nil }
-        guard let element = lanes[lane]?.takeFirst(where: { _ in true }) else { return nil }
-        if lanes[lane]?.isEmpty == true { lanes[lane] = nil } else { turns.append(lane) }
-        return element
+    ///
+    /// - Parameter isThere: false for one that has left the line meanwhile, which costs its lane no turn.
+    package mutating func takeFirst(where mayGo: (Lane) -> Bool, isThere: (Element) -> Bool) -> Element? {
+        while let lane = turns.takeFirst(where: mayGo), var queue = lanes.removeValue(forKey: lane) {
+            while let element = queue.takeFirst(where: { _ in true }) {
+                guard isThere(element) else { continue }
+                if !queue.isEmpty {
+                    lanes[lane] = queue
+                    turns.append(lane)
+                }
+                return element
+            }
+        }
+        return nil
     }
 }
 

@@ -12,20 +12,26 @@ package struct Question: Sendable {
     package var shown: Presented
     package var connectionId: String
 
-    package init(_ subject: Subject, of userId: UserID?, shown: Presented, connectionId: String) {
+    /// Whether the user is known to be the one: by a token that was checked, or since the client is in already. Others may
+    /// claim any name.
+    package var isCertain: Bool
+
+    package init(
+        _ subject: Subject, of userId: UserID?, isCertain: Bool = false, shown: Presented, connectionId: String
+    ) {
         self.subject = subject
         self.userId = userId
+        self.isCertain = isCertain
         self.shown = shown
         self.connectionId = connectionId
     }
 
-    /// Whether nothing in it says whose it is: two clients behind one address may ask the same and be two users.
-    /// That of the user, once it is known to be the one: a connection without a checked token may claim any name.
     package var lane: QuestionLane {
-        if let userId, subject != .connect || shown.token != nil { return .user(userId) }
+        if isCertain, let userId { return .user(userId) }
         return .address(IPAddress(shown.address)?.counted.description ?? shown.address)
     }
 
+    /// Whether nothing in it says whose it is: two clients behind one address may ask the same and be two users.
     package var isAnonymous: Bool { userId == nil && shown.token == nil && !shown.headers.tell }
 }
 

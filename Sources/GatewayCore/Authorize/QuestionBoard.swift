@@ -84,7 +84,10 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
     private var latest: [Key: Int] = [:]
     private var line = FairLine<QuestionLane, Int>()
     private var shares: [QuestionLane: Share] = [:]
+    /// The number of the last flight.
     private var count = 0
+    /// Up to this number none waits any more.
+    private var oldest = 0
     private var kept: [Key: Kept] = [:]
     package private(set) var keptBytes = 0
     package private(set) var underWay = 0
@@ -141,32 +144,45 @@ package struct QuestionBoard<Key: Hashable & Sendable, Asker: Sendable>: Sendabl
         wait(-flight.askers.count, in: flight.lane)
         keep(ruling, of: flight, begunAt: begunAt, for: holds, bytes: bytes, now: now)
         var outcome = Outcome(answered: flight.askers)
+        expire(&outcome, now: now)
         while underWay < limits.underWay, let number = takeFirst(), let caller = flights[number]?.caller {
             begin(number, caller, &outcome, now: now)
         }
         return outcome
     }
 
+    /// Whoever has waited for too long leaves the line, wherever in it.
+    private mutating func expire(_ outcome: inout Outcome, now: MonotonicTime) {
+        while oldest < count {
+            let number = oldest + 1
+            if let flight = flights[number], let caller = flight.caller {
+                guard now - flight.askedAt >= limits.patience else { return }
+                flights[number] = nil
+                if latest[flight.key] == number { latest[flight.key] = nil }
+                wait(-1 - flight.askers.count, in: flight.lane)
+                outcome.expired += [caller] + flight.askers
+            }
+            oldest = number
+        }
+    }
+
     private mutating func begin(_ number: Int, _ caller: Asker, _ outcome: inout Outcome, now: MonotonicTime) {
         guard var flight = flights[number] else { return }
-        let rest = limits.patience - (now - flight.askedAt)
-        guard rest > .zero else {
-            flights[number] = nil
-            if latest[flight.key] == number { latest[flight.key] = nil }
-            wait(-1 - flight.askers.count, in: flight.lane)
-            return outcome.expired += [caller] + flight.askers
-        }
         (flight.begunAt, flight.caller) = (now, nil)
         flights[number] = flight
         fly(1, in: flight.lane)
         wait(-1, in: flight.lane)
-        outcome.next.append((caller, Call(number: number, time: rest)))
+        outcome.next.append((caller, Call(number: number, time: limits.patience - (now - flight.askedAt))))
     }
 
     // MARK: Shares
 
     private mutating func takeFirst() -> Int? {
-        line.takeFirst { [shares, limits] lane in limits.letBegin(shares[lane]) }
+        line.takeFirst { [shares, limits] lane in
+            limits.letBegin(shares[lane])
+        } isThere: { [flights] number in
+            flights[number] != nil
+        }
     }
 
     private mutating func wait(_ askers: Int, in lane: QuestionLane) {

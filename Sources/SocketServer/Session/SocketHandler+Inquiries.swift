@@ -44,7 +44,10 @@ extension SocketHandler {
         case .join(let room): subject = .join(room)
         case .publish(let room, let payload): subject = .publish(room, payload: payload)
         }
-        return Question(subject, of: user, shown: shown, connectionId: id.description)
+        // A name that came with a token was read from it.
+        return Question(
+            subject, of: user, isCertain: machine.identity != nil || shown.token != nil, shown: shown,
+            connectionId: id.description)
     }
 
     /// The backend wants to be asked again about the user.
