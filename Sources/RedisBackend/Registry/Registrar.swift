@@ -84,7 +84,9 @@ final class Registrar: @unchecked Sendable {
         right = DeclarationRight(
             lease: settings.lease.milliseconds, interval: settings.interval.milliseconds)
         grace = FailoverGrace(length: settings.failoverGrace.milliseconds)
-        doubt = PromotionDoubt(length: settings.failoverGrace.milliseconds)
+        doubt = PromotionDoubt(
+            length: settings.failoverGrace.milliseconds,
+            comingBack: settings.lease.milliseconds + settings.interval.milliseconds)
         ability = Ability(lease: settings.lease.milliseconds)
         sightings = Sightings(lease: settings.lease.milliseconds)
     }
@@ -184,9 +186,9 @@ final class Registrar: @unchecked Sendable {
             // Beats say whether the server answers at all.
             if case .success(let info) = result {
                 let former = doubt.missing
-                doubt.saw(PromotionDoubt.replicas(in: info), asked: sent.milliseconds)
+                doubt.saw(ReplicasSeen(info: info), asked: sent.milliseconds)
                 tell(from: former, to: doubt.missing)
-                guard doubt.missing.isEmpty else { return }
+                guard doubt.isNone else { return right.confirmed(until: .min) }
             }
             right.confirmed(until: (sent + interval + interval).milliseconds)
         }
@@ -199,7 +201,9 @@ final class Registrar: @unchecked Sendable {
         }
         logger.warning(
             "A replica of Redis has gone, which may be promoted: until redis.failoverGrace is over nobody counts as dead",
-            metadata: ["replicas": "\(missing.joined(separator: ", "))"])
+            metadata: [
+                "replicas": "\(missing.map { $0.isEmpty ? "one before this node began" : $0 }.joined(separator: ", "))"
+            ])
     }
 
     private func describe(now: Int64) -> String {
