@@ -32,6 +32,7 @@ struct ArchiveLane {
     /// Rooms whose ends are kept in mind.
     private static let mostRooms = 5000
 
+    private let number: Int
     private let streams: ArchiveStreams
     private let store: ArchiveStore
     private let shares: ArchiveShares
@@ -45,9 +46,10 @@ struct ArchiveLane {
     private var databasePause = ArchiveLane.firstPause
 
     init(
-        _ partitions: [Partition], streams: ArchiveStreams, store: ArchiveStore, shares: ArchiveShares,
+        _ number: Int, of partitions: [Partition], streams: ArchiveStreams, store: ArchiveStore, shares: ArchiveShares,
         metrics: ArchiveMetrics, logger: Logger, isEnding: @escaping @Sendable () -> Bool
     ) {
+        self.number = number
         standings = partitions.map { Standing(partition: $0) }
         self.streams = streams
         self.store = store
@@ -160,7 +162,7 @@ struct ArchiveLane {
 
     private mutating func databaseServes() {
         (suspect, databasePause) = (nil, ArchiveLane.firstPause)
-        if metrics.database(nil) { logger.notice("The archive's database takes messages") }
+        if metrics.database(nil, of: number) { logger.notice("The archive's database takes messages") }
     }
 
     /// Another worker may have the partition by now, or the database is away: then this one gives all back and waits.
@@ -191,7 +193,7 @@ struct ArchiveLane {
 
     private func tell(of error: ArchiveError) {
         metrics.retried(error, ofDatabase: true)
-        if metrics.database("\(error)") {
+        if metrics.database("\(error)", of: number) {
             logger.warning("The archive waits for its database", metadata: ["reason": "\(error)"])
         }
     }

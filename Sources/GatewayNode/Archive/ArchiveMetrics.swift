@@ -7,7 +7,8 @@ import Synchronization
 final class ArchiveMetrics: Sendable {
     private struct State {
         var redis: String? = "Redis is not reached yet"
-        var database: String? = "the database is not reached yet"
+        /// By lane; where none of them has tried yet, under none.
+        var database: [Int?: String] = [nil: "the database is not reached yet"]
         var trouble = Trouble()
         /// By partition: how many messages are not in the archive.
         var left: [Int: Int] = [:]
@@ -62,7 +63,7 @@ final class ArchiveMetrics: Sendable {
     }
 
     /// Nil where it works, else what is missing.
-    var problem: String? { state.withLock { $0.redis ?? $0.database } }
+    var problem: String? { state.withLock { $0.redis ?? $0.database.first?.value } }
 
     /// Answers whether that is news.
     @discardableResult
@@ -73,12 +74,14 @@ final class ArchiveMetrics: Sendable {
         }
     }
 
-    /// Answers whether the log is to say so.
+    /// What a lane has met, each with a connection of its own, or the worker before there are any. Answers whether the log is
+    /// to say so.
     @discardableResult
-    func database(_ problem: String?, now: MonotonicTime = Clocks.system.monotonic()) -> Bool {
+    func database(_ problem: String?, of lane: Int?, now: MonotonicTime = Clocks.system.monotonic()) -> Bool {
         state.withLock { state in
-            state.database = problem
-            return problem.map { state.trouble.failed($0, at: now) } ?? state.trouble.passed()
+            state.database[lane] = problem
+            if let problem { return state.trouble.failed(problem, at: now) }
+            return state.database.isEmpty && state.trouble.passed()
         }
     }
 

@@ -116,7 +116,7 @@ package struct ArchiveWorker: Sendable {
             let lanes = settings.archive.connections
             for lane in 0..<lanes {
                 var work = ArchiveLane(
-                    Partition.all.filter { $0.number % lanes == lane }.shuffled(), streams: streams,
+                    lane, of: Partition.all.filter { $0.number % lanes == lane }.shuffled(), streams: streams,
                     store: ArchiveStore(url), shares: shares, metrics: metrics, logger: logger, isEnding: isEnding)
                 tasks.addTask { await work.run() }
             }
@@ -140,13 +140,13 @@ package struct ArchiveWorker: Sendable {
             do throws(ArchiveError) {
                 let found = try await store.perform { database throws(ArchiveError) in try database.migrate() }
                 logger.info("The archive's tables are there", metadata: ["former": "\(found)", "at": "\(url)"])
-                metrics.database(nil)
+                metrics.database(nil, of: nil)
                 break
             } catch {
                 if error.needsOperator {
                     throw NodeFailure("archive.url: \(error)", status: ArchiveWorker.status(of: error))
                 }
-                if metrics.database("\(error)") {
+                if metrics.database("\(error)", of: nil) {
                     logger.warning("The archive waits for its database", metadata: ["reason": "\(error)"])
                 }
                 try await Task.sleep(for: .seconds(1))
