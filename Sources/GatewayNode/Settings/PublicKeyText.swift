@@ -12,7 +12,11 @@ enum PublicKeyText {
         if ["PUBLIC KEY-----", "CERTIFICATE-----", "\"kty\""].contains(where: text.contains) { return true }
         // A list of secrets is parted at its commas: so is a key set in JSON, of which the first part is told by these.
         let bare = text.filter { !$0.isWhitespace }
-        if ["{\"keys\"", "{\"kty\"", "ssh-rsa ", "ssh-ed25519 ", "ssh-dss ", "ecdsa-sha2-"].contains(where: bare.hasPrefix) { return true }
+        if ["{\"keys\"", "{\"kty\"", "ssh-rsaAAAA", "ssh-ed25519AAAA", "ssh-dssAAAA", "ecdsa-sha2-"].contains(
+            where: bare.hasPrefix)
+        {
+            return true
+        }
         // As issuers show it: without its first and last line. An error says that it is none.
         return (try? KeySet(pem: "-----BEGIN PUBLIC KEY-----\n\(bare)\n-----END PUBLIC KEY-----\n")) != nil
             || (try? KeySet(pem: "-----BEGIN CERTIFICATE-----\n\(bare)\n-----END CERTIFICATE-----\n")) != nil
