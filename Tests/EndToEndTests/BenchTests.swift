@@ -104,36 +104,43 @@ struct BenchTests {
         defer { try? FileManager.default.removeItem(atPath: file) }
         let bench = try ProgramProcess([NodeProcess.executable, "bench", "capacity"], file: file)
         try await eventually("its node's readiness") {
-            for port in BenchTests.apiPorts(startedBy: bench.pid)
+            for port in BenchTests.nodes(startedBy: bench.pid).values
             where (try? await HTTPAnswer.fetch(port: port, method: "GET", path: "/readyz"))?.status == 200 {
                 return true
             }
             return false
         }
-        let port = try #require(BenchTests.apiPorts(startedBy: bench.pid).first)
+        let nodes = BenchTests.nodes(startedBy: bench.pid)
+        try #require(!nodes.isEmpty)
         kill(bench.pid, signal)
+        // Not by its port, which another may have by then.
         try await eventually("the node's end", within: .seconds(20)) {
-            (try? await HTTPAnswer.fetch(port: port, method: "GET", path: "/healthz")) == nil
+            nodes.keys.allSatisfy { BenchTests.apiPort(of: $0) == nil }
         }
     }
 
-    /// Of nodes that a process has started by itself or through others.
-    private static func apiPorts(startedBy pid: pid_t) -> Set<Int> {
-        // Whoever ends meanwhile is not counted.
-        func read(_ pid: pid_t, _ file: String) -> String {
-            (try? String(contentsOfFile: "/proc/\(pid)/\(file)", encoding: .utf8)) ?? ""
-        }
+    /// The api ports of nodes that a process has started by itself or through others.
+    private static func nodes(startedBy pid: pid_t) -> [pid_t: Int] {
         let pids = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { pid_t($0) }
         let parents = Dictionary(uniqueKeysWithValues: pids.map { ($0, read($0, "status").field("PPid:")) })
         func isBelow(_ one: pid_t) -> Bool {
             guard let parent = parents[one] ?? nil, parent > 1 else { return false }
             return parent == pid || isBelow(parent)
         }
-        let ports = pids.filter(isBelow).compactMap { one in
-            read(one, "environ").split(separator: "\0").first { $0.hasPrefix("MARTLET_API_PORT=") }
-                .flatMap { Int($0.drop { $0 != "=" }.dropFirst()) }
-        }
-        return Set(ports)
+        var nodes: [pid_t: Int] = [:]
+        for one in pids where isBelow(one) { nodes[one] = apiPort(of: one) }
+        return nodes
+    }
+
+    /// Nil of a process that has ended, or is no node.
+    private static func apiPort(of pid: pid_t) -> Int? {
+        read(pid, "environ").split(separator: "\0").first { $0.hasPrefix("MARTLET_API_PORT=") }
+            .flatMap { Int($0.drop { $0 != "=" }.dropFirst()) }
+    }
+
+    /// Whoever ends meanwhile says nothing.
+    private static func read(_ pid: pid_t, _ file: String) -> String {
+        (try? String(contentsOfFile: "/proc/\(pid)/\(file)", encoding: .utf8)) ?? ""
     }
 }
 
