@@ -112,7 +112,8 @@ class ObserveTests(unittest.TestCase):
             self.assertIn(f"`{name}", PAGE)
         told = set(re.findall(r"`((?:martlet|process)_[a-z_]+)", PAGE))
         self.assertLessEqual({name for name in told if not name.startswith("martlet_archive")} - fresh.keys(),
-                             {"martlet_certificate_expiry_timestamp_seconds", "martlet_tokens_checked_total"})
+                             {"martlet_certificate_expiry_timestamp_seconds", "martlet_tokens_checked_total",
+                              "martlet_token_issuers_without_keys"})
 
     def test_what_is_counted_is_what_happened(self):
         def value(name, **labels):

@@ -238,8 +238,13 @@ struct PresenceSessionFaults {
             }
             #expect(try await second.connect("c2", "alice", resuming: session).resumed != nil)
             second.presence.disconnect("c2", .farewell(.closed))
+            // Told by three partitions, in any order.
             try await eventually("an end") { [observer] in
-                try await observer.texts().contains("user.offline alice closed")
+                let texts = try await observer.texts()
+                return texts.contains("user.offline alice closed")
+                    && ["r1", "r2"].allSatisfy { room in
+                        texts.contains { $0.hasPrefix("member.left alice \(room)") }
+                    }
             }
             let before = try await observer.texts()
             try await first.heal()
