@@ -102,6 +102,8 @@ struct BenchTests {
     func `a measurement that is ended takes with it the node that it has started`(signal: Int32) async throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "capacity-\(UUID())").path
         defer { try? FileManager.default.removeItem(atPath: file) }
+        // What a shell runs in the background ignores it, and so would the program.
+        Foundation.signal(SIGINT, SIG_DFL)
         let bench = try ProgramProcess([NodeProcess.executable, "bench", "capacity"], file: file)
         try await eventually("its node's readiness") {
             for port in BenchTests.nodes(startedBy: bench.pid).values
