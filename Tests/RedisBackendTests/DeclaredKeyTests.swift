@@ -95,6 +95,7 @@ struct DeclaredKeyTests {
         all.append(Redact(.allOf(alice), in: RoomName(inboxOf: alice)))
         all.append(ListLogs(beside: own, from: nil, prefix: keys.prefix))
         all.append(ReadStates(of: [alice], in: own))
+        all.append(ScanMembers(keys.members(room), from: 0, about: 5))
         all.append(ReadPage(of: keys.online(own), limit: 5, after: nil))
         let span = RoomSpan(prefix: "r", isWithoutForeign: true)
         all.append(ReadSpan(of: keys.rooms(own), in: span, portion: 5, after: nil))

@@ -55,7 +55,7 @@ struct KeptRecordTests {
         // In its grace.
         #expect(try await store.send(.connections(in: keys.connections(of: bob), of: bob)).isEmpty)
 
-        let members = try await store.send(.scan(members: keys.members(room), from: 0, about: 10)).members
+        let members = try await store.send(.scan(members: keys.members(room), about: 10)).members
         let info = RecordScenario.info
         #expect(
             Set(members) == [
@@ -100,7 +100,7 @@ struct KeptRecordTests {
         #expect(held.contains(.user(alice, connection: "c2")))
         let swept = Sweep(own, token: "n1:5 1", of: .graces(dueBy: found.dueBy), found.due, settings: settings)
         #expect(try await store.call(swept) == .left(0))
-        let members = try await store.send(.scan(members: keys.members(room), from: 0, about: 10)).members
+        let members = try await store.send(.scan(members: keys.members(room), about: 10)).members
         #expect(members.map(\.userId) == [alice])
     }
 

@@ -9,7 +9,7 @@ struct MemberWalkTests {
     /// Goes through all pages, as many at once as `limit` says of each; answers who was told, doubles as well.
     private func told(
         of hash: inout ScannedHash, from start: String? = nil, limit: (Int) -> Int,
-        between: (inout ScannedHash, Int) -> Void = { _, _ in }
+        between: (inout ScannedHash, Int) -> Void = { _, _ in }, within: (inout ScannedHash) -> Void = { _ in }
     ) throws -> [String] {
         var told: [String] = []
         var cursor = start
@@ -18,8 +18,10 @@ struct MemberWalkTests {
             var walk = MemberWalk(from: try MemberCursor(read: cursor), limit: most)
             var steps = 0
             while !walk.isOver {
-                walk.take(hash.scan(from: walk.from, count: walk.count))
+                let naming = walk.mustName(ofRoomOf: hash.members.count)
+                walk.take(hash.scan(from: walk.from, count: walk.count, naming: naming))
                 steps += 1
+                within(&hash)
             }
             #expect(steps <= 8 && walk.members.count <= most)
             told += walk.members.map(\.userId.string)
@@ -80,6 +82,46 @@ struct MemberWalkTests {
         #expect(Set(told).isSuperset(of: (0..<512).map { "u\($0)" }))
     }
 
+    @Test(arguments: 0..<30) func `who stays is told though one server follows the other`(seed: Int) throws {
+        var random = SplitMix(seed: UInt64(seed))
+        let stayers = (0..<Int.random(in: 500...3000, using: &random)).map { "u\($0)" }
+        var hash = ScannedHash(stayers, hasPairs: seed % 2 == 0)
+        let limit = [7, 100, 1000][seed % 3]
+        var servers = 0
+        // Seldom enough that a walk comes to its end.
+        let pages = stayers.count / limit
+        let isNext = { (random: inout SplitMix) in Int.random(in: 0..<pages * 2 + 8, using: &random) == 0 }
+        let told = try told(
+            of: &hash, limit: { _ in limit },
+            between: { hash, page in
+                guard servers < 5, page == 1 || isNext(&random) else { return }
+                servers += 1
+                hash.loadAgain()
+            },
+            within: { hash in
+                guard servers < 5, isNext(&random) else { return }
+                servers += 1
+                hash.loadAgain()
+            })
+        #expect(servers > 0 || limit == 1000)
+        #expect(Set(stayers).subtracting(told).isEmpty)
+    }
+
+    @Test func `a small room that has grown between its size and its first step is told whole`() throws {
+        var hash = ScannedHash((0..<2000).map { "u\($0)" })
+        var walk = MemberWalk(from: .start, limit: 100)
+        #expect(!walk.mustName(ofRoomOf: 80))
+        walk.take(hash.scan(from: walk.from, count: walk.count, naming: false))
+        var told = walk.members.map(\.userId.string)
+        if !walk.isOver {
+            #expect(walk.mustName(ofRoomOf: 80))
+            while !walk.isOver { walk.take(hash.scan(from: walk.from, count: walk.count)) }
+            told = walk.members.map(\.userId.string)
+        }
+        told += try self.told(of: &hash, from: walk.next?.text, limit: { _ in 100 })
+        #expect(Set(told) == hash.members)
+    }
+
     @Test func `a server that holds it in another form tells it again`() throws {
         var hash = ScannedHash((0..<600).map { "u\($0)" })
         for number in 300..<600 { hash.remove("u\(number)") }
@@ -87,21 +129,31 @@ struct MemberWalkTests {
         #expect(Set(told) == hash.members)
     }
 
-    @Test func `a cursor of a gateway that knew no end begins its step again`() throws {
+    @Test(arguments: ["0.u5", "64", "64-96.u5"])
+    func `a cursor of a gateway that knew no server begins anew`(cursor: String) throws {
         var hash = ScannedHash((0..<700).map { "u\($0)" })
-        let told = try told(of: &hash, from: "0.u5", limit: { _ in 1000 })
+        let told = try told(of: &hash, from: cursor, limit: { _ in 1000 })
         #expect(Set(told) == hash.members)
     }
 
     @Test func `a cursor is read as it is written`() throws {
-        for text in ["0", "12", "0-0.u", "96-160.a.b-c", "7-9."] {
+        for text in ["0", "4294967295-12", "7-0-0.u", "7-96-160.a.b-c", "7-7-9."] {
             #expect(try MemberCursor(read: text).text == text)
         }
-        #expect(try MemberCursor(read: "5-6.a.b").told == MemberCursor.Told(end: 6, after: "a.b"))
-        #expect(try MemberCursor(read: "5.a").text == "5" && MemberCursor(read: nil).text == "0")
-        for text in ["", "x", "-", "1-", "-1", "1-2", "1-2-3.u", "a-2.u", "1-b.u", "18446744073709551616"] {
+        let told = try MemberCursor(read: "1-5-6.a.b")
+        #expect(told.server == ServerMark(number: 1) && told.told == MemberCursor.Told(end: 6, after: "a.b"))
+        for old in ["5", "5.a", "5-6.a", nil] { #expect(try MemberCursor(read: old) == .start) }
+        for text in [
+            "", "x", "-", "1-", "-1", "1-2-3", "1-2-3-4.u", "a-2.u", "1-b.u", "18446744073709551616", "4294967296-1",
+        ] {
             #expect(throws: DirectoryError.badCursor, "\(text)") { try MemberCursor(read: text) }
         }
+    }
+
+    @Test func `a server is told by its process, whatever history it has`() {
+        let mark = ServerMark(token: "0123456789abcdef0123:aaaaaaaaaaaaaaaaaaaa")
+        #expect(mark == ServerMark(token: "0123456789abcdef0123:bbbbbbbbbbbbbbbbbbbb"))
+        #expect(mark != ServerMark(token: "0123456789abcdef0124:aaaaaaaaaaaaaaaaaaaa"))
     }
 
     @Test func `a scan goes from the highest bit down, and ends at 0`() {

@@ -11,9 +11,10 @@ struct PresencePagesTests {
 
     /// A room whose members, beside one who is connected, were written into Redis.
     private func withRoom(
+        _ options: RedisServerProcess.Options = RedisServerProcess.Options(),
         _ body: (_ redis: RedisServerProcess, _ key: String, _ directory: any PresenceDirectory) async throws -> Void
     ) async throws {
-        let redis = try RedisServerProcess()
+        let redis = try RedisServerProcess(options)
         let node = try await PresenceNode.start(
             "n1", on: redis, settings: PresenceSettings(), loop: MultiThreadedEventLoopGroup.singleton.next())
         try await node.connect("c", "seed")
@@ -76,6 +77,20 @@ struct PresencePagesTests {
                 }
             }
             #expect(told.isSuperset(of: (1...500).map { "u\($0)" } + ["seed"]))
+        }
+    }
+
+    @Test(arguments: [[100], [7, 300]])
+    func `who stays is told though Redis is started anew between two pages`(lengths: [Int]) async throws {
+        var options = RedisServerProcess.Options()
+        options.appendOnly = true
+        try await withRoom(options) { redis, key, directory in
+            try await add("u", 1500, to: key, redis)
+            let told = try await told(directory, lengths) { page in
+                if [2, 5, 6].contains(page) { try redis.restart(keepingData: true) }
+            }
+            let leftOut = Set((1...1500).map { "u\($0)" } + ["seed"]).subtracting(told)
+            #expect(leftOut.isEmpty, "\(leftOut.count)")
         }
     }
 }

@@ -38,6 +38,7 @@ struct RefusedWriteFaults {
         _ = try await store.call(ReadStates(of: [user], in: own))
         _ = try await store.call(ReadHeads(of: [room], in: rooms))
         _ = try await store.call(ReadPage(of: store.keys.online(own), limit: 5, after: nil))
+        _ = try await store.call(ScanMembers(store.keys.members(room), from: 0, about: 5))
         let span = RoomSpan(prefix: "r", isWithoutForeign: true)
         _ = try await store.call(ReadSpan(of: store.keys.rooms(own), in: span, portion: 5, after: nil))
         _ = try await store.call(ReadBacklog(of: "w", in: own))

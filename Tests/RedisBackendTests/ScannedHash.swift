@@ -18,6 +18,8 @@ struct ScannedHash {
     private var target: (mask: UInt64, moved: UInt64)?
     /// Nil where something has changed since it was scanned.
     private var tables: Tables?
+    /// Whose seed puts the names in order.
+    private var server = ServerMark(number: 1)
     /// Whether a scan counts names and values, as Redis 7.0 does.
     private let hasPairs: Bool
 
@@ -38,8 +40,9 @@ struct ScannedHash {
         tables = nil
     }
 
-    /// As after a restart: what has become small is a list again.
+    /// As after a restart or a failover: another order, and what has become small is a list again.
     mutating func loadAgain() {
+        server = ServerMark(number: server.number + 1)
         isList = members.count <= ScannedHash.mostAtOnce
         resize(rehashing: false)
     }
@@ -57,8 +60,9 @@ struct ScannedHash {
         }
     }
 
-    mutating func scan(from place: UInt64, count: Int) -> MembersScan {
-        if isList { return MembersScan(next: 0, members: members.map(ScannedHash.member)) }
+    mutating func scan(from place: UInt64, count: Int, naming: Bool = true) -> MembersScan {
+        let server = naming ? server : nil
+        if isList { return MembersScan(server: server, next: 0, members: members.map(ScannedHash.member)) }
         let tables = self.tables ?? filled()
         self.tables = tables
         let masks = [mask, target?.mask ?? mask].sorted()
@@ -76,13 +80,13 @@ struct ScannedHash {
             }
             steps += 1
         } while next != 0 && steps < 10 * count && found.count * (hasPairs ? 2 : 1) < count
-        return MembersScan(next: next, members: found.map(ScannedHash.member))
+        return MembersScan(server: server, next: next, members: found.map(ScannedHash.member))
     }
 
     private func filled() -> Tables {
         var tables = Tables()
         for name in members {
-            let hash = ScannedHash.hash(name)
+            let hash = ScannedHash.hash("\(server.number) \(name)")
             let isMoved = target.map { hash & mask < $0.moved } ?? false
             let own = isMoved ? target?.mask ?? mask : mask
             if own == min(mask, target?.mask ?? mask) {

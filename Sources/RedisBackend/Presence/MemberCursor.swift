@@ -1,11 +1,15 @@
 import GatewayCore
 
-/// The place where a page of members ended: the cursor of HSCAN, and where one step brought more than a page holds, how far
-/// that step went and the last name of it that was told.
+/// The place where a page of members ended: the cursor of HSCAN, at which server, and where one step brought more than a page
+/// holds, how far that step went and the last name of it that was told.
 ///
-/// `<scan>` or `<scan>-<end>.<name>`. What gateways gave before that knew no end, `<scan>.<name>`, is where its step begins: the
-/// same step may bring others now, so that all of it is told again.
+/// `<server>-<scan>` or `<server>-<scan>-<end>.<name>`. What names no server, as gateways gave it before, is the beginning: each
+/// server's hashes have an order of their own, so that all is told again.
 package struct MemberCursor: Hashable, Sendable {
+    package static let start = MemberCursor(server: nil, scan: 0, told: nil)
+
+    /// The server whose order the places are of; nil for none yet.
+    package var server: ServerMark?
     package var scan: UInt64
     package var told: Told?
 
@@ -21,26 +25,34 @@ package struct MemberCursor: Hashable, Sendable {
         func has(_ member: Member) -> Bool { !MemberCursor.isBefore(after, member.userId.string) }
     }
 
-    package init(scan: UInt64, told: Told?) {
-        (self.scan, self.told) = (scan, told)
+    package init(server: ServerMark?, scan: UInt64, told: Told?) {
+        (self.server, self.scan, self.told) = (server, scan, told)
     }
 
     package init(read text: String?) throws(DirectoryError) {
         guard let text else {
-            self.init(scan: 0, told: nil)
+            self = .start
             return
         }
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        let places = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { UInt64($0) }
-        switch (places.count, places[0], places[places.count - 1]) {
-        case (1, let scan?, _): self.init(scan: scan, told: nil)
-        case (2, let scan?, let end?) where parts.count == 2:
-            self.init(scan: scan, told: Told(end: end, after: String(parts[1])))
+        let numbers = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { UInt64($0) }
+        guard !numbers.contains(nil) else { throw .badCursor }
+        let places = numbers.compactMap(\.self)
+        let server = places.first.flatMap { UInt32(exactly: $0) }.map { ServerMark(number: $0) }
+        switch (places.count, server, parts.count) {
+        case (1, _, _), (2, _, 2): self = .start
+        case (2, let server?, 1): self.init(server: server, scan: places[1], told: nil)
+        case (3, let server?, 2):
+            self.init(server: server, scan: places[1], told: Told(end: places[2], after: String(parts[1])))
         default: throw .badCursor
         }
     }
 
-    package var text: String { told.map { "\(scan)-\($0.end).\($0.after)" } ?? "\(scan)" }
+    package var text: String {
+        guard let server else { return "0" }
+        let place = "\(server.number)-\(scan)"
+        return told.map { "\(place)-\($0.end).\($0.after)" } ?? place
+    }
 
     /// Byte by byte.
     package static func isBefore(_ left: String, _ right: String) -> Bool {

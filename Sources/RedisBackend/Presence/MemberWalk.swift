@@ -5,7 +5,8 @@ import GatewayCore
 /// What a step brings depends on what is in the hash by then, so that a page ends between two steps, and what came before its
 /// place has been told whatever becomes of the hash. One that cannot hold what a single step brings, such as all of a small
 /// room, tells the first of it by name; the next leaves those out as far as that step went and no farther. Nobody who is there
-/// all the while is left out; some are told twice where the hash has changed its size meanwhile.
+/// all the while is left out; some are told twice where the hash has changed its size meanwhile, and all where another server
+/// answers than before, in whose order the place means nothing.
 package struct MemberWalk {
     /// Steps that a page takes at most: one may bring less than it was asked for.
     private static let steps = 8
@@ -37,22 +38,35 @@ package struct MemberWalk {
         return narrowed ?? max(1, wanted - wanted / 8)
     }
 
+    /// Whether the next step has to say which server it is taken at: only one that brings all at once need not.
+    ///
+    /// - Parameter size: how many members the room has, about.
+    package func mustName(ofRoomOf size: Int) -> Bool { place.scan != 0 || place.told != nil || size > count }
+
     private var wanted: Int { limit - members.count }
 
     package mutating func take(_ step: MembersScan) {
         taken += 1
+        let isStart = place.scan == 0 && place.told == nil
+        guard isStart || step.server != nil && step.server == place.server else { return begin() }
         let told = place.told.flatMap { MemberCursor.isPast(step.next, $0.end) ? nil : $0 }
         let found = step.members.filter { !seen.contains($0.userId) && told?.has($0) != true }
             .sorted { MemberCursor.isBefore($0.userId.string, $1.userId.string) }
         guard found.count <= wanted else { return refuse(found, of: step) }
         add(found[...])
         narrowed = nil
-        place = MemberCursor(scan: step.next, told: told?.end == step.next ? nil : told)
+        place = MemberCursor(server: step.server, scan: step.next, told: told?.end == step.next ? nil : told)
         if step.next == 0 {
             isOver = true
         } else if wanted == 0 || taken == MemberWalk.steps {
             end()
         }
+    }
+
+    /// All from the beginning; whom this page has told already it does not tell again.
+    private mutating func begin() {
+        (place, narrowed) = (.start, nil)
+        if taken == MemberWalk.steps { end() }
     }
 
     private mutating func refuse(_ found: [Member], of step: MembersScan) {
@@ -62,6 +76,7 @@ package struct MemberWalk {
         } else {
             if members.isEmpty, let last = found.prefix(wanted).last {
                 add(found.prefix(wanted))
+                place.server = step.server
                 place.told = MemberCursor.Told(end: step.next, after: last.userId.string)
             }
             end()

@@ -125,7 +125,11 @@ struct RedisPresenceDirectory: PresenceDirectory {
         let roster = store.ask(.field("roster", of: keys.head(room)))
         let (count, version) = (try await get(size), try await get(roster))
         while !walk.isOver {
-            walk.take(try await get(store.ask(.scan(members: hash, from: walk.from, about: walk.count))))
+            if walk.mustName(ofRoomOf: Int(count)) {
+                walk.take(try await get(store.ask(ScanMembers(hash, from: walk.from, about: walk.count))))
+            } else {
+                walk.take(try await get(store.ask(.scan(members: hash, about: walk.count))))
+            }
         }
         return MemberPage(
             members: walk.members, count: Int(count), rosterVersion: version.flatMap { Int64($0) } ?? 0,

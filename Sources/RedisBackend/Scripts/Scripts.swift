@@ -58,6 +58,7 @@ package enum Scripts {
     static let renounce = Scripts.script("renounce", PackageResources.renounce_lua, opening: .presence)
     static let compare = Scripts.script("compare", PackageResources.compare_lua, opening: .roster)
     static let remember = Scripts.script("remember", PackageResources.remember_lua)
+    static let members = Scripts.script("members", PackageResources.members_lua)
     static let page = Scripts.script("page", PackageResources.page_lua)
     static let span = Scripts.script("span", PackageResources.span_lua)
     static let gather = Scripts.script("gather", PackageResources.gather_lua, opening: .ledger)
@@ -87,7 +88,7 @@ package enum Scripts {
             close, pardon,
             admit, signal,
             disconnect, join, show, state, hide, guests, miss, leave, sweep, look, prolong, claim, yield,
-            renounce, compare, remember, page, span, gather, settle, trim, backlog, replay, shrink,
+            renounce, compare, remember, members, page, span, gather, settle, trim, backlog, replay, shrink,
             joinAgain, tell, ban, lift, bans, audit, audited, positionUnwritten, historyUnwritten, published, govern,
             settings,
             settingsUnwritten, redact, roomsOf, moderate, chair, handOver, roles, invite, prune,

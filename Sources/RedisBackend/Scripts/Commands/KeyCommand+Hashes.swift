@@ -7,17 +7,6 @@ package struct Field: Hashable, Sendable {
     package let value: String
 }
 
-/// The result of one step of a scan.
-package struct MembersScan: Sendable {
-    /// Where the next begins; 0 where there is none.
-    package let next: UInt64
-    package let members: [Member]
-
-    package init(next: UInt64, members: [Member]) {
-        (self.next, self.members) = (next, members)
-    }
-}
-
 extension KeyCommand where Answer == Int64 {
     package static func size(ofHash key: Key) -> Self {
         KeyCommand("HLEN", key) { $0.integer }
@@ -87,16 +76,10 @@ extension KeyCommand where Answer == Position? {
 }
 
 extension KeyCommand where Answer == MembersScan {
-    /// Some of a room's members, from where a step before ended.
-    package static func scan(members key: Key, from place: UInt64, about count: Int) -> Self {
-        KeyCommand("HSCAN", key, [.string(String(place)), "COUNT", .count(count)]) { reply in
-            guard let next = reply[0].string.flatMap({ UInt64($0) }) else { return nil }
-            return MembersScan(
-                next: next,
-                members: reply[1].pairs.compactMap { name, packed in
-                    guard let name = name.string else { return nil }
-                    return packed.withBytes { PackedMember.unpack($0, user: UserID(unchecked: name)) }
-                })
+    /// Some of a room's members from the beginning on, without saying at which server.
+    package static func scan(members key: Key, about count: Int) -> Self {
+        KeyCommand("HSCAN", key, ["0", "COUNT", .count(count)]) { reply in
+            MembersScan(next: reply[0], members: reply[1], at: nil)
         }
     }
 }
