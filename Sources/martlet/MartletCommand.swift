@@ -37,4 +37,9 @@ struct MartletCommand: AsyncParsableCommand {
             TopCommand.self, BenchCommand.self,
             WebhooksCommand.self, ArchiveCommand.self,
         ])
+
+    static func main() async {
+        StandardStreams.fill()
+        await main(nil)
+    }
 }

@@ -229,6 +229,24 @@ struct CommandTests {
         #expect(try await node.request("GET", "/readyz").status == 200)
     }
 
+    @Test(arguments: ["<&- >&- 2>&-", ">&-", "2>&-"])
+    func `what was closed by whoever starts a node is given to none of its files and sockets`(closed: String)
+        async throws
+    {
+        let file = FileManager.default.temporaryDirectory.path + "/streams-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let node = try ProgramProcess(
+            ["sh", "-c", "exec \"$0\" serve \(closed)", NodeProcess.executable],
+            environment: ["MARTLET_CLIENT_PORT": "0", "MARTLET_API_PORT": "0"], file: file)
+        let streams = {
+            (0...2).map { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(node.pid)/fd/\($0)") }
+        }
+        try await eventually("a node with all that it opens") {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/\(node.pid)/fd").count > 20
+        }
+        #expect(streams().allSatisfy { $0 == "/dev/null" || $0 == file }, "\(streams())")
+    }
+
     @Test func `a second node with a living one's name waits for two leases and refuses, status 75`() async throws {
         let redis = try RedisServerProcess()
         let first = try await NodeProcess.start(nodeId: "a", redisURL: redis.url)
