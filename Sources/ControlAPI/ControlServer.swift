@@ -124,7 +124,8 @@ package struct ControlServer: Service {
                         responder: responder,
                         configuration: HTTP1Channel.Configuration(
                             httpDecoderConfiguration: .init(
-                                maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 100))),
+                                maxHeaderFieldSize: HeadBounds.fieldBytes, maxHeaderListSize: HeadBounds.bytes,
+                                maxHeaderFieldCount: HeadBounds.fields))),
                     dependencies: connections, responder: own, tls: tls)
             },
             configuration: ApplicationConfiguration(

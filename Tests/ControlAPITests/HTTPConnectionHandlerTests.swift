@@ -131,6 +131,18 @@ import Testing
         #expect(port.answerer.paths == ["/1"] && port.answerer.errors == 0)
     }
 
+    @Test(arguments: [
+        "/" + String(repeating: "a", count: 90_000), "/1 HTTP/1.1\r\nX: " + String(repeating: "a", count: 90_000),
+    ])
+    func `a head that is too long is told so`(start: String) throws {
+        let port = try Port()
+        try port.send("GET \(start)")
+        let text = try port.answers()
+        #expect(text.hasPrefix("HTTP/1.1 431 Request Header Fields Too Large\r\n"))
+        #expect(text.contains(#""code":"too_large","message":"the request's head is too long"#))
+        #expect(port.answerer.paths.isEmpty && port.answerer.errors == 0)
+    }
+
     @Test func `a body that breaks off in the middle concerns whoever reads it`() throws {
         let port = try Port()
         try port.send("POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")

@@ -160,7 +160,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChanne
             if rules.isReceiving { return context.fireErrorCaught(error) }
             guard context.channel.isActive else { return }
             rules.receivedGarbage(now: dependencies.now())
-            refuse(.unreadable, context)
+            refuse(.garbage(error), context)
         case (.part(let part), .passed):
             pass(part, context)
         }

@@ -17,6 +17,21 @@ package struct HeadRefusal: Hashable, Sendable {
     /// What cannot be read as HTTP.
     package static let unreadable = HeadRefusal(.badRequest, RequestError(.badRequest, "the request cannot be read"))
 
+    /// More than ``HeadBounds`` allow (RFC 6585, section 5).
+    package static let tooLong = HeadRefusal(
+        .requestHeaderFieldsTooLarge,
+        RequestError(
+            .tooLarge,
+            """
+            the request's head is too long: \(HeadBounds.fieldBytes) bytes for its target and for each field, \
+            \(HeadBounds.bytes) bytes and \(HeadBounds.fields) fields in all
+            """))
+
+    /// What a request is refused for that HTTP's reader cannot take.
+    package static func garbage(_ error: any Error) -> HeadRefusal {
+        error as? HTTPParserError == .headerOverflow ? .tooLong : .unreadable
+    }
+
     /// The client has shown no certificate.
     package static let uncertified = HeadRefusal(
         .forbidden,
@@ -25,6 +40,13 @@ package struct HeadRefusal: Hashable, Sendable {
     /// As many requests as the port serves at once are under way.
     package static let busy = HeadRefusal(
         .serviceUnavailable, RequestError(.unavailable, "too many requests are under way; try again"), retryAfter: 1)
+}
+
+/// The length that a request's head may have.
+enum HeadBounds {
+    static let fieldBytes = 8192
+    static let bytes = 16384
+    static let fields = 100
 }
 
 /// The rules for a request's head before anything is done for it.
