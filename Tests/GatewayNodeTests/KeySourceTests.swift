@@ -150,6 +150,31 @@ struct KeySourceTests {
         }
     }
 
+    @Test func `a token that is newer than the keys that were read may come again, whoever has had them read`()
+        async throws
+    {
+        let (url, clock) = (try FakeURL(old), HandClock())
+        // The verifier's clock stands, so that the keys were read the earlier the farther the other goes.
+        let token = { @Sendable (issued: Int) in
+            try new.token(#"{"sub":"a","exp":1700000060,"iat":\#(issued)}"#, by: "EdDSA")
+        }
+        let stray = try TokenSigner.ed25519(id: "stray").token(claims, by: "EdDSA")
+        try await withSource(url, clock) { _, verifier in
+            #expect(await outcome(verifier, try old.token(claims, by: "EdDSA")) == "good")
+            clock.advance(60)
+            #expect(await outcome(verifier, stray) == "the token's key is not known")
+            #expect(url.readings == 2)
+            try url.show(old, new)
+            clock.advance(30)
+            #expect(await outcome(verifier, try token(1_699_999_990)) == "later")
+            #expect(await outcome(verifier, try token(1_699_999_960)) == "the token's key is not known")
+            #expect(await outcome(verifier, stray) == "the token's key is not known")
+            #expect(url.readings == 2)
+            clock.advance(30)
+            #expect(await outcome(verifier, try token(1_699_999_990)) == "good")
+        }
+    }
+
     @Test func `without any keys a token is to be tried later, and the URL every five seconds`() async throws {
         let (url, clock) = (try FakeURL(old), HandClock())
         url.fail()

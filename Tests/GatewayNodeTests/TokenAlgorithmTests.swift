@@ -142,7 +142,7 @@ struct TokenAlgorithmTests {
             try Signers.secret.jwk(), try Signers.p384.jwk(#","use":"enc""#),
             try Signers.p521.jwk(#","key_ops":["encrypt"]"#), try Signers.ed25519.jwk(#","alg":"ES256""#),
             #"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#, #"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#,
-            #"{"kty":7,"kid":[]}"#, "{}", try good.jwk(#","alg":7,"x5c":{}"#),
+            #"{"kty":7,"kid":[]}"#, "{}", "null", "[]", #""x""#, "1", try good.jwk(#","alg":7,"x5c":{}"#),
         ]
         let keys = try KeySet(jwks: #"{"keys":[\#(odd.joined(separator: ","))],"more":1}"#.utf8)
         #expect(keys.count == 1)
@@ -155,11 +155,23 @@ struct TokenAlgorithmTests {
             (#"{"keys":{}}"#, "is no JWKS: an object with a list \"keys\""),
             ("<html>", "is no JWKS: an object with a list \"keys\""),
             (#"{"keys":[]}"#, "holds no key that signs tokens"),
-            (#"{"keys":[\#(String(repeating: "{},", count: 100)){}]}"#, "holds more than 100 keys"),
+            (#"{"keys":[\#(String(repeating: "{},", count: 100)){}]}"#, "holds no key that signs tokens"),
         ])
     func `what is no JWKS is refused in words`(text: String, problem: String) {
         let error = #expect(throws: KeyProblem.self) { try KeySet(jwks: text.utf8) }
         #expect(error?.description.hasPrefix(problem) == true, "\(error?.description ?? "")")
+    }
+
+    @Test func `a JWKS holds a hundred keys that sign, and any number of others`() throws {
+        let key = try Signers.p256.jwk()
+        let set = { (signing: Int, others: Int) in
+            let all =
+                Array(repeating: key, count: signing) + Array(repeating: #"{"kty":"oct","k":"AA"}"#, count: others)
+            return try KeySet(jwks: #"{"keys":[\#(all.joined(separator: ","))]}"#.utf8)
+        }
+        #expect(try set(100, 200).count == 100)
+        let error = #expect(throws: KeyProblem.self) { try set(101, 0) }
+        #expect(error?.description == "holds more than 100 keys that sign tokens")
     }
 
     @Test func `the examples of the standards are read as they say`() async throws {

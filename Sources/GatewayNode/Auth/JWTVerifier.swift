@@ -62,15 +62,16 @@ package struct JWTVerifier: TokenVerifier {
     private enum Judgement: Sendable {
         case good(Identity)
         case refused(TokenError)
-        /// The key is not among those that this issuer is known to have.
-        case unknownKey(KeySource, version: Int)
+        /// The key is not among those that this issuer is known to have. `issuedAt` is the token's own word, in milliseconds
+        /// since 1970; 0 where it does not say.
+        case unknownKey(KeySource, version: Int, issuedAt: Int64)
     }
 
     private func judge(_ token: String) async throws(TokenError) -> Identity {
         // Before it waits in the line, so that what is long takes no memory there.
         try SignedToken.checkLength(of: token)
         var judgement = try await desk.check { look(at: token) }
-        if case .unknownKey(let keys, let version) = judgement {
+        if case .unknownKey(let keys, let version, _) = judgement {
             switch await keys.renewed(after: version) {
             case .renewed: judgement = try await desk.check { look(at: token) }
             case .tooSoon: break
@@ -80,8 +81,13 @@ package struct JWTVerifier: TokenVerifier {
         switch judgement {
         case .good(let identity): return identity
         case .refused(let error): throw error
-        case .unknownKey(let keys, _):
+        case .unknownKey(let keys, _, let issuedAt):
             guard keys.areKnown else { throw TokenError("the issuer's keys cannot be had just now", isTemporary: true) }
+            // Issued since they were read, it may be signed with one that was not among them yet. That anybody can write so
+            // into a token gets him no more than this word.
+            if let age = keys.age, issuedAt > now() - age.milliseconds {
+                throw TokenError("the token's key is newer than the keys that were read; try again", isTemporary: true)
+            }
             throw TokenError("the token's key is not known")
         }
     }
@@ -97,9 +103,12 @@ package struct JWTVerifier: TokenVerifier {
                 throw TokenError("the token is not signed with \(names)")
             }
             let (known, version) = issuer.keys.latest
-            guard let keys = known else { return .unknownKey(issuer.keys, version: version) }
+            let unknown = {
+                Judgement.unknownKey(issuer.keys, version: version, issuedAt: rules.issue(of: token.payload))
+            }
+            guard let keys = known else { return unknown() }
             switch keys.candidates(id: token.keyId, algorithm: algorithm) {
-            case .unknown: return .unknownKey(issuer.keys, version: version)
+            case .unknown: return unknown()
             case .unfit: throw TokenError("the token's key does not sign with \(algorithm.rawValue)")
             case .some(let keys):
                 guard keys.contains(where: { $0.hasSigned(token.signed, token.signature, by: algorithm) }) else {

@@ -3,7 +3,7 @@ import CryptoExtras
 import FoundationEssentials
 
 extension KeySet {
-    /// The longest JWKS that is read, in bytes, and how many keys it may hold.
+    /// The longest JWKS that is read, in bytes, and how many keys that sign it may hold.
     package static let maxBytes = 256 << 10
     private static let maxKeys = 100
 
@@ -17,10 +17,10 @@ extension KeySet {
         } catch {
             throw KeyProblem("is no JWKS: an object with a list \"keys\"")
         }
-        guard document.keys.count <= KeySet.maxKeys else {
-            throw KeyProblem("holds more than \(KeySet.maxKeys) keys")
-        }
         let entries = document.keys.compactMap(\.entry)
+        guard entries.count <= KeySet.maxKeys else {
+            throw KeyProblem("holds more than \(KeySet.maxKeys) keys that sign tokens")
+        }
         guard !entries.isEmpty else {
             throw KeyProblem("holds no key that signs tokens: \(TokenKey.kinds)")
         }
@@ -50,9 +50,10 @@ private struct WebKey: Decodable {
         case operations = "key_ops"
     }
 
-    /// A member of a type that it ought not to have counts as absent, so that one odd key does not hide the others.
+    /// A member of a type that it ought not to have counts as absent, and what is no object as one without members, so that
+    /// one odd key does not hide the others.
     init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
+        guard let container = try? decoder.container(keyedBy: CodingKeys.self) else { return }
         func text(_ key: CodingKeys) -> String? { try? container.decode(String.self, forKey: key) }
         (kty, kid, alg, use) = (text(.kty), text(.kid), text(.alg), text(.use))
         (crv, n, e, x, y) = (text(.crv), text(.n), text(.e), text(.x), text(.y))

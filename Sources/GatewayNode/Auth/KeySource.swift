@@ -66,6 +66,14 @@ package final class KeySource: Sendable {
     /// The same, and which reading they are of.
     var latest: (keys: KeySet?, version: Int) { state.withLock { ($0.keys, $0.version) } }
 
+    /// How long ago they were read; nil where they never were, or do not change.
+    var age: Duration? {
+        state.withLock { state in
+            guard reading != nil else { return nil }
+            return state.rules.lastSuccess.map { now() - $0 }
+        }
+    }
+
     /// Why there are no keys at all; nil where there are some.
     package var problem: String? {
         state.withLock { state in

@@ -19,7 +19,7 @@ package struct RefreshRules: Sendable {
     private let gapWithoutKeys: Duration
 
     private var lastTry: MonotonicTime?
-    private var lastSuccess: MonotonicTime?
+    private(set) var lastSuccess: MonotonicTime?
     private var isWanted = false
     private var isUnderWay = false
 

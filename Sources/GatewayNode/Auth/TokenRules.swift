@@ -1,3 +1,4 @@
+import FoundationEssentials
 import GatewayCore
 
 /// The rules for the claims of a token with a good signature.
@@ -48,6 +49,11 @@ struct TokenRules: Sendable {
             throw TokenError("the token's info is longer than \(TokenRules.maxInfoBytes) bytes")
         }
         return info
+    }
+
+    /// When a token whose signature nobody has looked at says that it was issued: milliseconds since 1970; 0 where it does not.
+    func issue(of payload: Data) -> Int64 {
+        TokenClaims(payload, names: names).map { issued($0.iat) } ?? 0
     }
 
     /// Milliseconds since 1970; 0 where the token does not say it in a way that can be read, which makes it older than all.
