@@ -176,6 +176,21 @@ struct HookAuthorizerTests {
         }
     }
 
+    @Test(arguments: [(431, true), (500, false)])
+    func `what clients bring about is told for a while, what the backend does until it answers`(
+        status: Int, lapses: Bool
+    ) async throws {
+        let server = try await HookServer.start { _, _ in .status(status) }
+        let clock = Clock()
+        try await Self.with(server, clock: clock) { authorizer in
+            _ = await authorizer.ruling(on: Self.question())
+            clock.seconds.withLock { $0 = 29 }
+            #expect(authorizer.restriction != nil)
+            clock.seconds.withLock { $0 = 30 }
+            #expect((authorizer.restriction == nil) == lapses)
+        }
+    }
+
     @Test func `clients who show nothing share no answer, and none is kept for them`() async throws {
         let server = try await HookServer.start { number, _ in
             .text(#"{"allow":true,"userId":"guest-\#(number)","cacheSeconds":60}"#)

@@ -156,6 +156,14 @@ struct SettingsRefusalTests {
                 "auth.secret is shorter than 16 bytes; make one with: openssl rand -hex 32 (from MARTLET_AUTH_SECRET)"
             ),
             (
+                ["MARTLET_AUTH_SECRET": "0123456789abcdef0123456789abcdef\n0123456789abcdef0123456789abcdef"],
+                "auth.secret holds a line break or another character that does not print (from MARTLET_AUTH_SECRET)"
+            ),
+            (
+                ["MARTLET_WEBHOOKS_URL": "https://a.example/", "MARTLET_WEBHOOKS_SECRET": "\u{feff}0123456789abcdef"],
+                "webhooks.secret holds a line break or another character that does not print (from MARTLET_WEBHOOKS_SECRET)"
+            ),
+            (
                 ["MARTLET_WEBHOOKS_URL": "https://a.example/", "MARTLET_WEBHOOKS_SECRET": "fifteen bytes!!"],
                 "webhooks.secret is shorter than 16 bytes; make one with: openssl rand -hex 32 (from MARTLET_WEBHOOKS_SECRET)"
             ),

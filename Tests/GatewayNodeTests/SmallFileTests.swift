@@ -34,6 +34,17 @@ struct SmallFileTests {
         #expect(try await text == part + part + part)
     }
 
+    @Test func `a byte order mark is none of the text`() throws {
+        let scratch = try Scratch()
+        let path = "\(scratch.path)/secret"
+        for (bytes, text) in [([0xef, 0xbb, 0xbf, 0x61], "a"), ([0xef, 0xbb, 0xbf], ""), ([0x61], "a")]
+            as [([UInt8], String)]
+        {
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            #expect(try SmallFile.text(of: path, limit: 10, called: "x") == text)
+        }
+    }
+
     @Test func `authorities are read again and again, and so are never a pipe`() throws {
         let scratch = try Scratch()
         let path = try Self.pipe(in: scratch)

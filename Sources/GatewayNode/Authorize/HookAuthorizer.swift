@@ -81,7 +81,11 @@ package final class HookAuthorizer: Authorizer {
 
     /// What whoever asks for the node's readiness is to know; nil where nothing is.
     package var restriction: String? {
-        let problem = health.problem.map { "the backend of hooks.authorize does not answer: \($0)" }
+        let problem = health.problem(now: now().monotonic).map { problem in
+            problem.cause == .crowd
+                ? "more is asked of the backend of hooks.authorize than it answers: \(problem.reason)"
+                : "the backend of hooks.authorize does not answer: \(problem.reason)"
+        }
         guard setup.now.settings.onFailure == .allow else { return problem }
         let rule = "hooks.authorize.onFailure is allow: while the backend does not answer, whoever is known is let pass"
         return [rule, problem].compactMap(\.self).joined(separator: "; ")

@@ -14,8 +14,18 @@ final class HookHealth: Sendable {
         case crowd
     }
 
+    /// Why the latest question that got no answer got none.
+    struct Problem {
+        let reason: String
+        let cause: Cause
+        let moment: MonotonicTime
+    }
+
+    /// What clients have brought about is over some time after the last of them.
+    private static let passing = Duration.seconds(30)
+
     private struct State {
-        var problem: String?
+        var problem: Problem?
         var isAway = false
         var trouble = Trouble()
     }
@@ -27,8 +37,13 @@ final class HookHealth: Sendable {
         self.logger = logger
     }
 
-    /// Nil where the last call was answered.
-    var problem: String? { state.withLock { $0.problem } }
+    /// Nil where the last call was answered, or nothing but what clients bring about has happened, and that a while ago.
+    func problem(now: MonotonicTime) -> Problem? {
+        state.withLock { state in
+            guard let problem = state.problem, !state.isAway else { return state.problem }
+            return now - problem.moment < HookHealth.passing ? problem : nil
+        }
+    }
 
     /// Whether no call has been answered since one failed for the backend's own sake.
     var isAway: Bool { state.withLock(\.isAway) }
@@ -45,7 +60,7 @@ final class HookHealth: Sendable {
         let isNews = state.withLock { state in
             // The crowd follows from a backend that is away, which is what there is to know.
             if cause == .crowd, state.isAway { return false }
-            state.problem = reason
+            state.problem = Problem(reason: reason, cause: cause, moment: now)
             state.isAway = state.isAway || cause == .backend
             return state.trouble.failed(reason, at: now)
         }

@@ -50,6 +50,9 @@ enum SettingCheck {
 
     static func secret(_ text: String) -> String? {
         if let problem = PublicKeyText.problem(with: text) { return problem }
+        // Whoever else has the secret has it without them, and nothing would match.
+        let isClean = text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control && $0 != "\u{feff}" }
+        guard isClean else { return "holds a line break or another character that does not print" }
         let least = KeyStrength.leastKeyBytes
         return text.utf8.count < least ? "is shorter than \(least) bytes; \(KeyStrength.remedy)" : nil
     }

@@ -3,7 +3,10 @@ import Glibc
 
 /// Reads files that people write: configurations and secrets.
 package enum SmallFile {
-    /// The whole text; refuses what is longer than `limit` bytes, is no UTF-8, or cannot be read.
+    private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
+
+    /// The whole text, without the byte order mark that some editors begin a file with; refuses what is longer than `limit`
+    /// bytes, is no UTF-8, or cannot be read.
     ///
     /// - Parameters:
     ///   - name: What errors call it, beside the path; its content is in no error.
@@ -31,7 +34,10 @@ package enum SmallFile {
                 throw SettingsError("\(name): \(path) is longer than \(ByteCount.show(limit))")
             }
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        guard
+            let text = String(
+                validating: bytes[(bytes.starts(with: byteOrderMark) ? byteOrderMark.count : 0)...], as: UTF8.self)
+        else {
             throw SettingsError("\(name): \(path) is not UTF-8 text")
         }
         return text
