@@ -62,6 +62,7 @@ struct ScriptTagTests {
         node.presence.attend(RoomName(unchecked: "room-0"), connection: "guest")
         node.presence.noteMiss(in: RoomName(unchecked: "room-0"))
         _ = try await node.directory.rooms(in: RoomSpan(prefix: "{r}", isWithoutForeign: true), upTo: 1, among: 100)
+        _ = try await node.directory.members(of: RoomName(unchecked: "room-0"), limit: 1, cursor: "1-1")
         // What is compared after the subscriptions were away is asked for once they stand again.
         try await node.proxy.cutAll()
         let names = Dictionary(uniqueKeysWithValues: Scripts.all.map { ($0.digest, $0.name) })
