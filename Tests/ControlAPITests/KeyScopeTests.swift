@@ -116,15 +116,18 @@ import Testing
     @Test func `a key with a rate is told when to come again, and holds up no other`() async throws {
         let slow = [Self.key("slow", [.read], perSecond: 2), Self.key("quick", [.read])]
         try await Api.serve(named: slow) { api async throws in
-            var statuses: [Int] = []
-            for path in ["/v1/users/a", "/v1/users", "/v1/users/b", "/v1/users", "/v1/users/c"] {
-                let answer = try await api.send(.GET, path, key: "k-slow")
-                statuses.append(answer.status)
-                guard answer.status == 429 else { continue }
-                #expect(answer.headers["retry-after"] == ["1"])
-                #expect(answer.text.contains(#""code":"rate_limited""#))
+            // On a machine that is busy five of them may take longer than the rate asks for.
+            var isRefused = false
+            for _ in 0..<50 where !isRefused {
+                for path in ["/v1/users/a", "/v1/users", "/v1/users/b", "/v1/users", "/v1/users/c"] {
+                    let answer = try await api.send(.GET, path, key: "k-slow")
+                    guard answer.status == 429 else { continue }
+                    isRefused = true
+                    #expect(answer.headers["retry-after"] == ["1"])
+                    #expect(answer.text.contains(#""code":"rate_limited""#))
+                }
             }
-            #expect(statuses.contains(429))
+            #expect(isRefused)
             #expect(try await api.send(.GET, "/v1/users", key: "k-quick").status == 200)
             #expect(try await api.send(.GET, "/v1/users").status == 200)
         }
