@@ -167,6 +167,54 @@ struct RegistrationRepairTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `a room that a connection has asked for, and that may keep it out, is not one that it was in`(isAll: Bool)
+        throws
+    {
+        let talk = RegistryConversation.standing()
+        talk.enter("c1", "alice")
+        let partition = Partition(of: room)
+        if isAll {
+            talk.lost()
+            let connecting = try #require(talk.registered(2).calls.first)
+            // Joined while the connections are registered again, before the rooms are.
+            let join = try #require(talk.join("r", "c1").calls.first)
+            #expect(talk.answered(connecting, Self.taken).calls == [], "its own call knows who is kept out")
+            #expect(talk.answered(join, .join(.barred(.locked))).calls == [])
+        } else {
+            let join = try #require(talk.join("r", "c1").calls.first)
+            #expect(talk.answered(.readHeld(partition, old), .held([])).calls == [])
+            #expect(talk.takeRepairs() == 0)
+            #expect(talk.answered(join, .join(.barred(.locked))).calls == [])
+        }
+        #expect(talk.answered(.readHeld(partition, isAll ? new : old), .held([])).calls == [])
+    }
+
+    @Test func `a room that Redis was asked for under the old incarnation is waited for`() throws {
+        let talk = RegistryConversation.standing()
+        talk.enter("c1", "alice")
+        let join = try #require(talk.join("r", "c1").calls.first)
+        talk.lost()
+        let connecting = try #require(talk.registered(2).calls.first)
+        _ = talk.answered(connecting, Self.taken)
+        #expect(
+            !talk.renounced.contains(.renounce(Partition(of: room), new)), "it may be taken in under the old one yet")
+        _ = talk.answered(join, .join(.joined(RegistryConversation.roster, stream: nil)))
+        let again = talk.beaten().calls.filter { if case .joinAgain = $0 { true } else { false } }
+        guard case .joinAgain(_, "c1", _, _, _, new, .all) = again.first else { throw Unexpected([]) }
+    }
+
+    @Test func `a room that Redis is still to be asked for is asked for once`() throws {
+        let talk = RegistryConversation.standing()
+        talk.enter("c1", "alice")
+        talk.lost()
+        #expect(talk.join("r", "c1").calls == [])
+        let calls = talk.registered(2).calls
+        #expect(calls.count == 2)
+        guard case .join = calls.first, case .connectAgain = calls.last else { throw Unexpected([]) }
+        #expect(talk.answered(calls[1], Self.taken).calls == [])
+    }
+
     @Test func `what Redis lacks of what is held is registered again, what it has beyond that gets the grace`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")

@@ -31,6 +31,8 @@ final class RegistryConversation {
 
     var underWay: Int { machine.underWay }
 
+    func takeRepairs() -> Int { machine.takeRepairs() }
+
     func pass(_ time: Duration) { now = now + time }
 
     func isHeld(_ id: String) -> Bool { machine.held[id] != nil }

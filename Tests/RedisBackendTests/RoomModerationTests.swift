@@ -262,6 +262,33 @@ struct RoomModerationTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `who is put out while its node counts as dead stays out once that is back`(isClosed: Bool) async throws {
+        try await withNodes(2) { _, nodes in
+            let governor = nodes[0].backend.roomGovernor
+            let version = try await governor.govern(room, by: settings(), replacing: 0)
+            try await nodes[1].connect("c1", "ann")
+            try await nodes[1].join(room.string, "c1")
+            try await nodes[0].connect("c2", "ben")
+            try await nodes[0].join(room.string, "c2")
+            try await nodes[1].cut()
+            try await eventually { try await members(nodes[0]) == ["ben"] }
+            if isClosed {
+                _ = try await governor.close(room, at: version, withLog: false)
+                _ = try await governor.govern(room, by: settings(), replacing: 0)
+                try await eventually { putOut(nodes[0]) == ["c2"] }
+                try await nodes[0].join(room.string, "c2")
+            } else {
+                await #expect(throws: GovernError.absent) { try await order(nodes[0], .remove, "ann") }
+            }
+            try await nodes[1].heal()
+            try await eventually { putOut(nodes[1]) == ["c1"] }
+            #expect(try await members(nodes[0]) == ["ben"])
+            try await nodes[1].join(room.string, "c1")
+            #expect(try await Set(members(nodes[0])) == ["ann", "ben"])
+        }
+    }
+
     @Test func `a change that is repeated after others were made is answered as the first time`() async throws {
         let redis = try RedisServerProcess()
         let observer = try Observer(redis)

@@ -50,13 +50,13 @@ if must_note or is_governed then
 end
 local moment = now()
 if is_governed or governed and governed ~= '0' then
-  -- Who was put out does not come back as one that was there: not as registered again, nor as a session that goes on. Of a
-  -- session that was in no room any more as that was closed nobody could say so: it comes back where it has joined since.
+  -- Who was put out does not come back as one that was there: not as registered again, nor as a session that goes on. Of one
+  -- that was in no room by then, since its node was taken for dead or its grace was over, the user is named; of those that
+  -- were in no room as it was closed nobody could be named: they come back where they have joined since.
   local is_back, is_shut = cause ~= '' or replaced ~= '', shut_at and moment - shut_at < tonumber(session_life)
-  local was = is_back and redis.call('HMGET', out, cause ~= '' and connection or replaced, '@' .. user, '+' .. replaced)
-  if was and (was[1] or replaced ~= '' and not stored and (was[2] or is_shut and was[3] ~= shut_at)) then
-    return { 'barred', 'removed' }
-  end
+  local former = cause ~= '' and connection or replaced
+  local was = is_back and redis.call('HMGET', out, former, '@' .. user, '+' .. former)
+  if was and (was[1] or not stored and (was[2] or is_shut and was[3] ~= shut_at)) then return { 'barred', 'removed' } end
   if not is_back then redis.call('HDEL', out, connection, '@' .. user) end
   if is_shut then
     redis.call('HSET', out, '+' .. connection, shut_at)

@@ -133,6 +133,7 @@ extension RegistrationMachine {
 
     private mutating func joined(_ joining: Joining, _ writer: Writer, _ answer: Result<Answer, CallFailure>) {
         let (room, id) = (joining.room, joining.connection)
+        entrances.answered(joining)
         switch answer {
         case .success(.join(.joined(let roster, let stream))):
             standing.announced(writer.holder, in: Partition(of: room))
@@ -238,7 +239,7 @@ extension RegistrationMachine {
             _ = held.join(room, connection: id, info: resumption.info)
             if let shown { _ = held.show(shown, in: room, connection: id) }
             let purpose = Joining.Purpose.moved(from: earlier.connection)
-            perform(.join(Joining(room: room, connection: id, isNew: true, purpose: purpose)))
+            begin(Joining(room: room, connection: id, isNew: true, purpose: purpose))
         }
         for room in resumed.forbidden {
             perform(.remember(room, connection: id))

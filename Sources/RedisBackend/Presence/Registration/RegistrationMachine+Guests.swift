@@ -94,7 +94,10 @@ extension RegistrationMachine {
 
     /// Whether what Redis has of it may be compared: not while a call about it is under way.
     func isComparable(_ entry: HeldEntry) -> Bool {
-        guard case .guests(let room) = entry else { return true }
-        return guests.isSettled(room)
+        switch entry {
+        case .guests(let room): guests.isSettled(room)
+        case .member(_, let id, let room): entrances.progress(of: id, in: room) == .none
+        case .user, .count: true
+        }
     }
 }

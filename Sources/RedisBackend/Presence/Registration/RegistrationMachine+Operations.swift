@@ -21,7 +21,7 @@ extension RegistrationMachine {
             }
             let joining = Joining(
                 room: room, connection: id, isNew: isNew, purpose: .asked(ticket), isVisitor: member != nil)
-            perform(.join(joining))
+            begin(joining)
         case .joinQuietly(let room, let id):
             held.joinQuietly(room, connection: id)
             perform(.remember(room, connection: id))
@@ -56,6 +56,7 @@ extension RegistrationMachine {
             let (id, room) = (joining.connection, joining.room)
             guard let connection = held[id], let info = connection.rooms[room], let user = connection.member(in: room)
             else { return answer(joining, .failure(RegistrationMachine.gone)) }
+            entrances.asked(joining, incarnation: holder.incarnation)
             send(.join(joining, user, info: info, writer(holder, for: joining)))
         case .show(let room, let id, let ticket):
             guard let connection = held[id], let info = connection.rooms[room], let user = connection.member(in: room)
@@ -84,6 +85,11 @@ extension RegistrationMachine {
         case .signal(let signal, let id, let ticket):
             send(.signal(signal, connection: id, ticket))
         }
+    }
+
+    mutating func begin(_ joining: Joining) {
+        entrances.began(joining)
+        perform(.join(joining))
     }
 
     private mutating func connect(_ id: String, _ ticket: Ticket, _ holder: Holder) {
@@ -182,6 +188,7 @@ extension RegistrationMachine {
     }
 
     mutating func answer(_ joining: Joining, _ result: Result<RosterState, BackendError>) {
+        entrances.ended(joining)
         switch joining.purpose {
         case .asked(let ticket): emit(.joined(ticket, result))
         case .moved: entered(joining, result)

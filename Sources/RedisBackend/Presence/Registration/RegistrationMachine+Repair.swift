@@ -23,7 +23,8 @@ extension RegistrationMachine {
     ///
     /// Nor does one that Redis is still to be asked for: its own call knows the limits and the session that it goes on
     /// with. Where it was asked under an older incarnation, the answer is waited for: what that took in goes with it. Its
-    /// rooms wait too: one may have been joined under the older incarnation, where that was fenced for the user alone.
+    /// rooms wait too: one may have been joined under the older incarnation, where that was fenced for the user alone. The
+    /// same holds for a single room, whose own call knows who is kept out of it.
     private mutating func register(_ entry: HeldEntry, _ holder: Holder, _ reason: Reason) -> Bool {
         guard let id = entry.connection else { return registerGuests(entry, holder, reason) }
         guard let connection = held[id] else { return true }
@@ -45,6 +46,11 @@ extension RegistrationMachine {
             send(.connectAgain(registrant, earlier, holder, reason))
         case .member(let user, let id, let room):
             guard let info = connection.rooms[room] else { return true }
+            switch entrances.progress(of: id, in: room) {
+            case .none: break
+            case .waiting: return true
+            case .asked(let incarnation): return incarnation >= holder.incarnation
+            }
             // Of a single one that is lacking it is not known what others were told of it.
             var settled: Int64?
             if case .all = reason { settled = standing.settled(in: entry.partition) }
@@ -165,7 +171,7 @@ extension RegistrationMachine {
     // MARK: Comparison
 
     /// How many connections and places were found to differ since this was asked last.
-    mutating func takeRepairs() -> Int {
+    package mutating func takeRepairs() -> Int {
         defer { repairs = 0 }
         return repairs
     }

@@ -24,6 +24,7 @@ package struct RegistrationMachine: ~Copyable {
     var standing: NodeStanding
     var waiting = WaitingOperations()
     var again = Reregistration()
+    var entrances = Entrances()
     var moves = RoomMoves()
     var marks = CloseMarks()
     /// What connections that are not registered yet say of an earlier session.
