@@ -142,7 +142,7 @@ struct RoomModerationTests {
     func `who is removed is out with three tabs on three nodes, in its grace and with its session; may join anew`()
         async throws
     {
-        try await withNodes(3) { _, nodes in
+        try await withNodes(3, settings: .brisk(lease: .seconds(10))) { _, nodes in
             for number in 0..<3 {
                 try await nodes[number].connect("t\(number)", "ann")
                 try await nodes[number].join(room.string, "t\(number)")
