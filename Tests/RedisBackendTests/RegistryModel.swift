@@ -58,6 +58,7 @@ struct RegistryModel {
     /// Of each room, who has how many guests in it; nobody's is a grace.
     var guests: [RoomName: [Holder?: Int]] = [:]
     var online: Set<UserID> = []
+    var locked: Set<RoomName> = []
 
     mutating func pass(_ milliseconds: Int64) { clock += milliseconds }
 
@@ -163,6 +164,9 @@ struct RegistryModel {
         case .join(let joining, let user, _, let writer):
             var old: String?
             if case .moved(let connection) = joining.purpose { old = connection }
+            if !isFenced(writer.holder, Partition(of: joining.room)), isBarred(joining, user) {
+                return .join(.barred(.locked))
+            }
             return join(joining.room, joining.connection, user, writer, isRepeated, old)
         case .joinAgain(let place, let id, _, _, _, let holder, _):
             return join(place.room, id, place.user, Machine.Writer(holder: holder, isKnown: false), isRepeated, nil)

@@ -49,6 +49,7 @@ final class RegistryModelRun {
     /// Sessions as clients were told them, with their connection and user.
     private var shown: [(session: String, user: String)] = []
     private var failures: [String] = []
+    private var doors = Doors()
 
     private static let users = (0..<6).map { "u\($0)" }
     private static let rooms = (0..<5).map { RoomName(unchecked: "r\($0)") }
@@ -94,6 +95,7 @@ final class RegistryModelRun {
         case 785: kill(node)
         case 786: redis.forget(random(5), &generator)
         case 787: if backups.count < 3 { backups.append(redis) } else { backups[random(3)] = redis }
+        case 788: redis.lockOrUnlock(Self.rooms[random(Self.rooms.count)])
         default: ask(node)
         }
     }
@@ -164,7 +166,7 @@ final class RegistryModelRun {
                     note(registration.session)
                 }
             case .joined(let ticket, _), .signalled(let ticket, _), .shown(let ticket, _): answer(ticket, node)
-            // Nothing governs the model's rooms.
+            // Nobody is put out of the model's rooms.
             case .putOut: break
             case .close(let id, _, _): node.closing.append(id)
             case .tellMarked(let names): for name in names { redis.marked[name, default: 0] += 1 }
@@ -194,7 +196,9 @@ final class RegistryModelRun {
     private func carryOut(_ node: Node) {
         guard !node.sent.isEmpty else { return }
         let next = node.sent.removeFirst()
-        node.done.append((next.call, redis.answer(next.call, isRepeated: next.isRepeated)))
+        let answer = redis.answer(next.call, isRepeated: next.isRepeated)
+        if let failure = doors.failure(of: next.call, answer) { failures.append("step \(steps): \(failure)") }
+        node.done.append((next.call, answer))
     }
 
     private func deliver(_ node: Node) {
