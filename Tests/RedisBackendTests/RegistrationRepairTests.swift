@@ -174,18 +174,20 @@ struct RegistrationRepairTests {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")
         let partition = Partition(of: room)
+        let session = try #require(talk.session(of: "c1"))
+        let forgotten = Machine.Call.remember(room, isIn: false, info: nil, connection: "c1", session)
         if isAll {
             talk.lost()
             let connecting = try #require(talk.registered(2).calls.first)
             // Joined while the connections are registered again, before the rooms are.
             let join = try #require(talk.join("r", "c1").calls.first)
             #expect(talk.answered(connecting, Self.taken).calls == [], "its own call knows who is kept out")
-            #expect(talk.answered(join, .join(.barred(.locked))).calls == [])
+            #expect(talk.answered(join, .join(.barred(.locked))).calls == [forgotten])
         } else {
             let join = try #require(talk.join("r", "c1").calls.first)
             #expect(talk.answered(.readHeld(partition, old), .held([])).calls == [])
             #expect(talk.takeRepairs() == 0)
-            #expect(talk.answered(join, .join(.barred(.locked))).calls == [])
+            #expect(talk.answered(join, .join(.barred(.locked))).calls == [forgotten])
         }
         #expect(talk.answered(.readHeld(partition, isAll ? new : old), .held([])).calls == [])
     }

@@ -14,6 +14,24 @@ extension RegistryModel {
     }
 }
 
+extension RegistryModelRun {
+    /// Sessions that do not name the rooms of their connections.
+    func strangeSessions() -> [String] {
+        var found: [String] = []
+        for node in nodes {
+            for partition in Partition.all {
+                for held in node.machine.held.users(in: partition) where held.isRegistered {
+                    guard let session = held.registrant?.session, let named = redis.sessions[session],
+                        named.connection == held.id, named.rooms != held.allRooms
+                    else { continue }
+                    found.append("the session of \(held.id) names \(named.rooms), not \(held.allRooms)")
+                }
+            }
+        }
+        return found
+    }
+}
+
 /// Who was let into which room by a join, whatever Redis has forgotten since.
 struct Doors {
     private var letIn: Set<HeldEntry> = []
@@ -28,6 +46,11 @@ struct Doors {
         case .joinAgain(let place, let id, _, _, _, _, _):
             guard !letIn.contains(.member(place.user, connection: id, room: place.room)) else { return nil }
             return "\(id) is registered again in \(place.room.string), which never let it in"
+        case .restore(let left, _):
+            guard !letIn.contains(.member(left.place.user, connection: left.connection, room: left.place.room)) else {
+                return nil
+            }
+            return "\(left.connection) has its grace in \(left.place.room.string), which never let it in"
         default: return nil
         }
     }

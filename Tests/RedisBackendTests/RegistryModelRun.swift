@@ -353,6 +353,7 @@ final class RegistryModelRun {
         for room in Self.rooms where redis.guests[room] ?? [:] != guests[room] ?? [:] {
             found.append("guests of \(room): \(redis.guests[room] ?? [:]), not \(guests[room] ?? [:])")
         }
+        found += strangeSessions()
         if redis.online != Set(connections.keys) { found.append("online: \(redis.online)") }
         for room in Set(redis.members.keys).union(members.keys) {
             for user in Set((redis.members[room] ?? [:]).keys).union((members[room] ?? [:]).keys) {

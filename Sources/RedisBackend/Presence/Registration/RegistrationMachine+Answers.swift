@@ -157,8 +157,11 @@ extension RegistrationMachine {
 
     /// The room's settings keep the user out, who is not in it: a session that goes on does so without it.
     private mutating func barred(_ joining: Joining, by bar: RoomBar) {
-        if joining.isNew { _ = held.leave(joining.room, connection: joining.connection) }
-        if case .moved = joining.purpose { perform(.remember(joining.room, connection: joining.connection)) }
+        if joining.isNew {
+            _ = held.leave(joining.room, connection: joining.connection)
+            // The session may have been told of it meanwhile, or before.
+            perform(.remember(joining.room, connection: joining.connection))
+        }
         self.answer(joining, .failure(.barred(bar)))
     }
 

@@ -95,13 +95,15 @@ extension RegistrationMachine {
         }
     }
 
-    /// What Redis should have of a connection that has gone; nil where it was not taken in.
+    /// What Redis should have of a connection that has gone, without the rooms that may yet keep it out; nil where it was
+    /// not taken in.
     private func known(_ gone: HeldConnections.Held, isInvisible: Bool) -> Departed.Known? {
         guard case .registered(let since, _, _) = gone.standing, let session = gone.registrant?.session else {
             return nil
         }
         let shown = gone.rooms.compactMap { room, info in
-            gone.member(in: room).map { Shown(Place(room, $0), info) }
+            let isIn = entrances.progress(of: gone.id, in: room) == .none
+            return isIn ? gone.member(in: room).map { Shown(Place(room, $0), info) } : nil
         }
         let settled = standing.settled(in: session.partition) ?? standing.holder?.incarnation ?? 0
         return Departed.Known(since: since, settled: settled, isInvisible: isInvisible, shown: shown)
