@@ -5,6 +5,7 @@ final class SessionConversation {
     var machine: SessionMachine
     var now = MonotonicTime(nanoseconds: 1)
     var wallMilliseconds: Int64 = 1_700_000_000_000
+    private(set) var enrollments: [Enrollment] = []
 
     init(
         tokens: Bool = false, checked: Bool = true, asking: Bool = false, guests: Bool = false,
@@ -184,11 +185,16 @@ final class SessionConversation {
 
     func enrolled(_ room: String, since: Int? = nil) -> [String] {
         let roster = RosterState(members: 1, version: 9, timestamp: 5, since: since)
-        return answered(.enrolled(room: Self.room(room), result: .success(roster)))
+        return answered(.enrolled(enrollment(in: room), result: .success(roster)))
     }
 
     func enrollmentFailed(_ room: String) -> [String] {
-        answered(.enrolled(room: Self.room(room), result: .failure(.unavailable(reason: "secret"))))
+        answered(.enrolled(enrollment(in: room), result: .failure(.unavailable(reason: "secret"))))
+    }
+
+    /// The last that was asked for.
+    func enrollment(in room: String) -> Enrollment {
+        enrollments.last { $0.room == Self.room(room) } ?? Enrollment(room: Self.room(room), number: 0)
     }
 
     func ready(
@@ -234,7 +240,11 @@ final class SessionConversation {
 
     // MARK: Answers
 
-    func lines(_ actions: [SessionMachine.Action]) -> [String] { actions.map(line) }
+    func lines(_ actions: [SessionMachine.Action]) -> [String] {
+        for case .enroll(let enrollment, _) in actions { enrollments.append(enrollment) }
+        for case .enrollVisitor(let enrollment, _) in actions { enrollments.append(enrollment) }
+        return actions.map(line)
+    }
 
     private func line(_ action: SessionMachine.Action) -> String {
         switch action {
@@ -247,14 +257,15 @@ final class SessionConversation {
                 + "\(resumed ? " resumed" : "") time \(timestamp)"
         case .verify(let token): "verify \(token)"
         case .confirm(let identity): "confirm \(identity.userId) issued \(identity.issuedAt ?? -1)"
-        case .enroll(let room, let info): "enroll \(room) \(String(decoding: info, as: UTF8.self))"
+        case .enroll(let enrollment, let info):
+            "enroll \(enrollment.room) \(String(decoding: info, as: UTF8.self))"
         case .admitVisitor: "admit"
         case .admitGuest: "admit guest"
         case .greetGuest: "greet"
         case .endGuest: "no guest"
         case .nameVisitor: "name \(machine.identity?.userId.string ?? "nobody")"
-        case .enrollVisitor(let room, let member):
-            "enroll \(room) as \(member.userId) \(String(decoding: member.info, as: UTF8.self))"
+        case .enrollVisitor(let enrollment, let member):
+            "enroll \(enrollment.room) as \(member.userId) \(String(decoding: member.info, as: UTF8.self))"
         case .readRoster(let joined, _): "roster \(joined.room)"
         case .release(let joined, let version): "release \(joined.room) behind \(version)"
         case .enrollQuietly(let room): "note \(room)"

@@ -189,6 +189,19 @@ struct SessionGovernedTests {
         #expect(!talk.isMember(of: "r"))
     }
 
+    @Test func `the late answer to a join before is not that to the next one`() {
+        let talk = SessionConversation.live()
+        _ = talk.join(1, "r")
+        let first = talk.enrollment(in: "r")
+        #expect(talk.join(2, "r") == [], "it waits")
+        #expect(putOut(talk).last == "enroll r {}")
+        let roster = RosterState(members: 1, version: 9, timestamp: 5)
+        #expect(talk.answered(.enrolled(first, result: .success(roster))) == [])
+        let barred = SessionMachine.Answer.enrolled(talk.enrollment(in: "r"), result: .failure(.barred(.banned)))
+        #expect(talk.answered(barred) == ["error 2 forbidden"])
+        #expect(!talk.isMember(of: "r"))
+    }
+
     @Test func `who is put out while resuming goes on without the room`() {
         let talk = SessionConversation.resumed("r", "s")
         _ = talk.resume(1, ["r": 3, "s": 3])
@@ -211,8 +224,8 @@ struct SessionGovernedTests {
         let narrow = SessionConversation.live(grants: RoomGrants([]))
         #expect(narrow.lines(narrow.machine.invited(to: room)) == [])
         let barred = SessionConversation.live()
-        _ = barred.machine.invited(to: room)
-        #expect(barred.answered(.enrolled(room: room, result: .failure(.barred(.banned)))) == [])
+        _ = barred.lines(barred.machine.invited(to: room))
+        #expect(barred.answered(.enrolled(barred.enrollment(in: "r"), result: .failure(.barred(.banned)))) == [])
         #expect(!barred.isMember(of: "r"))
     }
 }

@@ -138,7 +138,7 @@ struct SessionVisitingTests {
         _ = talk.registered()
         #expect(talk.ask(2, subscribe(2, "presence-a", as: "alice")) == [#"enroll presence-a as alice {"n":1}"#])
         #expect(
-            talk.answered(.enrolled(room: SessionConversation.room("presence-a"), result: .failure(.barred(.full))))
+            talk.answered(.enrolled(talk.enrollment(in: "presence-a"), result: .failure(.barred(.full))))
                 == ["error 2 forbidden"])
         #expect(!talk.isMember(of: "presence-a"))
         var rules = SessionVisitingTests.open()

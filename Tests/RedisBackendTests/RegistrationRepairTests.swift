@@ -206,6 +206,21 @@ struct RegistrationRepairTests {
         guard case .joinAgain(_, "c1", _, _, _, new, .all) = again.first else { throw Unexpected([]) }
     }
 
+    @Test
+    func `a connection that left and joined anew before it was answered stays, though the first join was refused`()
+        throws
+    {
+        let talk = RegistryConversation.standing()
+        talk.enter("c1", "alice")
+        let first = try #require(talk.join("r", "c1").calls.first)
+        _ = talk.leave("r", "c1")
+        let second = try #require(talk.join("r", "c1").calls.first)
+        #expect(talk.answered(first, .join(.barred(.locked))).calls == [])
+        _ = talk.answered(second, .join(.joined(RegistryConversation.roster, stream: nil)))
+        let place = Machine.Place(room, alice)
+        #expect(talk.leave("r", "c1").calls.last == .leave(place, connection: "c1", .farewell(.explicit), old))
+    }
+
     @Test func `a room that Redis is still to be asked for is asked for once`() throws {
         let talk = RegistryConversation.standing()
         talk.enter("c1", "alice")

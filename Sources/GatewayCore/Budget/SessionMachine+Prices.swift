@@ -5,8 +5,10 @@ extension SessionMachine.Action {
     package func spending(audience: (RoomName) -> Int) -> Spending? {
         switch self {
         case .verify: Prices.token
-        case .enroll(let room, let info): Prices.step(infoBytes: info.count, receivers: audience(room))
-        case .enrollVisitor(let room, let member): Prices.step(infoBytes: member.info.count, receivers: audience(room))
+        case .enroll(let enrollment, let info):
+            Prices.step(infoBytes: info.count, receivers: audience(enrollment.room))
+        case .enrollVisitor(let enrollment, let member):
+            Prices.step(infoBytes: member.info.count, receivers: audience(enrollment.room))
         case .readRoster(let joined, _): Prices.page(limit: max(1, min(1000, joined.roster?.members ?? 1)))
         case .withdraw(let room): Prices.step(infoBytes: 0, receivers: audience(room))
         case .enrollQuietly, .attend, .noteMiss, .follow, .confirm: Prices.stream

@@ -33,6 +33,8 @@ extension SessionMachine {
         var isCut = false
         /// The question to the backend whether it may; 0 where none is under way. Nothing is asked of the room before its answer.
         var inquiry: UInt32 = 0
+        /// The number of the last enrollment; 0 where there was none.
+        var enrollment: UInt32 = 0
     }
 
     /// What is known of this room; nil where the connection has nothing to do with it.
@@ -93,5 +95,17 @@ extension SessionMachine.Joining {
     /// Whether the backend is asked about a room that is back, and the client has not said where it is to go on.
     var waitsForPosition: Bool {
         if case .silent = origin { inquiry > 0 } else { false }
+    }
+}
+
+/// One question to the registry whether it takes the connection into a room.
+package struct Enrollment: Hashable, Sendable {
+    package let room: RoomName
+    /// None of the same connection has it.
+    package let number: UInt32
+
+    package init(room: RoomName, number: UInt32) {
+        self.room = room
+        self.number = number
     }
 }

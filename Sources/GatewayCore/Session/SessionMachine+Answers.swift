@@ -9,7 +9,7 @@ extension SessionMachine {
         /// Of `register`; where it failed, the registry knows nothing of the connection.
         case registered(result: Result<Registration, RegistrationError>)
         /// Of `enroll`.
-        case enrolled(room: RoomName, result: Result<RosterState, BackendError>)
+        case enrolled(Enrollment, result: Result<RosterState, BackendError>)
         /// Of `readRoster`, with those who are there, and the version that they are of.
         case rosterRead(Joined, id: RequestID?, result: Result<Int64, DirectoryError>)
         /// Of `follow`.
@@ -49,9 +49,7 @@ extension SessionMachine {
         case .registered(let result) where isVisitor: named(result)
         case .registered(.success(let registration)): registered(registration)
         case .registered(.failure(let error)): registrationFailed(error)
-        case .enrolled(let room, .success) where isVisitor: shown(in: room)
-        case .enrolled(let room, .success(let roster)): enrolled(room, since: roster.since)
-        case .enrolled(let room, .failure(let error)): enrollmentFailed(room, error)
+        case .enrolled(let enrollment, let result): enrolled(enrollment, result)
         case .rosterRead(let joined, let id, let result): rosterRead(joined, id: id, result)
         case .streamReady(let room, let start): streamReady(room, start, now: now)
         case .streamFailed(let room, let error): streamFailed(room, error)

@@ -44,11 +44,19 @@ extension SessionMachine {
     mutating func enter(_ room: RoomName, _ joining: Joining, _ identity: Identity) -> [Action] {
         switch settings.rules.presence(of: room) {
         case .full:
-            rooms[room] = .joining(joining)
-            return [.enroll(room, info: identity.shownInfo)]
+            return [.enroll(enroll(in: room, joining), info: identity.shownInfo)]
         case .off:
             return [.enrollQuietly(room)] + follow(room, joining)
         }
+    }
+
+    /// Asks the registry anew: who was put out while it was asked may have come again before its answer.
+    mutating func enroll(in room: RoomName, _ joining: Joining) -> Enrollment {
+        enrollments &+= 1
+        var joining = joining
+        joining.enrollment = enrollments
+        setMembership(of: room, .joining(joining))
+        return Enrollment(room: room, number: enrollments)
     }
 
     mutating func follow(_ room: RoomName, _ joining: Joining) -> [Action] {
@@ -128,19 +136,21 @@ extension SessionMachine {
 
     // MARK: Answers
 
-    /// The connection is on the room's roster.
-    mutating func enrolled(_ room: RoomName, since: Int?) -> [Action] {
-        guard isLive, case .joining(let joining) = rooms[room] else { return [] }
-        memberSince[room] = since
-        return [.follow(room, since: joining.since)]
-    }
-
-    /// It is not.
-    mutating func enrollmentFailed(_ room: RoomName, _ error: BackendError) -> [Action] {
-        guard isLive, case .joining(let joining) = rooms[room] else { return [] }
-        forget(room)
-        if case .invited = joining.origin { return serveWaiting(for: room) }
-        return refuse(joining.id, error.request) + serveWaiting(for: room)
+    /// The connection is on the room's roster, or is not.
+    mutating func enrolled(_ enrollment: Enrollment, _ result: Result<RosterState, BackendError>) -> [Action] {
+        let room = enrollment.room
+        guard isLive, case .joining(let joining) = rooms[room], joining.enrollment == enrollment.number else {
+            return []
+        }
+        switch result {
+        case .success(let roster):
+            if !isVisitor { memberSince[room] = roster.since }
+            return [.follow(room, since: joining.since)]
+        case .failure(let error):
+            forget(room)
+            if case .invited = joining.origin { return serveWaiting(for: room) }
+            return refuse(joining.id, error.request) + serveWaiting(for: room)
+        }
     }
 
     /// The stream of a room that was asked for is there.

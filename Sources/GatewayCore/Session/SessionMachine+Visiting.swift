@@ -145,8 +145,7 @@ extension SessionMachine {
         self.visit?.subscriptions[room] = subscription
         let joining = Joining(id: request.id, since: subscription.tellsLast ? .last(1) : nil, origin: .fresh)
         guard let member = subscription.member else { return follow(room, joining) }
-        setMembership(of: room, .joining(joining))
-        return [.enrollVisitor(room, member)]
+        return [.enrollVisitor(enroll(in: room, joining), member)]
     }
 
     /// Nil where it may be in the room.
@@ -167,12 +166,6 @@ extension SessionMachine {
             return RequestError(.forbidden, "no more than \(settings.limits.maxRooms) channels")
         }
         return nil
-    }
-
-    /// It is on the room's roster.
-    func shown(in room: RoomName) -> [Action] {
-        guard isLive, case .joining(let joining) = rooms[room] else { return [] }
-        return [.follow(room, since: joining.since)]
     }
 
     /// The stream of a room is there: it is entered, and where others are shown there, once it is known who they are.

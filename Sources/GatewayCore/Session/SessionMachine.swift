@@ -35,7 +35,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         /// Ask whether this token of the user still counts; answered by `confirmed`.
         case confirm(Identity)
         /// Put the connection on a room's roster; answered by `enrolled`.
-        case enroll(RoomName, info: [UInt8])
+        case enroll(Enrollment, info: [UInt8])
         /// Register a visitor, and greet it; there is no answer.
         case admitVisitor
         /// Make a guest known to the registry; there is no answer.
@@ -47,7 +47,7 @@ package struct SessionMachine: ~Copyable, Sendable {
         /// Register a visitor under its user; answered by `registered`.
         case nameVisitor
         /// Put a visitor on a room's roster as this one; answered by `enrolled`.
-        case enrollVisitor(RoomName, Identity)
+        case enrollVisitor(Enrollment, Identity)
         /// Read who is in a room that a visitor has just entered; answered by `rosterRead`.
         case readRoster(Joined, id: RequestID?)
         /// What was kept back of a room goes to the visitor, but for steps of its roster up to this version.
@@ -180,6 +180,8 @@ package struct SessionMachine: ~Copyable, Sendable {
     var watchChecks: Int16 = 0
     /// Questions to the backend so far.
     var inquiries: UInt32 = 0
+    /// Questions to the registry so far whether it takes the connection into a room.
+    var enrollments: UInt32 = 0
     /// The latest of those by which all that it has said is asked for again; 0 for none.
     var lastReview: UInt32 = 0
     /// The first of those by which rooms were asked for again last.

@@ -35,9 +35,10 @@ extension Hub {
         connection.writeApart(kept)
     }
 
-    func enroll(_ connection: SocketHandler, in room: RoomName, as member: Identity) {
-        presence.join(room, connection: connection.id.description, as: member.userId, info: member.info) {
-            [self] result in enqueue(.answer(connection, .enrolled(room: room, result: result)))
+    func enroll(_ connection: SocketHandler, _ enrollment: Enrollment, as member: Identity) {
+        let id = connection.id.description
+        presence.join(enrollment.room, connection: id, as: member.userId, info: member.info) { [self] result in
+            enqueue(.answer(connection, .enrolled(enrollment, result: result)))
         }
     }
 

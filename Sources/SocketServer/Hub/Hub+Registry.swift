@@ -60,9 +60,9 @@ extension Hub {
         }
     }
 
-    func enroll(_ connection: SocketHandler, in room: RoomName, info: [UInt8]) {
-        presence.join(room, connection: connection.id.description, info: info) { [self] result in
-            enqueue(.answer(connection, .enrolled(room: room, result: result)))
+    func enroll(_ connection: SocketHandler, _ enrollment: Enrollment, info: [UInt8]) {
+        presence.join(enrollment.room, connection: connection.id.description, info: info) { [self] result in
+            enqueue(.answer(connection, .enrolled(enrollment, result: result)))
         }
     }
 

@@ -261,17 +261,17 @@ final class SocketHandler: ChannelInboundHandler, Supervised, CatchingUp, Parkab
                 hub.census.shelter(slot)
                 verify(token)
             case .confirm(let identity): hub.confirm(identity, for: self)
-            case .enroll(let room, let info):
+            case .enroll(let enrollment, let info):
                 if let user = machine.identity?.userId { waitForJoins(of: user) }
-                hub.enroll(self, in: room, info: info)
+                hub.enroll(self, enrollment, info: info)
             case .admitVisitor: admitVisitor()
             case .admitGuest: admitGuest()
             case .greetGuest: greetGuest()
             case .endGuest: endGuest()
             case .nameVisitor: hub.register(self, resuming: nil)
-            case .enrollVisitor(let room, let member):
+            case .enrollVisitor(let enrollment, let member):
                 waitForJoins(of: member.userId)
-                hub.enroll(self, in: room, as: member)
+                hub.enroll(self, enrollment, as: member)
             case .readRoster(let joined, let id):
                 hub.read(PageRead(connection: self, id: id, subject: .roster(joined)))
             case .release(let joined, let version): hub.release(joined, to: self, knows: version)

@@ -68,6 +68,9 @@ struct Entrances {
         entrances[entrance] = joins.open > 0 ? joins : nil
     }
 
+    /// Whether this join, which is new and has no end yet, is the only one of its connection to the room.
+    func isLast(_ joining: RegistrationMachine.Joining) -> Bool { entrances[Entrance(joining)]?.open == 1 }
+
     func progress(of connection: String, in room: RoomName) -> Progress {
         guard let joins = entrances[Entrance(room, connection)] else { return .none }
         return joins.asked > 0 ? .asked(incarnation: joins.incarnation) : .waiting

@@ -157,7 +157,7 @@ extension RegistrationMachine {
 
     /// The room's settings keep the user out, who is not in it: a session that goes on does so without it.
     private mutating func barred(_ joining: Joining, by bar: RoomBar) {
-        if joining.isNew {
+        if joining.isNew, entrances.isLast(joining) {
             _ = held.leave(joining.room, connection: joining.connection)
             // The session may have been told of it meanwhile, or before.
             perform(.remember(joining.room, connection: joining.connection))
@@ -169,7 +169,7 @@ extension RegistrationMachine {
     /// room before, which a failure does not change.
     private mutating func fail(_ joining: Joining, _ error: BackendError) {
         held.unsure(joining.room)
-        if joining.isNew {
+        if joining.isNew, entrances.isLast(joining) {
             _ = held.leave(joining.room, connection: joining.connection)
             perform(.remember(joining.room, connection: joining.connection))
         }

@@ -221,7 +221,7 @@ package struct RegistrationMachine: ~Copyable {
         switch operation {
         case .connect(let id, let ticket): refuse(id, ticket, .backend(error))
         case .join(let joining):
-            if joining.isNew { _ = held.leave(joining.room, connection: joining.connection) }
+            if joining.isNew, entrances.isLast(joining) { _ = held.leave(joining.room, connection: joining.connection) }
             doubtful.insert(Partition(of: joining.room))
             answer(joining, .failure(error))
         case .disconnect(let departed, _):
