@@ -114,9 +114,23 @@ struct WatchMachineTests {
         #expect(talk.read() == [])
         #expect(talk.subscribed("amy") == ["read"])
         #expect(talk.read() == ["amy"])
-        #expect(talk.answered(nil) == ["read"])
+        #expect(talk.answered(nil) == [])
+        #expect(talk.tick(after: .milliseconds(50)) == ["read"])
         #expect(talk.read() == ["amy"])
         #expect(talk.answered(true, at: 60) == ["answer 1 of 0: amy on"])
+    }
+
+    @Test func `a question that fails at once is asked again with time, and not in the same turn`() {
+        let talk = WatchConversation.watching("amy", "bob")
+        #expect(talk.doubtAll() == ["read"])
+        #expect(talk.read() == ["amy", "bob"])
+        #expect(talk.answered(nil) == [], "or a loop would do nothing else for as long as Redis is down")
+        #expect(talk.isWaiting)
+        #expect(talk.tick(after: .milliseconds(50)) == ["read"])
+        #expect(talk.read() == ["amy", "bob"])
+        let known = KnownState(isOnline: true, timestamp: 60)
+        #expect(talk.answered([known, known]).count == 2)
+        #expect(!talk.isWaiting)
     }
 
     @Test func `whom Redis cannot be asked about waits, and the others do not`() {

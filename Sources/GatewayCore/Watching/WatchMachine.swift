@@ -200,13 +200,18 @@ extension WatchMachine {
         return due
     }
 
-    /// A question was answered, or not.
+    /// A question was answered, or not: then its users are asked about with the next tick.
     ///
     /// - Parameter breaks: how often the subscriptions have been lost by now; what was told meanwhile went to nobody.
     package mutating func answered(
         _ question: Question, _ states: [KnownState]?, breaks: Int, now: MonotonicTime
     ) -> [Action] {
-        guard let states, breaks == question.breaks else { return read(question.users) }
+        guard let states else {
+            // It may have failed at once, and would again.
+            queue(question.users)
+            return []
+        }
+        guard breaks == question.breaks else { return read(question.users) }
         var actions: [Action] = []
         for (one, state) in zip(question.users, states) { reconcile(one, state, now: now, &actions) }
         return actions
@@ -262,14 +267,18 @@ extension WatchMachine {
     }
 
     /// Has Redis asked for these users' states at the end of the turn.
-    private mutating func read(_ users: [WatchedUser]) -> [Action] {
+    private mutating func read(_ users: [WatchedUser]) -> [Action] { queue(users) ? [.read] : [] }
+
+    /// Has Redis asked for them when it is asked next, with the next tick at the latest; false where all wait already.
+    @discardableResult
+    private mutating func queue(_ users: [WatchedUser]) -> Bool {
         var isNews = false
         for one in users where !one.isQueued {
             one.reading = .queued
             unread.append(one)
             isNews = true
         }
-        return isNews ? [.read] : []
+        return isNews
     }
 }
 

@@ -72,14 +72,20 @@ extension StormRun {
                 continue
             }
             if !(await comesAbout(until: end) { await backend.online(plan.users, at: number) == users }) {
-                let online = await backend.online(plan.users, at: number) ?? []
-                outcome.reckoning.falsePresence(
-                    "\(api): \(users.count - online.count) clients that are there are offline")
+                if let online = await backend.online(plan.users, at: number) {
+                    outcome.reckoning.falsePresence(
+                        "\(api): \(users.count - online.count) clients that are there are offline")
+                } else {
+                    outcome.reckoning.fault("\(api): does not say who is online")
+                }
             }
             for room in 0..<plan.rooms {
                 let (name, members) = (plan.room(room), plan.members(of: room))
                 if !(await comesAbout(until: end) { await backend.members(of: name, at: number) == members }) {
-                    let read = await backend.members(of: name, at: number) ?? []
+                    guard let read = await backend.members(of: name, at: number) else {
+                        outcome.reckoning.fault("\(api): does not say who is in \(name)")
+                        continue
+                    }
                     let (missing, ghosts) = (members.subtracting(read).count, read.subtracting(members).count)
                     outcome.reckoning.falsePresence("\(api) \(name): \(missing) members missing, \(ghosts) ghosts")
                 }
