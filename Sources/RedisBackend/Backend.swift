@@ -139,12 +139,12 @@ package final class Backend: Service {
         let servers = KnownServers(topology: redis.topology, address: address, health: health)
         let conductor = Conductor(
             health: health, servers: servers, seal: seal, watch: watch, lease: configuration.presence.lease,
-            logger: logger,
-            relieve: { relief.yield($0) }, fail: { failure.yield($0) })
+            logger: logger, relieve: { relief.yield($0) }, fail: { failure.yield($0) })
 
         commands = RedisCommandLink(
             configuration: redis, address: address, map: map, slots: Keys.slots, eventLoop: eventLoop, logger: logger,
-            scripts: Scripts.all, onState: conductor.commandLinkChanged, onServer: conductor.serverChanged)
+            scripts: Scripts.all, onState: conductor.commandLinkChanged, onServer: conductor.serverChanged,
+            onStandstill: conductor.slotsStandStill)
         if configuration.rules.needReplicas {
             var redis = redis
             redis.confirmation = ReplicaConfirmation(timeout: redis.commandTimeout * 2 / 5)

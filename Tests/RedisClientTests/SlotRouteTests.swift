@@ -375,6 +375,17 @@ struct SlotRouteTests {
         #expect(refused(1) == ["doubt", "fail 1: this is another server"])
     }
 
+    @Test mutating func `a slot stands still from the first refusal until anything runs, or another has it`() {
+        _ = mapped(a) + submit(1...2) + refused(1, at: 100) + refused(2, at: 110)
+        _ = words(route.ticked(now: at(250))) + refused(1, at: 300) + words(route.ticked(now: at(450)))
+        #expect(route.standstill(now: at(5100)) == .seconds(5))
+        _ = answered(1, at: 500)
+        #expect(route.standstill(now: at(5100)) == .zero)
+        _ = refused(2, at: 600)
+        #expect(route.standstill(now: at(700)) == .milliseconds(100))
+        #expect(mapped(b, at: 800) != [] && route.standstill(now: at(900)) == .zero)
+    }
+
     @Test mutating func `what is meant for one server waits for that where the slot is on the move, or nobody has it`()
     {
         route = Self.route(.fail)

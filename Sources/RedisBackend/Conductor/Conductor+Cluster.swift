@@ -24,6 +24,17 @@ extension Conductor {
         }
     }
 
+    /// These slots are on the move, or were as the move was broken off: nothing has run for them for seconds.
+    func slotsStandStill(_ slots: Set<KeySlot>) {
+        halted = PartitionSet(slots.lazy.compactMap(Partition.of))
+        countAnswering()
+        judge()
+        guard !slots.isEmpty else { return logger.info("No slot of the Cluster stands still any more") }
+        logger.warning(
+            "What lies in slots that are on the move stands still (a move that was broken off: redis-cli --cluster fix)",
+            metadata: ["slots": "\(slots.sorted().map { "\($0.number)" }.joined(separator: ", "))"])
+    }
+
     private func apply(_ change: PartitionStandings.Change) {
         guard !change.isEmpty else { return }
         if !change.lost.isEmpty {
@@ -99,7 +110,7 @@ extension Conductor {
     /// Of a Cluster the node needs most partitions, and the index, or not to have been without it for long.
     func judge() {
         guard !standings.groups.isEmpty else { return }
-        let answering = standings.standing.subtracting(silent)
+        let answering = standings.standing.subtracting(silent).subtracting(halted)
         servers.lie(
             standings.groups.map { place, partitions in
                 StoreDescription.Shard(

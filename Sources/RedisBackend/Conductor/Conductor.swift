@@ -39,6 +39,8 @@ final class Conductor: @unchecked Sendable {
     var births: [Partition: String] = [:]
     /// Partitions whose channels come in, and those whose canaries are out.
     var subscribed = PartitionSet.none, silent = PartitionSet.none
+    /// Those whose slots are on the move for long.
+    var halted = PartitionSet.none
     /// Whether a part has become another while the index was away.
     var mustRenounce = false
     /// Since when the index is away, if it is.
@@ -264,8 +266,8 @@ final class Conductor: @unchecked Sendable {
         countAnswering()
     }
 
-    private func countAnswering() {
-        health.count(answering: commanded.intersection(subscribed).subtracting(silent).count)
+    func countAnswering() {
+        health.count(answering: commanded.intersection(subscribed).subtracting(silent).subtracting(halted).count)
     }
 
     /// Closes the epochs of all these partitions at once, so that no quiet one is passed over by a second change.

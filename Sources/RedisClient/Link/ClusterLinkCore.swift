@@ -15,6 +15,7 @@ final class ClusterLinkCore: @unchecked Sendable {
     private let logger: Logger
     private let scripts: [RedisScript]
     private let onServer: @Sendable (RedisConfiguration.Endpoint, RedisLinkState) -> Void
+    private let onStandstill: @Sendable (Set<KeySlot>) -> Void
     private let commandTimeout: TimeAmount
     private var table = SlotTable()
     private var links: [Place: CommandLinkCore] = [:]
@@ -26,19 +27,25 @@ final class ClusterLinkCore: @unchecked Sendable {
     /// What one turn of the loop has for each server.
     private var outgoing: [Place: [CommandLinkCore.Submission]] = [:]
     private var ticking: RepeatedTask?
+    /// On the move for so long that nobody seems to move them any more.
+    private var standing: Set<KeySlot> = []
+    private var nextLook = NIODeadline.uptimeNanoseconds(0)
     private var isStarted = false
     private var isStopped = false
 
     private static var tick: TimeAmount { .milliseconds(50) }
     /// No replica takes over sooner from a primary that stands still.
     private static var doubtsAfter: TimeAmount { .seconds(1) }
+    /// A slot of a few MiB has moved by then.
+    private static var standstillAfter: TimeAmount { .seconds(5) }
     /// Servers without a slot that are remembered.
     private static let mostFormer = 64
 
     init(
         configuration: RedisConfiguration, map: SlotMap, slots: [KeySlot], eventLoop: any EventLoop, logger: Logger,
         scripts: [RedisScript],
-        onServer: @escaping @Sendable (RedisConfiguration.Endpoint, RedisLinkState) -> Void
+        onServer: @escaping @Sendable (RedisConfiguration.Endpoint, RedisLinkState) -> Void,
+        onStandstill: @escaping @Sendable (Set<KeySlot>) -> Void
     ) {
         self.configuration = configuration
         self.map = map
@@ -47,6 +54,7 @@ final class ClusterLinkCore: @unchecked Sendable {
         self.logger = logger
         self.scripts = scripts
         self.onServer = onServer
+        self.onStandstill = onStandstill
         commandTimeout = TimeAmount(configuration.commandTimeout)
         routes = Dictionary(uniqueKeysWithValues: slots.map { ($0, Route(configuration: configuration)) })
     }
@@ -181,6 +189,17 @@ final class ClusterLinkCore: @unchecked Sendable {
         for slot in slots where heldCount(slot) > 0 { perform(routes[slot]?.ticked(now: now) ?? [], slot) }
         endOthers()
         flush()
+        lookForStandstill(now: now)
+    }
+
+    /// Once a second.
+    private func lookForStandstill(now: NIODeadline) {
+        guard now >= nextLook else { return }
+        nextLook = now + .seconds(1)
+        let found = slots.filter { (routes[$0]?.standstill(now: now) ?? .zero) >= Self.standstillAfter }
+        guard Set(found) != standing else { return }
+        standing = Set(found)
+        onStandstill(standing)
     }
 
     // MARK: What the routes say

@@ -34,11 +34,14 @@ package final class RedisCommandLink: Sendable {
     ///   - scripts: loaded at each connect.
     ///   - onState: called on the loop at each change.
     ///   - onServer: the same for each server of a Cluster.
+    ///   - onStandstill: called on the loop with those slots of a Cluster for which nothing has run for seconds, as they are
+    ///     on the move, whenever these are others than before.
     package init(
         configuration: RedisConfiguration, address: ShardAddress? = nil, map: SlotMap = SlotMap(),
         slots: [KeySlot] = [], eventLoop: any EventLoop, logger: Logger, scripts: [RedisScript] = [],
         onState: @escaping @Sendable (RedisLinkState) -> Void = { _ in },
-        onServer: @escaping @Sendable (RedisConfiguration.Endpoint, RedisLinkState) -> Void = { _, _ in }
+        onServer: @escaping @Sendable (RedisConfiguration.Endpoint, RedisLinkState) -> Void = { _, _ in },
+        onStandstill: @escaping @Sendable (Set<KeySlot>) -> Void = { _ in }
     ) {
         self.eventLoop = eventLoop
         self.inboxLimit = configuration.maxQueuedCommands
@@ -48,7 +51,7 @@ package final class RedisCommandLink: Sendable {
             core = .cluster(
                 ClusterLinkCore(
                     configuration: configuration, map: map, slots: slots, eventLoop: eventLoop, logger: logger,
-                    scripts: scripts, onServer: onServer))
+                    scripts: scripts, onServer: onServer, onStandstill: onStandstill))
         case .single, .sentinel:
             core = .single(
                 CommandLinkCore(

@@ -54,6 +54,8 @@ package struct SlotRoute<Payload> {
     private var waiting = Deque<Command>()
     /// Since when no server runs anything for the slot; nil where one does, or it is on the move.
     private var downSince: NIODeadline?
+    /// Since when servers only answer that it is elsewhere or on its way; nil where one has run something since.
+    private var onTheMoveSince: NIODeadline?
     private let failFastAfter: TimeAmount
     private let onAnotherServer: OnAnotherServer
 
@@ -75,6 +77,9 @@ package struct SlotRoute<Payload> {
 
     package var heldCount: Int { returned.count + waiting.count }
 
+    /// For how long nothing has run for the slot since it was found to be on the move; zero where it is not.
+    package func standstill(now: NIODeadline) -> TimeAmount { onTheMoveSince.map { now - $0 } ?? .zero }
+
     package mutating func submitted(_ command: Command, now: NIODeadline) -> [Action] {
         // But for one at a time, which finds out whether it is over.
         if let downSince, now - downSince > failFastAfter, heldCount > 0 || !underWay.isEmpty {
@@ -88,7 +93,7 @@ package struct SlotRoute<Payload> {
     /// It ran, or failed for good: the caller has its answer. What it has overtaken must not run after it.
     package mutating func answered(_ number: Int64, now: NIODeadline) -> [Action] {
         guard remove(number) != nil else { return [] }
-        downSince = nil
+        (downSince, onTheMoveSince) = (nil, nil)
         if case .probing(number) = state { state = .steady }
         var actions: [Action] = []
         while let first = returned.first, first.number < number {
@@ -107,7 +112,11 @@ package struct SlotRoute<Payload> {
         guard var command = remove(number) else { return [] }
         command.isRetry = command.isRetry || mayHaveRun
         command.isRefused = true
-        if isDown { downSince = downSince ?? now } else { downSince = nil }
+        if isDown {
+            (downSince, onTheMoveSince) = (downSince ?? now, nil)
+        } else {
+            (downSince, onTheMoveSince) = (nil, onTheMoveSince ?? now)
+        }
         // The server that the slot has left says nothing of the one that has it.
         let isElsewhere = target != home
         state = .held(until: isElsewhere ? now : now + Self.pause)
@@ -156,6 +165,7 @@ package struct SlotRoute<Payload> {
     package mutating func mapped(to place: Address?, now: NIODeadline) -> [Action] {
         guard place != self.place else { return [] }
         self.place = place
+        onTheMoveSince = nil
         if case .held = state { state = .held(until: now) }
         guard let place else { return [] }
         downSince = nil
