@@ -21,6 +21,24 @@ import Testing
         }
     }
 
+    @Test func `what the document of the API refers to is in it`() async throws {
+        try await Api.serve { api async throws in
+            let lines = try await api.send(.GET, "/openapi.yaml", key: nil).text.split(separator: "\n")
+            var (defined, section): (Set<String>, Substring) = ([], "")
+            let components = try #require(lines.firstIndex(of: "components:"))
+            for line in lines[(components + 1)...].prefix(while: { $0.hasPrefix("  ") }) {
+                let name = line.drop { $0 == " " }.prefix { $0 != ":" }
+                switch line.prefix(while: { $0 == " " }).count {
+                case 2: section = name
+                case 4: defined.insert("#/components/\(section)/\(name)")
+                default: break
+                }
+            }
+            let referred = lines.compactMap { $0.firstMatch(of: /\$ref: "([^"]+)"/).map { String($0.output.1) } }
+            #expect(referred.count > 100 && Set(referred).subtracting(defined) == [])
+        }
+    }
+
     @Test func `HEAD is GET without the body`() async throws {
         try await Api.serve { api async throws in
             let answer = try await api.send(.HEAD, "/healthz", key: nil)

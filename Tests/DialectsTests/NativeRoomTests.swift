@@ -124,8 +124,8 @@ import Testing
         let ann = UserID(unchecked: "ann")
         for order in [
             RoomOrder(.role(.moderator), ann, in: room), RoomOrder(.mute(until: nil), ann, in: room),
-            RoomOrder(.mute(until: 7), ann, in: room), RoomOrder(.unmute, ann, in: room),
-            RoomOrder(.ban(until: 9), ann, in: room, reason: "x"), RoomOrder(.unban, ann, in: room),
+            RoomOrder(.mute(until: 1_796_000_000_000), ann, in: room), RoomOrder(.unmute, ann, in: room),
+            RoomOrder(.ban(until: 1_796_000_000_001), ann, in: room, reason: "x"), RoomOrder(.unban, ann, in: room),
             RoomOrder(.remove, ann, in: room, reason: "y"),
         ] {
             var bytes: [UInt8] = []
@@ -137,7 +137,7 @@ import Testing
         for frame in [
             #"{"type":"role","roomId":"r","userId":"u"}"#, #"{"type":"role","roomId":"r","userId":"u","role":"a b"}"#,
             #"{"type":"mute","roomId":"r"}"#, #"{"type":"ban","roomId":"r","userId":"u","until":"x"}"#,
-            #"{"type":"ban","roomId":"r","userId":"u","until":0}"#, #"{"type":"remove","userId":"u"}"#,
+            #"{"type":"ban","roomId":"r","userId":"u","until":1796000000}"#, #"{"type":"remove","userId":"u"}"#,
             #"{"type":"remove","roomId":"r","userId":"u","reason":"\#(String(repeating: "x", count: 201))"}"#,
             #"{"type":"admit","roomId":"r","userId":"u"}"#,
         ] {

@@ -37,6 +37,13 @@ struct HookAnswerTests {
         )
     }
 
+    @Test func `an answer that is not UTF-8 says nothing`() throws {
+        let answer = Array(#"{"allow":true,"userId":"alice","info":{"name":"Jos"#.utf8) + [0xE9] + Array(#""}}"#.utf8)
+        #expect(throws: (any Error).self) {
+            try HookSettings.Format.martlet.answer(200, answer, to: Self.question(.connect), at: Self.now)
+        }
+    }
+
     @Test func `a yes brings what it says, byte for byte, and ends from now on`() throws {
         let answer = try Self.answer(
             #"""

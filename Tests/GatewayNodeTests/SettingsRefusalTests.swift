@@ -95,6 +95,10 @@ struct SettingsRefusalTests {
                 "client.onTooManyConnections = \"closeNewest\" is none of closeOldest, refuseNewest, did you mean closeOldest? "
                     + "(martlet.yaml, line 1)"
             ),
+            (
+                "redis: {budget: 80}\n",
+                "redis.budget = \"80\" is 80 bytes: a share has its sign, as in 80% (martlet.yaml, line 1)"
+            ),
             ("redis: {budget: 101%}\n", "redis.budget = \"101%\" is outside 1% to 100% (martlet.yaml, line 1)"),
             (
                 "redis: {budget: most}\n",

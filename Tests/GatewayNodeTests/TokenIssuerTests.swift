@@ -1,7 +1,9 @@
 import Foundation
 import GatewayCore
 import GatewayNode
+import Logging
 import TestKit
+import TestSupport
 import Testing
 
 private let now: Int64 = 1_700_000_000_000
@@ -161,6 +163,27 @@ struct TokenIssuerTests {
             let forged = try TokenSigner.secret(signer.pem.utf8, id: signer.id).token(shape.claims, by: "HS256")
             #expect(await Self.answer(try Self.verifier(settings), forged) != nil)
         }
+    }
+
+    @Test func `a key file may come to hold another kind of key`() async throws {
+        let scratch = try Scratch()
+        let (old, new) = (TokenSigner.ed25519(), TokenSigner.p256())
+        let file = try scratch.file("k.pem", old.pem)
+        let issuers = try load("auth: {mode: jwt, keyFile: \(file)}\n").settings.issuers(
+            fetch: { _ throws(KeyProblem) in fatalError("nothing is fetched here") },
+            now: { MonotonicTime(nanoseconds: 0) })
+        let verifier = JWTVerifier(issuers: issuers, now: { now })
+        let claims = #"{"sub":"u","exp":1700000060}"#
+        #expect(await Self.answer(verifier, try old.token(claims, by: "EdDSA")) == nil)
+        _ = try scratch.file("k.pem", new.pem)
+        let keys = issuers[0].keys
+        async let reading: Void = keys.run(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        keys.renew()
+        try await eventually { await Self.answer(verifier, try new.token(claims, by: "ES256")) == nil }
+        keys.end()
+        await reading
+        let forged = try TokenSigner.secret(new.pem.utf8).token(claims, by: "HS256")
+        #expect(await Self.answer(verifier, forged)?.hasPrefix("the token is not signed with ") == true)
     }
 
     @Test func `each of several issuers is held to its own keys`() async throws {

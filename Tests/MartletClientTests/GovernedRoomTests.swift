@@ -23,10 +23,10 @@ import Testing
         peer.text(#"{"type":"room","roomId":"r","event":"role","userId":"bob","role":"moderator","version":9}"#)
         #expect(await changes.next()?.kind == .role(user: "bob", role: "moderator"))
 
-        let ordered = Task { try await held.order(.ban(until: 99, reason: "x"), "bob") }
+        let ordered = Task { try await held.order(.ban(until: 1_796_000_000_000, reason: "x"), "bob") }
         let request = try await peer.request()
         guard case .order(let order) = request.command else { throw Ended() }
-        #expect(order == RoomOrder(.ban(until: 99), UserID(unchecked: "bob"), in: room, reason: "x"))
+        #expect(order == RoomOrder(.ban(until: 1_796_000_000_000), UserID(unchecked: "bob"), in: room, reason: "x"))
         peer.send(.ordered(id: request.id, room: room, version: 10))
         #expect(try await ordered.value == 10)
         await #expect(throws: MartletClient.Failure.invalid("role: not the name of a role")) {

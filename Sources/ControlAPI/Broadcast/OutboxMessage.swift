@@ -15,6 +15,10 @@ package enum OutboxMessage {
         guard payload.count <= maxBytes else {
             throw RequestError(.tooLarge, "payload: more than \(maxBytes) bytes")
         }
+        // A database may hold any bytes, and members take no text frame that is not UTF-8.
+        guard String(validating: payload, as: UTF8.self) != nil else {
+            throw RequestError(.badRequest, "payload: not UTF-8")
+        }
         var body = Array(#"{"to":"#.utf8)
         body += target.utf8
         JSONWriter.append(#","payload":"#, to: &body)

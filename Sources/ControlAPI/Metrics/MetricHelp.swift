@@ -106,6 +106,8 @@ enum MetricHelp {
         "martlet_archive_lag_seconds": "For how long the oldest of them has waited.",
         "martlet_archive_backlog_ratio": "How full the fullest stream is, of archive.backlog.",
         "martlet_archive_partitions": "Partitions that the worker has.",
+        "martlet_archive_redacted_total": "Payloads taken away.",
+        "martlet_archive_outbox_total": "Rows of the outbox, by result: sent, or refused for what they say.",
         "martlet_archive_write_seconds": "How long a transaction takes.",
     ]
 }

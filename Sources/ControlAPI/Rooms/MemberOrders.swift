@@ -52,8 +52,8 @@ struct MemberOrder: Sendable {
                 of: ObjectFields.value(of: bytes), named: ["until", "reason"], path: "the body")
             var until: Int64?
             if let value = fields["until"] {
-                guard let number = value.integer, (1...RoomOrder.latestEnd).contains(number) else {
-                    throw RequestError(.badRequest, "until: must be a moment in milliseconds since 1970")
+                guard let number = value.integer, RoomOrder.ends.contains(number) else {
+                    throw RequestError(.badRequest, "until: must be in milliseconds since 1970, not in seconds")
                 }
                 until = Int64(number)
             }

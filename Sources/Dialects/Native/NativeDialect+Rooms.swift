@@ -174,7 +174,7 @@ extension RequestFields {
     /// In milliseconds since 1970; nil: without end.
     private func end() throws(RequestError) -> Int64? {
         guard let until else { return nil }
-        return Int64(try RequestFields.integer(until, within: 1...RoomOrder.latestEnd, "until"))
+        return Int64(try RequestFields.integer(until, within: RoomOrder.ends, "until"))
     }
 
     private func reasonText() throws(RequestError) -> String {

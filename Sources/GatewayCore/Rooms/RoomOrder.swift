@@ -27,8 +27,9 @@ package struct RoomOrder: Hashable, Sendable {
     }
 
     package static let maxReasonCharacters = 200
-    /// The last moment, in milliseconds since 1970, that something may end at.
-    package static let latestEnd = 9_007_199_254_740_991
+    /// The moments, in milliseconds since 1970, that something may end at. What is below is a moment in seconds: as milliseconds
+    /// it would lie before 1973, and bind nobody.
+    package static let ends = 100_000_000_000...9_007_199_254_740_991
 
     package var room: RoomName
     package var user: UserID

@@ -6,7 +6,7 @@ package struct TokenIssuer: Sendable {
     let rules: TokenRules
     /// What counts beside what its keys can; whatever else a token says of itself is refused.
     let algorithms: Set<SignatureAlgorithm>
-    let keys: KeySource
+    package let keys: KeySource
 
     /// - Parameters:
     ///   - name: What `iss` must be; nil looks at none.

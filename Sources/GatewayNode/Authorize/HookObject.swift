@@ -6,8 +6,9 @@ import GatewayCore
 struct HookObject {
     private let fields: [(key: JSONString, value: JSONValue)]
 
-    /// A whole answer.
+    /// A whole answer. What it says of a user goes on to others byte for byte, and a text frame is UTF-8 (RFC 6455, 8.1).
     init(_ text: UnsafeRawBufferPointer) throws(HookProblem) {
+        guard String(validating: text, as: UTF8.self) != nil else { throw HookProblem("its answer is not UTF-8") }
         let value: JSONValue
         do throws(JSONError) {
             var scanner = JSONScanner(text)

@@ -130,7 +130,7 @@ package struct Checkup: Sendable {
             let subject = isOne ? "auth.jwks" : "auth.issuers[\(index)].jwks"
             do throws(KeyProblem) {
                 let keys = try await fetcher.keys(at: url)
-                let fit = !keys.algorithms.isDisjoint(with: issuer.believed(keys))
+                let fit = !keys.algorithms.isDisjoint(with: issuer.believed)
                 findings.append(
                     fit
                         ? .ok(subject, "\(keys.count) keys")

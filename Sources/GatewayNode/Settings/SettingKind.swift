@@ -62,6 +62,9 @@ extension SettingKind<MemoryBudget> {
             guard let bytes = ByteCount.parse(text) else {
                 throw ValueRefusal("is neither a share, such as 80%, nor a number of bytes, such as 800MiB")
             }
+            guard bytes == 0 || bytes > 100 else {
+                throw ValueRefusal("is \(bytes) bytes: a share has its sign, as in \(bytes)%")
+            }
             return bytes == 0 ? .off : .bytes(bytes)
         }
     }

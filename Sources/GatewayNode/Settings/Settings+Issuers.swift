@@ -31,11 +31,12 @@ extension Settings.Issuer {
         }
     }
 
-    /// What is believed: what the settings say, else what fits the keys; of a URL's, whatever is no secret's.
-    func believed(_ keys: KeySet?) -> Set<SignatureAlgorithm> {
+    /// What is believed: what the settings say, else whatever is no secret's. Which of that a token's key signs with is the
+    /// key's to say, since other kinds may come with the next reading.
+    var believed: Set<SignatureAlgorithm> {
         if !algorithms.isEmpty { return Set(algorithms) }
         if !secrets.isEmpty { return [.hs256] }
-        return keys?.algorithms ?? Set(SignatureAlgorithm.allCases).subtracting(SignatureAlgorithm.symmetric)
+        return Set(SignatureAlgorithm.allCases).subtracting(SignatureAlgorithm.symmetric)
     }
 }
 
@@ -84,7 +85,7 @@ extension SettingsReader {
                             : "no secret signs with: it needs keyFile or jwks"))
             }
         }
-        let believed = issuer.believed(keys)
+        let believed = issuer.believed
         guard keys.map({ !$0.algorithms.isDisjoint(with: believed) }) ?? true else {
             throw SettingsError("\(place).algorithms fits none of the keys in \(place).\(source)")
         }
@@ -140,7 +141,7 @@ extension Settings {
             }
             issuers.append(
                 TokenIssuer(
-                    name: issuer.name, audience: issuer.audience, algorithms: issuer.believed(keys), keys: source,
+                    name: issuer.name, audience: issuer.audience, algorithms: issuer.believed, keys: source,
                     names: issuer.names, leeway: client.limits.leeway))
         }
         return issuers
