@@ -17,8 +17,9 @@ struct SlotRouteModelTests {
             model.settle()
             try #require(model.faults.isEmpty, "seed \(seed), step \(model.steps): \(model.faults.prefix(3))")
         }
-        let most = policy == .sendAgain ? 20_000 : 3000
-        #expect(model.ran > most && model.repeated > 50 && model.refused > 5000, "seed \(seed): \(model)")
+        // By chance: of the latter 36 to 158 were seen to be repeated.
+        let (ran, repeated) = policy == .sendAgain ? (20_000, 200) : (3000, 5)
+        #expect(model.ran > ran && model.repeated > repeated && model.refused > 5000, "seed \(seed): \(model)")
         print("slot route: seed \(seed), \(policy): \(model)")
     }
 }
